@@ -1,0 +1,1 @@
+//! Keeping what nobody can process: `<queue>.dead`, with its reason.

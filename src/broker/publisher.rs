@@ -1,0 +1,1 @@
+//! Publishing a notification, with the confirm of the broker.

@@ -1,0 +1,61 @@
+//! How long to wait before trying again: doubling, with jitter, capped. Randomness comes in from outside.
+
+use std::time::Duration;
+
+/// A schedule of growing pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first pause.
+    pub first: Duration,
+    /// No pause is longer, jitter included.
+    pub cap: Duration,
+}
+
+impl Backoff {
+    /// For something that is away and is expected back soon: 1 s, doubling, at most 30 s.
+    pub const RECONNECT: Self = Self {
+        first: Duration::from_secs(1),
+        cap: Duration::from_secs(30),
+    };
+
+    /// The pause before try number `failures + 1`, after `failures` (from 1) failures in a row. `dice`, from
+    /// 0 to 1, moves it by up to a fifth in either direction, so that many who failed together do not all
+    /// come back together.
+    #[must_use]
+    pub fn pause(&self, failures: u32, dice: f64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let plain = self.first.saturating_mul(1 << doublings).min(self.cap);
+        plain.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0)).min(self.cap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECONDS_5: Backoff = Backoff {
+        first: Duration::from_secs(5),
+        cap: Duration::from_secs(60),
+    };
+
+    #[test]
+    fn doubles_up_to_the_cap() {
+        let pauses: Vec<u64> = (1..=6)
+            .map(|failures| SECONDS_5.pause(failures, 0.5).as_secs())
+            .collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_fifth_and_never_passes_the_cap() {
+        assert_eq!(SECONDS_5.pause(1, 0.0), Duration::from_secs(4));
+        assert_eq!(SECONDS_5.pause(1, 1.0), Duration::from_secs(6));
+        assert_eq!(SECONDS_5.pause(9, 1.0), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn no_number_of_failures_overflows() {
+        assert_eq!(SECONDS_5.pause(u32::MAX, 0.5), Duration::from_secs(60));
+        assert_eq!(SECONDS_5.pause(0, 0.5), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,22 @@
+//! fanmail: one small message in, every participant of the event mailed once.
+//!
+//! The rooms, and the one direction in which they depend on each other:
+//!
+//! ```text
+//! main → cli, commands → worker → broker | store | templates | mail → domain
+//! ```
+//!
+//! Start reading at [`worker::fan_out`]: it is the story of one notification from top to bottom.
+//! The library exists so that `tests/` and `benches/` can link the rooms; it is no public API.
+
+pub mod broker;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod domain;
+pub mod logging;
+pub mod mail;
+pub mod shutdown;
+pub mod store;
+pub mod templates;
+pub mod worker;

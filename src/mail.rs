@@ -1,0 +1,34 @@
+//! Mails and how they leave: composing, the SMTP conversation, the dummy. Knows no database.
+
+pub mod compose;
+pub mod outbox;
+pub mod reply;
+pub mod smtp;
+
+use reply::Refusal;
+
+/// One composed message for one participant, ready to be put on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Envelope recipient, checked: no control characters, no angle brackets.
+    pub to: String,
+    /// The same on every attempt: `<n{notification}.p{participant}@domain>`.
+    pub message_id: String,
+    /// Header and body, ASCII, lines ended by CRLF, not dot-stuffed.
+    pub content: String,
+    /// The HTML part by itself, for the outbox.
+    pub html: String,
+}
+
+/// A way for mails to leave. A lane owns one.
+pub trait Transport: Send {
+    /// Puts one mail to the relay. Right before the body is written, and not earlier, `before_body` is
+    /// called and may block: until then nothing has happened that could become a mail.
+    ///
+    /// # Errors
+    /// Says whose trouble it is and whether trying again can help.
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal>;
+
+    /// Nothing to send for now: a connection unused for too long is given up.
+    fn idle(&mut self);
+}
