@@ -1,10 +1,22 @@
 //! The command line: clap definitions, nothing else.
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::notification::Kind;
 
 /// Mail everyone who takes part in an event, once.
+///
+/// fanmail takes small notifications such as {"type":"UPDATED","event_id":123} from a RabbitMQ or LavinMQ
+/// queue, looks up the participants of the event and sends each of them one mail. It is configured by
+/// environment variables, or by a file .env in the current directory; .env.example explains each.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 fine, 1 it failed, 2 the command line or the configuration is wrong."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -14,6 +26,120 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Consume notifications for ever.
+    /// Consume notifications for ever (the main job)
     Worker,
+    /// Create or update the tables (the worker does it at start, too)
+    Migrate,
+    /// Put an event with made-up participants into the database, to try things out
+    Seed(SeedArgs),
+    /// Publish a notification and wait until the broker has confirmed it
+    #[command(visible_alias = "send-test-message")]
+    Publish(PublishArgs),
+    /// Show how notifications add up: participants = sent + failed + skipped + pending
+    Status(StatusArgs),
+    /// Send again to the people of a notification whose mail failed
+    Retry(RetryArgs),
+    /// Show what a mail looks like, without sending it
+    Preview(PreviewArgs),
+    /// Try everything that fanmail needs, a line each, with cause and cure
+    Check,
+    /// Look at the messages that nobody could process
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
+}
+
+/// Arguments of `seed`.
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    /// Key of the event; made if the database does not have it
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub event: i64,
+    /// How many participants it is to have; those it has already count
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub participants: u32,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// What happened to the event: CREATED, UPDATED or CANCELLED
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_kind)]
+    pub kind: Kind,
+    /// Key of the event
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub event: i64,
+    /// Identifies the notification for ever; a new UUID unless given
+    #[arg(long, value_name = "ID")]
+    pub message_id: Option<String>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only notifications of this event
+    #[arg(long, value_name = "ID")]
+    pub event: Option<i64>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Key of the notification, as `fanmail status` shows it
+    #[arg(long, value_name = "N")]
+    pub notification: i64,
+    /// Also those whose failure was permanent, such as a refused address that has been corrected
+    #[arg(long)]
+    pub permanent_too: bool,
+}
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// Which mail: CREATED, UPDATED or CANCELLED
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_kind)]
+    pub kind: Kind,
+    /// An event of the database; sample data unless given
+    #[arg(long, value_name = "ID")]
+    pub event: Option<i64>,
+    /// Write the HTML to this file instead of a temporary one
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Open the HTML in the browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersCommand {
+    /// List them with their reasons; they stay where they are
+    List {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+/// How a listing is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Reads a kind in any case, for fingers; messages are stricter.
+fn parse_kind(word: &str) -> Result<Kind, String> {
+    Kind::from_word(&word.to_ascii_uppercase())
+        .ok_or_else(|| "expected CREATED, UPDATED or CANCELLED".to_owned())
 }
