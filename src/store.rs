@@ -1,20 +1,95 @@
 //! The database: every SQL statement of the house, each a small function named for its intent. Knows no mail
 //! and no broker.
+//!
+//! What differs between database systems is in `connection` (how to connect) and `dialect` (a few statements);
+//! everything else is written once.
 
-pub mod connection;
+use std::time::Duration;
+
+use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool};
+use diesel::{Connection as _, QueryResult};
+
+use crate::config::DatabaseConfig;
+use connection::{AnyConnection, Connector};
+
+mod connection;
+pub mod deliveries;
+mod dialect;
+mod error;
 pub mod events;
 pub mod ledger;
 pub mod migrations;
 pub mod participants;
-pub mod schema;
+mod schema;
+pub mod seeding;
+pub mod tally;
+#[cfg(test)]
+mod tests;
 
-/// A pool of connections to one database. Cheap to clone; its methods block.
+pub use error::StoreError;
+
+/// Longest wait for a connection of the pool. After that the database counts as away, and the caller decides
+/// when to try again.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A pool of connections to one database. Cheap to clone; its methods block, and each is safe to repeat when
+/// it has failed.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pool: Pool<Connector>,
+}
 
-/// What went wrong in the database.
-#[derive(Debug, thiserror::Error)]
-#[error("database: {message}")]
-pub struct StoreError {
-    message: String,
+impl Store {
+    /// Connects; a SQLite file that does not exist is created, without tables. `pool_size` is how many
+    /// threads can be served at once, at least 1.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or does not answer.
+    pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
+        let connector = Connector::new(config)?;
+        // Once directly: the pool would only repeat it until its timeout.
+        drop(connector.connect()?);
+        let pool = Pool::builder()
+            .max_size(pool_size.max(1))
+            .connection_timeout(CONNECTION_TIMEOUT)
+            // A broken connection shows in its error; asking first would cost a statement each time.
+            .test_on_check_out(false)
+            // The error that reaches the caller names the cause; it is logged where it is handled.
+            .error_handler(Box::new(NopErrorHandler))
+            .build_unchecked(connector);
+        Ok(Self { pool })
+    }
+
+    /// Runs statements on a connection. `doing` completes "could not …".
+    fn run<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self
+            .pool
+            .get()
+            .map_err(|error| StoreError::new("get a connection", &error))?;
+        work(&mut connection).map_err(|error| StoreError::new(doing, &error))
+    }
+
+    /// Runs statements that see one state of the database, whatever others write meanwhile.
+    fn read<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        self.run(doing, |connection| connection.transaction(work))
+    }
+
+    /// Runs statements that all happen or none, one such transaction after another.
+    fn write<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        self.run(doing, |connection| {
+            connection::write_transaction(connection, work)
+        })
+    }
 }

@@ -1,5 +1,11 @@
 //! Reading the people of an event, a page at a time, in key order.
 
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::events::not_blank;
+use super::schema::participants;
 use super::{Store, StoreError};
 use crate::domain::participant::Participant;
 
@@ -10,11 +16,70 @@ impl Store {
     /// When the database does not answer.
     pub fn read_page(
         &self,
-        _event_id: i64,
-        _after: i64,
-        _up_to: i64,
-        _limit: u32,
+        event_id: i64,
+        after: i64,
+        up_to: i64,
+        limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
-        todo!()
+        self.run("read a page of participants", |connection| {
+            find_page(connection, event_id, after.max(0), up_to, limit)
+        })
+        .map(|rows| rows.into_iter().map(ParticipantRow::into_participant).collect())
+    }
+
+    /// The newest participant of the event; 0 when there is nobody.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn last_participant_id(&self, event_id: i64) -> Result<i64, StoreError> {
+        self.run("find the newest participant", |connection| {
+            find_last_id(connection, event_id)
+        })
+    }
+}
+
+fn find_page(
+    connection: &mut AnyConnection,
+    event_id: i64,
+    after: i64,
+    up_to: i64,
+    limit: u32,
+) -> QueryResult<Vec<ParticipantRow>> {
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.gt(after))
+        .filter(participants::id.le(up_to))
+        .order(participants::id)
+        .limit(limit.into())
+        .select(ParticipantRow::as_select())
+        .load(connection)
+}
+
+/// Only positive keys count, everywhere.
+pub(super) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<i64> {
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .select(max(participants::id))
+        .first(connection)
+        .map(|id: Option<i64>| id.unwrap_or(0).max(0))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = participants)]
+struct ParticipantRow {
+    id: i64,
+    email: Option<String>,
+    name: Option<String>,
+    locale: Option<String>,
+}
+
+impl ParticipantRow {
+    fn into_participant(self) -> Participant {
+        Participant {
+            id: self.id,
+            email: not_blank(self.email),
+            name: not_blank(self.name).unwrap_or_default(),
+            locale: not_blank(self.locale),
+        }
     }
 }

@@ -1,0 +1,96 @@
+//! The ledger's outcomes: what became of each mail. Outcomes are added, never changed; only a retry that somebody
+//! asks for takes failed ones away.
+
+use std::collections::HashSet;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::ledger::now;
+use super::schema::deliveries;
+use super::{Store, StoreError, dialect};
+use crate::domain::outcome::{Outcome, Status};
+
+impl Store {
+    /// Which participants with `after < id <= up_to` have an outcome already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn decided_between(
+        &self,
+        notification_id: i64,
+        after: i64,
+        up_to: i64,
+    ) -> Result<HashSet<i64>, StoreError> {
+        self.run("read who is decided", |connection| {
+            deliveries::table
+                .filter(deliveries::notification_id.eq(notification_id))
+                .filter(deliveries::participant_id.gt(after))
+                .filter(deliveries::participant_id.le(up_to))
+                .select(deliveries::participant_id)
+                .load_iter(connection)?
+                .collect()
+        })
+    }
+
+    /// Commits outcomes, all or none. An outcome that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the database does not answer; then none of them is recorded.
+    pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let decided_at = now();
+        let rows: Vec<DeliveryRow<'_>> = outcomes
+            .iter()
+            .map(|outcome| DeliveryRow::new(outcome, decided_at))
+            .collect();
+        self.write("record outcomes", |connection| {
+            dialect::insert_deliveries(connection, &rows)
+        })
+    }
+}
+
+/// Makes people undecided again, and tells how many.
+pub(super) fn delete_failed(
+    connection: &mut AnyConnection,
+    notification_id: i64,
+    permanent_too: bool,
+) -> QueryResult<usize> {
+    let failed = deliveries::table
+        .filter(deliveries::notification_id.eq(notification_id))
+        .filter(deliveries::status.eq(Status::Failed.as_str()));
+    if permanent_too {
+        diesel::delete(failed).execute(connection)
+    } else {
+        diesel::delete(failed.filter(deliveries::permanent.eq(false))).execute(connection)
+    }
+}
+
+/// A row of `deliveries`.
+#[derive(Insertable)]
+#[diesel(table_name = deliveries)]
+pub(super) struct DeliveryRow<'a> {
+    notification_id: i64,
+    participant_id: i64,
+    status: &'static str,
+    attempts: i32,
+    permanent: bool,
+    smtp_code: Option<i32>,
+    detail: Option<&'a str>,
+    decided_at: NaiveDateTime,
+}
+
+impl<'a> DeliveryRow<'a> {
+    fn new(outcome: &'a Outcome, decided_at: NaiveDateTime) -> Self {
+        Self {
+            notification_id: outcome.notification_id,
+            participant_id: outcome.participant_id,
+            status: outcome.status.as_str(),
+            attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
+            permanent: outcome.permanent,
+            smtp_code: outcome.smtp_code.map(i32::from),
+            detail: outcome.detail.as_deref(),
+            decided_at,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How the ledger adds up: what `fanmail status` shows.
+
+use diesel::dsl::{count_star, exists, not};
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::ledger::{Entry, NotificationRow};
+use super::schema::{deliveries, notifications, participants};
+use super::{Store, StoreError};
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Status, Tally};
+
+impl Store {
+    /// All notifications, or those of one event, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<Entry>, StoreError> {
+        self.run("list the notifications", |connection| {
+            let mut query = notifications::table
+                .order(notifications::id)
+                .select(NotificationRow::as_select())
+                .into_boxed();
+            if let Some(event_id) = event_id {
+                query = query.filter(notifications::event_id.eq(event_id));
+            }
+            query.load(connection)?.into_iter().map(Entry::try_from).collect()
+        })
+    }
+
+    /// How the people of a notification add up. Each number is counted by itself, so that a ledger that is
+    /// wrong shows: an outcome of somebody who never was part of it, a view that has somebody twice.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn tally(&self, notification: &Notification) -> Result<Tally, StoreError> {
+        self.read("add up a notification", |connection| {
+            let outcomes = count_outcomes(connection, notification)?;
+            let count = |status: Status| {
+                let found = outcomes.iter().find(|(word, _)| word == status.as_str());
+                found.map_or(0, |(_, count)| count.unsigned_abs())
+            };
+            Ok(Tally {
+                participants: count_people(connection, notification)?
+                    + count_removed(connection, notification)?,
+                sent: count(Status::Sent),
+                failed: count(Status::Failed),
+                skipped: count(Status::Skipped),
+                pending: count_pending(connection, notification)?,
+            })
+        })
+    }
+}
+
+/// Those who are part of the notification and still take part in the event.
+#[diesel::dsl::auto_type]
+fn people(notification: &Notification) -> _ {
+    let event_id: i64 = notification.event_id;
+    let newest: i64 = notification.max_participant_id;
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.gt(0_i64))
+        .filter(participants::id.le(newest))
+}
+
+fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    people(notification)
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+/// Those who were decided and have left the event since.
+fn count_removed(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    deliveries::table
+        .filter(deliveries::notification_id.eq(notification.id))
+        .filter(deliveries::participant_id.le(notification.max_participant_id))
+        .filter(not(exists(
+            participants::table
+                .filter(participants::event_id.eq(notification.event_id))
+                .filter(participants::id.eq(deliveries::participant_id)),
+        )))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+fn count_pending(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    people(notification)
+        .filter(not(exists(
+            deliveries::table
+                .filter(deliveries::notification_id.eq(notification.id))
+                .filter(deliveries::participant_id.eq(participants::id)),
+        )))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+fn count_outcomes(
+    connection: &mut AnyConnection,
+    notification: &Notification,
+) -> QueryResult<Vec<(String, i64)>> {
+    deliveries::table
+        .filter(deliveries::notification_id.eq(notification.id))
+        .group_by(deliveries::status)
+        .select((deliveries::status, count_star()))
+        .load(connection)
+}
