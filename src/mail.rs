@@ -1,8 +1,10 @@
 //! Mails and how they leave: composing, the SMTP conversation, the dummy. Knows no database.
 
 pub mod compose;
+pub mod dot;
 pub mod outbox;
 pub mod reply;
+pub mod session;
 pub mod smtp;
 
 use reply::Refusal;

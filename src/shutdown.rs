@@ -1,9 +1,13 @@
 //! Stopping: the first SIGTERM or SIGINT asks everyone to finish, the second one leaves at once.
 
 use std::convert::Infallible;
+use std::process;
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// The wish to stop, as every thread sees it. Cheap to clone; once expressed it stays.
 #[derive(Debug, Clone)]
@@ -38,11 +42,50 @@ impl Stop {
     }
 
     /// Waits for `pause`, or less if the wish comes first; says whether it came.
+    #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
         matches!(
             self.receiver.recv_timeout(pause),
             Err(RecvTimeoutError::Disconnected)
         )
+    }
+}
+
+/// Lets the first SIGTERM or SIGINT express the wish through `handle`. The second one, or `timeout` after the
+/// first, ends the process at once with exit code 1: the ledger is safe, unfinished messages go back to the
+/// queue, and at most the mails in flight are sent again.
+///
+/// # Errors
+/// When the signals cannot be caught or the thread cannot be started.
+pub fn stop_on_signals(handle: StopHandle, timeout: Duration) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut arrivals = signals.forever();
+        arrivals.next();
+        log::info!("stopping: no new messages, mails in flight are finished (a second signal stops at once)");
+        drop(handle);
+        leave_after(timeout);
+        arrivals.next();
+        log::warn!("stopped at once by a second signal");
+        process::exit(1);
+    })?;
+    Ok(())
+}
+
+/// Ends the process when the stop takes too long.
+fn leave_after(timeout: Duration) {
+    let guard = thread::Builder::new()
+        .name("stop-timeout".to_owned())
+        .spawn(move || {
+            thread::sleep(timeout);
+            log::error!(
+                "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
+                timeout.as_secs()
+            );
+            process::exit(1);
+        });
+    if let Err(error) = guard {
+        log::error!("cannot watch SHUTDOWN_TIMEOUT: {error}");
     }
 }
 

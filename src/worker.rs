@@ -1,3 +1,18 @@
 //! The main job: messages in, fan-outs side by side, mails out, outcomes recorded.
+//!
+//! ```text
+//! dispatcher ── one thread per running notification: fan_out ──► jobs ──► lanes ──► recorder
+//!                      ▲ reports (recorded, retry, returned) ◄──────────────┴──────────┘
+//! ```
 
+pub mod breaker;
+pub mod crew;
+pub mod dispatcher;
 pub mod fan_out;
+pub mod job;
+pub mod lane;
+pub mod pace;
+pub mod pages;
+pub mod patience;
+pub mod recorder;
+pub mod retry;

@@ -1,14 +1,73 @@
-//! `fanmail retry`: send again to those whose mail failed.
+//! `fanmail retry`: send again to the people of a notification whose mail failed.
 
 use std::process::ExitCode;
 
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::worker;
 use crate::cli::RetryArgs;
 use crate::config::Config;
+use crate::shutdown;
+use crate::store::Store;
+use crate::worker::fan_out;
 
-/// Does it.
+/// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
+/// lanes and with the same Message-IDs as the worker would.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
-pub fn run(_args: &RetryArgs, _config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+/// When there is no such notification, when its fan-out is not over, or when something is not configured.
+pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::connect(&config.database, 1)?;
+    store.migrate()?;
+    let id = args.notification;
+    let Some(row) = store.find_notification(id)? else {
+        bail!("there is no notification {id}; `fanmail status` lists them");
+    };
+    if row.completed_at.is_none() {
+        bail!("the fan-out of notification {id} is not over: the worker sends to everyone who is pending");
+    }
+    let notification = row.notification;
+    let Some(event) = store.find_event(notification.event_id)? else {
+        bail!(
+            "event {} of notification {id} is not in the database any more",
+            notification.event_id
+        );
+    };
+
+    let (handle, stop) = shutdown::stop_pair();
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
+    let (crew, context) = worker::assemble(config, &stop)?;
+    store.reopen_failed(id, args.permanent_too)?;
+    let before = store.tally(&notification)?;
+    println!("notification {id}: {} people to send to", before.pending);
+
+    let bar = ProgressBar::new(before.pending).with_style(style()?);
+    let result = fan_out::send_to_undecided(&context, notification, true, &event, |counts| {
+        bar.set_position(counts.sent + counts.failed + counts.skipped);
+    });
+    bar.finish_and_clear();
+    drop(context);
+    crew.dismiss();
+
+    let after = store.tally(&notification)?;
+    println!(
+        "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} pending",
+        after.participants, after.sent, after.failed, after.skipped, after.pending
+    );
+    let Ok(counts) = result else {
+        println!("interrupted; the same command goes on where it stopped");
+        return Ok(ExitCode::FAILURE);
+    };
+    Ok(if counts.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn style() -> anyhow::Result<ProgressStyle> {
+    Ok(ProgressStyle::with_template(
+        "{bar:40} {pos}/{len} {per_sec} {eta}",
+    )?)
 }

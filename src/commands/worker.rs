@@ -1,13 +1,130 @@
-//! `fanmail worker`: consume for ever.
+//! `fanmail worker`: consume for ever. The only place that builds concrete things and wires them together.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::config::Config;
+use anyhow::{Context as _, ensure};
 
-/// Does it.
+use crate::broker::consumer;
+use crate::config::{Config, EmailConfig, Route};
+use crate::mail::Transport;
+use crate::mail::compose::Composer;
+use crate::mail::outbox::Outbox;
+use crate::mail::smtp::SmtpTransport;
+use crate::shutdown::{self, Stop};
+use crate::store::Store;
+use crate::templates::Templates;
+use crate::worker::breaker::Breaker;
+use crate::worker::crew::Crew;
+use crate::worker::dispatcher::{Dispatcher, Inbox};
+use crate::worker::fan_out;
+use crate::worker::lane::Equipment;
+use crate::worker::pace::Pace;
+use crate::worker::patience::Patience;
+use crate::worker::retry::RetryPolicy;
+
+/// Consumes until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
-pub fn run(_config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+/// When something that only the configuration can mend keeps the worker from starting.
+pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    stop_on_panic();
+    log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
+    let (handle, stop) = shutdown::stop_pair();
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
+
+    let (crew, context) = assemble(config, &stop)?;
+    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &stop)
+        .context("cannot start the broker thread")?;
+    let inbox = Inbox {
+        incoming: subscription.incoming,
+        settlements: subscription.settlements,
+        acked: subscription.acked,
+    };
+
+    Dispatcher::new(Arc::new(context), inbox, crew.entries.clone())
+        .run()
+        .context("cannot start a thread")?;
+    crew.dismiss();
+    ensure!(
+        subscription.thread.join().is_ok() && stop.requested(),
+        "the broker thread ended by itself"
+    );
+    log::info!("stopped; nothing is left undone but what is still in the queue");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the crew, and prepares what every fan-out needs: for the worker, and for a retry by hand.
+///
+/// # Errors
+/// When templates, database or relay cannot be used as configured.
+pub(super) fn assemble(config: &Config, stop: &Stop) -> anyhow::Result<(Crew, fan_out::Context)> {
+    let templates = Arc::new(Templates::load(config.email.templates_dir.as_deref())?);
+    // A connection for each fan-out and one for the recorder.
+    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 1)?;
+    store.migrate()?;
+    store.check_schema()?;
+
+    let patience = Patience::new(stop.clone());
+    let retry_policy = RetryPolicy::new(&config.worker);
+    let equipment = Arc::new(Equipment {
+        templates: Arc::clone(&templates),
+        composer: Composer::new(&config.email),
+        breaker: Breaker::new(),
+        pace: Pace::new(config.email.rate_per_second),
+        retry_policy,
+        stop: stop.clone(),
+    });
+    let crew = Crew::start(&equipment, transports(&config.email)?, &store, &patience)
+        .context("cannot start the lanes")?;
+    let context = fan_out::Context {
+        store,
+        patience,
+        templates,
+        jobs: crew.jobs.clone(),
+        retry_policy,
+        batch_size: config.worker.batch_size,
+        event_lookup_grace: config.worker.event_lookup_grace,
+        dummy: matches!(config.email.route, Route::Dummy { .. }),
+        stop: stop.clone(),
+    };
+    Ok((crew, context))
+}
+
+/// One transport a lane.
+fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
+    match &config.route {
+        Route::Dummy { outbox } => log::warn!(
+            "the dummy is on (EMAIL_DUMMY_MODE=True): NOTHING IS REALLY SENT{}",
+            outbox.as_ref().map_or(String::new(), |dir| format!(
+                "; mails are written to {}",
+                dir.display()
+            ))
+        ),
+        Route::Smtp(relay) => log::info!(
+            "mails go through {}:{} over {} connections",
+            relay.host,
+            relay.port,
+            config.connections
+        ),
+    }
+    (0..config.connections)
+        .map(|_| -> anyhow::Result<Box<dyn Transport>> {
+            Ok(match &config.route {
+                Route::Dummy { outbox } => Box::new(Outbox::new(outbox.clone())),
+                Route::Smtp(relay) => Box::new(SmtpTransport::new(relay, &config.from_email)?),
+            })
+        })
+        .collect()
+}
+
+/// A panic is a bug, and a worker that has lost a thread would wait for ever. The process ends instead: the
+/// ledger knows what is done, and a supervisor starts the worker again.
+fn stop_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        log::error!("stopping because of a bug in fanmail: {panic}");
+        std::process::exit(1);
+    }));
 }

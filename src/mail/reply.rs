@@ -1,13 +1,18 @@
 //! What a relay's answer means: whose trouble it is, and whether trying again can help.
 
+use lettre::transport::smtp::response::Response;
+
+use crate::domain::address::mask;
+
 /// Why a mail was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub struct Refusal {
     /// Whose trouble, and what follows.
     pub class: Class,
     /// The relay's reply code, when there was one.
     pub smtp_code: Option<u16>,
-    /// The relay's words or ours.
+    /// The relay's words or ours; addresses are masked.
     pub detail: String,
 }
 
@@ -23,4 +28,176 @@ pub enum Class {
     Permanent,
     /// Not the recipient's trouble: the relay itself does not work for us.
     Relay,
+}
+
+/// How far the conversation had come. The order is the order on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Name look-up, connect, TLS, greeting, EHLO, AUTH.
+    Connect,
+    /// `MAIL FROM`: about the sender, so about us.
+    Sender,
+    /// `RCPT TO`.
+    Recipient,
+    /// `DATA`, until the reply 354.
+    Data,
+    /// Body and final dot were written, whole or in part.
+    AfterDot,
+}
+
+/// What came back, if anything did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A complete reply: its code and its text.
+    Reply(u16, String),
+    /// None: the connection was lost, timed out or spoke no SMTP. Holds the cause.
+    Lost(String),
+}
+
+impl Answer {
+    /// What lettre makes of a command: it turns negative replies into errors.
+    #[must_use]
+    pub fn from_lettre(result: Result<Response, lettre::transport::smtp::Error>) -> Self {
+        match result {
+            Ok(response) => Self::Reply(
+                response.code().into(),
+                response.message().collect::<Vec<_>>().join(" "),
+            ),
+            Err(error) => match error.status() {
+                Some(code) => Self::Reply(code.into(), cause(&error)),
+                None => Self::Lost(cause(&error)),
+            },
+        }
+    }
+
+    /// Whether the reply is a 2yz.
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        matches!(self, Self::Reply(200..=299, _))
+    }
+
+    /// Whether the relay waits for the body: 354 (RFC 5321 section 4.3.2).
+    #[must_use]
+    pub fn wants_body(&self) -> bool {
+        matches!(self, Self::Reply(354, _))
+    }
+
+    /// The refusal that this answer, which is not the one hoped for, means in this phase.
+    #[must_use]
+    pub fn refusal(&self, phase: Phase) -> Refusal {
+        let class = classify(phase, self.code());
+        let detail = match self {
+            Self::Reply(code, text) => format!("{code} {}", one_line(text)),
+            Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
+        };
+        Refusal {
+            class,
+            smtp_code: self.code(),
+            detail: mask(&detail),
+        }
+    }
+
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Reply(code, _) => Some(*code),
+            Self::Lost(_) => None,
+        }
+    }
+}
+
+impl Phase {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connect => "while connecting",
+            Self::Sender => "to MAIL FROM",
+            Self::Recipient => "to RCPT TO",
+            Self::Data => "to DATA",
+            Self::AfterDot => "after the body was sent, the relay may have it",
+        }
+    }
+}
+
+/// The table of reply classes; `code` is `None` when the connection was lost.
+///
+/// 421 announces the end of the connection whatever it answers (RFC 5321 section 3.8). 552 to RCPT is to
+/// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
+fn classify(phase: Phase, code: Option<u16>) -> Class {
+    match (phase, code) {
+        (Phase::Connect, _) | (_, Some(421)) | (Phase::Sender, Some(_)) => Class::Relay,
+        (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
+        (_, Some(500..=599)) => Class::Permanent,
+        (Phase::AfterDot, None) => Class::Transient { ambiguous: true },
+        (_, _) => Class::Transient { ambiguous: false },
+    }
+}
+
+/// The innermost cause: lettre's own words in front of it say nothing that the phase does not.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// A reply of several lines, or one with control characters, as one line.
+fn one_line(text: &str) -> String {
+    text.split(char::is_control)
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRANSIENT: Class = Class::Transient { ambiguous: false };
+    const AMBIGUOUS: Class = Class::Transient { ambiguous: true };
+
+    #[test]
+    fn every_row_of_the_table() {
+        use Phase::{AfterDot, Connect, Data, Recipient, Sender};
+        let rows = [
+            (Connect, None, Class::Relay),
+            (Connect, Some(554), Class::Relay),
+            (Connect, Some(454), Class::Relay),
+            (Connect, Some(535), Class::Relay),
+            (Sender, Some(451), Class::Relay),
+            (Sender, Some(550), Class::Relay),
+            (Sender, None, TRANSIENT),
+            (Recipient, Some(450), TRANSIENT),
+            (Recipient, Some(552), TRANSIENT),
+            (Recipient, Some(550), Class::Permanent),
+            (Recipient, Some(421), Class::Relay),
+            (Recipient, None, TRANSIENT),
+            (Data, Some(451), TRANSIENT),
+            (Data, Some(554), Class::Permanent),
+            (Data, None, TRANSIENT),
+            (AfterDot, Some(452), TRANSIENT),
+            (AfterDot, Some(421), Class::Relay),
+            (AfterDot, Some(552), Class::Permanent),
+            (AfterDot, Some(554), Class::Permanent),
+            (AfterDot, None, AMBIGUOUS),
+        ];
+        for (phase, code, class) in rows {
+            assert_eq!(classify(phase, code), class, "{phase:?} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_of_another_kind_than_expected_is_transient() {
+        // 250 to DATA, say: a confused relay, not a bad recipient.
+        assert_eq!(classify(Phase::Data, Some(250)), TRANSIENT);
+        assert_eq!(classify(Phase::AfterDot, Some(354)), TRANSIENT);
+    }
+
+    #[test]
+    fn the_detail_is_one_line_without_addresses() {
+        let answer = Answer::Reply(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
+        let refusal = answer.refusal(Phase::Recipient);
+        assert_eq!(refusal.detail, "550 5.1.1 <a***@example.com>: no such user");
+        assert_eq!(refusal.smtp_code, Some(550));
+    }
 }

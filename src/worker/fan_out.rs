@@ -1,1 +1,310 @@
-//! The story of one notification.
+//! THE STORY of one notification: look up its event, open it in the ledger, page its people, hand them to the
+//! lanes, wait for every outcome, close.
+//!
+//! Whoever reads this file from top to bottom understands fanmail. What a mail looks like, how it is sent, how
+//! outcomes are written and how messages come and go is told elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
+
+use super::job::{Addressee, Errand, Job, Report};
+use super::pages::Pages;
+use super::patience::{Patience, Stopped};
+use super::retry::{RetryPolicy, RetryQueue};
+use crate::domain::event::Event;
+use crate::domain::notification::{Identity, Notification, Request};
+use crate::domain::outcome::Status;
+use crate::shutdown::Stop;
+use crate::store::Store;
+use crate::store::ledger::Opened;
+use crate::templates::Templates;
+
+/// How often an event that is not in the database is looked up again.
+const EVENT_LOOK: Duration = Duration::from_millis(500);
+
+/// Most people who wait for a retry at a time. While so many do, no further page is read: that bounds the
+/// memory, to about 2 MiB, when a relay puts everyone off.
+const MOST_WAITING: usize = 10_000;
+
+/// How often a long fan-out tells the log how far it is.
+const PROGRESS: Duration = Duration::from_secs(30);
+
+/// What every fan-out needs.
+pub struct Context {
+    /// Where people are read and notifications are opened and closed.
+    pub store: Store,
+    /// How it waits for the database.
+    pub patience: Patience,
+    /// What its mails look like.
+    pub templates: Arc<Templates>,
+    /// Where the lanes take their jobs.
+    pub jobs: Sender<Job>,
+    /// When someone is tried again.
+    pub retry_policy: RetryPolicy,
+    /// People in a page.
+    pub batch_size: u32,
+    /// How long an event that is not in the database is looked up again.
+    pub event_lookup_grace: Duration,
+    /// Nothing is really sent.
+    pub dummy: bool,
+    /// The wish to stop.
+    pub stop: Stop,
+}
+
+/// How the story ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Everyone is decided: the message may be acked.
+    Completed(Notification),
+    /// Nobody can process it, for this reason.
+    DeadLetter(String),
+    /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
+    Interrupted,
+}
+
+/// What a fan-out has recorded so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Outcomes `sent`.
+    pub sent: u64,
+    /// Outcomes `failed`.
+    pub failed: u64,
+    /// Outcomes `skipped`.
+    pub skipped: u64,
+}
+
+/// Tells the story of one message.
+#[must_use]
+pub fn run(context: &Context, identity: &Identity, request: Request) -> Ending {
+    story(context, identity, request).unwrap_or(Ending::Interrupted)
+}
+
+fn story(context: &Context, identity: &Identity, request: Request) -> Result<Ending, Stopped> {
+    let Some(event) = look_up_event(context, request.event_id)? else {
+        return Ok(Ending::DeadLetter(format!(
+            "event {} is not in the database, and did not appear within {} s",
+            request.event_id,
+            context.event_lookup_grace.as_secs()
+        )));
+    };
+
+    let opened = context
+        .patience
+        .ask(|| context.store.open_notification(identity, request))?;
+    let (notification, resumed) = match opened {
+        Opened::Running {
+            notification,
+            resumed,
+        } => (notification, resumed),
+        Opened::Completed(notification) => {
+            log::info!(
+                "notification {} ({request}) was completed before; acked",
+                notification.id
+            );
+            return Ok(Ending::Completed(notification));
+        }
+        Opened::Conflict(first) => {
+            return Ok(Ending::DeadLetter(format!(
+                "its message_id was used before, by notification {} for {} of event {}; give every message an \
+                 id of its own",
+                first.id, first.kind, first.event_id
+            )));
+        }
+    };
+    let id = notification.id;
+    log::info!(
+        "notification {id} ({request}) {}{}",
+        if resumed { "goes on" } else { "begins" },
+        if context.dummy {
+            "; the dummy is on, NOTHING IS REALLY SENT"
+        } else {
+            ""
+        }
+    );
+
+    let begun = Instant::now();
+    let mut told = begun;
+    let counts = send_to_undecided(context, notification, resumed, &event, |counts| {
+        if told.elapsed() >= PROGRESS {
+            told = Instant::now();
+            log::info!(
+                "notification {id}: {} sent, {} failed so far",
+                counts.sent,
+                counts.failed
+            );
+        }
+    })?;
+
+    context.patience.ask(|| context.store.complete_notification(id))?;
+    log::info!(
+        "notification {id} ({request}) completed: {} sent, {} failed, {} skipped in {:.1} s",
+        counts.sent,
+        counts.failed,
+        counts.skipped,
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(Ending::Completed(notification))
+}
+
+/// The event, waited for a while: the publisher may have been quicker than its own commit.
+fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stopped> {
+    let deadline = Instant::now() + context.event_lookup_grace;
+    loop {
+        let event = context.patience.ask(|| context.store.find_event(event_id))?;
+        if event.is_some() || Instant::now() >= deadline {
+            return Ok(event);
+        }
+        if context.stop.wait(EVENT_LOOK) {
+            return Err(Stopped);
+        }
+    }
+}
+
+/// Sends to everyone of the notification who has no outcome yet, and returns once everyone has one. `watch`
+/// sees the counts after each.
+///
+/// # Errors
+/// When the worker is to stop first; then the jobs that were out have come back, and what they decided is
+/// recorded.
+pub fn send_to_undecided(
+    context: &Context,
+    notification: Notification,
+    resumed: bool,
+    event: &Event,
+    mut watch: impl FnMut(Counts),
+) -> Result<Counts, Stopped> {
+    let mut fan_out = FanOut::new(context, notification, resumed, event);
+    let decided = fan_out.hand_out_everyone(&mut watch);
+    if decided.is_err() {
+        fan_out.wait_for_jobs_out(&mut watch);
+    }
+    decided.map(|()| fan_out.counts)
+}
+
+/// One fan-out under way.
+struct FanOut<'a> {
+    context: &'a Context,
+    errand: Arc<Errand>,
+    reports: Receiver<Report>,
+    pages: Pages,
+    /// People who can be handed out at once.
+    ready: Vec<Addressee>,
+    /// People who wait to be tried again.
+    retries: RetryQueue,
+    /// Jobs that were handed out and have not come back.
+    out: usize,
+    counts: Counts,
+}
+
+impl<'a> FanOut<'a> {
+    fn new(context: &'a Context, notification: Notification, resumed: bool, event: &Event) -> Self {
+        let (sender, reports) = unbounded();
+        let errand = Errand {
+            notification_id: notification.id,
+            occasion: context.templates.occasion(notification.kind, event),
+            reports: sender,
+            failure_logged: AtomicBool::new(false),
+        };
+        Self {
+            context,
+            errand: Arc::new(errand),
+            reports,
+            pages: Pages::new(notification, context.batch_size, resumed),
+            ready: Vec::new(),
+            retries: RetryQueue::default(),
+            out: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
+    fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Stopped> {
+        let Context {
+            store,
+            patience,
+            jobs,
+            stop,
+            ..
+        } = self.context;
+        loop {
+            if stop.requested() {
+                return Err(Stopped);
+            }
+            if self.ready.is_empty() && !self.pages.ended() && self.retries.len() < MOST_WAITING {
+                let page = self.pages.next(store, patience)?;
+                self.ready = page.into_iter().rev().map(Addressee::new).collect();
+            }
+            if let Some(addressee) = self.next_addressee() {
+                let job = Job {
+                    errand: Arc::clone(&self.errand),
+                    addressee,
+                };
+                select! {
+                    send(jobs, job) -> handed_out => match handed_out {
+                        Ok(()) => self.out += 1,
+                        Err(_) => return Err(Stopped),
+                    },
+                    recv(self.reports) -> report => {
+                        self.ready.push(job.addressee);
+                        self.settle(report.ok(), watch);
+                    }
+                    recv(stop.receiver()) -> _ => return Err(Stopped),
+                }
+            } else if self.out > 0 || !self.retries.is_empty() {
+                let due = self.retries.next_due().map_or_else(never, at);
+                select! {
+                    recv(self.reports) -> report => self.settle(report.ok(), watch),
+                    recv(due) -> _ => {}
+                    recv(stop.receiver()) -> _ => return Err(Stopped),
+                }
+            } else if self.pages.ended() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whoever is next: someone whose retry is due, or else the next of the page.
+    fn next_addressee(&mut self) -> Option<Addressee> {
+        let due = if self.retries.is_empty() {
+            None
+        } else {
+            self.retries.pop_due(Instant::now())
+        };
+        due.or_else(|| self.ready.pop())
+    }
+
+    /// A job has come back.
+    fn settle(&mut self, report: Option<Report>, watch: &mut impl FnMut(Counts)) {
+        let Some(report) = report else { return };
+        self.out -= 1;
+        match report {
+            Report::Recorded(status) => {
+                match status {
+                    Status::Sent => self.counts.sent += 1,
+                    Status::Failed => self.counts.failed += 1,
+                    Status::Skipped => self.counts.skipped += 1,
+                }
+                watch(self.counts);
+            }
+            Report::Retry(addressee) => {
+                let pause = self
+                    .context
+                    .retry_policy
+                    .pause(addressee.attempts, fastrand::f64());
+                self.retries.push(Instant::now() + pause, addressee);
+            }
+            Report::Returned => {}
+        }
+    }
+
+    /// The worker is stopping: nothing more is handed out, and mails that are under way are seen through.
+    fn wait_for_jobs_out(&mut self, watch: &mut impl FnMut(Counts)) {
+        while self.out > 0 {
+            let report = self.reports.recv();
+            self.settle(report.ok(), watch);
+        }
+    }
+}

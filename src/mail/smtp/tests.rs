@@ -1,0 +1,314 @@
+//! The conversation against a scripted relay: what is written, in which order, and what is made of each answer.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::*;
+use crate::config::Security;
+use crate::mail::reply::Class;
+
+/// Greeting and two EHLO answers, as every connection begins.
+const PIPELINING: [&str; 3] = ["220 relay", "250 relay", "250-relay\r\n250 PIPELINING"];
+const PLAIN: [&str; 3] = ["220 relay", "250 relay", "250 relay"];
+const OK: &str = "250 ok";
+const GO_ON: &str = "354 go on";
+/// Not a reply: the relay closes the connection instead.
+const HANG_UP: &str = "";
+
+/// A relay that answers each command, and each body, with the next line of its script; one script a
+/// connection. Joined, it returns what it read on each.
+struct ScriptedRelay {
+    port: u16,
+    thread: JoinHandle<Vec<Vec<String>>>,
+}
+
+impl ScriptedRelay {
+    fn start(scripts: Vec<Vec<&'static str>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread =
+            thread::spawn(move || scripts.iter().map(|script| converse(&listener, script)).collect());
+        Self { port, thread }
+    }
+
+    fn transport(&self) -> SmtpTransport {
+        let relay = Relay {
+            host: "127.0.0.1".to_owned(),
+            port: self.port,
+            security: Security::Plain,
+            credentials: None,
+            max_per_connection: 100,
+            timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+        };
+        SmtpTransport::new(&relay, "events@example.com").unwrap()
+    }
+
+    /// What was read on each connection after the two EHLOs.
+    fn heard(self) -> Vec<Vec<String>> {
+        self.thread.join().unwrap()
+    }
+}
+
+fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
+    let (stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut heard = Vec::new();
+    let mut in_body = false;
+    for (step, answer) in script.iter().enumerate() {
+        if step > 0 {
+            let end = if in_body { "\r\n.\r\n" } else { "\r\n" };
+            let mut text = String::new();
+            while !(text.ends_with(end) || in_body && text == ".\r\n") {
+                if reader.read_line(&mut text).unwrap() == 0 {
+                    return heard;
+                }
+            }
+            heard.push(text.trim_end().to_owned());
+        }
+        if answer.is_empty() {
+            return heard.split_off(2.min(heard.len()));
+        }
+        (&stream).write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+        in_body = answer.starts_with("354");
+    }
+    let mut quit = String::new();
+    reader.read_line(&mut quit).unwrap();
+    heard.split_off(2.min(heard.len()))
+}
+
+fn mail(to: &str) -> Mail {
+    Mail {
+        to: to.to_owned(),
+        message_id: "<n1.p1@example.com>".to_owned(),
+        content: "Subject: x\r\n\r\n.dot\r\n".to_owned(),
+        html: String::new(),
+    }
+}
+
+fn script(opening: [&'static str; 3], rest: &[&'static str]) -> Vec<&'static str> {
+    opening.iter().chain(rest).copied().collect()
+}
+
+/// Submits to `relay`, counting how often the body was about to be written.
+fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), Refusal>, u32) {
+    let mut bodies = 0;
+    let result = transport.submit(&mail(to), &mut || bodies += 1);
+    (result, bodies)
+}
+
+#[test]
+fn two_mails_on_one_connection_with_and_without_pipelining() {
+    for opening in [PIPELINING, PLAIN] {
+        let relay = ScriptedRelay::start(vec![script(opening, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, OK])]);
+        let mut transport = relay.transport();
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+        drop(transport);
+        let envelope = |to: &str| {
+            vec![
+                "MAIL FROM:<events@example.com>".to_owned(),
+                format!("RCPT TO:<{to}@example.com>"),
+                "DATA".to_owned(),
+                "Subject: x\r\n\r\n..dot\r\n.".to_owned(),
+            ]
+        };
+        assert_eq!(relay.heard(), [[envelope("a"), envelope("b")].concat()]);
+    }
+}
+
+#[test]
+fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
+    let refused = [
+        "250 ok",
+        "550 no such user <a@example.com>",
+        "503 no recipient",
+        "250 reset",
+    ];
+    let relay = ScriptedRelay::start(vec![script(
+        PIPELINING,
+        &[&refused[..], &[OK, OK, GO_ON, OK]].concat(),
+    )]);
+    let mut transport = relay.transport();
+    let (result, bodies) = submit(&mut transport, "a@example.com");
+    let refusal = result.unwrap_err();
+    assert_eq!(
+        (refusal.class, refusal.smtp_code, bodies),
+        (Class::Permanent, Some(550), 0)
+    );
+    assert_eq!(refusal.detail, "550 no such user <a***@example.com>");
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    assert_eq!(relay.heard()[0][3], "RSET");
+}
+
+#[test]
+fn a_relay_that_wants_a_body_for_nobody_gets_an_empty_one() {
+    let odd = [
+        "250 ok",
+        "450 later",
+        GO_ON,
+        "554 no valid recipients",
+        "250 reset",
+    ];
+    let relay = ScriptedRelay::start(vec![script(
+        PIPELINING,
+        &[&odd[..], &[OK, OK, GO_ON, OK]].concat(),
+    )]);
+    let mut transport = relay.transport();
+    let (result, bodies) = submit(&mut transport, "a@example.com");
+    assert_eq!(result.unwrap_err().class, Class::Transient { ambiguous: false });
+    assert_eq!(bodies, 0);
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    assert_eq!(relay.heard()[0][3..5], [".", "RSET"]);
+}
+
+#[test]
+fn a_worn_connection_that_is_gone_is_replaced_without_charging_anyone() {
+    for end in [HANG_UP, "421 closing"] {
+        let relay = ScriptedRelay::start(vec![
+            script(PIPELINING, &[OK, OK, GO_ON, OK, end]),
+            script(PIPELINING, &[OK, OK, GO_ON, OK]),
+        ]);
+        let mut transport = relay.transport();
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+        drop(transport);
+        assert_eq!(relay.heard().len(), 2);
+    }
+}
+
+#[test]
+fn losses_on_a_fresh_connection_are_told_apart_by_the_dot() {
+    let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
+    let (result, bodies) = submit(&mut before.transport(), "a@example.com");
+    assert_eq!(
+        (result.unwrap_err().class, bodies),
+        (Class::Transient { ambiguous: false }, 0)
+    );
+
+    let after = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, HANG_UP])]);
+    let (result, bodies) = submit(&mut after.transport(), "a@example.com");
+    assert_eq!(
+        (result.unwrap_err().class, bodies),
+        (Class::Transient { ambiguous: true }, 1)
+    );
+}
+
+#[test]
+fn a_loss_after_the_dot_is_never_repeated_behind_the_callers_back() {
+    let relay = ScriptedRelay::start(vec![script(
+        PIPELINING,
+        &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP],
+    )]);
+    let mut transport = relay.transport();
+    assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+    let (result, bodies) = submit(&mut transport, "b@example.com");
+    assert_eq!(
+        (result.unwrap_err().class, bodies),
+        (Class::Transient { ambiguous: true }, 1)
+    );
+    drop(transport);
+    assert_eq!(relay.heard().len(), 1);
+}
+
+#[test]
+fn trouble_with_the_relay_is_nobodys_fault() {
+    let scripts = [
+        vec!["554 go away"],
+        vec!["220 relay", "421 too busy"],
+        script(PIPELINING, &["550 sender refused", "503 no", "503 no"]),
+        script(PIPELINING, &["451 sender later", "503 no", "503 no"]),
+        vec!["not smtp at all"],
+    ];
+    for lines in scripts {
+        let relay = ScriptedRelay::start(vec![lines.clone()]);
+        let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
+        assert_eq!(
+            (result.unwrap_err().class, bodies),
+            (Class::Relay, 0),
+            "{lines:?}"
+        );
+    }
+    let refused = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let relay = ScriptedRelay {
+        port: refused,
+        thread: thread::spawn(Vec::new),
+    };
+    assert_eq!(
+        submit(&mut relay.transport(), "a@example.com")
+            .0
+            .unwrap_err()
+            .class,
+        Class::Relay
+    );
+}
+
+#[test]
+fn a_connection_is_renewed_after_its_share_of_mails() {
+    let one_mail = || script(PIPELINING, &[OK, OK, GO_ON, OK, "221 bye"]);
+    let relay = ScriptedRelay::start(vec![one_mail(), one_mail()]);
+    let mut transport = relay.transport();
+    transport.max_per_connection = 1;
+    for _ in 0..2 {
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+    }
+    drop(transport);
+    let heard = relay.heard();
+    assert!(
+        heard.iter().all(|lines| lines.last().unwrap() == "QUIT"),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn an_address_beyond_ascii_needs_smtputf8() {
+    let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK])]);
+    let mut transport = relay.transport();
+    let (result, bodies) = submit(&mut transport, "jürgen@example.com");
+    let refusal = result.unwrap_err();
+    assert_eq!(
+        (refusal.class, refusal.smtp_code, bodies),
+        (Class::Permanent, None, 0)
+    );
+    assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+
+    let utf8 = [
+        "220 relay",
+        "250 relay",
+        "250-relay\r\n250-PIPELINING\r\n250 SMTPUTF8",
+    ];
+    let relay = ScriptedRelay::start(vec![script(utf8, &[OK, OK, GO_ON, OK])]);
+    let mut transport = relay.transport();
+    assert_eq!(submit(&mut transport, "jürgen@example.com"), (Ok(()), 1));
+    drop(transport);
+    assert_eq!(
+        relay.heard()[0][0],
+        "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME"
+    );
+}
+
+#[test]
+fn a_silent_relay_is_given_up_after_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for security in [Security::Plain, Security::ImplicitTls] {
+        let relay = Relay {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            security,
+            credentials: None,
+            max_per_connection: 1,
+            timeout: Duration::from_millis(200),
+            idle_timeout: Duration::from_secs(60),
+        };
+        let refusal = probe(&relay, "events@example.com").unwrap_err();
+        assert_eq!(refusal.class, Class::Relay, "{security:?}");
+    }
+}

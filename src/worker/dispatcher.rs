@@ -1,0 +1,289 @@
+//! The dispatcher: one fan-out thread for each message, notifications of one event one after another, and every
+//! message settled once its fan-out has ended.
+//!
+//! A receipt is good for one connection to the broker. When that is lost, a running fan-out goes on; the broker
+//! delivers its message again, and the new receipt takes the place of the old one.
+
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+
+use super::fan_out::{self, Context, Ending};
+use super::recorder::Entry;
+use crate::broker::incoming::{Incoming, Receipt, Settlement};
+use crate::domain::notification::{Identity, Request};
+
+/// Where messages come from and are settled: the worker's side of a subscription.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Messages as they come; closed once the worker is to stop.
+    pub incoming: Receiver<Incoming>,
+    /// What became of them.
+    pub settlements: Sender<Settlement>,
+    /// Receipts of acks that the broker is known to have received; closed after the last one.
+    pub acked: Receiver<Receipt>,
+}
+
+/// Takes messages in until the worker is to stop.
+pub struct Dispatcher {
+    context: Arc<Context>,
+    inbox: Inbox,
+    /// The ledger's recorder.
+    entries: Sender<Entry>,
+    /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
+    events: HashMap<i64, VecDeque<Task>>,
+    /// Fan-out threads that run.
+    running: usize,
+    /// Notifications whose ack is on its way to the broker.
+    acking: HashMap<Receipt, i64>,
+    /// The newest connection to the broker that has delivered something.
+    session: u64,
+    ended: (Sender<Ended>, Receiver<Ended>),
+    noted: (Sender<i64>, Receiver<i64>),
+}
+
+/// One message, from its arrival until the broker and the ledger know that it is dealt with.
+#[derive(Debug)]
+struct Task {
+    request: Request,
+    identity: Identity,
+    receipt: Receipt,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    /// The notification of this id is completed; its ack is on its way.
+    Acking(i64),
+}
+
+/// A fan-out thread has ended.
+#[derive(Debug)]
+struct Ended {
+    event_id: i64,
+    ending: Ending,
+}
+
+impl Dispatcher {
+    /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
+    #[must_use]
+    pub fn new(context: Arc<Context>, inbox: Inbox, entries: Sender<Entry>) -> Self {
+        Self {
+            context,
+            inbox,
+            entries,
+            events: HashMap::new(),
+            running: 0,
+            acking: HashMap::new(),
+            session: 0,
+            ended: unbounded(),
+            noted: unbounded(),
+        }
+    }
+
+    /// Works until the broker closes `incoming` and all fan-outs have ended, then lets the broker thread end
+    /// and notes the last acks.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut incoming = self.inbox.incoming.clone();
+        let mut open = true;
+        while open || self.running > 0 {
+            select! {
+                recv(incoming) -> message => if let Ok(message) = message {
+                    self.accept(message)?;
+                } else {
+                    (incoming, open) = (never(), false);
+                },
+                recv(self.ended.1) -> ended => if let Ok(ended) = ended {
+                    self.fan_out_ended(ended)?;
+                },
+                recv(self.inbox.acked) -> receipt => match receipt {
+                    Ok(receipt) => self.acked(receipt),
+                    Err(_) => self.inbox.acked = never(),
+                },
+                recv(self.noted.1) -> notification_id => if let Ok(id) = notification_id {
+                    self.ack_noted(id)?;
+                },
+            }
+        }
+        let Self {
+            inbox: Inbox {
+                settlements, acked, ..
+            },
+            acking,
+            entries,
+            noted,
+            ..
+        } = self;
+        drop(settlements);
+        for notification_id in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
+            note_ack(&entries, &noted.0, *notification_id);
+        }
+        Ok(())
+    }
+
+    /// A message has come: read it, and let it run when it is its event's turn.
+    fn accept(&mut self, message: Incoming) -> io::Result<()> {
+        let Incoming {
+            receipt,
+            body,
+            identity,
+        } = message;
+        if receipt.session > self.session {
+            self.begin_session(receipt.session);
+        }
+        let request = match Request::decode(&body) {
+            Ok(request) => request,
+            Err(reason) => {
+                self.settle(Settlement::DeadLetter(receipt, reason.to_string()));
+                return Ok(());
+            }
+        };
+        let queue = self.events.entry(request.event_id).or_default();
+        if let Some(running) = queue.front_mut()
+            && running.receipt.session < receipt.session
+            && running.is_the_same(request, &identity)
+        {
+            log::info!("the broker has delivered the message of {request} again; its fan-out goes on");
+            running.receipt = receipt;
+            return Ok(());
+        }
+        queue.push_back(Task {
+            request,
+            identity,
+            receipt,
+            state: State::Waiting,
+        });
+        self.start_next(request.event_id)
+    }
+
+    /// The first message of a new connection. What the old one delivered and is not running comes again, to us
+    /// or to another worker.
+    fn begin_session(&mut self, session: u64) {
+        while let Ok(receipt) = self.inbox.acked.try_recv() {
+            self.acked(receipt);
+        }
+        self.acking.clear();
+        self.session = session;
+        self.events.retain(|_, queue| {
+            queue.retain(|task| task.state == State::Running);
+            !queue.is_empty()
+        });
+    }
+
+    /// Starts the first task of an event, unless it is under way.
+    fn start_next(&mut self, event_id: i64) -> io::Result<()> {
+        let Slot::Occupied(mut slot) = self.events.entry(event_id) else {
+            return Ok(());
+        };
+        let Some(task) = slot.get_mut().front_mut() else {
+            slot.remove();
+            return Ok(());
+        };
+        if task.state != State::Waiting || self.context.stop.requested() {
+            return Ok(());
+        }
+        task.state = State::Running;
+        let (request, identity) = (task.request, task.identity.clone());
+        let (context, ended) = (Arc::clone(&self.context), self.ended.0.clone());
+        thread::Builder::new()
+            .name(format!("event-{event_id}"))
+            .spawn(move || {
+                let ending = fan_out::run(&context, &identity, request);
+                // The context holds a way to the lanes: they end when it is gone, so it goes first.
+                drop(context);
+                if ended.send(Ended { event_id, ending }).is_err() {
+                    log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
+                }
+            })?;
+        self.running += 1;
+        Ok(())
+    }
+
+    fn fan_out_ended(&mut self, Ended { event_id, ending }: Ended) -> io::Result<()> {
+        self.running -= 1;
+        let Some(task) = self.events.get_mut(&event_id).and_then(VecDeque::front_mut) else {
+            return Ok(());
+        };
+        let receipt = task.receipt;
+        match ending {
+            // The ack of a receipt from an earlier connection would be void. The message comes again, and the
+            // ledger then knows that it is completed.
+            Ending::Completed(notification) if receipt.session == self.session => {
+                task.state = State::Acking(notification.id);
+                self.acking.insert(receipt, notification.id);
+                self.settle(Settlement::Ack(receipt));
+                return Ok(());
+            }
+            Ending::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
+            Ending::Completed(_) | Ending::Interrupted => {}
+        }
+        self.end_first_task(event_id)
+    }
+
+    /// The broker knows that a notification is done; the ledger is to know that, too.
+    fn acked(&mut self, receipt: Receipt) {
+        if let Some(notification_id) = self.acking.remove(&receipt) {
+            note_ack(&self.entries, &self.noted.0, notification_id);
+        }
+    }
+
+    /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
+    /// redelivered message without an id is told from it by its ack alone.
+    fn ack_noted(&mut self, notification_id: i64) -> io::Result<()> {
+        let done = State::Acking(notification_id);
+        let event = self
+            .events
+            .iter()
+            .find(|(_, queue)| queue.front().is_some_and(|task| task.state == done));
+        match event.map(|(event_id, _)| *event_id) {
+            Some(event_id) => self.end_first_task(event_id),
+            None => Ok(()),
+        }
+    }
+
+    fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {
+        if let Some(queue) = self.events.get_mut(&event_id) {
+            queue.pop_front();
+        }
+        self.start_next(event_id)
+    }
+
+    fn settle(&self, settlement: Settlement) {
+        if self.inbox.settlements.send(settlement).is_err() {
+            log::debug!("the broker thread has ended; its messages go back to the queue");
+        }
+    }
+}
+
+impl Task {
+    /// Whether a message that came by a newer connection is the one that is running here.
+    fn is_the_same(&self, request: Request, identity: &Identity) -> bool {
+        let same_identity = match (&self.identity.message_id, &identity.message_id) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (None, None) => identity.redelivered,
+            _ => false,
+        };
+        self.state == State::Running && self.request == request && same_identity
+    }
+}
+
+fn note_ack(entries: &Sender<Entry>, noted: &Sender<i64>, notification_id: i64) {
+    if entries
+        .send(Entry::Acked {
+            notification_id,
+            noted: noted.clone(),
+        })
+        .is_err()
+    {
+        log::error!("the recorder ended before the dispatcher (a bug in fanmail)");
+    }
+}

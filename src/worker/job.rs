@@ -1,0 +1,114 @@
+//! What passes between a fan-out, the lanes and the recorder.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crossbeam_channel::Sender;
+
+use crate::domain::outcome::{Outcome, Status};
+use crate::domain::participant::Participant;
+use crate::templates::Occasion;
+
+/// One mail to be made and sent, by whichever lane is free.
+#[derive(Debug)]
+pub struct Job {
+    /// The fan-out that it belongs to.
+    pub errand: Arc<Errand>,
+    /// Whom it is for, and how often that was tried.
+    pub addressee: Addressee,
+}
+
+/// Someone who is to get a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// Who.
+    pub participant: Participant,
+    /// How many times their mail was put to the relay so far.
+    pub attempts: u32,
+}
+
+impl Addressee {
+    /// Someone whose mail has not been tried yet.
+    #[must_use]
+    pub fn new(participant: Participant) -> Self {
+        Self {
+            participant,
+            attempts: 0,
+        }
+    }
+}
+
+/// What all jobs of one fan-out share.
+#[derive(Debug)]
+pub struct Errand {
+    /// Its notification.
+    pub notification_id: i64,
+    /// What its mails have in common.
+    pub occasion: Occasion,
+    /// Where it hears what became of its jobs. Unbounded, but it never holds more than the jobs that are
+    /// out: those in the queue to the lanes and one a lane.
+    pub reports: Sender<Report>,
+    /// Whether a failure of this fan-out has been logged. The first one is: a million may follow.
+    pub failure_logged: AtomicBool,
+}
+
+/// What became of a job. Every job that a fan-out hands out comes back as exactly one report.
+#[derive(Debug)]
+pub enum Report {
+    /// Its outcome is in the ledger.
+    Recorded(Status),
+    /// The relay could not take it now: it is to be handed out again later.
+    Retry(Addressee),
+    /// The worker is stopping and has not sent it.
+    Returned,
+}
+
+impl Errand {
+    /// Tells the fan-out what became of one of its jobs.
+    pub fn report(&self, report: Report) {
+        if self.reports.send(report).is_err() {
+            log::error!(
+                "notification {}: a report came after its fan-out had ended (a bug in fanmail)",
+                self.notification_id
+            );
+        }
+    }
+}
+
+impl Job {
+    /// The outcome `sent`.
+    #[must_use]
+    pub fn sent(&self) -> Outcome {
+        self.outcome(Status::Sent, false, None, None)
+    }
+
+    /// The outcome `skipped`, for `reason`.
+    #[must_use]
+    pub fn skipped(&self, reason: &str) -> Outcome {
+        self.outcome(Status::Skipped, false, None, Some(reason))
+    }
+
+    /// The outcome `failed`, for `reason`; `permanent` when trying again cannot help.
+    #[must_use]
+    pub fn failed(&self, permanent: bool, smtp_code: Option<u16>, reason: &str) -> Outcome {
+        self.outcome(Status::Failed, permanent, smtp_code, Some(reason))
+    }
+
+    fn outcome(
+        &self,
+        status: Status,
+        permanent: bool,
+        smtp_code: Option<u16>,
+        detail: Option<&str>,
+    ) -> Outcome {
+        Outcome {
+            notification_id: self.errand.notification_id,
+            participant_id: self.addressee.participant.id,
+            status,
+            attempts: self.addressee.attempts,
+            permanent,
+            smtp_code,
+            detail: detail.map(|text| text.chars().take(Outcome::DETAIL_MAX).collect()),
+        }
+    }
+}

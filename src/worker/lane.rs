@@ -1,0 +1,235 @@
+//! A lane: a thread that owns one connection to the relay. It takes jobs, renders, composes, submits, and hands
+//! the outcome to the recorder.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::Utc;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::breaker::Breaker;
+use super::job::{Job, Report};
+use super::pace::Pace;
+use super::recorder::Entry;
+use super::retry::RetryPolicy;
+use crate::domain::outcome::{Outcome, Status};
+use crate::mail::compose::Composer;
+use crate::mail::reply::{Class, Refusal};
+use crate::mail::{Mail, Transport};
+use crate::shutdown::Stop;
+use crate::templates::Templates;
+
+/// How often a lane without work looks after its connection.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// Times in a row that the relay may break down over one and the same mail, breaker pauses in between, before
+/// the mail is charged for it. Without a limit, one address that makes a relay answer 421 would hold up
+/// everyone for ever; with the breaker's pauses this many take more than five minutes.
+const BREAKDOWNS_FORGIVEN: u32 = 10;
+
+/// What all lanes share.
+#[derive(Debug)]
+pub struct Equipment {
+    /// Makes renders.
+    pub templates: Arc<Templates>,
+    /// Makes mails of them.
+    pub composer: Composer,
+    /// Holds everyone up while the relay is down.
+    pub breaker: Breaker,
+    /// The limit of mails a second.
+    pub pace: Pace,
+    /// How often a mail is tried.
+    pub retry_policy: RetryPolicy,
+    /// The wish to stop.
+    pub stop: Stop,
+}
+
+/// One lane.
+pub struct Lane {
+    equipment: Arc<Equipment>,
+    transport: Box<dyn Transport>,
+    jobs: Receiver<Job>,
+    entries: Sender<Entry>,
+    last_outcome: LastOutcome,
+}
+
+impl Lane {
+    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder through `entries`.
+    #[must_use]
+    pub fn new(
+        equipment: Arc<Equipment>,
+        transport: Box<dyn Transport>,
+        jobs: Receiver<Job>,
+        entries: Sender<Entry>,
+    ) -> Self {
+        Self {
+            equipment,
+            transport,
+            jobs,
+            entries,
+            last_outcome: LastOutcome::new(),
+        }
+    }
+
+    /// Works until nobody is left who could send jobs.
+    pub fn run(mut self) {
+        loop {
+            match self.jobs.recv_timeout(IDLE_LOOK) {
+                Ok(job) => self.work(job),
+                Err(RecvTimeoutError::Timeout) => self.transport.idle(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// One mail, from the participant to the outcome.
+    fn work(&mut self, mut job: Job) {
+        let mail = match self.make(&job) {
+            Ok(mail) => mail,
+            Err(outcome) => return self.record(job, outcome),
+        };
+        let mut breakdowns = 0;
+        loop {
+            let Equipment {
+                breaker, pace, stop, ..
+            } = &*self.equipment;
+            if !breaker.admit(stop) || !pace.wait_turn(stop) {
+                return job.errand.report(Report::Returned);
+            }
+            let submitted = self
+                .transport
+                .submit(&mail, &mut || self.last_outcome.wait_until_recorded());
+            let refusal = match submitted {
+                Ok(()) => {
+                    breaker.works();
+                    job.addressee.attempts += 1;
+                    let outcome = job.sent();
+                    return self.record(job, outcome);
+                }
+                Err(refusal) => refusal,
+            };
+            if refusal.smtp_code.is_none() && refusal.class != Class::Permanent
+                || refusal.class == Class::Relay
+            {
+                breaker.failed(&refusal.detail);
+            } else {
+                breaker.works();
+            }
+            match refusal.class {
+                Class::Relay if breakdowns < BREAKDOWNS_FORGIVEN => breakdowns += 1,
+                Class::Relay | Class::Transient { .. } => return self.try_later(job, &refusal),
+                Class::Permanent => {
+                    job.addressee.attempts += 1;
+                    let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
+                    return self.record(job, outcome);
+                }
+            }
+        }
+    }
+
+    /// Renders and composes the mail, or says why there will be none. The relay is not asked.
+    fn make(&self, job: &Job) -> Result<Mail, Outcome> {
+        let participant = &job.addressee.participant;
+        let Some(address) = &participant.email else {
+            return Err(job.skipped("the participant has no address"));
+        };
+        // Not permanent: once the template is mended, `fanmail retry` reaches them.
+        let render = self.equipment.templates.render(&job.errand.occasion, participant);
+        let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
+        let composer = &self.equipment.composer;
+        composer
+            .compose(
+                job.errand.notification_id,
+                participant,
+                address,
+                render,
+                Utc::now(),
+            )
+            .map_err(|error| job.failed(true, None, &error.to_string()))
+    }
+
+    /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
+    fn try_later(&mut self, mut job: Job, refusal: &Refusal) {
+        job.addressee.attempts += 1;
+        if self.equipment.retry_policy.allows_another(job.addressee.attempts) {
+            log::debug!(
+                "notification {}: participant {} later again: {}",
+                job.errand.notification_id,
+                job.addressee.participant.id,
+                refusal.detail
+            );
+            job.errand.report(Report::Retry(job.addressee));
+        } else {
+            let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
+            self.record(job, outcome);
+        }
+    }
+
+    /// Hands the outcome to the recorder, which reports to the fan-out once it is committed.
+    fn record(&mut self, job: Job, outcome: Outcome) {
+        log_failure(&job, &outcome);
+        self.last_outcome.wait_until_recorded();
+        let entry = Entry::Outcome {
+            outcome,
+            errand: job.errand,
+            committed: self.last_outcome.expect_one(),
+        };
+        if self.entries.send(entry).is_err() {
+            log::error!("the recorder ended before its lanes (a bug in fanmail)");
+        }
+    }
+}
+
+/// The first failure of a fan-out is worth a line; the rest is in the ledger.
+fn log_failure(job: &Job, outcome: &Outcome) {
+    if outcome.status != Status::Failed {
+        return;
+    }
+    let level = if job.errand.failure_logged.swap(true, Ordering::Relaxed) {
+        log::Level::Debug
+    } else {
+        log::Level::Warn
+    };
+    log::log!(
+        level,
+        "notification {}: the mail to participant {} failed after {} attempts: {} (further failures: in the \
+         ledger, and here at LOG_LEVEL=DEBUG)",
+        outcome.notification_id,
+        outcome.participant_id,
+        outcome.attempts,
+        outcome.detail.as_deref().unwrap_or("no reason given")
+    );
+}
+
+/// Whether the lane's last outcome is committed. No second body is transmitted before it is: that bounds the
+/// duplicates of a crash to one per connection.
+struct LastOutcome {
+    sender: Sender<()>,
+    committed: Receiver<()>,
+    expected: bool,
+}
+
+impl LastOutcome {
+    fn new() -> Self {
+        let (sender, committed) = bounded(1);
+        Self {
+            sender,
+            committed,
+            expected: false,
+        }
+    }
+
+    /// What the recorder is to use for the next outcome.
+    fn expect_one(&mut self) -> Sender<()> {
+        self.expected = true;
+        self.sender.clone()
+    }
+
+    fn wait_until_recorded(&mut self) {
+        if self.expected {
+            // The lane holds a sender itself, so this cannot fail: it waits.
+            self.expected = self.committed.recv().is_err();
+        }
+    }
+}
