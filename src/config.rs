@@ -4,14 +4,24 @@
 pub mod broker;
 pub mod database;
 pub mod email;
+pub mod environment;
+pub mod log;
+pub mod mistake;
+mod reader;
 pub mod worker;
 
+use std::cell::RefCell;
 use std::fmt;
 
 pub use broker::BrokerConfig;
-pub use database::DatabaseConfig;
+pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};
-pub use worker::{LogConfig, LogFormat, WorkerConfig};
+pub use environment::Environment;
+pub use log::{LogConfig, LogFormat};
+pub use mistake::{ConfigErrors, Mistake};
+pub use worker::WorkerConfig;
+
+use reader::Reader;
 
 /// Everything that can be configured, one section a room.
 #[derive(Debug, Clone)]
@@ -26,6 +36,43 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// What is logged, and where.
     pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads every section. `lookup` gives the value of a variable, as [`Environment::get`] does; only the
+    /// files that `NAME_FILE` variables point to are read beside it.
+    ///
+    /// # Errors
+    /// All mistakes together, each with its variable, the value and what would be right.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(lookup);
+        let config = Self {
+            broker: BrokerConfig::read(&mut reader),
+            database: DatabaseConfig::read(&mut reader),
+            email: EmailConfig::read(&mut reader),
+            worker: WorkerConfig::read(&mut reader),
+            log: LogConfig::read(&mut reader),
+        };
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// The name of every variable that is read: those that an empty environment is asked for.
+    #[must_use]
+    pub fn variables() -> Vec<String> {
+        let asked = RefCell::new(Vec::new());
+        let nothing = |name: &str| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        };
+        if let Err(errors) = Self::from_lookup(&nothing) {
+            ::log::error!("the defaults contradict each other: {errors}");
+        }
+        let mut names = asked.into_inner();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 /// A value that must not be printed: its `Debug` shows only that it is there.
@@ -51,3 +98,6 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::Address;
+
 use super::Secret;
+use super::reader::Reader;
 
 /// How mails leave, and what they look like.
 #[derive(Debug, Clone)]
@@ -51,6 +54,110 @@ pub struct Relay {
     pub timeout: Duration,
     /// A connection unused for this long is closed (`SMTP_IDLE_TIMEOUT`).
     pub idle_timeout: Duration,
+}
+
+impl EmailConfig {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let dummy = reader.flag("EMAIL_DUMMY_MODE").unwrap_or(true);
+        let outbox = reader.path("EMAIL_OUTBOX_DIR");
+        let relay = Relay::read(reader, dummy);
+        Self {
+            from_email: read_from_email(reader, dummy),
+            from_name: reader
+                .parsed("FROM_NAME", "a name on one line", |value| {
+                    (!value.chars().any(char::is_control)).then(|| value.to_owned())
+                })
+                .unwrap_or_default(),
+            templates_dir: reader.path("TEMPLATES_DIR"),
+            connections: reader.whole("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
+            rate_per_second: reader.whole("SMTP_RATE_PER_SECOND", &(1..=1_000_000)),
+            route: if dummy {
+                Route::Dummy { outbox }
+            } else {
+                Route::Smtp(relay)
+            },
+        }
+    }
+}
+
+impl Relay {
+    /// Reads `SMTP_…`. The dummy needs none of them, but a value that makes no sense is a mistake even then.
+    fn read(reader: &mut Reader<'_>, dummy: bool) -> Self {
+        let host = reader.host("SMTP_HOST");
+        if host.is_none() && !dummy {
+            reader.mistake(
+                "SMTP_HOST",
+                "is not set; expected the name of your relay, or EMAIL_DUMMY_MODE=True to send nothing"
+                    .to_owned(),
+            );
+        }
+        let port = reader.whole("SMTP_PORT", &(1..=u16::MAX)).unwrap_or(587);
+        Self {
+            host: host.unwrap_or_default(),
+            port,
+            security: read_security(reader, port),
+            credentials: read_credentials(reader, dummy),
+            max_per_connection: reader
+                .whole("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000))
+                .unwrap_or(100),
+            timeout: reader.seconds("SMTP_TIMEOUT", 60, &(0.1..=3_600.0)),
+            idle_timeout: reader.seconds("SMTP_IDLE_TIMEOUT", 30, &(0.1..=3_600.0)),
+        }
+    }
+}
+
+/// Reads `SMTP_USE_TLS`: plain text only where it says `False`.
+fn read_security(reader: &mut Reader<'_>, port: u16) -> Security {
+    let tls = reader.flag("SMTP_USE_TLS").unwrap_or(true);
+    match (tls, port) {
+        (true, 465) => Security::ImplicitTls,
+        (true, _) => Security::StartTls,
+        (false, 465) => {
+            reader.mistake(
+                "SMTP_USE_TLS",
+                "is False, but on SMTP_PORT 465 TLS begins with the first byte (RFC 8314); expected True, or \
+                 another port"
+                    .to_owned(),
+            );
+            Security::ImplicitTls
+        }
+        (false, _) => Security::Plain,
+    }
+}
+
+/// Reads user name and password: both, or neither for a relay that wants none.
+fn read_credentials(reader: &mut Reader<'_>, dummy: bool) -> Option<(String, Secret)> {
+    let username = reader.text("SMTP_USERNAME");
+    let password = reader.secret("SMTP_PASSWORD");
+    let (missing, present) = match (username, password) {
+        (Some(username), Some(password)) => return Some((username, password)),
+        (None, None) => return None,
+        (Some(_), None) => ("SMTP_PASSWORD", "SMTP_USERNAME"),
+        (None, Some(_)) => ("SMTP_USERNAME", "SMTP_PASSWORD"),
+    };
+    if !dummy {
+        reader.mistake(
+            missing,
+            format!("is not set, but {present} is; expected both, or neither when the relay wants none"),
+        );
+    }
+    None
+}
+
+/// Reads `FROM_EMAIL`. Only the dummy may invent a sender.
+fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
+    let expected = "one address such as events@example.org, without a name; a domain with other letters in \
+                    its xn-- form";
+    let address = reader.parsed("FROM_EMAIL", expected, |value| {
+        (value.is_ascii() && value.parse::<Address>().is_ok()).then(|| value.to_owned())
+    });
+    if address.is_none() && !dummy {
+        reader.mistake(
+            "FROM_EMAIL",
+            "is not set; expected the address that your mails come from".to_owned(),
+        );
+    }
+    address.unwrap_or_else(|| "noreply@example.com".to_owned())
 }
 
 /// How a connection to the relay is protected.

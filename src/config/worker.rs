@@ -1,7 +1,9 @@
-//! The section of the worker itself, and of its log.
+//! The section of the worker itself.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use super::reader::Reader;
 
 /// How the worker works.
 #[derive(Debug, Clone)]
@@ -18,24 +20,24 @@ pub struct WorkerConfig {
     pub event_lookup_grace: Duration,
     /// How long a stop may take (`SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
+    /// Where `/healthz` and `/metrics` are served (`HTTP_ADDR`); `None` is nowhere.
+    pub http_addr: Option<SocketAddr>,
 }
 
-/// What is logged, and where.
-#[derive(Debug, Clone)]
-pub struct LogConfig {
-    /// Most detailed level that is written (`LOG_LEVEL`).
-    pub level: log::LevelFilter,
-    /// A file instead of standard error (`LOG_FILE`).
-    pub file: Option<PathBuf>,
-    /// How a line looks (`LOG_FORMAT`).
-    pub format: LogFormat,
-}
-
-/// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line, for collectors.
-    Json,
+impl WorkerConfig {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            batch_size: reader.whole("BATCH_SIZE", &(1..=10_000)).unwrap_or(100),
+            prefetch: reader.whole("PREFETCH", &(1..=1_000)).unwrap_or(4),
+            max_retries: reader.whole("MAX_RETRIES", &(0..=100)).unwrap_or(3),
+            retry_delay: reader.seconds("RETRY_DELAY", 5, &(0.01..=3_600.0)),
+            event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
+            shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
+            http_addr: reader.parsed(
+                "HTTP_ADDR",
+                "an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090",
+                |value| value.parse().ok(),
+            ),
+        }
+    }
 }

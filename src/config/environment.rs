@@ -1,0 +1,260 @@
+//! Where variables come from: the environment of the process, and a file `.env` for what it does not set.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// All variables, those of the process before those of the file.
+#[derive(Clone)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+/// A `.env` that cannot be used. Shows no line: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum DotenvError {
+    /// Not a line of the form NAME=value.
+    #[error(
+        "line {line} of {path} cannot be read; expected NAME=value, or NAME=\"value\" with the quotes closed"
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// It is there, but cannot be opened.
+    #[error("{path} cannot be read; correct its permissions and encoding (UTF-8), or remove it")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Environment {
+    /// Takes the environment of the process, and from the file at `dotenv` what that one does not set. A file
+    /// that is not there is fine.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be used.
+    pub fn load(dotenv: &Path) -> Result<Self, DotenvError> {
+        let text = match fs::read_to_string(dotenv) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(source) => {
+                return Err(DotenvError::Unreadable {
+                    path: dotenv.to_owned(),
+                    source,
+                });
+            }
+        };
+        let mut variables = parse_dotenv(&text).map_err(|line| DotenvError::Malformed {
+            path: dotenv.to_owned(),
+            line,
+        })?;
+        // What is not UTF-8 is reported with the name of its variable when it is read.
+        variables.extend(env::vars_os().map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        }));
+        Ok(Self { variables })
+    }
+
+    /// The value of a variable, if it is set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    /// A sentence for each variable that is set and that looks like a misspelt one of `known`.
+    #[must_use]
+    pub fn misspelt(&self, known: &[String]) -> Vec<String> {
+        self.variables
+            .keys()
+            .filter(|name| !known.contains(name))
+            .filter_map(|name| {
+                let meant = known
+                    .iter()
+                    .find(|known| strsim::damerau_levenshtein(name, known) <= 2)?;
+                Some(format!(
+                    "{name} is set, but fanmail does not know it; is {meant} meant?"
+                ))
+            })
+            .collect()
+    }
+}
+
+/// Reads the text of a `.env`. Of a name that stands there twice the last value counts, as in Python.
+///
+/// # Errors
+/// The number of the first line, from 1, that cannot be read.
+pub fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let (text, starts) = as_python_reads_it(text);
+    dotenvy::from_read_iter(text.as_bytes())
+        .enumerate()
+        .map(|(index, entry)| entry.map_err(|_| starts.get(index).copied().unwrap_or_default()))
+        .collect()
+}
+
+/// Rewrites the text so that dotenvy reads what python-dotenv read, and gives the line number of each entry.
+///
+/// They differ in this: Python takes a value without quotes to the end of the line, spaces and backslashes
+/// included, and only `${NAME}` as a reference, while dotenvy refuses the former (`FROM_NAME=Our Events`) and
+/// replaces the `$word` within a password.
+fn as_python_reads_it(text: &str) -> (String, Vec<usize>) {
+    let mut rewritten = Vec::new();
+    let mut starts = Vec::new();
+    let mut open_quote = None;
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        if let Some(quote) = open_quote {
+            if line.contains(quote) {
+                open_quote = None;
+            }
+            rewritten.push(line.to_owned());
+            continue;
+        }
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        starts.push(index + 1);
+        let Some((name, value)) = trimmed.split_once('=') else {
+            rewritten.push(trimmed.to_owned());
+            continue;
+        };
+        let value = value.trim_start();
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        open_quote = quote.filter(|quote| !value[1..].contains(*quote));
+        rewritten.push(match quote {
+            Some('"') => format!("{name}={}", escape(value, true)),
+            Some(_) => format!("{name}={value}"),
+            None => format!("{name}=\"{}\"", escape(without_comment(value), false)),
+        });
+    }
+    (rewritten.join("\n"), starts)
+}
+
+/// Cuts ` # …` off a value without quotes; a `#` within a word is part of the value.
+fn without_comment(value: &str) -> &str {
+    let mut after_space = true;
+    for (index, c) in value.char_indices() {
+        if c == '#' && after_space {
+            return value[..index].trim_end();
+        }
+        after_space = c.is_whitespace();
+    }
+    value
+}
+
+/// Keeps dotenvy from replacing any `$` that does not begin `${NAME}`, and, in a value that had no quotes of its
+/// own, from taking a backslash or a quote for more than what it is.
+fn escape(value: &str, had_quotes: bool) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    let mut after_backslash = false;
+    let mut chars = value.chars().peekable();
+    while let Some(c) = chars.next() {
+        let special = match c {
+            '$' => chars.peek() != Some(&'{') && !(had_quotes && after_backslash),
+            '\\' | '"' => !had_quotes,
+            _ => false,
+        };
+        if special {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+        after_backslash = c == '\\' && !after_backslash;
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_python_dotenv_reads() {
+        let text = concat!(
+            "\u{feff}# the earlier service\r\n",
+            "\r\n",
+            "export SMTP_HOST = smtp.gmail.com\r\n",
+            "FROM_NAME=Our \"Bob's\" Events  # shown in the client\n",
+            "SMTP_PASSWORD=a$b#c\\d $HOME $\n",
+            "QUOTED=\"a$b # c \\\" \\\\ \\$d\" # don't\n",
+            "SINGLE='a$b \\ c'\n",
+            "EMPTY=\n",
+            "ONLY_COMMENT= # none\n",
+            "REFERENCE=https://${SMTP_HOST}/\n",
+            "LINES=\"one\n",
+            "# two = 2\n",
+            "three\"\n",
+            "TWICE=first\n",
+            "TWICE=last",
+        );
+        let expected = [
+            ("SMTP_HOST", "smtp.gmail.com"),
+            ("FROM_NAME", "Our \"Bob's\" Events"),
+            ("SMTP_PASSWORD", "a$b#c\\d $HOME $"),
+            ("QUOTED", "a$b # c \" \\ $d"),
+            ("SINGLE", "a$b \\ c"),
+            ("EMPTY", ""),
+            ("ONLY_COMMENT", ""),
+            ("REFERENCE", "https://smtp.gmail.com/"),
+            ("LINES", "one\n# two = 2\nthree"),
+            ("TWICE", "last"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(parse_dotenv(text), Ok(expected.into()));
+    }
+
+    #[test]
+    fn names_the_line_that_cannot_be_read() {
+        assert_eq!(parse_dotenv("# one\n\nA=1\nB is 2\nC=3\n"), Err(4));
+        assert_eq!(parse_dotenv("A=\"one\ntwo\"\n1B=2\n"), Err(3));
+        assert_eq!(parse_dotenv("A=1\nB=\"never closed\nC=3\n"), Err(2));
+    }
+
+    #[test]
+    fn the_process_wins_over_the_file_and_a_missing_file_is_fine() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        let from_process = env::var("PATH").unwrap();
+        assert_eq!(
+            Environment::load(&path).unwrap().get("PATH"),
+            Some(from_process.clone())
+        );
+        fs::write(&path, "PATH=elsewhere\nFANMAIL_TEST=here\n").unwrap();
+        let environment = Environment::load(&path).unwrap();
+        assert_eq!(environment.get("PATH"), Some(from_process));
+        assert_eq!(environment.get("FANMAIL_TEST").as_deref(), Some("here"));
+        assert_eq!(environment.get("FANMAIL_NOT_SET"), None);
+    }
+
+    #[test]
+    fn a_broken_file_is_told_without_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        fs::write(&path, "A=1\nSMTP_PASSWORD \"MARKER\n").unwrap();
+        let error = Environment::load(&path).err().unwrap();
+        assert!(error.to_string().starts_with("line 2 of "), "{error}");
+        assert!(!format!("{error:?}").contains("MARKER"));
+        let error = Environment::load(dir.path()).err().unwrap();
+        assert!(error.to_string().contains("correct its permissions"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_a_hint_and_a_strange_one_does_not() {
+        let variables = ["SMTP_CONECTIONS", "LAVINMQ_SERVICE_HOST", "SMTP_HOST"]
+            .map(|name| (name.to_owned(), "x".to_owned()))
+            .into();
+        let known = ["SMTP_CONNECTIONS", "LAVINMQ_HOST", "SMTP_HOST"].map(str::to_owned);
+        assert_eq!(
+            Environment { variables }.misspelt(&known),
+            ["SMTP_CONECTIONS is set, but fanmail does not know it; is SMTP_CONNECTIONS meant?"]
+        );
+    }
+}

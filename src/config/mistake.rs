@@ -1,0 +1,63 @@
+//! Mistakes of the configuration, in words for the person who made them.
+
+use std::fmt;
+
+/// One mistake: the variable, its value unless that is a secret, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    variable: String,
+    sentence: String,
+}
+
+impl Mistake {
+    /// `sentence` goes on where the name of the variable stops: `is "x"; expected …`.
+    pub(super) fn new(variable: &str, sentence: String) -> Self {
+        Self {
+            variable: variable.to_owned(),
+            sentence,
+        }
+    }
+
+    /// Which variable is to be changed.
+    #[must_use]
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.sentence)
+    }
+}
+
+/// All mistakes of one configuration; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<Mistake>);
+
+impl ConfigErrors {
+    pub(super) fn new(mistakes: Vec<Mistake>) -> Self {
+        Self(mistakes)
+    }
+
+    /// Each of them, in the order of the sections.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => writeln!(f, "the configuration has a mistake:")?,
+            count => writeln!(f, "the configuration has {count} mistakes:")?,
+        }
+        for mistake in &self.0 {
+            writeln!(f, "  {mistake}")?;
+        }
+        f.write_str(".env.example explains every variable")
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

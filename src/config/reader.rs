@@ -1,0 +1,181 @@
+//! Reads one variable at a time and collects what is wrong with them. Knows shapes (a number, a host, a secret),
+//! not sections.
+
+use std::fmt::Display;
+use std::fs;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Secret;
+use super::mistake::{ConfigErrors, Mistake};
+
+/// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the
+/// default, so that reading goes on to the next mistake.
+pub struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// The end of reading: an error if anything was wrong.
+    pub fn finish(self) -> Result<(), ConfigErrors> {
+        if self.mistakes.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigErrors::new(self.mistakes))
+    }
+
+    /// Notes a mistake; `sentence` goes on after the variable's name. Only the first one of a variable (or of
+    /// its `_FILE`) counts, as others would follow from it.
+    pub fn mistake(&mut self, name: &str, sentence: String) {
+        let base = |name: &str| name.strip_suffix("_FILE").unwrap_or(name).to_owned();
+        if !self
+            .mistakes
+            .iter()
+            .any(|known| base(known.variable()) == base(name))
+        {
+            self.mistakes.push(Mistake::new(name, sentence));
+        }
+    }
+
+    /// Notes a value that is not a secret, and what was expected instead.
+    pub fn wrong(&mut self, name: &str, value: &str, expected: &str) {
+        self.mistake(name, format!("is {}; expected {expected}", quote(value)));
+    }
+
+    /// A value as it is.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name)?;
+        let value = value.trim();
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.mistake(
+                name,
+                "is not UTF-8 text; save it in that encoding and set it again".to_owned(),
+            );
+            return None;
+        }
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// A value that `parse` makes sense of.
+    pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = self.text(name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.wrong(name, &value, expected);
+        }
+        parsed
+    }
+
+    /// A whole number within `range`.
+    pub fn whole<T>(&mut self, name: &str, range: &RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        self.parsed(name, &expected, |value| {
+            value.parse().ok().filter(|number| range.contains(number))
+        })
+    }
+
+    /// Seconds within `range`; fractions are fine.
+    pub fn seconds(&mut self, name: &str, default: u64, range: &RangeInclusive<f64>) -> Duration {
+        let expected = format!("seconds, from {} to {}", range.start(), range.end());
+        self.parsed(name, &expected, |value| {
+            let seconds = value.parse().ok().filter(|seconds| range.contains(seconds))?;
+            Duration::try_from_secs_f64(seconds).ok()
+        })
+        .unwrap_or(Duration::from_secs(default))
+    }
+
+    /// Yes or no, in the words that Python services use, too.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        self.parsed(name, "True or False", |value| {
+            match value.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Some(true),
+                "false" | "no" | "off" | "0" => Some(false),
+                _ => None,
+            }
+        })
+    }
+
+    /// A path; whether it is there is found out by whoever opens it.
+    pub fn path(&mut self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    /// A host name or an address, without brackets.
+    pub fn host(&mut self, name: &str) -> Option<String> {
+        self.parsed(
+            name,
+            "a host name or an address, without scheme and port",
+            parse_host,
+        )
+    }
+
+    /// A value that must not be shown: of the variable itself, or of the file that `<name>_FILE` names.
+    pub fn secret(&mut self, name: &str) -> Option<Secret> {
+        let file_name = format!("{name}_FILE");
+        let value = self.text(name);
+        let Some(path) = self.text(&file_name) else {
+            return value.map(Secret::new);
+        };
+        if value.is_some() {
+            self.mistake(name, format!("is set, and {file_name} as well; keep one of them"));
+            return None;
+        }
+        match fs::read_to_string(&path) {
+            Ok(content) => {
+                let content = content.strip_suffix('\n').unwrap_or(&content);
+                let content = content.strip_suffix('\r').unwrap_or(content);
+                if !content.is_empty() {
+                    return Some(Secret::new(content.to_owned()));
+                }
+                self.wrong(
+                    &file_name,
+                    &path,
+                    "a file with the value in it, but that one is empty",
+                );
+            }
+            Err(error) => {
+                let expected = format!("a file that can be read, but: {error}");
+                self.wrong(&file_name, &path, &expected);
+            }
+        }
+        None
+    }
+}
+
+/// A value for an error text, not longer than a line can bear.
+fn quote(value: &str) -> String {
+    const KEPT: usize = 80;
+    if value.chars().count() <= KEPT {
+        return format!("{value:?}");
+    }
+    format!("{:?}…", value.chars().take(KEPT).collect::<String>())
+}
+
+/// A host name (letters, digits, `-`, `_`, `.`) or an IP address; the brackets of IPv6 are taken off.
+pub fn parse_host(text: &str) -> Option<String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_name = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    (!text.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok())).then(|| bare.to_owned())
+}
+
+/// Whether `host` is this machine, where nobody else can read what is said.
+pub fn is_loopback(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

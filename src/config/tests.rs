@@ -1,0 +1,320 @@
+//! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its mistakes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use ::log::LevelFilter;
+
+use super::environment::parse_dotenv;
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../.env.example");
+
+fn read(text: &str) -> Result<Config, ConfigErrors> {
+    let variables = parse_dotenv(text).unwrap();
+    Config::from_lookup(&|name| variables.get(name).cloned())
+}
+
+/// The mistakes of a configuration, one a line.
+fn mistakes(text: &str) -> String {
+    let errors = read(text).unwrap_err();
+    let lines: Vec<String> = errors.mistakes().iter().map(Mistake::to_string).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn the_example_documents_what_is_read_and_nothing_else() {
+    let documented: BTreeSet<String> = EXAMPLE
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').split_once('='))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(documented, Config::variables().into_iter().collect());
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let (example, defaults) = (read(EXAMPLE).unwrap(), read("").unwrap());
+    assert_eq!(format!("{example:#?}"), format!("{defaults:#?}"));
+    assert_eq!(example.broker.password, defaults.broker.password);
+}
+
+#[test]
+fn what_the_example_leaves_out_can_be_put_in() {
+    let lines: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| line.trim_start_matches('#'))
+        .filter(|line| {
+            line.split_once('=')
+                .is_some_and(|(name, _)| !name.ends_with("_FILE") || name == "LOG_FILE")
+        })
+        .collect();
+    let all = lines.join("\n");
+    let config = read(&all).unwrap();
+    assert!(config.broker.tls && config.broker.host == "broker.example.org" && config.broker.port == 5671);
+    assert_eq!(config.email.rate_per_second, Some(50));
+    assert!(config.log.file.is_some() && config.worker.http_addr.is_some());
+    let real = all.replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
+    let Route::Smtp(relay) = read(&real).unwrap().email.route else {
+        panic!("not the relay");
+    };
+    assert_eq!(relay.security, Security::StartTls);
+    assert!(relay.credentials.is_some());
+}
+
+#[test]
+fn a_dotenv_of_the_earlier_service_is_accepted_unchanged() {
+    let text = r#"
+# LavinMQ
+LAVINMQ_HOST=localhost
+LAVINMQ_PORT=5672
+LAVINMQ_USERNAME=guest
+LAVINMQ_PASSWORD='p@ss#w$rd'
+LAVINMQ_QUEUE=event_notifications
+LAVINMQ_VHOST=/
+
+# Database
+DATABASE_URL="sqlite:///notification_service.db"
+DATABASE_ECHO=False
+
+EMAIL_DUMMY_MODE=False   # set to True for tests
+SMTP_HOST=smtp.gmail.com
+SMTP_PORT=587
+SMTP_USERNAME=
+SMTP_PASSWORD=
+SMTP_USE_TLS=True
+FROM_EMAIL=noreply@example.com
+FROM_NAME=Event Notification Service
+
+BATCH_SIZE=100
+MAX_RETRIES=3
+RETRY_DELAY=5
+LOG_LEVEL=warning
+"#;
+    let config = read(text).unwrap();
+    assert_eq!(
+        (config.broker.tls, config.broker.host.as_str(), config.broker.port),
+        (false, "localhost", 5672)
+    );
+    assert_eq!(config.broker.password.expose(), "p@ss#w$rd");
+    assert_eq!(
+        config.database.backend,
+        Backend::Sqlite("notification_service.db".into())
+    );
+    assert_eq!(config.email.from_name, "Event Notification Service");
+    assert_eq!(config.log.level, LevelFilter::Warn);
+    assert_eq!(config.worker.retry_delay, Duration::from_secs(5));
+    let Route::Smtp(relay) = config.email.route else {
+        panic!("not the relay");
+    };
+    assert_eq!((relay.host.as_str(), relay.port), ("smtp.gmail.com", 587));
+    assert_eq!(relay.security, Security::StartTls);
+    assert!(relay.credentials.is_none());
+}
+
+#[test]
+fn all_mistakes_are_told_together() {
+    let text = "SMTP_PORT=smtp\nBATCH_SIZE=0\nPREFETCH=1001\nRETRY_DELAY=inf\nSMTP_TIMEOUT=0\n\
+                EMAIL_DUMMY_MODE=Fasle\nLOG_LEVEL=LOUD\nLOG_FORMAT=xml\nHTTP_ADDR=9090\nLAVINMQ_HOST=amqp://b\n\
+                LAVINMQ_PORT=tcp://10.0.0.1:5672\nFROM_EMAIL=Me <me@example.org>\nFROM_NAME=\"a\\nb\"\n";
+    assert_eq!(
+        read(text).unwrap_err().to_string(),
+        r#"the configuration has 13 mistakes:
+  LAVINMQ_HOST is "amqp://b"; expected a host name or an address, without scheme and port
+  LAVINMQ_PORT was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set enableServiceLinks: false for the pod
+  EMAIL_DUMMY_MODE is "Fasle"; expected True or False
+  SMTP_PORT is "smtp"; expected a whole number from 1 to 65535
+  SMTP_TIMEOUT is "0"; expected seconds, from 0.1 to 3600
+  FROM_EMAIL is "Me <me@example.org>"; expected one address such as events@example.org, without a name; a domain with other letters in its xn-- form
+  FROM_NAME is "a\nb"; expected a name on one line
+  BATCH_SIZE is "0"; expected a whole number from 1 to 10000
+  PREFETCH is "1001"; expected a whole number from 1 to 1000
+  RETRY_DELAY is "inf"; expected seconds, from 0.01 to 3600
+  HTTP_ADDR is "9090"; expected an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090
+  LOG_LEVEL is "LOUD"; expected TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL
+  LOG_FORMAT is "xml"; expected text or json
+.env.example explains every variable"#
+    );
+}
+
+#[test]
+fn sending_for_real_needs_a_relay_and_a_sender() {
+    let told = mistakes("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
+    for start in [
+        "SMTP_HOST is not set",
+        "SMTP_PASSWORD is not set, but SMTP_USERNAME is",
+        "FROM_EMAIL is not set",
+    ] {
+        assert!(
+            told.lines().any(|line| line.starts_with(start)),
+            "{start}: {told}"
+        );
+    }
+    assert_eq!(told.lines().count(), 3, "{told}");
+    // The dummy does not mind.
+    assert!(read("SMTP_USERNAME=me\n").is_ok());
+}
+
+#[test]
+fn plain_text_leaves_this_machine_only_when_asked_for() {
+    let security = |more: &str| {
+        let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=relay.example.org\nFROM_EMAIL=me@example.org\n";
+        match read(&format!("{real}{more}")).unwrap().email.route {
+            Route::Smtp(relay) => relay.security,
+            Route::Dummy { .. } => panic!("not the relay"),
+        }
+    };
+    assert_eq!(security(""), Security::StartTls);
+    assert_eq!(security("SMTP_PORT=2525\n"), Security::StartTls);
+    assert_eq!(security("SMTP_PORT=465\n"), Security::ImplicitTls);
+    assert_eq!(security("SMTP_USE_TLS=False\nSMTP_PORT=25\n"), Security::Plain);
+    assert!(mistakes("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
+
+    for host in ["localhost", "LOCALHOST.", "127.0.0.1", "127.3.2.1", "[::1]"] {
+        let broker = read(&format!("LAVINMQ_HOST={host}\n")).unwrap().broker;
+        assert_eq!((broker.tls, broker.port), (false, 5672), "{host}");
+    }
+    for host in ["rabbitmq", "10.0.0.1", "localhost.example.org", "[2001:db8::1]"] {
+        let set = format!("LAVINMQ_HOST={host}\n");
+        assert!(
+            mistakes(&set).starts_with("LAVINMQ_USE_TLS is not set, and the broker"),
+            "{host}"
+        );
+        assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
+        assert!(
+            read(&format!("{set}LAVINMQ_USE_TLS=False\n")).is_ok_and(|config| config.broker.port == 5672)
+        );
+    }
+    assert!(read("AMQP_URL=amqp://rabbitmq\n").is_ok_and(|config| !config.broker.tls));
+}
+
+#[test]
+fn an_amqp_url_wins_and_is_percent_decoded() {
+    let broker = |url: &str| {
+        read(&format!(
+            "LAVINMQ_HOST=other\nLAVINMQ_PORT=tcp://x\nAMQP_URL={url}\n"
+        ))
+    };
+    let seen = |url: &str| {
+        let broker = broker(url).unwrap().broker;
+        let password = broker.password.expose();
+        format!(
+            "{} {} {} {} {password} {}",
+            broker.tls, broker.host, broker.port, broker.username, broker.vhost
+        )
+    };
+    assert_eq!(seen("amqp://h"), "false h 5672 guest guest /");
+    assert_eq!(seen("amqps://u:p@h/"), "true h 5671 u p /");
+    assert_eq!(seen("amqps://u:p@[::1]:99/%2F"), "true ::1 99 u p /");
+    assert_eq!(seen("amqp://u:p@h//"), "false h 5672 u p /");
+    assert_eq!(
+        seen("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"),
+        "false h 1 a@b p/q:% team/one"
+    );
+    for url in [
+        "http://u:MARKER@h",
+        "u:MARKER@h",
+        "amqp://u:MAR/KER@h",
+        "amqp://u:MAR#KER@h",
+        "amqp://u:MARKER@h/v?heartbeat=0",
+        "amqp://u:MARKER@h:0",
+        "amqp://u:MARKER%FF@h",
+        "amqp:///MARKER",
+    ] {
+        let told = broker(url).unwrap_err().to_string();
+        assert!(
+            told.contains("\n  AMQP_URL ") && !told.contains("MAR"),
+            "{url}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let (password, url) = (
+        file("password", " with space \r\n"),
+        file("url", "sqlite:////var/a.db\n"),
+    );
+    let config = read(&format!(
+        "LAVINMQ_PASSWORD_FILE={password}\nDATABASE_URL_FILE={url}\n"
+    ))
+    .unwrap();
+    assert_eq!(config.broker.password.expose(), " with space ");
+    assert_eq!(config.database.backend, Backend::Sqlite("/var/a.db".into()));
+
+    let told = mistakes(&format!(
+        "LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"
+    ));
+    assert_eq!(
+        told,
+        "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them"
+    );
+    let empty = file("empty", "\n");
+    let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n";
+    let told = mistakes(&format!(
+        "{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"
+    ));
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        lines[0],
+        "AMQP_URL_FILE is \"/nowhere\"; expected a file that can be read, but: No such file or directory (os error 2)"
+    );
+    assert!(lines[1].starts_with("SMTP_PASSWORD_FILE is ") && lines[1].ends_with("but that one is empty"));
+    assert_eq!(lines.len(), 2, "{told}");
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    fs::write(&path, "MARKER").unwrap();
+    let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n";
+    for set in [
+        "LAVINMQ_PASSWORD=MARKER\nSMTP_PASSWORD=MARKER\n".to_owned(),
+        "AMQP_URL=amqps://u:MARKER@h/v\nSMTP_PASSWORD=MARKER\n".to_owned(),
+        format!(
+            "LAVINMQ_PASSWORD_FILE={0}\nSMTP_PASSWORD_FILE={0}\n",
+            path.display()
+        ),
+    ] {
+        let config = read(&format!("{real}{set}")).unwrap();
+        assert!(!format!("{config:?} {config:#?}").contains("MARKER"), "{set}");
+        let Route::Smtp(relay) = config.email.route else {
+            panic!("not the relay");
+        };
+        let (_, password) = relay.credentials.unwrap();
+        assert_eq!(
+            (config.broker.password.expose(), password.expose()),
+            ("MARKER", "MARKER")
+        );
+    }
+    for set in [
+        "AMQP_URL=amqps://u:MARKER@h:port/v\n".to_owned(),
+        "DATABASE_URL=postgres://u:MARKER@h/v\n".to_owned(),
+        "SMTP_PASSWORD=MARKER\nEMAIL_DUMMY_MODE=False\n".to_owned(),
+        format!(
+            "AMQP_URL_FILE={0}\nDATABASE_URL=mysql://u:MARKER@h/v\n",
+            path.display()
+        ),
+    ] {
+        let errors = read(&set).unwrap_err();
+        assert!(!format!("{errors} {errors:?}").contains("MARKER"), "{errors}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_utf8_is_a_mistake() {
+    let lookup = |name: &str| (name == "SMTP_PASSWORD").then(|| "p\u{fffd}ss".to_owned());
+    let errors = Config::from_lookup(&lookup).unwrap_err();
+    assert!(
+        errors.to_string().contains("SMTP_PASSWORD is not UTF-8 text"),
+        "{errors}"
+    );
+}
