@@ -8,13 +8,14 @@ use crate::domain::notification::Kind;
 
 /// Mail everyone who takes part in an event, once.
 ///
-/// fanmail takes small notifications such as {"type":"UPDATED","event_id":123} from a RabbitMQ or LavinMQ
-/// queue, looks up the participants of the event and sends each of them one mail. It is configured by
-/// environment variables, or by a file .env in the current directory; .env.example explains each.
+/// fanmail takes small notifications such as `{"type":"UPDATED","event_id":123}` from a RabbitMQ or
+/// LavinMQ queue, looks up the participants of the event and sends each of them one mail. It is
+/// configured by environment variables, or by a file .env in the current directory; .env.example
+/// explains each of them.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    max_term_width = 100,
+    verbatim_doc_comment,
     after_help = "Exit codes: 0 fine, 1 it failed, 2 the command line or the configuration is wrong."
 )]
 pub struct Cli {

@@ -1,3 +1,66 @@
-//! Reads `.env`, parses the command line, dispatches, turns a result into an exit code.
+//! Parses the command line, reads `.env` and the environment, dispatches, turns a result into an exit code.
 
-fn main() {}
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+use fanmail::cli::{Cli, Command};
+use fanmail::config::{Config, Environment};
+use fanmail::{commands, logging};
+use signal_hook::consts::SIGPIPE;
+
+/// It could not be done.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong. clap uses it, too.
+const MISCONFIGURED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match configure() {
+        Ok(config) => config,
+        Err(error) => return report(&error, MISCONFIGURED),
+    };
+    match run(&cli, &config) {
+        Ok(code) => code,
+        Err(error) => report(&error, FAILED),
+    }
+}
+
+/// Reads the configuration and starts the log.
+fn configure() -> anyhow::Result<Config> {
+    let environment = Environment::load(Path::new(".env"))?;
+    let config = Config::from_lookup(&|name| environment.get(name))?;
+    logging::init(&config.log)?;
+    for hint in environment.misspelt(&Config::variables()) {
+        log::warn!("{hint}");
+    }
+    Ok(config)
+}
+
+fn run(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
+    // The two that send mails must not end in the middle because nobody reads what they print.
+    if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
+        end_with_the_reader()?;
+    }
+    commands::run(cli, config)
+}
+
+/// `fanmail status | head` ends like any other program when `head` has seen enough, with the exit code that a
+/// shell gives to SIGPIPE. Rust ignores that signal, and `println!` would panic.
+fn end_with_the_reader() -> io::Result<()> {
+    let always = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_shutdown(SIGPIPE, 128 + SIGPIPE, always)?;
+    Ok(())
+}
+
+/// Prints an error with all its causes.
+fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("fanmail: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  caused by: {cause}");
+    }
+    ExitCode::from(code)
+}
