@@ -1,0 +1,156 @@
+//! What the process has counted since it started, for `/metrics`. The ledger is the truth; these are for graphs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Something that is so, or is not.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Says how it is now.
+    pub fn set(&self, so: bool) {
+        self.0.store(u64::from(so), Ordering::Relaxed);
+    }
+
+    /// 1 or 0.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Everything that is counted. One for the process, shared through an `Arc`.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Outcomes `sent`.
+    pub sent: Counter,
+    /// Outcomes `failed`.
+    pub failed: Counter,
+    /// Outcomes `skipped`.
+    pub skipped: Counter,
+    /// Mails put to the relay once more after a transient refusal.
+    pub retries: Counter,
+    /// Mails whose body was written and to which no reply came (RFC 1047).
+    pub ambiguous: Counter,
+    /// Relay failures, probes of the open breaker included.
+    pub relay_failures: Counter,
+    /// Whether the breaker is open.
+    pub breaker_open: Gauge,
+    /// Notifications all of whose people were decided.
+    pub completed: Counter,
+    /// Messages put into the dead-letter queue.
+    pub dead_letters: Counter,
+    /// Messages without a `message_id` that were matched with a notification by the broker's hint alone.
+    pub redelivered_decided: Counter,
+    /// Connections to the broker after the first one.
+    pub broker_reconnects: Counter,
+}
+
+impl Metrics {
+    /// All of them in the text format of Prometheus, version 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let counters = [
+            ("sent", "Mails that the relay accepted.", &self.sent),
+            ("failed", "Mails given up.", &self.failed),
+            ("skipped", "Participants without an address.", &self.skipped),
+            ("retries", "Mails put to the relay once more.", &self.retries),
+            (
+                "ambiguous",
+                "Mails whose body was written without a reply; each may be there twice.",
+                &self.ambiguous,
+            ),
+            (
+                "relay_failures",
+                "Troubles of the relay itself.",
+                &self.relay_failures,
+            ),
+            (
+                "notifications_completed",
+                "Notifications all of whose participants are decided.",
+                &self.completed,
+            ),
+            (
+                "dead_letters",
+                "Messages put into the dead-letter queue.",
+                &self.dead_letters,
+            ),
+            (
+                "redelivered_decided",
+                "Messages matched with a notification by the redelivered hint alone.",
+                &self.redelivered_decided,
+            ),
+            (
+                "broker_reconnects",
+                "Connections to the broker after the first.",
+                &self.broker_reconnects,
+            ),
+        ];
+        let mut lines: Vec<String> = counters
+            .into_iter()
+            .map(|(name, help, counter)| {
+                describe(&format!("fanmail_{name}_total"), "counter", help, counter.get())
+            })
+            .collect();
+        lines.push(describe(
+            "fanmail_breaker_open",
+            "gauge",
+            "1 while sending is stopped because the relay is down.",
+            self.breaker_open.get(),
+        ));
+        lines.concat()
+    }
+}
+
+/// One metric in the text format.
+fn describe(name: &str, kind: &str, help: &str, value: u64) -> String {
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_every_metric_once_with_help_and_type() {
+        let metrics = Metrics::default();
+        metrics.sent.add(1);
+        metrics.sent.add(2);
+        metrics.breaker_open.set(true);
+        let text = metrics.render();
+        assert!(text.starts_with(
+            "# HELP fanmail_sent_total Mails that the relay accepted.\n\
+             # TYPE fanmail_sent_total counter\n\
+             fanmail_sent_total 3\n# HELP fanmail_failed_total "
+        ));
+        assert!(text.ends_with("# TYPE fanmail_breaker_open gauge\nfanmail_breaker_open 1\n"));
+        let names: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        // As many as `Metrics` has fields: its Debug names each once.
+        assert_eq!(names.len(), format!("{metrics:?}").matches("er(").count() + 1);
+        for name in names {
+            assert_eq!(text.matches(&format!("# TYPE {name} ")).count(), 1, "{name}");
+            assert_eq!(text.matches(&format!("# HELP {name} ")).count(), 1, "{name}");
+        }
+    }
+}
