@@ -1,0 +1,248 @@
+//! SQLite: the conformance suite, and what is its own (files, views, dates as text, locks).
+
+use std::path::PathBuf;
+
+use super::conformance::conformance_tests;
+use super::*;
+
+fn sqlite() -> (TempDir, Store) {
+    let (dir, store) = empty_sqlite();
+    assert_eq!(store.migrate().unwrap(), ["0001_tables"]);
+    (dir, store)
+}
+
+conformance_tests!(sqlite);
+
+/// A team's own tables, with views of the names that fanmail reads.
+const TEAMS_TABLES: &str = "
+    CREATE TABLE party (key INTEGER PRIMARY KEY, heading TEXT, begins TEXT);
+    CREATE TABLE guest (no INTEGER PRIMARY KEY, party INTEGER, mail TEXT, gone BOOLEAN);
+    CREATE VIEW events AS SELECT key AS id, heading AS title, NULL AS description, NULL AS location,
+        begins AS starts_at, NULL AS ends_at, NULL AS timezone, NULL AS url, NULL AS updated_at FROM party;
+    CREATE VIEW participants AS SELECT no AS id, party AS event_id, mail AS email, NULL AS name,
+        NULL AS locale FROM guest WHERE NOT gone;
+    INSERT INTO party VALUES (7, 'Ball', '2026-11-21T20:00:00Z');
+    INSERT INTO guest VALUES (1, 7, 'a@example.com', 0), (2, 7, 'b@example.com', 1), (3, 7, NULL, 0);";
+
+#[test]
+fn views_may_stand_for_the_tables() {
+    let (_dir, store) = empty_sqlite();
+    execute(&store, TEAMS_TABLES);
+    store.migrate().unwrap();
+    store.check_schema().unwrap();
+    assert_eq!(store.find_views().unwrap(), ["events", "participants"]);
+    let event = store.find_event(EVENT).unwrap().unwrap();
+    assert_eq!((event.title.as_str(), event.timezone.as_str()), ("Ball", "UTC"));
+    assert_eq!(event.starts_at.unwrap().to_rfc3339(), "2026-11-21T20:00:00+00:00");
+    let notification = open(&store);
+    assert_eq!(notification.max_participant_id, 3);
+    let page = store.read_page(EVENT, 0, 3, 100).unwrap();
+    assert_eq!(page.iter().map(|person| person.id).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((page[1].email.as_ref(), page[1].name.as_str()), (None, ""));
+    record(&store, &notification, Status::Sent, [1]);
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.sent, tally.pending), (2, 1, 1));
+}
+
+#[test]
+fn a_view_that_lacks_a_column_is_named() {
+    let (_dir, store) = empty_sqlite();
+    execute(
+        &store,
+        "CREATE VIEW participants AS SELECT 1 AS id, 7 AS event_id, 'a@example.com' AS email, '' AS name",
+    );
+    store.migrate().unwrap();
+    let message = store.check_schema().unwrap_err().to_string();
+    assert!(
+        message.contains("no such column: participants.locale"),
+        "{message}"
+    );
+    assert!(
+        message.contains("a view of your own must have every column"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_view_that_has_somebody_twice_does_not_add_up() {
+    let (_dir, store) = empty_sqlite();
+    execute(&store, TEAMS_TABLES);
+    execute(
+        &store,
+        "CREATE TABLE role (guest INTEGER); INSERT INTO role VALUES (1), (1);
+         DROP VIEW participants; CREATE VIEW participants AS SELECT no AS id, party AS event_id, mail AS email,
+            NULL AS name, NULL AS locale FROM guest JOIN role ON role.guest = guest.no;",
+    );
+    store.migrate().unwrap();
+    let notification = open(&store);
+    record(&store, &notification, Status::Sent, [1]);
+    assert!(!store.tally(&notification).unwrap().adds_up());
+}
+
+#[test]
+fn tables_that_were_not_made_are_named() {
+    let (_dir, store) = empty_sqlite();
+    let message = store.check_schema().unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "database: could not read events: no such table: events; run `fanmail migrate`"
+    );
+}
+
+#[test]
+fn processes_may_migrate_at_once() {
+    let dir = TempDir::new().unwrap();
+    let applied: usize = std::thread::scope(|scope| {
+        let processes: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = Store::connect(&config_in(&dir), 1).unwrap();
+                    let applied = store.migrate().unwrap().len();
+                    store.check_schema().unwrap();
+                    applied
+                })
+            })
+            .collect();
+        processes.into_iter().map(|process| process.join().unwrap()).sum()
+    });
+    assert_eq!(applied, 1);
+}
+
+#[test]
+fn dates_are_read_in_the_shapes_that_programs_write() {
+    let (_dir, store) = sqlite();
+    execute(&store, "INSERT INTO events (id, title) VALUES (7, 'Ball')");
+    let cases = [
+        ("2026-11-21 09:00:00", Some("2026-11-21T09:00:00+00:00")),
+        ("2026-11-21T09:00:00", Some("2026-11-21T09:00:00+00:00")),
+        (
+            "2026-11-21 09:00:00.123456",
+            Some("2026-11-21T09:00:00.123456+00:00"),
+        ),
+        (
+            "2026-11-21T09:00:00.123456",
+            Some("2026-11-21T09:00:00.123456+00:00"),
+        ),
+        ("2026-11-21T09:00:00Z", Some("2026-11-21T09:00:00+00:00")),
+        ("2026-11-21 09:00:00+00:00", Some("2026-11-21T09:00:00+00:00")),
+        ("2026-11-21T10:00:00+01:00", Some("2026-11-21T09:00:00+00:00")),
+        (
+            "2026-11-21 10:00:00.500+01:00",
+            Some("2026-11-21T09:00:00.500+00:00"),
+        ),
+        ("2026-11-21 09:00", Some("2026-11-21T09:00:00+00:00")),
+        ("2026-11-21", None),
+        ("next Tuesday", None),
+        ("", None),
+    ];
+    for (text, expected) in cases {
+        execute(
+            &store,
+            &format!("UPDATE events SET starts_at = '{text}', ends_at = '2026-11-22 09:00:00'"),
+        );
+        let event = store.find_event(EVENT).unwrap().unwrap();
+        let read = event.starts_at.map(|time| time.to_rfc3339());
+        assert_eq!(read.as_deref(), expected, "{text:?}");
+        assert!(event.ends_at.is_some());
+    }
+}
+
+#[test]
+fn only_positive_keys_count() {
+    let (_dir, store) = sqlite();
+    execute(
+        &store,
+        "INSERT INTO participants (id, event_id) VALUES (-3, 7), (0, 7); INSERT INTO events (id, title) VALUES (0, 'x')",
+    );
+    let notification = open(&store);
+    assert_eq!(notification.max_participant_id, 0);
+    assert_eq!(store.tally(&notification).unwrap().participants, 0);
+    assert!(store.read_page(EVENT, -9, 9, 9).unwrap().is_empty());
+    assert_eq!(store.find_event(0).unwrap(), None);
+}
+
+#[test]
+fn the_key_of_somebody_who_left_is_not_given_again() {
+    let (_dir, store) = sqlite();
+    add_people(&store, EVENT, 2);
+    execute(&store, "DELETE FROM participants WHERE id = 2");
+    add_people(&store, EVENT, 1);
+    assert_eq!(store.last_participant_id(EVENT).unwrap(), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_explained() {
+    let dir = TempDir::new().unwrap();
+    let failure = |path: PathBuf| {
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(path),
+            echo: false,
+        };
+        Store::connect(&config, 1).err().unwrap().to_string()
+    };
+    let message = failure(dir.path().join("missing/test.db"));
+    assert!(
+        message.contains("there is no directory") && message.contains("create it"),
+        "{message}"
+    );
+    let message = failure(dir.path().to_owned());
+    assert!(
+        message.contains("check that DATABASE_URL names a file"),
+        "{message}"
+    );
+    let letter = dir.path().join("letter.txt");
+    std::fs::write(&letter, "Dear all, this is not a database. ".repeat(100)).unwrap();
+    let message = failure(letter);
+    assert!(
+        message.contains("file is not a database; DATABASE_URL names"),
+        "{message}"
+    );
+}
+
+#[test]
+fn every_connection_is_set_up() {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        settings: String,
+    }
+    use diesel::RunQueryDsl;
+    let (_dir, store) = empty_sqlite();
+    let row: Row = store
+        .run("read settings", |connection| {
+            diesel::sql_query(
+                "SELECT journal_mode || ' ' || synchronous || ' ' || foreign_keys || ' ' || timeout AS settings
+                 FROM pragma_journal_mode, pragma_synchronous, pragma_foreign_keys, pragma_busy_timeout",
+            )
+            .get_result(connection)
+        })
+        .unwrap();
+    assert_eq!(row.settings, "wal 1 1 5000");
+}
+
+#[test]
+fn a_failed_transaction_leaves_the_connection_usable() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::connect(&config_in(&dir), 1).unwrap();
+    let failed: Result<(), _> = store.write("fail", |_| Err(diesel::result::Error::NotFound));
+    failed.unwrap_err();
+    store.migrate().unwrap();
+    open(&store);
+}
+
+#[test]
+fn outcomes_are_all_recorded_or_none() {
+    let (_dir, store) = sqlite();
+    execute(
+        &store,
+        "CREATE TRIGGER refuse BEFORE INSERT ON deliveries WHEN NEW.participant_id = 2
+         BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    );
+    let notification = open(&store);
+    let outcomes = [1, 2, 3].map(|id| outcome(&notification, id, Status::Sent));
+    store.record_outcomes(&outcomes).unwrap_err();
+    assert!(store.decided_between(notification.id, 0, 9).unwrap().is_empty());
+    execute(&store, "DROP TRIGGER refuse");
+    store.record_outcomes(&outcomes).unwrap();
+    assert_eq!(store.decided_between(notification.id, 0, 9).unwrap().len(), 3);
+}
