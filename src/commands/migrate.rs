@@ -3,11 +3,21 @@
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::store::Store;
 
-/// Does it.
+/// Applies what is missing, says what that was, and checks that every column is there.
 ///
 /// # Errors
 /// With the cause, for the person at the terminal.
-pub fn run(_config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::connect(&config.database, 1)?;
+    let applied = store.migrate()?;
+    for name in &applied {
+        println!("applied {name}");
+    }
+    store.check_schema()?;
+    if applied.is_empty() {
+        println!("The tables are up to date.");
+    }
+    Ok(ExitCode::SUCCESS)
 }

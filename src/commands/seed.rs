@@ -1,14 +1,160 @@
-//! `fanmail seed`: an event with made-up participants.
+//! `fanmail seed`: an event with made-up participants. Refuses to write to what is not fanmail's own table.
+
+mod people;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use indicatif::ProgressBar;
+
 use crate::cli::SeedArgs;
 use crate::config::Config;
+use crate::store::Store;
+use crate::store::seeding::NewEvent;
 
-/// Does it.
+/// Participants in one transaction: few enough that a running worker is not held up, many enough to be quick.
+const BATCH: u32 = 1000;
+
+/// Makes the tables, the event and the participants that are missing.
 ///
 /// # Errors
 /// With the cause, for the person at the terminal.
-pub fn run(_args: &SeedArgs, _config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+pub fn run(args: &SeedArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::connect(&config.database, 1)?;
+    store.migrate()?;
+    let seeded = seed(&store, args, Utc::now())?;
+    if seeded.new_event {
+        println!("Added event {}.", args.event);
+    }
+    println!(
+        "Event {} has {} participants, {} of them new.",
+        args.event,
+        seeded.before + u64::from(seeded.added),
+        seeded.added
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What seeding found and did.
+#[derive(Debug, PartialEq, Eq)]
+struct Seeded {
+    new_event: bool,
+    before: u64,
+    added: u32,
+}
+
+fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Seeded> {
+    if let Some(view) = store.find_views()?.first() {
+        bail!(
+            "`{view}` is a view over tables of your own, and seed only writes to tables that fanmail made; \
+             let DATABASE_URL name another database, such as a new SQLite file, to try things out"
+        );
+    }
+    let new_event = store.add_event(&made_up_event(args.event, now))?;
+    let before = store.count_participants(args.event)?;
+    let missing = u32::try_from(before).map_or(0, |before| args.participants.saturating_sub(before));
+    // The bar shows itself at a terminal only.
+    let bar = ProgressBar::new(missing.into());
+    let mut added = 0;
+    while added < missing {
+        let batch = BATCH.min(missing - added);
+        store.add_participants(batch, |n| people::made_up(n, args.event))?;
+        added += batch;
+        bar.inc(batch.into());
+    }
+    bar.finish_and_clear();
+    Ok(Seeded {
+        new_event,
+        before,
+        added,
+    })
+}
+
+/// An evening two weeks from now.
+fn made_up_event(id: i64, now: DateTime<Utc>) -> NewEvent {
+    let day = (now + TimeDelta::days(14)).date_naive().and_time(NaiveTime::MIN);
+    NewEvent {
+        id,
+        title: "Lantern Evening in the Botanical Garden".to_owned(),
+        description: "A walk among lights and late flowers, with a string quartet in the palm house and \
+                      something warm to drink. Children are welcome."
+            .to_owned(),
+        location: "Botanischer Garten, Königin-Luise-Straße 6–8, 14195 Berlin".to_owned(),
+        starts_at: day + TimeDelta::hours(18),
+        ends_at: day + TimeDelta::hours(21),
+        timezone: "Europe/Berlin".to_owned(),
+        url: format!("https://example.com/events/{id}"),
+        updated_at: now.naive_utc(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::config::DatabaseConfig;
+    use crate::config::database::Backend;
+
+    fn args(participants: u32) -> SeedArgs {
+        SeedArgs {
+            event: 123,
+            participants,
+        }
+    }
+
+    fn fresh() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("test.db")),
+            echo: false,
+        };
+        let store = Store::connect(&config, 1).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn seeding_tops_up() {
+        let (_dir, store) = fresh();
+        store.migrate().unwrap();
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let seeded = |new_event, before, added| Seeded {
+            new_event,
+            before,
+            added,
+        };
+        assert_eq!(seed(&store, &args(250), now).unwrap(), seeded(true, 0, 250));
+        assert_eq!(seed(&store, &args(2250), now).unwrap(), seeded(false, 250, 2000));
+        assert_eq!(seed(&store, &args(10), now).unwrap(), seeded(false, 2250, 0));
+
+        let event = store.find_event(123).unwrap().unwrap();
+        assert!(event.starts_at.unwrap() > now && event.ends_at > event.starts_at);
+        assert_eq!(event.timezone.parse(), Ok(chrono_tz::Europe::Berlin));
+
+        let people = store.read_page(123, 0, i64::MAX, 3000).unwrap();
+        assert_eq!(people.len(), 2250);
+        let addresses: HashSet<_> = people
+            .iter()
+            .map(|person| person.email.clone().unwrap())
+            .collect();
+        assert_eq!(addresses.len(), 2250);
+        for address in addresses {
+            address.parse::<lettre::Address>().unwrap();
+            assert!(address.ends_with("@example.com") || address.ends_with("@example.org"));
+        }
+    }
+
+    #[test]
+    fn seeding_refuses_views() {
+        use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+        let (dir, store) = fresh();
+        let path = dir.path().join("test.db");
+        SqliteConnection::establish(path.to_str().unwrap())
+            .unwrap()
+            .batch_execute("CREATE VIEW participants AS SELECT 1 AS id, 123 AS event_id")
+            .unwrap();
+        let error = seed(&store, &args(1), Utc::now()).unwrap_err().to_string();
+        assert!(error.starts_with("`participants` is a view"), "{error}");
+    }
 }

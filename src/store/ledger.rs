@@ -94,7 +94,7 @@ impl Store {
                 None => None,
             };
             match found {
-                Some(row) => Ok(attach(row.try_into()?, request)),
+                Some(row) => Ok(attach(&row.try_into()?, request)),
                 None => insert_notification(connection, message_key(identity), request).map(|notification| {
                     Opened::Running {
                         notification,
@@ -186,7 +186,7 @@ pub(super) fn now() -> NaiveDateTime {
 }
 
 /// What to do with a message whose notification is known.
-fn attach(entry: Entry, request: Request) -> Opened {
+fn attach(entry: &Entry, request: Request) -> Opened {
     let notification = entry.notification;
     if (notification.kind, notification.event_id) != (request.kind, request.event_id) {
         return Opened::Conflict(notification);
