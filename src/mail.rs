@@ -1,5 +1,6 @@
 //! Mails and how they leave: composing, the SMTP conversation, the dummy. Knows no database.
 
+pub mod address;
 pub mod compose;
 pub mod dot;
 pub mod outbox;

@@ -1,27 +1,51 @@
 //! The Tera templates: embedded or from a directory, checked with sample data at start, rendered in the lanes.
+//! Knows nothing about headers or encodings; that is the composer's.
+
+mod check;
+mod dates;
+mod files;
+pub mod sample;
+mod scan;
+pub mod text;
+mod view;
 
 use std::path::Path;
+use std::sync::Arc;
+
+use tera::{Context, Tera};
 
 use crate::domain::event::Event;
 use crate::domain::notification::Kind;
 use crate::domain::participant::Participant;
+use files::Sources;
 
-/// The templates of all kinds, parsed and checked.
+/// The templates of all kinds, parsed and checked. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Templates {}
+pub struct Templates {
+    inner: Arc<Parsed>,
+}
 
-/// What all mails of one fan-out have in common, made once.
+#[derive(Debug)]
+struct Parsed {
+    tera: Tera,
+    sources: Sources,
+}
+
+/// What all mails of one fan-out have in common, made once. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Occasion {}
+pub struct Occasion {
+    kind: Kind,
+    context: Context,
+}
 
 /// One mail as the templates make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Render {
-    /// One line.
+    /// One line, not empty, at most [`text::SUBJECT_MAX`] characters.
     pub subject: String,
     /// The HTML part.
     pub html: String,
-    /// The text part.
+    /// The text part, wrapped.
     pub text: String,
 }
 
@@ -30,26 +54,92 @@ pub struct Render {
 #[error("{0}")]
 pub struct TemplateError(String);
 
+/// The three templates of one mail, by their names in Tera.
+struct Names {
+    subject: &'static str,
+    html: &'static str,
+    text: &'static str,
+}
+
+impl Names {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Created => Self {
+                subject: "created/subject.txt",
+                html: "created/body.html",
+                text: "created/body.txt",
+            },
+            Kind::Updated => Self {
+                subject: "updated/subject.txt",
+                html: "updated/body.html",
+                text: "updated/body.txt",
+            },
+            Kind::Cancelled => Self {
+                subject: "cancelled/subject.txt",
+                html: "cancelled/body.html",
+                text: "cancelled/body.txt",
+            },
+        }
+    }
+}
+
 impl Templates {
-    /// Loads the embedded templates, or those of `dir`, and renders each with sample data.
+    /// Loads the embedded templates, or those of `dir` where it has them, and renders each with sample data.
     ///
     /// # Errors
     /// Names file, line and variable of the first mistake.
-    pub fn load(_dir: Option<&Path>) -> Result<Self, TemplateError> {
-        todo!()
+    pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
+        let sources = Sources::read(dir)?;
+        let mut tera = Tera::default();
+        tera.add_raw_templates(sources.iter())
+            .map_err(|error| check::explain(&error, &sources))?;
+        check::variables(&tera, &sources)?;
+        let templates = Self {
+            inner: Arc::new(Parsed { tera, sources }),
+        };
+        check::samples(&templates)?;
+        Ok(templates)
     }
 
     /// Prepares what all mails about this event have in common.
     #[must_use]
-    pub fn occasion(&self, _kind: Kind, _event: &Event) -> Occasion {
-        todo!()
+    pub fn occasion(&self, kind: Kind, event: &Event) -> Occasion {
+        let mut context = Context::new();
+        context.insert_value("kind", kind.as_str().into());
+        context.insert_value("event", view::event(event));
+        Occasion { kind, context }
     }
 
     /// Renders the mail for one participant.
     ///
     /// # Errors
     /// When the data of this event or participant trips a template that the sample data did not.
-    pub fn render(&self, _occasion: &Occasion, _participant: &Participant) -> Result<Render, TemplateError> {
-        todo!()
+    pub fn render(&self, occasion: &Occasion, participant: &Participant) -> Result<Render, TemplateError> {
+        let names = Names::of(occasion.kind);
+        let mut context = occasion.context.clone();
+        context.insert_value("participant", view::participant(participant));
+        let subject = text::cut(
+            &text::one_line(&self.fill(names.subject, &context)?),
+            text::SUBJECT_MAX,
+        );
+        if subject.is_empty() {
+            let path = self.inner.sources.path(names.subject);
+            return Err(TemplateError(format!("{path}: the subject is empty")));
+        }
+        Ok(Render {
+            subject,
+            html: self.fill(names.html, &context)?,
+            text: text::lay_out(&self.fill(names.text, &context)?),
+        })
+    }
+
+    fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        self.inner
+            .tera
+            .render(name, context)
+            .map_err(|error| check::explain(&error, &self.inner.sources))
     }
 }
+
+#[cfg(test)]
+mod tests;

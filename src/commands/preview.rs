@@ -1,14 +1,76 @@
-//! `fanmail preview`: what a mail looks like.
+//! `fanmail preview`: what a mail looks like, without sending it. Writes one HTML file.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::PreviewArgs;
-use crate::config::Config;
+use anyhow::Context;
+use uuid::Uuid;
 
-/// Does it.
+use crate::cli::PreviewArgs;
+use crate::config::{Config, DatabaseConfig};
+use crate::domain::event::Event;
+use crate::domain::participant::Participant;
+use crate::store::Store;
+use crate::templates::{Templates, sample};
+
+/// Prints subject and text, writes the HTML and says where it is.
 ///
 /// # Errors
 /// With the cause, for the person at the terminal.
-pub fn run(_args: &PreviewArgs, _config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let templates = Templates::load(config.email.templates_dir.as_deref())?;
+    let (event, participant) = match args.event {
+        Some(event_id) => from_database(event_id, &config.database)?,
+        None => (sample::full(), sample::ada()),
+    };
+    let render = templates.render(&templates.occasion(args.kind, &event), &participant)?;
+    let path = write_html(args.output.as_deref(), &render.html)?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Subject: {}\n\n{}\nHTML: {}",
+        render.subject,
+        render.text,
+        path.display()
+    )?;
+    if args.open
+        && let Err(error) = open::that(&path)
+    {
+        writeln!(
+            out,
+            "It could not be opened here ({error}); open {} in a browser.",
+            path.display()
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The event and its first participant, or a made-up one when nobody takes part yet.
+fn from_database(event_id: i64, config: &DatabaseConfig) -> anyhow::Result<(Event, Participant)> {
+    let store = Store::connect(config, 1)?;
+    let event = store.find_event(event_id)?.with_context(|| {
+        format!("event {event_id} is not in the database; `fanmail seed --event {event_id}` makes one to try")
+    })?;
+    let first = store.read_page(event_id, 0, i64::MAX, 1)?.into_iter().next();
+    Ok((event, first.unwrap_or_else(sample::ada)))
+}
+
+fn write_html(output: Option<&Path>, html: &str) -> anyhow::Result<PathBuf> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    let path = if let Some(path) = output {
+        options.create(true).truncate(true);
+        path.to_owned()
+    } else {
+        // A new name, and only a file that was not there: the directory is everybody's.
+        options.create_new(true);
+        std::env::temp_dir().join(format!("fanmail-preview-{}.html", Uuid::now_v7()))
+    };
+    options
+        .open(&path)
+        .and_then(|mut file| file.write_all(html.as_bytes()))
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
 }

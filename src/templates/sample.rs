@@ -1,0 +1,88 @@
+//! Sample data: what templates are checked with at start, and what `fanmail preview` shows.
+
+use chrono::DateTime;
+
+use crate::domain::event::Event;
+use crate::domain::participant::Participant;
+
+/// An event that has everything.
+#[must_use]
+pub fn full() -> Event {
+    Event {
+        id: 123,
+        title: "Winter Lights Concert".to_owned(),
+        description: Some(
+            "The city choir and a small orchestra play Britten, Lauridsen and a few carols that everybody \
+             knows.\n\nDoors open at 17:30. Your name is on the list at the entrance, so there is nothing to \
+             print."
+                .to_owned(),
+        ),
+        location: Some("St. Michael's Hall, Linden Street 7, Berlin".to_owned()),
+        starts_at: DateTime::from_timestamp(1_798_131_600, 0),
+        ends_at: DateTime::from_timestamp(1_798_138_800, 0),
+        timezone: "Europe/Berlin".to_owned(),
+        url: Some("https://example.com/events/winter-lights".to_owned()),
+        updated_at: DateTime::from_timestamp(1_797_000_000, 0),
+    }
+}
+
+/// An event that has nothing but a title.
+#[must_use]
+pub fn bare() -> Event {
+    Event {
+        id: 7,
+        title: "Summer party".to_owned(),
+        description: None,
+        location: None,
+        starts_at: None,
+        ends_at: None,
+        timezone: "UTC".to_owned(),
+        url: None,
+        updated_at: None,
+    }
+}
+
+/// An event of characters that mean something to HTML, to a header or to a terminal.
+#[must_use]
+pub fn nasty() -> Event {
+    Event {
+        title: "<script>alert(\"1\")</script> & 'Übung'\r\nBcc: everyone@example.org 🎉".to_owned(),
+        description: Some(
+            ".\r\n..\n</td></table> {{ kind }} {% if %}\u{0}\u{7}\n--=_n1.p1--\nFrom here\u{202e}".to_owned(),
+        ),
+        location: Some("Café \"Ecke\",\nHöchst & Söhne <1>".to_owned()),
+        timezone: "Not/AZone".to_owned(),
+        url: Some("https://example.com/?a=1&b=\"><img src=x onerror=alert(1)>".to_owned()),
+        ..full()
+    }
+}
+
+/// Someone who has everything.
+#[must_use]
+pub fn ada() -> Participant {
+    Participant {
+        id: 1,
+        email: Some("ada@example.com".to_owned()),
+        name: "Ada Lovelace".to_owned(),
+        locale: Some("en-GB".to_owned()),
+    }
+}
+
+/// Someone without a name.
+#[must_use]
+pub fn nobody() -> Participant {
+    Participant {
+        name: String::new(),
+        locale: None,
+        ..ada()
+    }
+}
+
+/// Someone whose name means something to HTML and to a header.
+#[must_use]
+pub fn bob_and_ann() -> Participant {
+    Participant {
+        name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(),
+        ..ada()
+    }
+}
