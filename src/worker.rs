@@ -16,3 +16,6 @@ pub mod pages;
 pub mod patience;
 pub mod recorder;
 pub mod retry;
+
+#[cfg(test)]
+mod tests;

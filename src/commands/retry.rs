@@ -10,6 +10,7 @@ use crate::cli::RetryArgs;
 use crate::config::Config;
 use crate::shutdown;
 use crate::store::Store;
+use crate::store::ledger::State;
 use crate::worker::fan_out;
 
 /// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
@@ -24,8 +25,9 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let Some(row) = store.find_notification(id)? else {
         bail!("there is no notification {id}; `fanmail status` lists them");
     };
-    if row.completed_at.is_none() {
-        bail!("the fan-out of notification {id} is not over: the worker sends to everyone who is pending");
+    // Once its message is acked, nobody but this command sends to those who are pending.
+    if row.state == State::Running && row.acked_at.is_none() {
+        bail!("notification {id} is not over: the worker sends to everyone who is pending");
     }
     let notification = row.notification;
     let Some(event) = store.find_event(notification.event_id)? else {
@@ -47,6 +49,9 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         bar.set_position(counts.sent + counts.failed + counts.skipped);
     });
     bar.finish_and_clear();
+    if result.is_ok() {
+        store.complete_notification(id)?;
+    }
     drop(context);
     crew.dismiss();
 

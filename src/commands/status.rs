@@ -234,6 +234,7 @@ mod tests {
                 state,
                 received_at,
                 completed_at: (state == State::Completed).then_some(received_at),
+                acked_at: None,
             },
             tally: Tally {
                 participants,

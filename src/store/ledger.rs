@@ -75,6 +75,8 @@ pub struct Entry {
     pub received_at: NaiveDateTime,
     /// When everyone was decided, UTC.
     pub completed_at: Option<NaiveDateTime>,
+    /// When the broker was known to have its message's ack, UTC.
+    pub acked_at: Option<NaiveDateTime>,
 }
 
 impl Store {
@@ -260,6 +262,7 @@ pub(super) struct NotificationRow {
     state: String,
     received_at: NaiveDateTime,
     completed_at: Option<NaiveDateTime>,
+    acked_at: Option<NaiveDateTime>,
 }
 
 impl TryFrom<NotificationRow> for Entry {
@@ -285,6 +288,7 @@ impl TryFrom<NotificationRow> for Entry {
             message_key: row.message_key,
             received_at: row.received_at,
             completed_at: row.completed_at,
+            acked_at: row.acked_at,
         })
     }
 }

@@ -1,0 +1,198 @@
+//! The dispatcher between a broker that is played by the test and real fan-outs.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::support::{EVENT, House, event, named};
+use crate::broker::incoming::{Incoming, Receipt, Settlement};
+use crate::domain::notification::Identity;
+use crate::worker::dispatcher::{Dispatcher, Inbox};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The broker's side of a dispatcher at work.
+struct Broker {
+    incoming: Sender<Incoming>,
+    settlements: Receiver<Settlement>,
+    acked: Sender<Receipt>,
+    dispatcher: JoinHandle<std::io::Result<()>>,
+}
+
+impl Broker {
+    fn start(house: &House) -> Self {
+        let (incoming, inbox) = unbounded();
+        let (settling, settlements) = unbounded();
+        let (acked, acks) = unbounded();
+        let inbox = Inbox {
+            incoming: inbox,
+            settlements: settling,
+            acked: acks,
+        };
+        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, house.crew.entries.clone());
+        Self {
+            incoming,
+            settlements,
+            acked,
+            dispatcher: thread::spawn(move || dispatcher.run()),
+        }
+    }
+
+    fn deliver(&self, receipt: Receipt, identity: Identity, body: &str) {
+        self.incoming
+            .send(Incoming {
+                receipt,
+                body: body.as_bytes().to_vec(),
+                identity,
+            })
+            .unwrap();
+    }
+
+    fn settlement(&self) -> Settlement {
+        self.settlements
+            .recv_timeout(PATIENCE)
+            .expect("a settlement in time")
+    }
+
+    /// Stops as the broker thread does: no more messages, then no more acks.
+    fn close(self) -> Vec<Settlement> {
+        drop(self.incoming);
+        let rest = self.settlements.iter().collect();
+        drop(self.acked);
+        self.dispatcher.join().unwrap().unwrap();
+        rest
+    }
+}
+
+fn receipt(session: u64, tag: u64) -> Receipt {
+    Receipt { session, tag }
+}
+
+fn updated(event_id: i64) -> String {
+    format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#)
+}
+
+fn nameless(redelivered: bool) -> Identity {
+    Identity {
+        message_id: None,
+        redelivered,
+    }
+}
+
+#[test]
+fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
+    let house = House::new(120, 4);
+    let broker = Broker::start(&house);
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
+    assert_eq!(house.relay.accepted().len(), 120);
+    assert_eq!(house.store.find_notification(1).unwrap().unwrap().acked_at, None);
+    broker.acked.send(receipt(1, 1)).unwrap();
+    assert_eq!(broker.close(), []);
+    let House {
+        crew, context, store, ..
+    } = house;
+    drop(context);
+    crew.dismiss();
+    assert!(store.find_notification(1).unwrap().unwrap().acked_at.is_some());
+}
+
+#[test]
+fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
+    let house = House::new(1, 1);
+    let broker = Broker::start(&house);
+    broker.deliver(receipt(1, 1), named("m1"), "{}");
+    let Settlement::DeadLetter(which, reason) = broker.settlement() else {
+        panic!()
+    };
+    assert_eq!(
+        (which, reason.as_str()),
+        (receipt(1, 1), "the field \"type\" is missing")
+    );
+    broker.deliver(receipt(1, 2), named("m2"), &updated(77));
+    let Settlement::DeadLetter(which, reason) = broker.settlement() else {
+        panic!()
+    };
+    assert_eq!(which, receipt(1, 2));
+    assert!(reason.starts_with("event 77 is not in the database"));
+    broker.deliver(receipt(1, 3), named("m3"), &updated(EVENT));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 3)));
+    broker.close();
+}
+
+#[test]
+fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
+    let house = House::new(3, 1);
+    house.store.add_event(&event(7)).unwrap();
+    let broker = Broker::start(&house);
+    // Two legitimate notifications without an id, both delivered before: the ledger can tell them apart only
+    // by the first one's ack.
+    broker.deliver(receipt(1, 1), nameless(true), &updated(EVENT));
+    broker.deliver(receipt(1, 2), nameless(true), &updated(EVENT));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
+    // Another event does not wait.
+    broker.deliver(receipt(1, 3), named("other"), &updated(7));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 3)));
+    assert_eq!(house.relay.accepted().len(), 3);
+    broker.acked.send(receipt(1, 1)).unwrap();
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 2)));
+    assert_eq!(house.relay.accepted().len(), 6);
+    broker.close();
+}
+
+#[test]
+fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_is_acked() {
+    for identity in [named("m1"), nameless(true)] {
+        let (open_gate, gate) = bounded::<()>(0);
+        let house = House::with_relay(5, 1, move |_, _, _| {
+            assert!(gate.recv().is_err(), "the gate only ever closes");
+            Ok(())
+        });
+        let broker = Broker::start(&house);
+        broker.deliver(
+            receipt(1, 1),
+            Identity {
+                redelivered: false,
+                ..identity.clone()
+            },
+            &updated(EVENT),
+        );
+        // This one only waited, and comes again by the new connection, to some other worker.
+        broker.deliver(receipt(1, 2), named("lost"), &updated(EVENT));
+        broker.deliver(
+            receipt(2, 1),
+            Identity {
+                redelivered: true,
+                ..identity
+            },
+            &updated(EVENT),
+        );
+        // The dispatcher has read all of this once it has refused the next.
+        broker.deliver(receipt(2, 2), named("marker"), "marker");
+        assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
+        drop(open_gate);
+        assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
+        assert_eq!(house.relay.accepted().len(), 5);
+        assert_eq!(broker.close(), []);
+    }
+}
+
+#[test]
+fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition() {
+    let (open_gate, gate) = bounded::<()>(0);
+    let house = House::with_relay(5, 1, move |_, _, _| {
+        assert!(gate.recv().is_err(), "the gate only ever closes");
+        Ok(())
+    });
+    let broker = Broker::start(&house);
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
+    broker.deliver(receipt(2, 1), named("marker"), "marker");
+    assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
+    drop(open_gate);
+    broker.deliver(receipt(2, 2), named("m1"), &updated(EVENT));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 2)));
+    assert_eq!(house.relay.accepted().len(), 5);
+    assert_eq!(broker.close(), []);
+}

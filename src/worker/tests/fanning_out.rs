@@ -1,0 +1,204 @@
+//! One fan-out, its lanes and the ledger.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::support::{House, REQUEST, TRANSIENT, named};
+use crate::domain::notification::Kind;
+use crate::domain::notification::Request;
+use crate::domain::outcome::Tally;
+use crate::mail::reply::Class;
+use crate::worker::fan_out::{self, Ending};
+
+fn run(house: &House) -> Ending {
+    fan_out::run(&house.context, &named("m1"), REQUEST)
+}
+
+fn completed(ending: &Ending) -> bool {
+    matches!(ending, Ending::Completed(_))
+}
+
+#[test]
+fn everyone_is_mailed_once_over_several_pages_and_lanes() {
+    let house = House::new(250, 4);
+    assert!(completed(&run(&house)));
+    let accepted = house.relay.accepted();
+    assert_eq!(accepted.len(), 250);
+    assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 250);
+    assert_eq!(
+        house.tally(1),
+        Tally {
+            participants: 250,
+            sent: 250,
+            ..Tally::default()
+        }
+    );
+
+    assert!(
+        completed(&run(&house)),
+        "the same message again only wants its ack"
+    );
+    assert_eq!(house.relay.accepted().len(), 250);
+}
+
+#[test]
+fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
+    let house = House::new(0, 1);
+    assert!(completed(&run(&house)));
+    assert_eq!(house.tally(1), Tally::default());
+}
+
+#[test]
+fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
+    let house = House::new(1, 1);
+    let unknown = Request {
+        kind: Kind::Created,
+        event_id: 9,
+    };
+    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else {
+        panic!()
+    };
+    assert_eq!(
+        reason,
+        "event 9 is not in the database, and did not appear within 0 s"
+    );
+
+    assert!(completed(&run(&house)));
+    let other = Request {
+        kind: Kind::Cancelled,
+        ..REQUEST
+    };
+    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else {
+        panic!()
+    };
+    assert!(
+        reason.contains("used before, by notification 1 for UPDATED of event 123"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_transient_refusal_waits_while_the_others_go_on() {
+    let house = House::with_relay(250, 1, |to, tried, _| {
+        if to == "p1@example.com" && tried < 2 {
+            Err(TRANSIENT)
+        } else {
+            Ok(())
+        }
+    });
+    assert!(completed(&run(&house)));
+    let accepted = house.relay.accepted();
+    assert_eq!(accepted.len(), 250);
+    let place = accepted.iter().position(|to| to == "p1@example.com");
+    assert!(place > Some(1), "accepted as number {place:?}");
+    assert_eq!(house.tally(1).sent, 250);
+}
+
+#[test]
+fn retries_are_bounded_and_the_notification_completes() {
+    let tries = AtomicU32::new(0);
+    let house = House::with_relay(3, 2, move |to, tried, _| match to {
+        "p1@example.com" => {
+            assert_eq!(tries.fetch_add(1, Ordering::Relaxed), tried);
+            assert!(tried <= 3, "one try and three retries");
+            Err(TRANSIENT)
+        }
+        "p2@example.com" => Err(Class::Permanent),
+        _ => Ok(()),
+    });
+    assert!(completed(&run(&house)));
+    assert_eq!(
+        house.tally(1),
+        Tally {
+            participants: 3,
+            sent: 1,
+            failed: 2,
+            ..Tally::default()
+        }
+    );
+    assert_eq!(
+        house.store.reopen_failed(1, false).unwrap(),
+        1,
+        "the other one is permanent"
+    );
+}
+
+#[test]
+fn trouble_with_the_relay_is_charged_to_nobody() {
+    let failures = AtomicU32::new(0);
+    let house = House::with_relay(50, 4, move |_, _, _| {
+        // Enough to open the breaker.
+        if failures.fetch_add(1, Ordering::Relaxed) < 5 {
+            Err(Class::Relay)
+        } else {
+            Ok(())
+        }
+    });
+    assert!(completed(&run(&house)));
+    assert_eq!(house.relay.accepted().len(), 50);
+    assert_eq!(house.tally(1).sent, 50);
+}
+
+#[test]
+fn no_address_is_skipped_and_an_impossible_one_has_failed() {
+    let house = House::new(1, 1);
+    house.join(&[" ", "not an address", "last@example.com"]);
+    assert!(completed(&run(&house)));
+    assert_eq!(house.relay.accepted(), ["p1@example.com", "last@example.com"]);
+    assert_eq!(
+        house.tally(1),
+        Tally {
+            participants: 4,
+            sent: 2,
+            failed: 1,
+            skipped: 1,
+            pending: 0
+        }
+    );
+}
+
+#[test]
+fn whoever_joins_later_is_not_part_of_it() {
+    let house = House::new(10, 1);
+    assert!(completed(&run(&house)));
+    house.join(&["late@example.com"]);
+    assert!(completed(&run(&house)));
+    assert_eq!(house.relay.accepted().len(), 10);
+    assert_eq!(house.tally(1).participants, 10);
+}
+
+#[test]
+fn a_lane_sends_no_second_body_before_its_last_outcome_is_recorded() {
+    let bodies = AtomicU32::new(0);
+    let house = House::with_relay(120, 1, move |_, _, tally| {
+        assert_eq!(tally().sent, u64::from(bodies.fetch_add(1, Ordering::Relaxed)));
+        Ok(())
+    });
+    assert!(completed(&run(&house)));
+}
+
+#[test]
+fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
+    let handle = std::sync::Arc::new(Mutex::new(None));
+    let seen = AtomicU32::new(0);
+    let trigger = std::sync::Arc::clone(&handle);
+    let mut house = House::with_relay(300, 4, move |_, _, _| {
+        if seen.fetch_add(1, Ordering::Relaxed) == 150 {
+            drop(trigger.lock().unwrap().take());
+        }
+        Ok(())
+    });
+    *handle.lock().unwrap() = house.handle.take();
+    assert_eq!(run(&house), Ending::Interrupted);
+    let first: HashSet<String> = house.relay.accepted().into_iter().collect();
+    assert!((151..300).contains(&first.len()), "{} were sent", first.len());
+    let tally = house.tally(1);
+    assert!(tally.adds_up() && tally.sent == first.len() as u64, "{tally:?}");
+
+    let pending: Vec<_> = house.store.read_page(123, 0, i64::MAX, 300).unwrap();
+    let decided = house.store.decided_between(1, 0, i64::MAX).unwrap();
+    assert!(pending.iter().all(|one| {
+        decided.contains(&one.id) == first.contains(one.email.as_deref().unwrap_or_default())
+    }));
+}

@@ -1,0 +1,224 @@
+//! A database with people in it, a crew, and a relay that does as it is told.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::DateTime;
+use tempfile::TempDir;
+
+use crate::config::database::Backend;
+use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
+use crate::domain::notification::{Identity, Kind, Request};
+use crate::domain::outcome::Tally;
+use crate::mail::compose::Composer;
+use crate::mail::reply::{Class, Refusal};
+use crate::mail::{Mail, Transport};
+use crate::shutdown::{StopHandle, stop_pair};
+use crate::store::Store;
+use crate::store::seeding::{NewEvent, NewParticipant};
+use crate::templates::Templates;
+use crate::worker::breaker::Breaker;
+use crate::worker::crew::Crew;
+use crate::worker::fan_out::Context;
+use crate::worker::lane::Equipment;
+use crate::worker::pace::Pace;
+use crate::worker::patience::Patience;
+use crate::worker::retry::RetryPolicy;
+
+pub const EVENT: i64 = 123;
+pub const REQUEST: Request = Request {
+    kind: Kind::Updated,
+    event_id: EVENT,
+};
+pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
+
+/// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
+type Decision = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
+
+/// Notes whom it accepted, in order.
+#[derive(Clone)]
+pub struct Relay {
+    decide: Arc<Decision>,
+    tries: Arc<Mutex<HashMap<String, u32>>>,
+    accepted: Arc<Mutex<Vec<String>>>,
+    store: Store,
+}
+
+impl Relay {
+    pub fn accepted(&self) -> Vec<String> {
+        self.accepted.lock().unwrap().clone()
+    }
+}
+
+impl Transport for Relay {
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
+        let tried = {
+            let mut tries = self.tries.lock().unwrap();
+            let tried = tries.entry(mail.to.clone()).or_default();
+            *tried += 1;
+            *tried - 1
+        };
+        before_body();
+        let tally = || {
+            self.store
+                .tally(&self.store.find_notification(1).unwrap().unwrap().notification)
+                .unwrap()
+        };
+        (self.decide)(&mail.to, tried, &tally).map_err(|class| {
+            let smtp_code = match class {
+                Class::Transient { ambiguous } => (!ambiguous).then_some(450),
+                Class::Permanent => Some(550),
+                Class::Relay => None,
+            };
+            Refusal {
+                class,
+                smtp_code,
+                detail: format!("{class:?}"),
+            }
+        })?;
+        self.accepted.lock().unwrap().push(mail.to.clone());
+        Ok(())
+    }
+
+    fn idle(&mut self) {}
+}
+
+/// Everything but the broker.
+pub struct House {
+    pub context: Arc<Context>,
+    pub crew: Crew,
+    pub relay: Relay,
+    pub store: Store,
+    pub handle: Option<StopHandle>,
+    _dir: TempDir,
+}
+
+impl House {
+    /// A house with `people` at `p<n>@example.com`, and `lanes` to a relay that accepts everyone.
+    pub fn new(people: u32, lanes: usize) -> Self {
+        Self::with_relay(people, lanes, |_, _, _| Ok(()))
+    }
+
+    pub fn with_relay(
+        people: u32,
+        lanes: usize,
+        decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("fanmail.db")),
+            echo: false,
+        };
+        let store = Store::connect(&database, 6).unwrap();
+        store.migrate().unwrap();
+        store.add_event(&event(EVENT)).unwrap();
+        store
+            .add_participants(people, |n| person(&format!("p{n}@example.com")))
+            .unwrap();
+
+        let (handle, stop) = stop_pair();
+        let worker = WorkerConfig {
+            batch_size: 100,
+            prefetch: 4,
+            max_retries: 3,
+            retry_delay: Duration::from_millis(20),
+            event_lookup_grace: Duration::ZERO,
+            shutdown_timeout: Duration::from_secs(30),
+            http_addr: None,
+        };
+        let email = EmailConfig {
+            route: Route::Dummy { outbox: None },
+            from_email: "events@example.com".to_owned(),
+            from_name: "Events".to_owned(),
+            templates_dir: None,
+            connections: lanes,
+            rate_per_second: None,
+        };
+        let templates = Arc::new(Templates::load(None).unwrap());
+        let retry_policy = RetryPolicy::new(&worker);
+        let equipment = Arc::new(Equipment {
+            templates: Arc::clone(&templates),
+            composer: Composer::new(&email),
+            breaker: Breaker::new(),
+            pace: Pace::new(None),
+            retry_policy,
+            stop: stop.clone(),
+        });
+        let relay = Relay {
+            decide: Arc::new(decide),
+            tries: Arc::default(),
+            accepted: Arc::default(),
+            store: store.clone(),
+        };
+        let transports = (0..lanes)
+            .map(|_| Box::new(relay.clone()) as Box<dyn Transport>)
+            .collect();
+        let patience = Patience::new(stop.clone());
+        let crew = Crew::start(&equipment, transports, &store, &patience).unwrap();
+        let context = Context {
+            store: store.clone(),
+            patience,
+            templates,
+            jobs: crew.jobs.clone(),
+            retry_policy,
+            batch_size: worker.batch_size,
+            event_lookup_grace: worker.event_lookup_grace,
+            dummy: false,
+            stop,
+        };
+        Self {
+            context: Arc::new(context),
+            crew,
+            relay,
+            store,
+            handle: Some(handle),
+            _dir: dir,
+        }
+    }
+
+    /// Adds people with these addresses.
+    pub fn join(&self, addresses: &[&str]) {
+        for address in addresses {
+            self.store.add_participants(1, |_| person(address)).unwrap();
+        }
+    }
+
+    /// The tally of notification `id`.
+    pub fn tally(&self, id: i64) -> Tally {
+        self.store
+            .tally(&self.store.find_notification(id).unwrap().unwrap().notification)
+            .unwrap()
+    }
+}
+
+pub fn named(message_id: &str) -> Identity {
+    Identity {
+        message_id: Some(message_id.to_owned()),
+        redelivered: false,
+    }
+}
+
+fn person(email: &str) -> NewParticipant {
+    NewParticipant {
+        event_id: EVENT,
+        email: email.to_owned(),
+        name: "Ann".to_owned(),
+        locale: None,
+    }
+}
+
+pub fn event(id: i64) -> NewEvent {
+    let time = DateTime::from_timestamp(1_800_000_000, 0).unwrap().naive_utc();
+    NewEvent {
+        id,
+        title: "A meeting".to_owned(),
+        description: String::new(),
+        location: String::new(),
+        starts_at: time,
+        ends_at: time,
+        timezone: "UTC".to_owned(),
+        url: String::new(),
+        updated_at: time,
+    }
+}
