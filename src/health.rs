@@ -48,6 +48,15 @@ impl Health {
     }
 }
 
+/// What the process tells about itself: its health and its counters. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Monitor {
+    /// What is wrong at the moment.
+    pub health: Health,
+    /// What was counted since the start.
+    pub metrics: Arc<Metrics>,
+}
+
 /// `HTTP_ADDR` cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error("HTTP_ADDR {addr} cannot be served; choose a free port and an address of this machine")]
@@ -61,7 +70,7 @@ pub struct HttpError {
 ///
 /// # Errors
 /// When the address is taken or is not this machine's.
-pub fn serve(addr: SocketAddr, health: Health, metrics: Arc<Metrics>) -> Result<SocketAddr, HttpError> {
+pub fn serve(addr: SocketAddr, monitor: Monitor) -> Result<SocketAddr, HttpError> {
     let fail = |source| HttpError { addr, source };
     let listener = TcpListener::bind(addr).map_err(fail)?;
     let bound = listener.local_addr().map_err(fail)?;
@@ -69,7 +78,7 @@ pub fn serve(addr: SocketAddr, health: Health, metrics: Arc<Metrics>) -> Result<
         .name("http".to_owned())
         .spawn(move || {
             for stream in listener.incoming() {
-                if let Err(error) = stream.and_then(|stream| answer(stream, &health, &metrics)) {
+                if let Err(error) = stream.and_then(|stream| answer(stream, &monitor)) {
                     log::debug!("http: {error}");
                     // Out of file descriptors, accepting fails at once and for as long: do not spin.
                     thread::sleep(Duration::from_millis(10));
@@ -82,7 +91,7 @@ pub fn serve(addr: SocketAddr, health: Health, metrics: Arc<Metrics>) -> Result<
 }
 
 /// Reads one request and writes its answer.
-fn answer(mut stream: TcpStream, health: &Health, metrics: &Metrics) -> io::Result<()> {
+fn answer(mut stream: TcpStream, Monitor { health, metrics }: &Monitor) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let head = read_head(&mut stream)?;
     let mut words = head.split(' ');
@@ -133,10 +142,12 @@ fn read_head(stream: &mut TcpStream) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    fn start() -> (SocketAddr, Health, Arc<Metrics>) {
-        let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
-        let bound = serve(([127, 0, 0, 1], 0).into(), health.clone(), metrics.clone()).unwrap();
-        (bound, health, metrics)
+    fn start() -> (SocketAddr, Monitor) {
+        let monitor = Monitor::default();
+        (
+            serve(([127, 0, 0, 1], 0).into(), monitor.clone()).unwrap(),
+            monitor,
+        )
     }
 
     /// What comes back for `request`, until the server closes.
@@ -151,7 +162,7 @@ mod tests {
 
     #[test]
     fn healthz_is_200_until_a_part_is_in_trouble() {
-        let (addr, health, _) = start();
+        let (addr, Monitor { health, .. }) = start();
         let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn metrics_are_current_and_anything_else_is_refused() {
-        let (addr, _, metrics) = start();
+        let (addr, Monitor { metrics, .. }) = start();
         metrics.sent.add(42);
         let answer = ask(addr, "GET /metrics?x=1 HTTP/1.1\r\n\r\n");
         assert!(answer.contains("\nfanmail_sent_total 42\n"), "{answer}");
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn neither_a_silent_nor_an_endless_client_keeps_out_the_next() {
-        let (addr, ..) = start();
+        let (addr, _) = start();
         let silent = TcpStream::connect(addr).unwrap();
         let mut endless = TcpStream::connect(addr).unwrap();
         endless.set_write_timeout(Some(PATIENCE * 10)).unwrap();
@@ -209,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_told_with_its_cure() {
-        let (addr, ..) = start();
-        let error = serve(addr, Health::default(), Arc::default()).unwrap_err();
+        let (addr, _) = start();
+        let error = serve(addr, Monitor::default()).unwrap_err();
         assert!(error.to_string().contains("choose a free port"), "{error}");
     }
 }

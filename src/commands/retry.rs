@@ -1,5 +1,6 @@
 //! `fanmail retry`: send again to the people of a notification whose mail failed.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -8,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::worker;
 use crate::cli::RetryArgs;
 use crate::config::Config;
+use crate::health::Monitor;
 use crate::shutdown;
 use crate::store::Store;
 use crate::store::ledger::State;
@@ -39,10 +41,13 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
 
     let (handle, stop) = shutdown::stop_pair();
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
-    let (crew, context) = worker::assemble(config, &stop)?;
+    let (crew, context) = worker::assemble(config, &stop, &Monitor::default())?;
     store.reopen_failed(id, args.permanent_too)?;
     let before = store.tally(&notification)?;
-    println!("notification {id}: {} people to send to", before.pending);
+    say(&format!(
+        "notification {id}: {} people to send to",
+        before.pending
+    ));
 
     let bar = ProgressBar::new(before.pending).with_style(style()?);
     let result = fan_out::send_to_undecided(&context, notification, true, &event, |counts| {
@@ -56,12 +61,12 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     crew.dismiss();
 
     let after = store.tally(&notification)?;
-    println!(
+    say(&format!(
         "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} pending",
         after.participants, after.sent, after.failed, after.skipped, after.pending
-    );
+    ));
     let Ok(counts) = result else {
-        println!("interrupted; the same command goes on where it stopped");
+        say("interrupted; the same command goes on where it stopped");
         return Ok(ExitCode::FAILURE);
     };
     Ok(if counts.failed == 0 {
@@ -75,4 +80,11 @@ fn style() -> anyhow::Result<ProgressStyle> {
     Ok(ProgressStyle::with_template(
         "{bar:40} {pos}/{len} {per_sec} {eta}",
     )?)
+}
+
+/// Prints a line. Mails are under way: that nobody reads it is no reason to end, as `println!` would.
+fn say(line: &str) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        log::info!("{line} (standard output: {error})");
+    }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::broker::consumer;
 use crate::config::{Config, EmailConfig, Route};
+use crate::health::{self, Monitor};
 use crate::mail::Transport;
 use crate::mail::compose::Composer;
 use crate::mail::outbox::Outbox;
@@ -33,7 +34,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let (handle, stop) = shutdown::stop_pair();
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
 
-    let (crew, context) = assemble(config, &stop)?;
+    let monitor = Monitor::default();
+    if let Some(addr) = config.worker.http_addr {
+        health::serve(addr, monitor.clone())?;
+    }
+    let (crew, context) = assemble(config, &stop, &monitor)?;
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &stop)
         .context("cannot start the broker thread")?;
     let inbox = Inbox {
@@ -58,21 +63,26 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When templates, database or relay cannot be used as configured.
-pub(super) fn assemble(config: &Config, stop: &Stop) -> anyhow::Result<(Crew, fan_out::Context)> {
+pub(super) fn assemble(
+    config: &Config,
+    stop: &Stop,
+    monitor: &Monitor,
+) -> anyhow::Result<(Crew, fan_out::Context)> {
     let templates = Arc::new(Templates::load(config.email.templates_dir.as_deref())?);
     // A connection for each fan-out and one for the recorder.
     let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 1)?;
     store.migrate()?;
     store.check_schema()?;
 
-    let patience = Patience::new(stop.clone());
+    let patience = Patience::new(stop.clone(), monitor.health.clone());
     let retry_policy = RetryPolicy::new(&config.worker);
     let equipment = Arc::new(Equipment {
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
-        breaker: Breaker::new(),
+        breaker: Breaker::new(monitor.clone()),
         pace: Pace::new(config.email.rate_per_second),
         retry_policy,
+        monitor: monitor.clone(),
         stop: stop.clone(),
     });
     let crew = Crew::start(&equipment, transports(&config.email)?, &store, &patience)
@@ -86,6 +96,7 @@ pub(super) fn assemble(config: &Config, stop: &Stop) -> anyhow::Result<(Crew, fa
         batch_size: config.worker.batch_size,
         event_lookup_grace: config.worker.event_lookup_grace,
         dummy: matches!(config.email.route, Route::Dummy { .. }),
+        metrics: Arc::clone(&monitor.metrics),
         stop: stop.clone(),
     };
     Ok((crew, context))

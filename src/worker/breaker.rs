@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
+use crate::health::Monitor;
 use crate::shutdown::Stop;
 
 /// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
@@ -29,6 +30,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<State>,
+    monitor: Monitor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +52,10 @@ enum State {
 impl Breaker {
     /// A closed one.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(monitor: Monitor) -> Self {
         Self {
             state: Mutex::new(State::Closed { failures: 0 }),
+            monitor,
         }
     }
 
@@ -73,19 +76,16 @@ impl Breaker {
         let mut state = self.lock();
         if let State::Open { since, .. } | State::Probing { since, .. } = *state {
             log::info!("the relay works again after {} s", since.elapsed().as_secs());
+            self.monitor.health.well("relay");
+            self.monitor.metrics.breaker_open.set(false);
         }
         *state = State::Closed { failures: 0 };
     }
 
     /// The relay did not work for a lane, because of `detail`.
     pub fn failed(&self, detail: &str) {
+        self.monitor.metrics.relay_failures.add(1);
         self.failed_at(Instant::now(), fastrand::f64(), detail);
-    }
-
-    /// Whether the lanes are held up.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        !matches!(*self.lock(), State::Closed { .. })
     }
 
     /// `None` lets the caller in; once its pause is over, an open breaker lets in one, as its probe.
@@ -119,6 +119,8 @@ impl Breaker {
                     "the relay does not work: {detail}; sending pauses until a probe gets through, and no \
                      recipient is charged"
                 );
+                self.monitor.health.trouble("relay", detail.to_owned());
+                self.monitor.metrics.breaker_open.set(true);
                 (now, 0)
             }
             State::Probing { since, probes } => {
@@ -140,18 +142,12 @@ impl Breaker {
     }
 }
 
-impl Default for Breaker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn opened(now: Instant) -> Breaker {
-        let breaker = Breaker::new();
+        let breaker = Breaker::new(Monitor::default());
         for _ in 0..THRESHOLD {
             assert_eq!(breaker.pause_before_entry(now), None);
             breaker.failed_at(now, 0.5, "refused");
@@ -161,13 +157,13 @@ mod tests {
 
     #[test]
     fn a_success_in_between_keeps_it_closed() {
-        let breaker = Breaker::new();
+        let breaker = Breaker::new(Monitor::default());
         for _ in 0..10 {
             breaker.failed("refused");
             breaker.failed("refused");
             breaker.works();
         }
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.pause_before_entry(Instant::now()), None);
     }
 
     #[test]
@@ -195,7 +191,6 @@ mod tests {
         assert_eq!(breaker.pause_before_entry(now + Duration::from_secs(1)), None);
         breaker.works();
         assert_eq!(breaker.pause_before_entry(now), None);
-        assert!(!breaker.is_open());
     }
 
     #[test]

@@ -36,7 +36,12 @@ impl Crew {
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
         let (jobs, job_queue) = bounded(2 * lanes);
-        let (entries, recorder) = recorder::start(store.clone(), patience.clone(), 2 * lanes)?;
+        let (entries, recorder) = recorder::start(
+            store.clone(),
+            patience.clone(),
+            Arc::clone(&equipment.monitor.metrics),
+            2 * lanes,
+        )?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
             let lane = Lane::new(

@@ -17,6 +17,7 @@ use super::retry::{RetryPolicy, RetryQueue};
 use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
 use crate::domain::outcome::Status;
+use crate::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::Store;
 use crate::store::ledger::Opened;
@@ -50,6 +51,8 @@ pub struct Context {
     pub event_lookup_grace: Duration,
     /// Nothing is really sent.
     pub dummy: bool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// The wish to stop.
     pub stop: Stop,
 }
@@ -94,6 +97,9 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     let opened = context
         .patience
         .ask(|| context.store.open_notification(identity, request))?;
+    if opened.by_hint(identity) {
+        context.metrics.redelivered_decided.add(1);
+    }
     let (notification, resumed) = match opened {
         Opened::Running {
             notification,
@@ -139,6 +145,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     })?;
 
     context.patience.ask(|| context.store.complete_notification(id))?;
+    context.metrics.completed.add(1);
     log::info!(
         "notification {id} ({request}) completed: {} sent, {} failed, {} skipped in {:.1} s",
         counts.sent,

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::recorder::Entry;
 use super::retry::RetryPolicy;
 use crate::domain::outcome::{Outcome, Status};
+use crate::health::Monitor;
 use crate::mail::compose::Composer;
 use crate::mail::reply::{Class, Refusal};
 use crate::mail::{Mail, Transport};
@@ -41,6 +42,8 @@ pub struct Equipment {
     pub pace: Pace,
     /// How often a mail is tried.
     pub retry_policy: RetryPolicy,
+    /// What is told about all this.
+    pub monitor: Monitor,
     /// The wish to stop.
     pub stop: Stop,
 }
@@ -92,7 +95,11 @@ impl Lane {
         let mut breakdowns = 0;
         loop {
             let Equipment {
-                breaker, pace, stop, ..
+                breaker,
+                pace,
+                monitor,
+                stop,
+                ..
             } = &*self.equipment;
             if !breaker.admit(stop) || !pace.wait_turn(stop) {
                 return job.errand.report(Report::Returned);
@@ -115,6 +122,9 @@ impl Lane {
                 breaker.failed(&refusal.detail);
             } else {
                 breaker.works();
+            }
+            if refusal.class == (Class::Transient { ambiguous: true }) {
+                monitor.metrics.ambiguous.add(1);
             }
             match refusal.class {
                 Class::Relay if breakdowns < BREAKDOWNS_FORGIVEN => breakdowns += 1,
@@ -159,6 +169,7 @@ impl Lane {
                 job.addressee.participant.id,
                 refusal.detail
             );
+            self.equipment.monitor.metrics.retries.add(1);
             job.errand.report(Report::Retry(job.addressee));
         } else {
             let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::domain::backoff::Backoff;
+use crate::health::Health;
 use crate::shutdown::Stop;
 use crate::store::StoreError;
 
@@ -18,6 +19,7 @@ const TRIES: Backoff = Backoff {
 #[derive(Debug, Clone)]
 pub struct Patience {
     away: Arc<AtomicBool>,
+    health: Health,
     stop: Stop,
 }
 
@@ -28,9 +30,10 @@ pub struct Stopped;
 impl Patience {
     /// Patience that ends when the worker is to stop.
     #[must_use]
-    pub fn new(stop: Stop) -> Self {
+    pub fn new(stop: Stop, health: Health) -> Self {
         Self {
             away: Arc::default(),
+            health,
             stop,
         }
     }
@@ -68,6 +71,7 @@ impl Patience {
     fn answered<T>(&self, answer: T) -> T {
         if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
             log::info!("the database works again");
+            self.health.well("database");
         }
         answer
     }
@@ -77,6 +81,7 @@ impl Patience {
             log::debug!("still: {error}");
         } else {
             log::error!("{error}; nothing is acked or forgotten, and it is tried again until it works");
+            self.health.trouble("database", error.to_string());
         }
         failures + 1
     }

@@ -11,6 +11,7 @@ use crate::config::database::Backend;
 use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
 use crate::domain::notification::{Identity, Kind, Request};
 use crate::domain::outcome::Tally;
+use crate::health::Monitor;
 use crate::mail::compose::Composer;
 use crate::mail::reply::{Class, Refusal};
 use crate::mail::{Mail, Transport};
@@ -54,8 +55,8 @@ impl Relay {
 impl Transport for Relay {
     fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
         let tried = {
-            let mut tries = self.tries.lock().unwrap();
-            let tried = tries.entry(mail.to.clone()).or_default();
+            let mut book = self.tries.lock().unwrap();
+            let tried = book.entry(mail.to.clone()).or_default();
             *tried += 1;
             *tried - 1
         };
@@ -140,9 +141,10 @@ impl House {
         let equipment = Arc::new(Equipment {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
-            breaker: Breaker::new(),
+            breaker: Breaker::new(Monitor::default()),
             pace: Pace::new(None),
             retry_policy,
+            monitor: Monitor::default(),
             stop: stop.clone(),
         });
         let relay = Relay {
@@ -154,7 +156,7 @@ impl House {
         let transports = (0..lanes)
             .map(|_| Box::new(relay.clone()) as Box<dyn Transport>)
             .collect();
-        let patience = Patience::new(stop.clone());
+        let patience = Patience::new(stop.clone(), Monitor::default().health);
         let crew = Crew::start(&equipment, transports, &store, &patience).unwrap();
         let context = Context {
             store: store.clone(),
@@ -165,6 +167,7 @@ impl House {
             batch_size: worker.batch_size,
             event_lookup_grace: worker.event_lookup_grace,
             dummy: false,
+            metrics: Arc::default(),
             stop,
         };
         Self {
