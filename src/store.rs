@@ -48,7 +48,8 @@ impl Store {
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
         let connector = Connector::new(config)?;
         // Once directly: the pool would only repeat it until its timeout.
-        drop(connector.connect()?);
+        let connected = connector.connect();
+        connected.map_err(|error| StoreError::new(&format!("open {}", connector.path()), &error))?;
         let pool = Pool::builder()
             .max_size(pool_size.max(1))
             .connection_timeout(CONNECTION_TIMEOUT)

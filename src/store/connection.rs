@@ -1,10 +1,13 @@
 //! How to connect to each database system, and what every connection is told first. The only place that knows
 //! how many systems there are, beside `dialect`.
 
+use std::time::{Duration, Instant};
+
 use diesel::connection::{
-    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection, TransactionManager,
+    AnsiTransactionManager, DebugQuery, InstrumentationEvent, SimpleConnection, TransactionManager,
 };
 use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::result::Error;
 use diesel::{Connection as _, QueryResult, SqliteConnection};
 
 use super::StoreError;
@@ -18,13 +21,13 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
 }
 
-/// Said to SQLite first on every connection. The timeout comes before the switch to WAL, which others may
-/// attempt at the same moment. WAL lets readers and the one writer work side by side; NORMAL is safe with it
-/// against a crash of the process (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
-const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
-     PRAGMA journal_mode = WAL;
-     PRAGMA synchronous = NORMAL;
-     PRAGMA foreign_keys = ON;";
+/// Said to SQLite first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the
+/// last commits when the machine does (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+const SQLITE_PRAGMAS: &str =
+    "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
+
+/// How long others may hold up the switch to WAL.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens connections for the pool.
 pub struct Connector {
@@ -53,28 +56,33 @@ impl Connector {
             echo: config.echo,
         })
     }
+
+    /// What errors call the database.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl ManageConnection for Connector {
     type Connection = AnyConnection;
-    type Error = StoreError;
+    type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<AnyConnection, StoreError> {
-        let failed = |error: &dyn std::fmt::Display| StoreError::new(&format!("open {}", self.path), error);
-        let mut sqlite = SqliteConnection::establish(&self.path).map_err(|error| failed(&error))?;
-        sqlite
-            .batch_execute(SQLITE_PRAGMAS)
-            .map_err(|error| failed(&error))?;
+    fn connect(&self) -> Result<AnyConnection, Self::Error> {
+        let mut sqlite = SqliteConnection::establish(&self.path)?;
+        sqlite.batch_execute(SQLITE_PRAGMAS)?;
+        switch_to_wal(&mut sqlite)?;
         if self.echo {
-            sqlite.set_instrumentation(Echo);
+            sqlite.set_instrumentation(|event: InstrumentationEvent<'_>| {
+                if let InstrumentationEvent::StartQuery { query, .. } = event {
+                    log::info!("SQL: {}", statement(query));
+                }
+            });
         }
         Ok(AnyConnection::Sqlite(sqlite))
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        connection
-            .ping()
-            .map_err(|error| StoreError::new("use a connection", &error))
+    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Self::Error> {
+        Ok(connection.ping()?)
     }
 
     fn has_broken(&self, connection: &mut AnyConnection) -> bool {
@@ -82,17 +90,29 @@ impl ManageConnection for Connector {
     }
 }
 
-/// Logs every statement, without the values bound to it: they may be addresses.
-struct Echo;
-
-impl Instrumentation for Echo {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let text = query.to_string();
-            let statement = text.split(" -- binds:").next().unwrap_or_default();
-            log::info!("SQL: {statement}");
+/// WAL lets readers and the one writer work side by side, and the file remembers it. While another process
+/// switches the same new file, SQLite refuses at once, whatever its timeout.
+fn switch_to_wal(sqlite: &mut SqliteConnection) -> QueryResult<()> {
+    let began = Instant::now();
+    loop {
+        match sqlite.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(Error::DatabaseError(_, cause))
+                if cause.message().contains("locked") && began.elapsed() < SWITCH_TIMEOUT =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
         }
     }
+}
+
+/// A statement as it is logged: without the values bound to it, which may be addresses.
+fn statement(query: &dyn DebugQuery) -> String {
+    let mut text = query.to_string();
+    if let Some(end) = text.find(" -- binds:") {
+        text.truncate(end);
+    }
+    text
 }
 
 /// Runs `work` in a transaction that excludes other writers from its first statement on.
@@ -121,5 +141,45 @@ pub fn write_transaction<T>(
             }
             Err(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use diesel::prelude::*;
+
+    use super::*;
+    use crate::store::schema::participants;
+
+    #[test]
+    fn a_logged_statement_has_no_values() {
+        let (seen, statements) = mpsc::channel();
+        let mut connection = AnyConnection::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+        connection
+            .batch_execute("CREATE TABLE participants (id INTEGER PRIMARY KEY, email TEXT)")
+            .unwrap();
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                seen.send((query.to_string(), statement(query))).unwrap();
+            }
+        });
+        let found: Vec<i64> = participants::table
+            .filter(participants::email.eq("somebody@example.com"))
+            .select(participants::id)
+            .load(&mut connection)
+            .unwrap();
+        assert!(found.is_empty());
+        let (whole, logged) = statements.recv().unwrap();
+        assert!(
+            whole.contains("somebody@example.com"),
+            "else this proves nothing: {whole}"
+        );
+        assert!(
+            logged.starts_with("SELECT") && logged.contains("WHERE"),
+            "{logged}"
+        );
+        assert!(!logged.contains("somebody"), "{logged}");
     }
 }

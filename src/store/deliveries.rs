@@ -40,7 +40,7 @@ impl Store {
     /// When the database does not answer; then none of them is recorded.
     pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
         let decided_at = now();
-        let rows: Vec<DeliveryRow<'_>> = outcomes
+        let rows: Vec<DeliveryRow> = outcomes
             .iter()
             .map(|outcome| DeliveryRow::new(outcome, decided_at))
             .collect();
@@ -68,20 +68,20 @@ pub(super) fn delete_failed(
 
 /// A row of `deliveries`.
 #[derive(Insertable)]
-#[diesel(table_name = deliveries)]
-pub(super) struct DeliveryRow<'a> {
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+pub(super) struct DeliveryRow {
     notification_id: i64,
     participant_id: i64,
     status: &'static str,
     attempts: i32,
     permanent: bool,
     smtp_code: Option<i32>,
-    detail: Option<&'a str>,
+    detail: Option<String>,
     decided_at: NaiveDateTime,
 }
 
-impl<'a> DeliveryRow<'a> {
-    fn new(outcome: &'a Outcome, decided_at: NaiveDateTime) -> Self {
+impl DeliveryRow {
+    fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
         Self {
             notification_id: outcome.notification_id,
             participant_id: outcome.participant_id,
@@ -89,7 +89,7 @@ impl<'a> DeliveryRow<'a> {
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
             permanent: outcome.permanent,
             smtp_code: outcome.smtp_code.map(i32::from),
-            detail: outcome.detail.as_deref(),
+            detail: outcome.detail.clone(),
             decided_at,
         }
     }

@@ -8,7 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{AnyConnection, MultiBackend};
 use super::schema::{deliveries, events, notifications, participants};
-use super::{Store, StoreError};
+use super::{Store, StoreError, dialect};
 
 /// They are part of the binary, so that a deployment is one file.
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -23,7 +23,7 @@ impl Store {
         self.write("bring the tables up to date", apply_pending)
     }
 
-    /// Checks that every table or view has the columns that fanmail uses.
+    /// Checks that every table or view has the columns that fanmail uses, and keys to page by.
     ///
     /// # Errors
     /// Names a column that is missing, with its table, or says why the database does not answer.
@@ -31,7 +31,8 @@ impl Store {
         self.check_table("events", events::table.limit(0))?;
         self.check_table("participants", participants::table.limit(0))?;
         self.check_table("notifications", notifications::table.limit(0))?;
-        self.check_table("deliveries", deliveries::table.limit(0))
+        self.check_table("deliveries", deliveries::table.limit(0))?;
+        self.run("check the keys of participants", dialect::check_participant_keys)
     }
 
     /// Runs `nothing`, a query of all columns that finds no row.

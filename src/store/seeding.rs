@@ -34,7 +34,7 @@ pub struct NewEvent {
 
 /// A participant to be; the database chooses the key.
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
-#[diesel(table_name = participants)]
+#[diesel(table_name = participants, treat_none_as_default_value = false)]
 pub struct NewParticipant {
     /// Which event they take part in.
     pub event_id: i64,
