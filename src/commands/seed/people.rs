@@ -23,9 +23,9 @@ pub fn made_up(n: u64, event_id: i64) -> NewParticipant {
         };
     }
     let culture = pick(&CULTURES, n);
-    let rest = n / 10;
+    let rest = n / CULTURES.len() as u64;
     let (given, given_ascii) = pick(&culture.given, rest);
-    let (family, family_ascii) = pick(&culture.family, rest / 4);
+    let (family, family_ascii) = pick(&culture.family, rest + rest / 4);
     let name = if culture.family_first {
         format!("{family} {given}")
     } else {
@@ -152,8 +152,8 @@ const CULTURES: [Culture; 10] = [
         ],
         family: [
             ("Wójcik", "wojcik"),
-            ("Dąbrowska", "dabrowska"),
-            ("Kaczyński", "kaczynski"),
+            ("Wróbel", "wrobel"),
+            ("Mróz", "mroz"),
             ("Zając", "zajac"),
         ],
     },
@@ -174,7 +174,7 @@ const CULTURES: [Culture; 10] = [
         ],
     },
     Culture {
-        locale: Some("es-MX"),
+        locale: None,
         family_first: false,
         given: [
             ("María José", "mariajose"),
@@ -190,19 +190,19 @@ const CULTURES: [Culture; 10] = [
         ],
     },
     Culture {
-        locale: None,
+        locale: Some("uk"),
         family_first: false,
         given: [
             ("Олена", "olena"),
-            ("Νίκος", "nikos"),
-            ("Ólafur", "olafur"),
-            ("Priya", "priya"),
+            ("Тарас", "taras"),
+            ("Оксана", "oksana"),
+            ("Андрій", "andriy"),
         ],
         family: [
             ("Шевченко", "shevchenko"),
-            ("Παπαδόπουλος", "papadopoulos"),
-            ("Þórsson", "thorsson"),
-            ("Ramanathan", "ramanathan"),
+            ("Коваленко", "kovalenko"),
+            ("Бондар", "bondar"),
+            ("Мельник", "melnyk"),
         ],
     },
 ];

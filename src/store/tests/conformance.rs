@@ -4,8 +4,13 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::domain::outcome::Tally;
 use crate::store::ledger::State;
+
+mod identity;
+mod tallies;
+
+pub use identity::*;
+pub use tallies::*;
 
 /// Makes a test of each function of this file; `$fresh` returns a guard and a migrated, empty `Store`.
 macro_rules! conformance_tests {
@@ -50,145 +55,11 @@ macro_rules! conformance_tests {
 }
 pub(super) use conformance_tests;
 
-fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
-    store.open_notification(identity, request(kind)).unwrap()
-}
-
-fn id_of(opened: Opened) -> i64 {
-    match opened {
-        Opened::Running { notification, .. }
-        | Opened::Completed(notification)
-        | Opened::Conflict(notification) => notification.id,
-    }
-}
-
-fn is_new(opened: Opened) -> bool {
-    matches!(opened, Opened::Running { resumed: false, .. })
-}
-
-fn is_resumed(opened: Opened) -> bool {
-    matches!(opened, Opened::Running { resumed: true, .. })
-}
-
-fn finish(store: &Store, id: i64) {
-    store.complete_notification(id).unwrap();
-    store.mark_acked(&[id]).unwrap();
-}
-
 pub fn migrating_again_changes_nothing(store: &Store) {
     let notification = open(store);
     assert_eq!(store.migrate().unwrap(), Vec::<String>::new());
     store.check_schema().unwrap();
     assert!(store.find_notification(notification.id).unwrap().is_some());
-}
-
-pub fn a_message_id_decides_for_ever(store: &Store) {
-    let first = open_as(store, &named("a", false), Kind::Updated);
-    assert!(is_new(first));
-    for redelivered in [false, true] {
-        let again = open_as(store, &named("a", redelivered), Kind::Updated);
-        assert!(is_resumed(again));
-        assert_eq!(id_of(again), id_of(first));
-        assert!(!again.by_hint(&named("a", redelivered)));
-    }
-    assert!(
-        is_new(open_as(store, &named("A", false), Kind::Updated)),
-        "case matters"
-    );
-    finish(store, id_of(first));
-    let late = open_as(store, &named("a", false), Kind::Updated);
-    assert!(matches!(late, Opened::Completed(notification) if notification.id == id_of(first)));
-}
-
-pub fn an_empty_message_id_is_none(store: &Store) {
-    assert!(is_new(open_as(store, &named("", false), Kind::Updated)));
-    assert!(is_new(open_as(store, &named("", false), Kind::Updated)));
-    assert!(is_resumed(open_as(store, &named("", true), Kind::Updated)));
-}
-
-pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
-    let first = id_of(open_as(store, &named("a", false), Kind::Updated));
-    let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
-    assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
-    let elsewhere = Request {
-        kind: Kind::Updated,
-        event_id: EVENT + 1,
-    };
-    let other_event = store.open_notification(&named("a", true), elsewhere).unwrap();
-    assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == EVENT));
-    assert_eq!(store.list_notifications(None).unwrap().len(), 1);
-}
-
-pub fn without_a_message_id_each_message_is_new(store: &Store) {
-    let ids: HashSet<i64> = (0..3)
-        .map(|_| open_as(store, &nameless(false), Kind::Updated))
-        .inspect(|opened| assert!(is_new(*opened)))
-        .map(id_of)
-        .collect();
-    assert_eq!(ids.len(), 3);
-}
-
-pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &Store) {
-    let again = nameless(true);
-    let older = open(store).id;
-    let newer = open(store).id;
-    let running = open_as(store, &again, Kind::Updated);
-    assert!(is_resumed(running) && running.by_hint(&again));
-    assert_eq!(id_of(running), newer);
-
-    store.complete_notification(newer).unwrap();
-    let completed = open_as(store, &again, Kind::Updated);
-    assert!(matches!(completed, Opened::Completed(notification) if notification.id == newer));
-    assert!(completed.by_hint(&again));
-
-    store.mark_acked(&[newer]).unwrap();
-    assert_eq!(id_of(open_as(store, &again, Kind::Updated)), older);
-
-    finish(store, older);
-    let new = open_as(store, &again, Kind::Updated);
-    assert!(is_new(new) && !new.by_hint(&again));
-}
-
-pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
-    open_as(store, &named("a", false), Kind::Updated);
-    open_as(store, &nameless(false), Kind::Cancelled);
-    let elsewhere = Request {
-        kind: Kind::Updated,
-        event_id: EVENT + 1,
-    };
-    store.open_notification(&nameless(false), elsewhere).unwrap();
-    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
-}
-
-pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) {
-    let reopened = open(store).id;
-    finish(store, reopened);
-    store.reopen_failed(reopened, false).unwrap();
-    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
-}
-
-pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
-    add_people(store, EVENT, 3);
-    let opened: Vec<Opened> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| open_as(store, &named("a", false), Kind::Updated)))
-            .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
-    });
-    assert_eq!(opened.iter().filter(|opened| is_new(**opened)).count(), 1);
-    assert_eq!(opened.iter().filter(|opened| is_resumed(**opened)).count(), 3);
-    assert_eq!(store.list_notifications(None).unwrap().len(), 1);
-}
-
-pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
-    assert_eq!(open(store).max_participant_id, 0);
-    add_people(store, EVENT, 3);
-    add_people(store, EVENT + 1, 2);
-    let notification = open(store);
-    assert_eq!(notification.max_participant_id, 3);
-    add_people(store, EVENT, 1);
-    let again = open_as(store, &nameless(true), Kind::Updated);
-    assert!(matches!(again, Opened::Running { notification: same, resumed: true } if same == notification));
 }
 
 pub fn pages_follow_the_keys_and_end_at_the_bound(store: &Store) {
@@ -321,74 +192,6 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     );
     assert_eq!(store.reopen_failed(notification.id, true).unwrap(), 1);
     assert!(store.decided_between(notification.id, 0, 9).unwrap().is_empty());
-}
-
-pub fn a_tally_adds_up_at_every_stage(store: &Store) {
-    add_people(store, EVENT, 5);
-    add_people(store, EVENT + 1, 5);
-    let notification = open(store);
-    let mut expected = Tally {
-        participants: 5,
-        pending: 5,
-        ..Tally::default()
-    };
-    assert_eq!(store.tally(&notification).unwrap(), expected);
-    record(store, &notification, Status::Sent, [1, 2]);
-    record(store, &notification, Status::Failed, [3]);
-    record(store, &notification, Status::Skipped, [4]);
-    expected = Tally {
-        sent: 2,
-        failed: 1,
-        skipped: 1,
-        pending: 1,
-        ..expected
-    };
-    assert_eq!(store.tally(&notification).unwrap(), expected);
-    assert!(expected.adds_up());
-}
-
-pub fn a_tally_counts_people_who_left_after_they_were_decided(store: &Store) {
-    add_people(store, EVENT, 3);
-    let notification = open(store);
-    record(store, &notification, Status::Sent, 1..=3);
-    execute(store, "DELETE FROM participants WHERE id = 3");
-    execute(store, "UPDATE participants SET event_id = 99 WHERE id = 2");
-    let tally = store.tally(&notification).unwrap();
-    assert_eq!((tally.participants, tally.sent, tally.pending), (3, 3, 0));
-    assert!(tally.adds_up());
-}
-
-pub fn a_tally_leaves_out_people_who_left_before(store: &Store) {
-    add_people(store, EVENT, 3);
-    let notification = open(store);
-    execute(store, "DELETE FROM participants WHERE id = 2");
-    record(store, &notification, Status::Sent, [1, 3]);
-    let tally = store.tally(&notification).unwrap();
-    assert_eq!((tally.participants, tally.sent, tally.pending), (2, 2, 0));
-}
-
-pub fn a_tally_shows_somebody_who_was_never_part_of_it(store: &Store) {
-    add_people(store, EVENT, 2);
-    let notification = open(store);
-    add_people(store, EVENT, 1);
-    record(store, &notification, Status::Sent, 1..=3);
-    let tally = store.tally(&notification).unwrap();
-    assert_eq!((tally.participants, tally.sent), (2, 3));
-    assert!(!tally.adds_up());
-}
-
-pub fn a_tally_shows_a_late_commit_with_a_lower_key(store: &Store) {
-    add_people(store, EVENT, 3);
-    execute(store, "DELETE FROM participants WHERE id = 2");
-    let notification = open(store);
-    record(store, &notification, Status::Sent, [1, 3]);
-    store.complete_notification(notification.id).unwrap();
-    execute(
-        store,
-        "INSERT INTO participants (id, event_id, email, name) VALUES (2, 7, 'late@example.com', '')",
-    );
-    let tally = store.tally(&notification).unwrap();
-    assert_eq!((tally.participants, tally.sent, tally.pending), (3, 2, 1));
 }
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {

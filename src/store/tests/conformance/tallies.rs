@@ -1,0 +1,72 @@
+//! How a notification adds up, and when it must not.
+
+use super::*;
+use crate::domain::outcome::Tally;
+
+pub fn a_tally_adds_up_at_every_stage(store: &Store) {
+    add_people(store, EVENT, 5);
+    add_people(store, EVENT + 1, 5);
+    let notification = open(store);
+    let mut expected = Tally {
+        participants: 5,
+        pending: 5,
+        ..Tally::default()
+    };
+    assert_eq!(store.tally(&notification).unwrap(), expected);
+    record(store, &notification, Status::Sent, [1, 2]);
+    record(store, &notification, Status::Failed, [3]);
+    record(store, &notification, Status::Skipped, [4]);
+    expected = Tally {
+        sent: 2,
+        failed: 1,
+        skipped: 1,
+        pending: 1,
+        ..expected
+    };
+    assert_eq!(store.tally(&notification).unwrap(), expected);
+    assert!(expected.adds_up());
+}
+
+pub fn a_tally_counts_people_who_left_after_they_were_decided(store: &Store) {
+    add_people(store, EVENT, 3);
+    let notification = open(store);
+    record(store, &notification, Status::Sent, 1..=3);
+    execute(store, "DELETE FROM participants WHERE id = 3");
+    execute(store, "UPDATE participants SET event_id = 99 WHERE id = 2");
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.sent, tally.pending), (3, 3, 0));
+    assert!(tally.adds_up());
+}
+
+pub fn a_tally_leaves_out_people_who_left_before(store: &Store) {
+    add_people(store, EVENT, 3);
+    let notification = open(store);
+    execute(store, "DELETE FROM participants WHERE id = 2");
+    record(store, &notification, Status::Sent, [1, 3]);
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.sent, tally.pending), (2, 2, 0));
+}
+
+pub fn a_tally_shows_somebody_who_was_never_part_of_it(store: &Store) {
+    add_people(store, EVENT, 2);
+    let notification = open(store);
+    add_people(store, EVENT, 1);
+    record(store, &notification, Status::Sent, 1..=3);
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.sent), (2, 3));
+    assert!(!tally.adds_up());
+}
+
+pub fn a_tally_shows_a_late_commit_with_a_lower_key(store: &Store) {
+    add_people(store, EVENT, 3);
+    execute(store, "DELETE FROM participants WHERE id = 2");
+    let notification = open(store);
+    record(store, &notification, Status::Sent, [1, 3]);
+    store.complete_notification(notification.id).unwrap();
+    execute(
+        store,
+        "INSERT INTO participants (id, event_id, email, name) VALUES (2, 7, 'late@example.com', '')",
+    );
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.sent, tally.pending), (3, 2, 1));
+}
