@@ -74,3 +74,32 @@ fn write_html(output: Option<&Path>, html: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_named_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("mail.html");
+        fs::write(&output, "something longer that was there").unwrap();
+        assert_eq!(write_html(Some(&output), "<p>ü").unwrap(), output);
+        assert_eq!(fs::read_to_string(&output).unwrap(), "<p>ü");
+        let nowhere = dir.path().join("nowhere/mail.html");
+        let said = write_html(Some(&nowhere), "").unwrap_err().to_string();
+        assert_eq!(said, format!("{} cannot be written", nowhere.display()));
+    }
+
+    #[test]
+    fn without_a_name_each_preview_is_a_file_of_its_own() {
+        let (one, other) = (write_html(None, "1").unwrap(), write_html(None, "2").unwrap());
+        assert_ne!(one, other);
+        assert_eq!(fs::read_to_string(&one).unwrap(), "1");
+        for path in [one, other] {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}

@@ -91,7 +91,11 @@ impl Composer {
             .singlepart(part(ContentType::TEXT_HTML, render.html.clone()));
 
         let mut content = headers.to_string();
-        content.push_str(&String::from_utf8_lossy(&body.formatted()));
+        match String::from_utf8(body.formatted()) {
+            Ok(body) => content.push_str(&body),
+            // Encoded parts are ASCII, so this does not happen; a mark in the text would be better than a panic.
+            Err(error) => content.push_str(&String::from_utf8_lossy(error.as_bytes())),
+        }
         Ok(Mail {
             to,
             message_id,

@@ -20,7 +20,7 @@ pub(super) fn names(source: &str) -> Vec<Name<'_>> {
     let mut names = Vec::new();
     let mut at = 0;
     while let Some(open) = source[at..].find('{').map(|found| at + found) {
-        let (close, inside) = match source[open..].as_bytes().get(1) {
+        let (close, inside) = match source.as_bytes().get(open + 1) {
             Some(b'{') => ("}}", true),
             Some(b'%') => ("%}", true),
             Some(b'#') => ("#}", false),
@@ -51,10 +51,9 @@ fn tag_end(source: &str, close: &str, has_strings: bool) -> Option<usize> {
     for (at, byte) in source.bytes().enumerate() {
         match quote {
             Some(open) if byte == open => quote = None,
-            Some(_) => {}
             None if has_strings && matches!(byte, b'"' | b'\'' | b'`') => quote = Some(byte),
             None if source.as_bytes()[at..].starts_with(close.as_bytes()) => return Some(at),
-            None => {}
+            _ => {}
         }
     }
     None

@@ -49,7 +49,8 @@ fn a_mistake_names_file_line_and_variable() {
         (
             "cancelled/body.txt",
             "one\ntwo {% if %}",
-            ", line 2: Found %} but expected one of: an expression",
+            ", line 2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, \
+             `[` or `(`",
         ),
         (
             "created/subject.txt",
@@ -76,7 +77,7 @@ fn a_mistake_names_file_line_and_variable() {
         (
             "created/body.txt",
             "\n{{ event.title + 1 }}",
-            ", line 2: Math operations can only be done on numbers, found `string`",
+            ", line 2: `+` requires both operands to be numbers, found `string` and `i64`",
         ),
         (
             "created/subject.txt",
