@@ -13,11 +13,12 @@ use reply::Refusal;
 /// One composed message for one participant, ready to be put on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Envelope recipient, checked: no control characters, no angle brackets.
+    /// Envelope recipient, checked: no control characters, no angle brackets, no spaces. Where it is not ASCII, only
+    /// a relay with SMTPUTF8 can take the mail (RFC 6531).
     pub to: String,
     /// The same on every attempt: `<n{notification}.p{participant}@domain>`.
     pub message_id: String,
-    /// Header and body, ASCII, lines ended by CRLF, not dot-stuffed.
+    /// Header and body, ASCII but for `to` itself, lines ended by CRLF, not dot-stuffed.
     pub content: String,
     /// The HTML part by itself, for the outbox.
     pub html: String,

@@ -118,8 +118,10 @@ fn part(content_type: ContentType, body: String) -> SinglePart {
 /// description. No encoded part can hold `=_` (RFC 2045 section 6.7), but a part of plain ASCII is not encoded.
 fn boundary(key: &str, render: &Render) -> String {
     let mut boundary = format!("=_{key}");
+    let mut number = 0_u32;
     while render.text.contains(&boundary) || render.html.contains(&boundary) {
-        boundary.push('_');
+        number += 1;
+        boundary = format!("=_{key}_{number}");
     }
     boundary
 }
