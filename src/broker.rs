@@ -1,6 +1,15 @@
 //! RabbitMQ or LavinMQ: taking messages in, putting them back, publishing. Knows no database and no mail.
+//!
+//! [`consumer`] is what the worker uses; everything else serves it or a verb of the command line. amiquip,
+//! the AMQP library, is named in this room and nowhere else.
 
+pub mod connection;
 pub mod consumer;
 pub mod dead_letter;
+pub mod error;
 pub mod incoming;
+pub mod listing;
+mod outage;
 pub mod publisher;
+
+pub use error::BrokerError;

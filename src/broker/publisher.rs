@@ -1,1 +1,145 @@
-//! Publishing a notification, with the confirm of the broker.
+//! Publishing, with the confirm of the broker: a message counts as published only once the broker has said
+//! that it has it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use amiquip::{AmqpProperties, Confirm, ConnectionBlockedNotification as Blocked, Publish, Return};
+use chrono::Utc;
+use crossbeam_channel::{Receiver, never, select};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::connection::Link;
+use super::error::BrokerError;
+use crate::config::BrokerConfig;
+use crate::domain::notification::Request;
+
+/// Longest wait for a confirm. A broker that writes to disk needs a few milliseconds.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// AMQP: the broker keeps the message on disk.
+pub(super) const PERSISTENT: u8 = 2;
+
+/// Publishes a notification and waits until the broker has confirmed it, for at most about half a minute.
+/// Returns its message id: a new `UUIDv7` unless one is given. It names the notification for ever, so that
+/// publishing once more with the same id does not mail anyone twice.
+///
+/// # Errors
+/// With cause and cure, also when a memory alarm keeps the broker from taking messages. After
+/// [`BrokerError::Blocked`], [`BrokerError::Unconfirmed`] and [`BrokerError::Lost`] the message may or may
+/// not have arrived.
+pub fn publish(
+    config: &BrokerConfig,
+    request: Request,
+    message_id: Option<&str>,
+) -> Result<String, BrokerError> {
+    let message_id = message_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    if message_id.is_empty() || message_id.len() > 255 {
+        return Err(BrokerError::BadMessageId(message_id.len()));
+    }
+    let body = json!({"type": request.kind.as_str(), "event_id": request.event_id}).to_string();
+    let properties = AmqpProperties::default()
+        .with_content_type("application/json".to_owned())
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(message_id.clone())
+        .with_timestamp(Utc::now().timestamp().unsigned_abs())
+        .with_app_id("fanmail".to_owned());
+
+    let publisher = Publisher::open(Link::open(config)?, &config.queue)?;
+    let outcome = publisher
+        .send(body.as_bytes(), properties)
+        .and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
+    match (outcome, publisher.close()) {
+        (Ok(()), closed) => {
+            if let Err(error) = closed {
+                log::debug!("after publishing: {error}");
+            }
+            Ok(message_id)
+        }
+        // Only closing tells why a connection was lost.
+        (Err(BrokerError::Lost(_)), Err(cause)) => Err(cause),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// A connection that publishes to one queue, one message at a time.
+pub(super) struct Publisher {
+    link: Link,
+    queue: String,
+    confirms: Receiver<Confirm>,
+    returns: Receiver<Return>,
+    blocked: Receiver<Blocked>,
+}
+
+impl Publisher {
+    /// Declares the queue and asks for confirms.
+    pub(super) fn open(mut link: Link, queue: &str) -> Result<Self, BrokerError> {
+        match Self::prepare(&mut link, queue) {
+            Ok((confirms, returns, blocked)) => Ok(Self {
+                link,
+                queue: queue.to_owned(),
+                confirms,
+                returns,
+                blocked,
+            }),
+            Err(error) => {
+                link.close_quietly();
+                Err(error)
+            }
+        }
+    }
+
+    fn prepare(link: &mut Link, queue: &str) -> Result<Listeners, BrokerError> {
+        link.declare(queue)?;
+        let listeners = (
+            link.channel.listen_for_publisher_confirms()?,
+            link.channel.listen_for_returns()?,
+            link.listen_for_blocked()?,
+        );
+        link.channel.enable_publisher_confirms()?;
+        Ok(listeners)
+    }
+
+    /// Hands a message to the connection; [`Self::wait`] tells what became of it.
+    pub(super) fn send(&self, body: &[u8], properties: AmqpProperties) -> Result<(), BrokerError> {
+        let mut publish = Publish::with_properties(body, self.queue.as_str(), properties);
+        // Otherwise the broker confirms and forgets a message whose queue was deleted just now.
+        publish.mandatory = true;
+        Ok(self.link.channel.basic_publish("", publish)?)
+    }
+
+    /// Waits for the broker's word on the message sent last. After [`BrokerError::Blocked`] it is still under
+    /// way and may be waited for again.
+    pub(super) fn wait(&self, timeout: Duration, stop: &Receiver<Infallible>) -> Result<(), BrokerError> {
+        let lost = || BrokerError::Lost("no confirm came".to_owned());
+        loop {
+            select! {
+                recv(self.confirms) -> confirm => return match confirm.map_err(|_| lost())? {
+                    // A message that could not be routed is returned first and confirmed then.
+                    Confirm::Ack(_) => match self.returns.try_recv() {
+                        Ok(returned) => Err(BrokerError::Returned {
+                            queue: self.queue.clone(),
+                            message: returned.reply_text,
+                        }),
+                        Err(_) => Ok(()),
+                    },
+                    Confirm::Nack(_) => Err(BrokerError::Refused { queue: self.queue.clone() }),
+                },
+                recv(self.blocked) -> notice => match notice.map_err(|_| lost())? {
+                    Blocked::Blocked(reason) => return Err(BrokerError::Blocked { reason }),
+                    Blocked::Unblocked => {}
+                },
+                recv(stop) -> _ => return Err(BrokerError::Unconfirmed(0)),
+                default(timeout) => return Err(BrokerError::Unconfirmed(timeout.as_secs())),
+            }
+        }
+    }
+
+    /// Closes; see [`Link::close`].
+    pub(super) fn close(self) -> Result<(), BrokerError> {
+        self.link.close()
+    }
+}
+
+type Listeners = (Receiver<Confirm>, Receiver<Return>, Receiver<Blocked>);

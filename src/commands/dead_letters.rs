@@ -1,14 +1,148 @@
 //! `fanmail dead-letters`: what nobody could process.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::DeadLettersCommand;
+use serde_json::{Value, json};
+
+use crate::broker::listing::{self, Letter, Listing};
+use crate::cli::{DeadLettersCommand, Format};
 use crate::config::Config;
 
-/// Does it.
+/// Longest text of a stranger that is shown to people, in characters.
+const SHOWN: usize = 200;
+
+/// Lists them; they stay where they are.
 ///
 /// # Errors
 /// With the cause, for the person at the terminal.
-pub fn run(_command: &DeadLettersCommand, _config: &Config) -> anyhow::Result<ExitCode> {
-    todo!()
+pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<ExitCode> {
+    let DeadLettersCommand::List { limit, format } = command;
+    let listing = listing::list(&config.broker, *limit)?;
+    let text = match format {
+        Format::Table => for_people(&listing),
+        Format::Json => for_programs(&listing)?,
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn for_people(listing: &Listing) -> String {
+    if listing.count == 0 && listing.letters.is_empty() {
+        return format!("no dead letters in {}\n", listing.queue);
+    }
+    let mut text = format!(
+        "{} of {} dead letters in {}, oldest first\n",
+        listing.letters.len(),
+        listing.count,
+        listing.queue
+    );
+    for letter in &listing.letters {
+        let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
+        // Writing to a String cannot fail.
+        write!(
+            text,
+            "\n{}  {}\n  message id  {}\n  body        {}\n",
+            shown(&letter.at),
+            shown(&letter.reason),
+            shown(&letter.message_id),
+            one_line(&String::from_utf8_lossy(&letter.body)),
+        )
+        .unwrap_or_default();
+    }
+    text
+}
+
+fn for_programs(listing: &Listing) -> serde_json::Result<String> {
+    let letters: Vec<Value> = listing.letters.iter().map(as_json).collect();
+    serde_json::to_string_pretty(&letters).map(|text| text + "\n")
+}
+
+fn as_json(letter: &Letter) -> Value {
+    json!({
+        "at": letter.at,
+        "reason": letter.reason,
+        "message_id": letter.message_id,
+        "original_queue": letter.original_queue,
+        "body": String::from_utf8_lossy(&letter.body),
+    })
+}
+
+/// A stranger's text on one line, cut, and unable to steer the terminal.
+fn one_line(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(|c| {
+            match c {
+                '"' | '\'' => c.to_string(),
+                _ => c.escape_debug().to_string(),
+            }
+            .chars()
+            .collect::<Vec<_>>()
+        })
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(letters: Vec<Letter>) -> Listing {
+        Listing {
+            queue: "events.dead".to_owned(),
+            count: 17,
+            letters,
+        }
+    }
+
+    fn letter() -> Letter {
+        Letter {
+            at: Some("2026-01-02T12:00:00Z".to_owned()),
+            reason: Some("the body is not JSON".to_owned()),
+            original_queue: Some("events".to_owned()),
+            message_id: None,
+            body: b"{\"a\":\n\x1b[31mred\xff \xe2\x80\xae".to_vec(),
+        }
+    }
+
+    #[test]
+    fn people_see_one_harmless_line_for_each_text() {
+        assert_eq!(
+            for_people(&listing(vec![letter()])),
+            "1 of 17 dead letters in events.dead, oldest first\n\
+             \n2026-01-02T12:00:00Z  the body is not JSON\
+             \n  message id  -\
+             \n  body        {\"a\":\\n\\u{1b}[31mred\u{fffd} \\u{202e}\n"
+        );
+        let long = Letter {
+            body: vec![b'x'; 5000],
+            ..letter()
+        };
+        assert!(for_people(&listing(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
+    }
+
+    #[test]
+    fn an_empty_queue_is_said_to_be_empty() {
+        let empty = Listing {
+            count: 0,
+            ..listing(Vec::new())
+        };
+        assert_eq!(for_people(&empty), "no dead letters in events.dead\n");
+        assert_eq!(for_programs(&empty).unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn programs_get_the_whole_body() {
+        let text = for_programs(&listing(vec![letter()])).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value[0]["reason"], "the body is not JSON");
+        assert_eq!(value[0]["message_id"], Value::Null);
+        assert_eq!(value[0]["body"], "{\"a\":\n\u{1b}[31mred\u{fffd} \u{202e}");
+    }
 }

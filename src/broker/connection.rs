@@ -1,0 +1,300 @@
+//! Opening and closing a connection to the broker, always within bounded time, and declaring a queue. No URL
+//! with a password is ever built.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::thread;
+use std::time::Duration;
+
+use amiquip::{
+    AmqpValue, Auth, Channel, Connection, ConnectionBlockedNotification, ConnectionOptions, ConnectionTuning,
+    QueueDeclareOptions,
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use self::stream::AmqpSocket;
+use super::error::BrokerError;
+use crate::config::BrokerConfig;
+
+mod stream;
+
+/// Longest wait for one TCP connection, and for each step of opening AMQP on it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Seconds between signs of life. The broker is given up after two silent intervals: 20 s.
+const HEARTBEAT: u16 = 10;
+
+/// Longest wait for an orderly goodbye. A broker with a memory alarm does not read from connections that
+/// publish, not even their goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One connection with one channel on it.
+pub struct Link {
+    /// Where the work happens.
+    pub channel: Channel,
+    connection: Connection,
+    /// Who is at the other end, such as `RabbitMQ 3.10.8 at localhost:5672`.
+    pub peer: String,
+}
+
+impl Link {
+    /// Opens a connection and a channel. Blocks for at most a few times ten seconds.
+    ///
+    /// # Errors
+    /// With cause and cure, when the broker is away or does not want us.
+    pub fn open(config: &BrokerConfig) -> Result<Self, BrokerError> {
+        Self::open_within(config, CONNECT_TIMEOUT)
+    }
+
+    /// Does the same on a thread of its own and hands over the result, so that the caller may wait for other
+    /// things as well. Whoever does not want it any more drops the receiver. No result, if there is no thread.
+    #[must_use]
+    pub fn open_elsewhere(config: &BrokerConfig) -> Receiver<Result<Self, BrokerError>> {
+        let (sender, receiver) = bounded(1);
+        let config = config.clone();
+        let started = thread::Builder::new()
+            .name("broker-open".to_owned())
+            .spawn(move || {
+                if let Err(unwanted) = sender.send(Self::open(&config))
+                    && let Ok(link) = unwanted.into_inner()
+                {
+                    link.close_quietly();
+                }
+            });
+        if let Err(error) = started {
+            log::error!("no thread to connect to the broker: {error}");
+        }
+        receiver
+    }
+
+    fn open_within(config: &BrokerConfig, timeout: Duration) -> Result<Self, BrokerError> {
+        let stream = connect(config, timeout)?;
+        let options = ConnectionOptions::default()
+            .auth(Auth::Plain {
+                username: config.username.clone(),
+                password: config.password.expose().to_owned(),
+            })
+            .virtual_host(config.vhost.as_str())
+            .heartbeat(HEARTBEAT)
+            .connection_timeout(Some(timeout))
+            .information(Some(concat!("fanmail ", env!("CARGO_PKG_VERSION")).to_owned()));
+        let tuning = ConnectionTuning::default();
+        let opened = if config.tls {
+            let connector = native_tls::TlsConnector::new().map_err(|error| BrokerError::Tls {
+                address: address(config),
+                cause: error.to_string(),
+            })?;
+            Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)
+        } else {
+            Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
+        };
+        let mut connection = opened.map_err(|error| refused(error, config))?;
+        Ok(Self {
+            channel: connection.open_channel(None)?,
+            peer: format!("{} at {}", product(&connection), address(config)),
+            connection,
+        })
+    }
+
+    /// Declares the queue plain durable, exactly as every publisher does, and returns how many messages and
+    /// consumers it has.
+    ///
+    /// # Errors
+    /// [`BrokerError::QueueDiffers`] when it exists with other arguments.
+    pub fn declare(&self, queue: &str) -> Result<(u32, u32), BrokerError> {
+        let durable = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        self.channel
+            .queue_declare(queue, durable)
+            .map(|queue| counts(&queue))
+            .map_err(|error| BrokerError::of_queue(error, queue))
+    }
+
+    /// Looks whether the queue exists, without making it: its messages and consumers. The channel is of no
+    /// more use when it does not.
+    ///
+    /// # Errors
+    /// When the user may not, or the connection is lost.
+    pub fn look_at(&self, queue: &str) -> Result<Option<(u32, u32)>, BrokerError> {
+        match self.channel.queue_declare_passive(queue) {
+            Ok(found) => Ok(Some(counts(&found))),
+            Err(amiquip::Error::ServerClosedChannel { code: 404, .. }) => Ok(None),
+            Err(error) => Err(BrokerError::of_queue(error, queue)),
+        }
+    }
+
+    /// Tells when the broker begins and ceases to refuse messages, because of an alarm.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn listen_for_blocked(&mut self) -> Result<Receiver<ConnectionBlockedNotification>, BrokerError> {
+        Ok(self.connection.listen_for_connection_blocked()?)
+    }
+
+    /// Says goodbye and waits for the answer, but no longer than three seconds. All that was received and not
+    /// acked goes back to its queue.
+    ///
+    /// # Errors
+    /// Why the connection was lost, if it was: amiquip tells the cause nowhere else.
+    pub fn close(self) -> Result<(), BrokerError> {
+        let Self {
+            channel, connection, ..
+        } = self;
+        let (done, closed) = bounded(1);
+        thread::Builder::new()
+            .name("broker-close".to_owned())
+            .spawn(move || {
+                let result = connection.close();
+                drop(channel);
+                if let Err(late) = done.send(result) {
+                    log::debug!("a broker connection was closed late: {:?}", late.into_inner());
+                }
+            })
+            .map_err(|error| BrokerError::Lost(format!("no thread to close it: {error}")))?;
+        match closed.recv_timeout(CLOSE_TIMEOUT) {
+            Ok(result) => Ok(result?),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                Err(BrokerError::Lost("it does not answer".to_owned()))
+            }
+        }
+    }
+
+    /// Closes, and only remarks it when that fails: for when the work is done or already reported as failed.
+    pub fn close_quietly(self) {
+        if let Err(error) = self.close() {
+            log::debug!("closing a broker connection: {error}");
+        }
+    }
+}
+
+/// Connects, looks at the queue, and tells in one sentence what is there. Makes nothing that is not there.
+///
+/// # Errors
+/// With cause and cure.
+pub fn probe(config: &BrokerConfig) -> Result<String, BrokerError> {
+    let link = Link::open(config)?;
+    let found = link.look_at(&config.queue).and_then(|found| match found {
+        // Declaring what is there changes nothing, but shows whether the worker will be able to.
+        Some(_) => link.declare(&config.queue).map(Some),
+        None => Ok(None),
+    });
+    let peer = link.peer.clone();
+    link.close_quietly();
+    Ok(match found? {
+        Some((messages, consumers)) => format!(
+            "{peer}: the queue {} has {messages} message(s) waiting and {consumers} consumer(s)",
+            config.queue
+        ),
+        None => format!(
+            "{peer}: the queue {} does not exist yet; the worker will declare it",
+            config.queue
+        ),
+    })
+}
+
+/// Connects to the first address of the host that accepts.
+fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
+    let addresses = (bare_host(config), config.port)
+        .to_socket_addrs()
+        .map_err(|source| BrokerError::Unresolved {
+            host: config.host.clone(),
+            source,
+        })?;
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in addresses {
+        let connected = TcpStream::connect_timeout(&address, timeout).and_then(|stream| {
+            // Without this an ack and the call that proves its arrival are 40 ms apart.
+            stream.set_nodelay(true)?;
+            mio::net::TcpStream::from_stream(stream)
+        });
+        match connected {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(BrokerError::Unreachable {
+        address: address(config),
+        source: failure,
+    })
+}
+
+/// Why the broker did not open the connection.
+fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
+    use amiquip::Error as E;
+    let address = address(config);
+    match error {
+        E::TlsHandshake { source } => BrokerError::Tls {
+            address,
+            cause: source.to_string(),
+        },
+        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => BrokerError::Credentials {
+            address,
+            user: config.username.clone(),
+        },
+        // NOT_ALLOWED: how both RabbitMQ and LavinMQ refuse a virtual host.
+        E::ServerClosedConnection { code: 530, message } => BrokerError::Vhost {
+            vhost: config.vhost.clone(),
+            user: config.username.clone(),
+            message,
+        },
+        E::ConnectionTimeout => BrokerError::NotAmqp {
+            address,
+            cause: "it says nothing".to_owned(),
+        },
+        E::UnexpectedSocketClose => BrokerError::NotAmqp {
+            address,
+            cause: "it closes the connection at once".to_owned(),
+        },
+        E::IoErrorReadingSocket { source } if source.kind() == io::ErrorKind::InvalidData => {
+            BrokerError::NotAmqp {
+                address,
+                cause: source.to_string(),
+            }
+        }
+        E::MalformedFrame | E::FrameUnexpected => BrokerError::NotAmqp {
+            address,
+            cause: "it speaks another protocol".to_owned(),
+        },
+        other => other.into(),
+    }
+}
+
+/// The host for the resolver and for TLS: an IPv6 address without its brackets.
+fn bare_host(config: &BrokerConfig) -> &str {
+    config.host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Host and port, for people.
+fn address(config: &BrokerConfig) -> String {
+    let host = bare_host(config);
+    if host.contains(':') {
+        format!("[{host}]:{}", config.port)
+    } else {
+        format!("{host}:{}", config.port)
+    }
+}
+
+fn counts(queue: &amiquip::Queue<'_>) -> (u32, u32) {
+    (
+        queue.declared_message_count().unwrap_or_default(),
+        queue.declared_consumer_count().unwrap_or_default(),
+    )
+}
+
+/// Name and version of the broker, as it tells them.
+fn product(connection: &Connection) -> String {
+    let told = |key| match connection.server_properties().get(key) {
+        Some(AmqpValue::LongString(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match (told("product"), told("version")) {
+        (Some(product), Some(version)) => format!("{product} {version}"),
+        (Some(product), None) => product.to_owned(),
+        _ => "a broker".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
