@@ -1,24 +1,24 @@
 //! The broker thread: one AMQP channel, messages in, settlements out, reconnecting for ever.
 //!
-//! The only file that knows amiquip's `Delivery`: what is handed on is an [`Incoming`]. A message stays
-//! unacked at the broker until the worker settles it, so whatever goes wrong here, it comes again.
+//! A message stays unacked at the broker until the worker settles it, so whatever goes wrong here, it comes
+//! again. It never waits for the database, for a mail or for the publishing of a dead letter.
 
-use std::collections::HashMap;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
-use log::{debug, error, info};
+use log::{error, info};
 
+use self::session::Session;
 use super::connection::Link;
-use super::dead_letter::{DeadLetter, Keeper};
+use super::dead_letter::Keeper;
 use super::error::BrokerError;
 use super::incoming::{Incoming, Receipt, Settlement};
 use super::outage::{Attempt, Outage};
 use crate::config::BrokerConfig;
-use crate::domain::notification::Identity;
 use crate::shutdown::Stop;
+
+mod session;
 
 /// A running subscription to the queue.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl BrokerThread {
     fn take_messages(&self, session: &mut Session) -> Result<(), BrokerError> {
         loop {
             select! {
-                recv(session.consumer.receiver()) -> message => {
+                recv(session.messages()) -> message => {
                     let message = session.receive(message.ok())?;
                     self.hand_over(session, message)?;
                 }
@@ -224,143 +224,4 @@ enum End {
     Lost(BrokerError),
     /// A stop was requested, and everything is settled.
     Stopped,
-}
-
-/// One connection's worth of taking messages.
-struct Session<'link> {
-    number: u64,
-    prefetch: u16,
-    link: &'link Link,
-    consumer: Consumer<'link>,
-    unacked: HashMap<u64, Delivery>,
-}
-
-impl<'link> Session<'link> {
-    /// Declares the queue and begins to consume it.
-    fn begin(link: &'link Link, queue: &str, prefetch: u16, number: u64) -> Result<Self, BrokerError> {
-        link.declare(queue)?;
-        // The one bound there is: amiquip's own buffer has none.
-        link.channel.qos(0, prefetch, false)?;
-        let consumer = link
-            .channel
-            .basic_consume(queue, ConsumerOptions::default())
-            .map_err(|error| BrokerError::of_queue(error, queue))?;
-        Ok(Self {
-            number,
-            prefetch,
-            link,
-            consumer,
-            unacked: HashMap::new(),
-        })
-    }
-
-    /// The message for the worker; anything else that comes is the end of the session. Nothing (`None`) is how
-    /// amiquip tells a lost connection.
-    fn receive(&mut self, message: Option<ConsumerMessage>) -> Result<Incoming, BrokerError> {
-        let delivery = match message {
-            Some(ConsumerMessage::Delivery(delivery)) => delivery,
-            Some(ConsumerMessage::ServerCancelled) => return Err(BrokerError::Cancelled),
-            Some(
-                ConsumerMessage::ServerClosedChannel(error) | ConsumerMessage::ServerClosedConnection(error),
-            ) => return Err(error.into()),
-            Some(
-                ConsumerMessage::ClientCancelled
-                | ConsumerMessage::ClientClosedChannel
-                | ConsumerMessage::ClientClosedConnection,
-            )
-            | None => return Err(BrokerError::Lost("it ended without a cause".to_owned())),
-        };
-        let tag = delivery.delivery_tag();
-        let message = Incoming {
-            receipt: Receipt {
-                session: self.number,
-                tag,
-            },
-            // A copy: should it become a dead letter, the original goes there as it came.
-            body: delivery.body.clone(),
-            identity: Identity {
-                message_id: delivery
-                    .properties
-                    .message_id()
-                    .clone()
-                    .filter(|id| !id.is_empty()),
-                redelivered: delivery.redelivered,
-            },
-        };
-        self.unacked.insert(tag, delivery);
-        Ok(message)
-    }
-
-    /// Acks what is still unacked of these, proves that the broker knows, and tells the worker.
-    fn ack(
-        &mut self,
-        receipts: impl Iterator<Item = Receipt>,
-        acked: &Sender<Receipt>,
-    ) -> Result<(), BrokerError> {
-        let mut sent = Vec::new();
-        for receipt in receipts {
-            if let Some(delivery) = self.take(receipt) {
-                delivery.ack(&self.link.channel)?;
-                sent.push(receipt);
-            }
-        }
-        if sent.is_empty() {
-            return Ok(());
-        }
-        // `ack` returns once it is queued. The broker handles a channel's calls in order, so the answer to
-        // any later call proves that it has the acks.
-        self.link.channel.qos(0, self.prefetch, false)?;
-        for receipt in sent {
-            if acked.send(receipt).is_err() {
-                debug!("nobody wants to know that {receipt:?} is acked");
-            }
-        }
-        Ok(())
-    }
-
-    /// The message as it came, to be kept elsewhere. It stays unacked.
-    fn dead_letter(&mut self, receipt: Receipt, reason: String) -> Option<DeadLetter> {
-        let delivery = self.take(receipt)?;
-        let mut letter = delivery;
-        let (body, properties) = (std::mem::take(&mut letter.body), letter.properties.clone());
-        self.unacked.insert(receipt.tag, letter);
-        Some(DeadLetter {
-            receipt,
-            body,
-            properties,
-            reason,
-        })
-    }
-
-    /// The delivery that the receipt names, unless it is one of a lost connection.
-    fn take(&mut self, receipt: Receipt) -> Option<Delivery> {
-        let delivery = (receipt.session == self.number)
-            .then(|| self.unacked.remove(&receipt.tag))
-            .flatten();
-        if delivery.is_none() {
-            debug!("{receipt:?} is of a lost connection: its message comes again");
-        }
-        delivery
-    }
-
-    /// Takes no more messages, and returns those to the queue that nobody works at.
-    fn give_back(&mut self, not_taken: &Receiver<Incoming>) -> Result<(), BrokerError> {
-        self.consumer.cancel()?;
-        for message in not_taken.try_iter() {
-            self.give_back_one(message.receipt.tag)?;
-        }
-        for message in self.consumer.receiver().try_iter() {
-            if let ConsumerMessage::Delivery(delivery) = message {
-                delivery.nack(&self.link.channel, true)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn give_back_one(&mut self, tag: u64) -> Result<(), BrokerError> {
-        match self.unacked.remove(&tag) {
-            Some(delivery) => Ok(delivery.nack(&self.link.channel, true)?),
-            None => Ok(()),
-        }
-    }
 }

@@ -1,0 +1,164 @@
+//! One connection's worth of taking messages, acking and giving back. Knows nothing of reconnecting.
+//!
+//! The only file that knows amiquip's `Delivery`: what is handed on is an [`Incoming`].
+
+use std::collections::HashMap;
+
+use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
+use crossbeam_channel::{Receiver, Sender};
+use log::debug;
+
+use crate::broker::connection::Link;
+use crate::broker::dead_letter::DeadLetter;
+use crate::broker::error::BrokerError;
+use crate::broker::incoming::{Incoming, Receipt};
+use crate::domain::notification::Identity;
+
+/// A consumer, and what it has received that is not settled.
+pub(super) struct Session<'link> {
+    number: u64,
+    prefetch: u16,
+    link: &'link Link,
+    consumer: Consumer<'link>,
+    unacked: HashMap<u64, Delivery>,
+}
+
+impl<'link> Session<'link> {
+    /// Declares the queue and begins to consume it.
+    pub(super) fn begin(
+        link: &'link Link,
+        queue: &str,
+        prefetch: u16,
+        number: u64,
+    ) -> Result<Self, BrokerError> {
+        link.declare(queue)?;
+        // The one bound there is: amiquip's own buffer has none.
+        link.channel.qos(0, prefetch, false)?;
+        let consumer = link
+            .channel
+            .basic_consume(queue, ConsumerOptions::default())
+            .map_err(|error| BrokerError::of_queue(error, queue))?;
+        Ok(Self {
+            number,
+            prefetch,
+            link,
+            consumer,
+            unacked: HashMap::new(),
+        })
+    }
+
+    /// What the broker sends; for [`Self::receive`].
+    pub(super) fn messages(&self) -> &Receiver<ConsumerMessage> {
+        self.consumer.receiver()
+    }
+
+    /// The message for the worker; anything else that comes is the end of the session. Nothing (`None`) is how
+    /// amiquip tells a lost connection.
+    pub(super) fn receive(&mut self, message: Option<ConsumerMessage>) -> Result<Incoming, BrokerError> {
+        let delivery = match message {
+            Some(ConsumerMessage::Delivery(delivery)) => delivery,
+            Some(ConsumerMessage::ServerCancelled) => return Err(BrokerError::Cancelled),
+            Some(
+                ConsumerMessage::ServerClosedChannel(error) | ConsumerMessage::ServerClosedConnection(error),
+            ) => return Err(error.into()),
+            Some(
+                ConsumerMessage::ClientCancelled
+                | ConsumerMessage::ClientClosedChannel
+                | ConsumerMessage::ClientClosedConnection,
+            )
+            | None => return Err(BrokerError::Lost("it ended without a cause".to_owned())),
+        };
+        let tag = delivery.delivery_tag();
+        let message = Incoming {
+            receipt: Receipt {
+                session: self.number,
+                tag,
+            },
+            // A copy: should it become a dead letter, the original goes there as it came.
+            body: delivery.body.clone(),
+            identity: Identity {
+                message_id: delivery
+                    .properties
+                    .message_id()
+                    .clone()
+                    .filter(|id| !id.is_empty()),
+                redelivered: delivery.redelivered,
+            },
+        };
+        self.unacked.insert(tag, delivery);
+        Ok(message)
+    }
+
+    /// Acks what is still unacked of these, proves that the broker knows, and tells the worker.
+    pub(super) fn ack(
+        &mut self,
+        receipts: impl Iterator<Item = Receipt>,
+        acked: &Sender<Receipt>,
+    ) -> Result<(), BrokerError> {
+        let mut sent = Vec::new();
+        for receipt in receipts {
+            if let Some(delivery) = self.take(receipt) {
+                delivery.ack(&self.link.channel)?;
+                sent.push(receipt);
+            }
+        }
+        if sent.is_empty() {
+            return Ok(());
+        }
+        // `ack` returns once it is queued. The broker handles a channel's calls in order, so the answer to
+        // any later call proves that it has the acks.
+        self.link.channel.qos(0, self.prefetch, false)?;
+        for receipt in sent {
+            if acked.send(receipt).is_err() {
+                debug!("nobody wants to know that {receipt:?} is acked");
+            }
+        }
+        Ok(())
+    }
+
+    /// The message as it came, to be kept elsewhere. It stays unacked.
+    pub(super) fn dead_letter(&mut self, receipt: Receipt, reason: String) -> Option<DeadLetter> {
+        let mut delivery = self.take(receipt)?;
+        let letter = DeadLetter {
+            receipt,
+            body: std::mem::take(&mut delivery.body),
+            properties: delivery.properties.clone(),
+            reason,
+        };
+        self.unacked.insert(receipt.tag, delivery);
+        Some(letter)
+    }
+
+    /// The delivery that the receipt names, unless it is one of a lost connection.
+    fn take(&mut self, receipt: Receipt) -> Option<Delivery> {
+        let delivery = (receipt.session == self.number)
+            .then(|| self.unacked.remove(&receipt.tag))
+            .flatten();
+        if delivery.is_none() {
+            debug!("{receipt:?} is of a lost connection: its message comes again");
+        }
+        delivery
+    }
+
+    /// Takes no more messages, and returns those to the queue that nobody works at.
+    pub(super) fn give_back(&mut self, not_taken: &Receiver<Incoming>) -> Result<(), BrokerError> {
+        self.consumer.cancel()?;
+        for message in not_taken.try_iter() {
+            self.give_back_one(message.receipt.tag)?;
+        }
+        for message in self.consumer.receiver().try_iter() {
+            if let ConsumerMessage::Delivery(delivery) = message {
+                delivery.nack(&self.link.channel, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns one message to the queue.
+    pub(super) fn give_back_one(&mut self, tag: u64) -> Result<(), BrokerError> {
+        match self.unacked.remove(&tag) {
+            Some(delivery) => Ok(delivery.nack(&self.link.channel, true)?),
+            None => Ok(()),
+        }
+    }
+}
