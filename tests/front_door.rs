@@ -1,0 +1,97 @@
+//! The real binary up to the point where a verb begins: `.env`, environment, mistakes, log, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// `fanmail` in `dir`, with an empty environment.
+fn fanmail(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanmail"));
+    command.args(args).current_dir(dir).env_clear();
+    command
+}
+
+/// A directory with this `.env`.
+fn with_dotenv(text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(".env"), text).unwrap();
+    dir
+}
+
+/// Runs it to its end; gives the exit code and standard error.
+fn ends(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn help_and_version_need_no_configuration() {
+    let dir = with_dotenv("this is no variable\n");
+    for flag in ["--help", "--version", "help"] {
+        assert_eq!(ends(&mut fanmail(dir.path(), &[flag])), (Some(0), String::new()));
+    }
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["sned"]));
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("unrecognized subcommand 'sned'"), "{stderr}");
+}
+
+#[test]
+fn mistakes_of_dotenv_and_environment_are_told_together() {
+    let dir = with_dotenv("SMTP_PORT=mail\nPREFETCH=0\n");
+    let (code, stderr) = ends(fanmail(dir.path(), &["status"]).env("PREFETCH", "many"));
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        stderr,
+        "fanmail: the configuration has 2 mistakes:\n  \
+         SMTP_PORT is \"mail\"; expected a whole number from 1 to 65535\n  \
+         PREFETCH is \"many\"; expected a whole number from 1 to 1000\n\
+         .env.example explains every variable\n"
+    );
+}
+
+#[test]
+fn a_malformed_dotenv_is_told_by_its_line_and_not_by_its_content() {
+    let dir = with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.starts_with("fanmail: line 2 of .env cannot be read"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("MARKER"));
+}
+
+#[test]
+fn a_log_file_that_does_not_open_is_told_with_its_cause() {
+    let dir = with_dotenv("LOG_FILE=missing/fanmail.log\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.starts_with("fanmail: LOG_FILE missing/fanmail.log cannot be opened"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("\n  caused by: No such file or directory (os error 2)\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_panic_and_the_log_goes_to_its_file() {
+    let dir = with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_FORMAT=json\n");
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let mut command = fanmail(dir.path(), &["check"]);
+    assert_eq!(
+        ends(command.stdout(Stdio::from(writer))),
+        (Some(141), String::new())
+    );
+    let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
+    assert!(log.starts_with("{\"ts\":\""), "{log}");
+    assert!(log.contains("is SMTP_CONNECTIONS meant?"), "{log}");
+}
