@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::reply::{Class, Refusal};
-use super::{Mail, Transport, address};
+use super::{Mail, Transport};
+use crate::domain::address::mask;
 
 /// The dummy transport.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Outbox {
 impl Transport for Outbox {
     fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
         before_body();
-        let to = address::masked(&mail.to);
+        let to = mask(&mail.to);
         let Some(dir) = &self.dir else {
             log::debug!("dummy: {} to {to} is not sent", mail.message_id);
             return Ok(());

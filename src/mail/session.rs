@@ -18,7 +18,6 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Opens connections to one relay.
 pub struct Connector {
     relay: Relay,
-    from_email: String,
     hello: ClientId,
     tls: Option<TlsParameters>,
 }
@@ -26,7 +25,6 @@ pub struct Connector {
 /// An open connection, past EHLO, TLS and AUTH.
 pub struct Session {
     connection: SmtpConnection,
-    from_email: String,
     encrypted: bool,
     /// The relay takes several commands in one write (RFC 2920).
     pub pipelining: bool,
@@ -37,11 +35,11 @@ pub struct Session {
 }
 
 impl Connector {
-    /// A connector for the relay, sending as `from_email`.
+    /// A connector for the relay.
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(relay: &Relay, from_email: &str) -> Result<Self, Refusal> {
+    pub fn new(relay: &Relay) -> Result<Self, Refusal> {
         let tls = match relay.security {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
@@ -51,7 +49,6 @@ impl Connector {
         };
         Ok(Self {
             relay: relay.clone(),
-            from_email: from_email.to_owned(),
             hello: ClientId::default(),
             tls,
         })
@@ -88,7 +85,6 @@ impl Connector {
         Ok(Session {
             encrypted: connection.is_encrypted(),
             connection,
-            from_email: self.from_email.clone(),
             pipelining: offered("PIPELINING"),
             smtputf8: offered("SMTPUTF8"),
             mails: 0,
@@ -133,13 +129,6 @@ impl Connector {
 }
 
 impl Session {
-    /// The `MAIL FROM` command of this sender.
-    #[must_use]
-    pub fn sender(&self, smtputf8: bool) -> String {
-        let parameters = if smtputf8 { " SMTPUTF8 BODY=8BITMIME" } else { "" };
-        format!("MAIL FROM:<{}>{parameters}\r\n", self.from_email)
-    }
-
     /// Writes `text` in one write and reads one answer.
     pub fn command(&mut self, text: &str) -> Answer {
         Answer::from_lettre(self.connection.command(text))

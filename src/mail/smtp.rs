@@ -15,6 +15,7 @@ use crate::config::Relay;
 /// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
 pub struct SmtpTransport {
     connector: Connector,
+    from_email: String,
     max_per_connection: u32,
     idle_timeout: Duration,
     session: Option<Session>,
@@ -30,7 +31,8 @@ impl SmtpTransport {
     /// When the TLS library cannot be set up.
     pub fn new(relay: &Relay, from_email: &str) -> Result<Self, Refusal> {
         Ok(Self {
-            connector: Connector::new(relay, from_email)?,
+            connector: Connector::new(relay)?,
+            from_email: from_email.to_owned(),
             max_per_connection: relay.max_per_connection,
             idle_timeout: relay.idle_timeout,
             session: None,
@@ -48,7 +50,7 @@ impl SmtpTransport {
     ) -> Result<(), Failure> {
         let reused = session.mails > 0;
         session.mails += 1;
-        let result = transact(&mut session, mail, &self.wire, before_body);
+        let result = transact(&mut session, &self.from_email, mail, &self.wire, before_body);
         self.last_used = Instant::now();
         match result {
             Ok(()) => {}
@@ -137,6 +139,7 @@ enum Ending {
 /// or the next mail would read the last one's replies (RFC 2920 section 3.1).
 fn transact(
     session: &mut Session,
+    from_email: &str,
     mail: &Mail,
     wire: &str,
     before_body: &mut dyn FnMut(),
@@ -149,7 +152,7 @@ fn transact(
         }));
     }
 
-    let (phase, answer) = envelope(session, mail);
+    let (phase, answer) = envelope(session, from_email, mail);
     if !(phase == Phase::Data && answer.wants_body()) {
         let refusal = answer.refusal(phase);
         // Trouble with the relay is best tried again on a fresh connection.
@@ -175,8 +178,13 @@ fn transact(
 
 /// `MAIL FROM`, `RCPT TO` and `DATA`, in one write where the relay allows it. Returns the first answer that is
 /// not the one hoped for, or the answer to `DATA`.
-fn envelope(session: &mut Session, mail: &Mail) -> (Phase, Answer) {
-    let sender = session.sender(!mail.to.is_ascii());
+fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> (Phase, Answer) {
+    let parameters = if mail.to.is_ascii() {
+        ""
+    } else {
+        " SMTPUTF8 BODY=8BITMIME"
+    };
+    let sender = format!("MAIL FROM:<{from_email}>{parameters}\r\n");
     let recipient = format!("RCPT TO:<{}>\r\n", mail.to);
     if !session.pipelining {
         for (phase, command) in [(Phase::Sender, &sender), (Phase::Recipient, &recipient)] {
@@ -213,8 +221,8 @@ fn envelope(session: &mut Session, mail: &Mail) -> (Phase, Answer) {
 ///
 /// # Errors
 /// What a lane would run into.
-pub fn probe(relay: &Relay, from_email: &str) -> Result<String, Refusal> {
-    let session = Connector::new(relay, from_email)?.connect()?;
+pub fn probe(relay: &Relay) -> Result<String, Refusal> {
+    let session = Connector::new(relay)?.connect()?;
     let sentence = session.describe();
     session.quit();
     Ok(sentence)
