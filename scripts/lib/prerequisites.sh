@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# What building and running fanmail needs. Says nothing when all of it is there; names what is missing before
+# it is installed. Needs common.sh.
+# shellcheck disable=SC2154  # root comes from common.sh
+
+rust_minimum=1.88
+
+# Prints the path of the RabbitMQ server itself. Debian's wrapper of the same name in /usr/sbin insists on root
+# and changes to user rabbitmq, so it comes last.
+rabbitmq_server() {
+  local candidate
+  for candidate in /usr/lib/rabbitmq/bin/rabbitmq-server /usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server \
+    "$(command -v rabbitmq-server || true)"; do
+    if [[ -x $candidate ]]; then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+# Whether what Debian's package of this name brings is there, from wherever it came.
+have_package() {
+  case $1 in
+    gcc) command -v cc >/dev/null ;;
+    libc6-dev) printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1 ;;
+    pkg-config) command -v pkg-config >/dev/null ;;
+    libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
+    rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
+    *) return 1 ;;
+  esac
+}
+
+need_packages() {
+  local package missing=()
+  for package in "$@"; do
+    have_package "$package" || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+
+  if ! command -v apt-get >/dev/null; then
+    die "please install a C compiler with its headers, pkg-config, the headers of OpenSSL and RabbitMQ" \
+      "(missing here, by their Debian names: ${missing[*]}), then start this again."
+  fi
+  step "Installing from Debian or Ubuntu: ${missing[*]}"
+  as_root bash "$root/scripts/lib/install-packages.sh" "${missing[@]}" ||
+    die "apt could not install ${missing[*]}. Its last words are above."
+  for package in "${missing[@]}"; do
+    have_package "$package" || die "$package was installed, but what it brings is still not found."
+  done
+}
+
+need_rust() {
+  # rustup puts cargo where a shell that was open before does not look yet.
+  command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  local cure="get it with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
+    die "Rust $rust_minimum or newer is needed and none was found; $cure"
+  fi
+  # In the project's folder, where a toolchain chosen for it counts.
+  local version
+  version=$(cd "$root" && rustc --version) || die "rustc does not run; $cure"
+  version=${version#rustc } version=${version%%[ -]*}
+  [[ $(printf '%s\n' "$rust_minimum" "$version" | sort -V | sed -n 1p) == "$rust_minimum" ]] ||
+    die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"
+}
+
+# need_prerequisites [build] [broker]
+need_prerequisites() {
+  local what packages=()
+  for what in "$@"; do
+    case $what in
+      build) packages+=(gcc libc6-dev pkg-config libssl-dev) ;;
+      broker) packages+=(rabbitmq-server) ;;
+    esac
+  done
+  need_packages "${packages[@]}"
+  [[ " $* " != *" build "* ]] || need_rust
+}
