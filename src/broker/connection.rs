@@ -205,7 +205,7 @@ fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStre
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in addresses {
         let connected = TcpStream::connect_timeout(&address, timeout).and_then(|stream| {
-            // Without this an ack and the call that proves its arrival are 40 ms apart.
+            // AMQP is small frames: none should wait for the other side to acknowledge the last one (Nagle).
             stream.set_nodelay(true)?;
             mio::net::TcpStream::from_stream(stream)
         });
@@ -241,7 +241,7 @@ fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
         },
         E::ConnectionTimeout => BrokerError::NotAmqp {
             address,
-            cause: "it says nothing".to_owned(),
+            cause: "it says nothing, or is too busy to".to_owned(),
         },
         E::UnexpectedSocketClose => BrokerError::NotAmqp {
             address,

@@ -87,7 +87,7 @@ struct BrokerThread {
 impl BrokerThread {
     /// Session after session, until a stop is requested.
     fn run(mut self) {
-        let mut outage = Outage::new("for taking messages");
+        let mut outage = Outage::new("take messages");
         let mut number = 0;
         loop {
             let link = match outage.try_to_open(&self.config, &self.stop) {

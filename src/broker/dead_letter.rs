@@ -78,7 +78,7 @@ impl Keeper {
             stop,
             session: Arc::clone(&session),
             kept: kept_sender,
-            outage: Outage::new("for dead letters"),
+            outage: Outage::new("keep dead letters"),
             publisher: None,
         };
         let letters_of_thread = waiting.clone();
@@ -98,7 +98,9 @@ impl Keeper {
     pub(super) fn begin_session(&self, session: u64) {
         self.session.store(session, Ordering::SeqCst);
         let forgotten = self.waiting.try_iter().count();
-        debug!("session {session} begins; {forgotten} waiting dead letters will come again");
+        if forgotten > 0 {
+            debug!("{forgotten} dead letters were not kept yet; their messages come again");
+        }
     }
 
     /// The session is over.

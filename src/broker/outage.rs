@@ -22,7 +22,7 @@ const GOOD: Duration = Duration::from_secs(60);
 /// Failures in a row of one connection, and what has been told about them.
 #[derive(Debug)]
 pub(super) struct Outage {
-    /// Completes "no connection to the broker …".
+    /// Completes "cannot …".
     purpose: &'static str,
     /// In a row, for the backoff.
     failures: u32,
@@ -85,7 +85,7 @@ impl Outage {
     pub(super) fn failed(&mut self, error: &BrokerError) {
         if self.note_failure(error, Instant::now()) {
             warn!(
-                "no connection to the broker {} (try {}): {error}. Trying until it works",
+                "cannot {} (try {}), trying until it works: {error}",
                 self.purpose, self.tries
             );
         }
@@ -95,7 +95,7 @@ impl Outage {
     pub(super) fn lost(&mut self, error: &BrokerError) {
         self.note_loss(error, Instant::now());
         warn!(
-            "lost the connection to the broker {}: {error}. Trying until it is back",
+            "cannot {} any more, trying until it works again: {error}",
             self.purpose
         );
     }
@@ -104,7 +104,7 @@ impl Outage {
     /// had failed.
     pub(super) fn over(&mut self) -> String {
         match self.note_success(Instant::now()) {
-            Some((tries, lasted)) => format!(", back after {tries} tries in {} s", lasted.as_secs()),
+            Some((tries, lasted)) => format!(", back at try {tries} after {} s", lasted.as_secs()),
             None => String::new(),
         }
     }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_told_once_and_again_after_five_minutes() {
-        let mut outage = Outage::new("at all");
+        let mut outage = Outage::new("test");
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(outage.note_failure(&refused(), at(0)));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn connections_that_die_young_back_off_and_good_ones_start_afresh() {
-        let mut outage = Outage::new("at all");
+        let mut outage = Outage::new("test");
         let mut now = Instant::now();
         for deaths in 1..=5 {
             outage.note_success(now);

@@ -21,20 +21,19 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15);
 /// AMQP: the broker keeps the message on disk.
 pub(super) const PERSISTENT: u8 = 2;
 
+/// A message id that nobody else has (`UUIDv7`, RFC 9562).
+#[must_use]
+pub fn new_message_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
 /// Publishes a notification and waits until the broker has confirmed it, for at most about half a minute.
-/// Returns its message id: a new `UUIDv7` unless one is given. It names the notification for ever, so that
-/// publishing once more with the same id does not mail anyone twice.
+/// The message id names the notification for ever: publishing once more with the same one mails nobody twice.
 ///
 /// # Errors
-/// With cause and cure, also when a memory alarm keeps the broker from taking messages. After
-/// [`BrokerError::Blocked`], [`BrokerError::Unconfirmed`] and [`BrokerError::Lost`] the message may or may
-/// not have arrived.
-pub fn publish(
-    config: &BrokerConfig,
-    request: Request,
-    message_id: Option<&str>,
-) -> Result<String, BrokerError> {
-    let message_id = message_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+/// With cause and cure, also when a memory alarm keeps the broker from taking messages. Most leave open
+/// whether the message has arrived.
+pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Result<(), BrokerError> {
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }
@@ -42,7 +41,7 @@ pub fn publish(
     let properties = AmqpProperties::default()
         .with_content_type("application/json".to_owned())
         .with_delivery_mode(PERSISTENT)
-        .with_message_id(message_id.clone())
+        .with_message_id(message_id.to_owned())
         .with_timestamp(Utc::now().timestamp().unsigned_abs())
         .with_app_id("fanmail".to_owned());
 
@@ -55,7 +54,7 @@ pub fn publish(
             if let Err(error) = closed {
                 log::debug!("after publishing: {error}");
             }
-            Ok(message_id)
+            Ok(())
         }
         // Only closing tells why a connection was lost.
         (Err(BrokerError::Lost(_)), Err(cause)) => Err(cause),

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::bail;
+
 use crate::broker::{BrokerError, publisher};
 use crate::cli::PublishArgs;
 use crate::config::Config;
@@ -17,14 +19,18 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         kind: args.kind,
         event_id: args.event,
     };
-    let message_id = match publisher::publish(&config.broker, request, args.message_id.as_deref()) {
-        Ok(message_id) => message_id,
+    let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
+    match publisher::publish(&config.broker, request, &message_id) {
+        Ok(()) => {}
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");
             return Ok(ExitCode::from(2));
         }
-        Err(error) => return Err(error.into()),
-    };
+        // It may have arrived all the same; the id makes a second try harmless.
+        Err(error) => {
+            bail!("{error}\nto try again: --message-id {message_id:?} makes sure that it counts once")
+        }
+    }
     writeln!(
         std::io::stdout(),
         "published {request} to the queue {} at {}:{}, message id {message_id}",
