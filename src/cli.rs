@@ -119,7 +119,7 @@ pub struct PreviewArgs {
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
-    /// List them with their reasons; they stay where they are
+    /// List them with their reasons; they stay where they are, marked as redelivered
     List {
         /// How many at most
         #[arg(long, value_name = "N", default_value_t = 100)]

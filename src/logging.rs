@@ -58,8 +58,8 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Lets our lines pass up to `level`. Other crates speak only of trouble unless details are wanted, and amiquip
-/// not even then: at debug it prints its handshake, which has the password in it.
+/// Lets our lines pass up to `level`. Other crates speak only of trouble unless details are wanted. amiquip is
+/// silent: it logs its handshake, which has the password in it, and bodies, and its failures reach us as errors.
 fn filtered(level: LevelFilter) -> Builder {
     let others = if level >= LevelFilter::Debug {
         level
@@ -70,7 +70,7 @@ fn filtered(level: LevelFilter) -> Builder {
     builder
         .filter_level(others)
         .filter_module("fanmail", level)
-        .filter_module("amiquip", level.min(LevelFilter::Warn));
+        .filter_module("amiquip", LevelFilter::Off);
     builder
 }
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_speak_of_trouble_only_and_amiquip_never_of_its_handshake() {
+    fn other_crates_speak_of_trouble_only_and_amiquip_is_silent() {
         let passes = |level, target: &str, of: Level| {
             let metadata = Metadata::builder().target(target).level(of).build();
             filtered(level).build().enabled(&metadata)
@@ -188,7 +188,6 @@ mod tests {
         assert!(passes(LevelFilter::Info, "r2d2", Level::Warn));
         assert!(!passes(LevelFilter::Error, "r2d2", Level::Warn));
         assert!(passes(LevelFilter::Trace, "r2d2", Level::Trace));
-        assert!(!passes(LevelFilter::Trace, "amiquip::io_loop", Level::Info));
-        assert!(passes(LevelFilter::Trace, "amiquip::io_loop", Level::Warn));
+        assert!(!passes(LevelFilter::Trace, "amiquip::io_loop", Level::Error));
     }
 }

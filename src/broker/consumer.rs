@@ -16,6 +16,7 @@ use super::error::BrokerError;
 use super::incoming::{Incoming, Receipt, Settlement};
 use super::outage::{Attempt, Outage};
 use crate::config::BrokerConfig;
+use crate::health::Monitor;
 use crate::shutdown::Stop;
 
 mod session;
@@ -42,7 +43,12 @@ pub struct Subscription {
 ///
 /// # Errors
 /// When a thread cannot be started.
-pub fn subscribe(config: &BrokerConfig, prefetch: u16, stop: &Stop) -> io::Result<Subscription> {
+pub fn subscribe(
+    config: &BrokerConfig,
+    prefetch: u16,
+    monitor: &Monitor,
+    stop: &Stop,
+) -> io::Result<Subscription> {
     // AMQP takes 0 for "no limit", which is never meant.
     let prefetch = prefetch.max(1);
     let (to_worker, incoming) = bounded(usize::from(prefetch));
@@ -57,7 +63,8 @@ pub fn subscribe(config: &BrokerConfig, prefetch: u16, stop: &Stop) -> io::Resul
         not_taken: incoming.clone(),
         settlements: settled,
         acked: acks,
-        keeper: Keeper::start(config, prefetch)?,
+        keeper: Keeper::start(config, prefetch, monitor)?,
+        monitor: monitor.clone(),
     };
     let thread = Builder::new()
         .name("broker".to_owned())
@@ -82,12 +89,13 @@ struct BrokerThread {
     settlements: Receiver<Settlement>,
     acked: Sender<Receipt>,
     keeper: Keeper,
+    monitor: Monitor,
 }
 
 impl BrokerThread {
     /// Session after session, until a stop is requested.
     fn run(mut self) {
-        let mut outage = Outage::new("take messages");
+        let mut outage = Outage::new("take messages", "broker", self.monitor.health.clone());
         let mut number = 0;
         loop {
             let link = match outage.try_to_open(&self.config, &self.stop) {
@@ -96,6 +104,7 @@ impl BrokerThread {
                 Attempt::Stopped => break,
             };
             number += 1;
+            self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
             let end = self.serve(&link, number, &mut outage);
             let closed = link.close();
             match end {

@@ -21,6 +21,8 @@ use super::incoming::Receipt;
 use super::outage::{Attempt, Outage};
 use super::publisher::Publisher;
 use crate::config::BrokerConfig;
+use crate::health::Monitor;
+use crate::metrics::Metrics;
 use crate::shutdown::{Stop, StopHandle, stop_pair};
 
 pub(super) mod properties;
@@ -64,7 +66,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts the thread. It connects when the first dead letter comes.
-    pub(super) fn start(config: &BrokerConfig, prefetch: u16) -> io::Result<Self> {
+    pub(super) fn start(config: &BrokerConfig, prefetch: u16, monitor: &Monitor) -> io::Result<Self> {
         // No more than `prefetch` messages of one session are in our hands, and those of earlier sessions
         // are thrown away: it never overflows.
         let (letters, waiting) = bounded(usize::from(prefetch));
@@ -78,7 +80,8 @@ impl Keeper {
             stop,
             session: Arc::clone(&session),
             kept: kept_sender,
-            outage: Outage::new("keep dead letters"),
+            outage: Outage::new("keep dead letters", "dead letters", monitor.health.clone()),
+            metrics: Arc::clone(&monitor.metrics),
             publisher: None,
         };
         let letters_of_thread = waiting.clone();
@@ -147,6 +150,7 @@ struct DeadLetterThread {
     session: Arc<AtomicU64>,
     kept: Sender<Receipt>,
     outage: Outage,
+    metrics: Arc<Metrics>,
     publisher: Option<Publisher>,
 }
 
@@ -185,6 +189,7 @@ impl DeadLetterThread {
                         shown_id(&letter.properties),
                         self.outage.proved_good()
                     );
+                    self.metrics.dead_letters.add(1);
                     if self.kept.send(letter.receipt).is_err() {
                         debug!("the broker thread is gone");
                     }

@@ -10,6 +10,7 @@ use super::connection::Link;
 use super::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::backoff::Backoff;
+use crate::health::Health;
 use crate::shutdown::Stop;
 
 /// While the cause stays the same it is told again only this often.
@@ -24,6 +25,9 @@ const GOOD: Duration = Duration::from_secs(60);
 pub(super) struct Outage {
     /// Completes "cannot …".
     purpose: &'static str,
+    /// Told as "broker", or as "dead letters".
+    part: &'static str,
+    health: Health,
     /// In a row, for the backoff.
     failures: u32,
     /// Tries that failed in this outage, for people.
@@ -45,9 +49,11 @@ pub(super) enum Attempt {
 
 impl Outage {
     /// Nothing has failed yet.
-    pub(super) fn new(purpose: &'static str) -> Self {
+    pub(super) fn new(purpose: &'static str, part: &'static str, health: Health) -> Self {
         Self {
             purpose,
+            part,
+            health,
             failures: 0,
             tries: 0,
             since: None,
@@ -83,6 +89,7 @@ impl Outage {
 
     /// Notes that a try failed, and tells it if it is news.
     pub(super) fn failed(&mut self, error: &BrokerError) {
+        self.health.trouble(self.part, error.to_string());
         if self.note_failure(error, Instant::now()) {
             warn!(
                 "cannot {} (try {}), trying until it works: {error}",
@@ -93,6 +100,7 @@ impl Outage {
 
     /// Notes that an open connection was lost, and tells it.
     pub(super) fn lost(&mut self, error: &BrokerError) {
+        self.health.trouble(self.part, error.to_string());
         self.note_loss(error, Instant::now());
         warn!(
             "cannot {} any more, trying until it works again: {error}",
@@ -103,6 +111,7 @@ impl Outage {
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
     /// had failed.
     pub(super) fn over(&mut self) -> String {
+        self.health.well(self.part);
         match self.note_success(Instant::now()) {
             Some((tries, lasted)) => format!(", back at try {tries} after {} s", lasted.as_secs()),
             None => String::new(),
@@ -171,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_told_once_and_again_after_five_minutes() {
-        let mut outage = Outage::new("test");
+        let mut outage = Outage::new("test", "broker", Health::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(outage.note_failure(&refused(), at(0)));
@@ -185,7 +194,7 @@ mod tests {
 
     #[test]
     fn connections_that_die_young_back_off_and_good_ones_start_afresh() {
-        let mut outage = Outage::new("test");
+        let mut outage = Outage::new("test", "broker", Health::default());
         let mut now = Instant::now();
         for deaths in 1..=5 {
             outage.note_success(now);

@@ -39,7 +39,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         health::serve(addr, monitor.clone())?;
     }
     let (crew, context) = assemble(config, &stop, &monitor)?;
-    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &stop)
+    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &stop)
         .context("cannot start the broker thread")?;
     let inbox = Inbox {
         incoming: subscription.incoming,
