@@ -15,7 +15,7 @@ use crate::mail::smtp::SmtpTransport;
 use crate::shutdown::{self, Stop};
 use crate::store::Store;
 use crate::templates::Templates;
-use crate::worker::breaker::Breaker;
+use crate::worker::breaker::{self, Breaker};
 use crate::worker::crew::Crew;
 use crate::worker::dispatcher::{Dispatcher, Inbox};
 use crate::worker::fan_out;
@@ -79,7 +79,7 @@ pub(super) fn assemble(
     let equipment = Arc::new(Equipment {
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
-        breaker: Breaker::new(monitor.clone()),
+        breaker: Breaker::new(breaker::PROBES, monitor.clone()),
         pace: Pace::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),

@@ -16,6 +16,19 @@ pub struct Refusal {
     pub detail: String,
 }
 
+impl Refusal {
+    /// Whether it shows that the relay works: it has answered for a recipient, or was not even asked. A lost
+    /// connection does not.
+    #[must_use]
+    pub fn speaks_for_the_relay(&self) -> bool {
+        match self.class {
+            Class::Permanent => true,
+            Class::Transient { .. } => self.smtp_code.is_some(),
+            Class::Relay | Class::Breakdown => false,
+        }
+    }
+}
+
 /// What follows from a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -28,6 +41,17 @@ pub enum Class {
     Permanent,
     /// Not the recipient's trouble: the relay itself does not work for us.
     Relay,
+    /// The relay ended the connection (421) over this recipient or this body. Most likely that is the relay's
+    /// trouble, too, but it may be the mail's.
+    Breakdown,
+}
+
+impl Class {
+    /// Whether the relay, or the way to it, is to blame before the mail is.
+    #[must_use]
+    pub fn is_relay_trouble(self) -> bool {
+        matches!(self, Self::Relay | Self::Breakdown)
+    }
 }
 
 /// How far the conversation had come. The order is the order on the wire.
@@ -123,7 +147,8 @@ impl Phase {
 /// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
 fn classify(phase: Phase, code: Option<u16>) -> Class {
     match (phase, code) {
-        (Phase::Connect, _) | (_, Some(421)) | (Phase::Sender, Some(_)) => Class::Relay,
+        (Phase::Connect, _) | (Phase::Sender, Some(_)) => Class::Relay,
+        (_, Some(421)) => Class::Breakdown,
         (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
         (_, Some(500..=599)) => Class::Permanent,
         (Phase::AfterDot, None) => Class::Transient { ambiguous: true },
@@ -166,17 +191,18 @@ mod tests {
             (Connect, Some(535), Class::Relay),
             (Sender, Some(451), Class::Relay),
             (Sender, Some(550), Class::Relay),
+            (Sender, Some(421), Class::Relay),
             (Sender, None, TRANSIENT),
             (Recipient, Some(450), TRANSIENT),
             (Recipient, Some(552), TRANSIENT),
             (Recipient, Some(550), Class::Permanent),
-            (Recipient, Some(421), Class::Relay),
+            (Recipient, Some(421), Class::Breakdown),
             (Recipient, None, TRANSIENT),
             (Data, Some(451), TRANSIENT),
             (Data, Some(554), Class::Permanent),
             (Data, None, TRANSIENT),
             (AfterDot, Some(452), TRANSIENT),
-            (AfterDot, Some(421), Class::Relay),
+            (AfterDot, Some(421), Class::Breakdown),
             (AfterDot, Some(552), Class::Permanent),
             (AfterDot, Some(554), Class::Permanent),
             (AfterDot, None, AMBIGUOUS),

@@ -156,7 +156,8 @@ fn transact(
     if !(phase == Phase::Data && answer.wants_body()) {
         let refusal = answer.refusal(phase);
         // Trouble with the relay is best tried again on a fresh connection.
-        let usable = refusal.class != Class::Relay && !matches!(answer, Answer::Lost(_)) && session.reset();
+        let usable =
+            !refusal.class.is_relay_trouble() && !matches!(answer, Answer::Lost(_)) && session.reset();
         return Err(if usable {
             Ending::Refused(refusal)
         } else {
@@ -171,7 +172,7 @@ fn transact(
     }
     let refusal = answer.refusal(Phase::AfterDot);
     match answer {
-        Answer::Reply(400..=599, _) if refusal.class != Class::Relay => Err(Ending::Refused(refusal)),
+        Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => Err(Ending::Refused(refusal)),
         _ => Err(Ending::Broken(refusal, Phase::AfterDot)),
     }
 }

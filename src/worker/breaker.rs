@@ -17,8 +17,8 @@ use crate::shutdown::Stop;
 /// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
 const THRESHOLD: u32 = 3;
 
-/// Between probes.
-const PROBES: Backoff = Backoff {
+/// Between probes of a relay: soon at first, then once a minute.
+pub const PROBES: Backoff = Backoff {
     first: Duration::from_secs(1),
     cap: Duration::from_secs(60),
 };
@@ -30,6 +30,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<State>,
+    probes: Backoff,
     monitor: Monitor,
 }
 
@@ -50,11 +51,12 @@ enum State {
 }
 
 impl Breaker {
-    /// A closed one.
+    /// A closed one, which when open is probed after the pauses of `probes`.
     #[must_use]
-    pub fn new(monitor: Monitor) -> Self {
+    pub fn new(probes: Backoff, monitor: Monitor) -> Self {
         Self {
             state: Mutex::new(State::Closed { failures: 0 }),
+            probes,
             monitor,
         }
     }
@@ -133,7 +135,7 @@ impl Breaker {
         *state = State::Open {
             since,
             probes,
-            until: now + PROBES.pause(probes + 1, dice),
+            until: now + self.probes.pause(probes + 1, dice),
         };
     }
 
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     fn opened(now: Instant) -> Breaker {
-        let breaker = Breaker::new(Monitor::default());
+        let breaker = Breaker::new(PROBES, Monitor::default());
         for _ in 0..THRESHOLD {
             assert_eq!(breaker.pause_before_entry(now), None);
             breaker.failed_at(now, 0.5, "refused");
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_success_in_between_keeps_it_closed() {
-        let breaker = Breaker::new(Monitor::default());
+        let breaker = Breaker::new(PROBES, Monitor::default());
         for _ in 0..10 {
             breaker.failed("refused");
             breaker.failed("refused");

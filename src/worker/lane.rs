@@ -24,9 +24,9 @@ use crate::templates::Templates;
 /// How often a lane without work looks after its connection.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
 
-/// Times in a row that the relay may break down over one and the same mail, breaker pauses in between, before
-/// the mail is charged for it. Without a limit, one address that makes a relay answer 421 would hold up
-/// everyone for ever; with the breaker's pauses this many take more than five minutes.
+/// Times in a row that the relay may break down over one and the same mail, on fresh connections and with the
+/// breaker's pauses in between, before the mail is charged for it. Without a limit, one address that makes a
+/// relay answer 421 would hold up everyone for ever; this many take more than five minutes.
 const BREAKDOWNS_FORGIVEN: u32 = 10;
 
 /// What all lanes share.
@@ -116,19 +116,18 @@ impl Lane {
                 }
                 Err(refusal) => refusal,
             };
-            if refusal.smtp_code.is_none() && refusal.class != Class::Permanent
-                || refusal.class == Class::Relay
-            {
-                breaker.failed(&refusal.detail);
-            } else {
+            if refusal.speaks_for_the_relay() {
                 breaker.works();
+            } else {
+                breaker.failed(&refusal.detail);
             }
             if refusal.class == (Class::Transient { ambiguous: true }) {
                 monitor.metrics.ambiguous.add(1);
             }
             match refusal.class {
-                Class::Relay if breakdowns < BREAKDOWNS_FORGIVEN => breakdowns += 1,
-                Class::Relay | Class::Transient { .. } => return self.try_later(job, &refusal),
+                Class::Relay => {}
+                Class::Breakdown if breakdowns < BREAKDOWNS_FORGIVEN => breakdowns += 1,
+                Class::Breakdown | Class::Transient { .. } => return self.try_later(job, &refusal),
                 Class::Permanent => {
                     job.addressee.attempts += 1;
                     let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);

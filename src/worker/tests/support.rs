@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::config::database::Backend;
 use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
+use crate::domain::backoff::Backoff;
 use crate::domain::notification::{Identity, Kind, Request};
 use crate::domain::outcome::Tally;
 use crate::health::Monitor;
@@ -31,6 +32,11 @@ pub const EVENT: i64 = 123;
 pub const REQUEST: Request = Request {
     kind: Kind::Updated,
     event_id: EVENT,
+};
+/// Probes that do not make a test wait.
+const PROBES: Backoff = Backoff {
+    first: Duration::from_millis(1),
+    cap: Duration::from_millis(5),
 };
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
@@ -71,6 +77,7 @@ impl Transport for Relay {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
                 Class::Permanent => Some(550),
                 Class::Relay => None,
+                Class::Breakdown => Some(421),
             };
             Refusal {
                 class,
@@ -141,7 +148,7 @@ impl House {
         let equipment = Arc::new(Equipment {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
-            breaker: Breaker::new(Monitor::default()),
+            breaker: Breaker::new(PROBES, Monitor::default()),
             pace: Pace::new(None),
             retry_policy,
             monitor: Monitor::default(),
