@@ -1,0 +1,11 @@
+//! What the scenarios are made of. Everything a test starts is its own, on loopback, and ends with it.
+
+pub mod broker;
+pub mod guardian;
+pub mod ledger;
+pub mod ports;
+pub mod process;
+pub mod queue;
+pub mod scenario;
+pub mod smtp;
+pub mod wait;

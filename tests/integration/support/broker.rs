@@ -1,0 +1,219 @@
+//! A private RabbitMQ node: its own ports on loopback, its own epmd, all files in one directory, no plugins. It
+//! shares nothing with another broker on this machine.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use amiquip::Connection;
+use tempfile::TempDir;
+
+use super::guardian::{self, Ward};
+use super::ports::free_port;
+use super::wait::wait_for;
+
+/// The script itself: Debian's wrapper in /usr/sbin wants to be root or rabbitmq.
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// Who may log in.
+pub const USER: &str = "fanmail-tests";
+/// A word that is easy to look for in logs.
+pub const PASSWORD: &str = "carrot-in-the-amqp-password";
+
+/// A broker. Dropping it kills it.
+pub struct Broker {
+    folder: PathBuf,
+    _temporary: Option<TempDir>,
+    /// Of AMQP.
+    pub port: u16,
+    dist_port: u16,
+    epmd_port: u16,
+    node: Mutex<Option<Ward>>,
+    _epmd: Ward,
+}
+
+impl Broker {
+    /// The node that most tests share; each with a queue of its own name. It ends with the test process.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
+        Arc::clone(SHARED.get_or_init(|| {
+            let folder = tempfile::Builder::new()
+                .prefix("fanmail-broker-")
+                .tempdir()
+                .unwrap();
+            // A static is never dropped.
+            let folder = folder.keep();
+            let broker = Self::prepare(folder, None);
+            broker.start();
+            Arc::new(broker)
+        }))
+    }
+
+    /// A node of one's own that is not started yet: to be killed, or to come late.
+    pub fn own() -> Arc<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("fanmail-broker-")
+            .tempdir()
+            .unwrap();
+        Arc::new(Self::prepare(folder.path().to_owned(), Some(folder)))
+    }
+
+    fn prepare(folder: PathBuf, temporary: Option<TempDir>) -> Self {
+        guardian::remove_at_the_end(&folder);
+        let epmd_port = free_port();
+        fs::create_dir(folder.join("conf.d")).unwrap();
+        let file = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        file("rabbitmq-env.conf", "");
+        file("enabled_plugins", "[].\n");
+        file("advanced.config", "[].\n");
+        // The disk alarm of a nearly full machine would block publishers.
+        let conf = format!(
+            "disk_free_limit.absolute = 1MB\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n\
+             default_user_tags.administrator = true\n"
+        );
+        file("rabbitmq.conf", &conf);
+        // In the foreground, so that its pid is known.
+        let epmd = Ward::spawn(
+            Command::new("epmd")
+                .env_clear()
+                .env("PATH", path())
+                .env("ERL_EPMD_PORT", epmd_port.to_string())
+                .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        );
+        Self {
+            folder,
+            _temporary: temporary,
+            port: free_port(),
+            dist_port: free_port(),
+            epmd_port,
+            node: Mutex::new(None),
+            _epmd: epmd,
+        }
+    }
+
+    /// Starts the node, again with the data it had, and waits until it answers.
+    pub fn start(&self) {
+        let mut node = self.node.lock().unwrap();
+        assert!(node.is_none(), "the broker runs already");
+        let output = File::create(self.folder.join("output")).unwrap();
+        let mut ward = Ward::spawn(self.command().stdout(output).stderr(Stdio::null()));
+        wait_for("the broker to start", Duration::from_secs(120), || {
+            let ended = ward.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "RabbitMQ ended at once ({ended:?}):\n{}",
+                self.log()
+            );
+            self.try_connect()
+        });
+        *node = Some(ward);
+    }
+
+    fn command(&self) -> Command {
+        let at = |name: &str| self.folder.join(name);
+        let mut command = Command::new(SERVER);
+        command
+            .env_clear()
+            .env("PATH", path())
+            .env("HOME", &self.folder)
+            .env("LANG", "C.UTF-8")
+            .env("ERL_CRASH_DUMP_BYTES", "0")
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODENAME", format!("fm-{}@localhost", self.port))
+            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_PORT", self.port.to_string())
+            .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1}",
+            )
+            .env("RABBITMQ_CONF_ENV_FILE", at("rabbitmq-env.conf"))
+            .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
+            .env("RABBITMQ_CONFIG_FILES", at("conf.d"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", at("advanced.config"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins"))
+            .env("RABBITMQ_MNESIA_BASE", &self.folder)
+            .env("RABBITMQ_LOG_BASE", &self.folder)
+            .env("RABBITMQ_LOGS", at("rabbitmq.log"))
+            .env("RABBITMQ_PID_FILE", at("pid"))
+            // The script becomes the server, so that its pid is the server's.
+            .env("RUNNING_UNDER_SYSTEMD", "true")
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// SIGKILL: no goodbye to anybody.
+    pub fn kill(&self) {
+        let node = self.node.lock().unwrap().take();
+        assert!(node.is_some(), "the broker does not run");
+        drop(node);
+    }
+
+    /// SIGSTOP: connections stay open and nothing answers.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        self.node
+            .lock()
+            .unwrap()
+            .as_ref()
+            .expect("the broker does not run")
+            .signal(name);
+    }
+
+    /// With user and password.
+    pub fn url(&self) -> String {
+        format!(
+            "amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f?heartbeat=10&connection_timeout=5000",
+            self.port
+        )
+    }
+
+    /// A connection of the tests' own.
+    pub fn connect(&self) -> Connection {
+        wait_for("a connection to the broker", Duration::from_secs(20), || {
+            self.try_connect()
+        })
+    }
+
+    fn try_connect(&self) -> Option<Connection> {
+        Connection::insecure_open(&self.url()).ok()
+    }
+
+    /// What the node has logged.
+    pub fn log(&self) -> String {
+        let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        read("output") + &read("rabbitmq.log")
+    }
+
+    /// Where all its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process ids of the node, when it runs, and of its epmd.
+    pub fn pids(&self) -> Vec<u32> {
+        let node = self.node.lock().unwrap();
+        node.iter()
+            .map(|ward| ward.child.id())
+            .chain([self._epmd.child.id()])
+            .collect()
+    }
+}
+
+fn path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}

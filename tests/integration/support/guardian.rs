@@ -1,0 +1,85 @@
+//! A small shell process that outlives the tests by a moment: when they end, however they end, it kills the
+//! processes they left behind and removes their directories. Statics are never dropped, and SIGKILL runs no
+//! destructor; a pipe is closed in either case.
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Reads one order a line until the pipe is closed, then does what is left to do.
+const SCRIPT: &str = r#"
+trap '' INT TERM HUP
+pids=' ' folders=''
+while read -r order argument; do
+    case $order in
+        kill) pids="$pids$argument " ;;
+        forget) pids="${pids%% $argument *} ${pids#* $argument }" ;;
+        remove) folders="$folders
+$argument" ;;
+    esac
+done
+for pid in $pids; do kill -KILL "$pid"; done
+IFS='
+'
+for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
+"#;
+
+/// A child process that surely ends with the tests: killed on drop, or by the guardian.
+#[derive(Debug)]
+pub struct Ward {
+    /// The process.
+    pub child: Child,
+}
+
+impl Ward {
+    /// Starts the process.
+    pub fn spawn(command: &mut Command) -> Self {
+        let child = command.spawn().unwrap();
+        order("kill", &child.id().to_string());
+        Self { child }
+    }
+
+    /// Sends it a signal, such as `TERM`. A process that is over is not an error.
+    pub fn signal(&self, name: &str) {
+        // The shell's own kill: minimal systems have no program of that name.
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.is_ok(), "no shell");
+    }
+}
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        // Both fail only for a process that is over.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        order("forget", &self.child.id().to_string());
+    }
+}
+
+/// Has a directory removed when the tests have ended.
+pub fn remove_at_the_end(folder: &Path) {
+    order("remove", folder.to_str().unwrap());
+}
+
+fn order(verb: &str, argument: &str) {
+    static GUARDIAN: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
+    let pipe = GUARDIAN.get_or_init(|| {
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Not in reach of a Ctrl-C that is meant for the tests.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Mutex::new(shell.stdin.take().unwrap())
+    });
+    let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
+    writeln!(pipe, "{verb} {argument}").unwrap();
+}

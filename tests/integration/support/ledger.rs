@@ -1,0 +1,165 @@
+//! A second look at the SQLite file, past fanmail: what the ledger really says.
+
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
+
+/// The file.
+pub struct Ledger {
+    path: PathBuf,
+}
+
+/// A row of `notifications`.
+#[derive(Debug, QueryableByName)]
+pub struct NotificationRow {
+    /// Its key.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// The AMQP `message_id`.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub message_key: Option<String>,
+    /// CREATED, UPDATED or CANCELLED.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Of which event.
+    #[diesel(sql_type = BigInt)]
+    pub event_id: i64,
+    /// `running` or `completed`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    /// Whether `completed_at` is set.
+    #[diesel(sql_type = Bool)]
+    pub completed: bool,
+    /// Whether `acked_at` is set.
+    #[diesel(sql_type = Bool)]
+    pub acked: bool,
+}
+
+/// A row of `deliveries`.
+#[derive(Debug, QueryableByName)]
+pub struct DeliveryRow {
+    /// Of which notification.
+    #[diesel(sql_type = BigInt)]
+    pub notification_id: i64,
+    /// For whom.
+    #[diesel(sql_type = BigInt)]
+    pub participant_id: i64,
+    /// Where to; `None` when the participant is gone or has no address.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub email: Option<String>,
+    /// `sent`, `failed` or `skipped`.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// How often it was put to the relay.
+    #[diesel(sql_type = Integer)]
+    pub attempts: i32,
+    /// The relay's last code.
+    #[diesel(sql_type = Nullable<Integer>)]
+    pub smtp_code: Option<i32>,
+    /// Why.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub detail: Option<String>,
+}
+
+/// A row of `participants`.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Person {
+    /// Their key.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Their address.
+    #[diesel(sql_type = Text)]
+    pub email: String,
+    /// Their name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl Ledger {
+    /// That file, which may not be there yet.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    fn open(&self) -> SqliteConnection {
+        let mut connection = SqliteConnection::establish(self.path.to_str().unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        connection
+    }
+
+    /// Runs statements, such as an application would.
+    pub fn execute(&self, statements: &str) {
+        self.open().batch_execute(statements).unwrap();
+    }
+
+    /// A number.
+    pub fn count(&self, from_where: &str) -> usize {
+        let rows: Vec<Count> = sql_query(format!("SELECT count(*) AS count FROM {from_where}"))
+            .load(&mut self.open())
+            .unwrap();
+        usize::try_from(rows[0].count).unwrap()
+    }
+
+    /// How many outcomes there are of this status.
+    pub fn outcomes(&self, status: &str) -> usize {
+        self.count(&format!("deliveries WHERE status = '{status}'"))
+    }
+
+    /// How many notifications are completed.
+    pub fn completed(&self) -> usize {
+        self.count("notifications WHERE completed_at IS NOT NULL")
+    }
+
+    /// All notifications, oldest first.
+    pub fn notifications(&self) -> Vec<NotificationRow> {
+        sql_query(
+            "SELECT id, message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
+             acked_at IS NOT NULL AS acked FROM notifications ORDER BY id",
+        )
+        .load(&mut self.open())
+        .unwrap()
+    }
+
+    /// All outcomes.
+    pub fn deliveries(&self) -> Vec<DeliveryRow> {
+        sql_query(
+            "SELECT d.notification_id, d.participant_id, p.email, d.status, d.attempts, d.smtp_code, d.detail \
+             FROM deliveries d LEFT JOIN participants p ON p.id = d.participant_id \
+             ORDER BY d.notification_id, d.participant_id",
+        )
+        .load(&mut self.open())
+        .unwrap()
+    }
+
+    /// Everyone of the event who has an address.
+    pub fn people(&self, event: i64) -> Vec<Person> {
+        sql_query(format!(
+            "SELECT id, email, name FROM participants WHERE event_id = {event} AND email IS NOT NULL ORDER BY id"
+        ))
+        .load(&mut self.open())
+        .unwrap()
+    }
+
+    /// Everyone's address.
+    pub fn addresses(&self) -> Vec<String> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            email: String,
+        }
+        let rows: Vec<Row> = sql_query("SELECT email FROM participants WHERE email IS NOT NULL")
+            .load(&mut self.open())
+            .unwrap();
+        rows.into_iter().map(|row| row.email).collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! The real binary: started with exactly the given environment, its output captured to files, surely ended.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::guardian::Ward;
+use super::wait::{PATIENCE, wait_for, wait_until};
+
+/// Variables for the binary.
+pub type Environment = BTreeMap<String, String>;
+
+/// A running `fanmail`. Dropping it kills it.
+pub struct Process {
+    ward: Ward,
+    what: String,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+/// How a `fanmail` ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error: the log, and what is said to the person at the terminal.
+    pub err: String,
+}
+
+impl Process {
+    /// Starts `fanmail` with these arguments in `dir`. Nothing of the tests' own environment reaches it.
+    pub fn start(dir: &Path, environment: &Environment, arguments: &[&str]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let what = format!("{}-{}", arguments[0], COUNT.fetch_add(1, Ordering::Relaxed));
+        let [out, err] = ["out", "err"].map(|stream| dir.join(format!("{what}.{stream}")));
+        let ward = Ward::spawn(
+            Command::new(env!("CARGO_BIN_EXE_fanmail"))
+                .args(arguments)
+                .current_dir(dir)
+                .env_clear()
+                .envs(environment)
+                .stdin(Stdio::null())
+                .stdout(File::create(&out).unwrap())
+                .stderr(File::create(&err).unwrap()),
+        );
+        Self { ward, what, out, err }
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        read(&self.err)
+    }
+
+    /// Waits for a log line that contains `text`.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        wait_until(&format!("{} to log {text:?}", self.what), || {
+            self.log().contains(text)
+        });
+    }
+
+    /// Whether it is still there.
+    pub fn is_running(&mut self) -> bool {
+        self.ward.child.try_wait().unwrap().is_none()
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        self.ward.signal("TERM");
+    }
+
+    /// SIGKILL, and waits until it is gone; gives what it logged.
+    pub fn kill(mut self) -> String {
+        self.ward.child.kill().unwrap();
+        self.ward.child.wait().unwrap();
+        self.log()
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait(self) -> Ended {
+        self.wait_within(PATIENCE)
+    }
+
+    /// The same with a deadline.
+    #[track_caller]
+    pub fn wait_within(mut self, patience: Duration) -> Ended {
+        let child = &mut self.ward.child;
+        let status = wait_for(&format!("{} to end", self.what), patience, || {
+            child.try_wait().unwrap()
+        });
+        Ended {
+            code: status.code(),
+            out: read(&self.out),
+            err: read(&self.err),
+        }
+    }
+
+    /// SIGTERM, and a clean end.
+    #[track_caller]
+    pub fn stop(self) -> Ended {
+        self.terminate();
+        let ended = self.wait();
+        assert_eq!(ended.code, Some(0), "SIGTERM must end it cleanly:\n{}", ended.err);
+        ended
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(40)..];
+            eprintln!("the last words of {}:\n{}", self.what, tail.join("\n"));
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}

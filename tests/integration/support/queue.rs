@@ -1,0 +1,179 @@
+//! One test's own queue on a broker: publishing like somebody else's program would, and looking at what is left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiquip::{
+    AmqpProperties, AmqpValue, Channel, Confirm, Connection, Delivery, Exchange, Publish, QueueDeclareOptions,
+};
+
+use super::broker::Broker;
+
+/// A queue, and the queue of its dead letters.
+pub struct Queue {
+    /// Where it is.
+    pub broker: Arc<Broker>,
+    /// What `LAVINMQ_QUEUE` is to say.
+    pub name: String,
+}
+
+/// One message out of the dead-letter queue.
+pub struct DeadLetter {
+    /// As published.
+    pub body: Vec<u8>,
+    /// Those of the original, and more headers.
+    pub properties: AmqpProperties,
+}
+
+impl DeadLetter {
+    fn new(delivery: Delivery) -> Self {
+        Self {
+            body: delivery.body,
+            properties: delivery.properties,
+        }
+    }
+
+    /// A header, if it is there and a string.
+    pub fn header(&self, name: &str) -> Option<String> {
+        match self.properties.headers().as_ref()?.get(name)? {
+            AmqpValue::LongString(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Why it is here.
+    pub fn reason(&self) -> String {
+        self.header("x-dead-reason").expect("no x-dead-reason")
+    }
+}
+
+/// What a careful publisher sets.
+pub fn properties(message_id: Option<&str>) -> AmqpProperties {
+    let properties = AmqpProperties::default()
+        .with_delivery_mode(2)
+        .with_content_type("application/json".to_owned());
+    match message_id {
+        Some(id) => properties.with_message_id(id.to_owned()),
+        None => properties,
+    }
+}
+
+impl Queue {
+    /// Names the queue; it is made by the first publication, or by the worker.
+    pub fn new(broker: Arc<Broker>, name: String) -> Self {
+        Self { broker, name }
+    }
+
+    /// Publishes one notification and waits for the broker's confirm.
+    pub fn publish(&self, kind: &str, event: i64, message_id: Option<&str>) {
+        let body = format!(r#"{{"type":"{kind}","event_id":{event}}}"#);
+        self.publish_raw(body.as_bytes(), properties(message_id));
+    }
+
+    /// Publishes any bytes with any properties and waits for the broker's confirm.
+    pub fn publish_raw(&self, body: &[u8], properties: AmqpProperties) {
+        self.publish_all(&[(body.to_vec(), properties)]);
+    }
+
+    /// Publishes several messages, in this order.
+    pub fn publish_all(&self, messages: &[(Vec<u8>, AmqpProperties)]) {
+        self.on_channel(|channel| {
+            declare(channel, &self.name);
+            let confirms = channel.listen_for_publisher_confirms().unwrap();
+            channel.enable_publisher_confirms().unwrap();
+            for (body, properties) in messages {
+                let publish = Publish::with_properties(body, &self.name, properties.clone());
+                Exchange::direct(channel).publish(publish).unwrap();
+            }
+            let mut confirmed = 0;
+            while confirmed < messages.len() as u64 {
+                confirmed = match confirms.recv_timeout(Duration::from_secs(20)).unwrap() {
+                    Confirm::Ack(confirm) => confirm.delivery_tag,
+                    Confirm::Nack(confirm) => panic!("the broker refused {confirm:?}"),
+                };
+            }
+        });
+    }
+
+    /// Messages that wait to be delivered; those that are delivered and not acked do not count.
+    pub fn depth(&self) -> u32 {
+        self.on_channel(|channel| declare(channel, &self.name).0)
+    }
+
+    /// How many consume from it.
+    pub fn consumers(&self) -> u32 {
+        self.on_channel(|channel| declare(channel, &self.name).1)
+    }
+
+    /// How many dead letters there are.
+    pub fn dead_depth(&self) -> u32 {
+        self.on_channel(|channel| declare(channel, &self.dead_name()).0)
+    }
+
+    /// Takes all dead letters out.
+    pub fn take_dead_letters(&self) -> Vec<DeadLetter> {
+        self.take_all(&self.dead_name())
+    }
+
+    /// Takes out all messages that wait to be delivered.
+    pub fn take_messages(&self) -> Vec<DeadLetter> {
+        self.take_all(&self.name)
+    }
+
+    /// The dead-letter queue's name.
+    pub fn dead_name(&self) -> String {
+        format!("{}.dead", self.name)
+    }
+
+    fn take_all(&self, name: &str) -> Vec<DeadLetter> {
+        self.on_channel(|channel| {
+            declare(channel, name);
+            std::iter::from_fn(|| channel.basic_get(name, true).unwrap())
+                .map(|get| DeadLetter::new(get.delivery))
+                .collect()
+        })
+    }
+
+    fn on_channel<T>(&self, work: impl FnOnce(&Channel) -> T) -> T {
+        let mut connection: Connection = self.broker.connect();
+        let channel = connection.open_channel(None).unwrap();
+        let result = work(&channel);
+        drop(channel);
+        connection.close().unwrap();
+        result
+    }
+}
+
+/// As the earlier service's publishers do it: durable, no arguments. Gives ready messages and consumers.
+fn declare(channel: &Channel, name: &str) -> (u32, u32) {
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let queue = channel.queue_declare(name, options).unwrap();
+    (
+        queue.declared_message_count().unwrap(),
+        queue.declared_consumer_count().unwrap(),
+    )
+}
+
+/// Properties that an odd publisher might set, to see whether they are kept.
+pub fn odd_properties() -> AmqpProperties {
+    let headers = BTreeMap::from([
+        (
+            "traceparent".to_owned(),
+            AmqpValue::LongString("00-4bf9-01".to_owned()),
+        ),
+        ("x-tries".to_owned(), AmqpValue::LongInt(7)),
+        ("x-flag".to_owned(), AmqpValue::Boolean(true)),
+    ]);
+    properties(Some("odd-1"))
+        .with_headers(headers)
+        .with_correlation_id("c-17".to_owned())
+        .with_reply_to("replies".to_owned())
+        .with_app_id("planner".to_owned())
+        .with_type_("event.updated".to_owned())
+        .with_priority(3)
+        .with_timestamp(1_790_000_000)
+}

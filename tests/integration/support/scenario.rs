@@ -1,0 +1,312 @@
+//! Everything that one test needs, glued together: a database with people, a queue of its own, a relay, and the
+//! binary configured for them. At the end it can tell whether everything adds up.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::broker::{self, Broker};
+use super::ledger::{Ledger, Person};
+use super::process::{Ended, Environment, Process};
+use super::queue::Queue;
+use super::smtp::{Offer, SmtpServer};
+use super::wait::wait_until;
+
+/// The event that most tests are about.
+pub const EVENT: i64 = 123;
+/// The domain of the sender, and so of every Message-ID.
+pub const DOMAIN: &str = "sender.example";
+/// The relay's user and password, where it wants them.
+pub const RELAY_USER: &str = "relay-user";
+/// A word that is easy to look for in logs.
+pub const RELAY_PASSWORD: &str = "turnip-in-the-smtp-password";
+
+/// What a scenario is to be like.
+pub struct Setup {
+    name: String,
+    participants: usize,
+    broker: Option<Arc<Broker>>,
+    relay: SmtpServer,
+    environment: Environment,
+}
+
+/// A scenario that is ready.
+pub struct Scenario {
+    /// Where the binary runs, and everything is.
+    pub dir: TempDir,
+    /// The relay.
+    pub smtp: SmtpServer,
+    /// The queue.
+    pub queue: Queue,
+    /// The database.
+    pub ledger: Ledger,
+    /// For the binary.
+    pub environment: Environment,
+}
+
+impl Setup {
+    /// An event with so many participants.
+    pub fn participants(mut self, participants: usize) -> Self {
+        self.participants = participants;
+        self
+    }
+
+    /// So many lanes.
+    pub fn connections(self, connections: usize) -> Self {
+        self.env("SMTP_CONNECTIONS", &connections.to_string())
+    }
+
+    /// Another value of a variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A broker of its own instead of the shared one.
+    pub fn broker(mut self, broker: &Arc<Broker>) -> Self {
+        self.broker = Some(Arc::clone(broker));
+        self
+    }
+
+    /// Another relay.
+    pub fn relay(mut self, relay: SmtpServer) -> Self {
+        self.relay = relay;
+        self
+    }
+
+    /// Makes the tables and the people.
+    pub fn ready(self) -> Scenario {
+        let dir = tempfile::Builder::new()
+            .prefix("fanmail-test-")
+            .tempdir()
+            .unwrap();
+        let broker = self.broker.unwrap_or_else(Broker::shared);
+        let queue = Queue::new(broker, format!("test-{}-{}", self.name, Uuid::now_v7().simple()));
+        let database = dir.path().join("fanmail.db");
+        let mut environment: Environment = [
+            ("LAVINMQ_HOST", "127.0.0.1"),
+            ("LAVINMQ_PORT", &queue.broker.port.to_string()),
+            ("LAVINMQ_USERNAME", broker::USER),
+            ("LAVINMQ_PASSWORD", broker::PASSWORD),
+            ("LAVINMQ_QUEUE", &queue.name),
+            ("DATABASE_URL", database.to_str().unwrap()),
+            ("EMAIL_DUMMY_MODE", "False"),
+            ("SMTP_HOST", "127.0.0.1"),
+            ("SMTP_PORT", &self.relay.port.to_string()),
+            ("SMTP_USE_TLS", "False"),
+            ("FROM_EMAIL", &format!("events@{DOMAIN}")),
+            ("FROM_NAME", "Test Events"),
+            ("RETRY_DELAY", "1"),
+            ("EVENT_LOOKUP_GRACE", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        environment.extend(self.environment);
+        let scenario = Scenario {
+            dir,
+            smtp: self.relay,
+            queue,
+            ledger: Ledger::new(&database),
+            environment,
+        };
+        scenario.succeeds(&["migrate"]);
+        if self.participants > 0 {
+            scenario.seed(EVENT, self.participants);
+        }
+        scenario
+    }
+}
+
+impl Scenario {
+    /// A scenario with a name that goes into its queue's.
+    pub fn named(name: &str) -> Setup {
+        Setup {
+            name: name.to_owned(),
+            participants: 0,
+            broker: None,
+            relay: SmtpServer::down(Offer::default()),
+            environment: Environment::new(),
+        }
+    }
+
+    /// The usual one: a relay that works and so many participants.
+    pub fn with(name: &str, participants: usize) -> Setup {
+        Self::named(name)
+            .relay(SmtpServer::start())
+            .participants(participants)
+    }
+
+    /// Starts a verb.
+    pub fn start(&self, arguments: &[&str]) -> Process {
+        Process::start(self.dir.path(), &self.environment, arguments)
+    }
+
+    /// Runs a verb to its end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).wait()
+    }
+
+    /// Runs a verb that has to succeed; gives its standard output.
+    #[track_caller]
+    pub fn succeeds(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "fanmail {arguments:?}: {ended:?}");
+        ended.out
+    }
+
+    /// Starts the worker.
+    pub fn worker(&self) -> Process {
+        self.start(&["worker"])
+    }
+
+    /// Has so many participants for an event.
+    pub fn seed(&self, event: i64, participants: usize) {
+        self.succeeds(&[
+            "seed",
+            "--event",
+            &event.to_string(),
+            "--participants",
+            &participants.to_string(),
+        ]);
+    }
+
+    /// Publishes a notification of the event, with a `message_id` of its own.
+    pub fn publish(&self, kind: &str) {
+        self.queue.publish(kind, EVENT, Some(&Uuid::now_v7().to_string()));
+    }
+
+    /// The people of the event.
+    pub fn people(&self) -> Vec<Person> {
+        self.ledger.people(EVENT)
+    }
+
+    /// A path in the directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Waits until so many notifications are completed, and their acks are known to have arrived.
+    #[track_caller]
+    pub fn wait_for_acks(&self, notifications: usize) {
+        wait_until(
+            &format!("{notifications} notifications to be completed and acked"),
+            || {
+                let rows = self.ledger.notifications();
+                rows.iter().filter(|row| row.completed && row.acked).count() >= notifications
+            },
+        );
+    }
+
+    /// Waits until the relay has confirmed so many mails.
+    #[track_caller]
+    pub fn wait_for_mails(&self, mails: usize) {
+        wait_until(&format!("{mails} mails"), || self.smtp.accepted() >= mails);
+    }
+
+    /// Waits until so many connections stand before the relay's gate.
+    #[track_caller]
+    pub fn wait_until_held(&self, connections: usize) {
+        wait_until(&format!("{connections} mails held at the gate"), || {
+            self.smtp.gate().held() == connections
+        });
+    }
+
+    /// How many mails were delivered that had been delivered before.
+    pub fn duplicates(&self) -> usize {
+        self.smtp.delivered_ids().values().map(|count| count - 1).sum()
+    }
+
+    /// What `fanmail status --format json` says, which has to add up.
+    #[track_caller]
+    pub fn status(&self) -> Vec<Value> {
+        let out = self.succeeds(&["status", "--format", "json"]);
+        let lines: Vec<Value> = serde_json::from_str(&out).unwrap();
+        for line in &lines {
+            let number = |key: &str| line[key].as_u64().unwrap();
+            let parts = number("sent") + number("failed") + number("skipped") + number("pending");
+            assert_eq!(number("participants"), parts, "{line}");
+        }
+        lines
+    }
+
+    /// Stops the worker and checks what must hold whenever all is done: every notification is completed and
+    /// acked, the queue is empty, `status` adds up, ledger and relay agree on who got a mail, the protocol was
+    /// kept, and the log is discreet.
+    #[track_caller]
+    pub fn all_is_well(&self, worker: Process) {
+        let ended = worker.stop();
+        self.discreet(&ended.err);
+        self.settled();
+    }
+
+    /// The same when the worker is already gone.
+    #[track_caller]
+    pub fn settled(&self) {
+        let rows = self.ledger.notifications();
+        for row in &rows {
+            assert!(
+                row.state == "completed" && row.completed && row.acked,
+                "{row:?} is not settled"
+            );
+        }
+        assert_eq!(self.queue.depth(), 0, "something is left in the queue");
+        let lines = self.status();
+        assert_eq!(lines.len(), rows.len());
+        for line in &lines {
+            assert_eq!(line["pending"], 0, "{line}");
+            assert_eq!(line["state"], "completed", "{line}");
+        }
+        self.ledger_and_relay_agree();
+        assert_eq!(self.smtp.log().violations, Vec::<String>::new());
+    }
+
+    /// Whom the ledger calls `sent` has got a mail, at the right address; and nobody else.
+    #[track_caller]
+    pub fn ledger_and_relay_agree(&self) {
+        let deliveries = self.ledger.deliveries();
+        let in_ledger: BTreeSet<(String, String)> = deliveries
+            .iter()
+            .filter(|row| row.status == "sent")
+            .map(|row| {
+                let id = message_id(row.notification_id, row.participant_id);
+                (id, row.email.clone().unwrap())
+            })
+            .collect();
+        let at_relay: BTreeSet<(String, String)> = self
+            .smtp
+            .log()
+            .received
+            .iter()
+            .filter(|mail| mail.answer == super::smtp::log::Answer::Accepted)
+            .map(|mail| (mail.message_id.clone(), mail.recipient.clone()))
+            .collect();
+        let differ: Vec<_> = in_ledger.symmetric_difference(&at_relay).collect();
+        assert!(
+            differ.is_empty(),
+            "ledger and relay differ on {}: {:?}",
+            differ.len(),
+            differ.iter().take(5).collect::<Vec<_>>()
+        );
+    }
+
+    /// No password and no participant's address is in this log.
+    #[track_caller]
+    pub fn discreet(&self, log: &str) {
+        for password in [broker::PASSWORD, RELAY_PASSWORD] {
+            assert!(!log.contains(password), "a password is in the log:\n{log}");
+        }
+        for address in self.ledger.addresses() {
+            assert!(!log.contains(&address), "{address} is in the log:\n{log}");
+        }
+    }
+}
+
+/// The same on every attempt.
+pub fn message_id(notification: i64, participant: i64) -> String {
+    format!("<n{notification}.p{participant}@{DOMAIN}>")
+}

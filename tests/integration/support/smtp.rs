@@ -1,0 +1,271 @@
+//! An SMTP server of the tests' own: strict about the protocol, obedient about faults, and with an exact memory
+//! of which bodies it received and which of them it confirmed.
+
+pub mod gate;
+pub mod log;
+mod session;
+mod wire;
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use gate::Gate;
+use log::{Answer, Log, Multiset, Received};
+use session::Session;
+use wire::Wire;
+
+use super::ports::free_port;
+use super::wait::wait_until;
+
+/// What EHLO offers beside SIZE.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// RFC 2920.
+    pub pipelining: bool,
+    /// RFC 6152.
+    pub eight_bit: bool,
+    /// RFC 6531.
+    pub smtputf8: bool,
+    /// AUTH is offered, and needed, with this user and this password.
+    pub credentials: Option<(String, String)>,
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self {
+            pipelining: true,
+            eight_bit: true,
+            smtputf8: false,
+            credentials: None,
+        }
+    }
+}
+
+/// What happens to the mails of one recipient.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// This reply to RCPT.
+    Rcpt(&'static str),
+    /// The connection breaks instead of the 354: no body was sent.
+    DropAtData,
+    /// The connection breaks within the body: the dot never arrives.
+    DropInBody,
+    /// This reply to the dot.
+    Dot(&'static str),
+    /// The body is received and the connection breaks before the reply.
+    DropAfterDot,
+}
+
+/// Orders that hold for all connections.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// Instead of the 220; then the server hangs up.
+    pub greeting: Option<String>,
+    /// To AUTH, whatever the credentials.
+    pub auth_refusal: Option<String>,
+    /// After so many bodies, MAIL is answered with 421 and the server hangs up.
+    pub mails_per_connection: Option<usize>,
+    /// Pause before each group of replies, on connections made from now on.
+    pub reply_delay: Duration,
+}
+
+pub(crate) struct Shared {
+    offer: Offer,
+    gate: Gate,
+    log: Mutex<Log>,
+    orders: Mutex<Orders>,
+    /// By recipient: what is to happen, and how often it still is.
+    faults: Mutex<HashMap<String, Vec<(Fault, usize)>>>,
+    sockets: Mutex<HashMap<usize, TcpStream>>,
+    down: Mutex<bool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.log)
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        lock(&self.orders)
+    }
+
+    /// The first fault of this recipient that is not used up and that `pick` wants; uses it up once.
+    fn take_fault<T>(&self, recipient: &str, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+        let mut faults = lock(&self.faults);
+        let ordered = faults.get_mut(recipient)?;
+        ordered.iter_mut().find_map(|(fault, left)| {
+            let picked = pick(fault).filter(|_| *left > 0)?;
+            *left -= 1;
+            Some(picked)
+        })
+    }
+
+    fn note(&self, received: Received) -> usize {
+        let mut log = self.log();
+        log.received.push(received);
+        log.received.len() - 1
+    }
+
+    fn accepted(&self, index: usize, yes: bool) {
+        let mut log = self.log();
+        if yes {
+            log.received[index].answer = Answer::Accepted;
+            log.accepted += 1;
+        } else {
+            log.received[index].answer = Answer::None;
+            log.accepted -= 1;
+        }
+    }
+}
+
+/// The server. Dropping it stops it.
+pub struct SmtpServer {
+    /// On loopback.
+    pub port: u16,
+    shared: Arc<Shared>,
+    listening: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SmtpServer {
+    /// One that offers the usual.
+    pub fn start() -> Self {
+        Self::offering(Offer::default())
+    }
+
+    /// One that offers this.
+    pub fn offering(offer: Offer) -> Self {
+        let server = Self::down(offer);
+        server.come_up();
+        server
+    }
+
+    /// One that refuses connections until it is told to [come up](Self::come_up).
+    pub fn down(offer: Offer) -> Self {
+        let shared = Shared {
+            offer,
+            gate: Gate::default(),
+            log: Mutex::default(),
+            orders: Mutex::default(),
+            faults: Mutex::default(),
+            sockets: Mutex::default(),
+            down: Mutex::new(true),
+        };
+        Self {
+            port: free_port(),
+            shared: Arc::new(shared),
+            listening: Mutex::new(None),
+        }
+    }
+
+    /// Listens.
+    pub fn come_up(&self) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        *lock(&self.shared.down) = false;
+        let shared = Arc::clone(&self.shared);
+        *lock(&self.listening) = Some(thread::spawn(move || listen(&listener, &shared)));
+    }
+
+    /// Breaks all connections and refuses new ones.
+    pub fn go_down(&self) {
+        *lock(&self.shared.down) = true;
+        let Some(listening) = lock(&self.listening).take() else {
+            return;
+        };
+        // Wakes the thread up, which sees that it is over.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        listening.join().unwrap();
+        for socket in lock(&self.shared.sockets).values() {
+            // Fails when the client was quicker.
+            drop(socket.shutdown(Shutdown::Both));
+        }
+        wait_until("the SMTP connections to end", || self.shared.log().open == 0);
+    }
+
+    /// Orders a fault for the next `times` mails to `recipient`.
+    pub fn order(&self, recipient: &str, fault: Fault, times: usize) {
+        lock(&self.shared.faults)
+            .entry(recipient.to_owned())
+            .or_default()
+            .push((fault, times));
+    }
+
+    /// Forgets all faults of recipients that are not used up.
+    pub fn forget_faults(&self) {
+        lock(&self.shared.faults).clear();
+    }
+
+    /// Changes the orders for all connections.
+    pub fn change(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.shared.orders());
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &Gate {
+        &self.shared.gate
+    }
+
+    /// Everything it saw so far: a copy.
+    pub fn log(&self) -> Log {
+        self.shared.log().clone()
+    }
+
+    /// How many bodies were accepted.
+    pub fn accepted(&self) -> usize {
+        self.shared.log().accepted
+    }
+
+    /// Message-IDs of the bodies that were confirmed with 250.
+    pub fn accepted_ids(&self) -> Multiset {
+        self.shared
+            .log()
+            .count(|received| received.answer == Answer::Accepted)
+    }
+
+    /// Message-IDs of the bodies that a real server would deliver: all but those it refused.
+    pub fn delivered_ids(&self) -> Multiset {
+        self.shared
+            .log()
+            .count(|received| received.answer != Answer::Refused)
+    }
+}
+
+impl Drop for SmtpServer {
+    fn drop(&mut self) {
+        self.go_down();
+    }
+}
+
+fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        if *lock(&shared.down) {
+            return;
+        }
+        let stream = stream.unwrap();
+        let number = {
+            let mut log = shared.log();
+            log.connections += 1;
+            log.open += 1;
+            log.most_open = log.most_open.max(log.open);
+            log.connections
+        };
+        lock(&shared.sockets).insert(number, stream.try_clone().unwrap());
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            let delay = shared.orders().reply_delay;
+            // However it ended, what counts is in the log.
+            drop(
+                Wire::new(stream, delay)
+                    .and_then(|wire| Session::new(Arc::clone(&shared), wire, number).run()),
+            );
+            lock(&shared.sockets).remove(&number);
+            shared.log().open -= 1;
+        });
+    }
+}

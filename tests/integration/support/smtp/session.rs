@@ -1,0 +1,393 @@
+//! One SMTP conversation (RFC 5321, RFC 2920), as strict as a server can be: whatever a client must not do is
+//! noted, and what a fault was ordered for is done.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use mail_parser::decoders::base64::base64_decode;
+
+use super::gate::Point;
+use super::log::{Answer, Received, message_id};
+use super::wire::Wire;
+use super::{Fault, Shared};
+
+/// RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, without CRLF.
+const LONGEST_COMMAND: usize = 510;
+const LONGEST_LINE: usize = 998;
+
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    wire: Wire,
+    number: usize,
+    greeted: bool,
+    authenticated: bool,
+    mails: usize,
+    transaction: Option<Transaction>,
+}
+
+#[derive(Default)]
+struct Transaction {
+    eight_bit: bool,
+    recipient: Option<String>,
+    refused: bool,
+}
+
+/// What follows a command.
+enum Next {
+    Go,
+    HangUp,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>, wire: Wire, number: usize) -> Self {
+        Self {
+            shared,
+            wire,
+            number,
+            greeted: false,
+            authenticated: false,
+            mails: 0,
+            transaction: None,
+        }
+    }
+
+    /// Talks until either side ends it.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        self.wire.look()?;
+        if self.wire.has_more() {
+            self.violation("the client talked before the greeting");
+        }
+        if let Some(greeting) = self.shared.orders().greeting.clone() {
+            self.wire.reply(&greeting);
+            return self.wire.hang_up();
+        }
+        self.wire.reply("220 relay.test ESMTP");
+        loop {
+            let line = self.wire.read_line()?;
+            let command = self.text(&line, LONGEST_COMMAND);
+            let verb: String = command
+                .chars()
+                .take_while(char::is_ascii_alphabetic)
+                .collect::<String>()
+                .to_ascii_uppercase();
+            *self.shared.log().commands.entry(verb.clone()).or_default() += 1;
+            self.check_group(&verb);
+            match self.obey(&verb, &command)? {
+                Next::Go => {}
+                Next::HangUp => return self.wire.hang_up(),
+            }
+        }
+    }
+
+    fn violation(&self, what: &str) {
+        let text = format!("connection {}: {what}", self.number);
+        self.shared.log().violations.push(text);
+    }
+
+    /// The line without its end.
+    fn text(&self, line: &[u8], longest: usize) -> String {
+        let Some(line) = line.strip_suffix(b"\r\n") else {
+            self.violation("a line ends in a bare LF");
+            return String::from_utf8_lossy(line).trim_end().to_owned();
+        };
+        if line.contains(&b'\r') || line.contains(&0) {
+            self.violation("a bare CR or a NUL");
+        }
+        if line.len() > longest {
+            self.violation(&format!("a line of {} octets", line.len()));
+        }
+        String::from_utf8_lossy(line).into_owned()
+    }
+
+    /// RFC 2920 section 3.1: who may pipeline, and which commands end a group.
+    fn check_group(&self, verb: &str) {
+        if !self.wire.has_more() {
+            return;
+        }
+        if !self.shared.offer.pipelining {
+            self.violation(&format!(
+                "{verb} was followed by more, and PIPELINING is not offered"
+            ));
+        } else if !matches!(verb, "MAIL" | "RCPT" | "RSET") {
+            self.violation(&format!("{verb} is not the last of its group"));
+        }
+    }
+
+    fn obey(&mut self, verb: &str, command: &str) -> io::Result<Next> {
+        match verb {
+            "EHLO" => self.ehlo(command),
+            "AUTH" => return self.auth(command),
+            "MAIL" => return Ok(self.mail(command)),
+            "RCPT" => self.rcpt(command),
+            "DATA" => return self.data(),
+            "RSET" => {
+                self.transaction = None;
+                self.wire.reply("250 2.0.0 OK");
+            }
+            "NOOP" => self.wire.reply("250 2.0.0 OK"),
+            "QUIT" => {
+                self.wire.reply("221 2.0.0 Bye");
+                return Ok(Next::HangUp);
+            }
+            _ => {
+                self.violation(&format!("an unknown command {command:?}"));
+                self.wire.reply("500 5.5.2 What?");
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    fn out_of_order(&mut self, what: &str) {
+        self.violation(what);
+        self.wire.reply("503 5.5.1 Bad sequence of commands");
+    }
+
+    fn ehlo(&mut self, command: &str) {
+        if command.len() <= "EHLO ".len() {
+            self.violation("EHLO without a name");
+        }
+        self.greeted = true;
+        self.transaction = None;
+        let offer = &self.shared.offer;
+        let mut lines = vec!["relay.test".to_owned(), "ENHANCEDSTATUSCODES".to_owned()];
+        lines.extend(offer.pipelining.then(|| "PIPELINING".to_owned()));
+        lines.extend(offer.eight_bit.then(|| "8BITMIME".to_owned()));
+        lines.extend(offer.smtputf8.then(|| "SMTPUTF8".to_owned()));
+        lines.extend(offer.credentials.as_ref().map(|_| "AUTH PLAIN LOGIN".to_owned()));
+        lines.push("SIZE 10485760".to_owned());
+        let last = lines.len() - 1;
+        for (n, line) in lines.iter().enumerate() {
+            let mark = if n == last { ' ' } else { '-' };
+            self.wire.reply(&format!("250{mark}{line}"));
+        }
+    }
+
+    fn auth(&mut self, command: &str) -> io::Result<Next> {
+        let Some((user, password)) = self.shared.offer.credentials.clone() else {
+            self.out_of_order("AUTH, which is not offered");
+            return Ok(Next::Go);
+        };
+        if !self.greeted || self.authenticated || self.transaction.is_some() {
+            self.out_of_order("AUTH out of order");
+            return Ok(Next::Go);
+        }
+        let mut words = command.split(' ').skip(1);
+        let given = match (words.next().map(str::to_ascii_uppercase).as_deref(), words.next()) {
+            (Some("PLAIN"), Some(initial)) => decode(initial),
+            (Some("PLAIN"), None) => self.challenge("")?,
+            (Some("LOGIN"), None) => {
+                let name = self.challenge("VXNlcm5hbWU6")?;
+                let word = self.challenge("UGFzc3dvcmQ6")?;
+                [b"\0", name.as_slice(), b"\0", word.as_slice()].concat()
+            }
+            _ => {
+                self.wire.reply("504 5.5.4 Unrecognized authentication type");
+                return Ok(Next::Go);
+            }
+        };
+        if let Some(refusal) = self.shared.orders().auth_refusal.clone() {
+            self.wire.reply(&refusal);
+        } else if given == format!("\0{user}\0{password}").into_bytes() {
+            self.authenticated = true;
+            self.wire.reply("235 2.7.0 Authentication successful");
+        } else {
+            self.wire.reply("535 5.7.8 Authentication credentials invalid");
+        }
+        Ok(Next::Go)
+    }
+
+    fn challenge(&mut self, text: &str) -> io::Result<Vec<u8>> {
+        self.wire.reply(&format!("334 {text}"));
+        let line = self.wire.read_line()?;
+        Ok(decode(&self.text(&line, 12_288)))
+    }
+
+    fn mail(&mut self, command: &str) -> Next {
+        let limit = self.shared.orders().mails_per_connection;
+        if !self.greeted || self.transaction.is_some() {
+            self.out_of_order("MAIL before EHLO, or within a transaction");
+        } else if limit.is_some_and(|limit| self.mails >= limit) {
+            self.wire.reply("421 4.7.0 Too many mails on this connection");
+            return Next::HangUp;
+        } else if self.shared.offer.credentials.is_some() && !self.authenticated {
+            self.wire.reply("530 5.7.0 Authentication required");
+        } else if let Some((_, parameters)) = self.path(command, "MAIL FROM:<") {
+            self.check_parameters(&parameters);
+            self.transaction = Some(Transaction {
+                eight_bit: parameters.contains("BODY=8BITMIME"),
+                ..Transaction::default()
+            });
+            self.wire.reply("250 2.1.0 OK");
+        }
+        Next::Go
+    }
+
+    fn check_parameters(&self, parameters: &str) {
+        let offer = &self.shared.offer;
+        for parameter in parameters.split(' ').filter(|parameter| !parameter.is_empty()) {
+            let fine = match parameter.split_once('=') {
+                Some(("BODY", "8BITMIME")) => offer.eight_bit,
+                Some(("SIZE", size)) => size.parse::<u64>().is_ok(),
+                Some(("BODY", "7BIT")) => true,
+                None => parameter == "SMTPUTF8" && offer.smtputf8,
+                _ => false,
+            };
+            if !fine {
+                self.violation(&format!("a parameter that is not offered: {parameter}"));
+            }
+        }
+    }
+
+    /// Address and parameters of MAIL or RCPT. Answers by itself when the syntax is wrong.
+    fn path(&mut self, command: &str, start: &str) -> Option<(String, String)> {
+        let found = command
+            .get(..start.len())
+            .filter(|head| head.eq_ignore_ascii_case(start))
+            .and_then(|_| command[start.len()..].split_once('>'))
+            .map(|(address, rest)| (address.to_owned(), rest.to_owned()));
+        let fine = |(address, rest): &(String, String)| {
+            (rest.is_empty() || rest.starts_with(' ')) && !address.contains([' ', '<'])
+        };
+        if found.as_ref().is_some_and(fine) {
+            return found;
+        }
+        self.violation(&format!("wrong syntax: {command:?}"));
+        self.wire.reply("501 5.5.4 Syntax error");
+        None
+    }
+
+    fn rcpt(&mut self, command: &str) {
+        if self.transaction.is_none() {
+            // Pipelined behind a MAIL that was refused (RFC 2920): no fault of the client's.
+            self.wire.reply("503 5.5.1 MAIL first");
+            return;
+        }
+        let Some((recipient, _)) = self.path(command, "RCPT TO:<") else {
+            return;
+        };
+        let refusal = self.shared.take_fault(&recipient, |fault| match fault {
+            Fault::Rcpt(reply) => Some(*reply),
+            _ => None,
+        });
+        let transaction = self.transaction.get_or_insert_default();
+        if let Some(reply) = refusal {
+            transaction.refused = true;
+            self.wire.reply(reply);
+        } else if transaction.recipient.replace(recipient).is_some() {
+            self.violation("more than one recipient for one mail");
+            self.wire.reply("452 4.5.3 Too many recipients");
+        } else {
+            self.wire.reply("250 2.1.5 OK");
+        }
+    }
+
+    fn data(&mut self) -> io::Result<Next> {
+        let (recipient, eight_bit) = match &self.transaction {
+            None => {
+                self.wire.reply("503 5.5.1 MAIL first");
+                return Ok(Next::Go);
+            }
+            Some(Transaction {
+                recipient: None,
+                refused,
+                ..
+            }) => {
+                if !refused {
+                    self.violation("DATA without RCPT");
+                }
+                self.wire.reply("554 5.5.1 No valid recipients");
+                return Ok(Next::Go);
+            }
+            Some(Transaction {
+                recipient: Some(recipient),
+                eight_bit,
+                ..
+            }) => (recipient.clone(), *eight_bit),
+        };
+        let drops = self.shared.take_fault(&recipient, |fault| match fault {
+            Fault::DropAtData | Fault::DropInBody => Some(fault.clone()),
+            _ => None,
+        });
+        if matches!(drops, Some(Fault::DropAtData)) {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        self.shared.gate.pass(Point::BeforeBody, &mut self.wire)?;
+        self.wire.look()?;
+        if self.wire.has_more() {
+            self.violation("data before the 354");
+        }
+        self.wire.reply("354 Go ahead");
+        if drops.is_some() {
+            self.wire.read_line()?;
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        let raw = self.read_body(eight_bit)?;
+        self.transaction = None;
+        self.mails += 1;
+        self.answer(recipient, raw)
+    }
+
+    /// Up to the lone dot, with the dots un-stuffed (RFC 5321 section 4.5.2).
+    fn read_body(&mut self, eight_bit: bool) -> io::Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        let mut ascii = true;
+        loop {
+            let line = self.wire.read_line()?;
+            if line == b".\r\n" {
+                break;
+            }
+            self.text(&line, LONGEST_LINE);
+            ascii &= line.is_ascii();
+            let plain = match line.strip_prefix(b".") {
+                Some(rest) if rest.first() == Some(&b'.') => rest,
+                Some(_) => {
+                    self.violation("a line of the body begins with a dot that is not stuffed");
+                    &line
+                }
+                None => &line,
+            };
+            raw.extend_from_slice(plain);
+        }
+        if !ascii && !eight_bit {
+            self.violation("8-bit data without BODY=8BITMIME");
+        }
+        Ok(raw)
+    }
+
+    fn answer(&mut self, recipient: String, raw: Vec<u8>) -> io::Result<Next> {
+        let fault = self.shared.take_fault(&recipient, |fault| match fault {
+            Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
+            _ => None,
+        });
+        let index = self.shared.note(Received {
+            message_id: message_id(&raw),
+            recipient,
+            raw: raw.into(),
+            answer: if matches!(fault, Some(Fault::Dot(_))) {
+                Answer::Refused
+            } else {
+                Answer::None
+            },
+            connection: self.number,
+        });
+        match fault {
+            Some(Fault::Dot(reply)) => self.wire.reply(reply),
+            Some(_) => return Err(ErrorKind::ConnectionAborted.into()),
+            None => {
+                self.shared.gate.pass(Point::BeforeReply, &mut self.wire)?;
+                self.wire.reply("250 2.0.0 Queued");
+                // Before it leaves: whoever has seen it in the ledger sees it here, too.
+                self.shared.accepted(index, true);
+                if let Err(gone) = self.wire.flush() {
+                    self.shared.accepted(index, false);
+                    return Err(gone);
+                }
+            }
+        }
+        Ok(Next::Go)
+    }
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    base64_decode(text.as_bytes()).unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! Lines in, replies out. Replies of a pipelined group leave together, as those of real servers do.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// One connection.
+pub struct Wire {
+    stream: TcpStream,
+    input: Vec<u8>,
+    /// How much of `input` has been taken.
+    taken: usize,
+    output: Vec<u8>,
+    /// Pause before each group of replies leaves.
+    delay: Duration,
+}
+
+impl Wire {
+    /// Over an accepted connection.
+    pub fn new(stream: TcpStream, delay: Duration) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+            taken: 0,
+            output: Vec::new(),
+            delay,
+        })
+    }
+
+    /// The next line with its end, however it ends. What was replied leaves before anything is waited for.
+    pub fn read_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut searched = self.taken;
+        loop {
+            if let Some(length) = self.input[searched..].iter().position(|byte| *byte == b'\n') {
+                let end = searched + length + 1;
+                let line = self.input[self.taken..end].to_vec();
+                self.taken = end;
+                return Ok(line);
+            }
+            self.flush()?;
+            self.input.drain(..self.taken);
+            self.taken = 0;
+            searched = self.input.len();
+            if self.receive()? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut chunk = [0; 16 * 1024];
+        let length = self.stream.read(&mut chunk)?;
+        self.input.extend_from_slice(&chunk[..length]);
+        Ok(length)
+    }
+
+    /// Whether the client has sent more than was read so far.
+    pub fn has_more(&self) -> bool {
+        self.taken < self.input.len()
+    }
+
+    /// Takes in what has arrived without waiting for more.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub fn look(&mut self) -> io::Result<()> {
+        self.stream.set_nonblocking(true)?;
+        let outcome = loop {
+            match self.receive() {
+                Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        outcome
+    }
+
+    /// Adds a reply to those that leave next.
+    pub fn reply(&mut self, text: &str) {
+        self.output.extend_from_slice(text.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
+    /// Lets the replies leave.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            thread::sleep(self.delay);
+            self.stream.write_all(&self.output)?;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Says the last word and hangs up, such that the client can read it: closing with unread input would reset
+    /// the connection and could destroy what was sent.
+    pub fn hang_up(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.stream.shutdown(Shutdown::Write)?;
+        while self.receive()? > 0 {
+            self.input.clear();
+        }
+        Ok(())
+    }
+}
