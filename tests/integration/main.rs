@@ -6,5 +6,10 @@
     reason = "a helper of a test fails like the test itself"
 )]
 
+mod command_line;
+mod crashes;
+mod fan_out;
+mod poison;
+mod relay_trouble;
 mod self_test;
 mod support;

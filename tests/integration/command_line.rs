@@ -1,0 +1,326 @@
+//! What a person at the terminal sees: every verb, configuration mistakes, templates of one's own, and the `.env`
+//! of the earlier service.
+
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::broker;
+use crate::support::ports::free_port;
+use crate::support::process::{Environment, Process};
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::wait::wait_until;
+
+#[test]
+fn publish_says_what_arrives() {
+    let scenario = Scenario::with("publish", 0).ready();
+    let out = scenario.succeeds(&["publish", "--type", "updated", "--event", "123"]);
+    let out_2 = scenario.succeeds(&[
+        "send-test-message",
+        "--type",
+        "CANCELLED",
+        "--event",
+        "5",
+        "--message-id",
+        "mine",
+    ]);
+    let messages = scenario.queue.take_messages();
+    assert_eq!(messages.len(), 2);
+    let body: Value = serde_json::from_slice(&messages[0].body).unwrap();
+    assert_eq!(
+        (&body["type"], &body["event_id"]),
+        (&Value::from("UPDATED"), &Value::from(123))
+    );
+    let id = messages[0].properties.message_id().clone().unwrap();
+    assert_eq!(Uuid::parse_str(&id).unwrap().get_version_num(), 7);
+    assert!(out.contains(&id), "{out}");
+    assert_eq!(
+        messages[0].properties.delivery_mode(),
+        &Some(2),
+        "it must survive a restart of the broker"
+    );
+    assert_eq!(messages[1].properties.message_id().as_deref(), Some("mine"));
+    assert!(out_2.contains("mine"), "{out_2}");
+    assert!(!out.contains(broker::PASSWORD));
+}
+
+#[test]
+fn status_shows_what_the_ledger_says() {
+    let scenario = Scenario::with("status", 30).ready();
+    assert_snapshot!(scenario.succeeds(&["status"]), @"No notifications yet.");
+    let worker = scenario.worker();
+    scenario.queue.publish("CREATED", EVENT, None);
+    scenario.wait_for_acks(1);
+    scenario.seed(7, 3);
+    scenario.queue.publish("UPDATED", 7, None);
+    scenario.wait_for_acks(2);
+    scenario.all_is_well(worker);
+
+    let table = scenario.succeeds(&["status"]);
+    for line in ["123  CREATED  completed", "7  UPDATED  completed", "total"] {
+        assert!(table.contains(line), "{table}");
+    }
+    let only = scenario.succeeds(&["status", "--event", "7", "--format", "json"]);
+    let only: Vec<Value> = serde_json::from_str(&only).unwrap();
+    assert_eq!(
+        (only.len(), &only[0]["event"], &only[0]["sent"]),
+        (1, &Value::from(7), &Value::from(3))
+    );
+
+    // An outcome for somebody who was never part of it does not add up.
+    scenario.ledger.execute(
+        "INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
+         VALUES (2, 999999, 'sent', 1, 0, '2026-01-01 00:00:00')",
+    );
+    let ended = scenario.run(&["status"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("notification 2"), "{}", ended.err);
+}
+
+#[test]
+fn dead_letters_stay_where_they_are() {
+    let scenario = Scenario::with("letters", 0).ready();
+    let worker = scenario.worker();
+    for n in 0..3 {
+        scenario.queue.publish_raw(
+            format!("poison {n}").as_bytes(),
+            crate::support::queue::properties(None),
+        );
+    }
+    wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
+    for _ in 0..2 {
+        let list = scenario.succeeds(&["dead-letters", "list"]);
+        assert!(list.contains("not JSON") && list.contains("poison 2"), "{list}");
+        let json = scenario.succeeds(&["dead-letters", "list", "--format", "json", "--limit", "2"]);
+        let json: Vec<Value> = serde_json::from_str(&json).unwrap();
+        assert_eq!((json.len(), &json[0]["body"]), (2, &Value::from("poison 0")));
+        wait_until("the letters to be back", || scenario.queue.dead_depth() == 3);
+    }
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn preview_writes_html() {
+    let scenario = Scenario::with("preview", 3).ready();
+    for kind in ["CREATED", "UPDATED", "CANCELLED"] {
+        let file = scenario.path(&format!("{kind}.html"));
+        let path = file.to_str().unwrap();
+        let out = scenario.succeeds(&["preview", "--type", kind, "--output", path]);
+        assert!(out.contains(path), "{out}");
+        let html = fs::read_to_string(&file).unwrap();
+        assert!(
+            html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html"),
+            "{html}"
+        );
+        scenario.succeeds(&["preview", "--type", kind, "--event", "123", "--output", path]);
+        assert!(fs::read_to_string(&file).unwrap().contains("Lantern Evening"));
+    }
+    let ended = scenario.run(&["preview", "--type", "UPDATED", "--event", "99"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("event 99"), "{}", ended.err);
+}
+
+#[test]
+fn seeding_twice_is_seeding_once() {
+    let scenario = Scenario::with("seed", 0).ready();
+    let args = ["seed", "--event", "123", "--participants", "40"];
+    assert_snapshot!(scenario.succeeds(&args), @r"
+    Added event 123.
+    Event 123 has 40 participants, 40 of them new.
+    ");
+    assert_snapshot!(scenario.succeeds(&args), @"Event 123 has 40 participants, 0 of them new.");
+    scenario.succeeds(&["migrate"]);
+    assert_eq!(scenario.people().len(), 40);
+}
+
+#[test]
+fn check_tells_what_does_not_work() {
+    let scenario = Scenario::with("check", 1).ready();
+    let fine = scenario.run(&["check"]);
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    assert_eq!(scenario.smtp.accepted(), 0);
+    for (variable, line) in [("LAVINMQ_PORT", "broker"), ("SMTP_PORT", "relay")] {
+        let mut environment = scenario.environment.clone();
+        environment.insert(variable.to_owned(), free_port().to_string());
+        let ended = Process::start(scenario.dir.path(), &environment, &["check"]).wait();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let failed: Vec<&str> = ended.out.lines().filter(|text| text.contains("FAILED")).collect();
+        assert_eq!(failed.len(), 1, "{}", ended.out);
+        assert!(failed[0].starts_with(line), "{}", failed[0]);
+        scenario.discreet(&(ended.out + &ended.err));
+    }
+}
+
+#[test]
+fn a_dead_broker_is_told_without_its_password() {
+    let scenario = Scenario::with("dead", 0)
+        .env("LAVINMQ_PORT", &free_port().to_string())
+        .ready();
+    for arguments in [
+        &["publish", "--type", "UPDATED", "--event", "1"][..],
+        &["dead-letters", "list"][..],
+    ] {
+        let ended = scenario.run(arguments);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.contains("127.0.0.1"), "{}", ended.err);
+        scenario.discreet(&ended.err);
+    }
+}
+
+#[test]
+fn every_verb_explains_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let verbs = "worker migrate seed publish send-test-message status retry preview check dead-letters";
+    for verb in verbs.split(' ') {
+        let ended = Process::start(dir.path(), &Environment::new(), &[verb, "--help"]).wait();
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{verb}");
+        assert!(ended.out.contains("Usage: fanmail"), "{}", ended.out);
+    }
+    let ended = Process::start(dir.path(), &Environment::new(), &["seed", "--event", "0"]).wait();
+    assert_eq!(ended.code, Some(2));
+}
+
+#[test]
+fn configuration_mistakes_are_told_together() {
+    let scenario = Scenario::with("mistakes", 0).ready();
+    let mut environment = scenario.environment.clone();
+    for (name, value) in [
+        ("SMTP_PORT", "smtp"),
+        ("BATCH_SIZE", "0"),
+        ("RETRY_DELAY", "soon"),
+        ("SMTP_CONNECTIONS", "-1"),
+        ("EMAIL_DUMMY_MODE", "perhaps"),
+    ] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    let ended = Process::start(scenario.dir.path(), &environment, &["worker"]).wait();
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for name in [
+        "SMTP_PORT",
+        "BATCH_SIZE",
+        "RETRY_DELAY",
+        "SMTP_CONNECTIONS",
+        "EMAIL_DUMMY_MODE",
+    ] {
+        assert!(ended.err.contains(name), "{name}: {}", ended.err);
+    }
+    scenario.discreet(&ended.err);
+}
+
+/// Copies the built-in templates, and breaks one.
+fn broken_templates(to: &Path, file: &str, break_it: impl Fn(&str) -> String) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    for entry in walk(&from) {
+        let target = to.join(entry.strip_prefix(&from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&entry, target).unwrap();
+    }
+    let path = to.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, break_it(&text)).unwrap();
+}
+
+fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] })
+        .collect()
+}
+
+#[test]
+fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
+    let scenario = Scenario::with("template", 5).ready();
+    scenario.publish("UPDATED");
+    for (mistake, says) in [
+        ("\n{{ event.titel }}\n", "titel"),
+        ("\n{% if event.title %}\n", "updated/body.txt"),
+    ] {
+        let templates = tempfile::tempdir().unwrap();
+        broken_templates(templates.path(), "updated/body.txt", |text| {
+            text.replacen("{% block intro -%}", &format!("{{% block intro -%}}{mistake}"), 1)
+        });
+        let mut environment = scenario.environment.clone();
+        let path = templates.path().to_str().unwrap().to_owned();
+        environment.insert("TEMPLATES_DIR".to_owned(), path);
+        let ended = Process::start(scenario.dir.path(), &environment, &["worker"]).wait();
+        assert!(matches!(ended.code, Some(1 | 2)), "{ended:?}");
+        assert!(ended.err.contains("updated/body.txt"), "no file: {}", ended.err);
+        assert!(ended.err.contains(says), "{}", ended.err);
+        let line = ended.err.chars().any(|c| c.is_ascii_digit());
+        assert!(line, "no line: {}", ended.err);
+    }
+    assert_eq!(scenario.queue.depth(), 1, "nothing may have been consumed");
+    assert_eq!(scenario.ledger.notifications().len(), 0);
+}
+
+#[test]
+fn the_dotenv_of_the_earlier_service_works() {
+    let scenario = Scenario::with("dotenv", 0).ready();
+    let dotenv = format!(
+        "# Message Queue\nLAVINMQ_HOST=localhost\nLAVINMQ_PORT={}\nLAVINMQ_USERNAME={}\nLAVINMQ_PASSWORD={}\n\
+         LAVINMQ_QUEUE={}\nLAVINMQ_VHOST=/\n\n# Database\nDATABASE_URL=sqlite:///notification_service.db\n\
+         DATABASE_ECHO=False\n\n# Email\nEMAIL_DUMMY_MODE=True\nSMTP_HOST=smtp.gmail.com\nSMTP_PORT=587\n\
+         SMTP_USERNAME=\nSMTP_PASSWORD=\nSMTP_USE_TLS=True\nFROM_EMAIL=noreply@example.com\n\
+         FROM_NAME=Event Notification Service\n\n# Service\nBATCH_SIZE=100\nMAX_RETRIES=3\nRETRY_DELAY=5\n\
+         LOG_LEVEL=INFO\n",
+        scenario.queue.broker.port,
+        broker::USER,
+        broker::PASSWORD,
+        scenario.queue.name
+    );
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(".env"), dotenv).unwrap();
+    let start = |arguments: &[&str]| Process::start(dir.path(), &Environment::new(), arguments);
+    let succeeds = |arguments: &[&str]| {
+        let ended = start(arguments).wait();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.out
+    };
+    succeeds(&["seed", "--event", "123", "--participants", "250"]);
+    assert!(dir.path().join("notification_service.db").exists());
+    let worker = start(&["worker"]);
+    scenario.queue.publish("UPDATED", EVENT, None);
+    wait_until("the notification to be completed", || {
+        let lines: Vec<Value> = serde_json::from_str(&succeeds(&["status", "--format", "json"])).unwrap();
+        lines
+            .iter()
+            .any(|line| line["state"] == "completed" && line["sent"] == 250)
+    });
+    let ended = worker.stop();
+    assert!(
+        ended.err.to_lowercase().contains("nothing is really sent"),
+        "{}",
+        ended.err
+    );
+    scenario.discreet(&ended.err);
+    assert!(
+        !ended.err.contains("@example.org") || ended.err.contains("***@example.org"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn the_dummy_writes_its_mails_to_an_outbox() {
+    let scenario = Scenario::with("outbox", 12)
+        .env("EMAIL_DUMMY_MODE", "True")
+        .env("EMAIL_OUTBOX_DIR", "outbox")
+        .ready();
+    let worker = scenario.worker();
+    scenario.publish("CREATED");
+    scenario.wait_for_acks(1);
+    let ended = worker.stop();
+    scenario.discreet(&ended.err);
+    let files = walk(&scenario.path("outbox"));
+    let with = |extension: &str| {
+        files
+            .iter()
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .count()
+    };
+    assert_eq!((with("eml"), with("html")), (12, 12), "{files:?}");
+    assert_eq!(scenario.smtp.log().connections, 0);
+}

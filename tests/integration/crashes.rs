@@ -1,0 +1,181 @@
+//! The worker is killed or stopped in the middle, and the broker dies under it. Nobody is skipped; nobody is
+//! mailed twice but for the mails in flight at a kill.
+
+use std::time::Duration;
+
+use crate::support::broker::Broker;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::smtp::gate::Point;
+use crate::support::wait::{wait_for, wait_until};
+
+const LANES: usize = 4;
+
+/// Kills the worker while the relay holds a mail of every lane, at a few points of the fan-out.
+fn killed_in_the_middle(name: &str, message_id: Option<&str>) {
+    let scenario = Scenario::with(name, 300).connections(LANES).ready();
+    scenario.queue.publish("UPDATED", EVENT, message_id);
+    let kills = [
+        (Point::BeforeReply, 0),
+        (Point::BeforeReply, 70),
+        (Point::BeforeBody, 31),
+        (Point::BeforeReply, 99),
+    ];
+    for (point, mails) in kills {
+        scenario.smtp.gate().close_after(point, mails);
+        let worker = scenario.worker();
+        scenario.wait_until_held(LANES);
+        let log = worker.kill();
+        scenario.discreet(&log);
+        scenario.wait_until_held(0);
+    }
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.smtp.delivered_ids().len(), 300, "somebody was skipped");
+    assert_eq!(
+        scenario.ledger.notifications().len(),
+        1,
+        "a redelivery became another notification"
+    );
+    let duplicates = scenario.duplicates();
+    assert!(duplicates <= kills.len() * LANES, "{duplicates} duplicates");
+    // Without any the kills have missed the moment that they were for.
+    assert!(duplicates > 0);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn killed_in_the_middle_with_a_message_id() {
+    killed_in_the_middle("killed-id", Some("killed"));
+}
+
+#[test]
+fn killed_in_the_middle_without_a_message_id() {
+    killed_in_the_middle("killed", None);
+}
+
+#[test]
+fn stopped_in_the_middle_several_times() {
+    let scenario = Scenario::with("stopped", 300).connections(LANES).ready();
+    scenario.publish("UPDATED");
+    for (point, mails) in [
+        (Point::BeforeReply, 20),
+        (Point::BeforeBody, 60),
+        (Point::BeforeReply, 90),
+    ] {
+        scenario.smtp.gate().close_after(point, mails);
+        let worker = scenario.worker();
+        scenario.wait_until_held(LANES);
+        worker.terminate();
+        worker.wait_for_log("stopping");
+        scenario.smtp.gate().open();
+        let ended = worker.wait();
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        scenario.discreet(&ended.err);
+        assert_eq!(
+            scenario.queue.depth(),
+            1,
+            "the message belongs back into the queue"
+        );
+        assert_eq!(scenario.ledger.completed(), 0);
+        assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
+    }
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn stopped_while_idle() {
+    let scenario = Scenario::with("idle", 0).ready();
+    let worker = scenario.worker();
+    wait_until("the worker to consume", || scenario.queue.consumers() == 1);
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let scenario = Scenario::with("second", 50).connections(LANES).ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    scenario.wait_until_held(LANES);
+    worker.terminate();
+    worker.wait_for_log("stopping");
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(10));
+    assert_ne!(ended.code, Some(0));
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.smtp.delivered_ids().len(), 50);
+    assert!(scenario.duplicates() <= LANES);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_stop_that_takes_too_long_is_cut_short() {
+    let scenario = Scenario::with("too-long", 50)
+        .connections(LANES)
+        .env("SHUTDOWN_TIMEOUT", "0.5")
+        .ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    scenario.wait_until_held(LANES);
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(10));
+    assert_ne!(ended.code, Some(0), "what it could not finish is not fine");
+    assert_eq!(scenario.ledger.outcomes("sent"), 10);
+    wait_until("the message to be back", || scenario.queue.depth() == 1);
+}
+
+#[test]
+fn the_broker_dies_in_the_middle() {
+    let broker = Broker::own();
+    broker.start();
+    let scenario = Scenario::with("broker", 300)
+        .broker(&broker)
+        .connections(LANES)
+        .ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 100);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    broker.kill();
+    scenario.smtp.gate().open();
+    // The fan-out needs no broker.
+    wait_for("the fan-out to go on", Duration::from_secs(20), || {
+        (scenario.ledger.completed() == 1).then_some(())
+    });
+    assert_eq!(scenario.smtp.accepted(), 300);
+    assert!(!scenario.ledger.notifications()[0].acked);
+    broker.start();
+    scenario.wait_for_acks(1);
+    scenario.publish("CANCELLED");
+    scenario.wait_for_acks(2);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (600, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn the_broker_comes_later() {
+    let broker = Broker::own();
+    let scenario = Scenario::with("later", 40).broker(&broker).ready();
+    let mut worker = scenario.worker();
+    worker.wait_for_log(&broker.port.to_string());
+    assert!(worker.is_running());
+    broker.start();
+    scenario.publish("CREATED");
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
+    let lines = worker.log().lines().count();
+    assert!(
+        lines < 30,
+        "a line for each state change, not for each try: {lines}"
+    );
+    scenario.all_is_well(worker);
+}

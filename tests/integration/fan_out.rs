@@ -1,0 +1,214 @@
+//! The main job when nothing goes wrong: everyone once, whatever the database and the load look like.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use mail_parser::MessageParser;
+
+use crate::support::queue::properties;
+use crate::support::scenario::{EVENT, Scenario, message_id};
+use crate::support::smtp::gate::Point;
+use crate::support::smtp::{Offer, SmtpServer};
+use crate::support::wait::wait_until;
+
+#[test]
+fn everyone_is_mailed_once_for_each_kind() {
+    let scenario = Scenario::with("once", 250).ready();
+    let worker = scenario.worker();
+    for (notification, kind) in (1..).zip(["CREATED", "UPDATED", "CANCELLED"]) {
+        scenario.publish(kind);
+        scenario.wait_for_acks(notification);
+    }
+    assert_eq!(scenario.duplicates(), 0);
+
+    let people = scenario.people();
+    let expected: BTreeSet<(String, String)> = (1..=3)
+        .flat_map(|n| {
+            people
+                .iter()
+                .map(move |person| (message_id(n, person.id), person.email.clone()))
+        })
+        .collect();
+    let received = scenario.smtp.log().received;
+    let got: BTreeSet<(String, String)> = received
+        .iter()
+        .map(|mail| (mail.message_id.clone(), mail.recipient.clone()))
+        .collect();
+    assert_eq!((got.len(), received.len()), (750, 750));
+    assert!(got == expected, "somebody got somebody else's mail");
+
+    for received in received {
+        let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
+        let person = people
+            .iter()
+            .find(|person| person.email == received.recipient)
+            .unwrap();
+        let word = match &received.message_id[..4] {
+            "<n1." => "You are in: ",
+            "<n2." => "Updated: ",
+            _ => "Cancelled: ",
+        };
+        assert!(mail.subject().unwrap().starts_with(word), "{:?}", mail.subject());
+        let from = mail.from().unwrap().first().unwrap();
+        assert_eq!(
+            (from.name(), from.address()),
+            (Some("Test Events"), Some("events@sender.example"))
+        );
+        let to = mail.to().unwrap().first().unwrap();
+        assert_eq!(
+            (to.name(), to.address()),
+            (Some(&*person.name), Some(&*person.email))
+        );
+        assert_eq!(
+            mail.header_raw("Auto-Submitted").unwrap().trim(),
+            "auto-generated"
+        );
+        assert!(mail.date().is_some());
+        assert!(mail.body_text(0).unwrap().contains(&person.name));
+        assert!(mail.body_html(0).is_some());
+    }
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_relay_without_extensions_gets_them_as_well() {
+    let plain = Offer {
+        pipelining: false,
+        eight_bit: false,
+        ..Offer::default()
+    };
+    let scenario = Scenario::named("plain")
+        .relay(SmtpServer::offering(plain))
+        .participants(120)
+        .ready();
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (120, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn an_event_without_participants_is_completed_at_once() {
+    let scenario = Scenario::with("nobody", 0).ready();
+    scenario.seed(EVENT, 0);
+    let worker = scenario.worker();
+    scenario.publish("CREATED");
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.status()[0]["participants"], 0);
+    assert_eq!(scenario.smtp.log().connections, 0);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn the_same_message_id_is_the_same_notification_and_none_is_a_new_one() {
+    let scenario = Scenario::with("identity", 20).ready();
+    let worker = scenario.worker();
+    for id in [Some("one"), Some("one"), None, None, Some("two")] {
+        scenario.queue.publish("UPDATED", EVENT, id);
+    }
+    scenario.wait_for_acks(4);
+    wait_until("an empty queue", || scenario.queue.depth() == 0);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (80, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn views_may_stand_in_for_the_tables() {
+    let scenario = Scenario::with("views", 0).ready();
+    scenario.ledger.execute(
+        "DROP TABLE events; DROP TABLE participants;
+         CREATE TABLE meetings (nr INTEGER PRIMARY KEY, name TEXT, begins TEXT);
+         CREATE TABLE members (nr INTEGER PRIMARY KEY, mail TEXT, called TEXT);
+         CREATE TABLE guests (meeting INTEGER, member INTEGER);
+         INSERT INTO meetings VALUES (123, 'Board meeting', '2027-03-01 17:00:00');
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 130)
+           INSERT INTO members SELECT i, 'member' || i || '@example.net', 'Member ' || i FROM n;
+         INSERT INTO guests SELECT 123, nr FROM members WHERE nr <= 120;
+         CREATE VIEW events AS SELECT nr AS id, name AS title, NULL AS description, NULL AS location,
+           begins AS starts_at, NULL AS ends_at, 'Europe/Berlin' AS timezone, NULL AS url, NULL AS updated_at
+           FROM meetings;
+         CREATE VIEW participants AS SELECT member AS id, meeting AS event_id, mail AS email, called AS name,
+           NULL AS locale, NULL AS created_at FROM guests JOIN members ON nr = member;",
+    );
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (120, 0));
+    assert_eq!(scenario.status()[0]["sent"], 120);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_small_notification_overtakes_a_big_one() {
+    let scenario = Scenario::with("overtake", 2000).connections(2).ready();
+    scenario.seed(7, 5);
+    scenario.smtp.gate().close_after(Point::BeforeReply, 50);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(2);
+    scenario.queue.publish("UPDATED", 7, Some("small"));
+    wait_until("the small one to begin", || {
+        scenario.ledger.notifications().len() == 2
+    });
+    // The big one cannot be over after these.
+    scenario.smtp.gate().close_after(Point::BeforeReply, 500);
+    wait_until("the small one to be completed", || {
+        scenario.ledger.completed() == 1
+    });
+    let rows = scenario.ledger.notifications();
+    assert_eq!((rows[0].event_id, rows[0].completed), (EVENT, false));
+    assert_eq!((rows[1].event_id, rows[1].completed), (7, true));
+    scenario.smtp.gate().open();
+    scenario.wait_for_acks(2);
+    assert_eq!(scenario.duplicates(), 0);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn notifications_of_one_event_keep_their_order() {
+    let scenario = Scenario::with("order", 150).connections(4).ready();
+    let worker = scenario.worker();
+    let messages = ["CREATED", "UPDATED", "UPDATED", "CANCELLED"].map(|kind| {
+        let body = format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#);
+        (body.into_bytes(), properties(None))
+    });
+    scenario.queue.publish_all(&messages);
+    scenario.wait_for_acks(4);
+    let order: Vec<String> = scenario
+        .smtp
+        .log()
+        .received
+        .iter()
+        .map(|mail| mail.message_id.split('.').next().unwrap().to_owned())
+        .collect();
+    assert!(order.is_sorted(), "the mails of the notifications are mixed");
+    let kinds: Vec<String> = scenario
+        .ledger
+        .notifications()
+        .into_iter()
+        .map(|row| row.kind)
+        .collect();
+    assert_eq!(kinds, ["CREATED", "UPDATED", "UPDATED", "CANCELLED"]);
+    assert_eq!((order.len(), scenario.duplicates()), (600, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn ten_thousand_take_seconds() {
+    let scenario = Scenario::with("many", 10_000)
+        .connections(16)
+        .env("SMTP_MAX_PER_CONNECTION", "10000")
+        .ready();
+    let worker = scenario.worker();
+    let begun = Instant::now();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (10_000, 0));
+    let log = scenario.smtp.log();
+    assert!((2..=16).contains(&log.most_open), "{}", log.most_open);
+    assert_eq!(log.connections, log.most_open, "connections are kept");
+    scenario.all_is_well(worker);
+}

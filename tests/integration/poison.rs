@@ -1,0 +1,143 @@
+//! Messages that nobody can process: kept with their reason, and out of the way of the others.
+
+use amiquip::AmqpProperties;
+
+use crate::support::queue::{odd_properties, properties};
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::wait::wait_until;
+
+/// Bodies, and a part of the reason each has to get.
+fn poison() -> Vec<(Vec<u8>, &'static str)> {
+    let text = |body: &str, reason| (body.as_bytes().to_vec(), reason);
+    vec![
+        text("", "not JSON"),
+        text("UPDATED 123", "not JSON"),
+        text(r#"{"type":"UPDATED","event_id":123"#, "not JSON"),
+        text(r#"[{"type":"UPDATED","event_id":123}]"#, "an array"),
+        text(r#""UPDATED""#, "a string"),
+        text("null", "null"),
+        text(r#"{"event_id":123}"#, "\"type\" is missing"),
+        text(r#"{"type":"UPDATED"}"#, "\"event_id\" is missing"),
+        text(
+            r#"{"type":"DELETED","event_id":123}"#,
+            "\"DELETED\" is not one of",
+        ),
+        text(r#"{"type":7,"event_id":123}"#, "\"type\" must be a string"),
+        text(r#"{"type":"UPDATED","event_id":"123"}"#, "must be a whole number"),
+        text(r#"{"type":"UPDATED","event_id":0}"#, "event_id 0"),
+        text(r#"{"type":"UPDATED","event_id":-1}"#, "event_id -1"),
+        text(r#"{"type":"UPDATED","event_id":1.5}"#, "event_id 1.5"),
+        text(
+            r#"{"type":"UPDATED","event_id":9223372036854775808}"#,
+            "event_id 9223372036854775808",
+        ),
+        text(&"[".repeat(3000), "not JSON"),
+        (b"\xff\xfe{}".to_vec(), "not UTF-8"),
+        (vec![b' '; 70_000], "70000 bytes"),
+    ]
+}
+
+#[test]
+fn poison_is_kept_with_its_reason_while_good_messages_pass() {
+    let scenario = Scenario::with("poison", 30).ready();
+    let poison = poison();
+    let good =
+        format!(r#"{{"type":"UPDATED","event_id":{EVENT},"sender":{{"app":"planner"}}}}"#).into_bytes();
+    let mut messages: Vec<(Vec<u8>, AmqpProperties)> = Vec::new();
+    for (n, (body, _)) in poison.iter().enumerate() {
+        let properties = match n {
+            0 => AmqpProperties::default(),
+            _ => odd_properties().with_message_id(format!("poison-{n}")),
+        };
+        messages.push((body.clone(), properties));
+        if n % 6 == 3 {
+            messages.push((good.clone(), properties_of_good(n)));
+        }
+    }
+    scenario.queue.publish_all(&messages);
+    let worker = scenario.worker();
+    scenario.wait_for_acks(3);
+    wait_until("the dead letters", || {
+        scenario.queue.dead_depth() as usize == poison.len()
+    });
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (90, 0));
+    scenario.all_is_well(worker);
+
+    let letters = scenario.queue.take_dead_letters();
+    for (n, (body, reason)) in poison.iter().enumerate() {
+        let letter = letters.iter().find(|letter| letter.body == *body).expect(reason);
+        assert!(letter.reason().contains(reason), "{reason}: {}", letter.reason());
+        assert!(letter.reason().chars().count() < 300);
+        assert_eq!(
+            letter.header("x-original-queue").as_ref(),
+            Some(&scenario.queue.name)
+        );
+        assert!(
+            letter.header("x-dead-at").unwrap().starts_with("20"),
+            "{:?}",
+            letter.header("x-dead-at")
+        );
+        if n > 0 {
+            let mut kept = letter.properties.clone();
+            let mut headers = kept.headers().clone().unwrap();
+            headers.retain(|name, _| !name.starts_with("x-dead-") && name != "x-original-queue");
+            kept = kept.with_headers(headers);
+            assert_eq!(kept, odd_properties().with_message_id(format!("poison-{n}")));
+        }
+    }
+}
+
+fn properties_of_good(n: usize) -> AmqpProperties {
+    properties(Some(&format!("good-{n}")))
+}
+
+#[test]
+fn an_unknown_event_is_waited_for_and_then_kept() {
+    let scenario = Scenario::with("unknown", 0)
+        .env("EVENT_LOOKUP_GRACE", "20")
+        .ready();
+    let worker = scenario.worker();
+    scenario.queue.publish("CREATED", 77, Some("raced"));
+    wait_until("the message to be taken", || {
+        scenario.queue.consumers() == 1 && scenario.queue.depth() == 0
+    });
+    scenario.seed(77, 12);
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.queue.dead_depth()), (12, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn an_event_that_never_appears_is_a_dead_letter() {
+    let scenario = Scenario::with("never", 25).env("EVENT_LOOKUP_GRACE", "0").ready();
+    let worker = scenario.worker();
+    scenario.queue.publish("CREATED", 4711, Some("lost"));
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
+    scenario.all_is_well(worker);
+    let letters = scenario.queue.take_dead_letters();
+    assert!(
+        letters[0].reason().contains("event 4711 is not in the database"),
+        "{}",
+        letters[0].reason()
+    );
+    assert_eq!(letters[0].properties.message_id().as_deref(), Some("lost"));
+}
+
+#[test]
+fn a_message_id_that_was_used_for_something_else_is_a_dead_letter() {
+    let scenario = Scenario::with("conflict", 5).ready();
+    let worker = scenario.worker();
+    scenario.queue.publish("CREATED", EVENT, Some("same"));
+    scenario.wait_for_acks(1);
+    scenario.queue.publish("CANCELLED", EVENT, Some("same"));
+    wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
+    assert!(
+        scenario.queue.take_dead_letters()[0]
+            .reason()
+            .contains("message_id")
+    );
+    assert_eq!(scenario.smtp.accepted(), 5);
+    scenario.all_is_well(worker);
+}
