@@ -235,8 +235,11 @@ fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
     let scenario = Scenario::with("template", 5).ready();
     scenario.publish("UPDATED");
     for (mistake, says) in [
-        ("\n{{ event.titel }}\n", "titel"),
-        ("\n{% if event.title %}\n", "updated/body.txt"),
+        (
+            "\n{{ event.titel }}\n",
+            "updated/body.txt, line 3: the field \"event.titel\"",
+        ),
+        ("\n{% if event.title %}\n", "updated/body.txt, line "),
     ] {
         let templates = tempfile::tempdir().unwrap();
         broken_templates(templates.path(), "updated/body.txt", |text| {
@@ -247,10 +250,7 @@ fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
         environment.insert("TEMPLATES_DIR".to_owned(), path);
         let ended = Process::start(scenario.dir.path(), &environment, &["worker"]).wait();
         assert!(matches!(ended.code, Some(1 | 2)), "{ended:?}");
-        assert!(ended.err.contains("updated/body.txt"), "no file: {}", ended.err);
         assert!(ended.err.contains(says), "{}", ended.err);
-        let line = ended.err.chars().any(|c| c.is_ascii_digit());
-        assert!(line, "no line: {}", ended.err);
     }
     assert_eq!(scenario.queue.depth(), 1, "nothing may have been consumed");
     assert_eq!(scenario.ledger.notifications().len(), 0);

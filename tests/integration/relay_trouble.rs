@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::support::process::Process;
 use crate::support::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario, message_id};
 use crate::support::smtp::gate::Point;
 use crate::support::smtp::{Fault, Offer, SmtpServer};
@@ -12,11 +13,10 @@ fn one_refused_and_one_for_later_in_a_page() {
     let scenario = Scenario::with("refused", 100).env("RETRY_DELAY", "2").ready();
     let people = scenario.people();
     let (never, later, late_dot) = (&people[40], &people[41], &people[42]);
-    scenario.smtp.order(
-        &never.email,
-        Fault::Rcpt("550 5.1.1 <somebody> No such user"),
-        usize::MAX,
-    );
+    let no_such_user = format!("550 5.1.1 <{}> No such user", never.email).leak();
+    scenario
+        .smtp
+        .order(&never.email, Fault::Rcpt(no_such_user), usize::MAX);
     scenario
         .smtp
         .order(&later.email, Fault::Rcpt("450 4.2.1 Busy"), 1);
@@ -53,7 +53,12 @@ fn one_refused_and_one_for_later_in_a_page() {
         };
         assert_eq!(row.attempts, expected.0, "{row:?}");
         if let Some(code) = expected.1 {
-            assert_eq!(row.smtp_code, Some(code), "{row:?}");
+            let detail = row.detail.unwrap();
+            assert_eq!(row.smtp_code, Some(code), "{detail}");
+            assert!(
+                detail.contains("No such user") && !detail.contains(&never.email),
+                "{detail}"
+            );
         }
     }
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (99, 0));
@@ -164,7 +169,7 @@ fn a_recipient_who_breaks_every_connection_fails_alone() {
 }
 
 /// The notification is done in the end, everyone got their mail once, and nobody was charged.
-fn nobody_was_charged(scenario: &Scenario, worker: crate::support::process::Process) {
+fn nobody_was_charged(scenario: &Scenario, worker: Process) {
     scenario.wait_for_acks(1);
     let people = scenario.people().len();
     assert_eq!(

@@ -2,7 +2,7 @@
 //! shares nothing with another broker on this machine.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Broker {
     dist_port: u16,
     epmd_port: u16,
     node: Mutex<Option<Ward>>,
-    _epmd: Ward,
+    epmd: Ward,
 }
 
 impl Broker {
@@ -91,7 +91,7 @@ impl Broker {
             dist_port: free_port(),
             epmd_port,
             node: Mutex::new(None),
-            _epmd: epmd,
+            epmd,
         }
     }
 
@@ -199,17 +199,12 @@ impl Broker {
         read("output") + &read("rabbitmq.log")
     }
 
-    /// Where all its files are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The process ids of the node, when it runs, and of its epmd.
     pub fn pids(&self) -> Vec<u32> {
         let node = self.node.lock().unwrap();
         node.iter()
             .map(|ward| ward.child.id())
-            .chain([self._epmd.child.id()])
+            .chain([self.epmd.child.id()])
             .collect()
     }
 }

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Reads one order a line until the pipe is closed, then does what is left to do.
@@ -67,19 +67,18 @@ pub fn remove_at_the_end(folder: &Path) {
 }
 
 fn order(verb: &str, argument: &str) {
-    static GUARDIAN: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
-    let pipe = GUARDIAN.get_or_init(|| {
-        let mut shell = Command::new("sh")
+    static GUARDIAN: OnceLock<Mutex<Child>> = OnceLock::new();
+    let guardian = GUARDIAN.get_or_init(|| {
+        let shell = Command::new("sh")
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // Not in reach of a Ctrl-C that is meant for the tests.
             .process_group(0)
-            .spawn()
-            .unwrap();
-        Mutex::new(shell.stdin.take().unwrap())
+            .spawn();
+        Mutex::new(shell.unwrap())
     });
-    let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
-    writeln!(pipe, "{verb} {argument}").unwrap();
+    let mut guardian = guardian.lock().unwrap_or_else(PoisonError::into_inner);
+    writeln!(guardian.stdin.as_mut().unwrap(), "{verb} {argument}").unwrap();
 }

@@ -14,9 +14,6 @@ pub struct Ledger {
 /// A row of `notifications`.
 #[derive(Debug, QueryableByName)]
 pub struct NotificationRow {
-    /// Its key.
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
     /// The AMQP `message_id`.
     #[diesel(sql_type = Nullable<Text>)]
     pub message_key: Option<String>,
@@ -123,7 +120,7 @@ impl Ledger {
     /// All notifications, oldest first.
     pub fn notifications(&self) -> Vec<NotificationRow> {
         sql_query(
-            "SELECT id, message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
+            "SELECT message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
              acked_at IS NOT NULL AS acked FROM notifications ORDER BY id",
         )
         .load(&mut self.open())

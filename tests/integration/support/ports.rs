@@ -1,13 +1,18 @@
 //! Ports that nobody listens on.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
-/// A free port on loopback, below the range that outgoing connections take theirs from: a server can go away and
-/// come back on it.
+/// A free port on loopback that no other test of this process was given. It is below the range that outgoing
+/// connections take theirs from: a server can go away and come back on it.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let given = given.get_or_insert_default();
     loop {
         let port = fastrand::u16(12_000..32_000);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && given.insert(port) {
             return port;
         }
     }

@@ -13,6 +13,7 @@ use super::broker::{self, Broker};
 use super::ledger::{Ledger, Person};
 use super::process::{Ended, Environment, Process};
 use super::queue::Queue;
+use super::smtp::log::Answer;
 use super::smtp::{Offer, SmtpServer};
 use super::wait::wait_until;
 
@@ -202,12 +203,6 @@ impl Scenario {
         );
     }
 
-    /// Waits until the relay has confirmed so many mails.
-    #[track_caller]
-    pub fn wait_for_mails(&self, mails: usize) {
-        wait_until(&format!("{mails} mails"), || self.smtp.accepted() >= mails);
-    }
-
     /// Waits until so many connections stand before the relay's gate.
     #[track_caller]
     pub fn wait_until_held(&self, connections: usize) {
@@ -282,7 +277,7 @@ impl Scenario {
             .log()
             .received
             .iter()
-            .filter(|mail| mail.answer == super::smtp::log::Answer::Accepted)
+            .filter(|mail| mail.answer == Answer::Accepted)
             .map(|mail| (mail.message_id.clone(), mail.recipient.clone()))
             .collect();
         let differ: Vec<_> = in_ledger.symmetric_difference(&at_relay).collect();

@@ -14,8 +14,6 @@ pub struct Received {
     pub raw: Arc<[u8]>,
     /// What the client was told.
     pub answer: Answer,
-    /// Which connection it came on, counted from 1.
-    pub connection: usize,
 }
 
 /// What the client was told about a body.

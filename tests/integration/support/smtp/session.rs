@@ -1,13 +1,13 @@
 //! One SMTP conversation (RFC 5321, RFC 2920), as strict as a server can be: whatever a client must not do is
 //! noted, and what a fault was ordered for is done.
 
-use std::io::{self, ErrorKind};
+mod body;
+
+use std::io;
 use std::sync::Arc;
 
 use mail_parser::decoders::base64::base64_decode;
 
-use super::gate::Point;
-use super::log::{Answer, Received, message_id};
 use super::wire::Wire;
 use super::{Fault, Shared};
 
@@ -279,112 +279,6 @@ impl Session {
         } else {
             self.wire.reply("250 2.1.5 OK");
         }
-    }
-
-    fn data(&mut self) -> io::Result<Next> {
-        let (recipient, eight_bit) = match &self.transaction {
-            None => {
-                self.wire.reply("503 5.5.1 MAIL first");
-                return Ok(Next::Go);
-            }
-            Some(Transaction {
-                recipient: None,
-                refused,
-                ..
-            }) => {
-                if !refused {
-                    self.violation("DATA without RCPT");
-                }
-                self.wire.reply("554 5.5.1 No valid recipients");
-                return Ok(Next::Go);
-            }
-            Some(Transaction {
-                recipient: Some(recipient),
-                eight_bit,
-                ..
-            }) => (recipient.clone(), *eight_bit),
-        };
-        let drops = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::DropAtData | Fault::DropInBody => Some(fault.clone()),
-            _ => None,
-        });
-        if matches!(drops, Some(Fault::DropAtData)) {
-            return Err(ErrorKind::ConnectionAborted.into());
-        }
-        self.shared.gate.pass(Point::BeforeBody, &mut self.wire)?;
-        self.wire.look()?;
-        if self.wire.has_more() {
-            self.violation("data before the 354");
-        }
-        self.wire.reply("354 Go ahead");
-        if drops.is_some() {
-            self.wire.read_line()?;
-            return Err(ErrorKind::ConnectionAborted.into());
-        }
-        let raw = self.read_body(eight_bit)?;
-        self.transaction = None;
-        self.mails += 1;
-        self.answer(recipient, raw)
-    }
-
-    /// Up to the lone dot, with the dots un-stuffed (RFC 5321 section 4.5.2).
-    fn read_body(&mut self, eight_bit: bool) -> io::Result<Vec<u8>> {
-        let mut raw = Vec::new();
-        let mut ascii = true;
-        loop {
-            let line = self.wire.read_line()?;
-            if line == b".\r\n" {
-                break;
-            }
-            self.text(&line, LONGEST_LINE);
-            ascii &= line.is_ascii();
-            let plain = match line.strip_prefix(b".") {
-                Some(rest) if rest.first() == Some(&b'.') => rest,
-                Some(_) => {
-                    self.violation("a line of the body begins with a dot that is not stuffed");
-                    &line
-                }
-                None => &line,
-            };
-            raw.extend_from_slice(plain);
-        }
-        if !ascii && !eight_bit {
-            self.violation("8-bit data without BODY=8BITMIME");
-        }
-        Ok(raw)
-    }
-
-    fn answer(&mut self, recipient: String, raw: Vec<u8>) -> io::Result<Next> {
-        let fault = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
-            _ => None,
-        });
-        let index = self.shared.note(Received {
-            message_id: message_id(&raw),
-            recipient,
-            raw: raw.into(),
-            answer: if matches!(fault, Some(Fault::Dot(_))) {
-                Answer::Refused
-            } else {
-                Answer::None
-            },
-            connection: self.number,
-        });
-        match fault {
-            Some(Fault::Dot(reply)) => self.wire.reply(reply),
-            Some(_) => return Err(ErrorKind::ConnectionAborted.into()),
-            None => {
-                self.shared.gate.pass(Point::BeforeReply, &mut self.wire)?;
-                self.wire.reply("250 2.0.0 Queued");
-                // Before it leaves: whoever has seen it in the ledger sees it here, too.
-                self.shared.accepted(index, true);
-                if let Err(gone) = self.wire.flush() {
-                    self.shared.accepted(index, false);
-                    return Err(gone);
-                }
-            }
-        }
-        Ok(Next::Go)
     }
 }
 

@@ -1,0 +1,86 @@
+//! The private broker: what it keeps, how it dies, and that it never outlives the tests.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::support::broker::Broker;
+use crate::support::guardian::Ward;
+use crate::support::queue::{Queue, odd_properties, properties};
+use crate::support::wait::wait_until;
+
+#[test]
+fn the_shared_broker_keeps_what_is_published() {
+    let queue = Queue::new(Broker::shared(), "self-test".to_owned());
+    queue.publish("CREATED", 7, Some("one"));
+    queue.publish("UPDATED", 7, None);
+    queue.publish_raw(b"\xff", odd_properties());
+    assert_eq!((queue.depth(), queue.consumers(), queue.dead_depth()), (3, 0, 0));
+    let messages = queue.take_messages();
+    assert_eq!(messages[0].body, br#"{"type":"CREATED","event_id":7}"#);
+    assert_eq!(messages[0].properties, properties(Some("one")));
+    assert_eq!(messages[1].properties.message_id(), &None);
+    assert_eq!(
+        (&messages[2].body[..], &messages[2].properties),
+        (&b"\xff"[..], &odd_properties())
+    );
+    assert_eq!(messages[2].header("traceparent").as_deref(), Some("00-4bf9-01"));
+    assert_eq!(queue.depth(), 0);
+}
+
+#[test]
+fn a_broker_is_killed_and_comes_back_with_its_messages() {
+    let broker = Broker::own();
+    broker.start();
+    let queue = Queue::new(broker.clone(), "self-test".to_owned());
+    queue.publish("CREATED", 7, None);
+    broker.kill();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, broker.port)).unwrap_err();
+    broker.start();
+    assert_eq!(queue.take_messages().len(), 1);
+    broker.freeze();
+    broker.thaw();
+    assert_eq!(queue.depth(), 0);
+}
+
+/// Not a test: what the next one starts, to kill it.
+#[test]
+#[ignore = "never ends by itself"]
+fn abandon() {
+    let broker = Broker::own();
+    broker.start();
+    let pids: Vec<String> = broker.pids().iter().map(u32::to_string).collect();
+    println!("\nabandoned {}", pids.join(" "));
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_killed_test_leaves_no_broker_behind() {
+    let mut test = Ward::spawn(
+        Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "self_test::broker::abandon",
+                "--ignored",
+                "--nocapture",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null()),
+    );
+    let mut lines = BufReader::new(test.child.stdout.take().unwrap()).lines();
+    let pids = lines
+        .find_map(|line| Some(line.unwrap().strip_prefix("abandoned ")?.to_owned()))
+        .unwrap();
+    let pids: Vec<&str> = pids.split(' ').collect();
+    let runs = |pid: &&str| {
+        let command = std::fs::read(Path::new("/proc").join(pid).join("cmdline"));
+        command.is_ok_and(|command| !command.is_empty())
+    };
+    assert_eq!((pids.len(), pids.iter().all(runs)), (2, true));
+    test.child.kill().unwrap();
+    wait_until("the guardian to clean up", || !pids.iter().any(runs));
+}
