@@ -52,6 +52,34 @@ fn killed_in_the_middle_without_a_message_id() {
     killed_in_the_middle("killed", None);
 }
 
+/// This is what bounds the duplicates of a kill to one for each lane.
+#[test]
+fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
+    let scenario = Scenario::with("recorded", 100).connections(LANES).ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    let held = scenario.ledger.hold();
+    scenario.smtp.gate().open();
+    wait_until("the next envelopes", || {
+        scenario.smtp.log().commands["DATA"] == 2 * LANES
+    });
+    worker.kill();
+    wait_until("the connections to end", || scenario.smtp.log().open == 0);
+    assert_eq!(scenario.smtp.log().received.len(), LANES);
+    drop(held);
+    assert_eq!(scenario.ledger.count("deliveries"), 0);
+
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(
+        (scenario.smtp.delivered_ids().len(), scenario.duplicates()),
+        (100, LANES)
+    );
+    scenario.all_is_well(worker);
+}
+
 #[test]
 fn stopped_in_the_middle_several_times() {
     let scenario = Scenario::with("stopped", 300).connections(LANES).ready();

@@ -89,6 +89,31 @@ fn a_relay_without_extensions_gets_them_as_well() {
 }
 
 #[test]
+fn dots_arrive_as_they_are() {
+    let scenario = Scenario::with("dots", 5).ready();
+    scenario
+        .ledger
+        .execute("UPDATE events SET title = '.', description = '.. .', location = '...'");
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    for received in scenario.smtp.log().received {
+        let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
+        let text = mail.body_text(0).unwrap();
+        for line in ["    .", ".. ."] {
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
+        let raw = String::from_utf8_lossy(&received.raw);
+        assert!(
+            raw.lines().any(|line| line.starts_with('.')),
+            "nothing was there to stuff:\n{raw}"
+        );
+    }
+    assert_eq!(scenario.smtp.accepted(), 5);
+    scenario.all_is_well(worker);
+}
+
+#[test]
 fn an_event_without_participants_is_completed_at_once() {
     let scenario = Scenario::with("nobody", 0).ready();
     scenario.seed(EVENT, 0);

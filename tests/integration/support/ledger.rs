@@ -99,6 +99,13 @@ impl Ledger {
         self.open().batch_execute(statements).unwrap();
     }
 
+    /// Keeps everybody else from writing until what this gives is dropped.
+    pub fn hold(&self) -> SqliteConnection {
+        let mut connection = self.open();
+        connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+        connection
+    }
+
     /// A number.
     pub fn count(&self, from_where: &str) -> usize {
         let rows: Vec<Count> = sql_query(format!("SELECT count(*) AS count FROM {from_where}"))
