@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use tempfile::TempDir;
@@ -191,6 +191,22 @@ impl House {
     pub fn join(&self, addresses: &[&str]) {
         for address in addresses {
             self.store.add_participants(1, |_| person(address)).unwrap();
+        }
+    }
+
+    /// Returns once the ledger has the ack of notification `id`.
+    pub fn wait_until_acked(&self, id: i64) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self
+            .store
+            .find_notification(id)
+            .unwrap()
+            .unwrap()
+            .acked_at
+            .is_none()
+        {
+            assert!(Instant::now() < deadline, "notification {id} is not acked");
+            std::thread::yield_now();
         }
     }
 
