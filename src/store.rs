@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool};
 use diesel::{Connection as _, QueryResult};
+use r2d2::{ManageConnection, NopErrorHandler, Pool};
 
 use crate::config::DatabaseConfig;
 use connection::{AnyConnection, Connector};

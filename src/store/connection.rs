@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use diesel::connection::{
     AnsiTransactionManager, DebugQuery, InstrumentationEvent, SimpleConnection, TransactionManager,
 };
-use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::r2d2::R2D2Connection;
 use diesel::result::Error;
 use diesel::{Connection as _, QueryResult, SqliteConnection};
+use r2d2::ManageConnection;
 
 use super::StoreError;
 use crate::config::DatabaseConfig;
