@@ -129,12 +129,11 @@ impl BrokerThread {
         // The broker delivers again whatever an earlier session received.
         self.not_taken.try_iter().for_each(drop);
         self.keeper.begin_session(number);
+        // Before the macro, which evaluates nothing when its level is off.
+        let over = outage.over();
         info!(
             "connected to {}{}; taking messages from {}, at most {} at a time",
-            link.peer,
-            outage.over(),
-            self.config.queue,
-            self.prefetch
+            link.peer, over, self.config.queue, self.prefetch
         );
         let result = self.take_messages(&mut session);
         if result.is_ok() {

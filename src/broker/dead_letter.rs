@@ -182,12 +182,14 @@ impl DeadLetterThread {
             match self.publish(&publisher, letter, bare) {
                 Ok(()) => {
                     self.publisher = Some(publisher);
+                    // Before the macro, which evaluates nothing when its level is off.
+                    let over = self.outage.proved_good();
                     warn!(
                         "moved to {}: {} (message id {}){}",
                         self.queue,
                         letter.reason,
                         shown_id(&letter.properties),
-                        self.outage.proved_good()
+                        over
                     );
                     self.metrics.dead_letters.add(1);
                     if self.kept.send(letter.receipt).is_err() {

@@ -27,9 +27,12 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let Some(row) = store.find_notification(id)? else {
         bail!("there is no notification {id}; `fanmail status` lists them");
     };
-    // Once its message is acked, nobody but this command sends to those who are pending.
-    if row.state == State::Running && row.acked_at.is_none() {
-        bail!("notification {id} is not over: the worker sends to everyone who is pending");
+    if row.state == State::Running {
+        bail!(
+            "notification {id} is not over: the worker sends to everyone who is pending. Should its message be \
+             lost, publish it once more with the same --message-id{}",
+            row.message_key.map_or(String::new(), |key| format!(", {key}"))
+        );
     }
     let notification = row.notification;
     let Some(event) = store.find_event(notification.event_id)? else {
@@ -54,9 +57,6 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         bar.set_position(counts.sent + counts.failed + counts.skipped);
     });
     bar.finish_and_clear();
-    if result.is_ok() {
-        store.complete_notification(id)?;
-    }
     drop(context);
     crew.dismiss();
 

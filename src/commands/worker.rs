@@ -29,7 +29,6 @@ use crate::worker::retry::RetryPolicy;
 /// # Errors
 /// When something that only the configuration can mend keeps the worker from starting.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    stop_on_panic();
     log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
     let (handle, stop) = shutdown::stop_pair();
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
@@ -68,6 +67,7 @@ pub(super) fn assemble(
     stop: &Stop,
     monitor: &Monitor,
 ) -> anyhow::Result<(Crew, fan_out::Context)> {
+    stop_on_panic();
     let templates = Arc::new(Templates::load(config.email.templates_dir.as_deref())?);
     // A connection for each fan-out and one for the recorder.
     let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 1)?;

@@ -1,5 +1,8 @@
 //! What a relay's answer means: whose trouble it is, and whether trying again can help.
 
+use std::error::Error as _;
+use std::io;
+
 use lettre::transport::smtp::response::Response;
 
 use crate::domain::address::mask;
@@ -74,7 +77,9 @@ pub enum Phase {
 pub enum Answer {
     /// A complete reply: its code and its text.
     Reply(u16, String),
-    /// None: the connection was lost, timed out or spoke no SMTP. Holds the cause.
+    /// Something that is no reply, or none in UTF-8, so that lettre cannot tell its code. Holds the cause.
+    Unreadable(String),
+    /// Nothing: the connection was lost or timed out. Holds the cause.
     Lost(String),
 }
 
@@ -89,9 +94,16 @@ impl Answer {
             ),
             Err(error) => match error.status() {
                 Some(code) => Self::Reply(code.into(), cause(&error)),
+                None if is_unreadable(&error) => Self::Unreadable(cause(&error)),
                 None => Self::Lost(cause(&error)),
             },
         }
+    }
+
+    /// Whether it is a complete reply, whatever it says.
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        matches!(self, Self::Reply(..))
     }
 
     /// Whether the reply is a 2yz.
@@ -109,9 +121,15 @@ impl Answer {
     /// The refusal that this answer, which is not the one hoped for, means in this phase.
     #[must_use]
     pub fn refusal(&self, phase: Phase) -> Refusal {
-        let class = classify(phase, self.code());
+        let class = match self {
+            // It did answer, and repeating the mail would not make the answer readable: each try might be
+            // one more copy.
+            Self::Unreadable(_) if phase == Phase::AfterDot => Class::Permanent,
+            _ => classify(phase, self.code()),
+        };
         let detail = match self {
             Self::Reply(code, text) => format!("{code} {}", one_line(text)),
+            Self::Unreadable(cause) => format!("unreadable reply {}: {}", phase.words(), one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
         Refusal {
@@ -124,7 +142,7 @@ impl Answer {
     fn code(&self) -> Option<u16> {
         match self {
             Self::Reply(code, _) => Some(*code),
-            Self::Lost(_) => None,
+            Self::Unreadable(_) | Self::Lost(_) => None,
         }
     }
 }
@@ -136,7 +154,7 @@ impl Phase {
             Self::Sender => "to MAIL FROM",
             Self::Recipient => "to RCPT TO",
             Self::Data => "to DATA",
-            Self::AfterDot => "after the body was sent, the relay may have it",
+            Self::AfterDot => "to the body, the relay may have it",
         }
     }
 }
@@ -144,16 +162,26 @@ impl Phase {
 /// The table of reply classes; `code` is `None` when the connection was lost.
 ///
 /// 421 announces the end of the connection whatever it answers (RFC 5321 section 3.8). 552 to RCPT is to
-/// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
+/// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10). 530, 534, 535 and 538 ask for TLS or a
+/// login (RFC 4954 section 6, RFC 3207 section 4), and many relays do so no earlier than at RCPT. Silence to
+/// MAIL FROM is the relay's, unless the recipient behind it in the same write is to blame.
 fn classify(phase: Phase, code: Option<u16>) -> Class {
     match (phase, code) {
-        (Phase::Connect, _) | (Phase::Sender, Some(_)) => Class::Relay,
-        (_, Some(421)) => Class::Breakdown,
+        (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => Class::Relay,
+        (_, Some(421)) | (Phase::Sender, None) => Class::Breakdown,
         (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
         (_, Some(500..=599)) => Class::Permanent,
         (Phase::AfterDot, None) => Class::Transient { ambiguous: true },
         (_, _) => Class::Transient { ambiguous: false },
     }
+}
+
+/// Whether there was an answer that lettre could not read, rather than none.
+fn is_unreadable(error: &lettre::transport::smtp::Error) -> bool {
+    let io_error = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let not_utf8 = io_error.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);
+    // lettre says "incomplete response" when the connection ends instead of a reply.
+    not_utf8 || error.is_response() && cause(error) != "incomplete response"
 }
 
 /// The innermost cause: lettre's own words in front of it say nothing that the phase does not.
@@ -192,10 +220,12 @@ mod tests {
             (Sender, Some(451), Class::Relay),
             (Sender, Some(550), Class::Relay),
             (Sender, Some(421), Class::Relay),
-            (Sender, None, TRANSIENT),
+            (Sender, None, Class::Breakdown),
             (Recipient, Some(450), TRANSIENT),
             (Recipient, Some(552), TRANSIENT),
             (Recipient, Some(550), Class::Permanent),
+            (Recipient, Some(530), Class::Relay),
+            (Data, Some(535), Class::Relay),
             (Recipient, Some(421), Class::Breakdown),
             (Recipient, None, TRANSIENT),
             (Data, Some(451), TRANSIENT),

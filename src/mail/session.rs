@@ -11,6 +11,7 @@ use lettre::transport::smtp::extension::ClientId;
 
 use super::reply::{Answer, Class, Phase, Refusal};
 use crate::config::{Relay, Security};
+use crate::domain::address::mask;
 
 /// How long a relay may take to answer `QUIT`; we leave either way.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -80,7 +81,7 @@ impl Connector {
             let credentials = Credentials::new(username.clone(), password.expose().to_owned());
             connection
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
-                .map_err(refused)?;
+                .map_err(|error| login_refused(&error))?;
         }
         Ok(Session {
             encrypted: connection.is_encrypted(),
@@ -168,6 +169,19 @@ impl Session {
 /// A failure of the relay, from what lettre says.
 fn refused(error: lettre::transport::smtp::Error) -> Refusal {
     Answer::from_lettre(Err(error)).refusal(Phase::Connect)
+}
+
+/// The relay does not let us in.
+fn login_refused(error: &lettre::transport::smtp::Error) -> Refusal {
+    let smtp_code = error.status().map(u16::from);
+    let detail = mask(&format!(
+        "login: {error}; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS"
+    ));
+    Refusal {
+        class: Class::Relay,
+        smtp_code,
+        detail,
+    }
 }
 
 /// A failure of the relay, in our words.

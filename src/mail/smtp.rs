@@ -41,51 +41,29 @@ impl SmtpTransport {
         })
     }
 
-    /// One try on one connection.
+    /// One try on one connection, which is kept if it is still of use.
     fn try_on(
         &mut self,
         mut session: Session,
         mail: &Mail,
         before_body: &mut dyn FnMut(),
-    ) -> Result<(), Failure> {
-        let reused = session.mails > 0;
+    ) -> Result<(), Ending> {
         session.mails += 1;
         let result = transact(&mut session, &self.from_email, mail, &self.wire, before_body);
         self.last_used = Instant::now();
-        match result {
-            Ok(()) => {}
-            Err(Ending::Refused(refusal)) => {
-                self.keep(session);
-                return Err(Failure {
-                    refusal,
-                    stale: false,
-                });
-            }
-            // A connection that had worked and is gone before the body was written: the relay had closed
-            // it, tired of it or restarted. That says nothing about this mail.
-            Err(Ending::Broken(refusal, phase)) => {
-                return Err(Failure {
-                    refusal,
-                    stale: reused && phase < Phase::AfterDot,
-                });
-            }
-        }
-        self.keep(session);
-        Ok(())
-    }
-
-    /// Keeps the connection for the next mail, or takes leave of it when it is worn.
-    fn keep(&mut self, session: Session) {
-        if session.mails < self.max_per_connection {
+        if !matches!(result, Err(Ending::Broken(..))) {
             self.session = Some(session);
-        } else {
-            session.quit();
         }
+        result
     }
 
-    fn give_up_idle(&mut self) {
-        if self.last_used.elapsed() >= self.idle_timeout
-            && let Some(session) = self.session.take()
+    /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
+    /// that: an outcome does not wait for the answer to QUIT.
+    fn leave_if_worn(&mut self) {
+        let idle = self.last_used.elapsed() >= self.idle_timeout;
+        if let Some(session) = self
+            .session
+            .take_if(|session| idle || session.mails >= self.max_per_connection)
         {
             session.quit();
         }
@@ -95,20 +73,22 @@ impl SmtpTransport {
 impl Transport for SmtpTransport {
     fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
         dot::stuff(&mail.content, &mut self.wire);
-        self.give_up_idle();
+        self.leave_if_worn();
         if let Some(session) = self.session.take() {
             match self.try_on(session, mail, before_body) {
-                Err(Failure { stale: true, .. }) => {}
-                settled => return settled.map_err(|failure| failure.refusal),
+                // It had worked and is gone before the body was written: the relay had closed it, tired of
+                // it or restarted. That says nothing about this mail.
+                Err(Ending::Broken(_, phase)) if phase < Phase::AfterDot => {}
+                settled => return settled.map_err(Ending::into_refusal),
             }
         }
         let fresh = self.connector.connect()?;
         self.try_on(fresh, mail, before_body)
-            .map_err(|failure| failure.refusal)
+            .map_err(Ending::into_refusal)
     }
 
     fn idle(&mut self) {
-        self.give_up_idle();
+        self.leave_if_worn();
     }
 }
 
@@ -120,13 +100,6 @@ impl Drop for SmtpTransport {
     }
 }
 
-/// Why a try did not succeed.
-struct Failure {
-    refusal: Refusal,
-    /// Only the connection was at fault: a fresh one deserves a try.
-    stale: bool,
-}
-
 /// How a transaction can end badly.
 enum Ending {
     /// The relay said no; the connection is ready for the next mail.
@@ -135,8 +108,15 @@ enum Ending {
     Broken(Refusal, Phase),
 }
 
-/// One mail on an open connection. Every reply that a pipelined group owes is read before anything is decided,
-/// or the next mail would read the last one's replies (RFC 2920 section 3.1).
+impl Ending {
+    fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
+        }
+    }
+}
+
+/// One mail on an open connection.
 fn transact(
     session: &mut Session,
     from_email: &str,
@@ -151,20 +131,7 @@ fn transact(
             detail: "the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned(),
         }));
     }
-
-    let (phase, answer) = envelope(session, from_email, mail);
-    if !(phase == Phase::Data && answer.wants_body()) {
-        let refusal = answer.refusal(phase);
-        // Trouble with the relay is best tried again on a fresh connection.
-        let usable =
-            !refusal.class.is_relay_trouble() && !matches!(answer, Answer::Lost(_)) && session.reset();
-        return Err(if usable {
-            Ending::Refused(refusal)
-        } else {
-            Ending::Broken(refusal, phase)
-        });
-    }
-
+    envelope(session, from_email, mail)?;
     before_body();
     let answer = session.command(wire);
     if answer.is_positive() {
@@ -177,9 +144,9 @@ fn transact(
     }
 }
 
-/// `MAIL FROM`, `RCPT TO` and `DATA`, in one write where the relay allows it. Returns the first answer that is
-/// not the one hoped for, or the answer to `DATA`.
-fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> (Phase, Answer) {
+/// `MAIL FROM`, `RCPT TO` and `DATA`, in one write where the relay allows it. Every reply that such a group owes
+/// is read before the next command, or the next mail would read this one's replies (RFC 2920 section 3.1).
+fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> Result<(), Ending> {
     let parameters = if mail.to.is_ascii() {
         ""
     } else {
@@ -191,31 +158,52 @@ fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> (Phase, Ans
         for (phase, command) in [(Phase::Sender, &sender), (Phase::Recipient, &recipient)] {
             let answer = session.command(command);
             if !answer.is_positive() {
-                return (phase, answer);
+                return Err(refused(session, phase, &answer));
             }
         }
-        return (Phase::Data, session.command("DATA\r\n"));
+        let to_data = session.command("DATA\r\n");
+        return if to_data.wants_body() {
+            Ok(())
+        } else {
+            Err(refused(session, Phase::Data, &to_data))
+        };
     }
 
     let to_sender = session.command(&format!("{sender}{recipient}DATA\r\n"));
-    if let Answer::Lost(_) = to_sender {
-        return (Phase::Sender, to_sender);
+    if !to_sender.is_reply() {
+        return Err(refused(session, Phase::Sender, &to_sender));
     }
     let to_recipient = session.read_answer();
+    if !to_recipient.is_reply() {
+        return Err(refused(session, Phase::Recipient, &to_recipient));
+    }
     let to_data = session.read_answer();
-    let refused = if !to_sender.is_positive() {
+    let (phase, answer) = if !to_sender.is_positive() {
         (Phase::Sender, to_sender)
     } else if !to_recipient.is_positive() {
         (Phase::Recipient, to_recipient)
+    } else if to_data.wants_body() {
+        return Ok(());
     } else {
-        return (Phase::Data, to_data);
+        return Err(refused(session, Phase::Data, &to_data));
     };
     if to_data.wants_body() {
-        // A relay that waits for a body although it took no recipient (RFC 2920 section 3.1) gets an empty
-        // one. Whatever it says to that, nobody is mailed.
-        session.command(".\r\n");
+        // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
+        // the wait (RFC 2920 section 3.1), but might be delivered as a mail.
+        return Err(Ending::Broken(answer.refusal(phase), phase));
     }
-    refused
+    Err(refused(session, phase, &answer))
+}
+
+/// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
+/// with the relay is best tried again on a fresh connection.
+fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> Ending {
+    let refusal = answer.refusal(phase);
+    if answer.is_reply() && !refusal.class.is_relay_trouble() && session.reset() {
+        Ending::Refused(refusal)
+    } else {
+        Ending::Broken(refusal, phase)
+    }
 }
 
 /// Connects as a lane would, and sends nothing: for `fanmail check`.

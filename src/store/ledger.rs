@@ -2,6 +2,7 @@
 //! in `deliveries`.
 
 use chrono::{NaiveDateTime, SubsecRound, Utc};
+use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::result::Error;
 
@@ -157,22 +158,15 @@ impl Store {
         })
     }
 
-    /// Makes the people whose mail failed undecided again and the notification running, and tells how many
-    /// they are. Those who failed for a permanent reason only if `permanent_too`. That its message was acked
-    /// stays known: a repetition of another message must not be taken for it.
+    /// Makes the people whose mail failed undecided again, and tells how many they are. Those who failed for a
+    /// permanent reason only if `permanent_too`. The notification stays completed: a message of it that comes
+    /// once more is acked as before, and whoever reopened it is the only one to send.
     ///
     /// # Errors
     /// When the database does not answer; then nothing has changed.
     pub fn reopen_failed(&self, notification_id: i64, permanent_too: bool) -> Result<usize, StoreError> {
         self.write("reopen a notification", |connection| {
-            let undecided = delete_failed(connection, notification_id, permanent_too)?;
-            diesel::update(notifications::table.find(notification_id))
-                .set((
-                    notifications::state.eq(State::Running.as_str()),
-                    notifications::completed_at.eq(None::<NaiveDateTime>),
-                ))
-                .execute(connection)?;
-            Ok(undecided)
+            delete_failed(connection, notification_id, permanent_too)
         })
     }
 }
@@ -210,19 +204,36 @@ fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<
         .optional()
 }
 
+/// The newest one that is not known to be acked. One that is completed is in question only while none came after
+/// it: that its ack was never noted must not swallow a message of some later day.
 fn find_newest_not_acked(
     connection: &mut AnyConnection,
     request: Request,
 ) -> QueryResult<Option<NotificationRow>> {
-    notifications::table
-        .filter(notifications::event_id.eq(request.event_id))
-        .filter(notifications::kind.eq(request.kind.as_str()))
-        .filter(notifications::message_key.is_null())
+    let newest_not_acked = nameless(request)
         .filter(notifications::acked_at.is_null())
         .order(notifications::id.desc())
         .select(NotificationRow::as_select())
         .first(connection)
-        .optional()
+        .optional()?;
+    let Some(row) = newest_not_acked else {
+        return Ok(None);
+    };
+    let newest: Option<i64> = nameless(request)
+        .select(max(notifications::id))
+        .first(connection)?;
+    let in_question = row.state == State::Running.as_str() || newest == Some(row.id);
+    Ok(in_question.then_some(row))
+}
+
+/// Those of this kind and event whose messages had no `message_id`.
+#[diesel::dsl::auto_type]
+fn nameless(request: Request) -> _ {
+    let (event_id, kind): (i64, &'static str) = (request.event_id, request.kind.as_str());
+    notifications::table
+        .filter(notifications::event_id.eq(event_id))
+        .filter(notifications::kind.eq(kind))
+        .filter(notifications::message_key.is_null())
 }
 
 /// Freezes who is part of it. Wants a write transaction, for the key that it reads back.

@@ -90,6 +90,15 @@ impl Breaker {
         self.failed_at(Instant::now(), fastrand::f64(), detail);
     }
 
+    /// How long a lane for which the relay has not worked `failures` times in a row leaves it alone; `dice` is
+    /// from 0 to 1. Not at all while the breaker is open: then that sees to it.
+    pub fn rest(&self, failures: u32, dice: f64) -> Duration {
+        match *self.lock() {
+            State::Closed { .. } => self.probes.pause(failures, dice),
+            State::Open { .. } | State::Probing { .. } => Duration::ZERO,
+        }
+    }
+
     /// `None` lets the caller in; once its pause is over, an open breaker lets in one, as its probe.
     fn pause_before_entry(&self, now: Instant) -> Option<Duration> {
         let mut state = self.lock();

@@ -61,6 +61,8 @@ enum State {
     Running,
     /// The notification of this id is completed; its ack is on its way.
     Acking(i64),
+    /// The broker has the ack; the ledger is being told.
+    Noting(i64),
 }
 
 /// A fan-out thread has ended.
@@ -94,6 +96,7 @@ impl Dispatcher {
     /// When a thread cannot be started.
     pub fn run(mut self) -> io::Result<()> {
         let mut incoming = self.inbox.incoming.clone();
+        let mut acked = self.inbox.acked.clone();
         let mut open = true;
         while open || self.running > 0 {
             select! {
@@ -105,9 +108,9 @@ impl Dispatcher {
                 recv(self.ended.1) -> ended => if let Ok(ended) = ended {
                     self.fan_out_ended(ended)?;
                 },
-                recv(self.inbox.acked) -> receipt => match receipt {
+                recv(acked) -> receipt => match receipt {
                     Ok(receipt) => self.acked(receipt),
-                    Err(_) => self.inbox.acked = never(),
+                    Err(_) => acked = never(),
                 },
                 recv(self.noted.1) -> notification_id => if let Ok(id) = notification_id {
                     self.ack_noted(id)?;
@@ -165,8 +168,8 @@ impl Dispatcher {
         self.start_next(request.event_id)
     }
 
-    /// The first message of a new connection. What the old one delivered and is not running comes again, to us
-    /// or to another worker.
+    /// The first message of a new connection. What the old one delivered and is neither running nor acked comes
+    /// again, to us or to another worker.
     fn begin_session(&mut self, session: u64) {
         while let Ok(receipt) = self.inbox.acked.try_recv() {
             self.acked(receipt);
@@ -174,7 +177,7 @@ impl Dispatcher {
         self.acking.clear();
         self.session = session;
         self.events.retain(|_, queue| {
-            queue.retain(|task| task.state == State::Running);
+            queue.retain(|task| matches!(task.state, State::Running | State::Noting(_)));
             !queue.is_empty()
         });
     }
@@ -232,6 +235,9 @@ impl Dispatcher {
     /// The broker knows that a notification is done; the ledger is to know that, too.
     fn acked(&mut self, receipt: Receipt) {
         if let Some(notification_id) = self.acking.remove(&receipt) {
+            if let Some(task) = self.first_task_in(State::Acking(notification_id)) {
+                task.state = State::Noting(notification_id);
+            }
             note_ack(&self.entries, &self.noted.0, notification_id);
         }
     }
@@ -239,15 +245,20 @@ impl Dispatcher {
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
     /// redelivered message without an id is told from it by its ack alone.
     fn ack_noted(&mut self, notification_id: i64) -> io::Result<()> {
-        let done = State::Acking(notification_id);
-        let event = self
-            .events
-            .iter()
-            .find(|(_, queue)| queue.front().is_some_and(|task| task.state == done));
-        match event.map(|(event_id, _)| *event_id) {
+        match self
+            .first_task_in(State::Noting(notification_id))
+            .map(|task| task.request.event_id)
+        {
             Some(event_id) => self.end_first_task(event_id),
             None => Ok(()),
         }
+    }
+
+    fn first_task_in(&mut self, state: State) -> Option<&mut Task> {
+        self.events
+            .values_mut()
+            .filter_map(VecDeque::front_mut)
+            .find(|task| task.state == state)
     }
 
     fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {

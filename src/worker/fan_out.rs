@@ -303,7 +303,7 @@ impl<'a> FanOut<'a> {
                     .pause(addressee.attempts, fastrand::f64());
                 self.retries.push(Instant::now() + pause, addressee);
             }
-            Report::Returned => {}
+            Report::Returned(addressee) => self.ready.push(addressee),
         }
     }
 

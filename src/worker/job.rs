@@ -25,6 +25,8 @@ pub struct Addressee {
     pub participant: Participant,
     /// How many times their mail was put to the relay so far.
     pub attempts: u32,
+    /// How many times the relay broke down over it without that being charged.
+    pub breakdowns: u32,
 }
 
 impl Addressee {
@@ -34,6 +36,7 @@ impl Addressee {
         Self {
             participant,
             attempts: 0,
+            breakdowns: 0,
         }
     }
 }
@@ -59,8 +62,8 @@ pub enum Report {
     Recorded(Status),
     /// The relay could not take it now: it is to be handed out again later.
     Retry(Addressee),
-    /// The worker is stopping and has not sent it.
-    Returned,
+    /// It was not charged: the relay did not work, or the worker is stopping.
+    Returned(Addressee),
 }
 
 impl Errand {
@@ -76,6 +79,11 @@ impl Errand {
 }
 
 impl Job {
+    /// Returns it to its fan-out as it is.
+    pub fn give_back(self) {
+        self.errand.report(Report::Returned(self.addressee));
+    }
+
     /// The outcome `sent`.
     #[must_use]
     pub fn sent(&self) -> Outcome {

@@ -55,6 +55,8 @@ pub struct Lane {
     jobs: Receiver<Job>,
     entries: Sender<Entry>,
     last_outcome: LastOutcome,
+    /// Times in a row that the relay did not work for this lane.
+    failures: u32,
 }
 
 impl Lane {
@@ -72,6 +74,7 @@ impl Lane {
             jobs,
             entries,
             last_outcome: LastOutcome::new(),
+            failures: 0,
         }
     }
 
@@ -92,48 +95,58 @@ impl Lane {
             Ok(mail) => mail,
             Err(outcome) => return self.record(job, outcome),
         };
-        let mut breakdowns = 0;
-        loop {
-            let Equipment {
-                breaker,
-                pace,
-                monitor,
-                stop,
-                ..
-            } = &*self.equipment;
-            if !breaker.admit(stop) || !pace.wait_turn(stop) {
-                return job.errand.report(Report::Returned);
+        let Equipment {
+            breaker,
+            pace,
+            monitor,
+            stop,
+            ..
+        } = &*self.equipment;
+        if !breaker.admit(stop) || !pace.wait_turn(stop) {
+            return job.give_back();
+        }
+        let submitted = self
+            .transport
+            .submit(&mail, &mut || self.last_outcome.wait_until_recorded());
+        let Err(refusal) = submitted else {
+            breaker.works();
+            self.failures = 0;
+            job.addressee.attempts += 1;
+            let outcome = job.sent();
+            return self.record(job, outcome);
+        };
+        if refusal.speaks_for_the_relay() {
+            breaker.works();
+            self.failures = 0;
+        } else {
+            breaker.failed(&refusal.detail);
+            self.failures += 1;
+        }
+        if refusal.class == (Class::Transient { ambiguous: true }) {
+            monitor.metrics.ambiguous.add(1);
+        }
+        match refusal.class {
+            Class::Relay => self.give_back_and_rest(job),
+            Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
+                job.addressee.breakdowns += 1;
+                self.give_back_and_rest(job);
             }
-            let submitted = self
-                .transport
-                .submit(&mail, &mut || self.last_outcome.wait_until_recorded());
-            let refusal = match submitted {
-                Ok(()) => {
-                    breaker.works();
-                    job.addressee.attempts += 1;
-                    let outcome = job.sent();
-                    return self.record(job, outcome);
-                }
-                Err(refusal) => refusal,
-            };
-            if refusal.speaks_for_the_relay() {
-                breaker.works();
-            } else {
-                breaker.failed(&refusal.detail);
+            Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
+            Class::Permanent => {
+                job.addressee.attempts += 1;
+                let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
+                self.record(job, outcome);
             }
-            if refusal.class == (Class::Transient { ambiguous: true }) {
-                monitor.metrics.ambiguous.add(1);
-            }
-            match refusal.class {
-                Class::Relay => {}
-                Class::Breakdown if breakdowns < BREAKDOWNS_FORGIVEN => breakdowns += 1,
-                Class::Breakdown | Class::Transient { .. } => return self.try_later(job, &refusal),
-                Class::Permanent => {
-                    job.addressee.attempts += 1;
-                    let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
-                    return self.record(job, outcome);
-                }
-            }
+        }
+    }
+
+    /// Charges nobody. Another lane may have more luck with the mail: a relay that allows fewer connections than
+    /// there are lanes refuses some of them for as long as the others work, and those had better be quiet.
+    fn give_back_and_rest(&self, job: Job) {
+        job.give_back();
+        let Equipment { breaker, stop, .. } = &*self.equipment;
+        if stop.wait(breaker.rest(self.failures, fastrand::f64())) {
+            log::debug!("a lane's rest ends early: the worker is stopping");
         }
     }
 

@@ -50,6 +50,8 @@ impl Pages {
         let after = self.after;
         let mut page = patience.ask(|| store.read_page(event_id, after, max, self.batch_size))?;
         self.ended = page.len() < self.batch_size as usize;
+        // A view over a join may have somebody twice; they are one participant all the same.
+        page.dedup_by_key(|participant| participant.id);
         let Some(last) = page.last() else { return Ok(page) };
         self.after = last.id;
         if self.resumed {

@@ -126,6 +126,7 @@ mod tests {
         Addressee {
             participant,
             attempts: 1,
+            breakdowns: 0,
         }
     }
 

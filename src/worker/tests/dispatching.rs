@@ -10,6 +10,7 @@ use super::support::{EVENT, House, event, named};
 use crate::broker::incoming::{Incoming, Receipt, Settlement};
 use crate::domain::notification::Identity;
 use crate::worker::dispatcher::{Dispatcher, Inbox};
+use crate::worker::recorder::Entry;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -23,6 +24,10 @@ struct Broker {
 
 impl Broker {
     fn start(house: &House) -> Self {
+        Self::start_with(house, house.crew.entries.clone())
+    }
+
+    fn start_with(house: &House, entries: Sender<Entry>) -> Self {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
@@ -31,7 +36,7 @@ impl Broker {
             settlements: settling,
             acked: acks,
         };
-        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, house.crew.entries.clone());
+        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, entries);
         Self {
             incoming,
             settlements,
@@ -206,4 +211,34 @@ fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition(
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 2)));
     assert_eq!(house.relay.accepted().len(), 5);
     assert_eq!(broker.close(), []);
+}
+
+#[test]
+fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_connection() {
+    let house = House::new(3, 1);
+    // The test plays the recorder, a slow one.
+    let (entries, slow_recorder) = unbounded();
+    let broker = Broker::start_with(&house, entries);
+    broker.deliver(receipt(1, 1), nameless(false), &updated(EVENT));
+    broker.deliver(receipt(1, 2), nameless(false), &updated(EVENT));
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
+    broker.acked.send(receipt(1, 1)).unwrap();
+    let Entry::Acked {
+        notification_id,
+        noted,
+    } = slow_recorder.recv_timeout(PATIENCE).unwrap()
+    else {
+        panic!()
+    };
+    broker.deliver(receipt(2, 1), nameless(true), &updated(EVENT));
+    broker.deliver(receipt(2, 2), named("marker"), "marker");
+    assert!(
+        matches!(broker.settlement(), Settlement::DeadLetter(_, _)),
+        "the second one has to wait"
+    );
+    house.store.mark_acked(&[notification_id]).unwrap();
+    noted.send(notification_id).unwrap();
+    assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
+    assert_eq!(house.relay.accepted().len(), 6, "both were mailed");
+    broker.close();
 }

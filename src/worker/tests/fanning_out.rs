@@ -141,6 +141,21 @@ fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
 }
 
 #[test]
+fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
+    // Lane by lane: whoever comes while another submits is refused, as by a limit of one connection.
+    let busy = Mutex::new(());
+    let house = House::with_relay(200, 4, move |_, _, _| {
+        let Ok(_turn) = busy.try_lock() else {
+            return Err(Class::Relay);
+        };
+        std::thread::yield_now();
+        Ok(())
+    });
+    assert!(completed(&run(&house)));
+    assert_eq!(house.tally(1).sent, 200);
+}
+
+#[test]
 fn one_address_over_which_the_relay_always_breaks_down_does_not_hold_up_everyone_for_ever() {
     let house = House::with_relay(20, 2, |to, _, _| {
         if to == "p3@example.com" {

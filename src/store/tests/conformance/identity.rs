@@ -114,6 +114,14 @@ pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) 
     assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
 }
 
+pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Store) {
+    let old = open(store).id;
+    store.complete_notification(old).unwrap();
+    let newer = open(store).id;
+    finish(store, newer);
+    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
+}
+
 pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
     add_people(store, EVENT, 3);
     let opened: Vec<Opened> = std::thread::scope(|scope| {
