@@ -12,7 +12,7 @@ pub struct StoreError {
 
 impl StoreError {
     /// `doing` completes "could not …"; the cure is looked up by the words of the cause.
-    pub(super) fn new(doing: &str, cause: &dyn fmt::Display) -> Self {
+    pub(crate) fn new(doing: &str, cause: &dyn fmt::Display) -> Self {
         let cause = cause.to_string();
         let cure = CURES
             .into_iter()

@@ -46,7 +46,7 @@ impl Patience {
         let mut failures = 0;
         loop {
             match question() {
-                Ok(answer) => return Ok(self.answered(answer)),
+                Ok(answer) => return Ok(self.answered(failures, answer)),
                 Err(error) => failures = self.note_failure(failures, &error),
             }
             if self.stop.wait(TRIES.pause(failures, fastrand::f64())) {
@@ -61,15 +61,16 @@ impl Patience {
         let mut failures = 0;
         loop {
             match question() {
-                Ok(answer) => return self.answered(answer),
+                Ok(answer) => return self.answered(failures, answer),
                 Err(error) => failures = self.note_failure(failures, &error),
             }
             std::thread::sleep(TRIES.pause(failures, fastrand::f64()));
         }
     }
 
-    fn answered<T>(&self, answer: T) -> T {
-        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+    /// Only a question that had failed can tell that the trouble is over: others may have been answered all along.
+    fn answered<T>(&self, failures: u32, answer: T) -> T {
+        if failures > 0 && self.away.swap(false, Ordering::Relaxed) {
             log::info!("the database works again");
             self.health.well("database");
         }
@@ -84,5 +85,47 @@ impl Patience {
             self.health.trouble("database", error.to_string());
         }
         failures + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shutdown::stop_pair;
+
+    fn trouble() -> StoreError {
+        StoreError::new("test", &"out of order")
+    }
+
+    #[test]
+    fn asks_until_there_is_an_answer_and_tells_health_meanwhile() {
+        let (_handle, stop) = stop_pair();
+        let health = Health::default();
+        let patience = Patience::new(stop, health.clone());
+        let mut tries = 0;
+        let answer = patience.ask(|| {
+            tries += 1;
+            if tries == 2 {
+                assert!(health.troubles().contains("out of order"));
+                assert_eq!(patience.ask(|| Ok(1)), Ok(1), "another question");
+                assert_ne!(health.troubles(), "", "does not end the trouble of this one");
+            }
+            if tries < 3 { Err(trouble()) } else { Ok(7) }
+        });
+        assert_eq!((answer, tries, health.troubles().as_str()), (Ok(7), 3, ""));
+    }
+
+    #[test]
+    fn a_stop_ends_a_question_but_not_what_must_not_be_forgotten() {
+        let (handle, stop) = stop_pair();
+        drop(handle);
+        let patience = Patience::new(stop, Health::default());
+        assert_eq!(patience.ask(|| Err::<(), _>(trouble())), Err(Stopped));
+        let mut tries = 0;
+        let answer = patience.insist(|| {
+            tries += 1;
+            if tries < 2 { Err(trouble()) } else { Ok(tries) }
+        });
+        assert_eq!(answer, 2);
     }
 }
