@@ -52,6 +52,8 @@ impl Store {
         connected.map_err(|error| StoreError::new(&format!("open {}", connector.path()), &error))?;
         let pool = Pool::builder()
             .max_size(pool_size.max(1))
+            // Opened when needed: most commands need one.
+            .min_idle(Some(0))
             .connection_timeout(CONNECTION_TIMEOUT)
             // A broken connection shows in its error; asking first would cost a statement each time.
             .test_on_check_out(false)

@@ -130,6 +130,7 @@ impl Answer {
         let detail = match self {
             Self::Reply(code, text) => format!("{code} {}", one_line(text)),
             Self::Unreadable(cause) => format!("unreadable reply {}: {}", phase.words(), one_line(cause)),
+            Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
         Refusal {
@@ -184,13 +185,25 @@ fn is_unreadable(error: &lettre::transport::smtp::Error) -> bool {
     not_utf8 || error.is_response() && cause(error) != "incomplete response"
 }
 
-/// The innermost cause: lettre's own words in front of it say nothing that the phase does not.
-fn cause(error: &dyn std::error::Error) -> String {
+/// The innermost cause, in words for people: lettre's own words in front of it say nothing that the phase does
+/// not.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    let kind = innermost.downcast_ref::<io::Error>().map(io::Error::kind);
+    // What a socket with a timeout says when the time is over.
+    if matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)) {
+        return "no answer within SMTP_TIMEOUT".to_owned();
+    }
+    let cause = innermost.to_string();
+    if cause.contains("certificate verify failed") {
+        return "the certificate is not for SMTP_HOST, or nobody whom this machine trusts has signed it \
+                (SSL_CERT_FILE names a file of further CAs)"
+            .to_owned();
+    }
+    cause
 }
 
 /// A reply of several lines, or one with control characters, as one line.

@@ -81,7 +81,7 @@ impl Connector {
             let credentials = Credentials::new(username.clone(), password.expose().to_owned());
             connection
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
-                .map_err(|error| login_refused(&error))?;
+                .map_err(login_refused)?;
         }
         Ok(Session {
             encrypted: connection.is_encrypted(),
@@ -171,8 +171,11 @@ fn refused(error: lettre::transport::smtp::Error) -> Refusal {
     Answer::from_lettre(Err(error)).refusal(Phase::Connect)
 }
 
-/// The relay does not let us in.
-fn login_refused(error: &lettre::transport::smtp::Error) -> Refusal {
+/// The relay does not let us in: a wrong login, or no way to log in that we know.
+fn login_refused(error: lettre::transport::smtp::Error) -> Refusal {
+    if error.status().is_none() && !error.is_client() {
+        return refused(error);
+    }
     let smtp_code = error.status().map(u16::from);
     let detail = mask(&format!(
         "login: {error}; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS"
