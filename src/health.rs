@@ -35,11 +35,7 @@ impl Health {
     /// All troubles, a line each; empty when there is none.
     #[must_use]
     pub fn troubles(&self) -> String {
-        self.lock()
-            .iter()
-            .map(|(part, reason)| format!("{part}: {reason}\n"))
-            .collect::<Vec<_>>()
-            .concat()
+        self.lock().iter().map(|(part, reason)| format!("{part}: {reason}\n")).collect::<Vec<_>>().concat()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
@@ -144,10 +140,7 @@ mod tests {
 
     fn start() -> (SocketAddr, Monitor) {
         let monitor = Monitor::default();
-        (
-            serve(([127, 0, 0, 1], 0).into(), monitor.clone()).unwrap(),
-            monitor,
-        )
+        (serve(([127, 0, 0, 1], 0).into(), monitor.clone()).unwrap(), monitor)
     }
 
     /// What comes back for `request`, until the server closes.
@@ -166,17 +159,11 @@ mod tests {
         let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(
-            answer.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\nok\n"),
-            "{answer}"
-        );
+        assert!(answer.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\nok\n"), "{answer}");
         health.trouble("relay", "the breaker is open".to_owned());
         health.trouble("broker", "connection refused".to_owned());
         let answer = ask(addr, request);
-        assert!(
-            answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
         assert!(
             answer.ends_with("\r\n\r\nbroker: connection refused\nrelay: the breaker is open\n"),
             "{answer}"
@@ -193,15 +180,9 @@ mod tests {
         let answer = ask(addr, "GET /metrics?x=1 HTTP/1.1\r\n\r\n");
         assert!(answer.contains("\nfanmail_sent_total 42\n"), "{answer}");
         let answer = ask(addr, "POST /metrics HTTP/1.1\r\n\r\n");
-        assert!(
-            answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n"), "{answer}");
         for request in ["GET / HTTP/1.1\r\n\r\n", "\r\n\r\n", "GET\r\n\r\n"] {
-            assert!(
-                ask(addr, request).starts_with("HTTP/1.1 404 Not Found\r\n"),
-                "{request}"
-            );
+            assert!(ask(addr, request).starts_with("HTTP/1.1 404 Not Found\r\n"), "{request}");
         }
     }
 

@@ -39,10 +39,7 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     let mut builder = filtered(config.level);
     if let Some(path) = &config.file {
         let file = OpenOptions::new().append(true).create(true).open(path);
-        let file = file.map_err(|source| LogError::File {
-            path: path.clone(),
-            source,
-        })?;
+        let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
         builder.target(Target::Pipe(Box::new(file)));
     }
     let show_target = config.level >= LevelFilter::Debug;
@@ -61,16 +58,9 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
 /// Lets our lines pass up to `level`. Other crates speak only of trouble unless details are wanted. amiquip is
 /// silent: it logs its handshake, which has the password in it, and bodies, and its failures reach us as errors.
 fn filtered(level: LevelFilter) -> Builder {
-    let others = if level >= LevelFilter::Debug {
-        level
-    } else {
-        level.min(LevelFilter::Warn)
-    };
+    let others = if level >= LevelFilter::Debug { level } else { level.min(LevelFilter::Warn) };
     let mut builder = Builder::new();
-    builder
-        .filter_level(others)
-        .filter_module("fanmail", level)
-        .filter_module("amiquip", LevelFilter::Off);
+    builder.filter_level(others).filter_module("fanmail", level).filter_module("amiquip", LevelFilter::Off);
     builder
 }
 
@@ -138,11 +128,7 @@ mod tests {
     fn written(show_target: bool, format: LogFormat) -> String {
         let now = DateTime::from_timestamp(1_772_357_400, 123_456_789).unwrap();
         let args = format_args!("the relay said \"5.7.1\r\n\u{1b}[2Jno\" → ü");
-        let record = Record::builder()
-            .level(Level::Info)
-            .target("fanmail::mail")
-            .args(args)
-            .build();
+        let record = Record::builder().level(Level::Info).target("fanmail::mail").args(args).build();
         let mut out = Vec::new();
         match format {
             LogFormat::Text => write_text(&mut out, now, "INFO ", &record, show_target).unwrap(),

@@ -77,31 +77,19 @@ impl Metrics {
                 "Mails whose body was written without a reply; each may be there twice.",
                 &self.ambiguous,
             ),
-            (
-                "relay_failures",
-                "Troubles of the relay itself.",
-                &self.relay_failures,
-            ),
+            ("relay_failures", "Troubles of the relay itself.", &self.relay_failures),
             (
                 "notifications_completed",
                 "Notifications all of whose participants are decided.",
                 &self.completed,
             ),
-            (
-                "dead_letters",
-                "Messages put into the dead-letter queue.",
-                &self.dead_letters,
-            ),
+            ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
             (
                 "redelivered_decided",
                 "Messages matched with a notification by the redelivered hint alone.",
                 &self.redelivered_decided,
             ),
-            (
-                "broker_reconnects",
-                "Connections to the broker after the first.",
-                &self.broker_reconnects,
-            ),
+            ("broker_reconnects", "Connections to the broker after the first.", &self.broker_reconnects),
         ];
         let mut lines: Vec<String> = counters
             .into_iter()

@@ -44,10 +44,7 @@ impl Stop {
     /// Waits for `pause`, or less if the wish comes first; says whether it came.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
-        matches!(
-            self.receiver.recv_timeout(pause),
-            Err(RecvTimeoutError::Disconnected)
-        )
+        matches!(self.receiver.recv_timeout(pause), Err(RecvTimeoutError::Disconnected))
     }
 }
 
@@ -74,16 +71,14 @@ pub fn stop_on_signals(handle: StopHandle, timeout: Duration) -> std::io::Result
 
 /// Ends the process when the stop takes too long.
 fn leave_after(timeout: Duration) {
-    let guard = thread::Builder::new()
-        .name("stop-timeout".to_owned())
-        .spawn(move || {
-            thread::sleep(timeout);
-            log::error!(
-                "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
-                timeout.as_secs()
-            );
-            process::exit(1);
-        });
+    let guard = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
+        thread::sleep(timeout);
+        log::error!(
+            "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
+            timeout.as_secs()
+        );
+        process::exit(1);
+    });
     if let Err(error) = guard {
         log::error!("cannot watch SHUTDOWN_TIMEOUT: {error}");
     }

@@ -69,10 +69,7 @@ impl Store {
         doing: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        let mut connection = self
-            .pool
-            .get()
-            .map_err(|error| StoreError::new("get a connection", &error))?;
+        let mut connection = self.pool.get().map_err(|error| StoreError::new("get a connection", &error))?;
         work(&mut connection).map_err(|error| StoreError::new(doing, &error))
     }
 
@@ -91,8 +88,6 @@ impl Store {
         doing: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.run(doing, |connection| {
-            connection::write_transaction(connection, work)
-        })
+        self.run(doing, |connection| connection::write_transaction(connection, work))
     }
 }

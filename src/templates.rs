@@ -64,16 +64,12 @@ struct Names {
 impl Names {
     const fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Created => Self {
-                subject: "created/subject.txt",
-                html: "created/body.html",
-                text: "created/body.txt",
-            },
-            Kind::Updated => Self {
-                subject: "updated/subject.txt",
-                html: "updated/body.html",
-                text: "updated/body.txt",
-            },
+            Kind::Created => {
+                Self { subject: "created/subject.txt", html: "created/body.html", text: "created/body.txt" }
+            }
+            Kind::Updated => {
+                Self { subject: "updated/subject.txt", html: "updated/body.html", text: "updated/body.txt" }
+            }
             Kind::Cancelled => Self {
                 subject: "cancelled/subject.txt",
                 html: "cancelled/body.html",
@@ -91,12 +87,9 @@ impl Templates {
     pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let sources = Sources::read(dir)?;
         let mut tera = Tera::default();
-        tera.add_raw_templates(sources.iter())
-            .map_err(|error| check::explain(&error, &sources))?;
+        tera.add_raw_templates(sources.iter()).map_err(|error| check::explain(&error, &sources))?;
         check::variables(&tera, &sources)?;
-        let templates = Self {
-            inner: Arc::new(Parsed { tera, sources }),
-        };
+        let templates = Self { inner: Arc::new(Parsed { tera, sources }) };
         check::samples(&templates)?;
         Ok(templates)
     }
@@ -118,10 +111,7 @@ impl Templates {
         let names = Names::of(occasion.kind);
         let mut context = occasion.context.clone();
         context.insert_value("participant", view::participant(participant));
-        let subject = text::cut(
-            &text::one_line(&self.fill(names.subject, &context)?),
-            text::SUBJECT_MAX,
-        );
+        let subject = text::cut(&text::one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
         if subject.is_empty() {
             let path = self.inner.sources.path(names.subject);
             return Err(TemplateError(format!("{path}: the subject is empty")));
@@ -134,10 +124,7 @@ impl Templates {
     }
 
     fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
-        self.inner
-            .tera
-            .render(name, context)
-            .map_err(|error| check::explain(&error, &self.inner.sources))
+        self.inner.tera.render(name, context).map_err(|error| check::explain(&error, &self.inner.sources))
     }
 }
 

@@ -59,10 +59,7 @@ fn a_malformed_dotenv_is_told_by_its_line_and_not_by_its_content() {
     let dir = with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     assert_eq!(code, Some(2));
-    assert!(
-        stderr.starts_with("fanmail: line 2 of .env cannot be read"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("fanmail: line 2 of .env cannot be read"), "{stderr}");
     assert!(!stderr.contains("MARKER"));
 }
 
@@ -71,14 +68,8 @@ fn a_log_file_that_does_not_open_is_told_with_its_cause() {
     let dir = with_dotenv("LOG_FILE=missing/fanmail.log\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     assert_eq!(code, Some(2));
-    assert!(
-        stderr.starts_with("fanmail: LOG_FILE missing/fanmail.log cannot be opened"),
-        "{stderr}"
-    );
-    assert!(
-        stderr.ends_with("\n  caused by: No such file or directory (os error 2)\n"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("fanmail: LOG_FILE missing/fanmail.log cannot be opened"), "{stderr}");
+    assert!(stderr.ends_with("\n  caused by: No such file or directory (os error 2)\n"), "{stderr}");
 }
 
 #[test]
@@ -87,10 +78,7 @@ fn a_reader_who_has_seen_enough_is_no_panic_and_the_log_goes_to_its_file() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     let mut command = fanmail(dir.path(), &["check"]);
-    assert_eq!(
-        ends(command.stdout(Stdio::from(writer))),
-        (Some(141), String::new())
-    );
+    assert_eq!(ends(command.stdout(Stdio::from(writer))), (Some(141), String::new()));
     let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
     assert!(log.starts_with("{\"ts\":\""), "{log}");
     assert!(log.contains("is SMTP_CONNECTIONS meant?"), "{log}");

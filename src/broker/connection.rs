@@ -52,15 +52,13 @@ impl Link {
     pub fn open_elsewhere(config: &BrokerConfig) -> Receiver<Result<Self, BrokerError>> {
         let (sender, receiver) = bounded(1);
         let config = config.clone();
-        let started = thread::Builder::new()
-            .name("broker-open".to_owned())
-            .spawn(move || {
-                if let Err(unwanted) = sender.send(Self::open(&config))
-                    && let Ok(link) = unwanted.into_inner()
-                {
-                    link.close_quietly();
-                }
-            });
+        let started = thread::Builder::new().name("broker-open".to_owned()).spawn(move || {
+            if let Err(unwanted) = sender.send(Self::open(&config))
+                && let Ok(link) = unwanted.into_inner()
+            {
+                link.close_quietly();
+            }
+        });
         if let Err(error) = started {
             log::error!("no thread to connect to the broker: {error}");
         }
@@ -80,10 +78,8 @@ impl Link {
             .information(Some(concat!("fanmail ", env!("CARGO_PKG_VERSION")).to_owned()));
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
-            let connector = native_tls::TlsConnector::new().map_err(|error| BrokerError::Tls {
-                address: address(config),
-                cause: error.to_string(),
-            })?;
+            let connector = native_tls::TlsConnector::new()
+                .map_err(|error| BrokerError::Tls { address: address(config), cause: error.to_string() })?;
             Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)
         } else {
             Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
@@ -102,10 +98,7 @@ impl Link {
     /// # Errors
     /// [`BrokerError::QueueDiffers`] when it exists with other arguments.
     pub fn declare(&self, queue: &str) -> Result<(u32, u32), BrokerError> {
-        let durable = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         self.channel
             .queue_declare(queue, durable)
             .map(|queue| counts(&queue))
@@ -139,9 +132,7 @@ impl Link {
     /// # Errors
     /// Why the connection was lost, if it was: amiquip tells the cause nowhere else.
     pub fn close(self) -> Result<(), BrokerError> {
-        let Self {
-            channel, connection, ..
-        } = self;
+        let Self { channel, connection, .. } = self;
         let (done, closed) = bounded(1);
         thread::Builder::new()
             .name("broker-close".to_owned())
@@ -187,10 +178,7 @@ pub fn probe(config: &BrokerConfig) -> Result<String, BrokerError> {
             "{peer}: the queue {} has {messages} message(s) waiting and {consumers} consumer(s)",
             config.queue
         ),
-        None => format!(
-            "{peer}: the queue {} does not exist yet; the worker will declare it",
-            config.queue
-        ),
+        None => format!("{peer}: the queue {} does not exist yet; the worker will declare it", config.queue),
     })
 }
 
@@ -198,10 +186,7 @@ pub fn probe(config: &BrokerConfig) -> Result<String, BrokerError> {
 fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
     let addresses = (bare_host(config), config.port)
         .to_socket_addrs()
-        .map_err(|source| BrokerError::Unresolved {
-            host: config.host.clone(),
-            source,
-        })?;
+        .map_err(|source| BrokerError::Unresolved { host: config.host.clone(), source })?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in addresses {
         let connected = TcpStream::connect_timeout(&address, timeout).and_then(|stream| {
@@ -214,10 +199,7 @@ fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStre
             Err(error) => failure = error,
         }
     }
-    Err(BrokerError::Unreachable {
-        address: address(config),
-        source: failure,
-    })
+    Err(BrokerError::Unreachable { address: address(config), source: failure })
 }
 
 /// Why the broker did not open the connection.
@@ -225,38 +207,26 @@ fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
     use amiquip::Error as E;
     let address = address(config);
     match error {
-        E::TlsHandshake { source } => BrokerError::Tls {
-            address,
-            cause: source.to_string(),
-        },
-        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => BrokerError::Credentials {
-            address,
-            user: config.username.clone(),
-        },
-        // NOT_ALLOWED: how both RabbitMQ and LavinMQ refuse a virtual host.
-        E::ServerClosedConnection { code: 530, message } => BrokerError::Vhost {
-            vhost: config.vhost.clone(),
-            user: config.username.clone(),
-            message,
-        },
-        E::ConnectionTimeout => BrokerError::NotAmqp {
-            address,
-            cause: "it says nothing, or is too busy to".to_owned(),
-        },
-        E::UnexpectedSocketClose => BrokerError::NotAmqp {
-            address,
-            cause: "it closes the connection at once".to_owned(),
-        },
-        E::IoErrorReadingSocket { source } if source.kind() == io::ErrorKind::InvalidData => {
-            BrokerError::NotAmqp {
-                address,
-                cause: source.to_string(),
-            }
+        E::TlsHandshake { source } => BrokerError::Tls { address, cause: source.to_string() },
+        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => {
+            BrokerError::Credentials { address, user: config.username.clone() }
         }
-        E::MalformedFrame | E::FrameUnexpected => BrokerError::NotAmqp {
-            address,
-            cause: "it speaks another protocol".to_owned(),
-        },
+        // NOT_ALLOWED: how both RabbitMQ and LavinMQ refuse a virtual host.
+        E::ServerClosedConnection { code: 530, message } => {
+            BrokerError::Vhost { vhost: config.vhost.clone(), user: config.username.clone(), message }
+        }
+        E::ConnectionTimeout => {
+            BrokerError::NotAmqp { address, cause: "it says nothing, or is too busy to".to_owned() }
+        }
+        E::UnexpectedSocketClose => {
+            BrokerError::NotAmqp { address, cause: "it closes the connection at once".to_owned() }
+        }
+        E::IoErrorReadingSocket { source } if source.kind() == io::ErrorKind::InvalidData => {
+            BrokerError::NotAmqp { address, cause: source.to_string() }
+        }
+        E::MalformedFrame | E::FrameUnexpected => {
+            BrokerError::NotAmqp { address, cause: "it speaks another protocol".to_owned() }
+        }
         other => other.into(),
     }
 }
@@ -269,18 +239,11 @@ fn bare_host(config: &BrokerConfig) -> &str {
 /// Host and port, for people.
 fn address(config: &BrokerConfig) -> String {
     let host = bare_host(config);
-    if host.contains(':') {
-        format!("[{host}]:{}", config.port)
-    } else {
-        format!("{host}:{}", config.port)
-    }
+    if host.contains(':') { format!("[{host}]:{}", config.port) } else { format!("{host}:{}", config.port) }
 }
 
 fn counts(queue: &amiquip::Queue<'_>) -> (u32, u32) {
-    (
-        queue.declared_message_count().unwrap_or_default(),
-        queue.declared_consumer_count().unwrap_or_default(),
-    )
+    (queue.declared_message_count().unwrap_or_default(), queue.declared_consumer_count().unwrap_or_default())
 }
 
 /// Name and version of the broker, as it tells them.

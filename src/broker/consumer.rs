@@ -66,15 +66,8 @@ pub fn subscribe(
         keeper: Keeper::start(config, prefetch, monitor)?,
         monitor: monitor.clone(),
     };
-    let thread = Builder::new()
-        .name("broker".to_owned())
-        .spawn(move || thread.run())?;
-    Ok(Subscription {
-        incoming,
-        settlements,
-        acked,
-        thread,
-    })
+    let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
+    Ok(Subscription { incoming, settlements, acked, thread })
 }
 
 /// What the thread owns.
@@ -170,10 +163,7 @@ impl BrokerThread {
             && let Err(TrySendError::Full(message)) = worker.try_send(message)
         {
             // Cannot happen with a broker that keeps to the prefetch.
-            error!(
-                "more than {} messages: {:?} goes back",
-                self.prefetch, message.receipt
-            );
+            error!("more than {} messages: {:?} goes back", self.prefetch, message.receipt);
             session.give_back_one(message.receipt.tag)?;
         }
         Ok(())

@@ -85,16 +85,9 @@ impl Keeper {
             publisher: None,
         };
         let letters_of_thread = waiting.clone();
-        let thread = Builder::new()
-            .name("dead-letters".to_owned())
-            .spawn(move || thread.run(&letters_of_thread))?;
-        Ok(Self {
-            letters,
-            waiting,
-            kept,
-            session,
-            running: Some((handle, thread)),
-        })
+        let thread =
+            Builder::new().name("dead-letters".to_owned()).spawn(move || thread.run(&letters_of_thread))?;
+        Ok(Self { letters, waiting, kept, session, running: Some((handle, thread)) })
     }
 
     /// A new session has begun: the broker delivers what the last one held again, so those are forgotten.
@@ -117,10 +110,7 @@ impl Keeper {
             self.letters.try_send(letter)
         {
             // Cannot happen; the message is not lost, it comes again with the next session.
-            error!(
-                "no room for the dead letter {:?}: it stays unacked",
-                letter.receipt
-            );
+            error!("no room for the dead letter {:?}: it stays unacked", letter.receipt);
         }
     }
 
@@ -234,11 +224,7 @@ impl DeadLetterThread {
 
     /// Publishes one dead letter and waits for its confirm.
     fn publish(&self, publisher: &Publisher, letter: &DeadLetter, bare: bool) -> Result<(), BrokerError> {
-        let compose = if bare {
-            properties::of_bare_dead_letter
-        } else {
-            properties::of_dead_letter
-        };
+        let compose = if bare { properties::of_bare_dead_letter } else { properties::of_dead_letter };
         let properties = compose(&letter.properties, &self.config.queue, &letter.reason, Utc::now());
         publisher.send(&letter.body, properties)?;
         let mut blocked = false;

@@ -160,14 +160,8 @@ impl BrokerError {
     /// What became of declaring or looking at `queue`.
     pub(super) fn of_queue(error: amiquip::Error, queue: &str) -> Self {
         match Self::from(error) {
-            Self::Closed { code: 406, message } => Self::QueueDiffers {
-                queue: queue.to_owned(),
-                message,
-            },
-            Self::Closed { code: 403, message } => Self::NotPermitted {
-                queue: queue.to_owned(),
-                message,
-            },
+            Self::Closed { code: 406, message } => Self::QueueDiffers { queue: queue.to_owned(), message },
+            Self::Closed { code: 403, message } => Self::NotPermitted { queue: queue.to_owned(), message },
             other => other,
         }
     }

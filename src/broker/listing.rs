@@ -46,11 +46,7 @@ pub fn list(config: &BrokerConfig, limit: u32) -> Result<Listing, BrokerError> {
     // Puts back whatever was fetched, also after an error.
     link.close_quietly();
     let (count, letters) = looked?;
-    Ok(Listing {
-        queue,
-        count,
-        letters,
-    })
+    Ok(Listing { queue, count, letters })
 }
 
 fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<Letter>), BrokerError> {

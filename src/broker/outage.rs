@@ -50,16 +50,7 @@ pub(super) enum Attempt {
 impl Outage {
     /// Nothing has failed yet.
     pub(super) fn new(purpose: &'static str, part: &'static str, health: Health) -> Self {
-        Self {
-            purpose,
-            part,
-            health,
-            failures: 0,
-            tries: 0,
-            since: None,
-            up_since: None,
-            told: None,
-        }
+        Self { purpose, part, health, failures: 0, tries: 0, since: None, up_since: None, told: None }
     }
 
     /// Waits for the next try to be due, then tries once. Notices a stop at any moment of it.
@@ -91,10 +82,7 @@ impl Outage {
     pub(super) fn failed(&mut self, error: &BrokerError) {
         self.health.trouble(self.part, error.to_string());
         if self.note_failure(error, Instant::now()) {
-            warn!(
-                "cannot {} (try {}), trying until it works: {error}",
-                self.purpose, self.tries
-            );
+            warn!("cannot {} (try {}), trying until it works: {error}", self.purpose, self.tries);
         }
     }
 
@@ -102,10 +90,7 @@ impl Outage {
     pub(super) fn lost(&mut self, error: &BrokerError) {
         self.health.trouble(self.part, error.to_string());
         self.note_loss(error, Instant::now());
-        warn!(
-            "cannot {} any more, trying until it works again: {error}",
-            self.purpose
-        );
+        warn!("cannot {} any more, trying until it works again: {error}", self.purpose);
     }
 
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
@@ -131,9 +116,7 @@ impl Outage {
         self.tries = self.tries.saturating_add(1);
         self.since.get_or_insert(now);
         let cause = discriminant(error);
-        let news = self
-            .told
-            .is_none_or(|(told, when)| told != cause || now.duration_since(when) >= REMINDER);
+        let news = self.told.is_none_or(|(told, when)| told != cause || now.duration_since(when) >= REMINDER);
         if news {
             self.told = Some((cause, now));
         }
@@ -141,11 +124,7 @@ impl Outage {
     }
 
     fn note_loss(&mut self, error: &BrokerError, now: Instant) {
-        if self
-            .up_since
-            .take()
-            .is_some_and(|up| now.duration_since(up) >= GOOD)
-        {
+        if self.up_since.take().is_some_and(|up| now.duration_since(up) >= GOOD) {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);

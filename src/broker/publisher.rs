@@ -46,9 +46,8 @@ pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Res
         .with_app_id("fanmail".to_owned());
 
     let publisher = Publisher::open(Link::open(config)?, &config.queue)?;
-    let outcome = publisher
-        .send(body.as_bytes(), properties)
-        .and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
+    let outcome =
+        publisher.send(body.as_bytes(), properties).and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
     match (outcome, publisher.close()) {
         (Ok(()), closed) => {
             if let Err(error) = closed {
@@ -75,13 +74,9 @@ impl Publisher {
     /// Declares the queue and asks for confirms.
     pub(super) fn open(mut link: Link, queue: &str) -> Result<Self, BrokerError> {
         match Self::prepare(&mut link, queue) {
-            Ok((confirms, returns, blocked)) => Ok(Self {
-                link,
-                queue: queue.to_owned(),
-                confirms,
-                returns,
-                blocked,
-            }),
+            Ok((confirms, returns, blocked)) => {
+                Ok(Self { link, queue: queue.to_owned(), confirms, returns, blocked })
+            }
             Err(error) => {
                 link.close_quietly();
                 Err(error)

@@ -27,9 +27,7 @@ type Check = (&'static str, fn(&Config) -> Finding);
 
 const CHECKS: [Check; 6] = [
     // Its mistakes have ended the program before it came here.
-    ("configuration", |_| {
-        Ok(Found::Well("every variable makes sense".to_owned()))
-    }),
+    ("configuration", |_| Ok(Found::Well("every variable makes sense".to_owned()))),
     ("templates", check_templates),
     ("database", check_database),
     ("broker", check_broker),
@@ -43,11 +41,7 @@ const CHECKS: [Check; 6] = [
 /// When standard output cannot be written. A thing that does not work is no error, but exit code 1.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let all_well = try_all(&CHECKS, config, &mut io::stdout().lock())?;
-    Ok(if all_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints each line as soon as it is known: a server that does not answer takes its time. Says whether all
@@ -79,28 +73,19 @@ fn check_templates(config: &Config) -> Finding {
 }
 
 fn check_database(config: &Config) -> Finding {
-    Store::connect(&config.database, 1)
-        .and_then(|store| store.check_schema())
-        .map_err(with_causes)?;
+    Store::connect(&config.database, 1).and_then(|store| store.check_schema()).map_err(with_causes)?;
     let Backend::Sqlite(path) = &config.database.backend;
-    Ok(Found::Well(format!(
-        "{} has events, participants and the ledger",
-        path.display()
-    )))
+    Ok(Found::Well(format!("{} has events, participants and the ledger", path.display())))
 }
 
 fn check_broker(config: &Config) -> Finding {
-    broker::connection::probe(&config.broker)
-        .map(Found::Well)
-        .map_err(with_causes)
+    broker::connection::probe(&config.broker).map(Found::Well).map_err(with_causes)
 }
 
 fn check_relay(config: &Config) -> Finding {
     match &config.email.route {
         Route::Dummy { .. } => Ok(Found::Skipped("EMAIL_DUMMY_MODE is True: nothing is really sent")),
-        Route::Smtp(relay) => smtp::probe(relay)
-            .map(Found::Well)
-            .map_err(|refusal| refusal.detail),
+        Route::Smtp(relay) => smtp::probe(relay).map(Found::Well).map_err(|refusal| refusal.detail),
     }
 }
 

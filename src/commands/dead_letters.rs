@@ -94,11 +94,7 @@ mod tests {
     use super::*;
 
     fn listing(letters: Vec<Letter>) -> Listing {
-        Listing {
-            queue: "events.dead".to_owned(),
-            count: 17,
-            letters,
-        }
+        Listing { queue: "events.dead".to_owned(), count: 17, letters }
     }
 
     fn letter() -> Letter {
@@ -120,19 +116,13 @@ mod tests {
              \n  message id  -\
              \n  body        {\"a\":\\n\\u{1b}[31mred\u{fffd} \\u{202e}\n"
         );
-        let long = Letter {
-            body: vec![b'x'; 5000],
-            ..letter()
-        };
+        let long = Letter { body: vec![b'x'; 5000], ..letter() };
         assert!(for_people(&listing(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
     }
 
     #[test]
     fn an_empty_queue_is_said_to_be_empty() {
-        let empty = Listing {
-            count: 0,
-            ..listing(Vec::new())
-        };
+        let empty = Listing { count: 0, ..listing(Vec::new()) };
         assert_eq!(for_people(&empty), "no dead letters in events.dead\n");
         assert_eq!(for_programs(&empty).unwrap(), "[]\n");
     }

@@ -28,21 +28,11 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let render = templates.render(&templates.occasion(args.kind, &event), &participant)?;
     let path = write_html(args.output.as_deref(), &render.html)?;
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "Subject: {}\n\n{}\nHTML: {}",
-        render.subject,
-        render.text,
-        path.display()
-    )?;
+    writeln!(out, "Subject: {}\n\n{}\nHTML: {}", render.subject, render.text, path.display())?;
     if args.open
         && let Err(error) = open::that(&path)
     {
-        writeln!(
-            out,
-            "It could not be opened here ({error}); open {} in a browser.",
-            path.display()
-        )?;
+        writeln!(out, "It could not be opened here ({error}); open {} in a browser.", path.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }

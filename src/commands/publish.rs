@@ -15,10 +15,7 @@ use crate::domain::notification::Request;
 /// # Errors
 /// With the cause, for the person at the terminal.
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let request = Request {
-        kind: args.kind,
-        event_id: args.event,
-    };
+    let request = Request { kind: args.kind, event_id: args.event };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
     match publisher::publish(&config.broker, request, &message_id) {
         Ok(()) => {}

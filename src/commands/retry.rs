@@ -36,10 +36,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     let notification = row.notification;
     let Some(event) = store.find_event(notification.event_id)? else {
-        bail!(
-            "event {} of notification {id} is not in the database any more",
-            notification.event_id
-        );
+        bail!("event {} of notification {id} is not in the database any more", notification.event_id);
     };
 
     let (handle, stop) = shutdown::stop_pair();
@@ -47,10 +44,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (crew, context) = worker::assemble(config, &stop, &Monitor::default())?;
     store.reopen_failed(id, args.permanent_too)?;
     let before = store.tally(&notification)?;
-    say(&format!(
-        "notification {id}: {} people to send to",
-        before.pending
-    ));
+    say(&format!("notification {id}: {} people to send to", before.pending));
 
     let bar = ProgressBar::new(before.pending).with_style(style()?);
     let result = fan_out::send_to_undecided(&context, notification, true, &event, |counts| {
@@ -69,17 +63,11 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         say("interrupted; the same command goes on where it stopped");
         return Ok(ExitCode::FAILURE);
     };
-    Ok(if counts.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn style() -> anyhow::Result<ProgressStyle> {
-    Ok(ProgressStyle::with_template(
-        "{bar:40} {pos}/{len} {per_sec} {eta}",
-    )?)
+    Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?)
 }
 
 /// Prints a line. Mails are under way: that nobody reads it is no reason to end, as `println!` would.

@@ -64,11 +64,7 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
         bar.inc(batch.into());
     }
     bar.finish_and_clear();
-    Ok(Seeded {
-        new_event,
-        before,
-        added,
-    })
+    Ok(Seeded { new_event, before, added })
 }
 
 /// An evening two weeks from now.
@@ -98,18 +94,12 @@ mod tests {
     use crate::config::database::Backend;
 
     fn args(participants: u32) -> SeedArgs {
-        SeedArgs {
-            event: 123,
-            participants,
-        }
+        SeedArgs { event: 123, participants }
     }
 
     fn fresh() -> (tempfile::TempDir, Store) {
         let dir = tempfile::TempDir::new().unwrap();
-        let config = DatabaseConfig {
-            backend: Backend::Sqlite(dir.path().join("test.db")),
-            echo: false,
-        };
+        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
         let store = Store::connect(&config, 1).unwrap();
         (dir, store)
     }
@@ -119,11 +109,7 @@ mod tests {
         let (_dir, store) = fresh();
         store.migrate().unwrap();
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        let seeded = |new_event, before, added| Seeded {
-            new_event,
-            before,
-            added,
-        };
+        let seeded = |new_event, before, added| Seeded { new_event, before, added };
         assert_eq!(seed(&store, &args(250), now).unwrap(), seeded(true, 0, 250));
         assert_eq!(seed(&store, &args(2250), now).unwrap(), seeded(false, 250, 2000));
         assert_eq!(seed(&store, &args(10), now).unwrap(), seeded(false, 2250, 0));
@@ -134,10 +120,7 @@ mod tests {
 
         let people = store.read_page(123, 0, i64::MAX, 3000).unwrap();
         assert_eq!(people.len(), 2250);
-        let addresses: HashSet<_> = people
-            .iter()
-            .map(|person| person.email.clone().unwrap())
-            .collect();
+        let addresses: HashSet<_> = people.iter().map(|person| person.email.clone().unwrap()).collect();
         assert_eq!(addresses.len(), 2250);
         for address in addresses {
             address.parse::<lettre::Address>().unwrap();

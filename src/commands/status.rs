@@ -31,11 +31,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     for trouble in &troubles {
         eprintln!("{trouble}");
     }
-    Ok(if troubles.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One notification and its people.
@@ -141,14 +137,8 @@ const COLUMNS: [(&str, bool); 10] = [
 ];
 
 fn numbers(tally: &Tally) -> [String; 5] {
-    [
-        tally.participants,
-        tally.sent,
-        tally.failed,
-        tally.skipped,
-        tally.pending,
-    ]
-    .map(|number| number.to_string())
+    [tally.participants, tally.sent, tally.failed, tally.skipped, tally.pending]
+        .map(|number| number.to_string())
 }
 
 /// The lines as a table with a total.
@@ -165,13 +155,11 @@ fn table(lines: &[Line]) -> String {
             .iter()
             .zip(widths)
             .zip(COLUMNS)
-            .map(|((cell, width), (_, is_number))| {
-                if is_number {
-                    format!("{cell:>width$}")
-                } else {
-                    format!("{cell:<width$}")
-                }
-            })
+            .map(
+                |((cell, width), (_, is_number))| {
+                    if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                },
+            )
             .collect();
         text.push_str(&cells.join("  "));
         text.push('\n');
@@ -190,18 +178,7 @@ fn total(lines: &[Line]) -> [String; COLUMNS.len()] {
         pending: sum(|tally| tally.pending),
     });
     let [event, kind, state, received] = [const { String::new() }; 4];
-    [
-        "total".to_owned(),
-        event,
-        kind,
-        state,
-        received,
-        participants,
-        sent,
-        failed,
-        skipped,
-        pending,
-    ]
+    ["total".to_owned(), event, kind, state, received, participants, sent, failed, skipped, pending]
 }
 
 /// Writes to standard output. Whoever reads it may stop early, as `head` does.
@@ -236,13 +213,7 @@ mod tests {
                 completed_at: (state == State::Completed).then_some(received_at),
                 acked_at: None,
             },
-            tally: Tally {
-                participants,
-                sent,
-                failed,
-                skipped,
-                pending,
-            },
+            tally: Tally { participants, sent, failed, skipped, pending },
         }
     }
 

@@ -46,14 +46,9 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         acked: subscription.acked,
     };
 
-    Dispatcher::new(Arc::new(context), inbox, crew.entries.clone())
-        .run()
-        .context("cannot start a thread")?;
+    Dispatcher::new(Arc::new(context), inbox, crew.entries.clone()).run().context("cannot start a thread")?;
     crew.dismiss();
-    ensure!(
-        subscription.thread.join().is_ok() && stop.requested(),
-        "the broker thread ended by itself"
-    );
+    ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");
     Ok(ExitCode::SUCCESS)
 }
@@ -107,10 +102,7 @@ fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
     match &config.route {
         Route::Dummy { outbox } => log::warn!(
             "the dummy is on (EMAIL_DUMMY_MODE=True): NOTHING IS REALLY SENT{}",
-            outbox.as_ref().map_or(String::new(), |dir| format!(
-                "; mails are written to {}",
-                dir.display()
-            ))
+            outbox.as_ref().map_or(String::new(), |dir| format!("; mails are written to {}", dir.display()))
         ),
         Route::Smtp(relay) => log::info!(
             "mails go through {}:{} over {} connections",

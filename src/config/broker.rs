@@ -91,9 +91,7 @@ impl BrokerConfig {
     /// Reads the `LAVINMQ_…` variables. Off loopback, plain text is used only where `LAVINMQ_USE_TLS=False`
     /// asks for it.
     fn from_variables(reader: &mut Reader<'_>, queue: String) -> Self {
-        let host = reader
-            .host("LAVINMQ_HOST")
-            .unwrap_or_else(|| "localhost".to_owned());
+        let host = reader.host("LAVINMQ_HOST").unwrap_or_else(|| "localhost".to_owned());
         let tls = reader.flag("LAVINMQ_USE_TLS").unwrap_or_else(|| {
             if !is_loopback(&host) {
                 reader.mistake(
@@ -110,12 +108,8 @@ impl BrokerConfig {
             tls,
             host,
             port: read_port(reader).unwrap_or(default_port(tls)),
-            username: reader
-                .text("LAVINMQ_USERNAME")
-                .unwrap_or_else(|| GUEST.to_owned()),
-            password: reader
-                .secret("LAVINMQ_PASSWORD")
-                .unwrap_or_else(|| Secret::new(GUEST.to_owned())),
+            username: reader.text("LAVINMQ_USERNAME").unwrap_or_else(|| GUEST.to_owned()),
+            password: reader.secret("LAVINMQ_PASSWORD").unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: reader.text("LAVINMQ_VHOST").unwrap_or_else(|| "/".to_owned()),
             queue,
         }
@@ -125,10 +119,7 @@ impl BrokerConfig {
 /// Reads `LAVINMQ_PORT`. Kubernetes sets a variable of that name by itself, to a URL, where a service is called
 /// `lavinmq`: that deserves a sentence of its own.
 fn read_port(reader: &mut Reader<'_>) -> Option<u16> {
-    if reader
-        .text("LAVINMQ_PORT")
-        .is_some_and(|value| value.starts_with("tcp://"))
-    {
+    if reader.text("LAVINMQ_PORT").is_some_and(|value| value.starts_with("tcp://")) {
         reader.mistake(
             "LAVINMQ_PORT",
             "was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set \

@@ -22,15 +22,13 @@ pub enum Backend {
 
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let backend = reader
-            .secret("DATABASE_URL")
-            .and_then(|url| match Backend::parse(url.expose()) {
-                Ok(backend) => Some(backend),
-                Err(wrong) => {
-                    reader.mistake("DATABASE_URL", wrong);
-                    None
-                }
-            });
+        let backend = reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose()) {
+            Ok(backend) => Some(backend),
+            Err(wrong) => {
+                reader.mistake("DATABASE_URL", wrong);
+                None
+            }
+        });
         Self {
             backend: backend.unwrap_or_else(|| Backend::Sqlite("notification_service.db".into())),
             echo: reader.flag("DATABASE_ECHO").unwrap_or(false),
@@ -54,9 +52,7 @@ impl Backend {
                     .filter(|path| !path.is_empty() && !path.contains('?'))
                     .ok_or_else(|| format!("is not a SQLite URL that fanmail understands; {EXPECTED}"))?,
                 Some("postgres" | "postgresql" | "mysql" | "mariadb") => {
-                    return Err(format!(
-                        "asks for {scheme}, but this build knows only SQLite; {EXPECTED}"
-                    ));
+                    return Err(format!("asks for {scheme}, but this build knows only SQLite; {EXPECTED}"));
                 }
                 _ => return Err(format!("names no database that fanmail knows; {EXPECTED}")),
             },
@@ -89,19 +85,10 @@ mod tests {
     #[test]
     fn what_is_not_a_sqlite_file_is_refused_without_showing_it() {
         for (url, word) in [
-            (
-                "postgres://me:MARKER@db/app",
-                "asks for postgres, but this build knows only SQLite",
-            ),
-            (
-                "postgresql+asyncpg://me:MARKER@db/app",
-                "asks for postgresql+asyncpg",
-            ),
+            ("postgres://me:MARKER@db/app", "asks for postgres, but this build knows only SQLite"),
+            ("postgresql+asyncpg://me:MARKER@db/app", "asks for postgresql+asyncpg"),
             ("mysql://me:MARKER@db/app", "asks for mysql"),
-            (
-                "oracle://me:MARKER@db/app",
-                "names no database that fanmail knows",
-            ),
+            ("oracle://me:MARKER@db/app", "names no database that fanmail knows"),
             ("sqlite://MARKER.db", "is not a SQLite URL"),
             ("sqlite:///MARKER.db?mode=memory", "is not a SQLite URL"),
             ("sqlite://", "is not a SQLite URL"),
@@ -111,10 +98,7 @@ mod tests {
             ("file:MARKER.db?mode=memory", "does not name a file"),
         ] {
             let wrong = Backend::parse(url).expect_err(url);
-            assert!(
-                wrong.contains(word) && !wrong.contains("MARKER"),
-                "{url}: {wrong}"
-            );
+            assert!(wrong.contains(word) && !wrong.contains("MARKER"), "{url}: {wrong}");
         }
     }
 }

@@ -71,11 +71,7 @@ impl EmailConfig {
             templates_dir: reader.path("TEMPLATES_DIR"),
             connections: reader.whole("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
             rate_per_second: reader.whole("SMTP_RATE_PER_SECOND", &(1..=1_000_000)),
-            route: if dummy {
-                Route::Dummy { outbox }
-            } else {
-                Route::Smtp(relay)
-            },
+            route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }
 }
@@ -97,9 +93,7 @@ impl Relay {
             port,
             security: read_security(reader, port),
             credentials: read_credentials(reader, dummy),
-            max_per_connection: reader
-                .whole("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000))
-                .unwrap_or(100),
+            max_per_connection: reader.whole("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000)).unwrap_or(100),
             timeout: reader.seconds("SMTP_TIMEOUT", 60, &(0.1..=3_600.0)),
             idle_timeout: reader.seconds("SMTP_IDLE_TIMEOUT", 30, &(0.1..=3_600.0)),
         }
@@ -152,10 +146,7 @@ fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
         (value.is_ascii() && value.parse::<Address>().is_ok()).then(|| value.to_owned())
     });
     if address.is_none() && !dummy {
-        reader.mistake(
-            "FROM_EMAIL",
-            "is not set; expected the address that your mails come from".to_owned(),
-        );
+        reader.mistake("FROM_EMAIL", "is not set; expected the address that your mails come from".to_owned());
     }
     address.unwrap_or_else(|| "noreply@example.com".to_owned())
 }

@@ -45,22 +45,14 @@ impl Environment {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(source) => {
-                return Err(DotenvError::Unreadable {
-                    path: dotenv.to_owned(),
-                    source,
-                });
+                return Err(DotenvError::Unreadable { path: dotenv.to_owned(), source });
             }
         };
-        let mut variables = parse_dotenv(&text).map_err(|line| DotenvError::Malformed {
-            path: dotenv.to_owned(),
-            line,
-        })?;
+        let mut variables =
+            parse_dotenv(&text).map_err(|line| DotenvError::Malformed { path: dotenv.to_owned(), line })?;
         // What is not UTF-8 is reported with the name of its variable when it is read.
         variables.extend(env::vars_os().map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         }));
         Ok(Self { variables })
     }
@@ -78,12 +70,8 @@ impl Environment {
             .keys()
             .filter(|name| !known.contains(name))
             .filter_map(|name| {
-                let meant = known
-                    .iter()
-                    .find(|known| strsim::damerau_levenshtein(name, known) <= 2)?;
-                Some(format!(
-                    "{name} is set, but fanmail does not know it; is {meant} meant?"
-                ))
+                let meant = known.iter().find(|known| strsim::damerau_levenshtein(name, known) <= 2)?;
+                Some(format!("{name} is set, but fanmail does not know it; is {meant} meant?"))
             })
             .collect()
     }
@@ -223,10 +211,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         let from_process = env::var("PATH").unwrap();
-        assert_eq!(
-            Environment::load(&path).unwrap().get("PATH"),
-            Some(from_process.clone())
-        );
+        assert_eq!(Environment::load(&path).unwrap().get("PATH"), Some(from_process.clone()));
         fs::write(&path, "PATH=elsewhere\nFANMAIL_TEST=here\n").unwrap();
         let environment = Environment::load(&path).unwrap();
         assert_eq!(environment.get("PATH"), Some(from_process));

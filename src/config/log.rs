@@ -30,20 +30,14 @@ impl LogConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             level: reader
-                .parsed(
-                    "LOG_LEVEL",
-                    "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL",
-                    parse_level,
-                )
+                .parsed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL", parse_level)
                 .unwrap_or(LevelFilter::Info),
             file: reader.path("LOG_FILE"),
             format: reader
-                .parsed("LOG_FORMAT", "text or json", |value| {
-                    match value.to_ascii_lowercase().as_str() {
-                        "text" => Some(LogFormat::Text),
-                        "json" => Some(LogFormat::Json),
-                        _ => None,
-                    }
+                .parsed("LOG_FORMAT", "text or json", |value| match value.to_ascii_lowercase().as_str() {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
                 })
                 .unwrap_or(LogFormat::Text),
         }

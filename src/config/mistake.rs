@@ -12,10 +12,7 @@ pub struct Mistake {
 impl Mistake {
     /// `sentence` goes on where the name of the variable stops: `is "x"; expected …`.
     pub(super) fn new(variable: &str, sentence: String) -> Self {
-        Self {
-            variable: variable.to_owned(),
-            sentence,
-        }
+        Self { variable: variable.to_owned(), sentence }
     }
 
     /// Which variable is to be changed.

@@ -21,10 +21,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
-            lookup,
-            mistakes: Vec::new(),
-        }
+        Self { lookup, mistakes: Vec::new() }
     }
 
     /// The end of reading: an error if anything was wrong.
@@ -39,11 +36,7 @@ impl<'a> Reader<'a> {
     /// its `_FILE`) counts, as others would follow from it.
     pub fn mistake(&mut self, name: &str, sentence: String) {
         let base = |name: &str| name.strip_suffix("_FILE").unwrap_or(name).to_owned();
-        if !self
-            .mistakes
-            .iter()
-            .any(|known| base(known.variable()) == base(name))
-        {
+        if !self.mistakes.iter().any(|known| base(known.variable()) == base(name)) {
             self.mistakes.push(Mistake::new(name, sentence));
         }
     }
@@ -58,10 +51,7 @@ impl<'a> Reader<'a> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.mistake(
-                name,
-                "is not UTF-8 text; save it in that encoding and set it again".to_owned(),
-            );
+            self.mistake(name, "is not UTF-8 text; save it in that encoding and set it again".to_owned());
             return None;
         }
         (!value.is_empty()).then(|| value.to_owned())
@@ -83,9 +73,7 @@ impl<'a> Reader<'a> {
         T: FromStr + PartialOrd + Display,
     {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        self.parsed(name, &expected, |value| {
-            value.parse().ok().filter(|number| range.contains(number))
-        })
+        self.parsed(name, &expected, |value| value.parse().ok().filter(|number| range.contains(number)))
     }
 
     /// Seconds within `range`; fractions are fine.
@@ -100,12 +88,10 @@ impl<'a> Reader<'a> {
 
     /// Yes or no, in the words that Python services use, too.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
-        self.parsed(name, "True or False", |value| {
-            match value.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Some(true),
-                "false" | "no" | "off" | "0" => Some(false),
-                _ => None,
-            }
+        self.parsed(name, "True or False", |value| match value.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
         })
     }
 
@@ -116,11 +102,7 @@ impl<'a> Reader<'a> {
 
     /// A host name or an address, without brackets.
     pub fn host(&mut self, name: &str) -> Option<String> {
-        self.parsed(
-            name,
-            "a host name or an address, without scheme and port",
-            parse_host,
-        )
+        self.parsed(name, "a host name or an address, without scheme and port", parse_host)
     }
 
     /// A value that must not be shown: of the variable itself, or of the file that `<name>_FILE` names.
@@ -141,11 +123,7 @@ impl<'a> Reader<'a> {
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
-                self.wrong(
-                    &file_name,
-                    &path,
-                    "a file with the value in it, but that one is empty",
-                );
+                self.wrong(&file_name, &path, "a file with the value in it, but that one is empty");
             }
             Err(error) => {
                 let expected = format!("a file that can be read, but: {error}");
@@ -168,9 +146,7 @@ fn quote(value: &str) -> String {
 /// A host name (letters, digits, `-`, `_`, `.`) or an IP address; the brackets of IPv6 are taken off.
 pub fn parse_host(text: &str) -> Option<String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let is_name = text
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
     (!text.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok())).then(|| bare.to_owned())
 }
 

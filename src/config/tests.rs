@@ -46,8 +46,7 @@ fn what_the_example_leaves_out_can_be_put_in() {
         .lines()
         .map(|line| line.trim_start_matches('#'))
         .filter(|line| {
-            line.split_once('=')
-                .is_some_and(|(name, _)| !name.ends_with("_FILE") || name == "LOG_FILE")
+            line.split_once('=').is_some_and(|(name, _)| !name.ends_with("_FILE") || name == "LOG_FILE")
         })
         .collect();
     let all = lines.join("\n");
@@ -98,10 +97,7 @@ LOG_LEVEL=warning
         (false, "localhost", 5672)
     );
     assert_eq!(config.broker.password.expose(), "p@ss#w$rd");
-    assert_eq!(
-        config.database.backend,
-        Backend::Sqlite("notification_service.db".into())
-    );
+    assert_eq!(config.database.backend, Backend::Sqlite("notification_service.db".into()));
     assert_eq!(config.email.from_name, "Event Notification Service");
     assert_eq!(config.log.level, LevelFilter::Warn);
     assert_eq!(config.worker.retry_delay, Duration::from_secs(5));
@@ -141,15 +137,10 @@ fn all_mistakes_are_told_together() {
 #[test]
 fn sending_for_real_needs_a_relay_and_a_sender() {
     let told = mistakes("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
-    for start in [
-        "SMTP_HOST is not set",
-        "SMTP_PASSWORD is not set, but SMTP_USERNAME is",
-        "FROM_EMAIL is not set",
-    ] {
-        assert!(
-            told.lines().any(|line| line.starts_with(start)),
-            "{start}: {told}"
-        );
+    for start in
+        ["SMTP_HOST is not set", "SMTP_PASSWORD is not set, but SMTP_USERNAME is", "FROM_EMAIL is not set"]
+    {
+        assert!(told.lines().any(|line| line.starts_with(start)), "{start}: {told}");
     }
     assert_eq!(told.lines().count(), 3, "{told}");
     // The dummy does not mind.
@@ -177,10 +168,7 @@ fn plain_text_leaves_this_machine_only_when_asked_for() {
     }
     for host in ["rabbitmq", "10.0.0.1", "localhost.example.org", "[2001:db8::1]"] {
         let set = format!("LAVINMQ_HOST={host}\n");
-        assert!(
-            mistakes(&set).starts_with("LAVINMQ_USE_TLS is not set, and the broker"),
-            "{host}"
-        );
+        assert!(mistakes(&set).starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}");
         assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
         assert!(
             read(&format!("{set}LAVINMQ_USE_TLS=False\n")).is_ok_and(|config| config.broker.port == 5672)
@@ -191,11 +179,7 @@ fn plain_text_leaves_this_machine_only_when_asked_for() {
 
 #[test]
 fn an_amqp_url_wins_and_is_percent_decoded() {
-    let broker = |url: &str| {
-        read(&format!(
-            "LAVINMQ_HOST=other\nLAVINMQ_PORT=tcp://x\nAMQP_URL={url}\n"
-        ))
-    };
+    let broker = |url: &str| read(&format!("LAVINMQ_HOST=other\nLAVINMQ_PORT=tcp://x\nAMQP_URL={url}\n"));
     let seen = |url: &str| {
         let broker = broker(url).unwrap().broker;
         let password = broker.password.expose();
@@ -208,10 +192,7 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
     assert_eq!(seen("amqps://u:p@h/"), "true h 5671 u p /");
     assert_eq!(seen("amqps://u:p@[::1]:99/%2F"), "true ::1 99 u p /");
     assert_eq!(seen("amqp://u:p@h//"), "false h 5672 u p /");
-    assert_eq!(
-        seen("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"),
-        "false h 1 a@b p/q:% team/one"
-    );
+    assert_eq!(seen("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"), "false h 1 a@b p/q:% team/one");
     for url in [
         "http://u:MARKER@h",
         "u:MARKER@h",
@@ -223,10 +204,7 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
         "amqp:///MARKER",
     ] {
         let told = broker(url).unwrap_err().to_string();
-        assert!(
-            told.contains("\n  AMQP_URL ") && !told.contains("MAR"),
-            "{url}: {told}"
-        );
+        assert!(told.contains("\n  AMQP_URL ") && !told.contains("MAR"), "{url}: {told}");
     }
 }
 
@@ -238,29 +216,16 @@ fn a_secret_comes_from_a_file_as_well() {
         fs::write(&path, content).unwrap();
         path.display().to_string()
     };
-    let (password, url) = (
-        file("password", " with space \r\n"),
-        file("url", "sqlite:////var/a.db\n"),
-    );
-    let config = read(&format!(
-        "LAVINMQ_PASSWORD_FILE={password}\nDATABASE_URL_FILE={url}\n"
-    ))
-    .unwrap();
+    let (password, url) = (file("password", " with space \r\n"), file("url", "sqlite:////var/a.db\n"));
+    let config = read(&format!("LAVINMQ_PASSWORD_FILE={password}\nDATABASE_URL_FILE={url}\n")).unwrap();
     assert_eq!(config.broker.password.expose(), " with space ");
     assert_eq!(config.database.backend, Backend::Sqlite("/var/a.db".into()));
 
-    let told = mistakes(&format!(
-        "LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"
-    ));
-    assert_eq!(
-        told,
-        "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them"
-    );
+    let told = mistakes(&format!("LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"));
+    assert_eq!(told, "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them");
     let empty = file("empty", "\n");
     let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n";
-    let told = mistakes(&format!(
-        "{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"
-    ));
+    let told = mistakes(&format!("{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"));
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(
         lines[0],
@@ -279,10 +244,7 @@ fn no_secret_is_printed() {
     for set in [
         "LAVINMQ_PASSWORD=MARKER\nSMTP_PASSWORD=MARKER\n".to_owned(),
         "AMQP_URL=amqps://u:MARKER@h/v\nSMTP_PASSWORD=MARKER\n".to_owned(),
-        format!(
-            "LAVINMQ_PASSWORD_FILE={0}\nSMTP_PASSWORD_FILE={0}\n",
-            path.display()
-        ),
+        format!("LAVINMQ_PASSWORD_FILE={0}\nSMTP_PASSWORD_FILE={0}\n", path.display()),
     ] {
         let config = read(&format!("{real}{set}")).unwrap();
         assert!(!format!("{config:?} {config:#?}").contains("MARKER"), "{set}");
@@ -290,19 +252,13 @@ fn no_secret_is_printed() {
             panic!("not the relay");
         };
         let (_, password) = relay.credentials.unwrap();
-        assert_eq!(
-            (config.broker.password.expose(), password.expose()),
-            ("MARKER", "MARKER")
-        );
+        assert_eq!((config.broker.password.expose(), password.expose()), ("MARKER", "MARKER"));
     }
     for set in [
         "AMQP_URL=amqps://u:MARKER@h:port/v\n".to_owned(),
         "DATABASE_URL=postgres://u:MARKER@h/v\n".to_owned(),
         "SMTP_PASSWORD=MARKER\nEMAIL_DUMMY_MODE=False\n".to_owned(),
-        format!(
-            "AMQP_URL_FILE={0}\nDATABASE_URL=mysql://u:MARKER@h/v\n",
-            path.display()
-        ),
+        format!("AMQP_URL_FILE={0}\nDATABASE_URL=mysql://u:MARKER@h/v\n", path.display()),
     ] {
         let errors = read(&set).unwrap_err();
         assert!(!format!("{errors} {errors:?}").contains("MARKER"), "{errors}");
@@ -313,8 +269,5 @@ fn no_secret_is_printed() {
 fn a_value_that_is_not_utf8_is_a_mistake() {
     let lookup = |name: &str| (name == "SMTP_PASSWORD").then(|| "p\u{fffd}ss".to_owned());
     let errors = Config::from_lookup(&lookup).unwrap_err();
-    assert!(
-        errors.to_string().contains("SMTP_PASSWORD is not UTF-8 text"),
-        "{errors}"
-    );
+    assert!(errors.to_string().contains("SMTP_PASSWORD is not UTF-8 text"), "{errors}");
 }

@@ -8,9 +8,9 @@ pub fn mask(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find('@') {
         let (before, after) = rest.split_at(at);
-        let start = before.rfind(ends_local_part).map_or(0, |end| {
-            end + before[end..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = before
+            .rfind(ends_local_part)
+            .map_or(0, |end| end + before[end..].chars().next().map_or(1, char::len_utf8));
         let local = &before[start..];
         masked.push_str(&before[..start]);
         if let Some(first) = local.chars().next() {

@@ -13,10 +13,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// For something that is away and is expected back soon: 1 s, doubling, at most 30 s.
-    pub const RECONNECT: Self = Self {
-        first: Duration::from_secs(1),
-        cap: Duration::from_secs(30),
-    };
+    pub const RECONNECT: Self = Self { first: Duration::from_secs(1), cap: Duration::from_secs(30) };
 
     /// The pause before try number `failures + 1`, after `failures` (from 1) failures in a row. `dice`, from
     /// 0 to 1, moves it by up to a fifth in either direction, so that many who failed together do not all
@@ -33,16 +30,11 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const SECONDS_5: Backoff = Backoff {
-        first: Duration::from_secs(5),
-        cap: Duration::from_secs(60),
-    };
+    const SECONDS_5: Backoff = Backoff { first: Duration::from_secs(5), cap: Duration::from_secs(60) };
 
     #[test]
     fn doubles_up_to_the_cap() {
-        let pauses: Vec<u64> = (1..=6)
-            .map(|failures| SECONDS_5.pause(failures, 0.5).as_secs())
-            .collect();
+        let pauses: Vec<u64> = (1..=6).map(|failures| SECONDS_5.pause(failures, 0.5).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
     }
 

@@ -84,11 +84,7 @@ impl Request {
                 .filter(|id| *id > 0)
                 .ok_or_else(|| Malformed::BadEventId(number.to_string()))?,
             Some(other) => {
-                return Err(Malformed::WrongType(
-                    "event_id",
-                    "a whole number",
-                    json_type(other),
-                ));
+                return Err(Malformed::WrongType("event_id", "a whole number", json_type(other)));
             }
         };
         Ok(Self { kind, event_id })
@@ -188,10 +184,7 @@ mod tests {
     fn reads_every_kind_and_ignores_unknown_fields() {
         for kind in Kind::ALL {
             let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
-            assert_eq!(
-                Request::decode(body.as_bytes()),
-                Ok(Request { kind, event_id: 7 })
-            );
+            assert_eq!(Request::decode(body.as_bytes()), Ok(Request { kind, event_id: 7 }));
         }
     }
 
@@ -202,10 +195,7 @@ mod tests {
         assert!(reason(b"{\"type\":").starts_with("the body is not JSON"));
         assert!(reason(b"[1]").starts_with("the body is an array; expected an object such as {\"type\""));
         assert_eq!(reason(br#"{"event_id":1}"#), "the field \"type\" is missing");
-        assert_eq!(
-            reason(br#"{"type":"UPDATED"}"#),
-            "the field \"event_id\" is missing"
-        );
+        assert_eq!(reason(br#"{"type":"UPDATED"}"#), "the field \"event_id\" is missing");
         assert_eq!(
             reason(br#"{"type":3,"event_id":1}"#),
             "the field \"type\" must be a string, not a number"
@@ -220,10 +210,7 @@ mod tests {
         );
         for id in ["0", "-5", "1.5", "9223372036854775808", "1e3"] {
             let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
-            assert!(
-                reason(body.as_bytes()).contains("is not a whole number from 1"),
-                "{id}"
-            );
+            assert!(reason(body.as_bytes()).contains("is not a whole number from 1"), "{id}");
         }
         assert!(reason(&vec![b' '; MAX_BODY + 1]).contains("65537 bytes"));
     }

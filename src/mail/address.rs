@@ -70,9 +70,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        parse(text)
-            .map(|address| address.to_string())
-            .map_err(|bad| bad.to_string())
+        parse(text).map(|address| address.to_string()).map_err(|bad| bad.to_string())
     }
 
     #[test]
@@ -80,10 +78,7 @@ mod tests {
         for (text, expected) in [
             ("ada@example.com", "ada@example.com"),
             (" ada@example.com\r\n", "ada@example.com"),
-            (
-                "o'brien+news/x=1@sub.example.co.uk",
-                "o'brien+news/x=1@sub.example.co.uk",
-            ),
+            ("o'brien+news/x=1@sub.example.co.uk", "o'brien+news/x=1@sub.example.co.uk"),
             ("jo@bücher.example", "jo@xn--bcher-kva.example"),
             ("jürgen@example.com", "jürgen@example.com"),
             ("root@localhost", "root@localhost"),
@@ -106,10 +101,7 @@ mod tests {
             ("secret@one@example.com", "has more than one @"),
             ("secret@exa mple.com", "has spaces"),
             ("secret@exa\u{a0}mple.com", "has spaces"),
-            (
-                "secret@example.com\r\nRCPT TO:<x@example.com",
-                "has control characters",
-            ),
+            ("secret@example.com\r\nRCPT TO:<x@example.com", "has control characters"),
             ("secret\u{0}@example.com", "has control characters"),
             ("Secret <secret@example.com>", "has spaces"),
             ("<secret@example.com>", "has angle brackets"),

@@ -34,10 +34,7 @@ impl Composer {
     /// A composer for the configured sender, whose address the configuration has checked.
     #[must_use]
     pub fn new(config: &EmailConfig) -> Self {
-        let (user, domain) = config
-            .from_email
-            .rsplit_once('@')
-            .unwrap_or((&config.from_email, "localhost"));
+        let (user, domain) = config.from_email.rsplit_once('@').unwrap_or((&config.from_email, "localhost"));
         let sender = mailbox(&config.from_name, Address::new_dangerous(user, domain));
         Self {
             from: From::from(Mailboxes::from(sender)).display(),
@@ -96,12 +93,7 @@ impl Composer {
             // Encoded parts are ASCII, so this does not happen; a mark in the text would be better than a panic.
             Err(error) => content.push_str(&String::from_utf8_lossy(error.as_bytes())),
         }
-        Ok(Mail {
-            to,
-            message_id,
-            content,
-            html: render.html,
-        })
+        Ok(Mail { to, message_id, content, html: render.html })
     }
 }
 

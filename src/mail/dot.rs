@@ -51,10 +51,7 @@ mod tests {
 
     #[test]
     fn a_body_of_dots_survives() {
-        assert_eq!(
-            stuffed(".\r\n..\r\nx.\r\n.y\r\n"),
-            "..\r\n...\r\nx.\r\n..y\r\n.\r\n"
-        );
+        assert_eq!(stuffed(".\r\n..\r\nx.\r\n.y\r\n"), "..\r\n...\r\nx.\r\n..y\r\n.\r\n");
         assert_eq!(stuffed(""), ".\r\n");
         assert_eq!(stuffed("no line end"), "no line end\r\n.\r\n");
     }

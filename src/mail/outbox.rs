@@ -41,10 +41,7 @@ impl Transport for Outbox {
                 smtp_code: None,
                 detail: format!("the outbox {} cannot be written: {error}", dir.display()),
             })?;
-        log::debug!(
-            "dummy: {} to {to} is not sent but written to {name}.eml",
-            mail.message_id
-        );
+        log::debug!("dummy: {} to {to} is not sent but written to {name}.eml", mail.message_id);
         Ok(())
     }
 
@@ -57,13 +54,7 @@ fn file_name(message_id: &str) -> String {
     let id = id.split('@').next().unwrap_or(id);
     let safe: String = id
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
         .collect();
     safe.trim_start_matches('.').to_owned()
 }
@@ -71,13 +62,11 @@ fn file_name(message_id: &str) -> String {
 /// Writes a file that is there as a whole or not at all.
 fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
     let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
-    fs::write(&unfinished, content)
-        .and_then(|()| fs::rename(&unfinished, dir.join(name)))
-        .inspect_err(|_| {
-            if let Err(error) = fs::remove_file(&unfinished) {
-                log::debug!("{} stays behind: {error}", unfinished.display());
-            }
-        })
+    fs::write(&unfinished, content).and_then(|()| fs::rename(&unfinished, dir.join(name))).inspect_err(|_| {
+        if let Err(error) = fs::remove_file(&unfinished) {
+            log::debug!("{} stays behind: {error}", unfinished.display());
+        }
+    })
 }
 
 #[cfg(test)]
@@ -113,18 +102,13 @@ mod tests {
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
-        assert_eq!(
-            fs::read_to_string(dir.join("n12.p34.eml")).unwrap(),
-            mail("").content
-        );
+        assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), mail("").content);
     }
 
     #[test]
     fn without_a_directory_nothing_is_written() {
         let mut called = false;
-        Outbox::new(None)
-            .submit(&mail(""), &mut || called = true)
-            .unwrap();
+        Outbox::new(None).submit(&mail(""), &mut || called = true).unwrap();
         assert!(called);
     }
 
@@ -140,9 +124,7 @@ mod tests {
         // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
-        Outbox::new(Some(dir.clone()))
-            .submit(&mail(""), &mut || ())
-            .unwrap_err();
+        Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || ()).unwrap_err();
         assert_eq!(files(&dir), ["n12.p34.html"]);
     }
 

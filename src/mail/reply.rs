@@ -88,10 +88,9 @@ impl Answer {
     #[must_use]
     pub fn from_lettre(result: Result<Response, lettre::transport::smtp::Error>) -> Self {
         match result {
-            Ok(response) => Self::Reply(
-                response.code().into(),
-                response.message().collect::<Vec<_>>().join(" "),
-            ),
+            Ok(response) => {
+                Self::Reply(response.code().into(), response.message().collect::<Vec<_>>().join(" "))
+            }
             Err(error) => match error.status() {
                 Some(code) => Self::Reply(code.into(), cause(&error)),
                 None if is_unreadable(&error) => Self::Unreadable(cause(&error)),
@@ -133,11 +132,7 @@ impl Answer {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
-        Refusal {
-            class,
-            smtp_code: self.code(),
-            detail: mask(&detail),
-        }
+        Refusal { class, smtp_code: self.code(), detail: mask(&detail) }
     }
 
     fn code(&self) -> Option<u16> {
@@ -208,11 +203,7 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// A reply of several lines, or one with control characters, as one line.
 fn one_line(text: &str) -> String {
-    text.split(char::is_control)
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

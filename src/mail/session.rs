@@ -48,11 +48,7 @@ impl Connector {
                 Some(parameters.map_err(|error| trouble(format!("cannot set up TLS: {error}")))?)
             }
         };
-        Ok(Self {
-            relay: relay.clone(),
-            hello: ClientId::default(),
-            tls,
-        })
+        Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
     }
 
     /// Connects, greets, encrypts and authenticates, as configured.
@@ -79,9 +75,7 @@ impl Connector {
 
         if let Some((username, password)) = &self.relay.credentials {
             let credentials = Credentials::new(username.clone(), password.expose().to_owned());
-            connection
-                .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
-                .map_err(login_refused)?;
+            connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).map_err(login_refused)?;
         }
         Ok(Session {
             encrypted: connection.is_encrypted(),
@@ -94,13 +88,7 @@ impl Connector {
 
     /// A connection past greeting and EHLO, encrypted already if TLS comes first.
     fn open(&self) -> Result<SmtpConnection, Refusal> {
-        let Relay {
-            host,
-            port,
-            timeout,
-            security,
-            ..
-        } = &self.relay;
+        let Relay { host, port, timeout, security, .. } = &self.relay;
         let address = (host.clone(), *port);
         let (timeout, hello) = (*timeout, self.hello.clone());
         let tls = self.tls.clone().filter(|_| *security == Security::ImplicitTls);
@@ -121,10 +109,7 @@ impl Connector {
             .map_err(|error| trouble(format!("cannot start a thread: {error}")))?;
         match receiver.recv_timeout(timeout) {
             Ok(connected) => connected.map_err(refused),
-            Err(_) => Err(trouble(format!(
-                "no TLS handshake within {} s",
-                timeout.as_secs()
-            ))),
+            Err(_) => Err(trouble(format!("no TLS handshake within {} s", timeout.as_secs()))),
         }
     }
 }
@@ -177,21 +162,11 @@ fn login_refused(error: lettre::transport::smtp::Error) -> Refusal {
         return refused(error);
     }
     let smtp_code = error.status().map(u16::from);
-    let detail = mask(&format!(
-        "login: {error}; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS"
-    ));
-    Refusal {
-        class: Class::Relay,
-        smtp_code,
-        detail,
-    }
+    let detail = mask(&format!("login: {error}; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS"));
+    Refusal { class: Class::Relay, smtp_code, detail }
 }
 
 /// A failure of the relay, in our words.
 fn trouble(detail: String) -> Refusal {
-    Refusal {
-        class: Class::Relay,
-        smtp_code: None,
-        detail,
-    }
+    Refusal { class: Class::Relay, smtp_code: None, detail }
 }

@@ -61,9 +61,8 @@ impl SmtpTransport {
     /// that: an outcome does not wait for the answer to QUIT.
     fn leave_if_worn(&mut self) {
         let idle = self.last_used.elapsed() >= self.idle_timeout;
-        if let Some(session) = self
-            .session
-            .take_if(|session| idle || session.mails >= self.max_per_connection)
+        if let Some(session) =
+            self.session.take_if(|session| idle || session.mails >= self.max_per_connection)
         {
             session.quit();
         }
@@ -83,8 +82,7 @@ impl Transport for SmtpTransport {
             }
         }
         let fresh = self.connector.connect()?;
-        self.try_on(fresh, mail, before_body)
-            .map_err(Ending::into_refusal)
+        self.try_on(fresh, mail, before_body).map_err(Ending::into_refusal)
     }
 
     fn idle(&mut self) {
@@ -147,11 +145,7 @@ fn transact(
 /// `MAIL FROM`, `RCPT TO` and `DATA`, in one write where the relay allows it. Every reply that such a group owes
 /// is read before the next command, or the next mail would read this one's replies (RFC 2920 section 3.1).
 fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> Result<(), Ending> {
-    let parameters = if mail.to.is_ascii() {
-        ""
-    } else {
-        " SMTPUTF8 BODY=8BITMIME"
-    };
+    let parameters = if mail.to.is_ascii() { "" } else { " SMTPUTF8 BODY=8BITMIME" };
     let sender = format!("MAIL FROM:<{from_email}>{parameters}\r\n");
     let recipient = format!("RCPT TO:<{}>\r\n", mail.to);
     if !session.pipelining {
@@ -162,11 +156,7 @@ fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> Result<(), 
             }
         }
         let to_data = session.command("DATA\r\n");
-        return if to_data.wants_body() {
-            Ok(())
-        } else {
-            Err(refused(session, Phase::Data, &to_data))
-        };
+        return if to_data.wants_body() { Ok(()) } else { Err(refused(session, Phase::Data, &to_data)) };
     }
 
     let to_sender = session.command(&format!("{sender}{recipient}DATA\r\n"));

@@ -52,10 +52,7 @@ impl Connector {
             return Err(StoreError::new(&doing, &"its name is not UTF-8")
                 .with_cure("name another file in DATABASE_URL".to_owned()));
         };
-        Ok(Self {
-            path: path.to_owned(),
-            echo: config.echo,
-        })
+        Ok(Self { path: path.to_owned(), echo: config.echo })
     }
 
     /// What errors call the database.
@@ -158,9 +155,7 @@ mod tests {
     fn a_logged_statement_has_no_values() {
         let (seen, statements) = mpsc::channel();
         let mut connection = AnyConnection::Sqlite(SqliteConnection::establish(":memory:").unwrap());
-        connection
-            .batch_execute("CREATE TABLE participants (id INTEGER PRIMARY KEY, email TEXT)")
-            .unwrap();
+        connection.batch_execute("CREATE TABLE participants (id INTEGER PRIMARY KEY, email TEXT)").unwrap();
         connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
             if let InstrumentationEvent::StartQuery { query, .. } = event {
                 seen.send((query.to_string(), statement(query))).unwrap();
@@ -173,14 +168,8 @@ mod tests {
             .unwrap();
         assert!(found.is_empty());
         let (whole, logged) = statements.recv().unwrap();
-        assert!(
-            whole.contains("somebody@example.com"),
-            "else this proves nothing: {whole}"
-        );
-        assert!(
-            logged.starts_with("SELECT") && logged.contains("WHERE"),
-            "{logged}"
-        );
+        assert!(whole.contains("somebody@example.com"), "else this proves nothing: {whole}");
+        assert!(logged.starts_with("SELECT") && logged.contains("WHERE"), "{logged}");
         assert!(!logged.contains("somebody"), "{logged}");
     }
 }

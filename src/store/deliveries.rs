@@ -40,13 +40,9 @@ impl Store {
     /// When the database does not answer; then none of them is recorded.
     pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
         let decided_at = now();
-        let rows: Vec<DeliveryRow> = outcomes
-            .iter()
-            .map(|outcome| DeliveryRow::new(outcome, decided_at))
-            .collect();
-        self.write("record outcomes", |connection| {
-            dialect::insert_deliveries(connection, &rows)
-        })
+        let rows: Vec<DeliveryRow> =
+            outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
+        self.write("record outcomes", |connection| dialect::insert_deliveries(connection, &rows))
     }
 }
 

@@ -63,10 +63,7 @@ pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<i64> {
 pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipant]) -> QueryResult<()> {
     match connection {
         AnyConnection::Sqlite(sqlite) => rows.chunks(SQLITE_ROWS).try_for_each(|rows| {
-            diesel::insert_into(participants::table)
-                .values(rows)
-                .execute(sqlite)
-                .map(drop)
+            diesel::insert_into(participants::table).values(rows).execute(sqlite).map(drop)
         }),
     }
 }
@@ -75,9 +72,7 @@ pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipan
 pub fn is_view(connection: &mut AnyConnection, name: &str) -> QueryResult<bool> {
     match connection {
         AnyConnection::Sqlite(sqlite) => diesel::select(exists(
-            sqlite_master::table
-                .filter(sqlite_master::kind.eq("view"))
-                .filter(sqlite_master::name.eq(name)),
+            sqlite_master::table.filter(sqlite_master::kind.eq("view")).filter(sqlite_master::name.eq(name)),
         ))
         .get_result(sqlite),
     }
@@ -88,9 +83,8 @@ pub fn is_view(connection: &mut AnyConnection, name: &str) -> QueryResult<bool> 
 pub fn check_participant_keys(connection: &mut AnyConnection) -> QueryResult<()> {
     match connection {
         AnyConnection::Sqlite(sqlite) => {
-            let largest: String = participants::table
-                .select(stored_as(max(participants::id)))
-                .first(sqlite)?;
+            let largest: String =
+                participants::table.select(stored_as(max(participants::id))).first(sqlite)?;
             match largest.as_str() {
                 "integer" | "null" => Ok(()),
                 other => Err(Error::DeserializationError(

@@ -78,8 +78,7 @@ impl EventRow {
 
 /// The text without blanks around it, if there is any.
 pub(super) fn not_blank(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A time as the application wrote it.

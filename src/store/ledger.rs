@@ -98,12 +98,8 @@ impl Store {
             };
             match found {
                 Some(row) => Ok(attach(&row.try_into()?, request)),
-                None => insert_notification(connection, message_key(identity), request).map(|notification| {
-                    Opened::Running {
-                        notification,
-                        resumed: false,
-                    }
-                }),
+                None => insert_notification(connection, message_key(identity), request)
+                    .map(|notification| Opened::Running { notification, resumed: false }),
             }
         })
     }
@@ -189,10 +185,7 @@ fn attach(entry: &Entry, request: Request) -> Opened {
     }
     match entry.state {
         State::Completed => Opened::Completed(notification),
-        State::Running => Opened::Running {
-            notification,
-            resumed: true,
-        },
+        State::Running => Opened::Running { notification, resumed: true },
     }
 }
 
@@ -219,9 +212,7 @@ fn find_newest_not_acked(
     let Some(row) = newest_not_acked else {
         return Ok(None);
     };
-    let newest: Option<i64> = nameless(request)
-        .select(max(notifications::id))
-        .first(connection)?;
+    let newest: Option<i64> = nameless(request).select(max(notifications::id)).first(connection)?;
     let in_question = row.state == State::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
 }

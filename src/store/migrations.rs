@@ -40,23 +40,17 @@ impl Store {
     where
         Q: QueryFragment<MultiBackend> + QueryId + RunQueryDsl<AnyConnection>,
     {
-        self.run(&format!("read {name}"), |connection| {
-            nothing.execute(connection).map(drop)
-        })
+        self.run(&format!("read {name}"), |connection| nothing.execute(connection).map(drop))
     }
 }
 
 /// Applies what is missing, in order.
 fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
-    let pending = connection
-        .pending_migrations(SQLITE)
-        .map_err(Error::QueryBuilderError)?;
+    let pending = connection.pending_migrations(SQLITE).map_err(Error::QueryBuilderError)?;
     pending
         .iter()
         .map(|migration| {
-            connection
-                .run_migration(migration)
-                .map_err(Error::QueryBuilderError)?;
+            connection.run_migration(migration).map_err(Error::QueryBuilderError)?;
             Ok(migration.name().to_string())
         })
         .collect()

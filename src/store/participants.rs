@@ -32,9 +32,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn last_participant_id(&self, event_id: i64) -> Result<i64, StoreError> {
-        self.run("find the newest participant", |connection| {
-            find_last_id(connection, event_id)
-        })
+        self.run("find the newest participant", |connection| find_last_id(connection, event_id))
     }
 }
 

@@ -69,15 +69,9 @@ impl Store {
     /// When the database does not answer.
     pub fn add_event(&self, event: &NewEvent) -> Result<bool, StoreError> {
         self.write("add an event", |connection| {
-            let taken = events::table
-                .find(event.id)
-                .count()
-                .get_result::<i64>(connection)?
-                > 0;
+            let taken = events::table.find(event.id).count().get_result::<i64>(connection)? > 0;
             if !taken {
-                diesel::insert_into(events::table)
-                    .values(event)
-                    .execute(connection)?;
+                diesel::insert_into(events::table).values(event).execute(connection)?;
             }
             Ok(!taken)
         })

@@ -64,10 +64,7 @@ fn people(notification: &Notification) -> _ {
 }
 
 fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    people(notification)
-        .count()
-        .get_result(connection)
-        .map(i64::unsigned_abs)
+    people(notification).count().get_result(connection).map(i64::unsigned_abs)
 }
 
 /// Those who were decided and have left the event since.

@@ -19,10 +19,7 @@ mod sqlite;
 const EVENT: i64 = 7;
 
 fn config_in(dir: &TempDir) -> DatabaseConfig {
-    DatabaseConfig {
-        backend: Backend::Sqlite(dir.path().join("test.db")),
-        echo: false,
-    }
+    DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false }
 }
 
 /// A SQLite file without tables.
@@ -33,9 +30,7 @@ fn empty_sqlite() -> (TempDir, Store) {
 }
 
 fn execute(store: &Store, sql: &str) {
-    store
-        .run("execute", |connection| connection.batch_execute(sql))
-        .unwrap();
+    store.run("execute", |connection| connection.batch_execute(sql)).unwrap();
 }
 
 /// Adds participants; in a fresh database their keys count from 1.
@@ -50,36 +45,21 @@ fn add_people(store: &Store, event_id: i64, count: u32) {
 }
 
 fn request(kind: Kind) -> Request {
-    Request {
-        kind,
-        event_id: EVENT,
-    }
+    Request { kind, event_id: EVENT }
 }
 
 fn named(id: &str, redelivered: bool) -> Identity {
-    Identity {
-        message_id: Some(id.to_owned()),
-        redelivered,
-    }
+    Identity { message_id: Some(id.to_owned()), redelivered }
 }
 
 fn nameless(redelivered: bool) -> Identity {
-    Identity {
-        message_id: None,
-        redelivered,
-    }
+    Identity { message_id: None, redelivered }
 }
 
 /// Opens a new notification.
 fn open(store: &Store) -> Notification {
-    let opened = store
-        .open_notification(&nameless(false), request(Kind::Updated))
-        .unwrap();
-    let Opened::Running {
-        notification,
-        resumed: false,
-    } = opened
-    else {
+    let opened = store.open_notification(&nameless(false), request(Kind::Updated)).unwrap();
+    let Opened::Running { notification, resumed: false } = opened else {
         panic!("not new: {opened:?}");
     };
     notification
@@ -98,9 +78,6 @@ fn outcome(notification: &Notification, participant_id: i64, status: Status) -> 
 }
 
 fn record(store: &Store, notification: &Notification, status: Status, ids: impl IntoIterator<Item = i64>) {
-    let outcomes: Vec<_> = ids
-        .into_iter()
-        .map(|id| outcome(notification, id, status))
-        .collect();
+    let outcomes: Vec<_> = ids.into_iter().map(|id| outcome(notification, id, status)).collect();
     store.record_outcomes(&outcomes).unwrap();
 }

@@ -12,12 +12,7 @@ use crate::domain::notification::Kind;
 pub(super) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateError> {
     let names_in: Vec<Vec<Name>> = sources.all().iter().map(|source| names(&source.text)).collect();
     // A frame may set a variable that the templates which extend it use.
-    let set: Vec<&str> = names_in
-        .iter()
-        .flatten()
-        .filter(|name| name.is_set)
-        .map(|name| name.root)
-        .collect();
+    let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
     for (source, names) in sources.all().iter().zip(&names_in) {
         let mut used: Vec<&str> = tera
             .get_template_variables(source.name)
@@ -25,9 +20,8 @@ pub(super) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateEr
             .into_iter()
             .collect();
         used.sort_unstable();
-        let unknown = used
-            .into_iter()
-            .find(|variable| !view::VARIABLES.contains(variable) && !set.contains(variable));
+        let unknown =
+            used.into_iter().find(|variable| !view::VARIABLES.contains(variable) && !set.contains(variable));
         if let Some(unknown) = unknown {
             let name = names.iter().find(|name| name.root == unknown);
             return Err(not_known("variable", unknown, source, name, &view::VARIABLES));
@@ -85,12 +79,7 @@ pub(super) fn explain(error: &tera::Error, sources: &Sources) -> TemplateError {
         ErrorKind::MissingParent { current, parent } => format!(
             "{}: extends \"{parent}\", which is not there (there are: {})",
             sources.path(current),
-            sources
-                .all()
-                .iter()
-                .map(|source| source.name)
-                .collect::<Vec<_>>()
-                .join(", ")
+            sources.all().iter().map(|source| source.name).collect::<Vec<_>>().join(", ")
         ),
         // What the templates refer to and do not have comes as a printed report.
         ErrorKind::Msg(report) => from_report(report, sources).unwrap_or_else(|| report.clone()),

@@ -24,10 +24,7 @@ impl When {
     pub fn of(event: &Event) -> Option<Self> {
         let zone: Tz = event.timezone.trim().parse().unwrap_or(Tz::UTC);
         let start = local(event.starts_at?, zone)?;
-        let end = event
-            .ends_at
-            .and_then(|end| local(end, zone))
-            .filter(|end| *end > start);
+        let end = event.ends_at.and_then(|end| local(end, zone)).filter(|end| *end > start);
         Some(Self {
             date: start.format(DATE).to_string(),
             time: time(&start, end.as_ref(), zone),
@@ -40,9 +37,7 @@ impl When {
 const DATE: &str = "%A, %-d %B %Y";
 
 fn local(time: DateTime<Utc>, zone: Tz) -> Option<DateTime<Tz>> {
-    (1..=9998)
-        .contains(&time.year())
-        .then(|| time.with_timezone(&zone))
+    (1..=9998).contains(&time.year()).then(|| time.with_timezone(&zone))
 }
 
 fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
@@ -67,11 +62,7 @@ fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
 /// `CET, Europe/Berlin`, or just `UTC`.
 fn zone_words(time: &DateTime<Tz>, zone: Tz) -> String {
     let abbreviation = abbreviation(time);
-    if abbreviation == zone.name() {
-        abbreviation
-    } else {
-        format!("{abbreviation}, {}", zone.name())
-    }
+    if abbreviation == zone.name() { abbreviation } else { format!("{abbreviation}, {}", zone.name()) }
 }
 
 /// `CET`; `UTC-03:00` where the tz database has no letters.
@@ -98,12 +89,7 @@ mod tests {
     #[test]
     fn the_same_day_is_not_written_twice() {
         assert_eq!(
-            when(
-                "2026-12-24T17:00:00Z",
-                Some("2026-12-24T19:00:00Z"),
-                "Europe/Berlin"
-            )
-            .unwrap(),
+            when("2026-12-24T17:00:00Z", Some("2026-12-24T19:00:00Z"), "Europe/Berlin").unwrap(),
             "Thursday, 24 December 2026, 18:00 to 20:00 (CET, Europe/Berlin)"
         );
     }
@@ -111,12 +97,7 @@ mod tests {
     #[test]
     fn an_end_on_another_day_is_written_in_full() {
         assert_eq!(
-            when(
-                "2026-12-31T19:00:00Z",
-                Some("2027-01-01T02:30:00Z"),
-                "Europe/Berlin"
-            )
-            .unwrap(),
+            when("2026-12-31T19:00:00Z", Some("2027-01-01T02:30:00Z"), "Europe/Berlin").unwrap(),
             "Thursday, 31 December 2026, 20:00 to Friday, 1 January 2027, 03:30 (CET, Europe/Berlin)"
         );
     }
@@ -124,12 +105,7 @@ mod tests {
     #[test]
     fn clocks_that_change_meanwhile_are_told() {
         assert_eq!(
-            when(
-                "2026-10-24T23:00:00Z",
-                Some("2026-10-25T03:00:00Z"),
-                "Europe/Berlin"
-            )
-            .unwrap(),
+            when("2026-10-24T23:00:00Z", Some("2026-10-25T03:00:00Z"), "Europe/Berlin").unwrap(),
             "Sunday, 25 October 2026, 01:00 (CEST) to 04:00 (CET, Europe/Berlin)"
         );
     }
@@ -137,10 +113,7 @@ mod tests {
     #[test]
     fn zones_are_named_so_that_a_person_knows_them() {
         let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
-        assert_eq!(
-            in_zone("America/Sao_Paulo"),
-            "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)"
-        );
+        assert_eq!(in_zone("America/Sao_Paulo"), "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)");
         assert_eq!(in_zone("UTC"), "Monday, 1 June 2026, 10:00 (UTC)");
         assert_eq!(in_zone("Middle-earth/Shire"), "Monday, 1 June 2026, 10:00 (UTC)");
         assert_eq!(in_zone(""), "Monday, 1 June 2026, 10:00 (UTC)");
@@ -152,10 +125,7 @@ mod tests {
             when("2026-06-01T10:00:00Z", Some("2026-06-01T09:00:00Z"), "UTC").unwrap(),
             "Monday, 1 June 2026, 10:00 (UTC)"
         );
-        let event = Event {
-            starts_at: Some(DateTime::<Utc>::MAX_UTC),
-            ..sample::full()
-        };
+        let event = Event { starts_at: Some(DateTime::<Utc>::MAX_UTC), ..sample::full() };
         assert_eq!(When::of(&event), None);
         assert_eq!(When::of(&sample::bare()), None);
     }

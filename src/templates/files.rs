@@ -12,42 +12,15 @@ use super::TemplateError;
 const EMBEDDED: [(&str, &str); 11] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("base.txt", include_str!("../../templates/base.txt")),
-    (
-        "created/subject.txt",
-        include_str!("../../templates/created/subject.txt"),
-    ),
-    (
-        "created/body.html",
-        include_str!("../../templates/created/body.html"),
-    ),
-    (
-        "created/body.txt",
-        include_str!("../../templates/created/body.txt"),
-    ),
-    (
-        "updated/subject.txt",
-        include_str!("../../templates/updated/subject.txt"),
-    ),
-    (
-        "updated/body.html",
-        include_str!("../../templates/updated/body.html"),
-    ),
-    (
-        "updated/body.txt",
-        include_str!("../../templates/updated/body.txt"),
-    ),
-    (
-        "cancelled/subject.txt",
-        include_str!("../../templates/cancelled/subject.txt"),
-    ),
-    (
-        "cancelled/body.html",
-        include_str!("../../templates/cancelled/body.html"),
-    ),
-    (
-        "cancelled/body.txt",
-        include_str!("../../templates/cancelled/body.txt"),
-    ),
+    ("created/subject.txt", include_str!("../../templates/created/subject.txt")),
+    ("created/body.html", include_str!("../../templates/created/body.html")),
+    ("created/body.txt", include_str!("../../templates/created/body.txt")),
+    ("updated/subject.txt", include_str!("../../templates/updated/subject.txt")),
+    ("updated/body.html", include_str!("../../templates/updated/body.html")),
+    ("updated/body.txt", include_str!("../../templates/updated/body.txt")),
+    ("cancelled/subject.txt", include_str!("../../templates/cancelled/subject.txt")),
+    ("cancelled/body.html", include_str!("../../templates/cancelled/body.html")),
+    ("cancelled/body.txt", include_str!("../../templates/cancelled/body.txt")),
 ];
 
 /// One template before it is parsed.
@@ -86,20 +59,13 @@ impl Sources {
             match fs::read_to_string(&path) {
                 Ok(text) => {
                     replaced.push(name);
-                    sources.push(Source {
-                        name,
-                        path: path.display().to_string(),
-                        text,
-                    });
+                    sources.push(Source { name, path: path.display().to_string(), text });
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     sources.push(Source::embedded((name, text)));
                 }
                 Err(error) => {
-                    return Err(TemplateError(format!(
-                        "{} cannot be read: {error}",
-                        path.display()
-                    )));
+                    return Err(TemplateError(format!("{} cannot be read: {error}", path.display())));
                 }
             }
         }
@@ -131,19 +97,12 @@ impl Sources {
 
     /// Where a person finds the template that Tera calls `name`.
     pub fn path<'a>(&'a self, name: &'a str) -> &'a str {
-        self.0
-            .iter()
-            .find(|source| source.name == name)
-            .map_or(name, |source| &source.path)
+        self.0.iter().find(|source| source.name == name).map_or(name, |source| &source.path)
     }
 }
 
 impl Source {
     fn embedded((name, text): (&'static str, &str)) -> Self {
-        Self {
-            name,
-            path: format!("templates/{name}"),
-            text: text.to_owned(),
-        }
+        Self { name, path: format!("templates/{name}"), text: text.to_owned() }
     }
 }

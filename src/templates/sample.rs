@@ -71,18 +71,11 @@ pub fn ada() -> Participant {
 /// Someone without a name.
 #[must_use]
 pub fn nobody() -> Participant {
-    Participant {
-        name: String::new(),
-        locale: None,
-        ..ada()
-    }
+    Participant { name: String::new(), locale: None, ..ada() }
 }
 
 /// Someone whose name means something to HTML and to a header.
 #[must_use]
 pub fn bob_and_ann() -> Participant {
-    Participant {
-        name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(),
-        ..ada()
-    }
+    Participant { name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(), ..ada() }
 }

@@ -37,9 +37,7 @@ pub(super) fn names(source: &str) -> Vec<Name<'_>> {
         }
         at = (end + close.len()).min(source.len());
         if close == "%}" && names.get(first).is_some_and(|name| name.root == "raw") {
-            at = source[at..]
-                .find("endraw")
-                .map_or(source.len(), |found| at + found);
+            at = source[at..].find("endraw").map_or(source.len(), |found| at + found);
         }
     }
     names
@@ -69,10 +67,8 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
         let byte = source.as_bytes()[at];
         let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
         if is_letter(byte) {
-            let length = source[at..end]
-                .bytes()
-                .take_while(|&byte| is_letter(byte) || byte.is_ascii_digit())
-                .count();
+            let length =
+                source[at..end].bytes().take_while(|&byte| is_letter(byte) || byte.is_ascii_digit()).count();
             let word = &source[at..at + length];
             match (after_dot, names.last_mut()) {
                 (0, _) | (_, None) => names.push(Name {
@@ -98,9 +94,7 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
         }
         after_dot = 0;
         if matches!(byte, b'"' | b'\'' | b'`') {
-            let length = source.as_bytes()[at + 1..end]
-                .iter()
-                .position(|&other| other == byte);
+            let length = source.as_bytes()[at + 1..end].iter().position(|&other| other == byte);
             let string_end = length.map_or(end, |length| at + 1 + length);
             line += source[at..string_end].matches('\n').count();
             at = string_end;
@@ -120,12 +114,7 @@ mod tests {
             .iter()
             .map(|name| match name.field {
                 Some(field) => format!("{}:{}.{field}", name.line, name.root),
-                None => format!(
-                    "{}:{}{}",
-                    name.line,
-                    name.root,
-                    if name.is_set { "=" } else { "" }
-                ),
+                None => format!("{}:{}{}", name.line, name.root, if name.is_set { "=" } else { "" }),
             })
             .collect()
     }

@@ -5,9 +5,7 @@ use crate::domain::notification::Kind;
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Render {
     let templates = Templates::load(None).unwrap();
-    templates
-        .render(&templates.occasion(kind, event), participant)
-        .unwrap()
+    templates.render(&templates.occasion(kind, event), participant).unwrap()
 }
 
 /// What `load` says about a directory that holds `text` as the template `name`, after the path of that file.
@@ -18,8 +16,7 @@ fn mistake(name: &str, text: &str) -> String {
     fs::write(&path, text).unwrap();
     let said = Templates::load(Some(dir.path())).unwrap_err().to_string();
     let rest = said.strip_prefix(&*path.display().to_string());
-    rest.unwrap_or_else(|| panic!("names another file: {said}"))
-        .to_owned()
+    rest.unwrap_or_else(|| panic!("names another file: {said}")).to_owned()
 }
 
 #[test]
@@ -52,21 +49,13 @@ fn a_mistake_names_file_line_and_variable() {
             ", line 2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, \
              `[` or `(`",
         ),
-        (
-            "created/subject.txt",
-            "one\n\n{{ event.title | shout }}",
-            ", line 3: Unknown filter `shout`",
-        ),
+        ("created/subject.txt", "one\n\n{{ event.title | shout }}", ", line 3: Unknown filter `shout`"),
         (
             "created/body.html",
             "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
             ", line 2: Block `intr` is not defined in any parent template",
         ),
-        (
-            "created/body.html",
-            "\n{% include \"logo.html\" %}",
-            ", line 2: Unknown template `logo.html`",
-        ),
+        ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
         (
             "created/body.html",
             "{% extends \"bse.html\" %}",
@@ -79,11 +68,7 @@ fn a_mistake_names_file_line_and_variable() {
             "\n{{ event.title + 1 }}",
             ", line 2: `+` requires both operands to be numbers, found `string` and `i64`",
         ),
-        (
-            "created/subject.txt",
-            "{% if event.when %}{{ event.title }}{% endif %}",
-            ": the subject is empty",
-        ),
+        ("created/subject.txt", "{% if event.when %}{{ event.title }}{% endif %}", ": the subject is empty"),
     ] {
         assert_eq!(mistake(name, text), expected, "{name}: {text}");
     }
@@ -99,25 +84,14 @@ fn a_mistake_in_an_embedded_template_would_name_the_file_in_the_repository() {
 fn one_file_can_be_replaced_and_others_do_not_matter() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("created")).unwrap();
-    fs::write(
-        dir.path().join("created/subject.txt"),
-        "Welcome to {{ event.title }}",
-    )
-    .unwrap();
+    fs::write(dir.path().join("created/subject.txt"), "Welcome to {{ event.title }}").unwrap();
     fs::write(dir.path().join("README.md"), "{{ not a template").unwrap();
     fs::write(dir.path().join("created/body.html~"), "{% broken").unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let created = templates
-        .render(
-            &templates.occasion(Kind::Created, &sample::full()),
-            &sample::ada(),
-        )
-        .unwrap();
+    let created =
+        templates.render(&templates.occasion(Kind::Created, &sample::full()), &sample::ada()).unwrap();
     assert_eq!(created.subject, "Welcome to Winter Lights Concert");
-    assert_eq!(
-        created.html,
-        render(Kind::Created, &sample::full(), &sample::ada()).html
-    );
+    assert_eq!(created.html, render(Kind::Created, &sample::full(), &sample::ada()).html);
 }
 
 #[test]
@@ -125,22 +99,13 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");
     let said = Templates::load(Some(&missing)).unwrap_err().to_string();
-    assert!(
-        said.starts_with(&format!(
-            "TEMPLATES_DIR: {} is not a directory",
-            missing.display()
-        )),
-        "{said}"
-    );
+    assert!(said.starts_with(&format!("TEMPLATES_DIR: {} is not a directory", missing.display())), "{said}");
     assert_eq!(
         {
             fs::write(dir.path().join("base.html"), b"\xff").unwrap();
             Templates::load(Some(dir.path())).unwrap_err().to_string()
         },
-        format!(
-            "{}/base.html cannot be read: stream did not contain valid UTF-8",
-            dir.path().display()
-        )
+        format!("{}/base.html cannot be read: stream did not contain valid UTF-8", dir.path().display())
     );
 }
 
@@ -172,19 +137,11 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
                 "Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x@example.org&gt;,"
             )
         );
-        assert!(
-            mail.text
-                .starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n")
-        );
-        assert!(
-            !mail.html.contains("<script") && !mail.html.contains("<img"),
-            "{}",
-            mail.html
-        );
+        assert!(mail.text.starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n"));
+        assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{}", mail.html);
         assert!(!mail.text.contains("&amp;") && !mail.text.contains("&quot;"));
         assert!(
-            mail.subject
-                .contains("<script>alert(\"1\")</script> & 'Übung' Bcc: everyone@example.org 🎉")
+            mail.subject.contains("<script>alert(\"1\")</script> & 'Übung' Bcc: everyone@example.org 🎉")
         );
         assert!(!mail.subject.chars().any(char::is_control));
     }
@@ -208,22 +165,9 @@ fn what_is_missing_is_left_out() {
 
 #[test]
 fn a_long_title_makes_a_short_subject() {
-    let event = Event {
-        title: "word ".repeat(500),
-        ..sample::full()
-    };
+    let event = Event { title: "word ".repeat(500), ..sample::full() };
     let subject = render(Kind::Updated, &event, &sample::ada()).subject;
-    assert!(
-        subject.chars().count() <= text::SUBJECT_MAX && subject.ends_with('…'),
-        "{subject}"
-    );
-    let event = Event {
-        title: " \n".to_owned(),
-        ..sample::full()
-    };
-    assert!(
-        render(Kind::Updated, &event, &sample::ada())
-            .subject
-            .contains("Event 123")
-    );
+    assert!(subject.chars().count() <= text::SUBJECT_MAX && subject.ends_with('…'), "{subject}");
+    let event = Event { title: " \n".to_owned(), ..sample::full() };
+    assert!(render(Kind::Updated, &event, &sample::ada()).subject.contains("Event 123"));
 }

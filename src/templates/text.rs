@@ -129,10 +129,7 @@ mod tests {
 
     #[test]
     fn one_line_stays_one_line() {
-        assert_eq!(
-            one_line("  Bob\r\nBcc: all@example.org\t\0x\u{2028}y "),
-            "Bob Bcc: all@example.org x y"
-        );
+        assert_eq!(one_line("  Bob\r\nBcc: all@example.org\t\0x\u{2028}y "), "Bob Bcc: all@example.org x y");
         assert_eq!(one_line("\u{202e}evil\u{202c}"), "evil");
         assert_eq!(one_line(" \n "), "");
     }
@@ -148,10 +145,7 @@ mod tests {
     fn html_keeps_the_line_breaks_and_shows_everything_else() {
         let text = paragraphs(" one <b>\r\n\r\ntwo & \u{7}three\rfour ");
         assert_eq!(text, "one <b>\n\ntwo & three\nfour");
-        assert_eq!(
-            to_html(&text),
-            "one &lt;b&gt;<br>\n<br>\ntwo &amp; three<br>\nfour"
-        );
+        assert_eq!(to_html(&text), "one &lt;b&gt;<br>\n<br>\ntwo &amp; three<br>\nfour");
     }
 
     #[test]
@@ -160,13 +154,7 @@ mod tests {
         let laid_out = lay_out(&format!("\n\n\nHi,  \n\n\n\n    {long}\nend\n\n"));
         assert!(laid_out.starts_with("Hi,\n\n    word word"), "{laid_out}");
         assert!(laid_out.ends_with("word\nend\n"), "{laid_out}");
-        assert!(
-            laid_out
-                .lines()
-                .skip(2)
-                .take(2)
-                .all(|line| line.starts_with("    word"))
-        );
+        assert!(laid_out.lines().skip(2).take(2).all(|line| line.starts_with("    word")));
         let address = format!("https://example.org/{}", "x".repeat(100));
         assert_eq!(lay_out(&address), format!("{address}\n"));
     }

@@ -38,19 +38,11 @@ pub(super) fn event(event: &Event) -> Value {
     map([
         ("id", event.id.into()),
         ("title", title(event).into()),
-        (
-            "description_html",
-            Value::safe_string(&text::to_html(&description)),
-        ),
+        ("description_html", Value::safe_string(&text::to_html(&description))),
         ("description", description.into()),
         ("location", filled(event.location.as_deref())),
         ("url", event.url.as_deref().and_then(web_address).into()),
-        (
-            "when",
-            when.as_ref()
-                .map(|when| format!("{}, {}", when.date, when.time))
-                .into(),
-        ),
+        ("when", when.as_ref().map(|when| format!("{}, {}", when.date, when.time)).into()),
         ("date", of_when(|when| &when.date).into()),
         ("time", of_when(|when| &when.time).into()),
         ("day", of_when(|when| &when.day).into()),
@@ -69,11 +61,7 @@ pub(super) fn participant(participant: &Participant) -> Value {
 
 fn title(event: &Event) -> String {
     let title = text::one_line(&event.title);
-    if title.is_empty() {
-        format!("Event {}", event.id)
-    } else {
-        title
-    }
+    if title.is_empty() { format!("Event {}", event.id) } else { title }
 }
 
 /// One line, or none when nothing is in it.
@@ -88,10 +76,7 @@ fn web_address(url: &str) -> Option<String> {
 }
 
 fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
-    let map: Map = fields
-        .into_iter()
-        .map(|(name, value)| (name.into(), value))
-        .collect();
+    let map: Map = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
     map.into()
 }
 
@@ -120,22 +105,11 @@ mod tests {
 
     #[test]
     fn only_web_addresses_become_links() {
-        assert_eq!(
-            web_address(" https://example.org/a b "),
-            Some("https://example.org/a%20b".to_owned())
-        );
-        assert_eq!(
-            web_address("HTTP://EXAMPLE.org"),
-            Some("http://example.org/".to_owned())
-        );
-        for other in [
-            "javascript:alert(1)",
-            "mailto:a@example.org",
-            "/events/1",
-            "example.org",
-            "",
-            "https://",
-        ] {
+        assert_eq!(web_address(" https://example.org/a b "), Some("https://example.org/a%20b".to_owned()));
+        assert_eq!(web_address("HTTP://EXAMPLE.org"), Some("http://example.org/".to_owned()));
+        for other in
+            ["javascript:alert(1)", "mailto:a@example.org", "/events/1", "example.org", "", "https://"]
+        {
             assert_eq!(web_address(other), None, "{other}");
         }
     }

@@ -18,10 +18,7 @@ use crate::shutdown::Stop;
 const THRESHOLD: u32 = 3;
 
 /// Between probes of a relay: soon at first, then once a minute.
-pub const PROBES: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    cap: Duration::from_secs(60),
-};
+pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
 /// How often a lane looks whether the breaker has closed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,29 +33,16 @@ pub struct Breaker {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Closed {
-        failures: u32,
-    },
-    Open {
-        since: Instant,
-        probes: u32,
-        until: Instant,
-    },
-    Probing {
-        since: Instant,
-        probes: u32,
-    },
+    Closed { failures: u32 },
+    Open { since: Instant, probes: u32, until: Instant },
+    Probing { since: Instant, probes: u32 },
 }
 
 impl Breaker {
     /// A closed one, which when open is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        Self {
-            state: Mutex::new(State::Closed { failures: 0 }),
-            probes,
-            monitor,
-        }
+        Self { state: Mutex::new(State::Closed { failures: 0 }), probes, monitor }
     }
 
     /// Waits until this lane may put a mail to the relay; `false` when the worker is to stop instead.
@@ -105,10 +89,7 @@ impl Breaker {
         match *state {
             State::Closed { .. } => None,
             State::Open { since, probes, until } if until <= now => {
-                *state = State::Probing {
-                    since,
-                    probes: probes + 1,
-                };
+                *state = State::Probing { since, probes: probes + 1 };
                 None
             }
             State::Open { until, .. } => Some(until - now),
@@ -120,9 +101,7 @@ impl Breaker {
         let mut state = self.lock();
         let (since, probes) = match *state {
             State::Closed { failures } if failures + 1 < THRESHOLD => {
-                *state = State::Closed {
-                    failures: failures + 1,
-                };
+                *state = State::Closed { failures: failures + 1 };
                 return;
             }
             State::Closed { .. } => {
@@ -141,11 +120,7 @@ impl Breaker {
             // A mail that was under way when it opened.
             State::Open { .. } => return,
         };
-        *state = State::Open {
-            since,
-            probes,
-            until: now + self.probes.pause(probes + 1, dice),
-        };
+        *state = State::Open { since, probes, until: now + self.probes.pause(probes + 1, dice) };
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -185,11 +160,7 @@ mod tests {
             let pause = Duration::from_secs(expected);
             assert_eq!(breaker.pause_before_entry(now), Some(pause));
             now += pause;
-            assert_eq!(
-                breaker.pause_before_entry(now),
-                None,
-                "the pause is over: one may probe"
-            );
+            assert_eq!(breaker.pause_before_entry(now), None, "the pause is over: one may probe");
             assert_eq!(breaker.pause_before_entry(now), Some(LOOK), "and only one");
             breaker.failed_at(now, 0.5, "refused");
         }

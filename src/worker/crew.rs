@@ -44,24 +44,11 @@ impl Crew {
         )?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
-            let lane = Lane::new(
-                Arc::clone(equipment),
-                transport,
-                job_queue.clone(),
-                entries.clone(),
-            );
-            threads.push(
-                thread::Builder::new()
-                    .name(format!("lane-{number}"))
-                    .spawn(move || lane.run())?,
-            );
+            let lane = Lane::new(Arc::clone(equipment), transport, job_queue.clone(), entries.clone());
+            threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
         threads.push(recorder);
-        Ok(Self {
-            jobs,
-            entries,
-            threads,
-        })
+        Ok(Self { jobs, entries, threads })
     }
 
     /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go

@@ -117,15 +117,7 @@ impl Dispatcher {
                 },
             }
         }
-        let Self {
-            inbox: Inbox {
-                settlements, acked, ..
-            },
-            acking,
-            entries,
-            noted,
-            ..
-        } = self;
+        let Self { inbox: Inbox { settlements, acked, .. }, acking, entries, noted, .. } = self;
         drop(settlements);
         for notification_id in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
             note_ack(&entries, &noted.0, *notification_id);
@@ -135,11 +127,7 @@ impl Dispatcher {
 
     /// A message has come: read it, and let it run when it is its event's turn.
     fn accept(&mut self, message: Incoming) -> io::Result<()> {
-        let Incoming {
-            receipt,
-            body,
-            identity,
-        } = message;
+        let Incoming { receipt, body, identity } = message;
         if receipt.session > self.session {
             self.begin_session(receipt.session);
         }
@@ -159,12 +147,7 @@ impl Dispatcher {
             running.receipt = receipt;
             return Ok(());
         }
-        queue.push_back(Task {
-            request,
-            identity,
-            receipt,
-            state: State::Waiting,
-        });
+        queue.push_back(Task { request, identity, receipt, state: State::Waiting });
         self.start_next(request.event_id)
     }
 
@@ -197,16 +180,14 @@ impl Dispatcher {
         task.state = State::Running;
         let (request, identity) = (task.request, task.identity.clone());
         let (context, ended) = (Arc::clone(&self.context), self.ended.0.clone());
-        thread::Builder::new()
-            .name(format!("event-{event_id}"))
-            .spawn(move || {
-                let ending = fan_out::run(&context, &identity, request);
-                // The context holds a way to the lanes: they end when it is gone, so it goes first.
-                drop(context);
-                if ended.send(Ended { event_id, ending }).is_err() {
-                    log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
-                }
-            })?;
+        thread::Builder::new().name(format!("event-{event_id}")).spawn(move || {
+            let ending = fan_out::run(&context, &identity, request);
+            // The context holds a way to the lanes: they end when it is gone, so it goes first.
+            drop(context);
+            if ended.send(Ended { event_id, ending }).is_err() {
+                log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
+            }
+        })?;
         self.running += 1;
         Ok(())
     }
@@ -245,20 +226,14 @@ impl Dispatcher {
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
     /// redelivered message without an id is told from it by its ack alone.
     fn ack_noted(&mut self, notification_id: i64) -> io::Result<()> {
-        match self
-            .first_task_in(State::Noting(notification_id))
-            .map(|task| task.request.event_id)
-        {
+        match self.first_task_in(State::Noting(notification_id)).map(|task| task.request.event_id) {
             Some(event_id) => self.end_first_task(event_id),
             None => Ok(()),
         }
     }
 
     fn first_task_in(&mut self, state: State) -> Option<&mut Task> {
-        self.events
-            .values_mut()
-            .filter_map(VecDeque::front_mut)
-            .find(|task| task.state == state)
+        self.events.values_mut().filter_map(VecDeque::front_mut).find(|task| task.state == state)
     }
 
     fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {
@@ -288,13 +263,7 @@ impl Task {
 }
 
 fn note_ack(entries: &Sender<Entry>, noted: &Sender<i64>, notification_id: i64) {
-    if entries
-        .send(Entry::Acked {
-            notification_id,
-            noted: noted.clone(),
-        })
-        .is_err()
-    {
+    if entries.send(Entry::Acked { notification_id, noted: noted.clone() }).is_err() {
         log::error!("the recorder ended before the dispatcher (a bug in fanmail)");
     }
 }

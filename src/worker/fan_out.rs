@@ -94,22 +94,14 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
         )));
     };
 
-    let opened = context
-        .patience
-        .ask(|| context.store.open_notification(identity, request))?;
+    let opened = context.patience.ask(|| context.store.open_notification(identity, request))?;
     if opened.by_hint(identity) {
         context.metrics.redelivered_decided.add(1);
     }
     let (notification, resumed) = match opened {
-        Opened::Running {
-            notification,
-            resumed,
-        } => (notification, resumed),
+        Opened::Running { notification, resumed } => (notification, resumed),
         Opened::Completed(notification) => {
-            log::info!(
-                "notification {} ({request}) was completed before; acked",
-                notification.id
-            );
+            log::info!("notification {} ({request}) was completed before; acked", notification.id);
             return Ok(Ending::Completed(notification));
         }
         Opened::Conflict(first) => {
@@ -124,11 +116,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     log::info!(
         "notification {id} ({request}) {}{}",
         if resumed { "goes on" } else { "begins" },
-        if context.dummy {
-            "; the dummy is on, NOTHING IS REALLY SENT"
-        } else {
-            ""
-        }
+        if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
     );
 
     let begun = Instant::now();
@@ -136,11 +124,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     let counts = send_to_undecided(context, notification, resumed, &event, |counts| {
         if told.elapsed() >= PROGRESS {
             told = Instant::now();
-            log::info!(
-                "notification {id}: {} sent, {} failed so far",
-                counts.sent,
-                counts.failed
-            );
+            log::info!("notification {id}: {} sent, {} failed so far", counts.sent, counts.failed);
         }
     })?;
 
@@ -229,13 +213,7 @@ impl<'a> FanOut<'a> {
 
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
     fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Stopped> {
-        let Context {
-            store,
-            patience,
-            jobs,
-            stop,
-            ..
-        } = self.context;
+        let Context { store, patience, jobs, stop, .. } = self.context;
         loop {
             if stop.requested() {
                 return Err(Stopped);
@@ -245,10 +223,7 @@ impl<'a> FanOut<'a> {
                 self.ready = page.into_iter().rev().map(Addressee::new).collect();
             }
             if let Some(addressee) = self.next_addressee() {
-                let job = Job {
-                    errand: Arc::clone(&self.errand),
-                    addressee,
-                };
+                let job = Job { errand: Arc::clone(&self.errand), addressee };
                 select! {
                     send(jobs, job) -> handed_out => match handed_out {
                         Ok(()) => self.out += 1,
@@ -275,11 +250,7 @@ impl<'a> FanOut<'a> {
 
     /// Whoever is next: someone whose retry is due, or else the next of the page.
     fn next_addressee(&mut self) -> Option<Addressee> {
-        let due = if self.retries.is_empty() {
-            None
-        } else {
-            self.retries.pop_due(Instant::now())
-        };
+        let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
         due.or_else(|| self.ready.pop())
     }
 
@@ -297,10 +268,7 @@ impl<'a> FanOut<'a> {
                 watch(self.counts);
             }
             Report::Retry(addressee) => {
-                let pause = self
-                    .context
-                    .retry_policy
-                    .pause(addressee.attempts, fastrand::f64());
+                let pause = self.context.retry_policy.pause(addressee.attempts, fastrand::f64());
                 self.retries.push(Instant::now() + pause, addressee);
             }
             Report::Returned(addressee) => self.ready.push(addressee),

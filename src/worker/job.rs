@@ -33,11 +33,7 @@ impl Addressee {
     /// Someone whose mail has not been tried yet.
     #[must_use]
     pub fn new(participant: Participant) -> Self {
-        Self {
-            participant,
-            attempts: 0,
-            breakdowns: 0,
-        }
+        Self { participant, attempts: 0, breakdowns: 0 }
     }
 }
 

@@ -68,14 +68,7 @@ impl Lane {
         jobs: Receiver<Job>,
         entries: Sender<Entry>,
     ) -> Self {
-        Self {
-            equipment,
-            transport,
-            jobs,
-            entries,
-            last_outcome: LastOutcome::new(),
-            failures: 0,
-        }
+        Self { equipment, transport, jobs, entries, last_outcome: LastOutcome::new(), failures: 0 }
     }
 
     /// Works until nobody is left who could send jobs.
@@ -95,19 +88,11 @@ impl Lane {
             Ok(mail) => mail,
             Err(outcome) => return self.record(job, outcome),
         };
-        let Equipment {
-            breaker,
-            pace,
-            monitor,
-            stop,
-            ..
-        } = &*self.equipment;
+        let Equipment { breaker, pace, monitor, stop, .. } = &*self.equipment;
         if !breaker.admit(stop) || !pace.wait_turn(stop) {
             return job.give_back();
         }
-        let submitted = self
-            .transport
-            .submit(&mail, &mut || self.last_outcome.wait_until_recorded());
+        let submitted = self.transport.submit(&mail, &mut || self.last_outcome.wait_until_recorded());
         let Err(refusal) = submitted else {
             breaker.works();
             self.failures = 0;
@@ -161,13 +146,7 @@ impl Lane {
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
         let composer = &self.equipment.composer;
         composer
-            .compose(
-                job.errand.notification_id,
-                participant,
-                address,
-                render,
-                Utc::now(),
-            )
+            .compose(job.errand.notification_id, participant, address, render, Utc::now())
             .map_err(|error| job.failed(true, None, &error.to_string()))
     }
 
@@ -193,11 +172,7 @@ impl Lane {
     fn record(&mut self, job: Job, outcome: Outcome) {
         log_failure(&job, &outcome);
         self.last_outcome.wait_until_recorded();
-        let entry = Entry::Outcome {
-            outcome,
-            errand: job.errand,
-            committed: self.last_outcome.expect_one(),
-        };
+        let entry = Entry::Outcome { outcome, errand: job.errand, committed: self.last_outcome.expect_one() };
         if self.entries.send(entry).is_err() {
             log::error!("the recorder ended before its lanes (a bug in fanmail)");
         }
@@ -236,11 +211,7 @@ struct LastOutcome {
 impl LastOutcome {
     fn new() -> Self {
         let (sender, committed) = bounded(1);
-        Self {
-            sender,
-            committed,
-            expected: false,
-        }
+        Self { sender, committed, expected: false }
     }
 
     /// What the recorder is to use for the next outcome.

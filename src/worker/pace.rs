@@ -17,13 +17,8 @@ impl Pace {
     /// At most `per_second` turns a second.
     #[must_use]
     pub fn new(per_second: Option<u32>) -> Self {
-        let interval = per_second
-            .filter(|rate| *rate > 0)
-            .map(|rate| Duration::from_secs(1) / rate);
-        Self {
-            interval,
-            next: Mutex::new(Instant::now()),
-        }
+        let interval = per_second.filter(|rate| *rate > 0).map(|rate| Duration::from_secs(1) / rate);
+        Self { interval, next: Mutex::new(Instant::now()) }
     }
 
     /// Waits for a turn; `false` when the worker is to stop instead.
@@ -52,16 +47,12 @@ mod tests {
     fn turns_are_evenly_spaced_and_a_pause_is_not_saved_up() {
         let pace = Pace::new(Some(10));
         let start = Instant::now() + Duration::from_secs(1);
-        let pauses: Vec<u128> = (0..4)
-            .filter_map(|_| pace.book(start))
-            .map(|pause| pause.as_millis())
-            .collect();
+        let pauses: Vec<u128> =
+            (0..4).filter_map(|_| pace.book(start)).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses, [0, 100, 200, 300]);
         let later = start + Duration::from_secs(60);
-        let pauses: Vec<u128> = (0..2)
-            .filter_map(|_| pace.book(later))
-            .map(|pause| pause.as_millis())
-            .collect();
+        let pauses: Vec<u128> =
+            (0..2).filter_map(|_| pace.book(later)).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses, [0, 100]);
     }
 

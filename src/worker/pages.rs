@@ -20,13 +20,7 @@ impl Pages {
     /// From the first page on. `resumed` when an earlier run may have decided some.
     #[must_use]
     pub fn new(notification: Notification, batch_size: u32, resumed: bool) -> Self {
-        Self {
-            notification,
-            batch_size,
-            resumed,
-            after: 0,
-            ended: false,
-        }
+        Self { notification, batch_size, resumed, after: 0, ended: false }
     }
 
     /// Whether there is no further page.
@@ -41,12 +35,7 @@ impl Pages {
     /// # Errors
     /// When the worker is to stop before the database answers.
     pub fn next(&mut self, store: &Store, patience: &Patience) -> Result<Vec<Participant>, Stopped> {
-        let Notification {
-            id,
-            event_id,
-            max_participant_id: max,
-            ..
-        } = self.notification;
+        let Notification { id, event_id, max_participant_id: max, .. } = self.notification;
         let after = self.after;
         let mut page = patience.ask(|| store.read_page(event_id, after, max, self.batch_size))?;
         self.ended = page.len() < self.batch_size as usize;

@@ -10,10 +10,7 @@ use crate::shutdown::Stop;
 use crate::store::StoreError;
 
 /// Between tries. The first comes soon: most trouble is a lock that lasts a moment.
-const TRIES: Backoff = Backoff {
-    first: Duration::from_millis(200),
-    cap: Duration::from_secs(10),
-};
+const TRIES: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(10) };
 
 /// Shared by all threads that use the database, so that its absence is logged once and not by each.
 #[derive(Debug, Clone)]
@@ -31,11 +28,7 @@ impl Patience {
     /// Patience that ends when the worker is to stop.
     #[must_use]
     pub fn new(stop: Stop, health: Health) -> Self {
-        Self {
-            away: Arc::default(),
-            health,
-            stop,
-        }
+        Self { away: Arc::default(), health, stop }
     }
 
     /// Asks until the database answers.

@@ -78,18 +78,11 @@ struct Group {
 impl Group {
     fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Outcome {
-                outcome,
-                errand,
-                committed,
-            } => {
+            Entry::Outcome { outcome, errand, committed } => {
                 self.outcomes.push(outcome);
                 self.lanes.push((errand, committed));
             }
-            Entry::Acked {
-                notification_id,
-                noted,
-            } => {
+            Entry::Acked { notification_id, noted } => {
                 self.acked.push(notification_id);
                 self.noted.push(noted);
             }

@@ -23,13 +23,7 @@ impl RetryPolicy {
     #[must_use]
     pub fn new(config: &WorkerConfig) -> Self {
         let cap = LONGEST_PAUSE.max(config.retry_delay);
-        Self {
-            max_retries: config.max_retries,
-            backoff: Backoff {
-                first: config.retry_delay,
-                cap,
-            },
-        }
+        Self { max_retries: config.max_retries, backoff: Backoff { first: config.retry_delay, cap } }
     }
 
     /// Whether a mail that was put to the relay `attempts` times may be tried again.
@@ -117,51 +111,25 @@ mod tests {
     use crate::domain::participant::Participant;
 
     fn waiting(id: i64) -> Addressee {
-        let participant = Participant {
-            id,
-            email: None,
-            name: String::new(),
-            locale: None,
-        };
-        Addressee {
-            participant,
-            attempts: 1,
-            breakdowns: 0,
-        }
+        let participant = Participant { id, email: None, name: String::new(), locale: None };
+        Addressee { participant, attempts: 1, breakdowns: 0 }
     }
 
     #[test]
     fn the_schedule_doubles_and_ends() {
-        let backoff = Backoff {
-            first: Duration::from_secs(5),
-            cap: LONGEST_PAUSE,
-        };
-        let policy = RetryPolicy {
-            max_retries: 3,
-            backoff,
-        };
+        let backoff = Backoff { first: Duration::from_secs(5), cap: LONGEST_PAUSE };
+        let policy = RetryPolicy { max_retries: 3, backoff };
         let allowed: Vec<bool> = (1..=5).map(|attempts| policy.allows_another(attempts)).collect();
         assert_eq!(allowed, [true, true, true, false, false]);
-        let pauses: Vec<u64> = (1..=3)
-            .map(|attempts| policy.pause(attempts, 0.5).as_secs())
-            .collect();
+        let pauses: Vec<u64> = (1..=3).map(|attempts| policy.pause(attempts, 0.5).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20]);
         assert_eq!(policy.pause(30, 0.5), LONGEST_PAUSE);
     }
 
     #[test]
     fn no_retries_means_one_try() {
-        let backoff = Backoff {
-            first: Duration::from_secs(5),
-            cap: LONGEST_PAUSE,
-        };
-        assert!(
-            !RetryPolicy {
-                max_retries: 0,
-                backoff
-            }
-            .allows_another(1)
-        );
+        let backoff = Backoff { first: Duration::from_secs(5), cap: LONGEST_PAUSE };
+        assert!(!RetryPolicy { max_retries: 0, backoff }.allows_another(1));
     }
 
     #[test]
@@ -174,15 +142,11 @@ mod tests {
         }
         assert_eq!(queue.pop_due(at(4)), None);
         assert_eq!(queue.next_due(), Some(at(5)));
-        let ids: Vec<i64> = std::iter::from_fn(|| queue.pop_due(at(10)))
-            .map(|waiting| waiting.participant.id)
-            .collect();
+        let ids: Vec<i64> =
+            std::iter::from_fn(|| queue.pop_due(at(10))).map(|waiting| waiting.participant.id).collect();
         assert_eq!(ids, [2, 3]);
         assert_eq!(queue.len(), 1);
-        assert_eq!(
-            queue.pop_due(at(20)).map(|waiting| waiting.participant.id),
-            Some(1)
-        );
+        assert_eq!(queue.pop_due(at(20)).map(|waiting| waiting.participant.id), Some(1));
         assert!(queue.is_empty() && queue.next_due().is_none());
     }
 }

@@ -30,18 +30,11 @@ fn publish_says_what_arrives() {
     let messages = scenario.queue.take_messages();
     assert_eq!(messages.len(), 2);
     let body: Value = serde_json::from_slice(&messages[0].body).unwrap();
-    assert_eq!(
-        (&body["type"], &body["event_id"]),
-        (&Value::from("UPDATED"), &Value::from(123))
-    );
+    assert_eq!((&body["type"], &body["event_id"]), (&Value::from("UPDATED"), &Value::from(123)));
     let id = messages[0].properties.message_id().clone().unwrap();
     assert_eq!(Uuid::parse_str(&id).unwrap().get_version_num(), 7);
     assert!(out.contains(&id), "{out}");
-    assert_eq!(
-        messages[0].properties.delivery_mode(),
-        &Some(2),
-        "it must survive a restart of the broker"
-    );
+    assert_eq!(messages[0].properties.delivery_mode(), &Some(2), "it must survive a restart of the broker");
     assert_eq!(messages[1].properties.message_id().as_deref(), Some("mine"));
     assert!(out_2.contains("mine"), "{out_2}");
     assert!(!out.contains(broker::PASSWORD));
@@ -65,10 +58,7 @@ fn status_shows_what_the_ledger_says() {
     }
     let only = scenario.succeeds(&["status", "--event", "7", "--format", "json"]);
     let only: Vec<Value> = serde_json::from_str(&only).unwrap();
-    assert_eq!(
-        (only.len(), &only[0]["event"], &only[0]["sent"]),
-        (1, &Value::from(7), &Value::from(3))
-    );
+    assert_eq!((only.len(), &only[0]["event"], &only[0]["sent"]), (1, &Value::from(7), &Value::from(3)));
 
     // An outcome for somebody who was never part of it does not add up.
     scenario.ledger.execute(
@@ -85,10 +75,7 @@ fn dead_letters_stay_where_they_are() {
     let scenario = Scenario::with("letters", 0).ready();
     let worker = scenario.worker();
     for n in 0..3 {
-        scenario.queue.publish_raw(
-            format!("poison {n}").as_bytes(),
-            crate::support::queue::properties(None),
-        );
+        scenario.queue.publish_raw(format!("poison {n}").as_bytes(), crate::support::queue::properties(None));
     }
     wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
     for _ in 0..2 {
@@ -111,10 +98,7 @@ fn preview_writes_html() {
         let out = scenario.succeeds(&["preview", "--type", kind, "--output", path]);
         assert!(out.contains(path), "{out}");
         let html = fs::read_to_string(&file).unwrap();
-        assert!(
-            html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html"),
-            "{html}"
-        );
+        assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html"), "{html}");
         scenario.succeeds(&["preview", "--type", kind, "--event", "123", "--output", path]);
         assert!(fs::read_to_string(&file).unwrap().contains("Lantern Evening"));
     }
@@ -156,13 +140,8 @@ fn check_tells_what_does_not_work() {
 
 #[test]
 fn a_dead_broker_is_told_without_its_password() {
-    let scenario = Scenario::with("dead", 0)
-        .env("LAVINMQ_PORT", &free_port().to_string())
-        .ready();
-    for arguments in [
-        &["publish", "--type", "UPDATED", "--event", "1"][..],
-        &["dead-letters", "list"][..],
-    ] {
+    let scenario = Scenario::with("dead", 0).env("LAVINMQ_PORT", &free_port().to_string()).ready();
+    for arguments in [&["publish", "--type", "UPDATED", "--event", "1"][..], &["dead-letters", "list"][..]] {
         let ended = scenario.run(arguments);
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.err.contains("127.0.0.1"), "{}", ended.err);
@@ -198,13 +177,7 @@ fn configuration_mistakes_are_told_together() {
     }
     let ended = Process::start(scenario.dir.path(), &environment, &["worker"]).wait();
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for name in [
-        "SMTP_PORT",
-        "BATCH_SIZE",
-        "RETRY_DELAY",
-        "SMTP_CONNECTIONS",
-        "EMAIL_DUMMY_MODE",
-    ] {
+    for name in ["SMTP_PORT", "BATCH_SIZE", "RETRY_DELAY", "SMTP_CONNECTIONS", "EMAIL_DUMMY_MODE"] {
         assert!(ended.err.contains(name), "{name}: {}", ended.err);
     }
     scenario.discreet(&ended.err);
@@ -225,9 +198,7 @@ fn broken_templates(to: &Path, file: &str, break_it: impl Fn(&str) -> String) {
 
 fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] })
-        .collect()
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -235,10 +206,7 @@ fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
     let scenario = Scenario::with("template", 5).ready();
     scenario.publish("UPDATED");
     for (mistake, says) in [
-        (
-            "\n{{ event.titel }}\n",
-            "updated/body.txt, line 3: the field \"event.titel\"",
-        ),
+        ("\n{{ event.titel }}\n", "updated/body.txt, line 3: the field \"event.titel\""),
         ("\n{% if event.title %}\n", "updated/body.txt, line "),
     ] {
         let templates = tempfile::tempdir().unwrap();
@@ -285,22 +253,12 @@ fn the_dotenv_of_the_earlier_service_works() {
     scenario.queue.publish("UPDATED", EVENT, None);
     wait_until("the notification to be completed", || {
         let lines: Vec<Value> = serde_json::from_str(&succeeds(&["status", "--format", "json"])).unwrap();
-        lines
-            .iter()
-            .any(|line| line["state"] == "completed" && line["sent"] == 250)
+        lines.iter().any(|line| line["state"] == "completed" && line["sent"] == 250)
     });
     let ended = worker.stop();
-    assert!(
-        ended.err.to_lowercase().contains("nothing is really sent"),
-        "{}",
-        ended.err
-    );
+    assert!(ended.err.to_lowercase().contains("nothing is really sent"), "{}", ended.err);
     scenario.discreet(&ended.err);
-    assert!(
-        !ended.err.contains("@example.org") || ended.err.contains("***@example.org"),
-        "{}",
-        ended.err
-    );
+    assert!(!ended.err.contains("@example.org") || ended.err.contains("***@example.org"), "{}", ended.err);
 }
 
 #[test]
@@ -316,10 +274,7 @@ fn the_dummy_writes_its_mails_to_an_outbox() {
     scenario.discreet(&ended.err);
     let files = walk(&scenario.path("outbox"));
     let with = |extension: &str| {
-        files
-            .iter()
-            .filter(|path| path.extension().is_some_and(|found| found == extension))
-            .count()
+        files.iter().filter(|path| path.extension().is_some_and(|found| found == extension)).count()
     };
     assert_eq!((with("eml"), with("html")), (12, 12), "{files:?}");
     assert_eq!(scenario.smtp.log().connections, 0);

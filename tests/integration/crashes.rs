@@ -62,9 +62,7 @@ fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
     scenario.wait_until_held(LANES);
     let held = scenario.ledger.hold();
     scenario.smtp.gate().open();
-    wait_until("the next envelopes", || {
-        scenario.smtp.log().commands["DATA"] == 2 * LANES
-    });
+    wait_until("the next envelopes", || scenario.smtp.log().commands["DATA"] == 2 * LANES);
     worker.kill();
     wait_until("the connections to end", || scenario.smtp.log().open == 0);
     assert_eq!(scenario.smtp.log().received.len(), LANES);
@@ -73,10 +71,7 @@ fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
 
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
-    assert_eq!(
-        (scenario.smtp.delivered_ids().len(), scenario.duplicates()),
-        (100, LANES)
-    );
+    assert_eq!((scenario.smtp.delivered_ids().len(), scenario.duplicates()), (100, LANES));
     scenario.all_is_well(worker);
 }
 
@@ -84,11 +79,7 @@ fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
 fn stopped_in_the_middle_several_times() {
     let scenario = Scenario::with("stopped", 300).connections(LANES).ready();
     scenario.publish("UPDATED");
-    for (point, mails) in [
-        (Point::BeforeReply, 20),
-        (Point::BeforeBody, 60),
-        (Point::BeforeReply, 90),
-    ] {
+    for (point, mails) in [(Point::BeforeReply, 20), (Point::BeforeBody, 60), (Point::BeforeReply, 90)] {
         scenario.smtp.gate().close_after(point, mails);
         let worker = scenario.worker();
         scenario.wait_until_held(LANES);
@@ -98,11 +89,7 @@ fn stopped_in_the_middle_several_times() {
         let ended = worker.wait();
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         scenario.discreet(&ended.err);
-        assert_eq!(
-            scenario.queue.depth(),
-            1,
-            "the message belongs back into the queue"
-        );
+        assert_eq!(scenario.queue.depth(), 1, "the message belongs back into the queue");
         assert_eq!(scenario.ledger.completed(), 0);
         assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
     }
@@ -144,10 +131,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn a_stop_that_takes_too_long_is_cut_short() {
-    let scenario = Scenario::with("too-long", 50)
-        .connections(LANES)
-        .env("SHUTDOWN_TIMEOUT", "0.5")
-        .ready();
+    let scenario = Scenario::with("too-long", 50).connections(LANES).env("SHUTDOWN_TIMEOUT", "0.5").ready();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -163,10 +147,7 @@ fn a_stop_that_takes_too_long_is_cut_short() {
 fn the_broker_dies_in_the_middle() {
     let broker = Broker::own();
     broker.start();
-    let scenario = Scenario::with("broker", 300)
-        .broker(&broker)
-        .connections(LANES)
-        .ready();
+    let scenario = Scenario::with("broker", 300).broker(&broker).connections(LANES).ready();
     scenario.smtp.gate().close_after(Point::BeforeReply, 100);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -199,9 +180,6 @@ fn the_broker_comes_later() {
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
     let lines = worker.log().lines().count();
-    assert!(
-        lines < 30,
-        "a line for each state change, not for each try: {lines}"
-    );
+    assert!(lines < 30, "a line for each state change, not for each try: {lines}");
     scenario.all_is_well(worker);
 }

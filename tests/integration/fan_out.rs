@@ -23,26 +23,17 @@ fn everyone_is_mailed_once_for_each_kind() {
 
     let people = scenario.people();
     let expected: BTreeSet<(String, String)> = (1..=3)
-        .flat_map(|n| {
-            people
-                .iter()
-                .map(move |person| (message_id(n, person.id), person.email.clone()))
-        })
+        .flat_map(|n| people.iter().map(move |person| (message_id(n, person.id), person.email.clone())))
         .collect();
     let received = scenario.smtp.log().received;
-    let got: BTreeSet<(String, String)> = received
-        .iter()
-        .map(|mail| (mail.message_id.clone(), mail.recipient.clone()))
-        .collect();
+    let got: BTreeSet<(String, String)> =
+        received.iter().map(|mail| (mail.message_id.clone(), mail.recipient.clone())).collect();
     assert_eq!((got.len(), received.len()), (750, 750));
     assert!(got == expected, "somebody got somebody else's mail");
 
     for received in received {
         let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
-        let person = people
-            .iter()
-            .find(|person| person.email == received.recipient)
-            .unwrap();
+        let person = people.iter().find(|person| person.email == received.recipient).unwrap();
         let word = match &received.message_id[..4] {
             "<n1." => "You are in: ",
             "<n2." => "Updated: ",
@@ -50,19 +41,10 @@ fn everyone_is_mailed_once_for_each_kind() {
         };
         assert!(mail.subject().unwrap().starts_with(word), "{:?}", mail.subject());
         let from = mail.from().unwrap().first().unwrap();
-        assert_eq!(
-            (from.name(), from.address()),
-            (Some("Test Events"), Some("events@sender.example"))
-        );
+        assert_eq!((from.name(), from.address()), (Some("Test Events"), Some("events@sender.example")));
         let to = mail.to().unwrap().first().unwrap();
-        assert_eq!(
-            (to.name(), to.address()),
-            (Some(&*person.name), Some(&*person.email))
-        );
-        assert_eq!(
-            mail.header_raw("Auto-Submitted").unwrap().trim(),
-            "auto-generated"
-        );
+        assert_eq!((to.name(), to.address()), (Some(&*person.name), Some(&*person.email)));
+        assert_eq!(mail.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
         assert!(mail.date().is_some());
         assert!(mail.body_text(0).unwrap().contains(&person.name));
         assert!(mail.body_html(0).is_some());
@@ -72,15 +54,8 @@ fn everyone_is_mailed_once_for_each_kind() {
 
 #[test]
 fn a_relay_without_extensions_gets_them_as_well() {
-    let plain = Offer {
-        pipelining: false,
-        eight_bit: false,
-        ..Offer::default()
-    };
-    let scenario = Scenario::named("plain")
-        .relay(SmtpServer::offering(plain))
-        .participants(120)
-        .ready();
+    let plain = Offer { pipelining: false, eight_bit: false, ..Offer::default() };
+    let scenario = Scenario::named("plain").relay(SmtpServer::offering(plain)).participants(120).ready();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -91,9 +66,7 @@ fn a_relay_without_extensions_gets_them_as_well() {
 #[test]
 fn dots_arrive_as_they_are() {
     let scenario = Scenario::with("dots", 5).ready();
-    scenario
-        .ledger
-        .execute("UPDATE events SET title = '.', description = '.. .', location = '...'");
+    scenario.ledger.execute("UPDATE events SET title = '.', description = '.. .', location = '...'");
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -104,10 +77,7 @@ fn dots_arrive_as_they_are() {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
         let raw = String::from_utf8_lossy(&received.raw);
-        assert!(
-            raw.lines().any(|line| line.starts_with('.')),
-            "nothing was there to stuff:\n{raw}"
-        );
+        assert!(raw.lines().any(|line| line.starts_with('.')), "nothing was there to stuff:\n{raw}");
     }
     assert_eq!(scenario.smtp.accepted(), 5);
     scenario.all_is_well(worker);
@@ -173,14 +143,10 @@ fn a_small_notification_overtakes_a_big_one() {
     scenario.publish("UPDATED");
     scenario.wait_until_held(2);
     scenario.queue.publish("UPDATED", 7, Some("small"));
-    wait_until("the small one to begin", || {
-        scenario.ledger.notifications().len() == 2
-    });
+    wait_until("the small one to begin", || scenario.ledger.notifications().len() == 2);
     // The big one cannot be over after these.
     scenario.smtp.gate().close_after(Point::BeforeReply, 500);
-    wait_until("the small one to be completed", || {
-        scenario.ledger.completed() == 1
-    });
+    wait_until("the small one to be completed", || scenario.ledger.completed() == 1);
     let rows = scenario.ledger.notifications();
     assert_eq!((rows[0].event_id, rows[0].completed), (EVENT, false));
     assert_eq!((rows[1].event_id, rows[1].completed), (7, true));
@@ -208,12 +174,7 @@ fn notifications_of_one_event_keep_their_order() {
         .map(|mail| mail.message_id.split('.').next().unwrap().to_owned())
         .collect();
     assert!(order.is_sorted(), "the mails of the notifications are mixed");
-    let kinds: Vec<String> = scenario
-        .ledger
-        .notifications()
-        .into_iter()
-        .map(|row| row.kind)
-        .collect();
+    let kinds: Vec<String> = scenario.ledger.notifications().into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds, ["CREATED", "UPDATED", "UPDATED", "CANCELLED"]);
     assert_eq!((order.len(), scenario.duplicates()), (600, 0));
     scenario.all_is_well(worker);
@@ -221,10 +182,8 @@ fn notifications_of_one_event_keep_their_order() {
 
 #[test]
 fn ten_thousand_take_seconds() {
-    let scenario = Scenario::with("many", 10_000)
-        .connections(16)
-        .env("SMTP_MAX_PER_CONNECTION", "10000")
-        .ready();
+    let scenario =
+        Scenario::with("many", 10_000).connections(16).env("SMTP_MAX_PER_CONNECTION", "10000").ready();
     let worker = scenario.worker();
     let begun = Instant::now();
     scenario.publish("UPDATED");

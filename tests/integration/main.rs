@@ -1,10 +1,6 @@
 //! The real binary against a real broker, a real database file and a relay that can be told to misbehave.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper of a test fails like the test itself"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
 mod command_line;
 mod crashes;

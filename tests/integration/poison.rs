@@ -18,19 +18,13 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
         text("null", "null"),
         text(r#"{"event_id":123}"#, "\"type\" is missing"),
         text(r#"{"type":"UPDATED"}"#, "\"event_id\" is missing"),
-        text(
-            r#"{"type":"DELETED","event_id":123}"#,
-            "\"DELETED\" is not one of",
-        ),
+        text(r#"{"type":"DELETED","event_id":123}"#, "\"DELETED\" is not one of"),
         text(r#"{"type":7,"event_id":123}"#, "\"type\" must be a string"),
         text(r#"{"type":"UPDATED","event_id":"123"}"#, "must be a whole number"),
         text(r#"{"type":"UPDATED","event_id":0}"#, "event_id 0"),
         text(r#"{"type":"UPDATED","event_id":-1}"#, "event_id -1"),
         text(r#"{"type":"UPDATED","event_id":1.5}"#, "event_id 1.5"),
-        text(
-            r#"{"type":"UPDATED","event_id":9223372036854775808}"#,
-            "event_id 9223372036854775808",
-        ),
+        text(r#"{"type":"UPDATED","event_id":9223372036854775808}"#, "event_id 9223372036854775808"),
         text(&"[".repeat(3000), "not JSON"),
         (b"\xff\xfe{}".to_vec(), "not UTF-8"),
         (vec![b' '; 70_000], "70000 bytes"),
@@ -57,9 +51,7 @@ fn poison_is_kept_with_its_reason_while_good_messages_pass() {
     scenario.queue.publish_all(&messages);
     let worker = scenario.worker();
     scenario.wait_for_acks(3);
-    wait_until("the dead letters", || {
-        scenario.queue.dead_depth() as usize == poison.len()
-    });
+    wait_until("the dead letters", || scenario.queue.dead_depth() as usize == poison.len());
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (90, 0));
     scenario.all_is_well(worker);
 
@@ -68,15 +60,8 @@ fn poison_is_kept_with_its_reason_while_good_messages_pass() {
         let letter = letters.iter().find(|letter| letter.body == *body).expect(reason);
         assert!(letter.reason().contains(reason), "{reason}: {}", letter.reason());
         assert!(letter.reason().chars().count() < 300);
-        assert_eq!(
-            letter.header("x-original-queue").as_ref(),
-            Some(&scenario.queue.name)
-        );
-        assert!(
-            letter.header("x-dead-at").unwrap().starts_with("20"),
-            "{:?}",
-            letter.header("x-dead-at")
-        );
+        assert_eq!(letter.header("x-original-queue").as_ref(), Some(&scenario.queue.name));
+        assert!(letter.header("x-dead-at").unwrap().starts_with("20"), "{:?}", letter.header("x-dead-at"));
         if n > 0 {
             let mut kept = letter.properties.clone();
             let mut headers = kept.headers().clone().unwrap();
@@ -93,14 +78,10 @@ fn properties_of_good(n: usize) -> AmqpProperties {
 
 #[test]
 fn an_unknown_event_is_waited_for_and_then_kept() {
-    let scenario = Scenario::with("unknown", 0)
-        .env("EVENT_LOOKUP_GRACE", "20")
-        .ready();
+    let scenario = Scenario::with("unknown", 0).env("EVENT_LOOKUP_GRACE", "20").ready();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", 77, Some("raced"));
-    wait_until("the message to be taken", || {
-        scenario.queue.consumers() == 1 && scenario.queue.depth() == 0
-    });
+    wait_until("the message to be taken", || scenario.queue.consumers() == 1 && scenario.queue.depth() == 0);
     scenario.seed(77, 12);
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.queue.dead_depth()), (12, 0));
@@ -117,11 +98,7 @@ fn an_event_that_never_appears_is_a_dead_letter() {
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
     scenario.all_is_well(worker);
     let letters = scenario.queue.take_dead_letters();
-    assert!(
-        letters[0].reason().contains("event 4711 is not in the database"),
-        "{}",
-        letters[0].reason()
-    );
+    assert!(letters[0].reason().contains("event 4711 is not in the database"), "{}", letters[0].reason());
     assert_eq!(letters[0].properties.message_id().as_deref(), Some("lost"));
 }
 
@@ -133,11 +110,7 @@ fn a_message_id_that_was_used_for_something_else_is_a_dead_letter() {
     scenario.wait_for_acks(1);
     scenario.queue.publish("CANCELLED", EVENT, Some("same"));
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
-    assert!(
-        scenario.queue.take_dead_letters()[0]
-            .reason()
-            .contains("message_id")
-    );
+    assert!(scenario.queue.take_dead_letters()[0].reason().contains("message_id"));
     assert_eq!(scenario.smtp.accepted(), 5);
     scenario.all_is_well(worker);
 }

@@ -18,10 +18,7 @@ pub(super) struct AmqpSocket {
 
 impl AmqpSocket {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self {
-            socket,
-            checked: false,
-        }
+        Self { socket, checked: false }
     }
 }
 
@@ -34,10 +31,7 @@ impl Read for AmqpSocket {
             && let Some(first) = buffer[..received].first()
         {
             if *first != METHOD_FRAME {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it speaks another protocol",
-                ));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks another protocol"));
             }
             self.checked = true;
         }

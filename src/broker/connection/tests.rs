@@ -54,31 +54,18 @@ const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_closed_port() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = failure(&config("127.0.0.1", port), SOON);
-    assert!(
-        text.starts_with(&format!("no broker answers at 127.0.0.1:{port}: ")),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("no broker answers at 127.0.0.1:{port}: ")), "{text}");
     assert!(text.contains("LAVINMQ_HOST"), "{text}");
     let text = failure(&config("[::1]", port), SOON);
-    assert!(
-        text.starts_with(&format!("no broker answers at [::1]:{port}: ")),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("no broker answers at [::1]:{port}: ")), "{text}");
 }
 
 #[test]
 fn a_host_that_does_not_exist() {
     let text = failure(&config("not a host", 5672), SOON);
-    assert!(
-        text.starts_with("cannot find the host \"not a host\" of the broker"),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot find the host \"not a host\" of the broker"), "{text}");
 }
 
 #[test]
@@ -89,10 +76,7 @@ fn a_server_that_says_nothing_is_given_up() {
     });
     let start = Instant::now();
     let text = failure(&config("127.0.0.1", port), Duration::from_millis(200));
-    assert!(
-        text.contains("does not answer as an AMQP broker: it says nothing"),
-        "{text}"
-    );
+    assert!(text.contains("does not answer as an AMQP broker: it says nothing"), "{text}");
     assert!(start.elapsed() < SOON);
 }
 
@@ -104,10 +88,7 @@ fn a_server_of_another_protocol() {
         client.read_to_end(&mut all).unwrap_or_default();
     });
     let text = failure(&config("127.0.0.1", port), SOON);
-    assert!(
-        text.contains("does not answer as an AMQP broker: it speaks another protocol"),
-        "{text}"
-    );
+    assert!(text.contains("does not answer as an AMQP broker: it speaks another protocol"), "{text}");
 }
 
 #[test]
@@ -118,16 +99,12 @@ fn a_wrong_password() {
         client.write_all(&connection_start()).unwrap();
         let mut start_ok = [0; 1024];
         let received = client.read(&mut start_ok).unwrap();
-        let sent = start_ok[..received]
-            .windows(PASSWORD.len())
-            .any(|part| part == PASSWORD.as_bytes());
+        let sent = start_ok[..received].windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
         assert!(sent, "the password was not even sent");
     });
     let text = failure(&config("127.0.0.1", port), SOON);
     assert!(
-        text.starts_with(&format!(
-            "the broker at 127.0.0.1:{port} refused the user \"alice\""
-        )),
+        text.starts_with(&format!("the broker at 127.0.0.1:{port} refused the user \"alice\"")),
         "{text}"
     );
 }
@@ -139,15 +116,9 @@ fn tls_with_a_server_that_has_none() {
         let mut all = Vec::new();
         client.read_to_end(&mut all).unwrap_or_default();
     });
-    let tls = BrokerConfig {
-        tls: true,
-        ..config("127.0.0.1", port)
-    };
+    let tls = BrokerConfig { tls: true, ..config("127.0.0.1", port) };
     let text = failure(&tls, SOON);
-    assert!(
-        text.starts_with(&format!("no TLS connection to 127.0.0.1:{port}")),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("no TLS connection to 127.0.0.1:{port}")), "{text}");
 }
 
 /// `connection.start` (AMQP 0-9-1, class 10, method 10), offering PLAIN and `en_US`.

@@ -38,13 +38,7 @@ impl<'link> Session<'link> {
             .channel
             .basic_consume(queue, ConsumerOptions::default())
             .map_err(|error| BrokerError::of_queue(error, queue))?;
-        Ok(Self {
-            number,
-            prefetch,
-            link,
-            consumer,
-            unacked: HashMap::new(),
-        })
+        Ok(Self { number, prefetch, link, consumer, unacked: HashMap::new() })
     }
 
     /// What the broker sends; for [`Self::receive`].
@@ -70,18 +64,11 @@ impl<'link> Session<'link> {
         };
         let tag = delivery.delivery_tag();
         let message = Incoming {
-            receipt: Receipt {
-                session: self.number,
-                tag,
-            },
+            receipt: Receipt { session: self.number, tag },
             // A copy: should it become a dead letter, the original goes there as it came.
             body: delivery.body.clone(),
             identity: Identity {
-                message_id: delivery
-                    .properties
-                    .message_id()
-                    .clone()
-                    .filter(|id| !id.is_empty()),
+                message_id: delivery.properties.message_id().clone().filter(|id| !id.is_empty()),
                 redelivered: delivery.redelivered,
             },
         };
@@ -131,9 +118,7 @@ impl<'link> Session<'link> {
 
     /// The delivery that the receipt names, unless it is one of a lost connection.
     fn take(&mut self, receipt: Receipt) -> Option<Delivery> {
-        let delivery = (receipt.session == self.number)
-            .then(|| self.unacked.remove(&receipt.tag))
-            .flatten();
+        let delivery = (receipt.session == self.number).then(|| self.unacked.remove(&receipt.tag)).flatten();
         if delivery.is_none() {
             debug!("{receipt:?} is of a lost connection: its message comes again");
         }

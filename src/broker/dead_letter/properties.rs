@@ -39,9 +39,7 @@ pub(super) fn of_dead_letter(
     }
     note_death(&mut headers, queue, reason, now);
 
-    let mut kept = AmqpProperties::default()
-        .with_headers(headers)
-        .with_delivery_mode(PERSISTENT);
+    let mut kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     macro_rules! keep {
         ($($property:ident => $with:ident),+ $(,)?) => {
             $(if let Some(value) = original.$property().clone() { kept = kept.$with(value); })+
@@ -72,9 +70,7 @@ pub(super) fn of_bare_dead_letter(
 ) -> AmqpProperties {
     let mut headers = FieldTable::new();
     note_death(&mut headers, queue, reason, now);
-    let kept = AmqpProperties::default()
-        .with_headers(headers)
-        .with_delivery_mode(PERSISTENT);
+    let kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     match original.message_id().clone() {
         Some(message_id) => kept.with_message_id(message_id),
         None => kept,
@@ -125,10 +121,7 @@ mod tests {
         let dead = of_dead_letter(&original(), "events", "the body is not JSON", noon());
         let mut headers = FieldTable::new();
         headers.insert("tenant".to_owned(), text("blue"));
-        headers.insert(
-            "x-original-cc".to_owned(),
-            AmqpValue::FieldArray(vec![text("elsewhere")]),
-        );
+        headers.insert("x-original-cc".to_owned(), AmqpValue::FieldArray(vec![text("elsewhere")]));
         headers.insert("x-original-expiration".to_owned(), text("60000"));
         headers.insert("x-original-user-id".to_owned(), text("publisher"));
         headers.insert("x-dead-reason".to_owned(), text("the body is not JSON"));

@@ -26,16 +26,8 @@ pub fn made_up(n: u64, event_id: i64) -> NewParticipant {
     let rest = n / CULTURES.len() as u64;
     let (given, given_ascii) = pick(&culture.given, rest);
     let (family, family_ascii) = pick(&culture.family, rest + rest / 4);
-    let name = if culture.family_first {
-        format!("{family} {given}")
-    } else {
-        format!("{given} {family}")
-    };
-    let domain = if n.is_multiple_of(3) {
-        "example.org"
-    } else {
-        "example.com"
-    };
+    let name = if culture.family_first { format!("{family} {given}") } else { format!("{given} {family}") };
+    let domain = if n.is_multiple_of(3) { "example.org" } else { "example.com" };
     NewParticipant {
         event_id,
         email: format!("{given_ascii}.{family_ascii}.{n}@{domain}"),
@@ -53,12 +45,7 @@ const CULTURES: [Culture; 10] = [
     Culture {
         locale: Some("de"),
         family_first: false,
-        given: [
-            ("Jürgen", "juergen"),
-            ("Zoë", "zoe"),
-            ("Käthe", "kaethe"),
-            ("Sören", "soeren"),
-        ],
+        given: [("Jürgen", "juergen"), ("Zoë", "zoe"), ("Käthe", "kaethe"), ("Sören", "soeren")],
         family: [
             ("Müller", "mueller"),
             ("Groß", "gross"),
@@ -69,12 +56,7 @@ const CULTURES: [Culture; 10] = [
     Culture {
         locale: Some("en-GB"),
         family_first: false,
-        given: [
-            ("Alice", "alice"),
-            ("Oliver", "oliver"),
-            ("Siân", "sian"),
-            ("George", "george"),
-        ],
+        given: [("Alice", "alice"), ("Oliver", "oliver"), ("Siân", "sian"), ("George", "george")],
         family: [
             ("Harris", "harris"),
             ("Smith-Jones", "smith-jones"),
@@ -85,28 +67,13 @@ const CULTURES: [Culture; 10] = [
     Culture {
         locale: Some("en-IE"),
         family_first: false,
-        given: [
-            ("Aoife", "aoife"),
-            ("Seán", "sean"),
-            ("Niamh", "niamh"),
-            ("Conor", "conor"),
-        ],
-        family: [
-            ("O'Brien", "obrien"),
-            ("O'Shea", "oshea"),
-            ("Murphy", "murphy"),
-            ("D'Arcy", "darcy"),
-        ],
+        given: [("Aoife", "aoife"), ("Seán", "sean"), ("Niamh", "niamh"), ("Conor", "conor")],
+        family: [("O'Brien", "obrien"), ("O'Shea", "oshea"), ("Murphy", "murphy"), ("D'Arcy", "darcy")],
     },
     Culture {
         locale: Some("fr"),
         family_first: false,
-        given: [
-            ("Chloé", "chloe"),
-            ("François", "francois"),
-            ("Maëlle", "maelle"),
-            ("Jérôme", "jerome"),
-        ],
+        given: [("Chloé", "chloe"), ("François", "francois"), ("Maëlle", "maelle"), ("Jérôme", "jerome")],
         family: [
             ("Lefèvre", "lefevre"),
             ("d'Aboville", "daboville"),
@@ -117,87 +84,37 @@ const CULTURES: [Culture; 10] = [
     Culture {
         locale: Some("ja"),
         family_first: true,
-        given: [
-            ("陽菜", "hina"),
-            ("蓮", "ren"),
-            ("さくら", "sakura"),
-            ("大翔", "hiroto"),
-        ],
-        family: [
-            ("佐藤", "sato"),
-            ("鈴木", "suzuki"),
-            ("高橋", "takahashi"),
-            ("渡辺", "watanabe"),
-        ],
+        given: [("陽菜", "hina"), ("蓮", "ren"), ("さくら", "sakura"), ("大翔", "hiroto")],
+        family: [("佐藤", "sato"), ("鈴木", "suzuki"), ("高橋", "takahashi"), ("渡辺", "watanabe")],
     },
     Culture {
         locale: Some("zh-CN"),
         family_first: true,
-        given: [
-            ("秀英", "xiuying"),
-            ("伟", "wei"),
-            ("静", "jing"),
-            ("建国", "jianguo"),
-        ],
+        given: [("秀英", "xiuying"), ("伟", "wei"), ("静", "jing"), ("建国", "jianguo")],
         family: [("王", "wang"), ("李", "li"), ("张", "zhang"), ("刘", "liu")],
     },
     Culture {
         locale: Some("pl"),
         family_first: false,
-        given: [
-            ("Łukasz", "lukasz"),
-            ("Małgorzata", "malgorzata"),
-            ("Paweł", "pawel"),
-            ("Żaneta", "zaneta"),
-        ],
-        family: [
-            ("Wójcik", "wojcik"),
-            ("Wróbel", "wrobel"),
-            ("Mróz", "mroz"),
-            ("Zając", "zajac"),
-        ],
+        given: [("Łukasz", "lukasz"), ("Małgorzata", "malgorzata"), ("Paweł", "pawel"), ("Żaneta", "zaneta")],
+        family: [("Wójcik", "wojcik"), ("Wróbel", "wrobel"), ("Mróz", "mroz"), ("Zając", "zajac")],
     },
     Culture {
         locale: Some("tr"),
         family_first: false,
-        given: [
-            ("Ayşe", "ayse"),
-            ("İbrahim", "ibrahim"),
-            ("Gülşen", "gulsen"),
-            ("Çağlar", "caglar"),
-        ],
-        family: [
-            ("Yılmaz", "yilmaz"),
-            ("Öztürk", "ozturk"),
-            ("Şahin", "sahin"),
-            ("Doğan", "dogan"),
-        ],
+        given: [("Ayşe", "ayse"), ("İbrahim", "ibrahim"), ("Gülşen", "gulsen"), ("Çağlar", "caglar")],
+        family: [("Yılmaz", "yilmaz"), ("Öztürk", "ozturk"), ("Şahin", "sahin"), ("Doğan", "dogan")],
     },
     Culture {
         locale: None,
         family_first: false,
-        given: [
-            ("María José", "mariajose"),
-            ("Íñigo", "inigo"),
-            ("Ximena", "ximena"),
-            ("Ángel", "angel"),
-        ],
-        family: [
-            ("Núñez", "nunez"),
-            ("García Márquez", "garcia"),
-            ("Peña", "pena"),
-            ("Ibáñez", "ibanez"),
-        ],
+        given: [("María José", "mariajose"), ("Íñigo", "inigo"), ("Ximena", "ximena"), ("Ángel", "angel")],
+        family: [("Núñez", "nunez"), ("García Márquez", "garcia"), ("Peña", "pena"), ("Ibáñez", "ibanez")],
     },
     Culture {
         locale: Some("uk"),
         family_first: false,
-        given: [
-            ("Олена", "olena"),
-            ("Тарас", "taras"),
-            ("Оксана", "oksana"),
-            ("Андрій", "andriy"),
-        ],
+        given: [("Олена", "olena"), ("Тарас", "taras"), ("Оксана", "oksana"), ("Андрій", "andriy")],
         family: [
             ("Шевченко", "shevchenko"),
             ("Коваленко", "kovalenko"),

@@ -26,29 +26,18 @@ fn christmas() -> DateTime<Utc> {
 }
 
 fn simple(subject: &str, text: &str, html: &str) -> Render {
-    Render {
-        subject: subject.to_owned(),
-        html: html.to_owned(),
-        text: text.to_owned(),
-    }
+    Render { subject: subject.to_owned(), html: html.to_owned(), text: text.to_owned() }
 }
 
 fn named(name: &str) -> Participant {
-    Participant {
-        name: name.to_owned(),
-        ..sample::ada()
-    }
+    Participant { name: name.to_owned(), ..sample::ada() }
 }
 
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &crate::domain::event::Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
-    let render = templates
-        .render(&templates.occasion(kind, event), participant)
-        .unwrap();
-    composer()
-        .compose(12, participant, "ada@example.com", render, christmas())
-        .unwrap()
+    let render = templates.render(&templates.occasion(kind, event), participant).unwrap();
+    composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
 }
 
 fn header(mail: &Mail) -> &str {
@@ -69,13 +58,7 @@ fn the_three_mails_are_as_they_were() {
 fn a_mail_of_plain_ascii_needs_no_encoding() {
     for kind in Kind::ALL {
         let mail = sample_mail(kind, &sample::full(), &sample::ada());
-        assert_eq!(
-            mail.content
-                .matches("Content-Transfer-Encoding: 7bit\r\n")
-                .count(),
-            2,
-            "{kind}"
-        );
+        assert_eq!(mail.content.matches("Content-Transfer-Encoding: 7bit\r\n").count(), 2, "{kind}");
     }
 }
 
@@ -85,54 +68,29 @@ fn a_mail_client_reads_what_was_written() {
     let read = MessageParser::new().parse(&mail.content).unwrap();
     let one = |address: Option<&Parsed>| {
         let address = address.unwrap().first().unwrap();
-        (
-            address.name().unwrap_or_default().to_owned(),
-            address.address().unwrap_or_default().to_owned(),
-        )
+        (address.name().unwrap_or_default().to_owned(), address.address().unwrap_or_default().to_owned())
     };
-    assert_eq!(
-        one(read.from()),
-        ("Events, Ltd.".to_owned(), "events@example.org".to_owned())
-    );
+    assert_eq!(one(read.from()), ("Events, Ltd.".to_owned(), "events@example.org".to_owned()));
     assert_eq!(
         one(read.to()),
-        (
-            "<b>Bob & Ann</b>, \"Jürgen\" <x@example.org>".to_owned(),
-            "ada@example.com".to_owned()
-        )
+        ("<b>Bob & Ann</b>, \"Jürgen\" <x@example.org>".to_owned(), "ada@example.com".to_owned())
     );
     assert_eq!(read.message_id(), Some("n12.p1@example.org"));
     assert_eq!(mail.message_id, "<n12.p1@example.org>");
     assert_eq!(read.date().unwrap().to_rfc3339(), "2026-12-01T08:30:00Z");
-    assert_eq!(
-        read.header_raw("Auto-Submitted").unwrap().trim(),
-        "auto-generated"
-    );
-    assert!(
-        read.subject()
-            .unwrap()
-            .starts_with("Cancelled: <script>alert(\"1\")</script> & 'Übung' Bcc:")
-    );
+    assert_eq!(read.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
+    assert!(read.subject().unwrap().starts_with("Cancelled: <script>alert(\"1\")</script> & 'Übung' Bcc:"));
 
     assert!(read.is_content_type("multipart", "alternative"));
     assert_eq!(read.parts.len(), 3);
     assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
     let templates = Templates::load(None).unwrap();
     let render = templates
-        .render(
-            &templates.occasion(Kind::Cancelled, &sample::nasty()),
-            &sample::bob_and_ann(),
-        )
+        .render(&templates.occasion(Kind::Cancelled, &sample::nasty()), &sample::bob_and_ann())
         .unwrap();
     // The line break before the boundary is the boundary's (RFC 2046 section 5.1.1).
-    assert_eq!(
-        read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(),
-        render.text.trim_end()
-    );
-    assert_eq!(
-        read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(),
-        render.html.trim_end()
-    );
+    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), render.text.trim_end());
+    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), render.html.trim_end());
 }
 
 #[test]
@@ -145,16 +103,7 @@ fn there_are_the_promised_headers_and_no_others() {
         .collect();
     assert_eq!(
         names,
-        [
-            "From",
-            "To",
-            "Subject",
-            "Date",
-            "Message-ID",
-            "Auto-Submitted",
-            "MIME-Version",
-            "Content-Type"
-        ]
+        ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
     );
 }
 
@@ -168,13 +117,7 @@ fn a_retry_is_the_same_to_the_byte() {
 fn no_description_can_end_a_part() {
     let text = "x\n--=_n1.p1\nContent-Type: text/html\n\n<b>forged</b>\n--=_n1.p1--\n";
     let mail = composer()
-        .compose(
-            1,
-            &sample::ada(),
-            "ada@example.com",
-            simple("s", text, "<p>h"),
-            christmas(),
-        )
+        .compose(1, &sample::ada(), "ada@example.com", simple("s", text, "<p>h"), christmas())
         .unwrap();
     let read = MessageParser::new().parse(&mail.content).unwrap();
     assert_eq!(read.parts.len(), 3);
@@ -184,21 +127,11 @@ fn no_description_can_end_a_part() {
 #[test]
 fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
     let mail = composer()
-        .compose(
-            1,
-            &named(""),
-            "jürgen@bücher.example",
-            simple("Grüße", "ä", "ä"),
-            christmas(),
-        )
+        .compose(1, &named(""), "jürgen@bücher.example", simple("Grüße", "ä", "ä"), christmas())
         .unwrap();
     assert_eq!(mail.to, "jürgen@xn--bcher-kva.example");
     assert!(mail.content.contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
-    let others: String = mail
-        .content
-        .lines()
-        .filter(|line| !line.starts_with("To: "))
-        .collect();
+    let others: String = mail.content.lines().filter(|line| !line.starts_with("To: ")).collect();
     assert!(others.is_ascii());
     assert_eq!(
         composer()
@@ -214,19 +147,12 @@ fn any_sender_makes_one_from_header() {
     for (name, expected) in [
         ("", "From: events@example.org\r\n"),
         ("Events", "From: Events <events@example.org>\r\n"),
-        (
-            "The \"Best\" Events",
-            "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n",
-        ),
-        (
-            "x\r\nBcc: y",
-            "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n",
-        ),
+        ("The \"Best\" Events", "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n"),
+        ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
     ] {
         let composer = Composer::new(&config("events@example.org", name));
-        let mail = composer
-            .compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas())
-            .unwrap();
+        let mail =
+            composer.compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas()).unwrap();
         assert!(mail.content.starts_with(expected), "{}", header(&mail));
     }
 }

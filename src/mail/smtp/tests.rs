@@ -81,10 +81,7 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
 
 /// A line as a relay sends it that has never heard of UTF-8.
 fn latin1(line: &str) -> Vec<u8> {
-    line.chars()
-        .chain("\r\n".chars())
-        .map(|character| u8::try_from(character).unwrap())
-        .collect()
+    line.chars().chain("\r\n".chars()).map(|character| u8::try_from(character).unwrap()).collect()
 }
 
 fn mail(to: &str) -> Mail {
@@ -129,23 +126,13 @@ fn two_mails_on_one_connection_with_and_without_pipelining() {
 
 #[test]
 fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
-    let refused = [
-        "250 ok",
-        "550 no such user <a@example.com>",
-        "503 no recipient",
-        "250 reset",
-    ];
-    let relay = ScriptedRelay::start(vec![script(
-        PIPELINING,
-        &[&refused[..], &[OK, OK, GO_ON, OK]].concat(),
-    )]);
+    let refused = ["250 ok", "550 no such user <a@example.com>", "503 no recipient", "250 reset"];
+    let relay =
+        ScriptedRelay::start(vec![script(PIPELINING, &[&refused[..], &[OK, OK, GO_ON, OK]].concat())]);
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "a@example.com");
     let refusal = result.unwrap_err();
-    assert_eq!(
-        (refusal.class, refusal.smtp_code, bodies),
-        (Class::Permanent, Some(550), 0)
-    );
+    assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, Some(550), 0));
     assert_eq!(refusal.detail, "550 no such user <a***@example.com>");
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
@@ -163,10 +150,7 @@ fn a_relay_that_wants_a_body_for_nobody_is_left_waiting() {
     let mut transport = relay.transport();
     for _ in 0..2 {
         let (result, bodies) = submit(&mut transport, "a@example.com");
-        assert_eq!(
-            (result.unwrap_err().class, bodies),
-            (Class::Transient { ambiguous: false }, 0)
-        );
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: false }, 0));
     }
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
@@ -181,14 +165,9 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
         let refusal = result.unwrap_err();
-        assert_eq!(
-            (refusal.class, refusal.smtp_code, bodies),
-            (Class::Permanent, None, 1)
-        );
+        assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, None, 1));
         assert!(
-            refusal
-                .detail
-                .starts_with("unreadable reply to the body, the relay may have it"),
+            refusal.detail.starts_with("unreadable reply to the body, the relay may have it"),
             "{refusal}"
         );
     }
@@ -213,32 +192,20 @@ fn a_worn_connection_that_is_gone_is_replaced_without_charging_anyone() {
 fn losses_on_a_fresh_connection_are_told_apart_by_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
     let (result, bodies) = submit(&mut before.transport(), "a@example.com");
-    assert_eq!(
-        (result.unwrap_err().class, bodies),
-        (Class::Transient { ambiguous: false }, 0)
-    );
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: false }, 0));
 
     let after = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, HANG_UP])]);
     let (result, bodies) = submit(&mut after.transport(), "a@example.com");
-    assert_eq!(
-        (result.unwrap_err().class, bodies),
-        (Class::Transient { ambiguous: true }, 1)
-    );
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
 }
 
 #[test]
 fn a_loss_after_the_dot_is_never_repeated_behind_the_callers_back() {
-    let relay = ScriptedRelay::start(vec![script(
-        PIPELINING,
-        &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP],
-    )]);
+    let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP])]);
     let mut transport = relay.transport();
     assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
     let (result, bodies) = submit(&mut transport, "b@example.com");
-    assert_eq!(
-        (result.unwrap_err().class, bodies),
-        (Class::Transient { ambiguous: true }, 1)
-    );
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
     drop(transport);
     assert_eq!(relay.heard().len(), 1);
 }
@@ -255,28 +222,11 @@ fn trouble_with_the_relay_is_nobodys_fault() {
     for lines in scripts {
         let relay = ScriptedRelay::start(vec![lines.clone()]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
-        assert_eq!(
-            (result.unwrap_err().class, bodies),
-            (Class::Relay, 0),
-            "{lines:?}"
-        );
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Relay, 0), "{lines:?}");
     }
-    let refused = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let relay = ScriptedRelay {
-        port: refused,
-        thread: thread::spawn(Vec::new),
-    };
-    assert_eq!(
-        submit(&mut relay.transport(), "a@example.com")
-            .0
-            .unwrap_err()
-            .class,
-        Class::Relay
-    );
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let relay = ScriptedRelay { port: refused, thread: thread::spawn(Vec::new) };
+    assert_eq!(submit(&mut relay.transport(), "a@example.com").0.unwrap_err().class, Class::Relay);
 }
 
 #[test]
@@ -290,10 +240,7 @@ fn a_connection_is_renewed_after_its_share_of_mails() {
     }
     drop(transport);
     let heard = relay.heard();
-    assert!(
-        heard.iter().all(|lines| lines.last().unwrap() == "QUIT"),
-        "{heard:?}"
-    );
+    assert!(heard.iter().all(|lines| lines.last().unwrap() == "QUIT"), "{heard:?}");
 }
 
 #[test]
@@ -302,25 +249,15 @@ fn an_address_beyond_ascii_needs_smtputf8() {
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "jürgen@example.com");
     let refusal = result.unwrap_err();
-    assert_eq!(
-        (refusal.class, refusal.smtp_code, bodies),
-        (Class::Permanent, None, 0)
-    );
+    assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, None, 0));
     assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
 
-    let utf8 = [
-        "220 relay",
-        "250 relay",
-        "250-relay\r\n250-PIPELINING\r\n250 SMTPUTF8",
-    ];
+    let utf8 = ["220 relay", "250 relay", "250-relay\r\n250-PIPELINING\r\n250 SMTPUTF8"];
     let relay = ScriptedRelay::start(vec![script(utf8, &[OK, OK, GO_ON, OK])]);
     let mut transport = relay.transport();
     assert_eq!(submit(&mut transport, "jürgen@example.com"), (Ok(()), 1));
     drop(transport);
-    assert_eq!(
-        relay.heard()[0][0],
-        "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME"
-    );
+    assert_eq!(relay.heard()[0][0], "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME");
 }
 
 #[test]

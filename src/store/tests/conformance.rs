@@ -91,28 +91,16 @@ pub fn absent_values_of_participants_are_filled_in(store: &Store) {
     );
     let people = store.read_page(EVENT, 0, 10, 10).unwrap();
     assert_eq!(people[0].email.as_deref(), Some("jo@example.com"));
-    assert_eq!(
-        (people[0].name.as_str(), people[0].locale.as_deref()),
-        ("Jo", Some("de-CH"))
-    );
+    assert_eq!((people[0].name.as_str(), people[0].locale.as_deref()), ("Jo", Some("de-CH")));
     for person in &people[1..] {
-        assert_eq!(
-            (&person.email, person.name.as_str(), &person.locale),
-            (&None, "", &None)
-        );
+        assert_eq!((&person.email, person.name.as_str(), &person.locale), (&None, "", &None));
     }
 }
 
 pub fn absent_values_of_events_are_filled_in(store: &Store) {
-    execute(
-        store,
-        "INSERT INTO events (id, title, timezone, location) VALUES (7, ' ', '', '  ')",
-    );
+    execute(store, "INSERT INTO events (id, title, timezone, location) VALUES (7, ' ', '', '  ')");
     let event = store.find_event(EVENT).unwrap().unwrap();
-    assert_eq!(
-        (event.title.as_str(), event.timezone.as_str()),
-        ("(untitled)", "UTC")
-    );
+    assert_eq!((event.title.as_str(), event.timezone.as_str()), ("(untitled)", "UTC"));
     assert_eq!((event.location, event.starts_at), (None, None));
     assert_eq!(store.find_event(EVENT + 1).unwrap(), None);
 }
@@ -140,24 +128,15 @@ pub fn outcomes_are_recorded_in_any_number(store: &Store) {
     let notification = open(store);
     store.record_outcomes(&[]).unwrap();
     record(store, &notification, Status::Sent, 1..=5000);
-    assert_eq!(
-        store.decided_between(notification.id, 0, 5000).unwrap().len(),
-        5000
-    );
+    assert_eq!(store.decided_between(notification.id, 0, 5000).unwrap().len(), 5000);
 }
 
 pub fn completing_keeps_the_first_time(store: &Store) {
     let id = open(store).id;
     let entry = store.find_notification(id).unwrap().unwrap();
-    assert_eq!(
-        (entry.state, entry.completed_at, entry.message_key),
-        (State::Running, None, None)
-    );
+    assert_eq!((entry.state, entry.completed_at, entry.message_key), (State::Running, None, None));
     store.complete_notification(id).unwrap();
-    execute(
-        store,
-        "UPDATE notifications SET completed_at = '2026-01-01 00:00:00'",
-    );
+    execute(store, "UPDATE notifications SET completed_at = '2026-01-01 00:00:00'");
     store.complete_notification(id).unwrap();
     let entry = store.find_notification(id).unwrap().unwrap();
     assert_eq!(entry.state, State::Completed);
@@ -173,15 +152,8 @@ pub fn reopening_makes_failed_people_undecided(store: &Store) {
     store.complete_notification(notification.id).unwrap();
     assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 2);
     let entry = store.find_notification(notification.id).unwrap().unwrap();
-    assert_eq!(
-        entry.state,
-        State::Completed,
-        "a message of it is still only acked"
-    );
-    assert_eq!(
-        store.decided_between(notification.id, 0, 9).unwrap(),
-        HashSet::from([1])
-    );
+    assert_eq!(entry.state, State::Completed, "a message of it is still only acked");
+    assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
     assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 0);
 }
 
@@ -191,20 +163,14 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     failed[0].permanent = true;
     store.record_outcomes(&failed).unwrap();
     assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 1);
-    assert_eq!(
-        store.decided_between(notification.id, 0, 9).unwrap(),
-        HashSet::from([1])
-    );
+    assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
     assert_eq!(store.reopen_failed(notification.id, true).unwrap(), 1);
     assert!(store.decided_between(notification.id, 0, 9).unwrap().is_empty());
 }
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {
     let first = open(store);
-    let elsewhere = Request {
-        kind: Kind::Created,
-        event_id: EVENT + 1,
-    };
+    let elsewhere = Request { kind: Kind::Created, event_id: EVENT + 1 };
     store.open_notification(&named("a", false), elsewhere).unwrap();
     let all = store.list_notifications(None).unwrap();
     assert_eq!(all.len(), 2);

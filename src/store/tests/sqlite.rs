@@ -53,14 +53,8 @@ fn a_view_that_lacks_a_column_is_named() {
     );
     store.migrate().unwrap();
     let message = store.check_schema().unwrap_err().to_string();
-    assert!(
-        message.contains("no such column: participants.locale"),
-        "{message}"
-    );
-    assert!(
-        message.contains("a view of your own must have every column"),
-        "{message}"
-    );
+    assert!(message.contains("no such column: participants.locale"), "{message}");
+    assert!(message.contains("a view of your own must have every column"), "{message}");
 }
 
 #[test]
@@ -74,10 +68,7 @@ fn keys_that_are_no_numbers_are_refused() {
     );
     store.migrate().unwrap();
     let message = store.check_schema().unwrap_err().to_string();
-    assert!(
-        message.contains("participants.id holds text, but must be a whole number"),
-        "{message}"
-    );
+    assert!(message.contains("participants.id holds text, but must be a whole number"), "{message}");
 }
 
 #[test]
@@ -100,10 +91,7 @@ fn a_view_that_has_somebody_twice_does_not_add_up() {
 fn tables_that_were_not_made_are_named() {
     let (_dir, store) = empty_sqlite();
     let message = store.check_schema().unwrap_err().to_string();
-    assert_eq!(
-        message,
-        "database: could not read events: no such table: events; run `fanmail migrate`"
-    );
+    assert_eq!(message, "database: could not read events: no such table: events; run `fanmail migrate`");
 }
 
 #[test]
@@ -132,31 +120,19 @@ fn dates_are_read_in_the_shapes_that_programs_write() {
     let cases = [
         ("2026-11-21 09:00:00", Some("2026-11-21T09:00:00+00:00")),
         ("2026-11-21T09:00:00", Some("2026-11-21T09:00:00+00:00")),
-        (
-            "2026-11-21 09:00:00.123456",
-            Some("2026-11-21T09:00:00.123456+00:00"),
-        ),
-        (
-            "2026-11-21T09:00:00.123456",
-            Some("2026-11-21T09:00:00.123456+00:00"),
-        ),
+        ("2026-11-21 09:00:00.123456", Some("2026-11-21T09:00:00.123456+00:00")),
+        ("2026-11-21T09:00:00.123456", Some("2026-11-21T09:00:00.123456+00:00")),
         ("2026-11-21T09:00:00Z", Some("2026-11-21T09:00:00+00:00")),
         ("2026-11-21 09:00:00+00:00", Some("2026-11-21T09:00:00+00:00")),
         ("2026-11-21T10:00:00+01:00", Some("2026-11-21T09:00:00+00:00")),
-        (
-            "2026-11-21 10:00:00.500+01:00",
-            Some("2026-11-21T09:00:00.500+00:00"),
-        ),
+        ("2026-11-21 10:00:00.500+01:00", Some("2026-11-21T09:00:00.500+00:00")),
         ("2026-11-21 09:00", Some("2026-11-21T09:00:00+00:00")),
         ("2026-11-21", None),
         ("next Tuesday", None),
         ("", None),
     ];
     for (text, expected) in cases {
-        execute(
-            &store,
-            &format!("UPDATE events SET starts_at = '{text}', ends_at = '2026-11-22 09:00:00'"),
-        );
+        execute(&store, &format!("UPDATE events SET starts_at = '{text}', ends_at = '2026-11-22 09:00:00'"));
         let event = store.find_event(EVENT).unwrap().unwrap();
         let read = event.starts_at.map(|time| time.to_rfc3339());
         assert_eq!(read.as_deref(), expected, "{text:?}");
@@ -191,29 +167,17 @@ fn the_key_of_somebody_who_left_is_not_given_again() {
 fn a_file_that_cannot_be_opened_is_explained() {
     let dir = TempDir::new().unwrap();
     let failure = |path: PathBuf| {
-        let config = DatabaseConfig {
-            backend: Backend::Sqlite(path),
-            echo: false,
-        };
+        let config = DatabaseConfig { backend: Backend::Sqlite(path), echo: false };
         Store::connect(&config, 1).err().unwrap().to_string()
     };
     let message = failure(dir.path().join("missing/test.db"));
-    assert!(
-        message.contains("there is no directory") && message.contains("create it"),
-        "{message}"
-    );
+    assert!(message.contains("there is no directory") && message.contains("create it"), "{message}");
     let message = failure(dir.path().to_owned());
-    assert!(
-        message.contains("check that DATABASE_URL names a file"),
-        "{message}"
-    );
+    assert!(message.contains("check that DATABASE_URL names a file"), "{message}");
     let letter = dir.path().join("letter.txt");
     std::fs::write(&letter, "Dear all, this is not a database. ".repeat(100)).unwrap();
     let message = failure(letter);
-    assert!(
-        message.contains("file is not a database; DATABASE_URL names"),
-        "{message}"
-    );
+    assert!(message.contains("file is not a database; DATABASE_URL names"), "{message}");
 }
 
 #[test]

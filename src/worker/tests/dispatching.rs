@@ -31,34 +31,17 @@ impl Broker {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
-        let inbox = Inbox {
-            incoming: inbox,
-            settlements: settling,
-            acked: acks,
-        };
+        let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks };
         let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, entries);
-        Self {
-            incoming,
-            settlements,
-            acked,
-            dispatcher: thread::spawn(move || dispatcher.run()),
-        }
+        Self { incoming, settlements, acked, dispatcher: thread::spawn(move || dispatcher.run()) }
     }
 
     fn deliver(&self, receipt: Receipt, identity: Identity, body: &str) {
-        self.incoming
-            .send(Incoming {
-                receipt,
-                body: body.as_bytes().to_vec(),
-                identity,
-            })
-            .unwrap();
+        self.incoming.send(Incoming { receipt, body: body.as_bytes().to_vec(), identity }).unwrap();
     }
 
     fn settlement(&self) -> Settlement {
-        self.settlements
-            .recv_timeout(PATIENCE)
-            .expect("a settlement in time")
+        self.settlements.recv_timeout(PATIENCE).expect("a settlement in time")
     }
 
     /// Stops as the broker thread does: no more messages, then no more acks.
@@ -80,10 +63,7 @@ fn updated(event_id: i64) -> String {
 }
 
 fn nameless(redelivered: bool) -> Identity {
-    Identity {
-        message_id: None,
-        redelivered,
-    }
+    Identity { message_id: None, redelivered }
 }
 
 #[test]
@@ -96,9 +76,7 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
     assert_eq!(house.store.find_notification(1).unwrap().unwrap().acked_at, None);
     broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
-    let House {
-        crew, context, store, ..
-    } = house;
+    let House { crew, context, store, .. } = house;
     drop(context);
     crew.dismiss();
     assert!(store.find_notification(1).unwrap().unwrap().acked_at.is_some());
@@ -109,17 +87,10 @@ fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
     let house = House::new(1, 1);
     let broker = Broker::start(&house);
     broker.deliver(receipt(1, 1), named("m1"), "{}");
-    let Settlement::DeadLetter(which, reason) = broker.settlement() else {
-        panic!()
-    };
-    assert_eq!(
-        (which, reason.as_str()),
-        (receipt(1, 1), "the field \"type\" is missing")
-    );
+    let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
+    assert_eq!((which, reason.as_str()), (receipt(1, 1), "the field \"type\" is missing"));
     broker.deliver(receipt(1, 2), named("m2"), &updated(77));
-    let Settlement::DeadLetter(which, reason) = broker.settlement() else {
-        panic!()
-    };
+    let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!(which, receipt(1, 2));
     assert!(reason.starts_with("event 77 is not in the database"));
     broker.deliver(receipt(1, 3), named("m3"), &updated(EVENT));
@@ -156,24 +127,10 @@ fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_i
             Ok(())
         });
         let broker = Broker::start(&house);
-        broker.deliver(
-            receipt(1, 1),
-            Identity {
-                redelivered: false,
-                ..identity.clone()
-            },
-            &updated(EVENT),
-        );
+        broker.deliver(receipt(1, 1), Identity { redelivered: false, ..identity.clone() }, &updated(EVENT));
         // This one only waited, and comes again by the new connection, to some other worker.
         broker.deliver(receipt(1, 2), named("lost"), &updated(EVENT));
-        broker.deliver(
-            receipt(2, 1),
-            Identity {
-                redelivered: true,
-                ..identity
-            },
-            &updated(EVENT),
-        );
+        broker.deliver(receipt(2, 1), Identity { redelivered: true, ..identity }, &updated(EVENT));
         // The dispatcher has read all of this once it has refused the next.
         broker.deliver(receipt(2, 2), named("marker"), "marker");
         assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
@@ -187,11 +144,7 @@ fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_i
             assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         }
         assert_eq!(broker.close(), []);
-        assert_eq!(
-            house.relay.accepted().len(),
-            5,
-            "what only waited is not ours any more"
-        );
+        assert_eq!(house.relay.accepted().len(), 5, "what only waited is not ours any more");
     }
 }
 
@@ -223,19 +176,12 @@ fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_conn
     broker.deliver(receipt(1, 2), nameless(false), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Entry::Acked {
-        notification_id,
-        noted,
-    } = slow_recorder.recv_timeout(PATIENCE).unwrap()
-    else {
+    let Entry::Acked { notification_id, noted } = slow_recorder.recv_timeout(PATIENCE).unwrap() else {
         panic!()
     };
     broker.deliver(receipt(2, 1), nameless(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
-    assert!(
-        matches!(broker.settlement(), Settlement::DeadLetter(_, _)),
-        "the second one has to wait"
-    );
+    assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
     house.store.mark_acked(&[notification_id]).unwrap();
     noted.send(notification_id).unwrap();
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));

@@ -26,19 +26,9 @@ fn everyone_is_mailed_once_over_several_pages_and_lanes() {
     let accepted = house.relay.accepted();
     assert_eq!(accepted.len(), 250);
     assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 250);
-    assert_eq!(
-        house.tally(1),
-        Tally {
-            participants: 250,
-            sent: 250,
-            ..Tally::default()
-        }
-    );
+    assert_eq!(house.tally(1), Tally { participants: 250, sent: 250, ..Tally::default() });
 
-    assert!(
-        completed(&run(&house)),
-        "the same message again only wants its ack"
-    );
+    assert!(completed(&run(&house)), "the same message again only wants its ack");
     assert_eq!(house.relay.accepted().len(), 250);
 }
 
@@ -52,41 +42,26 @@ fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let house = House::new(1, 1);
-    let unknown = Request {
-        kind: Kind::Created,
-        event_id: 9,
-    };
-    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else {
-        panic!()
-    };
-    assert_eq!(
-        reason,
-        "event 9 is not in the database, and did not appear within 0 s"
-    );
+    let unknown = Request { kind: Kind::Created, event_id: 9 };
+    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else { panic!() };
+    assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
 
     assert!(completed(&run(&house)));
-    let other = Request {
-        kind: Kind::Cancelled,
-        ..REQUEST
-    };
-    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else {
-        panic!()
-    };
-    assert!(
-        reason.contains("used before, by notification 1 for UPDATED of event 123"),
-        "{reason}"
-    );
+    let other = Request { kind: Kind::Cancelled, ..REQUEST };
+    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else { panic!() };
+    assert!(reason.contains("used before, by notification 1 for UPDATED of event 123"), "{reason}");
 }
 
 #[test]
 fn a_transient_refusal_waits_while_the_others_go_on() {
-    let house = House::with_relay(250, 1, |to, tried, _| {
-        if to == "p1@example.com" && tried < 2 {
-            Err(TRANSIENT)
-        } else {
-            Ok(())
-        }
-    });
+    let house =
+        House::with_relay(
+            250,
+            1,
+            |to, tried, _| {
+                if to == "p1@example.com" && tried < 2 { Err(TRANSIENT) } else { Ok(()) }
+            },
+        );
     assert!(completed(&run(&house)));
     let accepted = house.relay.accepted();
     assert_eq!(accepted.len(), 250);
@@ -109,31 +84,15 @@ fn retries_are_bounded_and_the_notification_completes() {
     });
     assert!(completed(&run(&house)));
     assert_eq!(tries.load(Ordering::Relaxed), 4, "one try and three retries");
-    assert_eq!(
-        house.tally(1),
-        Tally {
-            participants: 3,
-            sent: 1,
-            failed: 2,
-            ..Tally::default()
-        }
-    );
-    assert_eq!(
-        house.store.reopen_failed(1, false).unwrap(),
-        1,
-        "the other one is permanent"
-    );
+    assert_eq!(house.tally(1), Tally { participants: 3, sent: 1, failed: 2, ..Tally::default() });
+    assert_eq!(house.store.reopen_failed(1, false).unwrap(), 1, "the other one is permanent");
 }
 
 #[test]
 fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
     let failures = AtomicU32::new(0);
     let house = House::with_relay(50, 4, move |_, _, _| {
-        if failures.fetch_add(1, Ordering::Relaxed) < 100 {
-            Err(Class::Relay)
-        } else {
-            Ok(())
-        }
+        if failures.fetch_add(1, Ordering::Relaxed) < 100 { Err(Class::Relay) } else { Ok(()) }
     });
     assert!(completed(&run(&house)));
     assert_eq!(house.relay.accepted().len(), 50);
@@ -157,23 +116,15 @@ fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
 
 #[test]
 fn one_address_over_which_the_relay_always_breaks_down_does_not_hold_up_everyone_for_ever() {
-    let house = House::with_relay(20, 2, |to, _, _| {
-        if to == "p3@example.com" {
-            Err(Class::Breakdown)
-        } else {
-            Ok(())
-        }
-    });
-    assert!(completed(&run(&house)));
-    assert_eq!(
-        house.tally(1),
-        Tally {
-            participants: 20,
-            sent: 19,
-            failed: 1,
-            ..Tally::default()
-        }
+    let house = House::with_relay(
+        20,
+        2,
+        |to, _, _| {
+            if to == "p3@example.com" { Err(Class::Breakdown) } else { Ok(()) }
+        },
     );
+    assert!(completed(&run(&house)));
+    assert_eq!(house.tally(1), Tally { participants: 20, sent: 19, failed: 1, ..Tally::default() });
 }
 
 #[test]
@@ -182,16 +133,7 @@ fn no_address_is_skipped_and_an_impossible_one_has_failed() {
     house.join(&[" ", "not an address", "last@example.com"]);
     assert!(completed(&run(&house)));
     assert_eq!(house.relay.accepted(), ["p1@example.com", "last@example.com"]);
-    assert_eq!(
-        house.tally(1),
-        Tally {
-            participants: 4,
-            sent: 2,
-            failed: 1,
-            skipped: 1,
-            pending: 0
-        }
-    );
+    assert_eq!(house.tally(1), Tally { participants: 4, sent: 2, failed: 1, skipped: 1, pending: 0 });
 }
 
 #[test]

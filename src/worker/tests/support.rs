@@ -29,15 +29,9 @@ use crate::worker::patience::Patience;
 use crate::worker::retry::RetryPolicy;
 
 pub const EVENT: i64 = 123;
-pub const REQUEST: Request = Request {
-    kind: Kind::Updated,
-    event_id: EVENT,
-};
+pub const REQUEST: Request = Request { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
-const PROBES: Backoff = Backoff {
-    first: Duration::from_millis(1),
-    cap: Duration::from_millis(5),
-};
+const PROBES: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
 /// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
@@ -67,11 +61,8 @@ impl Transport for Relay {
             *tried - 1
         };
         before_body();
-        let tally = || {
-            self.store
-                .tally(&self.store.find_notification(1).unwrap().unwrap().notification)
-                .unwrap()
-        };
+        let tally =
+            || self.store.tally(&self.store.find_notification(1).unwrap().unwrap().notification).unwrap();
         (self.decide)(&mail.to, tried, &tally).map_err(|class| {
             let smtp_code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
@@ -79,11 +70,7 @@ impl Transport for Relay {
                 Class::Relay => None,
                 Class::Breakdown => Some(421),
             };
-            Refusal {
-                class,
-                smtp_code,
-                detail: format!("{class:?}"),
-            }
+            Refusal { class, smtp_code, detail: format!("{class:?}") }
         })?;
         self.accepted.lock().unwrap().push(mail.to.clone());
         Ok(())
@@ -114,16 +101,12 @@ impl House {
         decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let database = DatabaseConfig {
-            backend: Backend::Sqlite(dir.path().join("fanmail.db")),
-            echo: false,
-        };
+        let database =
+            DatabaseConfig { backend: Backend::Sqlite(dir.path().join("fanmail.db")), echo: false };
         let store = Store::connect(&database, 6).unwrap();
         store.migrate().unwrap();
         store.add_event(&event(EVENT)).unwrap();
-        store
-            .add_participants(people, |n| person(&format!("p{n}@example.com")))
-            .unwrap();
+        store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
 
         let (handle, stop) = stop_pair();
         let worker = WorkerConfig {
@@ -160,9 +143,7 @@ impl House {
             accepted: Arc::default(),
             store: store.clone(),
         };
-        let transports = (0..lanes)
-            .map(|_| Box::new(relay.clone()) as Box<dyn Transport>)
-            .collect();
+        let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let patience = Patience::new(stop.clone(), Monitor::default().health);
         let crew = Crew::start(&equipment, transports, &store, &patience).unwrap();
         let context = Context {
@@ -177,14 +158,7 @@ impl House {
             metrics: Arc::default(),
             stop,
         };
-        Self {
-            context: Arc::new(context),
-            crew,
-            relay,
-            store,
-            handle: Some(handle),
-            _dir: dir,
-        }
+        Self { context: Arc::new(context), crew, relay, store, handle: Some(handle), _dir: dir }
     }
 
     /// Adds people with these addresses.
@@ -197,14 +171,7 @@ impl House {
     /// Returns once the ledger has the ack of notification `id`.
     pub fn wait_until_acked(&self, id: i64) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while self
-            .store
-            .find_notification(id)
-            .unwrap()
-            .unwrap()
-            .acked_at
-            .is_none()
-        {
+        while self.store.find_notification(id).unwrap().unwrap().acked_at.is_none() {
             assert!(Instant::now() < deadline, "notification {id} is not acked");
             std::thread::yield_now();
         }
@@ -212,26 +179,16 @@ impl House {
 
     /// The tally of notification `id`.
     pub fn tally(&self, id: i64) -> Tally {
-        self.store
-            .tally(&self.store.find_notification(id).unwrap().unwrap().notification)
-            .unwrap()
+        self.store.tally(&self.store.find_notification(id).unwrap().unwrap().notification).unwrap()
     }
 }
 
 pub fn named(message_id: &str) -> Identity {
-    Identity {
-        message_id: Some(message_id.to_owned()),
-        redelivered: false,
-    }
+    Identity { message_id: Some(message_id.to_owned()), redelivered: false }
 }
 
 fn person(email: &str) -> NewParticipant {
-    NewParticipant {
-        event_id: EVENT,
-        email: email.to_owned(),
-        name: "Ann".to_owned(),
-        locale: None,
-    }
+    NewParticipant { event_id: EVENT, email: email.to_owned(), name: "Ann".to_owned(), locale: None }
 }
 
 pub fn event(id: i64) -> NewEvent {

@@ -22,10 +22,7 @@ fn the_shared_broker_keeps_what_is_published() {
     assert_eq!(messages[0].body, br#"{"type":"CREATED","event_id":7}"#);
     assert_eq!(messages[0].properties, properties(Some("one")));
     assert_eq!(messages[1].properties.message_id(), &None);
-    assert_eq!(
-        (&messages[2].body[..], &messages[2].properties),
-        (&b"\xff"[..], &odd_properties())
-    );
+    assert_eq!((&messages[2].body[..], &messages[2].properties), (&b"\xff"[..], &odd_properties()));
     assert_eq!(messages[2].header("traceparent").as_deref(), Some("00-4bf9-01"));
     assert_eq!(queue.depth(), 0);
 }
@@ -55,19 +52,13 @@ fn a_killed_test_leaves_no_broker_behind() {
     }
     let mut test = Ward::spawn(
         Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "self_test::broker::a_killed_test_leaves_no_broker_behind",
-                "--nocapture",
-            ])
+            .args(["--exact", "self_test::broker::a_killed_test_leaves_no_broker_behind", "--nocapture"])
             .env(ABANDON, "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::null()),
     );
     let mut lines = BufReader::new(test.child.stdout.take().unwrap()).lines();
-    let pids = lines
-        .find_map(|line| Some(line.unwrap().strip_prefix("abandoned ")?.to_owned()))
-        .unwrap();
+    let pids = lines.find_map(|line| Some(line.unwrap().strip_prefix("abandoned ")?.to_owned())).unwrap();
     let pids: Vec<&str> = pids.split(' ').collect();
     let runs = |pid: &&str| {
         let command = std::fs::read(Path::new("/proc").join(pid).join("cmdline"));

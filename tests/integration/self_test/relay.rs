@@ -57,10 +57,7 @@ fn the_server_counts_what_a_known_client_sends() {
     assert_eq!(log.commands["DATA"], 20);
     for mail in &log.received {
         let body = std::str::from_utf8(&mail.raw).unwrap();
-        assert!(
-            body.ends_with("\r\n\r\n.\r\n..two dots\r\n.dot\r\nend\r\n"),
-            "{body}"
-        );
+        assert!(body.ends_with("\r\n\r\n.\r\n..two dots\r\n.dot\r\nend\r\n"), "{body}");
         assert_eq!(
             mail.message_id,
             format!("<{}@example.org>", &mail.recipient[1..mail.recipient.len() - 12])
@@ -90,10 +87,7 @@ fn every_fault_happens_as_often_as_it_was_ordered() {
     transport.send(&mail(2)).unwrap();
 
     let answers: Vec<Answer> = server.log().received.iter().map(|mail| mail.answer).collect();
-    assert_eq!(
-        answers,
-        [Answer::Refused, Answer::Accepted, Answer::None, Answer::Accepted]
-    );
+    assert_eq!(answers, [Answer::Refused, Answer::Accepted, Answer::None, Answer::Accepted]);
     assert_eq!(server.delivered_ids()["<1@example.org>"], 1);
     assert_eq!(server.delivered_ids()["<2@example.org>"], 2);
     assert_eq!(server.accepted_ids()["<2@example.org>"], 1);
@@ -113,9 +107,7 @@ fn orders_hold_for_connections() {
             .build()
     };
     let code = |transport: &SmtpTransport| {
-        transport
-            .send(&mail(1))
-            .map_or_else(|error| error.status().map(u16::from), |_| Some(250))
+        transport.send(&mail(1)).map_or_else(|error| error.status().map(u16::from), |_| Some(250))
     };
     assert_eq!(code(&with("secret")), Some(250));
     assert_eq!(code(&with("guess")), Some(535));
@@ -139,14 +131,8 @@ fn a_connection_has_its_limit() {
     server.change(|orders| orders.mails_per_connection = Some(2));
     let hello = ClientId::Domain("me".to_owned());
     let connect = || {
-        SmtpConnection::connect(
-            ("127.0.0.1", server.port),
-            Some(Duration::from_secs(5)),
-            &hello,
-            None,
-            None,
-        )
-        .unwrap()
+        SmtpConnection::connect(("127.0.0.1", server.port), Some(Duration::from_secs(5)), &hello, None, None)
+            .unwrap()
     };
     let send = |connection: &mut SmtpConnection| {
         let mail = mail(1);
@@ -173,9 +159,7 @@ fn the_gate_holds_and_lets_go() {
                     scope.spawn(move || transport.send(&mail(n)).is_ok())
                 })
                 .collect();
-            wait_until("two at the gate", || {
-                server.gate().held() == 2 && server.accepted() == before + 1
-            });
+            wait_until("two at the gate", || server.gate().held() == 2 && server.accepted() == before + 1);
             let seen = if point == Point::BeforeReply { 3 } else { 1 };
             assert_eq!(server.log().received.len(), bodies + seen);
             server.gate().open();
@@ -212,53 +196,21 @@ fn noted(offer: Offer, text: &str, what: &str) {
 
 #[test]
 fn breaches_of_the_protocol_are_noted() {
-    let plain = || Offer {
-        pipelining: false,
-        eight_bit: false,
-        ..Offer::default()
-    };
+    let plain = || Offer { pipelining: false, eight_bit: false, ..Offer::default() };
     let usual = Offer::default;
     noted(usual(), "MAIL FROM:<a@b.c>\r\n", "MAIL before EHLO");
     noted(usual(), "EHLO me\nQUIT\r\n", "bare LF");
-    noted(
-        usual(),
-        "EHLO me\r\nMAIL FROM:<a@b.c>\r\n",
-        "EHLO is not the last",
-    );
-    noted(
-        plain(),
-        "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n",
-        "PIPELINING is not offered",
-    );
-    noted(
-        plain(),
-        "EHLO me\r\nMAIL FROM:<a@b.c> BODY=8BITMIME\r\n",
-        "not offered: BODY",
-    );
+    noted(usual(), "EHLO me\r\nMAIL FROM:<a@b.c>\r\n", "EHLO is not the last");
+    noted(plain(), "MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n", "PIPELINING is not offered");
+    noted(plain(), "EHLO me\r\nMAIL FROM:<a@b.c> BODY=8BITMIME\r\n", "not offered: BODY");
     noted(usual(), "EHLO me\r\nMAIL FROM: <a@b.c>\r\n", "wrong syntax");
-    noted(
-        usual(),
-        "EHLO me\r\nMAIL FROM:<a@b.c>\r\nDATA\r\n",
-        "DATA without RCPT",
-    );
+    noted(usual(), "EHLO me\r\nMAIL FROM:<a@b.c>\r\nDATA\r\n", "DATA without RCPT");
     let begin = "EHLO me\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n";
-    noted(
-        usual(),
-        &format!("{begin}MAIL FROM:<a@b.c>\r\n"),
-        "within a transaction",
-    );
-    noted(
-        usual(),
-        &format!("{begin}DATA\r\nearly\r\n.\r\n"),
-        "data before the 354",
-    );
+    noted(usual(), &format!("{begin}MAIL FROM:<a@b.c>\r\n"), "within a transaction");
+    noted(usual(), &format!("{begin}DATA\r\nearly\r\n.\r\n"), "data before the 354");
     noted(usual(), &format!("{begin}DATA\r\nearly\n.\r\n"), "bare LF");
     noted(usual(), &format!("{begin}DATA\r\n.early\r\n.\r\n"), "not stuffed");
-    noted(
-        usual(),
-        &format!("{begin}DATA\r\n{}\r\n.\r\n", "x".repeat(999)),
-        "999 octets",
-    );
+    noted(usual(), &format!("{begin}DATA\r\n{}\r\n.\r\n", "x".repeat(999)), "999 octets");
     noted(usual(), &format!("{begin}DATA\r\nä\r\n.\r\n"), "8-bit data");
     noted(usual(), "VRFY me\r\n", "unknown command");
 }

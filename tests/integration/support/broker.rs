@@ -38,10 +38,7 @@ impl Broker {
     pub fn shared() -> Arc<Self> {
         static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
-            let folder = tempfile::Builder::new()
-                .prefix("fanmail-broker-")
-                .tempdir()
-                .unwrap();
+            let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
             // A static is never dropped.
             let folder = folder.keep();
             let broker = Self::prepare(folder, None);
@@ -52,10 +49,7 @@ impl Broker {
 
     /// A node of one's own that is not started yet: to be killed, or to come late.
     pub fn own() -> Arc<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("fanmail-broker-")
-            .tempdir()
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
         Arc::new(Self::prepare(folder.path().to_owned(), Some(folder)))
     }
 
@@ -103,11 +97,7 @@ impl Broker {
         let mut ward = Ward::spawn(self.command().stdout(output).stderr(Stdio::null()));
         wait_for("the broker to start", Duration::from_secs(120), || {
             let ended = ward.child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "RabbitMQ ended at once ({ended:?}):\n{}",
-                self.log()
-            );
+            assert!(ended.is_none(), "RabbitMQ ended at once ({ended:?}):\n{}", self.log());
             self.try_connect()
         });
         *node = Some(ward);
@@ -128,10 +118,7 @@ impl Broker {
             .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
-            .env(
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                "-kernel inet_dist_use_interface {127,0,0,1}",
-            )
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
             .env("RABBITMQ_CONF_ENV_FILE", at("rabbitmq-env.conf"))
             .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
             .env("RABBITMQ_CONFIG_FILES", at("conf.d"))
@@ -166,27 +153,17 @@ impl Broker {
     }
 
     fn signal(&self, name: &str) {
-        self.node
-            .lock()
-            .unwrap()
-            .as_ref()
-            .expect("the broker does not run")
-            .signal(name);
+        self.node.lock().unwrap().as_ref().expect("the broker does not run").signal(name);
     }
 
     /// With user and password.
     pub fn url(&self) -> String {
-        format!(
-            "amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f?heartbeat=10&connection_timeout=5000",
-            self.port
-        )
+        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f?heartbeat=10&connection_timeout=5000", self.port)
     }
 
     /// A connection of the tests' own.
     pub fn connect(&self) -> Connection {
-        wait_for("a connection to the broker", Duration::from_secs(20), || {
-            self.try_connect()
-        })
+        wait_for("a connection to the broker", Duration::from_secs(20), || self.try_connect())
     }
 
     fn try_connect(&self) -> Option<Connection> {
@@ -202,10 +179,7 @@ impl Broker {
     /// The process ids of the node, when it runs, and of its epmd.
     pub fn pids(&self) -> Vec<u32> {
         let node = self.node.lock().unwrap();
-        node.iter()
-            .map(|ward| ward.child.id())
-            .chain([self.epmd.child.id()])
-            .collect()
+        node.iter().map(|ward| ward.child.id()).chain([self.epmd.child.id()]).collect()
     }
 }
 

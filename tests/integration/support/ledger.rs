@@ -83,9 +83,7 @@ struct Count {
 impl Ledger {
     /// That file, which may not be there yet.
     pub fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-        }
+        Self { path: path.to_owned() }
     }
 
     fn open(&self) -> SqliteConnection {
@@ -108,9 +106,8 @@ impl Ledger {
 
     /// A number.
     pub fn count(&self, from_where: &str) -> usize {
-        let rows: Vec<Count> = sql_query(format!("SELECT count(*) AS count FROM {from_where}"))
-            .load(&mut self.open())
-            .unwrap();
+        let rows: Vec<Count> =
+            sql_query(format!("SELECT count(*) AS count FROM {from_where}")).load(&mut self.open()).unwrap();
         usize::try_from(rows[0].count).unwrap()
     }
 

@@ -60,9 +60,7 @@ impl Process {
     /// Waits for a log line that contains `text`.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
-        wait_until(&format!("{} to log {text:?}", self.what), || {
-            self.log().contains(text)
-        });
+        wait_until(&format!("{} to log {text:?}", self.what), || self.log().contains(text));
     }
 
     /// Whether it is still there.
@@ -92,14 +90,8 @@ impl Process {
     #[track_caller]
     pub fn wait_within(mut self, patience: Duration) -> Ended {
         let child = &mut self.ward.child;
-        let status = wait_for(&format!("{} to end", self.what), patience, || {
-            child.try_wait().unwrap()
-        });
-        Ended {
-            code: status.code(),
-            out: read(&self.out),
-            err: read(&self.err),
-        }
+        let status = wait_for(&format!("{} to end", self.what), patience, || child.try_wait().unwrap());
+        Ended { code: status.code(), out: read(&self.out), err: read(&self.err) }
     }
 
     /// SIGTERM, and a clean end.

@@ -28,10 +28,7 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     fn new(delivery: Delivery) -> Self {
-        Self {
-            body: delivery.body,
-            properties: delivery.properties,
-        }
+        Self { body: delivery.body, properties: delivery.properties }
     }
 
     /// A header, if it is there and a string.
@@ -50,9 +47,8 @@ impl DeadLetter {
 
 /// What a careful publisher sets.
 pub fn properties(message_id: Option<&str>) -> AmqpProperties {
-    let properties = AmqpProperties::default()
-        .with_delivery_mode(2)
-        .with_content_type("application/json".to_owned());
+    let properties =
+        AmqpProperties::default().with_delivery_mode(2).with_content_type("application/json".to_owned());
     match message_id {
         Some(id) => properties.with_message_id(id.to_owned()),
         None => properties,
@@ -147,24 +143,15 @@ impl Queue {
 
 /// As the earlier service's publishers do it: durable, no arguments. Gives ready messages and consumers.
 fn declare(channel: &Channel, name: &str) -> (u32, u32) {
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = channel.queue_declare(name, options).unwrap();
-    (
-        queue.declared_message_count().unwrap(),
-        queue.declared_consumer_count().unwrap(),
-    )
+    (queue.declared_message_count().unwrap(), queue.declared_consumer_count().unwrap())
 }
 
 /// Properties that an odd publisher might set, to see whether they are kept.
 pub fn odd_properties() -> AmqpProperties {
     let headers = BTreeMap::from([
-        (
-            "traceparent".to_owned(),
-            AmqpValue::LongString("00-4bf9-01".to_owned()),
-        ),
+        ("traceparent".to_owned(), AmqpValue::LongString("00-4bf9-01".to_owned())),
         ("x-tries".to_owned(), AmqpValue::LongInt(7)),
         ("x-flag".to_owned(), AmqpValue::Boolean(true)),
     ]);

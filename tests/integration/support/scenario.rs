@@ -81,10 +81,7 @@ impl Setup {
 
     /// Makes the tables and the people.
     pub fn ready(self) -> Scenario {
-        let dir = tempfile::Builder::new()
-            .prefix("fanmail-test-")
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("fanmail-test-").tempdir().unwrap();
         let broker = self.broker.unwrap_or_else(Broker::shared);
         let queue = Queue::new(broker, format!("test-{}-{}", self.name, Uuid::now_v7().simple()));
         let database = dir.path().join("fanmail.db");
@@ -107,13 +104,7 @@ impl Setup {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         environment.extend(self.environment);
-        let scenario = Scenario {
-            dir,
-            smtp: self.relay,
-            queue,
-            ledger: Ledger::new(&database),
-            environment,
-        };
+        let scenario = Scenario { dir, smtp: self.relay, queue, ledger: Ledger::new(&database), environment };
         scenario.succeeds(&["migrate"]);
         if self.participants > 0 {
             scenario.seed(EVENT, self.participants);
@@ -136,9 +127,7 @@ impl Scenario {
 
     /// The usual one: a relay that works and so many participants.
     pub fn with(name: &str, participants: usize) -> Setup {
-        Self::named(name)
-            .relay(SmtpServer::start())
-            .participants(participants)
+        Self::named(name).relay(SmtpServer::start()).participants(participants)
     }
 
     /// Starts a verb.
@@ -167,13 +156,7 @@ impl Scenario {
 
     /// Has so many participants for an event.
     pub fn seed(&self, event: i64, participants: usize) {
-        self.succeeds(&[
-            "seed",
-            "--event",
-            &event.to_string(),
-            "--participants",
-            &participants.to_string(),
-        ]);
+        self.succeeds(&["seed", "--event", &event.to_string(), "--participants", &participants.to_string()]);
     }
 
     /// Publishes a notification of the event, with a `message_id` of its own.
@@ -194,13 +177,10 @@ impl Scenario {
     /// Waits until so many notifications are completed, and their acks are known to have arrived.
     #[track_caller]
     pub fn wait_for_acks(&self, notifications: usize) {
-        wait_until(
-            &format!("{notifications} notifications to be completed and acked"),
-            || {
-                let rows = self.ledger.notifications();
-                rows.iter().filter(|row| row.completed && row.acked).count() >= notifications
-            },
-        );
+        wait_until(&format!("{notifications} notifications to be completed and acked"), || {
+            let rows = self.ledger.notifications();
+            rows.iter().filter(|row| row.completed && row.acked).count() >= notifications
+        });
     }
 
     /// Waits until so many connections stand before the relay's gate.
@@ -244,10 +224,7 @@ impl Scenario {
     pub fn settled(&self) {
         let rows = self.ledger.notifications();
         for row in &rows {
-            assert!(
-                row.state == "completed" && row.completed && row.acked,
-                "{row:?} is not settled"
-            );
+            assert!(row.state == "completed" && row.completed && row.acked, "{row:?} is not settled");
         }
         assert_eq!(self.queue.depth(), 0, "something is left in the queue");
         let lines = self.status();

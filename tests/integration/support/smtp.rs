@@ -35,12 +35,7 @@ pub struct Offer {
 
 impl Default for Offer {
     fn default() -> Self {
-        Self {
-            pipelining: true,
-            eight_bit: true,
-            smtputf8: false,
-            credentials: None,
-        }
+        Self { pipelining: true, eight_bit: true, smtputf8: false, credentials: None }
     }
 }
 
@@ -157,11 +152,7 @@ impl SmtpServer {
             sockets: Mutex::default(),
             down: Mutex::new(true),
         };
-        Self {
-            port: free_port(),
-            shared: Arc::new(shared),
-            listening: Mutex::new(None),
-        }
+        Self { port: free_port(), shared: Arc::new(shared), listening: Mutex::new(None) }
     }
 
     /// Listens.
@@ -190,10 +181,7 @@ impl SmtpServer {
 
     /// Orders a fault for the next `times` mails to `recipient`.
     pub fn order(&self, recipient: &str, fault: Fault, times: usize) {
-        lock(&self.shared.faults)
-            .entry(recipient.to_owned())
-            .or_default()
-            .push((fault, times));
+        lock(&self.shared.faults).entry(recipient.to_owned()).or_default().push((fault, times));
     }
 
     /// Forgets all faults of recipients that are not used up.
@@ -223,16 +211,12 @@ impl SmtpServer {
 
     /// Message-IDs of the bodies that were confirmed with 250.
     pub fn accepted_ids(&self) -> Multiset {
-        self.shared
-            .log()
-            .count(|received| received.answer == Answer::Accepted)
+        self.shared.log().count(|received| received.answer == Answer::Accepted)
     }
 
     /// Message-IDs of the bodies that a real server would deliver: all but those it refused.
     pub fn delivered_ids(&self) -> Multiset {
-        self.shared
-            .log()
-            .count(|received| received.answer != Answer::Refused)
+        self.shared.log().count(|received| received.answer != Answer::Refused)
     }
 }
 

@@ -17,11 +17,7 @@ pub fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Op
         if let Some(found) = probe() {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {} s in vain for: {what}",
-            patience.as_secs()
-        );
+        assert!(Instant::now() < deadline, "waited {} s in vain for: {what}", patience.as_secs());
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -38,10 +38,7 @@ pub fn a_message_id_decides_for_ever(store: &Store) {
         assert_eq!(id_of(again), id_of(first));
         assert!(!again.by_hint(&named("a", redelivered)));
     }
-    assert!(
-        is_new(open_as(store, &named("A", false), Kind::Updated)),
-        "case matters"
-    );
+    assert!(is_new(open_as(store, &named("A", false), Kind::Updated)), "case matters");
     finish(store, id_of(first));
     let late = open_as(store, &named("a", false), Kind::Updated);
     assert!(matches!(late, Opened::Completed(notification) if notification.id == id_of(first)));
@@ -57,10 +54,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let first = id_of(open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
-    let elsewhere = Request {
-        kind: Kind::Updated,
-        event_id: EVENT + 1,
-    };
+    let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
     let other_event = store.open_notification(&named("a", true), elsewhere).unwrap();
     assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == EVENT));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
@@ -99,10 +93,7 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
 pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
     open_as(store, &nameless(false), Kind::Cancelled);
-    let elsewhere = Request {
-        kind: Kind::Updated,
-        event_id: EVENT + 1,
-    };
+    let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
     store.open_notification(&nameless(false), elsewhere).unwrap();
     assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
 }
@@ -125,9 +116,8 @@ pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Stor
 pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
     add_people(store, EVENT, 3);
     let opened: Vec<Opened> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| open_as(store, &named("a", false), Kind::Updated)))
-            .collect();
+        let workers: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| open_as(store, &named("a", false), Kind::Updated))).collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
     assert_eq!(opened.iter().filter(|opened| is_new(**opened)).count(), 1);

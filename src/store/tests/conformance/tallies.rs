@@ -7,22 +7,12 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     add_people(store, EVENT, 5);
     add_people(store, EVENT + 1, 5);
     let notification = open(store);
-    let mut expected = Tally {
-        participants: 5,
-        pending: 5,
-        ..Tally::default()
-    };
+    let mut expected = Tally { participants: 5, pending: 5, ..Tally::default() };
     assert_eq!(store.tally(&notification).unwrap(), expected);
     record(store, &notification, Status::Sent, [1, 2]);
     record(store, &notification, Status::Failed, [3]);
     record(store, &notification, Status::Skipped, [4]);
-    expected = Tally {
-        sent: 2,
-        failed: 1,
-        skipped: 1,
-        pending: 1,
-        ..expected
-    };
+    expected = Tally { sent: 2, failed: 1, skipped: 1, pending: 1, ..expected };
     assert_eq!(store.tally(&notification).unwrap(), expected);
     assert!(expected.adds_up());
 }

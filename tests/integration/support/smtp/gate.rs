@@ -78,11 +78,7 @@ impl Gate {
                 break Err(gone);
             }
             // Also wakes up by itself, to see whether the client is still there.
-            state = self
-                .changed
-                .wait_timeout(state, Duration::from_millis(20))
-                .unwrap()
-                .0;
+            state = self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap().0;
         };
         if counted {
             state.held -= 1;

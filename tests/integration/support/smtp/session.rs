@@ -40,15 +40,7 @@ enum Next {
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, wire: Wire, number: usize) -> Self {
-        Self {
-            shared,
-            wire,
-            number,
-            greeted: false,
-            authenticated: false,
-            mails: 0,
-            transaction: None,
-        }
+        Self { shared, wire, number, greeted: false, authenticated: false, mails: 0, transaction: None }
     }
 
     /// Talks until either side ends it.
@@ -105,9 +97,7 @@ impl Session {
             return;
         }
         if !self.shared.offer.pipelining {
-            self.violation(&format!(
-                "{verb} was followed by more, and PIPELINING is not offered"
-            ));
+            self.violation(&format!("{verb} was followed by more, and PIPELINING is not offered"));
         } else if !matches!(verb, "MAIL" | "RCPT" | "RSET") {
             self.violation(&format!("{verb} is not the last of its group"));
         }

@@ -20,13 +20,7 @@ impl Wire {
     /// Over an accepted connection.
     pub fn new(stream: TcpStream, delay: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            input: Vec::new(),
-            taken: 0,
-            output: Vec::new(),
-            delay,
-        })
+        Ok(Self { stream, input: Vec::new(), taken: 0, output: Vec::new(), delay })
     }
 
     /// The next line with its end, however it ends. What was replied leaves before anything is waited for.

@@ -14,22 +14,16 @@ impl Session {
                 self.wire.reply("503 5.5.1 MAIL first");
                 return Ok(Next::Go);
             }
-            Some(Transaction {
-                recipient: None,
-                refused,
-                ..
-            }) => {
+            Some(Transaction { recipient: None, refused, .. }) => {
                 if !refused {
                     self.violation("DATA without RCPT");
                 }
                 self.wire.reply("554 5.5.1 No valid recipients");
                 return Ok(Next::Go);
             }
-            Some(Transaction {
-                recipient: Some(recipient),
-                eight_bit,
-                ..
-            }) => (recipient.clone(), *eight_bit),
+            Some(Transaction { recipient: Some(recipient), eight_bit, .. }) => {
+                (recipient.clone(), *eight_bit)
+            }
         };
         let drops = self.shared.take_fault(&recipient, |fault| match fault {
             Fault::DropAtData | Fault::DropInBody => Some(fault.clone()),
@@ -90,11 +84,7 @@ impl Session {
             message_id: message_id(&raw),
             recipient,
             raw: raw.into(),
-            answer: if matches!(fault, Some(Fault::Dot(_))) {
-                Answer::Refused
-            } else {
-                Answer::None
-            },
+            answer: if matches!(fault, Some(Fault::Dot(_))) { Answer::Refused } else { Answer::None },
         });
         match fault {
             Some(Fault::Dot(reply)) => self.wire.reply(reply),
