@@ -9,6 +9,8 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use fanmail::cli::{Cli, Command};
 use fanmail::config::{Config, Environment};
+use fanmail::health::HttpError;
+use fanmail::templates::TemplateError;
 use fanmail::{commands, logging};
 use signal_hook::consts::SIGPIPE;
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     };
     match run(&cli, &config) {
         Ok(code) => code,
+        Err(error) if error.is::<TemplateError>() || error.is::<HttpError>() => report(&error, MISCONFIGURED),
         Err(error) => report(&error, FAILED),
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::process;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -48,6 +48,10 @@ impl Stop {
     }
 }
 
+/// A second signal within this time is the first one again: `timeout` and other wrappers send it to the process
+/// and to its group, too.
+const ECHO: Duration = Duration::from_millis(500);
+
 /// Lets the first SIGTERM or SIGINT express the wish through `handle`. The second one, or `timeout` after the
 /// first, ends the process at once with exit code 1: the ledger is safe, unfinished messages go back to the
 /// queue, and at most the mails in flight are sent again.
@@ -59,10 +63,11 @@ pub fn stop_on_signals(handle: StopHandle, timeout: Duration) -> std::io::Result
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut arrivals = signals.forever();
         arrivals.next();
+        let first = Instant::now();
         log::info!("stopping: no new messages, mails in flight are finished (a second signal stops at once)");
         drop(handle);
         leave_after(timeout);
-        arrivals.next();
+        arrivals.find(|_| first.elapsed() > ECHO);
         log::warn!("stopped at once by a second signal");
         process::exit(1);
     })?;

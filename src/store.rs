@@ -46,7 +46,20 @@ impl Store {
     /// # Errors
     /// When the database cannot be opened or does not answer.
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
+        Self::connect_with(Connector::new(config)?, pool_size)
+    }
+
+    /// Like [`Self::connect`], for commands that use a database and make none.
+    ///
+    /// # Errors
+    /// Also when there is no such database.
+    pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
         let connector = Connector::new(config)?;
+        connector.must_exist()?;
+        Self::connect_with(connector, pool_size)
+    }
+
+    fn connect_with(connector: Connector, pool_size: u32) -> Result<Self, StoreError> {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
         connected.map_err(|error| StoreError::new(&format!("open {}", connector.path()), &error))?;

@@ -73,7 +73,9 @@ fn check_templates(config: &Config) -> Finding {
 }
 
 fn check_database(config: &Config) -> Finding {
-    Store::connect(&config.database, 1).and_then(|store| store.check_schema()).map_err(with_causes)?;
+    Store::connect_existing(&config.database, 1)
+        .and_then(|store| store.check_schema())
+        .map_err(with_causes)?;
     let Backend::Sqlite(path) = &config.database.backend;
     Ok(Found::Well(format!("{} has events, participants and the ledger", path.display())))
 }
@@ -85,7 +87,9 @@ fn check_broker(config: &Config) -> Finding {
 fn check_relay(config: &Config) -> Finding {
     match &config.email.route {
         Route::Dummy { .. } => Ok(Found::Skipped("EMAIL_DUMMY_MODE is True: nothing is really sent")),
-        Route::Smtp(relay) => smtp::probe(relay).map(Found::Well).map_err(|refusal| refusal.detail),
+        Route::Smtp(relay) => {
+            smtp::probe(relay, &config.email.from_email).map(Found::Well).map_err(|refusal| refusal.detail)
+        }
     }
 }
 

@@ -21,8 +21,7 @@ use crate::worker::fan_out;
 /// # Errors
 /// When there is no such notification, when its fan-out is not over, or when something is not configured.
 pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.database, 1)?;
-    store.migrate()?;
+    let store = Store::connect_existing(&config.database, 1)?;
     let id = args.notification;
     let Some(row) = store.find_notification(id)? else {
         bail!("there is no notification {id}; `fanmail status` lists them");
@@ -44,7 +43,10 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (crew, context) = worker::assemble(config, &stop, &Monitor::default())?;
     store.reopen_failed(id, args.permanent_too)?;
     let before = store.tally(&notification)?;
-    say(&format!("notification {id}: {} people to send to", before.pending));
+    say(&format!(
+        "notification {id}: {} people to send to (Ctrl-C stops; the same command goes on)",
+        before.pending
+    ));
 
     let bar = ProgressBar::new(before.pending).with_style(style()?);
     let result = fan_out::send_to_undecided(&context, notification, true, &event, |counts| {

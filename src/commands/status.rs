@@ -17,13 +17,16 @@ use crate::store::{Store, StoreError};
 /// # Errors
 /// With the cause, for the person at the terminal.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.database, 1)?;
+    let store = Store::connect_existing(&config.database, 1)?;
     let lines = read_lines(&store, args.event)?;
     let text = match args.format {
         Format::Json => {
             serde_json::to_string_pretty(&lines.iter().map(Line::to_json).collect::<Vec<_>>())? + "\n"
         }
-        Format::Table if lines.is_empty() => "No notifications yet.\n".to_owned(),
+        Format::Table if lines.is_empty() => match args.event {
+            Some(event) => format!("No notifications of event {event} yet.\n"),
+            None => "No notifications yet.\n".to_owned(),
+        },
         Format::Table => table(&lines),
     };
     print(&text)?;

@@ -64,6 +64,13 @@ impl BrokerConfig {
                     .to_owned(),
             );
         }
+        if url.path().contains('@') {
+            return Err(
+                "has an @ behind the host; within a user name or password write %40 for @, %2F for / \
+                        and %3A for :"
+                    .to_owned(),
+            );
+        }
         let host = url
             .host_str()
             .and_then(parse_host)

@@ -93,7 +93,8 @@ impl Connector {
         let (timeout, hello) = (*timeout, self.hello.clone());
         let tls = self.tls.clone().filter(|_| *security == Security::ImplicitTls);
         if tls.is_none() {
-            return SmtpConnection::connect(address, Some(timeout), &hello, None, None).map_err(refused);
+            return SmtpConnection::connect(address, Some(timeout), &hello, None, None)
+                .map_err(|error| self.not_reached(error));
         }
         // lettre sets its timeouts only after the TLS handshake, and a relay that says nothing would hold
         // this lane for ever. So the handshake happens beside it, and a silent one is left behind.
@@ -108,9 +109,20 @@ impl Connector {
             })
             .map_err(|error| trouble(format!("cannot start a thread: {error}")))?;
         match receiver.recv_timeout(timeout) {
-            Ok(connected) => connected.map_err(refused),
-            Err(_) => Err(trouble(format!("no TLS handshake within {} s", timeout.as_secs()))),
+            Ok(connected) => connected.map_err(|error| self.not_reached(error)),
+            Err(_) => Err(trouble(format!(
+                "{}:{}: no TLS handshake within SMTP_TIMEOUT; does TLS come first on that port?",
+                self.relay.host, self.relay.port
+            ))),
         }
+    }
+
+    /// Names what was tried, and what to check.
+    fn not_reached(&self, error: lettre::transport::smtp::Error) -> Refusal {
+        let Relay { host, port, .. } = &self.relay;
+        let refusal = refused(error);
+        let detail = format!("{host}:{port}: {}; check SMTP_HOST and SMTP_PORT", refusal.detail);
+        Refusal { detail, ..refusal }
     }
 }
 

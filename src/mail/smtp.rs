@@ -196,13 +196,17 @@ fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> Ending {
     }
 }
 
-/// Connects as a lane would, and sends nothing: for `fanmail check`.
+/// Connects as a lane would and offers the sender, but sends nothing: for `fanmail check`.
 ///
 /// # Errors
 /// What a lane would run into.
-pub fn probe(relay: &Relay) -> Result<String, Refusal> {
-    let session = Connector::new(relay)?.connect()?;
-    let sentence = session.describe();
+pub fn probe(relay: &Relay, from_email: &str) -> Result<String, Refusal> {
+    let mut session = Connector::new(relay)?.connect()?;
+    let to_sender = session.command(&format!("MAIL FROM:<{from_email}>\r\n"));
+    if !to_sender.is_positive() {
+        return Err(to_sender.refusal(Phase::Sender));
+    }
+    let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, session.describe());
     session.quit();
     Ok(sentence)
 }

@@ -1,6 +1,7 @@
 //! How to connect to each database system, and what every connection is told first. The only place that knows
 //! how many systems there are, beside `dialect`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{
@@ -53,6 +54,19 @@ impl Connector {
                 .with_cure("name another file in DATABASE_URL".to_owned()));
         };
         Ok(Self { path: path.to_owned(), echo: config.echo })
+    }
+
+    /// Fails unless the database is there: a command that only reads must not leave an empty one behind.
+    pub fn must_exist(&self) -> Result<(), StoreError> {
+        let path = Path::new(&self.path);
+        if path.exists() {
+            return Ok(());
+        }
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Err(StoreError::new("open the database", &format!("there is no {}", absolute.display())).with_cure(
+            "a relative path in DATABASE_URL begins in the current directory; `fanmail migrate` makes a new one"
+                .to_owned(),
+        ))
     }
 
     /// What errors call the database.

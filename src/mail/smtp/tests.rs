@@ -273,7 +273,7 @@ fn a_silent_relay_is_given_up_after_the_timeout() {
             timeout: Duration::from_millis(200),
             idle_timeout: Duration::from_secs(60),
         };
-        let refusal = probe(&relay).unwrap_err();
+        let refusal = probe(&relay, "events@example.com").unwrap_err();
         assert_eq!(refusal.class, Class::Relay, "{security:?}");
     }
 }

@@ -32,6 +32,8 @@ fn a_broker_is_killed_and_comes_back_with_its_messages() {
     let broker = Broker::own();
     broker.start();
     let queue = Queue::new(broker.clone(), "self-test".to_owned());
+    assert_eq!(queue.depth(), 0);
+    broker.restart();
     queue.publish("CREATED", 7, None);
     broker.kill();
     TcpStream::connect((Ipv4Addr::LOCALHOST, broker.port)).unwrap_err();
