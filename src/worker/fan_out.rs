@@ -143,21 +143,19 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
 /// The event, waited for a while: the publisher may have been quicker than its own commit.
 fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stopped> {
     let deadline = Instant::now() + context.event_lookup_grace;
-    let mut told = false;
-    loop {
-        let event = context.patience.ask(|| context.store.find_event(event_id))?;
-        if event.is_some() || Instant::now() >= deadline {
-            return Ok(event);
-        }
-        if !told {
-            told = true;
-            let grace = context.event_lookup_grace.as_secs();
-            log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
-        }
+    let look = || context.patience.ask(|| context.store.find_event(event_id));
+    let mut event = look()?;
+    if event.is_none() {
+        let grace = context.event_lookup_grace.as_secs();
+        log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
+    }
+    while event.is_none() && Instant::now() < deadline {
         if context.stop.wait(EVENT_LOOK) {
             return Err(Stopped);
         }
+        event = look()?;
     }
+    Ok(event)
 }
 
 /// Sends to everyone of the notification who has no outcome yet, and returns once everyone has one. `watch`
