@@ -28,6 +28,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Consume notifications for ever (the main job)
+    ///
+    /// Needs the database, the broker (it waits for one that is away) and, unless EMAIL_DUMMY_MODE is True, the
+    /// relay. The first SIGTERM or SIGINT lets mails in flight finish and ends it with exit code 0; a second
+    /// one, or SHUTDOWN_TIMEOUT, ends it at once with 1. Nothing is lost either way. With HTTP_ADDR it serves
+    /// /healthz and /metrics. Run one worker for each queue and database.
     Worker,
     /// Create or update the tables (the worker does it at start, too)
     Migrate,
@@ -37,14 +42,24 @@ pub enum Command {
     #[command(visible_alias = "send-test-message")]
     Publish(PublishArgs),
     /// Show how notifications add up: participants = sent + failed + skipped + pending
+    ///
+    /// A notification is running until everyone has an outcome, then completed. The exit code is 1 when one does
+    /// not add up, or is completed while somebody is pending; the line below the table says what to do.
     Status(StatusArgs),
     /// Send again to the people of a notification whose mail failed
+    ///
+    /// Temporary failures only, unless --permanent-too. Everyone who has no outcome is sent to as well, with the
+    /// same Message-ID as before. It sends by itself, beside a worker or without one, and waits for a relay that
+    /// is down; when it is stopped or killed, the same command goes on. Run one at a time.
     Retry(RetryArgs),
     /// Show what a mail looks like, without sending it
     Preview(PreviewArgs),
     /// Try everything that fanmail needs, a line each, with cause and cure
     Check,
     /// Look at the messages that nobody could process
+    ///
+    /// They are in the queue <LAVINMQ_QUEUE>.dead, each with a reason. Once the cause is mended, publish the
+    /// notification again with `fanmail publish`.
     DeadLetters {
         /// What to do with them.
         #[command(subcommand)]
