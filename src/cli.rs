@@ -29,9 +29,9 @@ pub struct Cli {
 pub enum Command {
     /// Consume notifications for ever (the main job)
     ///
-    /// Needs the database, the broker (it waits for one that is away) and, unless EMAIL_DUMMY_MODE is True, the
+    /// Needs the database, the broker (it waits for one that is away) and, unless `EMAIL_DUMMY_MODE` is True, the
     /// relay. The first SIGTERM or SIGINT lets mails in flight finish and ends it with exit code 0; a second
-    /// one, or SHUTDOWN_TIMEOUT, ends it at once with 1. Nothing is lost either way. With HTTP_ADDR it serves
+    /// one, or `SHUTDOWN_TIMEOUT`, ends it at once with 1. Nothing is lost either way. With `HTTP_ADDR` it serves
     /// /healthz and /metrics. Run one worker for each queue and database.
     Worker,
     /// Create or update the tables (the worker does it at start, too)
@@ -58,7 +58,7 @@ pub enum Command {
     Check,
     /// Look at the messages that nobody could process
     ///
-    /// They are in the queue <LAVINMQ_QUEUE>.dead, each with a reason. Once the cause is mended, publish the
+    /// They are in the queue `<LAVINMQ_QUEUE>.dead`, each with a reason. Once the cause is mended, publish the
     /// notification again with `fanmail publish`.
     DeadLetters {
         /// What to do with them.
