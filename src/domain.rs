@@ -6,3 +6,5 @@ pub mod event;
 pub mod notification;
 pub mod outcome;
 pub mod participant;
+pub mod render;
+pub mod text;

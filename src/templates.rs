@@ -6,7 +6,7 @@ mod dates;
 mod files;
 pub mod sample;
 mod scan;
-pub mod text;
+mod text;
 mod view;
 
 use std::path::Path;
@@ -17,6 +17,8 @@ use tera::{Context, Tera};
 use crate::domain::event::Event;
 use crate::domain::notification::Kind;
 use crate::domain::participant::Participant;
+use crate::domain::render::Render;
+use crate::domain::text::{cut, one_line};
 use files::Sources;
 
 /// The templates of all kinds, parsed and checked. Cheap to clone.
@@ -36,17 +38,6 @@ struct Parsed {
 pub struct Occasion {
     kind: Kind,
     context: Context,
-}
-
-/// One mail as the templates make it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Render {
-    /// One line, not empty, at most [`text::SUBJECT_MAX`] characters.
-    pub subject: String,
-    /// The HTML part.
-    pub html: String,
-    /// The text part, wrapped.
-    pub text: String,
 }
 
 /// A template that cannot be used: says file, line and variable.
@@ -111,7 +102,7 @@ impl Templates {
         let names = Names::of(occasion.kind);
         let mut context = occasion.context.clone();
         context.insert_value("participant", view::participant(participant));
-        let subject = text::cut(&text::one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
+        let subject = cut(&one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
         if subject.is_empty() {
             let path = self.inner.sources.path(names.subject);
             return Err(TemplateError(format!("{path}: the subject is empty")));

@@ -4,8 +4,13 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::text::cut;
+
 /// Largest body that is read, in bytes. An honest message has about forty.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// How much of a stranger's `type` is shown, in characters.
+const TYPE_SHOWN: usize = 40;
 
 /// What happened to the event; `type` in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,7 +78,7 @@ impl Request {
         let kind = match fields.get("type") {
             None => return Err(Malformed::Missing("type")),
             Some(Value::String(word)) => {
-                Kind::from_word(word).ok_or_else(|| Malformed::UnknownType(shorten(word)))?
+                Kind::from_word(word).ok_or_else(|| Malformed::UnknownType(cut(word, TYPE_SHOWN)))?
             }
             Some(other) => return Err(Malformed::WrongType("type", "a string", json_type(other))),
         };
@@ -136,15 +141,6 @@ fn json_type(value: &Value) -> &'static str {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
-}
-
-/// Keeps a stranger's text readable in a header and in a log line.
-fn shorten(text: &str) -> String {
-    const KEPT: usize = 40;
-    if text.chars().count() <= KEPT {
-        return text.to_owned();
-    }
-    text.chars().take(KEPT).chain(['…']).collect()
 }
 
 /// What the broker tells about who a message is, beside its body.

@@ -11,7 +11,8 @@ use lettre::message::{Mailbox, Mailboxes, MultiPart, SinglePart};
 use super::{Mail, address};
 use crate::config::EmailConfig;
 use crate::domain::participant::Participant;
-use crate::templates::{Render, text};
+use crate::domain::render::Render;
+use crate::domain::text::{cut, one_line};
 
 /// Longest display name, in characters: a line of a header ends at 998 bytes whatever it holds (RFC 5322 section
 /// 2.1.1), and one word cannot be folded.
@@ -98,7 +99,7 @@ impl Composer {
 }
 
 fn mailbox(name: &str, address: Address) -> Mailbox {
-    let name = text::cut(&text::one_line(name), NAME_MAX);
+    let name = cut(&one_line(name), NAME_MAX);
     Mailbox::new((!name.is_empty()).then_some(name), address)
 }
 

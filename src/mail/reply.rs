@@ -6,6 +6,7 @@ use std::io;
 use lettre::transport::smtp::response::Response;
 
 use crate::domain::address::mask;
+use crate::domain::text::one_line;
 
 /// Why a mail was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,11 +200,6 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
             .to_owned();
     }
     cause
-}
-
-/// A reply of several lines, or one with control characters, as one line.
-fn one_line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

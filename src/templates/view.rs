@@ -8,6 +8,7 @@ use super::dates::When;
 use super::text;
 use crate::domain::event::Event;
 use crate::domain::participant::Participant;
+use crate::domain::text::one_line;
 
 /// The variables that a template may use.
 pub(super) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
@@ -54,19 +55,19 @@ pub(super) fn event(event: &Event) -> Value {
 pub(super) fn participant(participant: &Participant) -> Value {
     map([
         ("id", participant.id.into()),
-        ("name", text::one_line(&participant.name).into()),
+        ("name", one_line(&participant.name).into()),
         ("locale", filled(participant.locale.as_deref())),
     ])
 }
 
 fn title(event: &Event) -> String {
-    let title = text::one_line(&event.title);
+    let title = one_line(&event.title);
     if title.is_empty() { format!("Event {}", event.id) } else { title }
 }
 
 /// One line, or none when nothing is in it.
 fn filled(text: Option<&str>) -> Value {
-    text.map(text::one_line).filter(|line| !line.is_empty()).into()
+    text.map(one_line).filter(|line| !line.is_empty()).into()
 }
 
 /// Only http and https become links: anything else, `javascript:` for one, has no business in a mail.

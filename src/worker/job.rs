@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 
 use crate::domain::outcome::{Outcome, Status};
 use crate::domain::participant::Participant;
+use crate::domain::text::cut;
 use crate::templates::Occasion;
 
 /// One mail to be made and sent, by whichever lane is free.
@@ -112,7 +113,7 @@ impl Job {
             attempts: self.addressee.attempts,
             permanent,
             smtp_code,
-            detail: detail.map(|text| text.chars().take(Outcome::DETAIL_MAX).collect()),
+            detail: detail.map(|text| cut(text, Outcome::DETAIL_MAX)),
         }
     }
 }

@@ -160,7 +160,7 @@ fn any_sender_makes_one_from_header() {
 proptest! {
     #[test]
     fn whatever_the_data_a_mail_is_wellformed(name: String, subject: String, text: String, html: String) {
-        let subject = crate::templates::text::one_line(&subject);
+        let subject = crate::domain::text::one_line(&subject);
         let mail = composer()
             .compose(1, &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
             .unwrap();

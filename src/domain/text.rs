@@ -1,0 +1,63 @@
+//! Strangers' text made presentable: on one line where a header, a log or an error wants one, and not too long.
+
+/// `text` on one line: every run of white space and control characters becomes one space, and what would turn
+/// the direction of the text around it is dropped.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut line = String::with_capacity(text.len());
+    for word in words.filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word.chars().filter(|&c| !turns_direction(c)));
+    }
+    line
+}
+
+/// At most `max` characters of `line`, with an ellipsis where something is missing.
+#[must_use]
+pub fn cut(line: &str, max: usize) -> String {
+    if line.chars().nth(max).is_none() {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Embeddings, overrides and isolates (Unicode TR 9): a name that holds one can make the rest of a line read
+/// backwards. The byte order mark is invisible and goes, too.
+#[must_use]
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_line_stays_one_line() {
+        assert_eq!(one_line("  Bob\r\nBcc: all@example.org\t\0x\u{2028}y "), "Bob Bcc: all@example.org x y");
+        assert_eq!(one_line("\u{202e}evil\u{202c}"), "evil");
+        assert_eq!(one_line(" \n "), "");
+    }
+
+    #[test]
+    fn cut_says_that_something_is_missing() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöüß", 3), "äö…");
+        assert_eq!(cut("one two", 5), "one…");
+    }
+
+    proptest! {
+        #[test]
+        fn one_line_has_no_control_characters(text: String) {
+            let line = one_line(&text);
+            prop_assert!(!line.chars().any(char::is_control));
+            prop_assert_eq!(one_line(&line), line);
+        }
+    }
+}
