@@ -13,7 +13,7 @@ use self::session::Session;
 use super::connection::Link;
 use super::dead_letter::Keeper;
 use super::error::BrokerError;
-use super::incoming::{Incoming, Receipt, Settlement};
+use super::incoming::{Inbox, Incoming, Receipt, Settlement};
 use super::outage::{Attempt, Outage};
 use crate::config::BrokerConfig;
 use crate::health::Monitor;
@@ -24,13 +24,8 @@ mod session;
 /// A running subscription to the queue.
 #[derive(Debug)]
 pub struct Subscription {
-    /// Messages as they come, never more than the prefetch of them; closed once a stop was asked for.
-    pub incoming: Receiver<Incoming>,
-    /// What became of them; sending never blocks. Dropping it, after a stop was asked for, lets the thread
-    /// end.
-    pub settlements: Sender<Settlement>,
-    /// Receipts of acks that the broker is known to have received.
-    pub acked: Receiver<Receipt>,
+    /// For the worker.
+    pub inbox: Inbox,
     /// The thread.
     pub thread: JoinHandle<()>,
 }
@@ -67,7 +62,7 @@ pub fn subscribe(
         monitor: monitor.clone(),
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
-    Ok(Subscription { incoming, settlements, acked, thread })
+    Ok(Subscription { inbox: Inbox { incoming, settlements, acked }, thread })
 }
 
 /// What the thread owns.

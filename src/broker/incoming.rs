@@ -1,6 +1,20 @@
 //! What the rest of the house sees of a message: its body, who it is, and a receipt to settle it with.
 
+use crossbeam_channel::{Receiver, Sender};
+
 use crate::domain::notification::Identity;
+
+/// Where messages come from and are settled: the worker's side of a subscription.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Messages as they come, never more than the prefetch of them; closed once a stop was asked for.
+    pub incoming: Receiver<Incoming>,
+    /// What became of them; sending never blocks. Dropping it, after a stop was asked for, lets the broker
+    /// thread end.
+    pub settlements: Sender<Settlement>,
+    /// Receipts of acks that the broker is known to have received; closed after the last one.
+    pub acked: Receiver<Receipt>,
+}
 
 /// One message on its way in, as the worker sees it.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::templates::Templates;
 use crate::worker::breaker::{self, Breaker};
 use crate::worker::crew::Crew;
-use crate::worker::dispatcher::{Dispatcher, Inbox};
+use crate::worker::dispatcher::Dispatcher;
 use crate::worker::fan_out;
 use crate::worker::lane::Equipment;
 use crate::worker::pace::Pace;
@@ -40,13 +40,10 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let (crew, context) = assemble(config, &stop, &monitor)?;
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &stop)
         .context("cannot start the broker thread")?;
-    let inbox = Inbox {
-        incoming: subscription.incoming,
-        settlements: subscription.settlements,
-        acked: subscription.acked,
-    };
 
-    Dispatcher::new(Arc::new(context), inbox, crew.entries.clone()).run().context("cannot start a thread")?;
+    Dispatcher::new(Arc::new(context), subscription.inbox, crew.entries.clone())
+        .run()
+        .context("cannot start a thread")?;
     crew.dismiss();
     ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");

@@ -152,6 +152,15 @@ pub struct Identity {
     pub redelivered: bool,
 }
 
+impl Identity {
+    /// What names the notification for ever, if anything does. An empty `message_id` does not: it would make all
+    /// such messages the same.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.message_id.as_deref().filter(|id| !id.is_empty())
+    }
+}
+
 /// One accepted message: a row of `notifications`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification {

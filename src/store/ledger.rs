@@ -39,7 +39,7 @@ impl Opened {
             Self::Completed(_) => true,
             Self::Conflict(_) => false,
         };
-        attached && message_key(identity).is_none()
+        attached && identity.key().is_none()
     }
 }
 
@@ -91,14 +91,14 @@ impl Store {
     /// When the database does not answer.
     pub fn open_notification(&self, identity: &Identity, request: Request) -> Result<Opened, StoreError> {
         self.write("open a notification", |connection| {
-            let found = match message_key(identity) {
+            let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
                 None if identity.redelivered => find_newest_not_acked(connection, request)?,
                 None => None,
             };
             match found {
                 Some(row) => Ok(attach(&row.try_into()?, request)),
-                None => insert_notification(connection, message_key(identity), request)
+                None => insert_notification(connection, identity.key(), request)
                     .map(|notification| Opened::Running { notification, resumed: false }),
             }
         })
@@ -165,11 +165,6 @@ impl Store {
             delete_failed(connection, notification_id, permanent_too)
         })
     }
-}
-
-/// The name that a message has for ever. An empty one is none: it would make all such messages the same.
-fn message_key(identity: &Identity) -> Option<&str> {
-    identity.message_id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// UTC, to the millisecond.

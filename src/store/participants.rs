@@ -26,14 +26,6 @@ impl Store {
         })
         .map(|rows| rows.into_iter().map(ParticipantRow::into_participant).collect())
     }
-
-    /// The newest participant of the event; 0 when there is nobody.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn last_participant_id(&self, event_id: i64) -> Result<i64, StoreError> {
-        self.run("find the newest participant", |connection| find_last_id(connection, event_id))
-    }
 }
 
 fn find_page(
@@ -53,7 +45,7 @@ fn find_page(
         .load(connection)
 }
 
-/// Only positive keys count, everywhere.
+/// The newest participant of the event, 0 when there is nobody: only positive keys count, everywhere.
 pub(super) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<i64> {
     participants::table
         .filter(participants::event_id.eq(event_id))

@@ -44,6 +44,13 @@ fn add_people(store: &Store, event_id: i64, count: u32) {
     store.add_participants(count, make).unwrap();
 }
 
+/// The newest participant as a notification that is opened now would freeze it.
+fn last_participant_id(store: &Store, event_id: i64) -> i64 {
+    store
+        .run("find the newest", |connection| super::participants::find_last_id(connection, event_id))
+        .unwrap()
+}
+
 fn request(kind: Kind) -> Request {
     Request { kind, event_id: EVENT }
 }

@@ -14,19 +14,8 @@ use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use super::fan_out::{self, Context, Ending};
 use super::recorder::Entry;
-use crate::broker::incoming::{Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
-
-/// Where messages come from and are settled: the worker's side of a subscription.
-#[derive(Debug)]
-pub struct Inbox {
-    /// Messages as they come; closed once the worker is to stop.
-    pub incoming: Receiver<Incoming>,
-    /// What became of them.
-    pub settlements: Sender<Settlement>,
-    /// Receipts of acks that the broker is known to have received; closed after the last one.
-    pub acked: Receiver<Receipt>,
-}
 
 /// Takes messages in until the worker is to stop.
 pub struct Dispatcher {
@@ -253,7 +242,7 @@ impl Dispatcher {
 impl Task {
     /// Whether a message that came by a newer connection is the one that is running here.
     fn is_the_same(&self, request: Request, identity: &Identity) -> bool {
-        let same_identity = match (&self.identity.message_id, &identity.message_id) {
+        let same_identity = match (self.identity.key(), identity.key()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => identity.redelivered,
             _ => false,

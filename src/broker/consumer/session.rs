@@ -68,7 +68,7 @@ impl<'link> Session<'link> {
             // A copy: should it become a dead letter, the original goes there as it came.
             body: delivery.body.clone(),
             identity: Identity {
-                message_id: delivery.properties.message_id().clone().filter(|id| !id.is_empty()),
+                message_id: delivery.properties.message_id().clone(),
                 redelivered: delivery.redelivered,
             },
         };

@@ -160,7 +160,7 @@ fn the_key_of_somebody_who_left_is_not_given_again() {
     add_people(&store, EVENT, 2);
     execute(&store, "DELETE FROM participants WHERE id = 2");
     add_people(&store, EVENT, 1);
-    assert_eq!(store.last_participant_id(EVENT).unwrap(), 3);
+    assert_eq!(last_participant_id(&store, EVENT), 3);
 }
 
 #[test]

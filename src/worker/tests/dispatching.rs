@@ -7,9 +7,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, House, event, named};
-use crate::broker::incoming::{Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::Identity;
-use crate::worker::dispatcher::{Dispatcher, Inbox};
+use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::Entry;
 
 const PATIENCE: Duration = Duration::from_secs(20);
