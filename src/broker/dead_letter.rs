@@ -193,11 +193,7 @@ impl DeadLetterThread {
                         info!("a dead letter is not kept yet; its message goes back to the queue");
                         return;
                     }
-                    // Only closing tells why a connection was lost.
-                    let cause = match error {
-                        BrokerError::Lost(_) => closed.err().unwrap_or(error),
-                        other => other,
-                    };
+                    let cause = error.explained_by(closed);
                     bare |= cause.is_objection();
                     self.outage.failed(&cause);
                 }

@@ -150,6 +150,14 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// What to tell once the connection is closed: if it was lost, only closing tells why.
+    pub(super) fn explained_by(self, closed: Result<(), Self>) -> Self {
+        match (self, closed) {
+            (Self::Lost(_), Err(cause)) => cause,
+            (error, _) => error,
+        }
+    }
+
     /// Whether the broker objects to what was sent, so that sending the same again is pointless. Being
     /// closed by an operator or a shutdown (320) is no objection, nor is an error of the broker itself (541).
     #[must_use]

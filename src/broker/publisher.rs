@@ -48,16 +48,15 @@ pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Res
     let publisher = Publisher::open(Link::open(config)?, &config.queue)?;
     let outcome =
         publisher.send(body.as_bytes(), properties).and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
-    match (outcome, publisher.close()) {
-        (Ok(()), closed) => {
+    let closed = publisher.close();
+    match outcome {
+        Ok(()) => {
             if let Err(error) = closed {
                 log::debug!("after publishing: {error}");
             }
             Ok(())
         }
-        // Only closing tells why a connection was lost.
-        (Err(BrokerError::Lost(_)), Err(cause)) => Err(cause),
-        (Err(error), _) => Err(error),
+        Err(error) => Err(error.explained_by(closed)),
     }
 }
 
