@@ -8,4 +8,5 @@ mod fan_out;
 mod poison;
 mod relay_trouble;
 mod self_test;
+#[path = "../support/mod.rs"]
 mod support;

@@ -7,7 +7,7 @@ use super::*;
 
 fn sqlite() -> (TempDir, Store) {
     let (dir, store) = empty_sqlite();
-    assert_eq!(store.migrate().unwrap(), ["0001_tables"]);
+    assert_eq!(store.migrate().unwrap(), ["0001_tables", "0002_workers"]);
     (dir, store)
 }
 
