@@ -27,11 +27,12 @@ pub struct Mail {
 /// A way for mails to leave. A lane owns one.
 pub trait Transport: Send {
     /// Puts one mail to the relay. Right before the body is written, and not earlier, `before_body` is
-    /// called and may block: until then nothing has happened that could become a mail.
+    /// called and may block: until then nothing has happened that could become a mail. When it says `false`
+    /// the mail is withdrawn.
     ///
     /// # Errors
     /// Says whose trouble it is and whether trying again can help.
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal>;
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal>;
 
     /// Nothing to send for now: a connection unused for too long is given up.
     fn idle(&mut self);

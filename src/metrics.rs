@@ -59,6 +59,8 @@ pub struct Metrics {
     pub dead_letters: Counter,
     /// Messages without a `message_id` that were matched with a notification by the broker's hint alone.
     pub redelivered_decided: Counter,
+    /// Outcomes that the ledger refused, because another worker had taken the notification over.
+    pub refused_outcomes: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,
 }
@@ -88,6 +90,11 @@ impl Metrics {
                 "redelivered_decided",
                 "Messages matched with a notification by the redelivered hint alone.",
                 &self.redelivered_decided,
+            ),
+            (
+                "refused_outcomes",
+                "Outcomes refused because another worker had taken over; each may be a mail sent twice.",
+                &self.refused_outcomes,
             ),
             ("broker_reconnects", "Connections to the broker after the first.", &self.broker_reconnects),
         ];

@@ -15,8 +15,10 @@ use connection::{AnyConnection, Connector};
 mod connection;
 pub mod deliveries;
 mod dialect;
+pub mod entry;
 mod error;
 pub mod events;
+pub mod leases;
 pub mod ledger;
 pub mod migrations;
 pub mod participants;
@@ -25,6 +27,7 @@ pub mod seeding;
 pub mod tally;
 #[cfg(test)]
 mod tests;
+pub mod workers;
 
 pub use error::StoreError;
 

@@ -6,11 +6,14 @@
 //! ```
 
 pub mod breaker;
+pub mod context;
 pub mod crew;
 pub mod dispatcher;
 pub mod fan_out;
 pub mod job;
 pub mod lane;
+pub mod leases;
+pub mod owner;
 pub mod pace;
 pub mod pages;
 pub mod patience;

@@ -12,8 +12,9 @@ use crate::config::Config;
 use crate::health::Monitor;
 use crate::shutdown;
 use crate::store::Store;
-use crate::store::ledger::State;
-use crate::worker::fan_out;
+use crate::store::entry::State;
+use crate::worker::context::Halt;
+use crate::worker::{fan_out, owner};
 
 /// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
 /// lanes and with the same Message-IDs as the worker would.
@@ -33,6 +34,15 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
             row.message_key.map_or(String::new(), |key| format!(", {key}"))
         );
     }
+    if let Some(holder) = &row.holder
+        && !(holder.expired || owner::is_gone(&holder.owner))
+    {
+        bail!(
+            "notification {id} is being sent again by {} already; let it finish, or wait until {}Z if it is no more",
+            owner::shown(&holder.owner),
+            holder.until.format("%T")
+        );
+    }
     let notification = row.notification;
     let Some(event) = store.find_event(notification.event_id)? else {
         bail!("event {} of notification {id} is not in the database any more", notification.event_id);
@@ -41,6 +51,9 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (handle, stop) = shutdown::stop_pair();
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
     let (crew, context) = worker::assemble(config, &stop, &Monitor::default())?;
+    let Some(held) = context.leases.take_over(&row)? else {
+        bail!("another `fanmail retry` has just begun with notification {id}; let it finish");
+    };
     store.reopen_failed(id, args.permanent_too)?;
     let before = store.tally(&notification)?;
     say(&format!(
@@ -49,10 +62,11 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     ));
 
     let bar = ProgressBar::new(before.pending).with_style(style()?);
-    let result = fan_out::send_to_undecided(&context, notification, true, &event, |counts| {
+    let result = fan_out::send_to_undecided(&context, notification, &held, true, &event, |counts| {
         bar.set_position(counts.sent + counts.failed + counts.skipped);
     });
     bar.finish_and_clear();
+    context.leases.release(&held);
     drop(context);
     crew.dismiss();
 
@@ -61,9 +75,15 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} pending",
         after.participants, after.sent, after.failed, after.skipped, after.pending
     ));
-    let Ok(counts) = result else {
-        say("interrupted; the same command goes on where it stopped");
-        return Ok(ExitCode::FAILURE);
+    let counts = match result {
+        Ok(counts) => counts,
+        Err(Halt::Stopping) => {
+            say("interrupted; the same command goes on where it stopped");
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(Halt::TakenOver) => bail!(
+            "this process was frozen, or cut off from the database, and another one sends to these people now"
+        ),
     };
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::{Format, StatusArgs};
 use crate::config::Config;
 use crate::domain::outcome::Tally;
-use crate::store::ledger::{Entry, State};
+use crate::store::entry::{Entry, State};
 use crate::store::{Store, StoreError};
 
 /// Prints a line for each notification, and exits with 1 when one does not add up.
@@ -215,6 +215,8 @@ mod tests {
                 received_at,
                 completed_at: (state == State::Completed).then_some(received_at),
                 acked_at: None,
+                epoch: 1,
+                holder: None,
             },
             tally: Tally { participants, sent, failed, skipped, pending },
         }

@@ -16,9 +16,9 @@ use crate::shutdown::{self, Stop};
 use crate::store::Store;
 use crate::templates::Templates;
 use crate::worker::breaker::{self, Breaker};
+use crate::worker::context::Context as FanOutContext;
 use crate::worker::crew::Crew;
 use crate::worker::dispatcher::Dispatcher;
-use crate::worker::fan_out;
 use crate::worker::lane::Equipment;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
@@ -58,11 +58,11 @@ pub(super) fn assemble(
     config: &Config,
     stop: &Stop,
     monitor: &Monitor,
-) -> anyhow::Result<(Crew, fan_out::Context)> {
+) -> anyhow::Result<(Crew, FanOutContext)> {
     stop_on_panic();
     let templates = Arc::new(Templates::load(config.email.templates_dir.as_deref())?);
-    // A connection for each fan-out and one for the recorder.
-    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 1)?;
+    // A connection for each fan-out, one for the recorder and one for the leases.
+    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 2)?;
     store.migrate()?;
     store.check_schema()?;
 
@@ -77,10 +77,12 @@ pub(super) fn assemble(
         monitor: monitor.clone(),
         stop: stop.clone(),
     });
-    let crew = Crew::start(&equipment, transports(&config.email)?, &store, &patience)
-        .context("cannot start the lanes")?;
-    let context = fan_out::Context {
+    let crew =
+        Crew::start(&equipment, transports(&config.email)?, &store, &patience, config.worker.lease_timeout)
+            .context("cannot start the lanes")?;
+    let context = FanOutContext {
         store,
+        leases: crew.leases.clone(),
         patience,
         templates,
         jobs: crew.jobs.clone(),

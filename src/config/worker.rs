@@ -20,6 +20,8 @@ pub struct WorkerConfig {
     pub event_lookup_grace: Duration,
     /// How long a stop may take (`SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
+    /// How long a worker that has gone silent keeps its notifications (`LEASE_TIMEOUT`).
+    pub lease_timeout: Duration,
     /// Where `/healthz` and `/metrics` are served (`HTTP_ADDR`); `None` is nowhere.
     pub http_addr: Option<SocketAddr>,
 }
@@ -33,6 +35,7 @@ impl WorkerConfig {
             retry_delay: reader.seconds("RETRY_DELAY", 5, &(0.01..=3_600.0)),
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
+            lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
             http_addr: reader.parsed(
                 "HTTP_ADDR",
                 "an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090",

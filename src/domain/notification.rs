@@ -175,6 +175,16 @@ pub struct Notification {
     pub max_participant_id: i64,
 }
 
+/// The right of one worker to work at a notification. Every write to the ledger names it: once another worker has
+/// taken the notification over, its epoch is a higher one, and the write is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lease {
+    /// At which notification.
+    pub notification_id: i64,
+    /// Counts the leases of the notification, from 1.
+    pub epoch: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

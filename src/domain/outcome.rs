@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::notification::Lease;
+
 /// What became of one mail. No outcome in the ledger means: not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -34,8 +36,8 @@ impl fmt::Display for Status {
 /// One row of the ledger to be: what became of the mail to one participant, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Which notification the mail belongs to.
-    pub notification_id: i64,
+    /// Which notification the mail belongs to, and by what right it was sent.
+    pub lease: Lease,
     /// Whom it was for.
     pub participant_id: i64,
     /// What became of it.

@@ -24,8 +24,10 @@ impl Outbox {
 }
 
 impl Transport for Outbox {
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
-        before_body();
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal> {
+        if !before_body() {
+            return Err(Refusal::withdrawn());
+        }
         let to = mask(&mail.to);
         let Some(dir) = &self.dir else {
             log::debug!("dummy: {} to {to} is not sent", mail.message_id);
@@ -97,8 +99,13 @@ mod tests {
         let dir = temporary.path().join("not/yet/there");
         let mut outbox = Outbox::new(Some(dir.clone()));
         let mut calls = 0;
-        outbox.submit(&mail("<p>one"), &mut || calls += 1).unwrap();
-        outbox.submit(&mail("<p>two"), &mut || calls += 1).unwrap();
+        let mut before_body = || {
+            calls += 1;
+            true
+        };
+        outbox.submit(&mail("<p>one"), &mut before_body).unwrap();
+        outbox.submit(&mail("<p>two"), &mut before_body).unwrap();
+        assert_eq!(outbox.submit(&mail("<p>three"), &mut || false), Err(Refusal::withdrawn()));
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
@@ -108,7 +115,12 @@ mod tests {
     #[test]
     fn without_a_directory_nothing_is_written() {
         let mut called = false;
-        Outbox::new(None).submit(&mail(""), &mut || called = true).unwrap();
+        Outbox::new(None)
+            .submit(&mail(""), &mut || {
+                called = true;
+                true
+            })
+            .unwrap();
         assert!(called);
     }
 
@@ -117,14 +129,14 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("file");
         fs::write(&file, "in the way").unwrap();
-        let refusal = Outbox::new(Some(file)).submit(&mail(""), &mut || ()).unwrap_err();
+        let refusal = Outbox::new(Some(file)).submit(&mail(""), &mut || true).unwrap_err();
         assert_eq!((refusal.class, refusal.smtp_code), (Class::Relay, None));
         assert!(refusal.detail.contains("cannot be written"), "{}", refusal.detail);
 
         // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
-        Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || ()).unwrap_err();
+        Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || true).unwrap_err();
         assert_eq!(files(&dir), ["n12.p34.html"]);
     }
 

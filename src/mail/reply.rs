@@ -21,12 +21,19 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The sender took the mail back before its body was written.
+    #[must_use]
+    pub fn withdrawn() -> Self {
+        Self { class: Class::Withdrawn, smtp_code: None, detail: "withdrawn".to_owned() }
+    }
+
     /// Whether it shows that the relay works: it has answered for a recipient, or was not even asked. A lost
     /// connection does not.
     #[must_use]
     pub fn speaks_for_the_relay(&self) -> bool {
         match self.class {
-            Class::Permanent => true,
+            // The relay had taken the envelope.
+            Class::Permanent | Class::Withdrawn => true,
             Class::Transient { .. } => self.smtp_code.is_some(),
             Class::Relay | Class::Breakdown => false,
         }
@@ -48,6 +55,8 @@ pub enum Class {
     /// The relay ended the connection (421) over this recipient or this body. Most likely that is the relay's
     /// trouble, too, but it may be the mail's.
     Breakdown,
+    /// Nobody's trouble: the sender took the mail back.
+    Withdrawn,
 }
 
 impl Class {

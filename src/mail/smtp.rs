@@ -46,12 +46,12 @@ impl SmtpTransport {
         &mut self,
         mut session: Session,
         mail: &Mail,
-        before_body: &mut dyn FnMut(),
+        before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), Ending> {
         session.mails += 1;
         let result = transact(&mut session, &self.from_email, mail, &self.wire, before_body);
         self.last_used = Instant::now();
-        if !matches!(result, Err(Ending::Broken(..))) {
+        if !matches!(result, Err(Ending::Broken(..) | Ending::Withdrawn)) {
             self.session = Some(session);
         }
         result
@@ -70,7 +70,7 @@ impl SmtpTransport {
 }
 
 impl Transport for SmtpTransport {
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal> {
         dot::stuff(&mail.content, &mut self.wire);
         self.leave_if_worn();
         if let Some(session) = self.session.take() {
@@ -102,6 +102,8 @@ impl Drop for SmtpTransport {
 enum Ending {
     /// The relay said no; the connection is ready for the next mail.
     Refused(Refusal),
+    /// The sender took the mail back; so the connection is of no use any more.
+    Withdrawn,
     /// The connection is of no use any more.
     Broken(Refusal, Phase),
 }
@@ -109,6 +111,7 @@ enum Ending {
 impl Ending {
     fn into_refusal(self) -> Refusal {
         match self {
+            Self::Withdrawn => Refusal::withdrawn(),
             Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
         }
     }
@@ -120,7 +123,7 @@ fn transact(
     from_email: &str,
     mail: &Mail,
     wire: &str,
-    before_body: &mut dyn FnMut(),
+    before_body: &mut dyn FnMut() -> bool,
 ) -> Result<(), Ending> {
     if !mail.to.is_ascii() && !session.smtputf8 {
         return Err(Ending::Refused(Refusal {
@@ -130,7 +133,10 @@ fn transact(
         }));
     }
     envelope(session, from_email, mail)?;
-    before_body();
+    if !before_body() {
+        // The relay waits for a body; the connection that never brings it one is all that it can be told.
+        return Err(Ending::Withdrawn);
+    }
     let answer = session.command(wire);
     if answer.is_positive() {
         return Ok(());

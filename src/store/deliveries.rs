@@ -1,7 +1,7 @@
 //! The ledger's outcomes: what became of each mail. Outcomes are added, never changed; only a retry that somebody
 //! asks for takes failed ones away.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -10,6 +10,7 @@ use super::connection::AnyConnection;
 use super::ledger::now;
 use super::schema::deliveries;
 use super::{Store, StoreError, dialect};
+use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 
 impl Store {
@@ -34,15 +35,33 @@ impl Store {
         })
     }
 
-    /// Commits outcomes, all or none. An outcome that is there already stays as it is.
+    /// Commits the outcomes of valid leases, all or none, and names the leases that are not valid any more: their
+    /// outcomes are refused. An outcome that is there already stays as it is, so this may be repeated.
     ///
     /// # Errors
     /// When the database does not answer; then none of them is recorded.
-    pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+    pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<BTreeSet<Lease>, StoreError> {
+        if outcomes.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let decided_at = now();
-        let rows: Vec<DeliveryRow> =
-            outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
-        self.write("record outcomes", |connection| dialect::insert_deliveries(connection, &rows))
+        let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
+        let ids: Vec<i64> = leases.iter().map(|lease| lease.notification_id).collect();
+        self.write("record outcomes", |connection| {
+            let valid = dialect::lock_notifications(connection, &ids)?;
+            let refused: BTreeSet<Lease> = leases
+                .iter()
+                .filter(|lease| !valid.contains(&(lease.notification_id, lease.epoch)))
+                .copied()
+                .collect();
+            let rows: Vec<DeliveryRow> = outcomes
+                .iter()
+                .filter(|outcome| !refused.contains(&outcome.lease))
+                .map(|outcome| DeliveryRow::new(outcome, decided_at))
+                .collect();
+            dialect::insert_deliveries(connection, &rows)?;
+            Ok(refused)
+        })
     }
 }
 
@@ -79,7 +98,7 @@ pub(super) struct DeliveryRow {
 impl DeliveryRow {
     fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
         Self {
-            notification_id: outcome.notification_id,
+            notification_id: outcome.lease.notification_id,
             participant_id: outcome.participant_id,
             status: outcome.status.as_str(),
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),

@@ -1,7 +1,7 @@
 //! The few statements that differ between database systems, each with a branch for every system. Everything
 //! else in this room is written once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound as _, Utc};
 use diesel::deserialize::FromSql;
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use diesel::{QueryResult, deserialize};
 
 use super::connection::{AnyConnection, MultiRawValue};
 use super::deliveries::DeliveryRow;
-use super::schema::{deliveries, participants};
+use super::schema::{deliveries, notifications, participants};
 use super::seeding::NewParticipant;
 
 diesel::define_sql_function!(
@@ -56,6 +56,25 @@ pub fn insert_deliveries(connection: &mut AnyConnection, rows: &[DeliveryRow]) -
 pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<i64> {
     match connection {
         AnyConnection::Sqlite(sqlite) => diesel::select(last_insert_rowid()).get_result(sqlite),
+    }
+}
+
+/// The database's clock: UTC, to the millisecond. SQLite's is the machine's.
+pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
+    match connection {
+        AnyConnection::Sqlite(_) => Ok(Utc::now().naive_utc().trunc_subsecs(3)),
+    }
+}
+
+/// Key and epoch of those of these notifications that exist. Until the transaction ends, nobody else changes them.
+pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+    let rows = notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .order(notifications::id)
+        .select((notifications::id, notifications::epoch));
+    match connection {
+        // A write transaction excludes every other one.
+        AnyConnection::Sqlite(sqlite) => rows.load(sqlite),
     }
 }
 

@@ -4,25 +4,30 @@
 use chrono::{NaiveDateTime, SubsecRound, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::result::Error;
 
 use super::connection::AnyConnection;
 use super::deliveries::delete_failed;
+use super::entry::{Entry, NotificationRow, State};
+use super::leases::{self, Tenant};
 use super::participants::find_last_id;
 use super::schema::notifications;
 use super::{Store, StoreError, dialect};
-use crate::domain::notification::{Identity, Kind, Notification, Request};
+use crate::domain::notification::{Identity, Lease, Notification, Request};
 
 /// What the ledger says of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// Its fan-out is to run: it is new, or was interrupted.
-    Running {
+    /// Its fan-out is ours: it is new, or was interrupted.
+    Ours {
         /// The notification.
         notification: Notification,
+        /// Our right to work at it.
+        lease: Lease,
         /// Whether an earlier run had begun.
         resumed: bool,
     },
+    /// Another worker has its lease.
+    Elsewhere(Notification),
     /// All its people were decided before: it only wants an ack.
     Completed(Notification),
     /// Its `message_id` belongs to a notification that asks for something else.
@@ -35,53 +40,17 @@ impl Opened {
     #[must_use]
     pub fn by_hint(&self, identity: &Identity) -> bool {
         let attached = match self {
-            Self::Running { resumed, .. } => *resumed,
-            Self::Completed(_) => true,
+            Self::Ours { resumed, .. } => *resumed,
+            Self::Elsewhere(_) | Self::Completed(_) => true,
             Self::Conflict(_) => false,
         };
         attached && identity.key().is_none()
     }
 }
 
-/// Where a notification is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Somebody may be undecided.
-    Running,
-    /// Everyone was decided.
-    Completed,
-}
-
-impl State {
-    /// The word in the ledger and in `status`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Completed => "completed",
-        }
-    }
-}
-
-/// A notification with its life so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The notification.
-    pub notification: Notification,
-    /// The `message_id` of its message, when it had one.
-    pub message_key: Option<String>,
-    /// Where it is in its life.
-    pub state: State,
-    /// When its message came for the first time, UTC.
-    pub received_at: NaiveDateTime,
-    /// When everyone was decided, UTC.
-    pub completed_at: Option<NaiveDateTime>,
-    /// When the broker was known to have its message's ack, UTC.
-    pub acked_at: Option<NaiveDateTime>,
-}
-
 impl Store {
-    /// Finds the notification that a message belongs to, or opens a new one, in one transaction.
+    /// Finds the notification that a message belongs to, or opens a new one, in one transaction. One that is
+    /// running and that nobody works at is leased to `tenant`.
     ///
     /// A `message_id` decides for ever. Without one, a message is new unless the broker hints at a repetition:
     /// then it belongs to the newest notification of the same kind and event, also without a `message_id`,
@@ -89,7 +58,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn open_notification(&self, identity: &Identity, request: Request) -> Result<Opened, StoreError> {
+    pub fn open_notification(
+        &self,
+        identity: &Identity,
+        request: Request,
+        tenant: &Tenant,
+    ) -> Result<Opened, StoreError> {
         self.write("open a notification", |connection| {
             let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
@@ -97,9 +71,11 @@ impl Store {
                 None => None,
             };
             match found {
-                Some(row) => Ok(attach(&row.try_into()?, request)),
-                None => insert_notification(connection, identity.key(), request)
-                    .map(|notification| Opened::Running { notification, resumed: false }),
+                Some(row) => {
+                    let clock = dialect::clock(connection)?;
+                    attach(connection, &row.into_entry(clock)?, request, tenant)
+                }
+                None => insert_notification(connection, identity.key(), request, tenant),
             }
         })
     }
@@ -110,30 +86,36 @@ impl Store {
     /// When the database does not answer.
     pub fn find_notification(&self, notification_id: i64) -> Result<Option<Entry>, StoreError> {
         self.run("find a notification", |connection| {
+            let clock = dialect::clock(connection)?;
             notifications::table
                 .find(notification_id)
                 .select(NotificationRow::as_select())
                 .first(connection)
                 .optional()?
-                .map(Entry::try_from)
+                .map(|row: NotificationRow| row.into_entry(clock))
                 .transpose()
         })
     }
 
-    /// Marks a notification as completed; one that is keeps its time.
+    /// Marks a notification as completed and gives up its lease; one that is completed keeps its time. `false`
+    /// when the lease is not valid any more: then nothing has changed.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn complete_notification(&self, notification_id: i64) -> Result<(), StoreError> {
+    pub fn complete_notification(&self, lease: Lease) -> Result<bool, StoreError> {
         self.write("complete a notification", |connection| {
-            diesel::update(notifications::table.find(notification_id))
+            let leased =
+                notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
+            diesel::update(leased)
                 .filter(notifications::state.eq(State::Running.as_str()))
                 .set((
                     notifications::state.eq(State::Completed.as_str()),
                     notifications::completed_at.eq(now()),
+                    notifications::lease_owner.eq(None::<String>),
+                    notifications::lease_until.eq(None::<NaiveDateTime>),
                 ))
-                .execute(connection)
-                .map(drop)
+                .execute(connection)?;
+            leased.count().get_result(connection).map(|found: i64| found > 0)
         })
     }
 
@@ -156,7 +138,7 @@ impl Store {
 
     /// Makes the people whose mail failed undecided again, and tells how many they are. Those who failed for a
     /// permanent reason only if `permanent_too`. The notification stays completed: a message of it that comes
-    /// once more is acked as before, and whoever reopened it is the only one to send.
+    /// once more is acked as before, and whoever has the lease is the only one to send.
     ///
     /// # Errors
     /// When the database does not answer; then nothing has changed.
@@ -173,15 +155,29 @@ pub(super) fn now() -> NaiveDateTime {
 }
 
 /// What to do with a message whose notification is known.
-fn attach(entry: &Entry, request: Request) -> Opened {
+fn attach(
+    connection: &mut AnyConnection,
+    entry: &Entry,
+    request: Request,
+    tenant: &Tenant,
+) -> QueryResult<Opened> {
     let notification = entry.notification;
     if (notification.kind, notification.event_id) != (request.kind, request.event_id) {
-        return Opened::Conflict(notification);
+        return Ok(Opened::Conflict(notification));
     }
-    match entry.state {
-        State::Completed => Opened::Completed(notification),
-        State::Running => Opened::Running { notification, resumed: true },
+    if entry.state == State::Completed {
+        return Ok(Opened::Completed(notification));
     }
+    let until = match &entry.holder {
+        // Whether the holder is still there, only time tells.
+        Some(holder) if holder.owner != tenant.owner => return Ok(Opened::Elsewhere(notification)),
+        holder => holder.as_ref().map(|holder| holder.until),
+    };
+    let seen = Lease { notification_id: notification.id, epoch: entry.epoch };
+    Ok(match leases::take(connection, seen, until, tenant)? {
+        Some(lease) => Opened::Ours { notification, lease, resumed: true },
+        None => Opened::Elsewhere(notification),
+    })
 }
 
 fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<NotificationRow>> {
@@ -227,8 +223,10 @@ fn insert_notification(
     connection: &mut AnyConnection,
     key: Option<&str>,
     request: Request,
-) -> QueryResult<Notification> {
+    tenant: &Tenant,
+) -> QueryResult<Opened> {
     let max_participant_id = find_last_id(connection, request.event_id)?;
+    let (epoch, until) = (1, tenant.until(connection)?);
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
@@ -237,55 +235,16 @@ fn insert_notification(
             notifications::max_participant_id.eq(max_participant_id),
             notifications::state.eq(State::Running.as_str()),
             notifications::received_at.eq(now()),
+            notifications::lease_owner.eq(&tenant.owner),
+            notifications::lease_until.eq(until),
+            notifications::epoch.eq(epoch),
         ))
         .execute(connection)?;
-    Ok(Notification {
-        id: dialect::last_inserted_id(connection)?,
-        kind: request.kind,
-        event_id: request.event_id,
-        max_participant_id,
+    let id = dialect::last_inserted_id(connection)?;
+    let Request { kind, event_id } = request;
+    Ok(Opened::Ours {
+        notification: Notification { id, kind, event_id, max_participant_id },
+        lease: Lease { notification_id: id, epoch },
+        resumed: false,
     })
-}
-
-/// A row of `notifications`.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = notifications)]
-pub(super) struct NotificationRow {
-    id: i64,
-    message_key: Option<String>,
-    kind: String,
-    event_id: i64,
-    max_participant_id: i64,
-    state: String,
-    received_at: NaiveDateTime,
-    completed_at: Option<NaiveDateTime>,
-    acked_at: Option<NaiveDateTime>,
-}
-
-impl TryFrom<NotificationRow> for Entry {
-    type Error = Error;
-
-    fn try_from(row: NotificationRow) -> QueryResult<Self> {
-        let unknown = |what: &str, word: &str| {
-            let id = row.id;
-            Error::DeserializationError(format!("notification {id} has the unknown {what} {word:?}").into())
-        };
-        Ok(Self {
-            notification: Notification {
-                id: row.id,
-                kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
-                event_id: row.event_id,
-                max_participant_id: row.max_participant_id,
-            },
-            state: match row.state.as_str() {
-                "running" => State::Running,
-                "completed" => State::Completed,
-                other => return Err(unknown("state", other)),
-            },
-            message_key: row.message_key,
-            received_at: row.received_at,
-            completed_at: row.completed_at,
-            acked_at: row.acked_at,
-        })
-    }
 }

@@ -7,7 +7,7 @@ use diesel::result::Error;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{AnyConnection, MultiBackend};
-use super::schema::{deliveries, events, notifications, participants};
+use super::schema::{deliveries, events, notifications, participants, workers};
 use super::{Store, StoreError, dialect};
 
 /// They are part of the binary, so that a deployment is one file.
@@ -32,6 +32,7 @@ impl Store {
         self.check_table("participants", participants::table.limit(0))?;
         self.check_table("notifications", notifications::table.limit(0))?;
         self.check_table("deliveries", deliveries::table.limit(0))?;
+        self.check_table("workers", workers::table.limit(0))?;
         self.run("check the keys of participants", dialect::check_participant_keys)
     }
 

@@ -1,5 +1,5 @@
-//! The columns that fanmail uses, checked by hand: one schema for every backend. The lease columns and
-//! `participants.created_at` are not here, because nothing reads them yet.
+//! The columns that fanmail uses, checked by hand: one schema for every backend. `participants.created_at` is not
+//! here, because nothing reads it.
 //!
 //! What the application owns may be a view over anything, so all of it but the keys may be NULL.
 
@@ -38,6 +38,9 @@ diesel::table! {
         received_at -> Timestamp,
         completed_at -> Nullable<Timestamp>,
         acked_at -> Nullable<Timestamp>,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<Timestamp>,
+        epoch -> BigInt,
     }
 }
 
@@ -51,6 +54,15 @@ diesel::table! {
         smtp_code -> Nullable<Integer>,
         detail -> Nullable<Text>,
         decided_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    workers (name) {
+        name -> Text,
+        started_at -> Timestamp,
+        seen_at -> Timestamp,
+        troubles -> Text,
     }
 }
 

@@ -4,9 +4,9 @@ use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
-use super::ledger::{Entry, NotificationRow};
+use super::entry::{Entry, NotificationRow};
 use super::schema::{deliveries, notifications, participants};
-use super::{Store, StoreError};
+use super::{Store, StoreError, dialect};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 
@@ -24,7 +24,9 @@ impl Store {
             if let Some(event_id) = event_id {
                 query = query.filter(notifications::event_id.eq(event_id));
             }
-            query.load(connection)?.into_iter().map(Entry::try_from).collect()
+            let clock = dialect::clock(connection)?;
+            let rows: Vec<NotificationRow> = query.load(connection)?;
+            rows.into_iter().map(|row| row.into_entry(clock)).collect()
         })
     }
 

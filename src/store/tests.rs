@@ -1,6 +1,9 @@
 //! What a database must do for fanmail (`conformance`, the same for each system), and what only concerns
 //! SQLite.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use tempfile::TempDir;
 
@@ -8,8 +11,9 @@ use super::Store;
 use super::seeding::NewParticipant;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
-use crate::domain::notification::{Identity, Kind, Notification, Request};
+use crate::domain::notification::{Identity, Kind, Lease, Notification, Request};
 use crate::domain::outcome::{Outcome, Status};
+use crate::store::leases::Tenant;
 use crate::store::ledger::Opened;
 
 mod conformance;
@@ -63,18 +67,39 @@ fn nameless(redelivered: bool) -> Identity {
     Identity { message_id: None, redelivered }
 }
 
-/// Opens a new notification.
+fn tenant(owner: &str) -> Tenant {
+    Tenant { owner: owner.to_owned(), term: Duration::from_secs(30) }
+}
+
+/// What the ledger says of a message that comes to worker `me`.
+fn ask(store: &Store, identity: &Identity, request: Request) -> Opened {
+    store.open_notification(identity, request, &tenant("me")).unwrap()
+}
+
+/// Opens a new notification, for worker `me`.
 fn open(store: &Store) -> Notification {
-    let opened = store.open_notification(&nameless(false), request(Kind::Updated)).unwrap();
-    let Opened::Running { notification, resumed: false } = opened else {
+    let opened = ask(store, &nameless(false), request(Kind::Updated));
+    let Opened::Ours { notification, lease, resumed: false } = opened else {
         panic!("not new: {opened:?}");
     };
+    assert_eq!(lease, first_lease(notification.id));
     notification
+}
+
+/// The lease of whoever opened the notification.
+fn first_lease(notification_id: i64) -> Lease {
+    Lease { notification_id, epoch: 1 }
+}
+
+/// Completes a notification, by its newest lease.
+fn complete(store: &Store, notification_id: i64) {
+    let epoch = store.find_notification(notification_id).unwrap().unwrap().epoch;
+    assert!(store.complete_notification(Lease { notification_id, epoch }).unwrap());
 }
 
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {
     Outcome {
-        notification_id: notification.id,
+        lease: first_lease(notification.id),
         participant_id,
         status,
         attempts: 1,
@@ -86,5 +111,5 @@ fn outcome(notification: &Notification, participant_id: i64, status: Status) -> 
 
 fn record(store: &Store, notification: &Notification, status: Status, ids: impl IntoIterator<Item = i64>) {
     let outcomes: Vec<_> = ids.into_iter().map(|id| outcome(notification, id, status)).collect();
-    store.record_outcomes(&outcomes).unwrap();
+    assert_eq!(store.record_outcomes(&outcomes).unwrap(), BTreeSet::new());
 }

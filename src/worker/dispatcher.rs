@@ -12,7 +12,8 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use super::fan_out::{self, Context, Ending};
+use super::context::{Context, Ending};
+use super::fan_out;
 use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};

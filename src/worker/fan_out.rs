@@ -8,20 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
+use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
+use super::context::{Context, Counts, Ending, Halt};
 use super::job::{Addressee, Errand, Job, Report};
+use super::leases::{Held, Turn};
 use super::pages::Pages;
-use super::patience::{Patience, Stopped};
-use super::retry::{RetryPolicy, RetryQueue};
+use super::patience::Stopped;
+use super::retry::RetryQueue;
 use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
 use crate::domain::outcome::Status;
-use crate::metrics::Metrics;
-use crate::shutdown::Stop;
-use crate::store::Store;
 use crate::store::ledger::Opened;
-use crate::templates::Templates;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOK: Duration = Duration::from_millis(500);
@@ -32,52 +30,6 @@ const MOST_WAITING: usize = 10_000;
 
 /// How often a long fan-out tells the log how far it is.
 const PROGRESS: Duration = Duration::from_secs(30);
-
-/// What every fan-out needs.
-pub struct Context {
-    /// Where people are read and notifications are opened and closed.
-    pub store: Store,
-    /// How it waits for the database.
-    pub patience: Patience,
-    /// What its mails look like.
-    pub templates: Arc<Templates>,
-    /// Where the lanes take their jobs.
-    pub jobs: Sender<Job>,
-    /// When someone is tried again.
-    pub retry_policy: RetryPolicy,
-    /// People in a page.
-    pub batch_size: u32,
-    /// How long an event that is not in the database is looked up again.
-    pub event_lookup_grace: Duration,
-    /// Nothing is really sent.
-    pub dummy: bool,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// The wish to stop.
-    pub stop: Stop,
-}
-
-/// How the story ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Everyone is decided: the message may be acked.
-    Completed(Notification),
-    /// Nobody can process it, for this reason.
-    DeadLetter(String),
-    /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
-    Interrupted,
-}
-
-/// What a fan-out has recorded so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Outcomes `sent`.
-    pub sent: u64,
-    /// Outcomes `failed`.
-    pub failed: u64,
-    /// Outcomes `skipped`.
-    pub skipped: u64,
-}
 
 /// Tells the story of one message.
 #[must_use]
@@ -94,16 +46,21 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
         )));
     };
 
-    let opened = context.patience.ask(|| context.store.open_notification(identity, request))?;
+    let leases = &context.leases;
+    let mut asked = Instant::now();
+    let opened = context.patience.ask(|| {
+        asked = Instant::now();
+        context.store.open_notification(identity, request, leases.tenant())
+    })?;
     if opened.by_hint(identity) {
         context.metrics.redelivered_decided.add(1);
     }
-    let (notification, resumed) = match opened {
-        Opened::Running { notification, resumed } => (notification, resumed),
-        Opened::Completed(notification) => {
-            log::info!("notification {} ({request}) was completed before; acked", notification.id);
-            return Ok(Ending::Completed(notification));
+    let (notification, mut turn, mut resumed) = match opened {
+        Opened::Ours { notification, lease, resumed } => {
+            (notification, Turn::Ours(leases.keep(lease, asked)), resumed)
         }
+        Opened::Elsewhere(notification) => (notification, leases.wait_for_turn(notification.id)?, true),
+        Opened::Completed(notification) => (notification, Turn::Completed, true),
         Opened::Conflict(first) => {
             return Ok(Ending::DeadLetter(format!(
                 "its message_id was used before, by notification {} for {} of event {}; give every message an \
@@ -112,32 +69,66 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
             )));
         }
     };
-    let id = notification.id;
-    log::info!(
-        "notification {id} ({request}) {}{}",
-        if resumed { "goes on" } else { "begins" },
-        if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
-    );
 
+    let id = notification.id;
+    while let Turn::Ours(held) = turn {
+        log::info!(
+            "notification {id} ({request}) {}{}",
+            if resumed { "goes on" } else { "begins" },
+            if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
+        );
+        match send_and_close(context, notification, &held, resumed, &event) {
+            Ok(()) => return Ok(Ending::Completed(notification)),
+            Err(Halt::Stopping) => {
+                leases.release(&held);
+                return Err(Stopped);
+            }
+            Err(Halt::TakenOver) => {
+                log::warn!(
+                    "notification {id} ({request}) was taken over by another worker while this one was frozen or cut \
+                     off from the database; the mails that were just being sent may be sent twice"
+                );
+                turn = leases.wait_for_turn(id)?;
+                resumed = true;
+            }
+        }
+    }
+    log::info!("notification {id} ({request}) was completed before; acked");
+    Ok(Ending::Completed(notification))
+}
+
+/// Sends to everyone who has no outcome yet, then closes the notification.
+fn send_and_close(
+    context: &Context,
+    notification: Notification,
+    held: &Arc<Held>,
+    resumed: bool,
+    event: &Event,
+) -> Result<(), Halt> {
+    let id = notification.id;
     let begun = Instant::now();
     let mut told = begun;
-    let counts = send_to_undecided(context, notification, resumed, &event, |counts| {
+    let counts = send_to_undecided(context, notification, held, resumed, event, |counts| {
         if told.elapsed() >= PROGRESS {
             told = Instant::now();
             log::info!("notification {id}: {} sent, {} failed so far", counts.sent, counts.failed);
         }
     })?;
 
-    context.patience.ask(|| context.store.complete_notification(id))?;
+    if !context.patience.ask(|| context.store.complete_notification(held.lease))? {
+        return Err(Halt::TakenOver);
+    }
     context.metrics.completed.add(1);
     log::info!(
-        "notification {id} ({request}) completed: {} sent, {} failed, {} skipped in {:.1} s",
+        "notification {id} ({} of event {}) completed: {} sent, {} failed, {} skipped in {:.1} s",
+        notification.kind,
+        notification.event_id,
         counts.sent,
         counts.failed,
         counts.skipped,
         begun.elapsed().as_secs_f64()
     );
-    Ok(Ending::Completed(notification))
+    Ok(())
 }
 
 /// The event, waited for a while: the publisher may have been quicker than its own commit.
@@ -162,16 +153,17 @@ fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stop
 /// sees the counts after each.
 ///
 /// # Errors
-/// When the worker is to stop first; then the jobs that were out have come back, and what they decided is
-/// recorded.
+/// When the worker is to stop first, or another one has taken over; then the jobs that were out have come back,
+/// and what they decided is recorded.
 pub fn send_to_undecided(
     context: &Context,
     notification: Notification,
+    held: &Arc<Held>,
     resumed: bool,
     event: &Event,
     mut watch: impl FnMut(Counts),
-) -> Result<Counts, Stopped> {
-    let mut fan_out = FanOut::new(context, notification, resumed, event);
+) -> Result<Counts, Halt> {
+    let mut fan_out = FanOut::new(context, notification, held, resumed, event);
     let decided = fan_out.hand_out_everyone(&mut watch);
     if decided.is_err() {
         fan_out.wait_for_jobs_out(&mut watch);
@@ -195,10 +187,16 @@ struct FanOut<'a> {
 }
 
 impl<'a> FanOut<'a> {
-    fn new(context: &'a Context, notification: Notification, resumed: bool, event: &Event) -> Self {
+    fn new(
+        context: &'a Context,
+        notification: Notification,
+        held: &Arc<Held>,
+        resumed: bool,
+        event: &Event,
+    ) -> Self {
         let (sender, reports) = unbounded();
         let errand = Errand {
-            notification_id: notification.id,
+            held: Arc::clone(held),
             occasion: context.templates.occasion(notification.kind, event),
             reports: sender,
             failure_logged: AtomicBool::new(false),
@@ -216,11 +214,16 @@ impl<'a> FanOut<'a> {
     }
 
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
-    fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Stopped> {
+    fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
         let Context { store, patience, jobs, stop, .. } = self.context;
+        let errand = Arc::clone(&self.errand);
+        let lost = errand.held.lost();
         loop {
             if stop.requested() {
-                return Err(Stopped);
+                return Err(Halt::Stopping);
+            }
+            if errand.held.is_lost() {
+                return Err(Halt::TakenOver);
             }
             if self.ready.is_empty() && !self.pages.ended() && self.retries.len() < MOST_WAITING {
                 let page = self.pages.next(store, patience)?;
@@ -231,20 +234,22 @@ impl<'a> FanOut<'a> {
                 select! {
                     send(jobs, job) -> handed_out => match handed_out {
                         Ok(()) => self.out += 1,
-                        Err(_) => return Err(Stopped),
+                        Err(_) => return Err(Halt::Stopping),
                     },
                     recv(self.reports) -> report => {
                         self.ready.push(job.addressee);
                         self.settle(report.ok(), watch);
                     }
-                    recv(stop.receiver()) -> _ => return Err(Stopped),
+                    recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
+                    recv(lost) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.out > 0 || !self.retries.is_empty() {
                 let due = self.retries.next_due().map_or_else(never, at);
                 select! {
                     recv(self.reports) -> report => self.settle(report.ok(), watch),
                     recv(due) -> _ => {}
-                    recv(stop.receiver()) -> _ => return Err(Stopped),
+                    recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
+                    recv(lost) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.pages.ended() {
                 return Ok(());
@@ -276,6 +281,8 @@ impl<'a> FanOut<'a> {
                 self.retries.push(Instant::now() + pause, addressee);
             }
             Report::Returned(addressee) => self.ready.push(addressee),
+            // Whoever has taken over decides about them.
+            Report::Refused => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 
+use super::leases::Held;
 use crate::domain::outcome::{Outcome, Status};
 use crate::domain::participant::Participant;
 use crate::domain::text::cut;
@@ -41,8 +42,8 @@ impl Addressee {
 /// What all jobs of one fan-out share.
 #[derive(Debug)]
 pub struct Errand {
-    /// Its notification.
-    pub notification_id: i64,
+    /// By what right it sends.
+    pub held: Arc<Held>,
     /// What its mails have in common.
     pub occasion: Occasion,
     /// Where it hears what became of its jobs. Unbounded, but it never holds more than the jobs that are
@@ -61,15 +62,23 @@ pub enum Report {
     Retry(Addressee),
     /// It was not charged: the relay did not work, or the worker is stopping.
     Returned(Addressee),
+    /// Its outcome was refused by the ledger: another worker has taken the notification over.
+    Refused,
 }
 
 impl Errand {
+    /// Its notification.
+    #[must_use]
+    pub fn notification_id(&self) -> i64 {
+        self.held.lease.notification_id
+    }
+
     /// Tells the fan-out what became of one of its jobs.
     pub fn report(&self, report: Report) {
         if self.reports.send(report).is_err() {
             log::error!(
                 "notification {}: a report came after its fan-out had ended (a bug in fanmail)",
-                self.notification_id
+                self.notification_id()
             );
         }
     }
@@ -107,7 +116,7 @@ impl Job {
         detail: Option<&str>,
     ) -> Outcome {
         Outcome {
-            notification_id: self.errand.notification_id,
+            lease: self.errand.held.lease,
             participant_id: self.addressee.participant.id,
             status,
             attempts: self.addressee.attempts,

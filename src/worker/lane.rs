@@ -92,7 +92,11 @@ impl Lane {
         if !breaker.admit(stop) || !pace.wait_turn(stop) {
             return job.give_back();
         }
-        let submitted = self.transport.submit(&mail, &mut || self.last_outcome.wait_until_recorded());
+        let held = Arc::clone(&job.errand.held);
+        let submitted = self.transport.submit(&mail, &mut || {
+            self.last_outcome.wait_until_recorded();
+            held.wait_until_certain(stop)
+        });
         let Err(refusal) = submitted else {
             breaker.works();
             self.failures = 0;
@@ -111,6 +115,7 @@ impl Lane {
             monitor.metrics.ambiguous.add(1);
         }
         match refusal.class {
+            Class::Withdrawn => job.give_back(),
             Class::Relay => self.give_back_and_rest(job),
             Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
                 job.addressee.breakdowns += 1;
@@ -146,7 +151,7 @@ impl Lane {
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
         let composer = &self.equipment.composer;
         composer
-            .compose(job.errand.notification_id, participant, address, render, Utc::now())
+            .compose(job.errand.notification_id(), participant, address, render, Utc::now())
             .map_err(|error| job.failed(true, None, &error.to_string()))
     }
 
@@ -156,7 +161,7 @@ impl Lane {
         if self.equipment.retry_policy.allows_another(job.addressee.attempts) {
             log::debug!(
                 "notification {}: participant {} later again: {}",
-                job.errand.notification_id,
+                job.errand.notification_id(),
                 job.addressee.participant.id,
                 refusal.detail
             );
@@ -193,7 +198,7 @@ fn log_failure(job: &Job, outcome: &Outcome) {
         level,
         "notification {}: the mail to participant {} failed after {} attempts: {} (further failures: in the \
          ledger, and here at LOG_LEVEL=DEBUG)",
-        outcome.notification_id,
+        outcome.lease.notification_id,
         outcome.participant_id,
         outcome.attempts,
         outcome.detail.as_deref().unwrap_or("no reason given")

@@ -61,6 +61,23 @@ impl Patience {
         }
     }
 
+    /// Asks once, and tells the others' log how it went; `failing` remembers that from one time to the next.
+    pub fn try_once<T>(
+        &self,
+        failing: &mut bool,
+        question: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Option<T> {
+        let answer = question();
+        let failed_before = std::mem::replace(failing, answer.is_err());
+        match answer {
+            Ok(answer) => Some(self.answered(u32::from(failed_before), answer)),
+            Err(error) => {
+                self.note_failure(0, &error);
+                None
+            }
+        }
+    }
+
     /// Only a question that had failed can tell that the trouble is over: others may have been answered all along.
     fn answered<T>(&self, failures: u32, answer: T) -> T {
         if failures > 0 && self.away.swap(false, Ordering::Relaxed) {

@@ -1,6 +1,7 @@
 //! The recorder: the one writer of outcomes. Whatever has gathered while it committed the last group goes into
 //! the next one (group commit).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -8,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::job::{Errand, Report};
 use super::patience::Patience;
+use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -61,8 +63,8 @@ fn record_groups(store: &Store, patience: &Patience, metrics: &Metrics, entries:
         for entry in entries.try_iter().take(LARGEST_GROUP - 1) {
             group.add(entry);
         }
-        group.commit(store, patience);
-        group.tell(metrics);
+        let refused = group.commit(store, patience);
+        group.tell(&refused, metrics);
     }
 }
 
@@ -91,21 +93,32 @@ impl Group {
 
     /// Writes it, however long the database takes: the relay has accepted these mails, and whoever forgets
     /// that mails people twice.
-    fn commit(&self, store: &Store, patience: &Patience) {
-        if !self.outcomes.is_empty() {
-            patience.insist(|| store.record_outcomes(&self.outcomes));
-        }
+    ///
+    /// Returns the leases whose outcomes the ledger refuses, because another worker has taken over.
+    fn commit(&self, store: &Store, patience: &Patience) -> BTreeSet<Lease> {
+        let refused = patience.insist(|| store.record_outcomes(&self.outcomes));
         if !self.acked.is_empty() {
             patience.insist(|| store.mark_acked(&self.acked));
         }
+        refused
     }
 
     /// Tells those who wait that it is written. Lanes and fan-outs wait for what they are owed; a dispatcher
     /// that is stopping does not, and may be gone.
-    fn tell(self, metrics: &Metrics) {
+    fn tell(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
         for (outcome, (errand, committed)) in self.outcomes.iter().zip(self.lanes) {
+            let is_refused = refused.contains(&outcome.lease);
+            if is_refused {
+                // Before its lane may go on.
+                errand.held.lose();
+            }
             if committed.send(()).is_err() {
                 log::error!("a lane ended before its outcome was recorded (a bug in fanmail)");
+            }
+            if is_refused {
+                metrics.refused_outcomes.add(1);
+                errand.report(Report::Refused);
+                continue;
             }
             let counter = match outcome.status {
                 Status::Sent => &metrics.sent,

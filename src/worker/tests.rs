@@ -2,4 +2,5 @@
 
 mod dispatching;
 mod fanning_out;
+mod leasing;
 mod support;

@@ -100,7 +100,10 @@ fn script(opening: [&'static str; 3], rest: &[&'static str]) -> Vec<&'static str
 /// Submits to `relay`, counting how often the body was about to be written.
 fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), Refusal>, u32) {
     let mut bodies = 0;
-    let result = transport.submit(&mail(to), &mut || bodies += 1);
+    let result = transport.submit(&mail(to), &mut || {
+        bodies += 1;
+        true
+    });
     (result, bodies)
 }
 
@@ -122,6 +125,21 @@ fn two_mails_on_one_connection_with_and_without_pipelining() {
         };
         assert_eq!(relay.heard(), [[envelope("a"), envelope("b")].concat()]);
     }
+}
+
+#[test]
+fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
+    let relay = ScriptedRelay::start(vec![
+        script(PIPELINING, &[OK, OK, GO_ON]),
+        script(PIPELINING, &[OK, OK, GO_ON, OK]),
+    ]);
+    let mut transport = relay.transport();
+    assert_eq!(transport.submit(&mail("a@example.com"), &mut || false), Err(Refusal::withdrawn()));
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    let heard = relay.heard();
+    assert_eq!(heard[0].last().unwrap(), "DATA", "no body, not even an empty one");
+    assert_eq!(heard.len(), 2);
 }
 
 #[test]

@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::store::ledger::State;
+use crate::store::entry::State;
 
 mod identity;
+mod leasing;
 mod tallies;
 
 pub use identity::*;
+pub use leasing::*;
 pub use tallies::*;
 
 /// Makes a test of each function of this file; `$fresh` returns a guard and a migrated, empty `Store`.
@@ -42,6 +44,15 @@ macro_rules! conformance_tests {
             a_tally_shows_somebody_who_was_never_part_of_it
             a_tally_shows_a_late_commit_with_a_lower_key
             a_listing_can_be_of_one_event
+            a_notification_is_leased_by_whoever_opens_it
+            a_lease_of_somebody_else_is_respected_until_it_is_given_up
+            a_lease_is_taken_over_only_as_it_was_seen
+            only_one_of_many_takes_over
+            a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed
+            what_a_lost_lease_writes_is_refused
+            refused_outcomes_do_not_hold_up_the_others
+            a_completed_notification_has_no_lease
+            workers_come_and_go
         );
     };
     ($fresh:path: $($name:ident)*) => {
@@ -126,7 +137,7 @@ pub fn an_outcome_is_recorded_once_and_stays(store: &Store) {
 
 pub fn outcomes_are_recorded_in_any_number(store: &Store) {
     let notification = open(store);
-    store.record_outcomes(&[]).unwrap();
+    assert!(store.record_outcomes(&[]).unwrap().is_empty());
     record(store, &notification, Status::Sent, 1..=5000);
     assert_eq!(store.decided_between(notification.id, 0, 5000).unwrap().len(), 5000);
 }
@@ -135,9 +146,9 @@ pub fn completing_keeps_the_first_time(store: &Store) {
     let id = open(store).id;
     let entry = store.find_notification(id).unwrap().unwrap();
     assert_eq!((entry.state, entry.completed_at, entry.message_key), (State::Running, None, None));
-    store.complete_notification(id).unwrap();
+    complete(store, id);
     execute(store, "UPDATE notifications SET completed_at = '2026-01-01 00:00:00'");
-    store.complete_notification(id).unwrap();
+    complete(store, id);
     let entry = store.find_notification(id).unwrap().unwrap();
     assert_eq!(entry.state, State::Completed);
     assert_eq!(entry.completed_at.unwrap().to_string(), "2026-01-01 00:00:00");
@@ -149,7 +160,7 @@ pub fn reopening_makes_failed_people_undecided(store: &Store) {
     let notification = open(store);
     record(store, &notification, Status::Sent, [1]);
     record(store, &notification, Status::Failed, [2, 3]);
-    store.complete_notification(notification.id).unwrap();
+    complete(store, notification.id);
     assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 2);
     let entry = store.find_notification(notification.id).unwrap().unwrap();
     assert_eq!(entry.state, State::Completed, "a message of it is still only acked");
@@ -161,7 +172,7 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     let notification = open(store);
     let mut failed = [1, 2].map(|id| outcome(&notification, id, Status::Failed));
     failed[0].permanent = true;
-    store.record_outcomes(&failed).unwrap();
+    assert!(store.record_outcomes(&failed).unwrap().is_empty());
     assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 1);
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
     assert_eq!(store.reopen_failed(notification.id, true).unwrap(), 1);
@@ -171,7 +182,7 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
 pub fn a_listing_can_be_of_one_event(store: &Store) {
     let first = open(store);
     let elsewhere = Request { kind: Kind::Created, event_id: EVENT + 1 };
-    store.open_notification(&named("a", false), elsewhere).unwrap();
+    ask(store, &named("a", false), elsewhere);
     let all = store.list_notifications(None).unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].notification, first);

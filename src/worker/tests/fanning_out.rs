@@ -9,7 +9,8 @@ use crate::domain::notification::Kind;
 use crate::domain::notification::Request;
 use crate::domain::outcome::Tally;
 use crate::mail::reply::Class;
-use crate::worker::fan_out::{self, Ending};
+use crate::worker::context::Ending;
+use crate::worker::fan_out;
 
 fn run(house: &House) -> Ending {
     fan_out::run(&house.context, &named("m1"), REQUEST)

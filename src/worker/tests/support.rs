@@ -21,8 +21,8 @@ use crate::store::Store;
 use crate::store::seeding::{NewEvent, NewParticipant};
 use crate::templates::Templates;
 use crate::worker::breaker::Breaker;
+use crate::worker::context::Context;
 use crate::worker::crew::Crew;
-use crate::worker::fan_out::Context;
 use crate::worker::lane::Equipment;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
@@ -50,24 +50,31 @@ impl Relay {
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().clone()
     }
+
+    /// How many mails were put to it.
+    pub fn tries(&self) -> u32 {
+        self.tries.lock().unwrap().values().sum()
+    }
 }
 
 impl Transport for Relay {
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut()) -> Result<(), Refusal> {
+    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal> {
         let tried = {
             let mut book = self.tries.lock().unwrap();
             let tried = book.entry(mail.to.clone()).or_default();
             *tried += 1;
             *tried - 1
         };
-        before_body();
+        if !before_body() {
+            return Err(Refusal::withdrawn());
+        }
         let tally =
             || self.store.tally(&self.store.find_notification(1).unwrap().unwrap().notification).unwrap();
         (self.decide)(&mail.to, tried, &tally).map_err(|class| {
             let smtp_code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
                 Class::Permanent => Some(550),
-                Class::Relay => None,
+                Class::Relay | Class::Withdrawn => None,
                 Class::Breakdown => Some(421),
             };
             Refusal { class, smtp_code, detail: format!("{class:?}") }
@@ -95,10 +102,24 @@ impl House {
         Self::with_relay(people, lanes, |_, _, _| Ok(()))
     }
 
+    /// A house whose leases last `term`.
+    pub fn with_term(people: u32, lanes: usize, term: Duration) -> Self {
+        Self::with_relay_and_term(people, lanes, |_, _, _| Ok(()), term)
+    }
+
     pub fn with_relay(
         people: u32,
         lanes: usize,
         decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_relay_and_term(people, lanes, decide, Duration::from_secs(30))
+    }
+
+    pub fn with_relay_and_term(
+        people: u32,
+        lanes: usize,
+        decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
+        lease_timeout: Duration,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database =
@@ -116,6 +137,7 @@ impl House {
             retry_delay: Duration::from_millis(20),
             event_lookup_grace: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
+            lease_timeout,
             http_addr: None,
         };
         let email = EmailConfig {
@@ -128,13 +150,14 @@ impl House {
         };
         let templates = Arc::new(Templates::load(None).unwrap());
         let retry_policy = RetryPolicy::new(&worker);
+        let monitor = Monitor::default();
         let equipment = Arc::new(Equipment {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
-            breaker: Breaker::new(PROBES, Monitor::default()),
+            breaker: Breaker::new(PROBES, monitor.clone()),
             pace: Pace::new(None),
             retry_policy,
-            monitor: Monitor::default(),
+            monitor: monitor.clone(),
             stop: stop.clone(),
         });
         let relay = Relay {
@@ -145,9 +168,10 @@ impl House {
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let patience = Patience::new(stop.clone(), Monitor::default().health);
-        let crew = Crew::start(&equipment, transports, &store, &patience).unwrap();
+        let crew = Crew::start(&equipment, transports, &store, &patience, worker.lease_timeout).unwrap();
         let context = Context {
             store: store.clone(),
+            leases: crew.leases.clone(),
             patience,
             templates,
             jobs: crew.jobs.clone(),
@@ -155,7 +179,7 @@ impl House {
             batch_size: worker.batch_size,
             event_lookup_grace: worker.event_lookup_grace,
             dummy: false,
-            metrics: Arc::default(),
+            metrics: monitor.metrics,
             stop,
         };
         Self { context: Arc::new(context), crew, relay, store, handle: Some(handle), _dir: dir }
@@ -175,6 +199,11 @@ impl House {
             assert!(Instant::now() < deadline, "notification {id} is not acked");
             std::thread::yield_now();
         }
+    }
+
+    /// How many outcomes the ledger has refused.
+    pub fn refused_outcomes(&self) -> u64 {
+        self.context.metrics.refused_outcomes.get()
     }
 
     /// The tally of notification `id`.

@@ -5,27 +5,28 @@ use std::collections::HashSet;
 use super::*;
 
 fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
-    store.open_notification(identity, request(kind)).unwrap()
+    ask(store, identity, request(kind))
 }
 
 fn id_of(opened: Opened) -> i64 {
     match opened {
-        Opened::Running { notification, .. }
+        Opened::Ours { notification, .. }
+        | Opened::Elsewhere(notification)
         | Opened::Completed(notification)
         | Opened::Conflict(notification) => notification.id,
     }
 }
 
 fn is_new(opened: Opened) -> bool {
-    matches!(opened, Opened::Running { resumed: false, .. })
+    matches!(opened, Opened::Ours { resumed: false, .. })
 }
 
 fn is_resumed(opened: Opened) -> bool {
-    matches!(opened, Opened::Running { resumed: true, .. })
+    matches!(opened, Opened::Ours { resumed: true, .. })
 }
 
 fn finish(store: &Store, id: i64) {
-    store.complete_notification(id).unwrap();
+    complete(store, id);
     store.mark_acked(&[id]).unwrap();
 }
 
@@ -55,7 +56,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
     let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
-    let other_event = store.open_notification(&named("a", true), elsewhere).unwrap();
+    let other_event = ask(store, &named("a", true), elsewhere);
     assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == EVENT));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
 }
@@ -77,7 +78,7 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
     assert!(is_resumed(running) && running.by_hint(&again));
     assert_eq!(id_of(running), newer);
 
-    store.complete_notification(newer).unwrap();
+    complete(store, newer);
     let completed = open_as(store, &again, Kind::Updated);
     assert!(matches!(completed, Opened::Completed(notification) if notification.id == newer));
     assert!(completed.by_hint(&again));
@@ -94,7 +95,7 @@ pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
     open_as(store, &nameless(false), Kind::Cancelled);
     let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
-    store.open_notification(&nameless(false), elsewhere).unwrap();
+    ask(store, &nameless(false), elsewhere);
     assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
 }
 
@@ -107,7 +108,7 @@ pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) 
 
 pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Store) {
     let old = open(store).id;
-    store.complete_notification(old).unwrap();
+    complete(store, old);
     let newer = open(store).id;
     finish(store, newer);
     assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
@@ -133,5 +134,5 @@ pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
     assert_eq!(notification.max_participant_id, 3);
     add_people(store, EVENT, 1);
     let again = open_as(store, &nameless(true), Kind::Updated);
-    assert!(matches!(again, Opened::Running { notification: same, resumed: true } if same == notification));
+    assert!(matches!(again, Opened::Ours { notification: same, resumed: true, .. } if same == notification));
 }

@@ -52,7 +52,7 @@ pub fn a_tally_shows_a_late_commit_with_a_lower_key(store: &Store) {
     execute(store, "DELETE FROM participants WHERE id = 2");
     let notification = open(store);
     record(store, &notification, Status::Sent, [1, 3]);
-    store.complete_notification(notification.id).unwrap();
+    complete(store, notification.id);
     execute(
         store,
         "INSERT INTO participants (id, event_id, email, name) VALUES (2, 7, 'late@example.com', '')",

@@ -1,0 +1,139 @@
+//! Who may work at a notification, and who may not any more.
+
+use super::*;
+use crate::store::entry::{Entry, Holder};
+
+fn look(store: &Store, notification_id: i64) -> Entry {
+    store.find_notification(notification_id).unwrap().unwrap()
+}
+
+fn holder(store: &Store, notification_id: i64) -> Option<Holder> {
+    look(store, notification_id).holder
+}
+
+/// Takes over as seen.
+fn take_over(store: &Store, seen: &Entry, owner: &str) -> Option<Lease> {
+    let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
+    store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &tenant(owner)).unwrap()
+}
+
+pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
+    let opened = ask(store, &named("a", false), request(Kind::Updated));
+    let Opened::Ours { notification, lease, resumed: false } = opened else { panic!("{opened:?}") };
+    let found = holder(store, notification.id).unwrap();
+    assert_eq!((found.owner.as_str(), found.expired), ("me", false));
+    let again = ask(store, &named("a", true), request(Kind::Updated));
+    let Opened::Ours { lease: newer, resumed: true, .. } = again else { panic!("{again:?}") };
+    assert_eq!(newer, Lease { epoch: 2, ..lease }, "every lease is another one");
+}
+
+pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store) {
+    let message = named("a", true);
+    let opened = ask(store, &message, request(Kind::Updated));
+    let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+    let theirs = || store.open_notification(&message, request(Kind::Updated), &tenant("they")).unwrap();
+    assert_eq!(theirs(), Opened::Elsewhere(notification));
+    store.release_lease(Lease { epoch: 7, ..lease }).unwrap();
+    assert_eq!(theirs(), Opened::Elsewhere(notification), "that was not its lease");
+    store.release_lease(lease).unwrap();
+    assert_eq!(holder(store, notification.id), None);
+    assert!(matches!(theirs(), Opened::Ours { lease: Lease { epoch: 2, .. }, resumed: true, .. }));
+    assert_eq!(ask(store, &message, request(Kind::Updated)), Opened::Elsewhere(notification));
+}
+
+pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
+    let id = open(store).id;
+    let seen = look(store, id);
+    // Renewed meanwhile: its holder is alive.
+    let longer = Tenant { term: Duration::from_secs(60), ..tenant("me") };
+    assert_eq!(store.renew_leases(&[first_lease(id)], &longer).unwrap(), []);
+    assert_eq!(take_over(store, &seen, "they"), None);
+    let seen = look(store, id);
+    assert_eq!(take_over(store, &seen, "they"), Some(Lease { notification_id: id, epoch: 2 }));
+    assert_eq!(holder(store, id).unwrap().owner, "they");
+    assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
+    store.release_lease(Lease { notification_id: id, epoch: 2 }).unwrap();
+    let free = look(store, id);
+    assert_eq!(take_over(store, &free, "others"), Some(Lease { notification_id: id, epoch: 3 }));
+}
+
+pub fn only_one_of_many_takes_over(store: &Store) {
+    let seen = look(store, open(store).id);
+    let taken: Vec<Option<Lease>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4)
+            .map(|number| {
+                let seen = &seen;
+                scope.spawn(move || take_over(store, seen, &format!("worker-{number}")))
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(taken.iter().flatten().count(), 1, "{taken:?}");
+}
+
+pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &Store) {
+    let brief = Tenant { term: Duration::ZERO, ..tenant("me") };
+    let opened = store.open_notification(&nameless(false), request(Kind::Updated), &brief).unwrap();
+    let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+    assert!(holder(store, notification.id).unwrap().expired);
+    assert_eq!(store.renew_leases(&[lease], &tenant("me")).unwrap(), [], "nobody has taken it over");
+    assert!(!holder(store, notification.id).unwrap().expired);
+}
+
+pub fn what_a_lost_lease_writes_is_refused(store: &Store) {
+    add_people(store, EVENT, 3);
+    let notification = open(store);
+    let ours = first_lease(notification.id);
+    record(store, &notification, Status::Sent, [1]);
+    let theirs = take_over(store, &look(store, notification.id), "they").unwrap();
+
+    let late = outcome(&notification, 2, Status::Sent);
+    assert_eq!(store.record_outcomes(std::slice::from_ref(&late)).unwrap(), BTreeSet::from([ours]));
+    assert!(!store.complete_notification(ours).unwrap());
+    assert_eq!(store.renew_leases(&[ours, theirs], &tenant("they")).unwrap(), [ours]);
+    store.release_lease(ours).unwrap();
+    let entry = look(store, notification.id);
+    assert_eq!((entry.state, entry.holder.unwrap().owner.as_str()), (State::Running, "they"));
+    assert_eq!(store.tally(&notification).unwrap().sent, 1);
+
+    let valid = Outcome { lease: theirs, ..late };
+    assert_eq!(store.record_outcomes(&[valid]).unwrap(), BTreeSet::new());
+    assert!(store.complete_notification(theirs).unwrap());
+    assert_eq!(store.tally(&notification).unwrap().sent, 2);
+}
+
+pub fn refused_outcomes_do_not_hold_up_the_others(store: &Store) {
+    let (lost, kept) = (open(store), open(store));
+    take_over(store, &look(store, lost.id), "they").unwrap();
+    let outcomes = [outcome(&lost, 1, Status::Sent), outcome(&kept, 1, Status::Sent)];
+    assert_eq!(store.record_outcomes(&outcomes).unwrap(), BTreeSet::from([first_lease(lost.id)]));
+    assert!(store.decided_between(lost.id, 0, 9).unwrap().is_empty());
+    assert_eq!(store.decided_between(kept.id, 0, 9).unwrap().len(), 1);
+    let nowhere = Outcome { lease: first_lease(kept.id + 1), ..outcomes[1].clone() };
+    assert_eq!(store.record_outcomes(&[nowhere]).unwrap().len(), 1, "there is no such notification");
+}
+
+pub fn a_completed_notification_has_no_lease(store: &Store) {
+    let id = open(store).id;
+    complete(store, id);
+    assert_eq!(holder(store, id), None);
+    assert_eq!(store.renew_leases(&[first_lease(id)], &tenant("me")).unwrap(), [first_lease(id)]);
+    assert_eq!(holder(store, id), None, "a renewal that comes late does not bring it back");
+    complete(store, id);
+}
+
+pub fn workers_come_and_go(store: &Store) {
+    store.report_worker("one", "").unwrap();
+    store.report_worker("two", "").unwrap();
+    store.report_worker("one", "relay: refused\n").unwrap();
+    let workers = store.list_workers().unwrap();
+    let told: Vec<_> = workers.iter().map(|one| (one.name.as_str(), one.troubles.as_str())).collect();
+    assert_eq!(told, [("one", "relay: refused\n"), ("two", "")]);
+    assert!(workers.iter().all(|one| one.silent_for < Duration::from_secs(60)));
+    store.forget_worker("one").unwrap();
+    store.forget_worker("nobody").unwrap();
+    assert_eq!(store.list_workers().unwrap().len(), 1);
+    execute(store, "UPDATE workers SET seen_at = '2026-01-01 00:00:00'");
+    store.report_worker("three", "").unwrap();
+    assert_eq!(store.list_workers().unwrap()[0].name, "three", "the other one is forgotten");
+}

@@ -1,0 +1,176 @@
+//! Several workers at one notification: one sends, the others wait, and a lost lease ends the sending.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::support::{House, REQUEST, named};
+use crate::domain::notification::Lease;
+use crate::store::entry::{Entry, State};
+use crate::store::leases::Tenant;
+use crate::store::ledger::Opened;
+use crate::worker::context::Ending;
+use crate::worker::fan_out;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        thread::yield_now();
+    }
+}
+
+/// Another worker on the same database.
+fn other(term: Duration) -> Tenant {
+    Tenant { owner: "elsewhere:1:2:3:4:5".to_owned(), term }
+}
+
+fn entry(house: &House) -> Entry {
+    house.store.find_notification(1).unwrap().unwrap()
+}
+
+/// The other worker has opened the notification of message `m1`.
+fn opened_elsewhere(house: &House, term: Duration) -> Lease {
+    let opened = house.store.open_notification(&named("m1"), REQUEST, &other(term)).unwrap();
+    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
+    lease
+}
+
+fn run_elsewhere(house: &House) -> thread::JoinHandle<Ending> {
+    let context = Arc::clone(&house.context);
+    thread::spawn(move || fan_out::run(&context, &named("m1"), REQUEST))
+}
+
+/// A relay that holds each mail after its body was written, until the sender is dropped.
+fn house_with_gate(people: u32, lanes: usize) -> (House, Sender<()>) {
+    let (open_gate, gate) = bounded::<()>(0);
+    let house = House::with_relay(people, lanes, move |_, _, _| {
+        assert!(gate.recv().is_err(), "the gate only ever closes");
+        Ok(())
+    });
+    (house, open_gate)
+}
+
+#[test]
+fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
+    let house = House::new(5, 1);
+    let lease = opened_elsewhere(&house, Duration::from_secs(30));
+    let waiting = run_elsewhere(&house);
+    // That it waits shows in nothing but that it neither sends nor ends.
+    thread::sleep(Duration::from_millis(300));
+    assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
+    assert!(house.store.complete_notification(lease).unwrap());
+    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert!(house.relay.accepted().is_empty());
+    assert_eq!(entry(&house).epoch, 1);
+}
+
+#[test]
+fn a_lease_that_is_given_up_is_taken_at_once() {
+    let house = House::new(5, 1);
+    let lease = opened_elsewhere(&house, Duration::from_secs(30));
+    let waiting = run_elsewhere(&house);
+    house.store.release_lease(lease).unwrap();
+    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert_eq!(house.relay.accepted().len(), 5);
+    assert_eq!(entry(&house).epoch, 2);
+}
+
+#[test]
+fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
+    let house = House::with_term(5, 1, Duration::from_millis(300));
+    let tenant = other(Duration::from_millis(1));
+    let lease = opened_elsewhere(&house, tenant.term);
+    let waiting = run_elsewhere(&house);
+    // Its leases are over each time that somebody looks, but it is there.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(house.store.renew_leases(&[lease], &tenant).unwrap(), []);
+    }
+    assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
+    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert_eq!((house.relay.accepted().len(), entry(&house).epoch), (5, 2));
+}
+
+#[test]
+fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
+    let (house, open_gate) = house_with_gate(50, 2);
+    let running = run_elsewhere(&house);
+    wait_until("two mails under way", || house.relay.tries() == 2);
+    let seen = entry(&house);
+    let until = seen.holder.map(|holder| holder.until);
+    let ours = Lease { notification_id: 1, epoch: seen.epoch };
+    let theirs = house.store.take_over(ours, until, &other(Duration::from_secs(30))).unwrap().unwrap();
+    drop(open_gate);
+
+    wait_until("the refusal", || house.refused_outcomes() == 2);
+    assert!(!running.is_finished(), "it waits for the other one");
+    assert!(house.store.complete_notification(theirs).unwrap());
+    assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
+    assert_eq!(house.relay.accepted().len(), 2, "only what was under way");
+    assert_eq!(house.tally(1).sent, 0, "and the ledger has none of it");
+}
+
+#[test]
+fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
+    let house = House::new(5, 1);
+    let held = house.crew.leases.keep(Lease { notification_id: 9, epoch: 1 }, Instant::now());
+    assert!(held.wait_until_certain(&house.context.stop));
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+    let held = house.crew.leases.keep(Lease { notification_id: 9, epoch: 1 }, long_ago);
+    let stop = house.context.stop.clone();
+    let waiting = thread::spawn({
+        let held = Arc::clone(&held);
+        move || held.wait_until_certain(&stop)
+    });
+    thread::sleep(Duration::from_millis(100));
+    assert!(!waiting.is_finished());
+    held.lose();
+    assert!(!waiting.join().unwrap());
+}
+
+#[test]
+fn a_stop_gives_the_lease_up() {
+    let (mut house, open_gate) = house_with_gate(50, 2);
+    let running = run_elsewhere(&house);
+    wait_until("two mails under way", || house.relay.tries() == 2);
+    drop(house.handle.take());
+    drop(open_gate);
+    assert_eq!(running.join().unwrap(), Ending::Interrupted);
+    let entry = entry(&house);
+    assert_eq!((entry.state, entry.holder, house.tally(1).sent), (State::Running, None, 2));
+}
+
+#[test]
+fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_there() {
+    let (open_gate, gate) = bounded::<()>(0);
+    let house = House::with_relay_and_term(
+        3,
+        1,
+        move |_, _, _| {
+            assert!(gate.recv().is_err(), "the gate only ever closes");
+            Ok(())
+        },
+        Duration::from_millis(300),
+    );
+    let running = run_elsewhere(&house);
+    wait_until("a mail under way", || house.relay.tries() == 1);
+    let first = entry(&house).holder.unwrap().until;
+    wait_until("renewals", || {
+        let holder = entry(&house).holder.unwrap();
+        assert!(!holder.expired);
+        holder.until - first > chrono::TimeDelta::milliseconds(600)
+    });
+    assert_eq!(house.store.list_workers().unwrap().len(), 1);
+    drop(open_gate);
+    assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
+    let House { crew, context, store, .. } = house;
+    drop(context);
+    crew.dismiss();
+    assert_eq!(store.list_workers().unwrap(), []);
+}
