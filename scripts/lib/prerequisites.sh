@@ -19,6 +19,18 @@ rabbitmq_server() {
   return 1
 }
 
+# Whether one of these programs is in PATH, or where Debian puts servers and those of PostgreSQL.
+have_program() {
+  local name
+  for name in "$@"; do
+    if command -v "$name" >/dev/null || [[ -x /usr/sbin/$name ]] ||
+      compgen -G "/usr/lib/postgresql/*/bin/$name" >/dev/null; then
+      return
+    fi
+  done
+  return 1
+}
+
 # Whether what Debian's package of this name brings is there, from wherever it came.
 have_package() {
   case $1 in
@@ -27,6 +39,11 @@ have_package() {
     pkg-config) command -v pkg-config >/dev/null ;;
     libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
+    postgresql) have_program initdb && have_program postgres && have_program psql ;;
+    mariadb-server) # each by its newer or its older name
+      have_program mariadbd mysqld && have_program mariadb-install-db mysql_install_db &&
+        have_program mariadb mysql
+      ;;
     *) return 1 ;;
   esac
 }
@@ -39,8 +56,7 @@ need_packages() {
   ((${#missing[@]})) || return 0
 
   if ! command -v apt-get >/dev/null; then
-    die "please install a C compiler with its headers, pkg-config, the headers of OpenSSL and RabbitMQ" \
-      "(missing here, by their Debian names: ${missing[*]}), then start this again."
+    die "please install what is missing here, then start this again. By the names of Debian: ${missing[*]}"
   fi
   step "Installing from Debian or Ubuntu: ${missing[*]}"
   as_root bash "$root/scripts/lib/install-packages.sh" "${missing[@]}" ||
@@ -65,13 +81,14 @@ need_rust() {
     die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"
 }
 
-# need_prerequisites [build] [broker]
+# need_prerequisites [build] [broker] [databases]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
     case $what in
       build) packages+=(gcc libc6-dev pkg-config libssl-dev) ;;
       broker) packages+=(rabbitmq-server) ;;
+      databases) packages+=(postgresql mariadb-server) ;;
     esac
   done
   need_packages "${packages[@]}"

@@ -2,4 +2,5 @@
 //! would make every scenario pass.
 
 mod broker;
+mod database;
 mod relay;

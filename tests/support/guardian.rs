@@ -7,20 +7,31 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Reads one order a line until the pipe is closed, then does what is left to do.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
-pids=' ' folders=''
+pids=' ' quitters=' ' folders=''
+without() { case $2 in *" $1 "*) echo "${2%% $1 *} ${2#* $1 }" ;; *) echo "$2" ;; esac; }
 while read -r order argument; do
     case $order in
         kill) pids="$pids$argument " ;;
-        forget) pids="${pids%% $argument *} ${pids#* $argument }" ;;
+        quit) quitters="$quitters$argument " ;;
+        forget) pids=$(without $argument "$pids") quitters=$(without $argument "$quitters") ;;
         remove) folders="$folders
 $argument" ;;
     esac
 done
-for pid in $pids; do kill -KILL "$pid"; done
+for pid in $quitters; do kill -QUIT "$pid"; done
+# What is frozen could not quit.
+for pid in $pids $quitters; do kill -CONT "$pid"; done
+for pid in $quitters; do
+    tries=0
+    while [ $tries -lt 30 ] && kill -0 "$pid"; do sleep 0.1; tries=$((tries + 1)); done
+done
+for pid in $pids $quitters; do kill -KILL "$pid"; done
 IFS='
 '
 for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
@@ -31,14 +42,26 @@ for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; d
 pub struct Ward {
     /// The process.
     pub child: Child,
+    /// Whether it is asked before it is killed.
+    quits: bool,
 }
+
+/// How long that may take.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl Ward {
     /// Starts the process.
     pub fn spawn(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
-        order("kill", &child.id().to_string());
-        Self { child }
+        kill_at_the_end(child.id());
+        Self { child, quits: false }
+    }
+
+    /// The same for a process that ends at once, and cleans up, when it is sent `QUIT`.
+    pub fn spawn_to_quit(command: &mut Command) -> Self {
+        let child = command.spawn().unwrap();
+        order("quit", &child.id().to_string());
+        Self { child, quits: true }
     }
 
     /// Sends it a signal, such as `TERM`. A process that is over is not an error.
@@ -54,11 +77,30 @@ impl Ward {
 
 impl Drop for Ward {
     fn drop(&mut self) {
+        if self.quits {
+            let deadline = Instant::now() + FAREWELL;
+            if matches!(self.child.try_wait(), Ok(None)) {
+                self.signal("QUIT");
+            }
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
         // Both fail only for a process that is over.
         drop(self.child.kill());
         drop(self.child.wait());
-        order("forget", &self.child.id().to_string());
+        spare_at_the_end(self.child.id());
     }
+}
+
+/// Has a process killed when the tests have ended.
+pub fn kill_at_the_end(pid: u32) {
+    order("kill", &pid.to_string());
+}
+
+/// Takes that back: the process is over, or ends by itself.
+pub fn spare_at_the_end(pid: u32) {
+    order("forget", &pid.to_string());
 }
 
 /// Has a directory removed when the tests have ended.

@@ -1,0 +1,68 @@
+//! All processes of a server at once: `PostgreSQL` has one for each connection, and each is a group of its own.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::super::guardian::{self, Ward};
+
+/// A server that is frozen. Dropping this lets it go on.
+pub struct Family {
+    /// The first is the parent.
+    pids: Vec<u32>,
+}
+
+impl Family {
+    /// Stops the parent first: it could have more children meanwhile.
+    pub(super) fn freeze(parent: &Ward) -> Self {
+        parent.signal("STOP");
+        let children = children_of(parent.child.id());
+        for child in &children {
+            guardian::kill_at_the_end(*child);
+        }
+        let family = Self { pids: [vec![parent.child.id()], children].concat() };
+        family.signal("STOP");
+        family
+    }
+
+    pub(super) fn kill(self) {
+        self.signal("KILL");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(self) {
+        drop(self);
+    }
+
+    fn signal(&self, name: &str) {
+        let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
+        // One that is over is no error.
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", pids.join(" "))])
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.is_ok(), "no shell");
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        self.signal("CONT");
+        for child in &self.pids[1..] {
+            guardian::spare_at_the_end(*child);
+        }
+    }
+}
+
+/// Whom this process has started.
+pub(super) fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program comes before, in brackets, and may have blanks and brackets in it (proc(5)).
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,66 @@
+//! Both servers refuse to be root. Where the tests are root, they start them as somebody else.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Who a server is run by.
+pub struct Unprivileged {
+    /// Group and user; `None` for whoever runs the tests.
+    other: Option<(u32, u32)>,
+}
+
+impl Unprivileged {
+    /// The user of that name, or nobody; oneself, when the tests are not root's.
+    pub fn for_server(name: &str) -> Self {
+        let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+        let other = root.then(|| {
+            let users = fs::read_to_string("/etc/passwd").unwrap();
+            let ids = [name, "nobody"].into_iter().find_map(|name| ids_of(&users, name));
+            ids.unwrap_or_else(|| {
+                panic!("root may not run a database, and there is neither {name} nor nobody")
+            })
+        });
+        Self { other }
+    }
+
+    /// Gives them a folder.
+    pub fn own(&self, folder: &Path) {
+        if let Some((uid, gid)) = self.other {
+            chown(folder, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
+    /// Has them run the program. The supplementary groups go as well.
+    pub fn becomes<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        match self.other {
+            Some((uid, gid)) => command.uid(uid).gid(gid),
+            None => command,
+        }
+    }
+}
+
+fn ids_of(users: &str, name: &str) -> Option<(u32, u32)> {
+    let fields: Vec<&str> =
+        users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f[0] == name)?;
+    Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+}
+
+/// The first of these programs that is somewhere in these folders or in `PATH`.
+pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = folders.iter().cloned().chain(std::env::split_paths(&path)).collect();
+    let mut candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| {
+        panic!("{} is not there; start the tests with scripts/test, which installs what they need", names[0])
+    })
+}
+
+/// Runs it as that user to its end; it has to succeed.
+pub fn run(command: &mut Command, user: &Unprivileged) {
+    let output = user.becomes(command).output().unwrap();
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success(), "{command:?} failed ({}):\n{out}{err}", output.status);
+}
