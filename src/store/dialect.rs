@@ -1,7 +1,7 @@
 //! The few statements that differ between database systems, each with a branch for every system. Everything
 //! else in this room is written once.
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::FromSql;
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
@@ -12,6 +12,7 @@ use diesel::{QueryResult, deserialize};
 
 use super::connection::{AnyConnection, MultiRawValue};
 use super::deliveries::DeliveryRow;
+use super::ledger::now;
 use super::schema::{deliveries, notifications, participants};
 use super::seeding::NewParticipant;
 
@@ -39,6 +40,28 @@ diesel::table! {
 /// One INSERT for a group is quicker than one for each row: measured on a busy machine, about twice for 100 rows.
 const SQLITE_ROWS: usize = 1000;
 
+/// What the database's clock says, UTC, to the millisecond: the time that workers on several machines agree on.
+/// A SQLite file has no clock but the machine's.
+#[expect(clippy::unnecessary_wraps, reason = "other systems have to be asked")]
+pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
+    match connection {
+        AnyConnection::Sqlite(_) => Ok(now()),
+    }
+}
+
+/// Key and epoch of those of these notifications that are there, in key order. Until the transaction ends, nobody
+/// else can change them. Wants a write transaction: with SQLite it has locked them already.
+pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+    let columns = (notifications::id, notifications::epoch);
+    match connection {
+        AnyConnection::Sqlite(sqlite) => notifications::table
+            .filter(notifications::id.eq_any(ids))
+            .order(notifications::id)
+            .select(columns)
+            .load(sqlite),
+    }
+}
+
 /// Adds rows to the ledger; one that is there already stays as it is.
 pub fn insert_deliveries(connection: &mut AnyConnection, rows: &[DeliveryRow]) -> QueryResult<()> {
     match connection {
@@ -56,25 +79,6 @@ pub fn insert_deliveries(connection: &mut AnyConnection, rows: &[DeliveryRow]) -
 pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<i64> {
     match connection {
         AnyConnection::Sqlite(sqlite) => diesel::select(last_insert_rowid()).get_result(sqlite),
-    }
-}
-
-/// The database's clock: UTC, to the millisecond. SQLite's is the machine's.
-pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
-    match connection {
-        AnyConnection::Sqlite(_) => Ok(Utc::now().naive_utc().trunc_subsecs(3)),
-    }
-}
-
-/// Key and epoch of those of these notifications that exist. Until the transaction ends, nobody else changes them.
-pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
-    let rows = notifications::table
-        .filter(notifications::id.eq_any(ids))
-        .order(notifications::id)
-        .select((notifications::id, notifications::epoch));
-    match connection {
-        // A write transaction excludes every other one.
-        AnyConnection::Sqlite(sqlite) => rows.load(sqlite),
     }
 }
 

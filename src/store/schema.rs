@@ -1,5 +1,5 @@
-//! The columns that fanmail uses, checked by hand: one schema for every backend. `participants.created_at` is not
-//! here, because nothing reads it.
+//! The columns that fanmail uses, checked by hand: one schema for every backend.
+//! `participants.created_at` is not here, because nothing reads it.
 //!
 //! What the application owns may be a view over anything, so all of it but the keys may be NULL.
 

@@ -53,6 +53,8 @@ macro_rules! conformance_tests {
             refused_outcomes_do_not_hold_up_the_others
             a_completed_notification_has_no_lease
             workers_come_and_go
+            the_clock_is_utc_and_to_the_millisecond
+            notifications_are_locked_in_key_order
         );
     };
     ($fresh:path: $($name:ident)*) => {
@@ -190,4 +192,22 @@ pub fn a_listing_can_be_of_one_event(store: &Store) {
     assert_eq!(one, all[1..]);
     assert_eq!(one[0].message_key.as_deref(), Some("a"));
     assert_eq!(one[0].notification.kind, Kind::Created);
+}
+
+pub fn the_clock_is_utc_and_to_the_millisecond(store: &Store) {
+    use chrono::{Timelike, Utc};
+    let clock = store.run("read the clock", crate::store::dialect::clock).unwrap();
+    let distance = (Utc::now().naive_utc() - clock).abs();
+    assert!(distance < chrono::TimeDelta::seconds(60), "{clock}");
+    assert_eq!(clock.nanosecond() % 1_000_000, 0, "{clock}");
+}
+
+pub fn notifications_are_locked_in_key_order(store: &Store) {
+    let ids = [open(store).id, open(store).id];
+    execute(store, &format!("UPDATE notifications SET epoch = 3 WHERE id = {}", ids[1]));
+    let lock = |ids: &[i64]| {
+        store.write("lock", |connection| crate::store::dialect::lock_notifications(connection, ids)).unwrap()
+    };
+    assert_eq!(lock(&[ids[1], 999_999, ids[0]]), [(ids[0], 0), (ids[1], 3)]);
+    assert_eq!(lock(&[]), []);
 }

@@ -110,7 +110,7 @@ fn processes_may_migrate_at_once() {
             .collect();
         processes.into_iter().map(|process| process.join().unwrap()).sum()
     });
-    assert_eq!(applied, 2, "each of the two migrations once");
+    assert_eq!(applied, 2, "each of them once");
 }
 
 #[test]
