@@ -8,5 +8,6 @@ mod fan_out;
 mod poison;
 mod relay_trouble;
 mod self_test;
+mod several_workers;
 #[path = "../support/mod.rs"]
 mod support;

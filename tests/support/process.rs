@@ -73,6 +73,16 @@ impl Process {
         self.ward.signal("TERM");
     }
 
+    /// SIGSTOP: it does nothing any more, and its connections stay open.
+    pub fn freeze(&self) {
+        self.ward.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.ward.signal("CONT");
+    }
+
     /// SIGKILL, and waits until it is gone; gives what it logged.
     pub fn kill(mut self) -> String {
         self.ward.child.kill().unwrap();

@@ -1,0 +1,99 @@
+//! Several workers on one queue and one database: each notification is one worker's, also when a worker is killed or
+//! frozen in the middle of it.
+
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::smtp::gate::Point;
+use crate::support::wait::wait_until;
+
+const LANES: usize = 3;
+
+#[test]
+fn two_workers_share_the_notifications_of_many_events() {
+    const EVENTS: i64 = 12;
+    let scenario = Scenario::with("shared", 0).connections(LANES).env("PREFETCH", "2").ready();
+    for event in 1..=EVENTS {
+        scenario.seed(event, 40);
+    }
+    let workers = [scenario.worker(), scenario.worker()];
+    wait_until("both workers to consume", || scenario.queue.consumers() == 2);
+    for event in 1..=EVENTS {
+        scenario.queue.publish("UPDATED", event, (event % 2 == 0).then_some(&format!("of-{event}")));
+    }
+    scenario.wait_for_acks(12);
+    let [one, other] = workers;
+    for worker in [&one, &other] {
+        assert!(worker.log().contains("completed: 40 sent"), "each had its share:\n{}", worker.log());
+    }
+    other.stop();
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40 * 12, 0));
+    scenario.all_is_well(one);
+}
+
+#[test]
+fn a_killed_worker_is_succeeded_at_once_on_the_same_machine() {
+    // Nothing but the name of the lease's owner can tell so soon that it is no more.
+    let scenario = Scenario::with("succeeded", 200).connections(LANES).env("LEASE_TIMEOUT", "3600").ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 50);
+    scenario.publish("UPDATED");
+    let killed = scenario.worker();
+    scenario.wait_until_held(LANES);
+    killed.kill();
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.smtp.delivered_ids().len(), 200);
+    assert!(scenario.duplicates() <= LANES, "{}", scenario.duplicates());
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
+    let scenario = Scenario::with("frozen", 200).connections(LANES).env("LEASE_TIMEOUT", "1").ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 50);
+    scenario.queue.publish("UPDATED", EVENT, Some("once"));
+    let frozen = scenario.worker();
+    scenario.wait_until_held(LANES);
+    frozen.freeze();
+    // The broker would notice the freeze only after some heartbeats. A message that was published twice shows the
+    // same to the other worker.
+    let worker = scenario.worker();
+    wait_until("the other worker to consume", || scenario.queue.consumers() == 2);
+    scenario.queue.publish("UPDATED", EVENT, Some("once"));
+    worker.wait_for_log("goes on");
+    scenario.smtp.gate().open();
+    wait_until("the other worker to complete it", || scenario.ledger.completed() == 1);
+
+    let before = scenario.smtp.delivered_ids();
+    assert_eq!(before.len(), 200);
+    frozen.thaw();
+    frozen.wait_for_log("was taken over by another worker");
+    wait_until("both messages to be acked", || scenario.queue.depth() == 0);
+    frozen.wait_for_log("was completed before; acked");
+    assert_eq!(scenario.smtp.delivered_ids(), before, "it sent nothing after the thaw");
+    assert!(scenario.duplicates() <= LANES, "{}", scenario.duplicates());
+    frozen.stop();
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn two_retries_at_once_are_one() {
+    let scenario = Scenario::with("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").ready();
+    for person in scenario.people() {
+        scenario.smtp.order(&person.email, crate::support::smtp::Fault::Rcpt("450 later"), 1);
+    }
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.ledger.outcomes("failed"), 30);
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    let retry = scenario.start(&["retry", "--notification", "1"]);
+    scenario.wait_until_held(LANES);
+    let second = scenario.run(&["retry", "--notification", "1"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains("is being sent again by"), "{}", second.err);
+    scenario.smtp.gate().open();
+    assert_eq!(retry.wait().code, Some(0));
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (30, 0));
+    assert_eq!(scenario.ledger.outcomes("sent"), 30);
+    scenario.all_is_well(worker);
+}
