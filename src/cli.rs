@@ -32,7 +32,7 @@ pub enum Command {
     /// Needs the database, the broker (it waits for one that is away) and, unless `EMAIL_DUMMY_MODE` is True, the
     /// relay. The first SIGTERM or SIGINT lets mails in flight finish and ends it with exit code 0; a second
     /// one, or `SHUTDOWN_TIMEOUT`, ends it at once with 1. Nothing is lost either way. With `HTTP_ADDR` it serves
-    /// /healthz and /metrics. Run one worker for each queue and database.
+    /// /healthz and /metrics. Several workers may share a queue and a database.
     Worker,
     /// Create or update the tables (the worker does it at start, too)
     Migrate,
@@ -50,7 +50,7 @@ pub enum Command {
     ///
     /// Temporary failures only, unless --permanent-too. Everyone who has no outcome is sent to as well, with the
     /// same Message-ID as before. It sends by itself, beside a worker or without one, and waits for a relay that
-    /// is down; when it is stopped or killed, the same command goes on. Run one at a time.
+    /// is down; when it is stopped or killed, the same command goes on.
     Retry(RetryArgs),
     /// Show what a mail looks like, without sending it
     Preview(PreviewArgs),
