@@ -32,10 +32,10 @@ impl Refusal {
     #[must_use]
     pub fn speaks_for_the_relay(&self) -> bool {
         match self.class {
-            // The relay had taken the envelope.
+            // Of a mail that is withdrawn the relay had taken the envelope.
             Class::Permanent | Class::Withdrawn => true,
-            Class::Transient { .. } => self.smtp_code.is_some(),
-            Class::Relay | Class::Breakdown => false,
+            Class::Transient { .. } => matches!(self.smtp_code, Some(400..)),
+            Class::Relay | Class::Breakdown | Class::Unreadable => false,
         }
     }
 }
@@ -50,10 +50,13 @@ pub enum Class {
     },
     /// Trying again cannot help this recipient.
     Permanent,
+    /// The relay answered to the body, and nobody can read what: it may have accepted it. To try again might make
+    /// one more copy each time; a relay that answers everyone like that is of no use.
+    Unreadable,
     /// Not the recipient's trouble: the relay itself does not work for us.
     Relay,
-    /// The relay ended the connection (421) over this recipient or this body. Most likely that is the relay's
-    /// trouble, too, but it may be the mail's.
+    /// The relay ended the connection (421) over this recipient or this body, or lost the thread. Most likely that
+    /// is the relay's trouble, too, but it may be the mail's.
     Breakdown,
     /// Nobody's trouble: the sender took the mail back.
     Withdrawn,
@@ -131,9 +134,7 @@ impl Answer {
     #[must_use]
     pub fn refusal(&self, phase: Phase) -> Refusal {
         let class = match self {
-            // It did answer, and repeating the mail would not make the answer readable: each try might be
-            // one more copy.
-            Self::Unreadable(_) if phase == Phase::AfterDot => Class::Permanent,
+            Self::Unreadable(_) if phase == Phase::AfterDot => Class::Unreadable,
             _ => classify(phase, self.code()),
         };
         let detail = match self {
@@ -170,24 +171,27 @@ impl Phase {
 /// 421 announces the end of the connection whatever it answers (RFC 5321 section 3.8). 552 to RCPT is to
 /// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10). 530, 534, 535 and 538 ask for TLS or a
 /// login (RFC 4954 section 6, RFC 3207 section 4), and many relays do so no earlier than at RCPT. Silence to
-/// MAIL FROM is the relay's, unless the recipient behind it in the same write is to blame.
+/// MAIL FROM is the relay's, unless the recipient behind it in the same write is to blame. A 2yz or 3yz that was
+/// not due, such as 250 to DATA, is a relay that has lost the thread; after the body, it may have taken the mail.
 fn classify(phase: Phase, code: Option<u16>) -> Class {
     match (phase, code) {
         (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => Class::Relay,
-        (_, Some(421)) | (Phase::Sender, None) => Class::Breakdown,
+        (Phase::AfterDot, None | Some(..=399)) => Class::Transient { ambiguous: true },
+        (_, Some(421 | ..=399)) | (Phase::Sender, None) => Class::Breakdown,
         (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
         (_, Some(500..=599)) => Class::Permanent,
-        (Phase::AfterDot, None) => Class::Transient { ambiguous: true },
         (_, _) => Class::Transient { ambiguous: false },
     }
 }
+
+/// What lettre says when the connection ends instead of a reply.
+const CLOSED: &str = "incomplete response";
 
 /// Whether there was an answer that lettre could not read, rather than none.
 fn is_unreadable(error: &lettre::transport::smtp::Error) -> bool {
     let io_error = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     let not_utf8 = io_error.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);
-    // lettre says "incomplete response" when the connection ends instead of a reply.
-    not_utf8 || error.is_response() && cause(error) != "incomplete response"
+    not_utf8 || error.is_response() && error.source().is_none_or(|cause| cause.to_string() != CLOSED)
 }
 
 /// The innermost cause, in words for people: lettre's own words in front of it say nothing that the phase does
@@ -203,6 +207,9 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
         return "no answer within SMTP_TIMEOUT".to_owned();
     }
     let cause = innermost.to_string();
+    if cause == CLOSED {
+        return "the relay closed the connection".to_owned();
+    }
     if cause.contains("certificate verify failed") {
         return "the certificate is not for SMTP_HOST, or nobody whom this machine trusts has signed it \
                 (SSL_CERT_FILE names a file of further CAs)"
@@ -245,6 +252,9 @@ mod tests {
             (AfterDot, Some(552), Class::Permanent),
             (AfterDot, Some(554), Class::Permanent),
             (AfterDot, None, AMBIGUOUS),
+            (AfterDot, Some(354), AMBIGUOUS),
+            (Recipient, Some(354), Class::Breakdown),
+            (Data, Some(250), Class::Breakdown),
         ];
         for (phase, code, class) in rows {
             assert_eq!(classify(phase, code), class, "{phase:?} {code:?}");
@@ -252,10 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_of_another_kind_than_expected_is_transient() {
-        // 250 to DATA, say: a confused relay, not a bad recipient.
-        assert_eq!(classify(Phase::Data, Some(250)), TRANSIENT);
-        assert_eq!(classify(Phase::AfterDot, Some(354)), TRANSIENT);
+    fn only_a_reply_for_the_recipient_speaks_for_the_relay() {
+        let speaks = |answer: Answer, phase| answer.refusal(phase).speaks_for_the_relay();
+        let reply = |code| Answer::Reply(code, String::new());
+        assert!(speaks(reply(450), Phase::Recipient) && speaks(reply(554), Phase::AfterDot));
+        assert!(!speaks(reply(421), Phase::Recipient) && !speaks(reply(354), Phase::AfterDot));
+        assert!(!speaks(Answer::Lost(String::new()), Phase::Data));
+        assert!(!speaks(Answer::Unreadable(String::new()), Phase::AfterDot));
     }
 
     #[test]

@@ -174,7 +174,10 @@ fn login_refused(error: lettre::transport::smtp::Error) -> Refusal {
         return refused(error);
     }
     let smtp_code = error.status().map(u16::from);
-    let detail = mask(&format!("login: {error}; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS"));
+    // 4yz is the relay's own trouble with its list of users, and passes.
+    let advice =
+        if error.is_transient() { "" } else { "; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS" };
+    let detail = mask(&format!("login: {error}{advice}"));
     Refusal { class: Class::Relay, smtp_code, detail }
 }
 

@@ -171,7 +171,14 @@ fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> Result<(), 
     }
     let to_recipient = session.read_answer();
     if !to_recipient.is_reply() {
-        return Err(refused(session, Phase::Recipient, &to_recipient));
+        // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
+        // the recipient's.
+        let (phase, answer) = if to_sender.is_positive() {
+            (Phase::Recipient, to_recipient)
+        } else {
+            (Phase::Sender, to_sender)
+        };
+        return Err(Ending::Broken(answer.refusal(phase), phase));
     }
     let to_data = session.read_answer();
     let (phase, answer) = if !to_sender.is_positive() {
@@ -183,9 +190,10 @@ fn envelope(session: &mut Session, from_email: &str, mail: &Mail) -> Result<(), 
     } else {
         return Err(refused(session, Phase::Data, &to_data));
     };
-    if to_data.wants_body() {
+    if to_data.wants_body() || !to_data.is_reply() {
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
-        // the wait (RFC 2920 section 3.1), but might be delivered as a mail.
+        // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
+        // asked for a RSET.
         return Err(Ending::Broken(answer.refusal(phase), phase));
     }
     Err(refused(session, phase, &answer))

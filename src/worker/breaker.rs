@@ -7,15 +7,18 @@
 //!    └──────────────────────────────┴──────────────────── its mail gets a reply
 //! ```
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::backoff::Backoff;
 use crate::health::Monitor;
 use crate::shutdown::Stop;
 
 /// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
-const THRESHOLD: u32 = 3;
+const THRESHOLD: usize = 3;
 
 /// Between probes of a relay: soon at first, then once a minute.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
@@ -23,104 +26,201 @@ pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Durati
 /// How often a lane looks whether the breaker has closed.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often the log is reminded of a relay that is still down.
+const REMINDER: Duration = Duration::from_secs(5 * 60);
+
 /// One for all lanes.
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<State>,
     probes: Backoff,
     monitor: Monitor,
+    /// Whether it was said that there may be too many connections.
+    advised: AtomicBool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which mail: of which notification, for which participant.
+pub type MailKey = (i64, i64);
+
+#[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
-    Open { since: Instant, probes: u32, until: Instant },
-    Probing { since: Instant, probes: u32 },
+    /// With the failures since the last success; those that may be the doing of a mail name it.
+    Closed {
+        failures: Vec<Option<MailKey>>,
+    },
+    Open {
+        outage: Outage,
+        until: Instant,
+    },
+    Probing {
+        outage: Outage,
+    },
+}
+
+/// From the opening to the closing.
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    since: Instant,
+    /// Probes that have failed.
+    probes: u32,
+    /// When the log heard of it last.
+    told: Instant,
+}
+
+/// The right to put one mail to the relay. Whoever has it says what came of it; whoever drops it instead, because
+/// the relay was not asked after all, has proved nothing, and when it was the probe the next one may be.
+#[derive(Debug)]
+#[must_use]
+pub struct Admission<'a> {
+    breaker: &'a Breaker,
+    probe: bool,
+}
+
+impl Admission<'_> {
+    /// The relay answered for a recipient, whatever it said: it works.
+    pub fn works(mut self) {
+        self.probe = false;
+        self.breaker.close();
+    }
+
+    /// The relay did not work, because of `detail`. When that may be the doing of the mail, `suspect` names it:
+    /// one mail over which the relay stumbles again and again does not open the breaker by itself. Says whether it
+    /// counts as a failure of the relay.
+    #[must_use]
+    pub fn failed(mut self, suspect: Option<MailKey>, detail: &str) -> bool {
+        let probe = std::mem::take(&mut self.probe);
+        self.breaker.monitor.metrics.relay_failures.add(1);
+        self.breaker.failed_at(Instant::now(), fastrand::f64(), probe, suspect, detail)
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.give_back_probe();
+        }
+    }
 }
 
 impl Breaker {
     /// A closed one, which when open is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        Self { state: Mutex::new(State::Closed { failures: 0 }), probes, monitor }
+        let state = State::Closed { failures: Vec::new() };
+        Self { state: Mutex::new(state), probes, monitor, advised: AtomicBool::new(false) }
     }
 
-    /// Waits until this lane may put a mail to the relay; `false` when the worker is to stop instead.
-    pub fn admit(&self, stop: &Stop) -> bool {
+    /// Waits until this lane may put a mail to the relay; `None` when the worker is to stop instead.
+    pub fn admit(&self, stop: &Stop) -> Option<Admission<'_>> {
         loop {
-            let Some(pause) = self.pause_before_entry(Instant::now()) else {
-                return !stop.requested();
-            };
-            if stop.wait(pause.min(LOOK)) {
-                return false;
+            match self.enter(Instant::now()) {
+                Ok(admission) => return (!stop.requested()).then_some(admission),
+                Err(pause) if stop.wait(pause.min(LOOK)) => return None,
+                Err(_) => {}
             }
         }
-    }
-
-    /// The relay answered for a recipient, whatever it said: it works.
-    pub fn works(&self) {
-        let mut state = self.lock();
-        if let State::Open { since, .. } | State::Probing { since, .. } = *state {
-            log::info!("the relay works again after {} s", since.elapsed().as_secs());
-            self.monitor.health.well("relay");
-            self.monitor.metrics.breaker_open.set(false);
-        }
-        *state = State::Closed { failures: 0 };
-    }
-
-    /// The relay did not work for a lane, because of `detail`.
-    pub fn failed(&self, detail: &str) {
-        self.monitor.metrics.relay_failures.add(1);
-        self.failed_at(Instant::now(), fastrand::f64(), detail);
     }
 
     /// How long a lane for which the relay has not worked `failures` times in a row leaves it alone; `dice` is
     /// from 0 to 1. Not at all while the breaker is open: then that sees to it.
     pub fn rest(&self, failures: u32, dice: f64) -> Duration {
-        match *self.lock() {
-            State::Closed { .. } => self.probes.pause(failures, dice),
-            State::Open { .. } | State::Probing { .. } => Duration::ZERO,
+        if failures == 0 || !self.is_closed() { Duration::ZERO } else { self.probes.pause(failures, dice) }
+    }
+
+    /// A lane was refused `failures` times in a row, lastly because of `detail`. If others are not, that is worth
+    /// a line, once.
+    pub fn lane_refused(&self, failures: u32, detail: &str) {
+        let alone = failures as usize >= THRESHOLD && self.is_closed();
+        if alone && !self.advised.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "the relay serves some connections and not others: {detail}; if it allows fewer than \
+                 SMTP_CONNECTIONS, lower that. Meanwhile the others carry the mails (this is said once)"
+            );
         }
     }
 
-    /// `None` lets the caller in; once its pause is over, an open breaker lets in one, as its probe.
-    fn pause_before_entry(&self, now: Instant) -> Option<Duration> {
+    fn is_closed(&self) -> bool {
+        matches!(*self.lock(), State::Closed { .. })
+    }
+
+    /// Lets the caller in, or says how long there is to wait. Once its pause is over, an open breaker lets in one,
+    /// as its probe.
+    fn enter(&self, now: Instant) -> Result<Admission<'_>, Duration> {
         let mut state = self.lock();
         match *state {
-            State::Closed { .. } => None,
-            State::Open { since, probes, until } if until <= now => {
-                *state = State::Probing { since, probes: probes + 1 };
-                None
+            State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
+            State::Open { outage, until } if until <= now => {
+                *state = State::Probing { outage };
+                Ok(Admission { breaker: self, probe: true })
             }
-            State::Open { until, .. } => Some(until - now),
-            State::Probing { .. } => Some(LOOK),
+            State::Open { until, .. } => Err(until - now),
+            State::Probing { .. } => Err(LOOK),
         }
     }
 
-    fn failed_at(&self, now: Instant, dice: f64, detail: &str) {
+    fn close(&self) {
         let mut state = self.lock();
-        let (since, probes) = match *state {
-            State::Closed { failures } if failures + 1 < THRESHOLD => {
-                *state = State::Closed { failures: failures + 1 };
-                return;
-            }
-            State::Closed { .. } => {
+        if let State::Open { outage, .. } | State::Probing { outage } = *state {
+            log::info!("the relay works again after {} s", outage.since.elapsed().as_secs());
+            self.monitor.health.well("relay");
+            self.monitor.metrics.breaker_open.set(false);
+        }
+        *state = State::Closed { failures: Vec::new() };
+    }
+
+    fn failed_at(
+        &self,
+        now: Instant,
+        dice: f64,
+        probe: bool,
+        suspect: Option<MailKey>,
+        detail: &str,
+    ) -> bool {
+        let mut state = self.lock();
+        let outage = match &mut *state {
+            State::Closed { failures } => {
+                if suspect.is_some() && failures.contains(&suspect) {
+                    return false;
+                }
+                failures.push(suspect);
+                if failures.len() < THRESHOLD {
+                    return true;
+                }
                 log::warn!(
-                    "the relay does not work: {detail}; sending pauses until a probe gets through, and no \
-                     recipient is charged"
+                    "the relay does not work: {detail}; sending pauses until a probe gets through, nothing is lost"
                 );
-                self.monitor.health.trouble("relay", detail.to_owned());
                 self.monitor.metrics.breaker_open.set(true);
-                (now, 0)
+                Outage { since: now, probes: 0, told: now }
             }
-            State::Probing { since, probes } => {
-                log::debug!("probe {probes} of the relay failed: {detail}");
-                (since, probes)
+            State::Probing { outage } if probe => {
+                outage.probes += 1;
+                log::debug!("probe {} of the relay failed: {detail}", outage.probes);
+                if now - outage.told >= REMINDER {
+                    outage.told = now;
+                    log::warn!(
+                        "the relay has not worked for {} minutes and {} probes: {detail}; `fanmail status` \
+                         tells how many people wait",
+                        (now - outage.since).as_secs() / 60,
+                        outage.probes
+                    );
+                }
+                *outage
             }
             // A mail that was under way when it opened.
-            State::Open { .. } => return,
+            State::Open { .. } | State::Probing { .. } => return true,
         };
-        *state = State::Open { since, probes, until: now + self.probes.pause(probes + 1, dice) };
+        let pause = self.probes.pause(outage.probes + 1, dice);
+        let since = Utc::now() - (now - outage.since);
+        self.monitor.health.trouble("relay", describe(since, outage.probes, Utc::now() + pause, detail));
+        *state = State::Open { outage, until: now + pause };
+        true
+    }
+
+    fn give_back_probe(&self) {
+        let mut state = self.lock();
+        if let State::Probing { outage } = *state {
+            *state = State::Open { outage, until: Instant::now() };
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -128,58 +228,14 @@ impl Breaker {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn opened(now: Instant) -> Breaker {
-        let breaker = Breaker::new(PROBES, Monitor::default());
-        for _ in 0..THRESHOLD {
-            assert_eq!(breaker.pause_before_entry(now), None);
-            breaker.failed_at(now, 0.5, "refused");
-        }
-        breaker
-    }
-
-    #[test]
-    fn a_success_in_between_keeps_it_closed() {
-        let breaker = Breaker::new(PROBES, Monitor::default());
-        for _ in 0..10 {
-            breaker.failed("refused");
-            breaker.failed("refused");
-            breaker.works();
-        }
-        assert_eq!(breaker.pause_before_entry(Instant::now()), None);
-    }
-
-    #[test]
-    fn one_probe_at_a_time_with_growing_pauses() {
-        let mut now = Instant::now();
-        let breaker = opened(now);
-        for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
-            let pause = Duration::from_secs(expected);
-            assert_eq!(breaker.pause_before_entry(now), Some(pause));
-            now += pause;
-            assert_eq!(breaker.pause_before_entry(now), None, "the pause is over: one may probe");
-            assert_eq!(breaker.pause_before_entry(now), Some(LOOK), "and only one");
-            breaker.failed_at(now, 0.5, "refused");
-        }
-    }
-
-    #[test]
-    fn a_probe_that_succeeds_lets_everyone_in() {
-        let now = Instant::now();
-        let breaker = opened(now);
-        assert_eq!(breaker.pause_before_entry(now + Duration::from_secs(1)), None);
-        breaker.works();
-        assert_eq!(breaker.pause_before_entry(now), None);
-    }
-
-    #[test]
-    fn a_straggler_does_not_prolong_the_pause() {
-        let now = Instant::now();
-        let breaker = opened(now);
-        breaker.failed_at(now + Duration::from_millis(900), 0.5, "lost");
-        assert_eq!(breaker.pause_before_entry(now + Duration::from_secs(1)), None);
-    }
+/// What a person reads who asks how the relay is. In times of day, because it may be read some time later.
+fn describe(since: DateTime<Utc>, probes: u32, next: DateTime<Utc>, detail: &str) -> String {
+    format!(
+        "down since {}, {probes} probes failed, the next one is the first mail after {}: {detail}",
+        since.format("%Y-%m-%d %H:%M:%SZ"),
+        next.format("%H:%M:%SZ")
+    )
 }
+
+#[cfg(test)]
+mod tests;

@@ -277,7 +277,7 @@ impl<'a> FanOut<'a> {
                 watch(self.counts);
             }
             Report::Retry(addressee) => {
-                let pause = self.context.retry_policy.pause(addressee.attempts, fastrand::f64());
+                let pause = self.context.retry_policy.pause(addressee.tries(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, addressee);
             }
             Report::Returned(addressee) => self.ready.push(addressee),

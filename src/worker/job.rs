@@ -37,6 +37,13 @@ impl Addressee {
     pub fn new(participant: Participant) -> Self {
         Self { participant, attempts: 0, breakdowns: 0 }
     }
+
+    /// By how many tries the pause before the next one has grown. Those that were charged and those that were not
+    /// are schedules of their own.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.attempts.max(self.breakdowns)
+    }
 }
 
 /// What all jobs of one fan-out share.
@@ -85,6 +92,12 @@ impl Errand {
 }
 
 impl Job {
+    /// Which mail it is.
+    #[must_use]
+    pub fn key(&self) -> (i64, i64) {
+        (self.errand.notification_id(), self.addressee.participant.id)
+    }
+
     /// Returns it to its fan-out as it is.
     pub fn give_back(self) {
         self.errand.report(Report::Returned(self.addressee));

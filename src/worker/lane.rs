@@ -24,10 +24,10 @@ use crate::templates::Templates;
 /// How often a lane without work looks after its connection.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
 
-/// Times in a row that the relay may break down over one and the same mail, on fresh connections and with the
-/// breaker's pauses in between, before the mail is charged for it. Without a limit, one address that makes a
-/// relay answer 421 would hold up everyone for ever; this many take more than five minutes.
-const BREAKDOWNS_FORGIVEN: u32 = 10;
+/// Times that the relay may break down over one and the same mail, on fresh connections and with the pauses of
+/// a retry in between, before the mail is charged for it. Without a limit, one address that makes a relay answer
+/// 421 would keep its notification open for ever; with `RETRY_DELAY` at 5 s this many take five minutes.
+const BREAKDOWNS_FORGIVEN: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
@@ -89,53 +89,60 @@ impl Lane {
             Err(outcome) => return self.record(job, outcome),
         };
         let Equipment { breaker, pace, monitor, stop, .. } = &*self.equipment;
-        if !breaker.admit(stop) || !pace.wait_turn(stop) {
+        let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
-        }
+        };
         let held = Arc::clone(&job.errand.held);
         let submitted = self.transport.submit(&mail, &mut || {
             self.last_outcome.wait_until_recorded();
             held.wait_until_certain(stop)
         });
         let Err(refusal) = submitted else {
-            breaker.works();
+            admission.works();
             self.failures = 0;
             job.addressee.attempts += 1;
             let outcome = job.sent();
             return self.record(job, outcome);
         };
         if refusal.speaks_for_the_relay() {
-            breaker.works();
+            admission.works();
             self.failures = 0;
         } else {
-            breaker.failed(&refusal.detail);
-            self.failures += 1;
+            let suspect = (refusal.class != Class::Relay).then(|| job.key());
+            self.failures += u32::from(admission.failed(suspect, &refusal.detail));
         }
-        if refusal.class == (Class::Transient { ambiguous: true }) {
+        if matches!(refusal.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
             monitor.metrics.ambiguous.add(1);
         }
         match refusal.class {
-            Class::Withdrawn => job.give_back(),
-            Class::Relay => self.give_back_and_rest(job),
+            // Another lane may have more luck with it, or another worker sends it.
+            Class::Relay | Class::Withdrawn => job.give_back(),
             Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
                 job.addressee.breakdowns += 1;
-                self.give_back_and_rest(job);
+                job.errand.report(Report::Retry(job.addressee));
             }
             Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
-            Class::Permanent => {
+            Class::Permanent | Class::Unreadable => {
                 job.addressee.attempts += 1;
                 let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
                 self.record(job, outcome);
             }
         }
+        self.rest(&refusal);
     }
 
-    /// Charges nobody. Another lane may have more luck with the mail: a relay that allows fewer connections than
-    /// there are lanes refuses some of them for as long as the others work, and those had better be quiet.
-    fn give_back_and_rest(&self, job: Job) {
-        job.give_back();
+    /// Leaves the relay alone for a while when it has not worked for this lane, while others work: it may allow
+    /// fewer connections than there are lanes, or one of its machines is broken. Otherwise such a lane, which fails
+    /// faster than the others send, would soon have had most of the mails. One connection that is lost is no
+    /// reason yet.
+    fn rest(&self, refusal: &Refusal) {
         let Equipment { breaker, stop, .. } = &*self.equipment;
-        if stop.wait(breaker.rest(self.failures, fastrand::f64())) {
+        let refused = refusal.class == Class::Relay;
+        if refused {
+            breaker.lane_refused(self.failures, &refusal.detail);
+        }
+        let failures = self.failures.saturating_sub(u32::from(!refused));
+        if stop.wait(breaker.rest(failures, fastrand::f64())) {
             log::debug!("a lane's rest ends early: the worker is stopping");
         }
     }

@@ -183,7 +183,7 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
         let refusal = result.unwrap_err();
-        assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, None, 1));
+        assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Unreadable, None, 1));
         assert!(
             refusal.detail.starts_with("unreadable reply to the body, the relay may have it"),
             "{refusal}"
@@ -235,6 +235,8 @@ fn trouble_with_the_relay_is_nobodys_fault() {
         vec!["220 relay", "421 too busy"],
         script(PIPELINING, &["550 sender refused", "503 no", "503 no"]),
         script(PIPELINING, &["451 sender later", "503 no", "503 no"]),
+        // A 421 is the last word: the replies that the group is still owed do not come.
+        script(PIPELINING, &["421 too busy for this sender", HANG_UP]),
         vec!["not smtp at all"],
     ];
     for lines in scripts {
@@ -245,6 +247,15 @@ fn trouble_with_the_relay_is_nobodys_fault() {
     let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let relay = ScriptedRelay { port: refused, thread: thread::spawn(Vec::new) };
     assert_eq!(submit(&mut relay.transport(), "a@example.com").0.unwrap_err().class, Class::Relay);
+}
+
+#[test]
+fn a_relay_that_loses_the_thread_gets_no_body_and_charges_nobody() {
+    for opening in [PIPELINING, PLAIN] {
+        let relay = ScriptedRelay::start(vec![script(opening, &[OK, OK, OK, HANG_UP])]);
+        let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Breakdown, 0));
+    }
 }
 
 #[test]

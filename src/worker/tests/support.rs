@@ -74,7 +74,7 @@ impl Transport for Relay {
             let smtp_code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
                 Class::Permanent => Some(550),
-                Class::Relay | Class::Withdrawn => None,
+                Class::Relay | Class::Unreadable | Class::Withdrawn => None,
                 Class::Breakdown => Some(421),
             };
             Refusal { class, smtp_code, detail: format!("{class:?}") }
