@@ -1,6 +1,7 @@
 //! What the environment says, read once at start. All mistakes are reported together, and no secret is ever
 //! printed.
 
+pub mod authorities;
 pub mod broker;
 pub mod database;
 pub mod email;
@@ -13,6 +14,7 @@ pub mod worker;
 use std::cell::RefCell;
 use std::fmt;
 
+pub use authorities::Authorities;
 pub use broker::BrokerConfig;
 pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};
@@ -99,5 +101,9 @@ impl fmt::Debug for Secret {
     }
 }
 
+#[cfg(test)]
+#[path = "../tests/support/certificates.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+pub(crate) mod certificates;
 #[cfg(test)]
 mod tests;

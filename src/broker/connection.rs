@@ -78,7 +78,9 @@ impl Link {
             .information(Some(concat!("fanmail ", env!("CARGO_PKG_VERSION")).to_owned()));
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
-            let connector = native_tls::TlsConnector::new()
+            let connector = config
+                .authorities
+                .connector()
                 .map_err(|error| BrokerError::Tls { address: address(config), cause: error.to_string() })?;
             Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)
         } else {

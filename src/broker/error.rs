@@ -39,8 +39,8 @@ pub enum BrokerError {
     /// No TLS session.
     #[error(
         "no TLS connection to {address}: {cause}; does that port speak TLS (amqps, 5671), and is the broker's \
-         certificate made for this host name and signed by an authority this machine trusts? SSL_CERT_FILE may \
-         name a file with another authority"
+         certificate made for this host name, still valid, and signed by an authority this machine trusts? \
+         AMQP_CA_FILE names a file with further ones"
     )]
     Tls {
         /// Host and port.

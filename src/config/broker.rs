@@ -3,14 +3,16 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::Secret;
 use super::reader::{Reader, is_loopback, parse_host};
+use super::{Authorities, Secret};
 
 /// Where the messages come from.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
     /// Whether the connection is `amqps`.
     pub tls: bool,
+    /// Who may have signed its certificate, beside those whom the system trusts (`AMQP_CA_FILE`).
+    pub authorities: Authorities,
     /// Name or address of the broker; an IPv6 address is without brackets.
     pub host: String,
     /// Its port.
@@ -31,13 +33,36 @@ const GUEST: &str = "guest";
 impl BrokerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let queue = read_queue(reader);
-        if let Some(url) = reader.secret("AMQP_URL") {
-            return Self::from_url(url.expose(), queue.clone()).unwrap_or_else(|wrong| {
-                reader.mistake("AMQP_URL", wrong);
-                Self::from_variables(reader, queue)
-            });
+        let authorities = Authorities::read(reader, "AMQP_CA_FILE");
+        let from_url = reader.secret("AMQP_URL").and_then(|url| {
+            let told = Self::from_url(url.expose(), queue.clone());
+            told.map_err(|wrong| reader.mistake("AMQP_URL", wrong)).ok()
+        });
+        let (about_tls, about_user) = match from_url {
+            Some(_) => ("AMQP_URL", "AMQP_URL"),
+            None => ("LAVINMQ_USE_TLS", "LAVINMQ_USERNAME"),
+        };
+        let told = from_url.unwrap_or_else(|| Self::from_variables(reader, queue));
+        if authorities.is_some() && !told.tls {
+            reader.mistake(
+                about_tls,
+                "asks for plain text, but AMQP_CA_FILE is set; expected LAVINMQ_USE_TLS=True or an amqps:// URL, \
+                 or no AMQP_CA_FILE"
+                    .to_owned(),
+            );
         }
-        Self::from_variables(reader, queue)
+        if told.username == GUEST && told.password.expose() == GUEST && !is_loopback(&told.host) {
+            reader.mistake(
+                about_user,
+                format!(
+                    "is guest with the password guest, which everybody knows, and the broker {:?} is not on this \
+                     machine; make a user of its own there (rabbitmqctl add_user, or lavinmqctl add_user) and \
+                     set its name and password",
+                    told.host
+                ),
+            );
+        }
+        Self { authorities, ..told }
     }
 
     /// Reads `amqp://user:password@host:port/vhost`, by the rules of RabbitMQ's URI specification. The scheme
@@ -86,6 +111,7 @@ impl BrokerConfig {
         let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
         Ok(Self {
             tls,
+            authorities: Authorities::default(),
             host,
             port,
             username: or(&decode(url.username())?, GUEST),
@@ -113,6 +139,7 @@ impl BrokerConfig {
         });
         Self {
             tls,
+            authorities: Authorities::default(),
             host,
             port: read_port(reader).unwrap_or(default_port(tls)),
             username: reader.text("LAVINMQ_USERNAME").unwrap_or_else(|| GUEST.to_owned()),

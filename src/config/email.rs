@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lettre::Address;
 
-use super::Secret;
-use super::reader::Reader;
+use super::reader::{Reader, is_loopback};
+use super::{Authorities, Secret};
 
 /// How mails leave, and what they look like.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct Relay {
     pub port: u16,
     /// How the connection is protected.
     pub security: Security,
+    /// Who may have signed its certificate, beside those whom the system trusts (`SMTP_CA_FILE`).
+    pub authorities: Authorities,
     /// User name and password, when the relay wants them.
     pub credentials: Option<(String, Secret)>,
     /// Mails after which a connection is renewed (`SMTP_MAX_PER_CONNECTION`).
@@ -88,11 +90,29 @@ impl Relay {
             );
         }
         let port = reader.whole("SMTP_PORT", &(1..=u16::MAX)).unwrap_or(587);
+        let security = read_security(reader, port);
+        let authorities = Authorities::read(reader, "SMTP_CA_FILE");
+        if authorities.is_some() && security == Security::Plain {
+            let sentence = "is False, but SMTP_CA_FILE is set; expected True, or no SMTP_CA_FILE";
+            reader.mistake("SMTP_USE_TLS", sentence.to_owned());
+        }
+        let host = host.unwrap_or_default();
+        let credentials = read_credentials(reader, dummy);
+        if credentials.is_some() && security == Security::Plain && !dummy && !is_loopback(&host) {
+            reader.mistake(
+                "SMTP_USE_TLS",
+                format!(
+                    "is False, but SMTP_PASSWORD is set and the relay {host:?} is not on this machine; expected \
+                     True, or a relay that wants no login: no password crosses a network readable"
+                ),
+            );
+        }
         Self {
-            host: host.unwrap_or_default(),
+            host,
             port,
-            security: read_security(reader, port),
-            credentials: read_credentials(reader, dummy),
+            security,
+            authorities,
+            credentials,
             max_per_connection: reader.whole("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000)).unwrap_or(100),
             timeout: reader.seconds("SMTP_TIMEOUT", 60, &(0.1..=3_600.0)),
             idle_timeout: reader.seconds("SMTP_IDLE_TIMEOUT", 30, &(0.1..=3_600.0)),

@@ -150,8 +150,9 @@ pub fn parse_host(text: &str) -> Option<String> {
     (!text.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok())).then(|| bare.to_owned())
 }
 
-/// Whether `host` is this machine, where nobody else can read what is said.
+/// Whether `host` is this machine, where nobody else can read what is said. Only what cannot be looked up
+/// elsewhere counts: a dot behind an address makes a name of it that is asked of DNS.
 pub fn is_loopback(host: &str) -> bool {
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_name = host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost");
+    is_name || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::config::Security;
+use crate::config::{Authorities, Security};
 use crate::mail::reply::Class;
 
 /// Greeting and two EHLO answers, as every connection begins.
@@ -38,6 +38,7 @@ impl ScriptedRelay {
             host: "127.0.0.1".to_owned(),
             port: self.port,
             security: Security::Plain,
+            authorities: Authorities::default(),
             credentials: None,
             max_per_connection: 100,
             timeout: Duration::from_secs(10),
@@ -297,6 +298,7 @@ fn a_silent_relay_is_given_up_after_the_timeout() {
             host: "127.0.0.1".to_owned(),
             port: listener.local_addr().unwrap().port(),
             security,
+            authorities: Authorities::default(),
             credentials: None,
             max_per_connection: 1,
             timeout: Duration::from_millis(200),

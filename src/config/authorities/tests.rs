@@ -1,0 +1,92 @@
+//! Files as people have them, and what they are told.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use super::super::certificates::{Authority, Issued};
+use super::super::reader::Reader;
+use super::*;
+
+/// What is said about a file of this content.
+fn refused(content: &[u8]) -> String {
+    Authorities::parse(content).expect_err("it was accepted")
+}
+
+#[test]
+fn every_certificate_in_the_file_counts() {
+    let (one, other) = (Authority::new(), Authority::new());
+    let file = format!("\u{feff}# ours\r\n{}and theirs:\n{}\n", one.pem().replace('\n', "\r\n"), other.pem());
+    let both = Authorities::parse(file.as_bytes()).unwrap();
+    assert_eq!(format!("{both:?}"), "Authorities(2)");
+    for authority in [&one, &other] {
+        assert!(handshake(&both, &authority.issue()), "one of them does not count");
+    }
+    assert!(!handshake(&both, &Authority::new().issue()), "a stranger is trusted");
+    assert!(!handshake(&Authorities::default(), &one.issue()), "trusted without a file");
+}
+
+/// Whether a client that trusts these authorities takes this certificate.
+fn handshake(authorities: &Authorities, issued: &Issued) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = issued.acceptor();
+    let server = thread::spawn(move || acceptor.accept(listener.accept().unwrap().0).is_ok());
+    let stream = TcpStream::connect(address).unwrap();
+    let taken = authorities.connector().unwrap().connect("localhost", stream).is_ok();
+    server.join().unwrap();
+    taken
+}
+
+#[test]
+fn a_key_beside_the_certificate_does_no_harm() {
+    let issued = Authority::new().issue();
+    let file = format!("{}{}", issued.key, issued.certificate);
+    assert!(Authorities::parse(file.as_bytes()).is_ok());
+}
+
+#[test]
+fn what_is_no_certificate_is_told_with_its_cure() {
+    let authority = Authority::new();
+    let issued = authority.issue();
+    assert!(refused(issued.key.as_bytes()).contains("only a private key"));
+    let der = openssl::x509::X509::from_pem(authority.pem().as_bytes()).unwrap().to_der().unwrap();
+    assert!(refused(&der).contains("looks like DER; convert it: openssl x509 -inform der"));
+    for content in ["", "\n", "not a certificate\n", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n"]
+    {
+        assert!(refused(content.as_bytes()).contains("there is none in it"), "{content}");
+    }
+}
+
+#[test]
+fn one_damaged_certificate_is_not_passed_over() {
+    let good = Authority::new().pem();
+    let cut = &good[..good.len() / 2];
+    let indented = good.replace("-----BEGIN", "  -----BEGIN");
+    let garbled = good.replace('M', "!");
+    for bad in [cut, &indented, &garbled] {
+        for file in [format!("{bad}\n"), format!("{good}{bad}\n"), format!("{bad}\n{good}")] {
+            assert!(refused(file.as_bytes()).contains("one in it is damaged"), "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_its_variable_and_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("ca.pem").display().to_string();
+    let told = |path: &str| {
+        let lookup = |_: &str| Some(path.to_owned());
+        let mut reader = Reader::new(&lookup);
+        Authorities::read(&mut reader, "SMTP_CA_FILE");
+        reader.finish().unwrap_err().mistakes()[0].to_string()
+    };
+    assert_eq!(
+        told(&missing),
+        format!(
+            "SMTP_CA_FILE is {missing:?}; expected a PEM file of certificates, but there is no such file; correct the path"
+        )
+    );
+    assert!(told(&dir.path().display().to_string()).ends_with("but: Is a directory (os error 21)"));
+    let denied = unreadable(&ErrorKind::PermissionDenied.into());
+    assert!(denied.contains("its permissions may be generous"), "{denied}");
+}

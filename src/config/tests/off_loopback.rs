@@ -1,0 +1,156 @@
+//! What leaves this machine readable only when somebody asked for it, and what never does.
+
+use super::super::certificates::Authority;
+use super::*;
+
+/// Only these are this machine whatever DNS says.
+const LOOPBACK: [&str; 8] = [
+    "localhost",
+    "LocalHost",
+    "LOCALHOST.",
+    "127.0.0.1",
+    "127.3.2.1",
+    "[::1]",
+    "0:0:0:0:0:0:0:1",
+    "::ffff:127.0.0.1",
+];
+
+const REMOTE: [&str; 18] = [
+    "rabbitmq",
+    "10.0.0.1",
+    "0.0.0.0",
+    "[::]",
+    "[2001:db8::1]",
+    "::ffff:10.0.0.1",
+    "localhost.example.org",
+    "localhost..",
+    "localhost.localdomain",
+    "127.0.0.1.nip.io",
+    // Names, and so a matter of DNS.
+    "127.0.0.1.",
+    "[::1].",
+    "127.1",
+    "127.000.000.001",
+    "2130706433",
+    "0x7f000001",
+    "my-localhost",
+    "ｌocalhost",
+];
+
+const USER: &str = "LAVINMQ_USERNAME=fan\nLAVINMQ_PASSWORD=s3cret\n";
+
+#[test]
+fn a_broker_on_this_machine_needs_no_word_about_tls() {
+    for host in LOOPBACK {
+        let broker = read(&format!("LAVINMQ_HOST={host}\n")).unwrap().broker;
+        assert_eq!((broker.tls, broker.port), (false, 5672), "{host}");
+    }
+}
+
+#[test]
+fn a_broker_elsewhere_needs_a_word_about_tls() {
+    for host in REMOTE {
+        let set = format!("LAVINMQ_HOST={host}\n{USER}");
+        if host == "[::1]." {
+            assert!(mistakes(&set).starts_with("LAVINMQ_HOST is "), "{host}");
+            continue;
+        }
+        let told = mistakes(&set);
+        assert!(told.starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}: {told}");
+        assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
+        assert!(
+            read(&format!("{set}LAVINMQ_USE_TLS=False\n")).is_ok_and(|config| config.broker.port == 5672)
+        );
+    }
+    // The scheme of a URL is a word, too.
+    assert!(read("AMQP_URL=amqp://u:p@rabbitmq\n").is_ok_and(|config| !config.broker.tls));
+    assert!(read("AMQP_URL=amqps://u:p@rabbitmq\n").is_ok_and(|config| config.broker.tls));
+}
+
+#[test]
+fn guest_with_the_password_guest_stays_on_this_machine() {
+    for host in REMOTE.into_iter().filter(|host| *host != "[::1].") {
+        for tls in ["True", "False"] {
+            let set = format!("LAVINMQ_HOST={host}\nLAVINMQ_USE_TLS={tls}\n");
+            let told = mistakes(&set);
+            assert!(told.starts_with("LAVINMQ_USERNAME is guest with the password guest"), "{host}: {told}");
+            assert!(told.contains("rabbitmqctl add_user") && !told.contains('\n'), "{told}");
+            assert!(read(&format!("{set}LAVINMQ_PASSWORD=other\n")).is_ok(), "{host}");
+            assert!(read(&format!("{set}LAVINMQ_USERNAME=other\n")).is_ok(), "{host}");
+        }
+    }
+    for url in
+        ["amqps://h", "amqp://h", "amqps://guest:guest@h/v", "amqps://%67uest:gues%74@h", "amqps://guest@h"]
+    {
+        let told = mistakes(&format!("AMQP_URL={url}\n"));
+        assert!(told.starts_with("AMQP_URL is guest with the password guest"), "{url}: {told}");
+    }
+    assert!(read("AMQP_URL=amqp://guest:guest@127.0.0.1\n").is_ok());
+    // What stands before the @ is no host.
+    assert!(
+        mistakes("AMQP_URL=amqps://localhost:guest@h\nLAVINMQ_QUEUE=\u{1}\n").starts_with("LAVINMQ_QUEUE")
+    );
+    assert!(read("AMQP_URL=amqps://localhost:guest@h\n").is_ok_and(|config| config.broker.host == "h"));
+}
+
+/// A configuration that sends for real.
+fn real(more: &str) -> String {
+    format!("EMAIL_DUMMY_MODE=False\nFROM_EMAIL=me@example.org\n{more}")
+}
+
+fn relay(more: &str) -> Relay {
+    match read(&real(&format!("SMTP_HOST=relay.example.org\n{more}"))).unwrap().email.route {
+        Route::Smtp(relay) => relay,
+        Route::Dummy { .. } => panic!("not the relay"),
+    }
+}
+
+#[test]
+fn a_relay_gets_plain_text_only_where_false_is_said() {
+    let security = |more: &str| relay(more).security;
+    assert_eq!(security(""), Security::StartTls);
+    assert_eq!(security("SMTP_PORT=25\n"), Security::StartTls);
+    assert_eq!(security("SMTP_PORT=465\n"), Security::ImplicitTls);
+    assert_eq!(security("SMTP_USE_TLS=\n"), Security::StartTls);
+    assert_eq!(security("SMTP_USE_TLS=False\nSMTP_PORT=25\n"), Security::Plain);
+    assert!(mistakes("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
+    assert!(mistakes("SMTP_USE_TLS=none\n").contains("expected True or False"));
+    let Route::Smtp(local) = read(&real("SMTP_HOST=localhost\n")).unwrap().email.route else {
+        panic!("not the relay");
+    };
+    assert_eq!(local.security, Security::StartTls);
+}
+
+#[test]
+fn a_relay_elsewhere_gets_no_password_in_plain_text() {
+    let login = "SMTP_USE_TLS=False\nSMTP_USERNAME=me\nSMTP_PASSWORD=MARKER\n";
+    for host in LOOPBACK {
+        assert!(read(&real(&format!("SMTP_HOST={host}\n{login}"))).is_ok(), "{host}");
+    }
+    for host in REMOTE.into_iter().filter(|host| *host != "[::1].") {
+        let told = mistakes(&real(&format!("SMTP_HOST={host}\n{login}")));
+        assert!(told.starts_with("SMTP_USE_TLS is False, but SMTP_PASSWORD is set"), "{host}: {told}");
+        assert!(!told.contains("MARKER") && !told.contains('\n'), "{told}");
+    }
+    assert!(relay("SMTP_USERNAME=me\nSMTP_PASSWORD=MARKER\n").credentials.is_some());
+}
+
+#[test]
+fn an_authority_for_plain_text_is_a_contradiction() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    fs::write(&path, Authority::new().pem()).unwrap();
+    let amqp = format!("AMQP_CA_FILE={}\n", path.display());
+    assert!(mistakes(&amqp).starts_with("LAVINMQ_USE_TLS asks for plain text, but AMQP_CA_FILE is set"));
+    assert!(
+        mistakes(&format!("{amqp}AMQP_URL=amqp://localhost\n")).starts_with("AMQP_URL asks for plain text")
+    );
+    let config = read(&format!("{amqp}AMQP_URL=amqps://localhost\n")).unwrap();
+    assert_eq!(format!("{:?}", config.broker.authorities), "Authorities(1)");
+
+    let smtp = format!("SMTP_CA_FILE={}\n", path.display());
+    assert!(
+        mistakes(&format!("{smtp}SMTP_USE_TLS=False\n")).starts_with("SMTP_USE_TLS is False, but SMTP_CA")
+    );
+    assert_eq!(format!("{:?}", relay(&smtp).authorities), "Authorities(1)");
+}
