@@ -4,3 +4,4 @@
 mod broker;
 mod database;
 mod relay;
+mod tls;

@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod database;
+pub mod certificates;
 pub mod guardian;
 pub mod ledger;
 pub mod ports;

@@ -4,9 +4,11 @@
 pub mod gate;
 pub mod log;
 mod session;
+mod stream;
 mod wire;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -17,8 +19,18 @@ use log::{Answer, Log, Multiset, Received};
 use session::Session;
 use wire::Wire;
 
+use super::certificates::Issued;
 use super::ports::free_port;
 use super::wait::wait_until;
+
+/// When TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// After STARTTLS (RFC 3207), which is offered; nothing else goes before it.
+    StartTls,
+    /// With the first byte (RFC 8314).
+    Implicit,
+}
 
 /// What EHLO offers beside SIZE.
 #[derive(Debug, Clone)]
@@ -31,11 +43,13 @@ pub struct Offer {
     pub smtputf8: bool,
     /// AUTH is offered, and needed, with this user and this password.
     pub credentials: Option<(String, String)>,
+    /// TLS, and the certificate to begin with.
+    pub tls: Option<(Tls, Issued)>,
 }
 
 impl Default for Offer {
     fn default() -> Self {
-        Self { pipelining: true, eight_bit: true, smtputf8: false, credentials: None }
+        Self { pipelining: true, eight_bit: true, smtputf8: false, credentials: None, tls: None }
     }
 }
 
@@ -59,6 +73,10 @@ pub enum Fault {
 pub struct Orders {
     /// Instead of the 220; then the server hangs up.
     pub greeting: Option<String>,
+    /// The certificate, from now on, of a server that has TLS.
+    pub certificate: Option<Issued>,
+    /// What somebody on the way adds to the 220 to STARTTLS, in plain text.
+    pub injected: Option<String>,
     /// To AUTH, whatever the credentials.
     pub auth_refusal: Option<String>,
     /// After so many bodies, MAIL is answered with 421 and the server hangs up.
@@ -102,6 +120,19 @@ impl Shared {
         })
     }
 
+    /// Goes on encrypted.
+    ///
+    /// # Errors
+    /// When the client breaks off the handshake.
+    fn encrypt(&self, wire: &mut Wire) -> io::Result<()> {
+        let certificate = self.orders().certificate.clone().unwrap();
+        let encrypted = wire.encrypt(&certificate.acceptor());
+        if encrypted.is_err() {
+            self.log().refused_handshakes += 1;
+        }
+        encrypted
+    }
+
     fn note(&self, received: Received) -> usize {
         let mut log = self.log();
         log.received.push(received);
@@ -143,11 +174,12 @@ impl SmtpServer {
 
     /// One that refuses connections until it is told to [come up](Self::come_up).
     pub fn down(offer: Offer) -> Self {
+        let certificate = offer.tls.as_ref().map(|(_, certificate)| certificate.clone());
         let shared = Shared {
             offer,
             gate: Gate::default(),
             log: Mutex::default(),
-            orders: Mutex::default(),
+            orders: Mutex::new(Orders { certificate, ..Orders::default() }),
             faults: Mutex::default(),
             sockets: Mutex::default(),
             down: Mutex::new(true),
@@ -244,12 +276,17 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         thread::spawn(move || {
             let delay = shared.orders().reply_delay;
             // However it ended, what counts is in the log.
-            drop(
-                Wire::new(stream, delay)
-                    .and_then(|wire| Session::new(Arc::clone(&shared), wire, number).run()),
-            );
+            drop(converse(&shared, stream, delay, number));
             lock(&shared.sockets).remove(&number);
             shared.log().open -= 1;
         });
     }
+}
+
+fn converse(shared: &Arc<Shared>, stream: TcpStream, delay: Duration, number: usize) -> io::Result<()> {
+    let mut wire = Wire::new(stream, delay)?;
+    if matches!(shared.offer.tls, Some((Tls::Implicit, _))) {
+        shared.encrypt(&mut wire)?;
+    }
+    Session::new(Arc::clone(shared), wire, number).run()
 }

@@ -45,6 +45,10 @@ pub struct Log {
     pub open: usize,
     /// Most that were open at the same time.
     pub most_open: usize,
+    /// TLS handshakes that the client broke off.
+    pub refused_handshakes: usize,
+    /// The first hundred command lines that came in plain text.
+    pub plain_text: Vec<String>,
     /// How often each command came.
     pub commands: BTreeMap<String, usize>,
 }

@@ -2,6 +2,7 @@
 //! noted, and what a fault was ordered for is done.
 
 mod body;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ impl Session {
         self.wire.reply("220 relay.test ESMTP");
         loop {
             let line = self.wire.read_line()?;
+            self.overhear(&line);
             let command = self.text(&line, LONGEST_COMMAND);
             let verb: String = command
                 .chars()
@@ -105,7 +107,9 @@ impl Session {
 
     fn obey(&mut self, verb: &str, command: &str) -> io::Result<Next> {
         match verb {
+            _ if self.refuses_plain_text(verb) => {}
             "EHLO" => self.ehlo(command),
+            "STARTTLS" => return self.starttls(),
             "AUTH" => return self.auth(command),
             "MAIL" => return Ok(self.mail(command)),
             "RCPT" => self.rcpt(command),
@@ -143,7 +147,10 @@ impl Session {
         lines.extend(offer.pipelining.then(|| "PIPELINING".to_owned()));
         lines.extend(offer.eight_bit.then(|| "8BITMIME".to_owned()));
         lines.extend(offer.smtputf8.then(|| "SMTPUTF8".to_owned()));
-        lines.extend(offer.credentials.as_ref().map(|_| "AUTH PLAIN LOGIN".to_owned()));
+        let starttls = self.offers_starttls();
+        lines.extend(starttls.then(|| "STARTTLS".to_owned()));
+        let auth = offer.credentials.is_some() && !starttls;
+        lines.extend(auth.then(|| "AUTH PLAIN LOGIN".to_owned()));
         lines.push("SIZE 10485760".to_owned());
         let last = lines.len() - 1;
         for (n, line) in lines.iter().enumerate() {

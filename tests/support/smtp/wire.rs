@@ -1,13 +1,17 @@
 //! Lines in, replies out. Replies of a pipelined group leave together, as those of real servers do.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use native_tls::TlsAcceptor;
+
+use super::stream::Stream;
+
 /// One connection.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     input: Vec<u8>,
     /// How much of `input` has been taken.
     taken: usize,
@@ -20,7 +24,25 @@ impl Wire {
     /// Over an accepted connection.
     pub fn new(stream: TcpStream, delay: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, input: Vec::new(), taken: 0, output: Vec::new(), delay })
+        Ok(Self { stream: Stream::Plain(stream), input: Vec::new(), taken: 0, output: Vec::new(), delay })
+    }
+
+    /// Lets the replies leave, then goes on encrypted. What the client had sent before is forgotten (RFC 3207
+    /// section 4.2).
+    ///
+    /// # Errors
+    /// When the client breaks off, as it does where it does not trust the certificate.
+    pub fn encrypt(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
+        self.flush()?;
+        self.stream = self.stream.encrypted(acceptor)?;
+        self.input.clear();
+        self.taken = 0;
+        Ok(())
+    }
+
+    /// Whether TLS has begun.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// The next line with its end, however it ends. What was replied leaves before anything is waited for.
@@ -60,7 +82,7 @@ impl Wire {
     /// # Errors
     /// When the client is gone.
     pub fn look(&mut self) -> io::Result<()> {
-        self.stream.set_nonblocking(true)?;
+        self.stream.socket().set_nonblocking(true)?;
         let outcome = loop {
             match self.receive() {
                 Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
@@ -69,7 +91,7 @@ impl Wire {
                 Err(error) => break Err(error),
             }
         };
-        self.stream.set_nonblocking(false)?;
+        self.stream.socket().set_nonblocking(false)?;
         outcome
     }
 
@@ -93,7 +115,7 @@ impl Wire {
     /// the connection and could destroy what was sent.
     pub fn hang_up(mut self) -> io::Result<()> {
         self.flush()?;
-        self.stream.shutdown(Shutdown::Write)?;
+        self.stream.end()?;
         while self.receive()? > 0 {
             self.input.clear();
         }
