@@ -1,8 +1,8 @@
 //! What the scenarios are made of. Everything a test starts is its own, on loopback, and ends with it.
 
 pub mod broker;
-pub mod database;
 pub mod certificates;
+pub mod database;
 pub mod guardian;
 pub mod ledger;
 pub mod ports;
