@@ -76,8 +76,9 @@ impl Transport for SmtpTransport {
         if let Some(session) = self.session.take() {
             match self.try_on(session, mail, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
-                // it or restarted. That says nothing about this mail.
-                Err(Ending::Broken(_, phase)) if phase < Phase::AfterDot => {}
+                // it or restarted. That says nothing about this mail, unless the relay has said something.
+                Err(Ending::Broken(refusal, phase))
+                    if phase < Phase::AfterDot && !refusal.speaks_for_the_relay() => {}
                 settled => return settled.map_err(Ending::into_refusal),
             }
         }

@@ -121,10 +121,21 @@ impl Breaker {
         }
     }
 
-    /// How long a lane for which the relay has not worked `failures` times in a row leaves it alone; `dice` is
-    /// from 0 to 1. Not at all while the breaker is open: then that sees to it.
-    pub fn rest(&self, failures: u32, dice: f64) -> Duration {
-        if failures == 0 || !self.is_closed() { Duration::ZERO } else { self.probes.pause(failures, dice) }
+    /// Leaves the relay alone for a while, longer with each of a lane's `failures` in a row: there is no rest after
+    /// none. An open breaker that wants a probe ends it, and so does the wish to stop. A breaker that closes does
+    /// not: when one mail gets through, that is no reason for all who were refused to come back at once.
+    pub fn rest(&self, failures: u32, stop: &Stop) {
+        if failures == 0 {
+            return;
+        }
+        let end = Instant::now() + self.probes.pause(failures, fastrand::f64());
+        loop {
+            let now = Instant::now();
+            let left = end.saturating_duration_since(now);
+            if left.is_zero() || self.wants_probe(now) || stop.wait(left.min(LOOK)) {
+                return;
+            }
+        }
     }
 
     /// A lane was refused `failures` times in a row, lastly because of `detail`. If others are not, that is worth
@@ -137,6 +148,10 @@ impl Breaker {
                  SMTP_CONNECTIONS, lower that. Meanwhile the others carry the mails (this is said once)"
             );
         }
+    }
+
+    fn wants_probe(&self, now: Instant) -> bool {
+        matches!(*self.lock(), State::Open { until, .. } if until <= now)
     }
 
     fn is_closed(&self) -> bool {

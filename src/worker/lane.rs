@@ -142,9 +142,7 @@ impl Lane {
             breaker.lane_refused(self.failures, &refusal.detail);
         }
         let failures = self.failures.saturating_sub(u32::from(!refused));
-        if stop.wait(breaker.rest(failures, fastrand::f64())) {
-            log::debug!("a lane's rest ends early: the worker is stopping");
-        }
+        breaker.rest(failures, stop);
     }
 
     /// Renders and composes the mail, or says why there will be none. The relay is not asked.

@@ -208,6 +208,19 @@ fn a_worn_connection_that_is_gone_is_replaced_without_charging_anyone() {
 }
 
 #[test]
+fn a_refusal_is_taken_at_its_word_even_when_the_connection_goes_with_it() {
+    for reply in ["450 later", "550 no such user"] {
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK, OK, reply, HANG_UP])]);
+        let mut transport = relay.transport();
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        let (result, bodies) = submit(&mut transport, "b@example.com");
+        assert_eq!((result.unwrap_err().detail.as_str(), bodies), (reply, 0));
+        drop(transport);
+        assert_eq!(relay.heard().len(), 1, "no second try");
+    }
+}
+
+#[test]
 fn losses_on_a_fresh_connection_are_told_apart_by_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
     let (result, bodies) = submit(&mut before.transport(), "a@example.com");

@@ -1,6 +1,7 @@
 //! The breaker by itself, with a clock of the tests' own.
 
 use super::*;
+use crate::shutdown::stop_pair;
 
 fn closed() -> Breaker {
     Breaker::new(PROBES, Monitor::default())
@@ -144,11 +145,29 @@ fn health_says_since_when_why_and_what_comes_next() {
 }
 
 #[test]
-fn a_lane_that_alone_is_refused_rests_longer_and_longer_and_none_rests_behind_an_open_breaker() {
-    let breaker = closed();
-    let rests: Vec<u64> = (0..5).map(|failures| breaker.rest(failures, 0.5).as_secs()).collect();
-    assert_eq!(rests, [0, 1, 2, 4, 8]);
-    assert_eq!(opened(Instant::now()).rest(4, 0.5), Duration::ZERO);
+fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_one() {
+    let short = Backoff { first: Duration::from_millis(50), cap: Duration::from_millis(50) };
+    let (handle, stop) = stop_pair();
+    let breaker = Breaker::new(short, Monitor::default());
+    let rest = |failures| {
+        let begun = Instant::now();
+        breaker.rest(failures, &stop);
+        begun.elapsed()
+    };
+    assert!(rest(0) < Duration::from_millis(5));
+    assert!(rest(1) >= Duration::from_millis(40));
+
+    let now = Instant::now();
+    let breaker = opened(now);
+    assert!(!breaker.wants_probe(now) && breaker.wants_probe(now + Duration::from_secs(1)));
+    let long_ago = opened(now.checked_sub(PROBES.cap).unwrap());
+    long_ago.rest(9, &stop);
+    let probe = enters(&long_ago, now);
+    assert!(!long_ago.wants_probe(now), "one is enough");
+    drop(probe);
+    drop(handle);
+    breaker.rest(9, &stop);
+    assert!(now.elapsed() < Duration::from_secs(10), "neither took the minute");
 }
 
 #[test]
