@@ -5,6 +5,7 @@ pub mod gate;
 pub mod log;
 mod session;
 mod stream;
+pub mod trouble;
 mod wire;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use wire::Wire;
 use super::certificates::Issued;
 use super::ports::free_port;
 use super::wait::wait_until;
+use trouble::Order;
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ impl Default for Offer {
 pub enum Fault {
     /// This reply to RCPT.
     Rcpt(&'static str),
+    /// This reply to RCPT, and DATA is answered with 354 all the same.
+    RcptThen354(&'static str),
     /// The connection breaks instead of the 354: no body was sent.
     DropAtData,
     /// The connection breaks within the body: the dot never arrives.
@@ -81,6 +85,8 @@ pub struct Orders {
     pub auth_refusal: Option<String>,
     /// After so many bodies, MAIL is answered with 421 and the server hangs up.
     pub mails_per_connection: Option<usize>,
+    /// While so many connections are open, a further one is greeted with 421.
+    pub most_connections: Option<usize>,
     /// Pause before each group of replies, on connections made from now on.
     pub reply_delay: Duration,
 }
@@ -92,6 +98,7 @@ pub(crate) struct Shared {
     orders: Mutex<Orders>,
     /// By recipient: what is to happen, and how often it still is.
     faults: Mutex<HashMap<String, Vec<(Fault, usize)>>>,
+    troubles: Mutex<Vec<Order>>,
     sockets: Mutex<HashMap<usize, TcpStream>>,
     down: Mutex<bool>,
 }
@@ -181,6 +188,7 @@ impl SmtpServer {
             log: Mutex::default(),
             orders: Mutex::new(Orders { certificate, ..Orders::default() }),
             faults: Mutex::default(),
+            troubles: Mutex::default(),
             sockets: Mutex::default(),
             down: Mutex::new(true),
         };

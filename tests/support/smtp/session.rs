@@ -3,6 +3,7 @@
 
 mod body;
 mod tls;
+mod trouble;
 
 use std::io;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ struct Transaction {
     eight_bit: bool,
     recipient: Option<String>,
     refused: bool,
+    /// Whether the relay will ask for a body although it has refused the recipient.
+    wants_body: bool,
 }
 
 /// What follows a command.
@@ -50,11 +53,9 @@ impl Session {
         if self.wire.has_more() {
             self.violation("the client talked before the greeting");
         }
-        if let Some(greeting) = self.shared.orders().greeting.clone() {
-            self.wire.reply(&greeting);
+        if let Next::HangUp = self.greet()? {
             return self.wire.hang_up();
         }
-        self.wire.reply("220 relay.test ESMTP");
         loop {
             let line = self.wire.read_line()?;
             self.overhear(&line);
@@ -106,6 +107,9 @@ impl Session {
     }
 
     fn obey(&mut self, verb: &str, command: &str) -> io::Result<Next> {
+        if let Some(next) = self.troubled(verb)? {
+            return Ok(next);
+        }
         match verb {
             _ if self.refuses_plain_text(verb) => {}
             "EHLO" => self.ehlo(command),
@@ -263,12 +267,14 @@ impl Session {
             return;
         };
         let refusal = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::Rcpt(reply) => Some(*reply),
+            Fault::Rcpt(reply) => Some((*reply, false)),
+            Fault::RcptThen354(reply) => Some((*reply, true)),
             _ => None,
         });
         let transaction = self.transaction.get_or_insert_default();
-        if let Some(reply) = refusal {
+        if let Some((reply, wants_body)) = refusal {
             transaction.refused = true;
+            transaction.wants_body = wants_body;
             self.wire.reply(reply);
         } else if transaction.recipient.replace(recipient).is_some() {
             self.violation("more than one recipient for one mail");

@@ -96,8 +96,8 @@ impl Wire {
     }
 
     /// Adds a reply to those that leave next.
-    pub fn reply(&mut self, text: &str) {
-        self.output.extend_from_slice(text.as_bytes());
+    pub fn reply(&mut self, text: impl AsRef<[u8]>) {
+        self.output.extend_from_slice(text.as_ref());
         self.output.extend_from_slice(b"\r\n");
     }
 

@@ -6,6 +6,7 @@ use super::{LONGEST_LINE, Next, Session, Transaction};
 use crate::support::smtp::Fault;
 use crate::support::smtp::gate::Point;
 use crate::support::smtp::log::{Answer, Received, message_id};
+use crate::support::smtp::trouble::Step;
 
 impl Session {
     pub(super) fn data(&mut self) -> io::Result<Next> {
@@ -13,6 +14,13 @@ impl Session {
             None => {
                 self.wire.reply("503 5.5.1 MAIL first");
                 return Ok(Next::Go);
+            }
+            Some(Transaction { wants_body: true, .. }) => {
+                self.wire.reply("354 Go ahead");
+                // Only a client that lets itself be fooled gets as far as the dot.
+                self.read_body(true)?;
+                self.violation("a body for nobody");
+                return Ok(Next::HangUp);
             }
             Some(Transaction { recipient: None, refused, .. }) => {
                 if !refused {
@@ -49,7 +57,7 @@ impl Session {
     }
 
     /// Up to the lone dot, with the dots un-stuffed (RFC 5321 section 4.5.2).
-    fn read_body(&mut self, eight_bit: bool) -> io::Result<Vec<u8>> {
+    pub(super) fn read_body(&mut self, eight_bit: bool) -> io::Result<Vec<u8>> {
         let mut raw = Vec::new();
         let mut ascii = true;
         loop {
@@ -80,12 +88,24 @@ impl Session {
             Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
             _ => None,
         });
+        let trouble = self.shared.take_trouble(Step::Dot, self.number);
+        let told = match (trouble, &fault) {
+            (Some(trouble), _) => trouble.answer(),
+            (None, Some(Fault::Dot(_))) => Answer::Refused,
+            (None, _) => Answer::None,
+        };
         let index = self.shared.note(Received {
             message_id: message_id(&raw),
             recipient,
             raw: raw.into(),
-            answer: if matches!(fault, Some(Fault::Dot(_))) { Answer::Refused } else { Answer::None },
+            answer: if told == Answer::Refused { told } else { Answer::None },
         });
+        if let Some(trouble) = trouble {
+            if told == Answer::Accepted {
+                self.shared.accepted(index, true);
+            }
+            return self.make(trouble);
+        }
         match fault {
             Some(Fault::Dot(reply)) => self.wire.reply(reply),
             Some(_) => return Err(ErrorKind::ConnectionAborted.into()),

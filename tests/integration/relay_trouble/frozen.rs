@@ -1,0 +1,104 @@
+//! A relay that accepts and says nothing, from some step on; and one that is slow.
+
+use std::time::{Duration, Instant};
+
+use super::{is_down, metric, nobody_was_charged, strict};
+use crate::support::scenario::Scenario;
+use crate::support::smtp::gate::Point;
+use crate::support::wait::wait_until;
+
+/// For one reply, in seconds.
+const TIMEOUT: &str = "0.5";
+
+/// Frozen at `point` after `first` mails, until the breaker is open; then it thaws. What was held is charged when
+/// it may be the mail's doing, and never lost.
+#[track_caller]
+fn freezes(
+    name: &str,
+    point: Point,
+    first: usize,
+    cause: &str,
+) -> (Scenario, crate::support::process::Process) {
+    let scenario = Scenario::with(name, 150)
+        .connections(4)
+        .env("SMTP_TIMEOUT", TIMEOUT)
+        .env("RETRY_DELAY", "0.1")
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .ready();
+    scenario.smtp.gate().close_after(point, first);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    let begun = Instant::now();
+    is_down(&worker, cause);
+    assert!(begun.elapsed() < Duration::from_secs(20), "SMTP_TIMEOUT bounds each wait");
+    scenario.smtp.gate().open();
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.ledger.outcomes("sent"), 150);
+    assert_eq!(metric(&worker, "fanmail_breaker_open"), 0);
+    (scenario, worker)
+}
+
+#[test]
+fn frozen_from_the_start() {
+    let (scenario, worker) = freezes("frozen", Point::BeforeGreeting, 0, "no answer within SMTP_TIMEOUT");
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn frozen_for_new_connections_in_the_middle() {
+    // The connections that are there are renewed after ten mails.
+    let scenario = strict(Scenario::with("frozen-new", 150)).connections(4).env("SMTP_TIMEOUT", TIMEOUT);
+    let scenario = scenario.env("SMTP_MAX_PER_CONNECTION", "10").ready();
+    scenario.smtp.gate().close_after(Point::BeforeGreeting, 4);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    is_down(&worker, "cannot connect: no answer within SMTP_TIMEOUT");
+    assert_eq!(scenario.smtp.accepted(), 40);
+    scenario.smtp.gate().open();
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn frozen_at_mail() {
+    let (scenario, worker) = freezes("frozen-mail", Point::BeforeMail, 50, "no answer within SMTP_TIMEOUT");
+    nobody_was_charged(&scenario, worker);
+}
+
+/// The relay took sender and recipient and says no more: that may be the recipient's doing, so a try is charged.
+#[test]
+fn frozen_in_the_envelope() {
+    for (name, point) in [("frozen-rcpt", Point::BeforeRcpt), ("frozen-data", Point::BeforeBody)] {
+        let (scenario, worker) = freezes(name, point, 50, "no answer within SMTP_TIMEOUT");
+        let charged = scenario.ledger.count("deliveries WHERE attempts > 1");
+        assert!((1..=8).contains(&charged), "{charged} were charged, of four lanes and some probes");
+        assert_eq!(scenario.duplicates(), 0, "no body was written");
+        scenario.all_is_well(worker);
+    }
+}
+
+#[test]
+fn frozen_after_the_dot() {
+    let (scenario, worker) = freezes("frozen-dot", Point::BeforeReply, 50, "the relay may have it");
+    let ambiguous = metric(&worker, "fanmail_ambiguous_total");
+    assert!((3..=8).contains(&ambiguous), "{ambiguous} were left without a reply");
+    assert_eq!(scenario.duplicates(), ambiguous, "as many as the replies that did not come");
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_slow_relay_and_a_stop_in_the_middle() {
+    let scenario = strict(Scenario::with("slow", 30)).connections(3).ready();
+    scenario.smtp.change(|orders| orders.reply_delay = Duration::from_secs(2));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    wait_until("bodies without a reply", || scenario.smtp.log().received.len() >= 3);
+    // Exit code 0: what is in flight is finished.
+    let ended = worker.stop();
+    scenario.discreet(&ended.err);
+    let sent = scenario.smtp.accepted();
+    assert!((3..30).contains(&sent), "{sent} were sent before the stop");
+    assert_eq!(scenario.ledger.outcomes("sent"), sent);
+    scenario.smtp.change(|orders| orders.reply_delay = Duration::ZERO);
+    let worker = scenario.worker();
+    nobody_was_charged(&scenario, worker);
+}

@@ -1,0 +1,184 @@
+//! A relay that ends or refuses connections: 421 at each step, limits, broken machines behind one address.
+
+use std::time::Duration;
+
+use super::{DOWN, is_down, metric, nobody_was_charged, strict};
+use crate::support::scenario::{Scenario, message_id};
+use crate::support::smtp::Fault;
+use crate::support::smtp::log::Answer;
+use crate::support::smtp::trouble::{Step, Trouble};
+use crate::support::wait::wait_until;
+
+const GOODBYE: Trouble = Trouble::HangUp("421 4.3.2 Shutting down");
+
+/// 421 at this step, always, until the breaker is open. Where a recipient may be the cause, the mail waits for its
+/// next try, and is charged for none.
+#[track_caller]
+fn says_goodbye_at(name: &str, step: Step) {
+    // One lane with a connection that has worked, the others with none.
+    let scenario = strict(Scenario::with(name, 120)).connections(4).env("RETRY_DELAY", "0.1").ready();
+    scenario.smtp.trouble(step, GOODBYE, usize::MAX);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    is_down(&worker, "421 4.3.2 Shutting down");
+    assert_eq!(scenario.smtp.accepted(), 0);
+    scenario.smtp.end_troubles();
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn goodbye_instead_of_the_greeting() {
+    says_goodbye_at("bye-greeting", Step::Greeting);
+}
+
+#[test]
+fn goodbye_to_ehlo() {
+    says_goodbye_at("bye-ehlo", Step::Ehlo);
+}
+
+#[test]
+fn goodbye_to_mail() {
+    says_goodbye_at("bye-mail", Step::Mail);
+}
+
+#[test]
+fn goodbye_to_rcpt() {
+    says_goodbye_at("bye-rcpt", Step::Rcpt);
+}
+
+#[test]
+fn goodbye_to_data() {
+    says_goodbye_at("bye-data", Step::Data);
+}
+
+#[test]
+fn goodbye_instead_of_the_reply_to_the_dot() {
+    says_goodbye_at("bye-dot", Step::Dot);
+}
+
+/// Now and then, and the relay otherwise works: the breaker stays closed.
+#[test]
+fn goodbye_now_and_then_at_each_step() {
+    let scenario = strict(Scenario::with("bye-often", 300)).connections(2).env("RETRY_DELAY", "0.1").ready();
+    for step in [Step::Mail, Step::Rcpt, Step::Data, Step::Dot] {
+        scenario.smtp.trouble_on(step, GOODBYE, 5, |connection| connection % 3 == 0);
+    }
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn the_relay_takes_only_so_many_mails_a_connection() {
+    let scenario =
+        strict(Scenario::with("421", 250)).connections(2).env("SMTP_MAX_PER_CONNECTION", "1000").ready();
+    scenario.smtp.change(|orders| orders.mails_per_connection = Some(50));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    assert!(scenario.smtp.log().connections >= 5);
+    // A worn connection gets one free try: that is no failure of the relay.
+    assert_eq!(metric(&worker, "fanmail_relay_failures_total"), 0);
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn goodbye_unasked_while_idle() {
+    let scenario = strict(Scenario::with("idle", 60)).connections(3).ready();
+    let worker = scenario.worker();
+    scenario.publish("CREATED");
+    scenario.wait_for_acks(1);
+    scenario.smtp.say_unasked_and_hang_up("421 4.4.2 Idle for too long");
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(2);
+    assert_eq!(metric(&worker, "fanmail_relay_failures_total"), 0);
+    assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 120);
+    assert_eq!(scenario.duplicates(), 0);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn the_relay_allows_fewer_connections_than_there_are_lanes() {
+    let scenario = strict(Scenario::with("fewer", 400)).connections(6).ready();
+    scenario.smtp.change(|orders| orders.most_connections = Some(2));
+    // So slow that the lanes that are refused come back a few times meanwhile.
+    scenario.smtp.change(|orders| orders.reply_delay = Duration::from_millis(20));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    // Lanes that are refused rest: they do not hammer at the relay.
+    let refused = metric(&worker, "fanmail_relay_failures_total");
+    assert!((1..60).contains(&refused), "{refused} refusals");
+    let log = worker.log();
+    assert_eq!(log.matches("lower that").count(), 1, "said once, with the cure");
+    assert!(log.contains("421 4.7.0 Too many connections") && log.contains("SMTP_CONNECTIONS"));
+    nobody_was_charged(&scenario, worker);
+}
+
+#[test]
+fn half_of_the_connections_reach_a_broken_machine() {
+    let scenario = strict(Scenario::with("half", 300)).connections(4).env("RETRY_DELAY", "0.1").ready();
+    scenario.smtp.trouble_on(Step::Mail, GOODBYE, usize::MAX, |connection| connection % 2 == 0);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    nobody_was_charged(&scenario, worker);
+}
+
+/// Each mail is in the hands of the relay, which never says so (RFC 1047): every try may be one more copy, so
+/// tries are charged, and the breaker keeps them few.
+#[test]
+fn the_relay_drops_every_connection_after_the_dot() {
+    let scenario = Scenario::with("swallows", 200)
+        .connections(4)
+        .env("MAX_RETRIES", "3")
+        .env("RETRY_DELAY", "0.1")
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .ready();
+    scenario.smtp.trouble(Step::Dot, Trouble::HangUp(""), usize::MAX);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    is_down(&worker, "the relay may have it");
+    let failures = metric(&worker, "fanmail_relay_failures_total");
+    wait_until("two probes", || metric(&worker, "fanmail_relay_failures_total") >= failures + 2);
+    let swallowed = scenario.smtp.log().received.len();
+    // Three failures open it, while the other lanes may be under way; then one a probe.
+    assert!(swallowed <= 3 + 3 + 2 + 1, "no storm, but {swallowed}");
+    scenario.smtp.end_troubles();
+    scenario.wait_for_acks(1);
+    let swallowed = scenario.smtp.log().received.iter().filter(|mail| mail.answer == Answer::None).count();
+    assert_eq!(metric(&worker, "fanmail_ambiguous_total"), swallowed);
+    assert_eq!(
+        scenario.duplicates(),
+        swallowed,
+        "one more copy for each reply that was lost, with the same id"
+    );
+    let delivered = scenario.smtp.delivered_ids();
+    assert_eq!((scenario.ledger.outcomes("sent"), delivered.len()), (200, 200));
+    for row in scenario.ledger.deliveries() {
+        let copies = delivered[&message_id(row.notification_id, row.participant_id)];
+        assert_eq!(usize::try_from(row.attempts).unwrap(), copies, "{row:?}");
+    }
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn one_whose_mail_is_swallowed_every_time_fails_alone_after_the_last_retry() {
+    let scenario = Scenario::with("swallowed", 100)
+        .connections(2)
+        .env("MAX_RETRIES", "2")
+        .env("RETRY_DELAY", "0.1")
+        .ready();
+    let person = &scenario.people()[30];
+    scenario.smtp.order(&person.email, Fault::DropAfterDot, usize::MAX);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    let rows = scenario.ledger.deliveries();
+    let row = rows.iter().find(|row| row.participant_id == person.id).unwrap();
+    assert_eq!((row.status.as_str(), row.attempts, row.smtp_code), ("failed", 3, None));
+    assert!(row.detail.as_ref().unwrap().contains("the relay may have it"));
+    assert_eq!(scenario.duplicates(), 2);
+    assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 99);
+    assert!(!worker.log().contains(DOWN), "one mail does not open the breaker");
+    scenario.all_is_well(worker);
+}

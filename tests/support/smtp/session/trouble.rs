@@ -1,0 +1,69 @@
+//! Where the conversation takes another turn than it should, because a trouble was ordered.
+
+use std::io;
+
+use super::{Next, Session};
+use crate::support::smtp::gate::Point;
+use crate::support::smtp::trouble::{Step, Trouble};
+
+impl Session {
+    /// Holds the client, or does what was ordered for this command instead of the usual.
+    pub(super) fn troubled(&mut self, verb: &str) -> io::Result<Option<Next>> {
+        let (point, step) = match verb {
+            "EHLO" => (None, Step::Ehlo),
+            "AUTH" => (None, Step::Auth),
+            "MAIL" => (Some(Point::BeforeMail), Step::Mail),
+            "RCPT" => (Some(Point::BeforeRcpt), Step::Rcpt),
+            "DATA" => (None, Step::Data),
+            _ => return Ok(None),
+        };
+        if let Some(point) = point {
+            self.shared.gate.pass(point, &mut self.wire)?;
+        }
+        let Some(trouble) = self.shared.take_trouble(step, self.number) else {
+            return Ok(None);
+        };
+        if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
+            transaction.refused = true;
+        }
+        self.make(trouble).map(Some)
+    }
+
+    /// The greeting, or what was ordered instead of it.
+    pub(super) fn greet(&mut self) -> io::Result<Next> {
+        self.shared.gate.pass(Point::BeforeGreeting, &mut self.wire)?;
+        let orders = self.shared.orders().clone();
+        let open = self.shared.log().open;
+        if orders.most_connections.is_some_and(|most| open > most) {
+            return self.make(Trouble::HangUp("421 4.7.0 Too many connections"));
+        }
+        if let Some(trouble) = self.shared.take_trouble(Step::Greeting, self.number) {
+            return self.make(trouble);
+        }
+        if let Some(greeting) = orders.greeting {
+            self.wire.reply(&greeting);
+            return Ok(Next::HangUp);
+        }
+        self.wire.reply("220 relay.test ESMTP");
+        Ok(Next::Go)
+    }
+
+    pub(super) fn make(&mut self, trouble: Trouble) -> io::Result<Next> {
+        match trouble {
+            Trouble::Say(bytes) => {
+                self.wire.reply(bytes);
+                Ok(Next::Go)
+            }
+            Trouble::HangUp(line) => {
+                if !line.is_empty() {
+                    self.wire.reply(line);
+                }
+                Ok(Next::HangUp)
+            }
+            Trouble::Endless => loop {
+                self.wire.reply(format!("250-{}", "and so on ".repeat(50)));
+                self.wire.flush()?;
+            },
+        }
+    }
+}

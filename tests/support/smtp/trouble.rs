@@ -1,0 +1,102 @@
+//! Troubles of the relay itself: at one step of the conversation, something else happens than should.
+
+use std::io::Write as _;
+use std::net::Shutdown;
+
+use super::log::Answer;
+use super::{Shared, SmtpServer, lock};
+
+/// A step of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Right after the connection is made.
+    Greeting,
+    /// Each EHLO.
+    Ehlo,
+    /// AUTH.
+    Auth,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The body has come, with its dot.
+    Dot,
+}
+
+/// What happens there instead of the usual reply.
+#[derive(Debug, Clone, Copy)]
+pub enum Trouble {
+    /// These bytes and a line end, and the conversation goes on.
+    Say(&'static [u8]),
+    /// This line, unless it is empty, and the server hangs up.
+    HangUp(&'static str),
+    /// A reply that has no end.
+    Endless,
+}
+
+/// A trouble that was ordered.
+pub(super) struct Order {
+    step: Step,
+    trouble: Trouble,
+    left: usize,
+    /// On which connections, by their number from 1.
+    wanted: Box<dyn Fn(usize) -> bool + Send>,
+}
+
+impl SmtpServer {
+    /// Orders a trouble for the next `times` times that a connection comes to this step.
+    pub fn trouble(&self, step: Step, trouble: Trouble, times: usize) {
+        self.trouble_on(step, trouble, times, |_| true);
+    }
+
+    /// The same on `wanted` connections only, which are numbered from 1.
+    pub fn trouble_on(
+        &self,
+        step: Step,
+        trouble: Trouble,
+        times: usize,
+        wanted: impl Fn(usize) -> bool + Send + 'static,
+    ) {
+        let order = Order { step, trouble, left: times, wanted: Box::new(wanted) };
+        lock(&self.shared.troubles).push(order);
+    }
+
+    /// Ends all troubles.
+    pub fn end_troubles(&self) {
+        lock(&self.shared.troubles).clear();
+    }
+
+    /// Says this on every connection, out of turn, and hangs up.
+    pub fn say_unasked_and_hang_up(&self, line: &str) {
+        for mut socket in lock(&self.shared.sockets).values() {
+            // Either fails when the client was quicker.
+            drop(socket.write_all(format!("{line}\r\n").as_bytes()));
+            drop(socket.shutdown(Shutdown::Write));
+        }
+    }
+}
+
+impl Shared {
+    /// What was ordered for this step of this connection, if anything; uses it up once.
+    pub(super) fn take_trouble(&self, step: Step, connection: usize) -> Option<Trouble> {
+        let mut orders = lock(&self.troubles);
+        let fits = |order: &&mut Order| order.step == step && order.left > 0 && (order.wanted)(connection);
+        let order = orders.iter_mut().find(fits)?;
+        order.left -= 1;
+        Some(order.trouble)
+    }
+}
+
+impl Trouble {
+    /// What a client makes of it that said the dot and reads as much as it can.
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Self::Say([b'4' | b'5', ..]) => Answer::Refused,
+            Self::HangUp(line) if line.starts_with(['4', '5']) => Answer::Refused,
+            Self::Say(text) if text.starts_with(b"250") && text.is_ascii() => Answer::Accepted,
+            Self::Say(_) | Self::HangUp(_) | Self::Endless => Answer::None,
+        }
+    }
+}
