@@ -53,6 +53,22 @@ pub struct Monitor {
     pub metrics: Arc<Metrics>,
 }
 
+impl Monitor {
+    /// What a worker that leaves before all is done leaves behind, a line each: what is in trouble, and the mails
+    /// that nobody will know to be sent.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let troubles = self.health.troubles();
+        match self.metrics.unrecorded.get() {
+            0 => troubles,
+            unrecorded => format!(
+                "{troubles}mails that the relay has accepted and the ledger does not know: {unrecorded}; they are sent \
+                 again when the message comes again, with the same Message-ID\n"
+            ),
+        }
+    }
+}
+
 /// `HTTP_ADDR` cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error("HTTP_ADDR {addr} cannot be served; choose a free port and an address of this machine")]

@@ -54,11 +54,15 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// Lets the first SIGTERM or SIGINT express the wish through `handle`. The second one, or `timeout` after the
 /// first, ends the process at once with exit code 1: the ledger is safe, unfinished messages go back to the
-/// queue, and at most the mails in flight are sent again.
+/// queue, and at most the mails in flight are sent again. `last_words` are logged then, a line each.
 ///
 /// # Errors
 /// When the signals cannot be caught or the thread cannot be started.
-pub fn stop_on_signals(handle: StopHandle, timeout: Duration) -> std::io::Result<()> {
+pub fn stop_on_signals(
+    handle: StopHandle,
+    timeout: Duration,
+    last_words: impl Fn() -> String + Clone + Send + 'static,
+) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut arrivals = signals.forever();
@@ -66,27 +70,34 @@ pub fn stop_on_signals(handle: StopHandle, timeout: Duration) -> std::io::Result
         let first = Instant::now();
         log::info!("stopping: no new messages, mails in flight are finished (a second signal stops at once)");
         drop(handle);
-        leave_after(timeout);
+        leave_after(timeout, last_words.clone());
         arrivals.find(|_| first.elapsed() > ECHO);
         log::warn!("stopped at once by a second signal");
-        process::exit(1);
+        leave(&last_words());
     })?;
     Ok(())
 }
 
 /// Ends the process when the stop takes too long.
-fn leave_after(timeout: Duration) {
+fn leave_after(timeout: Duration, last_words: impl Fn() -> String + Send + 'static) {
     let guard = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
         thread::sleep(timeout);
         log::error!(
             "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
             timeout.as_secs()
         );
-        process::exit(1);
+        leave(&last_words());
     });
     if let Err(error) = guard {
         log::error!("cannot watch SHUTDOWN_TIMEOUT: {error}");
     }
+}
+
+fn leave(last_words: &str) -> ! {
+    for line in last_words.lines() {
+        log::error!("{line}");
+    }
+    process::exit(1)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::health::Monitor;
 use crate::shutdown;
 use crate::store::Store;
 use crate::store::entry::State;
+use crate::templates::Templates;
 use crate::worker::context::Halt;
 use crate::worker::{fan_out, owner};
 
@@ -49,8 +50,15 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
 
     let (handle, stop) = shutdown::stop_pair();
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
-    let (crew, context) = worker::assemble(config, &stop, &Monitor::default())?;
+    let monitor = Monitor::default();
+    let last_words = {
+        let monitor = monitor.clone();
+        move || monitor.last_words()
+    };
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
+        .context("cannot catch signals")?;
+    let templates = Templates::load(config.email.templates_dir.as_deref())?;
+    let (crew, context) = worker::assemble(config, templates, worker::open_store(config)?, &stop, &monitor)?;
     let Some(held) = context.leases.take_over(&row)? else {
         bail!("another `fanmail retry` has just begun with notification {id}; let it finish");
     };

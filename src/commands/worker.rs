@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context as _, ensure};
+use crossbeam_channel::{bounded, select};
 
 use crate::broker::consumer;
 use crate::config::{Config, EmailConfig, Route};
@@ -13,7 +15,7 @@ use crate::mail::compose::Composer;
 use crate::mail::outbox::Outbox;
 use crate::mail::smtp::SmtpTransport;
 use crate::shutdown::{self, Stop};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::templates::Templates;
 use crate::worker::breaker::{self, Breaker};
 use crate::worker::context::Context as FanOutContext;
@@ -31,13 +33,23 @@ use crate::worker::retry::RetryPolicy;
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
     let (handle, stop) = shutdown::stop_pair();
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
-
     let monitor = Monitor::default();
+    let last_words = {
+        let monitor = monitor.clone();
+        move || monitor.last_words()
+    };
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
+        .context("cannot catch signals")?;
+
     if let Some(addr) = config.worker.http_addr {
         health::serve(addr, monitor.clone())?;
     }
-    let (crew, context) = assemble(config, &stop, &monitor)?;
+    let templates = Templates::load(config.email.templates_dir.as_deref())?;
+    let Some(store) = wait_for_store(config, &stop, &monitor)? else {
+        log::info!("stopped; the database was not there yet, and nothing was begun");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (crew, context) = assemble(config, templates, store, &stop, &monitor)?;
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &stop)
         .context("cannot start the broker thread")?;
 
@@ -50,23 +62,60 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The database with its tables up to date, and a connection for each fan-out, for the recorder and for the leases.
+///
+/// # Errors
+/// When it is away, or cannot be used as configured.
+pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
+    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 2)?;
+    store.migrate()?;
+    store.check_schema()?;
+    Ok(store)
+}
+
+/// Waits for a database that is away: after a power cut it may start later than the worker. `None` when the worker
+/// is to stop before; that is not kept waiting by a server that says nothing.
+///
+/// # Errors
+/// When waiting does not help.
+fn wait_for_store(config: &Config, stop: &Stop, monitor: &Monitor) -> anyhow::Result<Option<Store>> {
+    let patience = Patience::new(stop.clone(), monitor.health.clone());
+    patience.watch().context("cannot watch the database")?;
+    let (sender, opened) = bounded(1);
+    let config = config.clone();
+    thread::Builder::new()
+        .name("database".to_owned())
+        .spawn(move || {
+            let store = patience.ask_while_passing(|| open_store(&config));
+            if sender.send(store).is_err() {
+                log::debug!("the database is there, and the worker has stopped");
+            }
+        })
+        .context("cannot start a thread")?;
+    select! {
+        recv(opened) -> store => match store {
+            Ok(Ok(store)) => Ok(Some(store?)),
+            _ => Ok(None),
+        },
+        recv(stop.receiver()) -> _ => Ok(None),
+    }
+}
+
 /// Starts the crew, and prepares what every fan-out needs: for the worker, and for a retry by hand.
 ///
 /// # Errors
-/// When templates, database or relay cannot be used as configured.
+/// When the relay cannot be used as configured.
 pub(super) fn assemble(
     config: &Config,
+    templates: Templates,
+    store: Store,
     stop: &Stop,
     monitor: &Monitor,
 ) -> anyhow::Result<(Crew, FanOutContext)> {
     stop_on_panic();
-    let templates = Arc::new(Templates::load(config.email.templates_dir.as_deref())?);
-    // A connection for each fan-out, one for the recorder and one for the leases.
-    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 2)?;
-    store.migrate()?;
-    store.check_schema()?;
-
+    let templates = Arc::new(templates);
     let patience = Patience::new(stop.clone(), monitor.health.clone());
+    patience.watch().context("cannot watch the database")?;
     let retry_policy = RetryPolicy::new(&config.worker);
     let equipment = Arc::new(Equipment {
         templates: Arc::clone(&templates),

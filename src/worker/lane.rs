@@ -181,6 +181,9 @@ impl Lane {
     /// Hands the outcome to the recorder, which reports to the fan-out once it is committed.
     fn record(&mut self, job: Job, outcome: Outcome) {
         log_failure(&job, &outcome);
+        if outcome.status == Status::Sent {
+            self.equipment.monitor.metrics.unrecorded.rise();
+        }
         self.last_outcome.wait_until_recorded();
         let entry = Entry::Outcome { outcome, errand: job.errand, committed: self.last_outcome.expect_one() };
         if self.entries.send(entry).is_err() {

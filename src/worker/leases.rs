@@ -203,9 +203,9 @@ impl Office {
     /// of `closed`.
     fn renew(&self, closed: &Receiver<()>) {
         let period = self.tenant.term / 3;
-        let mut failing = false;
+        let mut asking = None;
         loop {
-            let pause = if self.patience.try_once(&mut failing, || self.renew_once()).is_some() {
+            let pause = if self.patience.try_once(&mut asking, || self.renew_once()).is_some() {
                 period
             } else {
                 period.min(LONGEST_LOOK)

@@ -121,7 +121,10 @@ impl Group {
                 continue;
             }
             let counter = match outcome.status {
-                Status::Sent => &metrics.sent,
+                Status::Sent => {
+                    metrics.unrecorded.fall();
+                    &metrics.sent
+                }
                 Status::Failed => &metrics.failed,
                 Status::Skipped => &metrics.skipped,
             };
