@@ -12,6 +12,9 @@ use super::session::{Connector, Session};
 use super::{Mail, Transport, dot};
 use crate::config::Relay;
 
+/// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
+const RELAY_WAITS: Duration = Duration::from_secs(5);
+
 /// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
 pub struct SmtpTransport {
     connector: Connector,
@@ -20,6 +23,7 @@ pub struct SmtpTransport {
     idle_timeout: Duration,
     session: Option<Session>,
     last_used: Instant,
+    relay_waits: Duration,
     /// The body as it goes on the wire; kept so that it is allocated once.
     wire: String,
 }
@@ -37,6 +41,7 @@ impl SmtpTransport {
             idle_timeout: relay.idle_timeout,
             session: None,
             last_used: Instant::now(),
+            relay_waits: RELAY_WAITS,
             wire: String::new(),
         })
     }
@@ -49,12 +54,46 @@ impl SmtpTransport {
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), Ending> {
         session.mails += 1;
-        let result = transact(&mut session, &self.from_email, mail, &self.wire, before_body);
+        let result = self.transact(&mut session, mail, before_body);
         self.last_used = Instant::now();
-        if !matches!(result, Err(Ending::Broken(..) | Ending::Withdrawn)) {
+        if !matches!(result, Err(Ending::Broken(..) | Ending::Stale | Ending::Withdrawn)) {
             self.session = Some(session);
         }
         result
+    }
+
+    /// One mail on an open connection.
+    fn transact(
+        &self,
+        session: &mut Session,
+        mail: &Mail,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Ending> {
+        if !mail.to.is_ascii() && !session.smtputf8 {
+            return Err(Ending::Refused(Refusal {
+                class: Class::Permanent,
+                smtp_code: None,
+                detail: "the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned(),
+            }));
+        }
+        envelope(session, &self.from_email, mail)?;
+        let relay_waits_since = Instant::now();
+        if !before_body() {
+            // All that the relay can be told, which waits for a body, is a connection that never brings it one.
+            return Err(Ending::Withdrawn);
+        }
+        if relay_waits_since.elapsed() >= self.relay_waits {
+            return Err(Ending::Stale);
+        }
+        let answer = session.command(&self.wire);
+        if answer.is_positive() {
+            return Ok(());
+        }
+        let refusal = answer.refusal(Phase::AfterDot);
+        match answer {
+            Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => Err(Ending::Refused(refusal)),
+            _ => Err(Ending::Broken(refusal, Phase::AfterDot)),
+        }
     }
 
     /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
@@ -79,11 +118,19 @@ impl Transport for SmtpTransport {
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
                 Err(Ending::Broken(refusal, phase))
                     if phase < Phase::AfterDot && !refusal.speaks_for_the_relay() => {}
+                Err(Ending::Stale) => {}
                 settled => return settled.map_err(Ending::into_refusal),
             }
         }
         let fresh = self.connector.connect()?;
-        self.try_on(fresh, mail, before_body).map_err(Ending::into_refusal)
+        let settled = match self.try_on(fresh, mail, before_body) {
+            Err(Ending::Stale) => {
+                let fresh = self.connector.connect()?;
+                self.try_on(fresh, mail, before_body)
+            }
+            settled => settled,
+        };
+        settled.map_err(Ending::into_refusal)
     }
 
     fn idle(&mut self) {
@@ -107,6 +154,9 @@ enum Ending {
     Withdrawn,
     /// The connection is of no use any more.
     Broken(Refusal, Phase),
+    /// The body had to wait for so long that the relay may have given up. Written now, it would be lost, and
+    /// nobody could tell it from one that was taken.
+    Stale,
 }
 
 impl Ending {
@@ -114,38 +164,12 @@ impl Ending {
         match self {
             Self::Withdrawn => Refusal::withdrawn(),
             Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
+            Self::Stale => Refusal {
+                class: Class::Relay,
+                smtp_code: None,
+                detail: "the body had to wait for too long, twice".to_owned(),
+            },
         }
-    }
-}
-
-/// One mail on an open connection.
-fn transact(
-    session: &mut Session,
-    from_email: &str,
-    mail: &Mail,
-    wire: &str,
-    before_body: &mut dyn FnMut() -> bool,
-) -> Result<(), Ending> {
-    if !mail.to.is_ascii() && !session.smtputf8 {
-        return Err(Ending::Refused(Refusal {
-            class: Class::Permanent,
-            smtp_code: None,
-            detail: "the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned(),
-        }));
-    }
-    envelope(session, from_email, mail)?;
-    if !before_body() {
-        // The relay waits for a body; the connection that never brings it one is all that it can be told.
-        return Err(Ending::Withdrawn);
-    }
-    let answer = session.command(wire);
-    if answer.is_positive() {
-        return Ok(());
-    }
-    let refusal = answer.refusal(Phase::AfterDot);
-    match answer {
-        Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => Err(Ending::Refused(refusal)),
-        _ => Err(Ending::Broken(refusal, Phase::AfterDot)),
     }
 }
 

@@ -9,6 +9,8 @@ use super::*;
 use crate::config::{Authorities, Security};
 use crate::mail::reply::Class;
 
+mod waiting;
+
 /// Greeting and two EHLO answers, as every connection begins.
 const PIPELINING: [&str; 3] = ["220 relay", "250 relay", "250-relay\r\n250 PIPELINING"];
 const PLAIN: [&str; 3] = ["220 relay", "250 relay", "250 relay"];

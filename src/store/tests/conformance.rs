@@ -208,6 +208,6 @@ pub fn notifications_are_locked_in_key_order(store: &Store) {
     let lock = |ids: &[i64]| {
         store.write("lock", |connection| crate::store::dialect::lock_notifications(connection, ids)).unwrap()
     };
-    assert_eq!(lock(&[ids[1], 999_999, ids[0]]), [(ids[0], 0), (ids[1], 3)]);
+    assert_eq!(lock(&[ids[1], 999_999, ids[0]]), [(ids[0], 1), (ids[1], 3)]);
     assert_eq!(lock(&[]), []);
 }

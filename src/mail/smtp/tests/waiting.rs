@@ -1,0 +1,31 @@
+//! A body that has to wait, because the database does.
+
+use super::*;
+
+#[test]
+fn a_relay_that_has_long_waited_for_a_body_is_not_trusted_with_it() {
+    let until_body = script(PIPELINING, &[OK, OK, GO_ON, HANG_UP]);
+    let one_before = script(PIPELINING, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP]);
+    let all = script(PIPELINING, &[OK, OK, GO_ON, OK]);
+    // On a fresh connection, and on one that has carried a mail before.
+    for (scripts, mails_before) in [(vec![until_body, all.clone()], 0), (vec![one_before, all], 1)] {
+        let relay = ScriptedRelay::start(scripts);
+        let mut transport = relay.transport();
+        transport.relay_waits = Duration::from_secs(1);
+        for _ in 0..mails_before {
+            assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        }
+        let mut waits = 0;
+        let result = transport.submit(&mail("b@example.com"), &mut || {
+            if waits == 0 {
+                thread::sleep(Duration::from_millis(1100));
+            }
+            waits += 1;
+            true
+        });
+        assert_eq!((result, waits), (Ok(()), 2));
+        drop(transport);
+        let bodies = |lines: &Vec<String>| lines.iter().filter(|line| line.contains("Subject:")).count();
+        assert_eq!(relay.heard().iter().map(bodies).collect::<Vec<_>>(), [mails_before, 1]);
+    }
+}
