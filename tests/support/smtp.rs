@@ -62,6 +62,8 @@ pub enum Fault {
     Rcpt(&'static str),
     /// This reply to RCPT, and DATA is answered with 354 all the same.
     RcptThen354(&'static str),
+    /// This reply to RCPT, and the server hangs up.
+    RcptThenHangUp(&'static str),
     /// The connection breaks instead of the 354: no body was sent.
     DropAtData,
     /// The connection breaks within the body: the dot never arrives.

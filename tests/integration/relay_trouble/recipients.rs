@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::DOWN;
 use crate::support::scenario::{EVENT, Scenario, message_id};
 use crate::support::smtp::Fault;
 use crate::support::wait::wait_until;
@@ -134,5 +135,91 @@ fn an_address_that_no_mail_can_be_sent_to_fails_without_the_relay() {
     let outcomes = ["sent", "failed", "skipped"].map(|status| scenario.ledger.outcomes(status));
     assert_eq!(outcomes, [25, 4, 1]);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (25, 0));
+    scenario.all_is_well(worker);
+}
+
+/// One in ten is put off once, at RCPT or at the dot; each is charged one try more, and no one else is.
+#[test]
+fn a_relay_that_throttles() {
+    let scenario = Scenario::with("throttle", 300).connections(3).env("RETRY_DELAY", "0.1").ready();
+    let people = scenario.people();
+    let put_off: Vec<i64> = people.iter().step_by(10).map(|person| person.id).collect();
+    for (n, person) in people.iter().step_by(10).enumerate() {
+        let fault =
+            if n % 2 == 0 { Fault::Rcpt("450 4.7.1 Slow down") } else { Fault::Dot("450 4.7.1 Slow down") };
+        scenario.smtp.order(&person.email, fault, 1);
+    }
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    for row in scenario.ledger.deliveries() {
+        let attempts = if put_off.contains(&row.participant_id) { 2 } else { 1 };
+        assert_eq!((row.status.as_str(), row.attempts), ("sent", attempts), "{row:?}");
+    }
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
+    assert!(!worker.log().contains(DOWN), "it answers, so it works");
+    scenario.all_is_well(worker);
+}
+
+/// 452, and 552 to RCPT, which means the same (RFC 5321 section 4.5.3.1.10), pass; 552 to the dot does not.
+#[test]
+fn no_room_for_now_and_no_room_at_all() {
+    let scenario = Scenario::with("room", 50).connections(2).env("RETRY_DELAY", "0.1").ready();
+    let people = scenario.people();
+    for (n, fault) in [
+        Fault::Rcpt("452 4.5.3 Too many recipients"),
+        Fault::Rcpt("552 5.5.3 Too many recipients"),
+        Fault::Dot("452 4.3.1 Disk is full"),
+        Fault::Dot("552 5.2.2 Mailbox is full"),
+        Fault::Rcpt("521 5.3.2 No mail here"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        scenario.smtp.order(&people[n].email, fault, 1);
+    }
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    let rows = scenario.ledger.deliveries();
+    let fates: Vec<(&str, i32, Option<i32>)> =
+        rows[..6].iter().map(|row| (row.status.as_str(), row.attempts, row.smtp_code)).collect();
+    let expected = [
+        ("sent", 2, None),
+        ("sent", 2, None),
+        ("sent", 2, None),
+        ("failed", 1, Some(552)),
+        ("failed", 1, Some(521)),
+        ("sent", 1, None),
+    ];
+    assert_eq!(fates, expected);
+    assert_eq!(scenario.duplicates(), 0);
+    scenario.all_is_well(worker);
+}
+
+/// The relay ends the connection whenever it hears of this one. They wait by themselves, uncharged, and the
+/// others, also those of a later notification, are sent as if nothing were.
+#[test]
+fn one_over_whom_the_relay_always_says_goodbye_holds_up_nobody() {
+    let scenario = Scenario::with("goodbye", 80)
+        .connections(1)
+        .env("RETRY_DELAY", "0.1")
+        .env("MAX_RETRIES", "1")
+        .ready();
+    let person = scenario.people()[0].clone();
+    scenario.smtp.order(&person.email, Fault::RcptThenHangUp("421 4.3.0 Go away"), usize::MAX);
+    scenario.seed(EVENT + 1, 40);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    wait_until("everyone else", || scenario.ledger.count("deliveries") == 79);
+    scenario.queue.publish("CREATED", EVENT + 1, None);
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.ledger.count("deliveries"), 119, "only the one still waits");
+    scenario.wait_for_acks(2);
+    let rows = scenario.ledger.deliveries();
+    let row = rows.iter().find(|row| row.participant_id == person.id).unwrap();
+    assert_eq!((row.status.as_str(), row.attempts, row.smtp_code), ("failed", 2, Some(421)));
+    assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 119);
+    assert!(!worker.log().contains(DOWN), "one mail does not open the breaker");
     scenario.all_is_well(worker);
 }

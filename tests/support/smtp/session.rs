@@ -116,7 +116,7 @@ impl Session {
             "STARTTLS" => return self.starttls(),
             "AUTH" => return self.auth(command),
             "MAIL" => return Ok(self.mail(command)),
-            "RCPT" => self.rcpt(command),
+            "RCPT" => return Ok(self.rcpt(command)),
             "DATA" => return self.data(),
             "RSET" => {
                 self.transaction = None;
@@ -257,31 +257,34 @@ impl Session {
         None
     }
 
-    fn rcpt(&mut self, command: &str) {
+    fn rcpt(&mut self, command: &str) -> Next {
         if self.transaction.is_none() {
             // Pipelined behind a MAIL that was refused (RFC 2920): no fault of the client's.
             self.wire.reply("503 5.5.1 MAIL first");
-            return;
+            return Next::Go;
         }
         let Some((recipient, _)) = self.path(command, "RCPT TO:<") else {
-            return;
+            return Next::Go;
         };
-        let refusal = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::Rcpt(reply) => Some((*reply, false)),
-            Fault::RcptThen354(reply) => Some((*reply, true)),
+        let fault = self.shared.take_fault(&recipient, |fault| match fault {
+            Fault::Rcpt(_) | Fault::RcptThen354(_) | Fault::RcptThenHangUp(_) => Some(fault.clone()),
             _ => None,
         });
         let transaction = self.transaction.get_or_insert_default();
-        if let Some((reply, wants_body)) = refusal {
+        if let Some(Fault::Rcpt(reply) | Fault::RcptThen354(reply) | Fault::RcptThenHangUp(reply)) = fault {
             transaction.refused = true;
-            transaction.wants_body = wants_body;
+            transaction.wants_body = matches!(fault, Some(Fault::RcptThen354(_)));
             self.wire.reply(reply);
+            if let Some(Fault::RcptThenHangUp(_)) = fault {
+                return Next::HangUp;
+            }
         } else if transaction.recipient.replace(recipient).is_some() {
             self.violation("more than one recipient for one mail");
             self.wire.reply("452 4.5.3 Too many recipients");
         } else {
             self.wire.reply("250 2.1.5 OK");
         }
+        Next::Go
     }
 }
 
