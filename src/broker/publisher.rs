@@ -7,7 +7,6 @@ use std::time::Duration;
 use amiquip::{AmqpProperties, Confirm, ConnectionBlockedNotification as Blocked, Publish, Return};
 use chrono::Utc;
 use crossbeam_channel::{Receiver, never, select};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::connection::Link;
@@ -37,7 +36,7 @@ pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Res
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }
-    let body = json!({"type": request.kind.as_str(), "event_id": request.event_id}).to_string();
+    let body = request.encode();
     let properties = AmqpProperties::default()
         .with_content_type("application/json".to_owned())
         .with_delivery_mode(PERSISTENT)

@@ -1,0 +1,97 @@
+//! What has to hold for every message body and every mail body, tried on random ones. The properties themselves are
+//! those of the fuzz targets, which search longer (scripts/chaos).
+
+#[path = "../fuzz/properties.rs"]
+mod properties;
+
+use std::fs;
+use std::path::Path;
+
+use fanmail::domain::notification::{Kind, Request};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// What happens to one byte.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Insert,
+    Remove,
+    Replace,
+}
+
+/// A message body with values that a publisher might get wrong.
+fn doubtful() -> impl Strategy<Value = String> {
+    let word =
+        prop_oneof![2 => prop::sample::select(&Kind::ALL).prop_map(|kind| kind.to_string()), 1 => ".{0,400}"];
+    let event_id = prop_oneof![
+        (-3..4_i64).prop_map(|id| id.to_string()),
+        any::<i128>().prop_map(|id| id.to_string()),
+        any::<u64>().prop_map(|id| id.to_string()),
+        any::<f64>().prop_map(|id| id.to_string()),
+    ];
+    (word, event_id).prop_map(|(word, id)| format!(r#"{{"type":{},"event_id":{id}}}"#, Value::from(word)))
+}
+
+/// One with a few bytes put in, taken out or replaced.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE \n\0".as_slice())];
+    let change = prop::sample::select(&[Change::Insert, Change::Remove, Change::Replace]);
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), change, byte), 0..4);
+    (doubtful(), changes).prop_map(|(body, changes)| {
+        let mut body = body.into_bytes();
+        for (place, change, byte) in changes {
+            // Never empty: there are fewer changes than bytes.
+            let place = place.index(body.len());
+            match change {
+                Change::Insert => body.insert(place, byte),
+                Change::Remove => drop(body.remove(place)),
+                Change::Replace => body[place] = byte,
+            }
+        }
+        body
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded_or_refused(body: Vec<u8>) {
+        properties::decoding(&body);
+    }
+
+    #[test]
+    fn a_damaged_body_is_decoded_or_refused(body in damaged()) {
+        properties::decoding(&body);
+    }
+
+    #[test]
+    fn every_request_survives_its_encoding(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
+        let request = Request { kind, event_id };
+        prop_assert_eq!(Request::decode(request.encode().as_bytes()), Ok(request));
+    }
+
+    #[test]
+    fn any_text_is_received_as_it_was(content: String) {
+        properties::dot_stuffing(&content);
+    }
+
+    #[test]
+    fn dots_and_line_ends_are_received_as_they_were(content in "[.\r\na]{0,40}") {
+        properties::dot_stuffing(&content);
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_targets_hold() {
+    let seeds = |target: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        files.into_iter().map(|file| fs::read(file).unwrap())
+    };
+    for body in seeds("decode") {
+        properties::decoding(&body);
+    }
+    for content in seeds("dot") {
+        properties::dot_stuffing(&String::from_utf8_lossy(&content));
+    }
+}
