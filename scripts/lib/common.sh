@@ -19,6 +19,9 @@ note() { printf '   %s%s%s\n' "$dim" "$*" "$plain"; }
 # The last line of something that went well.
 good() { printf '%s%s%s\n' "$green" "$*" "$plain"; }
 
+# What is not to be overlooked, although it goes on.
+warn() { printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2; }
+
 # Says what is wrong and how to cure it, and leaves.
 die() {
   printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2

@@ -38,6 +38,7 @@ have_package() {
     libc6-dev) printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1 ;;
     pkg-config) command -v pkg-config >/dev/null ;;
     libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
+    g++) command -v c++ >/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
     postgresql) have_program initdb && have_program postgres && have_program psql ;;
     mariadb-server) # each by its newer or its older name
@@ -79,6 +80,19 @@ need_rust() {
   version=${version#rustc } version=${version%%[ -]*}
   [[ $(printf '%s\n' "$rust_minimum" "$version" | sort -V | sed -n 1p) == "$rust_minimum" ]] ||
     die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"
+}
+
+# need_cargo_tool NAME: a subcommand of cargo, in whichever version is there. Where there is none, one that is known to
+# do is compiled, which takes some minutes. Fails if that does not work.
+need_cargo_tool() {
+  local name=$1 version
+  ! cargo "${name#cargo-}" --version >/dev/null 2>&1 || return 0
+  case $name in
+    cargo-deny) version=0.20.2 ;;
+    cargo-fuzz) version=0.13.2 ;;
+  esac
+  step "Installing $name $version with cargo install, into ${CARGO_HOME:-$HOME/.cargo}/bin"
+  cargo install --quiet --locked "$name@$version" </dev/null
 }
 
 # need_prerequisites [build] [broker] [databases]

@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # Everything that is right or wrong without running fanmail. Needs common.sh and the prerequisites.
 
+unchecked=() # what could not be checked here
+
+left_out() {
+  warn "NOT CHECKED: $*"
+  unchecked+=("$*")
+}
+
 static_checks() {
   step "Formatting"
   cargo fmt --all --check || die "run: cargo fmt"
@@ -15,13 +22,30 @@ static_checks() {
   if command -v shellcheck >/dev/null; then
     shellcheck -x scripts/{check,demo,pictures,seed,send-test-message,test} scripts/lib/*.sh .ci/run
   else
-    note "skipped: shellcheck is not installed (apt-get install shellcheck)"
+    left_out "shell scripts, as shellcheck is not installed (apt-get install shellcheck)"
   fi
 
+  step "Sizes of files"
+  # What is longer does more than one thing.
+  local long
+  long=$(find src -name '*.rs' -exec awk 'FNR == 301 { print FILENAME }' {} +)
+  [[ -z $long ]] || die "longer than 300 lines; split up:"$'\n'"$long"
+
+  check_dependencies
+}
+
+# Licences, sources and banned crates, and the advisories of RustSec, for which its database is fetched from GitHub.
+check_dependencies() {
   step "Dependencies"
-  if cargo deny --version >/dev/null 2>&1; then
-    cargo deny --locked check
+  if ! cargo deny --version >/dev/null 2>&1; then
+    left_out "licences and advisories of the dependencies, as cargo-deny is not installed" \
+      "(cargo install --locked cargo-deny)"
+    return
+  fi
+  cargo deny --locked check bans licenses sources
+  if timeout 300 cargo deny --locked fetch db; then
+    cargo deny --locked check advisories
   else
-    note "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"
+    left_out "known weaknesses of the dependencies, as the advisory database cannot be reached"
   fi
 }

@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# Fuzzing: searching for an input that breaks one of the properties in fuzz/properties.rs. Works with stable Rust, as
+# no sanitizer is asked for: fanmail has no unsafe code. Needs common.sh and prerequisites.sh.
+# shellcheck disable=SC2154  # root comes from common.sh
+
+# fuzz_targets SECONDS: every target for that long. What a target finds is kept in fuzz/artifacts, and shown again by
+# the command that cargo-fuzz prints.
+fuzz_targets() {
+  local seconds=$1 target targets
+  targets=("$root"/fuzz/fuzz_targets/*.rs) targets=("${targets[@]##*/}") targets=("${targets[@]%.rs}")
+  if ! need_cargo_tool cargo-fuzz; then
+    warn "skipped, as cargo-fuzz is not there: the fuzz targets ${targets[*]}"
+    return
+  fi
+  need_packages g++ # libFuzzer is C++
+  cp "$root/Cargo.lock" "$root/fuzz/Cargo.lock" # what is fuzzed is what is shipped
+  for target in "${targets[@]}"; do
+    step "Fuzzing $target for $seconds s"
+    mkdir -p "$root/fuzz/corpus/$target"
+    (
+      cd "$root"
+      cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+        -max_total_time="$seconds" -timeout=5 -max_len=70000 -print_final_stats=1 -verbosity=0
+    ) || die "the fuzz target $target found an input that breaks its properties; it is named above."
+  done
+}
