@@ -3,6 +3,7 @@
 //! [`consumer`] is what the worker uses; everything else serves it or a verb of the command line. amiquip,
 //! the AMQP library, is named in this room and nowhere else.
 
+pub mod ack_timeout;
 pub mod connection;
 pub mod consumer;
 pub mod dead_letter;
@@ -11,5 +12,6 @@ pub mod incoming;
 pub mod listing;
 mod outage;
 pub mod publisher;
+pub mod watchdog;
 
 pub use error::BrokerError;

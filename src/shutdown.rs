@@ -78,6 +78,15 @@ pub fn stop_on_signals(
     Ok(())
 }
 
+/// Asks the process itself to stop, just as a SIGTERM does, unless it was asked before.
+pub fn request(stop: &Stop) {
+    if !stop.requested()
+        && let Err(error) = signal_hook::low_level::raise(SIGTERM)
+    {
+        log::error!("cannot ask this process to stop: {error}");
+    }
+}
+
 /// Ends the process when the stop takes too long.
 fn leave_after(timeout: Duration, last_words: impl Fn() -> String + Send + 'static) {
     let guard = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {

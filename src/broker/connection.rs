@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use amiquip::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use self::stream::AmqpSocket;
+use super::ack_timeout;
 use super::error::BrokerError;
+use super::watchdog::Cut as _;
 use crate::config::BrokerConfig;
 
 mod stream;
@@ -35,6 +38,10 @@ pub struct Link {
     connection: Connection,
     /// Who is at the other end, such as `RabbitMQ 3.10.8 at localhost:5672`.
     pub peer: String,
+    /// What that is, such as `RabbitMQ 3.10.8`.
+    pub product: String,
+    /// The socket below the connection, to cut it when nothing else helps.
+    pub(super) socket: Arc<mio::net::TcpStream>,
 }
 
 impl Link {
@@ -67,6 +74,7 @@ impl Link {
 
     fn open_within(config: &BrokerConfig, timeout: Duration) -> Result<Self, BrokerError> {
         let stream = connect(config, timeout)?;
+        let socket = stream.try_clone().map_err(|error| BrokerError::Lost(error.to_string()))?;
         let options = ConnectionOptions::default()
             .auth(Auth::Plain {
                 username: config.username.clone(),
@@ -87,10 +95,13 @@ impl Link {
             Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
         };
         let mut connection = opened.map_err(|error| refused(error, config))?;
+        let product = product(&connection);
         Ok(Self {
             channel: connection.open_channel(None)?,
-            peer: format!("{} at {}", product(&connection), address(config)),
+            peer: format!("{product} at {}", address(config)),
+            product,
             connection,
+            socket: Arc::new(socket),
         })
     }
 
@@ -134,7 +145,7 @@ impl Link {
     /// # Errors
     /// Why the connection was lost, if it was: amiquip tells the cause nowhere else.
     pub fn close(self) -> Result<(), BrokerError> {
-        let Self { channel, connection, .. } = self;
+        let Self { channel, connection, socket, .. } = self;
         let (done, closed) = bounded(1);
         thread::Builder::new()
             .name("broker-close".to_owned())
@@ -149,6 +160,10 @@ impl Link {
         match closed.recv_timeout(CLOSE_TIMEOUT) {
             Ok(result) => Ok(result?),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                // Or the thread would wait for ever for a broker without heartbeats.
+                if let Err(gone) = socket.cut() {
+                    log::debug!("cutting a broker connection: {gone}");
+                }
                 Err(BrokerError::Lost("it does not answer".to_owned()))
             }
         }
@@ -162,11 +177,12 @@ impl Link {
     }
 }
 
-/// Connects, looks at the queue, and tells in one sentence what is there. Makes nothing that is not there.
+/// Connects, looks at the queue, and tells in one sentence what is there, and in another one what that broker
+/// does about long fan-outs. Makes nothing that is not there.
 ///
 /// # Errors
 /// With cause and cure.
-pub fn probe(config: &BrokerConfig) -> Result<String, BrokerError> {
+pub fn probe(config: &BrokerConfig) -> Result<(String, String), BrokerError> {
     let link = Link::open(config)?;
     let found = link.look_at(&config.queue).and_then(|found| match found {
         // Declaring what is there changes nothing, but shows whether the worker will be able to.
@@ -174,14 +190,16 @@ pub fn probe(config: &BrokerConfig) -> Result<String, BrokerError> {
         None => Ok(None),
     });
     let peer = link.peer.clone();
+    let advice = ack_timeout::advice(&link.product, config);
     link.close_quietly();
-    Ok(match found? {
+    let sentence = match found? {
         Some((messages, consumers)) => format!(
             "{peer}: the queue {} has {messages} message(s) waiting and {consumers} consumer(s)",
             config.queue
         ),
         None => format!("{peer}: the queue {} does not exist yet; the worker will declare it", config.queue),
-    })
+    };
+    Ok((sentence, advice))
 }
 
 /// Connects to the first address of the host that accepts.

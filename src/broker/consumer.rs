@@ -10,16 +10,21 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbound
 use log::{error, info};
 
 use self::session::Session;
+use super::ack_timeout;
 use super::connection::Link;
 use super::dead_letter::Keeper;
 use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
 use super::outage::{Attempt, Outage};
+use super::watchdog::Watch;
 use crate::config::BrokerConfig;
 use crate::health::Monitor;
 use crate::shutdown::Stop;
 
 mod session;
+
+const LOST_WHILE_STOPPING: &str =
+    "lost the connection to the broker while stopping, so unacked messages come again";
 
 /// A running subscription to the queue.
 #[derive(Debug)]
@@ -42,6 +47,7 @@ pub fn subscribe(
     config: &BrokerConfig,
     prefetch: u16,
     monitor: &Monitor,
+    watch: &Watch,
     stop: &Stop,
 ) -> io::Result<Subscription> {
     // AMQP takes 0 for "no limit", which is never meant.
@@ -58,8 +64,9 @@ pub fn subscribe(
         not_taken: incoming.clone(),
         settlements: settled,
         acked: acks,
-        keeper: Keeper::start(config, prefetch, monitor)?,
+        keeper: Keeper::start(config, prefetch, monitor, watch)?,
         monitor: monitor.clone(),
+        watch: watch.clone(),
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked }, thread })
@@ -78,6 +85,7 @@ struct BrokerThread {
     acked: Sender<Receipt>,
     keeper: Keeper,
     monitor: Monitor,
+    watch: Watch,
 }
 
 impl BrokerThread {
@@ -94,11 +102,17 @@ impl BrokerThread {
             number += 1;
             self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
             let end = self.serve(&link, number, &mut outage);
+            let advice = ack_timeout::advice(&link.product, &self.config);
             let closed = link.close();
             match end {
+                End::Lost(error) if self.stop.requested() => {
+                    info!("{LOST_WHILE_STOPPING}: {}", error.explained_by(closed));
+                    break;
+                }
                 End::NotBegun(error) => outage.failed(&error),
+                End::Lost(error @ BrokerError::AckTimeout { .. }) => outage.ack_timed_out(&error, &advice),
                 // If the connection is dead, closing it tells why, and `error` is only a symptom.
-                End::Lost(error) => outage.lost(&closed.err().unwrap_or(error)),
+                End::Lost(error) => outage.lost(&closed.err().unwrap_or(error), &self.config.queue),
                 End::Stopped => break,
             }
         }
@@ -110,7 +124,8 @@ impl BrokerThread {
 
     /// One session, from declaring the queue to its end.
     fn serve(&mut self, link: &Link, number: u64, outage: &mut Outage) -> End {
-        let mut session = match Session::begin(link, &self.config.queue, self.prefetch, number) {
+        let begun = Session::begin(link, &self.config.queue, self.prefetch, number, &self.watch);
+        let mut session = match begun {
             Ok(session) => session,
             Err(error) => return End::NotBegun(error),
         };
@@ -128,6 +143,7 @@ impl BrokerThread {
             self.to_worker = None;
             self.finish(&mut session);
         }
+        session.end();
         self.keeper.end_session();
         match result {
             Ok(()) => End::Stopped,
@@ -149,6 +165,7 @@ impl BrokerThread {
                 },
                 recv(self.keeper.kept()) -> receipt => self.ack(session, receipt.into_iter())?,
                 recv(self.stop.receiver()) -> _ => return Ok(()),
+                default(self.watch.limits().silence) => session.ask_for_a_sign_of_life()?,
             }
         }
     }
@@ -171,7 +188,7 @@ impl BrokerThread {
             self.ack(session, last.into_iter())
         });
         if let Err(error) = result {
-            info!("lost the connection to the broker while stopping: {error}. Unacked messages come again");
+            info!("{LOST_WHILE_STOPPING}: {error}");
         }
     }
 

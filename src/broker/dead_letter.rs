@@ -20,6 +20,7 @@ use super::error::BrokerError;
 use super::incoming::Receipt;
 use super::outage::{Attempt, Outage};
 use super::publisher::Publisher;
+use super::watchdog::Watch;
 use crate::config::BrokerConfig;
 use crate::health::Monitor;
 use crate::metrics::Metrics;
@@ -66,7 +67,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts the thread. It connects when the first dead letter comes.
-    pub(super) fn start(config: &BrokerConfig, prefetch: u16, monitor: &Monitor) -> io::Result<Self> {
+    pub(super) fn start(
+        config: &BrokerConfig,
+        prefetch: u16,
+        monitor: &Monitor,
+        watch: &Watch,
+    ) -> io::Result<Self> {
         // No more than `prefetch` messages of one session are in our hands, and those of earlier sessions
         // are thrown away: it never overflows.
         let (letters, waiting) = bounded(usize::from(prefetch));
@@ -82,6 +88,7 @@ impl Keeper {
             kept: kept_sender,
             outage: Outage::new("keep dead letters", "dead letters", monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
+            watch: watch.clone(),
             publisher: None,
         };
         let letters_of_thread = waiting.clone();
@@ -141,6 +148,7 @@ struct DeadLetterThread {
     kept: Sender<Receipt>,
     outage: Outage,
     metrics: Arc<Metrics>,
+    watch: Watch,
     publisher: Option<Publisher>,
 }
 
@@ -208,10 +216,14 @@ impl DeadLetterThread {
         }
         loop {
             match self.outage.try_to_open(&self.config, &self.stop) {
-                Attempt::Open(link) => match Publisher::open(*link, &self.queue) {
-                    Ok(publisher) => return Some(publisher),
-                    Err(error) => self.outage.failed(&error),
-                },
+                Attempt::Open(link) => {
+                    let socket = Arc::clone(&link.socket);
+                    let open = || Publisher::open(*link, &self.queue);
+                    match self.watch.over("opening the dead-letter queue", &socket, open) {
+                        Ok(publisher) => return Some(publisher),
+                        Err(error) => self.outage.failed(&error),
+                    }
+                }
                 Attempt::Failed => {}
                 Attempt::Stopped => return None,
             }

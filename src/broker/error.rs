@@ -3,6 +3,8 @@
 
 use std::io;
 
+use super::ack_timeout;
+
 /// What went wrong between us and the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -105,15 +107,20 @@ pub enum BrokerError {
         /// The broker's words.
         message: String,
     },
+    /// A message was not acked for longer than the broker allows (its delivery acknowledgement timeout).
+    #[error(
+        "a fan-out takes longer than the broker allows between a message and its ack, so the broker has taken the \
+         message back ({message})"
+    )]
+    AckTimeout {
+        /// The broker's words.
+        message: String,
+    },
     /// The queue was deleted while it was consumed.
     #[error("the queue was deleted, or moved to another node; it is declared again")]
     Cancelled,
     /// amiquip cannot read what the broker sent.
-    #[error(
-        "the broker sent a frame that cannot be read. If this happens again and again, a message near the head \
-         of the queue has a routing key or properties that are not UTF-8 text: look with the broker's management \
-         page, and move or delete that message"
-    )]
+    #[error("the broker sent a frame that cannot be read")]
     Unreadable,
     /// The connection is gone, without a word from the broker.
     #[error("the connection to the broker broke: {0}")]
@@ -180,6 +187,9 @@ impl From<amiquip::Error> for BrokerError {
     fn from(error: amiquip::Error) -> Self {
         use amiquip::Error as E;
         match error {
+            E::ServerClosedChannel { code: 406, message, .. } if ack_timeout::is_told_by(&message) => {
+                Self::AckTimeout { message }
+            }
             E::ServerClosedConnection { code, message } | E::ServerClosedChannel { code, message, .. } => {
                 Self::Closed { code, message }
             }

@@ -3,8 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::select;
-use log::warn;
+use crossbeam_channel::{after, select};
+use log::{debug, error, warn};
 
 use super::connection::Link;
 use super::error::BrokerError;
@@ -19,6 +19,15 @@ const REMINDER: Duration = Duration::from_secs(300);
 /// A connection that lived longer than this was a good one: its loss is a new outage, and not one more
 /// failure of the last one.
 const GOOD: Duration = Duration::from_secs(60);
+
+/// So many connections in a row that were no good ones: if the broker is well, it is something in the queue.
+const SUSPICIOUS: u32 = 3;
+
+/// A connection that the broker ends over a late ack after less than this is not opened again at once.
+const TOO_SOON: Duration = Duration::from_secs(1);
+
+/// Longest wait for an open connection; its parts have limits of their own, all but the last one.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// Failures in a row of one connection, and what has been told about them.
 #[derive(Debug)]
@@ -35,6 +44,9 @@ pub(super) struct Outage {
     since: Option<Instant>,
     up_since: Option<Instant>,
     told: Option<(Discriminant<BrokerError>, Instant)>,
+    /// Connections in a row that were lost before they had proved good.
+    short_lived: u32,
+    ack_timeout_told: bool,
 }
 
 /// What became of one try to connect.
@@ -50,7 +62,18 @@ pub(super) enum Attempt {
 impl Outage {
     /// Nothing has failed yet.
     pub(super) fn new(purpose: &'static str, part: &'static str, health: Health) -> Self {
-        Self { purpose, part, health, failures: 0, tries: 0, since: None, up_since: None, told: None }
+        Self {
+            purpose,
+            part,
+            health,
+            failures: 0,
+            tries: 0,
+            since: None,
+            up_since: None,
+            told: None,
+            short_lived: 0,
+            ack_timeout_told: false,
+        }
     }
 
     /// Waits for the next try to be due, then tries once. Notices a stop at any moment of it.
@@ -75,6 +98,10 @@ impl Outage {
                 }
             },
             recv(stop.receiver()) -> _ => Attempt::Stopped,
+            recv(after(OPENING)) -> _ => {
+                self.failed(&BrokerError::Lost("it does not answer".to_owned()));
+                Attempt::Failed
+            }
         }
     }
 
@@ -86,11 +113,40 @@ impl Outage {
         }
     }
 
-    /// Notes that an open connection was lost, and tells it.
-    pub(super) fn lost(&mut self, error: &BrokerError) {
+    /// Notes that an open connection was lost, and tells it if it is news. `queue` is what it consumed.
+    pub(super) fn lost(&mut self, error: &BrokerError, queue: &str) {
         self.health.trouble(self.part, error.to_string());
-        self.note_loss(error, Instant::now());
-        warn!("cannot {} any more, trying until it works again: {error}", self.purpose);
+        if self.note_loss(error, Instant::now()) {
+            warn!("cannot {} any more, trying until it works again: {error}", self.purpose);
+        } else {
+            debug!("lost once more: {error}");
+        }
+        if self.short_lived == SUSPICIOUS {
+            error!(
+                "{SUSPICIOUS} connections in a row were lost soon after they had begun to {}. If the broker itself \
+                 is well, a message near the head of the queue {queue} breaks the protocol for this program: a \
+                 routing key that is not UTF-8 text does. Nothing is lost, but as long as it is there no message \
+                 comes through. Look at the first messages with Get messages on the broker's management page, and \
+                 take the bad one out there, or with rabbitmqadmin get queue={queue} ackmode=ack_requeue_false \
+                 count=1, once that shows the bad one to be first. rabbitmqctl purge_queue would delete all of them",
+                self.purpose
+            );
+        }
+    }
+
+    /// Notes that the broker ended the connection because an ack is late. That is no trouble, and no reason to
+    /// wait; it is told once, with what to do about it.
+    pub(super) fn ack_timed_out(&mut self, error: &BrokerError, advice: &str) {
+        let young = self.up_since.take().is_some_and(|up| up.elapsed() < TOO_SOON);
+        self.failures = if young { self.failures.saturating_add(1) } else { 0 };
+        if std::mem::replace(&mut self.ack_timeout_told, true) {
+            debug!("{error}");
+        } else {
+            warn!(
+                "{error}. The fan-out goes on, nobody is mailed twice, and the message is asked for again. This is \
+                 told once. {advice}"
+            );
+        }
     }
 
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
@@ -107,6 +163,7 @@ impl Outage {
     /// same as [`Self::over`].
     pub(super) fn proved_good(&mut self) -> String {
         self.failures = 0;
+        self.told = None;
         self.over()
     }
 
@@ -123,20 +180,25 @@ impl Outage {
         news
     }
 
-    fn note_loss(&mut self, error: &BrokerError, now: Instant) {
+    /// Whether this loss is news.
+    fn note_loss(&mut self, error: &BrokerError, now: Instant) -> bool {
         if self.up_since.take().is_some_and(|up| now.duration_since(up) >= GOOD) {
             self.failures = 0;
+            self.short_lived = 0;
+            self.told = None;
         }
-        self.failures = self.failures.saturating_add(1);
+        self.short_lived = self.short_lived.saturating_add(1);
+        let news = self.note_failure(error, now);
+        self.tries = 0;
         self.since = Some(now);
-        self.told = Some((discriminant(error), now));
+        news
     }
 
     /// How many tries the outage took and how long it lasted. The number of failures is kept until the
-    /// connection has proved good, so that one that dies young again and again is not a hot loop.
+    /// connection has proved good, so that one that dies young again and again is not a hot loop, and what was
+    /// told, so that it does not flood the log.
     fn note_success(&mut self, now: Instant) -> Option<(u32, Duration)> {
         self.up_since = Some(now);
-        self.told = None;
         let tries = std::mem::take(&mut self.tries) + 1;
         self.since.take().map(|since| (tries, now.duration_since(since)))
     }

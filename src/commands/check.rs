@@ -19,6 +19,8 @@ type Finding = Result<Found, String>;
 #[derive(Debug)]
 enum Found {
     Well(String),
+    /// Well, and something to know about it.
+    Noted(String, String),
     Skipped(&'static str),
 }
 
@@ -49,8 +51,13 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
 fn try_all(checks: &[Check], config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     let mut all_well = true;
     for (name, check) in checks {
+        let mut note = None;
         let (word, sentence) = match check(config) {
             Ok(Found::Well(sentence)) => ("ok", sentence),
+            Ok(Found::Noted(sentence, more)) => {
+                note = Some(more);
+                ("ok", sentence)
+            }
             Ok(Found::Skipped(why)) => ("skipped", why.to_owned()),
             Err(sentence) => {
                 all_well = false;
@@ -58,6 +65,9 @@ fn try_all(checks: &[Check], config: &Config, out: &mut dyn Write) -> io::Result
             }
         };
         writeln!(out, "{name:<14} {word:<8} {sentence}")?;
+        if let Some(note) = note {
+            writeln!(out, "{:<14} {:<8} {note}", "", "note")?;
+        }
         out.flush()?;
     }
     Ok(all_well)
@@ -81,7 +91,8 @@ fn check_database(config: &Config) -> Finding {
 }
 
 fn check_broker(config: &Config) -> Finding {
-    broker::connection::probe(&config.broker).map(Found::Well).map_err(with_causes)
+    let (sentence, note) = broker::connection::probe(&config.broker).map_err(with_causes)?;
+    Ok(Found::Noted(sentence, note))
 }
 
 fn check_relay(config: &Config) -> Finding {
@@ -137,7 +148,7 @@ mod tests {
         let checks: [Check; 3] = [
             ("first", |_| Err("is away; start it".to_owned())),
             ("second", |_| Ok(Found::Skipped("not needed"))),
-            ("third", |_| Ok(Found::Well("answers".to_owned()))),
+            ("third", |_| Ok(Found::Noted("answers".to_owned(), "but seldom".to_owned()))),
         ];
         let mut out = Vec::new();
         assert!(!try_all(&checks, &config(&[]), &mut out).unwrap());
@@ -145,7 +156,7 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "first          FAILED   is away; start it\n\
              second         skipped  not needed\n\
-             third          ok       answers\n"
+             third          ok       answers\n\x20              note     but seldom\n"
         );
         assert!(try_all(&checks[1..], &config(&[]), &mut Vec::new()).unwrap());
     }

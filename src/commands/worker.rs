@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use crossbeam_channel::{bounded, select};
 
 use crate::broker::consumer;
+use crate::broker::watchdog::{Limits, Watch};
 use crate::config::{Config, EmailConfig, Route};
 use crate::health::{self, Monitor};
 use crate::mail::Transport;
@@ -50,7 +51,14 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let (crew, context) = assemble(config, templates, store, &stop, &monitor)?;
-    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &stop)
+    let watch = Watch::new(Limits::default());
+    watch
+        .start({
+            let stop = stop.clone();
+            move || shutdown::request(&stop)
+        })
+        .context("cannot start the watchdog")?;
+    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watch, &stop)
         .context("cannot start the broker thread")?;
 
     Dispatcher::new(Arc::new(context), subscription.inbox, crew.entries.clone())
@@ -59,7 +67,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     crew.dismiss();
     ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");
-    Ok(ExitCode::SUCCESS)
+    Ok(if watch.hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The database with its tables up to date, and a connection for each fan-out, for the recorder and for the leases.

@@ -59,7 +59,8 @@ struct Office {
 
 impl Held {
     /// A lease that was asked for at `asked`.
-    fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
+    #[must_use]
+    pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
         let (handle, lost) = stop_pair();
         let certain_until = Mutex::new(asked + term);
         Arc::new(Self { lease, certain_until, lost, losing: Mutex::new(Some(handle)) })
@@ -81,6 +82,11 @@ impl Held {
                 return false;
             }
         }
+    }
+
+    /// Notes that it was renewed, by a question that began at `asked`.
+    pub fn renewed(&self, asked: Instant, term: Duration) {
+        *lock(&self.certain_until) = asked + term;
     }
 
     /// Notes that another worker has it.
@@ -232,7 +238,7 @@ impl Office {
             if lost.contains(&one.lease) {
                 one.lose();
             } else {
-                *lock(&one.certain_until) = asked + self.tenant.term;
+                one.renewed(asked, self.tenant.term);
             }
         }
         self.store.report_worker(&self.tenant.owner, &self.health.troubles())

@@ -12,6 +12,7 @@ use crate::broker::connection::Link;
 use crate::broker::dead_letter::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
+use crate::broker::watchdog::Watch;
 use crate::domain::notification::Identity;
 
 /// A consumer, and what it has received that is not settled.
@@ -19,6 +20,7 @@ pub(super) struct Session<'link> {
     number: u64,
     prefetch: u16,
     link: &'link Link,
+    watch: Watch,
     consumer: Consumer<'link>,
     unacked: HashMap<u64, Delivery>,
 }
@@ -30,15 +32,42 @@ impl<'link> Session<'link> {
         queue: &str,
         prefetch: u16,
         number: u64,
+        watch: &Watch,
     ) -> Result<Self, BrokerError> {
-        link.declare(queue)?;
-        // The one bound there is: amiquip's own buffer has none.
-        link.channel.qos(0, prefetch, false)?;
-        let consumer = link
-            .channel
-            .basic_consume(queue, ConsumerOptions::default())
-            .map_err(|error| BrokerError::of_queue(error, queue))?;
-        Ok(Self { number, prefetch, link, consumer, unacked: HashMap::new() })
+        let consumer = watch.over("subscribing to the queue", &link.socket, || {
+            link.declare(queue)?;
+            // The one bound there is: amiquip's own buffer has none.
+            link.channel.qos(0, prefetch, false)?;
+            link.channel
+                .basic_consume(queue, ConsumerOptions::default())
+                .map_err(|error| BrokerError::of_queue(error, queue))
+        })?;
+        Ok(Self { number, prefetch, link, watch: watch.clone(), consumer, unacked: HashMap::new() })
+    }
+
+    /// Ends the subscription. What is unacked goes back to the queue once the connection is closed.
+    pub(super) fn end(self) {
+        let Self { watch, link, consumer, .. } = self;
+        watch.over("unsubscribing from the queue", &link.socket, || drop(consumer));
+    }
+
+    /// Returns once the broker has answered to a call that changes nothing.
+    pub(super) fn ask_for_a_sign_of_life(&self) -> Result<(), BrokerError> {
+        self.watched("a question whether it is there", || self.round_trip())
+    }
+
+    fn watched<T>(
+        &self,
+        what: &'static str,
+        call: impl FnOnce() -> Result<T, BrokerError>,
+    ) -> Result<T, BrokerError> {
+        self.watch.over(what, &self.link.socket, call)
+    }
+
+    /// The broker handles a channel's calls in order, so its answer to this one proves that it has handled all
+    /// that was sent before.
+    fn round_trip(&self) -> Result<(), BrokerError> {
+        Ok(self.link.channel.qos(0, self.prefetch, false)?)
     }
 
     /// What the broker sends; for [`Self::receive`].
@@ -82,20 +111,19 @@ impl<'link> Session<'link> {
         receipts: impl Iterator<Item = Receipt>,
         acked: &Sender<Receipt>,
     ) -> Result<(), BrokerError> {
-        let mut sent = Vec::new();
-        for receipt in receipts {
-            if let Some(delivery) = self.take(receipt) {
-                delivery.ack(&self.link.channel)?;
-                sent.push(receipt);
-            }
-        }
-        if sent.is_empty() {
+        let (done, deliveries): (Vec<_>, Vec<_>) =
+            receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).unzip();
+        if done.is_empty() {
             return Ok(());
         }
-        // `ack` returns once it is queued. The broker handles a channel's calls in order, so the answer to
-        // any later call proves that it has the acks.
-        self.link.channel.qos(0, self.prefetch, false)?;
-        for receipt in sent {
+        self.watched("an ack", || {
+            for delivery in deliveries {
+                delivery.ack(&self.link.channel)?;
+            }
+            // `ack` returns once it is queued.
+            self.round_trip()
+        })?;
+        for receipt in done {
             if acked.send(receipt).is_err() {
                 debug!("nobody wants to know that {receipt:?} is acked");
             }
@@ -127,7 +155,7 @@ impl<'link> Session<'link> {
 
     /// Takes no more messages, and returns those to the queue that nobody works at.
     pub(super) fn give_back(&mut self, not_taken: &Receiver<Incoming>) -> Result<(), BrokerError> {
-        self.consumer.cancel()?;
+        self.watched("the end of the subscription", || Ok(self.consumer.cancel()?))?;
         for message in not_taken.try_iter() {
             self.give_back_one(message.receipt.tag)?;
         }

@@ -8,11 +8,13 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::support::{House, REQUEST, named};
 use crate::domain::notification::Lease;
+use crate::shutdown::stop_pair;
 use crate::store::entry::{Entry, State};
 use crate::store::leases::Tenant;
 use crate::store::ledger::Opened;
 use crate::worker::context::Ending;
 use crate::worker::fan_out;
+use crate::worker::leases::Held;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -118,20 +120,26 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
 
 #[test]
 fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
-    let house = House::new(5, 1);
-    let held = house.crew.leases.keep(Lease { notification_id: 9, epoch: 1 }, Instant::now());
-    assert!(held.wait_until_certain(&house.context.stop));
-    let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
-    let held = house.crew.leases.keep(Lease { notification_id: 9, epoch: 1 }, long_ago);
-    let stop = house.context.stop.clone();
-    let waiting = thread::spawn({
-        let held = Arc::clone(&held);
-        move || held.wait_until_certain(&stop)
-    });
+    let (handle, stop) = stop_pair();
+    let term = Duration::from_secs(30);
+    let lease = Lease { notification_id: 9, epoch: 1 };
+    assert!(Held::new(lease, Instant::now(), term).wait_until_certain(&stop));
+
+    let long_ago = Instant::now().checked_sub(term * 2).unwrap();
+    let wait = |held: &Arc<Held>| {
+        let (held, stop) = (Arc::clone(held), stop.clone());
+        thread::spawn(move || held.wait_until_certain(&stop))
+    };
+    let [lost, renewed, kept] = [(); 3].map(|()| Held::new(lease, long_ago, term));
+    let waiting = [&lost, &renewed, &kept].map(wait);
     thread::sleep(Duration::from_millis(100));
-    assert!(!waiting.is_finished());
-    held.lose();
-    assert!(!waiting.join().unwrap());
+    assert!(waiting.iter().all(|thread| !thread.is_finished()));
+    lost.lose();
+    renewed.renewed(Instant::now(), term);
+    let [of_lost, of_renewed, of_kept] = waiting;
+    assert!(!of_lost.join().unwrap() && of_renewed.join().unwrap());
+    drop(handle);
+    assert!(!of_kept.join().unwrap(), "a stop does not wait for it");
 }
 
 #[test]

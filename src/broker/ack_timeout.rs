@@ -1,0 +1,138 @@
+//! The delivery acknowledgement timeout: how a broker says that a fan-out took too long for it, and what to do
+//! about that on which broker. A fan-out survives it; this is about being rid of the noise.
+//!
+//! RabbitMQ: 30 minutes since 3.8.17; a policy can raise it for one queue since 3.12; since 4.3 it exists for
+//! quorum queues only (its consumers guide and release notes). LavinMQ: none by default, no policy for it up to
+//! 2.9 (its documentation and source).
+
+use crate::config::BrokerConfig;
+
+/// Four hours, in milliseconds: what the advice raises it to.
+const RAISED: &str = "14400000";
+
+/// Whether these words, with code 406, tell of the timeout. RabbitMQ: "delivery acknowledgement on channel 1
+/// timed out"; LavinMQ: "consumer timeout".
+pub(super) fn is_told_by(message: &str) -> bool {
+    message.contains("delivery acknowledgement") || message.contains("consumer timeout")
+}
+
+/// What the broker `product` (such as `RabbitMQ 3.10.8`) does about a fan-out that takes long, and how to
+/// raise its limit for the configured queue.
+#[must_use]
+pub fn advice(product: &str, config: &BrokerConfig) -> String {
+    match product.split_once(' ').unwrap_or((product, "")) {
+        ("RabbitMQ", version) => {
+            let version = parse(version);
+            let which = if version >= Some((4, 3)) { "Of quorum queues (no others), " } else { "" };
+            let limit = format!(
+                "{which}{product} takes a message back when its fan-out lasts longer than consumer_timeout, 30 \
+                 minutes unless changed. That costs nothing but a reconnect; to raise it to 4 hours"
+            );
+            if version >= Some((3, 12)) {
+                format!(
+                    "{limit}: {} (of several policies for a queue only one applies: add the key to that one, if \
+                     there is one)",
+                    policy_command(config)
+                )
+            } else {
+                format!(
+                    "{limit}, write consumer_timeout = {RAISED} into rabbitmq.conf and restart the broker"
+                )
+            }
+        }
+        ("LavinMQ", _) => format!(
+            "{product} lets a fan-out take as long as it likes, unless consumer_timeout is set in lavinmq.ini: then \
+             raise it there, to 4 hours with consumer_timeout = {RAISED}"
+        ),
+        _ => format!(
+            "{product} may take a message back when its fan-out lasts long. That costs nothing but a reconnect; to \
+             be rid of it, raise the broker's delivery acknowledgement timeout (consumer_timeout)"
+        ),
+    }
+}
+
+/// Sets the timeout for the configured queue, on RabbitMQ 3.12 or newer; to be pasted into a shell.
+fn policy_command(config: &BrokerConfig) -> String {
+    let vhost = match config.vhost.as_str() {
+        "/" => String::new(),
+        other => format!("-p {} ", quoted(other)),
+    };
+    let pattern = quoted(&format!("^{}$", escaped(&config.queue)));
+    format!(
+        "rabbitmqctl set_policy {vhost}fanmail {pattern} '{{\"consumer-timeout\":{RAISED}}}' --apply-to queues"
+    )
+}
+
+/// Major and minor version.
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(['.', '-', '+']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The name as a regular expression that matches nothing else.
+fn escaped(name: &str) -> String {
+    name.chars()
+        .flat_map(|c| {
+            let special = r"\.^$|?*+()[]{}".contains(c);
+            special.then_some('\\').into_iter().chain([c])
+        })
+        .collect()
+}
+
+/// One word for a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn config(vhost: &str, queue: &str) -> BrokerConfig {
+        let lookup = |name: &str| match name {
+            "LAVINMQ_VHOST" => Some(vhost.to_owned()),
+            "LAVINMQ_QUEUE" => Some(queue.to_owned()),
+            _ => None,
+        };
+        Config::from_lookup(&lookup).unwrap().broker
+    }
+
+    #[test]
+    fn each_broker_gets_what_works_there() {
+        let usual = config("/", "event_notifications");
+        let command = "rabbitmqctl set_policy fanmail '^event_notifications$' \
+                       '{\"consumer-timeout\":14400000}' --apply-to queues";
+        for old in ["RabbitMQ 3.10.8", "RabbitMQ 3.9.13", "RabbitMQ", "RabbitMQ unknown"] {
+            let text = advice(old, &usual);
+            assert!(text.contains("rabbitmq.conf") && !text.contains("set_policy"), "{text}");
+        }
+        for new in ["RabbitMQ 3.12.0", "RabbitMQ 3.13.7", "RabbitMQ 4.0.5", "RabbitMQ 4.2.0-rc.1"] {
+            let text = advice(new, &usual);
+            assert!(text.contains(command) && !text.contains("quorum"), "{text}");
+        }
+        let text = advice("RabbitMQ 4.3.0+7", &usual);
+        assert!(text.contains(command) && text.contains("quorum"), "{text}");
+        let text = advice("LavinMQ 2.1.0", &usual);
+        assert!(text.contains("lavinmq.ini") && !text.contains("policy"), "{text}");
+        assert!(advice("a broker", &usual).starts_with("a broker may"));
+    }
+
+    #[test]
+    fn the_command_survives_regular_expressions_and_the_shell() {
+        assert_eq!(
+            policy_command(&config("it's", "mail.out+1")),
+            "rabbitmqctl set_policy -p 'it'\\''s' fanmail '^mail\\.out\\+1$' \
+             '{\"consumer-timeout\":14400000}' --apply-to queues"
+        );
+    }
+
+    #[test]
+    fn the_brokers_words_are_known() {
+        assert!(is_told_by(
+            "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms."
+        ));
+        assert!(is_told_by("PRECONDITION_FAILED - consumer timeout"));
+        assert!(!is_told_by("PRECONDITION_FAILED - unknown delivery tag 7"));
+    }
+}
