@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
+mod ack_barrier;
+mod ack_timeout;
 mod command_line;
 mod crashes;
 mod fan_out;
+mod frozen_broker;
+mod odd_messages;
 mod poison;
 mod relay_trouble;
 mod self_test;

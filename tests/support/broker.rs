@@ -16,6 +16,8 @@ use super::wait::wait_for;
 
 /// The script itself: Debian's wrapper in /usr/sbin wants to be root or rabbitmq.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// The same holds for this one.
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Who may log in.
 pub const USER: &str = "fanmail-tests";
 /// A word that is easy to look for in logs.
@@ -51,6 +53,18 @@ impl Broker {
     pub fn own() -> Arc<Self> {
         let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
         Arc::new(Self::prepare(folder.path().to_owned(), Some(folder)))
+    }
+
+    /// The same with more lines in rabbitmq.conf, and this advanced.config (an Erlang term, or nothing).
+    pub fn own_with(conf: &str, advanced: &str) -> Arc<Self> {
+        let broker = Self::own();
+        let path = broker.folder.join("rabbitmq.conf");
+        let usual = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{usual}{conf}\n")).unwrap();
+        if !advanced.is_empty() {
+            fs::write(broker.folder.join("advanced.config"), advanced).unwrap();
+        }
+        broker
     }
 
     fn prepare(folder: PathBuf, temporary: Option<TempDir>) -> Self {
@@ -178,6 +192,18 @@ impl Broker {
 
     fn try_connect(&self) -> Option<Connection> {
         Connection::insecure_open(&self.url()).ok()
+    }
+
+    /// What `rabbitmqctl` says with these arguments, which it has to like.
+    pub fn ctl(&self, arguments: &[&str]) -> String {
+        let mut command = self.command();
+        let environment: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
+        command = Command::new(CTL);
+        let output = command.args(arguments).env_clear().envs(environment).output().unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", said(&output.stderr));
+        said(&output.stdout)
     }
 
     /// What the node has logged.

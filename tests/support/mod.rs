@@ -1,5 +1,6 @@
 //! What the scenarios are made of. Everything a test starts is its own, on loopback, and ends with it.
 
+pub mod amqp_proxy;
 pub mod broker;
 pub mod certificates;
 pub mod database;
@@ -8,6 +9,7 @@ pub mod ledger;
 pub mod ports;
 pub mod process;
 pub mod queue;
+pub mod raw_publisher;
 pub mod scenario;
 pub mod smtp;
 pub mod wait;

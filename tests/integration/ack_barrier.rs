@@ -1,0 +1,93 @@
+//! Between the ack and the proof that the broker has it. `acked_at` says the latter, and nothing that happens in
+//! between mails anybody twice.
+
+use std::time::{Duration, Instant};
+
+use crate::support::amqp_proxy::{AmqpProxy, Plan};
+use crate::support::broker::Broker;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::smtp::gate::Point;
+use crate::support::wait::wait_until;
+
+/// A scenario whose worker reaches the broker through a proxy.
+fn through_proxy(name: &str, participants: usize, plan: Plan) -> (Scenario, AmqpProxy) {
+    let proxy = AmqpProxy::start(Broker::shared().port, plan);
+    let scenario = Scenario::with(name, participants).env("LAVINMQ_PORT", &proxy.port.to_string()).ready();
+    (scenario, proxy)
+}
+
+#[test]
+fn acked_at_waits_for_the_brokers_answer_and_comes_soon_after_it() {
+    const OTHER: i64 = 77;
+    let (scenario, proxy) = through_proxy("barrier", 5, Plan::Hold);
+    scenario.seed(OTHER, 200);
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", OTHER, Some("other"));
+    wait_until("both to run", || scenario.ledger.notifications().len() == 2);
+    scenario.smtp.gate().open();
+    proxy.wait_until_done();
+    // Whatever was to be written about the first ack is written before the last outcome of the other fan-out.
+    wait_until("both to be completed", || scenario.ledger.completed() == 2);
+    assert_eq!(scenario.ledger.count("notifications WHERE acked_at IS NOT NULL"), 0);
+    proxy.release();
+    let released = Instant::now();
+    scenario.wait_for_acks(2);
+    assert!(released.elapsed() < Duration::from_secs(5));
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (205, 0));
+    scenario.all_is_well(worker);
+}
+
+/// The connection breaks before the broker has the ack: the message comes again, and the ledger knows it.
+fn cut_before_the_ack(name: &str, message_id: Option<&str>) {
+    let (scenario, proxy) = through_proxy(name, 30, Plan::CutBefore);
+    let worker = scenario.worker();
+    scenario.queue.publish("UPDATED", EVENT, message_id);
+    proxy.wait_until_done();
+    scenario.wait_for_acks(1);
+    worker.wait_for_log("was completed before; acked");
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (30, 0));
+    assert_eq!(scenario.ledger.notifications().len(), 1);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn cut_before_the_ack_with_a_message_id() {
+    cut_before_the_ack("cut-before-id", Some("once"));
+}
+
+#[test]
+fn cut_before_the_ack_without_a_message_id() {
+    cut_before_the_ack("cut-before", None);
+}
+
+/// The connection breaks between the ack and its proof: nobody can know, and whether the message comes again
+/// or not, the next one of its event is not held up.
+fn cut_after_the_ack(name: &str, message_id: Option<&str>) {
+    let (scenario, proxy) = through_proxy(name, 30, Plan::CutAfter);
+    let worker = scenario.worker();
+    scenario.queue.publish("UPDATED", EVENT, message_id);
+    proxy.wait_until_done();
+    wait_until("the worker to be back", || scenario.queue.consumers() == 1);
+    // Of the same kind: without an id, only the broker's hint tells it from the first one.
+    scenario.queue.publish("UPDATED", EVENT, message_id.map(|_| "next"));
+    wait_until("the next one to be acked", || {
+        scenario.ledger.notifications().get(1).is_some_and(|row| row.acked)
+    });
+    let ended = worker.stop();
+    scenario.discreet(&ended.err);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (60, 0));
+    assert_eq!((scenario.ledger.completed(), scenario.queue.depth()), (2, 0));
+    scenario.ledger_and_relay_agree();
+}
+
+#[test]
+fn cut_after_the_ack_with_a_message_id() {
+    cut_after_the_ack("cut-after-id", Some("once"));
+}
+
+#[test]
+fn cut_after_the_ack_without_a_message_id() {
+    cut_after_the_ack("cut-after", None);
+}

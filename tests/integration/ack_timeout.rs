@@ -1,0 +1,101 @@
+//! RabbitMQ's delivery acknowledgement timeout: it closes the channel of a consumer that has not acked for too
+//! long (406) and delivers the messages again, in the middle of their fan-outs.
+
+use std::sync::Arc;
+
+use crate::support::broker::Broker;
+use crate::support::queue::properties;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::smtp::gate::Point;
+use crate::support::wait::wait_until;
+
+const LANES: usize = 2;
+/// Runs beside the long one.
+const OTHER: i64 = 77;
+
+/// A broker that allows five seconds between a message and its ack, and looks every second.
+fn impatient_broker() -> Arc<Broker> {
+    let broker =
+        Broker::own_with("", "[{rabbit, [{consumer_timeout, 5000}, {channel_tick_interval, 1000}]}].");
+    broker.start();
+    broker
+}
+
+/// Two fan-outs outlast the timeout twice, while two more messages wait for the first of them.
+fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
+    let broker = impatient_broker();
+    let scenario = Scenario::with(name, 40).broker(&broker).connections(LANES).ready();
+    scenario.seed(OTHER, 20);
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    let message = |kind, event, id| {
+        let body = format!(r#"{{"type":"{kind}","event_id":{event}}}"#).into_bytes();
+        (body, properties(id))
+    };
+    scenario.queue.publish_all(&[
+        message("UPDATED", EVENT, ids[0]),
+        message("CREATED", OTHER, ids[1]),
+        // Without an id it equals the first one, and is a notification of its own all the same.
+        message("UPDATED", EVENT, ids[2]),
+        message("CANCELLED", EVENT, ids[3]),
+    ]);
+    let worker = scenario.worker();
+    scenario.wait_until_held(LANES);
+    for request in [format!("UPDATED of event {EVENT}"), format!("CREATED of event {OTHER}")] {
+        let again = format!("delivered the message of {request} again; its fan-out goes on");
+        wait_until("two timeouts", || worker.log().matches(&again).count() >= 2);
+    }
+    scenario.smtp.gate().open();
+    scenario.wait_for_acks(4);
+    assert_eq!(scenario.ledger.notifications().len(), 4);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3 * 40 + 20, 0));
+
+    let log = worker.log();
+    let told = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("longer than the broker allows"), "{told:?}");
+    assert!(told[0].contains("consumer_timeout = 14400000"), "{told:?}");
+    assert!(!log.contains("back at try"), "it is no outage:\n{log}");
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn fan_outs_outlast_the_timeout_with_message_ids() {
+    fan_outs_outlast_the_timeout("timeout-ids", [Some("a"), Some("b"), Some("c"), Some("d")]);
+}
+
+#[test]
+fn fan_outs_outlast_the_timeout_without_message_ids() {
+    fan_outs_outlast_the_timeout("timeout", [None; 4]);
+}
+
+/// Completed while the worker has no connection: the ack of the old delivery is void, and the next one is acked.
+#[test]
+fn a_message_that_timed_out_while_its_fan_out_ended_is_acked_when_it_comes_again() {
+    let broker = impatient_broker();
+    let scenario = Scenario::with("timeout-end", 10).broker(&broker).connections(LANES).ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 5);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    wait_until("the timeout in the broker's log", || broker.log().contains("timed out"));
+    scenario.smtp.gate().open();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (10, 0));
+    scenario.all_is_well(worker);
+}
+
+/// What `fanmail check` tells the owner of this broker to write into rabbitmq.conf.
+#[test]
+fn the_advice_of_check_is_understood_by_the_broker() {
+    let scenario = Scenario::with("timeout-advice", 0).ready();
+    let out = scenario.run(&["check"]).out;
+    let advice = out.lines().find(|line| line.contains("consumer_timeout")).expect(&out);
+    assert!(advice.contains("note     RabbitMQ 3."), "{advice}");
+    let setting = advice.split("write ").nth(1).and_then(|rest| rest.split(" into").next()).expect(advice);
+    assert_eq!(setting, "consumer_timeout = 14400000");
+    let broker = Broker::own_with(setting, "[{rabbit, [{channel_tick_interval, 1000}]}].");
+    broker.start();
+    let environment = broker.ctl(&["environment"]);
+    assert!(environment.contains("{consumer_timeout,14400000}"), "{environment}");
+}

@@ -1,0 +1,92 @@
+//! A broker that is there and says nothing (SIGSTOP), with heartbeats and without.
+
+use std::time::{Duration, Instant};
+
+use crate::support::broker::Broker;
+use crate::support::scenario::Scenario;
+use crate::support::smtp::gate::Point;
+use crate::support::wait::{wait_for, wait_until};
+
+const LANES: usize = 4;
+
+/// Heartbeats notice it in 20 seconds, and the worker goes on when the broker does.
+#[test]
+fn heartbeats_notice_a_frozen_broker_and_the_worker_reconnects() {
+    let broker = Broker::own();
+    broker.start();
+    let scenario = Scenario::with("frozen", 40).broker(&broker).connections(LANES).ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    let mut worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    broker.freeze();
+    worker.wait_for_log("nothing was heard from it for 20 s");
+    // An ack any sooner would wait in the frozen broker's socket: whether the message comes again is up to it.
+    scenario.smtp.gate().open();
+    wait_for("the fan-out to go on", Duration::from_secs(20), || {
+        (scenario.ledger.completed() == 1).then_some(())
+    });
+    assert!(worker.is_running());
+    broker.thaw();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
+    scenario.all_is_well(worker);
+}
+
+/// Without heartbeats only an unanswered call tells: the worker ends in good order, for a supervisor to start
+/// it again, and nobody is mailed twice.
+#[test]
+fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
+    let broker = Broker::own_with("heartbeat = 0", "");
+    broker.start();
+    let scenario = Scenario::with("hung", 60).broker(&broker).connections(LANES).ready();
+    assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
+    broker.restart();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    broker.freeze();
+    let frozen = Instant::now();
+    wait_for("the watchdog to notice", Duration::from_secs(60), || {
+        worker.log().contains("the broker has not answered to").then_some(())
+    });
+    let noticed = frozen.elapsed();
+    // Mails in flight are finished and recorded before it ends.
+    worker.wait_for_log("stopping: no new messages");
+    scenario.smtp.gate().open();
+    let ended = worker.wait_within(Duration::from_secs(20));
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(noticed < Duration::from_secs(60), "{noticed:?}");
+    let told: Vec<&str> = ended.err.lines().filter(|line| line.contains(" ERROR ")).collect();
+    assert_eq!(told.len(), 1, "{}", ended.err);
+    assert!(told[0].contains("heartbeat = 60"), "the cure is told: {told:?}");
+    scenario.discreet(&ended.err);
+    assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
+    assert_eq!(scenario.ledger.completed(), 0);
+
+    broker.thaw();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (60, 0));
+    scenario.all_is_well(worker);
+}
+
+/// A stop by hand while everything is silent is not held up, and is no failure of the library's.
+#[test]
+fn a_worker_that_is_stopped_while_the_broker_is_frozen_ends_within_its_time() {
+    let broker = Broker::own_with("heartbeat = 0", "");
+    broker.start();
+    let scenario = Scenario::with("frozen-stop", 20)
+        .broker(&broker)
+        .connections(LANES)
+        .env("SHUTDOWN_TIMEOUT", "3")
+        .ready();
+    let worker = scenario.worker();
+    wait_until("the worker to consume", || scenario.queue.consumers() == 1);
+    broker.freeze();
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("SHUTDOWN_TIMEOUT"), "{}", ended.err);
+}

@@ -1,0 +1,230 @@
+//! Messages with properties that no honest publisher sets: they are mailed or kept like any other, and none of
+//! them spoils the log, the ledger or the connection for the others.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use amiquip::{
+    AmqpProperties, AmqpValue, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions,
+};
+
+use crate::support::broker::Broker;
+use crate::support::ports::free_port;
+use crate::support::queue::properties;
+use crate::support::raw_publisher::{RawProperties, RawPublisher};
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::smtp::gate::Point;
+use crate::support::wait::{wait_for, wait_until};
+
+fn body(kind: &str) -> Vec<u8> {
+    format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#).into_bytes()
+}
+
+/// Headers of every type that AMQP 0-9-1 and RabbitMQ know.
+fn every_header() -> FieldTable {
+    let inner = BTreeMap::from([("deep".to_owned(), AmqpValue::LongString("x".repeat(10_000)))]);
+    let values = [
+        AmqpValue::Boolean(true),
+        AmqpValue::ShortShortInt(-1),
+        AmqpValue::ShortShortUInt(255),
+        AmqpValue::ShortInt(-32_768),
+        AmqpValue::ShortUInt(65_535),
+        AmqpValue::LongInt(-1),
+        AmqpValue::LongUInt(u32::MAX),
+        AmqpValue::LongLongInt(i64::MIN),
+        AmqpValue::Float(1.5),
+        // Not a NaN: RabbitMQ itself cannot read that, and throws its publisher out.
+        AmqpValue::Double(-1e300),
+        AmqpValue::LongString("\n\r\0 \u{202e}".to_owned()),
+        AmqpValue::FieldArray(vec![AmqpValue::Void, AmqpValue::FieldTable(inner.clone())]),
+        AmqpValue::Timestamp(u64::MAX),
+        AmqpValue::FieldTable(inner),
+        AmqpValue::ByteArray(vec![0, 255]),
+        AmqpValue::Void,
+    ];
+    (1..).map(|n| format!("header-{n}")).zip(values).collect()
+}
+
+#[test]
+fn odd_properties_are_no_hindrance() {
+    let scenario = Scenario::with("odd", 3).env("PREFETCH", "20").ready();
+    let longest = "ü".repeat(127) + "x";
+    let nasty = "line one\r\nFORGED line two\0\u{1b}[31m\u{202e}";
+    let odd: Vec<AmqpProperties> = vec![
+        properties(Some(&longest)),
+        properties(Some(nasty)),
+        // An empty one names nothing: these two are two notifications.
+        properties(Some("")),
+        properties(Some("")),
+        properties(Some("priority")).with_priority(255),
+        properties(Some("expiring")).with_expiration("600000".to_owned()),
+        properties(Some("headers")).with_headers(every_header()),
+        AmqpProperties::default(),
+        properties(Some("unconvincing")).with_content_type("image/png".to_owned()).with_delivery_mode(1),
+    ];
+    let messages: Vec<_> = odd.iter().map(|properties| (body("UPDATED"), properties.clone())).collect();
+    scenario.queue.publish_all(&messages);
+    let worker = scenario.worker();
+    scenario.wait_for_acks(odd.len());
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3 * odd.len(), 0));
+
+    // The same ids once more are the same notifications; of another kind, they are mistakes of the publisher.
+    scenario.queue.publish_all(&[
+        (body("UPDATED"), properties(Some(&longest))),
+        (body("UPDATED"), properties(Some(nasty))),
+        (body("CANCELLED"), properties(Some(nasty))),
+        (body("CANCELLED"), properties(Some(&longest))),
+    ]);
+    wait_until("the mistakes to be kept", || scenario.queue.dead_depth() == 2);
+    wait_until("the queue to be empty", || scenario.queue.depth() == 0);
+    assert_eq!(scenario.smtp.accepted(), 3 * odd.len());
+    let log = worker.log();
+    assert!(log.lines().all(|line| !line.starts_with("FORGED") && !line.contains('\u{1b}')), "{log}");
+    scenario.all_is_well(worker);
+    let ids: Vec<_> = scenario.queue.take_dead_letters();
+    let ids: Vec<_> = ids.iter().map(|letter| letter.properties.message_id().clone().unwrap()).collect();
+    assert_eq!(ids, [nasty, &longest]);
+}
+
+/// Headers and ids that are not UTF-8. amiquip drops such an id, so the message has no name.
+#[test]
+fn properties_that_are_not_utf8_are_no_hindrance() {
+    let scenario = Scenario::with("not-utf8", 4).ready();
+    assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
+    let mut publisher = RawPublisher::connect(&scenario.queue.broker);
+    let queue = scenario.queue.name.clone();
+    let mut publish = |properties: RawProperties| {
+        publisher.publish("", queue.as_bytes(), &properties, &body("UPDATED"));
+    };
+    publish(RawProperties::default().message_id(b"id-\xff"));
+    publish(RawProperties::default().message_id(b"id-\xff"));
+    publish(RawProperties::default().header(b"tenant", b"blue-\xff").message_id(b"whole"));
+    publish(RawProperties::default().header(b"ten\xffant", b"blue").message_id(b"another"));
+    let worker = scenario.worker();
+    scenario.wait_for_acks(4);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (16, 0));
+    let keys: Vec<_> = scenario.ledger.notifications().into_iter().map(|row| row.message_key).collect();
+    assert_eq!(keys, [None, None, Some("whole".to_owned()), Some("another".to_owned())]);
+    scenario.all_is_well(worker);
+}
+
+/// A routing key that is not UTF-8 is a frame that amiquip cannot read: the connection dies, and the message
+/// comes again.
+#[test]
+fn a_message_that_breaks_the_connection_is_told_loudly_and_backed_off_from() {
+    let scenario = Scenario::with("breaks", 5).ready();
+    let queue = &scenario.queue;
+    bind_to_a_fanout_exchange(&queue.broker, &queue.name);
+    let mut publisher = RawPublisher::connect(&queue.broker);
+    publisher.publish(&queue.name, b"key-\xff", &RawProperties::default(), &body("UPDATED"));
+    scenario.publish("CREATED");
+    let mut worker = scenario.worker();
+    worker.wait_for_log("breaks the protocol for this program");
+    // Pauses grow: 1, 2, 4, 8 seconds. Ten seconds later there are two more tries at most.
+    let tries = || worker.log().matches("taking messages from").count();
+    let told = tries();
+    assert_eq!(told, 3);
+    wait_for("the next try", Duration::from_secs(20), || (tries() > told).then_some(()));
+    let log = worker.log();
+    assert_eq!(log.matches("breaks the protocol for this program").count(), 1, "it is told once:\n{log}");
+    assert_eq!(log.matches("a frame that cannot be read").count(), 1, "it is told once:\n{log}");
+    assert!(log.contains(&format!("rabbitmqadmin get queue={}", queue.name)), "{log}");
+    assert!(worker.is_running());
+
+    // What the advice comes to: the first message is taken out, and the others pass.
+    wait_until("the bad message to be back", || {
+        let mut connection = queue.broker.connect();
+        let channel = connection.open_channel(None).unwrap();
+        let count = channel.queue_declare_passive(queue.name.as_str()).unwrap();
+        count.declared_message_count() == Some(2)
+    });
+    purge(&queue.broker, &queue.name);
+    scenario.publish("CREATED");
+    wait_for("the worker to be well", Duration::from_secs(90), || {
+        scenario.ledger.notifications().iter().any(|row| row.acked).then_some(())
+    });
+    scenario.all_is_well(worker);
+}
+
+fn bind_to_a_fanout_exchange(broker: &Broker, queue: &str) {
+    let mut connection = broker.connect();
+    let channel = connection.open_channel(None).unwrap();
+    let exchange =
+        channel.exchange_declare(ExchangeType::Fanout, queue, ExchangeDeclareOptions::default()).unwrap();
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare(queue, durable).unwrap();
+    queue.bind(&exchange, "", FieldTable::new()).unwrap();
+    drop(channel);
+    connection.close().unwrap();
+}
+
+fn purge(broker: &Broker, queue: &str) {
+    let mut connection = broker.connect();
+    let channel = connection.open_channel(None).unwrap();
+    channel.queue_purge(queue).unwrap();
+    drop(channel);
+    connection.close().unwrap();
+}
+
+/// Without an id only the hint tells that a message was here before; with one it decides nothing.
+#[test]
+fn the_redelivered_hint_is_counted_where_it_decides() {
+    let port = free_port();
+    let scenario =
+        Scenario::with("hint", 20).connections(1).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
+    let decided = || metric(port, "fanmail_redelivered_decided_total");
+    scenario.queue.publish("UPDATED", EVENT, None);
+    for mails in [3, 5] {
+        scenario.smtp.gate().close_after(Point::BeforeReply, mails);
+        let worker = scenario.worker();
+        scenario.wait_until_held(1);
+        worker.kill();
+        scenario.wait_until_held(0);
+    }
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!(decided(), 1);
+    // Nameless and new, then named: no hint is asked.
+    scenario.queue.publish("UPDATED", EVENT, None);
+    scenario.queue.publish("UPDATED", EVENT, Some("named"));
+    scenario.wait_for_acks(3);
+    assert_eq!(decided(), 1);
+    assert_eq!(scenario.smtp.delivered_ids().len(), 60);
+    scenario.all_is_well(worker);
+}
+
+/// A named message that was delivered before, by the broker's word or not, is the notification of its id.
+#[test]
+fn a_known_id_decides_whatever_the_broker_says() {
+    let port = free_port();
+    let scenario =
+        Scenario::with("known", 20).connections(1).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
+    scenario.queue.publish("UPDATED", EVENT, Some("known"));
+    scenario.smtp.gate().close_after(Point::BeforeReply, 5);
+    let worker = scenario.worker();
+    scenario.wait_until_held(1);
+    worker.kill();
+    scenario.wait_until_held(0);
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    scenario.queue.publish("UPDATED", EVENT, Some("known"));
+    worker.wait_for_log("was completed before; acked");
+    assert_eq!(metric(port, "fanmail_redelivered_decided_total"), 0);
+    assert_eq!((scenario.smtp.delivered_ids().len(), scenario.ledger.notifications().len()), (20, 1));
+    scenario.all_is_well(worker);
+}
+
+/// One number of `/metrics`.
+fn metric(port: u16, name: &str) -> u64 {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
+}

@@ -1,0 +1,128 @@
+//! Stands between a worker and its broker, and interferes with one ack: cuts the connection around it, or holds
+//! it back.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use super::wait::wait_until;
+
+/// What happens at the next ack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Nothing: it passes.
+    Pass,
+    /// The connection breaks, and the broker never sees the ack.
+    CutBefore,
+    /// The broker gets the ack, then the connection breaks: the answer that proves it never comes.
+    CutAfter,
+    /// The ack and all that follows it wait for [`AmqpProxy::release`].
+    Hold,
+}
+
+/// A proxy that listens until the tests end.
+pub struct AmqpProxy {
+    /// Where.
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    plan: Plan,
+    /// Times that the plan was carried out.
+    done: usize,
+}
+
+impl AmqpProxy {
+    /// In front of the broker at this port of loopback.
+    pub fn start(broker: u16, plan: Plan) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared { state: Mutex::new(State { plan, done: 0 }), changed: Condvar::new() });
+        let for_clients = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, shared) = (client.unwrap(), Arc::clone(&for_clients));
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)) else { continue };
+                let (from_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                thread::spawn(move || pass_all(from_server, to_client));
+                thread::spawn(move || {
+                    // Ends with an error when either side goes away, which is no news.
+                    drop(pass_frames(&client, &server, &shared));
+                    for end in [client, server] {
+                        drop(end.shutdown(Shutdown::Both));
+                    }
+                });
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// Waits until the plan was carried out.
+    #[track_caller]
+    pub fn wait_until_done(&self) {
+        wait_until("an ack at the proxy", || self.shared.state.lock().unwrap().done == 1);
+    }
+
+    /// Lets go what is held back.
+    pub fn release(&self) {
+        self.shared.state.lock().unwrap().plan = Plan::Pass;
+        self.shared.changed.notify_all();
+    }
+}
+
+fn pass_all(mut from: TcpStream, mut to: TcpStream) {
+    // Ends with an error when either side goes away, which is no news.
+    drop(io::copy(&mut from, &mut to));
+    drop(to.shutdown(Shutdown::Both));
+}
+
+/// From the client to the server, frame by frame (AMQP 0-9-1 section 2.3.5).
+fn pass_frames(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut protocol_header = [0; 8];
+    client.read_exact(&mut protocol_header)?;
+    server.write_all(&protocol_header)?;
+    loop {
+        let mut frame = vec![0; 7];
+        client.read_exact(&mut frame)?;
+        let size = u32::from_be_bytes(frame[3..7].try_into().unwrap());
+        // The payload, and the octet that ends the frame.
+        frame.resize(7 + usize::try_from(size).unwrap() + 1, 0);
+        client.read_exact(&mut frame[7..])?;
+        let is_ack = frame[0] == 1 && frame[7..11] == [0, 60, 0, 80];
+        let plan = if is_ack { shared.begin() } else { Plan::Pass };
+        match plan {
+            Plan::CutBefore => return Ok(()),
+            Plan::CutAfter => return server.write_all(&frame),
+            Plan::Hold => shared.wait_for_release(),
+            Plan::Pass => {}
+        }
+        server.write_all(&frame)?;
+    }
+}
+
+impl Shared {
+    /// The plan for this ack; cuts happen once.
+    fn begin(&self) -> Plan {
+        let mut state = self.state.lock().unwrap();
+        let plan = state.plan;
+        if plan != Plan::Pass {
+            state.done += 1;
+        }
+        if plan != Plan::Hold {
+            state.plan = Plan::Pass;
+        }
+        plan
+    }
+
+    fn wait_for_release(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_while(state, |state| state.plan == Plan::Hold).unwrap());
+    }
+}

@@ -1,0 +1,114 @@
+//! A publisher that writes AMQP 0-9-1 frames itself, for messages that no library would let through: names and
+//! properties that are not UTF-8.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use super::broker::{Broker, PASSWORD, USER};
+
+/// `basic` (AMQP 0-9-1 section 1.8).
+const BASIC: u16 = 60;
+
+/// A connection with one channel that has asked for confirms.
+pub struct RawPublisher {
+    stream: TcpStream,
+}
+
+/// The properties of one message, as bytes: a flag and a value each, in the order of their flags.
+#[derive(Default)]
+pub struct RawProperties {
+    flags: u16,
+    values: Vec<u8>,
+}
+
+impl RawProperties {
+    /// One header with a long string in it.
+    pub fn header(mut self, name: &[u8], value: &[u8]) -> Self {
+        let mut table = short(name);
+        table.push(b'S');
+        table.extend(long(value));
+        self.flags |= 0x2000;
+        self.values.extend(long(&table));
+        self
+    }
+
+    /// `message_id`, after the headers.
+    pub fn message_id(mut self, id: &[u8]) -> Self {
+        self.flags |= 0x0080;
+        self.values.extend(short(id));
+        self
+    }
+}
+
+impl RawPublisher {
+    /// Connects and logs in.
+    pub fn connect(broker: &Broker) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, broker.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut publisher = Self { stream };
+        publisher.stream.write_all(b"AMQP\x00\x00\x09\x01").unwrap();
+        publisher.expect(10, 10);
+        let login = format!("\0{USER}\0{PASSWORD}");
+        let start_ok = [long(b""), short(b"PLAIN"), long(login.as_bytes()), short(b"en_US")].concat();
+        publisher.method(0, 10, 11, &start_ok);
+        publisher.expect(10, 30);
+        // tune-ok: no more than one channel is used, frames of 128 KiB, no heartbeats.
+        publisher.method(0, 10, 31, &[0, 1, 0, 2, 0, 0, 0, 0]);
+        publisher.method(0, 10, 40, &[short(b"/"), short(b""), vec![0]].concat());
+        publisher.expect(10, 41);
+        publisher.method(1, 20, 10, &short(b""));
+        publisher.expect(20, 11);
+        publisher.method(1, 85, 10, &[0]);
+        publisher.expect(85, 11);
+        publisher
+    }
+
+    /// Publishes and waits for the broker's confirm.
+    pub fn publish(&mut self, exchange: &str, routing_key: &[u8], properties: &RawProperties, body: &[u8]) {
+        let publish = [vec![0, 0], short(exchange.as_bytes()), short(routing_key), vec![0]].concat();
+        self.method(1, BASIC, 40, &publish);
+        let mut header = [BASIC.to_be_bytes(), [0, 0]].concat();
+        header.extend((body.len() as u64).to_be_bytes());
+        header.extend(properties.flags.to_be_bytes());
+        header.extend(&properties.values);
+        self.frame(2, 1, &header);
+        self.frame(3, 1, body);
+        self.expect(BASIC, 80);
+    }
+
+    fn method(&mut self, channel: u16, class: u16, method: u16, arguments: &[u8]) {
+        let mut payload = [class.to_be_bytes(), method.to_be_bytes()].concat();
+        payload.extend(arguments);
+        self.frame(1, channel, &payload);
+    }
+
+    fn frame(&mut self, kind: u8, channel: u16, payload: &[u8]) {
+        let mut frame = vec![kind];
+        frame.extend(channel.to_be_bytes());
+        frame.extend(long(payload));
+        frame.push(0xCE);
+        self.stream.write_all(&frame).unwrap();
+    }
+
+    /// Reads the next method, which has to be this one.
+    fn expect(&mut self, class: u16, method: u16) {
+        let mut head = [0; 7];
+        self.stream.read_exact(&mut head).unwrap();
+        let size = u32::from_be_bytes(head[3..7].try_into().unwrap());
+        let mut payload = vec![0; usize::try_from(size).unwrap() + 1];
+        self.stream.read_exact(&mut payload).unwrap();
+        let expected = [class.to_be_bytes(), method.to_be_bytes()].concat();
+        assert_eq!((head[0], &payload[..4]), (1, &expected[..]), "{}", String::from_utf8_lossy(&payload));
+    }
+}
+
+/// A short string: one octet for its length.
+fn short(text: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(text.len()).unwrap()], text].concat()
+}
+
+/// A long string, or a table: four octets for its length.
+fn long(text: &[u8]) -> Vec<u8> {
+    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat()
+}
