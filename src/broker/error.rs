@@ -116,8 +116,12 @@ pub enum BrokerError {
         /// The broker's words.
         message: String,
     },
-    /// The queue was deleted while it was consumed.
-    #[error("the queue was deleted, or moved to another node; it is declared again")]
+    /// The broker ended the subscription. RabbitMQ 4.3 does so with consumers of quorum queues that are late with
+    /// an ack, instead of closing their channel.
+    #[error(
+        "the broker ended the subscription: the queue was deleted or moved to another node, or is a quorum queue \
+         whose consumer timeout is shorter than a fan-out; it is declared and consumed again"
+    )]
     Cancelled,
     /// amiquip cannot read what the broker sent.
     #[error("the broker sent a frame that cannot be read")]
