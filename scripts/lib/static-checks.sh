@@ -11,6 +11,7 @@ left_out() {
 static_checks() {
   step "Formatting"
   cargo fmt --all --check || die "run: cargo fmt"
+  rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs || die "run: rustfmt --edition 2024 fuzz/fuzz_targets/*.rs"
 
   step "Clippy"
   cargo clippy --locked --all-targets -- -D warnings
