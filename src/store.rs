@@ -1,13 +1,13 @@
 //! The database: every SQL statement of the house, each a small function named for its intent. Knows no mail
 //! and no broker.
 //!
-//! What differs between database systems is in `connection` (how to connect) and `dialect` (a few statements);
-//! everything else is written once.
+//! What differs between database systems is in `connection` (how to connect), `transaction` and `dialect` (a few
+//! statements); everything else is written once.
 
 use std::time::Duration;
 
-use diesel::{Connection as _, QueryResult};
-use r2d2::{ManageConnection, NopErrorHandler, Pool};
+use diesel::QueryResult;
+use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use crate::config::DatabaseConfig;
 use connection::{AnyConnection, Connector};
@@ -27,6 +27,7 @@ pub mod seeding;
 pub mod tally;
 #[cfg(test)]
 mod tests;
+mod transaction;
 pub mod workers;
 
 pub use error::StoreError;
@@ -65,18 +66,26 @@ impl Store {
     fn connect_with(connector: Connector, pool_size: u32) -> Result<Self, StoreError> {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
-        connected.map_err(|error| StoreError::new(&format!("open {}", connector.path()), &error))?;
+        connected.map_err(|error| StoreError::new(&format!("open {}", connector.place()), &error))?;
         let pool = Pool::builder()
             .max_size(pool_size.max(1))
             // Opened when needed: most commands need one.
             .min_idle(Some(0))
             .connection_timeout(CONNECTION_TIMEOUT)
-            // A broken connection shows in its error; asking first would cost a statement each time.
+            // A broken connection shows in its error (`Pooled::examine`); asking first would cost a statement each time.
             .test_on_check_out(false)
             // The error that reaches the caller names the cause; it is logged where it is handled.
             .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(connector);
         Ok(Self { pool })
+    }
+
+    /// Name and version of the database system, for people.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn version(&self) -> Result<String, StoreError> {
+        self.run("ask for the version", dialect::version)
     }
 
     /// Runs statements on a connection. `doing` completes "could not …".
@@ -85,8 +94,21 @@ impl Store {
         doing: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.pool.get().map_err(|error| StoreError::new("get a connection", &error))?;
-        work(&mut connection).map_err(|error| StoreError::new(doing, &error))
+        let mut connection = self.take_connection()?;
+        work(connection.get()).map_err(|error| {
+            connection.examine(&error);
+            StoreError::new(doing, &error)
+        })
+    }
+
+    /// Leaves out those of the pool that were lost with another one.
+    fn take_connection(&self) -> Result<PooledConnection<Connector>, StoreError> {
+        loop {
+            let connection = self.pool.get().map_err(|error| StoreError::new("get a connection", &error))?;
+            if !connection.is_suspect() {
+                return Ok(connection);
+            }
+        }
     }
 
     /// Runs statements that see one state of the database, whatever others write meanwhile.
@@ -95,15 +117,15 @@ impl Store {
         doing: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.run(doing, |connection| connection.transaction(work))
+        self.run(doing, |connection| transaction::read(connection, work))
     }
 
-    /// Runs statements that all happen or none, one such transaction after another.
+    /// Runs statements that all happen or none; again, when another transaction was in the way.
     fn write<T>(
         &self,
         doing: &str,
-        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+        work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.run(doing, |connection| connection::write_transaction(connection, work))
+        self.run(doing, |connection| transaction::write(connection, work))
     }
 }

@@ -39,6 +39,9 @@ have_package() {
     pkg-config) command -v pkg-config >/dev/null ;;
     libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
     g++) command -v c++ >/dev/null ;;
+    libpq-dev) pkg-config --exists libpq 2>/dev/null ;;
+    # MySQL's own client library is as welcome as MariaDB's.
+    libmariadb-dev) pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
     postgresql) have_program initdb && have_program postgres && have_program psql ;;
     mariadb-server) # each by its newer or its older name
@@ -100,7 +103,7 @@ need_prerequisites() {
   local what packages=()
   for what in "$@"; do
     case $what in
-      build) packages+=(gcc libc6-dev pkg-config libssl-dev) ;;
+      build) packages+=(gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server) ;;
       databases) packages+=(postgresql mariadb-server) ;;
     esac

@@ -13,11 +13,13 @@ static_checks() {
   cargo fmt --all --check || die "run: cargo fmt"
   rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs || die "run: rustfmt --edition 2024 fuzz/fuzz_targets/*.rs"
 
-  step "Clippy"
+  step "Clippy, with SQLite alone and with all databases"
   cargo clippy --locked --all-targets -- -D warnings
+  cargo clippy --locked --all-targets --all-features -- -D warnings
 
-  step "Documentation"
+  step "Documentation, of both"
   RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+  RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --all-features
 
   step "Shell scripts"
   if command -v shellcheck >/dev/null; then

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 
 use crate::broker;
-use crate::config::{Backend, Config, Route};
+use crate::config::{Config, Route};
 use crate::mail::smtp;
 use crate::store::Store;
 use crate::templates::Templates;
@@ -83,11 +83,11 @@ fn check_templates(config: &Config) -> Finding {
 }
 
 fn check_database(config: &Config) -> Finding {
-    Store::connect_existing(&config.database, 1)
-        .and_then(|store| store.check_schema())
+    let version = Store::connect_existing(&config.database, 1)
+        .and_then(|store| store.check_schema().and_then(|()| store.version()))
         .map_err(with_causes)?;
-    let Backend::Sqlite(path) = &config.database.backend;
-    Ok(Found::Well(format!("{} has events, participants and the ledger", path.display())))
+    let place = &config.database.backend;
+    Ok(Found::Well(format!("{place} has events, participants and the ledger ({version})")))
 }
 
 fn check_broker(config: &Config) -> Finding {

@@ -1,23 +1,42 @@
 //! The section of the database.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::reader::Reader;
 
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
+
+#[cfg(feature = "mysql")]
+pub use mysql::MysqlServer;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresServer;
+
 /// Where events, participants and the ledger are.
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// Which database and where, without its scheme for SQLite: the path of the file.
+    /// Which database system, and where.
     pub backend: Backend,
     /// Whether every statement is logged.
     pub echo: bool,
 }
 
-/// Which database system, and where. `PostgreSQL` and `MySQL` will be further variants.
+/// Which database system, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
-    /// The path of a SQLite file, or `:memory:` is refused: two connections would see two databases.
+    /// The path of a SQLite file. `:memory:` is refused: two connections would see two databases.
     Sqlite(PathBuf),
+    /// A `PostgreSQL` server.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresServer),
+    /// A `MySQL` or `MariaDB` server.
+    #[cfg(feature = "mysql")]
+    Mysql(MysqlServer),
 }
 
 impl DatabaseConfig {
@@ -36,33 +55,67 @@ impl DatabaseConfig {
     }
 }
 
+impl fmt::Display for Backend {
+    /// Where it is, for people: without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => f.write_str(&server.place),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => f.write_str(&server.place),
+        }
+    }
+}
+
 impl Backend {
-    /// Reads a URL as `SQLAlchemy` writes it (`sqlite+driver` included), or the plain path of a SQLite file.
+    /// Reads a URL as `SQLAlchemy` writes it (`scheme+driver`; the driver does not matter), or the plain path of a
+    /// SQLite file.
     ///
     /// # Errors
     /// The rest of a sentence that begins with `DATABASE_URL`. It never shows the URL: there may be a password
     /// in it.
-    fn parse(url: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected sqlite:///relative.db, sqlite:////absolute.db or a plain path";
-        let path = match url.split_once("://") {
-            None => url,
-            Some((scheme, rest)) => match scheme.split('+').next() {
-                Some("sqlite") => rest
-                    .strip_prefix('/')
-                    .filter(|path| !path.is_empty() && !path.contains('?'))
-                    .ok_or_else(|| format!("is not a SQLite URL that fanmail understands; {EXPECTED}"))?,
-                Some("postgres" | "postgresql" | "mysql" | "mariadb") => {
-                    return Err(format!("asks for {scheme}, but this build knows only SQLite; {EXPECTED}"));
-                }
-                _ => return Err(format!("names no database that fanmail knows; {EXPECTED}")),
-            },
+    pub fn parse(url: &str) -> Result<Self, String> {
+        const EXPECTED: &str = "expected sqlite:///relative.db, sqlite:////absolute.db, a plain path, \
+                                postgresql://user:password@host/database or mysql://user:password@host/database";
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return sqlite_file(url);
         };
-        // SQLite reads `file:` as a URI, with parameters of its own.
-        if path.starts_with(':') || path.starts_with("file:") || path.starts_with("sqlite:") {
-            return Err(format!("does not name a file; {EXPECTED}"));
+        match scheme.split('+').next() {
+            Some("sqlite") => match rest.strip_prefix('/') {
+                Some(path) if !path.is_empty() && !path.contains('?') => sqlite_file(path),
+                _ => Err(format!("is not a SQLite URL that fanmail understands; expected {SQLITE}")),
+            },
+            #[cfg(feature = "postgres")]
+            Some("postgres" | "postgresql") => PostgresServer::parse(rest).map(Self::Postgres),
+            #[cfg(feature = "mysql")]
+            Some("mysql" | "mariadb") => MysqlServer::parse(rest).map(Self::Mysql),
+            #[cfg(not(feature = "postgres"))]
+            Some("postgres" | "postgresql") => Err(left_out("PostgreSQL", "postgres")),
+            #[cfg(not(feature = "mysql"))]
+            Some("mysql" | "mariadb") => Err(left_out("MySQL", "mysql")),
+            _ => Err(format!("names no database that fanmail knows; {EXPECTED}")),
         }
-        Ok(Self::Sqlite(path.into()))
     }
+}
+
+/// How a SQLite file is named.
+const SQLITE: &str = "sqlite:///relative.db, sqlite:////absolute.db or a plain path";
+
+/// A SQLite file. SQLite reads `file:` as a URI, with parameters of its own.
+fn sqlite_file(path: &str) -> Result<Backend, String> {
+    if path.starts_with(':') || path.starts_with("file:") || path.starts_with("sqlite:") {
+        return Err(format!("does not name a file; expected {SQLITE}"));
+    }
+    Ok(Backend::Sqlite(path.into()))
+}
+
+#[cfg(not(all(feature = "mysql", feature = "postgres")))]
+fn left_out(system: &str, feature: &str) -> String {
+    format!(
+        "asks for {system}, which was left out when this fanmail was built; \
+         build it again with: cargo build --release --features {feature}"
+    )
 }
 
 #[cfg(test)]
@@ -83,11 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_sqlite_file_is_refused_without_showing_it() {
+    fn what_is_not_a_database_is_refused_without_showing_it() {
         for (url, word) in [
-            ("postgres://me:MARKER@db/app", "asks for postgres, but this build knows only SQLite"),
-            ("postgresql+asyncpg://me:MARKER@db/app", "asks for postgresql+asyncpg"),
-            ("mysql://me:MARKER@db/app", "asks for mysql"),
             ("oracle://me:MARKER@db/app", "names no database that fanmail knows"),
             ("sqlite://MARKER.db", "is not a SQLite URL"),
             ("sqlite:///MARKER.db?mode=memory", "is not a SQLite URL"),
@@ -99,6 +149,16 @@ mod tests {
         ] {
             let wrong = Backend::parse(url).expect_err(url);
             assert!(wrong.contains(word) && !wrong.contains("MARKER"), "{url}: {wrong}");
+        }
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[test]
+    fn a_system_that_was_left_out_is_explained() {
+        for url in ["postgres://me:MARKER@db/app", "postgresql+asyncpg://me:MARKER@db/app"] {
+            let wrong = Backend::parse(url).unwrap_err();
+            assert!(wrong.contains("asks for PostgreSQL, which was left out"), "{wrong}");
+            assert!(wrong.contains("--features postgres") && !wrong.contains("MARKER"), "{wrong}");
         }
     }
 }

@@ -228,9 +228,9 @@ fn no_secret_is_printed() {
     }
     for set in [
         "AMQP_URL=amqps://u:MARKER@h:port/v\n".to_owned(),
-        "DATABASE_URL=postgres://u:MARKER@h/v\n".to_owned(),
+        "DATABASE_URL=postgres://u:MARKER@h:port/v\n".to_owned(),
         "SMTP_PASSWORD=MARKER\nEMAIL_DUMMY_MODE=False\n".to_owned(),
-        format!("AMQP_URL_FILE={0}\nDATABASE_URL=mysql://u:MARKER@h/v\n", path.display()),
+        format!("AMQP_URL_FILE={0}\nDATABASE_URL=mysql://u:MARKER@h:port/v\n", path.display()),
     ] {
         let errors = read(&set).unwrap_err();
         assert!(!format!("{errors} {errors:?}").contains("MARKER"), "{errors}");

@@ -1,120 +1,165 @@
-//! How to connect to each database system, and what every connection is told first. The only place that knows
-//! how many systems there are, beside `dialect`.
+//! One connection to whichever database is configured, and the pool's way to open one and to tell when it has to
+//! be given up. What each system is told first is in a file of its own.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use diesel::connection::{
-    AnsiTransactionManager, DebugQuery, InstrumentationEvent, SimpleConnection, TransactionManager,
-};
+use diesel::Connection as _;
+use diesel::connection::{DebugQuery, InstrumentationEvent};
 use diesel::r2d2::R2D2Connection;
-use diesel::result::Error;
-use diesel::{Connection as _, QueryResult, SqliteConnection};
+use diesel::result::{DatabaseErrorKind, Error};
 use r2d2::ManageConnection;
 
 use super::StoreError;
-use crate::config::DatabaseConfig;
-use crate::config::database::Backend;
+use crate::config::{Backend, DatabaseConfig};
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 
 /// One connection to whichever database is configured.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     /// A SQLite file.
-    Sqlite(SqliteConnection),
+    Sqlite(diesel::SqliteConnection),
+    /// A `PostgreSQL` server.
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::PgConnection),
+    /// A `MySQL` or `MariaDB` server.
+    #[cfg(feature = "mysql")]
+    Mysql(diesel::MysqlConnection),
 }
-
-/// Said to SQLite first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the
-/// last commits when the machine does (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
-const SQLITE_PRAGMAS: &str =
-    "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
-
-/// How long others may hold up the switch to WAL.
-const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens connections for the pool.
 pub struct Connector {
-    path: String,
+    backend: Backend,
     echo: bool,
+    losses: Arc<AtomicU64>,
 }
 
 impl Connector {
     /// Checks what can be said before a connection is opened.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
-        let Backend::Sqlite(path) = &config.backend;
-        let doing = format!("open {}", path.display());
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
-            && !parent.is_dir()
-        {
-            let cause = format!("there is no directory {}", parent.display());
-            return Err(StoreError::new(&doing, &cause)
-                .with_cure("create it, or name another file in DATABASE_URL".to_owned()));
+        match &config.backend {
+            Backend::Sqlite(path) => sqlite::check_path(path)?,
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => {}
         }
-        let Some(path) = path.to_str() else {
-            return Err(StoreError::new(&doing, &"its name is not UTF-8")
-                .with_cure("name another file in DATABASE_URL".to_owned()));
-        };
-        Ok(Self { path: path.to_owned(), echo: config.echo })
+        Ok(Self { backend: config.backend.clone(), echo: config.echo, losses: Arc::default() })
     }
 
-    /// Fails unless the database is there: a command that only reads must not leave an empty one behind.
+    /// Fails unless the database is there: a command that only reads must not leave an empty one behind. Servers
+    /// say so by themselves.
     pub fn must_exist(&self) -> Result<(), StoreError> {
-        let path = Path::new(&self.path);
-        if path.exists() {
-            return Ok(());
+        match &self.backend {
+            Backend::Sqlite(path) => sqlite::must_exist(path),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => Ok(()),
         }
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Err(StoreError::new("open the database", &format!("there is no {}", absolute.display())).with_cure(
-            "a relative path in DATABASE_URL begins in the current directory; `fanmail migrate` makes a new one"
-                .to_owned(),
-        ))
     }
 
     /// What errors call the database.
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn place(&self) -> &dyn fmt::Display {
+        &self.backend
+    }
+
+    fn open(&self) -> Result<AnyConnection, diesel::r2d2::Error> {
+        Ok(match &self.backend {
+            Backend::Sqlite(path) => AnyConnection::Sqlite(sqlite::open(path)?),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(server) => AnyConnection::Postgres(postgres::open(server)?),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => AnyConnection::Mysql(mysql::open(server)?),
+        })
     }
 }
 
 impl ManageConnection for Connector {
-    type Connection = AnyConnection;
+    type Connection = Pooled;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<AnyConnection, Self::Error> {
-        let mut sqlite = SqliteConnection::establish(&self.path)?;
-        sqlite.batch_execute(SQLITE_PRAGMAS)?;
-        switch_to_wal(&mut sqlite)?;
+    fn connect(&self) -> Result<Pooled, Self::Error> {
+        let losses_before = self.losses.load(Ordering::Relaxed);
+        let mut any = self.open()?;
         if self.echo {
-            sqlite.set_instrumentation(|event: InstrumentationEvent<'_>| {
+            any.set_instrumentation(|event: InstrumentationEvent<'_>| {
                 if let InstrumentationEvent::StartQuery { query, .. } = event {
                     log::info!("SQL: {}", statement(query));
                 }
             });
         }
-        Ok(AnyConnection::Sqlite(sqlite))
+        Ok(Pooled { any, losses: Arc::clone(&self.losses), losses_before, given_up: false })
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Self::Error> {
-        Ok(connection.ping()?)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
+        Ok(pooled.any.ping()?)
     }
 
-    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
-        connection.is_broken()
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.given_up || pooled.is_suspect() || pooled.any.is_broken() || std::thread::panicking()
     }
 }
 
-/// WAL lets readers and the one writer work side by side, and the file remembers it. While another process
-/// switches the same new file, SQLite refuses at once, whatever its timeout.
-fn switch_to_wal(sqlite: &mut SqliteConnection) -> QueryResult<()> {
-    let began = Instant::now();
-    loop {
-        match sqlite.batch_execute("PRAGMA journal_mode = WAL") {
-            Err(Error::DatabaseError(_, cause))
-                if cause.message().contains("locked") && began.elapsed() < SWITCH_TIMEOUT =>
-            {
-                std::thread::sleep(Duration::from_millis(10));
+/// A connection of the pool, with what the pool has to know of it. Neither client library tells whether a
+/// connection is lost before a statement fails, and when one is, the others of the pool are lost as a rule, too:
+/// the server was restarted.
+pub struct Pooled {
+    any: AnyConnection,
+    /// How many connections of the pool were found lost.
+    losses: Arc<AtomicU64>,
+    losses_before: u64,
+    given_up: bool,
+}
+
+impl Pooled {
+    pub fn get(&mut self) -> &mut AnyConnection {
+        &mut self.any
+    }
+
+    /// Whether it was opened before another connection was found lost.
+    pub fn is_suspect(&self) -> bool {
+        self.losses_before < self.losses.load(Ordering::Relaxed)
+    }
+
+    /// Draws the conclusions from an error. Only what is known to leave a connection intact lets it live.
+    pub fn examine(&mut self, error: &Error) {
+        use DatabaseErrorKind as Kind;
+        match error {
+            Error::NotFound
+            | Error::DeserializationError(_)
+            | Error::DatabaseError(
+                Kind::UniqueViolation | Kind::SerializationFailure | Kind::CheckViolation,
+                _,
+            ) => {}
+            other => {
+                self.given_up = true;
+                if is_loss(other) {
+                    self.losses.fetch_add(1, Ordering::Relaxed);
+                }
             }
-            done => return done,
         }
+    }
+}
+
+/// Whether the connection is gone. `MySQL` has no kind of error for it, only words.
+fn is_loss(error: &Error) -> bool {
+    const WORDS: [&str; 5] = [
+        "server has gone away",
+        "Lost connection",
+        "server closed the connection",
+        "terminating connection",
+        "could not receive data",
+    ];
+    match error {
+        Error::DatabaseError(
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+            _,
+        ) => true,
+        Error::DatabaseError(_, cause) => WORDS.iter().any(|words| cause.message().contains(words)),
+        _ => false,
     }
 }
 
@@ -127,39 +172,12 @@ fn statement(query: &dyn DebugQuery) -> String {
     text
 }
 
-/// Runs `work` in a transaction that excludes other writers from its first statement on.
-pub fn write_transaction<T>(
-    connection: &mut AnyConnection,
-    work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
-) -> QueryResult<T> {
-    type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    match connection {
-        // A transaction that begins by reading cannot start to write when another has written since: it fails
-        // at once, whatever the timeout.
-        AnyConnection::Sqlite(sqlite) => {
-            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?;
-        }
-    }
-    match work(connection) {
-        Ok(value) => {
-            Manager::commit_transaction(connection)?;
-            Ok(value)
-        }
-        Err(error) => {
-            // SQLite has often rolled back by itself (disk full, say). The pool gives up a connection whose
-            // rollback failed, and the cause is what the caller needs.
-            if let Err(rollback) = Manager::rollback_transaction(connection) {
-                log::debug!("a connection is given up, its rollback failed: {rollback}");
-            }
-            Err(error)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
+    use diesel::SqliteConnection;
+    use diesel::connection::SimpleConnection as _;
     use diesel::prelude::*;
 
     use super::*;

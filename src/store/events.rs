@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
 
 use super::connection::{AnyConnection, MultiBackend, MultiRawValue};
+use super::dialect::TheirKey;
 use super::schema::events;
 use super::{Store, StoreError, dialect};
 use crate::domain::event::Event;
@@ -37,7 +38,7 @@ fn find_row(connection: &mut AnyConnection, event_id: i64) -> QueryResult<Option
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events)]
 struct EventRow {
-    id: i64,
+    id: TheirKey,
     title: Option<String>,
     description: Option<String>,
     location: Option<String>,
@@ -50,7 +51,7 @@ struct EventRow {
 
 impl EventRow {
     fn into_event(self) -> Event {
-        let id = self.id;
+        let TheirKey(id) = self.id;
         let time = |column: &str, value: Option<TheirTime>| match value {
             None => None,
             Some(TheirTime::Known(time)) => Some(time),

@@ -10,17 +10,24 @@ use super::connection::{AnyConnection, MultiBackend};
 use super::schema::{deliveries, events, notifications, participants, workers};
 use super::{Store, StoreError, dialect};
 
-/// They are part of the binary, so that a deployment is one file.
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+// They are part of the binary, so that a deployment is one file.
+pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+#[cfg(feature = "postgres")]
+pub(super) const POSTGRESQL: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
+#[cfg(feature = "mysql")]
+pub(super) const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 
 impl Store {
     /// Brings the tables up to date and names the migrations that were applied, none when all were there.
     /// Several processes may do this at once. What already has the name of a table, such as a view, stays.
     ///
     /// # Errors
-    /// When the database does not answer or refuses a statement; then nothing has changed.
+    /// When the database does not answer or refuses a statement; then nothing has changed (with `MySQL`, which
+    /// cannot take back such statements, what was done is left out the next time).
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.write("bring the tables up to date", apply_pending)
+        self.run("bring the tables up to date", |connection| {
+            dialect::migrate_alone(connection, apply_pending)
+        })
     }
 
     /// Checks that every table or view has the columns that fanmail uses, and keys to page by.
@@ -33,7 +40,7 @@ impl Store {
         self.check_table("notifications", notifications::table.limit(0))?;
         self.check_table("deliveries", deliveries::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
-        self.run("check the keys of participants", dialect::check_participant_keys)
+        self.run("use events and participants", dialect::check_types)
     }
 
     /// Runs `nothing`, a query of all columns that finds no row.
@@ -47,7 +54,14 @@ impl Store {
 
 /// Applies what is missing, in order.
 fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
-    let pending = connection.pending_migrations(SQLITE).map_err(Error::QueryBuilderError)?;
+    let all = match connection {
+        AnyConnection::Sqlite(_) => SQLITE,
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => POSTGRESQL,
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(_) => MYSQL,
+    };
+    let pending = connection.pending_migrations(all).map_err(Error::QueryBuilderError)?;
     pending
         .iter()
         .map(|migration| {

@@ -4,6 +4,7 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
+use super::dialect::TheirKey;
 use super::events::not_blank;
 use super::schema::participants;
 use super::{Store, StoreError};
@@ -51,13 +52,13 @@ pub(super) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> Que
         .filter(participants::event_id.eq(event_id))
         .select(max(participants::id))
         .first(connection)
-        .map(|id: Option<i64>| id.unwrap_or(0).max(0))
+        .map(|id: Option<TheirKey>| id.map_or(0, |TheirKey(id)| id.max(0)))
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = participants)]
 struct ParticipantRow {
-    id: i64,
+    id: TheirKey,
     email: Option<String>,
     name: Option<String>,
     locale: Option<String>,
@@ -66,7 +67,7 @@ struct ParticipantRow {
 impl ParticipantRow {
     fn into_participant(self) -> Participant {
         Participant {
-            id: self.id,
+            id: self.id.0,
             email: not_blank(self.email),
             name: not_blank(self.name).unwrap_or_default(),
             locale: not_blank(self.locale),

@@ -1,5 +1,5 @@
-//! What a database must do for fanmail (`conformance`, the same for each system), and what only concerns
-//! SQLite.
+//! What a database must do for fanmail (`conformance`, the same for each system), what both servers must
+//! (`servers`), and what only concerns one system.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,6 +17,12 @@ use crate::store::leases::Tenant;
 use crate::store::ledger::Opened;
 
 mod conformance;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod servers;
 mod sqlite;
 
 /// The event of most tests.

@@ -1,0 +1,3 @@
+-- Only the ledger: events and participants belong to the application.
+DROP TABLE IF EXISTS deliveries;
+DROP TABLE IF EXISTS notifications;

@@ -1,0 +1,100 @@
+//! How a `MySQL` or `MariaDB` server is connected to, with either of the two client libraries that fanmail may be
+//! linked with.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::Text;
+use diesel::{
+    Connection as _, ConnectionError, MysqlConnection, QueryableByName, RunQueryDsl as _, sql_query,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::config::database::MysqlServer;
+use crate::config::database::mysql::MysqlTls;
+
+/// Seconds.
+const CONNECT_TIMEOUT: u32 = 5;
+
+/// Said first on every connection, whatever the server's defaults are. A worker that is frozen in the middle of a
+/// transaction holds up the others no longer than the last limit, which only `MariaDB` has.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10
+        /*M!100300 , idle_transaction_timeout = 30 */";
+
+/// Opens a connection.
+pub fn open(server: &MysqlServer) -> Result<MysqlConnection, diesel::r2d2::Error> {
+    let mut mysql = MysqlConnection::establish(&url(server))?;
+    mysql.batch_execute(SESSION)?;
+    if server.tls >= MysqlTls::Required && !is_encrypted(&mut mysql)? {
+        return Err(ConnectionError::BadConnection(
+            "TLS is required by ssl_mode, but the server does not support it".to_owned(),
+        )
+        .into());
+    }
+    Ok(mysql)
+}
+
+/// `MariaDB`'s library takes "TLS, whatever the certificate" for a wish.
+fn is_encrypted(mysql: &mut MysqlConnection) -> diesel::QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Variable {
+        #[diesel(sql_type = Text, column_name = "Value")]
+        value: String,
+    }
+    let cipher: Vec<Variable> = sql_query("SHOW SESSION STATUS LIKE 'Ssl_cipher'").load(mysql)?;
+    Ok(cipher.iter().any(|cipher| !cipher.value.is_empty()))
+}
+
+/// The URL as diesel wants it.
+fn url(server: &MysqlServer) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    // Python's drivers never mean a socket by localhost; the library does.
+    let host = match server.host.as_str() {
+        "localhost" if server.unix_socket.is_none() => "127.0.0.1",
+        host => host,
+    };
+    let mut parameters = Vec::new();
+    let mut add = |name: &str, value: &str| parameters.push(format!("{name}={}", encode(value)));
+    if let Some(socket) = &server.unix_socket {
+        add("unix_socket", socket);
+    }
+    if let Some(file) = &server.ca_file {
+        add("ssl_ca", file);
+    }
+    if let Some((certificate, key)) = &server.certificate {
+        add("ssl_cert", certificate);
+        add("ssl_key", key);
+    }
+    let host = if mysqlclient_sys::SUPPORTS_MYSQL_SSL_MODE {
+        add("ssl_mode", mode(server.tls));
+        host.to_owned()
+    } else {
+        with_options(host, server.tls)
+    };
+    let login = match &server.password {
+        Some(password) => format!("{}:{}", encode(&server.user), encode(password.expose())),
+        None => encode(&server.user),
+    };
+    format!("mysql://{login}@{host}:{}/{}?{}", server.port, server.database, parameters.join("&"))
+}
+
+/// `MySQL`'s library has all five.
+fn mode(tls: MysqlTls) -> &'static str {
+    match tls {
+        MysqlTls::Disabled => "disabled",
+        MysqlTls::Preferred => "preferred",
+        MysqlTls::Required => "required",
+        MysqlTls::VerifyCa => "verify_ca",
+        MysqlTls::VerifyIdentity => "verify_identity",
+    }
+}
+
+/// `MariaDB`'s library does not have diesel's `ssl_mode`, but takes options in one string with the host
+/// (<https://mariadb.com/docs/connectors/mariadb-connector-c/connection-string>). It verifies both the
+/// authority and the name, or nothing.
+fn with_options(host: &str, tls: MysqlTls) -> String {
+    let encrypt = u8::from(tls > MysqlTls::Disabled);
+    let verify = u8::from(tls >= MysqlTls::VerifyCa);
+    format!(
+        "host={host};connect-timeout={CONNECT_TIMEOUT};ssl-enforce={encrypt};ssl-verify-server-cert={verify}"
+    )
+}
