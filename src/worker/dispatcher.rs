@@ -135,6 +135,9 @@ impl Dispatcher {
         {
             log::info!("the broker has delivered the message of {request} again; its fan-out goes on");
             running.receipt = receipt;
+            if identity.key().is_none() {
+                self.context.metrics.redelivered_decided.add(1);
+            }
             return Ok(());
         }
         queue.push_back(Task { request, identity, receipt, state: State::Waiting });

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::support::broker::Broker;
+use crate::support::metrics::metric;
 use crate::support::queue::properties;
 use crate::support::scenario::{EVENT, Scenario};
 use crate::support::smtp::gate::Point;
@@ -24,7 +25,8 @@ fn impatient_broker() -> Arc<Broker> {
 /// Two fan-outs outlast the timeout twice, while two more messages wait for the first of them.
 fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     let broker = impatient_broker();
-    let scenario = Scenario::with(name, 40).broker(&broker).connections(LANES).ready();
+    let scenario =
+        Scenario::with(name, 40).broker(&broker).connections(LANES).env("HTTP_ADDR", "127.0.0.1:0").ready();
     scenario.seed(OTHER, 20);
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     let message = |kind, event, id| {
@@ -50,6 +52,9 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3 * 40 + 20, 0));
 
     let log = worker.log();
+    let attached = log.matches("again; its fan-out goes on").count();
+    let by_hint = if ids[0].is_some() { 0 } else { attached };
+    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), by_hint);
     let told = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
     let told: Vec<&str> = told.collect();
     assert_eq!(told.len(), 1, "{told:?}");

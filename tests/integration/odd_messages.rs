@@ -2,8 +2,6 @@
 //! them spoils the log, the ledger or the connection for the others.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use amiquip::{
@@ -11,7 +9,7 @@ use amiquip::{
 };
 
 use crate::support::broker::Broker;
-use crate::support::ports::free_port;
+use crate::support::metrics::metric;
 use crate::support::queue::properties;
 use crate::support::raw_publisher::{RawProperties, RawPublisher};
 use crate::support::scenario::{EVENT, Scenario};
@@ -171,10 +169,7 @@ fn purge(broker: &Broker, queue: &str) {
 /// Without an id only the hint tells that a message was here before; with one it decides nothing.
 #[test]
 fn the_redelivered_hint_is_counted_where_it_decides() {
-    let port = free_port();
-    let scenario =
-        Scenario::with("hint", 20).connections(1).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
-    let decided = || metric(port, "fanmail_redelivered_decided_total");
+    let scenario = Scenario::with("hint", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").ready();
     scenario.queue.publish("UPDATED", EVENT, None);
     for mails in [3, 5] {
         scenario.smtp.gate().close_after(Point::BeforeReply, mails);
@@ -186,12 +181,12 @@ fn the_redelivered_hint_is_counted_where_it_decides() {
     scenario.smtp.gate().open();
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
-    assert_eq!(decided(), 1);
+    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 1);
     // Nameless and new, then named: no hint is asked.
     scenario.queue.publish("UPDATED", EVENT, None);
     scenario.queue.publish("UPDATED", EVENT, Some("named"));
     scenario.wait_for_acks(3);
-    assert_eq!(decided(), 1);
+    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 1);
     assert_eq!(scenario.smtp.delivered_ids().len(), 60);
     scenario.all_is_well(worker);
 }
@@ -199,9 +194,7 @@ fn the_redelivered_hint_is_counted_where_it_decides() {
 /// A named message that was delivered before, by the broker's word or not, is the notification of its id.
 #[test]
 fn a_known_id_decides_whatever_the_broker_says() {
-    let port = free_port();
-    let scenario =
-        Scenario::with("known", 20).connections(1).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
+    let scenario = Scenario::with("known", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").ready();
     scenario.queue.publish("UPDATED", EVENT, Some("known"));
     scenario.smtp.gate().close_after(Point::BeforeReply, 5);
     let worker = scenario.worker();
@@ -213,18 +206,7 @@ fn a_known_id_decides_whatever_the_broker_says() {
     scenario.wait_for_acks(1);
     scenario.queue.publish("UPDATED", EVENT, Some("known"));
     worker.wait_for_log("was completed before; acked");
-    assert_eq!(metric(port, "fanmail_redelivered_decided_total"), 0);
+    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 0);
     assert_eq!((scenario.smtp.delivered_ids().len(), scenario.ledger.notifications().len()), (20, 1));
     scenario.all_is_well(worker);
-}
-
-/// One number of `/metrics`.
-fn metric(port: u16, name: &str) -> u64 {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
 }

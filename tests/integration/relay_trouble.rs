@@ -7,9 +7,7 @@ mod recipients;
 mod replies;
 mod sessions;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
+use crate::support::metrics::{ask, metric};
 use crate::support::process::Process;
 use crate::support::scenario::{Scenario, Setup};
 
@@ -20,28 +18,6 @@ const UP: &str = "the relay works again";
 /// A scenario where one charge to anybody is a failure, and that tells its health.
 fn strict(setup: Setup) -> Setup {
     setup.env("MAX_RETRIES", "0").env("HTTP_ADDR", "127.0.0.1:0")
-}
-
-/// Asks the worker's small HTTP server.
-#[track_caller]
-fn ask(worker: &Process, path: &str) -> String {
-    let start = "on http://";
-    worker.wait_for_log(start);
-    let log = worker.log();
-    let address = log.split(start).nth(1).unwrap().lines().next().unwrap().trim();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-/// The value of a metric.
-#[track_caller]
-fn metric(worker: &Process, name: &str) -> usize {
-    let answer = ask(worker, "/metrics");
-    let line = answer.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
 }
 
 /// Waits until the breaker is open, and checks that whoever asks is told, with this cause.

@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod database;
 pub mod guardian;
 pub mod ledger;
+pub mod metrics;
 pub mod ports;
 pub mod process;
 pub mod queue;

@@ -1,0 +1,28 @@
+//! What a worker tells over HTTP, where `HTTP_ADDR` is `127.0.0.1:0`.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use super::process::Process;
+
+/// Asks the worker's small HTTP server.
+#[track_caller]
+pub fn ask(worker: &Process, path: &str) -> String {
+    let start = "on http://";
+    worker.wait_for_log(start);
+    let log = worker.log();
+    let address = log.split(start).nth(1).unwrap().lines().next().unwrap().trim();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The value of a metric.
+#[track_caller]
+pub fn metric(worker: &Process, name: &str) -> usize {
+    let answer = ask(worker, "/metrics");
+    let line = answer.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
+}
