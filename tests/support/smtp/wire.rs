@@ -96,7 +96,7 @@ impl Wire {
     }
 
     /// Adds a reply to those that leave next.
-    pub fn reply(&mut self, text: impl AsRef<[u8]>) {
+    pub fn reply(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
         self.output.extend_from_slice(text.as_ref());
         self.output.extend_from_slice(b"\r\n");
     }

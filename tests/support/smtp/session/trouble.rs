@@ -61,7 +61,7 @@ impl Session {
                 Ok(Next::HangUp)
             }
             Trouble::Endless => loop {
-                self.wire.reply(format!("250-{}", "and so on ".repeat(50)));
+                self.wire.reply(&format!("250-{}", "and so on ".repeat(50)));
                 self.wire.flush()?;
             },
         }
