@@ -121,7 +121,9 @@ impl Connector {
     fn not_reached(&self, error: lettre::transport::smtp::Error) -> Refusal {
         let Relay { host, port, .. } = &self.relay;
         let refusal = refused(error);
-        let detail = format!("{host}:{port}: {}; check SMTP_HOST and SMTP_PORT", refusal.detail);
+        // A relay that answers has been reached; then its answer says enough.
+        let advice = if refusal.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
+        let detail = format!("{host}:{port}: {}{advice}", refusal.detail);
         Refusal { detail, ..refusal }
     }
 }

@@ -23,6 +23,10 @@ const THRESHOLD: usize = 3;
 /// Between probes of a relay: soon at first, then once a minute.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
+/// So soon after a mail got through, a lane that is refused is no sign that the relay is down: a relay that allows
+/// fewer connections than there are lanes refuses many at the same moment, again and again.
+const LIVELY: Duration = Duration::from_secs(2);
+
 /// How often a lane looks whether the breaker has closed.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -44,9 +48,10 @@ pub type MailKey = (i64, i64);
 
 #[derive(Debug)]
 enum State {
-    /// With the failures since the last success; those that may be the doing of a mail name it.
+    /// With the last success and the failures since; those that may be the doing of a mail name it.
     Closed {
         failures: Vec<Option<MailKey>>,
+        success: Option<Instant>,
     },
     Open {
         outage: Outage,
@@ -80,7 +85,7 @@ impl Admission<'_> {
     /// The relay answered for a recipient, whatever it said: it works.
     pub fn works(mut self) {
         self.probe = false;
-        self.breaker.close();
+        self.breaker.close(Instant::now());
     }
 
     /// The relay did not work, because of `detail`. When that may be the doing of the mail, `suspect` names it:
@@ -106,7 +111,7 @@ impl Breaker {
     /// A closed one, which when open is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        let state = State::Closed { failures: Vec::new() };
+        let state = State::Closed { failures: Vec::new(), success: None };
         Self { state: Mutex::new(state), probes, monitor, advised: AtomicBool::new(false) }
     }
 
@@ -173,14 +178,14 @@ impl Breaker {
         }
     }
 
-    fn close(&self) {
+    fn close(&self, now: Instant) {
         let mut state = self.lock();
         if let State::Open { outage, .. } | State::Probing { outage } = *state {
-            log::info!("the relay works again after {} s", outage.since.elapsed().as_secs());
+            log::info!("the relay works again after {} s", (now - outage.since).as_secs());
             self.monitor.health.well("relay");
             self.monitor.metrics.breaker_open.set(false);
         }
-        *state = State::Closed { failures: Vec::new() };
+        *state = State::Closed { failures: Vec::new(), success: Some(now) };
     }
 
     fn failed_at(
@@ -193,9 +198,12 @@ impl Breaker {
     ) -> bool {
         let mut state = self.lock();
         let outage = match &mut *state {
-            State::Closed { failures } => {
+            State::Closed { failures, success } => {
                 if suspect.is_some() && failures.contains(&suspect) {
                     return false;
+                }
+                if suspect.is_none() && success.is_some_and(|at| now < at + LIVELY) {
+                    return true;
                 }
                 failures.push(suspect);
                 if failures.len() < THRESHOLD {

@@ -40,14 +40,34 @@ fn probe_fails(breaker: &Breaker, now: Instant) {
 #[test]
 fn a_success_in_between_keeps_it_closed() {
     let (breaker, now) = (closed(), Instant::now());
-    for _ in 0..10 {
-        for _ in 1..THRESHOLD {
-            assert!(enters(&breaker, now).failed(None, "refused"));
+    for round in 0..10 {
+        for mail in 1..3 {
+            assert!(enters(&breaker, now).failed(Some((round, mail)), "lost"));
         }
         enters(&breaker, now).works();
     }
     assert_eq!(waits(&breaker, now), None);
     assert_eq!(breaker.monitor.metrics.relay_failures.get(), 20);
+}
+
+#[test]
+fn refusals_beside_a_mail_that_gets_through_do_not_open_it_and_lost_mails_do() {
+    let (breaker, now) = (closed(), Instant::now());
+    breaker.close(now);
+    for _ in 0..10 {
+        fail(&breaker, now + LIVELY / 2, false);
+    }
+    for _ in 0..THRESHOLD {
+        assert_eq!(waits(&breaker, now), None);
+        fail(&breaker, now + LIVELY, false);
+    }
+    assert!(waits(&breaker, now).is_some(), "nothing has got through for a while");
+
+    breaker.close(now);
+    for mail in 1..=3 {
+        breaker.failed_at(now, 0.5, false, Some((1, mail)), "lost");
+    }
+    assert!(waits(&breaker, now).is_some(), "these are charged, so it opens at once");
 }
 
 #[test]
