@@ -40,7 +40,7 @@ fn freezes(
 
 #[test]
 fn frozen_from_the_start() {
-    let (scenario, worker) = freezes("frozen", Point::BeforeGreeting, 0, "no answer within SMTP_TIMEOUT");
+    let (scenario, worker) = freezes("frozen", Point::Greeting, 0, "no answer within SMTP_TIMEOUT");
     nobody_was_charged(&scenario, worker);
 }
 
@@ -49,7 +49,7 @@ fn frozen_for_new_connections_in_the_middle() {
     // The connections that are there are renewed after ten mails.
     let scenario = strict(Scenario::with("frozen-new", 150)).connections(4).env("SMTP_TIMEOUT", TIMEOUT);
     let scenario = scenario.env("SMTP_MAX_PER_CONNECTION", "10").ready();
-    scenario.smtp.gate().close_after(Point::BeforeGreeting, 4);
+    scenario.smtp.gate().close_after(Point::Greeting, 4);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "cannot connect: no answer within SMTP_TIMEOUT");
@@ -60,14 +60,14 @@ fn frozen_for_new_connections_in_the_middle() {
 
 #[test]
 fn frozen_at_mail() {
-    let (scenario, worker) = freezes("frozen-mail", Point::BeforeMail, 50, "no answer within SMTP_TIMEOUT");
+    let (scenario, worker) = freezes("frozen-mail", Point::Mail, 50, "no answer within SMTP_TIMEOUT");
     nobody_was_charged(&scenario, worker);
 }
 
 /// The relay took sender and recipient and says no more: that may be the recipient's doing, so a try is charged.
 #[test]
 fn frozen_in_the_envelope() {
-    for (name, point) in [("frozen-rcpt", Point::BeforeRcpt), ("frozen-data", Point::BeforeBody)] {
+    for (name, point) in [("frozen-rcpt", Point::Rcpt), ("frozen-data", Point::BeforeBody)] {
         let (scenario, worker) = freezes(name, point, 50, "no answer within SMTP_TIMEOUT");
         let charged = scenario.ledger.count("deliveries WHERE attempts > 1");
         assert!((1..=8).contains(&charged), "{charged} were charged, of four lanes and some probes");

@@ -11,11 +11,11 @@ use super::wire::Wire;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// The connection is made, and the server says nothing.
-    BeforeGreeting,
+    Greeting,
     /// Before any reply to a group that begins with MAIL.
-    BeforeMail,
+    Mail,
     /// After the reply to MAIL, before the one to RCPT.
-    BeforeRcpt,
+    Rcpt,
     /// After DATA, before the 354: no body has been written.
     BeforeBody,
     /// After the dot, before the 250: the body is here, and the client does not know.

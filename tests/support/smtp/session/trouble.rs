@@ -12,8 +12,8 @@ impl Session {
         let (point, step) = match verb {
             "EHLO" => (None, Step::Ehlo),
             "AUTH" => (None, Step::Auth),
-            "MAIL" => (Some(Point::BeforeMail), Step::Mail),
-            "RCPT" => (Some(Point::BeforeRcpt), Step::Rcpt),
+            "MAIL" => (Some(Point::Mail), Step::Mail),
+            "RCPT" => (Some(Point::Rcpt), Step::Rcpt),
             "DATA" => (None, Step::Data),
             _ => return Ok(None),
         };
@@ -31,7 +31,7 @@ impl Session {
 
     /// The greeting, or what was ordered instead of it.
     pub(super) fn greet(&mut self) -> io::Result<Next> {
-        self.shared.gate.pass(Point::BeforeGreeting, &mut self.wire)?;
+        self.shared.gate.pass(Point::Greeting, &mut self.wire)?;
         let orders = self.shared.orders().clone();
         let open = self.shared.log().open;
         if orders.most_connections.is_some_and(|most| open > most) {
