@@ -13,7 +13,7 @@ fuzz_targets() {
     return
   fi
   need_packages g++ # libFuzzer is C++
-  cp "$root/Cargo.lock" "$root/fuzz/Cargo.lock" # what is fuzzed is what is shipped
+  cp --update "$root/Cargo.lock" "$root/fuzz/Cargo.lock" # what is fuzzed is what is shipped
   for target in "${targets[@]}"; do
     step "Fuzzing $target for $seconds s"
     mkdir -p "$root/fuzz/corpus/$target"
