@@ -7,6 +7,7 @@ pub mod outbox;
 pub mod reply;
 pub mod session;
 pub mod smtp;
+mod wire;
 
 use reply::Refusal;
 

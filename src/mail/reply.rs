@@ -1,12 +1,10 @@
 //! What a relay's answer means: whose trouble it is, and whether trying again can help.
 
-use std::error::Error as _;
-use std::io;
-
-use lettre::transport::smtp::response::Response;
-
 use crate::domain::address::mask;
-use crate::domain::text::one_line;
+use crate::domain::text::{cut, one_line};
+
+/// Longest detail, in characters: relays explain themselves in a few lines, and each refusal is kept.
+const DETAIL_MAX: usize = 500;
 
 /// Why a mail was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,28 +88,13 @@ pub enum Phase {
 pub enum Answer {
     /// A complete reply: its code and its text.
     Reply(u16, String),
-    /// Something that is no reply, or none in UTF-8, so that lettre cannot tell its code. Holds the cause.
+    /// Something that is no reply: no code, or no end. Holds the cause.
     Unreadable(String),
     /// Nothing: the connection was lost or timed out. Holds the cause.
     Lost(String),
 }
 
 impl Answer {
-    /// What lettre makes of a command: it turns negative replies into errors.
-    #[must_use]
-    pub fn from_lettre(result: Result<Response, lettre::transport::smtp::Error>) -> Self {
-        match result {
-            Ok(response) => {
-                Self::Reply(response.code().into(), response.message().collect::<Vec<_>>().join(" "))
-            }
-            Err(error) => match error.status() {
-                Some(code) => Self::Reply(code.into(), cause(&error)),
-                None if is_unreadable(&error) => Self::Unreadable(cause(&error)),
-                None => Self::Lost(cause(&error)),
-            },
-        }
-    }
-
     /// Whether it is a complete reply, whatever it says.
     #[must_use]
     pub fn is_reply(&self) -> bool {
@@ -143,7 +126,7 @@ impl Answer {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
-        Refusal { class, smtp_code: self.code(), detail: mask(&detail) }
+        Refusal { class, smtp_code: self.code(), detail: cut(&mask(&detail), DETAIL_MAX) }
     }
 
     fn code(&self) -> Option<u16> {
@@ -182,40 +165,6 @@ fn classify(phase: Phase, code: Option<u16>) -> Class {
         (_, Some(500..=599)) => Class::Permanent,
         (_, _) => Class::Transient { ambiguous: false },
     }
-}
-
-/// What lettre says when the connection ends instead of a reply.
-const CLOSED: &str = "incomplete response";
-
-/// Whether there was an answer that lettre could not read, rather than none.
-fn is_unreadable(error: &lettre::transport::smtp::Error) -> bool {
-    let io_error = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    let not_utf8 = io_error.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);
-    not_utf8 || error.is_response() && error.source().is_none_or(|cause| cause.to_string() != CLOSED)
-}
-
-/// The innermost cause, in words for people: lettre's own words in front of it say nothing that the phase does
-/// not.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let kind = innermost.downcast_ref::<io::Error>().map(io::Error::kind);
-    // What a socket with a timeout says when the time is over.
-    if matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)) {
-        return "no answer within SMTP_TIMEOUT".to_owned();
-    }
-    let cause = innermost.to_string();
-    if cause == CLOSED {
-        return "the relay closed the connection".to_owned();
-    }
-    if cause.contains("certificate verify failed") {
-        return "the certificate is not for SMTP_HOST, or nobody whom this machine trusts has signed it \
-                (SSL_CERT_FILE names a file of further CAs)"
-            .to_owned();
-    }
-    cause
 }
 
 #[cfg(test)]

@@ -1,32 +1,34 @@
 //! One connection to the relay: how it is made, what the relay offers on it, and plain commands and answers.
 //! Knows no mail.
 
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::Auth;
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use native_tls::TlsConnector;
 
 use super::reply::{Answer, Class, Phase, Refusal};
-use crate::config::{Relay, Security};
-use crate::domain::address::mask;
+use super::wire::Wire;
+use crate::config::{Relay, Secret, Security};
 
 /// How long a relay may take to answer `QUIT`; we leave either way.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What to look at when the relay does not let us in.
+const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
 
 /// Opens connections to one relay.
 pub struct Connector {
     relay: Relay,
     hello: ClientId,
-    tls: Option<TlsParameters>,
+    tls: Option<TlsConnector>,
 }
 
 /// An open connection, past EHLO, TLS and AUTH.
 pub struct Session {
-    connection: SmtpConnection,
-    encrypted: bool,
+    wire: Wire,
     /// The relay takes several commands in one write (RFC 2920).
     pub pipelining: bool,
     /// The relay takes addresses beyond ASCII (RFC 6531).
@@ -44,83 +46,68 @@ impl Connector {
         let tls = match relay.security {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
-                let parameters = TlsParameters::new(relay.host.clone());
-                Some(parameters.map_err(|error| trouble(format!("cannot set up TLS: {error}")))?)
+                let connector = relay.authorities.connector();
+                Some(connector.map_err(|error| trouble(format!("cannot set up TLS: {error}")))?)
             }
         };
         Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
     }
 
-    /// Connects, greets, encrypts and authenticates, as configured.
+    /// Connects, greets, encrypts and authenticates, as configured. The password goes over the wire only after
+    /// TLS, unless the configuration says in so many words that there is none.
     ///
     /// # Errors
     /// Every failure here is the relay's: [`Class::Relay`].
     pub fn connect(&self) -> Result<Session, Refusal> {
-        let mut connection = self.open()?;
+        let mut wire = self.open()?;
+        let mut offers = self.greet(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
-            if !connection.can_starttls() {
+            if !offers.has("STARTTLS") {
                 return Err(trouble(
-                    "the relay does not offer STARTTLS; SMTP_USE_TLS=False would send in plain text"
+                    "the relay does not offer STARTTLS, so nothing was sent; SMTP_USE_TLS=False would send in \
+                     plain text"
                         .to_owned(),
                 ));
             }
-            connection.starttls(tls, &self.hello).map_err(refused)?;
+            accepted(wire.command("STARTTLS\r\n"))?;
+            self.encrypt(&mut wire, tls)?;
+            // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
+            offers = self.greet(&mut wire)?;
         }
-
-        // lettre keeps only the extensions it uses itself, so the list is asked for once more.
-        let hello = connection.command(format_args!("EHLO {}\r\n", self.hello));
-        let offers = hello.map_err(refused)?;
-        let offers: Vec<String> = offers.message().map(str::to_ascii_uppercase).collect();
-        let offered = |name: &str| offers.iter().any(|line| line.split(' ').next() == Some(name));
-
         if let Some((username, password)) = &self.relay.credentials {
-            let credentials = Credentials::new(username.clone(), password.expose().to_owned());
-            connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).map_err(login_refused)?;
+            log_in(&mut wire, &offers, username, password)?;
         }
-        Ok(Session {
-            encrypted: connection.is_encrypted(),
-            connection,
-            pipelining: offered("PIPELINING"),
-            smtputf8: offered("SMTPUTF8"),
-            mails: 0,
-        })
+        Ok(Session { wire, pipelining: offers.has("PIPELINING"), smtputf8: offers.has("SMTPUTF8"), mails: 0 })
     }
 
-    /// A connection past greeting and EHLO, encrypted already if TLS comes first.
-    fn open(&self) -> Result<SmtpConnection, Refusal> {
+    /// A connection past the greeting, encrypted already if TLS comes first.
+    fn open(&self) -> Result<Wire, Refusal> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
-        let address = (host.clone(), *port);
-        let (timeout, hello) = (*timeout, self.hello.clone());
-        let tls = self.tls.clone().filter(|_| *security == Security::ImplicitTls);
-        if tls.is_none() {
-            return SmtpConnection::connect(address, Some(timeout), &hello, None, None)
-                .map_err(|error| self.not_reached(error));
+        let connected = Wire::connect(host, *port, *timeout);
+        let mut wire = connected.map_err(|cause| self.not_reached(&Answer::Lost(cause)))?;
+        if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
+            self.encrypt(&mut wire, tls)?;
         }
-        // lettre sets its timeouts only after the TLS handshake, and a relay that says nothing would hold
-        // this lane for ever. So the handshake happens beside it, and a silent one is left behind.
-        let (sender, receiver) = mpsc::channel();
-        thread::Builder::new()
-            .name("tls-handshake".to_owned())
-            .spawn(move || {
-                let connected = SmtpConnection::connect(address, Some(timeout), &hello, tls.as_ref(), None);
-                if sender.send(connected).is_err() {
-                    log::debug!("a TLS handshake ended after its lane had given up on it");
-                }
-            })
-            .map_err(|error| trouble(format!("cannot start a thread: {error}")))?;
-        match receiver.recv_timeout(timeout) {
-            Ok(connected) => connected.map_err(|error| self.not_reached(error)),
-            Err(_) => Err(trouble(format!(
-                "{}:{}: no TLS handshake within SMTP_TIMEOUT; does TLS come first on that port?",
-                self.relay.host, self.relay.port
-            ))),
+        match wire.read_answer() {
+            greeting if greeting.is_positive() => Ok(wire),
+            other => Err(self.not_reached(&other)),
         }
+    }
+
+    fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), Refusal> {
+        let Relay { host, port, .. } = &self.relay;
+        wire.encrypt(tls, host).map_err(|cause| trouble(format!("{host}:{port}: {cause}")))
+    }
+
+    /// Says EHLO.
+    fn greet(&self, wire: &mut Wire) -> Result<Offers, Refusal> {
+        accepted(wire.command(&format!("EHLO {}\r\n", self.hello))).map(|text| Offers::read(&text))
     }
 
     /// Names what was tried, and what to check.
-    fn not_reached(&self, error: lettre::transport::smtp::Error) -> Refusal {
+    fn not_reached(&self, answer: &Answer) -> Refusal {
         let Relay { host, port, .. } = &self.relay;
-        let refusal = refused(error);
+        let refusal = answer.refusal(Phase::Connect);
         // A relay that answers has been reached; then its answer says enough.
         let advice = if refusal.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
         let detail = format!("{host}:{port}: {}{advice}", refusal.detail);
@@ -128,15 +115,35 @@ impl Connector {
     }
 }
 
+/// What a relay offers in its reply to EHLO (RFC 5321 section 4.1.1.1): a line for each, its words in capitals.
+struct Offers(Vec<Vec<String>>);
+
+impl Offers {
+    fn read(text: &str) -> Self {
+        // The first line is the relay's name.
+        let lines = text.lines().skip(1).map(str::to_ascii_uppercase);
+        Self(lines.map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|words| words.first().is_some_and(|word| word == name))
+    }
+
+    fn logs_in_by(&self, mechanism: Mechanism) -> bool {
+        let (auth, mechanism) = ("AUTH".to_owned(), mechanism.to_string());
+        self.0.iter().any(|words| words.first() == Some(&auth) && words[1..].contains(&mechanism))
+    }
+}
+
 impl Session {
     /// Writes `text` in one write and reads one answer.
     pub fn command(&mut self, text: &str) -> Answer {
-        Answer::from_lettre(self.connection.command(text))
+        self.wire.command(text)
     }
 
     /// Reads one more answer of a pipelined group.
     pub fn read_answer(&mut self) -> Answer {
-        Answer::from_lettre(self.connection.read_response())
+        self.wire.read_answer()
     }
 
     /// Abandons the current mail; says whether the connection is ready for the next one.
@@ -146,8 +153,8 @@ impl Session {
 
     /// Takes leave politely, and briefly.
     pub fn quit(mut self) {
-        let farewell = self.connection.set_timeout(Some(QUIT_TIMEOUT));
-        if farewell.is_err() || self.connection.quit().is_err() {
+        let farewell = self.wire.set_timeout(QUIT_TIMEOUT);
+        if farewell.is_err() || !self.command("QUIT\r\n").is_positive() {
             log::debug!("the relay did not answer QUIT");
         }
     }
@@ -158,32 +165,59 @@ impl Session {
         let yes_no = |offered| if offered { "yes" } else { "no" };
         format!(
             "connected; encrypted: {}, PIPELINING: {}, SMTPUTF8: {}",
-            yes_no(self.encrypted),
+            yes_no(self.wire.is_encrypted()),
             yes_no(self.pipelining),
             yes_no(self.smtputf8)
         )
     }
 }
 
-/// A failure of the relay, from what lettre says.
-fn refused(error: lettre::transport::smtp::Error) -> Refusal {
-    Answer::from_lettre(Err(error)).refusal(Phase::Connect)
+/// Logs in, with the first way that the relay offers and lettre knows.
+fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -> Result<(), Refusal> {
+    const STEPS: usize = 2;
+    let unable = |cause: &str| trouble(format!("login: {cause}; {CHECK_LOGIN}"));
+    let mechanism = [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| offers.logs_in_by(*way));
+    let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
+    let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
+    let mut auth = Auth::new(mechanism, credentials.clone(), None);
+    for _ in 0..=STEPS {
+        // lettre's errors name what it did not expect, never what it was given.
+        let answer = wire.command(&auth.map_err(|error| unable(&error.to_string()))?.to_string());
+        match &answer {
+            Answer::Reply(200..=299, _) => return Ok(()),
+            Answer::Reply(334, challenge) => {
+                let challenge: Result<Response, _> = format!("334 {challenge}\r\n").parse();
+                auth = challenge.and_then(|challenge| {
+                    Auth::new_from_response(mechanism, credentials.clone(), &challenge)
+                });
+            }
+            Answer::Reply(code, _) => {
+                let Refusal { detail, .. } = answer.refusal(Phase::Connect);
+                // 4yz is the relay's own trouble with its list of users, and passes.
+                let detail = match code {
+                    400..=499 => format!("login: {detail}"),
+                    _ => format!("login: {detail}; {CHECK_LOGIN}"),
+                };
+                return Err(Refusal { class: Class::Relay, smtp_code: Some(*code), detail });
+            }
+            Answer::Unreadable(_) | Answer::Lost(_) => return Err(answer.refusal(Phase::Connect)),
+        }
+    }
+    Err(unable("the relay asks for more than user name and password"))
 }
 
-/// The relay does not let us in: a wrong login, or no way to log in that we know.
-fn login_refused(error: lettre::transport::smtp::Error) -> Refusal {
-    if error.status().is_none() && !error.is_client() {
-        return refused(error);
+/// The text of an answer that is a yes.
+fn accepted(answer: Answer) -> Result<String, Refusal> {
+    match answer {
+        Answer::Reply(200..=299, text) => Ok(text),
+        other => Err(other.refusal(Phase::Connect)),
     }
-    let smtp_code = error.status().map(u16::from);
-    // 4yz is the relay's own trouble with its list of users, and passes.
-    let advice =
-        if error.is_transient() { "" } else { "; check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS" };
-    let detail = mask(&format!("login: {error}{advice}"));
-    Refusal { class: Class::Relay, smtp_code, detail }
 }
 
 /// A failure of the relay, in our words.
 fn trouble(detail: String) -> Refusal {
     Refusal { class: Class::Relay, smtp_code: None, detail }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! The SMTP conversation: one connection, its envelope pipelined where the relay offers it, body and final dot
 //! in one write.
 //!
-//! lettre connects, speaks TLS, EHLO and AUTH and parses replies; this file decides what is written when. Its
-//! own transport manages 23 mails a second on a connection, because it sends the final dot in a packet of its
-//! own and waits out a delayed ACK; the same connection driven from here manages thousands.
+//! The session connects, speaks TLS, EHLO and AUTH; this file decides what is written when. lettre's own transport
+//! manages 23 mails a second on a connection, because it sends the final dot in a packet of its own and waits out a
+//! delayed ACK; a connection driven from here manages thousands.
 
 use std::time::{Duration, Instant};
 

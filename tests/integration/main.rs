@@ -10,6 +10,7 @@ mod fan_out;
 mod frozen_broker;
 mod odd_messages;
 mod poison;
+mod relay_tls;
 mod relay_trouble;
 mod self_test;
 mod several_workers;

@@ -1,0 +1,93 @@
+//! Relays that mean no good, or have lost their mind: a connection ends in bounded time and memory.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::*;
+use crate::config::Authorities;
+use crate::config::Secret;
+
+/// A relay that does this with its only client.
+fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -> (u16, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (port, thread::spawn(move || act(listener.accept().unwrap().0)))
+}
+
+/// What becomes of connecting to it.
+fn refusal(port: u16, security: Security, timeout: Duration) -> Refusal {
+    let relay = Relay {
+        host: "127.0.0.1".to_owned(),
+        port,
+        security,
+        authorities: Authorities::default(),
+        credentials: Some(("me".to_owned(), Secret::new("MARKER".to_owned()))),
+        max_per_connection: 1,
+        timeout,
+        idle_timeout: Duration::from_secs(60),
+    };
+    let refused = Connector::new(&relay).unwrap().connect().err().expect("it connected");
+    assert_eq!(refused.class, Class::Relay);
+    assert!(!refused.detail.contains("MARKER"));
+    refused
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(200);
+
+#[test]
+fn a_greeting_that_never_ends_is_not_kept() {
+    for (begin, more) in [("220 ", "x"), ("", "220-welcome\r\n"), ("220 \0", "\0"), ("", "\r\n")] {
+        let (port, relay) = relay(move |mut client| {
+            let chunk = more.repeat(64 * 1024 / more.len());
+            let mut written = 0;
+            client.write_all(begin.as_bytes()).unwrap();
+            while written < 64 << 20 && client.write_all(chunk.as_bytes()).is_ok() {
+                written += chunk.len();
+            }
+            written
+        });
+        let refused = refusal(port, Security::Plain, LONG);
+        let written = relay.join().unwrap();
+        assert!(written < 16 << 20, "{more:?}: {written} bytes were taken: {refused}");
+        assert!(refused.detail.len() < 1000, "{} bytes of detail", refused.detail.len());
+    }
+}
+
+#[test]
+fn a_reply_that_drips_is_given_up() {
+    // Each byte comes in time, the whole never.
+    let greeting = || b"220 welcome to the slowest relay that there is on this side of the sea".to_vec();
+    // The header of a TLS record of 16 KiB.
+    let record = || [b"\x16\x03\x03\x40\x00\x02".to_vec(), vec![0; 100]].concat();
+    for (security, text) in [(Security::Plain, greeting()), (Security::ImplicitTls, record())] {
+        let (port, relay) = relay(move |mut client| {
+            for byte in text {
+                if client.write_all(&[byte]).is_err() {
+                    return;
+                }
+                thread::sleep(SHORT / 2);
+            }
+        });
+        let begun = Instant::now();
+        let refused = refusal(port, security, SHORT);
+        assert!(begun.elapsed() < SHORT * 10, "{security:?}: {:?}", begun.elapsed());
+        assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
+        relay.join().unwrap();
+    }
+}
+
+#[test]
+fn a_handshake_with_a_silent_relay_leaves_no_thread_behind() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let refused = refusal(port, Security::ImplicitTls, SHORT);
+    assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
+    // The connection is closed, and so nobody holds it any more.
+    let (mut connection, _) = listener.accept().unwrap();
+    connection.set_read_timeout(Some(LONG)).unwrap();
+    let mut hello = Vec::new();
+    assert!(connection.read_to_end(&mut hello).is_ok_and(|length| length > 0));
+}

@@ -1,0 +1,242 @@
+//! TLS towards the relay, with an authority of the tests' own: nothing that matters is said before it, nor to a
+//! server whose certificate is not right. All of that is the relay's trouble, and no recipient's.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use fanmail::config::{Config, Route, Security};
+use fanmail::mail::smtp;
+use tempfile::NamedTempFile;
+
+use crate::support::certificates::{Authority, Issued};
+use crate::support::process::Process;
+use crate::support::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
+use crate::support::smtp::{Offer, SmtpServer, Tls};
+
+fn relay(tls: Option<(Tls, Issued)>) -> SmtpServer {
+    let credentials = Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned()));
+    SmtpServer::offering(Offer { credentials, tls, ..Offer::default() })
+}
+
+/// A file with these authorities.
+fn ca_file(authorities: &[&Authority]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    for authority in authorities {
+        file.write_all(authority.pem().as_bytes()).unwrap();
+    }
+    file
+}
+
+fn path(file: &NamedTempFile) -> &str {
+    file.path().to_str().unwrap()
+}
+
+/// A fan-out that logs in at this relay, by STARTTLS, and forgives nobody a charge.
+fn scenario(name: &str, participants: usize, relay: SmtpServer) -> Setup {
+    Scenario::named(name)
+        .relay(relay)
+        .participants(participants)
+        .env("SMTP_USE_TLS", "True")
+        .env("SMTP_USERNAME", RELAY_USER)
+        .env("SMTP_PASSWORD", RELAY_PASSWORD)
+        .env("MAX_RETRIES", "0")
+}
+
+/// Everyone has a mail, nobody was charged, and nothing was said in plain text that anybody may not hear.
+#[track_caller]
+fn all_were_mailed_in_private(scenario: &Scenario, worker: Process) {
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.ledger.outcomes("sent"), scenario.people().len());
+    assert_eq!(scenario.duplicates(), 0);
+    nothing_was_overheard(&scenario.smtp);
+    scenario.all_is_well(worker);
+}
+
+/// What anybody on the way to the relay could read says nothing.
+#[track_caller]
+fn nothing_was_overheard(relay: &SmtpServer) {
+    let log = relay.log();
+    assert!(!log.plain_text.is_empty(), "nobody came");
+    for line in &log.plain_text {
+        let verb = line.split([' ', '\r']).next().unwrap();
+        assert!(["EHLO", "STARTTLS", "QUIT"].contains(&verb), "in plain text: {line:?}");
+    }
+    assert_eq!(log.violations, Vec::<String>::new());
+}
+
+/// Nobody got anything, nobody was charged, and the log names this cause.
+#[track_caller]
+fn is_the_relays_trouble(scenario: &Scenario, worker: &Process, cause: &str) {
+    worker.wait_for_log("the relay does not work");
+    let log = worker.log();
+    assert!(log.contains(cause), "{cause:?} is not in the log:\n{log}");
+    scenario.discreet(&log);
+    assert_eq!((scenario.smtp.log().received.len(), scenario.ledger.count("deliveries")), (0, 0));
+    assert_eq!(scenario.smtp.log().commands.get("AUTH"), None, "the password was sent");
+    nothing_was_overheard(&scenario.smtp);
+}
+
+#[test]
+fn a_fan_out_with_a_login_over_starttls_adds_up() {
+    let (other, ours) = (Authority::new(), Authority::new());
+    let file = ca_file(&[&other, &ours]);
+    let scenario = scenario("starttls", 300, relay(Some((Tls::StartTls, ours.issue()))))
+        .env("SMTP_CA_FILE", path(&file))
+        .env("SMTP_MAX_PER_CONNECTION", "20")
+        .ready();
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    all_were_mailed_in_private(&scenario, worker);
+    let log = scenario.smtp.log();
+    assert!(log.connections >= 15, "{}", log.connections);
+    for verb in ["STARTTLS", "AUTH"] {
+        assert_eq!(log.commands[verb], log.connections, "{verb}");
+    }
+}
+
+#[test]
+fn a_relay_that_nobody_vouches_for_gets_nothing() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let scenario = scenario("stranger", 40, relay(Some((Tls::StartTls, ours.issue())))).ready();
+    let (right, wrong) = (ca_file(&[&ours]), ca_file(&[&other]));
+    scenario.publish("UPDATED");
+    for ca in [None, Some(path(&wrong))] {
+        let mut environment = scenario.environment.clone();
+        environment.extend(ca.map(|ca| ("SMTP_CA_FILE".to_owned(), ca.to_owned())));
+        let worker = Process::start(scenario.dir.path(), &environment, &["worker"]);
+        is_the_relays_trouble(
+            &scenario,
+            &worker,
+            "the relay's certificate is refused: unable to get local issuer",
+        );
+        assert!(worker.log().contains("SMTP_CA_FILE"));
+        worker.stop();
+    }
+    let mut environment = scenario.environment.clone();
+    environment.insert("SMTP_CA_FILE".to_owned(), path(&right).to_owned());
+    all_were_mailed_in_private(&scenario, Process::start(scenario.dir.path(), &environment, &["worker"]));
+}
+
+#[test]
+fn a_certificate_that_is_not_right_is_refused_until_it_is() {
+    let authority = Authority::new();
+    let file = ca_file(&[&authority]);
+    for (bad, cause) in [
+        (authority.issue_for("other.example"), "certificate is refused: IP address mismatch"),
+        (authority.issue_expired(), "certificate is refused: certificate has expired"),
+    ] {
+        let scenario = scenario("bad-certificate", 40, relay(Some((Tls::StartTls, bad))))
+            .env("SMTP_CA_FILE", path(&file))
+            .ready();
+        let worker = scenario.worker();
+        scenario.publish("UPDATED");
+        is_the_relays_trouble(&scenario, &worker, cause);
+        assert!(scenario.smtp.log().refused_handshakes > 0);
+        scenario.smtp.change(|orders| orders.certificate = Some(authority.issue()));
+        all_were_mailed_in_private(&scenario, worker);
+    }
+}
+
+#[test]
+fn a_relay_without_starttls_hears_neither_password_nor_mail() {
+    // Or somebody on the way who has taken the word out of its greeting.
+    let scenario = scenario("no-starttls", 40, relay(None)).ready();
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    is_the_relays_trouble(&scenario, &worker, "does not offer STARTTLS, so nothing was sent");
+    worker.stop();
+    assert_eq!(scenario.ledger.count("deliveries"), 0);
+    nothing_was_overheard(&scenario.smtp);
+}
+
+#[test]
+fn what_is_put_behind_the_reply_to_starttls_is_not_believed() {
+    let authority = Authority::new();
+    let file = ca_file(&[&authority]);
+    let scenario = scenario("injection", 40, relay(Some((Tls::StartTls, authority.issue()))))
+        .env("SMTP_CA_FILE", path(&file))
+        .ready();
+    // Taken for the answer to EHLO under TLS, it would choose how to log in, and each later answer would be taken
+    // for that to the next command.
+    let injected = "250-relay.test\r\n250 AUTH PLAIN LOGIN".to_owned();
+    scenario.smtp.change(|orders| orders.injected = Some(injected));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    is_the_relays_trouble(&scenario, &worker, "sent more than the reply to STARTTLS before TLS began");
+    scenario.smtp.change(|orders| orders.injected = None);
+    all_were_mailed_in_private(&scenario, worker);
+}
+
+/// `fanmail check` at this relay. TLS from the first byte belongs to port 465, which a test cannot have: only that
+/// is decided here instead of in the configuration.
+fn probe(server: &SmtpServer, tls: Tls, host: &str, ca: Option<&str>) -> Result<String, String> {
+    let port = server.port.to_string();
+    let lookup = |name: &str| {
+        let value = match name {
+            "EMAIL_DUMMY_MODE" => "False",
+            "SMTP_HOST" => host,
+            "SMTP_PORT" => &port,
+            "SMTP_USERNAME" => RELAY_USER,
+            "SMTP_PASSWORD" => RELAY_PASSWORD,
+            "SMTP_CA_FILE" => return ca.map(str::to_owned),
+            "FROM_EMAIL" => return Some(format!("events@{DOMAIN}")),
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let Route::Smtp(mut relay) = Config::from_lookup(&lookup).unwrap().email.route else {
+        panic!("not the relay");
+    };
+    relay.timeout = Duration::from_secs(5);
+    if tls == Tls::Implicit {
+        relay.security = Security::ImplicitTls;
+    }
+    smtp::probe(&relay, &format!("events@{DOMAIN}")).map_err(|refusal| refusal.detail)
+}
+
+#[test]
+fn a_certificate_is_judged_the_same_however_tls_begins() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let (right, wrong, both) = (ca_file(&[&ours]), ca_file(&[&other]), ca_file(&[&other, &ours]));
+    for tls in [Tls::StartTls, Tls::Implicit] {
+        let server = relay(Some((tls, ours.issue())));
+        for ca in [&right, &both] {
+            for host in ["localhost", "127.0.0.1"] {
+                let sentence = probe(&server, tls, host, Some(path(ca))).unwrap();
+                assert!(sentence.contains("encrypted: yes"), "{sentence}");
+            }
+        }
+        let logins = server.log().commands["AUTH"];
+        for (certificate, ca, cause) in [
+            (ours.issue(), None, "unable to get local issuer certificate"),
+            (ours.issue(), Some(&wrong), "unable to get local issuer certificate"),
+            (ours.issue_for("localhost.example.org"), Some(&right), "hostname mismatch"),
+            (ours.issue_expired(), Some(&right), "certificate has expired"),
+            (ours.issue_expired(), Some(&both), "certificate has expired"),
+        ] {
+            server.change(|orders| orders.certificate = Some(certificate));
+            let refused = probe(&server, tls, "localhost", ca.map(path)).unwrap_err();
+            assert!(refused.contains(cause), "{tls:?}: {refused}");
+            assert!(refused.contains("SMTP_CA_FILE") && !refused.contains("error:"), "{refused}");
+        }
+        assert_eq!(server.log().commands["AUTH"], logins, "the password was sent");
+        if tls == Tls::StartTls {
+            nothing_was_overheard(&server);
+        } else {
+            assert_eq!(server.log().plain_text, Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn either_way_of_tls_with_a_server_of_the_other_way_is_told() {
+    let authority = Authority::new();
+    let file = ca_file(&[&authority]);
+    let starttls = relay(Some((Tls::StartTls, authority.issue())));
+    let refused = probe(&starttls, Tls::Implicit, "localhost", Some(path(&file))).unwrap_err();
+    assert!(refused.contains("TLS comes first on SMTP_PORT 465"), "{refused}");
+    assert_eq!(starttls.log().commands.get("AUTH"), None);
+    let implicit = relay(Some((Tls::Implicit, authority.issue())));
+    let refused = probe(&implicit, Tls::StartTls, "localhost", Some(path(&file))).unwrap_err();
+    assert!(refused.contains("within SMTP_TIMEOUT") || refused.contains("closed"), "{refused}");
+}
