@@ -18,6 +18,7 @@ use super::ack_timeout;
 use super::error::BrokerError;
 use super::watchdog::Cut as _;
 use crate::config::BrokerConfig;
+use crate::config::authorities::why_refused;
 
 mod stream;
 
@@ -227,7 +228,11 @@ fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
     use amiquip::Error as E;
     let address = address(config);
     match error {
-        E::TlsHandshake { source } => BrokerError::Tls { address, cause: source.to_string() },
+        E::TlsHandshake { source } => BrokerError::Tls {
+            address,
+            cause: why_refused(&source)
+                .map_or_else(|| source.to_string(), |found| format!("its certificate is refused: {found}")),
+        },
         E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => {
             BrokerError::Credentials { address, user: config.username.clone() }
         }

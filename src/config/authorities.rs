@@ -85,6 +85,16 @@ impl Authorities {
     }
 }
 
+/// Why a server's certificate was refused, such as `certificate has expired`; `None` when it was not for that that
+/// there is no TLS.
+#[must_use]
+pub fn why_refused(error: &native_tls::Error) -> Option<String> {
+    let text = error.to_string();
+    // What OpenSSL found stands at the end, in brackets.
+    let (_, found) = text.contains("certificate verify failed").then(|| text.rsplit_once('('))??;
+    Some(found.trim_end_matches(')').to_owned())
+}
+
 impl fmt::Debug for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Authorities({})", self.0.len())

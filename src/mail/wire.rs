@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 
 use super::reply::Answer;
+use crate::config::authorities::why_refused;
 use crate::domain::text::{cut, one_line};
 
 /// Longest reply, all its lines together, in bytes. RFC 5321 section 4.5.3.1.5 allows 512 a line.
@@ -260,14 +261,13 @@ fn lost(error: &io::Error) -> String {
 
 /// Why there is no TLS, in words for people.
 fn no_tls(error: &native_tls::Error) -> String {
-    let text = error.to_string();
-    if !text.contains("certificate verify failed") {
-        return format!("no TLS: {text}; {CHECK_PORT}");
-    }
-    // What OpenSSL found stands at the end, in brackets: "(certificate has expired)".
-    let found = text.rsplit_once('(').map_or("not valid", |(_, found)| found.trim_end_matches(')'));
-    format!(
-        "the relay's certificate is refused: {found}; it has to be valid, made for SMTP_HOST, and signed by an \
-         authority that this machine trusts or that SMTP_CA_FILE names"
+    why_refused(error).map_or_else(
+        || format!("no TLS: {error}; {CHECK_PORT}"),
+        |found| {
+            format!(
+                "the relay's certificate is refused: {found}; it has to be valid, made for SMTP_HOST, and signed by \
+                 an authority that this machine trusts or that SMTP_CA_FILE names"
+            )
+        },
     )
 }

@@ -4,6 +4,7 @@
 
 mod ack_barrier;
 mod ack_timeout;
+mod broker_tls;
 mod command_line;
 mod crashes;
 mod fan_out;
