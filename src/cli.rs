@@ -43,8 +43,9 @@ pub enum Command {
     Publish(PublishArgs),
     /// Show how notifications add up: participants = sent + failed + skipped + pending
     ///
-    /// A notification is running until everyone has an outcome, then completed. The exit code is 1 when one does
-    /// not add up, or is completed while somebody is pending; the line below the table says what to do.
+    /// The newest notifications and all that are running, oldest first. One is running until everyone has an
+    /// outcome, then completed. The exit code is 1 when one of those shown does not add up, or is completed while
+    /// somebody is pending; the line below the table says what to do.
     Status(StatusArgs),
     /// Send again to the people of a notification whose mail failed
     ///
@@ -98,6 +99,12 @@ pub struct StatusArgs {
     /// Only notifications of this event
     #[arg(long, value_name = "ID")]
     pub event: Option<i64>,
+    /// How many of the newest to show, beside those that are running
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Show all there are
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

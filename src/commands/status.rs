@@ -18,7 +18,12 @@ use crate::store::{Store, StoreError};
 /// With the cause, for the person at the terminal.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = Store::connect_existing(&config.database, 1)?;
-    let lines = read_lines(&store, args.event)?;
+    let (entries, left_out) = if args.all {
+        (store.list_notifications(args.event)?, 0)
+    } else {
+        store.list_newest_notifications(args.event, args.limit)?
+    };
+    let lines = add_up(&store, entries)?;
     let text = match args.format {
         Format::Json => {
             serde_json::to_string_pretty(&lines.iter().map(Line::to_json).collect::<Vec<_>>())? + "\n"
@@ -30,6 +35,9 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Format::Table => table(&lines),
     };
     print(&text)?;
+    if left_out > 0 {
+        eprintln!("{left_out} older ones are not shown, all of them completed; --all shows them");
+    }
     let troubles: Vec<String> = lines.iter().filter_map(Line::trouble).collect();
     for trouble in &troubles {
         eprintln!("{trouble}");
@@ -43,8 +51,7 @@ struct Line {
     tally: Tally,
 }
 
-fn read_lines(store: &Store, event: Option<i64>) -> Result<Vec<Line>, StoreError> {
-    let entries = store.list_notifications(event)?;
+fn add_up(store: &Store, entries: Vec<Entry>) -> Result<Vec<Line>, StoreError> {
     let lines = entries.into_iter().map(|entry| {
         let tally = store.tally(&entry.notification)?;
         Ok(Line { entry, tally })

@@ -3,8 +3,8 @@
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
-use super::connection::AnyConnection;
-use super::entry::{Entry, NotificationRow};
+use super::connection::{AnyConnection, MultiBackend};
+use super::entry::{Entry, NotificationRow, State};
 use super::schema::{deliveries, notifications, participants};
 use super::{Store, StoreError, dialect};
 use crate::domain::notification::Notification;
@@ -16,17 +16,31 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<Entry>, StoreError> {
-        self.run("list the notifications", |connection| {
-            let mut query = notifications::table
-                .order(notifications::id)
-                .select(NotificationRow::as_select())
-                .into_boxed();
-            if let Some(event_id) = event_id {
-                query = query.filter(notifications::event_id.eq(event_id));
-            }
-            let clock = dialect::clock(connection)?;
-            let rows: Vec<NotificationRow> = query.load(connection)?;
-            rows.into_iter().map(|row| row.into_entry(clock)).collect()
+        self.run("list the notifications", |connection| load_entries(connection, event_id, i64::MIN))
+    }
+
+    /// The `limit` newest of them and all that are running, oldest first, and how many that leaves out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn list_newest_notifications(
+        &self,
+        event_id: Option<i64>,
+        limit: u32,
+    ) -> Result<(Vec<Entry>, u64), StoreError> {
+        self.read("list the newest notifications", |connection| {
+            // Keys grow: the newest has the largest.
+            let oldest_listed: Option<i64> = of_event(event_id)
+                .order(notifications::id.desc())
+                .select(notifications::id)
+                .limit(1)
+                .offset(i64::from(limit.max(1)) - 1)
+                .first(connection)
+                .optional()?;
+            let entries = load_entries(connection, event_id, oldest_listed.unwrap_or(i64::MIN))?;
+            let all: i64 = of_event(event_id).count().get_result(connection)?;
+            let left_out = all.unsigned_abs().saturating_sub(entries.len() as u64);
+            Ok((entries, left_out))
         })
     }
 
@@ -52,6 +66,25 @@ impl Store {
             })
         })
     }
+}
+
+/// Notifications of one event, or of all.
+fn of_event<'a>(event_id: Option<i64>) -> notifications::BoxedQuery<'a, MultiBackend> {
+    match event_id {
+        Some(event_id) => notifications::table.filter(notifications::event_id.eq(event_id)).into_boxed(),
+        None => notifications::table.into_boxed(),
+    }
+}
+
+/// Those from this key on and all that are running, oldest first.
+fn load_entries(connection: &mut AnyConnection, event_id: Option<i64>, from: i64) -> QueryResult<Vec<Entry>> {
+    let clock = dialect::clock(connection)?;
+    let rows: Vec<NotificationRow> = of_event(event_id)
+        .filter(notifications::id.ge(from).or(notifications::state.eq(State::Running.as_str())))
+        .order(notifications::id)
+        .select(NotificationRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(|row| row.into_entry(clock)).collect()
 }
 
 /// Those who are part of the notification and still take part in the event.

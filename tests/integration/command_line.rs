@@ -60,6 +60,10 @@ fn status_shows_what_the_ledger_says() {
     let only: Vec<Value> = serde_json::from_str(&only).unwrap();
     assert_eq!((only.len(), &only[0]["event"], &only[0]["sent"]), (1, &Value::from(7), &Value::from(3)));
 
+    let ended = scenario.run(&["status", "--limit", "1"]);
+    assert_eq!((ended.code, ended.out.contains("123  CREATED")), (Some(0), false), "{ended:?}");
+    assert!(ended.err.contains("1 older ones are not shown"), "{}", ended.err);
+
     // An outcome for somebody who was never part of it does not add up.
     scenario.ledger.execute(
         "INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)

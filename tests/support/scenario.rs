@@ -196,10 +196,10 @@ impl Scenario {
         self.smtp.delivered_ids().values().map(|count| count - 1).sum()
     }
 
-    /// What `fanmail status --format json` says, which has to add up.
+    /// What `fanmail status --all --format json` says, which has to add up.
     #[track_caller]
     pub fn status(&self) -> Vec<Value> {
-        let out = self.succeeds(&["status", "--format", "json"]);
+        let out = self.succeeds(&["status", "--all", "--format", "json"]);
         let lines: Vec<Value> = serde_json::from_str(&out).unwrap();
         for line in &lines {
             let number = |key: &str| line[key].as_u64().unwrap();

@@ -44,6 +44,7 @@ macro_rules! conformance_tests {
             a_tally_shows_somebody_who_was_never_part_of_it
             a_tally_shows_a_late_commit_with_a_lower_key
             a_listing_can_be_of_one_event
+            a_listing_can_be_of_the_newest
             a_notification_is_leased_by_whoever_opens_it
             a_lease_of_somebody_else_is_respected_until_it_is_given_up
             a_lease_is_taken_over_only_as_it_was_seen

@@ -60,3 +60,22 @@ pub fn a_tally_shows_a_late_commit_with_a_lower_key(store: &Store) {
     let tally = store.tally(&notification).unwrap();
     assert_eq!((tally.participants, tally.sent, tally.pending), (3, 2, 1));
 }
+
+pub fn a_listing_can_be_of_the_newest(store: &Store) {
+    let ids: Vec<i64> = (0..5).map(|_| open(store).id).collect();
+    execute(
+        store,
+        &format!("UPDATE notifications SET state = 'completed', event_id = 9 WHERE id <> {}", ids[1]),
+    );
+    let newest = |event, limit| {
+        let (entries, left_out) = store.list_newest_notifications(event, limit).unwrap();
+        (entries.iter().map(|entry| entry.notification.id).collect::<Vec<_>>(), left_out)
+    };
+    assert_eq!(newest(None, 1), (vec![ids[1], ids[4]], 3), "the one that is running is always there");
+    assert_eq!(newest(None, 4), (ids[1..].to_vec(), 1));
+    assert_eq!(newest(None, 5), (ids.clone(), 0));
+    assert_eq!(newest(None, u32::MAX), (ids.clone(), 0));
+    assert_eq!(newest(Some(9), 2), (ids[3..].to_vec(), 2));
+    assert_eq!(newest(Some(EVENT), 2), (vec![ids[1]], 0));
+    assert_eq!(newest(Some(EVENT + 1), 2), (vec![], 0));
+}
