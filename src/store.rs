@@ -22,6 +22,7 @@ pub mod leases;
 pub mod ledger;
 pub mod migrations;
 pub mod participants;
+pub mod retention;
 mod schema;
 pub mod seeding;
 pub mod tally;

@@ -66,4 +66,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(deliveries, participants);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, notifications, participants);

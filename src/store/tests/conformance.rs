@@ -8,10 +8,12 @@ use crate::store::entry::State;
 
 mod identity;
 mod leasing;
+mod retention;
 mod tallies;
 
 pub use identity::*;
 pub use leasing::*;
+pub use retention::*;
 pub use tallies::*;
 
 /// Makes a test of each function of this file; `$fresh` returns a guard and a migrated, empty `Store`.
@@ -45,6 +47,15 @@ macro_rules! conformance_tests {
             a_tally_shows_a_late_commit_with_a_lower_key
             a_listing_can_be_of_one_event
             a_listing_can_be_of_the_newest
+            a_purge_deletes_what_is_old_and_nothing_else
+            a_purge_deletes_any_number_of_outcomes
+            a_purge_that_ends_in_the_middle_is_finished_by_the_next
+            outcomes_without_a_notification_are_found_in_every_gap
+            a_notification_that_is_leased_is_kept
+            a_notification_that_is_leased_meanwhile_is_kept
+            who_was_slow_cannot_write_to_what_was_purged
+            a_purge_does_not_make_a_message_look_like_an_old_one
+            purges_may_work_side_by_side
             a_notification_is_leased_by_whoever_opens_it
             a_lease_of_somebody_else_is_respected_until_it_is_given_up
             a_lease_is_taken_over_only_as_it_was_seen
