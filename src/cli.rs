@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::age;
 use crate::domain::notification::Kind;
 
 /// Mail everyone who takes part in an event, once.
@@ -53,13 +55,21 @@ pub enum Command {
     /// same Message-ID as before. It sends by itself, beside a worker or without one, and waits for a relay that
     /// is down; when it is stopped or killed, the same command goes on.
     Retry(RetryArgs),
+    /// Delete old notifications and their outcomes from the database
+    ///
+    /// Those that were completed longer ago than --older-than; never one that is running, one that a retry is
+    /// sending for, or one whose message may come again because its ack was never confirmed. It works beside
+    /// workers, a small transaction at a time; when it is stopped or killed, the same command goes on. A
+    /// `message_id` is forgotten with its notification: should it come once more, everyone is mailed once more.
+    /// Dead letters are not touched: they are messages of the broker, see `fanmail dead-letters`.
+    Purge(PurgeArgs),
     /// Show what a mail looks like, without sending it
     Preview(PreviewArgs),
     /// Try everything that fanmail needs, a line each, with cause and cure
     Check,
     /// Look at the messages that nobody could process
     ///
-    /// They are in the queue `<LAVINMQ_QUEUE>.dead`, each with a reason. Once the cause is mended, publish the
+    /// They are in the queue `<LAVINMQ_QUEUE>.dead` of the broker, each with a reason. Once the cause is mended, publish the
     /// notification again with `fanmail publish`.
     DeadLetters {
         /// What to do with them.
@@ -119,6 +129,20 @@ pub struct RetryArgs {
     /// Also those whose failure was permanent, such as a refused address that has been corrected
     #[arg(long)]
     pub permanent_too: bool,
+}
+
+/// Arguments of `purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// How long ago they were completed, in hours, days or weeks: 12h, 90d, 2w
+    #[arg(long, value_name = "AGE", value_parser = age::parse)]
+    pub older_than: TimeDelta,
+    /// Only tell what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// Arguments of `preview`.

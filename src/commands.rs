@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod migrate;
 pub mod preview;
 pub mod publish;
+pub mod purge;
 pub mod retry;
 pub mod seed;
 pub mod status;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
         Command::Publish(args) => publish::run(args, config),
         Command::Status(args) => status::run(args, config),
         Command::Retry(args) => retry::run(args, config),
+        Command::Purge(args) => purge::run(args, config),
         Command::Preview(args) => preview::run(args, config),
         Command::Check => check::run(config),
         Command::DeadLetters { command } => dead_letters::run(command, config),

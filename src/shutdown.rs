@@ -68,7 +68,9 @@ pub fn stop_on_signals(
         let mut arrivals = signals.forever();
         arrivals.next();
         let first = Instant::now();
-        log::info!("stopping: no new messages, mails in flight are finished (a second signal stops at once)");
+        log::info!(
+            "stopping: what is under way is finished, nothing else begins (a second signal stops at once)"
+        );
         drop(handle);
         leave_after(timeout, last_words.clone());
         arrivals.find(|_| first.elapsed() > ECHO);

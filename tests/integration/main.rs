@@ -13,6 +13,7 @@ mod odd_messages;
 mod poison;
 mod relay_tls;
 mod relay_trouble;
+mod retention;
 mod self_test;
 mod several_workers;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,202 @@
+//! `fanmail purge`: old notifications leave the ledger, while workers go on.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use chrono::{NaiveDateTime, SecondsFormat};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli::{Format, PurgeArgs};
+use crate::config::Config;
+use crate::shutdown::{self, Stop};
+use crate::store::Store;
+use crate::store::retention::{Purge, Purged, Survey};
+
+/// Tells what is old enough, and deletes it unless this is a dry run. Exits with 1 when it was interrupted.
+///
+/// # Errors
+/// With the cause, for the person at the terminal. What was deleted until then stays deleted.
+pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::connect_existing(&config.database, 1)?;
+    let mut purge = store.purge(args.older_than)?;
+    let survey = purge.survey()?;
+    if args.dry_run {
+        match args.format {
+            Format::Table => print!("{}{}", planned("would delete", &survey), kept(&survey)),
+            Format::Json => print_json(&survey, None)?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let (handle, stop) = shutdown::stop_pair();
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
+    if args.format == Format::Table {
+        print!("{}", planned("deleting", &survey));
+    }
+    let done = delete_all(&mut purge, &survey, &stop)?;
+    match args.format {
+        Format::Table => print!("{}{}", told(&done), kept(&survey)),
+        Format::Json => print_json(&survey, Some(&done))?,
+    }
+    Ok(if done.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Most notifications that are named in a line.
+const NAMED: usize = 10;
+
+/// How a purge ended.
+struct Done {
+    purged: Purged,
+    interrupted: bool,
+}
+
+fn delete_all(purge: &mut Purge<'_>, survey: &Survey, stop: &Stop) -> anyhow::Result<Done> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} outcomes, {eta} left")?;
+    // The bar shows itself at a terminal only.
+    let bar = ProgressBar::new(survey.outcomes).with_style(style);
+    let mut purged = Purged::default();
+    let interrupted = loop {
+        if stop.requested() {
+            break true;
+        }
+        let began = Instant::now();
+        let Some(some) = purge.step()? else { break false };
+        purged.notifications += some.notifications;
+        purged.outcomes += some.outcomes;
+        bar.inc(some.outcomes);
+        // SQLite has one writer, and whoever waits for it only looks now and then whether it is its turn: half of
+        // the time is left to the workers.
+        if stop.wait(began.elapsed()) {
+            break true;
+        }
+    };
+    bar.finish_and_clear();
+    Ok(Done { purged, interrupted })
+}
+
+/// What goes, a line for people; `doing` is its first word.
+fn planned(doing: &str, survey: &Survey) -> String {
+    let Survey { before, notifications, outcomes, oldest, newest, .. } = survey;
+    let time = |time: &NaiveDateTime| time.format("%F %TZ").to_string();
+    let range = match (oldest, newest) {
+        (Some(oldest), Some(newest)) => format!(" (oldest {}, newest {})", time(oldest), time(newest)),
+        _ => String::new(),
+    };
+    let before = time(before);
+    format!(
+        "{doing} {notifications} notifications with {outcomes} outcomes, completed before {before}{range}\n"
+    )
+}
+
+/// What was deleted, a line for people.
+fn told(done: &Done) -> String {
+    let Purged { notifications, outcomes } = done.purged;
+    let interrupted = if done.interrupted { "; interrupted, the same command goes on" } else { "" };
+    format!("deleted {notifications} notifications with {outcomes} outcomes{interrupted}\n")
+}
+
+/// What is old enough and kept all the same, a line for each reason.
+fn kept(survey: &Survey) -> String {
+    let line = |ids: &[i64], why: &str| {
+        if ids.is_empty() {
+            return String::new();
+        }
+        let mut named: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
+        if ids.len() > NAMED {
+            named.push("…".to_owned());
+        }
+        format!("kept {} notifications {why}: {}\n", ids.len(), named.join(", "))
+    };
+    line(
+        &survey.not_acked,
+        "because their messages may come again, as far as the ledger knows (see \"Retention\" in docs/operations.md)",
+    ) + &line(&survey.leased, "because a retry is sending for them")
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct JsonLine {
+    dry_run: bool,
+    interrupted: bool,
+    completed_before: String,
+    oldest: Option<String>,
+    newest: Option<String>,
+    notifications: u64,
+    outcomes: u64,
+    kept_not_acked: Vec<i64>,
+    kept_leased: Vec<i64>,
+}
+
+/// Without `done` it is a dry run.
+fn to_json(survey: &Survey, done: Option<&Done>) -> JsonLine {
+    let time = |time: NaiveDateTime| time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let planned = Purged { notifications: survey.notifications, outcomes: survey.outcomes };
+    let Purged { notifications, outcomes } = done.map_or(planned, |done| done.purged);
+    JsonLine {
+        dry_run: done.is_none(),
+        interrupted: done.is_some_and(|done| done.interrupted),
+        completed_before: time(survey.before),
+        oldest: survey.oldest.map(time),
+        newest: survey.newest.map(time),
+        notifications,
+        outcomes,
+        kept_not_acked: survey.not_acked.clone(),
+        kept_leased: survey.leased.clone(),
+    }
+}
+
+fn print_json(survey: &Survey, done: Option<&Done>) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&to_json(survey, done))?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey() -> Survey {
+        let time = |text: &str| text.parse().unwrap();
+        Survey {
+            before: time("2026-08-23T11:00:00"),
+            notifications: 12,
+            outcomes: 30_000,
+            oldest: Some(time("2026-01-01T10:00:00.250")),
+            newest: Some(time("2026-08-22T09:00:00")),
+            not_acked: (1..=11).collect(),
+            leased: vec![40],
+        }
+    }
+
+    #[test]
+    fn people_read_what_goes_and_what_is_kept_and_why() {
+        let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        insta::assert_snapshot!(planned("deleting", &survey()) + &told(&done) + &kept(&survey()), @r#"
+        deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
+        deleted 3 notifications with 9000 outcomes; interrupted, the same command goes on
+        kept 11 notifications because their messages may come again, as far as the ledger knows (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
+        kept 1 notifications because a retry is sending for them: 40
+        "#);
+        let nothing = Survey {
+            notifications: 0,
+            outcomes: 0,
+            oldest: None,
+            newest: None,
+            not_acked: Vec::new(),
+            leased: Vec::new(),
+            ..survey()
+        };
+        insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed before 2026-08-23 11:00:00Z");
+    }
+
+    #[test]
+    fn programs_read_the_words_of_the_ledger() {
+        let plan = serde_json::to_string(&to_json(&survey(), None)).unwrap();
+        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
+        let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        let done = serde_json::to_value(to_json(&survey(), Some(&done))).unwrap();
+        assert_eq!((&done["dry_run"], &done["interrupted"]), (&false.into(), &true.into()));
+        assert_eq!((&done["notifications"], &done["outcomes"]), (&3.into(), &9000.into()));
+    }
+}
