@@ -31,7 +31,8 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
 
     let (handle, stop) = shutdown::stop_pair();
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout).context("cannot catch signals")?;
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, String::new)
+        .context("cannot catch signals")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &survey));
     }
