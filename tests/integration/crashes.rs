@@ -6,13 +6,22 @@ use std::time::Duration;
 use crate::support::broker::Broker;
 use crate::support::scenario::{EVENT, Scenario};
 use crate::support::smtp::gate::Point;
+use crate::support::system::System;
 use crate::support::wait::{wait_for, wait_until};
+use crate::systems::on_every_system;
 
 const LANES: usize = 4;
 
+on_every_system!(
+    killed_in_the_middle_with_a_message_id
+    killed_in_the_middle_without_a_message_id
+    no_lane_writes_a_second_body_before_the_first_is_in_the_ledger
+    stopped_in_the_middle_several_times
+);
+
 /// Kills the worker while the relay holds a mail of every lane, at a few points of the fan-out.
-fn killed_in_the_middle(name: &str, message_id: Option<&str>) {
-    let scenario = Scenario::with(name, 300).connections(LANES).ready();
+fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
+    let scenario = Scenario::with(name, 300).database(system).connections(LANES).ready();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     let kills = [
         (Point::BeforeReply, 0),
@@ -42,20 +51,17 @@ fn killed_in_the_middle(name: &str, message_id: Option<&str>) {
     scenario.all_is_well(worker);
 }
 
-#[test]
-fn killed_in_the_middle_with_a_message_id() {
-    killed_in_the_middle("killed-id", Some("killed"));
+fn killed_in_the_middle_with_a_message_id(system: System) {
+    killed_in_the_middle(system, "killed-id", Some("killed"));
 }
 
-#[test]
-fn killed_in_the_middle_without_a_message_id() {
-    killed_in_the_middle("killed", None);
+fn killed_in_the_middle_without_a_message_id(system: System) {
+    killed_in_the_middle(system, "killed", None);
 }
 
 /// This is what bounds the duplicates of a kill to one for each lane.
-#[test]
-fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
-    let scenario = Scenario::with("recorded", 100).connections(LANES).ready();
+fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger(system: System) {
+    let scenario = Scenario::with("recorded", 100).database(system).connections(LANES).ready();
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -75,9 +81,8 @@ fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger() {
     scenario.all_is_well(worker);
 }
 
-#[test]
-fn stopped_in_the_middle_several_times() {
-    let scenario = Scenario::with("stopped", 300).connections(LANES).ready();
+fn stopped_in_the_middle_several_times(system: System) {
+    let scenario = Scenario::with("stopped", 300).database(system).connections(LANES).ready();
     scenario.publish("UPDATED");
     for (point, mails) in [(Point::BeforeReply, 20), (Point::BeforeBody, 60), (Point::BeforeReply, 90)] {
         scenario.smtp.gate().close_after(point, mails);

@@ -9,11 +9,14 @@ use crate::support::queue::properties;
 use crate::support::scenario::{EVENT, Scenario, message_id};
 use crate::support::smtp::gate::Point;
 use crate::support::smtp::{Offer, SmtpServer};
+use crate::support::system::System;
 use crate::support::wait::wait_until;
+use crate::systems::on_every_system;
 
-#[test]
-fn everyone_is_mailed_once_for_each_kind() {
-    let scenario = Scenario::with("once", 250).ready();
+on_every_system!(everyone_is_mailed_once_for_each_kind small_pages_reach_everyone_who_was_there);
+
+fn everyone_is_mailed_once_for_each_kind(system: System) {
+    let scenario = Scenario::with("once", 250).database(system).ready();
     let worker = scenario.worker();
     for (notification, kind) in (1..).zip(["CREATED", "UPDATED", "CANCELLED"]) {
         scenario.publish(kind);
@@ -49,6 +52,28 @@ fn everyone_is_mailed_once_for_each_kind() {
         assert!(mail.body_text(0).unwrap().contains(&person.name));
         assert!(mail.body_html(0).is_some());
     }
+    scenario.all_is_well(worker);
+}
+
+/// Pages of 7, while others join and leave.
+fn small_pages_reach_everyone_who_was_there(system: System) {
+    let scenario =
+        Scenario::with("pages", 100).database(system).connections(2).env("BATCH_SIZE", "7").ready();
+    let people = scenario.people();
+    scenario.ledger.execute(&format!("DELETE FROM participants WHERE id = {}", people[3].id));
+    scenario.smtp.gate().close_after(Point::BeforeReply, 30);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(2);
+    scenario.seed(EVENT, 5);
+    scenario.ledger.execute(&format!("DELETE FROM participants WHERE id = {}", people[90].id));
+    scenario.smtp.gate().open();
+    scenario.wait_for_acks(1);
+    let got: BTreeSet<String> =
+        scenario.smtp.log().received.into_iter().map(|received| received.recipient).collect();
+    let expected: BTreeSet<String> =
+        (0..).zip(people).filter(|(n, _)| ![3, 90].contains(n)).map(|(_, person)| person.email).collect();
+    assert_eq!((got == expected, scenario.smtp.accepted()), (true, 98));
     scenario.all_is_well(worker);
 }
 

@@ -1,4 +1,4 @@
-//! The real binary against a real broker, a real database file and a relay that can be told to misbehave.
+//! The real binary against a real broker, real databases and a relay that can be told to misbehave.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
@@ -7,6 +7,7 @@ mod ack_timeout;
 mod broker_tls;
 mod command_line;
 mod crashes;
+mod database_trouble;
 mod fan_out;
 mod frozen_broker;
 mod odd_messages;
@@ -18,3 +19,4 @@ mod self_test;
 mod several_workers;
 #[path = "../support/mod.rs"]
 mod support;
+mod systems;

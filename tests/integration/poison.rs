@@ -4,7 +4,41 @@ use amiquip::AmqpProperties;
 
 use crate::support::queue::{odd_properties, properties};
 use crate::support::scenario::{EVENT, Scenario};
+use crate::support::system::System;
 use crate::support::wait::wait_until;
+use crate::systems::on_every_system;
+
+on_every_system!(odd_message_ids_are_taken_and_told_apart);
+
+/// What one database or another would refuse, cut off or take for something else.
+fn odd_message_ids_are_taken_and_told_apart(system: System) {
+    let long = "x".repeat(254);
+    let wide = "\u{1F600}".repeat(63);
+    let ids: [&str; 11] = [
+        "a",
+        "A",
+        "a ",
+        " a",
+        "á",
+        "a\u{301}",
+        "a\0b",
+        "a\nb",
+        &format!("{long}1"),
+        &format!("{long}2"),
+        &wide,
+    ];
+    let scenario = Scenario::with("odd-ids", 2).database(system).ready();
+    for id in ids.iter().chain(&ids) {
+        scenario.queue.publish("UPDATED", EVENT, Some(id));
+    }
+    let worker = scenario.worker();
+    wait_until("all copies to be recognised", || {
+        worker.log().matches("was completed before").count() == ids.len()
+    });
+    scenario.wait_for_acks(ids.len());
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (2 * ids.len(), 0));
+    scenario.all_is_well(worker);
+}
 
 /// Bodies, and a part of the reason each has to get.
 fn poison() -> Vec<(Vec<u8>, &'static str)> {

@@ -4,7 +4,7 @@
 //! Unit tests include it by its path as well, so this needs only its siblings `guardian`, `ports` and `wait`.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -74,6 +74,11 @@ impl Database {
     pub fn own(server: Server) -> Arc<Self> {
         let folder = temporary_folder();
         Arc::new(Self::prepare(server, folder.path().to_owned(), Some(folder)))
+    }
+
+    /// The same with its data in a folder that is there, empty and the caller's: on a disk that fills up, say.
+    pub fn own_in(server: Server, folder: &Path) -> Arc<Self> {
+        Arc::new(Self::prepare(server, folder.to_owned(), None))
     }
 
     fn prepare(server: Server, folder: PathBuf, temporary: Option<TempDir>) -> Self {

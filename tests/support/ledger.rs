@@ -1,14 +1,27 @@
-//! A second look at the SQLite file, past fanmail: what the ledger really says.
-
-use std::path::{Path, PathBuf};
+//! A second look at the database, past fanmail: what the ledger really says.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
-/// The file.
+use super::scenario::DOMAIN;
+
+/// The database.
 pub struct Ledger {
-    path: PathBuf,
+    url: String,
+}
+
+/// A connection to it.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    /// The path of a file, which may not be there yet.
+    Sqlite(SqliteConnection),
+    /// postgres://…
+    #[cfg(feature = "postgres")]
+    Postgresql(diesel::PgConnection),
+    /// mysql://…
+    #[cfg(feature = "mysql")]
+    Mariadb(diesel::MysqlConnection),
 }
 
 /// A row of `notifications`.
@@ -81,14 +94,18 @@ struct Count {
 }
 
 impl Ledger {
-    /// That file, which may not be there yet.
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    /// The database with this URL; a path is a SQLite file.
+    pub fn new(url: &str) -> Self {
+        Self { url: url.to_owned() }
     }
 
-    fn open(&self) -> SqliteConnection {
-        let mut connection = SqliteConnection::establish(self.path.to_str().unwrap()).unwrap();
-        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+    fn open(&self) -> AnyConnection {
+        let mut connection = AnyConnection::establish(&self.url).unwrap();
+        match &mut connection {
+            AnyConnection::Sqlite(sqlite) => sqlite.batch_execute("PRAGMA busy_timeout = 10000").unwrap(),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            _ => {}
+        }
         connection
     }
 
@@ -97,10 +114,17 @@ impl Ledger {
         self.open().batch_execute(statements).unwrap();
     }
 
-    /// Keeps everybody else from writing until what this gives is dropped.
-    pub fn hold(&self) -> SqliteConnection {
+    /// Keeps everybody else from writing outcomes until what this gives is dropped.
+    pub fn hold(&self) -> AnyConnection {
         let mut connection = self.open();
-        connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let lock = match &connection {
+            AnyConnection::Sqlite(_) => "BEGIN IMMEDIATE",
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgresql(_) => "BEGIN; LOCK TABLE deliveries IN EXCLUSIVE MODE",
+            #[cfg(feature = "mysql")]
+            AnyConnection::Mariadb(_) => "LOCK TABLES deliveries READ",
+        };
+        connection.batch_execute(lock).unwrap();
         connection
     }
 
@@ -163,4 +187,9 @@ impl Ledger {
             .unwrap();
         rows.into_iter().map(|row| row.email).collect()
     }
+}
+
+/// What a mail has as its Message-ID, the same on every attempt.
+pub fn message_id(notification: i64, participant: i64) -> String {
+    format!("<n{notification}.p{participant}@{DOMAIN}>")
 }

@@ -10,11 +10,14 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::broker::{self, Broker};
+use super::database::{self, Database};
+pub use super::ledger::message_id;
 use super::ledger::{Ledger, Person};
 use super::process::{Ended, Environment, Process};
 use super::queue::Queue;
 use super::smtp::log::Answer;
 use super::smtp::{Offer, SmtpServer};
+use super::system::System;
 use super::wait::wait_until;
 
 /// The event that most tests are about.
@@ -31,6 +34,7 @@ pub struct Setup {
     name: String,
     participants: usize,
     broker: Option<Arc<Broker>>,
+    server: Option<Arc<Database>>,
     relay: SmtpServer,
     environment: Environment,
 }
@@ -73,6 +77,19 @@ impl Setup {
         self
     }
 
+    /// This kind of database; otherwise a SQLite file.
+    pub fn database(mut self, system: System) -> Self {
+        self.server = system.server().map(Database::shared);
+        self
+    }
+
+    /// A database on this server.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub fn server(mut self, server: &Arc<Database>) -> Self {
+        self.server = Some(Arc::clone(server));
+        self
+    }
+
     /// Another relay.
     pub fn relay(mut self, relay: SmtpServer) -> Self {
         self.relay = relay;
@@ -84,14 +101,15 @@ impl Setup {
         let dir = tempfile::Builder::new().prefix("fanmail-test-").tempdir().unwrap();
         let broker = self.broker.unwrap_or_else(Broker::shared);
         let queue = Queue::new(broker, format!("test-{}-{}", self.name, Uuid::now_v7().simple()));
-        let database = dir.path().join("fanmail.db");
+        let file = dir.path().join("fanmail.db").to_str().unwrap().to_owned();
+        let database = self.server.map_or(file, |server| server.create_database());
         let mut environment: Environment = [
             ("LAVINMQ_HOST", "127.0.0.1"),
             ("LAVINMQ_PORT", &queue.broker.port.to_string()),
             ("LAVINMQ_USERNAME", broker::USER),
             ("LAVINMQ_PASSWORD", broker::PASSWORD),
             ("LAVINMQ_QUEUE", &queue.name),
-            ("DATABASE_URL", database.to_str().unwrap()),
+            ("DATABASE_URL", &database),
             ("EMAIL_DUMMY_MODE", "False"),
             ("SMTP_HOST", "127.0.0.1"),
             ("SMTP_PORT", &self.relay.port.to_string()),
@@ -104,7 +122,8 @@ impl Setup {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         environment.extend(self.environment);
-        let scenario = Scenario { dir, smtp: self.relay, queue, ledger: Ledger::new(&database), environment };
+        let ledger = Ledger::new(&environment["DATABASE_URL"]);
+        let scenario = Scenario { dir, smtp: self.relay, queue, ledger, environment };
         scenario.succeeds(&["migrate"]);
         if self.participants > 0 {
             scenario.seed(EVENT, self.participants);
@@ -120,12 +139,13 @@ impl Scenario {
             name: name.to_owned(),
             participants: 0,
             broker: None,
+            server: None,
             relay: SmtpServer::down(Offer::default()),
             environment: Environment::new(),
         }
     }
 
-    /// The usual one: a relay that works and so many participants.
+    /// With a relay that works and so many participants.
     pub fn with(name: &str, participants: usize) -> Setup {
         Self::named(name).relay(SmtpServer::start()).participants(participants)
     }
@@ -262,23 +282,18 @@ impl Scenario {
             differ.is_empty(),
             "ledger and relay differ on {}: {:?}",
             differ.len(),
-            differ.iter().take(5).collect::<Vec<_>>()
+            &differ[..differ.len().min(5)]
         );
     }
 
     /// No password and no participant's address is in this log.
     #[track_caller]
     pub fn discreet(&self, log: &str) {
-        for password in [broker::PASSWORD, RELAY_PASSWORD] {
+        for password in [broker::PASSWORD, database::PASSWORD, RELAY_PASSWORD] {
             assert!(!log.contains(password), "a password is in the log:\n{log}");
         }
         for address in self.ledger.addresses() {
             assert!(!log.contains(&address), "{address} is in the log:\n{log}");
         }
     }
-}
-
-/// The same on every attempt.
-pub fn message_id(notification: i64, participant: i64) -> String {
-    format!("<n{notification}.p{participant}@{DOMAIN}>")
 }

@@ -33,7 +33,8 @@ fn every_database_of_the_shared_servers_is_new_and_waits_for_the_disk() {
 #[test]
 fn a_server_is_killed_and_comes_back_with_what_was_committed() {
     for server in BOTH {
-        let database = Database::own(server);
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::own_in(server, folder.path());
         database.start();
         database.administer("CREATE DATABASE kept");
         database.kill();

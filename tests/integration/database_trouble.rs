@@ -1,0 +1,150 @@
+//! The database is locked, its disk is full; `servers`: it is away, killed, frozen. The worker pauses, acks nothing, forgets nothing that the
+//! relay has accepted, and goes on by itself: nobody is skipped, nobody is mailed twice.
+
+use std::time::Duration;
+
+use crate::support::full_disk::with_small_disk;
+use crate::support::http;
+use crate::support::ports::free_port;
+use crate::support::process::Process;
+use crate::support::scenario::Scenario;
+use crate::support::smtp::gate::Point;
+use crate::support::system::System;
+use crate::support::wait::wait_until;
+use crate::systems::on_every_system;
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod servers;
+
+const LANES: usize = 4;
+/// Mails that are sent before the trouble begins.
+const BEFORE: usize = 70;
+const PEOPLE: usize = 300;
+
+/// Said when trouble begins.
+const BEGINS: &str = "nothing is acked or forgotten";
+/// Said when it is over.
+const OVER: &str = "the database works again";
+
+/// A worker in the middle of a fan-out; each lane has a mail whose reply it waits for.
+fn in_the_middle(scenario: &Scenario) -> Process {
+    scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_until_held(LANES);
+    worker
+}
+
+/// The replies come, the outcomes cannot be written: the trouble is told, and no lane sends anything more.
+fn trouble_is_met(scenario: &Scenario, worker: &Process) {
+    scenario.smtp.gate().open();
+    worker.wait_for_log(BEGINS);
+    wait_until("the other replies", || scenario.smtp.accepted() >= BEFORE + LANES);
+    assert_eq!(scenario.smtp.accepted(), BEFORE + LANES, "a lane went on before its outcome was written");
+}
+
+/// All goes on by itself, and the log has a line for the beginning and one for the end.
+fn nothing_is_lost(scenario: &Scenario, worker: Process, people: usize) {
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (people, 0));
+    for line in [BEGINS, OVER] {
+        assert_eq!(worker.log().matches(line).count(), 1, "{line}:\n{}", worker.log());
+    }
+    scenario.all_is_well(worker);
+}
+
+fn locked_for_long(system: System) {
+    let scenario = Scenario::with("locked", PEOPLE).database(system).connections(LANES).ready();
+    let worker = in_the_middle(&scenario);
+    let held = scenario.ledger.hold();
+    trouble_is_met(&scenario, &worker);
+    drop(held);
+    nothing_is_lost(&scenario, worker, PEOPLE);
+}
+
+#[test]
+fn stopped_while_locked() {
+    let scenario = Scenario::with("stop-locked", PEOPLE).connections(LANES).ready();
+    let worker = in_the_middle(&scenario);
+    let held = scenario.ledger.hold();
+    trouble_is_met(&scenario, &worker);
+    worker.terminate();
+    worker.wait_for_log("stopping");
+    drop(held);
+    let ended = worker.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted(), "mails in flight are recorded");
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (PEOPLE, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn stopped_for_good_while_locked() {
+    let scenario =
+        Scenario::with("leave-locked", PEOPLE).connections(LANES).env("SHUTDOWN_TIMEOUT", "1").ready();
+    let worker = in_the_middle(&scenario);
+    let held = scenario.ledger.hold();
+    trouble_is_met(&scenario, &worker);
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    let words: Vec<&str> = ended.err.lines().skip_while(|line| !line.contains("SHUTDOWN_TIMEOUT")).collect();
+    assert!(words[1].contains("database: "), "{words:?}");
+    assert!(words[2].contains(&format!("the ledger does not know: {LANES};")), "{words:?}");
+    drop(held);
+
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.delivered_ids().len(), scenario.duplicates()), (PEOPLE, LANES));
+    scenario.all_is_well(worker);
+}
+
+on_every_system!(locked_for_long);
+
+#[test]
+fn locked_at_the_start() {
+    let port = free_port();
+    let scenario = Scenario::with("lock-start", 40).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
+    let held = scenario.ledger.hold();
+    let worker = scenario.worker();
+    worker.wait_for_log(BEGINS);
+    let health = http::get(port, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 503") && health.contains("database is locked"), "{health}");
+    assert_eq!(scenario.queue.consumers(), 0, "it consumes before it can write");
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(2));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(ended.err.matches("database is locked").count(), 1, "a line for each try:\n{}", ended.err);
+    // A person at a terminal does not wait for ever.
+    let ended = scenario.run(&["seed", "--event", "7", "--participants", "1"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("another program has been writing"), "{}", ended.err);
+
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    worker.wait_for_log(BEGINS);
+    drop(held);
+    scenario.wait_for_acks(1);
+    wait_until("health", || http::get(port, "/healthz").starts_with("HTTP/1.1 200"));
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn the_disk_of_the_file_is_full() {
+    with_small_disk("database_trouble::the_disk_of_the_file_is_full", 4, |disk| {
+        let file = disk.folder.join("fanmail.db");
+        let scenario = Scenario::with("full", PEOPLE)
+            .connections(LANES)
+            .env("DATABASE_URL", file.to_str().unwrap())
+            .ready();
+        let worker = in_the_middle(&scenario);
+        disk.fill();
+        trouble_is_met(&scenario, &worker);
+        assert!(worker.log().contains("free space"), "the cure is told:\n{}", worker.log());
+        disk.free();
+        nothing_is_lost(&scenario, worker, PEOPLE);
+    });
+}

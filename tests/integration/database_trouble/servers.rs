@@ -1,0 +1,117 @@
+//! A database server of the test's own is away, killed, frozen, or out of space.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{BEGINS, LANES, OVER, PEOPLE, in_the_middle, nothing_is_lost, trouble_is_met};
+use crate::support::database::Database;
+use crate::support::full_disk::with_small_disk;
+use crate::support::http;
+use crate::support::ports::free_port;
+use crate::support::scenario::Scenario;
+use crate::support::system::System;
+use crate::support::wait::wait_until;
+use crate::systems::on_every_server;
+
+on_every_server!(away_at_the_start killed_in_the_middle frozen_in_the_middle restarted_again_and_again
+    the_disk_is_full);
+
+fn away_at_the_start(system: System) {
+    let server = own_server(system);
+    let port = free_port();
+    let scenario = Scenario::with("away-start", 40)
+        .server(&server)
+        .env("HTTP_ADDR", &format!("127.0.0.1:{port}"))
+        .ready();
+    server.stop();
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    worker.wait_for_log(BEGINS);
+    let health = http::get(port, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 503") && health.contains("\ndatabase: could not "), "{health}");
+    worker.terminate();
+    let ended = worker.wait_within(Duration::from_secs(5));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(ended.err.matches("could not").count(), 1, "a line for each try:\n{}", ended.err);
+    // A person at a terminal does not wait for ever.
+    let ended = scenario.start(&["status"]).wait_within(Duration::from_secs(15));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("database: could not ") && ended.err.contains("; "), "no cure: {}", ended.err);
+
+    let worker = scenario.worker();
+    worker.wait_for_log(BEGINS);
+    server.start();
+    scenario.wait_for_acks(1);
+    worker.wait_for_log(OVER);
+    assert!(http::get(port, "/healthz").starts_with("HTTP/1.1 200"));
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
+    scenario.all_is_well(worker);
+}
+
+fn killed_in_the_middle(system: System) {
+    let server = own_server(system);
+    let scenario = Scenario::with("db-killed", PEOPLE).server(&server).connections(LANES).ready();
+    let worker = in_the_middle(&scenario);
+    server.kill();
+    trouble_is_met(&scenario, &worker);
+    server.start();
+    nothing_is_lost(&scenario, worker, PEOPLE);
+}
+
+/// Without an error: it hangs.
+fn frozen_in_the_middle(system: System) {
+    let server = own_server(system);
+    let scenario = Scenario::with("db-frozen", PEOPLE).server(&server).connections(LANES).ready();
+    let worker = in_the_middle(&scenario);
+    let frozen = server.freeze();
+    trouble_is_met(&scenario, &worker);
+    frozen.thaw();
+    nothing_is_lost(&scenario, worker, PEOPLE);
+}
+
+/// While mails go out as fast as they can, and every connection of the pool is in use.
+fn restarted_again_and_again(system: System) {
+    let server = own_server(system);
+    let scenario = Scenario::with("db-restarted", 3000)
+        .server(&server)
+        .connections(LANES)
+        .env("BATCH_SIZE", "10")
+        .env("SMTP_RATE_PER_SECOND", "600")
+        .ready();
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    for mails in [300, 900, 1500] {
+        wait_until("the fan-out to go on", || scenario.smtp.accepted() >= mails);
+        server.kill();
+        server.start();
+    }
+    scenario.wait_for_acks(1);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3000, 0));
+    scenario.all_is_well(worker);
+}
+
+fn own_server(system: System) -> Arc<Database> {
+    let server = Database::own(system.server().unwrap());
+    server.start();
+    server
+}
+
+/// Its tables cannot grow any more.
+fn the_disk_is_full(system: System) {
+    let name = format!("database_trouble::servers::{}::the_disk_is_full", system.name());
+    with_small_disk(&name, 128, |disk| {
+        let folder = disk.folder.join("server");
+        fs::create_dir(&folder).unwrap();
+        let server = Database::own_in(system.server().unwrap(), &folder);
+        server.start();
+        let scenario = Scenario::with("disk", 3000).server(&server).connections(LANES).ready();
+        let worker = in_the_middle(&scenario);
+        disk.fill();
+        scenario.smtp.gate().open();
+        worker.wait_for_log(BEGINS);
+        assert!(worker.log().contains("free space"), "the cure is told:\n{}", worker.log());
+        disk.free();
+        nothing_is_lost(&scenario, worker, 3000);
+    });
+}

@@ -1,0 +1,27 @@
+//! The same test for every kind of database that this build knows.
+
+/// For each of these functions a test with each of them, in modules named for them.
+macro_rules! on_every_system {
+    ($($test:ident)*) => {
+        mod sqlite {
+            $(#[test] fn $test() { super::$test(crate::support::system::System::Sqlite); })*
+        }
+        crate::systems::on_every_server!($($test)*);
+    };
+}
+
+/// The same without SQLite, which has no server that could be away.
+macro_rules! on_every_server {
+    ($($test:ident)*) => {
+        #[cfg(feature = "postgres")]
+        mod postgresql {
+            $(#[test] fn $test() { super::$test(crate::support::system::System::Postgresql); })*
+        }
+        #[cfg(feature = "mysql")]
+        mod mariadb {
+            $(#[test] fn $test() { super::$test(crate::support::system::System::Mariadb); })*
+        }
+    };
+}
+
+pub(crate) use {on_every_server, on_every_system};
