@@ -24,6 +24,8 @@ pub fn make_files(folder: &Path, user: &Unprivileged) {
     command
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", LOG_SIZE])
         .arg(format!("--datadir={}", scratch.display()))
+        // When it starts, a server removes what looks like an older one's from there.
+        .env("TMPDIR", scratch.parent().unwrap())
         .current_dir(folder);
     run(&mut command, user);
     run(Command::new("cp").arg("-R").arg(&scratch).arg(folder.join("data")), user);
@@ -49,6 +51,7 @@ pub fn command(folder: &Path, port: u16) -> Command {
             at("init-file", "init.sql"),
         ])
         .args(["--skip-name-resolve", "--innodb-buffer-pool-size=16M", LOG_SIZE, "--max-connections=200"])
+        .env("TMPDIR", folder)
         .current_dir(folder);
     command
 }
