@@ -144,14 +144,18 @@ impl Pooled {
     }
 }
 
-/// Whether the connection is gone. `MySQL` has no kind of error for it, only words.
+/// `PostgreSQL`: a table or view was changed after the statement was prepared. All connections have prepared it.
+const STALE_PLAN: &str = "cached plan must not change result type";
+
+/// Whether the connection is gone, or of no use any more. `MySQL` has no kind of error for it, only words.
 fn is_loss(error: &Error) -> bool {
-    const WORDS: [&str; 5] = [
+    const WORDS: [&str; 6] = [
         "server has gone away",
         "Lost connection",
         "server closed the connection",
         "terminating connection",
         "could not receive data",
+        STALE_PLAN,
     ];
     match error {
         Error::DatabaseError(

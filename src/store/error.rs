@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use crate::domain::text::one_line;
+
+mod known;
+
 /// What went wrong in the database. Whatever it was, the statement may be repeated later.
 #[derive(Debug, thiserror::Error)]
 pub struct StoreError {
@@ -14,8 +18,8 @@ pub struct StoreError {
 impl StoreError {
     /// `doing` completes "could not …"; the cure is looked up by the words of the cause.
     pub(crate) fn new(doing: &str, cause: &dyn fmt::Display) -> Self {
-        let cause = cause.to_string();
-        let known = KNOWN.iter().find(|known| cause.contains(known.words));
+        let cause = one_line(&cause.to_string());
+        let known = known::find(&cause);
         Self {
             doing: doing.to_owned(),
             cure: known.map(|known| known.cure.to_owned()),
@@ -48,56 +52,6 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// A cause that is known by its words.
-struct Known {
-    /// Part of what the database says.
-    words: &'static str,
-    /// Whether it may be over by itself.
-    passing: bool,
-    cure: &'static str,
-}
-
-/// SQLite's own words (<https://www.sqlite.org/rescode.html>) and what helps.
-const KNOWN: [Known; 9] = [
-    Known {
-        words: "database is locked",
-        passing: true,
-        cure: "another program has been writing to the file for long; let it finish, or end it",
-    },
-    Known { words: "database or disk is full", passing: true, cure: "free space on the disk of the file" },
-    Known {
-        words: "readonly database",
-        passing: false,
-        cure: "let this user write to the file and to its directory, where SQLite keeps its -wal and -shm files",
-    },
-    Known {
-        words: "file is not a database",
-        passing: false,
-        cure: "DATABASE_URL names a file of another kind; name another file",
-    },
-    Known {
-        words: "unable to open",
-        passing: false,
-        cure: "check that DATABASE_URL names a file, and that this user may write to it and to its directory",
-    },
-    Known { words: "no such table", passing: false, cure: "run `fanmail migrate`" },
-    Known {
-        words: "no such column",
-        passing: false,
-        cure: "run `fanmail migrate`; a view of your own must have every column that fanmail reads",
-    },
-    Known {
-        words: "disk I/O error",
-        passing: true,
-        cure: "look into the system's log for trouble with the disk, and that the file is still there",
-    },
-    Known {
-        words: "malformed",
-        passing: false,
-        cure: "the file is damaged; restore it from a backup, and do not copy it while fanmail runs",
-    },
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,10 +59,26 @@ mod tests {
     #[test]
     fn tells_what_may_be_over_by_itself_from_what_will_not() {
         let is_passing = |cause: &str| StoreError::new("test", &cause).is_passing();
-        for cause in ["database is locked", "database or disk is full"] {
+        for cause in [
+            "database is locked",
+            "database or disk is full",
+            "timed out waiting for connection",
+            "connection to server at \"10.0.0.1\", port 5432 failed: timeout expired",
+            "FATAL: the database system is starting up",
+            "Can't connect to server on 'db' (115)",
+            "Lost connection to server during query",
+        ] {
             assert!(is_passing(cause), "{cause}");
         }
-        for cause in ["file is not a database", "no such table: events", "out of order"] {
+        for cause in [
+            "file is not a database",
+            "no such table: events",
+            "FATAL: password authentication failed for user \"me\"",
+            "Access denied for user 'me'@'db' (using password: YES)",
+            "FATAL: database \"app\" does not exist",
+            "Unknown database 'app'",
+            "out of order",
+        ] {
             assert!(!is_passing(cause), "{cause}");
         }
     }

@@ -17,6 +17,7 @@ use crate::store::leases::Tenant;
 use crate::store::ledger::Opened;
 
 mod conformance;
+mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

@@ -23,6 +23,7 @@ macro_rules! conformance_tests {
             migrating_again_changes_nothing
             a_message_id_decides_for_ever
             an_empty_message_id_is_none
+            message_ids_differ_in_any_character
             a_message_id_that_asks_for_something_else_is_a_conflict
             without_a_message_id_each_message_is_new
             a_redelivered_message_attaches_to_the_newest_that_is_not_acked

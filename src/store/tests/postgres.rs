@@ -1,11 +1,135 @@
 //! `PostgreSQL`: the conformance suite, and what is its own.
 
+use std::time::{Duration, Instant};
+
 use super::conformance::conformance_tests;
-use super::servers::{Database, Server, migrated};
+use super::servers::{Server, migrated, server_tests, settle};
 use super::*;
 
 fn postgres() -> ((), Store) {
-    ((), migrated(&Database::shared(Server::Postgresql)))
+    ((), migrated(Server::Postgresql))
 }
 
 conformance_tests!(postgres);
+server_tests!(Server::Postgresql);
+
+#[test]
+fn times_are_read_from_the_types_that_have_them() {
+    let ((), store) = postgres();
+    execute(&store, "INSERT INTO events (id, title) VALUES (7, 'Ball')");
+    for (kind, value, expected) in [
+        ("timestamp", "2026-11-21 09:00:00.5", Some("2026-11-21T09:00:00.500+00:00")),
+        ("timestamptz", "2026-11-21 10:00:00+01", Some("2026-11-21T09:00:00+00:00")),
+        ("text", "2026-11-21T10:00:00+01:00", Some("2026-11-21T09:00:00+00:00")),
+        ("text", "2026-11-21 09:00:00.5", Some("2026-11-21T09:00:00.500+00:00")),
+        ("text", "2026-11-21T09:00Z", Some("2026-11-21T09:00:00+00:00")),
+        ("varchar(40)", "2026-11-21 09:00", Some("2026-11-21T09:00:00+00:00")),
+        ("text", "next Tuesday", None),
+        ("text", "", None),
+        ("date", "2026-11-21", None),
+        ("timestamp", "infinity", None),
+    ] {
+        execute(
+            &store,
+            &format!(
+                "ALTER TABLE events DROP COLUMN starts_at; ALTER TABLE events ADD COLUMN starts_at {kind};
+                 UPDATE events SET starts_at = '{value}', ends_at = '2026-11-22 09:00:00'"
+            ),
+        );
+        settle(&store);
+        let event = store.find_event(EVENT).unwrap().unwrap();
+        let read = event.starts_at.map(|time| time.to_rfc3339());
+        assert_eq!(read.as_deref(), expected, "{kind} {value:?}");
+        assert!(event.ends_at.is_some());
+    }
+}
+
+#[test]
+fn columns_that_would_be_misread_are_refused() {
+    let ((), store) = postgres();
+    for (column, kind, word) in [
+        ("event_id", "numeric", "participants.event_id is of the type numeric"),
+        ("event_id", "uuid", "CAST(event_id AS BIGINT)"),
+        (
+            "email",
+            "bytea",
+            "participants.email is of the type bytea; in a view over your own tables, write CAST(email AS TEXT)",
+        ),
+        ("name", "uuid", "CAST(name AS TEXT)"),
+    ] {
+        execute(
+            &store,
+            &format!(
+                "ALTER TABLE participants DROP COLUMN {column}; ALTER TABLE participants ADD COLUMN {column} {kind}"
+            ),
+        );
+        settle(&store);
+        let message = store.check_schema().unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+        execute(
+            &store,
+            &format!(
+                "ALTER TABLE participants DROP COLUMN {column}; ALTER TABLE participants ADD COLUMN {column} {}",
+                if column == "event_id" { "smallint" } else { "varchar(9)" }
+            ),
+        );
+        settle(&store);
+        store.check_schema().unwrap();
+    }
+    execute(
+        &store,
+        "CREATE TYPE tongue AS ENUM ('de', 'en'); CREATE DOMAIN address AS text;
+         ALTER TABLE participants DROP COLUMN locale; ALTER TABLE participants ADD COLUMN locale tongue;
+         ALTER TABLE participants DROP COLUMN email; ALTER TABLE participants ADD COLUMN email address;
+         INSERT INTO participants (event_id, email, locale) VALUES (7, 'a@example.com', 'de')",
+    );
+    settle(&store);
+    store.check_schema().unwrap();
+    let page = store.read_page(EVENT, 0, 9, 9).unwrap();
+    assert_eq!((page[0].email.as_deref(), page[0].locale.as_deref()), (Some("a@example.com"), Some("de")));
+}
+
+/// The planner believes that the tables are as small as they were when it looked last: never.
+#[test]
+fn the_last_pages_are_as_quick_as_the_first() {
+    const PEOPLE: i64 = 100_000;
+    const PAGE: u32 = 100;
+    /// Pages of which the median counts.
+    const SAMPLE: usize = 50;
+    let ((), store) = postgres();
+    execute(
+        &store,
+        &format!(
+            "ALTER TABLE participants SET (autovacuum_enabled = off);
+             ALTER TABLE deliveries SET (autovacuum_enabled = off);
+             INSERT INTO participants (event_id, email) SELECT {EVENT}, 'p' || n || '@example.com'
+                FROM generate_series(1, {PEOPLE}) n"
+        ),
+    );
+    let notification = open(&store);
+    assert_eq!(notification.max_participant_id, PEOPLE);
+    let median = |times: &[Duration]| {
+        let mut times = times.to_vec();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let mut after = 0;
+    let mut times: Vec<Duration> = Vec::new();
+    loop {
+        let began = Instant::now();
+        let page = store.read_page(EVENT, after, PEOPLE, PAGE).unwrap();
+        let Some(last) = page.last() else { break };
+        let decided = store.decided_between(notification.id, after, last.id).unwrap();
+        times.push(began.elapsed());
+        assert!(decided.is_empty());
+        after = last.id;
+        record(&store, &notification, Status::Sent, page.iter().map(|person| person.id));
+        // At once, as it would take hours if it were quadratic. Below half a millisecond nothing is slow.
+        if let Some(begin) = times.len().checked_sub(SAMPLE).filter(|begin| *begin >= SAMPLE) {
+            let first = median(&times[..SAMPLE]).max(Duration::from_micros(500));
+            let lately = median(&times[begin..]);
+            assert!(lately < 5 * first, "{first:?}, but {lately:?} on page {}", times.len());
+        }
+    }
+    assert_eq!(times.len(), 1000);
+}

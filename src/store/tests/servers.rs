@@ -1,7 +1,13 @@
-//! What only concerns databases that are servers: they restart, freeze, refuse, and have others at work on them.
+//! What only concerns databases that are servers: they are away, restart, refuse, and have others at work on them.
+//! Functions over a server, as those of `conformance` are over a store.
+
+use std::time::Duration;
 
 use super::*;
-use crate::store::StoreError;
+use crate::store::connection::AnyConnection;
+use crate::store::{StoreError, dialect};
+
+mod tables;
 
 #[expect(dead_code, reason = "other tests need the rest")]
 #[path = "../../../tests/support"]
@@ -12,21 +18,214 @@ mod support {
     pub mod wait;
 }
 
-pub use support::database::{Database, Server};
+pub use tables::*;
 
-/// An empty database of a server.
-pub fn empty(database: &Database) -> Store {
-    connect(&database.create_database(), 4).unwrap()
+pub use support::database::{Database, PASSWORD, Server, USER};
+
+/// Makes a test of each function of this file that is named here.
+macro_rules! server_tests {
+    ($server:expr) => {
+        crate::store::tests::servers::server_tests!($server;
+            a_server_that_is_away_may_come_back
+            who_may_not_log_in_is_told
+            tls_is_required_when_it_was_asked_for
+            a_restart_costs_one_error_and_no_key_is_given_again
+            a_frozen_server_is_not_waited_for_by_new_connections
+            processes_may_migrate_at_once
+            views_may_stand_for_the_tables
+            tables_that_were_not_made_are_named
+            a_view_that_lacks_a_column_is_named
+            a_deadlock_is_nobodys_trouble
+            a_locked_notification_waits
+            the_tables_are_those_of_sqlite
+        );
+    };
+    ($server:expr; $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                crate::store::tests::servers::$name($server);
+            }
+        )*
+    };
+}
+pub(super) use server_tests;
+
+/// An empty database of the server that tests share.
+pub fn empty(server: Server) -> Store {
+    connect(&Database::shared(server).create_database(), 4).unwrap()
 }
 
-/// A database of a server with the tables in it.
-pub fn migrated(database: &Database) -> Store {
-    let store = empty(database);
+/// The same with the tables in it.
+pub fn migrated(server: Server) -> Store {
+    let store = empty(server);
     assert_eq!(store.migrate().unwrap(), ["0001_tables", "0002_workers"]);
     store
+}
+
+/// Lets the pool notice that tables were changed under it, by statements that may fail.
+pub fn settle(store: &Store) {
+    drop(store.check_schema());
+    drop(store.find_event(EVENT));
+    drop(store.read_page(EVENT, 0, 1, 1));
 }
 
 pub fn connect(url: &str, pool_size: u32) -> Result<Store, StoreError> {
     let config = DatabaseConfig { backend: Backend::parse(url).unwrap(), echo: false };
     Store::connect(&config, pool_size)
+}
+
+fn refusal(url: &str) -> StoreError {
+    let error = connect(url, 1).err().expect(url);
+    let message = error.to_string();
+    assert!(!message.contains(PASSWORD) && !message.contains('\n'), "{message}");
+    error
+}
+
+pub fn a_server_that_is_away_may_come_back(server: Server) {
+    let database = Database::own(server);
+    let scheme = if server == Server::Mariadb { "mysql" } else { "postgres" };
+    let url = |place: &str| format!("{scheme}://{USER}:{PASSWORD}@{place}/app");
+    let refused = refusal(&url(&format!("127.0.0.1:{}", database.port)));
+    assert!(refused.is_passing(), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .ends_with("; start the database server, or correct host and port in DATABASE_URL")
+    );
+    let unknown = refusal(&url("nowhere.invalid"));
+    assert!(unknown.to_string().contains("; correct the host in DATABASE_URL"), "{unknown}");
+}
+
+pub fn who_may_not_log_in_is_told(server: Server) {
+    let url = Database::shared(server).create_database();
+    for (wrong, cure) in [
+        (url.replace(PASSWORD, "another"), "; correct user and password in DATABASE_URL"),
+        (url.replace(USER, "somebody"), "; correct user and password in DATABASE_URL"),
+        (url.replace("/test_", "/no_"), if server == Server::Mariadb { "; grant" } else { "; create it" }),
+    ] {
+        let error = refusal(&wrong);
+        assert!(!error.is_passing() && error.to_string().contains(cure), "{error}");
+    }
+}
+
+/// The servers of these tests have no TLS.
+pub fn tls_is_required_when_it_was_asked_for(server: Server) {
+    let url = Database::shared(server).create_database();
+    let modes = match server {
+        Server::Postgresql => ["sslmode=require", "ssl=verify-full"],
+        Server::Mariadb => ["ssl_mode=REQUIRED", "ssl_mode=VERIFY_IDENTITY"],
+    };
+    for mode in modes {
+        let error = refusal(&format!("{url}?{mode}"));
+        assert!(!error.is_passing() && error.to_string().contains("give the server TLS"), "{error}");
+    }
+    let plain = if server == Server::Mariadb { "ssl_mode=DISABLED" } else { "sslmode=disable" };
+    connect(&format!("{url}?{plain}"), 1).unwrap();
+}
+
+/// So many at once.
+fn open_connections(store: &Store, count: u32) {
+    let nested = store.run("open", |_| {
+        if count > 1 {
+            open_connections(store, count - 1);
+        }
+        Ok(())
+    });
+    nested.unwrap();
+}
+
+pub fn a_restart_costs_one_error_and_no_key_is_given_again(server: Server) {
+    let database = Database::own(server);
+    database.start();
+    let store = connect(&database.create_database(), 3).unwrap();
+    store.migrate().unwrap();
+    add_people(&store, EVENT, 3);
+    execute(&store, "DELETE FROM participants WHERE id > 1");
+    open_connections(&store, 3);
+    database.restart();
+    let answers: Vec<_> = (0..4).map(|_| store.find_event(EVENT)).collect();
+    let error = answers[0].as_ref().unwrap_err();
+    assert!(error.is_passing(), "{error}");
+    assert!(answers[1..].iter().all(Result::is_ok), "{answers:?}");
+    open_connections(&store, 3);
+
+    add_people(&store, EVENT, 1);
+    assert_eq!(last_participant_id(&store, EVENT), 4);
+}
+
+pub fn a_frozen_server_is_not_waited_for_by_new_connections(server: Server) {
+    let database = Database::own(server);
+    database.start();
+    let url = database.create_database();
+    let frozen = database.freeze();
+    let began = std::time::Instant::now();
+    let error = refusal(&url);
+    assert!(error.is_passing(), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    frozen.thaw();
+    connect(&url, 1).unwrap();
+}
+
+pub fn a_deadlock_is_nobodys_trouble(server: Server) {
+    let store = migrated(server);
+    let ids = [open(&store).id, open(&store).id];
+    let both_hold_one = std::sync::Barrier::new(2);
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let add_one = |connection: &mut AnyConnection, id: i64| {
+        use diesel::connection::SimpleConnection as _;
+        connection.batch_execute(&format!("UPDATE notifications SET epoch = epoch + 1 WHERE id = {id}"))
+    };
+    std::thread::scope(|scope| {
+        for [first, second] in [ids, [ids[1], ids[0]]] {
+            let (store, both_hold_one, tries) = (&store, &both_hold_one, &tries);
+            scope.spawn(move || {
+                let mut again = false;
+                store
+                    .write("lock crosswise", |connection| {
+                        tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        add_one(connection, first)?;
+                        if !std::mem::replace(&mut again, true) {
+                            both_hold_one.wait();
+                        }
+                        add_one(connection, second)
+                    })
+                    .unwrap();
+            });
+        }
+    });
+    assert!(tries.into_inner() > 2, "else this proves nothing");
+    let epochs = store.write("read", |connection| dialect::lock_notifications(connection, &ids)).unwrap();
+    assert_eq!(epochs, ids.map(|id| (id, 2)));
+}
+
+pub fn a_locked_notification_waits(server: Server) {
+    let store = migrated(server);
+    let id = open(&store).id;
+    let lock = |connection: &mut AnyConnection| dialect::lock_notifications(connection, &[id]);
+    let (begun, waits) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let other = store
+            .write("lock", |connection| {
+                lock(connection)?;
+                let begun = begun.clone();
+                let store = &store;
+                let other = scope.spawn(move || {
+                    begun.send("begun").unwrap();
+                    let epochs = store.write("lock", lock).unwrap();
+                    begun.send("locked").unwrap();
+                    epochs
+                });
+                assert_eq!(waits.recv().unwrap(), "begun");
+                // It could only be too early, never too late.
+                waits.recv_timeout(Duration::from_millis(300)).unwrap_err();
+                diesel::RunQueryDsl::execute(
+                    diesel::sql_query("UPDATE notifications SET epoch = epoch + 1"),
+                    connection,
+                )?;
+                Ok(other)
+            })
+            .unwrap();
+        assert_eq!(other.join().unwrap(), [(id, 1)], "it sees what was committed meanwhile");
+    });
 }

@@ -51,6 +51,18 @@ pub fn an_empty_message_id_is_none(store: &Store) {
     assert!(is_resumed(open_as(store, &named("", true), Kind::Updated)));
 }
 
+pub fn message_ids_differ_in_any_character(store: &Store) {
+    // AMQP allows 255 bytes.
+    let long = ["x", "y"].map(|end| "z".repeat(254) + end);
+    let ids = ["a", "A", "a ", " a", "ä", "a\u{308}", "\u{1f980}", "\u{1f984}", &long[0], &long[1]];
+    for id in ids {
+        assert!(is_new(open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
+    }
+    for id in ids {
+        assert!(is_resumed(open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
+    }
+}
+
 pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let first = id_of(open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
