@@ -42,7 +42,9 @@ diesel::define_sql_function!(
 
 pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
     let version: String = diesel::select(current_setting("server_version")).get_result(postgres)?;
-    Ok(format!("PostgreSQL {version}"))
+    // Debian adds its own.
+    let number = version.split(' ').next().unwrap_or_default();
+    Ok(format!("PostgreSQL {number}"))
 }
 
 /// Not the time at which the transaction began.

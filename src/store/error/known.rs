@@ -81,6 +81,7 @@ static KNOWN: &[Known] = &[
     lasting(&["self-signed certificate"], CERTIFICATE),
     lasting(&["server certificate for"], CERTIFICATE),
     lasting(&["root certificate file"], CERTIFICATE),
+    lasting(&["TLS/SSL error: No such file"], CERTIFICATE),
     // Logging in.
     lasting(&["password authentication failed"], LOGIN),
     lasting(&["no password supplied"], LOGIN),

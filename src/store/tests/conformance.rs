@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::store::entry::State;
+use crate::store::seeding::NewEvent;
 
 mod identity;
 mod leasing;
@@ -35,6 +36,7 @@ macro_rules! conformance_tests {
             pages_follow_the_keys_and_end_at_the_bound
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
+            an_event_is_added_once
             decided_between_is_a_half_open_range_of_one_notification
             an_outcome_is_recorded_once_and_stays
             outcomes_are_recorded_in_any_number
@@ -129,6 +131,30 @@ pub fn absent_values_of_events_are_filled_in(store: &Store) {
     assert_eq!((event.title.as_str(), event.timezone.as_str()), ("(untitled)", "UTC"));
     assert_eq!((event.location, event.starts_at), (None, None));
     assert_eq!(store.find_event(EVENT + 1).unwrap(), None);
+}
+
+pub fn an_event_is_added_once(store: &Store) {
+    let at = |text: &str| text.parse::<chrono::NaiveDateTime>().unwrap();
+    let event = |title: &str| NewEvent {
+        id: EVENT,
+        title: title.to_owned(),
+        description: "Zoë \u{1f389}".to_owned(),
+        location: "Straße 6–8".to_owned(),
+        starts_at: at("2026-11-21T19:00:00"),
+        ends_at: at("2026-11-21T22:00:00.500"),
+        timezone: "Europe/Berlin".to_owned(),
+        url: "https://example.com/events/7".to_owned(),
+        updated_at: at("2026-10-25T00:30:00"),
+    };
+    assert!(store.add_event(&event("Ball")).unwrap());
+    assert!(!store.add_event(&event("Another")).unwrap());
+    let found = store.find_event(EVENT).unwrap().unwrap();
+    assert_eq!((found.title.as_str(), found.description.as_deref()), ("Ball", Some("Zoë \u{1f389}")));
+    let times = [found.starts_at, found.ends_at, found.updated_at].map(|time| time.unwrap().to_rfc3339());
+    assert_eq!(
+        times,
+        ["2026-11-21T19:00:00+00:00", "2026-11-21T22:00:00.500+00:00", "2026-10-25T00:30:00+00:00"]
+    );
 }
 
 pub fn decided_between_is_a_half_open_range_of_one_notification(store: &Store) {
