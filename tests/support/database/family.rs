@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::super::guardian::{self, Ward};
+use super::super::wait::wait_until;
 
 /// A server that is frozen. Dropping this lets it go on.
 pub struct Family {
@@ -24,8 +25,10 @@ impl Family {
         family
     }
 
+    /// Returns when all are over: a server that is started while a child of the former one still is there refuses.
     pub(super) fn kill(self) {
         self.signal("KILL");
+        wait_until("the killed processes to end", || self.pids.iter().all(|pid| is_over(*pid)));
     }
 
     /// Lets it go on.
@@ -61,8 +64,17 @@ pub(super) fn children_of(parent: u32) -> Vec<u32> {
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
+    status_of(pid)?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Whether there is nothing left of it but a name that somebody may ask for.
+fn is_over(pid: u32) -> bool {
+    status_of(pid).is_none_or(|status| status.trim_start().starts_with(['Z', 'X']))
+}
+
+/// Its state, its parent, and more (proc(5)).
+fn status_of(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program comes before, in brackets, and may have blanks and brackets in it (proc(5)).
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(1)?.parse().ok()
+    // The name of the program comes before, in brackets, and may have blanks and brackets in it.
+    stat.rsplit_once(')').map(|(_, status)| status.to_owned())
 }
