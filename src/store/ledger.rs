@@ -44,7 +44,7 @@ impl Opened {
             Self::Elsewhere(_) | Self::Completed(_) => true,
             Self::Conflict(_) => false,
         };
-        attached && identity.key().is_none()
+        attached && identity.redelivered && identity.key().is_none()
     }
 }
 
@@ -68,7 +68,7 @@ impl Store {
             let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
                 None if identity.redelivered => find_newest_not_acked(connection, request)?,
-                None => None,
+                None => find_left_open(connection, request, tenant)?,
             };
             match found {
                 Some(row) => {
@@ -206,6 +206,22 @@ fn find_newest_not_acked(
     let newest: Option<i64> = nameless(request).select(max(notifications::id)).first(connection)?;
     let in_question = row.state == State::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
+}
+
+/// One that this worker has opened without knowing: the commit's answer was lost, and the question asked again. A worker
+/// sends one notification of an event at a time, so one that it has and that still runs can be nothing else.
+fn find_left_open(
+    connection: &mut AnyConnection,
+    request: Request,
+    tenant: &Tenant,
+) -> QueryResult<Option<NotificationRow>> {
+    nameless(request)
+        .filter(notifications::state.eq(State::Running.as_str()))
+        .filter(notifications::lease_owner.eq(&tenant.owner))
+        .order(notifications::id.desc())
+        .select(NotificationRow::as_select())
+        .first(connection)
+        .optional()
 }
 
 /// Those of this kind and event whose messages had no `message_id`.

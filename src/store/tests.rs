@@ -84,12 +84,19 @@ fn ask(store: &Store, identity: &Identity, request: Request) -> Opened {
 }
 
 /// Opens a new notification, for worker `me`.
-fn open(store: &Store) -> Notification {
+fn open_and_hold(store: &Store) -> Notification {
     let opened = ask(store, &nameless(false), request(Kind::Updated));
     let Opened::Ours { notification, lease, resumed: false } = opened else {
         panic!("not new: {opened:?}");
     };
     assert_eq!(lease, first_lease(notification.id));
+    notification
+}
+
+/// The same, and gives its lease up, so that others of its event can be opened.
+fn open(store: &Store) -> Notification {
+    let notification = open_and_hold(store);
+    store.release_lease(first_lease(notification.id)).unwrap();
     notification
 }
 

@@ -11,6 +11,8 @@ pub mod ledger;
 pub mod metrics;
 pub mod ports;
 pub mod process;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub mod proxy;
 pub mod queue;
 pub mod raw_publisher;
 pub mod scenario;

@@ -27,6 +27,7 @@ macro_rules! conformance_tests {
             message_ids_differ_in_any_character
             a_message_id_that_asks_for_something_else_is_a_conflict
             without_a_message_id_each_message_is_new
+            a_question_that_is_asked_again_opens_no_second_notification
             a_redelivered_message_attaches_to_the_newest_that_is_not_acked
             a_redelivered_message_only_attaches_to_its_like
             a_reopened_notification_that_was_acked_is_not_attached_to

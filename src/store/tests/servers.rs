@@ -196,7 +196,7 @@ pub fn a_deadlock_is_nobodys_trouble(server: Server) {
     });
     assert!(tries.into_inner() > 2, "else this proves nothing");
     let epochs = store.write("read", |connection| dialect::lock_notifications(connection, &ids)).unwrap();
-    assert_eq!(epochs, ids.map(|id| (id, 2)));
+    assert_eq!(epochs, ids.map(|id| (id, 3)));
 }
 
 pub fn a_locked_notification_waits(server: Server) {
@@ -226,6 +226,6 @@ pub fn a_locked_notification_waits(server: Server) {
                 Ok(other)
             })
             .unwrap();
-        assert_eq!(other.join().unwrap(), [(id, 1)], "it sees what was committed meanwhile");
+        assert_eq!(other.join().unwrap(), [(id, 2)], "it sees what was committed meanwhile");
     });
 }

@@ -9,13 +9,14 @@ use crate::support::database::Database;
 use crate::support::full_disk::with_small_disk;
 use crate::support::http;
 use crate::support::ports::free_port;
-use crate::support::scenario::Scenario;
+use crate::support::proxy::Proxy;
+use crate::support::scenario::{EVENT, Scenario};
 use crate::support::system::System;
 use crate::support::wait::wait_until;
 use crate::systems::on_every_server;
 
 on_every_server!(away_at_the_start killed_in_the_middle frozen_in_the_middle restarted_again_and_again
-    the_disk_is_full);
+    the_disk_is_full answers_to_commits_are_lost);
 
 fn away_at_the_start(system: System) {
     let server = own_server(system);
@@ -73,7 +74,7 @@ fn frozen_in_the_middle(system: System) {
 /// While mails go out as fast as they can, and every connection of the pool is in use.
 fn restarted_again_and_again(system: System) {
     let server = own_server(system);
-    let scenario = Scenario::with("db-restarted", 3000)
+    let scenario = Scenario::with("db-restarted", 1200)
         .server(&server)
         .connections(LANES)
         .env("BATCH_SIZE", "10")
@@ -81,13 +82,13 @@ fn restarted_again_and_again(system: System) {
         .ready();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    for mails in [300, 900, 1500] {
+    for mails in [200, 700] {
         wait_until("the fan-out to go on", || scenario.smtp.accepted() >= mails);
         server.kill();
         server.start();
     }
     scenario.wait_for_acks(1);
-    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3000, 0));
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (1200, 0));
     scenario.all_is_well(worker);
 }
 
@@ -114,4 +115,25 @@ fn the_disk_is_full(system: System) {
         disk.free();
         nothing_is_lost(&scenario, worker, 3000);
     });
+}
+
+/// What was committed is repeated, as nobody can know: a notification must not be opened twice, nor an outcome
+/// counted twice.
+fn answers_to_commits_are_lost(system: System) {
+    let server = Database::shared(system.server().unwrap());
+    let proxy = Proxy::losing_answers(server.port, 2);
+    let mut scenario = Scenario::with("answers", 3).server(&server).connections(1).ready();
+    let url = scenario.environment["DATABASE_URL"].clone();
+    let through_proxy = url.replace(&format!(":{}/", server.port), &format!(":{}/", proxy.port));
+    scenario.environment.insert("DATABASE_URL".to_owned(), through_proxy);
+    let worker = scenario.worker();
+    scenario.environment.insert("DATABASE_URL".to_owned(), url);
+    for (n, id) in (1..).zip([None, Some("a"), None, Some("b"), None]) {
+        scenario.queue.publish("UPDATED", EVENT, id);
+        scenario.wait_for_acks(n);
+        assert_eq!(scenario.ledger.notifications().len(), n, "one was opened twice");
+    }
+    assert!(proxy.lost() >= 10, "{}", proxy.lost());
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (15, 0));
+    scenario.all_is_well(worker);
 }

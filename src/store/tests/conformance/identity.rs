@@ -4,8 +4,13 @@ use std::collections::HashSet;
 
 use super::*;
 
+/// What the ledger says of a message that comes to a worker, which gives up what it has got of it.
 fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
-    ask(store, identity, request(kind))
+    let opened = ask(store, identity, request(kind));
+    if let Opened::Ours { lease, .. } = opened {
+        store.release_lease(lease).unwrap();
+    }
+    opened
 }
 
 fn id_of(opened: Opened) -> i64 {
@@ -80,6 +85,16 @@ pub fn without_a_message_id_each_message_is_new(store: &Store) {
         .map(id_of)
         .collect();
     assert_eq!(ids.len(), 3);
+}
+
+pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store) {
+    // The first answer was lost on its way.
+    let lost = ask(store, &nameless(false), request(Kind::Updated));
+    let again = ask(store, &nameless(false), request(Kind::Updated));
+    assert_eq!(id_of(again), id_of(lost));
+    assert!(is_resumed(again) && !again.by_hint(&nameless(false)));
+    let elsewhere = store.open_notification(&nameless(false), request(Kind::Updated), &tenant("they"));
+    assert!(is_new(elsewhere.unwrap()), "another worker has another message");
 }
 
 pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &Store) {

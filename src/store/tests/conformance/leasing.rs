@@ -42,7 +42,7 @@ pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store)
 }
 
 pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
-    let id = open(store).id;
+    let id = open_and_hold(store).id;
     let seen = look(store, id);
     // Renewed meanwhile: its holder is alive.
     let longer = Tenant { term: Duration::from_secs(60), ..tenant("me") };
@@ -58,7 +58,7 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
 }
 
 pub fn only_one_of_many_takes_over(store: &Store) {
-    let seen = look(store, open(store).id);
+    let seen = look(store, open_and_hold(store).id);
     let taken: Vec<Option<Lease>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..4)
             .map(|number| {
@@ -82,7 +82,7 @@ pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &St
 
 pub fn what_a_lost_lease_writes_is_refused(store: &Store) {
     add_people(store, EVENT, 3);
-    let notification = open(store);
+    let notification = open_and_hold(store);
     let ours = first_lease(notification.id);
     record(store, &notification, Status::Sent, [1]);
     let theirs = take_over(store, &look(store, notification.id), "they").unwrap();
@@ -114,7 +114,7 @@ pub fn refused_outcomes_do_not_hold_up_the_others(store: &Store) {
 }
 
 pub fn a_completed_notification_has_no_lease(store: &Store) {
-    let id = open(store).id;
+    let id = open_and_hold(store).id;
     complete(store, id);
     assert_eq!(holder(store, id), None);
     assert_eq!(store.renew_leases(&[first_lease(id)], &tenant("me")).unwrap(), [first_lease(id)]);
