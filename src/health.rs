@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::domain::address::mask;
+use crate::domain::text::one_line;
 use crate::metrics::Metrics;
 
 /// Longest request head that is read, in bytes.
@@ -32,10 +34,11 @@ impl Health {
         self.lock().remove(part);
     }
 
-    /// All troubles, a line each; empty when there is none.
+    /// All troubles, a line each, addresses masked: for whoever may look. Empty when there is none.
     #[must_use]
     pub fn troubles(&self) -> String {
-        self.lock().iter().map(|(part, reason)| format!("{part}: {reason}\n")).collect::<Vec<_>>().concat()
+        let line = |(part, reason): (&&str, &String)| format!("{part}: {}\n", mask(&one_line(reason)));
+        self.lock().iter().map(line).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
@@ -176,12 +179,14 @@ mod tests {
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\nok\n"), "{answer}");
-        health.trouble("relay", "the breaker is open".to_owned());
+        health.trouble("relay", "the breaker\r\nis open: 550 <ann@example.com>".to_owned());
         health.trouble("broker", "connection refused".to_owned());
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
         assert!(
-            answer.ends_with("\r\n\r\nbroker: connection refused\nrelay: the breaker is open\n"),
+            answer.ends_with(
+                "\r\n\r\nbroker: connection refused\nrelay: the breaker is open: 550 <a***@example.com>\n"
+            ),
             "{answer}"
         );
         health.well("broker");

@@ -10,6 +10,8 @@ use log::{LevelFilter, Record};
 use serde::Serialize;
 
 use crate::config::{LogConfig, LogFormat};
+use crate::domain::address::mask;
+use crate::domain::text::turns_direction;
 
 /// The log cannot be written as configured.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +78,7 @@ fn write_text(
     if show_target {
         write!(out, "{}: ", record.target())?;
     }
-    writeln!(out, "{}", on_one_line(&record.args().to_string()))
+    writeln!(out, "{}", on_one_line(&message(record)))
 }
 
 /// What a collector gets of a line.
@@ -94,10 +96,16 @@ fn write_json(out: &mut dyn Write, now: DateTime<Utc>, record: &Record<'_>) -> i
         ts: timestamp(now),
         level: record.level().as_str(),
         target: record.target(),
-        message: record.args().to_string(),
+        message: message(record),
     };
     serde_json::to_writer(&mut *out, &line)?;
     writeln!(out)
+}
+
+/// What is logged, with every address masked: whoever wrote the line has seen to that already, but not to what
+/// libraries and servers put into theirs.
+fn message(record: &Record<'_>) -> String {
+    mask(&record.args().to_string())
 }
 
 /// RFC 3339, UTC, milliseconds.
@@ -105,11 +113,12 @@ fn timestamp(now: DateTime<Utc>) -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Escapes control characters, so that no relay's or publisher's words can pass for a line of ours.
+/// Escapes control characters and what turns the direction of text, so that no relay's or publisher's words can
+/// pass for a line of ours.
 fn on_one_line(message: &str) -> String {
     let mut line = String::with_capacity(message.len());
     for c in message.chars() {
-        if c.is_control() {
+        if c.is_control() || turns_direction(c) || matches!(c, '\u{2028}' | '\u{2029}') {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -127,7 +136,7 @@ mod tests {
 
     fn written(show_target: bool, format: LogFormat) -> String {
         let now = DateTime::from_timestamp(1_772_357_400, 123_456_789).unwrap();
-        let args = format_args!("the relay said \"5.7.1\r\n\u{1b}[2Jno\" → ü");
+        let args = format_args!("the relay said \"5.7.1\r\n\u{1b}[2Jno\u{202e}\" → ü <bob@example.com>");
         let record = Record::builder().level(Level::Info).target("fanmail::mail").args(args).build();
         let mut out = Vec::new();
         match format {
@@ -141,7 +150,7 @@ mod tests {
     fn text_is_one_line_for_people() {
         assert_eq!(
             written(false, LogFormat::Text),
-            "2026-03-01T09:30:00.123Z INFO  the relay said \"5.7.1\\r\\n\\u{1b}[2Jno\" → ü\n"
+            "2026-03-01T09:30:00.123Z INFO  the relay said \"5.7.1\\r\\n\\u{1b}[2Jno\\u{202e}\" → ü <b***@example.com>\n"
         );
         assert!(written(true, LogFormat::Text).contains(" INFO  fanmail::mail: the relay said"));
     }
@@ -157,7 +166,7 @@ mod tests {
                 "ts": "2026-03-01T09:30:00.123Z",
                 "level": "INFO",
                 "target": "fanmail::mail",
-                "message": "the relay said \"5.7.1\r\n\u{1b}[2Jno\" → ü",
+                "message": "the relay said \"5.7.1\r\n\u{1b}[2Jno\u{202e}\" → ü <b***@example.com>",
             })
         );
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use fanmail::cli::{Cli, Command};
 use fanmail::config::{Config, Environment};
+use fanmail::domain::text::printable;
 use fanmail::health::HttpError;
 use fanmail::templates::TemplateError;
 use fanmail::{commands, logging};
@@ -59,11 +60,11 @@ fn end_with_the_reader() -> io::Result<()> {
     Ok(())
 }
 
-/// Prints an error with all its causes.
+/// Prints an error with all its causes. A server's words may be among them.
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("fanmail: {error}");
+    eprintln!("fanmail: {}", printable(&error.to_string()));
     for cause in error.chain().skip(1) {
-        eprintln!("  caused by: {cause}");
+        eprintln!("  caused by: {}", printable(&cause.to_string()));
     }
     ExitCode::from(code)
 }

@@ -9,6 +9,7 @@ use std::process::{self, ExitCode};
 
 use crate::broker;
 use crate::config::{Config, Route};
+use crate::domain::text::printable;
 use crate::mail::smtp;
 use crate::store::Store;
 use crate::templates::Templates;
@@ -64,6 +65,8 @@ fn try_all(checks: &[Check], config: &Config, out: &mut dyn Write) -> io::Result
                 ("FAILED", sentence)
             }
         };
+        // A server's words may be among them, and they are not to look like a line of this list.
+        let sentence = printable(&sentence).replace('\n', "\n    ");
         writeln!(out, "{name:<14} {word:<8} {sentence}")?;
         if let Some(note) = note {
             writeln!(out, "{:<14} {:<8} {note}", "", "note")?;
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn goes_through_all_of_them_and_is_not_well_if_one_fails() {
         let checks: [Check; 3] = [
-            ("first", |_| Err("is away; start it".to_owned())),
+            ("first", |_| Err("is away\r\nsecond ok; start \u{1b}it".to_owned())),
             ("second", |_| Ok(Found::Skipped("not needed"))),
             ("third", |_| Ok(Found::Noted("answers".to_owned(), "but seldom".to_owned()))),
         ];
@@ -154,7 +157,7 @@ mod tests {
         assert!(!try_all(&checks, &config(&[]), &mut out).unwrap());
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "first          FAILED   is away; start it\n\
+            "first          FAILED   is away\n    second ok; start it\n\
              second         skipped  not needed\n\
              third          ok       answers\n\x20              note     but seldom\n"
         );

@@ -15,6 +15,12 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// `text` with its lines, and without what could steer the terminal that it is printed to.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c))).collect()
+}
+
 /// At most `max` characters of `line`, with an ellipsis where something is missing.
 #[must_use]
 pub fn cut(line: &str, max: usize) -> String {
@@ -43,6 +49,11 @@ mod tests {
         assert_eq!(one_line("  Bob\r\nBcc: all@example.org\t\0x\u{2028}y "), "Bob Bcc: all@example.org x y");
         assert_eq!(one_line("\u{202e}evil\u{202c}"), "evil");
         assert_eq!(one_line(" \n "), "");
+    }
+
+    #[test]
+    fn printable_text_keeps_its_lines_and_steers_nothing() {
+        assert_eq!(printable("one\r\n  two\u{1b}[2J\u{9b}3m\u{202e}\u{0}"), "one\n  two[2J3m");
     }
 
     #[test]

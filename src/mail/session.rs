@@ -182,7 +182,8 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
     let mut auth = Auth::new(mechanism, credentials.clone(), None);
     for _ in 0..=STEPS {
         // lettre's errors name what it did not expect, never what it was given.
-        let answer = wire.command(&auth.map_err(|error| unable(&error.to_string()))?.to_string());
+        let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
+        let answer = without_secrets(wire.command(&said), &said, password);
         match &answer {
             Answer::Reply(200..=299, _) => return Ok(()),
             Answer::Reply(334, challenge) => {
@@ -204,6 +205,19 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
         }
     }
     Err(unable("the relay asks for more than user name and password"))
+}
+
+/// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
+fn without_secrets(answer: Answer, said: &str, password: &Secret) -> Answer {
+    let hide = |text: String| {
+        let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
+        text.replace(said, "…").replace(password.expose(), "…")
+    };
+    match answer {
+        Answer::Reply(code, text) if code != 334 => Answer::Reply(code, hide(text)),
+        Answer::Unreadable(cause) => Answer::Unreadable(hide(cause)),
+        other => other,
+    }
 }
 
 /// The text of an answer that is a yes.

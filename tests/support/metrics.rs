@@ -11,7 +11,7 @@ pub fn ask(worker: &Process, path: &str) -> String {
     let start = "on http://";
     worker.wait_for_log(start);
     let log = worker.log();
-    let address = log.split(start).nth(1).unwrap().lines().next().unwrap().trim();
+    let address = log.split(start).nth(1).unwrap().split(['\n', '"']).next().unwrap().trim();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();

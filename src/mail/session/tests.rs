@@ -1,6 +1,6 @@
 //! Relays that mean no good, or have lost their mind: a connection ends in bounded time and memory.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -90,4 +90,29 @@ fn a_handshake_with_a_silent_relay_leaves_no_thread_behind() {
     connection.set_read_timeout(Some(LONG)).unwrap();
     let mut hello = Vec::new();
     assert!(connection.read_to_end(&mut hello).is_ok_and(|length| length > 0));
+}
+
+#[test]
+fn a_relay_that_repeats_the_login_does_not_bring_it_into_the_log() {
+    for (way, secret) in [("PLAIN", "AG1lAE1BUktFUg=="), ("LOGIN", "TUFSS0VS")] {
+        let (port, relay) = relay(move |client| {
+            let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+            let mut say = |text: &str| {
+                (&client).write_all(format!("{text}\r\n").as_bytes()).unwrap();
+                lines.next().map(Result::unwrap)
+            };
+            say("220 relay").unwrap();
+            let mut said = say(&format!("250-relay\r\n250 AUTH {way}")).unwrap();
+            if way == "LOGIN" {
+                say("334 VXNlcm5hbWU6").unwrap();
+                said = say("334 UGFzc3dvcmQ6").unwrap();
+            }
+            assert!(said.ends_with(secret), "the password was not sent: {said}");
+            say(&format!("500 5.5.1 Command unrecognized: \"{said}\" (MARKER)"));
+        });
+        let refused = refusal(port, Security::Plain, LONG);
+        assert!(refused.detail.contains("500 5.5.1 Command unrecognized"), "{refused}");
+        assert!(!refused.detail.contains(secret), "{refused}");
+        relay.join().unwrap();
+    }
 }

@@ -39,9 +39,10 @@ fn something_that_is_not_smtp() {
 
 /// The code is what counts.
 #[test]
-fn a_greeting_in_latin_1_is_understood() {
+fn replies_in_latin_1_are_understood() {
     let scenario = strict(Scenario::with("latin-1", 60)).connections(2).ready();
     scenario.smtp.trouble(Step::Greeting, Trouble::Say(b"220 \xe0 votre service"), usize::MAX);
+    scenario.smtp.trouble(Step::Dot, Trouble::Say(b"250 2.0.0 Accept\xe9"), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     nobody_was_charged(&scenario, worker);

@@ -95,7 +95,7 @@ impl Trouble {
         match self {
             Self::Say([b'4' | b'5', ..]) => Answer::Refused,
             Self::HangUp(line) if line.starts_with(['4', '5']) => Answer::Refused,
-            Self::Say(text) if text.starts_with(b"250") && text.is_ascii() => Answer::Accepted,
+            Self::Say(text) if text.starts_with(b"250") => Answer::Accepted,
             Self::Say(_) | Self::HangUp(_) | Self::Endless => Answer::None,
         }
     }

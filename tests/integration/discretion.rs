@@ -1,0 +1,135 @@
+//! What fanmail says about itself: no password and nobody's address, whatever a relay, a publisher or the data put
+//! into it. In the log at every level, in `/healthz` and `/metrics`, and in `fanmail check`.
+
+use amiquip::AmqpProperties;
+use openssl::base64::encode_block;
+
+use crate::support::broker;
+use crate::support::metrics::ask;
+use crate::support::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario};
+use crate::support::smtp::trouble::{Step, Trouble};
+use crate::support::smtp::{Fault, Offer, SmtpServer};
+use crate::support::wait::wait_until;
+
+/// A person who is known for being in everybody's reply.
+const NAME: &str = "Penelope.O'Featherstonehaugh";
+
+/// Everything that must not be seen: passwords however written, and the part before the @ of each address.
+fn secrets(scenario: &Scenario) -> Vec<String> {
+    let login = format!("\0{RELAY_USER}\0{RELAY_PASSWORD}");
+    let mut secrets: Vec<String> =
+        [RELAY_PASSWORD.as_bytes(), broker::PASSWORD.as_bytes(), login.as_bytes()].map(encode_block).into();
+    secrets.extend([RELAY_PASSWORD, broker::PASSWORD].map(str::to_owned));
+    let addresses = scenario.ledger.addresses();
+    secrets.extend(addresses.iter().map(|address| address.split('@').next().unwrap().to_lowercase()));
+    assert!(secrets.contains(&NAME.to_lowercase()) && secrets.len() > 60);
+    secrets
+}
+
+#[track_caller]
+fn is_discreet(secrets: &[String], text: &str) {
+    let lowered = text.to_lowercase();
+    for secret in secrets {
+        assert!(!lowered.contains(&secret.to_lowercase()), "{secret} is in:\n{text}");
+    }
+}
+
+fn leak(text: String) -> &'static str {
+    text.leak()
+}
+
+/// A fan-out among relays, publishers and people who mention addresses and passwords wherever they can.
+fn nothing_slips_out(level: &str, format: &str) {
+    let offer =
+        Offer { credentials: Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned())), ..Offer::default() };
+    let scenario = Scenario::named("discreet")
+        .relay(SmtpServer::offering(offer))
+        .participants(60)
+        .connections(2)
+        .env("SMTP_USERNAME", RELAY_USER)
+        .env("SMTP_PASSWORD", RELAY_PASSWORD)
+        .env("LOG_LEVEL", level)
+        .env("LOG_FORMAT", format)
+        .env("DATABASE_ECHO", "True")
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .env("MAX_RETRIES", "1")
+        .env("RETRY_DELAY", "0.1")
+        .ready();
+    let email = format!("{NAME}@example.com");
+    let people = scenario.people();
+    let quoted = email.replace('\'', "''");
+    scenario
+        .ledger
+        .execute(&format!("UPDATE participants SET email = '{quoted}' WHERE id = {}", people[0].id));
+    let secrets = secrets(&scenario);
+
+    // The relay, about each recipient in other words.
+    let upper = email.to_uppercase();
+    let encoded = people[1].email.replace('@', "%40");
+    let (local, domain) = people[2].email.split_once('@').unwrap();
+    for (email, fault) in [
+        (
+            &email,
+            Fault::Rcpt(leak(format!("550-5.1.1 <{email}>\r\n550 5.1.1 {upper}: no such user '{email}'"))),
+        ),
+        (
+            &people[1].email,
+            Fault::Dot(leak(format!("554 5.7.1 see https://relay.test/why?rcpt={encoded}&x=1"))),
+        ),
+        (&people[2].email, Fault::Rcpt(leak(format!("450 4.2.1 \"{local}\"@{domain} is over quota")))),
+        (&people[3].email, Fault::Rcpt(leak(format!("552 5.2.2 {},{email}", people[3].email)))),
+        (&people[4].email, Fault::Dot(leak(format!("451 4.3.0\t[{}]\u{1b}[2J", people[4].email)))),
+    ] {
+        scenario.smtp.order(email, fault, usize::MAX);
+    }
+    // And about everybody: the login that it did not understand, and a customer it has enough of.
+    let login = encode_block(format!("\0{RELAY_USER}\0{RELAY_PASSWORD}").as_bytes());
+    let refusal = format!("500 5.5.1 \"AUTH PLAIN {login}\" ({RELAY_PASSWORD})? Ask {email}");
+    scenario.smtp.change(|orders| orders.auth_refusal = Some(refusal));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    worker.wait_for_log("the relay does not work");
+    is_discreet(&secrets, &ask(&worker, "/healthz"));
+    let check = scenario.run(&["check"]);
+    assert!(check.out.contains("500 5.5.1") && check.code == Some(1), "{}", check.out);
+    is_discreet(&secrets, &format!("{}{}", check.out, check.err));
+
+    scenario.smtp.trouble(Step::Greeting, Trouble::Say(leak(format!("554 no, {email}")).as_bytes()), 1);
+    scenario.smtp.trouble(Step::Mail, Trouble::HangUp(leak(format!("421 not from {email}"))), 1);
+    scenario.smtp.change(|orders| orders.auth_refusal = None);
+    scenario.wait_for_acks(1);
+
+    // A publisher who puts an address wherever there is room.
+    let properties = AmqpProperties::default().with_message_id(email.clone());
+    for body in [
+        format!(r#"{{"type":"{email}","event_id":{EVENT}}}"#),
+        format!(r#"{{"type":"UPDATED","event_id":"{email}"}}"#),
+        email.clone(),
+    ] {
+        scenario.queue.publish_raw(body.as_bytes(), properties.clone());
+    }
+    wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
+    is_discreet(&secrets, &ask(&worker, "/healthz"));
+    is_discreet(&secrets, &ask(&worker, "/metrics"));
+
+    let counts = ["sent", "failed"].map(|status| scenario.ledger.outcomes(status));
+    assert_eq!(counts, [55, 5]);
+    for row in scenario.ledger.deliveries() {
+        is_discreet(&secrets, row.detail.as_deref().unwrap_or_default());
+    }
+    let log = worker.stop().err;
+    assert!(log.contains("P***@example.com"), "nobody was mentioned:\n{log}");
+    assert!(log.contains("moved to"), "no dead letter was told:\n{log}");
+    is_discreet(&secrets, &log);
+    scenario.settled();
+}
+
+#[test]
+fn the_log_for_people_holds_no_secret_not_even_at_debug() {
+    nothing_slips_out("DEBUG", "text");
+}
+
+#[test]
+fn the_log_for_collectors_holds_no_secret() {
+    nothing_slips_out("INFO", "json");
+}
