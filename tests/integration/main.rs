@@ -11,6 +11,7 @@ mod database_trouble;
 mod discretion;
 mod fan_out;
 mod frozen_broker;
+mod hostile_rows;
 mod odd_messages;
 mod poison;
 mod relay_tls;

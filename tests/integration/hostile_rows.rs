@@ -1,0 +1,60 @@
+//! Rows of somebody who could write to the application's tables: whatever stands in a name or a title, each mail
+//! has one recipient and the promised headers, and shows what was written instead of obeying it.
+
+use mail_parser::MessageParser;
+
+use crate::support::scenario::{EVENT, Scenario};
+
+/// What each of them tries to be.
+const NAMES: [&str; 8] = [
+    "Bob\r\nBcc: everyone@example.org",
+    "Bob\nContent-Type: text/html\n\n<h1>Pwned</h1>",
+    "Bob\r\n.\r\nMAIL FROM:<evil@example.org>\r\n",
+    "{{ 7 * 7 }} {% include \"base.html\" %} {{ __tera_context }}",
+    "<script>alert(1)</script><a href='javascript:alert(1)'>",
+    "gro.elpmaxe@bob\u{202e}\u{2066}\u{feff}",
+    "\"<everyone@example.org>, \"Bob",
+    "=?utf-8?q?=0d=0aBcc:_everyone@example.org?=",
+];
+
+#[test]
+fn a_name_is_a_name_whatever_it_says() {
+    let scenario = Scenario::with("hostile-rows", NAMES.len()).ready();
+    let people = scenario.people();
+    for (person, name) in people.iter().zip(NAMES) {
+        let name =
+            name.replace('\'', "''").replace('\r', "' || char(13) || '").replace('\n', "' || char(10) || '");
+        scenario.ledger.execute(&format!("UPDATE participants SET name = '{name}' WHERE id = {}", person.id));
+    }
+    let title = "{{ 7 * 7 }}'' || char(13, 10) || ''Bcc: everyone@example.org".replace("''", "'");
+    scenario.ledger.execute(&format!("UPDATE events SET title = '{title}' WHERE id = {EVENT}"));
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    scenario.all_is_well(worker);
+
+    let log = scenario.smtp.log();
+    assert_eq!((log.received.len(), log.commands["MAIL"]), (NAMES.len(), NAMES.len()));
+    for (person, wanted) in people.iter().zip(NAMES) {
+        let received = log.received.iter().find(|mail| mail.recipient == person.email).unwrap();
+        let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
+        let mut headers: Vec<String> =
+            mail.headers().iter().map(|header| header.name().to_lowercase()).collect();
+        headers.sort();
+        let promised =
+            ["auto-submitted", "content-type", "date", "from", "message-id", "mime-version", "subject", "to"];
+        assert_eq!(headers, promised, "{wanted:?}");
+        let to: Vec<&str> = mail.to().unwrap().iter().filter_map(|address| address.address()).collect();
+        assert_eq!(to, [person.email.as_str()], "{wanted:?}");
+        let subject = mail.subject().unwrap();
+        assert!(subject.contains("{{ 7 * 7 }} Bcc: everyone@example.org"), "{subject}");
+        let (text, html) = (mail.body_text(0).unwrap(), mail.body_html(0).unwrap());
+        for part in [&text, &html] {
+            assert!(part.contains("{{ 7 * 7 }}"), "{part}");
+            assert!(!part.contains(['\u{202e}', '\u{2066}', '\u{feff}']), "{part}");
+        }
+        for tag in ["<script", "<h1>Pwned", "<a href='java"] {
+            assert!(!html.contains(tag), "{html}");
+        }
+    }
+}
