@@ -9,6 +9,8 @@ use super::*;
 use crate::config::{Authorities, Security};
 use crate::mail::reply::Class;
 
+mod losses;
+mod offers;
 mod waiting;
 
 /// Greeting and answer to EHLO, as every connection begins.
@@ -203,56 +205,6 @@ fn the_code_alone_decides_and_not_how_it_is_written() {
 }
 
 #[test]
-fn a_worn_connection_that_is_gone_is_replaced_without_charging_anyone() {
-    for end in [HANG_UP, "421 closing"] {
-        let relay = ScriptedRelay::start(vec![
-            script(PIPELINING, &[OK, OK, GO_ON, OK, end]),
-            script(PIPELINING, &[OK, OK, GO_ON, OK]),
-        ]);
-        let mut transport = relay.transport();
-        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
-        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
-        drop(transport);
-        assert_eq!(relay.heard().len(), 2);
-    }
-}
-
-#[test]
-fn a_refusal_is_taken_at_its_word_even_when_the_connection_goes_with_it() {
-    for reply in ["450 later", "550 no such user"] {
-        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK, OK, reply, HANG_UP])]);
-        let mut transport = relay.transport();
-        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
-        let (result, bodies) = submit(&mut transport, "b@example.com");
-        assert_eq!((result.unwrap_err().detail.as_str(), bodies), (reply, 0));
-        drop(transport);
-        assert_eq!(relay.heard().len(), 1, "no second try");
-    }
-}
-
-#[test]
-fn losses_on_a_fresh_connection_are_told_apart_by_the_dot() {
-    let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
-    let (result, bodies) = submit(&mut before.transport(), "a@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: false }, 0));
-
-    let after = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, HANG_UP])]);
-    let (result, bodies) = submit(&mut after.transport(), "a@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
-}
-
-#[test]
-fn a_loss_after_the_dot_is_never_repeated_behind_the_callers_back() {
-    let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP])]);
-    let mut transport = relay.transport();
-    assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
-    let (result, bodies) = submit(&mut transport, "b@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
-    drop(transport);
-    assert_eq!(relay.heard().len(), 1);
-}
-
-#[test]
 fn trouble_with_the_relay_is_nobodys_fault() {
     let scripts = [
         vec!["554 go away"],
@@ -280,37 +232,6 @@ fn a_relay_that_loses_the_thread_gets_no_body_and_charges_nobody() {
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
         assert_eq!((result.unwrap_err().class, bodies), (Class::Breakdown, 0));
     }
-}
-
-#[test]
-fn a_connection_is_renewed_after_its_share_of_mails() {
-    let one_mail = || script(PIPELINING, &[OK, OK, GO_ON, OK, "221 bye"]);
-    let relay = ScriptedRelay::start(vec![one_mail(), one_mail()]);
-    let mut transport = relay.transport();
-    transport.max_per_connection = 1;
-    for _ in 0..2 {
-        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
-    }
-    drop(transport);
-    let heard = relay.heard();
-    assert!(heard.iter().all(|lines| lines.last().unwrap() == "QUIT"), "{heard:?}");
-}
-
-#[test]
-fn an_address_beyond_ascii_needs_smtputf8() {
-    let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, OK])]);
-    let mut transport = relay.transport();
-    let (result, bodies) = submit(&mut transport, "jürgen@example.com");
-    let refusal = result.unwrap_err();
-    assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, None, 0));
-    assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
-
-    let utf8 = ["220 relay", "250-relay\r\n250-PIPELINING\r\n250 SMTPUTF8"];
-    let relay = ScriptedRelay::start(vec![script(utf8, &[OK, OK, GO_ON, OK])]);
-    let mut transport = relay.transport();
-    assert_eq!(submit(&mut transport, "jürgen@example.com"), (Ok(()), 1));
-    drop(transport);
-    assert_eq!(relay.heard()[0][0], "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME");
 }
 
 #[test]
