@@ -27,6 +27,9 @@ pub enum AnyConnection {
 /// A row of `notifications`.
 #[derive(Debug, QueryableByName)]
 pub struct NotificationRow {
+    /// Its key.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
     /// The AMQP `message_id`.
     #[diesel(sql_type = Nullable<Text>)]
     pub message_key: Option<String>,
@@ -148,7 +151,7 @@ impl Ledger {
     /// All notifications, oldest first.
     pub fn notifications(&self) -> Vec<NotificationRow> {
         sql_query(
-            "SELECT message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
+            "SELECT id, message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
              acked_at IS NOT NULL AS acked FROM notifications ORDER BY id",
         )
         .load(&mut self.open())

@@ -15,29 +15,55 @@ pub struct RawPublisher {
     stream: TcpStream,
 }
 
-/// The properties of one message, as bytes: a flag and a value each, in the order of their flags.
-#[derive(Default)]
+/// The properties of one message, as bytes.
+#[derive(Debug, Clone, Default)]
 pub struct RawProperties {
-    flags: u16,
-    values: Vec<u8>,
+    headers: Vec<u8>,
+    priority: Option<u8>,
+    expiration: Option<Vec<u8>>,
+    message_id: Option<Vec<u8>>,
 }
 
 impl RawProperties {
-    /// One header with a long string in it.
+    /// One more header, with a long string in it.
     pub fn header(mut self, name: &[u8], value: &[u8]) -> Self {
-        let mut table = short(name);
-        table.push(b'S');
-        table.extend(long(value));
-        self.flags |= 0x2000;
-        self.values.extend(long(&table));
+        self.headers.extend([short(name), vec![b'S'], long(value)].concat());
         self
     }
 
-    /// `message_id`, after the headers.
-    pub fn message_id(mut self, id: &[u8]) -> Self {
-        self.flags |= 0x0080;
-        self.values.extend(short(id));
+    /// `priority`.
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = Some(priority);
         self
+    }
+
+    /// `expiration`: milliseconds, in words.
+    pub fn expiration(mut self, milliseconds: &[u8]) -> Self {
+        self.expiration = Some(short(milliseconds));
+        self
+    }
+
+    /// `message_id`, of 255 bytes at most.
+    pub fn message_id(mut self, id: &[u8]) -> Self {
+        self.message_id = Some(short(id));
+        self
+    }
+
+    /// A flag for each that is there, and the values in the order of their flags.
+    fn encode(&self) -> Vec<u8> {
+        let headers = (!self.headers.is_empty()).then(|| long(&self.headers));
+        let priority = self.priority.map(|priority| vec![priority]);
+        let properties = [
+            (0x2000_u16, headers),
+            (0x0800, priority),
+            (0x0100, self.expiration.clone()),
+            (0x0080, self.message_id.clone()),
+        ];
+        let there = || properties.iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        let flags = there().fold(0, |flags, (flag, _)| flags | flag);
+        let mut encoded = flags.to_be_bytes().to_vec();
+        encoded.extend(there().flat_map(|(_, value)| value));
+        encoded
     }
 }
 
@@ -70,10 +96,11 @@ impl RawPublisher {
         self.method(1, BASIC, 40, &publish);
         let mut header = [BASIC.to_be_bytes(), [0, 0]].concat();
         header.extend((body.len() as u64).to_be_bytes());
-        header.extend(properties.flags.to_be_bytes());
-        header.extend(&properties.values);
+        header.extend(properties.encode());
         self.frame(2, 1, &header);
-        self.frame(3, 1, body);
+        if !body.is_empty() {
+            self.frame(3, 1, body);
+        }
         self.expect(BASIC, 80);
     }
 
