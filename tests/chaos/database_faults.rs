@@ -1,0 +1,81 @@
+//! The database dies, freezes or has no room left. Nothing is acked or forgotten meanwhile, and nobody is mailed
+//! twice: the recorder keeps what the relay has accepted.
+
+use std::cell::Cell;
+use std::thread;
+use std::time::Duration;
+
+use crate::run::Run;
+use crate::support::database::{Database, Server};
+use crate::support::full_disk::SmallDisk;
+use crate::support::scenario::Scenario;
+use crate::support::system::System;
+use crate::workers::Workers;
+
+/// What the worker says when it has met trouble of the database.
+const TROUBLE: &str = "nothing is acked or forgotten";
+
+/// One notification, with a fault at random moments.
+fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&mut Run, &mut Workers)) {
+    let people = scenario.people().len();
+    scenario.publish("UPDATED");
+    let mut workers = Workers::start(scenario, 1);
+    for moment in run.moments(faults, people) {
+        workers.reach(moment);
+        fault(run, &mut workers);
+    }
+    let crashes = workers.finish(1);
+    assert_eq!(crashes, 0, "no database makes a worker end");
+    run.judge(scenario, 1, crashes);
+}
+
+/// One notification on a server of its own, with a fault of that at random moments.
+fn send_with_server(run: &mut Run, server: Server, fault: impl Fn(&mut Run, &Database)) {
+    let (people, faults) = (run.size(1_000, 20_000), run.size(2, 20));
+    let database = Database::own(server);
+    database.start();
+    let scenario = run.setup(System::Sqlite, people).server(&database).ready();
+    send_with(run, &scenario, faults, |run, _| fault(run, &database));
+}
+
+/// SIGKILL to all its processes, and a new start up to two seconds later.
+pub fn killed(run: &mut Run, server: Server) {
+    send_with_server(run, server, |run, database| {
+        database.kill();
+        thread::sleep(run.pause(Duration::from_secs(2)));
+        database.start();
+    });
+}
+
+/// It ends in good order and starts again.
+pub fn restarted(run: &mut Run, server: Server) {
+    send_with_server(run, server, |_, database| database.restart());
+}
+
+/// SIGSTOP for up to five seconds.
+pub fn frozen(run: &mut Run, server: Server) {
+    send_with_server(run, server, |run, database| {
+        let frozen = database.freeze();
+        thread::sleep(run.pause(Duration::from_secs(5)));
+        frozen.thaw();
+    });
+}
+
+/// Not one byte is free, until up to two seconds after the worker has noticed. It may be done before it does: the
+/// files have some room in them.
+pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
+    let (people, faults) = (run.size(1_000, 20_000), run.size(2, 10));
+    let file = disk.folder.join(format!("{}.db", run.random.u64(..)));
+    let scenario = run.setup(System::Sqlite, people).env("DATABASE_URL", file.to_str().unwrap()).ready();
+    let troubles = Cell::new(0);
+    send_with(run, &scenario, faults, |run, workers| {
+        disk.fill();
+        workers.wait_until("the worker to notice, or to be done", |workers| {
+            let before = troubles.replace(workers.log(0).matches(TROUBLE).count());
+            troubles.get() > before || scenario.smtp.accepted() == people
+        });
+        thread::sleep(run.pause(Duration::from_secs(2)));
+        disk.free();
+    });
+    assert!(troubles.get() > 0, "the worker has never noticed that the disk was full");
+}

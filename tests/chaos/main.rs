@@ -1,0 +1,87 @@
+//! Faults at random moments, against the real binary, and whether the promise holds: nobody is skipped, and nobody
+//! is mailed twice but for the mails in flight at a crash.
+//!
+//! Each scenario runs once and small with the other tests, and often and large from `scripts/chaos`, which prints
+//! the table of docs/RELIABILITY.md. The same seed draws the same moments again.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
+
+mod broker_faults;
+mod database_faults;
+mod poison;
+mod relay_faults;
+mod run;
+mod several_workers;
+#[expect(dead_code, reason = "the integration tests use more of it")]
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+mod worker_faults;
+mod workers;
+
+use run::Run;
+use support::database::Server;
+use support::full_disk::with_small_disk;
+use support::system::System;
+
+/// Makes a test of each scenario. The text is the first column of the table.
+macro_rules! scenarios {
+    ($($name:ident: $fault:literal, $scenario:expr;)+) => {$(
+        #[test]
+        fn $name() {
+            Run::repeat(stringify!($name), $fault, $scenario);
+        }
+    )+};
+}
+
+scenarios! {
+    killed_sqlite_id: "worker killed, SQLite, with message_id",
+        |run| worker_faults::killed(run, System::Sqlite, Some("killed"));
+    killed_sqlite: "worker killed, SQLite, without message_id",
+        |run| worker_faults::killed(run, System::Sqlite, None);
+    killed_postgresql_id: "worker killed, PostgreSQL, with message_id",
+        |run| worker_faults::killed(run, System::Postgresql, Some("killed"));
+    killed_postgresql: "worker killed, PostgreSQL, without message_id",
+        |run| worker_faults::killed(run, System::Postgresql, None);
+    stopped: "worker stopped with SIGTERM", worker_faults::stopped;
+    two_signals: "worker stopped with two signals", worker_faults::stopped_by_two_signals;
+    two_workers_postgresql: "one of two workers killed, one frozen, PostgreSQL",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2);
+    four_workers_postgresql: "one of four workers killed, one frozen, PostgreSQL",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 4);
+    two_workers_mariadb: "one of two workers killed, one frozen, MariaDB",
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 2);
+    four_workers_mariadb: "one of four workers killed, one frozen, MariaDB",
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 4);
+    broker_killed: "broker killed", broker_faults::killed;
+    broker_restarted: "broker restarted", broker_faults::restarted;
+    broker_frozen: "broker frozen", broker_faults::frozen;
+    database_killed_postgresql: "database killed, PostgreSQL",
+        |run| database_faults::killed(run, Server::Postgresql);
+    database_killed_mariadb: "database killed, MariaDB",
+        |run| database_faults::killed(run, Server::Mariadb);
+    database_restarted: "database restarted, PostgreSQL",
+        |run| database_faults::restarted(run, Server::Postgresql);
+    database_frozen: "database frozen, PostgreSQL",
+        |run| database_faults::frozen(run, Server::Postgresql);
+    relay_killed: "relay killed, refusing connections", relay_faults::killed;
+    relay_frozen: "relay frozen", relay_faults::frozen;
+    relay_refusing: "relay greeting with 421, 450, 554", relay_faults::refusing;
+    relay_throttling: "relay answering one in ten with 450", relay_faults::throttling;
+    relay_weary: "relay answering 421 after each 50 mails", relay_faults::weary;
+    relay_dropping: "relay dropping one connection in fifty", relay_faults::dropping;
+    poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite",
+        |run| poison::poison(run, System::Sqlite);
+    poison_postgresql: "random bytes, mutated JSON, odd properties, PostgreSQL",
+        |run| poison::poison(run, System::Postgresql);
+    poison_mariadb: "random bytes, mutated JSON, odd properties, MariaDB",
+        |run| poison::poison(run, System::Mariadb);
+}
+
+/// Apart from the others, as it runs in a process of its own.
+#[test]
+fn disk_full() {
+    with_small_disk("disk_full", 64, |disk| {
+        Run::repeat("disk_full", "disk full, SQLite", |run| database_faults::disk_full(run, disk));
+    });
+}

@@ -1,0 +1,106 @@
+//! Random bytes, mutated JSON and odd properties: each message becomes a notification or a dead letter, and the good
+//! ones in between are delivered.
+
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+
+use crate::run::Run;
+use crate::support::raw_publisher::{RawProperties, RawPublisher};
+use crate::support::scenario::EVENT;
+use crate::support::system::System;
+use crate::workers::Workers;
+
+/// One good message among so many bad ones.
+const GOOD_ONE_IN: usize = 25;
+/// Longest `message_id` that AMQP carries.
+const LONGEST_ID: usize = 255;
+
+/// So many messages at once. How many of the mutated ones are still understood is a matter of luck.
+pub fn poison(run: &mut Run, system: System) {
+    let messages = run.size(100, 500);
+    let scenario = run.setup(system, 5).env("EVENT_LOOKUP_GRACE", "0").ready();
+    assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
+    let mut workers = Workers::start(&scenario, 1);
+    let mut publisher = RawPublisher::connect(&scenario.queue.broker);
+    let mut good = BTreeSet::new();
+    for n in 0..messages {
+        let (body, id) = if n % GOOD_ONE_IN == 0 {
+            good.insert(good_id(n / GOOD_ONE_IN));
+            (good_body().into_bytes(), good_id(n / GOOD_ONE_IN).into_bytes())
+        } else {
+            (bad_body(&mut run.random), random_bytes(&mut run.random, LONGEST_ID))
+        };
+        let properties = odd_properties(&mut run.random).message_id(&id);
+        publisher.publish("", scenario.queue.name.as_bytes(), &properties, &body);
+    }
+    workers.wait_until("every message to have its place", |_| {
+        scenario.ledger.completed() + scenario.queue.dead_depth() as usize >= messages
+    });
+    let notifications = messages - scenario.queue.dead_depth() as usize;
+    let crashes = workers.finish(notifications);
+    assert_eq!(crashes, 0, "no message makes a worker end");
+    let rows = scenario.ledger.notifications();
+    let keys: BTreeSet<String> = rows.into_iter().filter_map(|row| row.message_key).collect();
+    let missing: Vec<&String> = good.difference(&keys).collect();
+    assert!(missing.is_empty(), "these good messages are no notifications: {missing:?}");
+    run.judge(&scenario, notifications, crashes);
+}
+
+fn good_body() -> String {
+    format!(r#"{{"type":"UPDATED","event_id":{EVENT}}}"#)
+}
+
+/// Ids that only a careless comparison takes for the same, and the longest there is.
+fn good_id(n: usize) -> String {
+    let ids =
+        ["id", "ID", "id ", " id", "íd", "i\u{301}d", "id\u{200b}", "ıd", "\u{1f4e7}", "'; --", "i%", "\0"];
+    match ids.get(n) {
+        Some(id) => (*id).to_owned(),
+        None => format!("{n:x>LONGEST_ID$}"),
+    }
+}
+
+/// Bytes without any sense, or a good message that is changed in a few places.
+fn bad_body(random: &mut Rng) -> Vec<u8> {
+    match random.u8(..10) {
+        0 => random_bytes(random, 70_000),
+        1..=3 => random_bytes(random, 100),
+        _ => {
+            let mut body = good_body().into_bytes();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..body.len());
+                match random.u8(..5) {
+                    0 => drop(body.remove(at)),
+                    1 => body.insert(at, random.u8(..)),
+                    // Often still JSON, and sometimes still a good message.
+                    2 => body.insert(at, random.choice(*b" \t\n{}[]\",:0123456789eE+-.\\").unwrap()),
+                    3 => body[at] ^= 1 << random.u8(..8),
+                    _ => body.truncate(at.max(1)),
+                }
+            }
+            body
+        }
+    }
+}
+
+fn random_bytes(random: &mut Rng, most: usize) -> Vec<u8> {
+    (0..random.usize(..=most)).map(|_| random.u8(..)).collect()
+}
+
+/// Properties that nobody expects: not UTF-8, with NULs, enormous, or all of it.
+fn odd_properties(random: &mut Rng) -> RawProperties {
+    let mut properties = RawProperties::default();
+    for _ in 0..random.usize(..4) {
+        let (name, value) = (random_bytes(random, LONGEST_ID), random_bytes(random, 5_000));
+        properties = properties.header(&name, &value);
+    }
+    if random.bool() {
+        properties = properties.priority(random.u8(..));
+    }
+    if random.bool() {
+        // An hour: messages that expire are the publisher's wish.
+        properties = properties.expiration(b"3600000");
+    }
+    properties
+}

@@ -1,0 +1,133 @@
+//! The relay dies, freezes, refuses or throttles. No mail is lost and nobody is charged for it; a mail is there
+//! twice only if the relay has taken it and kept its reply to itself.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::run::{LANES, Run};
+use crate::support::scenario::{Scenario, Setup};
+use crate::support::smtp::Fault;
+use crate::support::smtp::gate::Point;
+use crate::support::system::System;
+use crate::workers::Workers;
+
+/// Seconds until a lane gives up a reply.
+const SMTP_TIMEOUT: u64 = 3;
+
+/// Tries are not the point here, and bad luck may strike the same mail several times.
+fn setup(run: &Run, people: usize) -> Setup {
+    run.setup(System::Sqlite, people)
+        .env("MAX_RETRIES", "100")
+        .env("RETRY_DELAY", "0.1")
+        .env("SMTP_TIMEOUT", &SMTP_TIMEOUT.to_string())
+}
+
+/// One notification from beginning to end.
+fn send_to_all(run: &mut Run, scenario: &Scenario) {
+    scenario.publish("UPDATED");
+    let crashes = Workers::start(scenario, 1).finish(1);
+    assert_eq!(crashes, 0, "no relay makes a worker end");
+    run.judge(scenario, 1, crashes);
+}
+
+/// One notification, with a fault at random moments of all but its last fifth.
+fn send_to_all_with(
+    run: &mut Run,
+    scenario: &Scenario,
+    faults: usize,
+    fault: impl Fn(&mut Run, &mut Workers),
+) {
+    let people = scenario.people().len();
+    scenario.publish("UPDATED");
+    let mut workers = Workers::start(scenario, 1);
+    for moment in run.moments(faults, people * 4 / 5) {
+        workers.reach(moment);
+        fault(run, &mut workers);
+    }
+    let crashes = workers.finish(1);
+    assert_eq!(crashes, 0, "no relay makes a worker end");
+    run.judge(scenario, 1, crashes);
+}
+
+/// All connections break, sometimes with every reply still owed, and new ones are refused for up to two seconds.
+pub fn killed(run: &mut Run) {
+    let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
+    let scenario = setup(run, people).ready();
+    send_to_all_with(run, &scenario, kills, |run, workers| {
+        if run.random.bool() {
+            scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+            workers.wait_until("bodies without a reply", |_| scenario.smtp.gate().held() == LANES);
+        }
+        scenario.smtp.go_down();
+        scenario.smtp.gate().open();
+        thread::sleep(run.pause(Duration::from_secs(2)));
+        scenario.smtp.come_up();
+    });
+}
+
+/// It takes connections and commands and does not answer: sometimes for a moment, sometimes until every lane has
+/// given up.
+pub fn frozen(run: &mut Run) {
+    let (people, freezes) = (run.size(1_000, 20_000), run.size(2, 10));
+    let scenario = setup(run, people).ready();
+    send_to_all_with(run, &scenario, freezes, |run, workers| {
+        let point = if run.random.bool() { Point::BeforeBody } else { Point::BeforeReply };
+        let gate = scenario.smtp.gate();
+        gate.close_after(point, 0);
+        workers.wait_until("the lanes to be held", |_| gate.held() == LANES);
+        if run.random.bool() {
+            thread::sleep(run.pause(Duration::from_secs(SMTP_TIMEOUT) / 3));
+        } else {
+            // Not one of them may have gone away unnoticed, or its reply would count as sent.
+            workers.wait_until("the lanes to give up", |_| gate.held() == 0);
+        }
+        gate.open();
+    });
+}
+
+/// It greets with a refusal, until it has done so a few times.
+pub fn refusing(run: &mut Run) {
+    let (people, refusals) = (run.size(1_000, 20_000), run.size(2, 10));
+    let scenario = setup(run, people).env("SMTP_MAX_PER_CONNECTION", "10").ready();
+    send_to_all_with(run, &scenario, refusals, |run, workers| {
+        let greeting = ["421 4.3.2 Shutting down", "554 5.3.2 No service", "450 4.3.2 Too busy"];
+        let greeting = run.random.choice(greeting).unwrap();
+        let before = scenario.smtp.log().connections;
+        scenario.smtp.change(|orders| orders.greeting = Some(greeting.to_owned()));
+        workers.wait_until("some refusals", |_| scenario.smtp.log().connections >= before + LANES);
+        scenario.smtp.change(|orders| orders.greeting = None);
+    });
+}
+
+/// Every tenth mail is put off, at RCPT or after the dot, once or twice.
+pub fn throttling(run: &mut Run) {
+    let scenario = setup(run, run.size(1_000, 20_000)).ready();
+    for person in scenario.people() {
+        if run.random.u8(..10) == 0 {
+            let at_recipient = run.random.bool();
+            let fault =
+                if at_recipient { Fault::Rcpt("450 4.2.1 Busy") } else { Fault::Dot("450 4.7.1 Slow down") };
+            scenario.smtp.order(&person.email, fault, run.random.usize(1..=2));
+        }
+    }
+    send_to_all(run, &scenario);
+}
+
+/// It takes 50 mails a connection and answers the next with 421.
+pub fn weary(run: &mut Run) {
+    let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").ready();
+    scenario.smtp.change(|orders| orders.mails_per_connection = Some(50));
+    send_to_all(run, &scenario);
+}
+
+/// It breaks the connection in every fiftieth mail: before the body, within it, or after the dot.
+pub fn dropping(run: &mut Run) {
+    let scenario = setup(run, run.size(1_000, 20_000)).ready();
+    let faults = [Fault::DropAtData, Fault::DropInBody, Fault::DropAfterDot];
+    for person in scenario.people() {
+        if run.random.u8(..50) == 0 {
+            scenario.smtp.order(&person.email, run.random.choice(&faults).unwrap().clone(), 1);
+        }
+    }
+    send_to_all(run, &scenario);
+}

@@ -1,0 +1,181 @@
+//! The runs of one scenario: its own stream of random numbers, how large it is, and the judgement at the end of
+//! each run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Write as _, stderr};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use fastrand::Rng;
+
+use crate::support::scenario::{Scenario, Setup, message_id};
+use crate::support::smtp::log::Answer;
+use crate::support::system::System;
+use crate::table::Row;
+
+/// SMTP connections of each worker.
+pub const LANES: usize = 4;
+
+/// Longest random pause after the mail that a moment names: longer than a mail or a commit takes.
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// A random moment of a fan-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// When so many mails are accepted,
+    pub mails: usize,
+    /// and so much later.
+    pub pause: Duration,
+}
+
+/// A scenario that is being run.
+pub struct Run {
+    /// The same numbers whenever seed, scenario and number of the run are the same.
+    pub random: Rng,
+    name: &'static str,
+    /// How often the scenario runs; `None` in the short form.
+    runs: Option<usize>,
+    row: Row,
+}
+
+impl Run {
+    /// Runs a scenario: once and small in the tests, as often as `CHAOS_RUNS` says and large when that is set.
+    pub fn repeat(name: &'static str, fault: &'static str, scenario: impl Fn(&mut Self)) {
+        let mut run = Self { random: Rng::with_seed(0), name, runs: runs(), row: Row::new(name, fault) };
+        let runs = run.runs.unwrap_or(1);
+        let begun = Instant::now();
+        for number in 1..=runs {
+            run.random = Rng::with_seed(derive(seed(), name, number));
+            scenario(&mut run);
+        }
+        if run.is_long() {
+            let Row { mails, lost, duplicates, .. } = run.row;
+            say(&format!(
+                "{name}: {runs} runs, {mails} mails, {lost} lost, {duplicates} duplicates, {} s",
+                begun.elapsed().as_secs()
+            ));
+        }
+    }
+
+    /// One number for the tests, and another for the long form.
+    pub fn size(&self, short: usize, long: usize) -> usize {
+        if self.is_long() { long } else { short }
+    }
+
+    /// Whether this is the long form.
+    pub fn is_long(&self) -> bool {
+        self.runs.is_some()
+    }
+
+    /// A database with so many participants, a queue, and a relay that works.
+    pub fn setup(&self, system: System, participants: usize) -> Setup {
+        let name = format!("chaos-{}", self.name);
+        Scenario::with(&name, participants).connections(LANES).database(system)
+    }
+
+    /// So many random moments while `mails` mails are sent, in their order.
+    pub fn moments(&mut self, count: usize, mails: usize) -> Vec<Moment> {
+        let mut moments: Vec<Moment> = (0..count)
+            .map(|_| Moment { mails: self.random.usize(..mails), pause: self.pause(LONGEST_PAUSE) })
+            .collect();
+        moments.sort();
+        moments
+    }
+
+    /// A random time below `longest`.
+    pub fn pause(&mut self, longest: Duration) -> Duration {
+        longest.mul_f64(self.random.f64())
+    }
+
+    /// What must hold after every run, with all workers gone. After so many crashes, each of a worker with
+    /// [`LANES`] connections, as many mails may be there twice; without any, exactly those whose reply the relay
+    /// kept to itself.
+    #[track_caller]
+    pub fn judge(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
+        self.judge_but_for_acks(scenario, notifications, crashes);
+        scenario.settled();
+    }
+
+    /// The same when the broker died, which may know an ack that the ledger does not.
+    #[track_caller]
+    pub fn judge_but_for_acks(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
+        let expected = expected_ids(scenario);
+        let accepted = scenario.smtp.accepted_ids();
+        let lost: Vec<&String> = expected.iter().filter(|id| !accepted.contains_key(*id)).collect();
+        let unexpected: Vec<&String> = accepted.keys().filter(|id| !expected.contains(*id)).collect();
+        let duplicates = scenario.duplicates();
+        let unanswered =
+            scenario.smtp.log().received.iter().filter(|mail| mail.answer == Answer::None).count();
+        let bound = if crashes > 0 { crashes * LANES } else { unanswered };
+
+        self.row.runs += 1;
+        self.row.mails += expected.len();
+        self.row.lost += lost.len();
+        self.row.duplicates += duplicates;
+        self.row.bound += bound;
+        self.row.exact &= crashes == 0;
+
+        assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
+        assert!(lost.is_empty(), "{} of {} are lost, such as {:?}", lost.len(), expected.len(), lost[0]);
+        assert!(unexpected.is_empty(), "nobody asked for {unexpected:?}");
+        assert!(duplicates <= bound, "{duplicates} duplicates, and at most {bound} may be");
+        assert!(crashes > 0 || duplicates == bound, "{duplicates} duplicates, and {bound} have to be");
+        scenario.settled_but_for_acks();
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let (name, seed) = (self.name, seed());
+            let again = match self.runs {
+                Some(runs) => format!("scripts/chaos --seed {seed} --runs {runs} {name}"),
+                None => format!("CHAOS_SEED={seed} scripts/test --test chaos {name}"),
+            };
+            say(&format!("{name} has failed; to repeat it: {again}"));
+        }
+    }
+}
+
+/// The Message-ID of everyone of every notification.
+fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
+    let mut people = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for row in scenario.ledger.notifications() {
+        let people = people.entry(row.event_id).or_insert_with(|| scenario.ledger.people(row.event_id));
+        ids.extend(people.iter().map(|person| message_id(row.id, person.id)));
+    }
+    ids
+}
+
+/// How often each scenario is to run in the long form; `None` in the short one.
+fn runs() -> Option<usize> {
+    env::var("CHAOS_RUNS").ok().map(|runs| runs.parse().expect("CHAOS_RUNS must be a number"))
+}
+
+/// `CHAOS_SEED`, or any number; told once in either case.
+fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        let seed = match env::var("CHAOS_SEED") {
+            Ok(seed) => seed.parse().expect("CHAOS_SEED must be a number"),
+            Err(_) => fastrand::u64(..1 << 32),
+        };
+        say(&format!("the seed is {seed}"));
+        seed
+    })
+}
+
+/// A seed of its own for each run of each scenario, so that one can be repeated without the others (FNV-1a).
+fn derive(seed: u64, name: &str, number: usize) -> u64 {
+    format!("{seed} {name} {number}")
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Says something past the test harness, which shows the output of a test only when that fails.
+#[expect(clippy::explicit_write, reason = "eprintln is what the harness catches")]
+fn say(text: &str) {
+    writeln!(stderr(), "chaos: {text}").unwrap();
+}

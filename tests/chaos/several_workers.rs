@@ -1,0 +1,60 @@
+//! Several workers on one queue and one database: one is killed, and one is frozen for so long that the others take
+//! its notifications over. Whatever it writes after that has to be refused.
+
+use amiquip::AmqpProperties;
+
+use crate::run::{LANES, Run};
+use crate::support::queue::properties;
+use crate::support::smtp::gate::Point;
+use crate::support::system::System;
+use crate::workers::Workers;
+
+/// Seconds after which a notification may be taken over. The broker is slower: it gives a silent worker up after
+/// two missing heartbeats, 20 to 30 s.
+const LEASE_TIMEOUT: &str = "2";
+/// What a worker says that finds its write refused.
+const REFUSED: &str = "was taken over by another worker";
+
+/// So many workers; notifications of some events, in any order.
+pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
+    let (events, notifications, people) = (run.size(4, 20), run.size(20, 100), run.size(50, 200));
+    let scenario = run.setup(system, 0).env("LEASE_TIMEOUT", LEASE_TIMEOUT).env("PREFETCH", "2").ready();
+    for event in 1..=events {
+        scenario.seed(i64::try_from(event).unwrap(), people);
+    }
+    let mut workers = Workers::start(&scenario, count);
+    let messages = messages(run, events, notifications);
+    scenario.queue.publish_all(&messages);
+
+    // Early: in the end some would have nothing left to do.
+    let moments = run.moments(2, notifications * people / 2);
+    workers.reach(moments[0]);
+    workers.kill(run.random.usize(..count));
+
+    workers.reach(moments[1]);
+    let victim = run.random.usize(..count);
+    // So many that each worker has one of them under way: the victim will have an outcome to write.
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    workers.wait_until("mails of all workers", |_| scenario.smtp.gate().held() > (count - 1) * LANES);
+    workers.freeze(victim);
+    scenario.smtp.gate().open();
+    if !run.is_long() {
+        // Or the broker would keep back, for half a minute, what the victim has.
+        scenario.queue.publish_all(&messages);
+    }
+    workers.wait_until("the others to do everything", |_| scenario.ledger.completed() == notifications);
+    workers.thaw(victim);
+    workers.wait_until("its writes to be refused", |workers| workers.log(victim).contains(REFUSED));
+    let crashes = workers.finish(notifications);
+    run.judge(&scenario, notifications, crashes);
+}
+
+/// So many, in any order, each with a `message_id` of its own.
+fn messages(run: &mut Run, events: usize, notifications: usize) -> Vec<(Vec<u8>, AmqpProperties)> {
+    let mut message = |n| {
+        let kind = run.random.choice(["CREATED", "UPDATED", "CANCELLED"]).unwrap();
+        let body = format!(r#"{{"type":"{kind}","event_id":{}}}"#, run.random.usize(1..=events));
+        (body.into_bytes(), properties(Some(&format!("notification-{n}"))))
+    };
+    (1..=notifications).map(&mut message).collect()
+}

@@ -1,0 +1,70 @@
+//! The worker is killed or stopped, over and over during one fan-out.
+
+use std::time::Duration;
+
+use crate::run::{LANES, Run};
+use crate::support::scenario::EVENT;
+use crate::support::smtp::gate::Point;
+use crate::support::system::System;
+use crate::support::wait::wait_until;
+use crate::workers::Workers;
+
+/// SIGKILL at random moments.
+pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
+    let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
+    let scenario = run.setup(system, people).ready();
+    scenario.queue.publish("UPDATED", EVENT, message_id);
+    let mut workers = Workers::start(&scenario, 1);
+    for moment in run.moments(kills, people) {
+        workers.reach(moment);
+        workers.kill(0);
+    }
+    let crashes = workers.finish(1);
+    run.judge(&scenario, 1, crashes);
+}
+
+/// SIGTERM at random moments: whatever is in flight is finished and recorded first.
+pub fn stopped(run: &mut Run) {
+    let (people, stops) = (run.size(1_000, 20_000), run.size(3, 20));
+    let scenario = run.setup(System::Sqlite, people).ready();
+    scenario.queue.publish("UPDATED", EVENT, None);
+    let mut workers = Workers::start(&scenario, 1);
+    for moment in run.moments(stops, people) {
+        workers.reach(moment);
+        workers.stop(0);
+    }
+    let crashes = workers.finish(1);
+    assert_eq!(crashes, 0, "a worker that is asked to stop must do so cleanly");
+    run.judge(&scenario, 1, crashes);
+}
+
+/// A second signal, while the relay holds the mails in flight: the worker leaves at once.
+pub fn stopped_by_two_signals(run: &mut Run) {
+    let (people, stops) = (run.size(500, 2_000), run.size(2, 10));
+    let scenario = run.setup(System::Sqlite, people).ready();
+    scenario.queue.publish("UPDATED", EVENT, Some("two signals"));
+    let mut crashes = 0;
+    for _ in 0..stops {
+        let point = if run.random.bool() { Point::BeforeBody } else { Point::BeforeReply };
+        scenario.smtp.gate().close_after(point, run.random.usize(..people / stops - LANES));
+        let worker = scenario.worker();
+        scenario.wait_until_held(LANES);
+        worker.terminate();
+        worker.wait_for_log("stopping");
+        let mut worker = worker;
+        wait_until("the worker to end", || {
+            // One that follows at once is taken for an echo of the first.
+            worker.terminate();
+            !worker.is_running()
+        });
+        let ended = worker.wait_within(Duration::from_secs(1));
+        assert_eq!(ended.code, Some(1), "{}", ended.err);
+        assert!(ended.err.contains("second signal"), "{}", ended.err);
+        scenario.discreet(&ended.err);
+        crashes += 1;
+        scenario.wait_until_held(0);
+        scenario.smtp.gate().open();
+    }
+    crashes += Workers::start(&scenario, 1).finish(1);
+    run.judge(&scenario, 1, crashes);
+}

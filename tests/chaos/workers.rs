@@ -1,0 +1,132 @@
+//! The workers of a run, and their supervisor: whoever dies is replaced, as systemd would do it.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::run::Moment;
+use crate::support::process::Process;
+use crate::support::scenario::Scenario;
+use crate::support::wait::wait_for;
+
+/// Longer than anything should take, also on a busy machine and with pauses that double.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Some workers of one scenario.
+pub struct Workers<'scenario> {
+    scenario: &'scenario Scenario,
+    running: Vec<Process>,
+    /// How often one ended without being asked, or was frozen for so long that others took over. Mails that were
+    /// under way then may be sent twice.
+    pub crashes: usize,
+}
+
+impl<'scenario> Workers<'scenario> {
+    /// Starts so many.
+    pub fn start(scenario: &'scenario Scenario, count: usize) -> Self {
+        let running = (0..count).map(|_| scenario.worker()).collect();
+        Self { scenario, running, crashes: 0 }
+    }
+
+    /// What one of them has logged.
+    pub fn log(&self, n: usize) -> String {
+        self.running[n].log()
+    }
+
+    /// SIGKILL, and another one in its place.
+    pub fn kill(&mut self, n: usize) {
+        let dead = self.replace(n);
+        self.scenario.discreet(&dead.kill());
+        self.crashes += 1;
+    }
+
+    /// SIGSTOP, for so long that others take over what it does.
+    pub fn freeze(&mut self, n: usize) {
+        self.running[n].freeze();
+        self.crashes += 1;
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self, n: usize) {
+        self.running[n].thaw();
+    }
+
+    /// SIGTERM, which has to end it cleanly, and another one in its place.
+    #[track_caller]
+    pub fn stop(&mut self, n: usize) {
+        let worker = self.replace(n);
+        worker.terminate();
+        let ended = worker.wait();
+        // Right after its start a signal just ends it, as it does any program that has not asked for it yet.
+        let not_ready = ended.code.is_none() && !ended.err.contains("mails go through");
+        assert!(ended.code == Some(0) || not_ready, "SIGTERM must end it cleanly:\n{}", ended.err);
+        self.scenario.discreet(&ended.err);
+    }
+
+    fn replace(&mut self, n: usize) -> Process {
+        std::mem::replace(&mut self.running[n], self.scenario.worker())
+    }
+
+    /// Replaces those that have ended by themselves.
+    pub fn supervise(&mut self) {
+        for n in 0..self.running.len() {
+            if !self.running[n].is_running() {
+                let ended = self.replace(n).wait();
+                self.scenario.discreet(&ended.err);
+                self.crashes += 1;
+            }
+        }
+    }
+
+    /// Waits for something while the supervisor looks after the workers.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        wait_for(what, LONGEST, || {
+            self.supervise();
+            condition(self).then_some(())
+        });
+    }
+
+    /// Waits until the moment has come.
+    #[track_caller]
+    pub fn reach(&mut self, moment: Moment) {
+        let Moment { mails, pause } = moment;
+        self.wait_until(&format!("{mails} mails"), |workers| workers.scenario.smtp.accepted() >= mails);
+        thread::sleep(pause);
+    }
+
+    /// Waits until so many notifications are completed and acked, and stops all workers cleanly. Gives the number
+    /// of crashes.
+    #[track_caller]
+    pub fn finish(mut self, notifications: usize) -> usize {
+        self.wait_for_rows(notifications, "completed_at IS NOT NULL AND acked_at IS NOT NULL");
+        self.stop_all();
+        self.crashes
+    }
+
+    /// The same after the broker died: an ack that it knows without having told the worker is never noted, and what
+    /// it has not acked comes once more.
+    #[track_caller]
+    pub fn finish_after_broker_faults(mut self, notifications: usize) -> usize {
+        self.wait_for_rows(notifications, "completed_at IS NOT NULL");
+        loop {
+            self.stop_all();
+            if self.scenario.queue.depth() == 0 {
+                return self.crashes;
+            }
+            self.running.push(self.scenario.worker());
+            self.wait_until("the queue to be empty", |workers| workers.scenario.queue.depth() == 0);
+        }
+    }
+
+    fn wait_for_rows(&mut self, notifications: usize, such_that: &str) {
+        self.wait_until(&format!("{notifications} notifications with {such_that}"), |workers| {
+            workers.scenario.ledger.count(&format!("notifications WHERE {such_that}")) >= notifications
+        });
+    }
+
+    fn stop_all(&mut self) {
+        for worker in self.running.drain(..) {
+            self.scenario.discreet(&worker.stop().err);
+        }
+    }
+}
