@@ -102,7 +102,7 @@ impl Templates {
         let names = Names::of(occasion.kind);
         let mut context = occasion.context.clone();
         context.insert_value("participant", view::participant(participant));
-        let subject = cut(&one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
+        let subject = cut(one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
         if subject.is_empty() {
             let path = self.inner.sources.path(names.subject);
             return Err(TemplateError(format!("{path}: the subject is empty")));

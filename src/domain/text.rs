@@ -4,13 +4,18 @@
 /// the direction of the text around it is dropped.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let mut line = String::with_capacity(text.len());
-    for word in words.filter(|word| !word.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
+    let mut gap = false;
+    for c in text.chars().filter(|&c| !turns_direction(c)) {
+        if c.is_whitespace() || c.is_control() {
+            gap = !line.is_empty();
+            continue;
         }
-        line.extend(word.chars().filter(|&c| !turns_direction(c)));
+        if gap {
+            line.push(' ');
+            gap = false;
+        }
+        line.push(c);
     }
     line
 }
@@ -23,12 +28,15 @@ pub fn printable(text: &str) -> String {
 
 /// At most `max` characters of `line`, with an ellipsis where something is missing.
 #[must_use]
-pub fn cut(line: &str, max: usize) -> String {
-    if line.chars().nth(max).is_none() {
-        return line.to_owned();
+pub fn cut(line: impl Into<String>, max: usize) -> String {
+    let mut line = line.into();
+    let end = |number| line.char_indices().nth(number).map(|(end, _)| end);
+    if let (Some(_), Some(end)) = (end(max), end(max.saturating_sub(1))) {
+        line.truncate(end);
+        line.truncate(line.trim_end().len());
+        line.push('…');
     }
-    let kept: String = line.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    line
 }
 
 /// Embeddings, overrides and isolates (Unicode TR 9): a name that holds one can make the rest of a line read
@@ -48,6 +56,7 @@ mod tests {
     fn one_line_stays_one_line() {
         assert_eq!(one_line("  Bob\r\nBcc: all@example.org\t\0x\u{2028}y "), "Bob Bcc: all@example.org x y");
         assert_eq!(one_line("\u{202e}evil\u{202c}"), "evil");
+        assert_eq!(one_line("a \u{202e} b \u{feff}"), "a b");
         assert_eq!(one_line(" \n "), "");
     }
 
@@ -64,10 +73,12 @@ mod tests {
     }
 
     proptest! {
+        // Any text, and text of little else than what does not stay.
         #[test]
-        fn one_line_has_no_control_characters(text: String) {
+        fn one_line_is_clean_and_stays_as_it_is(text in "(?s:.)*|[ a\n\u{202e}\u{2066}\u{feff}\u{a0}]*") {
             let line = one_line(&text);
-            prop_assert!(!line.chars().any(char::is_control));
+            prop_assert!(!line.chars().any(|c| c.is_control() || turns_direction(c)));
+            prop_assert!(line.trim() == line && !line.contains("  "), "{:?}", line);
             prop_assert_eq!(one_line(&line), line);
         }
     }

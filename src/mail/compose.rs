@@ -99,7 +99,7 @@ impl Composer {
 }
 
 fn mailbox(name: &str, address: Address) -> Mailbox {
-    let name = cut(&one_line(name), NAME_MAX);
+    let name = cut(one_line(name), NAME_MAX);
     Mailbox::new((!name.is_empty()).then_some(name), address)
 }
 

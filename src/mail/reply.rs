@@ -126,7 +126,7 @@ impl Answer {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
-        Refusal { class, smtp_code: self.code(), detail: cut(&mask(&detail), DETAIL_MAX) }
+        Refusal { class, smtp_code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
     }
 
     fn code(&self) -> Option<u16> {

@@ -141,7 +141,7 @@ impl Wire {
             };
             length += line.len();
             let Some((its_code, goes_on, words)) = split(&line) else {
-                let line = cut(&one_line(&String::from_utf8_lossy(&line)), SHOWN);
+                let line = cut(one_line(&String::from_utf8_lossy(&line)), SHOWN);
                 return Answer::Unreadable(format!("it has no code: {line:?}"));
             };
             if *code.get_or_insert(its_code) != its_code {
