@@ -8,7 +8,16 @@ use super::dates::When;
 use super::text;
 use crate::domain::event::Event;
 use crate::domain::participant::Participant;
-use crate::domain::text::one_line;
+use crate::domain::text::{cut, one_line};
+
+/// Longest title, place and name, in characters: more than anybody means to write.
+const LINE_MAX: usize = 300;
+
+/// Longest description, in characters. It is in every mail twice, and relays rarely take more than 10 MB.
+const DESCRIPTION_MAX: usize = 50_000;
+
+/// Longest address of an event, in bytes. Longer ones do not work everywhere.
+const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
 pub(super) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
@@ -34,6 +43,7 @@ pub(super) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
 /// The value of `event`. Tera keeps maps and longer strings behind an `Arc`, so that a clone copies nothing.
 pub(super) fn event(event: &Event) -> Value {
     let description = text::paragraphs(event.description.as_deref().unwrap_or_default());
+    let description = cut(description, DESCRIPTION_MAX);
     let when = When::of(event);
     let of_when = |field: fn(&When) -> &String| when.as_ref().map(|when| field(when).as_str());
     map([
@@ -55,25 +65,31 @@ pub(super) fn event(event: &Event) -> Value {
 pub(super) fn participant(participant: &Participant) -> Value {
     map([
         ("id", participant.id.into()),
-        ("name", one_line(&participant.name).into()),
+        ("name", line(&participant.name).into()),
         ("locale", filled(participant.locale.as_deref())),
     ])
 }
 
 fn title(event: &Event) -> String {
-    let title = one_line(&event.title);
+    let title = line(&event.title);
     if title.is_empty() { format!("Event {}", event.id) } else { title }
+}
+
+/// One line of sane length.
+fn line(text: &str) -> String {
+    cut(one_line(text), LINE_MAX)
 }
 
 /// One line, or none when nothing is in it.
 fn filled(text: Option<&str>) -> Value {
-    text.map(one_line).filter(|line| !line.is_empty()).into()
+    text.map(line).filter(|line| !line.is_empty()).into()
 }
 
-/// Only http and https become links: anything else, `javascript:` for one, has no business in a mail.
+/// Only http and https become links: anything else, `javascript:` for one, has no business in a mail. Part of a long
+/// one would lead elsewhere.
 fn web_address(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.into())
+    (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
 }
 
 fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
@@ -102,6 +118,35 @@ mod tests {
         let mut expected = PARTICIPANT.map(str::to_owned);
         expected.sort();
         assert_eq!(names(&participant(&sample::ada())), expected);
+    }
+
+    #[test]
+    fn what_nobody_reads_to_its_end_is_cut() {
+        let long = "wörd\n".repeat(1_000_000);
+        let of_event = event(&Event {
+            title: long.clone(),
+            description: Some(long.clone()),
+            location: Some(long.clone()),
+            url: Some(format!("https://example.org/{}", "x".repeat(URL_MAX))),
+            ..sample::full()
+        });
+        let of_participant =
+            participant(&Participant { name: long.clone(), locale: Some(long), ..sample::ada() });
+        let field = |value: &Value, name: &'static str| value.as_map().unwrap()[&name.into()].clone();
+        for (value, name, max) in [
+            (&of_event, "title", LINE_MAX),
+            (&of_event, "location", LINE_MAX),
+            (&of_event, "description", DESCRIPTION_MAX),
+            (&of_participant, "name", LINE_MAX),
+            (&of_participant, "locale", LINE_MAX),
+        ] {
+            let text = field(value, name);
+            let text = text.as_str().unwrap();
+            assert!(text.ends_with('…') && text.chars().count() <= max, "{name}: {}", text.len());
+        }
+        let html = field(&of_event, "description_html");
+        assert!(html.as_str().unwrap().len() < 20 * DESCRIPTION_MAX);
+        assert!(field(&of_event, "url").is_none(), "an address does not work in part");
     }
 
     #[test]
