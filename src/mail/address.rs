@@ -5,11 +5,13 @@ use lettre::Address;
 use url::Host;
 
 use super::compose::BadAddress;
+use crate::domain::text::turns_direction;
 
 /// Longest address: the path of RFC 5321 section 4.5.3.1.3 without its angle brackets.
 const MAX: usize = 254;
 
-/// Reads one address. White space around it does not count; a domain of other letters becomes its `xn--` form.
+/// Reads one address. White space around it does not count; a domain of other letters becomes its `xn--` form, and
+/// nothing in it is left out on the way.
 /// Letters beyond ASCII may remain before the `@`: such a mail needs a relay with SMTPUTF8 (RFC 6531).
 ///
 /// # Errors
@@ -31,6 +33,13 @@ pub fn parse(text: &str) -> Result<Address, BadAddress> {
     }
     if text.contains(['<', '>']) {
         return bad("has angle brackets");
+    }
+    if text.chars().any(is_unseen) {
+        return bad("has characters that nobody sees");
+    }
+    // RFC 2047 forbids an encoded word here, but there are mail clients that decode it.
+    if text.contains("=?") {
+        return bad("would be taken for encoded text");
     }
     let Some((user, domain)) = text.split_once('@') else {
         return bad("has no @");
@@ -55,7 +64,18 @@ pub fn parse(text: &str) -> Result<Address, BadAddress> {
     }
 }
 
+/// What shows nothing, or turns the rest: with one of these, an address is not the one that it seems to be. A domain
+/// would lose most of them on its way to `xn--` (UTS 46), of which the URL library has the list.
+fn is_unseen(c: char) -> bool {
+    let is_left_out = || matches!(Host::parse(&format!("a{c}b")), Ok(Host::Domain(domain)) if domain == "ab");
+    !c.is_ascii() && (turns_direction(c) || is_left_out())
+}
+
 fn ascii_domain(domain: &str) -> Option<String> {
+    // The URL library would decode it, and nobody has such a domain.
+    if domain.contains('%') {
+        return None;
+    }
     if domain.is_ascii() {
         return Some(domain.to_owned());
     }
@@ -82,6 +102,9 @@ mod tests {
             ("jo@bücher.example", "jo@xn--bcher-kva.example"),
             ("jürgen@example.com", "jürgen@example.com"),
             ("root@localhost", "root@localhost"),
+            ("jo=x?@example.com", "jo=x?@example.com"),
+            ("jo@BU\u{308}CHER。example", "jo@xn--bcher-kva.example"),
+            ("नेपाल@शर्मा.भारत", "नेपाल@xn--r2bdr8aze.xn--h2brj9c"),
             ("a@[192.0.2.1]", "a@[192.0.2.1]"),
         ] {
             assert_eq!(read(text), Ok(expected.to_owned()));
@@ -111,6 +134,17 @@ mod tests {
             (".secret@example.com", "is not valid before the @"),
             ("sec..ret@example.com", "is not valid before the @"),
             ("secret,x@example.com", "is not valid before the @"),
+            ("=?utf-8?q?secret?=@example.com", "would be taken for encoded text"),
+            ("secret@=?utf-8?q?x?=.example.com", "would be taken for encoded text"),
+            ("secret@exa\u{ad}mple.com", "has characters that nobody sees"),
+            ("secret@b\u{fc}ch\u{ad}er.example", "has characters that nobody sees"),
+            ("secret@b\u{fc}cher\u{200b}.example", "has characters that nobody sees"),
+            ("secret@b\u{fc}cher\u{3164}.example", "has characters that nobody sees"),
+            ("secret@b\u{fc}cher\u{fe0f}.example", "has characters that nobody sees"),
+            ("sec\u{ad}ret@example.com", "has characters that nobody sees"),
+            ("sec\u{202e}ret@example.com", "has characters that nobody sees"),
+            ("secret@b\u{fc}cher.ex%61mple", "has a domain that cannot exist"),
+            ("secret@ex%61mple.com", "has a domain that cannot exist"),
             (&long, "is longer than 254 bytes"),
             (&long_user, "is not valid before the @"),
         ] {
