@@ -33,6 +33,8 @@ pub struct Session {
     pub pipelining: bool,
     /// The relay takes addresses beyond ASCII (RFC 6531).
     pub smtputf8: bool,
+    /// The largest mail that the relay takes, in bytes, if it says so (RFC 1870).
+    pub size_limit: Option<usize>,
     /// Mails that were tried on it.
     pub mails: u32,
 }
@@ -77,7 +79,13 @@ impl Connector {
         if let Some((username, password)) = &self.relay.credentials {
             log_in(&mut wire, &offers, username, password)?;
         }
-        Ok(Session { wire, pipelining: offers.has("PIPELINING"), smtputf8: offers.has("SMTPUTF8"), mails: 0 })
+        Ok(Session {
+            wire,
+            pipelining: offers.has("PIPELINING"),
+            smtputf8: offers.has("SMTPUTF8"),
+            size_limit: offers.size_limit(),
+            mails: 0,
+        })
     }
 
     /// A connection past the greeting, encrypted already if TLS comes first.
@@ -127,6 +135,12 @@ impl Offers {
 
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|words| words.first().is_some_and(|word| word == name))
+    }
+
+    /// None without a number, and with 0, which means that there is no limit (RFC 1870).
+    fn size_limit(&self) -> Option<usize> {
+        let words = self.0.iter().find(|words| words.first().is_some_and(|word| word == "SIZE"))?;
+        words.get(1)?.parse().ok().filter(|&limit| limit > 0)
     }
 
     fn logs_in_by(&self, mechanism: Mechanism) -> bool {

@@ -69,12 +69,8 @@ impl SmtpTransport {
         mail: &Mail,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), Ending> {
-        if !mail.to.is_ascii() && !session.smtputf8 {
-            return Err(Ending::Refused(Refusal {
-                class: Class::Permanent,
-                smtp_code: None,
-                detail: "the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned(),
-            }));
+        if let Some(detail) = not_for(session, mail) {
+            return Err(Ending::Refused(Refusal { class: Class::Permanent, smtp_code: None, detail }));
         }
         envelope(session, &self.from_email, mail)?;
         let relay_waits_since = Instant::now();
@@ -171,6 +167,17 @@ impl Ending {
             },
         }
     }
+}
+
+/// Why the relay would refuse this mail, by what it has offered.
+fn not_for(session: &Session, mail: &Mail) -> Option<String> {
+    if !mail.to.is_ascii() && !session.smtputf8 {
+        return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
+    }
+    // Counted as RFC 1870 does: without stuffed dots and the final one.
+    let size = mail.content.len();
+    let limit = session.size_limit.filter(|&limit| size > limit)?;
+    Some(format!("the mail has {size} bytes, and the relay takes no more than {limit} (SIZE, RFC 1870)"))
 }
 
 /// `MAIL FROM`, `RCPT TO` and `DATA`, in one write where the relay allows it. Every reply that such a group owes
