@@ -2,6 +2,7 @@
 //! sent to; everything else can be composed, whatever the data.
 
 use chrono::{DateTime, Utc};
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use lettre::Address;
 use lettre::message::header::{
     ContentType, Date, From, Header, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0, Subject, To,
@@ -63,6 +64,7 @@ impl Composer {
         render: Render,
         date: DateTime<Utc>,
     ) -> Result<Mail, BadAddress> {
+        let render = Render { html: lines(render.html), text: lines(render.text), ..render };
         let address = address::parse(address)?;
         let to = address.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
@@ -73,7 +75,7 @@ impl Composer {
         let mut headers = Headers::with_capacity(7);
         headers.insert_raw(self.from.clone());
         headers.set(To::from(Mailboxes::from(mailbox(&participant.name, address))));
-        headers.set(Subject::from(render.subject));
+        headers.insert_raw(subject(render.subject));
         headers.set(Date::new(date.into()));
         headers.insert_raw(HeaderValue::dangerous_new_pre_encoded(
             HeaderName::new_from_ascii_str("Message-ID"),
@@ -101,6 +103,37 @@ impl Composer {
 fn mailbox(name: &str, address: Address) -> Mailbox {
     let name = cut(one_line(name), NAME_MAX);
     Mailbox::new((!name.is_empty()).then_some(name), address)
+}
+
+/// `Subject:`, which shows `text` and nothing else. What looks like an encoded word (RFC 2047) is plain ASCII to
+/// lettre, and mail clients would decode it: a title could show line breaks, or text that reads backwards. Names have
+/// no need of this, as lettre encodes them for a `?` alone.
+fn subject(text: String) -> HeaderValue {
+    if !text.contains("=?") {
+        return Subject::from(text).display();
+    }
+    let name = Subject::name();
+    let mut encoded = String::with_capacity(2 * text.len());
+    let mut writer = EmailWriter::new(&mut encoded, name.len() + ": ".len(), 0, false);
+    let written = rfc2047::encode(&text, &mut writer);
+    drop(writer);
+    // Writing into memory cannot fail.
+    if written.is_err() {
+        encoded.clear();
+    }
+    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
+}
+
+/// `text` without control characters other than tabs, every line break a `\n`: a template can hold a bare CR or a NUL,
+/// neither of which can travel (RFC 5322 sections 2.1, 2.3). Most have nothing to mend and cost no copy.
+fn lines(text: String) -> String {
+    let mend = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
+    // Looking at all is quicker than stopping at the first.
+    if !text.bytes().fold(false, |found, c| found | mend(c)) {
+        return text;
+    }
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.chars().filter(|&c| !u8::try_from(c).is_ok_and(mend)).collect()
 }
 
 fn part(content_type: ContentType, body: String) -> SinglePart {

@@ -115,13 +115,16 @@ fn a_retry_is_the_same_to_the_byte() {
 
 #[test]
 fn no_description_can_end_a_part() {
-    let text = "x\n--=_n1.p1\nContent-Type: text/html\n\n<b>forged</b>\n--=_n1.p1--\n";
-    let mail = composer()
-        .compose(1, &sample::ada(), "ada@example.com", simple("s", text, "<p>h"), christmas())
-        .unwrap();
-    let read = MessageParser::new().parse(&mail.content).unwrap();
-    assert_eq!(read.parts.len(), 3);
-    assert!(read.body_text(0).unwrap().contains("<b>forged</b>"));
+    // The second becomes the first when the NUL is left out.
+    for end in ["--=_n1.p1", "--=_n1\0.p1"] {
+        let text = format!("x\n{end}\nContent-Type: text/html\n\n<b>forged</b>\n{end}--\n");
+        let mail = composer()
+            .compose(1, &sample::ada(), "ada@example.com", simple("s", &text, "<p>h"), christmas())
+            .unwrap();
+        let read = MessageParser::new().parse(&mail.content).unwrap();
+        assert_eq!(read.parts.len(), 3);
+        assert!(read.body_text(0).unwrap().contains("<b>forged</b>"));
+    }
 }
 
 #[test]
@@ -157,10 +160,81 @@ fn any_sender_makes_one_from_header() {
     }
 }
 
+/// What makes mail clients read something else than what stands there.
+const ENCODED_WORDS: [&str; 6] = [
+    "=?utf-8?q?=0D=0ABcc:_y?=",
+    "=?utf-8?b?4oCuZXZpbA==?=",
+    "Cancelled: =?utf-8?q?x?= =?utf-8?q?y?= end",
+    "=?utf-8?q?Grüße =?utf-8?q?x?=",
+    "x=?iso-8859-1?Q?a b?=y",
+    "=?",
+];
+
+#[test]
+fn encoded_words_of_strangers_are_shown_and_not_decoded() {
+    for text in ENCODED_WORDS {
+        let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
+        for text in [text, &long] {
+            let composer = Composer::new(&config("events@example.org", text));
+            let render = simple(text, "t", "h");
+            let mail = composer.compose(1, &named(text), "a@example.com", render, christmas()).unwrap();
+            let name = cut(text, NAME_MAX);
+            let read = MessageParser::new().parse(&mail.content).unwrap();
+            assert_eq!(read.subject(), Some(text), "{}", header(&mail));
+            for address in [read.from(), read.to()] {
+                assert_eq!(
+                    address.unwrap().first().unwrap().name(),
+                    Some(name.as_str()),
+                    "{}",
+                    header(&mail)
+                );
+            }
+            // There are clients that look for an encoded word anywhere, even in quotes.
+            let foreign = header(&mail).replace("=?utf-8?b?", "").replace("?=", "");
+            assert!(!foreign.contains("=?"), "{foreign}");
+            let (_, subject) = header(&mail).split_once("Subject: ").unwrap();
+            let (subject, _) = subject.split_once("\r\nDate: ").unwrap();
+            assert!(subject.split("\r\n").all(|line| line.len() <= 76), "{subject}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_text_does_not_reach_the_wire() {
+    let dirty = "a\0b\rc\r\nd\ne\r\r\nf\u{7}\tg\u{7f}\r";
+    let mail =
+        composer().compose(1, &named(""), "a@example.com", simple("s", dirty, dirty), christmas()).unwrap();
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    assert!(!mail.content.replace("\r\n", "\n").contains(control), "{:?}", mail.content);
+    assert_eq!(mail.html, "ab\nc\nd\ne\n\nf\tg\n");
+    let read = MessageParser::new().parse(&mail.content).unwrap();
+    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
+    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
+}
+
 proptest! {
     #[test]
+    fn a_subject_is_read_as_it_was_written(subject in "(=\\?|\\?=|\\?q\\?|utf-8|[ -~]|ü| )*") {
+        let subject = cut(one_line(&subject), 120);
+        let mail = composer()
+            .compose(1, &named(""), "a@example.com", simple(&subject, "t", "h"), christmas())
+            .unwrap();
+        let read = MessageParser::new().parse(&mail.content).unwrap();
+        prop_assert_eq!(read.subject().unwrap_or_default(), subject, "{}", header(&mail));
+    }
+
+    #[test]
+    fn any_ascii_becomes_lines(text in "[\\x00-\\x7f]*") {
+        let mail = composer()
+            .compose(1, &named(&text), "a@example.com", simple("s", &text, &text), christmas())
+            .unwrap();
+        let lines = mail.content.replace("\r\n", "\n");
+        prop_assert!(!lines.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", mail.content);
+    }
+
+    #[test]
     fn whatever_the_data_a_mail_is_wellformed(name: String, subject: String, text: String, html: String) {
-        let subject = crate::domain::text::one_line(&subject);
+        let subject = one_line(&subject);
         let mail = composer()
             .compose(1, &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
             .unwrap();
