@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::entry::State;
 use crate::templates::Templates;
 use crate::worker::context::Halt;
+use crate::worker::leases::Role;
 use crate::worker::{fan_out, owner};
 
 /// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
@@ -58,7 +59,8 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
         .context("cannot catch signals")?;
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let (crew, context) = worker::assemble(config, templates, worker::open_store(config)?, &stop, &monitor)?;
+    let (crew, context) =
+        worker::assemble(config, templates, worker::open_store(config)?, &stop, &monitor, Role::Retry)?;
     let Some(held) = context.leases.take_over(&row)? else {
         bail!("another `fanmail retry` has just begun with notification {id}; let it finish");
     };

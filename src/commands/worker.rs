@@ -23,6 +23,7 @@ use crate::worker::context::Context as FanOutContext;
 use crate::worker::crew::Crew;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lane::Equipment;
+use crate::worker::leases::Role;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
 use crate::worker::retry::RetryPolicy;
@@ -50,7 +51,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         log::info!("stopped; the database was not there yet, and nothing was begun");
         return Ok(ExitCode::SUCCESS);
     };
-    let (crew, context) = assemble(config, templates, store, &stop, &monitor)?;
+    let (crew, context) = assemble(config, templates, store, &stop, &monitor, Role::Worker)?;
     let watch = Watch::new(Limits::default());
     watch
         .start({
@@ -119,6 +120,7 @@ pub(super) fn assemble(
     store: Store,
     stop: &Stop,
     monitor: &Monitor,
+    role: Role,
 ) -> anyhow::Result<(Crew, FanOutContext)> {
     stop_on_panic();
     let templates = Arc::new(templates);
@@ -134,9 +136,15 @@ pub(super) fn assemble(
         monitor: monitor.clone(),
         stop: stop.clone(),
     });
-    let crew =
-        Crew::start(&equipment, transports(&config.email)?, &store, &patience, config.worker.lease_timeout)
-            .context("cannot start the lanes")?;
+    let crew = Crew::start(
+        &equipment,
+        transports(&config.email)?,
+        &store,
+        &patience,
+        role,
+        config.worker.lease_timeout,
+    )
+    .context("cannot start the lanes")?;
     let context = FanOutContext {
         store,
         leases: crew.leases.clone(),

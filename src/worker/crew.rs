@@ -8,7 +8,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::job::Job;
 use super::lane::{Equipment, Lane};
-use super::leases::Leases;
+use super::leases::{Leases, Role};
 use super::patience::Patience;
 use super::recorder::{self, Entry};
 use crate::mail::Transport;
@@ -36,6 +36,7 @@ impl Crew {
         transports: Vec<Box<dyn Transport>>,
         store: &Store,
         patience: &Patience,
+        role: Role,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
@@ -53,7 +54,7 @@ impl Crew {
         }
         threads.push(recorder);
         let (leases, keeper) =
-            Leases::start(store, patience, &equipment.monitor.health, lease_term, &equipment.stop)?;
+            Leases::start(store, patience, &equipment.monitor.health, role, lease_term, &equipment.stop)?;
         threads.push(keeper);
         Ok(Self { jobs, entries, leases, threads })
     }

@@ -32,6 +32,15 @@ pub struct Held {
     losing: Mutex<Option<StopHandle>>,
 }
 
+/// What this process is for those who ask who is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It takes what the queue brings, and is on the list of workers.
+    Worker,
+    /// It sends for one notification and ends: nobody may count on it.
+    Retry,
+}
+
 /// How the wait for a lease of somebody else ended.
 #[derive(Debug)]
 pub enum Turn {
@@ -52,6 +61,7 @@ struct Office {
     store: Store,
     patience: Patience,
     health: Health,
+    role: Role,
     tenant: Tenant,
     stop: Stop,
     held: Mutex<Vec<Weak<Held>>>,
@@ -116,6 +126,7 @@ impl Leases {
         store: &Store,
         patience: &Patience,
         health: &Health,
+        role: Role,
         term: Duration,
         stop: &Stop,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
@@ -123,6 +134,7 @@ impl Leases {
             store: store.clone(),
             patience: patience.clone(),
             health: health.clone(),
+            role,
             tenant: Tenant { owner: owner::this_process(), term },
             stop: stop.clone(),
             held: Mutex::default(),
@@ -205,7 +217,7 @@ impl Leases {
 }
 
 impl Office {
-    /// Renews all leases three times a term, and says that this worker is there, until nobody holds the other end
+    /// Renews all leases three times a term, and says that this worker is there if it is one, until nobody holds the other end
     /// of `closed`.
     fn renew(&self, closed: &Receiver<()>) {
         let period = self.tenant.term / 3;
@@ -220,7 +232,9 @@ impl Office {
                 break;
             }
         }
-        if let Err(error) = self.store.forget_worker(&self.tenant.owner) {
+        if self.role == Role::Worker
+            && let Err(error) = self.store.forget_worker(&self.tenant.owner)
+        {
             log::debug!("{error}");
         }
     }
@@ -241,7 +255,10 @@ impl Office {
                 one.renewed(asked, self.tenant.term);
             }
         }
-        self.store.report_worker(&self.tenant.owner, &self.health.troubles())
+        match self.role {
+            Role::Worker => self.store.report_worker(&self.tenant.owner, &self.health.troubles()),
+            Role::Retry => Ok(()),
+        }
     }
 }
 

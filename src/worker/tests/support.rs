@@ -24,6 +24,7 @@ use crate::worker::breaker::Breaker;
 use crate::worker::context::Context;
 use crate::worker::crew::Crew;
 use crate::worker::lane::Equipment;
+use crate::worker::leases::Role;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
 use crate::worker::retry::RetryPolicy;
@@ -168,7 +169,8 @@ impl House {
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let patience = Patience::new(stop.clone(), Monitor::default().health);
-        let crew = Crew::start(&equipment, transports, &store, &patience, worker.lease_timeout).unwrap();
+        let crew = Crew::start(&equipment, transports, &store, &patience, Role::Worker, worker.lease_timeout)
+            .unwrap();
         let context = Context {
             store: store.clone(),
             leases: crew.leases.clone(),
