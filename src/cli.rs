@@ -43,11 +43,12 @@ pub enum Command {
     /// Publish a notification and wait until the broker has confirmed it
     #[command(visible_alias = "send-test-message")]
     Publish(PublishArgs),
-    /// Show how notifications add up: participants = sent + failed + skipped + pending
+    /// Show who is at work, and how notifications add up: participants = sent + failed + skipped + pending
     ///
-    /// The newest notifications and all that are running, oldest first. One is running until everyone has an
-    /// outcome, then completed. The exit code is 1 when one of those shown does not add up, or is completed while
-    /// somebody is pending; the line below the table says what to do.
+    /// First the workers, each with what troubles it. Then the newest notifications and all that are running,
+    /// oldest first. One is running, for as long as is said there, until everyone has an outcome, then completed.
+    /// Below the table, on standard error, stands what wants a person, and what to do. The exit code is 1 when
+    /// one of those shown does not add up, or is completed while somebody is pending; for nothing else.
     Status(StatusArgs),
     /// Send again to the people of a notification whose mail failed
     ///
@@ -115,6 +116,9 @@ pub struct StatusArgs {
     /// Show all there are
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
+    /// Show the workers only; with --format json, a list of them
+    #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
+    pub workers: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -66,6 +66,8 @@ pub struct Tally {
     pub sent: u64,
     /// Outcomes `failed`.
     pub failed: u64,
+    /// Those of `failed` that trying again cannot help.
+    pub failed_permanent: u64,
     /// Outcomes `skipped`.
     pub skipped: u64,
     /// Without an outcome yet.

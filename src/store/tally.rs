@@ -53,14 +53,20 @@ impl Store {
         self.read("add up a notification", |connection| {
             let outcomes = count_outcomes(connection, notification)?;
             let count = |status: Status| {
-                let found = outcomes.iter().find(|(word, _)| word == status.as_str());
-                found.map_or(0, |(_, count)| count.unsigned_abs())
+                let of_status = outcomes.iter().filter(|(word, _, _)| word == status.as_str());
+                of_status.map(|(_, _, count)| count.unsigned_abs()).sum()
             };
+            let failed_permanent = outcomes
+                .iter()
+                .filter(|(word, permanent, _)| word == Status::Failed.as_str() && *permanent)
+                .map(|(_, _, count)| count.unsigned_abs())
+                .sum();
             Ok(Tally {
                 participants: count_people(connection, notification)?
                     + count_removed(connection, notification)?,
                 sent: count(Status::Sent),
                 failed: count(Status::Failed),
+                failed_permanent,
                 skipped: count(Status::Skipped),
                 pending: count_pending(connection, notification)?,
             })
@@ -132,10 +138,10 @@ fn count_pending(connection: &mut AnyConnection, notification: &Notification) ->
 fn count_outcomes(
     connection: &mut AnyConnection,
     notification: &Notification,
-) -> QueryResult<Vec<(String, i64)>> {
+) -> QueryResult<Vec<(String, bool, i64)>> {
     deliveries::table
         .filter(deliveries::notification_id.eq(notification.id))
-        .group_by(deliveries::status)
-        .select((deliveries::status, count_star()))
+        .group_by((deliveries::status, deliveries::permanent))
+        .select((deliveries::status, deliveries::permanent, count_star()))
         .load(connection)
 }

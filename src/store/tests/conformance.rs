@@ -45,6 +45,7 @@ macro_rules! conformance_tests {
             reopening_makes_failed_people_undecided
             reopening_spares_permanent_failures_unless_asked
             a_tally_adds_up_at_every_stage
+            a_tally_tells_failures_for_good_from_those_that_may_pass
             a_tally_counts_people_who_left_after_they_were_decided
             a_tally_leaves_out_people_who_left_before
             a_tally_shows_somebody_who_was_never_part_of_it

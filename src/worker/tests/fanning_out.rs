@@ -85,7 +85,10 @@ fn retries_are_bounded_and_the_notification_completes() {
     });
     assert!(completed(&run(&house)));
     assert_eq!(tries.load(Ordering::Relaxed), 4, "one try and three retries");
-    assert_eq!(house.tally(1), Tally { participants: 3, sent: 1, failed: 2, ..Tally::default() });
+    assert_eq!(
+        house.tally(1),
+        Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
+    );
     assert_eq!(house.store.reopen_failed(1, false).unwrap(), 1, "the other one is permanent");
 }
 
@@ -134,7 +137,10 @@ fn no_address_is_skipped_and_an_impossible_one_has_failed() {
     house.join(&[" ", "not an address", "last@example.com"]);
     assert!(completed(&run(&house)));
     assert_eq!(house.relay.accepted(), ["p1@example.com", "last@example.com"]);
-    assert_eq!(house.tally(1), Tally { participants: 4, sent: 2, failed: 1, skipped: 1, pending: 0 });
+    assert_eq!(
+        house.tally(1),
+        Tally { participants: 4, sent: 2, failed: 1, failed_permanent: 1, skipped: 1, pending: 0 }
+    );
 }
 
 #[test]

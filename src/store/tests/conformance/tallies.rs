@@ -17,6 +17,16 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     assert!(expected.adds_up());
 }
 
+pub fn a_tally_tells_failures_for_good_from_those_that_may_pass(store: &Store) {
+    let notification = open(store);
+    let outcomes = [(1, true), (2, false), (3, true)]
+        .map(|(id, permanent)| Outcome { permanent, ..outcome(&notification, id, Status::Failed) });
+    assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
+    record(store, &notification, Status::Sent, [4]);
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.sent, tally.failed, tally.failed_permanent), (1, 3, 2));
+}
+
 pub fn a_tally_counts_people_who_left_after_they_were_decided(store: &Store) {
     add_people(store, EVENT, 3);
     let notification = open(store);

@@ -1,0 +1,122 @@
+//! What `fanmail status` tells of the workers: what troubles them, whether they are there, and what they left behind.
+
+use serde_json::{Value, json};
+
+use crate::support::scenario::Scenario;
+use crate::support::smtp::Fault;
+use crate::support::smtp::gate::Point;
+use crate::support::wait::{PATIENCE, wait_for, wait_until};
+
+impl Scenario {
+    /// What `fanmail status` prints for people.
+    #[track_caller]
+    fn status_text(&self) -> String {
+        self.succeeds(&["status"])
+    }
+
+    /// The workers, for programs.
+    #[track_caller]
+    fn workers(&self) -> Vec<Value> {
+        serde_json::from_str(&self.succeeds(&["status", "--workers", "--format", "json"])).unwrap()
+    }
+}
+
+#[test]
+fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
+    let scenario = Scenario::named("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").ready();
+    assert_eq!(scenario.status_text(), "No worker is at work.\n\nNo notifications yet.\n");
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    let text = wait_for("the worker to tell its trouble", PATIENCE, || {
+        Some(scenario.status_text()).filter(|text| text.contains("\n    relay: down since "))
+    });
+    assert!(text.contains("Connection refused"), "{text}");
+    let workers = scenario.workers();
+    let [one] = &workers[..] else { panic!("{workers:?}") };
+    let name = one["worker"].as_str().unwrap();
+    assert_eq!(one["presence"], "at work");
+    assert!(one["troubles"][0].as_str().unwrap().starts_with("relay: down since "), "{one}");
+    assert_eq!(text.matches(name).count(), 2, "in the list, and beside its notification:\n{text}");
+    assert_eq!(scenario.status()[0]["worker"], name);
+
+    scenario.smtp.come_up();
+    scenario.wait_for_acks(1);
+    wait_until("the trouble to be over", || scenario.workers()[0]["troubles"] == json!([]));
+    let text = scenario.status_text();
+    assert_eq!(text.matches(name).count(), 1, "it works at nothing:\n{text}");
+    scenario.all_is_well(worker);
+    assert_eq!(scenario.workers(), Vec::<Value>::new());
+    assert!(scenario.status_text().starts_with("No worker is at work.\n"));
+}
+
+#[test]
+fn a_killed_worker_is_gone_and_so_is_said_of_its_notification() {
+    let scenario = Scenario::with("status-gone", 50).env("LEASE_TIMEOUT", "3600").ready();
+    scenario.smtp.gate().close_after(Point::BeforeReply, 10);
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    scenario.wait_until_held(4);
+    wait_until("the worker to report", || scenario.workers().len() == 1);
+    worker.kill();
+    let name = scenario.workers()[0]["worker"].as_str().unwrap().to_owned();
+    let ended = scenario.run(&["status"]);
+    assert_eq!(ended.code, Some(0), "all of it adds up: {ended:?}");
+    let first = "No worker is at work, and 1 notification waits for one: start `fanmail worker`.\n";
+    assert!(ended.out.starts_with(&format!("{first}worker {name} since ")), "{}", ended.out);
+    assert!(ended.out.contains(", gone: "), "{}", ended.out);
+    let lost = format!("notifications that have lost their worker (1): 1 ({name}, gone); ");
+    assert!(ended.err.contains(&lost), "{}", ended.err);
+
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    let workers = wait_for("the other worker to report", PATIENCE, || {
+        Some(scenario.workers()).filter(|workers| workers.len() == 2)
+    });
+    let presence: Vec<&Value> = workers.iter().map(|worker| &worker["presence"]).collect();
+    assert_eq!(presence, ["gone", "at work"]);
+    scenario.all_is_well(worker);
+}
+
+#[test]
+fn a_retry_is_no_worker() {
+    let scenario = Scenario::with("status-retry", 3)
+        .connections(1)
+        .env("MAX_RETRIES", "0")
+        .env("LEASE_TIMEOUT", "1")
+        .ready();
+    for person in scenario.people() {
+        scenario.smtp.order(&person.email, Fault::Rcpt("450 later"), 1);
+    }
+    scenario.publish("UPDATED");
+    let worker = scenario.worker();
+    scenario.wait_for_acks(1);
+    worker.stop();
+    let ended = scenario.run(&["status"]);
+    assert_eq!(ended.code, Some(0), "it adds up: {ended:?}");
+    assert!(ended.err.contains("failed people (1): 1; 3 transient, 0 permanent."), "{}", ended.err);
+
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    let retry = scenario.start(&["retry", "--notification", "1"]);
+    scenario.wait_until_held(1);
+    // It has the lease, and whoever renews it a second time has reported after the first.
+    for _ in 0..2 {
+        let until = lease(&scenario);
+        wait_until("the lease to be renewed", || lease(&scenario) != until);
+    }
+    assert_eq!(scenario.workers(), Vec::<Value>::new());
+    let ended = scenario.run(&["status"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.starts_with("No worker is at work.\n"), "{}", ended.out);
+    assert!(ended.err.contains("(a `fanmail retry`) is sending to 3 of its people"), "{}", ended.err);
+    scenario.smtp.gate().open();
+    assert_eq!(retry.wait().code, Some(0));
+    scenario.settled();
+}
+
+/// Until when the only notification is leased.
+fn lease(scenario: &Scenario) -> String {
+    let out = scenario.run(&["status", "--format", "json"]).out;
+    let lines: Vec<Value> = serde_json::from_str(&out).unwrap();
+    lines[0]["lease_until"].as_str().unwrap().to_owned()
+}
