@@ -18,21 +18,13 @@ use std::time::Duration;
 use gate::Gate;
 use log::{Answer, Log, Multiset, Received};
 use session::Session;
+pub use stream::Tls;
 use wire::Wire;
 
 use super::certificates::Issued;
 use super::ports::free_port;
 use super::wait::wait_until;
 use trouble::Order;
-
-/// When TLS begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// After STARTTLS (RFC 3207), which is offered; nothing else goes before it.
-    StartTls,
-    /// With the first byte (RFC 8314).
-    Implicit,
-}
 
 /// What EHLO offers beside SIZE.
 #[derive(Debug, Clone)]

@@ -5,6 +5,15 @@ use std::net::{Shutdown, TcpStream};
 
 use native_tls::{TlsAcceptor, TlsStream};
 
+/// When TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// After STARTTLS (RFC 3207), which is offered; nothing else goes before it.
+    StartTls,
+    /// With the first byte (RFC 8314).
+    Implicit,
+}
+
 /// What bytes come from and go to.
 pub enum Stream {
     /// As they are.
