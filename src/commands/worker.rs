@@ -168,12 +168,20 @@ fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
             "the dummy is on (EMAIL_DUMMY_MODE=True): NOTHING IS REALLY SENT{}",
             outbox.as_ref().map_or(String::new(), |dir| format!("; mails are written to {}", dir.display()))
         ),
-        Route::Smtp(relay) => log::info!(
-            "mails go through {}:{} over {} connections",
-            relay.host,
-            relay.port,
-            config.connections
-        ),
+        Route::Smtp(relay) => {
+            log::info!(
+                "mails go through {}:{} over {} connections",
+                relay.host,
+                relay.port,
+                config.connections
+            );
+            if relay.is_readable() {
+                log::warn!(
+                    "SMTP_USE_TLS=False, and the relay is not on this machine: mails, and the password if there is \
+                     one, can be read on the way"
+                );
+            }
+        }
     }
     (0..config.connections)
         .map(|_| -> anyhow::Result<Box<dyn Transport>> {

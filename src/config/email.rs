@@ -58,6 +58,14 @@ pub struct Relay {
     pub idle_timeout: Duration,
 }
 
+impl Relay {
+    /// Whether people on the way to the relay can read what it is sent.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.security == Security::Plain && !is_loopback(&self.host)
+    }
+}
+
 impl EmailConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let dummy = reader.flag("EMAIL_DUMMY_MODE").unwrap_or(true);
@@ -98,15 +106,6 @@ impl Relay {
         }
         let host = host.unwrap_or_default();
         let credentials = read_credentials(reader, dummy);
-        if credentials.is_some() && security == Security::Plain && !dummy && !is_loopback(&host) {
-            reader.mistake(
-                "SMTP_USE_TLS",
-                format!(
-                    "is False, but SMTP_PASSWORD is set and the relay {host:?} is not on this machine; expected \
-                     True, or a relay that wants no login: no password crosses a network readable"
-                ),
-            );
-        }
         Self {
             host,
             port,
