@@ -159,6 +159,13 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// As the broker told it. A NUL becomes U+FFFD: AMQP allows one in a `message_id`, and the text of a `PostgreSQL`
+    /// database cannot hold any.
+    #[must_use]
+    pub fn new(message_id: Option<&str>, redelivered: bool) -> Self {
+        Self { message_id: message_id.map(|id| id.replace('\0', "\u{FFFD}")), redelivered }
+    }
+
     /// What names the notification for ever, if anything does. An empty `message_id` does not: it would make all
     /// such messages the same.
     #[must_use]

@@ -96,10 +96,7 @@ impl<'link> Session<'link> {
             receipt: Receipt { session: self.number, tag },
             // A copy: should it become a dead letter, the original goes there as it came.
             body: delivery.body.clone(),
-            identity: Identity {
-                message_id: delivery.properties.message_id().clone(),
-                redelivered: delivery.redelivered,
-            },
+            identity: Identity::new(delivery.properties.message_id().as_deref(), delivery.redelivered),
         };
         self.unacked.insert(tag, delivery);
         Ok(message)
