@@ -107,6 +107,9 @@ impl Group {
     /// that is stopping does not, and may be gone.
     fn tell(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
         for (outcome, (errand, committed)) in self.outcomes.iter().zip(self.lanes) {
+            if outcome.status == Status::Sent {
+                metrics.unrecorded.fall();
+            }
             let is_refused = refused.contains(&outcome.lease);
             if is_refused {
                 // Before its lane may go on.
@@ -121,10 +124,7 @@ impl Group {
                 continue;
             }
             let counter = match outcome.status {
-                Status::Sent => {
-                    metrics.unrecorded.fall();
-                    &metrics.sent
-                }
+                Status::Sent => &metrics.sent,
                 Status::Failed => &metrics.failed,
                 Status::Skipped => &metrics.skipped,
             };

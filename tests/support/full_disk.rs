@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::Command;
 
-use super::guardian::Ward;
+use super::guardian::{self, Ward};
 
 /// Set for the copy of a test that has the disk; its value is where.
 const MOUNTED: &str = "FANMAIL_TEST_SMALL_DISK";
@@ -18,6 +18,7 @@ pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDis
         return test(&SmallDisk { folder: Path::new(&folder) });
     }
     let folder = tempfile::Builder::new().prefix("fanmail-disk-").tempdir().unwrap();
+    guardian::remove_at_the_end(folder.path());
     let script =
         format!("mount -t tmpfs -o size={mebibytes}m,mode=755 fanmail-test \"${MOUNTED}\" && exec \"$@\"");
     let with_disk = || {

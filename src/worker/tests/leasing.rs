@@ -116,6 +116,7 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
     assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
     assert_eq!(house.relay.accepted().len(), 2, "only what was under way");
     assert_eq!(house.tally(1).sent, 0, "and the ledger has none of it");
+    assert_eq!(house.context.metrics.unrecorded.get(), 0, "nor is it waited for");
 }
 
 #[test]
