@@ -56,7 +56,8 @@ pub fn killed(run: &mut Run) {
     send_to_all_with(run, &scenario, kills, |run, workers| {
         if run.random.bool() {
             scenario.smtp.gate().close_after(Point::BeforeReply, 0);
-            workers.wait_until("bodies without a reply", |_| scenario.smtp.gate().held() == LANES);
+            // All lanes, or the one that probes when the last time has opened the breaker.
+            workers.wait_until("a body without a reply", |_| scenario.smtp.gate().held() > 0);
         }
         scenario.smtp.go_down();
         scenario.smtp.gate().open();
@@ -74,7 +75,7 @@ pub fn frozen(run: &mut Run) {
         let point = if run.random.bool() { Point::BeforeBody } else { Point::BeforeReply };
         let gate = scenario.smtp.gate();
         gate.close_after(point, 0);
-        workers.wait_until("the lanes to be held", |_| gate.held() == LANES);
+        workers.wait_until("a lane to be held", |_| gate.held() > 0);
         if run.random.bool() {
             thread::sleep(run.pause(Duration::from_secs(SMTP_TIMEOUT) / 3));
         } else {
