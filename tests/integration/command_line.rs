@@ -43,7 +43,11 @@ fn publish_says_what_arrives() {
 #[test]
 fn status_shows_what_the_ledger_says() {
     let scenario = Scenario::with("status", 30).ready();
-    assert_snapshot!(scenario.succeeds(&["status"]), @"No notifications yet.");
+    assert_snapshot!(scenario.succeeds(&["status"]), @r"
+    No worker is at work.
+
+    No notifications yet.
+    ");
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", EVENT, None);
     scenario.wait_for_acks(1);
@@ -62,6 +66,7 @@ fn status_shows_what_the_ledger_says() {
 
     let ended = scenario.run(&["status", "--limit", "1"]);
     assert_eq!((ended.code, ended.out.contains("123  CREATED")), (Some(0), false), "{ended:?}");
+    assert!(ended.out.contains("  1 shown of 2  "), "{}", ended.out);
     assert!(ended.err.contains("1 older ones are not shown"), "{}", ended.err);
 
     // An outcome for somebody who was never part of it does not add up.

@@ -24,7 +24,6 @@ impl Scenario {
 #[test]
 fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
     let scenario = Scenario::named("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").ready();
-    assert_eq!(scenario.status_text(), "No worker is at work.\n\nNo notifications yet.\n");
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     let text = wait_for("the worker to tell its trouble", PATIENCE, || {

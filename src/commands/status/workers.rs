@@ -52,23 +52,23 @@ impl Crowd {
     pub fn to_text(&self, running: usize) -> String {
         let (present, absent): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|member| member.presence == Presence::AtWork);
-        let mut text: String = present.iter().map(|member| member.to_text()).collect();
+        let mut parts: Vec<String> = present.iter().map(|member| member.to_text()).collect();
         if present.is_empty() {
             let is_certain = absent.iter().all(|member| member.presence == Presence::Gone);
-            text += if is_certain { "No worker is at work" } else { "No worker is known to be at work" };
-            text += &match running {
-                0 => ".\n".to_owned(),
-                1 => ", and 1 notification waits for one: start `fanmail worker`.\n".to_owned(),
-                _ => format!(", and {running} notifications wait for one: start `fanmail worker`.\n"),
-            };
+            let nobody = if is_certain { "No worker is at work" } else { "No worker is known to be at work" };
+            parts.push(match running {
+                0 => format!("{nobody}.\n"),
+                1 => format!("{nobody}, and 1 notification waits for one: start `fanmail worker`.\n"),
+                _ => format!("{nobody}, and {running} notifications wait for one: start `fanmail worker`.\n"),
+            });
         }
         // One that crashes as soon as it is started again leaves many behind; the newest tell most.
         let left_out = absent.len().saturating_sub(NAMED);
-        text.extend(absent[left_out..].iter().map(|member| member.to_text()));
+        parts.extend(absent[left_out..].iter().map(|member| member.to_text()));
         if left_out > 0 {
-            text += &format!("and {left_out} older ones that are silent or gone\n");
+            parts.push(format!("and {left_out} older ones that are silent or gone\n"));
         }
-        text
+        parts.concat()
     }
 
     pub fn to_json(&self) -> Vec<JsonWorker<'_>> {
