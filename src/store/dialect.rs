@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
 use super::connection::{AnyConnection, MultiBackend, MultiRawValue};
 use super::deliveries::DeliveryRow;
@@ -115,6 +115,23 @@ impl FromSql<BigInt, MultiBackend> for TheirKey {
             #[cfg(feature = "postgres")]
             MultiRawValue::Postgres(value) => postgres::read_key(&value),
             other => other.from_sql::<i64, BigInt>(),
+        }
+        .map(Self)
+    }
+}
+
+/// A text of the application. SQLite keeps any bytes as text; what is not UTF-8 in them is replaced (U+FFFD), so that one
+/// row does not hold up everybody's mail.
+#[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct TheirText(pub String);
+
+impl FromSql<Text, MultiBackend> for TheirText {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        match value {
+            MultiRawValue::Sqlite(value) => sqlite::read_text(value),
+            #[cfg(any(feature = "mysql", feature = "postgres"))]
+            other => other.from_sql::<String, Text>(),
         }
         .map(Self)
     }

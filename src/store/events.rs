@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
 
 use super::connection::{AnyConnection, MultiBackend, MultiRawValue};
-use super::dialect::TheirKey;
+use super::dialect::{TheirKey, TheirText};
 use super::schema::events;
 use super::{Store, StoreError, dialect};
 use crate::domain::event::Event;
@@ -39,13 +39,13 @@ fn find_row(connection: &mut AnyConnection, event_id: i64) -> QueryResult<Option
 #[diesel(table_name = events)]
 struct EventRow {
     id: TheirKey,
-    title: Option<String>,
-    description: Option<String>,
-    location: Option<String>,
+    title: Option<TheirText>,
+    description: Option<TheirText>,
+    location: Option<TheirText>,
     starts_at: Option<TheirTime>,
     ends_at: Option<TheirTime>,
-    timezone: Option<String>,
-    url: Option<String>,
+    timezone: Option<TheirText>,
+    url: Option<TheirText>,
     updated_at: Option<TheirTime>,
 }
 
@@ -78,8 +78,8 @@ impl EventRow {
 }
 
 /// The text without blanks around it, if there is any.
-pub(super) fn not_blank(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+pub(super) fn not_blank(text: Option<TheirText>) -> Option<String> {
+    text.map(|TheirText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A time as the application wrote it.

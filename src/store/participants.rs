@@ -4,7 +4,7 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
-use super::dialect::TheirKey;
+use super::dialect::{TheirKey, TheirText};
 use super::events::not_blank;
 use super::schema::participants;
 use super::{Store, StoreError};
@@ -59,9 +59,9 @@ pub(super) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> Que
 #[diesel(table_name = participants)]
 struct ParticipantRow {
     id: TheirKey,
-    email: Option<String>,
-    name: Option<String>,
-    locale: Option<String>,
+    email: Option<TheirText>,
+    name: Option<TheirText>,
+    locale: Option<TheirText>,
 }
 
 impl ParticipantRow {

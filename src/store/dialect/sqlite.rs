@@ -5,7 +5,7 @@ use diesel::deserialize::{self, FromSql};
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Nullable, TimestamptzSqlite};
+use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 
 use crate::store::connection::AnyConnection;
@@ -99,4 +99,11 @@ pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
 /// Most shapes of ISO 8601 are text that is understood, an offset included, and without one it is taken for UTC.
 pub fn read_time(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<DateTime<Utc>> {
     <DateTime<Utc> as FromSql<TimestamptzSqlite, Sqlite>>::from_sql(value)
+}
+
+/// Text as it is stored, mended where it is not UTF-8.
+pub fn read_text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
+    let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }

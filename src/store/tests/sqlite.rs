@@ -227,3 +227,18 @@ fn outcomes_are_all_recorded_or_none() {
     store.record_outcomes(&outcomes).unwrap();
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap().len(), 3);
 }
+
+#[test]
+fn text_that_is_not_utf_8_is_mended_and_holds_up_nobody() {
+    let (_dir, store) = sqlite();
+    execute(
+        &store,
+        "INSERT INTO participants (id, event_id, email, name) VALUES
+            (1, 7, CAST(x'FF41' AS TEXT), x'C3'), (2, 7, 'jo@example.com', CAST(x'4AFF' AS TEXT)), (3, 7, 5, 6);
+         INSERT INTO events (id, title) VALUES (7, CAST(x'41FF' AS TEXT))",
+    );
+    let people = store.read_page(EVENT, 0, 9, 9).unwrap();
+    let read: Vec<_> = people.iter().map(|one| (one.email.as_deref().unwrap(), one.name.as_str())).collect();
+    assert_eq!(read, [("\u{fffd}A", "\u{fffd}"), ("jo@example.com", "J\u{fffd}"), ("5", "6")]);
+    assert_eq!(store.find_event(EVENT).unwrap().unwrap().title, "A\u{fffd}");
+}
