@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::run::Run;
 use crate::support::broker::Broker;
@@ -68,13 +68,17 @@ pub fn restarted(run: &mut Run) {
 
 /// SIGSTOP: first until the worker has noticed, then for a few seconds that nobody needs to notice.
 pub fn frozen(run: &mut Run) {
-    const LOST: &str = "cannot take messages any more";
+    const TROUBLE: &str = "cannot take messages";
+    // A broker is given up after 20 silent seconds. A loss soon after another one is not told.
+    const LONG_ENOUGH: Duration = Duration::from_secs(30);
     let broker = started();
     send_with(run, &broker, run.size(1, 3), 10, |run, workers| {
-        let (deaths, losses) = (workers.crashes, workers.log(0).matches(LOST).count());
+        let (deaths, troubles) = (workers.crashes, workers.log(0).matches(TROUBLE).count());
+        let begun = Instant::now();
         broker.freeze();
         workers.wait_until("the worker to notice", |workers| {
-            workers.crashes > deaths || workers.log(0).matches(LOST).count() > losses
+            let told = workers.log(0).matches(TROUBLE).count() > troubles;
+            told || workers.crashes > deaths || begun.elapsed() > LONG_ENOUGH
         });
         broker.thaw();
         thread::sleep(run.pause(Duration::from_secs(2)));

@@ -12,8 +12,10 @@ use crate::support::scenario::Scenario;
 use crate::support::system::System;
 use crate::workers::Workers;
 
-/// What the worker says when it has met trouble of the database.
+/// What the worker says when trouble of the database begins.
 const TROUBLE: &str = "nothing is acked or forgotten";
+/// What it says when that is over.
+const OVER: &str = "the database works again";
 
 /// One notification, with a fault at random moments.
 fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&mut Run, &mut Workers)) {
@@ -67,15 +69,22 @@ pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
     let (people, faults) = (run.size(1_000, 20_000), run.size(2, 10));
     let file = disk.folder.join(format!("{}.db", run.random.u64(..)));
     let scenario = run.setup(System::Sqlite, people).env("DATABASE_URL", file.to_str().unwrap()).ready();
-    let troubles = Cell::new(0);
+    let noticed = Cell::new(false);
     send_with(run, &scenario, faults, |run, workers| {
         disk.fill();
         workers.wait_until("the worker to notice, or to be done", |workers| {
-            let before = troubles.replace(workers.log(0).matches(TROUBLE).count());
-            troubles.get() > before || scenario.smtp.accepted() == people
+            noticed.set(noticed.get() || in_trouble(workers));
+            in_trouble(workers) || scenario.smtp.accepted() == people
         });
         thread::sleep(run.pause(Duration::from_secs(2)));
         disk.free();
+        workers.wait_until("the worker to go on", |workers| !in_trouble(workers));
     });
-    assert!(troubles.get() > 0, "the worker has never noticed that the disk was full");
+    assert!(noticed.get(), "the worker has never noticed that the disk was full");
+}
+
+/// Whether the log of the only worker says that the database does not work.
+fn in_trouble(workers: &Workers) -> bool {
+    let log = workers.log(0);
+    log.matches(TROUBLE).count() > log.matches(OVER).count()
 }
