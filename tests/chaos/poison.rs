@@ -26,7 +26,8 @@ pub fn poison(run: &mut Run, system: System) {
     let mut good = BTreeSet::new();
     for n in 0..messages {
         let (body, id) = if n % GOOD_ONE_IN == 0 {
-            good.insert(good_id(n / GOOD_ONE_IN));
+            // The ledger's word for an id with a NUL.
+            good.insert(good_id(n / GOOD_ONE_IN).replace('\0', "\u{fffd}"));
             (good_body().into_bytes(), good_id(n / GOOD_ONE_IN).into_bytes())
         } else {
             (bad_body(&mut run.random), random_bytes(&mut run.random, LONGEST_ID))
