@@ -54,7 +54,8 @@ pub enum Command {
     ///
     /// Temporary failures only, unless --permanent-too. Everyone who has no outcome is sent to as well, with the
     /// same Message-ID as before. It sends by itself, beside a worker or without one, and waits for a relay that
-    /// is down; when it is stopped or killed, the same command goes on.
+    /// is down; when it is stopped or killed, the same command goes on. The exit code is 1 when somebody has failed
+    /// again.
     Retry(RetryArgs),
     /// Delete old notifications and their outcomes from the database
     ///

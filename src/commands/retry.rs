@@ -61,10 +61,27 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
     let (crew, context) =
         worker::assemble(config, templates, worker::open_store(config)?, &stop, &monitor, Role::Retry)?;
-    let Some(held) = context.leases.take_over(&row)? else {
-        bail!("another `fanmail retry` has just begun with notification {id}; let it finish");
+    if row.holder.as_ref().is_some_and(|holder| !owner::is_gone(&holder.owner)) {
+        // That its lease has ended is not enough: cut off from the database, it may be about to renew it. If it
+        // does, the lease is not as it was seen.
+        let term = config.worker.lease_timeout;
+        say(&format!(
+            "the last retry of notification {id} has gone silent; waiting {} s for it",
+            term.as_secs()
+        ));
+        if stop.wait(term) {
+            say("interrupted; nothing was begun");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let taken = context.leases.take_over(&row)?;
+    let reopened = match &taken {
+        Some(held) => store.reopen_failed(held.lease, args.permanent_too)?,
+        None => None,
     };
-    store.reopen_failed(id, args.permanent_too)?;
+    let (Some(held), Some(_)) = (taken, reopened) else {
+        bail!("somebody else has begun with notification {id} meanwhile; `fanmail status` tells how it is");
+    };
     let before = store.tally(&notification)?;
     say(&format!(
         "notification {id}: {} people to send to (Ctrl-C stops; the same command goes on)",

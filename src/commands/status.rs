@@ -53,7 +53,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
             let running = lines.iter().filter(|line| line.is_running()).count();
             let notifications = match args.event {
                 Some(event) if lines.is_empty() => format!("No notifications of event {event} yet.\n"),
-                None if lines.is_empty() => "No notifications yet.\n".to_owned(),
+                None if lines.is_empty() => "No notifications.\n".to_owned(),
                 _ => table::table(&lines, left_out, now),
             };
             format!("{}\n{notifications}", crowd.to_text(running))

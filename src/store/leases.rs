@@ -54,10 +54,13 @@ impl Store {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
+        let mut leases = leases.to_vec();
+        leases.sort_unstable();
         self.write("renew leases", |connection| {
             let until = tenant.until(connection)?;
             let mut lost = Vec::new();
-            for lease in leases {
+            // In the order of all who lock several notifications.
+            for lease in &leases {
                 let renewed = diesel::update(notifications::table.find(lease.notification_id))
                     .filter(notifications::epoch.eq(lease.epoch))
                     .filter(notifications::lease_owner.is_not_null())

@@ -125,6 +125,9 @@ impl Store {
     /// When the database does not answer.
     pub fn mark_acked(&self, notification_ids: &[i64]) -> Result<(), StoreError> {
         let acked_at = now();
+        // In the order of all who lock several notifications.
+        let mut notification_ids = notification_ids.to_vec();
+        notification_ids.sort_unstable();
         self.write("note that messages are acked", |connection| {
             notification_ids.iter().try_for_each(|id| {
                 diesel::update(notifications::table.find(id))
@@ -140,11 +143,17 @@ impl Store {
     /// permanent reason only if `permanent_too`. The notification stays completed: a message of it that comes
     /// once more is acked as before, and whoever has the lease is the only one to send.
     ///
+    /// `None` when the lease is not valid any more: then nothing has changed.
+    ///
     /// # Errors
     /// When the database does not answer; then nothing has changed.
-    pub fn reopen_failed(&self, notification_id: i64, permanent_too: bool) -> Result<usize, StoreError> {
+    pub fn reopen_failed(&self, lease: Lease, permanent_too: bool) -> Result<Option<usize>, StoreError> {
+        let id = lease.notification_id;
         self.write("reopen a notification", |connection| {
-            delete_failed(connection, notification_id, permanent_too)
+            if dialect::lock_notifications(connection, &[id])? != [(id, lease.epoch)] {
+                return Ok(None);
+            }
+            delete_failed(connection, id, permanent_too).map(Some)
         })
     }
 }

@@ -145,8 +145,14 @@ impl Purge<'_> {
         if self.under_way.is_none() && self.found.is_empty() {
             return Ok(None);
         }
-        let store = self.store;
-        store.write("delete what is old", |connection| self.delete_some(connection)).map(Some)
+        let (store, found, under_way) = (self.store, self.found.clone(), self.under_way);
+        let deleted = store.write("delete what is old", |connection| {
+            // A transaction that lost against another is repeated, from where it began.
+            self.found.clone_from(&found);
+            self.under_way = under_way;
+            self.delete_some(connection)
+        })?;
+        Ok(Some(deleted))
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {
@@ -177,6 +183,10 @@ impl Purge<'_> {
                 let it = purgeable(self.before, self.guards.clone(), now).filter(notifications::id.eq(id));
                 purged.notifications += diesel::delete(it).execute(connection)? as u64;
                 rows_left -= 1;
+                if rows_left == 0 {
+                    self.under_way = Some((id, i64::MIN));
+                    break;
+                }
                 (id, i64::MIN)
             } else {
                 break;

@@ -1,8 +1,8 @@
 //! THE STORY of one notification: look up its event, open it in the ledger, page its people, hand them to the
 //! lanes, wait for every outcome, close.
 //!
-//! Whoever reads this file from top to bottom understands fanmail. What a mail looks like, how it is sent, how
-//! outcomes are written and how messages come and go is told elsewhere.
+//! Whoever reads this file from top to bottom understands fanmail. How mails look and are sent, how outcomes are
+//! written and how messages come and go is told elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,9 +23,7 @@ use crate::store::ledger::Opened;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOK: Duration = Duration::from_millis(500);
-
-/// Most people who wait for a retry at a time. While so many do, no further page is read: that bounds the
-/// memory, to about 2 MiB, when a relay puts everyone off.
+/// While so many people wait for a retry, no further page is read: that bounds the memory, to about 2 MiB.
 const MOST_WAITING: usize = 10_000;
 
 /// How often a long fan-out tells the log how far it is.
@@ -179,7 +177,6 @@ struct FanOut<'a> {
     pages: Pages,
     /// People who can be handed out at once.
     ready: Vec<Addressee>,
-    /// People who wait to be tried again.
     retries: RetryQueue,
     /// Jobs that were handed out and have not come back.
     out: usize,
@@ -225,7 +222,7 @@ impl<'a> FanOut<'a> {
             if errand.held.is_lost() {
                 return Err(Halt::TakenOver);
             }
-            if self.ready.is_empty() && !self.pages.ended() && self.retries.len() < MOST_WAITING {
+            if self.ready.is_empty() && self.may_read_on() {
                 let page = self.pages.next(store, patience)?;
                 self.ready = page.into_iter().rev().map(Addressee::new).collect();
             }
@@ -243,6 +240,9 @@ impl<'a> FanOut<'a> {
                     recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
                     recv(lost) -> _ => return Err(Halt::TakenOver),
                 }
+            } else if self.may_read_on() {
+                // Everyone of that page was decided before. On to the next one.
+                self.reports.clone().try_iter().for_each(|report| self.settle(Some(report), watch));
             } else if self.out > 0 || !self.retries.is_empty() {
                 let due = self.retries.next_due().map_or_else(never, at);
                 select! {
@@ -255,6 +255,10 @@ impl<'a> FanOut<'a> {
                 return Ok(());
             }
         }
+    }
+
+    fn may_read_on(&self) -> bool {
+        !self.pages.ended() && self.retries.len() < MOST_WAITING
     }
 
     /// Whoever is next: someone whose retry is due, or else the next of the page.

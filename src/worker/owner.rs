@@ -4,6 +4,7 @@
 //! lease. The name says which process it was, so that its successor can see that it is no more.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 
 /// What identifies a process of this machine: when all of this is the same, it is the same process.
@@ -44,7 +45,10 @@ pub fn is_gone(name: &str) -> bool {
     };
     let within_sight = (&owner.host, owner.user, &owner.namespace, &owner.boot)
         == (&ours.host, ours.user, &ours.namespace, &ours.boot);
-    within_sight && started(owner.pid) != Some(owner.start)
+    // Any other failure to look proves nothing.
+    let sight = started(owner.pid);
+    let is_other = sight.as_ref().is_ok_and(|start| *start != Some(owner.start));
+    within_sight && (is_other || sight.is_err_and(|error| error.kind() == ErrorKind::NotFound))
 }
 
 impl Owner {
@@ -54,7 +58,7 @@ impl Owner {
         Some(Self {
             host: word("/proc/sys/kernel/hostname").filter(|host| !host.is_empty() && !host.contains(':'))?,
             pid,
-            start: started(pid)?,
+            start: started(pid).ok()??,
             user: fs::metadata("/proc/self").ok()?.uid(),
             namespace: fs::metadata("/proc/self/ns/pid").ok()?.ino().to_string(),
             boot: word("/proc/sys/kernel/random/boot_id")?,
@@ -80,15 +84,20 @@ impl Owner {
     }
 }
 
-/// When the process with this pid was started; `None` when there is none, or only what is left of a killed one.
-/// Fields 3 and 22 of `/proc/<pid>/stat` (proc(5)); the second field may itself hold blanks and brackets.
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    let ticks = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X" | "x")).then_some(ticks)
+/// When the process with this pid was started; `None` for what is left of a killed one. Fields 3 and 22 of
+/// `/proc/<pid>/stat` (proc(5)); the second field may itself hold blanks and brackets.
+///
+/// # Errors
+/// `NotFound` when there is no such process.
+fn started(pid: u32) -> io::Result<Option<u64>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
+    let (state, ticks) = (fields.next(), fields.nth(18).and_then(|ticks| ticks.parse().ok()));
+    match (state, ticks) {
+        (Some("Z" | "X" | "x"), _) => Ok(None),
+        (Some(_), Some(ticks)) => Ok(Some(ticks)),
+        _ => Err(ErrorKind::InvalidData.into()),
+    }
 }
 
 #[cfg(test)]

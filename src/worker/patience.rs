@@ -18,6 +18,9 @@ const TRIES: Backoff = Backoff { first: Duration::from_millis(200), cap: Duratio
 /// or a network that swallows everything, gives no error. Longer than SQLite waits for a lock.
 const UNANSWERED: Duration = Duration::from_secs(10);
 
+/// How often trouble that lasts is told.
+const REMINDER: Duration = Duration::from_secs(300);
+
 /// Shared by all threads that use the database, so that its absence is told once and not by each.
 #[derive(Debug, Clone)]
 pub struct Patience {
@@ -35,6 +38,7 @@ pub struct Stopped;
 struct Questions {
     open: HashMap<u64, Question>,
     next: u64,
+    told: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -144,12 +148,15 @@ impl Patience {
         }
     }
 
-    /// Only the first of the questions that are in trouble at a time is worth a line.
+    /// Only the first of the questions that are in trouble at a time is worth a line, and now and then one more: the
+    /// cause may be another by then.
     fn note_trouble(&self, questions: &mut Questions, id: u64, reason: &str) {
-        if questions.in_trouble() {
+        let told_lately = questions.told.is_some_and(|told| told.elapsed() < REMINDER);
+        if questions.in_trouble() && told_lately {
             log::debug!("still: {reason}");
         } else {
             log::error!("{reason}; nothing is acked or forgotten, and it is tried again until it works");
+            questions.told = Some(Instant::now());
         }
         if let Some(question) = questions.open.get_mut(&id) {
             question.in_trouble = true;

@@ -46,7 +46,7 @@ fn status_shows_what_the_ledger_says() {
     assert_snapshot!(scenario.succeeds(&["status"]), @r"
     No worker is at work.
 
-    No notifications yet.
+    No notifications.
     ");
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", EVENT, None);

@@ -94,7 +94,7 @@ impl Member {
                 ", silent for {} s: frozen, cut off from the database, or killed",
                 self.silent_for.as_secs()
             ),
-            Presence::Gone => ", gone: killed or crashed, its log says more".to_owned(),
+            Presence::Gone => ", gone: killed or crashed; look at the end of its log".to_owned(),
         };
         let since = self.started_at.format("%F %TZ");
         let troubles: Vec<String> = self.troubles.iter().map(|trouble| format!("    {trouble}\n")).collect();
@@ -173,7 +173,7 @@ mod tests {
         No worker is at work, and 1 notification waits for one: start `fanmail worker`.
 
         No worker is at work, and 2 notifications wait for one: start `fanmail worker`.
-        worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed, its log says more
+        worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed; look at the end of its log
 
         No worker is known to be at work, and 2 notifications wait for one: start `fanmail worker`.
         worker web-1:1 since 2026-11-21 08:00:00Z, silent for 240 s: frozen, cut off from the database, or killed

@@ -54,6 +54,7 @@ macro_rules! conformance_tests {
             a_listing_can_be_of_the_newest
             a_purge_deletes_what_is_old_and_nothing_else
             a_purge_deletes_any_number_of_outcomes
+            a_purge_deletes_any_number_of_small_notifications
             a_purge_that_ends_in_the_middle_is_finished_by_the_next
             outcomes_without_a_notification_are_found_in_every_gap
             a_notification_that_is_leased_is_kept
@@ -69,6 +70,7 @@ macro_rules! conformance_tests {
             what_a_lost_lease_writes_is_refused
             refused_outcomes_do_not_hold_up_the_others
             a_completed_notification_has_no_lease
+            a_lost_lease_reopens_nothing
             workers_come_and_go
             the_clock_is_utc_and_to_the_millisecond
             notifications_are_locked_in_key_order
@@ -204,11 +206,11 @@ pub fn reopening_makes_failed_people_undecided(store: &Store) {
     record(store, &notification, Status::Sent, [1]);
     record(store, &notification, Status::Failed, [2, 3]);
     complete(store, notification.id);
-    assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 2);
+    assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(2));
     let entry = store.find_notification(notification.id).unwrap().unwrap();
     assert_eq!(entry.state, State::Completed, "a message of it is still only acked");
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
-    assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 0);
+    assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(0));
 }
 
 pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
@@ -216,9 +218,9 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     let mut failed = [1, 2].map(|id| outcome(&notification, id, Status::Failed));
     failed[0].permanent = true;
     assert!(store.record_outcomes(&failed).unwrap().is_empty());
-    assert_eq!(store.reopen_failed(notification.id, false).unwrap(), 1);
+    assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(1));
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
-    assert_eq!(store.reopen_failed(notification.id, true).unwrap(), 1);
+    assert_eq!(store.reopen_failed(first_lease(notification.id), true).unwrap(), Some(1));
     assert!(store.decided_between(notification.id, 0, 9).unwrap().is_empty());
 }
 

@@ -242,3 +242,12 @@ fn text_that_is_not_utf_8_is_mended_and_holds_up_nobody() {
     assert_eq!(read, [("\u{fffd}A", "\u{fffd}"), ("jo@example.com", "J\u{fffd}"), ("5", "6")]);
     assert_eq!(store.find_event(EVENT).unwrap().unwrap().title, "A\u{fffd}");
 }
+
+#[test]
+fn tables_that_are_up_to_date_need_no_right_to_change_any() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::connect(&config_in(&dir), 1).unwrap();
+    store.migrate().unwrap();
+    execute(&store, "PRAGMA query_only = ON");
+    assert_eq!(store.migrate().unwrap(), Vec::<String>::new());
+}

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::support::{House, REQUEST, TRANSIENT, named};
-use crate::domain::notification::Kind;
-use crate::domain::notification::Request;
+use crate::domain::notification::{Kind, Lease, Request};
 use crate::domain::outcome::Tally;
 use crate::mail::reply::Class;
 use crate::worker::context::Ending;
@@ -89,7 +88,8 @@ fn retries_are_bounded_and_the_notification_completes() {
         house.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
     );
-    assert_eq!(house.store.reopen_failed(1, false).unwrap(), 1, "the other one is permanent");
+    let lease = Lease { notification_id: 1, epoch: 1 };
+    assert_eq!(house.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Several workers at one notification: one sends, the others wait, and a lost lease ends the sending.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{House, REQUEST, named};
+use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::Lease;
+use crate::domain::outcome::{Outcome, Status};
 use crate::shutdown::stop_pair;
 use crate::store::entry::{Entry, State};
 use crate::store::leases::Tenant;
@@ -182,4 +184,36 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
     drop(context);
     crew.dismiss();
     assert_eq!(store.list_workers().unwrap(), []);
+}
+
+#[test]
+fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
+    // Somebody of the first page is put off until the last page is under way: if that waited for the retries to be
+    // used up, there would be a failure.
+    let last_page = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&last_page);
+    let house = House::with_relay(2000, 2, move |to, _, _| {
+        if to != "p1@example.com" {
+            seen.store(true, Ordering::Relaxed);
+        } else if !seen.load(Ordering::Relaxed) {
+            return Err(TRANSIENT);
+        }
+        Ok(())
+    });
+    let lease = opened_elsewhere(&house, Duration::from_secs(30));
+    let sent = |participant_id| Outcome {
+        lease,
+        participant_id,
+        status: Status::Sent,
+        attempts: 1,
+        permanent: false,
+        smtp_code: None,
+        detail: None,
+    };
+    house.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
+    house.store.release_lease(lease).unwrap();
+    assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), Ending::Completed(_)));
+    assert_eq!(house.tally(1).sent, 2000);
+    let attempts = house.relay.tries();
+    assert_eq!(attempts, 3, "one try of the last page, and two of whoever was put off");
 }

@@ -129,7 +129,7 @@ pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
 pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) {
     let reopened = open(store).id;
     finish(store, reopened);
-    store.reopen_failed(reopened, false).unwrap();
+    store.reopen_failed(first_lease(reopened), false).unwrap().unwrap();
     assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
 }
 

@@ -122,6 +122,16 @@ pub fn a_completed_notification_has_no_lease(store: &Store) {
     complete(store, id);
 }
 
+pub fn a_lost_lease_reopens_nothing(store: &Store) {
+    let notification = open_and_hold(store);
+    record(store, &notification, Status::Failed, [1]);
+    complete(store, notification.id);
+    let stale = take_over(store, &look(store, notification.id), "they").unwrap();
+    take_over(store, &look(store, notification.id), "others").unwrap();
+    assert_eq!(store.reopen_failed(stale, true).unwrap(), None);
+    assert_eq!(store.tally(&notification).unwrap().failed, 1);
+}
+
 pub fn workers_come_and_go(store: &Store) {
     store.report_worker("one", "").unwrap();
     store.report_worker("two", "").unwrap();

@@ -236,3 +236,16 @@ pub fn purges_may_work_side_by_side(store: &Store) {
     assert_eq!((sum(|all| all.notifications), sum(|all| all.outcomes)), (40, 4800));
     assert!(ids(store).is_empty());
 }
+
+pub fn a_purge_deletes_any_number_of_small_notifications(store: &Store) {
+    // Three rows each: a transaction of 1000 rows ends right after the row of a notification.
+    for _ in 0..340 {
+        add(store, &nameless_row(OLD, true), 2);
+    }
+    let mut purge = store.purge(AGE).unwrap();
+    let mut all = Purged::default();
+    while let Some(some) = purge.step().unwrap() {
+        all = purged(all.notifications + some.notifications, all.outcomes + some.outcomes);
+    }
+    assert_eq!(all, purged(340, 680));
+}
