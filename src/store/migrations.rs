@@ -8,7 +8,7 @@ use diesel::result::Error;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{AnyConnection, MultiBackend};
-use super::schema::{deliveries, events, notifications, participants, workers};
+use super::schema::{__diesel_schema_migrations, deliveries, events, notifications, participants, workers};
 use super::{Store, StoreError, dialect};
 
 // They are part of the binary, so that a deployment is one file.
@@ -54,13 +54,6 @@ impl Store {
         Q: QueryFragment<MultiBackend> + QueryId + RunQueryDsl<AnyConnection>,
     {
         self.run(&format!("read {name}"), |connection| nothing.execute(connection).map(drop))
-    }
-}
-
-diesel::table! {
-    /// What diesel notes of the migrations that were applied.
-    __diesel_schema_migrations (version) {
-        version -> Text,
     }
 }
 

@@ -66,4 +66,11 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// What diesel notes of the migrations that were applied.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(deliveries, notifications, participants);
