@@ -79,6 +79,7 @@ pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
     let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 2)?;
     store.migrate()?;
     store.check_schema()?;
+    store.check_writable()?;
     Ok(store)
 }
 

@@ -35,6 +35,16 @@ impl Store {
         })
     }
 
+    /// Checks that this user may write to the ledger now, by a statement that changes nothing.
+    ///
+    /// # Errors
+    /// When the database refuses that, or does not answer.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        self.write("write to the ledger", |connection| {
+            diesel::delete(workers::table.find("")).execute(connection).map(drop)
+        })
+    }
+
     /// Checks that every table or view has the columns that fanmail uses, and keys to page by.
     ///
     /// # Errors
