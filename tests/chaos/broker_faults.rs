@@ -35,7 +35,7 @@ fn send_with(
         workers.reach(moment);
         fault(run, &mut workers);
     }
-    let crashes = workers.finish_after_broker_faults(NOTIFICATIONS);
+    let crashes = workers.finish_but_for_acks(NOTIFICATIONS);
     run.judge_but_for_acks(&scenario, NOTIFICATIONS, crashes);
 }
 

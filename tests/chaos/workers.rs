@@ -103,10 +103,10 @@ impl<'scenario> Workers<'scenario> {
         self.crashes
     }
 
-    /// The same after the broker died: an ack that it knows without having told the worker is never noted, and what
-    /// it has not acked comes once more.
+    /// The same where a worker or the broker ended or froze in the moment between an ack and its note: an ack that the
+    /// broker knows is then never noted, and one that it does not know makes its message come once more.
     #[track_caller]
-    pub fn finish_after_broker_faults(mut self, notifications: usize) -> usize {
+    pub fn finish_but_for_acks(mut self, notifications: usize) -> usize {
         self.wait_for_rows(notifications, "completed_at IS NOT NULL");
         loop {
             self.stop_all();
