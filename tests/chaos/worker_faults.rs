@@ -19,8 +19,8 @@ pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
         workers.reach(moment);
         workers.kill(0);
     }
-    let crashes = workers.finish(1);
-    run.judge(&scenario, 1, crashes);
+    let crashes = workers.finish_but_for_acks(1);
+    run.judge_but_for_acks(&scenario, 1, crashes);
 }
 
 /// SIGTERM at random moments: whatever is in flight is finished and recorded first.

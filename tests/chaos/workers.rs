@@ -4,6 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::Moment;
+use crate::support::http;
+use crate::support::ports::free_port;
 use crate::support::process::Process;
 use crate::support::scenario::Scenario;
 use crate::support::wait::wait_for;
@@ -14,22 +16,36 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Some workers of one scenario.
 pub struct Workers<'scenario> {
     scenario: &'scenario Scenario,
-    running: Vec<Process>,
+    running: Vec<Worker>,
     /// How often one ended without being asked, or was frozen for so long that others took over. Mails that were
     /// under way then may be sent twice.
     pub crashes: usize,
 }
 
+struct Worker {
+    process: Process,
+    /// Of its metrics.
+    port: u16,
+}
+
 impl<'scenario> Workers<'scenario> {
     /// Starts so many.
     pub fn start(scenario: &'scenario Scenario, count: usize) -> Self {
-        let running = (0..count).map(|_| scenario.worker()).collect();
+        let running = (0..count).map(|_| Worker::start(scenario)).collect();
         Self { scenario, running, crashes: 0 }
     }
 
     /// What one of them has logged.
     pub fn log(&self, n: usize) -> String {
-        self.running[n].log()
+        self.running[n].process.log()
+    }
+
+    /// What the metrics of one of them say of `name`.
+    #[track_caller]
+    pub fn metric(&self, n: usize, name: &str) -> u64 {
+        let metrics = http::get(self.running[n].port, "/metrics");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect(name).trim().parse().unwrap()
     }
 
     /// SIGKILL, and another one in its place.
@@ -41,13 +57,13 @@ impl<'scenario> Workers<'scenario> {
 
     /// SIGSTOP, for so long that others take over what it does.
     pub fn freeze(&mut self, n: usize) {
-        self.running[n].freeze();
+        self.running[n].process.freeze();
         self.crashes += 1;
     }
 
     /// SIGCONT.
     pub fn thaw(&self, n: usize) {
-        self.running[n].thaw();
+        self.running[n].process.thaw();
     }
 
     /// SIGTERM, which has to end it cleanly, and another one in its place.
@@ -63,13 +79,13 @@ impl<'scenario> Workers<'scenario> {
     }
 
     fn replace(&mut self, n: usize) -> Process {
-        std::mem::replace(&mut self.running[n], self.scenario.worker())
+        std::mem::replace(&mut self.running[n], Worker::start(self.scenario)).process
     }
 
     /// Replaces those that have ended by themselves.
     pub fn supervise(&mut self) {
         for n in 0..self.running.len() {
-            if !self.running[n].is_running() {
+            if !self.running[n].process.is_running() {
                 let ended = self.replace(n).wait();
                 self.scenario.discreet(&ended.err);
                 self.crashes += 1;
@@ -104,7 +120,8 @@ impl<'scenario> Workers<'scenario> {
     }
 
     /// The same where a worker or the broker ended or froze in the moment between an ack and its note: an ack that the
-    /// broker knows is then never noted, and one that it does not know makes its message come once more.
+    /// broker knows is then never noted, and one that it does not know makes its message come once more. So does a
+    /// message that was published twice.
     #[track_caller]
     pub fn finish_but_for_acks(mut self, notifications: usize) -> usize {
         self.wait_for_rows(notifications, "completed_at IS NOT NULL");
@@ -113,7 +130,7 @@ impl<'scenario> Workers<'scenario> {
             if self.scenario.queue.depth() == 0 {
                 return self.crashes;
             }
-            self.running.push(self.scenario.worker());
+            self.running.push(Worker::start(self.scenario));
             self.wait_until("the queue to be empty", |workers| workers.scenario.queue.depth() == 0);
         }
     }
@@ -126,7 +143,16 @@ impl<'scenario> Workers<'scenario> {
 
     fn stop_all(&mut self) {
         for worker in self.running.drain(..) {
-            self.scenario.discreet(&worker.stop().err);
+            self.scenario.discreet(&worker.process.stop().err);
         }
+    }
+}
+
+impl Worker {
+    fn start(scenario: &Scenario) -> Self {
+        let port = free_port();
+        let mut environment = scenario.environment.clone();
+        environment.insert("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}"));
+        Self { process: Process::start(scenario.dir.path(), &environment, &["worker"]), port }
     }
 }

@@ -73,9 +73,19 @@ impl Process {
         self.ward.signal("TERM");
     }
 
-    /// SIGSTOP: it does nothing any more, and its connections stay open.
+    /// SIGSTOP: once this returns it does nothing any more, and its connections stay open. On a busy machine some of
+    /// its threads run on for a while after the signal is sent.
+    #[track_caller]
     pub fn freeze(&self) {
         self.ward.signal("STOP");
+        let threads = PathBuf::from(format!("/proc/{}/task", self.ward.child.id()));
+        wait_until(&format!("{} to be frozen", self.what), || {
+            fs::read_dir(&threads).unwrap().all(|thread| {
+                let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+                // The state follows the name, which is in brackets and may have brackets in it (proc(5)).
+                stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+            })
+        });
     }
 
     /// SIGCONT.
