@@ -1,5 +1,5 @@
 //! The ledger's outcomes: what became of each mail. Outcomes are added, never changed; only a retry that somebody
-//! asks for takes failed ones away.
+//! asks for takes failed ones away, and a purge those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
 
