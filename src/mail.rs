@@ -3,6 +3,7 @@
 pub mod address;
 pub mod compose;
 pub mod dot;
+mod envelope;
 pub mod outbox;
 pub mod reply;
 pub mod session;
@@ -31,9 +32,16 @@ pub trait Transport: Send {
     /// called and may block: until then nothing has happened that could become a mail. When it says `false`
     /// the mail is withdrawn.
     ///
+    /// The relay may be told of `next` right behind the body: it is the mail that will be submitted next.
+    ///
     /// # Errors
     /// Says whose trouble it is and whether trying again can help.
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal>;
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Refusal>;
 
     /// Nothing to send for now: a connection unused for too long is given up.
     fn idle(&mut self);

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use anyhow::{Context as _, ensure};
@@ -136,6 +137,7 @@ pub(super) fn assemble(
         retry_policy,
         monitor: monitor.clone(),
         stop: stop.clone(),
+        idle_lanes: AtomicUsize::default(),
     });
     let crew = Crew::start(
         &equipment,

@@ -24,7 +24,12 @@ impl Outbox {
 }
 
 impl Transport for Outbox {
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal> {
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        _next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Refusal> {
         if !before_body() {
             return Err(Refusal::withdrawn());
         }
@@ -103,9 +108,9 @@ mod tests {
             calls += 1;
             true
         };
-        outbox.submit(&mail("<p>one"), &mut before_body).unwrap();
-        outbox.submit(&mail("<p>two"), &mut before_body).unwrap();
-        assert_eq!(outbox.submit(&mail("<p>three"), &mut || false), Err(Refusal::withdrawn()));
+        outbox.submit(&mail("<p>one"), None, &mut before_body).unwrap();
+        outbox.submit(&mail("<p>two"), None, &mut before_body).unwrap();
+        assert_eq!(outbox.submit(&mail("<p>three"), None, &mut || false), Err(Refusal::withdrawn()));
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
@@ -116,7 +121,7 @@ mod tests {
     fn without_a_directory_nothing_is_written() {
         let mut called = false;
         Outbox::new(None)
-            .submit(&mail(""), &mut || {
+            .submit(&mail(""), None, &mut || {
                 called = true;
                 true
             })
@@ -129,14 +134,14 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("file");
         fs::write(&file, "in the way").unwrap();
-        let refusal = Outbox::new(Some(file)).submit(&mail(""), &mut || true).unwrap_err();
+        let refusal = Outbox::new(Some(file)).submit(&mail(""), None, &mut || true).unwrap_err();
         assert_eq!((refusal.class, refusal.smtp_code), (Class::Relay, None));
         assert!(refusal.detail.contains("cannot be written"), "{}", refusal.detail);
 
         // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
-        Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || true).unwrap_err();
+        Outbox::new(Some(dir.clone())).submit(&mail(""), None, &mut || true).unwrap_err();
         assert_eq!(files(&dir), ["n12.p34.html"]);
     }
 

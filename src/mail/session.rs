@@ -1,7 +1,7 @@
 //! One connection to the relay: how it is made, what the relay offers on it, and plain commands and answers.
 //! Knows no mail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::Auth;
@@ -37,6 +37,16 @@ pub struct Session {
     pub size_limit: Option<usize>,
     /// Mails that were tried on it.
     pub mails: u32,
+    /// The envelope that was written behind the last body, if its answers are not read yet.
+    pub ahead: Option<Ahead>,
+}
+
+/// An envelope that was written ahead of its turn.
+pub struct Ahead {
+    /// Its mail.
+    pub message_id: String,
+    /// Since when the relay may be waiting for the body.
+    pub since: Instant,
 }
 
 impl Connector {
@@ -85,6 +95,7 @@ impl Connector {
             smtputf8: offers.has("SMTPUTF8"),
             size_limit: offers.size_limit(),
             mails: 0,
+            ahead: None,
         })
     }
 
@@ -165,8 +176,11 @@ impl Session {
         self.command("RSET\r\n").is_positive()
     }
 
-    /// Takes leave politely, and briefly.
+    /// Takes leave politely, and briefly; without a word of a relay that waits for a body, which would take it for one.
     pub fn quit(mut self) {
+        if self.ahead.is_some() {
+            return;
+        }
         let farewell = self.wire.set_timeout(QUIT_TIMEOUT);
         if farewell.is_err() || !self.command("QUIT\r\n").is_positive() {
             log::debug!("the relay did not answer QUIT");

@@ -159,7 +159,9 @@ impl Breaker {
         matches!(*self.lock(), State::Open { until, .. } if until <= now)
     }
 
-    fn is_closed(&self) -> bool {
+    /// Whether mails go through without waiting.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
         matches!(*self.lock(), State::Closed { .. })
     }
 

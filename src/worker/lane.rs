@@ -1,8 +1,9 @@
 //! A lane: a thread that owns one connection to the relay. It takes jobs, renders, composes, submits, and hands
-//! the outcome to the recorder.
+//! the outcome to the recorder. A busy one has its next mail ready before it submits one, so that the relay can be
+//! told of it in time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -46,6 +47,8 @@ pub struct Equipment {
     pub monitor: Monitor,
     /// The wish to stop.
     pub stop: Stop,
+    /// Lanes that wait for a job.
+    pub idle_lanes: AtomicUsize,
 }
 
 /// One lane.
@@ -54,9 +57,17 @@ pub struct Lane {
     transport: Box<dyn Transport>,
     jobs: Receiver<Job>,
     entries: Sender<Entry>,
+    /// What is submitted next.
+    next: Option<Letter>,
     last_outcome: LastOutcome,
     /// Times in a row that the relay did not work for this lane.
     failures: u32,
+}
+
+/// A job whose mail is made.
+struct Letter {
+    job: Job,
+    mail: Mail,
 }
 
 impl Lane {
@@ -68,32 +79,58 @@ impl Lane {
         jobs: Receiver<Job>,
         entries: Sender<Entry>,
     ) -> Self {
-        Self { equipment, transport, jobs, entries, last_outcome: LastOutcome::new(), failures: 0 }
+        let last_outcome = LastOutcome::new();
+        Self { equipment, transport, jobs, entries, next: None, last_outcome, failures: 0 }
     }
 
     /// Works until nobody is left who could send jobs.
     pub fn run(mut self) {
         loop {
-            match self.jobs.recv_timeout(IDLE_LOOK) {
-                Ok(job) => self.work(job),
+            if let Some(letter) = self.next.take() {
+                self.look_ahead();
+                self.send(letter);
+                continue;
+            }
+            match self.wait_for_a_job() {
+                Ok(job) => self.next = self.make(job),
                 Err(RecvTimeoutError::Timeout) => self.transport.idle(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// One mail, from the participant to the outcome.
-    fn work(&mut self, mut job: Job) {
-        let mail = match self.make(&job) {
-            Ok(mail) => mail,
-            Err(outcome) => return self.record(job, outcome),
-        };
+    fn wait_for_a_job(&self) -> Result<Job, RecvTimeoutError> {
+        let idle_lanes = &self.equipment.idle_lanes;
+        idle_lanes.fetch_add(1, Ordering::Relaxed);
+        let job = self.jobs.recv_timeout(IDLE_LOOK);
+        idle_lanes.fetch_sub(1, Ordering::Relaxed);
+        job
+    }
+
+    /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
+    /// may have to wait for something else than this lane.
+    fn look_ahead(&mut self) {
+        let Equipment { breaker, pace, idle_lanes, stop, .. } = &*self.equipment;
+        let hurried = idle_lanes.load(Ordering::Relaxed) == 0 && !pace.is_limited() && breaker.is_closed();
+        if !hurried || stop.requested() {
+            return;
+        }
+        while self.next.is_none()
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            self.next = self.make(job);
+        }
+    }
+
+    /// One mail, until its outcome is known.
+    fn send(&mut self, Letter { mut job, mail }: Letter) {
         let Equipment { breaker, pace, monitor, stop, .. } = &*self.equipment;
         let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
         };
         let held = Arc::clone(&job.errand.held);
-        let submitted = self.transport.submit(&mail, &mut || {
+        let next = self.next.as_ref().map(|letter| &letter.mail);
+        let submitted = self.transport.submit(&mail, next, &mut || {
             self.last_outcome.wait_until_recorded();
             held.wait_until_certain(stop)
         });
@@ -110,6 +147,10 @@ impl Lane {
         } else {
             let suspect = (refusal.class != Class::Relay).then(|| job.key());
             self.failures += u32::from(admission.failed(suspect, &refusal.detail));
+            // Another lane may have more luck with it.
+            if let Some(Letter { job, .. }) = self.next.take() {
+                job.give_back();
+            }
         }
         if matches!(refusal.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
             monitor.metrics.ambiguous.add(1);
@@ -145,8 +186,18 @@ impl Lane {
         breaker.rest(failures, stop);
     }
 
-    /// Renders and composes the mail, or says why there will be none. The relay is not asked.
-    fn make(&self, job: &Job) -> Result<Mail, Outcome> {
+    /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.
+    fn make(&mut self, job: Job) -> Option<Letter> {
+        match self.compose(&job) {
+            Ok(mail) => Some(Letter { job, mail }),
+            Err(outcome) => {
+                self.record(job, outcome);
+                None
+            }
+        }
+    }
+
+    fn compose(&self, job: &Job) -> Result<Mail, Outcome> {
         let participant = &job.addressee.participant;
         let Some(address) = &participant.email else {
             return Err(job.skipped("the participant has no address"));

@@ -21,6 +21,12 @@ impl Pace {
         Self { interval, next: Mutex::new(Instant::now()) }
     }
 
+    /// Whether there is a limit at all.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.interval.is_some()
+    }
+
     /// Waits for a turn; `false` when the worker is to stop instead.
     pub fn wait_turn(&self, stop: &Stop) -> bool {
         match self.book(Instant::now()) {

@@ -9,6 +9,7 @@ use super::*;
 use crate::config::{Authorities, Security};
 use crate::mail::reply::Class;
 
+mod ahead;
 mod losses;
 mod offers;
 mod waiting;
@@ -20,6 +21,9 @@ const OK: &str = "250 ok";
 const GO_ON: &str = "354 go on";
 /// Not a reply: the relay closes the connection instead.
 const HANG_UP: &str = "";
+
+/// Before an answer: it goes out together with the next one.
+const HOLD: char = '~';
 
 /// A relay that answers each command, and each body, with the next line of its script; one script a
 /// connection. Joined, it returns what it read on each.
@@ -38,6 +42,10 @@ impl ScriptedRelay {
     }
 
     fn transport(&self) -> SmtpTransport {
+        self.transport_with_timeout(Duration::from_secs(10))
+    }
+
+    fn transport_with_timeout(&self, timeout: Duration) -> SmtpTransport {
         let relay = Relay {
             host: "127.0.0.1".to_owned(),
             port: self.port,
@@ -45,7 +53,7 @@ impl ScriptedRelay {
             authorities: Authorities::default(),
             credentials: None,
             max_per_connection: 100,
-            timeout: Duration::from_secs(10),
+            timeout,
             idle_timeout: Duration::from_secs(60),
         };
         SmtpTransport::new(&relay, "events@example.com").unwrap()
@@ -61,13 +69,15 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
     let (stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut heard = Vec::new();
+    let mut held = Vec::new();
     let mut in_body = false;
     for (step, answer) in script.iter().enumerate() {
         if step > 0 {
             let end = if in_body { "\r\n.\r\n" } else { "\r\n" };
             let mut text = String::new();
             while !(text.ends_with(end) || in_body && text == ".\r\n") {
-                if reader.read_line(&mut text).unwrap() == 0 {
+                // A client that leaves answers unread resets the connection.
+                if reader.read_line(&mut text).unwrap_or(0) == 0 {
                     return heard;
                 }
             }
@@ -76,7 +86,14 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
         if answer.is_empty() {
             return heard.split_off(1.min(heard.len()));
         }
-        (&stream).write_all(&latin1(answer)).unwrap();
+        let answer = if let Some(answer) = answer.strip_prefix(HOLD) {
+            held.extend(latin1(answer));
+            answer
+        } else {
+            held.extend(latin1(answer));
+            (&stream).write_all(&std::mem::take(&mut held)).unwrap();
+            answer
+        };
         in_body = answer.starts_with("354");
     }
     let mut quit = String::new();
@@ -92,7 +109,7 @@ fn latin1(line: &str) -> Vec<u8> {
 fn mail(to: &str) -> Mail {
     Mail {
         to: to.to_owned(),
-        message_id: "<n1.p1@example.com>".to_owned(),
+        message_id: format!("<{to}>"),
         content: "Subject: x\r\n\r\n.dot\r\n".to_owned(),
         html: String::new(),
     }
@@ -105,7 +122,7 @@ fn script(opening: [&'static str; 2], rest: &[&'static str]) -> Vec<&'static str
 /// Submits to `relay`, counting how often the body was about to be written.
 fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), Refusal>, u32) {
     let mut bodies = 0;
-    let result = transport.submit(&mail(to), &mut || {
+    let result = transport.submit(&mail(to), None, &mut || {
         bodies += 1;
         true
     });
@@ -139,7 +156,7 @@ fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
         script(PIPELINING, &[OK, OK, GO_ON, OK]),
     ]);
     let mut transport = relay.transport();
-    assert_eq!(transport.submit(&mail("a@example.com"), &mut || false), Err(Refusal::withdrawn()));
+    assert_eq!(transport.submit(&mail("a@example.com"), None, &mut || false), Err(Refusal::withdrawn()));
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
     let heard = relay.heard();

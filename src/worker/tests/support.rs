@@ -1,6 +1,7 @@
 //! A database with people in it, a crew, and a relay that does as it is told.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,12 @@ impl Relay {
 }
 
 impl Transport for Relay {
-    fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), Refusal> {
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        _next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Refusal> {
         let tried = {
             let mut book = self.tries.lock().unwrap();
             let tried = book.entry(mail.to.clone()).or_default();
@@ -160,6 +166,7 @@ impl House {
             retry_policy,
             monitor: monitor.clone(),
             stop: stop.clone(),
+            idle_lanes: AtomicUsize::default(),
         });
         let relay = Relay {
             decide: Arc::new(decide),

@@ -30,7 +30,7 @@ fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
     assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, None, 0));
     assert_eq!(refusal.detail, "the mail has 20 bytes, and the relay takes no more than 19 (SIZE, RFC 1870)");
     let smaller = Mail { content: "x\r\n".to_owned(), ..mail("b@example.com") };
-    assert_eq!(transport.submit(&smaller, &mut || true), Ok(()));
+    assert_eq!(transport.submit(&smaller, None, &mut || true), Ok(()));
     drop(transport);
     assert_eq!(relay.heard()[0][0], "MAIL FROM:<events@example.com>", "the relay heard of one mail only");
 

@@ -16,7 +16,7 @@ fn a_relay_that_has_long_waited_for_a_body_is_not_trusted_with_it() {
             assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
         }
         let mut waits = 0;
-        let result = transport.submit(&mail("b@example.com"), &mut || {
+        let result = transport.submit(&mail("b@example.com"), None, &mut || {
             if waits == 0 {
                 thread::sleep(Duration::from_millis(1100));
             }
