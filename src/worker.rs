@@ -12,6 +12,7 @@ pub mod dispatcher;
 pub mod fan_out;
 pub mod job;
 pub mod lane;
+pub mod last_outcome;
 pub mod leases;
 pub mod owner;
 pub mod pace;

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::breaker::Breaker;
 use super::job::{Job, Report};
+use super::last_outcome::LastOutcome;
 use super::pace::Pace;
 use super::recorder::Entry;
 use super::retry::RetryPolicy;
@@ -56,7 +57,6 @@ pub struct Lane {
     equipment: Arc<Equipment>,
     transport: Box<dyn Transport>,
     jobs: Receiver<Job>,
-    entries: Sender<Entry>,
     /// What is submitted next.
     next: Option<Letter>,
     last_outcome: LastOutcome,
@@ -79,8 +79,8 @@ impl Lane {
         jobs: Receiver<Job>,
         entries: Sender<Entry>,
     ) -> Self {
-        let last_outcome = LastOutcome::new();
-        Self { equipment, transport, jobs, entries, next: None, last_outcome, failures: 0 }
+        let last_outcome = LastOutcome::new(entries);
+        Self { equipment, transport, jobs, next: None, last_outcome, failures: 0 }
     }
 
     /// Works until nobody is left who could send jobs.
@@ -235,11 +235,7 @@ impl Lane {
         if outcome.status == Status::Sent {
             self.equipment.monitor.metrics.unrecorded.rise();
         }
-        self.last_outcome.wait_until_recorded();
-        let entry = Entry::Outcome { outcome, errand: job.errand, committed: self.last_outcome.expect_one() };
-        if self.entries.send(entry).is_err() {
-            log::error!("the recorder ended before its lanes (a bug in fanmail)");
-        }
+        self.last_outcome.hand_over(outcome, job.errand);
     }
 }
 
@@ -262,32 +258,4 @@ fn log_failure(job: &Job, outcome: &Outcome) {
         outcome.attempts,
         outcome.detail.as_deref().unwrap_or("no reason given")
     );
-}
-
-/// Whether the lane's last outcome is committed. No second body is transmitted before it is: that bounds the
-/// duplicates of a crash to one per connection.
-struct LastOutcome {
-    sender: Sender<()>,
-    committed: Receiver<()>,
-    expected: bool,
-}
-
-impl LastOutcome {
-    fn new() -> Self {
-        let (sender, committed) = bounded(1);
-        Self { sender, committed, expected: false }
-    }
-
-    /// What the recorder is to use for the next outcome.
-    fn expect_one(&mut self) -> Sender<()> {
-        self.expected = true;
-        self.sender.clone()
-    }
-
-    fn wait_until_recorded(&mut self) {
-        if self.expected {
-            // The lane holds a sender itself, so this cannot fail: it waits.
-            self.expected = self.committed.recv().is_err();
-        }
-    }
 }
