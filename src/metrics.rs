@@ -51,6 +51,11 @@ impl Level {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// So many.
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -75,6 +80,8 @@ pub struct Metrics {
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
     pub relay_failures: Counter,
+    /// Connections that the lanes may have at the moment: `SMTP_CONNECTIONS`, or fewer when the relay allows fewer.
+    pub connections_in_use: Level,
     /// Whether the breaker is open.
     pub breaker_open: Gauge,
     /// Notifications all of whose people were decided.
@@ -135,6 +142,12 @@ impl Metrics {
             self.unrecorded.get(),
         ));
         lines.push(describe(
+            "fanmail_connections_in_use",
+            "gauge",
+            "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if it turns some away.",
+            self.connections_in_use.get(),
+        ));
+        lines.push(describe(
             "fanmail_breaker_open",
             "gauge",
             "1 while sending is stopped because the relay is down.",
@@ -161,6 +174,7 @@ mod tests {
         metrics.unrecorded.rise();
         metrics.unrecorded.rise();
         metrics.unrecorded.fall();
+        metrics.connections_in_use.set(4);
         metrics.breaker_open.set(true);
         let text = metrics.render();
         assert!(text.starts_with(
@@ -169,6 +183,10 @@ mod tests {
              fanmail_sent_total 3\n# HELP fanmail_failed_total "
         ));
         assert!(text.contains("# TYPE fanmail_unrecorded gauge\nfanmail_unrecorded 1\n"), "{text}");
+        assert!(
+            text.contains("# TYPE fanmail_connections_in_use gauge\nfanmail_connections_in_use 4\n"),
+            "{text}"
+        );
         assert!(text.ends_with("# TYPE fanmail_breaker_open gauge\nfanmail_breaker_open 1\n"));
         let names: Vec<&str> = text
             .lines()

@@ -18,6 +18,7 @@ pub mod owner;
 pub mod pace;
 pub mod pages;
 pub mod patience;
+pub mod places;
 pub mod recorder;
 pub mod retry;
 
