@@ -27,6 +27,7 @@ use crate::worker::lane::Equipment;
 use crate::worker::leases::Role;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
+use crate::worker::places::{self, Places};
 use crate::worker::retry::RetryPolicy;
 
 /// Consumes until SIGTERM or SIGINT.
@@ -133,6 +134,7 @@ pub(super) fn assemble(
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
         breaker: Breaker::new(breaker::PROBES, monitor.clone()),
+        places: Places::new(config.email.connections, places::GROWTH, Arc::clone(&monitor.metrics)),
         pace: Pace::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),

@@ -7,7 +7,6 @@
 //!    └──────────────────────────────┴──────────────────── its mail gets a reply
 //! ```
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,8 +38,6 @@ pub struct Breaker {
     state: Mutex<State>,
     probes: Backoff,
     monitor: Monitor,
-    /// Whether it was said that there may be too many connections.
-    advised: AtomicBool,
 }
 
 /// Which mail: of which notification, for which participant.
@@ -112,7 +109,7 @@ impl Breaker {
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
         let state = State::Closed { failures: Vec::new(), success: None };
-        Self { state: Mutex::new(state), probes, monitor, advised: AtomicBool::new(false) }
+        Self { state: Mutex::new(state), probes, monitor }
     }
 
     /// Waits until this lane may put a mail to the relay; `None` when the worker is to stop instead.
@@ -140,18 +137,6 @@ impl Breaker {
             if left.is_zero() || self.wants_probe(now) || stop.wait(left.min(LOOK)) {
                 return;
             }
-        }
-    }
-
-    /// A lane was refused `failures` times in a row, lastly because of `detail`. If others are not, that is worth
-    /// a line, once.
-    pub fn lane_refused(&self, failures: u32, detail: &str) {
-        let alone = failures as usize >= THRESHOLD && self.is_closed();
-        if alone && !self.advised.swap(true, Ordering::Relaxed) {
-            log::warn!(
-                "the relay serves some connections and not others: {detail}; if it allows fewer than \
-                 SMTP_CONNECTIONS, lower that. Meanwhile the others carry the mails (this is said once)"
-            );
         }
     }
 

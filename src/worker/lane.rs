@@ -13,6 +13,7 @@ use super::breaker::Breaker;
 use super::job::{Job, Report};
 use super::last_outcome::LastOutcome;
 use super::pace::Pace;
+use super::places::{Place, Places};
 use super::recorder::Entry;
 use super::retry::RetryPolicy;
 use crate::domain::outcome::{Outcome, Status};
@@ -40,6 +41,8 @@ pub struct Equipment {
     pub composer: Composer,
     /// Holds everyone up while the relay is down.
     pub breaker: Breaker,
+    /// How many lanes may have a connection.
+    pub places: Places,
     /// The limit of mails a second.
     pub pace: Pace,
     /// How often a mail is tried.
@@ -60,6 +63,7 @@ pub struct Lane {
     /// What is submitted next.
     next: Option<Letter>,
     last_outcome: LastOutcome,
+    place: Place,
     /// Times in a row that the relay did not work for this lane.
     failures: u32,
 }
@@ -80,21 +84,24 @@ impl Lane {
         entries: Sender<Entry>,
     ) -> Self {
         let last_outcome = LastOutcome::new(entries);
-        Self { equipment, transport, jobs, next: None, last_outcome, failures: 0 }
+        Self { equipment, transport, jobs, next: None, last_outcome, place: Place::default(), failures: 0 }
     }
 
     /// Works until nobody is left who could send jobs.
     pub fn run(mut self) {
+        let equipment = Arc::clone(&self.equipment);
+        let Equipment { places, stop, .. } = &*equipment;
         loop {
             if let Some(letter) = self.next.take() {
                 self.look_ahead();
                 self.send(letter);
                 continue;
             }
+            places.wait(&mut self.place, stop, || !self.jobs.is_empty());
             match self.wait_for_a_job() {
                 Ok(job) => self.next = self.make(job),
                 Err(RecvTimeoutError::Timeout) => self.transport.idle(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return places.close(),
             }
         }
     }
@@ -124,7 +131,7 @@ impl Lane {
 
     /// One mail, until its outcome is known.
     fn send(&mut self, Letter { mut job, mail }: Letter) {
-        let Equipment { breaker, pace, monitor, stop, .. } = &*self.equipment;
+        let Equipment { breaker, places, pace, monitor, stop, .. } = &*self.equipment;
         let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
         };
@@ -137,6 +144,7 @@ impl Lane {
         let Err(refusal) = submitted else {
             admission.works();
             self.failures = 0;
+            places.served(&mut self.place);
             job.addressee.attempts += 1;
             let outcome = job.sent();
             return self.record(job, outcome);
@@ -144,6 +152,7 @@ impl Lane {
         if refusal.speaks_for_the_relay() {
             admission.works();
             self.failures = 0;
+            places.served(&mut self.place);
         } else {
             let suspect = (refusal.class != Class::Relay).then(|| job.key());
             self.failures += u32::from(admission.failed(suspect, &refusal.detail));
@@ -172,18 +181,16 @@ impl Lane {
         self.rest(&refusal);
     }
 
-    /// Leaves the relay alone for a while when it has not worked for this lane, while others work: it may allow
-    /// fewer connections than there are lanes, or one of its machines is broken. Otherwise such a lane, which fails
-    /// faster than the others send, would soon have had most of the mails. One connection that is lost is no
-    /// reason yet.
-    fn rest(&self, refusal: &Refusal) {
-        let Equipment { breaker, stop, .. } = &*self.equipment;
+    /// Leaves the relay alone when it has not worked for this lane: for a while, or without a place until it gets
+    /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
+    /// have had most of the mails. One connection that is lost is no reason yet.
+    fn rest(&mut self, refusal: &Refusal) {
+        let Equipment { breaker, places, stop, .. } = &*self.equipment;
         let refused = refusal.class == Class::Relay;
-        if refused {
-            breaker.lane_refused(self.failures, &refusal.detail);
+        if refused && places.turned_away(&mut self.place, &refusal.detail) {
+            return;
         }
-        let failures = self.failures.saturating_sub(u32::from(!refused));
-        breaker.rest(failures, stop);
+        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), stop);
     }
 
     /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.

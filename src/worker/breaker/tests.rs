@@ -189,15 +189,3 @@ fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_on
     breaker.rest(9, &stop);
     assert!(now.elapsed() < Duration::from_secs(10), "neither took the minute");
 }
-
-#[test]
-fn what_to_do_about_a_lane_that_alone_is_refused_is_said_from_the_third_time_on() {
-    let breaker = closed();
-    breaker.lane_refused(2, "busy");
-    assert!(!breaker.advised.load(Ordering::Relaxed));
-    breaker.lane_refused(3, "busy");
-    assert!(breaker.advised.load(Ordering::Relaxed));
-    let breaker = opened(Instant::now());
-    breaker.lane_refused(3, "busy");
-    assert!(!breaker.advised.load(Ordering::Relaxed), "then the whole relay is down");
-}

@@ -28,12 +28,15 @@ use crate::worker::lane::Equipment;
 use crate::worker::leases::Role;
 use crate::worker::pace::Pace;
 use crate::worker::patience::Patience;
+use crate::worker::places::Places;
 use crate::worker::retry::RetryPolicy;
 
 pub const EVENT: i64 = 123;
 pub const REQUEST: Request = Request { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const PROBES: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
+/// Nor growth.
+const GROWTH: Backoff = PROBES;
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
 /// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
@@ -162,6 +165,7 @@ impl House {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
             breaker: Breaker::new(PROBES, monitor.clone()),
+            places: Places::new(lanes, GROWTH, Arc::clone(&monitor.metrics)),
             pace: Pace::new(None),
             retry_policy,
             monitor: monitor.clone(),
