@@ -24,7 +24,7 @@ use wire::Wire;
 use super::certificates::Issued;
 use super::ports::free_port;
 use super::wait::wait_until;
-use trouble::Order;
+use trouble::{Order, Step, Trouble};
 
 /// What EHLO offers beside SIZE.
 #[derive(Debug, Clone)]
@@ -79,8 +79,8 @@ pub struct Orders {
     pub auth_refusal: Option<String>,
     /// After so many bodies, MAIL is answered with 421 and the server hangs up.
     pub mails_per_connection: Option<usize>,
-    /// While so many connections are open, a further one is greeted with 421.
-    pub most_connections: Option<usize>,
+    /// While so many connections are open, a further one gets into this trouble at this step.
+    pub most_connections: Option<(usize, Step, Trouble)>,
     /// Pause before each group of replies, on connections made from now on.
     pub reply_delay: Duration,
 }
@@ -266,29 +266,34 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let stream = stream.unwrap();
-        let number = {
+        let (number, open) = {
             let mut log = shared.log();
             log.connections += 1;
             log.open += 1;
             log.most_open = log.most_open.max(log.open);
-            log.connections
+            (log.connections, log.open)
         };
         lock(&shared.sockets).insert(number, stream.try_clone().unwrap());
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             let delay = shared.orders().reply_delay;
             // However it ended, what counts is in the log.
-            drop(converse(&shared, stream, delay, number));
+            drop(converse(&shared, stream, delay, (number, open)));
             lock(&shared.sockets).remove(&number);
             shared.log().open -= 1;
         });
     }
 }
 
-fn converse(shared: &Arc<Shared>, stream: TcpStream, delay: Duration, number: usize) -> io::Result<()> {
+fn converse(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    delay: Duration,
+    (number, open): (usize, usize),
+) -> io::Result<()> {
     let mut wire = Wire::new(stream, delay)?;
     if matches!(shared.offer.tls, Some((Tls::Implicit, _))) {
         shared.encrypt(&mut wire)?;
     }
-    Session::new(Arc::clone(shared), wire, number).run()
+    Session::new(Arc::clone(shared), wire, number, open).run()
 }

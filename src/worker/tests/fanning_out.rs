@@ -1,8 +1,11 @@
 //! One fan-out, its lanes and the ledger.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::{Kind, Lease, Request};
@@ -111,11 +114,56 @@ fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
         let Ok(_turn) = busy.try_lock() else {
             return Err(Class::Relay);
         };
-        std::thread::yield_now();
+        thread::yield_now();
         Ok(())
     });
     assert!(completed(&run(&house)));
     assert_eq!(house.tally(1).sent, 200);
+}
+
+#[test]
+fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_later_by_all() {
+    let (most, attempts) = (Arc::new(AtomicUsize::new(2)), Arc::new(AtomicU32::new(0)));
+    let (limit, refused) = (Arc::clone(&most), Arc::clone(&attempts));
+    let connections = Arc::new(Mutex::new(HashSet::new()));
+    let connected = Arc::clone(&connections);
+    let house = House::with_relay(200, 4, move |_, _, _| {
+        // The lanes are the threads.
+        let (mut connected, lane) = (connected.lock().unwrap(), thread::current().id());
+        if connected.contains(&lane) || connected.len() < limit.load(Ordering::Relaxed) {
+            connected.insert(lane);
+            Ok(())
+        } else {
+            refused.fetch_add(1, Ordering::Relaxed);
+            Err(Class::Relay)
+        }
+    });
+    let in_use = || house.context.metrics.connections_in_use.get();
+    // Small ones, and as many as it takes.
+    let notifications = Cell::new(0);
+    let send_until_in_use = |expected: u64| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while in_use() != expected {
+            assert!(Instant::now() < deadline, "{} of {expected} in use", in_use());
+            notifications.set(notifications.get() + 1);
+            let ending = fan_out::run(&house.context, &named(&notifications.get().to_string()), REQUEST);
+            assert!(completed(&ending));
+        }
+    };
+    send_until_in_use(2);
+    most.store(4, Ordering::Relaxed);
+    let before = attempts.load(Ordering::Relaxed);
+    send_until_in_use(4);
+    assert_eq!(attempts.load(Ordering::Relaxed), before, "each trial succeeds");
+    assert_eq!(house.relay.accepted().len(), 200 * notifications.get());
+
+    // Those without a place go home as well when there is no more work.
+    most.store(2, Ordering::Relaxed);
+    connections.lock().unwrap().clear();
+    send_until_in_use(2);
+    let House { crew, context, .. } = house;
+    drop(context);
+    crew.dismiss();
 }
 
 #[test]

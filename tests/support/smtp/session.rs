@@ -21,6 +21,8 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     wire: Wire,
     number: usize,
+    /// How many connections were open when this one had been made.
+    open: usize,
     greeted: bool,
     authenticated: bool,
     mails: usize,
@@ -43,8 +45,8 @@ enum Next {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, wire: Wire, number: usize) -> Self {
-        Self { shared, wire, number, greeted: false, authenticated: false, mails: 0, transaction: None }
+    pub(super) fn new(shared: Arc<Shared>, wire: Wire, number: usize, open: usize) -> Self {
+        Self { shared, wire, number, open, greeted: false, authenticated: false, mails: 0, transaction: None }
     }
 
     /// Talks until either side ends it.

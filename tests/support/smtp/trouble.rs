@@ -79,8 +79,15 @@ impl SmtpServer {
 }
 
 impl Shared {
-    /// What was ordered for this step of this connection, if anything; uses it up once.
-    pub(super) fn take_trouble(&self, step: Step, connection: usize) -> Option<Trouble> {
+    /// What was ordered for this step of this connection, which was made as the `open`th beside others, if
+    /// anything; uses it up once.
+    pub(super) fn take_trouble(&self, step: Step, connection: usize, open: usize) -> Option<Trouble> {
+        if let Some((most, its_step, trouble)) = self.orders().most_connections
+            && its_step == step
+            && open > most
+        {
+            return Some(trouble);
+        }
         let mut orders = lock(&self.troubles);
         let fits = |order: &&mut Order| order.step == step && order.left > 0 && (order.wanted)(connection);
         let order = orders.iter_mut().find(fits)?;

@@ -88,7 +88,7 @@ impl Session {
             Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
             _ => None,
         });
-        let trouble = self.shared.take_trouble(Step::Dot, self.number);
+        let trouble = self.shared.take_trouble(Step::Dot, self.number, self.open);
         let told = match (trouble, &fault) {
             (Some(trouble), _) => trouble.answer(),
             (None, Some(Fault::Dot(_))) => Answer::Refused,

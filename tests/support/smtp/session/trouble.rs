@@ -20,7 +20,7 @@ impl Session {
         if let Some(point) = point {
             self.shared.gate.pass(point, &mut self.wire)?;
         }
-        let Some(trouble) = self.shared.take_trouble(step, self.number) else {
+        let Some(trouble) = self.shared.take_trouble(step, self.number, self.open) else {
             return Ok(None);
         };
         if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
@@ -33,11 +33,7 @@ impl Session {
     pub(super) fn greet(&mut self) -> io::Result<Next> {
         self.shared.gate.pass(Point::Greeting, &mut self.wire)?;
         let orders = self.shared.orders().clone();
-        let open = self.shared.log().open;
-        if orders.most_connections.is_some_and(|most| open > most) {
-            return self.make(Trouble::HangUp("421 4.7.0 Too many connections"));
-        }
-        if let Some(trouble) = self.shared.take_trouble(Step::Greeting, self.number) {
+        if let Some(trouble) = self.shared.take_trouble(Step::Greeting, self.number, self.open) {
             return self.make(trouble);
         }
         if let Some(greeting) = orders.greeting {
