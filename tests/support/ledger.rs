@@ -1,7 +1,8 @@
 //! A second look at the database, past fanmail: what the ledger really says.
 
+use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use super::scenario::DOMAIN;
@@ -143,9 +144,48 @@ impl Ledger {
         self.count(&format!("deliveries WHERE status = '{status}'"))
     }
 
+    /// How many tries all outcomes took together.
+    pub fn attempts(&self) -> usize {
+        let rows: Vec<Count> = sql_query("SELECT coalesce(sum(attempts), 0) AS count FROM deliveries")
+            .load(&mut self.open())
+            .unwrap();
+        usize::try_from(rows[0].count).unwrap()
+    }
+
     /// How many notifications are completed.
     pub fn completed(&self) -> usize {
         self.count("notifications WHERE completed_at IS NOT NULL")
+    }
+
+    /// When the last of all notifications was acked, in UTC, once `notifications` of them are.
+    pub fn acked(&self, notifications: usize) -> Option<NaiveDateTime> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            count: i64,
+            #[diesel(sql_type = Nullable<Timestamp>)]
+            last: Option<NaiveDateTime>,
+        }
+        let rows: Vec<Row> =
+            sql_query("SELECT count(acked_at) AS count, max(acked_at) AS last FROM notifications")
+                .load(&mut self.open())
+                .unwrap();
+        rows[0].last.filter(|_| usize::try_from(rows[0].count) == Ok(notifications))
+    }
+
+    /// Empties the ledger, and leaves no work of that kind behind for later.
+    pub fn forget(&self) {
+        let mut connection = self.open();
+        let statements = match &connection {
+            AnyConnection::Sqlite(_) => {
+                "DELETE FROM deliveries; DELETE FROM notifications; PRAGMA wal_checkpoint(TRUNCATE)"
+            }
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgresql(_) => "TRUNCATE deliveries, notifications",
+            #[cfg(feature = "mysql")]
+            AnyConnection::Mariadb(_) => "DELETE FROM deliveries; DELETE FROM notifications",
+        };
+        connection.batch_execute(statements).unwrap();
     }
 
     /// All notifications, oldest first.

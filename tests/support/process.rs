@@ -52,6 +52,11 @@ impl Process {
         Self { ward, what, out, err }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.ward.child.id()
+    }
+
     /// Everything it has logged so far.
     pub fn log(&self) -> String {
         read(&self.err)

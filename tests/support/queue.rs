@@ -8,6 +8,8 @@ use amiquip::{
     AmqpProperties, AmqpValue, Channel, Confirm, Connection, Delivery, Exchange, Publish, QueueDeclareOptions,
 };
 
+use uuid::Uuid;
+
 use super::broker::Broker;
 
 /// A queue, and the queue of its dead letters.
@@ -16,6 +18,24 @@ pub struct Queue {
     pub broker: Arc<Broker>,
     /// What `LAVINMQ_QUEUE` is to say.
     pub name: String,
+}
+
+/// A connection that stays open, for those to whom a new one for each message would be too slow.
+pub struct Publisher {
+    // Before its connection, so that it is closed first.
+    channel: Channel,
+    _connection: Connection,
+    queue: String,
+}
+
+impl Publisher {
+    /// Publishes one notification, with a `message_id` of its own, and does not wait for a confirm.
+    pub fn publish(&self, kind: &str, event: i64) {
+        let body = format!(r#"{{"type":"{kind}","event_id":{event}}}"#);
+        let properties = properties(Some(&Uuid::now_v7().to_string()));
+        let publish = Publish::with_properties(body.as_bytes(), &self.queue, properties);
+        Exchange::direct(&self.channel).publish(publish).unwrap();
+    }
 }
 
 /// One message out of the dead-letter queue.
@@ -90,6 +110,14 @@ impl Queue {
                 };
             }
         });
+    }
+
+    /// A connection to publish many messages over.
+    pub fn publisher(&self) -> Publisher {
+        let mut connection = self.broker.connect();
+        let channel = connection.open_channel(None).unwrap();
+        declare(&channel, &self.name);
+        Publisher { channel, _connection: connection, queue: self.name.clone() }
     }
 
     /// Messages that wait to be delivered; those that are delivered and not acked do not count.

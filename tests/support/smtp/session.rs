@@ -115,6 +115,11 @@ impl Session {
         match verb {
             _ if self.refuses_plain_text(verb) => {}
             "EHLO" => self.ehlo(command),
+            // smtp-source of Postfix says it, fanmail never does.
+            "HELO" => {
+                self.greeted = true;
+                self.wire.reply("250 relay.test");
+            }
             "STARTTLS" => return self.starttls(),
             "AUTH" => return self.auth(command),
             "MAIL" => return Ok(self.mail(command)),

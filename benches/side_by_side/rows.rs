@@ -1,0 +1,3 @@
+//! What is measured, a file for each section.
+
+pub mod end_to_end;

@@ -1,0 +1,89 @@
+//! One message and 50,000 mails, beside smtp-source with as many sessions and mails of the same size.
+
+use std::time::Duration;
+
+use crate::Section;
+use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::row::{Goal, Row};
+use crate::source::Source;
+use crate::stage::Stage;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::system::System;
+use crate::support::wait::wait_for;
+use crate::worker::{FanOut, Fanmail};
+
+/// The section.
+pub const SECTION: Section = Section {
+    name: "end-to-end",
+    what: "End to end: one message, 50,000 participants",
+    how: "From just before `basic.publish` to the `acked_at` of the ledger, into Postfix's smtp-sink. Each round runs \
+          `smtp-source -d` with as many sessions and mails of the same size, then fanmail with SQLite, then with \
+          PostgreSQL, each with an empty ledger; a ratio is taken within its round.",
+    run,
+};
+
+const CONNECTIONS: [usize; 4] = [1, 4, 16, 64];
+/// Where the goals are.
+const JUDGED: usize = 16;
+
+fn run(stage: &Stage) -> Vec<Row> {
+    let participants = stage.options.size(50_000, 1_000);
+    let payload = Source::payload_for(size_of_a_mail());
+    stage.say(&format!("  smtp-source -l {payload} makes mails as large as fanmail's"));
+    let sqlite = Fanmail::new(System::Sqlite, participants);
+    let postgresql = Fanmail::new(System::Postgresql, participants);
+    let mut rows = Vec::new();
+    for connections in CONNECTIONS {
+        let source = Source { mails: participants, sessions: connections, payload };
+        let fan_outs = [&sqlite, &postgresql].map(|fanmail| FanOut { fanmail, connections });
+        stage.say(&format!("  {connections} connections"));
+        let contestants: [&dyn Contestant; 3] = [&source, &fan_outs[0], &fan_outs[1]];
+        let runs = take_turns(stage, stage.options.rounds(), &contestants);
+        rows.extend(rows_of(&runs, &contestants, connections));
+    }
+    rows
+}
+
+fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (runs, contestant) in runs.iter().zip(contestants) {
+        let name = contestant.name();
+        rows.push(
+            Row::new(
+                format!("{name}, {connections} connections"),
+                "mails/s",
+                runs.iter().map(Run::rate).collect(),
+            )
+            .faults(faults(runs))
+            .point(&name, connections),
+        );
+    }
+    let goals = [Goal::AtLeast(1.0), Goal::AtLeast(0.8)];
+    for ((theirs, contestant), goal) in runs[1..].iter().zip(&contestants[1..]).zip(goals) {
+        let name = contestant.name();
+        let ratios = theirs.iter().zip(&runs[0]).map(|(run, source)| run.rate() / source.rate()).collect();
+        let ratio = Row::new(format!("{name} ÷ smtp-source, {connections} connections"), "×", ratios)
+            .faults(faults(theirs.iter().chain(&runs[0])));
+        rows.push(if connections == JUDGED { ratio.goal(goal) } else { ratio });
+        let cpu = theirs.iter().filter_map(Run::cpu_per_mail).collect();
+        rows.push(
+            Row::new(format!("{name}, CPU of the worker, {connections} connections"), "µs/mail", cpu)
+                .faults(faults(theirs)),
+        );
+    }
+    rows
+}
+
+/// Octets of one of fanmail's mails on the wire, on average.
+fn size_of_a_mail() -> usize {
+    const SAMPLE: usize = 200;
+    let scenario = Scenario::with("bench-size", SAMPLE).ready();
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    wait_for("mails to measure", Duration::from_secs(60), || {
+        (scenario.smtp.accepted() == SAMPLE).then_some(())
+    });
+    worker.stop();
+    assert_eq!(scenario.people().len(), SAMPLE, "event {EVENT}");
+    scenario.smtp.log().received.iter().map(|mail| mail.raw.len()).sum::<usize>() / SAMPLE
+}

@@ -1,0 +1,74 @@
+//! Postfix's smtp-source: the same prebuilt mail again and again, without a database, a queue or a ledger. What it
+//! reaches is what this machine and the sink can take from a program in C.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::faults::Faults;
+use crate::rounds::{Contestant, Run};
+use crate::sink::{Sink, program};
+use crate::stage::Stage;
+use crate::support::guardian::Ward;
+use crate::support::smtp::SmtpServer;
+use crate::support::wait::wait_for;
+
+/// What a run may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// smtp-source with these arguments.
+pub struct Source {
+    /// How many mails.
+    pub mails: usize,
+    /// Sessions side by side.
+    pub sessions: usize,
+    /// For `-l`.
+    pub payload: usize,
+}
+
+impl Source {
+    /// Runs it to its end; gives how long that took.
+    fn send(&self, port: u16) -> Duration {
+        let begun = Instant::now();
+        let mut ward = Ward::spawn(
+            Command::new(program("SMTP_SOURCE"))
+                .args(["-d", "-s", &self.sessions.to_string(), "-m", &self.mails.to_string()])
+                .args(["-l", &self.payload.to_string(), "-f", "a@example.org", "-t", "b@example.org"])
+                .arg(format!("127.0.0.1:{port}"))
+                .stdin(Stdio::null()),
+        );
+        let status = wait_for("smtp-source to end", PATIENCE, || ward.child.try_wait().unwrap());
+        let took = begun.elapsed();
+        assert!(status.success(), "smtp-source: {status}");
+        took
+    }
+
+    /// What `-l` has to say for mails of `octets`: it does not count the header.
+    pub fn payload_for(octets: usize) -> usize {
+        let size_with = |payload| {
+            let relay = SmtpServer::start();
+            Self { mails: 1, sessions: 1, payload }.send(relay.port);
+            relay.log().received[0].raw.len()
+        };
+        let header = size_with(1000) - 1000;
+        let payload = octets - header;
+        assert!(size_with(payload).abs_diff(octets) <= 4, "smtp-source -l {payload} is not {octets} octets");
+        payload
+    }
+}
+
+impl Contestant for Source {
+    fn name(&self) -> String {
+        "smtp-source".to_owned()
+    }
+
+    fn run(&self, _stage: &Stage) -> Run {
+        let sink = Sink::expecting(self.mails);
+        let took = self.send(sink.port);
+        Run {
+            mails: self.mails,
+            seconds: took.as_secs_f64(),
+            faults: Faults::by_count(self.mails, sink.count()),
+            cpu_seconds: None,
+        }
+    }
+}
