@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
 mod faults;
+mod machine;
 mod options;
+mod plot;
 mod report;
 mod rounds;
 mod row;
@@ -19,30 +21,25 @@ mod stage;
 mod support;
 mod worker;
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use options::Options;
-use report::Report;
+use report::{Report, Section};
 use row::Row;
 use stage::Stage;
 
-/// Some rows that are measured together.
-pub struct Section {
-    /// To choose it on the command line.
-    pub name: &'static str,
-    /// What is measured, as a heading.
-    pub what: &'static str,
-    /// How it is measured, for the text below the heading.
-    pub how: &'static str,
-    /// Measures it.
-    pub run: fn(&Stage) -> Vec<Row>,
-}
-
 /// In the order in which they are measured.
-const SECTIONS: &[Section] = &[rows::end_to_end::SECTION];
+const SECTIONS: &[Section] = &[
+    rows::end_to_end::SECTION,
+    rows::first_mail::SECTION,
+    rows::small::SECTION,
+    rows::mixed::SECTION,
+    rows::memory::SECTION,
+];
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -50,23 +47,34 @@ fn main() -> ExitCode {
         eprintln!("The measurements run with: scripts/bench");
         return ExitCode::SUCCESS;
     }
-    for name in &options.sections {
-        if !SECTIONS.iter().any(|section| section.name == name) {
-            let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
-            eprintln!("There is no section `{name}`; there are: {}", names.join(", "));
-            return ExitCode::from(2);
-        }
+    let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
+    if let Some(unknown) = options.sections.iter().find(|name| !known(name)) {
+        let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
+        eprintln!("There is no section {unknown}; there are: {}", names.join(", "));
+        return ExitCode::from(2);
     }
-    let stage = Stage::new(options);
-    let mut report = Report::default();
-    for section in SECTIONS.iter().filter(|section| stage.options.wants(section.name)) {
-        stage.say(&format!("{}: {}", section.name, section.what));
-        // One that breaks down must not take the others with it. What it says is on standard error already.
-        let rows = catch_unwind(AssertUnwindSafe(|| (section.run)(&stage)))
-            .unwrap_or_else(|_| vec![Row::broken_down(section.what)]);
-        report.add(section, rows);
-    }
-    report.write(&stage.options.out);
+    let report = measure(options);
     println!("{report}");
     if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(options: Options) -> Report {
+    let stage = Stage::new(options);
+    let Options { quick, out, .. } = &stage.options;
+    let machine = machine::facts();
+    let mut report = Report { quick: *quick, rounds: stage.options.rounds(), machine, sections: Vec::new() };
+    fs::create_dir_all(out).unwrap();
+    for section in SECTIONS.iter().filter(|section| stage.options.wants(section.name)) {
+        stage.say(section.what);
+        // One that breaks down must not take the others with it. Why, is on standard error already.
+        let rows = catch_unwind(AssertUnwindSafe(|| (section.run)(&stage)))
+            .unwrap_or_else(|_| vec![Row::broken_down(section.what)]);
+        report.sections.push((section, rows));
+        // After each, so that what there is survives an end before the end.
+        let json = serde_json::to_string_pretty(&report.json()).unwrap();
+        fs::write(out.join("bench.json"), json + "\n").unwrap();
+        plot::draw(report.rows(), &out.join("bench.svg")).unwrap();
+    }
+    stage.say(&format!("written to {}", out.display()));
+    report
 }

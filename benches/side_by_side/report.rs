@@ -1,27 +1,39 @@
-//! The result, as a table for people and as JSON for programs.
+//! The result, as a table for people, as JSON for programs, and as a plot.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Section;
-use crate::row::{Figure, Goal, Row, Verdict, figure};
+use super::row::{Figure, Goal, Row, Verdict, figure};
+use super::stage::Stage;
+
+/// Some rows that are measured together.
+pub struct Section {
+    /// To choose it on the command line.
+    pub name: &'static str,
+    /// What is measured, as a heading.
+    pub what: &'static str,
+    /// How it is measured, for the text below the heading.
+    pub how: &'static str,
+    /// Measures it.
+    pub run: fn(&Stage) -> Vec<Row>,
+}
 
 /// All sections that were measured.
-#[derive(Default)]
 pub struct Report {
-    sections: Vec<(&'static Section, Vec<Row>)>,
+    /// Whether the figures mean nothing.
+    pub quick: bool,
+    /// How often each contestant had its turn.
+    pub rounds: usize,
+    /// Names and values of what it was measured on.
+    pub machine: Vec<(&'static str, String)>,
+    /// In the order in which they were measured.
+    pub sections: Vec<(&'static Section, Vec<Row>)>,
 }
 
 impl Report {
-    /// Adds what a section gave.
-    pub fn add(&mut self, section: &'static Section, rows: Vec<Row>) {
-        self.sections.push((section, rows));
-    }
-
-    fn rows(&self) -> impl Iterator<Item = &Row> {
+    /// Those of all sections.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.sections.iter().flat_map(|(_, rows)| rows)
     }
 
@@ -30,14 +42,8 @@ impl Report {
         !self.rows().any(|row| matches!(row.verdict(), Verdict::Refused(_) | Verdict::BrokenDown))
     }
 
-    /// Writes the JSON file into this folder.
-    pub fn write(&self, folder: &Path) {
-        fs::create_dir_all(folder).unwrap();
-        let text = serde_json::to_string_pretty(&self.json()).unwrap();
-        fs::write(folder.join("bench.json"), text + "\n").unwrap();
-    }
-
-    fn json(&self) -> Value {
+    /// Everything, with every sample.
+    pub fn json(&self) -> Value {
         let sections: Vec<Value> = self
             .sections
             .iter()
@@ -46,7 +52,9 @@ impl Report {
                 json!({ "name": section.name, "what": section.what, "how": section.how, "rows": rows })
             })
             .collect();
-        json!({ "sections": sections })
+        let machine: Value =
+            self.machine.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        json!({ "quick": self.quick, "rounds": self.rounds, "machine": machine, "sections": sections })
     }
 }
 
@@ -55,6 +63,7 @@ fn row_json(row: &Row) -> Value {
         None => Value::Null,
         Some(Goal::AtLeast(least)) => json!({ "at_least": least }),
         Some(Goal::AtMost(most)) => json!({ "at_most": most }),
+        Some(Goal::Below(limit)) => json!({ "below": limit }),
     };
     let verdict = match row.verdict() {
         Verdict::Informs => "informs",
@@ -75,6 +84,7 @@ fn row_json(row: &Row) -> Value {
         "value": row.value(),
         "min": spread.map(|(min, _)| min),
         "max": spread.map(|(_, max)| max),
+        // Nothing that could be taken for a result where there is none.
         "samples": if row.value().is_some() { row.samples.as_slice() } else { &[] },
         "goal": goal,
         "verdict": verdict,
@@ -85,21 +95,31 @@ fn row_json(row: &Row) -> Value {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.quick {
+            writeln!(f, "**A quick run: it shows that everything works, and its figures mean nothing.**\n")?;
+        }
+        for (name, value) in &self.machine {
+            writeln!(f, "- {name}: {value}")?;
+        }
+        let rounds = self.rounds;
+        writeln!(f, "- figures are medians of {rounds} rounds; who takes longer than a minute has one turn")?;
         for (section, rows) in &self.sections {
-            writeln!(f, "### {}\n\n{}\n", section.what, section.how)?;
-            writeln!(f, "| | | min to max | goal | |\n| --- | ---: | ---: | ---: | --- |")?;
+            writeln!(f, "\n### {}\n\n{}\n", section.what, section.how)?;
+            writeln!(f, "| | figure | min to max | goal | |\n| --- | ---: | ---: | ---: | --- |")?;
             for row in rows {
-                let value =
-                    row.value().map_or("–".to_owned(), |value| format!("{} {}", figure(value), row.unit));
-                let value = if row.figure == Figure::P99 { format!("p99 {value}") } else { value };
-                let spread = row
-                    .spread()
-                    .map_or(String::new(), |(min, max)| format!("{} to {}", figure(min), figure(max)));
-                let goal = row.goal.map_or(String::new(), |goal| goal.to_string());
-                writeln!(f, "| {} | {value} | {spread} | {goal} | {} |", row.what, row.verdict())?;
+                write_row(f, row)?;
             }
-            writeln!(f)?;
         }
         Ok(())
     }
+}
+
+fn write_row(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
+    let kind = if row.figure == Figure::P99 { "p99 " } else { "" };
+    let value = row.value().map_or("–".to_owned(), |value| format!("{kind}{} {}", figure(value), row.unit));
+    // One sample has no spread.
+    let spread = row.spread().filter(|_| row.samples.len() > 1);
+    let spread = spread.map_or(String::new(), |(min, max)| format!("{} to {}", figure(min), figure(max)));
+    let goal = row.goal.map_or(String::new(), |goal| goal.to_string());
+    writeln!(f, "| {} | {value} | {spread} | {goal} | {} |", row.what, row.verdict())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::faults::Faults;
+use super::faults::Faults;
 
 /// What a row has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,6 +11,8 @@ pub enum Goal {
     AtLeast(f64),
     /// This or less.
     AtMost(f64),
+    /// Less than this.
+    Below(f64),
 }
 
 /// Which figure stands for all samples.
@@ -131,6 +133,7 @@ impl Row {
             None => Verdict::Informs,
             Some(Goal::AtLeast(least)) if value >= least => Verdict::Met,
             Some(Goal::AtMost(most)) if value <= most => Verdict::Met,
+            Some(Goal::Below(limit)) if value < limit => Verdict::Met,
             Some(_) => Verdict::Missed,
         }
     }
@@ -141,6 +144,7 @@ impl fmt::Display for Goal {
         match self {
             Self::AtLeast(least) => write!(f, "≥ {}", figure(*least)),
             Self::AtMost(most) => write!(f, "≤ {}", figure(*most)),
+            Self::Below(limit) => write!(f, "< {}", figure(*limit)),
         }
     }
 }

@@ -1,3 +1,7 @@
 //! What is measured, a file for each section.
 
 pub mod end_to_end;
+pub mod first_mail;
+pub mod memory;
+pub mod mixed;
+pub mod small;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
 use crate::sink::{Sink, program};
-use crate::stage::Stage;
 use crate::support::guardian::Ward;
 use crate::support::smtp::SmtpServer;
 use crate::support::wait::wait_for;
@@ -61,7 +60,7 @@ impl Contestant for Source {
         "smtp-source".to_owned()
     }
 
-    fn run(&self, _stage: &Stage) -> Run {
+    fn run(&self) -> Run {
         let sink = Sink::expecting(self.mails);
         let took = self.send(sink.port);
         Run {
@@ -69,6 +68,7 @@ impl Contestant for Source {
             seconds: took.as_secs_f64(),
             faults: Faults::by_count(self.mails, sink.count()),
             cpu_seconds: None,
+            peak_memory: None,
         }
     }
 }

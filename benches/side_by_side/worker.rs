@@ -3,20 +3,20 @@
 use std::fs;
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, Utc};
+use chrono::{NaiveDateTime, TimeDelta, Utc};
 
 use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
 use crate::sink::Sink;
-use crate::stage::Stage;
 use crate::support::database::Database;
 use crate::support::process::Process;
+use crate::support::queue::Publisher;
 use crate::support::scenario::{EVENT, Scenario};
 use crate::support::system::System;
 use crate::support::wait::{wait_for, wait_until};
 
 /// What a run may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -24,8 +24,21 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub struct Fanmail {
     /// Its glue.
     pub scenario: Scenario,
+    /// Of its event.
+    pub participants: usize,
     system: System,
-    participants: usize,
+}
+
+/// Work for a worker.
+pub struct Task<'a> {
+    /// Variables beside the defaults.
+    pub settings: &'a [(&'static str, usize)],
+    /// How many are published,
+    pub notifications: usize,
+    /// and how many mails they ask for.
+    pub mails: usize,
+    /// Publishes them.
+    pub publish: &'a dyn Fn(&Publisher),
 }
 
 impl Fanmail {
@@ -33,7 +46,7 @@ impl Fanmail {
     pub fn new(system: System, participants: usize) -> Self {
         let scenario = Scenario::named("bench").database(system).env("LOG_LEVEL", "INFO").ready();
         scenario.seed(EVENT, participants);
-        Self { scenario, system, participants }
+        Self { scenario, participants, system }
     }
 
     /// For the table.
@@ -46,20 +59,33 @@ impl Fanmail {
         }
     }
 
-    /// A ledger as on the first day.
-    pub fn forget(&self) {
+    /// Adds so many events with one participant each; gives the key of the first. The address is [`small_address`].
+    pub fn add_small_events(&self, count: usize) -> i64 {
+        let (first, last) = (EVENT + 1, EVENT + i64::try_from(count).unwrap());
+        let numbers =
+            format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})");
+        let columns = "title, description, location, starts_at, ends_at, timezone, url, updated_at";
+        self.scenario.ledger.execute(&format!(
+            "{numbers} INSERT INTO events (id, {columns}) SELECT i, {columns} FROM n, events WHERE id = {EVENT};
+             {numbers} INSERT INTO participants (event_id, email, name)
+                 SELECT i, 'small.' || i || '@example.org', 'Käthe Schäfer' FROM n"
+        ));
+        first
+    }
+
+    /// Empties the ledger, so that each run begins alike and none pays for what the last one left to be written.
+    fn forget(&self) {
         self.scenario.ledger.forget();
         if let Some(server) = self.system.server() {
-            // So that no run pays for what the last one left to be written.
             Database::shared(server).administer("CHECKPOINT");
         }
     }
 
     /// A worker that consumes and has nothing to do.
-    pub fn worker(&self, port: u16, settings: &[(&str, String)]) -> Process {
+    pub fn worker(&self, port: u16, settings: &[(&'static str, usize)]) -> Process {
         let mut environment = self.scenario.environment.clone();
         environment.insert("SMTP_PORT".to_owned(), port.to_string());
-        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())));
         let worker = Process::start(self.scenario.dir.path(), &environment, &["worker"]);
         wait_until("the worker to consume", || self.scenario.queue.consumers() == 1);
         worker
@@ -68,10 +94,9 @@ impl Fanmail {
     /// Waits until so many notifications are acked; gives when the last one was. The ledger tells, which notes an ack
     /// only when the broker is known to have it: looking now and then disturbs nobody, and the time is exact.
     pub fn wait_for_acks(&self, notifications: usize) -> NaiveDateTime {
-        let ledger = &self.scenario.ledger;
         wait_for(&format!("{notifications} acks"), PATIENCE, || {
-            std::thread::sleep(Duration::from_millis(90));
-            ledger.acked(notifications)
+            std::thread::sleep(Duration::from_millis(40));
+            self.scenario.ledger.acked(notifications)
         })
     }
 
@@ -80,9 +105,37 @@ impl Fanmail {
         let ledger = &self.scenario.ledger;
         Faults::by_ledger(asked, ledger.outcomes("sent"), ledger.attempts(), arrived)
     }
+
+    /// Has a new worker do some work from an empty ledger, into a sink.
+    pub fn measure(&self, task: &Task) -> Run {
+        self.forget();
+        let sink = Sink::expecting(task.mails);
+        let publisher = self.scenario.queue.publisher();
+        let worker = self.worker(sink.port, task.settings);
+        let idle = cpu_seconds(&worker);
+        let begun = Utc::now().naive_utc();
+        (task.publish)(&publisher);
+        // The ledger cuts its times to milliseconds.
+        let took = self.wait_for_acks(task.notifications) - begun + TimeDelta::milliseconds(1);
+        let cpu_seconds = cpu_seconds(&worker) - idle;
+        let peak_memory = peak_memory(&worker);
+        worker.stop();
+        Run {
+            mails: task.mails,
+            seconds: took.as_seconds_f64(),
+            faults: self.faults(task.mails, sink.count()),
+            cpu_seconds: Some(cpu_seconds),
+            peak_memory: Some(peak_memory),
+        }
+    }
 }
 
-/// One fan-out to everyone.
+/// The one address of one of [`Fanmail::add_small_events`].
+pub fn small_address(event: i64) -> String {
+    format!("small.{event}@example.org")
+}
+
+/// One fan-out to everyone of the event.
 pub struct FanOut<'a> {
     /// Who sends.
     pub fanmail: &'a Fanmail,
@@ -95,31 +148,28 @@ impl Contestant for FanOut<'_> {
         self.fanmail.name().to_owned()
     }
 
-    fn run(&self, _stage: &Stage) -> Run {
-        let Fanmail { scenario, participants, .. } = self.fanmail;
-        self.fanmail.forget();
-        let sink = Sink::expecting(*participants);
-        let publisher = scenario.queue.publisher();
-        let worker = self.fanmail.worker(sink.port, &[("SMTP_CONNECTIONS", self.connections.to_string())]);
-        let cpu = cpu_seconds(&worker);
-        let begun = Utc::now().naive_utc();
-        publisher.publish("UPDATED", EVENT);
-        let took = self.fanmail.wait_for_acks(1) - begun;
-        let cpu_seconds = Some(cpu_seconds(&worker) - cpu);
-        worker.stop();
-        Run {
-            mails: *participants,
-            seconds: took.as_seconds_f64(),
-            faults: self.fanmail.faults(*participants, sink.count()),
-            cpu_seconds,
-        }
+    fn run(&self) -> Run {
+        self.fanmail.measure(&Task {
+            settings: &[("SMTP_CONNECTIONS", self.connections)],
+            notifications: 1,
+            mails: self.fanmail.participants,
+            publish: &|publisher| publisher.publish("UPDATED", EVENT),
+        })
     }
 }
 
 /// User and system time of all threads so far, those that have ended included (proc(5), fields 14 and 15).
-pub fn cpu_seconds(process: &Process) -> f64 {
+fn cpu_seconds(process: &Process) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let ticks = |n: usize| -> f64 { fields.split(' ').nth(n - 3).unwrap().parse().unwrap() };
     (ticks(14) + ticks(15)) / TICKS_PER_SECOND
+}
+
+/// The most physical memory it has had so far, in MiB (proc(5), `VmHWM`).
+fn peak_memory(process: &Process) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: f64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kib / 1024.0
 }

@@ -2,15 +2,18 @@
 # smtp-source and smtp-sink of Postfix, which load tests need, without installing a mail server: Debian's package
 # is unpacked into a cache folder. Needs common.sh.
 
-# Sets SMTP_SOURCE and SMTP_SINK to the two programs.
+# Sets SMTP_SOURCE and SMTP_SINK to the two programs, and SMTP_TOOLS_VERSION to that of Postfix.
 need_smtp_tools() {
-  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/fanmail/postfix bin=/usr/sbin
+  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/fanmail/postfix bin=/usr/sbin program=/usr/sbin/smtp-source
   if ! [[ -x $bin/smtp-source && -x $bin/smtp-sink ]]; then
-    bin=$cache/bin
+    bin=$cache/bin program=$cache/usr/sbin/smtp-source
     smtp_tools_complete "$cache" || smtp_tools_unpack "$cache"
     smtp_tools_complete "$cache" || die "$cache is not complete; delete that folder and start this again."
   fi
   export SMTP_SOURCE=$bin/smtp-source SMTP_SINK=$bin/smtp-sink
+  # It has no option that tells.
+  SMTP_TOOLS_VERSION=$(LC_ALL=C sed -n 's/.*mail_version=\([0-9.]*\).*/\1/p' "$program" | sed -n 1p)
+  export SMTP_TOOLS_VERSION
 }
 
 smtp_tools_libraries() {

@@ -103,6 +103,18 @@ impl Ledger {
         Self { url: url.to_owned() }
     }
 
+    /// Of the SQLite that is compiled into both, fanmail and the tests.
+    pub fn sqlite_version() -> String {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            version: String,
+        }
+        let rows: Vec<Row> =
+            sql_query("SELECT sqlite_version() AS version").load(&mut Self::new(":memory:").open()).unwrap();
+        rows[0].version.clone()
+    }
+
     fn open(&self) -> AnyConnection {
         let mut connection = AnyConnection::establish(&self.url).unwrap();
         match &mut connection {

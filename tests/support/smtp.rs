@@ -81,6 +81,8 @@ pub struct Orders {
     pub mails_per_connection: Option<usize>,
     /// While so many connections are open, a further one gets into this trouble at this step.
     pub most_connections: Option<(usize, Step, Trouble)>,
+    /// Forgets the text of each mail, of which there are very many.
+    pub forgets_text: bool,
     /// Pause before each group of replies, on connections made from now on.
     pub reply_delay: Duration,
 }
@@ -236,6 +238,11 @@ impl SmtpServer {
     /// Everything it saw so far: a copy.
     pub fn log(&self) -> Log {
         self.shared.log().clone()
+    }
+
+    /// The same without a copy. The server waits meanwhile.
+    pub fn read_log<T>(&self, read: impl FnOnce(&Log) -> T) -> T {
+        read(&self.shared.log())
     }
 
     /// How many bodies were accepted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Section;
+use crate::report::Section;
 use crate::rounds::{Contestant, Run, faults, take_turns};
 use crate::row::{Goal, Row};
 use crate::source::Source;
@@ -45,31 +45,23 @@ fn run(stage: &Stage) -> Vec<Row> {
 }
 
 fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
+    let at = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
+    let row = |what: &str, unit, samples| Row::new(format!("{what}, {at}"), unit, samples);
     let mut rows = Vec::new();
     for (runs, contestant) in runs.iter().zip(contestants) {
+        let rates = runs.iter().map(Run::rate).collect();
         let name = contestant.name();
-        rows.push(
-            Row::new(
-                format!("{name}, {connections} connections"),
-                "mails/s",
-                runs.iter().map(Run::rate).collect(),
-            )
-            .faults(faults(runs))
-            .point(&name, connections),
-        );
+        rows.push(row(&name, "mails/s", rates).faults(faults(runs)).point(&name, connections));
     }
     let goals = [Goal::AtLeast(1.0), Goal::AtLeast(0.8)];
-    for ((theirs, contestant), goal) in runs[1..].iter().zip(&contestants[1..]).zip(goals) {
+    for ((fanmail, contestant), goal) in runs[1..].iter().zip(&contestants[1..]).zip(goals) {
         let name = contestant.name();
-        let ratios = theirs.iter().zip(&runs[0]).map(|(run, source)| run.rate() / source.rate()).collect();
-        let ratio = Row::new(format!("{name} ÷ smtp-source, {connections} connections"), "×", ratios)
-            .faults(faults(theirs.iter().chain(&runs[0])));
+        let ratios = fanmail.iter().zip(&runs[0]).map(|(run, source)| run.rate() / source.rate()).collect();
+        let ratio =
+            row(&format!("{name} ÷ smtp-source"), "×", ratios).faults(faults(fanmail.iter().chain(&runs[0])));
         rows.push(if connections == JUDGED { ratio.goal(goal) } else { ratio });
-        let cpu = theirs.iter().filter_map(Run::cpu_per_mail).collect();
-        rows.push(
-            Row::new(format!("{name}, CPU of the worker, {connections} connections"), "µs/mail", cpu)
-                .faults(faults(theirs)),
-        );
+        let cpu = fanmail.iter().filter_map(Run::cpu_per_mail).collect();
+        rows.push(row(&format!("{name}, CPU of the worker"), "µs/mail", cpu).faults(faults(fanmail)));
     }
     rows
 }

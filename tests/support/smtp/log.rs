@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A body that was received to its dot.
 #[derive(Debug, Clone)]
@@ -10,7 +11,9 @@ pub struct Received {
     pub message_id: String,
     /// Out of the envelope.
     pub recipient: String,
-    /// The whole mail, dots un-stuffed.
+    /// When its dot was read.
+    pub at: Instant,
+    /// The whole mail, dots un-stuffed; empty where it is not to be kept.
     pub raw: Arc<[u8]>,
     /// What the client was told.
     pub answer: Answer,

@@ -1,6 +1,7 @@
 //! From DATA to the answer to the dot.
 
 use std::io::{self, ErrorKind};
+use std::time::Instant;
 
 use super::{LONGEST_LINE, Next, Session, Transaction};
 use crate::support::smtp::Fault;
@@ -83,7 +84,11 @@ impl Session {
         Ok(raw)
     }
 
-    fn answer(&mut self, recipient: String, raw: Vec<u8>) -> io::Result<Next> {
+    fn answer(&mut self, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
+        let (at, message_id) = (Instant::now(), message_id(&raw));
+        if self.shared.orders().forgets_text {
+            raw.clear();
+        }
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
             Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
             _ => None,
@@ -95,8 +100,9 @@ impl Session {
             (None, _) => Answer::None,
         };
         let index = self.shared.note(Received {
-            message_id: message_id(&raw),
+            message_id,
             recipient,
+            at,
             raw: raw.into(),
             answer: if told == Answer::Refused { told } else { Answer::None },
         });

@@ -1,0 +1,62 @@
+//! How long the first person waits when nothing else is to be done.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::report::Section;
+use crate::row::{Figure, Goal, Row};
+use crate::stage::Stage;
+use crate::support::scenario::EVENT;
+use crate::support::smtp::SmtpServer;
+use crate::support::system::System;
+use crate::support::wait::wait_until;
+use crate::worker::Fanmail;
+
+/// The section.
+pub const SECTION: Section = Section {
+    name: "first-mail",
+    what: "First mail: an idle worker and one message",
+    how: "From just before `basic.publish` to the moment when a relay has read the dot of the first of 100 mails. The \
+          next message follows when the last one is acked, and some random milliseconds later. The connections to the \
+          relay are open, except for the very first message.",
+    run,
+};
+
+const PARTICIPANTS: usize = 100;
+/// In milliseconds, for the median.
+const GOAL: Goal = Goal::AtMost(5.0);
+
+fn run(stage: &Stage) -> Vec<Row> {
+    let messages = stage.options.size(100, 5);
+    [System::Sqlite, System::Postgresql].into_iter().flat_map(|system| rows_of(system, messages)).collect()
+}
+
+fn rows_of(system: System, messages: usize) -> [Row; 3] {
+    let fanmail = Fanmail::new(system, PARTICIPANTS);
+    let relay = SmtpServer::start();
+    relay.change(|orders| orders.forgets_text = true);
+    let publisher = fanmail.scenario.queue.publisher();
+    let worker = fanmail.worker(relay.port, &[]);
+    let mut latencies = Vec::new();
+    // One more, which comes first and has to connect.
+    for message in 0..=messages {
+        let before = message * PARTICIPANTS;
+        thread::sleep(Duration::from_micros(fastrand::u64(0..50_000)));
+        let begun = Instant::now();
+        publisher.publish("UPDATED", EVENT);
+        wait_until("the first mail", || relay.accepted() > before);
+        let arrived = relay.read_log(|log| log.received[before].at);
+        latencies.push((arrived - begun).as_secs_f64() * 1e3);
+        fanmail.wait_for_acks(message + 1);
+    }
+    worker.stop();
+    let faults = fanmail.faults((messages + 1) * PARTICIPANTS, relay.accepted());
+    let name = fanmail.name();
+    let first = latencies.remove(0);
+    [
+        Row::new(format!("{name}, median of {messages}"), "ms", latencies.clone()).goal(GOAL),
+        Row::new(format!("{name}, slowest but one in a hundred"), "ms", latencies).figure(Figure::P99),
+        Row::new(format!("{name}, the very first, which connects"), "ms", vec![first]),
+    ]
+    .map(|row| row.faults(faults))
+}

@@ -1,0 +1,81 @@
+//! Small notifications while a large one is being sent: whether they wait behind it.
+
+use std::collections::HashMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::report::Section;
+use crate::row::{Figure, Goal, Row};
+use crate::stage::Stage;
+use crate::support::scenario::EVENT;
+use crate::support::smtp::SmtpServer;
+use crate::support::system::System;
+use crate::worker::{Fanmail, small_address};
+
+/// The section.
+pub const SECTION: Section = Section {
+    name: "mixed",
+    what: "Small notifications beside a fan-out of 200,000",
+    how: "While the large one runs, one about another event of one participant is published every 50 ms. From just \
+          before its `basic.publish` to the moment when the relay has read the dot of its mail. \
+          `SMTP_CONNECTIONS=16`, everything else as it comes; the relay is part of the bench, which notes the times.",
+    run,
+};
+
+/// Between two small notifications.
+const PAUSE: Duration = Duration::from_millis(50);
+/// When it is given up.
+const MOST: usize = 10_000;
+/// In milliseconds, for one in a hundred: below a second.
+const GOAL: Goal = Goal::Below(1_000.0);
+
+fn run(stage: &Stage) -> Vec<Row> {
+    let participants = stage.options.size(200_000, 3_000);
+    [System::Sqlite, System::Postgresql]
+        .into_iter()
+        .flat_map(|system| rows_of(stage, system, participants))
+        .collect()
+}
+
+fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
+    let fanmail = Fanmail::new(system, participants);
+    let first = fanmail.add_small_events(MOST);
+    let relay = SmtpServer::start();
+    relay.change(|orders| orders.forgets_text = true);
+    let publisher = fanmail.scenario.queue.publisher();
+    let worker = fanmail.worker(relay.port, &[("SMTP_CONNECTIONS", 16)]);
+
+    let begun = Instant::now();
+    publisher.publish("UPDATED", EVENT);
+    let large_runs = format!("notifications WHERE event_id = {EVENT} AND completed_at IS NOT NULL");
+    let mut asked = Vec::new();
+    for event in (first..).take(MOST) {
+        thread::sleep(PAUSE);
+        if fanmail.scenario.ledger.count(&large_runs) > 0 {
+            break;
+        }
+        asked.push((small_address(event), Instant::now()));
+        publisher.publish("UPDATED", event);
+    }
+    let took = begun.elapsed();
+    assert!(asked.len() < MOST, "the fan-out has not ended after {} s", took.as_secs());
+    fanmail.wait_for_acks(asked.len() + 1);
+    worker.stop();
+
+    let arrived: HashMap<String, Instant> = relay.read_log(|log| {
+        let small = log.received.iter().filter(|mail| mail.recipient.starts_with("small."));
+        small.map(|mail| (mail.recipient.clone(), mail.at)).collect()
+    });
+    let latencies: Vec<f64> =
+        asked.iter().map(|(address, at)| (arrived[address] - *at).as_secs_f64() * 1e3).collect();
+    let faults = fanmail.faults(participants + asked.len(), relay.accepted());
+    let name = fanmail.name();
+    stage.say(&format!("  {name}: {} small ones in {} s", asked.len(), took.as_secs()));
+    [
+        Row::new(format!("{name}, {} small ones", latencies.len()), "ms", latencies.clone())
+            .figure(Figure::P99)
+            .goal(GOAL),
+        Row::new(format!("{name}, median of them"), "ms", latencies),
+    ]
+    .map(|row| row.faults(faults))
+}
