@@ -28,9 +28,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use options::Options;
-use report::{Report, Section};
+use report::{Part, Report};
 use row::Row;
-use stage::Stage;
+use stage::{Section, Stage};
 
 /// In the order in which they are measured.
 const SECTIONS: &[Section] = &[
@@ -62,14 +62,15 @@ fn measure(options: Options) -> Report {
     let stage = Stage::new(options);
     let Options { quick, out, .. } = &stage.options;
     let machine = machine::facts();
-    let mut report = Report { quick: *quick, rounds: stage.options.rounds(), machine, sections: Vec::new() };
+    let mut report = Report { quick: *quick, rounds: stage.options.rounds(), machine, parts: Vec::new() };
     fs::create_dir_all(out).unwrap();
     for section in SECTIONS.iter().filter(|section| stage.options.wants(section.name)) {
-        stage.say(section.what);
+        let Section { name, what, how, run } = *section;
+        stage.say(what);
         // One that breaks down must not take the others with it. Why, is on standard error already.
-        let rows = catch_unwind(AssertUnwindSafe(|| (section.run)(&stage)))
-            .unwrap_or_else(|_| vec![Row::broken_down(section.what)]);
-        report.sections.push((section, rows));
+        let rows =
+            catch_unwind(AssertUnwindSafe(|| run(&stage))).unwrap_or_else(|_| vec![Row::broken_down(what)]);
+        report.parts.push(Part { name, what, how, rows });
         // After each, so that what there is survives an end before the end.
         let json = serde_json::to_string_pretty(&report.json()).unwrap();
         fs::write(out.join("bench.json"), json + "\n").unwrap();

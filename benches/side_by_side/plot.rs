@@ -24,7 +24,9 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(150, 110, 0),
     RGBColor(86, 180, 233),
 ];
-const SIZE: (u32, u32) = (900, 520);
+const SIZE: (u32, u32) = (1000, 520);
+/// Of that width.
+const LEGEND: u32 = 220;
 
 /// Draws those rows that have a place in the plot into a file; nothing when there are none.
 ///
@@ -40,7 +42,8 @@ pub fn draw<'a>(rows: impl Iterator<Item = &'a Row>, path: &Path) -> Result<(), 
 
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
+    let (left, right) = area.split_horizontally(SIZE.0 - LEGEND);
+    let mut chart = ChartBuilder::on(&left)
         .caption("Mails per second over SMTP connections", ("sans-serif", 22))
         .margin(16)
         .x_label_area_size(44)
@@ -53,22 +56,18 @@ pub fn draw<'a>(rows: impl Iterator<Item = &'a Row>, path: &Path) -> Result<(), 
         .x_desc("connections (logarithmic)")
         .y_desc("mails/s")
         .x_label_formatter(&|connections| format!("{connections:.0}"))
-        .y_label_formatter(&|rate| figure(*rate))
+        .y_label_formatter(&|rate| if *rate < 1.0 { "0".to_owned() } else { figure(*rate) })
         .label_style(("sans-serif", 15))
         .draw()?;
-    for (curve, colour) in curves.iter().zip(COLOURS.into_iter().cycle()) {
-        chart
-            .draw_series(LineSeries::new(curve.points.clone(), colour.stroke_width(2)))?
-            .label(curve.system)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(3)));
-        chart.draw_series(curve.points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
+    let mut line = 60;
+    for (Curve { system, points }, colour) in curves.iter().zip(COLOURS.into_iter().cycle()) {
+        chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
+        // Beside the chart, where it hides no curve.
+        right.draw(&PathElement::new([(0, line + 8), (24, line + 8)], colour.stroke_width(3)))?;
+        right.draw(&Text::new(*system, (32, line), ("sans-serif", 15)))?;
+        line += 26;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.85))
-        .label_font(("sans-serif", 15))
-        .draw()?;
     area.present()?;
     Ok(())
 }

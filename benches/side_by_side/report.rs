@@ -5,21 +5,20 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::row::{Figure, Goal, Row, Verdict, figure};
-use super::stage::Stage;
 
-/// Some rows that are measured together.
-pub struct Section {
-    /// To choose it on the command line.
+/// Some rows that were measured together.
+pub struct Part {
+    /// As on the command line.
     pub name: &'static str,
-    /// What is measured, as a heading.
+    /// The heading.
     pub what: &'static str,
-    /// How it is measured, for the text below the heading.
+    /// The text below it.
     pub how: &'static str,
-    /// Measures it.
-    pub run: fn(&Stage) -> Vec<Row>,
+    /// What was measured.
+    pub rows: Vec<Row>,
 }
 
-/// All sections that were measured.
+/// Everything that was measured.
 pub struct Report {
     /// Whether the figures mean nothing.
     pub quick: bool,
@@ -28,13 +27,13 @@ pub struct Report {
     /// Names and values of what it was measured on.
     pub machine: Vec<(&'static str, String)>,
     /// In the order in which they were measured.
-    pub sections: Vec<(&'static Section, Vec<Row>)>,
+    pub parts: Vec<Part>,
 }
 
 impl Report {
-    /// Those of all sections.
+    /// Those of all parts.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.sections.iter().flat_map(|(_, rows)| rows)
+        self.parts.iter().flat_map(|part| &part.rows)
     }
 
     /// Whether every row could be measured. A missed goal is a result, too.
@@ -44,17 +43,17 @@ impl Report {
 
     /// Everything, with every sample.
     pub fn json(&self) -> Value {
-        let sections: Vec<Value> = self
-            .sections
+        let parts: Vec<Value> = self
+            .parts
             .iter()
-            .map(|(section, rows)| {
+            .map(|Part { name, what, how, rows }| {
                 let rows: Vec<Value> = rows.iter().map(row_json).collect();
-                json!({ "name": section.name, "what": section.what, "how": section.how, "rows": rows })
+                json!({ "name": name, "what": what, "how": how, "rows": rows })
             })
             .collect();
         let machine: Value =
             self.machine.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        json!({ "quick": self.quick, "rounds": self.rounds, "machine": machine, "sections": sections })
+        json!({ "quick": self.quick, "rounds": self.rounds, "machine": machine, "parts": parts })
     }
 }
 
@@ -103,8 +102,8 @@ impl fmt::Display for Report {
         }
         let rounds = self.rounds;
         writeln!(f, "- figures are medians of {rounds} rounds; who takes longer than a minute has one turn")?;
-        for (section, rows) in &self.sections {
-            writeln!(f, "\n### {}\n\n{}\n", section.what, section.how)?;
+        for Part { what, how, rows, .. } in &self.parts {
+            writeln!(f, "\n### {what}\n\n{how}\n")?;
             writeln!(f, "| | figure | min to max | goal | |\n| --- | ---: | ---: | ---: | --- |")?;
             for row in rows {
                 write_row(f, row)?;

@@ -1,8 +1,21 @@
-//! What all measurements share: the options, and how they tell of their progress.
+//! What all measurements share: what a section is, the options, and how they tell of their progress.
 
 use std::time::Instant;
 
 use crate::options::Options;
+use crate::row::Row;
+
+/// Some rows that are measured together.
+pub struct Section {
+    /// To choose it on the command line.
+    pub name: &'static str,
+    /// What is measured, as a heading.
+    pub what: &'static str,
+    /// How it is measured, for the text below the heading.
+    pub how: &'static str,
+    /// Measures it.
+    pub run: fn(&Stage) -> Vec<Row>,
+}
 
 /// Where it all happens.
 pub struct Stage {

@@ -19,6 +19,7 @@ mod relay_trouble;
 mod retention;
 mod self_test;
 mod several_workers;
+mod side_by_side;
 mod status;
 #[expect(dead_code, reason = "the chaos tests use more of it")]
 #[path = "../support/mod.rs"]

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::report::Section;
 use crate::rounds::{Contestant, Run, faults, take_turns};
 use crate::row::{Goal, Row};
 use crate::source::Source;
-use crate::stage::Stage;
+use crate::stage::{Section, Stage};
 use crate::support::scenario::{EVENT, Scenario};
 use crate::support::system::System;
 use crate::support::wait::wait_for;

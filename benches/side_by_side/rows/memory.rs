@@ -1,9 +1,8 @@
 //! Whether memory stays the same however many participants there are.
 
-use crate::report::Section;
 use crate::rounds::{Contestant as _, Run, faults};
 use crate::row::{Goal, Row, figure};
-use crate::stage::Stage;
+use crate::stage::{Section, Stage};
 use crate::support::system::System;
 use crate::worker::{FanOut, Fanmail};
 

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::report::Section;
 use crate::row::{Figure, Goal, Row};
-use crate::stage::Stage;
+use crate::stage::{Section, Stage};
 use crate::support::scenario::EVENT;
 use crate::support::smtp::SmtpServer;
 use crate::support::system::System;

@@ -1,9 +1,8 @@
 //! Very many notifications of one mail each: what a notification costs beside its mails.
 
-use crate::report::Section;
 use crate::rounds::{Contestant, Run, faults, take_turns};
 use crate::row::{Goal, Row};
-use crate::stage::Stage;
+use crate::stage::{Section, Stage};
 use crate::support::system::System;
 use crate::worker::{Fanmail, Task};
 
