@@ -1,0 +1,62 @@
+//! How long the inner parts of a mail's way take, and how often each of them allocates: `cargo bench --bench inner`.
+//! Whole mails are measured by `scripts/bench`, and instructions, which no other load changes, by
+//! `scripts/instructions`.
+
+#![expect(clippy::unwrap_used, reason = "a bench fails like a test")]
+
+mod parts;
+
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher, black_box};
+use fanmail::domain::notification::Request;
+
+use parts::{BODY, Mails, PAGE, Tables};
+
+/// Enough for pages that are not all at hand.
+const PARTICIPANTS: u32 = 100_000;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn decode(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| Request::decode(black_box(BODY)));
+}
+
+#[divan::bench]
+fn render(bencher: Bencher<'_, '_>) {
+    let mails = Mails::new();
+    bencher.bench_local(|| mails.render());
+}
+
+#[divan::bench]
+fn compose(bencher: Bencher<'_, '_>) {
+    let mails = Mails::new();
+    bencher.with_inputs(|| mails.render()).bench_local_values(|render| mails.compose(render));
+}
+
+#[divan::bench]
+fn dot_stuff(bencher: Bencher<'_, '_>) {
+    let mut mails = Mails::new();
+    let mail = mails.compose(mails.render());
+    bencher.bench_local(|| mails.stuff(black_box(&mail)).len());
+}
+
+#[divan::bench]
+fn page_read(bencher: Bencher<'_, '_>) {
+    let mut tables = Tables::with(PARTICIPANTS);
+    bencher.counter(ItemsCount::new(PAGE)).bench_local(|| tables.read_page());
+}
+
+#[divan::bench(args = [1, 16, 100])]
+fn ledger_commit(bencher: Bencher<'_, '_>, group: u16) {
+    let tables = std::cell::RefCell::new(Tables::with(PARTICIPANTS));
+    bencher
+        .counter(ItemsCount::new(group))
+        .with_inputs(|| tables.borrow_mut().outcomes(group))
+        .bench_local_refs(|outcomes| tables.borrow().record(outcomes));
+}

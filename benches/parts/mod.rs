@@ -1,0 +1,173 @@
+//! The inner parts of a mail's way, with everything that each of them needs made ready, so that it can be run again
+//! and again. What is measured of them, and how, is up to the benches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use fanmail::config::database::{Backend, DatabaseConfig};
+use fanmail::config::email::{EmailConfig, Route};
+use fanmail::domain::notification::{Identity, Kind, Lease, Request};
+use fanmail::domain::outcome::{Outcome, Status};
+use fanmail::domain::participant::Participant;
+use fanmail::domain::render::Render;
+use fanmail::mail::compose::Composer;
+use fanmail::mail::{Mail, dot};
+use fanmail::store::Store;
+use fanmail::store::leases::Tenant;
+use fanmail::store::ledger::Opened;
+use fanmail::store::seeding::{NewEvent, NewParticipant};
+use fanmail::templates::{Occasion, Templates, sample};
+use tempfile::TempDir;
+
+/// A message as publishers send it.
+pub const BODY: &[u8] = br#"{"type":"UPDATED","event_id":123}"#;
+
+/// How many participants a page has, unless somebody configures it.
+pub const PAGE: u32 = 100;
+
+/// The event in the database.
+const EVENT: i64 = 123;
+
+/// What a lane does for a mail before it talks to the relay, for one and the same participant.
+pub struct Mails {
+    templates: Templates,
+    occasion: Occasion,
+    composer: Composer,
+    participant: Participant,
+    wire: String,
+}
+
+impl Mails {
+    /// With the built-in templates and the sample event that has everything.
+    pub fn new() -> Self {
+        let config = EmailConfig {
+            route: Route::Dummy { outbox: None },
+            from_email: "events@sender.example".to_owned(),
+            from_name: "Test Events".to_owned(),
+            templates_dir: None,
+            connections: 1,
+            rate_per_second: None,
+        };
+        let templates = Templates::load(None).unwrap();
+        let occasion = templates.occasion(Kind::Updated, &sample::full());
+        Self {
+            templates,
+            occasion,
+            composer: Composer::new(&config),
+            participant: sample::ada(),
+            wire: String::new(),
+        }
+    }
+
+    /// Fills the templates.
+    pub fn render(&self) -> Render {
+        self.templates.render(&self.occasion, &self.participant).unwrap()
+    }
+
+    /// Makes a mail of a render.
+    pub fn compose(&self, render: Render) -> Mail {
+        let address = self.participant.email.as_deref().unwrap();
+        self.composer.compose(1, &self.participant, address, render, moment()).unwrap()
+    }
+
+    /// Makes what goes over the wire of a mail.
+    pub fn stuff(&mut self, mail: &Mail) -> &str {
+        dot::stuff(&mail.content, &mut self.wire);
+        &self.wire
+    }
+}
+
+/// A SQLite file with one event, its participants, and a notification about it that is leased.
+pub struct Tables {
+    store: Store,
+    lease: Lease,
+    /// The last participant who was read.
+    read: i64,
+    /// The last participant who has an outcome.
+    decided: i64,
+    _dir: TempDir,
+}
+
+impl Tables {
+    /// With so many participants.
+    pub fn with(participants: u32) -> Self {
+        let dir = TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
+        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("bench.db")), echo: false };
+        let store = Store::connect(&config, 1).unwrap();
+        store.migrate().unwrap();
+        store.add_event(&event()).unwrap();
+        for _ in 0..participants / 1000 {
+            store.add_participants(1000, participant).unwrap();
+        }
+        let tenant = Tenant { owner: "bench".to_owned(), term: Duration::from_secs(3600) };
+        let request = Request { kind: Kind::Updated, event_id: EVENT };
+        let opened = store.open_notification(&Identity::default(), request, &tenant).unwrap();
+        let Opened::Ours { lease, .. } = opened else {
+            panic!("somebody else is at work: {opened:?}");
+        };
+        Self { store, lease, read: 0, decided: 0, _dir: dir }
+    }
+
+    /// Reads the next page, after the last one the first again.
+    pub fn read_page(&mut self) -> Vec<Participant> {
+        let page = self.store.read_page(EVENT, self.read, i64::MAX, PAGE).unwrap();
+        assert!(!page.is_empty() || self.read > 0, "there is nobody");
+        self.read = page.last().map_or(0, |last| last.id);
+        page
+    }
+
+    /// The next so many participants' outcomes to be.
+    pub fn outcomes(&mut self, count: u16) -> Vec<Outcome> {
+        let first = self.decided + 1;
+        self.decided += i64::from(count);
+        (first..=self.decided).map(|participant_id| sent(self.lease, participant_id)).collect()
+    }
+
+    /// Commits a group of outcomes.
+    pub fn record(&self, outcomes: &[Outcome]) {
+        let refused = self.store.record_outcomes(outcomes).unwrap();
+        assert!(refused.is_empty(), "the lease is lost");
+    }
+}
+
+fn sent(lease: Lease, participant_id: i64) -> Outcome {
+    Outcome {
+        lease,
+        participant_id,
+        status: Status::Sent,
+        attempts: 1,
+        permanent: false,
+        smtp_code: Some(250),
+        detail: None,
+    }
+}
+
+fn event() -> NewEvent {
+    let full = sample::full();
+    NewEvent {
+        id: EVENT,
+        title: full.title,
+        description: full.description.unwrap(),
+        location: full.location.unwrap(),
+        starts_at: full.starts_at.unwrap().naive_utc(),
+        ends_at: full.ends_at.unwrap().naive_utc(),
+        timezone: full.timezone,
+        url: full.url.unwrap(),
+        updated_at: NaiveDateTime::default(),
+    }
+}
+
+fn participant(number: u64) -> NewParticipant {
+    NewParticipant {
+        event_id: EVENT,
+        email: format!("participant.{number}@example.com"),
+        name: format!("Participant Number {number}"),
+        locale: Some("en-GB".to_owned()),
+    }
+}
+
+/// The date of every mail: a bench that reads the clock would measure it.
+fn moment() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_797_000_000, 0).unwrap()
+}
