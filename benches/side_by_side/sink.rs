@@ -81,7 +81,8 @@ impl Sink {
     }
 }
 
-/// One of Postfix's tools, as scripts/lib/smtp-tools.sh has found them.
+/// A program that the script found which starts this.
 pub fn program(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set; start this with scripts/bench"))
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set; start this with its script, in scripts/"))
 }

@@ -17,8 +17,6 @@ use crate::support::wait::{wait_for, wait_until};
 
 /// What a run may take.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A queue, a database with an event and its participants, and everything that the binary is told.
 pub struct Fanmail {
@@ -112,12 +110,12 @@ impl Fanmail {
         let sink = Sink::expecting(task.mails);
         let publisher = self.scenario.queue.publisher();
         let worker = self.worker(sink.port, task.settings);
-        let idle = cpu_seconds(&worker);
+        let idle = worker.cpu_seconds();
         let begun = Utc::now().naive_utc();
         (task.publish)(&publisher);
         // The ledger cuts its times to milliseconds.
         let took = self.wait_for_acks(task.notifications) - begun + TimeDelta::milliseconds(1);
-        let cpu_seconds = cpu_seconds(&worker) - idle;
+        let cpu_seconds = worker.cpu_seconds() - idle;
         let peak_memory = peak_memory(&worker);
         worker.stop();
         Run {
@@ -156,14 +154,6 @@ impl Contestant for FanOut<'_> {
             publish: &|publisher| publisher.publish("UPDATED", EVENT),
         })
     }
-}
-
-/// User and system time of all threads so far, those that have ended included (proc(5), fields 14 and 15).
-fn cpu_seconds(process: &Process) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let ticks = |n: usize| -> f64 { fields.split(' ').nth(n - 3).unwrap().parse().unwrap() };
-    (ticks(14) + ticks(15)) / TICKS_PER_SECOND
 }
 
 /// The most physical memory it has had so far, in MiB (proc(5), `VmHWM`).

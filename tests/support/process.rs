@@ -11,6 +11,9 @@ use std::time::Duration;
 use super::guardian::Ward;
 use super::wait::{PATIENCE, wait_for, wait_until};
 
+/// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Variables for the binary.
 pub type Environment = BTreeMap<String, String>;
 
@@ -36,11 +39,24 @@ pub struct Ended {
 impl Process {
     /// Starts `fanmail` with these arguments in `dir`. Nothing of the tests' own environment reaches it.
     pub fn start(dir: &Path, environment: &Environment, arguments: &[&str]) -> Self {
+        Self::start_under(&[], dir, environment, arguments)
+    }
+
+    /// The same as the last argument of another program, which becomes it.
+    pub fn start_under(
+        wrapper: &[String],
+        dir: &Path,
+        environment: &Environment,
+        arguments: &[&str],
+    ) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let what = format!("{}-{}", arguments[0], COUNT.fetch_add(1, Ordering::Relaxed));
         let [out, err] = ["out", "err"].map(|stream| dir.join(format!("{what}.{stream}")));
+        let binary = env!("CARGO_BIN_EXE_fanmail").to_owned();
+        let words: Vec<_> = wrapper.iter().chain([&binary]).collect();
         let ward = Ward::spawn(
-            Command::new(env!("CARGO_BIN_EXE_fanmail"))
+            Command::new(words[0])
+                .args(&words[1..])
                 .args(arguments)
                 .current_dir(dir)
                 .env_clear()
@@ -55,6 +71,15 @@ impl Process {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.ward.child.id()
+    }
+
+    /// User and system time of all threads so far in seconds, those that have ended included (proc(5), fields 14
+    /// and 15).
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let ticks = |n: usize| -> f64 { fields.split(' ').nth(n - 3).unwrap().parse().unwrap() };
+        (ticks(14) + ticks(15)) / TICKS_PER_SECOND
     }
 
     /// Everything it has logged so far.
