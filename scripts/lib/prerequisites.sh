@@ -43,6 +43,7 @@ have_package() {
     # MySQL's own client library is as welcome as MariaDB's.
     libmariadb-dev) pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
+    valgrind) command -v valgrind >/dev/null ;;
     postgresql) have_program initdb && have_program postgres && have_program psql ;;
     mariadb-server) # each by its newer or its older name
       have_program mariadbd mysqld && have_program mariadb-install-db mysql_install_db &&
@@ -98,7 +99,7 @@ need_cargo_tool() {
   cargo install --quiet --locked "$name@$version" </dev/null
 }
 
-# need_prerequisites [build] [broker] [databases]
+# need_prerequisites [build] [broker] [databases] [valgrind]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
@@ -106,6 +107,7 @@ need_prerequisites() {
       build) packages+=(gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server) ;;
       databases) packages+=(postgresql mariadb-server) ;;
+      valgrind) packages+=(valgrind) ;;
     esac
   done
   need_packages "${packages[@]}"

@@ -1,0 +1,84 @@
+//! Counts the instructions that fanmail needs, for a mail, for a small notification, and for the inner parts, and
+//! holds them against benches/baseline.json. `scripts/instructions` runs it, and `scripts/check` does so as well.
+//!
+//! Seconds depend on what else the machine does, and instructions hardly: they repeat within half a percent.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
+
+mod baseline;
+mod callgrind;
+#[path = "../parts/mod.rs"]
+mod parts;
+mod repeat;
+#[path = "../side_by_side/sink.rs"]
+mod sink;
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod worker;
+
+use std::fs;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use baseline::Baseline;
+use repeat::Part;
+
+/// What is kept, relative to where cargo runs benches.
+const KEPT: &str = "benches/baseline.json";
+
+/// As `scripts/instructions` passes them on.
+#[derive(Debug, Parser)]
+#[command(about = "Counts the instructions that fanmail needs.", disable_version_flag = true)]
+struct Options {
+    /// Keep what is measured as the baseline
+    #[arg(long)]
+    accept: bool,
+    /// What else the numbers depend on: compiler, libraries, processor
+    #[arg(long, default_value = "nobody knows what")]
+    made_with: String,
+    /// Only run this part, to be counted
+    #[arg(long, hide = true, requires = "times")]
+    part: Option<Part>,
+    /// So often
+    #[arg(long, hide = true)]
+    times: Option<u64>,
+    /// What `cargo bench` says to every bench, and `cargo test` does not
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let (Some(part), Some(times)) = (options.part, options.times) {
+        part.run(times);
+        return ExitCode::SUCCESS;
+    }
+    if !options.bench {
+        eprintln!("Instructions are counted with: scripts/instructions");
+        return ExitCode::SUCCESS;
+    }
+    let found = measure(options.made_with);
+    if options.accept {
+        fs::write(KEPT, found.to_json()).unwrap();
+        print!("{found}\nKept in {KEPT}.\n");
+        return ExitCode::SUCCESS;
+    }
+    let kept = fs::read_to_string(KEPT).expect("there is no baseline: scripts/instructions --accept");
+    let kept = Baseline::from_json(&kept).expect("the baseline cannot be read");
+    let comparison = kept.compare(&found);
+    print!("{comparison}");
+    if comparison.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(made_with: String) -> Baseline {
+    let mut found = Baseline { made_with, ..Baseline::default() };
+    for part in Part::ALL {
+        found.instructions.insert(part.to_string(), part.count());
+    }
+    found.instructions.insert("small notification".to_owned(), worker::small_notification());
+    found.instructions.insert("mail".to_owned(), worker::mail());
+    eprintln!("{:.0} µs of CPU a mail, which is not compared", worker::cpu_seconds_per_mail() * 1e6);
+    found
+}

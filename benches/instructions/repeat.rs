@@ -1,0 +1,128 @@
+//! The inner parts under callgrind: this program starts itself there, to run one of them some times.
+
+use std::fmt;
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+use fanmail::domain::notification::Request;
+use tempfile::NamedTempFile;
+
+use crate::callgrind;
+use crate::parts::{BODY, Mails, Tables};
+
+/// People in the database. Many more would only take longer: nothing here grows with them.
+const PARTICIPANTS: u32 = 2_000;
+
+/// An inner part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// A message.
+    Decode,
+    /// The templates of a mail.
+    Render,
+    /// A mail of a render.
+    Compose,
+    /// The wire form of a mail.
+    DotStuff,
+    /// 100 participants.
+    PageRead,
+    /// An outcome by itself.
+    Commit1,
+    /// 16 outcomes.
+    Commit16,
+    /// 100 outcomes.
+    Commit100,
+}
+
+impl Part {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Decode,
+        Self::Render,
+        Self::Compose,
+        Self::DotStuff,
+        Self::PageRead,
+        Self::Commit1,
+        Self::Commit16,
+        Self::Commit100,
+    ];
+
+    /// How many instructions it takes once.
+    pub fn count(self) -> u64 {
+        // Enough that what the first times cost more, and the tables' growth, do not show.
+        callgrind::per_unit(20, 220, |times| self.count_many(times))
+    }
+
+    fn count_many(self, times: u64) -> u64 {
+        let out = NamedTempFile::new().unwrap();
+        let callgrind = callgrind::command(out.path());
+        let name = self.to_possible_value().unwrap();
+        let status = Command::new(&callgrind[0])
+            .args(&callgrind[1..])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--part", name.get_name(), "--times", &times.to_string()])
+            .stdin(Stdio::null())
+            .status()
+            .expect("valgrind cannot be started");
+        assert!(status.success(), "{self} under callgrind: {status}");
+        callgrind::total(out.path())
+    }
+
+    /// Runs it so often.
+    pub fn run(self, times: u64) {
+        match self {
+            Self::Decode => repeat(times, || Request::decode(black_box(BODY))),
+            Self::Render => {
+                let mails = Mails::new();
+                repeat(times, || mails.render());
+            }
+            Self::Compose => {
+                let mails = Mails::new();
+                let render = mails.render();
+                repeat(times, || mails.compose(render.clone()));
+            }
+            Self::DotStuff => {
+                let mut mails = Mails::new();
+                let mail = mails.compose(mails.render());
+                repeat(times, || mails.stuff(black_box(&mail)).len());
+            }
+            Self::PageRead => {
+                let mut tables = Tables::with(PARTICIPANTS);
+                repeat(times, || tables.read_page());
+            }
+            Self::Commit1 => commit(times, 1),
+            Self::Commit16 => commit(times, 16),
+            Self::Commit100 => commit(times, 100),
+        }
+    }
+}
+
+fn commit(times: u64, group: u16) {
+    let mut tables = Tables::with(PARTICIPANTS);
+    repeat(times, || {
+        let outcomes = tables.outcomes(group);
+        tables.record(&outcomes);
+    });
+}
+
+fn repeat<T>(times: u64, mut once: impl FnMut() -> T) {
+    for _ in 0..times {
+        black_box(once());
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decode => "decode",
+            Self::Render => "render",
+            Self::Compose => "compose",
+            Self::DotStuff => "dot-stuff",
+            Self::PageRead => "page read, 100 people",
+            Self::Commit1 => "ledger commit of 1",
+            Self::Commit16 => "ledger commit of 16",
+            Self::Commit100 => "ledger commit of 100",
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The real worker, with a real broker, a SQLite file and smtp-sink, under callgrind: what a mail costs in a large
+//! fan-out, and what a notification of one participant costs. Refuses a figure from a run that was not clean.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::callgrind;
+use crate::sink::Sink;
+use crate::support::process::Process;
+use crate::support::queue::properties;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::wait::wait_for;
+
+/// For a run under callgrind on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// As in the rows of scripts/bench that have a goal.
+const CONNECTIONS: usize = 16;
+
+/// Instructions for one mail of a large fan-out.
+pub fn mail() -> u64 {
+    callgrind::per_unit(500, 2_500, |mails| count(&fan_out(mails), 1, mails))
+}
+
+/// Instructions for one notification of one participant, of many that wait in the queue.
+pub fn small_notification() -> u64 {
+    callgrind::per_unit(50, 550, |notifications| {
+        let scenario = fan_out(1);
+        add_events(&scenario, notifications);
+        count(&scenario, notifications, notifications)
+    })
+}
+
+/// User and system time of one mail of a large fan-out, without callgrind.
+pub fn cpu_seconds_per_mail() -> f64 {
+    const MAILS: u32 = 20_000;
+    let scenario = fan_out(MAILS.into());
+    run(&scenario, &[], 1, MAILS.into()) / f64::from(MAILS)
+}
+
+/// Everything that a fan-out to so many participants needs, its message excepted.
+fn fan_out(participants: u64) -> Scenario {
+    Scenario::named("instructions")
+        .connections(CONNECTIONS)
+        .env("LOG_LEVEL", "INFO")
+        .participants(usize::try_from(participants).unwrap())
+        .ready()
+}
+
+/// So many further events with a participant each, like the one that is there.
+fn add_events(scenario: &Scenario, count: u64) {
+    let further = format!(
+        "WITH RECURSIVE further(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM further WHERE n < {count})"
+    );
+    scenario.ledger.execute(&format!(
+        "{further} INSERT INTO events (id, title, description, location, starts_at, ends_at, timezone, url, updated_at) \
+         SELECT id + n, title, description, location, starts_at, ends_at, timezone, url, updated_at \
+         FROM events, further WHERE id = {EVENT}; \
+         {further} INSERT INTO participants (event_id, email, name, locale) \
+         SELECT event_id + n, email, name, locale FROM participants, further WHERE event_id = {EVENT}"
+    ));
+}
+
+/// How many instructions a worker executes until it has done what was published and is told to stop.
+fn count(scenario: &Scenario, notifications: u64, mails: u64) -> u64 {
+    let out = scenario.path("callgrind.out");
+    run(scenario, &callgrind::command(&out), notifications, mails);
+    callgrind::total(&out)
+}
+
+/// Lets a worker, as the last argument of another program, send everything to everybody; gives the CPU time.
+fn run(scenario: &Scenario, wrapper: &[String], notifications: u64, mails: u64) -> f64 {
+    let mails = usize::try_from(mails).unwrap();
+    let sink = Sink::expecting(mails);
+    let mut environment = scenario.environment.clone();
+    environment.insert("SMTP_PORT".to_owned(), sink.port.to_string());
+    publish(scenario, notifications);
+    let worker = Process::start_under(wrapper, scenario.dir.path(), &environment, &["worker"]);
+    let notifications = usize::try_from(notifications).unwrap();
+    wait_for("all to be acked", PATIENCE, || scenario.ledger.acked(notifications));
+    let cpu = worker.cpu_seconds();
+    worker.stop();
+    let ledger = &scenario.ledger;
+    let found = [ledger.outcomes("sent"), ledger.attempts(), sink.count()];
+    assert_eq!(found, [mails; 3], "mails in the ledger, tries, and mails at the relay");
+    cpu
+}
+
+/// The message of one event, or those of the further ones; they wait until somebody consumes.
+fn publish(scenario: &Scenario, notifications: u64) {
+    let events = if notifications == 1 { 0..=0 } else { 1..=notifications };
+    let messages: Vec<_> = events
+        .map(|n| {
+            let body = format!(r#"{{"type":"UPDATED","event_id":{}}}"#, EVENT.unsigned_abs() + n);
+            (body.into_bytes(), properties(Some(&Uuid::now_v7().to_string())))
+        })
+        .collect();
+    scenario.queue.publish_all(&messages);
+}

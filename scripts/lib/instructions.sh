@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Counting instructions, which scripts/instructions and scripts/check do. Needs common.sh, prerequisites.sh and
+# smtp-tools.sh.
+# shellcheck disable=SC2154  # root comes from common.sh
+
+# What the numbers depend on beside the code, in one line: the compiler, what it may use of the processor, and the C
+# library, which also looks for AVX2 by itself.
+made_with() {
+  local features processor=''
+  # shellcheck disable=SC2086  # a list of words
+  features=$(rustc ${RUSTFLAGS-} --print cfg | sed -n 's/^target_feature="\(.*\)"$/\1/p' | paste -sd ' ')
+  if grep -qw avx2 /proc/cpuinfo; then processor=', AVX2'; fi
+  printf '%s, %s (%s), %s%s\n' "$(rustc --version)" "$(uname -m)" "$features" "$(getconf GNU_LIBC_VERSION)" "$processor"
+}
+
+# count_instructions [--accept]: counts, and compares with benches/baseline.json or writes it. Fails when something
+# has grown.
+# shellcheck disable=SC2120  # the script passes its own on
+count_instructions() {
+  need_smtp_tools
+  VALGRIND=$(command -v valgrind) \
+    cargo bench --quiet --locked --all-features --bench instructions -- --made-with "$(made_with)" "$@" </dev/null
+}
+
+# The same for scripts/check: not where the numbers could not be compared. Needs static-checks.sh.
+check_instructions() {
+  step "Instructions for a mail"
+  # In a shell of its own, which an installation that fails ends.
+  if ! (need_prerequisites valgrind); then
+    left_out "instructions for a mail, as valgrind is not installed"
+  elif ! grep -qF "\"made_with\": \"$(made_with)\"" benches/baseline.json; then
+    left_out "instructions for a mail, as benches/baseline.json was not made with $(made_with)"
+  else
+    # shellcheck disable=SC2119  # none of the script's own
+    count_instructions || die "fanmail needs more instructions than before, or they were not counted: see above."
+  fi
+}

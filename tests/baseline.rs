@@ -1,0 +1,67 @@
+//! What `scripts/check` says of instructions that have become more, or fewer.
+
+#[path = "../benches/instructions/baseline.rs"]
+mod baseline;
+
+use baseline::Baseline;
+
+fn made_with(compiler: &str, instructions: &[(&str, u64)]) -> Baseline {
+    Baseline {
+        made_with: compiler.to_owned(),
+        instructions: instructions.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+    }
+}
+
+/// Whether it is fine, and what is said of it, when this was kept and that was found.
+fn verdict(kept: &[(&str, u64)], found: &[(&str, u64)]) -> (bool, String) {
+    let (kept, found) = (made_with("rustc 1", kept), made_with("rustc 1", found));
+    let comparison = kept.compare(&found);
+    let said = comparison.to_string();
+    (comparison.is_fine(), said.strip_prefix(&found.to_string()).expect("all are shown first").to_owned())
+}
+
+#[test]
+fn five_percent_pass_in_silence() {
+    for found in [95_000, 100_000, 105_000] {
+        assert_eq!(verdict(&[("mail", 100_000)], &[("mail", found)]), (true, String::new()));
+    }
+}
+
+#[test]
+fn more_fails_and_says_which_by_how_much_and_what_to_do() {
+    let (fine, said) = verdict(&[("mail", 100_000), ("render", 500)], &[("mail", 106_000), ("render", 500)]);
+    assert!(!fine && said.starts_with("mail: from 100000 to 106000 instructions, 6.0 % more"), "{said}");
+    assert!(said.contains("scripts/instructions --accept") && !said.contains("render"), "{said}");
+}
+
+#[test]
+fn fewer_are_to_be_recorded() {
+    let (fine, said) = verdict(&[("mail", 100_000)], &[("mail", 90_000)]);
+    assert!(fine && said.starts_with("mail: from 100000 to 90000 instructions, 10.0 % less"), "{said}");
+    assert!(said.contains("scripts/instructions --accept"), "{said}");
+}
+
+#[test]
+fn nothing_escapes_by_another_name() {
+    let (fine, said) = verdict(&[("mail", 100)], &[("letter", 900)]);
+    assert!(!fine && said.contains("letter: 900") && said.contains("mail: in the baseline"), "{said}");
+}
+
+#[test]
+fn other_compilers_are_not_compared() {
+    let (kept, found) = (made_with("rustc 1", &[("mail", 100)]), made_with("rustc 2", &[("mail", 900)]));
+    let comparison = kept.compare(&found);
+    assert!(comparison.is_fine());
+    assert!(
+        comparison.to_string().contains("Not compared: the baseline was made with rustc 1"),
+        "{comparison}"
+    );
+}
+
+#[test]
+fn what_is_kept_can_be_read() {
+    let text = include_str!("../benches/baseline.json");
+    let kept = Baseline::from_json(text).unwrap();
+    assert!(kept.instructions.contains_key("mail") && kept.instructions.contains_key("small notification"));
+    assert_eq!(kept.to_json(), text, "it is not as scripts/instructions --accept writes it");
+}
