@@ -4,4 +4,5 @@
 mod broker;
 mod database;
 mod relay;
+mod slow_relay;
 mod tls;

@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod queue;
 pub mod raw_publisher;
 pub mod scenario;
+pub mod slow_relay;
 pub mod smtp;
 pub mod system;
 pub mod wait;

@@ -1,0 +1,158 @@
+//! A relay that is far away: what it says arrives later by a fixed time. A delay line and no bottleneck: any number of
+//! replies can be on their way at once, and what the client says passes at once.
+//!
+//! It can speak TLS for a relay that does not. The handshake is as late as everything else.
+
+mod layer;
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use native_tls::TlsAcceptor;
+
+use super::certificates::Issued;
+use layer::Layer;
+
+/// The way to it. Dropping it lets nobody else in; connections stay as they are.
+pub struct SlowRelay {
+    /// Where it listens, on loopback.
+    pub port: u16,
+    closed: Arc<AtomicBool>,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Way {
+    relay: u16,
+    delay: Duration,
+    acceptor: Option<TlsAcceptor>,
+    line: mpsc::Sender<Late>,
+}
+
+/// Something that the relay has said and the client does not know yet.
+struct Late {
+    due: Instant,
+    client: Arc<TcpStream>,
+    /// Nothing: the relay has hung up.
+    said: Vec<u8>,
+}
+
+impl SlowRelay {
+    /// What the relay at `port` says arrives later by `delay`.
+    pub fn plain(port: u16, delay: Duration) -> Self {
+        Self::before(port, delay, None)
+    }
+
+    /// The same with STARTTLS, which the relay itself does not offer then.
+    pub fn encrypted(port: u16, delay: Duration, issued: &Issued) -> Self {
+        Self::before(port, delay, Some(issued.acceptor()))
+    }
+
+    fn before(relay: u16, delay: Duration, acceptor: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let closed = Arc::new(AtomicBool::new(false));
+        let (line, late) = mpsc::channel();
+        thread::spawn(move || deliver(&late));
+        let (way, is_closed) = (Way { relay, delay, acceptor, line }, Arc::clone(&closed));
+        thread::spawn(move || {
+            for client in listener.incoming().take_while(|_| !is_closed.load(Ordering::SeqCst)) {
+                let (way, client) = (way.clone(), Arc::new(client.unwrap()));
+                // Whoever hangs up ends it.
+                thread::spawn(move || drop(way.connect(&client)));
+            }
+        });
+        Self { port, closed }
+    }
+}
+
+impl Drop for SlowRelay {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // So that it looks.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+    }
+}
+
+/// Everything is late by the same time, so what was said first is due first, and one thread serves all connections.
+fn deliver(late: &mpsc::Receiver<Late>) {
+    for Late { due, client, said } in late {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        // A client that has hung up misses nothing.
+        drop(if said.is_empty() { client.shutdown(Shutdown::Write) } else { (&*client).write_all(&said) });
+    }
+}
+
+impl Way {
+    /// Serves a client until it, or the relay, hangs up.
+    fn connect(self, client: &Arc<TcpStream>) -> io::Result<()> {
+        client.set_nodelay(true)?;
+        let relay = TcpStream::connect((Ipv4Addr::LOCALHOST, self.relay))?;
+        relay.set_nodelay(true)?;
+        let layer = match self.acceptor.clone() {
+            None => Layer::Plain,
+            Some(acceptor) => {
+                self.start_tls(client)?;
+                read_line(&relay)?; // the relay's own greeting
+                Layer::encrypted(&acceptor, || read(client), |said| self.say(client, said))?
+            }
+        };
+        let (layer, replies, listener) = (Arc::new(layer), relay.try_clone()?, Arc::clone(client));
+        let forward = {
+            let layer = Arc::clone(&layer);
+            move || loop {
+                let said = layer.seal(&read(&replies)?)?;
+                let is_over = said.is_empty();
+                self.say(&listener, said);
+                if is_over {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        thread::spawn(forward);
+        while let received @ [_, ..] = &*read(client)? {
+            (&relay).write_all(&layer.open(received)?)?;
+        }
+        relay.shutdown(Shutdown::Write)
+    }
+
+    /// Lets the client know, in a while.
+    fn say(&self, client: &Arc<TcpStream>, said: Vec<u8>) {
+        // Its thread lives as long as there is anybody to send it something.
+        self.line.send(Late { due: Instant::now() + self.delay, client: Arc::clone(client), said }).unwrap();
+    }
+
+    /// The conversation before TLS (RFC 3207).
+    fn start_tls(&self, client: &Arc<TcpStream>) -> io::Result<()> {
+        self.say(client, b"220 slow.example.org ESMTP\r\n".to_vec());
+        for reply in ["250-slow.example.org\r\n250 STARTTLS\r\n", "220 2.0.0 go ahead\r\n"] {
+            read_line(client)?;
+            self.say(client, reply.into());
+        }
+        Ok(())
+    }
+}
+
+/// What has arrived; nothing when the other side has hung up.
+fn read(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut received = vec![0; 32 * 1024];
+    let length = stream.read(&mut received)?;
+    received.truncate(length);
+    Ok(received)
+}
+
+/// Waits for a line, after which nothing comes unasked.
+fn read_line(stream: &TcpStream) -> io::Result<()> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        match &*read(stream)? {
+            [] => return Err(ErrorKind::UnexpectedEof.into()),
+            more => line.extend_from_slice(more),
+        }
+    }
+    Ok(())
+}
