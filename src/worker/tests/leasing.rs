@@ -1,7 +1,6 @@
 //! Several workers at one notification: one sends, the others wait, and a lost lease ends the sending.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -188,14 +187,13 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
 
 #[test]
 fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
-    // Somebody of the first page is put off until the last page is under way: if that waited for the retries to be
-    // used up, there would be a failure.
-    let last_page = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&last_page);
-    let house = House::with_relay(2000, 2, move |to, _, _| {
+    // Somebody of the first page is put off, and their second try takes until the last page is under way: if that
+    // waited for the retry, it would never be.
+    let (last_page, seen) = bounded(1);
+    let house = House::with_relay(2000, 2, move |to, tried, _| {
         if to != "p1@example.com" {
-            seen.store(true, Ordering::Relaxed);
-        } else if !seen.load(Ordering::Relaxed) {
+            last_page.send(()).unwrap();
+        } else if tried == 0 || seen.recv_timeout(PATIENCE).is_err() {
             return Err(TRANSIENT);
         }
         Ok(())
