@@ -35,15 +35,16 @@ fn render(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn compose(bencher: Bencher<'_, '_>) {
-    let mails = Mails::new();
-    bencher.with_inputs(|| mails.render()).bench_local_values(|render| mails.compose(render));
+    let mut mails = Mails::new();
+    let render = mails.render();
+    bencher.with_inputs(|| render.clone()).bench_local_values(|render| mails.compose(render));
 }
 
 #[divan::bench]
 fn dot_stuff(bencher: Bencher<'_, '_>) {
     let mut mails = Mails::new();
-    let mail = mails.compose(mails.render());
-    bencher.bench_local(|| mails.stuff(black_box(&mail)).len());
+    let content = mails.compose(mails.render()).content();
+    bencher.bench_local(|| parts::stuff(black_box(&content)));
 }
 
 #[divan::bench]

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "a fuzz target uses one of them")]
 
 use fanmail::domain::notification::{Kind, MAX_BODY, Request};
-use fanmail::mail::dot;
+use fanmail::mail::dot::{Stuffed, unstuffed};
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.
 const REASON_MAX: usize = 300;
@@ -37,17 +37,23 @@ pub fn decoding(body: &[u8]) {
 
 /// Whatever the content, a receiver finds the same lines and the end of the mail exactly at its end.
 pub fn dot_stuffing(content: &str) {
-    let mut wire = String::from("what the last mail left");
-    dot::stuff(content, &mut wire);
+    let (wire, size) = stuffed(content);
 
     assert!(!wire.replace("\r\n", "").contains(['\r', '\n']), "a bare line end: {wire:?}");
     let (got, rest) = received(&wire);
     assert_eq!(rest, "", "the mail ended early: {wire:?}");
     assert_eq!(got, in_lines(content), "{wire:?}");
+    assert_eq!(size, got.len(), "{wire:?}");
+    assert_eq!(unstuffed(&wire), got);
 
     // What came through once comes through unchanged: forwarding adds nothing.
-    dot::stuff(&got, &mut wire);
-    assert_eq!(received(&wire).0, got);
+    assert_eq!(received(&stuffed(&got).0).0, got);
+}
+
+fn stuffed(content: &str) -> (String, usize) {
+    let mut mail = Stuffed::default();
+    mail.lines(content);
+    mail.finish()
 }
 
 /// What a receiver does, written from RFC 5321 section 4.5.2 and not from the code: it cuts at the first line that

@@ -5,6 +5,7 @@ pub mod compose;
 pub mod dot;
 mod envelope;
 pub mod outbox;
+mod part;
 pub mod reply;
 pub mod session;
 pub mod smtp;
@@ -20,10 +21,21 @@ pub struct Mail {
     pub to: String,
     /// The same on every attempt: `<n{notification}.p{participant}@domain>`.
     pub message_id: String,
-    /// Header and body, ASCII but for `to` itself, lines ended by CRLF, not dot-stuffed.
-    pub content: String,
+    /// Header and body as they go on the wire after `DATA`: ASCII but for `to` itself, lines ended by CRLF, dots
+    /// stuffed, with the final dot.
+    pub wire: String,
+    /// Its size in bytes as RFC 1870 counts it.
+    pub size: usize,
     /// The HTML part by itself, for the outbox.
     pub html: String,
+}
+
+impl Mail {
+    /// Header and body as a receiver has them.
+    #[must_use]
+    pub fn content(&self) -> String {
+        dot::unstuffed(&self.wire)
+    }
 }
 
 /// A way for mails to leave. A lane owns one.

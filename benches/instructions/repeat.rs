@@ -9,7 +9,7 @@ use fanmail::domain::notification::Request;
 use tempfile::NamedTempFile;
 
 use crate::callgrind;
-use crate::parts::{BODY, Mails, Tables};
+use crate::parts::{BODY, Mails, Tables, stuff};
 
 /// People in the database. Many more would only take longer: nothing here grows with them.
 const PARTICIPANTS: u32 = 2_000;
@@ -78,14 +78,14 @@ impl Part {
                 repeat(times, || mails.render());
             }
             Self::Compose => {
-                let mails = Mails::new();
+                let mut mails = Mails::new();
                 let render = mails.render();
                 repeat(times, || mails.compose(render.clone()));
             }
             Self::DotStuff => {
                 let mut mails = Mails::new();
-                let mail = mails.compose(mails.render());
-                repeat(times, || mails.stuff(black_box(&mail)).len());
+                let content = mails.compose(mails.render()).content();
+                repeat(times, || stuff(black_box(&content)));
             }
             Self::PageRead => {
                 let mut tables = Tables::with(PARTICIPANTS);

@@ -12,8 +12,9 @@ use fanmail::domain::notification::{Identity, Kind, Lease, Request};
 use fanmail::domain::outcome::{Outcome, Status};
 use fanmail::domain::participant::Participant;
 use fanmail::domain::render::Render;
+use fanmail::mail::Mail;
 use fanmail::mail::compose::Composer;
-use fanmail::mail::{Mail, dot};
+use fanmail::mail::dot::Stuffed;
 use fanmail::store::Store;
 use fanmail::store::leases::Tenant;
 use fanmail::store::ledger::Opened;
@@ -36,7 +37,6 @@ pub struct Mails {
     occasion: Occasion,
     composer: Composer,
     participant: Participant,
-    wire: String,
 }
 
 impl Mails {
@@ -52,13 +52,7 @@ impl Mails {
         };
         let templates = Templates::load(None).unwrap();
         let occasion = templates.occasion(Kind::Updated, &event());
-        Self {
-            templates,
-            occasion,
-            composer: Composer::new(&config),
-            participant: sample::ada(),
-            wire: String::new(),
-        }
+        Self { templates, occasion, composer: Composer::new(&config), participant: sample::ada() }
     }
 
     /// Fills the templates.
@@ -67,16 +61,17 @@ impl Mails {
     }
 
     /// Makes a mail of a render.
-    pub fn compose(&self, render: Render) -> Mail {
+    pub fn compose(&mut self, render: Render) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
         self.composer.compose(1, &self.participant, address, render, moment()).unwrap()
     }
+}
 
-    /// Makes what goes over the wire of a mail.
-    pub fn stuff(&mut self, mail: &Mail) -> &str {
-        dot::stuff(&mail.content, &mut self.wire);
-        &self.wire
-    }
+/// Puts the lines of a mail into the form that goes over the wire.
+pub fn stuff(content: &str) -> String {
+    let mut stuffed = Stuffed::with_capacity(content.len() + 64);
+    stuffed.lines(content);
+    stuffed.finish().0
 }
 
 /// A SQLite file with one event, its participants, and a notification about it that is leased.

@@ -1,14 +1,15 @@
 //! Making a mail out of a render: headers, multipart/alternative, encodings. Refuses an address that no mail can be
 //! sent to; everything else can be composed, whatever the data.
 
-use chrono::{DateTime, Utc};
-use email_encoding::headers::{rfc2047, writer::EmailWriter};
-use lettre::Address;
-use lettre::message::header::{
-    ContentType, Date, From, Header, HeaderName, HeaderValue, Headers, MIME_VERSION_1_0, Subject, To,
-};
-use lettre::message::{Mailbox, Mailboxes, MultiPart, SinglePart};
+use std::fmt::Write;
 
+use chrono::{DateTime, Utc};
+use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
+use lettre::message::header::{Date, Header, HeaderValue, Headers, Subject};
+use memchr::memmem;
+
+use super::dot::Stuffed;
+use super::part::{Encoding, mended};
 use super::{Mail, address};
 use crate::config::EmailConfig;
 use crate::domain::participant::Participant;
@@ -19,12 +20,27 @@ use crate::domain::text::{cut, one_line};
 /// 2.1.1), and one word cannot be folded.
 const NAME_MAX: usize = 100;
 
-/// Composes mails from one sender.
+/// Longest boundary that fits on the line of its header, which has 76 bytes then.
+const BOUNDARY_MAX: usize = 28;
+
+/// Bytes of a mail beside its parts, more or less.
+const OVERHEAD: usize = 2048;
+
+/// Composes mails from one sender. A lane has one of its own.
 #[derive(Debug, Clone)]
 pub struct Composer {
-    from: HeaderValue,
-    auto_submitted: HeaderValue,
+    from: String,
     domain: String,
+    shared: Shared,
+}
+
+/// Headers that mails one after another have in common. Lettre makes them at 15,000 instructions a mail, so they are
+/// kept until another subject or another second comes.
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    subject: String,
+    second: i64,
+    lines: String,
 }
 
 /// An address that no mail can be sent to: local and permanent.
@@ -36,15 +52,11 @@ impl Composer {
     /// A composer for the configured sender, whose address the configuration has checked.
     #[must_use]
     pub fn new(config: &EmailConfig) -> Self {
-        let (user, domain) = config.from_email.rsplit_once('@').unwrap_or((&config.from_email, "localhost"));
-        let sender = mailbox(&config.from_name, Address::new_dangerous(user, domain));
+        let (_, domain) = config.from_email.rsplit_once('@').unwrap_or(("", "localhost"));
         Self {
-            from: From::from(Mailboxes::from(sender)).display(),
-            auto_submitted: HeaderValue::new(
-                HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ),
+            from: mailbox("From", &config.from_name, &config.from_email),
             domain: domain.to_owned(),
+            shared: Shared::default(),
         }
     }
 
@@ -57,52 +69,80 @@ impl Composer {
     /// # Errors
     /// When `address` is not one that a mail can be sent to.
     pub fn compose(
-        &self,
+        &mut self,
         notification_id: i64,
         participant: &Participant,
         address: &str,
         render: Render,
         date: DateTime<Utc>,
     ) -> Result<Mail, BadAddress> {
-        let render = Render { html: lines(render.html), text: lines(render.text), ..render };
-        let address = address::parse(address)?;
-        let to = address.to_string();
+        let (text, html) = (mended(render.text), mended(render.html));
+        let to = address::parse(address)?.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
         let message_id = format!("<{key}@{}>", self.domain);
-        let boundary = boundary(&key, &render);
+        let parts = [("plain", Encoding::of(&text), &text), ("html", Encoding::of(&html), &html)];
+        let boundary = boundary(&key, &parts);
 
-        // Lettre's `Message::builder` reads its own headers back to make an envelope; these need no reading back.
-        let mut headers = Headers::with_capacity(7);
-        headers.insert_raw(self.from.clone());
-        headers.set(To::from(Mailboxes::from(mailbox(&participant.name, address))));
-        headers.insert_raw(subject(render.subject));
-        headers.set(Date::new(date.into()));
-        headers.insert_raw(HeaderValue::dangerous_new_pre_encoded(
-            HeaderName::new_from_ascii_str("Message-ID"),
-            message_id.clone(),
-            message_id.clone(),
+        let mut mail = Stuffed::with_capacity((text.len() + html.len()) * 9 / 8 + OVERHEAD);
+        mail.lines(&self.from);
+        mail.lines(&mailbox("To", &participant.name, &to));
+        mail.lines(self.shared.with(render.subject, date));
+        mail.lines(&format!(
+            "Message-ID: {message_id}\n\
+             Auto-Submitted: auto-generated\n\
+             MIME-Version: 1.0\n\
+             Content-Type: multipart/alternative;{}boundary=\"{boundary}\"\n\n",
+            if boundary.len() > BOUNDARY_MAX { "\n " } else { " " }
         ));
-        // RFC 3834: nobody's out-of-office answers this.
-        headers.insert_raw(self.auto_submitted.clone());
-        headers.set(MIME_VERSION_1_0);
-        let body = MultiPart::alternative()
-            .boundary(boundary)
-            .singlepart(part(ContentType::TEXT_PLAIN, render.text))
-            .singlepart(part(ContentType::TEXT_HTML, render.html.clone()));
-
-        let mut content = headers.to_string();
-        match String::from_utf8(body.formatted()) {
-            Ok(body) => content.push_str(&body),
-            // Encoded parts are ASCII, so this does not happen; a mark in the text would be better than a panic.
-            Err(error) => content.push_str(&String::from_utf8_lossy(error.as_bytes())),
+        for (subtype, encoding, content) in parts {
+            mail.lines(&format!(
+                "--{boundary}\n\
+                 Content-Type: text/{subtype}; charset=utf-8\n\
+                 Content-Transfer-Encoding: {}\n\n",
+                encoding.name()
+            ));
+            encoding.append(content, &mut mail);
         }
-        Ok(Mail { to, message_id, content, html: render.html })
+        mail.lines(&format!("--{boundary}--\n"));
+        let (wire, size) = mail.finish();
+        Ok(Mail { to, message_id, wire, size, html })
     }
 }
 
-fn mailbox(name: &str, address: Address) -> Mailbox {
+impl Shared {
+    /// `Subject:` and `Date:`.
+    fn with(&mut self, subject: String, date: DateTime<Utc>) -> &str {
+        let second = date.timestamp();
+        if self.lines.is_empty() || second != self.second || subject != self.subject {
+            let mut headers = Headers::new();
+            headers.insert_raw(self::subject(subject.clone()));
+            headers.set(Date::new(date.into()));
+            *self = Self { subject, second, lines: headers.to_string() };
+        }
+        &self.lines
+    }
+}
+
+/// One address with its display name, as lettre writes it; its own way there costs three copies of each.
+fn mailbox(header: &str, name: &str, address: &str) -> String {
     let name = cut(one_line(name), NAME_MAX);
-    Mailbox::new((!name.is_empty()).then_some(name), address)
+    let mut line = format!("{header}: ");
+    let length = line.len();
+    let mut writer = EmailWriter::new(&mut line, length, 0, false);
+    let written = if name.is_empty() {
+        writer.write_str(address)
+    } else {
+        quoted_string::encode(&name, &mut writer).and_then(|()| {
+            writer.space();
+            write!(writer, "<{address}>")
+        })
+    };
+    drop(writer);
+    // Writing into memory cannot fail.
+    if written.is_err() {
+        line.clear();
+    }
+    line
 }
 
 /// `Subject:`, which shows `text` and nothing else. What looks like an encoded word (RFC 2047) is plain ASCII to
@@ -124,28 +164,17 @@ fn subject(text: String) -> HeaderValue {
     HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
 }
 
-/// `text` without control characters other than tabs, every line break a `\n`: a template can hold a bare CR or a NUL,
-/// neither of which can travel (RFC 5322 sections 2.1, 2.3). Most have nothing to mend and cost no copy.
-fn lines(text: String) -> String {
-    let mend = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
-    // Looking at all is quicker than stopping at the first.
-    if !text.bytes().fold(false, |found, c| found | mend(c)) {
-        return text;
-    }
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|&c| !u8::try_from(c).is_ok_and(mend)).collect()
-}
-
-fn part(content_type: ContentType, body: String) -> SinglePart {
-    SinglePart::builder().header(content_type).body(body)
-}
-
 /// A boundary that is the same on every attempt and stands in neither part, whatever somebody wrote into the
 /// description. No encoded part can hold `=_` (RFC 2045 section 6.7), but a part of plain ASCII is not encoded.
-fn boundary(key: &str, render: &Render) -> String {
+fn boundary(key: &str, parts: &[(&str, Encoding, &String)]) -> String {
+    let stands_in = |boundary: &str| {
+        parts.iter().any(|(_, encoding, text)| {
+            *encoding == Encoding::SevenBit && memmem::find(text.as_bytes(), boundary.as_bytes()).is_some()
+        })
+    };
     let mut boundary = format!("=_{key}");
     let mut number = 0_u32;
-    while render.text.contains(&boundary) || render.html.contains(&boundary) {
+    while stands_in(&boundary) {
         number += 1;
         boundary = format!("=_{key}_{number}");
     }

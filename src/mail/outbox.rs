@@ -41,7 +41,7 @@ impl Transport for Outbox {
         let name = file_name(&mail.message_id);
         fs::create_dir_all(dir)
             .and_then(|()| write(dir, &format!("{name}.html"), &mail.html))
-            .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content))
+            .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content()))
             .map_err(|error| Refusal {
                 // Not the recipient's trouble: the next mail would not fare better.
                 class: Class::Relay,
@@ -84,7 +84,8 @@ mod tests {
         Mail {
             to: "ada@example.com".to_owned(),
             message_id: "<n12.p34@example.org>".to_owned(),
-            content: "Subject: hi\r\n\r\nhi\r\n".to_owned(),
+            wire: "Subject: hi\r\n\r\n..hi\r\n.\r\n".to_owned(),
+            size: 20,
             html: html.to_owned(),
         }
     }
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
-        assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), mail("").content);
+        assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), "Subject: hi\r\n\r\n.hi\r\n");
     }
 
     #[test]

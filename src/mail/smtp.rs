@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::envelope::{self, Ending, Envelope};
 use super::reply::{Answer, Class, Phase, Refusal};
 use super::session::{Ahead, Connector, Session};
-use super::{Mail, Transport, dot};
+use super::{Mail, Transport};
 use crate::config::Relay;
 
 /// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
@@ -32,8 +32,8 @@ pub struct SmtpTransport {
     relay_waits: Duration,
     /// Whether an envelope may go out behind a body: until the relay turns out not to understand that.
     looks_ahead: bool,
-    /// What goes on the wire in one write; kept so that it is allocated once.
-    wire: String,
+    /// A body with an envelope behind it; kept so that it is allocated once.
+    group: String,
 }
 
 impl SmtpTransport {
@@ -52,7 +52,7 @@ impl SmtpTransport {
             last_used: Instant::now(),
             relay_waits: RELAY_WAITS,
             looks_ahead: true,
-            wire: String::new(),
+            group: String::new(),
         })
     }
 
@@ -102,10 +102,11 @@ impl SmtpTransport {
             Some(_) => return Err(Ending::Stale),
         }
         let relay_waits_since = Instant::now();
-        dot::stuff(&mail.content, &mut self.wire);
         let next = next.filter(|next| self.may_look_ahead(session, next));
         if let Some(next) = next {
-            self.wire.push_str(&Envelope::new(&self.from_email, next).in_one());
+            self.group.clear();
+            self.group.push_str(&mail.wire);
+            self.group.push_str(&Envelope::new(&self.from_email, next).in_one());
         }
         if !before_body() {
             // All that the relay can be told, which waits for a body, is a connection that never brings it one.
@@ -114,7 +115,7 @@ impl SmtpTransport {
         if relay_waits_since.elapsed() >= self.relay_waits {
             return Err(Ending::Stale);
         }
-        let answer = session.command(&self.wire);
+        let answer = session.command(if next.is_some() { &self.group } else { &mail.wire });
         session.ahead = next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
         if answer.is_positive() {
             return Ok(());
@@ -208,8 +209,7 @@ fn not_for(session: &Session, mail: &Mail) -> Option<String> {
     if !mail.to.is_ascii() && !session.smtputf8 {
         return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
     }
-    // Counted as RFC 1870 does: without stuffed dots and the final one.
-    let size = mail.content.len();
+    let size = mail.size;
     let limit = session.size_limit.filter(|&limit| size > limit)?;
     Some(format!("the mail has {size} bytes, and the relay takes no more than {limit} (SIZE, RFC 1870)"))
 }

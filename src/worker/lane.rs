@@ -37,7 +37,7 @@ const BREAKDOWNS_FORGIVEN: u32 = 6;
 pub struct Equipment {
     /// Makes renders.
     pub templates: Arc<Templates>,
-    /// Makes mails of them.
+    /// Makes mails of them; each lane has a copy.
     pub composer: Composer,
     /// Holds everyone up while the relay is down.
     pub breaker: Breaker,
@@ -58,6 +58,7 @@ pub struct Equipment {
 /// One lane.
 pub struct Lane {
     equipment: Arc<Equipment>,
+    composer: Composer,
     transport: Box<dyn Transport>,
     jobs: Receiver<Job>,
     /// What is submitted next.
@@ -83,8 +84,16 @@ impl Lane {
         jobs: Receiver<Job>,
         entries: Sender<Entry>,
     ) -> Self {
-        let last_outcome = LastOutcome::new(entries);
-        Self { equipment, transport, jobs, next: None, last_outcome, place: Place::default(), failures: 0 }
+        Self {
+            composer: equipment.composer.clone(),
+            equipment,
+            transport,
+            jobs,
+            next: None,
+            last_outcome: LastOutcome::new(entries),
+            place: Place::default(),
+            failures: 0,
+        }
     }
 
     /// Works until nobody is left who could send jobs.
@@ -204,7 +213,7 @@ impl Lane {
         }
     }
 
-    fn compose(&self, job: &Job) -> Result<Mail, Outcome> {
+    fn compose(&mut self, job: &Job) -> Result<Mail, Outcome> {
         let participant = &job.addressee.participant;
         let Some(address) = &participant.email else {
             return Err(job.skipped("the participant has no address"));
@@ -212,8 +221,7 @@ impl Lane {
         // Not permanent: once the template is mended, `fanmail retry` reaches them.
         let render = self.equipment.templates.render(&job.errand.occasion, participant);
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
-        let composer = &self.equipment.composer;
-        composer
+        self.composer
             .compose(job.errand.notification_id(), participant, address, render, Utc::now())
             .map_err(|error| job.failed(true, None, &error.to_string()))
     }

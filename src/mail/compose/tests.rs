@@ -40,32 +40,33 @@ fn sample_mail(kind: Kind, event: &crate::domain::event::Event, participant: &Pa
     composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
 }
 
-fn header(mail: &Mail) -> &str {
-    mail.content.split("\r\n\r\n").next().unwrap()
+fn header(mail: &Mail) -> String {
+    mail.content().split("\r\n\r\n").next().unwrap().to_owned()
 }
 
 #[test]
 fn the_three_mails_are_as_they_were() {
     for kind in Kind::ALL {
         let mail = sample_mail(kind, &sample::full(), &sample::ada());
-        insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.content.replace("\r\n", "\n"));
+        insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.content().replace("\r\n", "\n"));
     }
     let mail = sample_mail(Kind::Updated, &sample::nasty(), &sample::bob_and_ann());
-    insta::assert_snapshot!("nasty", mail.content.replace("\r\n", "\n"));
+    insta::assert_snapshot!("nasty", mail.content().replace("\r\n", "\n"));
 }
 
 #[test]
 fn a_mail_of_plain_ascii_needs_no_encoding() {
     for kind in Kind::ALL {
         let mail = sample_mail(kind, &sample::full(), &sample::ada());
-        assert_eq!(mail.content.matches("Content-Transfer-Encoding: 7bit\r\n").count(), 2, "{kind}");
+        assert_eq!(mail.content().matches("Content-Transfer-Encoding: 7bit\r\n").count(), 2, "{kind}");
     }
 }
 
 #[test]
 fn a_mail_client_reads_what_was_written() {
     let mail = sample_mail(Kind::Cancelled, &sample::nasty(), &sample::bob_and_ann());
-    let read = MessageParser::new().parse(&mail.content).unwrap();
+    let content = mail.content();
+    let read = MessageParser::new().parse(&content).unwrap();
     let one = |address: Option<&Parsed>| {
         let address = address.unwrap().first().unwrap();
         (address.name().unwrap_or_default().to_owned(), address.address().unwrap_or_default().to_owned())
@@ -96,7 +97,8 @@ fn a_mail_client_reads_what_was_written() {
 #[test]
 fn there_are_the_promised_headers_and_no_others() {
     let mail = sample_mail(Kind::Created, &sample::nasty(), &sample::bob_and_ann());
-    let names: Vec<&str> = header(&mail)
+    let header = header(&mail);
+    let names: Vec<&str> = header
         .split("\r\n")
         .filter(|line| !line.starts_with(' '))
         .map(|line| line.split(':').next().unwrap())
@@ -121,7 +123,8 @@ fn no_description_can_end_a_part() {
         let mail = composer()
             .compose(1, &sample::ada(), "ada@example.com", simple("s", &text, "<p>h"), christmas())
             .unwrap();
-        let read = MessageParser::new().parse(&mail.content).unwrap();
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
         assert_eq!(read.parts.len(), 3);
         assert!(read.body_text(0).unwrap().contains("<b>forged</b>"));
     }
@@ -133,8 +136,8 @@ fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
         .compose(1, &named(""), "jürgen@bücher.example", simple("Grüße", "ä", "ä"), christmas())
         .unwrap();
     assert_eq!(mail.to, "jürgen@xn--bcher-kva.example");
-    assert!(mail.content.contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
-    let others: String = mail.content.lines().filter(|line| !line.starts_with("To: ")).collect();
+    assert!(mail.content().contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
+    let others: String = mail.content().lines().filter(|line| !line.starts_with("To: ")).collect();
     assert!(others.is_ascii());
     assert_eq!(
         composer()
@@ -153,10 +156,10 @@ fn any_sender_makes_one_from_header() {
         ("The \"Best\" Events", "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n"),
         ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
     ] {
-        let composer = Composer::new(&config("events@example.org", name));
+        let mut composer = Composer::new(&config("events@example.org", name));
         let mail =
             composer.compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas()).unwrap();
-        assert!(mail.content.starts_with(expected), "{}", header(&mail));
+        assert!(mail.content().starts_with(expected), "{}", header(&mail));
     }
 }
 
@@ -175,11 +178,12 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
     for text in ENCODED_WORDS {
         let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
         for text in [text, &long] {
-            let composer = Composer::new(&config("events@example.org", text));
+            let mut composer = Composer::new(&config("events@example.org", text));
             let render = simple(text, "t", "h");
             let mail = composer.compose(1, &named(text), "a@example.com", render, christmas()).unwrap();
             let name = cut(text, NAME_MAX);
-            let read = MessageParser::new().parse(&mail.content).unwrap();
+            let content = mail.content();
+            let read = MessageParser::new().parse(&content).unwrap();
             assert_eq!(read.subject(), Some(text), "{}", header(&mail));
             for address in [read.from(), read.to()] {
                 assert_eq!(
@@ -192,7 +196,8 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
             // There are clients that look for an encoded word anywhere, even in quotes.
             let foreign = header(&mail).replace("=?utf-8?b?", "").replace("?=", "");
             assert!(!foreign.contains("=?"), "{foreign}");
-            let (_, subject) = header(&mail).split_once("Subject: ").unwrap();
+            let header = header(&mail);
+            let (_, subject) = header.split_once("Subject: ").unwrap();
             let (subject, _) = subject.split_once("\r\nDate: ").unwrap();
             assert!(subject.split("\r\n").all(|line| line.len() <= 76), "{subject}");
         }
@@ -205,9 +210,10 @@ fn what_is_no_text_does_not_reach_the_wire() {
     let mail =
         composer().compose(1, &named(""), "a@example.com", simple("s", dirty, dirty), christmas()).unwrap();
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    assert!(!mail.content.replace("\r\n", "\n").contains(control), "{:?}", mail.content);
+    assert!(!mail.content().replace("\r\n", "\n").contains(control), "{:?}", mail.content());
     assert_eq!(mail.html, "ab\nc\nd\ne\n\nf\tg\n");
-    let read = MessageParser::new().parse(&mail.content).unwrap();
+    let content = mail.content();
+    let read = MessageParser::new().parse(&content).unwrap();
     assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
     assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
 }
@@ -219,7 +225,8 @@ proptest! {
         let mail = composer()
             .compose(1, &named(""), "a@example.com", simple(&subject, "t", "h"), christmas())
             .unwrap();
-        let read = MessageParser::new().parse(&mail.content).unwrap();
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
         prop_assert_eq!(read.subject().unwrap_or_default(), subject, "{}", header(&mail));
     }
 
@@ -228,8 +235,8 @@ proptest! {
         let mail = composer()
             .compose(1, &named(&text), "a@example.com", simple("s", &text, &text), christmas())
             .unwrap();
-        let lines = mail.content.replace("\r\n", "\n");
-        prop_assert!(!lines.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", mail.content);
+        let lines = mail.content().replace("\r\n", "\n");
+        prop_assert!(!lines.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", mail.content());
     }
 
     #[test]
@@ -238,9 +245,10 @@ proptest! {
         let mail = composer()
             .compose(1, &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
             .unwrap();
-        prop_assert!(mail.content.is_ascii());
-        prop_assert!(mail.content.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
-        let read = MessageParser::new().parse(&mail.content).unwrap();
+        prop_assert!(mail.content().is_ascii());
+        prop_assert!(mail.content().split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
         prop_assert_eq!(read.parts.len(), 3);
         prop_assert_eq!(read.headers().len(), 8);
         prop_assert_eq!(read.to().unwrap().first().unwrap().address(), Some("a@example.com"));

@@ -110,7 +110,8 @@ fn mail(to: &str) -> Mail {
     Mail {
         to: to.to_owned(),
         message_id: format!("<{to}>"),
-        content: "Subject: x\r\n\r\n.dot\r\n".to_owned(),
+        wire: "Subject: x\r\n\r\n..dot\r\n.\r\n".to_owned(),
+        size: "Subject: x\r\n\r\n.dot\r\n".len(),
         html: String::new(),
     }
 }
