@@ -38,6 +38,8 @@ struct Parsed {
 pub struct Occasion {
     kind: Kind,
     context: Context,
+    /// Where it is the same for everyone.
+    subject: Option<String>,
 }
 
 /// A template that cannot be used: says file, line and variable.
@@ -91,7 +93,12 @@ impl Templates {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value("event", view::event(event));
-        Occasion { kind, context }
+        let name = Names::of(kind).subject;
+        let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
+        let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
+        // A subject that fails does so again for each mail, which then says why.
+        let subject = if is_personal { None } else { self.subject(name, &context).ok() };
+        Occasion { kind, context, subject }
     }
 
     /// Renders the mail for one participant.
@@ -102,16 +109,23 @@ impl Templates {
         let names = Names::of(occasion.kind);
         let mut context = occasion.context.clone();
         context.insert_value("participant", view::participant(participant));
-        let subject = cut(one_line(&self.fill(names.subject, &context)?), text::SUBJECT_MAX);
-        if subject.is_empty() {
-            let path = self.inner.sources.path(names.subject);
-            return Err(TemplateError(format!("{path}: the subject is empty")));
-        }
         Ok(Render {
-            subject,
+            subject: match &occasion.subject {
+                Some(subject) => subject.clone(),
+                None => self.subject(names.subject, &context)?,
+            },
             html: self.fill(names.html, &context)?,
             text: text::lay_out(&self.fill(names.text, &context)?),
         })
+    }
+
+    fn subject(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        let subject = cut(one_line(&self.fill(name, context)?), text::SUBJECT_MAX);
+        if subject.is_empty() {
+            let path = self.inner.sources.path(name);
+            return Err(TemplateError(format!("{path}: the subject is empty")));
+        }
+        Ok(subject)
     }
 
     fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {

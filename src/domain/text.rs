@@ -30,6 +30,9 @@ pub fn printable(text: &str) -> String {
 #[must_use]
 pub fn cut(line: impl Into<String>, max: usize) -> String {
     let mut line = line.into();
+    if line.len() <= max {
+        return line;
+    }
     let end = |number| line.char_indices().nth(number).map(|(end, _)| end);
     if let (Some(_), Some(end)) = (end(max), end(max.saturating_sub(1))) {
         line.truncate(end);

@@ -95,6 +95,23 @@ fn one_file_can_be_replaced_and_others_do_not_matter() {
 }
 
 #[test]
+fn a_subject_may_differ_from_person_to_person() {
+    for subject in
+        ["{{ event.title }} for {{ participant.name }}", "{% set who = participant.name %}For {{ who }}"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("created")).unwrap();
+        fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
+        let templates = Templates::load(Some(dir.path())).unwrap();
+        let occasion = templates.occasion(Kind::Created, &sample::full());
+        for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::bob_and_ann(), "Ann")] {
+            let subject = templates.render(&occasion, &participant).unwrap().subject;
+            assert!(subject.contains(name), "{subject}");
+        }
+    }
+}
+
+#[test]
 fn a_directory_or_file_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");

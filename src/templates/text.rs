@@ -75,22 +75,25 @@ fn wrap(line: &str, out: &mut String) {
     let indent = line.len() - words.len();
     let indentation = || iter::repeat_n(' ', indent);
     out.extend(indentation());
-    let mut column = indent;
-    for (number, word) in words.split(' ').enumerate() {
-        let length = word.chars().count();
-        if number > 0 {
+    let is_ascii = words.is_ascii();
+    let (mut begin, mut start, mut column) = (0, 0, indent);
+    for end in memchr::memchr_iter(b' ', words.as_bytes()).chain([words.len()]) {
+        let word = &words[start..end];
+        let length = if is_ascii { word.len() } else { word.chars().count() };
+        if start > 0 {
             if column + 1 + length > WIDTH {
+                out.push_str(&words[begin..start - 1]);
                 out.push('\n');
                 out.extend(indentation());
-                column = indent;
+                (begin, column) = (start, indent);
             } else {
-                out.push(' ');
                 column += 1;
             }
         }
-        out.push_str(word);
         column += length;
+        start = end + 1;
     }
+    out.push_str(&words[begin..]);
 }
 
 #[cfg(test)]

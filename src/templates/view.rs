@@ -22,6 +22,9 @@ const URL_MAX: usize = 2000;
 /// The variables that a template may use.
 pub(super) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
 
+/// Those that are the same for all mails of a fan-out.
+pub(super) const SHARED: [&str; 2] = ["event", "kind"];
+
 /// The fields of `event`.
 pub(super) const EVENT: [&str; 11] = [
     "id",

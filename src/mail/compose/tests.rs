@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Route;
+use crate::domain::event::Event;
 use crate::domain::notification::Kind;
 use crate::templates::{Templates, sample};
 
@@ -34,7 +35,7 @@ fn named(name: &str) -> Participant {
 }
 
 /// The mail that a participant of a sample event gets.
-fn sample_mail(kind: Kind, event: &crate::domain::event::Event, participant: &Participant) -> Mail {
+fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
     let render = templates.render(&templates.occasion(kind, event), participant).unwrap();
     composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
@@ -56,9 +57,15 @@ fn the_three_mails_are_as_they_were() {
 
 #[test]
 fn a_mail_of_plain_ascii_needs_no_encoding() {
-    for kind in Kind::ALL {
-        let mail = sample_mail(kind, &sample::full(), &sample::ada());
-        assert_eq!(mail.content().matches("Content-Transfer-Encoding: 7bit\r\n").count(), 2, "{kind}");
+    let long = Event {
+        title: "Lanterns in the Botanical Garden, with a String Quartet".to_owned(),
+        ..sample::full()
+    };
+    for (kind, event) in Kind::ALL.into_iter().flat_map(|kind| [(kind, sample::full()), (kind, long.clone())])
+    {
+        let mail = sample_mail(kind, &event, &sample::ada());
+        let seven_bit = mail.content().matches("Content-Transfer-Encoding: 7bit\r\n").count();
+        assert_eq!(seven_bit, 2, "{kind}: {}", event.title);
     }
 }
 
