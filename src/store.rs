@@ -42,6 +42,10 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<Connector>,
+    /// SQLite has one writer at a time. Ours wait in line for this pool's only connection: SQLite itself would let
+    /// them sleep for milliseconds over a lock that is held for microseconds, and that connection's cache stays
+    /// good, since nobody else writes.
+    writer: Option<Pool<Connector>>,
 }
 
 impl Store {
@@ -68,17 +72,8 @@ impl Store {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
         connected.map_err(|error| StoreError::new(&format!("open {}", connector.place()), &error))?;
-        let pool = Pool::builder()
-            .max_size(pool_size.max(1))
-            // Opened when needed: most commands need one.
-            .min_idle(Some(0))
-            .connection_timeout(CONNECTION_TIMEOUT)
-            // A broken connection shows in its error (`Pooled::examine`); asking first would cost a statement each time.
-            .test_on_check_out(false)
-            // The error that reaches the caller names the cause; it is logged where it is handled.
-            .error_handler(Box::new(NopErrorHandler))
-            .build_unchecked(connector);
-        Ok(Self { pool })
+        let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
+        Ok(Self { pool: pool_of(connector, pool_size.max(1)), writer })
     }
 
     /// Name and version of the database system, for people.
@@ -95,21 +90,8 @@ impl Store {
         doing: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.take_connection()?;
-        work(connection.get()).map_err(|error| {
-            connection.examine(&error);
-            StoreError::new(doing, &error)
-        })
-    }
-
-    /// Leaves out those of the pool that were lost with another one.
-    fn take_connection(&self) -> Result<PooledConnection<Connector>, StoreError> {
-        loop {
-            let connection = self.pool.get().map_err(|error| StoreError::new("get a connection", &error))?;
-            if !connection.is_suspect() {
-                return Ok(connection);
-            }
-        }
+        let connection = take_connection(&self.pool);
+        run_on(connection.map_err(|error| StoreError::new("get a connection", &error))?, doing, work)
     }
 
     /// Runs statements that see one state of the database, whatever others write meanwhile.
@@ -127,6 +109,59 @@ impl Store {
         doing: &str,
         work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.run(doing, |connection| transaction::write(connection, work))
+        self.write_once(doing, |connection| transaction::write(connection, work))
     }
+
+    /// Runs a change that is one statement: it happens or not without a transaction around it.
+    fn write_once<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        let Some(writer) = &self.writer else {
+            return self.run(doing, work);
+        };
+        let connection = take_connection(writer).map_err(|error| match error.to_string() {
+            // Whoever has it waits for another program.
+            cause if cause.ends_with("waiting for connection") => {
+                StoreError::new(doing, &"database is locked")
+            }
+            cause => StoreError::new("get a connection", &cause),
+        })?;
+        run_on(connection, doing, work)
+    }
+}
+
+fn pool_of(connector: Connector, size: u32) -> Pool<Connector> {
+    Pool::builder()
+        .max_size(size)
+        // Opened when needed: most commands need one.
+        .min_idle(Some(0))
+        .connection_timeout(CONNECTION_TIMEOUT)
+        // A broken connection shows in its error (`Pooled::examine`); asking first would cost a statement each time.
+        .test_on_check_out(false)
+        // The error that reaches the caller names the cause; it is logged where it is handled.
+        .error_handler(Box::new(NopErrorHandler))
+        .build_unchecked(connector)
+}
+
+/// Leaves out those of the pool that were lost with another one.
+fn take_connection(pool: &Pool<Connector>) -> Result<PooledConnection<Connector>, r2d2::Error> {
+    loop {
+        let connection = pool.get()?;
+        if !connection.is_suspect() {
+            return Ok(connection);
+        }
+    }
+}
+
+fn run_on<T>(
+    mut connection: PooledConnection<Connector>,
+    doing: &str,
+    work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+) -> Result<T, StoreError> {
+    work(connection.get()).map_err(|error| {
+        connection.examine(&error);
+        StoreError::new(doing, &error)
+    })
 }

@@ -33,7 +33,8 @@ pub enum AnyConnection {
     Mysql(diesel::MysqlConnection),
 }
 
-/// Opens connections for the pool.
+/// Opens connections for the pool. Clones know of each other's losses.
+#[derive(Clone)]
 pub struct Connector {
     backend: Backend,
     echo: bool,
@@ -59,6 +60,11 @@ impl Connector {
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             _ => Ok(()),
         }
+    }
+
+    /// Whether writers exclude each other.
+    pub fn has_one_writer(&self) -> bool {
+        matches!(self.backend, Backend::Sqlite(_))
     }
 
     /// What errors call the database.

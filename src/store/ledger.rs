@@ -103,10 +103,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn complete_notification(&self, lease: Lease) -> Result<bool, StoreError> {
-        self.write("complete a notification", |connection| {
+        self.write_once("complete a notification", |connection| {
             let leased =
                 notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
-            diesel::update(leased)
+            let completed = diesel::update(leased)
                 .filter(notifications::state.eq(State::Running.as_str()))
                 .set((
                     notifications::state.eq(State::Completed.as_str()),
@@ -115,7 +115,8 @@ impl Store {
                     notifications::lease_until.eq(None::<NaiveDateTime>),
                 ))
                 .execute(connection)?;
-            leased.count().get_result(connection).map(|found: i64| found > 0)
+            // It was completed already when the answer to the first try was lost.
+            Ok(completed > 0 || leased.count().get_result(connection).map(|found: i64| found > 0)?)
         })
     }
 
