@@ -2,7 +2,7 @@
 //!
 //! The only file that knows amiquip's `Delivery`: what is handed on is an [`Incoming`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
 use crossbeam_channel::{Receiver, Sender};
@@ -22,7 +22,7 @@ pub(super) struct Session<'link> {
     link: &'link Link,
     watch: Watch,
     consumer: Consumer<'link>,
-    unacked: HashMap<u64, Delivery>,
+    unacked: BTreeMap<u64, Delivery>,
 }
 
 impl<'link> Session<'link> {
@@ -42,7 +42,7 @@ impl<'link> Session<'link> {
                 .basic_consume(queue, ConsumerOptions::default())
                 .map_err(|error| BrokerError::of_queue(error, queue))
         })?;
-        Ok(Self { number, prefetch, link, watch: watch.clone(), consumer, unacked: HashMap::new() })
+        Ok(Self { number, prefetch, link, watch: watch.clone(), consumer, unacked: BTreeMap::new() })
     }
 
     /// Ends the subscription. What is unacked goes back to the queue once the connection is closed.
@@ -108,12 +108,19 @@ impl<'link> Session<'link> {
         receipts: impl Iterator<Item = Receipt>,
         acked: &Sender<Receipt>,
     ) -> Result<(), BrokerError> {
-        let (done, deliveries): (Vec<_>, Vec<_>) =
-            receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).unzip();
+        let mut done: Vec<_> = receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).collect();
         if done.is_empty() {
             return Ok(());
         }
+        done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
+        let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
+        // Those before all that are still unacked need one ack for all of them.
+        let first_unacked = self.unacked.keys().next();
+        let together = done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < *first));
         self.watched("an ack", || {
+            if let Some(last) = deliveries.drain(..together).next_back() {
+                last.ack_multiple(&self.link.channel)?;
+            }
             for delivery in deliveries {
                 delivery.ack(&self.link.channel)?;
             }
