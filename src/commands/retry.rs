@@ -3,14 +3,12 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::worker;
 use crate::cli::RetryArgs;
 use crate::config::Config;
-use crate::health::Monitor;
-use crate::shutdown;
 use crate::store::Store;
 use crate::store::entry::State;
 use crate::templates::Templates;
@@ -50,17 +48,18 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         bail!("event {} of notification {id} is not in the database any more", notification.event_id);
     };
 
-    let (handle, stop) = shutdown::stop_pair();
-    let monitor = Monitor::default();
-    let last_words = {
-        let monitor = monitor.clone();
-        move || monitor.last_words()
-    };
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
-        .context("cannot catch signals")?;
+    let (stop, monitor) = worker::stop_on_signals(config)?;
+    let patience = worker::watchful_patience(&stop, &monitor)?;
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let (crew, context) =
-        worker::assemble(config, templates, worker::open_store(config)?, &stop, &monitor, Role::Retry)?;
+    let (crew, context) = worker::assemble(
+        config,
+        templates,
+        worker::open_store(config)?,
+        patience,
+        &stop,
+        &monitor,
+        Role::Retry,
+    )?;
     if row.holder.as_ref().is_some_and(|holder| !owner::is_gone(&holder.owner)) {
         // That its lease has ended is not enough: cut off from the database, it may be about to renew it. If it
         // does, the lease is not as it was seen.

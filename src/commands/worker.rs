@@ -36,24 +36,17 @@ use crate::worker::retry::RetryPolicy;
 /// When something that only the configuration can mend keeps the worker from starting.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
-    let (handle, stop) = shutdown::stop_pair();
-    let monitor = Monitor::default();
-    let last_words = {
-        let monitor = monitor.clone();
-        move || monitor.last_words()
-    };
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
-        .context("cannot catch signals")?;
-
+    let (stop, monitor) = stop_on_signals(config)?;
     if let Some(addr) = config.worker.http_addr {
         health::serve(addr, monitor.clone())?;
     }
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let Some(store) = wait_for_store(config, &stop, &monitor)? else {
+    let patience = watchful_patience(&stop, &monitor)?;
+    let Some(store) = wait_for_store(config, &stop, patience.clone())? else {
         log::info!("stopped; the database was not there yet, and nothing was begun");
         return Ok(ExitCode::SUCCESS);
     };
-    let (crew, context) = assemble(config, templates, store, &stop, &monitor, Role::Worker)?;
+    let (crew, context) = assemble(config, templates, store, patience, &stop, &monitor, Role::Worker)?;
     let watch = Watch::new(Limits::default());
     watch
         .start({
@@ -73,6 +66,32 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if watch.hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// The wish to stop, which the first SIGTERM or SIGINT expresses, and what there is to tell until then.
+///
+/// # Errors
+/// When signals cannot be caught.
+pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Stop, Monitor)> {
+    let (handle, stop) = shutdown::stop_pair();
+    let monitor = Monitor::default();
+    let last_words = {
+        let monitor = monitor.clone();
+        move || monitor.last_words()
+    };
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
+        .context("cannot catch signals")?;
+    Ok((stop, monitor))
+}
+
+/// Patience with the database that notices when it does not answer.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(super) fn watchful_patience(stop: &Stop, monitor: &Monitor) -> anyhow::Result<Patience> {
+    let patience = Patience::new(stop.clone(), monitor.health.clone());
+    patience.watch().context("cannot watch the database")?;
+    Ok(patience)
+}
+
 /// The database with its tables up to date, and a connection for each fan-out, for the recorder and for the leases.
 ///
 /// # Errors
@@ -90,9 +109,7 @@ pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
 ///
 /// # Errors
 /// When waiting does not help.
-fn wait_for_store(config: &Config, stop: &Stop, monitor: &Monitor) -> anyhow::Result<Option<Store>> {
-    let patience = Patience::new(stop.clone(), monitor.health.clone());
-    patience.watch().context("cannot watch the database")?;
+fn wait_for_store(config: &Config, stop: &Stop, patience: Patience) -> anyhow::Result<Option<Store>> {
     let (sender, opened) = bounded(1);
     let config = config.clone();
     thread::Builder::new()
@@ -121,14 +138,13 @@ pub(super) fn assemble(
     config: &Config,
     templates: Templates,
     store: Store,
+    patience: Patience,
     stop: &Stop,
     monitor: &Monitor,
     role: Role,
 ) -> anyhow::Result<(Crew, FanOutContext)> {
     stop_on_panic();
     let templates = Arc::new(templates);
-    let patience = Patience::new(stop.clone(), monitor.health.clone());
-    patience.watch().context("cannot watch the database")?;
     let retry_policy = RetryPolicy::new(&config.worker);
     let equipment = Arc::new(Equipment {
         templates: Arc::clone(&templates),
