@@ -10,6 +10,7 @@ pub mod context;
 pub mod crew;
 pub mod dispatcher;
 pub mod fan_out;
+mod hands;
 pub mod job;
 pub mod lane;
 pub mod last_outcome;

@@ -1,4 +1,4 @@
-//! The dispatcher: one fan-out thread for each message, notifications of one event one after another, and every
+//! The dispatcher: one fan-out for each message, notifications of one event one after another, and every
 //! message settled once its fan-out has ended.
 //!
 //! A receipt is good for one connection to the broker. When that is lost, a running fan-out goes on; the broker
@@ -8,12 +8,11 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use super::context::{Context, Ending};
-use super::fan_out;
+use super::hands::{Ended, Hands, Work};
 use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
@@ -26,10 +25,13 @@ pub struct Dispatcher {
     entries: Sender<Entry>,
     /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
     events: HashMap<i64, VecDeque<Task>>,
-    /// Fan-out threads that run.
+    hands: Hands,
+    /// Fan-outs that run.
     running: usize,
     /// Notifications whose ack is on its way to the broker.
-    acking: HashMap<Receipt, i64>,
+    acking: HashMap<Receipt, Done>,
+    /// Events of the notifications whose ack is being noted.
+    noting: HashMap<i64, i64>,
     /// The newest connection to the broker that has delivered something.
     session: u64,
     ended: (Sender<Ended>, Receiver<Ended>),
@@ -55,26 +57,29 @@ enum State {
     Noting(i64),
 }
 
-/// A fan-out thread has ended.
-#[derive(Debug)]
-struct Ended {
+/// A notification that is completed.
+#[derive(Debug, Clone, Copy)]
+struct Done {
+    notification_id: i64,
     event_id: i64,
-    ending: Ending,
 }
 
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     #[must_use]
     pub fn new(context: Arc<Context>, inbox: Inbox, entries: Sender<Entry>) -> Self {
+        let ended = unbounded();
         Self {
             context,
             inbox,
             entries,
             events: HashMap::new(),
+            hands: Hands::new(ended.0.clone()),
             running: 0,
             acking: HashMap::new(),
+            noting: HashMap::new(),
             session: 0,
-            ended: unbounded(),
+            ended,
             noted: unbounded(),
         }
     }
@@ -109,8 +114,8 @@ impl Dispatcher {
         }
         let Self { inbox: Inbox { settlements, acked, .. }, acking, entries, noted, .. } = self;
         drop(settlements);
-        for notification_id in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
-            note_ack(&entries, &noted.0, *notification_id);
+        for done in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
+            note_ack(&entries, &noted.0, done.notification_id);
         }
         Ok(())
     }
@@ -172,15 +177,7 @@ impl Dispatcher {
         }
         task.state = State::Running;
         let (request, identity) = (task.request, task.identity.clone());
-        let (context, ended) = (Arc::clone(&self.context), self.ended.0.clone());
-        thread::Builder::new().name(format!("event-{event_id}")).spawn(move || {
-            let ending = fan_out::run(&context, &identity, request);
-            // The context holds a way to the lanes: they end when it is gone, so it goes first.
-            drop(context);
-            if ended.send(Ended { event_id, ending }).is_err() {
-                log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
-            }
-        })?;
+        self.hands.take(Work { context: Arc::clone(&self.context), identity, request })?;
         self.running += 1;
         Ok(())
     }
@@ -196,7 +193,7 @@ impl Dispatcher {
             // ledger then knows that it is completed.
             Ending::Completed(notification) if receipt.session == self.session => {
                 task.state = State::Acking(notification.id);
-                self.acking.insert(receipt, notification.id);
+                self.acking.insert(receipt, Done { notification_id: notification.id, event_id });
                 self.settle(Settlement::Ack(receipt));
                 return Ok(());
             }
@@ -208,9 +205,10 @@ impl Dispatcher {
 
     /// The broker knows that a notification is done; the ledger is to know that, too.
     fn acked(&mut self, receipt: Receipt) {
-        if let Some(notification_id) = self.acking.remove(&receipt) {
-            if let Some(task) = self.first_task_in(State::Acking(notification_id)) {
+        if let Some(Done { notification_id, event_id }) = self.acking.remove(&receipt) {
+            if let Some(task) = self.first_task(event_id, State::Acking(notification_id)) {
                 task.state = State::Noting(notification_id);
+                self.noting.insert(notification_id, event_id);
             }
             note_ack(&self.entries, &self.noted.0, notification_id);
         }
@@ -219,14 +217,17 @@ impl Dispatcher {
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
     /// redelivered message without an id is told from it by its ack alone.
     fn ack_noted(&mut self, notification_id: i64) -> io::Result<()> {
-        match self.first_task_in(State::Noting(notification_id)).map(|task| task.request.event_id) {
-            Some(event_id) => self.end_first_task(event_id),
-            None => Ok(()),
+        match self.noting.remove(&notification_id) {
+            Some(event_id) if self.first_task(event_id, State::Noting(notification_id)).is_some() => {
+                self.end_first_task(event_id)
+            }
+            _ => Ok(()),
         }
     }
 
-    fn first_task_in(&mut self, state: State) -> Option<&mut Task> {
-        self.events.values_mut().filter_map(VecDeque::front_mut).find(|task| task.state == state)
+    /// The first task of the event, if that is how it stands.
+    fn first_task(&mut self, event_id: i64, state: State) -> Option<&mut Task> {
+        self.events.get_mut(&event_id)?.front_mut().filter(|task| task.state == state)
     }
 
     fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {
