@@ -8,10 +8,12 @@
 pub mod breaker;
 pub mod context;
 pub mod crew;
+pub mod desk;
 pub mod dispatcher;
 pub mod fan_out;
 mod hands;
 pub mod job;
+pub mod jobs;
 pub mod lane;
 pub mod last_outcome;
 pub mod leases;

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use anyhow::{Context as _, ensure};
@@ -57,7 +56,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watch, &stop)
         .context("cannot start the broker thread")?;
 
-    Dispatcher::new(Arc::new(context), subscription.inbox, crew.entries.clone())
+    Dispatcher::new(Arc::new(context), subscription.inbox, crew.desk.clone())
         .run()
         .context("cannot start a thread")?;
     crew.dismiss();
@@ -155,7 +154,6 @@ pub(super) fn assemble(
         retry_policy,
         monitor: monitor.clone(),
         stop: stop.clone(),
-        idle_lanes: AtomicUsize::default(),
     });
     let crew = Crew::start(
         &equipment,

@@ -1,15 +1,15 @@
 //! What a fan-out needs from the house, and what it tells back.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
-use super::job::Job;
+use super::jobs::Jobs;
 use super::leases::Leases;
 use super::patience::{Patience, Stopped};
 use super::retry::RetryPolicy;
 use crate::domain::notification::Notification;
+use crate::domain::outcome::Status;
 use crate::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::Store;
@@ -26,7 +26,7 @@ pub struct Context {
     /// What its mails look like.
     pub templates: Arc<Templates>,
     /// Where the lanes take their jobs.
-    pub jobs: Sender<Job>,
+    pub jobs: Jobs,
     /// When someone is tried again.
     pub retry_policy: RetryPolicy,
     /// People in a page.
@@ -70,6 +70,31 @@ pub enum Halt {
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Sent => self.sent += 1,
+            Status::Failed => self.failed += 1,
+            Status::Skipped => self.skipped += 1,
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.sent + self.failed + self.skipped
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
 }
 
 impl From<Stopped> for Halt {

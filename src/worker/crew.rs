@@ -4,23 +4,21 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
-
-use super::job::Job;
+use super::desk::Desk;
+use super::jobs::{Jobs, jobs};
 use super::lane::{Equipment, Lane};
 use super::leases::{Leases, Role};
 use super::patience::Patience;
-use super::recorder::{self, Entry};
+use super::recorder;
 use crate::mail::Transport;
 use crate::store::Store;
 
 /// Lanes, recorder and keeper at work.
 pub struct Crew {
-    /// Where fan-outs hand out their jobs. Short, two a lane: enough for the lanes to stay busy while a page is
-    /// read, and so little that a small notification soon gets its turn beside a large one.
-    pub jobs: Sender<Job>,
+    /// Where fan-outs hand out their jobs.
+    pub jobs: Jobs,
     /// Where the ledger is written.
-    pub entries: Sender<Entry>,
+    pub desk: Desk,
     /// By what right fan-outs send.
     pub leases: Leases,
     threads: Vec<JoinHandle<()>>,
@@ -40,29 +38,25 @@ impl Crew {
         lease_term: Duration,
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
-        let (jobs, job_queue) = bounded(2 * lanes);
-        let (entries, recorder) = recorder::start(
-            store.clone(),
-            patience.clone(),
-            Arc::clone(&equipment.monitor.metrics),
-            2 * lanes,
-        )?;
+        let (jobs, queue) = jobs(lanes);
+        let metrics = Arc::clone(&equipment.monitor.metrics);
+        let (desk, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
-            let lane = Lane::new(Arc::clone(equipment), transport, job_queue.clone(), entries.clone());
+            let lane = Lane::new(Arc::clone(equipment), transport, queue.clone(), desk.clone());
             threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
         threads.push(recorder);
         let (leases, keeper) =
             Leases::start(store, patience, &equipment.monitor.health, role, lease_term, &equipment.stop)?;
         threads.push(keeper);
-        Ok(Self { jobs, entries, leases, threads })
+        Ok(Self { jobs, desk, leases, threads })
     }
 
     /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go
     /// of it.
     pub fn dismiss(self) {
-        drop((self.jobs, self.entries, self.leases));
+        drop((self.jobs, self.desk, self.leases));
         for thread in self.threads {
             if thread.join().is_err() {
                 log::error!("a thread of the crew panicked (a bug in fanmail)");

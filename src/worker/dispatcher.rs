@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use super::context::{Context, Ending};
+use super::desk::Desk;
 use super::hands::{Ended, Hands, Work};
 use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
@@ -21,8 +22,8 @@ use crate::domain::notification::{Identity, Request};
 pub struct Dispatcher {
     context: Arc<Context>,
     inbox: Inbox,
-    /// The ledger's recorder.
-    entries: Sender<Entry>,
+    /// Of the ledger's recorder.
+    desk: Desk,
     /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
     events: HashMap<i64, VecDeque<Task>>,
     hands: Hands,
@@ -67,12 +68,12 @@ struct Done {
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     #[must_use]
-    pub fn new(context: Arc<Context>, inbox: Inbox, entries: Sender<Entry>) -> Self {
+    pub fn new(context: Arc<Context>, inbox: Inbox, desk: Desk) -> Self {
         let ended = unbounded();
         Self {
             context,
             inbox,
-            entries,
+            desk,
             events: HashMap::new(),
             hands: Hands::new(ended.0.clone()),
             running: 0,
@@ -112,10 +113,10 @@ impl Dispatcher {
                 },
             }
         }
-        let Self { inbox: Inbox { settlements, acked, .. }, acking, entries, noted, .. } = self;
+        let Self { inbox: Inbox { settlements, acked, .. }, acking, desk, noted, .. } = self;
         drop(settlements);
         for done in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
-            note_ack(&entries, &noted.0, done.notification_id);
+            note_ack(&desk, &noted.0, done.notification_id);
         }
         Ok(())
     }
@@ -210,7 +211,7 @@ impl Dispatcher {
                 task.state = State::Noting(notification_id);
                 self.noting.insert(notification_id, event_id);
             }
-            note_ack(&self.entries, &self.noted.0, notification_id);
+            note_ack(&self.desk, &self.noted.0, notification_id);
         }
     }
 
@@ -256,8 +257,7 @@ impl Task {
     }
 }
 
-fn note_ack(entries: &Sender<Entry>, noted: &Sender<i64>, notification_id: i64) {
-    if entries.send(Entry::Acked { notification_id, noted: noted.clone() }).is_err() {
-        log::error!("the recorder ended before the dispatcher (a bug in fanmail)");
-    }
+fn note_ack(desk: &Desk, noted: &Sender<i64>, notification_id: i64) {
+    let group = desk.leave(Entry::Acked { notification_id, noted: noted.clone() });
+    desk.want(group);
 }

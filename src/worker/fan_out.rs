@@ -4,6 +4,7 @@
 //! Whoever reads this file from top to bottom understands fanmail. How mails look and are sent, how outcomes are
 //! written and how messages come and go is told elsewhere.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -18,14 +19,12 @@ use super::patience::Stopped;
 use super::retry::RetryQueue;
 use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
-use crate::domain::outcome::Status;
 use crate::store::ledger::Opened;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOK: Duration = Duration::from_millis(500);
 /// While so many people wait for a retry, no further page is read: that bounds the memory, to about 2 MiB.
 const MOST_WAITING: usize = 10_000;
-
 /// How often a long fan-out tells the log how far it is.
 const PROGRESS: Duration = Duration::from_secs(30);
 
@@ -148,7 +147,7 @@ fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stop
 }
 
 /// Sends to everyone of the notification who has no outcome yet, and returns once everyone has one. `watch`
-/// sees the counts after each.
+/// sees the counts now and then.
 ///
 /// # Errors
 /// When the worker is to stop first, or another one has taken over; then the jobs that were out have come back,
@@ -176,10 +175,10 @@ struct FanOut<'a> {
     reports: Receiver<Report>,
     pages: Pages,
     /// People who can be handed out at once.
-    ready: Vec<Addressee>,
+    ready: VecDeque<Addressee>,
     retries: RetryQueue,
     /// Jobs that were handed out and have not come back.
-    out: usize,
+    out: u64,
     counts: Counts,
 }
 
@@ -203,7 +202,7 @@ impl<'a> FanOut<'a> {
             errand: Arc::new(errand),
             reports,
             pages: Pages::new(notification, context.batch_size, resumed),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             retries: RetryQueue::default(),
             out: 0,
             counts: Counts::default(),
@@ -212,9 +211,8 @@ impl<'a> FanOut<'a> {
 
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
     fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let Context { store, patience, jobs, stop, .. } = self.context;
-        let errand = Arc::clone(&self.errand);
-        let lost = errand.held.lost();
+        let (errand, stop) = (Arc::clone(&self.errand), &self.context.stop);
+        let mut turn = self.context.jobs.take_turns();
         loop {
             if stop.requested() {
                 return Err(Halt::Stopping);
@@ -222,39 +220,45 @@ impl<'a> FanOut<'a> {
             if errand.held.is_lost() {
                 return Err(Halt::TakenOver);
             }
+            while let Ok(report) = self.reports.try_recv() {
+                self.settle(report, watch);
+            }
             if self.ready.is_empty() && self.may_read_on() {
-                let page = self.pages.next(store, patience)?;
-                self.ready = page.into_iter().rev().map(Addressee::new).collect();
+                self.read_page()?;
             }
             if let Some(addressee) = self.next_addressee() {
-                let job = Job { errand: Arc::clone(&self.errand), addressee };
-                select! {
-                    send(jobs, job) -> handed_out => match handed_out {
-                        Ok(()) => self.out += 1,
-                        Err(_) => return Err(Halt::Stopping),
-                    },
-                    recv(self.reports) -> report => {
-                        self.ready.push(job.addressee);
-                        self.settle(report.ok(), watch);
+                match turn.hand_out(Job { errand: Arc::clone(&errand), addressee }) {
+                    Ok(()) => self.out += 1,
+                    Err(job) => {
+                        self.ready.push_front(job.addressee);
+                        // The lanes are busy for a while: time to read the next page.
+                        if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
+                            self.read_page()?;
+                        } else {
+                            turn.wait(stop, &errand.held);
+                        }
                     }
-                    recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
-                    recv(lost) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.may_read_on() {
                 // Everyone of that page was decided before. On to the next one.
-                self.reports.clone().try_iter().for_each(|report| self.settle(Some(report), watch));
             } else if self.out > 0 || !self.retries.is_empty() {
                 let due = self.retries.next_due().map_or_else(never, at);
                 select! {
-                    recv(self.reports) -> report => self.settle(report.ok(), watch),
+                    recv(self.reports) -> report => if let Ok(report) = report { self.settle(report, watch) },
                     recv(due) -> _ => {}
                     recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
-                    recv(lost) -> _ => return Err(Halt::TakenOver),
+                    recv(errand.held.lost()) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.pages.ended() {
                 return Ok(());
             }
         }
+    }
+
+    fn read_page(&mut self) -> Result<(), Stopped> {
+        let page = self.pages.next(&self.context.store, &self.context.patience)?;
+        self.ready.extend(page.into_iter().map(Addressee::new));
+        Ok(())
     }
 
     fn may_read_on(&self) -> bool {
@@ -264,27 +268,22 @@ impl<'a> FanOut<'a> {
     /// Whoever is next: someone whose retry is due, or else the next of the page.
     fn next_addressee(&mut self) -> Option<Addressee> {
         let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
-        due.or_else(|| self.ready.pop())
+        due.or_else(|| self.ready.pop_front())
     }
 
-    /// A job has come back.
-    fn settle(&mut self, report: Option<Report>, watch: &mut impl FnMut(Counts)) {
-        let Some(report) = report else { return };
-        self.out -= 1;
+    /// Jobs have come back.
+    fn settle(&mut self, report: Report, watch: &mut impl FnMut(Counts)) {
+        self.out -= report.jobs();
         match report {
-            Report::Recorded(status) => {
-                match status {
-                    Status::Sent => self.counts.sent += 1,
-                    Status::Failed => self.counts.failed += 1,
-                    Status::Skipped => self.counts.skipped += 1,
-                }
+            Report::Recorded(counts) => {
+                self.counts += counts;
                 watch(self.counts);
             }
             Report::Retry(addressee) => {
                 let pause = self.context.retry_policy.pause(addressee.tries(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, addressee);
             }
-            Report::Returned(addressee) => self.ready.push(addressee),
+            Report::Returned(addressee) => self.ready.push_front(addressee),
             // Whoever has taken over decides about them.
             Report::Refused => {}
         }
@@ -292,9 +291,10 @@ impl<'a> FanOut<'a> {
 
     /// The worker is stopping: nothing more is handed out, and mails that are under way are seen through.
     fn wait_for_jobs_out(&mut self, watch: &mut impl FnMut(Counts)) {
-        while self.out > 0 {
-            let report = self.reports.recv();
-            self.settle(report.ok(), watch);
+        while self.out > 0
+            && let Ok(report) = self.reports.recv()
+        {
+            self.settle(report, watch);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 
+use super::context::Counts;
 use super::leases::Held;
 use crate::domain::outcome::{Outcome, Status};
 use crate::domain::participant::Participant;
@@ -60,17 +61,28 @@ pub struct Errand {
     pub failure_logged: AtomicBool,
 }
 
-/// What became of a job. Every job that a fan-out hands out comes back as exactly one report.
+/// What became of jobs. Every job that a fan-out hands out comes back in exactly one report.
 #[derive(Debug)]
 pub enum Report {
-    /// Its outcome is in the ledger.
-    Recorded(Status),
-    /// The relay could not take it now: it is to be handed out again later.
+    /// The outcomes of so many are in the ledger.
+    Recorded(Counts),
+    /// The relay could not take one now: it is to be handed out again later.
     Retry(Addressee),
-    /// It was not charged: the relay did not work, or the worker is stopping.
+    /// One was not charged: the relay did not work, or the worker is stopping.
     Returned(Addressee),
-    /// Its outcome was refused by the ledger: another worker has taken the notification over.
+    /// The outcome of one was refused by the ledger: another worker has taken the notification over.
     Refused,
+}
+
+impl Report {
+    /// How many jobs have come back with it.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        match self {
+            Self::Recorded(counts) => counts.total(),
+            Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
+        }
+    }
 }
 
 impl Errand {

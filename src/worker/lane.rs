@@ -3,18 +3,19 @@
 //! told of it in time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::breaker::Breaker;
+use super::desk::Desk;
 use super::job::{Job, Report};
+use super::jobs::JobQueue;
 use super::last_outcome::LastOutcome;
 use super::pace::Pace;
 use super::places::{Place, Places};
-use super::recorder::Entry;
 use super::retry::RetryPolicy;
 use crate::domain::outcome::{Outcome, Status};
 use crate::health::Monitor;
@@ -51,8 +52,6 @@ pub struct Equipment {
     pub monitor: Monitor,
     /// The wish to stop.
     pub stop: Stop,
-    /// Lanes that wait for a job.
-    pub idle_lanes: AtomicUsize,
 }
 
 /// One lane.
@@ -60,7 +59,7 @@ pub struct Lane {
     equipment: Arc<Equipment>,
     composer: Composer,
     transport: Box<dyn Transport>,
-    jobs: Receiver<Job>,
+    jobs: JobQueue,
     /// What is submitted next.
     next: Option<Letter>,
     last_outcome: LastOutcome,
@@ -76,21 +75,16 @@ struct Letter {
 }
 
 impl Lane {
-    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder through `entries`.
+    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `desk`.
     #[must_use]
-    pub fn new(
-        equipment: Arc<Equipment>,
-        transport: Box<dyn Transport>,
-        jobs: Receiver<Job>,
-        entries: Sender<Entry>,
-    ) -> Self {
+    pub fn new(equipment: Arc<Equipment>, transport: Box<dyn Transport>, jobs: JobQueue, desk: Desk) -> Self {
         Self {
             composer: equipment.composer.clone(),
             equipment,
             transport,
             jobs,
             next: None,
-            last_outcome: LastOutcome::new(entries),
+            last_outcome: LastOutcome::new(desk),
             place: Place::default(),
             failures: 0,
         }
@@ -116,19 +110,17 @@ impl Lane {
     }
 
     fn wait_for_a_job(&self) -> Result<Job, RecvTimeoutError> {
-        let idle_lanes = &self.equipment.idle_lanes;
-        idle_lanes.fetch_add(1, Ordering::Relaxed);
-        let job = self.jobs.recv_timeout(IDLE_LOOK);
-        idle_lanes.fetch_sub(1, Ordering::Relaxed);
-        job
+        self.jobs.try_recv().or_else(|_| {
+            self.last_outcome.hurry();
+            self.jobs.recv_timeout(IDLE_LOOK)
+        })
     }
 
     /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
     /// may have to wait for something else than this lane.
     fn look_ahead(&mut self) {
-        let Equipment { breaker, pace, idle_lanes, stop, .. } = &*self.equipment;
-        let hurried = idle_lanes.load(Ordering::Relaxed) == 0 && !pace.is_limited() && breaker.is_closed();
-        if !hurried || stop.requested() {
+        let Equipment { breaker, pace, stop, .. } = &*self.equipment;
+        if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
             return;
         }
         while self.next.is_none()

@@ -3,4 +3,5 @@
 mod dispatching;
 mod fanning_out;
 mod leasing;
+mod recording;
 mod support;

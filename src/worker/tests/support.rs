@@ -1,7 +1,6 @@
 //! A database with people in it, a crew, and a relay that does as it is told.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -170,7 +169,6 @@ impl House {
             retry_policy,
             monitor: monitor.clone(),
             stop: stop.clone(),
-            idle_lanes: AtomicUsize::default(),
         });
         let relay = Relay {
             decide: Arc::new(decide),

@@ -1,0 +1,138 @@
+//! From a lane's hand to the ledger: who waits for a commit gets it, and who does not is not forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, unbounded};
+
+use super::support::{House, REQUEST, named};
+use crate::domain::notification::Lease;
+use crate::domain::outcome::{Outcome, Status};
+use crate::store::leases::Tenant;
+use crate::store::ledger::Opened;
+use crate::worker::context::Counts;
+use crate::worker::desk::{Pile, desk};
+use crate::worker::job::{Errand, Report};
+use crate::worker::last_outcome::LastOutcome;
+use crate::worker::leases::Held;
+use crate::worker::recorder::{Entry, record_groups};
+
+const NEVER: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open notification, and what its fan-out would hear.
+fn open(house: &House) -> (Arc<Errand>, Receiver<Report>) {
+    let tenant = Tenant { owner: "here".to_owned(), term: PATIENCE };
+    let opened = house.store.open_notification(&named("m1"), REQUEST, &tenant).unwrap();
+    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
+    let (reports, heard) = unbounded();
+    let errand = Errand {
+        held: Held::new(lease, Instant::now(), PATIENCE),
+        occasion: house
+            .context
+            .templates
+            .occasion(REQUEST.kind, &house.store.find_event(123).unwrap().unwrap()),
+        reports,
+        failure_logged: AtomicBool::new(false),
+    };
+    (Arc::new(errand), heard)
+}
+
+fn outcome(lease: Lease, participant_id: i64, status: Status) -> Outcome {
+    Outcome { lease, participant_id, status, attempts: 1, permanent: false, smtp_code: None, detail: None }
+}
+
+/// The test plays the recorder: this is what it would tell the lane.
+fn commit(pile: &Pile) -> usize {
+    let entries = pile.take();
+    for entry in &entries {
+        let Entry::Outcome { committed, .. } = entry else { panic!("{entry:?}") };
+        committed.set();
+    }
+    entries.len()
+}
+
+#[test]
+fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
+    let house = House::new(2, 1);
+    let (errand, _heard) = open(&house);
+    let (desk, pile) = desk(NEVER);
+    let lane = thread::spawn(move || {
+        let mut last = LastOutcome::new(desk);
+        last.wait_until_recorded();
+        for id in 1..=2 {
+            last.hand_over(outcome(errand.held.lease, id, Status::Sent), Arc::clone(&errand));
+        }
+        last.wait_until_recorded();
+        last.wait_until_recorded();
+    });
+    assert_eq!(commit(&pile), 1, "the second one is handed over only after that");
+    assert_eq!(commit(&pile), 1);
+    lane.join().unwrap();
+    assert!(pile.take().is_empty());
+}
+
+#[test]
+fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
+    let house = House::new(1, 1);
+    let (errand, _heard) = open(&house);
+    let (desk, pile) = desk(NEVER);
+    let mut last = LastOutcome::new(desk);
+    last.hurry();
+    last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.hurry();
+    assert_eq!(commit(&pile), 1);
+    last.wait_until_recorded();
+}
+
+#[test]
+fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
+    let house = House::new(1, 1);
+    let (errand, heard) = open(&house);
+    let mut last = LastOutcome::new(house.crew.desk.clone());
+    last.hand_over(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
+    let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
+    assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
+    assert_eq!(house.tally(1).skipped, 1);
+}
+
+#[test]
+fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
+    let house = House::new(3, 1);
+    let (errand, heard) = open(&house);
+    let Lease { notification_id, epoch } = errand.held.lease;
+    let mut last = LastOutcome::new(house.crew.desk.clone());
+    last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.wait_until_recorded();
+    assert!(!errand.held.is_lost());
+
+    last.hand_over(
+        outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent),
+        Arc::clone(&errand),
+    );
+    last.wait_until_recorded();
+    assert!(errand.held.is_lost());
+    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
+    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Refused));
+    assert_eq!(house.tally(1).sent, 1);
+}
+
+#[test]
+fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
+    let house = House::new(5, 1);
+    let (errand, heard) = open(&house);
+    let (desk, pile) = desk(NEVER);
+    let mut lanes: Vec<LastOutcome> = (0..5).map(|_| LastOutcome::new(desk.clone())).collect();
+    let statuses = [Status::Sent, Status::Failed, Status::Sent, Status::Skipped, Status::Sent];
+    for (id, (lane, status)) in (1..).zip(lanes.iter_mut().zip(statuses)) {
+        lane.hand_over(outcome(errand.held.lease, id, status), Arc::clone(&errand));
+    }
+    drop((lanes, desk));
+    record_groups(&house.store, &house.context.patience, &house.context.metrics, &pile);
+    let Ok(Report::Recorded(counts)) = heard.try_recv() else { panic!() };
+    assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
+    assert!(heard.is_empty());
+    assert_eq!((house.context.metrics.sent.get(), house.tally(1).sent), (3, 3));
+}
