@@ -26,7 +26,7 @@ pub fn mail() -> u64 {
 pub fn small_notification() -> u64 {
     callgrind::per_unit(50, 550, |notifications| {
         let scenario = fan_out(1);
-        add_events(&scenario, notifications);
+        scenario.ledger.add_small_events(usize::try_from(notifications).unwrap());
         count(&scenario, notifications, notifications)
     })
 }
@@ -45,20 +45,6 @@ fn fan_out(participants: u64) -> Scenario {
         .env("LOG_LEVEL", "INFO")
         .participants(usize::try_from(participants).unwrap())
         .ready()
-}
-
-/// So many further events with a participant each, like the one that is there.
-fn add_events(scenario: &Scenario, count: u64) {
-    let further = format!(
-        "WITH RECURSIVE further(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM further WHERE n < {count})"
-    );
-    scenario.ledger.execute(&format!(
-        "{further} INSERT INTO events (id, title, description, location, starts_at, ends_at, timezone, url, updated_at) \
-         SELECT id + n, title, description, location, starts_at, ends_at, timezone, url, updated_at \
-         FROM events, further WHERE id = {EVENT}; \
-         {further} INSERT INTO participants (event_id, email, name, locale) \
-         SELECT event_id + n, email, name, locale FROM participants, further WHERE event_id = {EVENT}"
-    ));
 }
 
 /// How many instructions a worker executes until it has done what was published and is told to stop.

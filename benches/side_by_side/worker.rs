@@ -57,20 +57,6 @@ impl Fanmail {
         }
     }
 
-    /// Adds so many events with one participant each; gives the key of the first. The address is [`small_address`].
-    pub fn add_small_events(&self, count: usize) -> i64 {
-        let (first, last) = (EVENT + 1, EVENT + i64::try_from(count).unwrap());
-        let numbers =
-            format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})");
-        let columns = "title, description, location, starts_at, ends_at, timezone, url, updated_at";
-        self.scenario.ledger.execute(&format!(
-            "{numbers} INSERT INTO events (id, {columns}) SELECT i, {columns} FROM n, events WHERE id = {EVENT};
-             {numbers} INSERT INTO participants (event_id, email, name)
-                 SELECT i, 'small.' || i || '@example.org', 'Käthe Schäfer' FROM n"
-        ));
-        first
-    }
-
     /// Empties the ledger, so that each run begins alike and none pays for what the last one left to be written.
     fn forget(&self) {
         self.scenario.ledger.forget();
@@ -126,11 +112,6 @@ impl Fanmail {
             peak_memory: Some(peak_memory),
         }
     }
-}
-
-/// The one address of one of [`Fanmail::add_small_events`].
-pub fn small_address(event: i64) -> String {
-    format!("small.{event}@example.org")
 }
 
 /// One fan-out to everyone of the event.

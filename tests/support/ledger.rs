@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
-use super::scenario::DOMAIN;
+use super::scenario::{DOMAIN, EVENT};
 
 /// The database.
 pub struct Ledger {
@@ -130,6 +130,21 @@ impl Ledger {
         self.open().batch_execute(statements).unwrap();
     }
 
+    /// Adds so many events that are like the one which is there, with one participant each; gives the key of the first.
+    /// The address is [`small_address`].
+    pub fn add_small_events(&self, count: usize) -> i64 {
+        let (first, last) = (EVENT + 1, EVENT + i64::try_from(count).unwrap());
+        let numbers =
+            format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})");
+        let columns = "title, description, location, starts_at, ends_at, timezone, url, updated_at";
+        self.execute(&format!(
+            "{numbers} INSERT INTO events (id, {columns}) SELECT i, {columns} FROM n, events WHERE id = {EVENT};
+             {numbers} INSERT INTO participants (event_id, email, name)
+                 SELECT i, 'small.' || i || '@example.org', 'Käthe Schäfer' FROM n"
+        ));
+        first
+    }
+
     /// Keeps everybody else from writing outcomes until what this gives is dropped.
     pub fn hold(&self) -> AnyConnection {
         let mut connection = self.open();
@@ -247,4 +262,9 @@ impl Ledger {
 /// What a mail has as its Message-ID, the same on every attempt.
 pub fn message_id(notification: i64, participant: i64) -> String {
     format!("<n{notification}.p{participant}@{DOMAIN}>")
+}
+
+/// The one address of one of [`Ledger::add_small_events`].
+pub fn small_address(event: i64) -> String {
+    format!("small.{event}@example.org")
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::row::{Figure, Goal, Row};
 use crate::stage::{Section, Stage};
+use crate::support::ledger::small_address;
 use crate::support::scenario::EVENT;
 use crate::support::smtp::SmtpServer;
 use crate::support::system::System;
-use crate::worker::{Fanmail, small_address};
+use crate::worker::Fanmail;
 
 /// The section.
 pub const SECTION: Section = Section {
@@ -38,7 +39,7 @@ fn run(stage: &Stage) -> Vec<Row> {
 
 fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
     let fanmail = Fanmail::new(system, participants);
-    let first = fanmail.add_small_events(MOST);
+    let first = fanmail.scenario.ledger.add_small_events(MOST);
     let relay = SmtpServer::start();
     relay.change(|orders| orders.forgets_text = true);
     let publisher = fanmail.scenario.queue.publisher();

@@ -27,7 +27,7 @@ struct ManyEvents {
 impl ManyEvents {
     fn new(system: System, count: usize) -> Self {
         let fanmail = Fanmail::new(system, 1);
-        let first = fanmail.add_small_events(count);
+        let first = fanmail.scenario.ledger.add_small_events(count);
         Self { fanmail, first, count }
     }
 }
