@@ -101,7 +101,10 @@ impl fmt::Display for Report {
             writeln!(f, "- {name}: {value}")?;
         }
         let rounds = self.rounds;
-        writeln!(f, "- figures are medians of {rounds} rounds; who takes longer than a minute has one turn")?;
+        writeln!(
+            f,
+            "- figures are medians of {rounds} rounds, or of one where a round takes more than a minute"
+        )?;
         for Part { what, how, rows, .. } in &self.parts {
             writeln!(f, "\n### {what}\n\n{how}\n")?;
             writeln!(f, "| | figure | min to max | goal | |\n| --- | ---: | ---: | ---: | --- |")?;

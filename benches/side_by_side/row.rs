@@ -97,28 +97,28 @@ impl Row {
         Self { point: Some((system.to_owned(), connections)), ..self }
     }
 
-    /// The sample that as many as `share` of all do not exceed.
-    fn quantile(&self, share: f64) -> Option<f64> {
+    /// The samples from the smallest to the largest.
+    fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.samples.clone();
         sorted.sort_by(f64::total_cmp);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
-        sorted.get(rank - 1).copied()
+        sorted
     }
 
     /// The figure; none when the row is refused or broken down.
     pub fn value(&self) -> Option<f64> {
-        self.faults.is_none().then_some(())?;
-        match self.figure {
-            Figure::Median => self.quantile(0.5),
-            Figure::P99 => self.quantile(0.99),
-        }
+        let sorted = self.sorted();
+        let last = sorted.len().checked_sub(1).filter(|_| self.faults.is_none())?;
+        Some(match self.figure {
+            Figure::Median => f64::midpoint(sorted[last / 2], sorted[sorted.len() / 2]),
+            Figure::P99 => sorted[(sorted.len() * 99).div_ceil(100) - 1],
+        })
     }
 
     /// The smallest and the largest sample; none when there is no figure.
     pub fn spread(&self) -> Option<(f64, f64)> {
         self.value()?;
-        Some((self.quantile(0.0)?, self.quantile(1.0)?))
+        let sorted = self.sorted();
+        Some((*sorted.first()?, *sorted.last()?))
     }
 
     /// What became of it.

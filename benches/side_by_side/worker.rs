@@ -9,6 +9,7 @@ use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
 use crate::sink::Sink;
 use crate::support::database::Database;
+use crate::support::ledger::Watch;
 use crate::support::process::Process;
 use crate::support::queue::Publisher;
 use crate::support::scenario::{EVENT, Scenario};
@@ -77,10 +78,10 @@ impl Fanmail {
 
     /// Waits until so many notifications are acked; gives when the last one was. The ledger tells, which notes an ack
     /// only when the broker is known to have it: looking now and then disturbs nobody, and the time is exact.
-    pub fn wait_for_acks(&self, notifications: usize) -> NaiveDateTime {
+    pub fn wait_for_acks(watch: &mut Watch, notifications: usize) -> NaiveDateTime {
         wait_for(&format!("{notifications} acks"), PATIENCE, || {
             std::thread::sleep(Duration::from_millis(40));
-            self.scenario.ledger.acked(notifications)
+            watch.acked(notifications)
         })
     }
 
@@ -94,13 +95,13 @@ impl Fanmail {
     pub fn measure(&self, task: &Task) -> Run {
         self.forget();
         let sink = Sink::expecting(task.mails);
-        let publisher = self.scenario.queue.publisher();
+        let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.watch());
         let worker = self.worker(sink.port, task.settings);
         let idle = worker.cpu_seconds();
         let begun = Utc::now().naive_utc();
         (task.publish)(&publisher);
         // The ledger cuts its times to milliseconds.
-        let took = self.wait_for_acks(task.notifications) - begun + TimeDelta::milliseconds(1);
+        let took = Self::wait_for_acks(&mut watch, task.notifications) - begun + TimeDelta::milliseconds(1);
         let cpu_seconds = worker.cpu_seconds() - idle;
         let peak_memory = peak_memory(&worker);
         worker.stop();

@@ -86,9 +86,9 @@ fn a_figure_is_refused_when_a_mail_was_lost_or_sent_twice() {
 fn a_row_is_judged_by_its_figure() {
     let samples: Vec<f64> = (1..=200).map(f64::from).collect();
     let verdict = |figure, goal| Row::new("row", "ms", samples.clone()).figure(figure).goal(goal).verdict();
-    assert_eq!(verdict(Figure::Median, Goal::AtMost(100.0)), Verdict::Met);
-    assert_eq!(verdict(Figure::Median, Goal::AtMost(99.9)), Verdict::Missed);
-    assert_eq!(verdict(Figure::Median, Goal::AtLeast(100.1)), Verdict::Missed);
+    assert_eq!(verdict(Figure::Median, Goal::AtMost(100.5)), Verdict::Met);
+    assert_eq!(verdict(Figure::Median, Goal::AtMost(100.4)), Verdict::Missed);
+    assert_eq!(verdict(Figure::Median, Goal::AtLeast(100.6)), Verdict::Missed);
     assert_eq!(verdict(Figure::P99, Goal::Below(198.1)), Verdict::Met);
     assert_eq!(verdict(Figure::P99, Goal::Below(198.0)), Verdict::Missed);
     assert_eq!(Row::broken_down("row").goal(Goal::AtLeast(0.0)).verdict(), Verdict::BrokenDown);

@@ -184,20 +184,9 @@ impl Ledger {
         self.count("notifications WHERE completed_at IS NOT NULL")
     }
 
-    /// When the last of all notifications was acked, in UTC, once `notifications` of them are.
-    pub fn acked(&self, notifications: usize) -> Option<NaiveDateTime> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = BigInt)]
-            count: i64,
-            #[diesel(sql_type = Nullable<Timestamp>)]
-            last: Option<NaiveDateTime>,
-        }
-        let rows: Vec<Row> =
-            sql_query("SELECT count(acked_at) AS count, max(acked_at) AS last FROM notifications")
-                .load(&mut self.open())
-                .unwrap();
-        rows[0].last.filter(|_| usize::try_from(rows[0].count) == Ok(notifications))
+    /// A look at it that stays open, for looking again and again.
+    pub fn watch(&self) -> Watch {
+        Watch(self.open())
     }
 
     /// Empties the ledger, and leaves no work of that kind behind for later.
@@ -256,6 +245,35 @@ impl Ledger {
             .load(&mut self.open())
             .unwrap();
         rows.into_iter().map(|row| row.email).collect()
+    }
+}
+
+/// A second look that stays open.
+pub struct Watch(AnyConnection);
+
+impl Watch {
+    /// When the last of all notifications was acked, in UTC, once so many of them are.
+    pub fn acked(&mut self, notifications: usize) -> Option<NaiveDateTime> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            count: i64,
+            #[diesel(sql_type = Nullable<Timestamp>)]
+            last: Option<NaiveDateTime>,
+        }
+        let rows: Vec<Row> =
+            sql_query("SELECT count(acked_at) AS count, max(acked_at) AS last FROM notifications")
+                .load(&mut self.0)
+                .unwrap();
+        rows[0].last.filter(|_| usize::try_from(rows[0].count) == Ok(notifications))
+    }
+
+    /// Whether a notification of the event is completed.
+    pub fn completed(&mut self, event: i64) -> bool {
+        let statement =
+            format!("SELECT count(completed_at) AS count FROM notifications WHERE event_id = {event}");
+        let rows: Vec<Count> = sql_query(statement).load(&mut self.0).unwrap();
+        rows[0].count > 0
     }
 }
 

@@ -240,7 +240,7 @@ impl SmtpServer {
         self.shared.log().clone()
     }
 
-    /// The same without a copy. The server waits meanwhile.
+    /// The same without a copy.
     pub fn read_log<T>(&self, read: impl FnOnce(&Log) -> T) -> T {
         read(&self.shared.log())
     }

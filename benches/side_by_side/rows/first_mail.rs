@@ -17,7 +17,7 @@ pub const SECTION: Section = Section {
     what: "First mail: an idle worker and one message",
     how: "From just before `basic.publish` to the moment when a relay has read the dot of the first of 100 mails. The \
           next message follows when the last one is acked, and some random milliseconds later. The connections to the \
-          relay are open, except for the very first message.",
+          relay are open, except for the first message of a worker.",
     run,
 };
 
@@ -35,27 +35,33 @@ fn rows_of(system: System, messages: usize) -> [Row; 3] {
     let relay = SmtpServer::start();
     relay.change(|orders| orders.forgets_text = true);
     let publisher = fanmail.scenario.queue.publisher();
-    let worker = fanmail.worker(relay.port, &[]);
-    let mut latencies = Vec::new();
-    // One more, which comes first and has to connect.
-    for message in 0..=messages {
-        let before = message * PARTICIPANTS;
+    let mut watch = fanmail.scenario.ledger.watch();
+    let mut sent = 0;
+    let mut publish_one = || {
+        let before = sent * PARTICIPANTS;
+        sent += 1;
         thread::sleep(Duration::from_micros(fastrand::u64(0..50_000)));
         let begun = Instant::now();
         publisher.publish("UPDATED", EVENT);
         wait_until("the first mail", || relay.accepted() > before);
         let arrived = relay.read_log(|log| log.received[before].at);
-        latencies.push((arrived - begun).as_secs_f64() * 1e3);
-        fanmail.wait_for_acks(message + 1);
-    }
+        Fanmail::wait_for_acks(&mut watch, sent);
+        (arrived - begun).as_secs_f64() * 1e3
+    };
+    // For another worker: the first message that a new RabbitMQ delivers waits until that has loaded its own code.
+    let worker = fanmail.worker(relay.port, &[]);
+    publish_one();
     worker.stop();
-    let faults = fanmail.faults((messages + 1) * PARTICIPANTS, relay.accepted());
+    let worker = fanmail.worker(relay.port, &[]);
+    let first = publish_one();
+    let latencies: Vec<f64> = (0..messages).map(|_| publish_one()).collect();
+    worker.stop();
+    let faults = fanmail.faults(sent * PARTICIPANTS, relay.accepted());
     let name = fanmail.name();
-    let first = latencies.remove(0);
     [
         Row::new(format!("{name}, median of {messages}"), "ms", latencies.clone()).goal(GOAL),
         Row::new(format!("{name}, slowest but one in a hundred"), "ms", latencies).figure(Figure::P99),
-        Row::new(format!("{name}, the very first, which connects"), "ms", vec![first]),
+        Row::new(format!("{name}, the first of a worker, which connects"), "ms", vec![first]),
     ]
     .map(|row| row.faults(faults))
 }

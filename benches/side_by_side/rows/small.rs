@@ -11,12 +11,13 @@ pub const SECTION: Section = Section {
     name: "small",
     what: "Small notifications: 5,000 messages about 5,000 events of one participant each",
     how: "From just before the first `basic.publish` to the `acked_at` of the last one in the ledger, with \
-          `SMTP_CONNECTIONS=16` and `PREFETCH=64`: few mails a message want many notifications side by side.",
+          `SMTP_CONNECTIONS=16` and `PREFETCH=16`: a message of one mail keeps one connection busy, so that as many \
+          messages run side by side as there are connections.",
     run,
 };
 
 /// What an operator with such notifications would set.
-const SETTINGS: [(&str, usize); 2] = [("SMTP_CONNECTIONS", 16), ("PREFETCH", 64)];
+const SETTINGS: [(&str, usize); 2] = [("SMTP_CONNECTIONS", 16), ("PREFETCH", 16)];
 
 struct ManyEvents {
     fanmail: Fanmail,
