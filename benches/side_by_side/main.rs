@@ -8,6 +8,7 @@
 mod faults;
 mod machine;
 mod options;
+mod peer;
 mod plot;
 mod report;
 mod rounds;
@@ -35,6 +36,7 @@ use stage::{Section, Stage};
 /// In the order in which they are measured.
 const SECTIONS: &[Section] = &[
     rows::end_to_end::SECTION,
+    rows::peers::SECTION,
     rows::first_mail::SECTION,
     rows::small::SECTION,
     rows::mixed::SECTION,

@@ -4,4 +4,5 @@ pub mod end_to_end;
 pub mod first_mail;
 pub mod memory;
 pub mod mixed;
+pub mod peers;
 pub mod small;

@@ -49,6 +49,9 @@ have_package() {
       have_program mariadbd mysqld && have_program mariadb-install-db mysql_install_db &&
         have_program mariadb mysql
       ;;
+    nodejs) command -v node >/dev/null ;;
+    npm) command -v npm >/dev/null ;;
+    python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
   esac
 }
@@ -99,7 +102,7 @@ need_cargo_tool() {
   cargo install --quiet --locked "$name@$version" </dev/null
 }
 
-# need_prerequisites [build] [broker] [databases] [valgrind]
+# need_prerequisites [build] [broker] [databases] [valgrind] [peers]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
@@ -108,6 +111,7 @@ need_prerequisites() {
       broker) packages+=(rabbitmq-server) ;;
       databases) packages+=(postgresql mariadb-server) ;;
       valgrind) packages+=(valgrind) ;;
+      peers) packages+=(nodejs npm python3-venv) ;;
     esac
   done
   need_packages "${packages[@]}"

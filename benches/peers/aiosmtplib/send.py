@@ -8,8 +8,8 @@ import asyncio
 import json
 import sys
 import time
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formataddr
 
 import aiosmtplib
 
@@ -18,7 +18,7 @@ def compose(mails, recipient):
     name = recipient["name"]
     message = EmailMessage()
     message["From"] = mails["from"]
-    message["To"] = formataddr((name, recipient["address"]))
+    message["To"] = Address(display_name=name, addr_spec=recipient["address"])
     message["Subject"] = mails["subject"]
     message.set_content(mails["text"].replace("{{name}}", name))
     message.add_alternative(mails["html"].replace("{{name}}", name), subtype="html")

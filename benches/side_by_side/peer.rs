@@ -1,0 +1,155 @@
+//! What people use instead of fanmail: the programs of `benches/peers/`. Each is given the same mails in a file and
+//! composes and sends them with its own library.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+
+use mail_parser::MessageParser;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::faults::Faults;
+use crate::rounds::{Contestant, Run};
+use crate::sink::Sink;
+use crate::support::guardian::Ward;
+use crate::support::ledger::Person;
+use crate::support::scenario::{EVENT, Scenario};
+use crate::support::wait::{wait_for, wait_until};
+
+/// What a run may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A library that sends mails, and the language it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// Rust.
+    Lettre,
+    /// Node.js.
+    Nodemailer,
+    /// Python.
+    Aiosmtplib,
+}
+
+/// One of them with some mails.
+pub struct Peer<'a> {
+    /// Which.
+    pub library: Library,
+    /// What to send.
+    pub mails: &'a Mails,
+    /// How many of them.
+    pub count: usize,
+    /// Over how many connections.
+    pub connections: usize,
+}
+
+/// What fanmail sends, for others to send.
+pub struct Mails {
+    /// Subject and bodies, with a placeholder where a participant's name belongs.
+    mail: Value,
+    people: Vec<Person>,
+    folder: TempDir,
+}
+
+impl Mails {
+    /// One of fanmail's own mails, for these people.
+    pub fn to(people: Vec<Person>) -> Self {
+        let scenario = Scenario::with("bench-mail", 1).ready();
+        scenario
+            .ledger
+            .execute(&format!("UPDATE participants SET name = '{{{{name}}}}' WHERE event_id = {EVENT}"));
+        let worker = scenario.worker();
+        scenario.publish("UPDATED");
+        wait_until("a mail to copy", || scenario.smtp.accepted() == 1);
+        worker.stop();
+        let raw = scenario.smtp.log().received[0].raw.clone();
+        let mail = MessageParser::default().parse(&*raw).unwrap();
+        let from = mail.from().unwrap().first().unwrap();
+        let mail = json!({
+            "from": format!("{} <{}>", from.name().unwrap(), from.address().unwrap()),
+            "subject": mail.subject(),
+            "text": mail.body_text(0),
+            "html": mail.body_html(0),
+        });
+        assert!(
+            ["text", "html"].iter().all(|part| mail[part].as_str().unwrap().contains("{{name}}")),
+            "{mail}"
+        );
+        Self { mail, people, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The first so many, in a file.
+    fn write(&self, count: usize) -> PathBuf {
+        let people = self.people[..count].iter();
+        let mut mails = self.mail.clone();
+        mails["recipients"] =
+            people.map(|person| json!({ "name": person.name, "address": person.email })).collect();
+        let file = self.folder.path().join("mails.json");
+        fs::write(&file, mails.to_string()).unwrap();
+        file
+    }
+}
+
+impl Library {
+    /// The program, without arguments.
+    fn command(self) -> Command {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+        match self {
+            Self::Lettre => Command::new(required("LETTRE_POOL")),
+            Self::Nodemailer => {
+                let mut command = Command::new("node");
+                command
+                    .env("NODE_PATH", required("NODEMAILER_MODULES"))
+                    .arg(peers.join("nodemailer/send.js"));
+                command
+            }
+            Self::Aiosmtplib => {
+                let mut command = Command::new(required("AIOSMTPLIB_PYTHON"));
+                command.arg(peers.join("aiosmtplib/send.py"));
+                command
+            }
+        }
+    }
+}
+
+impl Contestant for Peer<'_> {
+    fn name(&self) -> String {
+        match self.library {
+            Library::Lettre => "lettre, pool (Rust)",
+            Library::Nodemailer => "nodemailer, pool (Node.js)",
+            Library::Aiosmtplib => "aiosmtplib (Python)",
+        }
+        .to_owned()
+    }
+
+    fn run(&self) -> Run {
+        let (file, sink) = (self.mails.write(self.count), Sink::expecting(self.count));
+        let said = self.mails.folder.path().join("said");
+        let mut ward = Ward::spawn(
+            self.library
+                .command()
+                .args([sink.port.to_string(), self.connections.to_string()])
+                .arg(file)
+                .stdin(Stdio::null())
+                .stdout(fs::File::create(&said).unwrap()),
+        );
+        let status = wait_for(&self.name(), PATIENCE, || ward.child.try_wait().unwrap());
+        assert!(status.success(), "{}: {status}", self.name());
+        let said: Value = serde_json::from_str(&fs::read_to_string(said).unwrap()).unwrap();
+        assert_eq!(said["sent"], self.count, "{}", self.name());
+        Run {
+            mails: self.count,
+            seconds: said["seconds"].as_f64().unwrap(),
+            faults: Faults::by_count(self.count, sink.count()),
+            cpu_seconds: None,
+            peak_memory: None,
+        }
+    }
+}
+
+/// What scripts/lib/peers.sh has set.
+fn required(variable: &str) -> OsString {
+    env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set; start this with scripts/bench"))
+}

@@ -1,0 +1,63 @@
+//! What people use instead of fanmail.
+
+use crate::peer::{Library, Mails, Peer};
+use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::row::Row;
+use crate::stage::{Section, Stage};
+use crate::support::scenario::EVENT;
+use crate::support::system::System;
+use crate::worker::{FanOut, Fanmail};
+
+/// The section.
+pub const SECTION: Section = Section {
+    name: "peers",
+    what: "What people use instead: lettre's pool, nodemailer's pool, aiosmtplib",
+    how: "The programs of `benches/peers/`, each as the documentation of its library has it, compose and send the same \
+          mails to the same people into smtp-sink. They need no queue, no database and no ledger, and their time is \
+          their own: from before they connect to the last reply, without the start of Node.js and Python. They send \
+          500, 2,000, 5,000 and 10,000 mails over 1, 4, 16 and 64 connections; fanmail sends 20,000 end to end, in \
+          the same rounds.",
+    run,
+};
+
+/// Numbers of connections, and of mails that take the slowest about 20 s over so many.
+const SIZES: [(usize, usize); 4] = [(1, 500), (4, 2_000), (16, 5_000), (64, 10_000)];
+const LIBRARIES: [Library; 3] = [Library::Lettre, Library::Nodemailer, Library::Aiosmtplib];
+/// Where the ratios are.
+const COMPARED: usize = 16;
+
+fn run(stage: &Stage) -> Vec<Row> {
+    let fanmail = Fanmail::new(System::Sqlite, stage.options.size(20_000, 200));
+    let mails = Mails::to(fanmail.scenario.ledger.people(EVENT));
+    let mut rows = Vec::new();
+    for (connections, count) in SIZES {
+        let count = stage.options.size(count, 100);
+        let fan_out = FanOut { fanmail: &fanmail, connections };
+        let peers = LIBRARIES.map(|library| Peer { library, mails: &mails, count, connections });
+        let mut contestants: Vec<&dyn Contestant> = vec![&fan_out];
+        contestants.extend(peers.iter().map(|peer| peer as &dyn Contestant));
+        stage.say(&format!("  {connections} connections"));
+        let runs = take_turns(stage, stage.options.rounds(), &contestants);
+        rows.extend(rows_of(&runs, &contestants, connections));
+    }
+    rows
+}
+
+fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
+    let at = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
+    let mut rows = Vec::new();
+    for (place, (theirs, contestant)) in runs.iter().zip(contestants).enumerate() {
+        let name = contestant.name();
+        let rates = theirs.iter().map(Run::rate).collect();
+        let row = Row::new(format!("{name}, {at}"), "mails/s", rates).faults(faults(theirs));
+        // The curve of fanmail is that of the first section.
+        rows.push(if place == 0 { row } else { row.point(&name, connections) });
+        if place > 0 && connections == COMPARED {
+            let ratios =
+                runs[0].iter().zip(theirs).map(|(fanmail, peer)| fanmail.rate() / peer.rate()).collect();
+            let ratio = Row::new(format!("fanmail ÷ {name}, {at}"), "×", ratios);
+            rows.push(ratio.faults(faults(runs[0].iter().chain(theirs))));
+        }
+    }
+    rows
+}
