@@ -37,6 +37,7 @@ use stage::{Section, Stage};
 const SECTIONS: &[Section] = &[
     rows::end_to_end::SECTION,
     rows::peers::SECTION,
+    rows::slow_relay::SECTION,
     rows::first_mail::SECTION,
     rows::small::SECTION,
     rows::mixed::SECTION,

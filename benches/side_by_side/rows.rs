@@ -5,4 +5,5 @@ pub mod first_mail;
 pub mod memory;
 pub mod mixed;
 pub mod peers;
+pub mod slow_relay;
 pub mod small;

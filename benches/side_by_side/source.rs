@@ -26,7 +26,7 @@ pub struct Source {
 
 impl Source {
     /// Runs it to its end; gives how long that took.
-    fn send(&self, port: u16) -> Duration {
+    pub fn send(&self, port: u16) -> Duration {
         let begun = Instant::now();
         let mut ward = Ward::spawn(
             Command::new(program("SMTP_SOURCE"))

@@ -93,10 +93,17 @@ impl Fanmail {
 
     /// Has a new worker do some work from an empty ledger, into a sink.
     pub fn measure(&self, task: &Task) -> Run {
+        self.measure_through(|sink| (sink, ()), task)
+    }
+
+    /// The same with something between the worker and the sink: given the port of one, it gives that for the other,
+    /// and what lasts as long as the run.
+    pub fn measure_through<W>(&self, way: impl FnOnce(u16) -> (u16, W), task: &Task) -> Run {
         self.forget();
         let sink = Sink::expecting(task.mails);
+        let (port, _way) = way(sink.port);
         let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.watch());
-        let worker = self.worker(sink.port, task.settings);
+        let worker = self.worker(port, task.settings);
         let idle = worker.cpu_seconds();
         let begun = Utc::now().naive_utc();
         (task.publish)(&publisher);
