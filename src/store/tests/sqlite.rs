@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use diesel::{QueryDsl as _, RunQueryDsl as _};
+
 use super::conformance::conformance_tests;
 use super::*;
+use crate::store::connection::AnyConnection;
+use crate::store::{ledger, schema};
 
 fn sqlite() -> (TempDir, Store) {
     let (dir, store) = empty_sqlite();
@@ -250,4 +254,24 @@ fn tables_that_are_up_to_date_need_no_right_to_change_any() {
     store.migrate().unwrap();
     execute(&store, "PRAGMA query_only = ON");
     assert_eq!(store.migrate().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_message_without_an_id_is_looked_for_by_its_event() {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let (_dir, store) = sqlite();
+    let request = Request { kind: Kind::Updated, event_id: EVENT };
+    let query = ledger::nameless(request).select(schema::notifications::id);
+    let query = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
+    let statement = query.split(" -- binds").next().unwrap();
+    let plan = |connection: &mut AnyConnection| {
+        diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(connection)
+    };
+    let plan: Vec<Step> = store.run("explain a query", plan).unwrap();
+    let plan: Vec<_> = plan.iter().map(|step| step.detail.as_str()).collect();
+    assert_eq!(plan, ["SEARCH notifications USING INDEX notifications_by_event (event_id=? AND kind=?)"]);
 }
