@@ -114,9 +114,7 @@ impl<'link> Session<'link> {
         }
         done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
-        // Those before all that are still unacked need one ack for all of them.
-        let first_unacked = self.unacked.keys().next();
-        let together = done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < *first));
+        let together = in_a_row(&done, self.unacked.keys().next().copied());
         self.watched("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.link.channel)?;
@@ -177,5 +175,22 @@ impl<'link> Session<'link> {
             Some(delivery) => Ok(delivery.nack(&self.link.channel, true)?),
             None => Ok(()),
         }
+    }
+}
+
+/// How many of these, in order of their tags, come before all that stay unacked: one ack does for them.
+fn in_a_row(done: &[Receipt], first_unacked: Option<u64>) -> usize {
+    done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_ack_is_for_those_alone_that_come_before_all_others() {
+        let done: Vec<_> = [2, 3, 5, 8].map(|tag| Receipt { session: 1, tag }).into();
+        let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| in_a_row(&done, first));
+        assert_eq!(counts, [0, 2, 3, 4, 4]);
     }
 }
