@@ -29,6 +29,10 @@ use crate::worker::patience::Patience;
 use crate::worker::places::{self, Places};
 use crate::worker::retry::RetryPolicy;
 
+/// Fan-outs that ask the database at a time. A question takes a millisecond and a fan-out has a few, so more would
+/// only keep connections from others.
+const FAN_OUTS_ASKING: u32 = 8;
+
 /// Consumes until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -91,12 +95,12 @@ pub(super) fn watchful_patience(stop: &Stop, monitor: &Monitor) -> anyhow::Resul
     Ok(patience)
 }
 
-/// The database with its tables up to date, and a connection for each fan-out, for the recorder and for the leases.
+/// The database with its tables up to date, and connections for the fan-outs, for the recorder and for the leases.
 ///
 /// # Errors
 /// When it is away, or cannot be used as configured.
 pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let store = Store::connect(&config.database, u32::from(config.worker.prefetch) + 2)?;
+    let store = Store::connect(&config.database, FAN_OUTS_ASKING.min(config.worker.prefetch.into()) + 2)?;
     store.migrate()?;
     store.check_schema()?;
     store.check_writable()?;

@@ -27,10 +27,11 @@ const fn lasting(words: &'static [&'static str], cure: &'static str) -> Known {
 }
 
 const START: &str = "start the database server, or correct host and port in DATABASE_URL";
+const SILENT: &str = "start the database server, or end the program that holds locks there";
 const NAME: &str = "correct the host in DATABASE_URL, or mend the name service of this machine";
 const LOST: &str = "the server was stopped or restarted, or the network failed";
 const MANY: &str = "let the server allow more connections (max_connections), or give fewer to other programs; a \
-                    worker takes PREFETCH + 1";
+                    worker takes up to 10";
 const LOGIN: &str = "correct user and password in DATABASE_URL (@ : / ? # % are written %40 %3A %2F %3F %23 %25), \
                      or let the server allow the login";
 const NO_DATABASE: &str = "create it, or correct the name in DATABASE_URL";
@@ -137,5 +138,5 @@ static KNOWN: &[Known] = &[
     lasting(&["column ", " does not exist"], COLUMN),
     lasting(&["Unknown column"], COLUMN),
     // The pool had no cause to tell.
-    passing(&["timed out waiting for connection"], START),
+    passing(&["timed out waiting for connection"], SILENT),
 ];
