@@ -63,7 +63,8 @@ fn run(scenario: &Scenario, wrapper: &[String], notifications: u64, mails: u64) 
     publish(scenario, notifications);
     let worker = Process::start_under(wrapper, scenario.dir.path(), &environment, &["worker"]);
     let notifications = usize::try_from(notifications).unwrap();
-    wait_for("all to be acked", PATIENCE, || scenario.ledger.acked(notifications));
+    let mut watch = scenario.ledger.watch();
+    wait_for("all to be acked", PATIENCE, || watch.acked(notifications));
     let cpu = worker.cpu_seconds();
     worker.stop();
     let ledger = &scenario.ledger;
