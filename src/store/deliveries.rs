@@ -47,21 +47,12 @@ impl Store {
         let decided_at = now();
         let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
         let ids: Vec<i64> = leases.iter().map(|lease| lease.notification_id).collect();
-        self.write("record outcomes", |connection| {
-            let valid = dialect::lock_notifications(connection, &ids)?;
-            let refused: BTreeSet<Lease> = leases
-                .iter()
-                .filter(|lease| !valid.contains(&(lease.notification_id, lease.epoch)))
-                .copied()
-                .collect();
-            let rows: Vec<DeliveryRow> = outcomes
-                .iter()
-                .filter(|outcome| !refused.contains(&outcome.lease))
-                .map(|outcome| DeliveryRow::new(outcome, decided_at))
-                .collect();
-            dialect::insert_deliveries(connection, &rows)?;
-            Ok(refused)
-        })
+        let rows: Vec<DeliveryRow> =
+            outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
+        let current =
+            self.run("record outcomes", |connection| dialect::record_deliveries(connection, &ids, &rows))?;
+        let is_valid = |lease: &Lease| current.contains(&(lease.notification_id, lease.epoch));
+        Ok(leases.into_iter().filter(|lease| !is_valid(lease)).collect())
     }
 }
 
@@ -81,31 +72,39 @@ pub(super) fn delete_failed(
     }
 }
 
-/// A row of `deliveries`.
+/// A row of `deliveries`, and the epoch without which it must not become one.
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
-pub(super) struct DeliveryRow {
-    notification_id: i64,
-    participant_id: i64,
-    status: &'static str,
-    attempts: i32,
-    permanent: bool,
-    smtp_code: Option<i32>,
-    detail: Option<String>,
-    decided_at: NaiveDateTime,
+pub(super) struct DeliveryRow<'a> {
+    #[diesel(skip_insertion)]
+    pub epoch: i64,
+    pub notification_id: i64,
+    pub participant_id: i64,
+    pub status: &'static str,
+    pub attempts: i32,
+    pub permanent: bool,
+    pub smtp_code: Option<i32>,
+    pub detail: Option<&'a str>,
+    pub decided_at: NaiveDateTime,
 }
 
-impl DeliveryRow {
-    fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
+impl<'a> DeliveryRow<'a> {
+    fn new(outcome: &'a Outcome, decided_at: NaiveDateTime) -> Self {
         Self {
+            epoch: outcome.lease.epoch,
             notification_id: outcome.lease.notification_id,
             participant_id: outcome.participant_id,
             status: outcome.status.as_str(),
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
             permanent: outcome.permanent,
             smtp_code: outcome.smtp_code.map(i32::from),
-            detail: outcome.detail.clone(),
+            detail: outcome.detail.as_deref(),
             decided_at,
         }
+    }
+
+    /// Whether its lease is among the epochs that are current.
+    pub fn is_valid(&self, current: &[(i64, i64)]) -> bool {
+        current.contains(&(self.notification_id, self.epoch))
     }
 }

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::connection::{AnyConnection, MultiBackend, MultiRawValue};
 use super::deliveries::DeliveryRow;
 use super::seeding::NewParticipant;
+use super::transaction;
 
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -19,8 +20,7 @@ mod server;
 mod sqlite;
 
 /// Rows in one INSERT. SQLite binds at most 32,766 values to a statement (<https://www.sqlite.org/limits.html>), the
-/// servers 65,535. One INSERT for a group is quicker than one for each row: measured with SQLite on a busy
-/// machine, about twice for 100 rows.
+/// servers 65,535.
 const ROWS: usize = 1000;
 
 /// Calls the function of the connection's system.
@@ -53,9 +53,22 @@ pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryR
     dispatch!(lock_notifications(connection, ids))
 }
 
-/// Adds rows to the ledger; one that is there already stays as it is.
-pub fn insert_deliveries(connection: &mut AnyConnection, rows: &[DeliveryRow]) -> QueryResult<()> {
-    rows.chunks(ROWS).try_for_each(|rows| dispatch!(insert_deliveries(connection, rows)))
+/// Adds those rows to the ledger whose epoch is current, all or none, and returns what [`lock_notifications`] says of
+/// these `ids`; nobody can change it before the rows are committed. A row that is there already stays as it is.
+pub fn record_deliveries(
+    connection: &mut AnyConnection,
+    ids: &[i64],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<(i64, i64)>> {
+    let work = |connection: &mut AnyConnection| dispatch!(record_deliveries(connection, ids, rows));
+    match connection {
+        AnyConnection::Sqlite(_) => transaction::write(connection, work),
+        // One statement, which is a transaction by itself.
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => transaction::repeat(connection, work),
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(_) => transaction::write(connection, work),
+    }
 }
 
 /// The key of the notification that this connection has just inserted, in the same transaction.

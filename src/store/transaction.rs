@@ -31,10 +31,20 @@ pub fn write<T>(
     connection: &mut AnyConnection,
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
+    repeat(connection, |connection| {
+        begin_writing(connection)?;
+        finish(connection, &mut work)
+    })
+}
+
+/// Runs `work`, again when it was defeated by another: a transaction, or a statement that is one by itself.
+pub fn repeat<T>(
+    connection: &mut AnyConnection,
+    mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
     let mut tries = 1;
     loop {
-        begin_writing(connection)?;
-        match finish(connection, &mut work) {
+        match work(connection) {
             Err(error) if tries < TRIES && is_defeat(&error) => {
                 log::debug!("a transaction is repeated: {error}");
                 std::thread::sleep(Duration::from_millis(fastrand::u64(0..=FIRST_PAUSE << tries)));

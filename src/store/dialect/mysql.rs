@@ -10,6 +10,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
 
+use super::ROWS;
 use super::server::{Role, TheirColumn};
 use crate::store::connection::AnyConnection;
 use crate::store::deliveries::DeliveryRow;
@@ -57,13 +58,21 @@ pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResu
 }
 
 /// Not INSERT IGNORE, which would make warnings of all errors.
-pub fn insert_deliveries(mysql: &mut MysqlConnection, rows: &[DeliveryRow]) -> QueryResult<()> {
-    diesel::insert_into(deliveries::table)
-        .values(rows)
-        .on_conflict(DuplicatedKeys)
-        .do_nothing()
-        .execute(mysql)
-        .map(drop)
+pub fn record_deliveries(
+    mysql: &mut MysqlConnection,
+    ids: &[i64],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<(i64, i64)>> {
+    let current = lock_notifications(mysql, ids)?;
+    let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
+    for rows in valid.chunks(ROWS) {
+        diesel::insert_into(deliveries::table)
+            .values(rows.to_vec())
+            .on_conflict(DuplicatedKeys)
+            .do_nothing()
+            .execute(mysql)?;
+    }
+    Ok(current)
 }
 
 pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<i64> {

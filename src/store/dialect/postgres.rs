@@ -9,10 +9,13 @@ use diesel::{QueryableByName, sql_query};
 
 use super::server::{Role, TheirColumn};
 use crate::store::connection::AnyConnection;
-use crate::store::deliveries::DeliveryRow;
-use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::schema::{notifications, participants};
 use crate::store::seeding::NewParticipant;
 use crate::store::transaction;
+
+mod deliveries;
+
+pub use deliveries::record_deliveries;
 
 /// The advisory lock of migrations: "fanmail" in ASCII. Advisory locks are each database's own.
 const MIGRATIONS: i64 = 0x0066_616e_6d61_696c;
@@ -67,10 +70,6 @@ pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResu
         .select((notifications::id, notifications::epoch))
         .for_update()
         .load(postgres)
-}
-
-pub fn insert_deliveries(postgres: &mut PgConnection, rows: &[DeliveryRow]) -> QueryResult<()> {
-    diesel::insert_into(deliveries::table).values(rows).on_conflict_do_nothing().execute(postgres).map(drop)
 }
 
 pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<i64> {

@@ -58,8 +58,17 @@ pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryRe
         .load(sqlite)
 }
 
-pub fn insert_deliveries(sqlite: &mut SqliteConnection, rows: &[DeliveryRow]) -> QueryResult<()> {
-    diesel::insert_into(deliveries::table).values(rows).on_conflict_do_nothing().execute(sqlite).map(drop)
+/// Row by row: that statement is prepared once, while one for many rows is another one for each number of them.
+pub fn record_deliveries(
+    sqlite: &mut SqliteConnection,
+    ids: &[i64],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<(i64, i64)>> {
+    let current = lock_notifications(sqlite, ids)?;
+    for row in rows.iter().filter(|row| row.is_valid(&current)) {
+        diesel::insert_into(deliveries::table).values(row).on_conflict_do_nothing().execute(sqlite)?;
+    }
+    Ok(current)
 }
 
 pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<i64> {
