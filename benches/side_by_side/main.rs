@@ -5,6 +5,11 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
+#[path = "../instructions/callgrind.rs"]
+mod callgrind;
+#[expect(dead_code, reason = "the CPU time has a row of its own")]
+#[path = "../instructions/worker.rs"]
+mod counted;
 mod faults;
 mod machine;
 mod options;
@@ -42,6 +47,7 @@ const SECTIONS: &[Section] = &[
     rows::small::SECTION,
     rows::mixed::SECTION,
     rows::memory::SECTION,
+    rows::instructions::SECTION,
 ];
 
 fn main() -> ExitCode {

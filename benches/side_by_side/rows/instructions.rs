@@ -1,0 +1,27 @@
+//! What a mail costs in a unit that no other load on the machine changes.
+
+use crate::counted;
+use crate::row::Row;
+use crate::stage::{Section, Stage};
+
+/// The section.
+pub const SECTION: Section = Section {
+    name: "instructions",
+    what: "Instructions",
+    how: "The worker under callgrind, with SQLite and `SMTP_CONNECTIONS=16`: all threads, user space, the difference of a \
+          larger and a smaller run divided by the difference of their mails. benches/baseline.json keeps these and those of \
+          the inner parts, and scripts/check fails when one of them grows by more than 5 %.",
+    run,
+};
+
+fn run(stage: &Stage) -> Vec<Row> {
+    let row = |what: &str, count: fn() -> u64| {
+        stage.say(&format!("  {what}"));
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        Row::new(what, "instructions", vec![count() as f64])
+    };
+    vec![
+        row("fanmail, SQLite, a mail of a large fan-out", counted::mail),
+        row("fanmail, SQLite, a notification of one participant", counted::small_notification),
+    ]
+}
