@@ -29,8 +29,8 @@ use crate::worker::patience::Patience;
 use crate::worker::places::{self, Places};
 use crate::worker::retry::RetryPolicy;
 
-/// Fan-outs that ask the database at a time. A question takes a millisecond and a fan-out has a few, so more would
-/// only keep connections from others.
+/// Fan-outs that ask the database at a time. Each has only a few short questions, and a server's connections are
+/// not free.
 const FAN_OUTS_ASKING: u32 = 8;
 
 /// Consumes until SIGTERM or SIGINT.
