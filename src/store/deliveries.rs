@@ -75,7 +75,7 @@ pub(super) fn delete_failed(
 /// A row of `deliveries`, and the epoch without which it must not become one.
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
-pub(super) struct DeliveryRow<'a> {
+pub(super) struct DeliveryRow {
     #[diesel(skip_insertion)]
     pub epoch: i64,
     pub notification_id: i64,
@@ -84,12 +84,12 @@ pub(super) struct DeliveryRow<'a> {
     pub attempts: i32,
     pub permanent: bool,
     pub smtp_code: Option<i32>,
-    pub detail: Option<&'a str>,
+    pub detail: Option<String>,
     pub decided_at: NaiveDateTime,
 }
 
-impl<'a> DeliveryRow<'a> {
-    fn new(outcome: &'a Outcome, decided_at: NaiveDateTime) -> Self {
+impl DeliveryRow {
+    fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
         Self {
             epoch: outcome.lease.epoch,
             notification_id: outcome.lease.notification_id,
@@ -98,7 +98,7 @@ impl<'a> DeliveryRow<'a> {
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
             permanent: outcome.permanent,
             smtp_code: outcome.smtp_code.map(i32::from),
-            detail: outcome.detail.as_deref(),
+            detail: outcome.detail.clone(),
             decided_at,
         }
     }

@@ -8,6 +8,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 
+use super::ROWS;
 use crate::store::connection::AnyConnection;
 use crate::store::deliveries::DeliveryRow;
 use crate::store::ledger::now;
@@ -58,15 +59,20 @@ pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryRe
         .load(sqlite)
 }
 
-/// Row by row: that statement is prepared once, while one for many rows is another one for each number of them.
+/// One INSERT for many rows, although it is prepared anew each time: in groups of nine, row by row with a statement
+/// that is kept takes half as many instructions again.
 pub fn record_deliveries(
     sqlite: &mut SqliteConnection,
     ids: &[i64],
     rows: &[DeliveryRow],
 ) -> QueryResult<Vec<(i64, i64)>> {
     let current = lock_notifications(sqlite, ids)?;
-    for row in rows.iter().filter(|row| row.is_valid(&current)) {
-        diesel::insert_into(deliveries::table).values(row).on_conflict_do_nothing().execute(sqlite)?;
+    let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
+    for rows in valid.chunks(ROWS) {
+        diesel::insert_into(deliveries::table)
+            .values(rows.to_vec())
+            .on_conflict_do_nothing()
+            .execute(sqlite)?;
     }
     Ok(current)
 }

@@ -32,8 +32,8 @@ struct RecordDeliveries<'a> {
 }
 
 impl<'a> RecordDeliveries<'a> {
-    fn new(ids: &'a [i64], rows: &'a [DeliveryRow<'a>]) -> Self {
-        fn column<'a, T>(rows: &'a [DeliveryRow<'a>], value: impl Fn(&DeliveryRow<'a>) -> T) -> Vec<T> {
+    fn new(ids: &'a [i64], rows: &'a [DeliveryRow]) -> Self {
+        fn column<'a, T>(rows: &'a [DeliveryRow], value: impl Fn(&'a DeliveryRow) -> T) -> Vec<T> {
             rows.iter().map(value).collect()
         }
         Self {
@@ -45,7 +45,7 @@ impl<'a> RecordDeliveries<'a> {
             attempts: column(rows, |row| row.attempts),
             permanents: column(rows, |row| row.permanent),
             smtp_codes: column(rows, |row| row.smtp_code),
-            details: column(rows, |row| row.detail),
+            details: column(rows, |row| row.detail.as_deref()),
             times: column(rows, |row| row.decided_at),
         }
     }
