@@ -1,5 +1,7 @@
 //! The recorder's desk. Entries gather here without waking anybody, until somebody cannot go on before theirs is
-//! committed: then the recorder takes all of them at once (group commit on demand).
+//! committed: then the recorder takes all of them at once (group commit on demand). Where no company comes, because
+//! there are few lanes or the relay is slow, each entry is written at once instead, while its lane goes about the next
+//! mail.
 //!
 //! Refuses to let an entry lie about: one that nobody asks for is taken after a while all the same. That bounds for how
 //! long a lane that waits for something else, the breaker or the limit of mails a second, has one unwritten.
@@ -37,6 +39,8 @@ struct State {
     group: u64,
     /// Somebody cannot go on before it is committed.
     wanted: bool,
+    /// The last group was a single entry: there is nothing to be gained by waiting for more.
+    lonely: bool,
     recorder: Recorder,
     desks: usize,
 }
@@ -56,7 +60,14 @@ enum Recorder {
 /// A desk, and what gathers on it: for `longest`, if nobody asks for it.
 #[must_use]
 pub fn desk(longest: Duration) -> (Desk, Pile) {
-    let state = State { gathered: Vec::new(), group: 0, wanted: false, recorder: Recorder::Awake, desks: 1 };
+    let state = State {
+        gathered: Vec::new(),
+        group: 0,
+        wanted: false,
+        lonely: true,
+        recorder: Recorder::Awake,
+        desks: 1,
+    };
     let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() });
     (Desk { shared: Arc::clone(&shared) }, Pile { shared, longest })
 }
@@ -68,7 +79,8 @@ impl Desk {
         let mut state = self.shared.lock();
         state.gathered.push(entry);
         let group = state.group;
-        if state.recorder == Recorder::Asleep {
+        state.wanted |= state.lonely;
+        if state.wanted || state.recorder == Recorder::Asleep {
             self.shared.wake(state);
         }
         group
@@ -128,6 +140,7 @@ impl Pile {
         let mut state = self.shared.lock();
         state.wanted = false;
         state.group += 1;
+        state.lonely = state.gathered.len() <= 1;
         std::mem::take(&mut state.gathered)
     }
 }
@@ -189,6 +202,7 @@ mod tests {
     #[test]
     fn a_group_that_is_wanted_is_taken_at_once_with_all_that_has_gathered() {
         let (desk, pile) = desk(NEVER);
+        desk.shared.lock().lonely = false;
         let groups = take_all(pile);
         wait_until(&desk, Recorder::Dozing);
         let group = desk.leave(entry(1));
@@ -202,13 +216,30 @@ mod tests {
     }
 
     #[test]
+    fn while_no_company_comes_an_entry_does_not_wait_for_it() {
+        let (desk, pile) = desk(NEVER);
+        for id in 1..=3 {
+            let _group = desk.leave(entry(id));
+            assert_eq!(pile.take().len(), 1, "though nobody has asked for it");
+        }
+        let _group = (desk.leave(entry(4)), desk.leave(entry(5)));
+        assert_eq!(pile.take().len(), 2);
+        let group = desk.leave(entry(6));
+        assert!(!desk.shared.lock().wanted, "more may come, as it did before");
+        desk.want(group);
+        assert_eq!(pile.take().len(), 1);
+    }
+
+    #[test]
     fn an_entry_that_nobody_asks_for_is_taken_all_the_same_even_from_a_recorder_that_sleeps() {
         let (desk, pile) = desk(Duration::from_millis(1));
         let groups = take_all(pile);
         for id in 1..=3 {
             wait_until(&desk, Recorder::Asleep);
+            desk.shared.lock().lonely = false;
             let _group = desk.leave(entry(id));
             assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [id]);
+            desk.shared.lock().lonely = false;
             let _group = desk.leave(entry(10 + id));
             assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [10 + id]);
         }
@@ -217,6 +248,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_at_the_end() {
         let (desk, pile) = desk(NEVER);
+        desk.shared.lock().lonely = false;
         let groups = take_all(pile);
         wait_until(&desk, Recorder::Dozing);
         let first = desk.leave(entry(1));
