@@ -41,6 +41,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// it has failed.
 #[derive(Clone)]
 pub struct Store {
+    connector: Connector,
     pool: Pool<Connector>,
     /// SQLite has one writer at a time. Ours wait in line for this pool's only connection: SQLite itself would let
     /// them sleep for milliseconds over a lock that is held for microseconds, and that connection's cache stays
@@ -73,7 +74,13 @@ impl Store {
         let connected = connector.connect();
         connected.map_err(|error| StoreError::new(&format!("open {}", connector.place()), &error))?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
-        Ok(Self { pool: pool_of(connector, pool_size.max(1)), writer })
+        Ok(Self { pool: pool_of(connector.clone(), pool_size.max(1)), connector, writer })
+    }
+
+    /// The same database over connections that nobody else takes, at most `pool_size`.
+    #[must_use]
+    pub fn with_own_connections(&self, pool_size: u32) -> Self {
+        Self { pool: pool_of(self.connector.clone(), pool_size), ..self.clone() }
     }
 
     /// Name and version of the database system, for people.

@@ -32,6 +32,8 @@ use crate::worker::retry::RetryPolicy;
 /// Fan-outs that ask the database at a time. Each has only a few short questions, and a server's connections are
 /// not free.
 const FAN_OUTS_ASKING: u32 = 8;
+/// Who must not wait for them: the recorder and the keeper of leases.
+const WRITERS: u32 = 2;
 
 /// Consumes until SIGTERM or SIGINT.
 ///
@@ -95,12 +97,12 @@ pub(super) fn watchful_patience(stop: &Stop, monitor: &Monitor) -> anyhow::Resul
     Ok(patience)
 }
 
-/// The database with its tables up to date, and connections for the fan-outs, for the recorder and for the leases.
+/// The database with its tables up to date, and connections for the fan-outs.
 ///
 /// # Errors
 /// When it is away, or cannot be used as configured.
 pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let store = Store::connect(&config.database, FAN_OUTS_ASKING.min(config.worker.prefetch.into()) + 2)?;
+    let store = Store::connect(&config.database, FAN_OUTS_ASKING.min(config.worker.prefetch.into()))?;
     store.migrate()?;
     store.check_schema()?;
     store.check_writable()?;
@@ -162,7 +164,7 @@ pub(super) fn assemble(
     let crew = Crew::start(
         &equipment,
         transports(&config.email)?,
-        &store,
+        &store.with_own_connections(WRITERS),
         &patience,
         role,
         config.worker.lease_timeout,

@@ -81,7 +81,7 @@ impl Connector {
                         .to_owned(),
                 ));
             }
-            accepted(wire.command("STARTTLS\r\n"))?;
+            accepted(wire.command("STARTTLS\r\n", 1))?;
             self.encrypt(&mut wire, tls)?;
             // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
             offers = self.greet(&mut wire)?;
@@ -107,7 +107,7 @@ impl Connector {
         if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
             self.encrypt(&mut wire, tls)?;
         }
-        match wire.read_answer() {
+        match wire.read_answer(1) {
             greeting if greeting.is_positive() => Ok(wire),
             other => Err(self.not_reached(&other)),
         }
@@ -120,7 +120,7 @@ impl Connector {
 
     /// Says EHLO.
     fn greet(&self, wire: &mut Wire) -> Result<Offers, Refusal> {
-        accepted(wire.command(&format!("EHLO {}\r\n", self.hello))).map(|text| Offers::read(&text))
+        accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Offers::read(&text))
     }
 
     /// Names what was tried, and what to check.
@@ -163,12 +163,18 @@ impl Offers {
 impl Session {
     /// Writes `text` in one write and reads one answer.
     pub fn command(&mut self, text: &str) -> Answer {
-        self.wire.command(text)
+        self.wire.command(text, 1)
+    }
+
+    /// Writes a body with an envelope behind it, and reads the answer to the body. That may take the time of two: a
+    /// relay that has more to read may keep an answer until all is done (Postfix does).
+    pub fn command_with_envelope(&mut self, text: &str) -> Answer {
+        self.wire.command(text, 2)
     }
 
     /// Reads one more answer of a pipelined group.
     pub fn read_answer(&mut self) -> Answer {
-        self.wire.read_answer()
+        self.wire.read_answer(1)
     }
 
     /// Abandons the current mail; says whether the connection is ready for the next one.
@@ -211,7 +217,7 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
     for _ in 0..=STEPS {
         // lettre's errors name what it did not expect, never what it was given.
         let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let answer = without_secrets(wire.command(&said), &said, password);
+        let answer = without_secrets(wire.command(&said, 1), &said, password);
         match &answer {
             Answer::Reply(200..=299, _) => return Ok(()),
             Answer::Reply(334, challenge) => {

@@ -115,7 +115,10 @@ impl SmtpTransport {
         if relay_waits_since.elapsed() >= self.relay_waits {
             return Err(Ending::Stale);
         }
-        let answer = session.command(if next.is_some() { &self.group } else { &mail.wire });
+        let answer = match next {
+            Some(_) => session.command_with_envelope(&self.group),
+            None => session.command(&mail.wire),
+        };
         session.ahead = next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
         if answer.is_positive() {
             return Ok(());

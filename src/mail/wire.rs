@@ -110,16 +110,16 @@ impl Wire {
         self.socket()?.set_timeout(timeout)
     }
 
-    /// Writes `text` in one write and reads one reply.
-    pub fn command(&mut self, text: &str) -> Answer {
+    /// Writes `text` in one write and reads one reply, which may take so many times the timeout.
+    pub fn command(&mut self, text: &str, times: u32) -> Answer {
         match self.write(text.as_bytes()) {
-            Ok(()) => self.read_answer(),
+            Ok(()) => self.read_answer(times),
             Err(error) => Answer::Lost(lost(&error)),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.start_clock()?;
+        self.start_clock(1)?;
         match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(bytes),
             Stream::Tls(stream) => stream.write_all(bytes),
@@ -127,9 +127,9 @@ impl Wire {
         }
     }
 
-    /// Reads one reply, all its lines.
-    pub fn read_answer(&mut self) -> Answer {
-        if let Err(error) = self.start_clock() {
+    /// Reads one reply, all its lines, which may take so many times the timeout.
+    pub fn read_answer(&mut self, times: u32) -> Answer {
+        if let Err(error) = self.start_clock(times) {
             return Answer::Lost(lost(&error));
         }
         let (mut code, mut text, mut length) = (None, String::new(), 0);
@@ -177,13 +177,15 @@ impl Wire {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A silence of one timeout, where more are allowed.
+                Err(error) if is_silence(&error) && self.socket()?.in_time().is_ok() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn start_clock(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + self.timeout;
+    fn start_clock(&mut self, times: u32) -> io::Result<()> {
+        let deadline = Instant::now() + times * self.timeout;
         self.socket()?.deadline = deadline;
         Ok(())
     }
@@ -250,10 +252,15 @@ fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
+/// What a socket with a timeout says when that is over.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
 /// Why a connection is lost, in words for people.
 fn lost(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => TOO_SLOW.to_owned(),
+        _ if is_silence(error) => TOO_SLOW.to_owned(),
         ErrorKind::UnexpectedEof => "the relay closed the connection".to_owned(),
         _ => error.to_string(),
     }

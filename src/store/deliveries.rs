@@ -49,8 +49,8 @@ impl Store {
         let ids: Vec<i64> = leases.iter().map(|lease| lease.notification_id).collect();
         let rows: Vec<DeliveryRow> =
             outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
-        let current =
-            self.run("record outcomes", |connection| dialect::record_deliveries(connection, &ids, &rows))?;
+        let record = |connection: &mut AnyConnection| dialect::record_deliveries(connection, &ids, &rows);
+        let current = self.write_once("record outcomes", record)?;
         let is_valid = |lease: &Lease| current.contains(&(lease.notification_id, lease.epoch));
         Ok(leases.into_iter().filter(|lease| !is_valid(lease)).collect())
     }

@@ -124,7 +124,8 @@ impl Pile {
             let dozed = self.shared.wake.wait_timeout(state, self.longest);
             let (woken, doze) = dozed.unwrap_or_else(PoisonError::into_inner);
             state = woken;
-            if !doze.timed_out() {
+            // What happened just when its time was over is seen by the loop.
+            if !doze.timed_out() || state.desks == 0 {
                 continue;
             }
             if !state.gathered.is_empty() {
@@ -243,6 +244,21 @@ mod tests {
             let _group = desk.leave(entry(10 + id));
             assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [10 + id]);
         }
+    }
+
+    #[test]
+    fn the_last_one_may_leave_in_the_moment_in_which_a_doze_is_over() {
+        let (desk, pile) = desk(Duration::from_millis(50));
+        let groups = take_all(pile);
+        wait_until(&desk, Recorder::Dozing);
+        let mut state = desk.shared.lock();
+        assert_eq!(state.recorder, Recorder::Dozing);
+        // The doze ends while the lock is not to be had.
+        thread::sleep(Duration::from_millis(200));
+        state.desks -= 1;
+        desk.shared.wake(state);
+        std::mem::forget(desk);
+        assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), Vec::<i64>::new());
     }
 
     #[test]

@@ -30,13 +30,22 @@ pub struct Addressee {
     pub attempts: u32,
     /// How many times the relay broke down over it without that being charged.
     pub breakdowns: u32,
+    /// Whether a connection was lost over the mail before theirs while the relay was told of them.
+    pub announced_in_vain: bool,
 }
 
 impl Addressee {
     /// Someone whose mail has not been tried yet.
     #[must_use]
     pub fn new(participant: Participant) -> Self {
-        Self { participant, attempts: 0, breakdowns: 0 }
+        Self { participant, attempts: 0, breakdowns: 0, announced_in_vain: false }
+    }
+
+    /// Whether the relay may be told of them behind the mail of somebody else. Where there was trouble, they bear it
+    /// alone: a relay that stumbles over an envelope may keep its answer to the body in front to itself.
+    #[must_use]
+    pub fn may_be_announced(&self) -> bool {
+        self.tries() == 0 && !self.announced_in_vain
     }
 
     /// By how many tries the pause before the next one has grown. Those that were charged and those that were not

@@ -59,7 +59,9 @@ impl<J> Jobs<J> {
     /// For a fan-out that begins.
     #[must_use]
     pub fn take_turns(&self) -> Turn<'_, J> {
-        Turn { jobs: self, fresh: true, call: bounded(1) }
+        // Whoever is new stands behind those who wait, or a fan-out of a million would never be called while small ones
+        // come and go.
+        Turn { jobs: self, fresh: self.line.waiting().is_empty(), call: bounded(1) }
     }
 }
 
@@ -147,9 +149,8 @@ impl<J> JobQueue<J> {
 
 impl Line {
     fn call_next(mut waiting: MutexGuard<'_, VecDeque<Sender<()>>>) {
-        let next = waiting.pop_front();
-        drop(waiting);
-        if let Some(Err(error)) = next.map(|call| call.try_send(())) {
+        // Under the lock: whoever leaves the line has been called or is still in it.
+        if let Some(Err(error)) = waiting.pop_front().map(|call| call.try_send(())) {
             log::error!("a fan-out was called to hand out and is not there: {error} (a bug in fanmail)");
         }
     }
@@ -173,123 +174,4 @@ impl<J> Clone for JobQueue<J> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::thread;
-    use std::time::Instant;
-
-    use super::*;
-    use crate::domain::notification::Lease;
-    use crate::shutdown::stop_pair;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn held() -> Arc<Held> {
-        Held::new(Lease { notification_id: 1, epoch: 1 }, Instant::now(), PATIENCE)
-    }
-
-    fn fill(jobs: &Jobs<u32>) -> usize {
-        let mut turn = jobs.take_turns();
-        (1..=100).take_while(|job| turn.hand_out(*job).is_ok()).count()
-    }
-
-    fn wait_until_waiting(jobs: &Jobs<u32>, fan_outs: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while jobs.line.waiting().len() != fan_outs {
-            assert!(Instant::now() < deadline, "{fan_outs} fan-outs wait: not in time");
-            thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
-        let (_handle, stop) = stop_pair();
-        let (jobs, lanes) = jobs::<u32>(4);
-        assert_eq!(fill(&jobs), 10);
-        thread::scope(|scope| {
-            let fan_out = scope.spawn(|| {
-                jobs.take_turns().wait(&stop, &held());
-                fill(&jobs)
-            });
-            wait_until_waiting(&jobs, 1);
-            for job in 1..=5 {
-                assert_eq!(lanes.try_recv(), Ok(job));
-                assert_eq!(jobs.line.waiting().len(), 1, "it is not called yet");
-            }
-            assert_eq!(lanes.recv_timeout(PATIENCE), Ok(6));
-            assert_eq!(fan_out.join().unwrap(), 6);
-        });
-        assert!((0..6).all(|_| lanes.try_recv().is_ok()));
-        jobs.take_turns().wait(&stop, &held()); // not long: there is room already
-        drop(jobs);
-        assert_eq!(lanes.queue.iter().count(), 4, "what was handed out is not lost");
-        assert_eq!(lanes.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
-    }
-
-    #[test]
-    fn while_others_wait_there_is_one_job_a_turn() {
-        let (_handle, stop) = stop_pair();
-        let (jobs, lanes) = jobs::<u32>(2);
-        assert_eq!(fill(&jobs), 6);
-        thread::scope(|scope| {
-            for (place, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
-                let (jobs, stop) = (&jobs, &stop);
-                scope.spawn(move || {
-                    let mut turn = jobs.take_turns();
-                    turn.fresh = false;
-                    for _ in 0..size {
-                        while turn.hand_out(name).is_err() {
-                            turn.wait(stop, &held());
-                        }
-                    }
-                });
-                wait_until_waiting(jobs, place + 1);
-            }
-            let mut taken: Vec<u32> = (0..4).map(|_| lanes.try_recv().unwrap()).collect();
-            for still_waiting in [3, 3, 2] {
-                let deadline = Instant::now() + PATIENCE;
-                while lanes.queue.len() != 3 {
-                    assert!(Instant::now() < deadline, "whoever was called has handed nothing out");
-                    thread::yield_now();
-                }
-                wait_until_waiting(&jobs, still_waiting);
-                taken.push(lanes.try_recv().unwrap());
-            }
-            taken.extend((7..6 + 201).map(|_| lanes.recv_timeout(PATIENCE).unwrap()));
-            assert_eq!(taken[..9], [1, 2, 3, 4, 5, 6, 10, 20, 30]);
-        });
-    }
-
-    #[test]
-    fn whoever_ends_leaves_the_turn_to_the_next() {
-        let (handle, stop) = stop_pair();
-        let (jobs, lanes) = jobs::<u32>(1);
-        assert_eq!(fill(&jobs), 4);
-        let lost = held();
-        let wait = |held: &Held| {
-            let mut turn = jobs.take_turns();
-            turn.wait(&stop, held);
-            turn.fresh
-        };
-        thread::scope(|scope| {
-            let first = scope.spawn(|| wait(&lost));
-            wait_until_waiting(&jobs, 1);
-            let second = scope.spawn(|| wait(&held()));
-            wait_until_waiting(&jobs, 2);
-            let third = scope.spawn(|| wait(&held()));
-            wait_until_waiting(&jobs, 3);
-            lost.lose();
-            assert!(!first.join().unwrap());
-            wait_until_waiting(&jobs, 2);
-            (1..=3).for_each(|job| assert_eq!(lanes.try_recv(), Ok(job)));
-            assert!(second.join().unwrap() && third.join().unwrap());
-            let fourth = scope.spawn(|| {
-                let mut turn = jobs.take_turns();
-                while turn.hand_out(9).is_ok() {}
-                wait(&held())
-            });
-            wait_until_waiting(&jobs, 1);
-            drop(handle);
-            assert!(!fourth.join().unwrap());
-        });
-    }
-}
+mod tests;

@@ -123,9 +123,8 @@ impl Lane {
         if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
             return;
         }
-        while self.next.is_none()
-            && let Ok(job) = self.jobs.try_recv()
-        {
+        // One at most: a mail is waiting.
+        if let Ok(job) = self.jobs.try_recv() {
             self.next = self.make(job);
         }
     }
@@ -137,7 +136,8 @@ impl Lane {
             return job.give_back();
         };
         let held = Arc::clone(&job.errand.held);
-        let next = self.next.as_ref().map(|letter| &letter.mail);
+        let next = self.next.as_ref().filter(|letter| letter.job.addressee.may_be_announced());
+        let next = next.map(|letter| &letter.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
             self.last_outcome.wait_until_recorded();
             held.wait_until_certain(stop)
@@ -157,8 +157,10 @@ impl Lane {
         } else {
             let suspect = (refusal.class != Class::Relay).then(|| job.key());
             self.failures += u32::from(admission.failed(suspect, &refusal.detail));
-            // Another lane may have more luck with it.
-            if let Some(Letter { job, .. }) = self.next.take() {
+            // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
+            // front of it has to suffer.
+            if let Some(Letter { mut job, .. }) = self.next.take() {
+                job.addressee.announced_in_vain |= refusal.class != Class::Relay;
                 job.give_back();
             }
         }

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 const TRIES: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(10) };
 
 /// A question that is unanswered for so long is trouble, even though nobody has said so yet: a server that hangs,
-/// or a network that swallows everything, gives no error. Longer than SQLite waits for a lock.
+/// or a network that swallows everything, gives no error. SQLite gives up by then: 5 s in line, and 5 s for the lock.
 const UNANSWERED: Duration = Duration::from_secs(10);
 
 /// How often trouble that lasts is told.

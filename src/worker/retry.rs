@@ -112,7 +112,7 @@ mod tests {
 
     fn waiting(id: i64) -> Addressee {
         let participant = Participant { id, email: None, name: String::new(), locale: None };
-        Addressee { participant, attempts: 1, breakdowns: 0 }
+        Addressee { attempts: 1, ..Addressee::new(participant) }
     }
 
     #[test]

@@ -25,6 +25,9 @@ const HANG_UP: &str = "";
 /// Before an answer: it goes out together with the next one.
 const HOLD: char = '~';
 
+/// Before an answer: it comes a second late.
+const LATE: char = '+';
+
 /// A relay that answers each command, and each body, with the next line of its script; one script a
 /// connection. Joined, it returns what it read on each.
 struct ScriptedRelay {
@@ -86,6 +89,7 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
         if answer.is_empty() {
             return heard.split_off(1.min(heard.len()));
         }
+        let answer = answer.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(answer);
         let answer = if let Some(answer) = answer.strip_prefix(HOLD) {
             held.extend(latin1(answer));
             answer

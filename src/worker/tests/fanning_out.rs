@@ -56,6 +56,26 @@ fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
 }
 
 #[test]
+fn whoever_was_announced_when_a_connection_was_lost_is_not_announced_again() {
+    let is_lost = |to: &str, tried| to.contains("7@") && tried == 0;
+    let house = House::with_relay(300, 1, move |to, tried, _| {
+        if is_lost(to, tried) { Err(Class::Transient { ambiguous: true }) } else { Ok(()) }
+    });
+    assert!(completed(&run(&house)));
+    assert_eq!(house.tally(1).sent, 300);
+    let announced = house.relay.announced();
+    let mut suspects = HashSet::new();
+    let mut lost = HashSet::new();
+    for (to, next) in &announced {
+        assert!(!suspects.contains(next) && !lost.contains(next), "{next} is announced behind {to}");
+        if to.contains("7@") && lost.insert(to) {
+            suspects.insert(next);
+        }
+    }
+    assert!(!suspects.is_empty(), "else this proves nothing: {announced:?}");
+}
+
+#[test]
 fn a_transient_refusal_waits_while_the_others_go_on() {
     let house =
         House::with_relay(

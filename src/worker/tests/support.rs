@@ -47,12 +47,18 @@ pub struct Relay {
     decide: Arc<Decision>,
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
+    announced: Arc<Mutex<Vec<(String, String)>>>,
     store: Store,
 }
 
 impl Relay {
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().clone()
+    }
+
+    /// Behind whose mail it was told of whom, in order.
+    pub fn announced(&self) -> Vec<(String, String)> {
+        self.announced.lock().unwrap().clone()
     }
 
     /// How many mails were put to it.
@@ -65,7 +71,7 @@ impl Transport for Relay {
     fn submit(
         &mut self,
         mail: &Mail,
-        _next: Option<&Mail>,
+        next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), Refusal> {
         let tried = {
@@ -77,6 +83,7 @@ impl Transport for Relay {
         if !before_body() {
             return Err(Refusal::withdrawn());
         }
+        self.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
         let tally =
             || self.store.tally(&self.store.find_notification(1).unwrap().unwrap().notification).unwrap();
         (self.decide)(&mail.to, tried, &tally).map_err(|class| {
@@ -174,6 +181,7 @@ impl House {
             decide: Arc::new(decide),
             tries: Arc::default(),
             accepted: Arc::default(),
+            announced: Arc::default(),
             store: store.clone(),
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();

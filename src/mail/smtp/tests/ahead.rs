@@ -104,6 +104,19 @@ fn a_relay_that_does_not_understand_what_is_behind_a_body_gets_one_after_the_oth
 }
 
 #[test]
+fn a_relay_that_answers_to_both_at_once_has_the_time_of_two() {
+    // Longer than the timeout, and shorter than two.
+    for (people, became) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Transient { ambiguous: true })])] {
+        let relay = ScriptedRelay::start(vec![script(
+            PIPELINING,
+            &[OK, OK, GO_ON, "+~250 ok", "~250 ok", "~250 ok", GO_ON, OK],
+        )]);
+        let mut transport = relay.transport_with_timeout(Duration::from_millis(700));
+        assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"][..people]), became);
+    }
+}
+
+#[test]
 fn a_relay_that_waits_for_a_mail_gets_no_other() {
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK]),
