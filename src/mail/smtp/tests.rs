@@ -89,7 +89,8 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
         if answer.is_empty() {
             return heard.split_off(1.min(heard.len()));
         }
-        let answer = answer.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(answer);
+        let answer =
+            answer.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(answer);
         let answer = if let Some(answer) = answer.strip_prefix(HOLD) {
             held.extend(latin1(answer));
             answer
