@@ -73,6 +73,11 @@ fn measure(options: Options) -> Report {
     let machine = machine::facts();
     let mut report = Report { quick: *quick, rounds: stage.options.rounds(), machine, parts: Vec::new() };
     fs::create_dir_all(out).unwrap();
+    let plot = out.join("bench.svg");
+    // That of another run would not belong to these figures.
+    if plot.exists() {
+        fs::remove_file(&plot).unwrap();
+    }
     for section in SECTIONS.iter().filter(|section| stage.options.wants(section.name)) {
         let Section { name, what, how, run } = *section;
         stage.say(what);
@@ -83,7 +88,7 @@ fn measure(options: Options) -> Report {
         // After each, so that what there is survives an end before the end.
         let json = serde_json::to_string_pretty(&report.json()).unwrap();
         fs::write(out.join("bench.json"), json + "\n").unwrap();
-        plot::draw(report.rows(), &out.join("bench.svg")).unwrap();
+        plot::draw(report.rows(), &plot).unwrap();
     }
     stage.say(&format!("written to {}", out.display()));
     report
