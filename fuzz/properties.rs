@@ -3,8 +3,8 @@
 
 #![allow(dead_code, reason = "a fuzz target uses one of them")]
 
+use fanmail::channels::email::compose::wire_format::{Stuffed, unstuffed};
 use fanmail::domain::notification::{Kind, MAX_BODY, Request};
-use fanmail::mail::dot::{Stuffed, unstuffed};
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.
 const REASON_MAX: usize = 300;

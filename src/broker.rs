@@ -6,12 +6,11 @@
 pub mod ack_timeout;
 pub mod connection;
 pub mod consumer;
-pub mod dead_letter;
+pub mod dead_letters;
 pub mod error;
 pub mod incoming;
-pub mod listing;
-mod outage;
 pub mod publisher;
+pub(crate) mod reconnect;
 pub mod watchdog;
 
 pub use error::BrokerError;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::age;
+use crate::commands::purge::age;
 use crate::domain::notification::Kind;
 
 /// Mail everyone who takes part in an event, once.

@@ -7,20 +7,20 @@ pub mod database;
 pub mod email;
 pub mod environment;
 pub mod log;
-pub mod mistake;
+pub mod problem;
 mod reader;
 pub mod worker;
 
 use std::cell::RefCell;
 use std::fmt;
 
+pub use crate::config::problem::{ConfigErrors, Mistake};
 pub use authorities::Authorities;
 pub use broker::BrokerConfig;
 pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};
 pub use environment::Environment;
 pub use log::{LogConfig, LogFormat};
-pub use mistake::{ConfigErrors, Mistake};
 pub use worker::WorkerConfig;
 
 use reader::Reader;

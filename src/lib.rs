@@ -10,15 +10,16 @@
 //! The library exists so that `tests/` and `benches/` can link the rooms; it is no public API.
 
 pub mod broker;
+pub mod channels;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod content;
 pub mod domain;
-pub mod health;
-pub mod logging;
-pub mod mail;
-pub mod metrics;
+pub mod observe;
+pub mod process_id;
+pub mod report;
 pub mod shutdown;
 pub mod store;
-pub mod templates;
+pub mod text;
 pub mod worker;

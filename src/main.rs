@@ -8,11 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use fanmail::cli::{Cli, Command};
+use fanmail::commands;
 use fanmail::config::{Config, Environment};
-use fanmail::domain::text::printable;
-use fanmail::health::HttpError;
-use fanmail::templates::TemplateError;
-use fanmail::{commands, logging};
+use fanmail::content::renderer::TemplateError;
+use fanmail::observe::health::HttpError;
+use fanmail::observe::logging;
+use fanmail::text::clean::printable;
 use signal_hook::consts::SIGPIPE;
 
 /// It could not be done.

@@ -10,25 +10,20 @@ use diesel::QueryResult;
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use crate::config::DatabaseConfig;
-use connection::{AnyConnection, Connector};
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
+use crate::store::backend::transaction;
+use crate::store::pool::Connector;
 
-mod connection;
-pub mod deliveries;
-mod dialect;
-pub mod entry;
+pub mod backend;
 mod error;
-pub mod events;
-pub mod leases;
 pub mod ledger;
 pub mod migrations;
-pub mod participants;
-pub mod retention;
+pub(crate) mod pool;
 mod schema;
-pub mod seeding;
-pub mod tally;
+pub mod source;
 #[cfg(test)]
 mod tests;
-mod transaction;
 pub mod workers;
 
 pub use error::StoreError;
@@ -88,7 +83,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn version(&self) -> Result<String, StoreError> {
-        self.run("ask for the version", dialect::version)
+        self.run("ask for the version", dispatch::version)
     }
 
     /// Runs statements on a connection. `doing` completes "could not …".

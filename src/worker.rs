@@ -5,25 +5,14 @@
 //!                      ▲ reports (recorded, retry, returned) ◄──────────────┴──────────┘
 //! ```
 
-pub mod breaker;
-pub mod context;
-pub mod crew;
-pub mod desk;
+pub mod database_retry;
+pub mod delivery;
 pub mod dispatcher;
 pub mod fan_out;
-mod hands;
-pub mod job;
-pub mod jobs;
-pub mod lane;
-pub mod last_outcome;
-pub mod leases;
-pub mod owner;
-pub mod pace;
-pub mod pages;
-pub mod patience;
-pub mod places;
+pub(crate) mod fan_out_pool;
+pub mod lease;
 pub mod recorder;
-pub mod retry;
+pub mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -5,21 +5,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use fanmail::channels::email::Mail;
+use fanmail::channels::email::compose::Composer;
+use fanmail::channels::email::compose::wire_format::Stuffed;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
+use fanmail::content::renderer::{Occasion, Templates};
+use fanmail::content::sample;
+use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
 use fanmail::domain::notification::{Identity, Kind, Lease, Request};
 use fanmail::domain::outcome::{Outcome, Status};
 use fanmail::domain::participant::Participant;
-use fanmail::domain::render::Render;
-use fanmail::mail::Mail;
-use fanmail::mail::compose::Composer;
-use fanmail::mail::dot::Stuffed;
 use fanmail::store::Store;
-use fanmail::store::leases::Tenant;
-use fanmail::store::ledger::Opened;
-use fanmail::store::seeding::{NewEvent, NewParticipant};
-use fanmail::templates::{Occasion, Templates, sample};
+use fanmail::store::ledger::leases::Tenant;
+use fanmail::store::ledger::notifications::Opened;
+use fanmail::store::source::seeding::{NewEvent, NewParticipant};
 use tempfile::TempDir;
 
 /// A message as publishers send it.

@@ -12,13 +12,13 @@ use log::{error, info};
 use self::session::Session;
 use super::ack_timeout;
 use super::connection::Link;
-use super::dead_letter::Keeper;
 use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
-use super::outage::{Attempt, Outage};
 use super::watchdog::Watch;
+use crate::broker::dead_letters::writer::Keeper;
+use crate::broker::reconnect::{Attempt, Outage};
 use crate::config::BrokerConfig;
-use crate::health::Monitor;
+use crate::observe::health::Monitor;
 use crate::shutdown::Stop;
 
 mod session;

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 
 use crate::broker;
+use crate::channels::email::smtp;
 use crate::config::{Config, Route};
-use crate::domain::text::printable;
-use crate::mail::smtp;
+use crate::content::renderer::Templates;
 use crate::store::Store;
-use crate::templates::Templates;
+use crate::text::clean::printable;
 
 /// How one thing was found; an error says cause and cure.
 type Finding = Result<Found, String>;

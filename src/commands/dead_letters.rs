@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::broker::listing::{self, Letter, Listing};
+use crate::broker::dead_letters::browse;
+use crate::broker::dead_letters::browse::{Letter, Listing};
 use crate::cli::{DeadLettersCommand, Format};
 use crate::config::Config;
 
@@ -19,7 +20,7 @@ const SHOWN: usize = 200;
 /// With the cause, for the person at the terminal.
 pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let DeadLettersCommand::List { limit, format } = command;
-    let listing = listing::list(&config.broker, *limit)?;
+    let listing = browse::list(&config.broker, *limit)?;
     let text = match format {
         Format::Table => for_people(&listing),
         Format::Json => for_programs(&listing)?,

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use crate::cli::PreviewArgs;
 use crate::config::{Config, DatabaseConfig};
+use crate::content::renderer::Templates;
+use crate::content::sample;
 use crate::domain::event::Event;
 use crate::domain::participant::Participant;
 use crate::store::Store;
-use crate::templates::{Templates, sample};
 
 /// Prints subject and text, writes the HTML and says where it is.
 ///

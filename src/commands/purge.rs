@@ -12,7 +12,9 @@ use crate::cli::{Format, PurgeArgs};
 use crate::config::Config;
 use crate::shutdown::{self, Stop};
 use crate::store::Store;
-use crate::store::retention::{Purge, Purged, Survey};
+use crate::store::ledger::retention::{Purge, Purged, Survey};
+
+pub mod age;
 
 /// Tells what is old enough, and deletes it unless this is a dry run. Exits with 1 when it was interrupted.
 ///

@@ -9,12 +9,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::worker;
 use crate::cli::RetryArgs;
 use crate::config::Config;
+use crate::content::renderer::Templates;
+use crate::process_id;
 use crate::store::Store;
-use crate::store::entry::State;
-use crate::templates::Templates;
-use crate::worker::context::Halt;
-use crate::worker::leases::Role;
-use crate::worker::{fan_out, owner};
+use crate::store::ledger::row::State;
+use crate::worker::fan_out;
+use crate::worker::fan_out::context::Halt;
+use crate::worker::lease::keeper::Role;
 
 /// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
 /// lanes and with the same Message-IDs as the worker would.
@@ -35,11 +36,11 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         );
     }
     if let Some(holder) = &row.holder
-        && !(holder.expired || owner::is_gone(&holder.owner))
+        && !(holder.expired || process_id::is_gone(&holder.owner))
     {
         bail!(
             "notification {id} is being sent again by {} already; let it finish, or wait until {}Z if it is no more",
-            owner::shown(&holder.owner),
+            process_id::shown(&holder.owner),
             holder.until.format("%T")
         );
     }
@@ -60,7 +61,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         &monitor,
         Role::Retry,
     )?;
-    if row.holder.as_ref().is_some_and(|holder| !owner::is_gone(&holder.owner)) {
+    if row.holder.as_ref().is_some_and(|holder| !process_id::is_gone(&holder.owner)) {
         // That its lease has ended is not enough: cut off from the database, it may be about to renew it. If it
         // does, the lease is not as it was seen.
         let term = config.worker.lease_timeout;

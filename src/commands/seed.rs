@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use crate::cli::SeedArgs;
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::seeding::NewEvent;
+use crate::store::source::seeding::NewEvent;
 
 /// Participants in one transaction: few enough that a running worker is not held up, many enough to be quick.
 const BATCH: u32 = 1000;

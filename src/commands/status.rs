@@ -4,19 +4,15 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, SecondsFormat, Utc};
+use chrono::Utc;
 
 use crate::cli::{Format, StatusArgs};
 use crate::config::Config;
+use crate::report::advice;
+use crate::report::notifications::Line;
+use crate::report::table;
+use crate::report::workers::Crowd;
 use crate::store::Store;
-
-mod line;
-mod remarks;
-mod table;
-mod workers;
-
-use line::Line;
-use workers::Crowd;
 
 /// Prints the workers and a line for each notification, and exits with 1 when one does not add up.
 ///
@@ -63,23 +59,15 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         eprintln!("{left_out} older ones are not shown, all of them completed; --all shows them");
     }
     if args.format == Format::Table {
-        for remark in remarks::remarks(&lines, now) {
+        for remark in advice::remarks(&lines, now) {
             eprintln!("{remark}");
         }
     }
-    let troubles = remarks::troubles(&lines);
+    let troubles = advice::troubles(&lines);
     for trouble in &troubles {
         eprintln!("{trouble}");
     }
     Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Most things that are named one by one, so that what matters does not scroll away.
-const NAMED: usize = 10;
-
-/// A time for programs.
-fn stamp(time: NaiveDateTime) -> String {
-    time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Writes to standard output. Whoever reads it may stop early, as `head` does.

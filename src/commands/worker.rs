@@ -9,25 +9,28 @@ use crossbeam_channel::{bounded, select};
 
 use crate::broker::consumer;
 use crate::broker::watchdog::{Limits, Watch};
+use crate::channels::email::Transport;
+use crate::channels::email::compose::Composer;
+use crate::channels::email::outbox::Outbox;
+use crate::channels::email::smtp::SmtpTransport;
 use crate::config::{Config, EmailConfig, Route};
-use crate::health::{self, Monitor};
-use crate::mail::Transport;
-use crate::mail::compose::Composer;
-use crate::mail::outbox::Outbox;
-use crate::mail::smtp::SmtpTransport;
+use crate::content::renderer::Templates;
+use crate::observe::health;
+use crate::observe::health::Monitor;
 use crate::shutdown::{self, Stop};
 use crate::store::{Store, StoreError};
-use crate::templates::Templates;
-use crate::worker::breaker::{self, Breaker};
-use crate::worker::context::Context as FanOutContext;
-use crate::worker::crew::Crew;
+use crate::worker::database_retry::Patience;
+use crate::worker::delivery::breaker;
+use crate::worker::delivery::breaker::Breaker;
+use crate::worker::delivery::connection_limit;
+use crate::worker::delivery::connection_limit::Places;
+use crate::worker::delivery::lane::Equipment;
+use crate::worker::delivery::rate_limit::Pace;
+use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::dispatcher::Dispatcher;
-use crate::worker::lane::Equipment;
-use crate::worker::leases::Role;
-use crate::worker::pace::Pace;
-use crate::worker::patience::Patience;
-use crate::worker::places::{self, Places};
-use crate::worker::retry::RetryPolicy;
+use crate::worker::fan_out::context::Context as FanOutContext;
+use crate::worker::lease::keeper::Role;
+use crate::worker::threads::Crew;
 
 /// Fan-outs that ask the database at a time. Each has only a few short questions, and a server's connections are
 /// not free.
@@ -155,7 +158,7 @@ pub(super) fn assemble(
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
         breaker: Breaker::new(breaker::PROBES, monitor.clone()),
-        places: Places::new(config.email.connections, places::GROWTH, Arc::clone(&monitor.metrics)),
+        places: Places::new(config.email.connections, connection_limit::GROWTH, Arc::clone(&monitor.metrics)),
         pace: Pace::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),

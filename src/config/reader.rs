@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Secret;
-use super::mistake::{ConfigErrors, Mistake};
+use crate::config::problem::{ConfigErrors, Mistake};
 
 /// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the
 /// default, so that reading goes on to the next mistake.

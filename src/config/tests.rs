@@ -1,10 +1,9 @@
 //! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its mistakes.
 
+use ::log::LevelFilter;
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
-
-use ::log::LevelFilter;
 
 use super::environment::parse_dotenv;
 use super::*;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::text::cut;
+use crate::text::clean::cut;
 
 /// Largest body that is read, in bytes. An honest message has about forty.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::text::one_line;
+use crate::text::clean::one_line;
 
 mod known;
 

@@ -7,9 +7,10 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{AnyConnection, MultiBackend};
 use super::schema::{__diesel_schema_migrations, deliveries, events, notifications, participants, workers};
-use super::{Store, StoreError, dialect};
+use crate::store::backend::any::{AnyConnection, MultiBackend};
+use crate::store::backend::dispatch;
+use crate::store::{Store, StoreError};
 
 // They are part of the binary, so that a deployment is one file.
 pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -31,7 +32,7 @@ impl Store {
             return Ok(Vec::new());
         }
         self.run("bring the tables up to date", |connection| {
-            dialect::migrate_alone(connection, apply_pending)
+            dispatch::migrate_alone(connection, apply_pending)
         })
     }
 
@@ -55,7 +56,7 @@ impl Store {
         self.check_table("notifications", notifications::table.limit(0))?;
         self.check_table("deliveries", deliveries::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
-        self.run("use events and participants", dialect::check_types)
+        self.run("use events and participants", dispatch::check_types)
     }
 
     /// Runs `nothing`, a query of all columns that finds no row.

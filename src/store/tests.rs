@@ -8,13 +8,13 @@ use diesel::connection::SimpleConnection;
 use tempfile::TempDir;
 
 use super::Store;
-use super::seeding::NewParticipant;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
 use crate::domain::notification::{Identity, Kind, Lease, Notification, Request};
 use crate::domain::outcome::{Outcome, Status};
-use crate::store::leases::Tenant;
-use crate::store::ledger::Opened;
+use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::notifications::Opened;
+use crate::store::source::seeding::NewParticipant;
 
 mod conformance;
 mod migrations;
@@ -58,7 +58,9 @@ fn add_people(store: &Store, event_id: i64, count: u32) {
 /// The newest participant as a notification that is opened now would freeze it.
 fn last_participant_id(store: &Store, event_id: i64) -> i64 {
     store
-        .run("find the newest", |connection| super::participants::find_last_id(connection, event_id))
+        .run("find the newest", |connection| {
+            crate::store::source::participants::find_last_id(connection, event_id)
+        })
         .unwrap()
 }
 

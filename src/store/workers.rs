@@ -7,7 +7,8 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use super::schema::workers;
-use super::{Store, StoreError, dialect};
+use crate::store::backend::dispatch;
+use crate::store::{Store, StoreError};
 
 /// A worker that has said nothing for this long is forgotten.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(1);
@@ -32,7 +33,7 @@ impl Store {
     /// When the database does not answer.
     pub fn report_worker(&self, name: &str, troubles: &str) -> Result<(), StoreError> {
         self.write("report a worker", |connection| {
-            let clock = dialect::clock(connection)?;
+            let clock = dispatch::clock(connection)?;
             let known = diesel::update(workers::table.find(name))
                 .set((workers::seen_at.eq(clock), workers::troubles.eq(troubles)))
                 .execute(connection)?;
@@ -68,7 +69,7 @@ impl Store {
     pub fn list_workers(&self) -> Result<Vec<Worker>, StoreError> {
         type Row = (String, NaiveDateTime, NaiveDateTime, String);
         self.run("list the workers", |connection| {
-            let clock = dialect::clock(connection)?;
+            let clock = dispatch::clock(connection)?;
             let columns = (workers::name, workers::started_at, workers::seen_at, workers::troubles);
             let rows: Vec<Row> = workers::table
                 .order((workers::started_at, workers::name))

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use super::context::{Context, Ending};
-use super::desk::Desk;
-use super::hands::{Ended, Hands, Work};
 use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
+use crate::worker::fan_out::context::{Context, Ending};
+use crate::worker::fan_out_pool::{Ended, Hands, Work};
+use crate::worker::recorder::batch::Desk;
 
 /// Takes messages in until the worker is to stop.
 pub struct Dispatcher {

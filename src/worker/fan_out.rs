@@ -11,15 +11,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
-use super::context::{Context, Counts, Ending, Halt};
-use super::job::{Addressee, Errand, Job, Report};
-use super::leases::{Held, Turn};
-use super::pages::Pages;
-use super::patience::Stopped;
-use super::retry::RetryQueue;
 use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
-use crate::store::ledger::Opened;
+use crate::store::ledger::notifications::Opened;
+use crate::worker::database_retry::Stopped;
+use crate::worker::delivery::job::{Addressee, Errand, Job, Report};
+use crate::worker::delivery::retry_policy::RetryQueue;
+use crate::worker::fan_out::audience::Pages;
+use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
+use crate::worker::lease::keeper::{Held, Turn};
+
+pub mod audience;
+pub mod context;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOK: Duration = Duration::from_millis(500);

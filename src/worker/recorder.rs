@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use super::context::Counts;
-use super::desk::{Desk, Pile, desk};
-use super::job::{Errand, Report};
-use super::last_outcome::Mark;
-use super::patience::Patience;
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 use crate::store::Store;
+use crate::worker::database_retry::Patience;
+use crate::worker::delivery::commit_gate::Mark;
+use crate::worker::delivery::job::{Errand, Report};
+use crate::worker::fan_out::context::Counts;
+use crate::worker::recorder::batch::{Desk, Pile, desk};
+
+pub mod batch;
 
 /// An outcome that nobody waits for yet is written after so long, or as much longer as the group before takes. A lane
 /// with an unwritten outcome transmits no body, so this adds nothing to the duplicates of a crash; it is how long the

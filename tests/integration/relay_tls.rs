@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use fanmail::channels::email::smtp;
 use fanmail::config::{Config, Route, Security};
-use fanmail::mail::smtp;
 use tempfile::NamedTempFile;
 
 use crate::support::certificates::{Authority, Issued};

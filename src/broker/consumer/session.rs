@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
 use crate::broker::connection::Link;
-use crate::broker::dead_letter::DeadLetter;
+use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
 use crate::broker::watchdog::Watch;

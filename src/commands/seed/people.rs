@@ -1,7 +1,7 @@
 //! Made-up people with names as the world has them: umlauts, apostrophes, other scripts, and one that would be
 //! markup if a template forgot to escape it. All live at domains that are reserved for examples (RFC 2606).
 
-use crate::store::seeding::NewParticipant;
+use crate::store::source::seeding::NewParticipant;
 
 /// Names that go together. Each comes with its spelling in an address.
 struct Culture {

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::store::entry::State;
-use crate::store::seeding::NewEvent;
+use crate::store::ledger::row::State;
+use crate::store::source::seeding::NewEvent;
 
 mod identity;
 mod leasing;
@@ -239,7 +239,7 @@ pub fn a_listing_can_be_of_one_event(store: &Store) {
 
 pub fn the_clock_is_utc_and_to_the_millisecond(store: &Store) {
     use chrono::{Timelike, Utc};
-    let clock = store.run("read the clock", crate::store::dialect::clock).unwrap();
+    let clock = store.run("read the clock", crate::store::backend::dispatch::clock).unwrap();
     let distance = (Utc::now().naive_utc() - clock).abs();
     assert!(distance < chrono::TimeDelta::seconds(60), "{clock}");
     assert_eq!(clock.nanosecond() % 1_000_000, 0, "{clock}");
@@ -249,7 +249,9 @@ pub fn notifications_are_locked_in_key_order(store: &Store) {
     let ids = [open(store).id, open(store).id];
     execute(store, &format!("UPDATE notifications SET epoch = 3 WHERE id = {}", ids[1]));
     let lock = |ids: &[i64]| {
-        store.write("lock", |connection| crate::store::dialect::lock_notifications(connection, ids)).unwrap()
+        store
+            .write("lock", |connection| crate::store::backend::dispatch::lock_notifications(connection, ids))
+            .unwrap()
     };
     assert_eq!(lock(&[ids[1], 999_999, ids[0]]), [(ids[0], 1), (ids[1], 3)]);
     assert_eq!(lock(&[]), []);

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::connection::AnyConnection;
-use crate::store::{StoreError, dialect};
+use crate::store::StoreError;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
 
 mod tables;
 
@@ -195,14 +196,14 @@ pub fn a_deadlock_is_nobodys_trouble(server: Server) {
         }
     });
     assert!(tries.into_inner() > 2, "else this proves nothing");
-    let epochs = store.write("read", |connection| dialect::lock_notifications(connection, &ids)).unwrap();
+    let epochs = store.write("read", |connection| dispatch::lock_notifications(connection, &ids)).unwrap();
     assert_eq!(epochs, ids.map(|id| (id, 3)));
 }
 
 pub fn a_locked_notification_waits(server: Server) {
     let store = migrated(server);
     let id = open(&store).id;
-    let lock = |connection: &mut AnyConnection| dialect::lock_notifications(connection, &[id]);
+    let lock = |connection: &mut AnyConnection| dispatch::lock_notifications(connection, &[id]);
     let (begun, waits) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         let other = store

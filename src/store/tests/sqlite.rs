@@ -6,8 +6,9 @@ use diesel::{QueryDsl as _, RunQueryDsl as _};
 
 use super::conformance::conformance_tests;
 use super::*;
-use crate::store::connection::AnyConnection;
-use crate::store::{ledger, schema};
+use crate::store::backend::any::AnyConnection;
+use crate::store::ledger::notifications;
+use crate::store::schema;
 
 fn sqlite() -> (TempDir, Store) {
     let (dir, store) = empty_sqlite();
@@ -265,7 +266,7 @@ fn a_message_without_an_id_is_looked_for_by_its_event() {
     }
     let (_dir, store) = sqlite();
     let request = Request { kind: Kind::Updated, event_id: EVENT };
-    let query = ledger::nameless(request).select(schema::notifications::id);
+    let query = notifications::nameless(request).select(schema::notifications::id);
     let query = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
     let statement = query.split(" -- binds").next().unwrap();
     let plan = |connection: &mut AnyConnection| {

@@ -9,9 +9,9 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use super::support::{EVENT, House, event, named};
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::Identity;
-use crate::worker::desk::{Desk, desk};
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::Entry;
+use crate::worker::recorder::batch::{Desk, desk};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

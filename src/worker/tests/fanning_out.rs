@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::support::{House, REQUEST, TRANSIENT, named};
+use crate::channels::email::smtp::reply::Class;
 use crate::domain::notification::{Kind, Lease, Request};
 use crate::domain::outcome::Tally;
-use crate::mail::reply::Class;
-use crate::worker::context::Ending;
 use crate::worker::fan_out;
+use crate::worker::fan_out::context::Ending;
 
 fn run(house: &House) -> Ending {
     fan_out::run(&house.context, &named("m1"), REQUEST)

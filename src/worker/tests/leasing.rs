@@ -10,12 +10,12 @@ use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 use crate::shutdown::stop_pair;
-use crate::store::entry::{Entry, State};
-use crate::store::leases::Tenant;
-use crate::store::ledger::Opened;
-use crate::worker::context::Ending;
+use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::notifications::Opened;
+use crate::store::ledger::row::{Entry, State};
 use crate::worker::fan_out;
-use crate::worker::leases::Held;
+use crate::worker::fan_out::context::Ending;
+use crate::worker::lease::keeper::Held;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,7 +1,7 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
-use crate::store::entry::{Entry, Holder};
+use crate::store::ledger::row::{Entry, Holder};
 
 fn look(store: &Store, notification_id: i64) -> Entry {
     store.find_notification(notification_id).unwrap().unwrap()

@@ -3,7 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
-use crate::store::retention::{Purge, Purged};
+use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
 

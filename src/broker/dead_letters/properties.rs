@@ -1,0 +1,156 @@
+//! What a dead letter carries: the properties of the original, save for those that would do harm once more,
+//! and why, when and where it died.
+
+use amiquip::{AmqpProperties, AmqpValue, FieldTable};
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::broker::publisher::PERSISTENT;
+
+/// Why it is a dead letter, in a sentence.
+pub(in crate::broker) const REASON: &str = "x-dead-reason";
+/// Since when, RFC 3339 in UTC.
+pub(in crate::broker) const AT: &str = "x-dead-at";
+/// The queue it came from.
+pub(in crate::broker) const ORIGINAL_QUEUE: &str = "x-original-queue";
+
+/// Headers by which RabbitMQ routes copies to further queues: a dead letter must not travel again.
+const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
+
+/// The properties of the dead letter of a message with the properties `original`.
+pub(crate) fn of_dead_letter(
+    original: &AmqpProperties,
+    queue: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> AmqpProperties {
+    let mut headers = original.headers().clone().unwrap_or_default();
+    for name in ROUTING_HEADERS {
+        if let Some(value) = headers.remove(name) {
+            headers.insert(format!("x-original-{}", name.to_lowercase()), value);
+        }
+    }
+    // It would let the dead letter vanish when it is over.
+    if let Some(expiration) = original.expiration() {
+        headers.insert("x-original-expiration".to_owned(), text(expiration));
+    }
+    // The broker would refuse any user but ours.
+    if let Some(user) = original.user_id() {
+        headers.insert("x-original-user-id".to_owned(), text(user));
+    }
+    note_death(&mut headers, queue, reason, now);
+
+    let mut kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    macro_rules! keep {
+        ($($property:ident => $with:ident),+ $(,)?) => {
+            $(if let Some(value) = original.$property().clone() { kept = kept.$with(value); })+
+        };
+    }
+    keep!(
+        content_type => with_content_type,
+        content_encoding => with_content_encoding,
+        priority => with_priority,
+        correlation_id => with_correlation_id,
+        reply_to => with_reply_to,
+        message_id => with_message_id,
+        timestamp => with_timestamp,
+        type_ => with_type_,
+        app_id => with_app_id,
+        cluster_id => with_cluster_id,
+    );
+    kept
+}
+
+/// Only what identifies the message, for a broker that objects to the properties of the original: headers
+/// that fill a whole frame have no room for ours, for one.
+pub(crate) fn of_bare_dead_letter(
+    original: &AmqpProperties,
+    queue: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> AmqpProperties {
+    let mut headers = FieldTable::new();
+    note_death(&mut headers, queue, reason, now);
+    let kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    match original.message_id().clone() {
+        Some(message_id) => kept.with_message_id(message_id),
+        None => kept,
+    }
+}
+
+fn note_death(headers: &mut FieldTable, queue: &str, reason: &str, now: DateTime<Utc>) {
+    let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    headers.insert(REASON.to_owned(), text(reason));
+    headers.insert(AT.to_owned(), text(&at));
+    headers.insert(ORIGINAL_QUEUE.to_owned(), text(queue));
+}
+
+fn text(value: &str) -> AmqpValue {
+    AmqpValue::LongString(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_355_200, 0).unwrap()
+    }
+
+    fn original() -> AmqpProperties {
+        let mut headers = FieldTable::new();
+        headers.insert("tenant".to_owned(), text("blue"));
+        headers.insert("CC".to_owned(), AmqpValue::FieldArray(vec![text("elsewhere")]));
+        AmqpProperties::default()
+            .with_headers(headers)
+            .with_content_type("application/json".to_owned())
+            .with_content_encoding("gzip".to_owned())
+            .with_delivery_mode(1)
+            .with_priority(7)
+            .with_correlation_id("correlation".to_owned())
+            .with_reply_to("replies".to_owned())
+            .with_expiration("60000".to_owned())
+            .with_message_id("m-1".to_owned())
+            .with_timestamp(42)
+            .with_type_("notice".to_owned())
+            .with_user_id("publisher".to_owned())
+            .with_app_id("shop".to_owned())
+    }
+
+    #[test]
+    fn keeps_what_is_harmless_and_moves_what_is_not() {
+        let dead = of_dead_letter(&original(), "events", "the body is not JSON", noon());
+        let mut headers = FieldTable::new();
+        headers.insert("tenant".to_owned(), text("blue"));
+        headers.insert("x-original-cc".to_owned(), AmqpValue::FieldArray(vec![text("elsewhere")]));
+        headers.insert("x-original-expiration".to_owned(), text("60000"));
+        headers.insert("x-original-user-id".to_owned(), text("publisher"));
+        headers.insert("x-dead-reason".to_owned(), text("the body is not JSON"));
+        headers.insert("x-dead-at".to_owned(), text("2026-01-02T12:00:00Z"));
+        headers.insert("x-original-queue".to_owned(), text("events"));
+        let expected = AmqpProperties::default()
+            .with_headers(headers)
+            .with_content_type("application/json".to_owned())
+            .with_content_encoding("gzip".to_owned())
+            .with_delivery_mode(PERSISTENT)
+            .with_priority(7)
+            .with_correlation_id("correlation".to_owned())
+            .with_reply_to("replies".to_owned())
+            .with_message_id("m-1".to_owned())
+            .with_timestamp(42)
+            .with_type_("notice".to_owned())
+            .with_app_id("shop".to_owned());
+        assert_eq!(dead, expected);
+    }
+
+    #[test]
+    fn a_bare_one_still_says_who_it_is_and_why() {
+        let dead = of_bare_dead_letter(&original(), "events", "why", noon());
+        let mut headers = FieldTable::new();
+        note_death(&mut headers, "events", "why", noon());
+        let expected = AmqpProperties::default()
+            .with_headers(headers)
+            .with_delivery_mode(PERSISTENT)
+            .with_message_id("m-1".to_owned());
+        assert_eq!(dead, expected);
+    }
+}

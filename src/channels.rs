@@ -1,0 +1,3 @@
+//! The ways to reach people. One folder a channel.
+
+pub mod email;

@@ -1,0 +1,264 @@
+use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Route;
+use crate::content::renderer::Templates;
+use crate::content::sample;
+use crate::domain::event::Event;
+use crate::domain::notification::Kind;
+
+fn config(from_email: &str, from_name: &str) -> EmailConfig {
+    EmailConfig {
+        route: Route::Dummy { outbox: None },
+        from_email: from_email.to_owned(),
+        from_name: from_name.to_owned(),
+        templates_dir: None,
+        connections: 1,
+        rate_per_second: None,
+    }
+}
+
+fn composer() -> Composer {
+    Composer::new(&config("events@example.org", "Events, Ltd."))
+}
+
+fn christmas() -> DateTime<Utc> {
+    "2026-12-01T08:30:00Z".parse().unwrap()
+}
+
+fn simple(subject: &str, text: &str, html: &str) -> Render {
+    Render { subject: subject.to_owned(), html: html.to_owned(), text: text.to_owned() }
+}
+
+fn named(name: &str) -> Participant {
+    Participant { name: name.to_owned(), ..sample::ada() }
+}
+
+/// The mail that a participant of a sample event gets.
+fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
+    let templates = Templates::load(None).unwrap();
+    let render = templates.render(&templates.occasion(kind, event), participant).unwrap();
+    composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
+}
+
+fn header(mail: &Mail) -> String {
+    mail.content().split("\r\n\r\n").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_three_mails_are_as_they_were() {
+    for kind in Kind::ALL {
+        let mail = sample_mail(kind, &sample::full(), &sample::ada());
+        insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.content().replace("\r\n", "\n"));
+    }
+    let mail = sample_mail(Kind::Updated, &sample::nasty(), &sample::bob_and_ann());
+    insta::assert_snapshot!("nasty", mail.content().replace("\r\n", "\n"));
+}
+
+#[test]
+fn a_mail_of_plain_ascii_needs_no_encoding() {
+    let long = Event {
+        title: "Lanterns in the Botanical Garden, with a String Quartet".to_owned(),
+        ..sample::full()
+    };
+    for (kind, event) in Kind::ALL.into_iter().flat_map(|kind| [(kind, sample::full()), (kind, long.clone())])
+    {
+        let mail = sample_mail(kind, &event, &sample::ada());
+        let seven_bit = mail.content().matches("Content-Transfer-Encoding: 7bit\r\n").count();
+        assert_eq!(seven_bit, 2, "{kind}: {}", event.title);
+    }
+}
+
+#[test]
+fn a_mail_client_reads_what_was_written() {
+    let mail = sample_mail(Kind::Cancelled, &sample::nasty(), &sample::bob_and_ann());
+    let content = mail.content();
+    let read = MessageParser::new().parse(&content).unwrap();
+    let one = |address: Option<&Parsed>| {
+        let address = address.unwrap().first().unwrap();
+        (address.name().unwrap_or_default().to_owned(), address.address().unwrap_or_default().to_owned())
+    };
+    assert_eq!(one(read.from()), ("Events, Ltd.".to_owned(), "events@example.org".to_owned()));
+    assert_eq!(
+        one(read.to()),
+        ("<b>Bob & Ann</b>, \"Jürgen\" <x@example.org>".to_owned(), "ada@example.com".to_owned())
+    );
+    assert_eq!(read.message_id(), Some("n12.p1@example.org"));
+    assert_eq!(mail.message_id, "<n12.p1@example.org>");
+    assert_eq!(read.date().unwrap().to_rfc3339(), "2026-12-01T08:30:00Z");
+    assert_eq!(read.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
+    assert!(read.subject().unwrap().starts_with("Cancelled: <script>alert(\"1\")</script> & 'Übung' Bcc:"));
+
+    assert!(read.is_content_type("multipart", "alternative"));
+    assert_eq!(read.parts.len(), 3);
+    assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
+    let templates = Templates::load(None).unwrap();
+    let render = templates
+        .render(&templates.occasion(Kind::Cancelled, &sample::nasty()), &sample::bob_and_ann())
+        .unwrap();
+    // The line break before the boundary is the boundary's (RFC 2046 section 5.1.1).
+    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), render.text.trim_end());
+    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), render.html.trim_end());
+}
+
+#[test]
+fn there_are_the_promised_headers_and_no_others() {
+    let mail = sample_mail(Kind::Created, &sample::nasty(), &sample::bob_and_ann());
+    let header = header(&mail);
+    let names: Vec<&str> = header
+        .split("\r\n")
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
+    );
+}
+
+#[test]
+fn a_retry_is_the_same_to_the_byte() {
+    let one = sample_mail(Kind::Updated, &sample::full(), &sample::ada());
+    assert_eq!(one, sample_mail(Kind::Updated, &sample::full(), &sample::ada()));
+}
+
+#[test]
+fn no_description_can_end_a_part() {
+    // The second becomes the first when the NUL is left out.
+    for end in ["--=_n1.p1", "--=_n1\0.p1"] {
+        let text = format!("x\n{end}\nContent-Type: text/html\n\n<b>forged</b>\n{end}--\n");
+        let mail = composer()
+            .compose(1, &sample::ada(), "ada@example.com", simple("s", &text, "<p>h"), christmas())
+            .unwrap();
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
+        assert_eq!(read.parts.len(), 3);
+        assert!(read.body_text(0).unwrap().contains("<b>forged</b>"));
+    }
+}
+
+#[test]
+fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
+    let mail = composer()
+        .compose(1, &named(""), "jürgen@bücher.example", simple("Grüße", "ä", "ä"), christmas())
+        .unwrap();
+    assert_eq!(mail.to, "jürgen@xn--bcher-kva.example");
+    assert!(mail.content().contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
+    let others: String = mail.content().lines().filter(|line| !line.starts_with("To: ")).collect();
+    assert!(others.is_ascii());
+    assert_eq!(
+        composer()
+            .compose(1, &named("x"), "not an address", simple("", "", ""), christmas())
+            .unwrap_err()
+            .to_string(),
+        "the address has spaces"
+    );
+}
+
+#[test]
+fn any_sender_makes_one_from_header() {
+    for (name, expected) in [
+        ("", "From: events@example.org\r\n"),
+        ("Events", "From: Events <events@example.org>\r\n"),
+        ("The \"Best\" Events", "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n"),
+        ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
+    ] {
+        let mut composer = Composer::new(&config("events@example.org", name));
+        let mail =
+            composer.compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas()).unwrap();
+        assert!(mail.content().starts_with(expected), "{}", header(&mail));
+    }
+}
+
+/// What makes mail clients read something else than what stands there.
+const ENCODED_WORDS: [&str; 6] = [
+    "=?utf-8?q?=0D=0ABcc:_y?=",
+    "=?utf-8?b?4oCuZXZpbA==?=",
+    "Cancelled: =?utf-8?q?x?= =?utf-8?q?y?= end",
+    "=?utf-8?q?Grüße =?utf-8?q?x?=",
+    "x=?iso-8859-1?Q?a b?=y",
+    "=?",
+];
+
+#[test]
+fn encoded_words_of_strangers_are_shown_and_not_decoded() {
+    for text in ENCODED_WORDS {
+        let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
+        for text in [text, &long] {
+            let mut composer = Composer::new(&config("events@example.org", text));
+            let render = simple(text, "t", "h");
+            let mail = composer.compose(1, &named(text), "a@example.com", render, christmas()).unwrap();
+            let name = cut(text, NAME_MAX);
+            let content = mail.content();
+            let read = MessageParser::new().parse(&content).unwrap();
+            assert_eq!(read.subject(), Some(text), "{}", header(&mail));
+            for address in [read.from(), read.to()] {
+                assert_eq!(
+                    address.unwrap().first().unwrap().name(),
+                    Some(name.as_str()),
+                    "{}",
+                    header(&mail)
+                );
+            }
+            // There are clients that look for an encoded word anywhere, even in quotes.
+            let foreign = header(&mail).replace("=?utf-8?b?", "").replace("?=", "");
+            assert!(!foreign.contains("=?"), "{foreign}");
+            let header = header(&mail);
+            let (_, subject) = header.split_once("Subject: ").unwrap();
+            let (subject, _) = subject.split_once("\r\nDate: ").unwrap();
+            assert!(subject.split("\r\n").all(|line| line.len() <= 76), "{subject}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_text_does_not_reach_the_wire() {
+    let dirty = "a\0b\rc\r\nd\ne\r\r\nf\u{7}\tg\u{7f}\r";
+    let mail =
+        composer().compose(1, &named(""), "a@example.com", simple("s", dirty, dirty), christmas()).unwrap();
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    assert!(!mail.content().replace("\r\n", "\n").contains(control), "{:?}", mail.content());
+    assert_eq!(mail.html, "ab\nc\nd\ne\n\nf\tg\n");
+    let content = mail.content();
+    let read = MessageParser::new().parse(&content).unwrap();
+    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
+    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), mail.html.trim_end());
+}
+
+proptest! {
+    #[test]
+    fn a_subject_is_read_as_it_was_written(subject in "(=\\?|\\?=|\\?q\\?|utf-8|[ -~]|ü| )*") {
+        let subject = cut(one_line(&subject), 120);
+        let mail = composer()
+            .compose(1, &named(""), "a@example.com", simple(&subject, "t", "h"), christmas())
+            .unwrap();
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
+        prop_assert_eq!(read.subject().unwrap_or_default(), subject, "{}", header(&mail));
+    }
+
+    #[test]
+    fn any_ascii_becomes_lines(text in "[\\x00-\\x7f]*") {
+        let mail = composer()
+            .compose(1, &named(&text), "a@example.com", simple("s", &text, &text), christmas())
+            .unwrap();
+        let lines = mail.content().replace("\r\n", "\n");
+        prop_assert!(!lines.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", mail.content());
+    }
+
+    #[test]
+    fn whatever_the_data_a_mail_is_wellformed(name: String, subject: String, text: String, html: String) {
+        let subject = one_line(&subject);
+        let mail = composer()
+            .compose(1, &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
+            .unwrap();
+        prop_assert!(mail.content().is_ascii());
+        prop_assert!(mail.content().split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
+        prop_assert_eq!(read.parts.len(), 3);
+        prop_assert_eq!(read.headers().len(), 8);
+        prop_assert_eq!(read.to().unwrap().first().unwrap().address(), Some("a@example.com"));
+    }
+}

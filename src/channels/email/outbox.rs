@@ -1,0 +1,154 @@
+//! The dummy: sends nothing, and with an outbox writes each mail to files that a mail client and a browser open. It
+//! never opens a connection.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::channels::email::smtp::reply::{Class, Refusal};
+use crate::channels::email::{Mail, Transport};
+use crate::text::mask::mask;
+
+/// The dummy transport.
+#[derive(Debug)]
+pub struct Outbox {
+    dir: Option<PathBuf>,
+}
+
+impl Outbox {
+    /// A dummy that writes to `dir`, when there is one. It is made when the first mail comes.
+    #[must_use]
+    pub fn new(dir: Option<PathBuf>) -> Self {
+        Self { dir }
+    }
+}
+
+impl Transport for Outbox {
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        _next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Refusal> {
+        if !before_body() {
+            return Err(Refusal::withdrawn());
+        }
+        let to = mask(&mail.to);
+        let Some(dir) = &self.dir else {
+            log::debug!("dummy: {} to {to} is not sent", mail.message_id);
+            return Ok(());
+        };
+        let name = file_name(&mail.message_id);
+        fs::create_dir_all(dir)
+            .and_then(|()| write(dir, &format!("{name}.html"), &mail.html))
+            .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content()))
+            .map_err(|error| Refusal {
+                // Not the recipient's trouble: the next mail would not fare better.
+                class: Class::Relay,
+                smtp_code: None,
+                detail: format!("the outbox {} cannot be written: {error}", dir.display()),
+            })?;
+        log::debug!("dummy: {} to {to} is not sent but written to {name}.eml", mail.message_id);
+        Ok(())
+    }
+
+    fn idle(&mut self) {}
+}
+
+/// `n12.p34` for `<n12.p34@example.org>`: the same file on every attempt, and never a path.
+fn file_name(message_id: &str) -> String {
+    let id = message_id.trim_start_matches('<');
+    let id = id.split('@').next().unwrap_or(id);
+    let safe: String = id
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
+        .collect();
+    safe.trim_start_matches('.').to_owned()
+}
+
+/// Writes a file that is there as a whole or not at all.
+fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
+    let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
+    fs::write(&unfinished, content).and_then(|()| fs::rename(&unfinished, dir.join(name))).inspect_err(|_| {
+        if let Err(error) = fs::remove_file(&unfinished) {
+            log::debug!("{} stays behind: {error}", unfinished.display());
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(html: &str) -> Mail {
+        Mail {
+            to: "ada@example.com".to_owned(),
+            message_id: "<n12.p34@example.org>".to_owned(),
+            wire: "Subject: hi\r\n\r\n..hi\r\n.\r\n".to_owned(),
+            size: 20,
+            html: html.to_owned(),
+        }
+    }
+
+    fn files(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_mail_becomes_two_files_and_a_retry_the_same_two() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path().join("not/yet/there");
+        let mut outbox = Outbox::new(Some(dir.clone()));
+        let mut calls = 0;
+        let mut before_body = || {
+            calls += 1;
+            true
+        };
+        outbox.submit(&mail("<p>one"), None, &mut before_body).unwrap();
+        outbox.submit(&mail("<p>two"), None, &mut before_body).unwrap();
+        assert_eq!(outbox.submit(&mail("<p>three"), None, &mut || false), Err(Refusal::withdrawn()));
+        assert_eq!(calls, 2);
+        assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
+        assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
+        assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), "Subject: hi\r\n\r\n.hi\r\n");
+    }
+
+    #[test]
+    fn without_a_directory_nothing_is_written() {
+        let mut called = false;
+        Outbox::new(None)
+            .submit(&mail(""), None, &mut || {
+                called = true;
+                true
+            })
+            .unwrap();
+        assert!(called);
+    }
+
+    #[test]
+    fn an_outbox_that_cannot_be_written_is_not_the_recipients_trouble() {
+        let temporary = tempfile::tempdir().unwrap();
+        let file = temporary.path().join("file");
+        fs::write(&file, "in the way").unwrap();
+        let refusal = Outbox::new(Some(file)).submit(&mail(""), None, &mut || true).unwrap_err();
+        assert_eq!((refusal.class, refusal.smtp_code), (Class::Relay, None));
+        assert!(refusal.detail.contains("cannot be written"), "{}", refusal.detail);
+
+        // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
+        let dir = temporary.path().join("outbox");
+        fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
+        Outbox::new(Some(dir.clone())).submit(&mail(""), None, &mut || true).unwrap_err();
+        assert_eq!(files(&dir), ["n12.p34.html"]);
+    }
+
+    #[test]
+    fn a_file_name_is_never_a_path() {
+        assert_eq!(file_name("<n1.p2@example.org>"), "n1.p2");
+        assert_eq!(file_name("<../../etc/x@y>"), "_.._etc_x");
+    }
+}

@@ -1,0 +1,240 @@
+//! The SMTP conversation: one connection, and what is written on it when. The session connects, speaks TLS, EHLO and
+//! AUTH.
+//!
+//! Where the relay offers PIPELINING, the envelope of the next mail goes out right behind the body of the one before,
+//! in one write: a group may begin with the end of a body, and ends with `DATA` (RFC 2920 section 3.1). So a mail takes
+//! one wait for the relay instead of two:
+//!
+//! ```text
+//! ► body 1 . MAIL 2 RCPT 2 DATA        ◄ 250  250 250 354        ► body 2 . MAIL 3 RCPT 3 DATA
+//! ```
+
+use std::time::{Duration, Instant};
+
+use crate::channels::email::smtp::connection::{Ahead, Connector, Session};
+use crate::channels::email::smtp::envelope::{Ending, Envelope};
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+use crate::channels::email::{Mail, Transport};
+use crate::config::Relay;
+
+/// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
+const RELAY_WAITS: Duration = Duration::from_secs(5);
+
+/// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
+pub struct SmtpTransport {
+    connector: Connector,
+    from_email: String,
+    max_per_connection: u32,
+    timeout: Duration,
+    idle_timeout: Duration,
+    session: Option<Session>,
+    last_used: Instant,
+    relay_waits: Duration,
+    /// Whether an envelope may go out behind a body: until the relay turns out not to understand that.
+    looks_ahead: bool,
+    /// A body with an envelope behind it; kept so that it is allocated once.
+    group: String,
+}
+
+impl SmtpTransport {
+    /// A transport that is not connected yet.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(relay: &Relay, from_email: &str) -> Result<Self, Refusal> {
+        Ok(Self {
+            connector: Connector::new(relay)?,
+            from_email: from_email.to_owned(),
+            max_per_connection: relay.max_per_connection,
+            timeout: relay.timeout,
+            idle_timeout: relay.idle_timeout,
+            session: None,
+            last_used: Instant::now(),
+            relay_waits: RELAY_WAITS,
+            looks_ahead: true,
+            group: String::new(),
+        })
+    }
+
+    /// One try on one connection, which is kept if it is still of use.
+    fn try_on(
+        &mut self,
+        mut session: Session,
+        mail: &Mail,
+        next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Ending> {
+        session.mails += 1;
+        let result = self.transact(&mut session, mail, next, before_body);
+        self.last_used = Instant::now();
+        if !matches!(result, Err(Ending::Broken(..) | Ending::Stale | Ending::Withdrawn)) {
+            self.session = Some(session);
+        }
+        result
+    }
+
+    /// One mail on an open connection.
+    fn transact(
+        &mut self,
+        session: &mut Session,
+        mail: &Mail,
+        next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Ending> {
+        match session.ahead.take() {
+            None => {
+                if let Some(detail) = not_for(session, mail) {
+                    return Err(Ending::Refused(Refusal {
+                        class: Class::Permanent,
+                        smtp_code: None,
+                        detail,
+                    }));
+                }
+                Envelope::new(&self.from_email, mail).open(session)?;
+            }
+            Some(Ahead { message_id, since })
+                if message_id == mail.message_id && since.elapsed() < self.relay_waits / 2 =>
+            {
+                let to_sender = session.read_answer();
+                envelope::read_answers(session, to_sender)?;
+            }
+            // The relay waits for another mail, or has waited for this one already.
+            Some(_) => return Err(Ending::Stale),
+        }
+        let relay_waits_since = Instant::now();
+        let next = next.filter(|next| self.may_look_ahead(session, next));
+        if let Some(next) = next {
+            self.group.clear();
+            self.group.push_str(&mail.wire);
+            self.group.push_str(&Envelope::new(&self.from_email, next).in_one());
+        }
+        if !before_body() {
+            // All that the relay can be told, which waits for a body, is a connection that never brings it one.
+            return Err(Ending::Withdrawn);
+        }
+        if relay_waits_since.elapsed() >= self.relay_waits {
+            return Err(Ending::Stale);
+        }
+        let answer = match next {
+            Some(_) => session.command_with_envelope(&self.group),
+            None => session.command(&mail.wire),
+        };
+        session.ahead = next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
+        if answer.is_positive() {
+            return Ok(());
+        }
+        let refusal = answer.refusal(Phase::AfterDot);
+        match answer {
+            Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => Err(Ending::Refused(refusal)),
+            _ => Err(Ending::Broken(refusal, Phase::AfterDot)),
+        }
+    }
+
+    fn may_look_ahead(&self, session: &Session, next: &Mail) -> bool {
+        self.looks_ahead
+            && session.pipelining
+            && session.mails < self.max_per_connection
+            && not_for(session, next).is_none()
+    }
+
+    /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
+    /// that: an outcome does not wait for the answer to QUIT.
+    fn leave_if_worn(&mut self) {
+        let idle = self.last_used.elapsed() >= self.idle_timeout;
+        if let Some(session) =
+            self.session.take_if(|session| idle || session.mails >= self.max_per_connection)
+        {
+            session.quit();
+        }
+    }
+}
+
+impl Transport for SmtpTransport {
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Refusal> {
+        self.leave_if_worn();
+        let mut not_understood = None;
+        if let Some(session) = self.session.take() {
+            let (ahead, begun) = (session.ahead.is_some(), Instant::now());
+            match self.try_on(session, mail, next, before_body) {
+                // It had worked and is gone before the body was written: the relay had closed it, tired of
+                // it or restarted. That says nothing about this mail, unless the relay has said something.
+                Err(Ending::Broken(refusal, phase))
+                    if phase < Phase::AfterDot && !refusal.speaks_for_the_relay() =>
+                {
+                    let silent = || refusal.smtp_code.is_none() && begun.elapsed() >= self.timeout;
+                    let doubted = ahead && phase == Phase::Sender;
+                    if doubted && (matches!(refusal.smtp_code, Some(500..)) || silent()) {
+                        not_understood = Some(refusal.detail);
+                    }
+                }
+                Err(Ending::Stale) => {}
+                settled => return settled.map_err(Ending::into_refusal),
+            }
+        }
+        let fresh = self.connector.connect()?;
+        let settled = match self.try_on(fresh, mail, next, before_body) {
+            Err(Ending::Stale) => {
+                let fresh = self.connector.connect()?;
+                self.try_on(fresh, mail, next, before_body)
+            }
+            settled => settled,
+        };
+        if let Some(detail) = not_understood.filter(|_| settled.is_ok()) {
+            self.looks_ahead = false;
+            log::info!(
+                "the relay offers PIPELINING, but does not take the next mail's envelope right behind a body: {detail}; \
+                 this connection goes on without that"
+            );
+        }
+        settled.map_err(Ending::into_refusal)
+    }
+
+    fn idle(&mut self) {
+        self.leave_if_worn();
+    }
+}
+
+impl Drop for SmtpTransport {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.quit();
+        }
+    }
+}
+
+/// Why the relay would refuse this mail, by what it has offered.
+fn not_for(session: &Session, mail: &Mail) -> Option<String> {
+    if !mail.to.is_ascii() && !session.smtputf8 {
+        return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
+    }
+    let size = mail.size;
+    let limit = session.size_limit.filter(|&limit| size > limit)?;
+    Some(format!("the mail has {size} bytes, and the relay takes no more than {limit} (SIZE, RFC 1870)"))
+}
+
+/// Connects as a lane would and offers the sender, but sends nothing: for `fanmail check`.
+///
+/// # Errors
+/// What a lane would run into.
+pub fn probe(relay: &Relay, from_email: &str) -> Result<String, Refusal> {
+    let mut session = Connector::new(relay)?.connect()?;
+    let to_sender = session.command(&format!("MAIL FROM:<{from_email}>\r\n"));
+    if !to_sender.is_positive() {
+        return Err(to_sender.refusal(Phase::Sender));
+    }
+    let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, session.describe());
+    session.quit();
+    Ok(sentence)
+}
+
+pub mod connection;
+pub(crate) mod envelope;
+pub mod reply;
+pub(crate) mod stream;
+#[cfg(test)]
+mod tests;

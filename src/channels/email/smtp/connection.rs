@@ -1,0 +1,271 @@
+//! One connection to the relay: how it is made, what the relay offers on it, and plain commands and answers.
+//! Knows no mail.
+
+use std::time::{Duration, Instant};
+
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::commands::Auth;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use native_tls::TlsConnector;
+
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+use crate::channels::email::smtp::stream::Wire;
+use crate::config::{Relay, Secret, Security};
+
+/// How long a relay may take to answer `QUIT`; we leave either way.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What to look at when the relay does not let us in.
+const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
+
+/// Opens connections to one relay.
+pub struct Connector {
+    relay: Relay,
+    hello: ClientId,
+    tls: Option<TlsConnector>,
+}
+
+/// An open connection, past EHLO, TLS and AUTH.
+pub struct Session {
+    wire: Wire,
+    /// The relay takes several commands in one write (RFC 2920).
+    pub pipelining: bool,
+    /// The relay takes addresses beyond ASCII (RFC 6531).
+    pub smtputf8: bool,
+    /// The largest mail that the relay takes, in bytes, if it says so (RFC 1870).
+    pub size_limit: Option<usize>,
+    /// Mails that were tried on it.
+    pub mails: u32,
+    /// The envelope that was written behind the last body, if its answers are not read yet.
+    pub ahead: Option<Ahead>,
+}
+
+/// An envelope that was written ahead of its turn.
+pub struct Ahead {
+    /// Its mail.
+    pub message_id: String,
+    /// Since when the relay may be waiting for the body.
+    pub since: Instant,
+}
+
+impl Connector {
+    /// A connector for the relay.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(relay: &Relay) -> Result<Self, Refusal> {
+        let tls = match relay.security {
+            Security::Plain => None,
+            Security::StartTls | Security::ImplicitTls => {
+                let connector = relay.authorities.connector();
+                Some(connector.map_err(|error| trouble(format!("cannot set up TLS: {error}")))?)
+            }
+        };
+        Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
+    }
+
+    /// Connects, greets, encrypts and authenticates, as configured. The password goes over the wire only after
+    /// TLS, unless the configuration says in so many words that there is none.
+    ///
+    /// # Errors
+    /// Every failure here is the relay's: [`Class::Relay`].
+    pub fn connect(&self) -> Result<Session, Refusal> {
+        let mut wire = self.open()?;
+        let mut offers = self.greet(&mut wire)?;
+        if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
+            if !offers.has("STARTTLS") {
+                return Err(trouble(
+                    "the relay does not offer STARTTLS, so nothing was sent; SMTP_USE_TLS=False would send in \
+                     plain text"
+                        .to_owned(),
+                ));
+            }
+            accepted(wire.command("STARTTLS\r\n", 1))?;
+            self.encrypt(&mut wire, tls)?;
+            // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
+            offers = self.greet(&mut wire)?;
+        }
+        if let Some((username, password)) = &self.relay.credentials {
+            log_in(&mut wire, &offers, username, password)?;
+        }
+        Ok(Session {
+            wire,
+            pipelining: offers.has("PIPELINING"),
+            smtputf8: offers.has("SMTPUTF8"),
+            size_limit: offers.size_limit(),
+            mails: 0,
+            ahead: None,
+        })
+    }
+
+    /// A connection past the greeting, encrypted already if TLS comes first.
+    fn open(&self) -> Result<Wire, Refusal> {
+        let Relay { host, port, timeout, security, .. } = &self.relay;
+        let connected = Wire::connect(host, *port, *timeout);
+        let mut wire = connected.map_err(|cause| self.not_reached(&Answer::Lost(cause)))?;
+        if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
+            self.encrypt(&mut wire, tls)?;
+        }
+        match wire.read_answer(1) {
+            greeting if greeting.is_positive() => Ok(wire),
+            other => Err(self.not_reached(&other)),
+        }
+    }
+
+    fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), Refusal> {
+        let Relay { host, port, .. } = &self.relay;
+        wire.encrypt(tls, host).map_err(|cause| trouble(format!("{host}:{port}: {cause}")))
+    }
+
+    /// Says EHLO.
+    fn greet(&self, wire: &mut Wire) -> Result<Offers, Refusal> {
+        accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Offers::read(&text))
+    }
+
+    /// Names what was tried, and what to check.
+    fn not_reached(&self, answer: &Answer) -> Refusal {
+        let Relay { host, port, .. } = &self.relay;
+        let refusal = answer.refusal(Phase::Connect);
+        // A relay that answers has been reached; then its answer says enough.
+        let advice = if refusal.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
+        let detail = format!("{host}:{port}: {}{advice}", refusal.detail);
+        Refusal { detail, ..refusal }
+    }
+}
+
+/// What a relay offers in its reply to EHLO (RFC 5321 section 4.1.1.1): a line for each, its words in capitals.
+struct Offers(Vec<Vec<String>>);
+
+impl Offers {
+    fn read(text: &str) -> Self {
+        // The first line is the relay's name.
+        let lines = text.lines().skip(1).map(str::to_ascii_uppercase);
+        Self(lines.map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|words| words.first().is_some_and(|word| word == name))
+    }
+
+    /// None without a number, and with 0, which means that there is no limit (RFC 1870).
+    fn size_limit(&self) -> Option<usize> {
+        let words = self.0.iter().find(|words| words.first().is_some_and(|word| word == "SIZE"))?;
+        words.get(1)?.parse().ok().filter(|&limit| limit > 0)
+    }
+
+    fn logs_in_by(&self, mechanism: Mechanism) -> bool {
+        let (auth, mechanism) = ("AUTH".to_owned(), mechanism.to_string());
+        self.0.iter().any(|words| words.first() == Some(&auth) && words[1..].contains(&mechanism))
+    }
+}
+
+impl Session {
+    /// Writes `text` in one write and reads one answer.
+    pub fn command(&mut self, text: &str) -> Answer {
+        self.wire.command(text, 1)
+    }
+
+    /// Writes a body with an envelope behind it, and reads the answer to the body. That may take the time of two: a
+    /// relay that has more to read may keep an answer until all is done (Postfix does).
+    pub fn command_with_envelope(&mut self, text: &str) -> Answer {
+        self.wire.command(text, 2)
+    }
+
+    /// Reads one more answer of a pipelined group.
+    pub fn read_answer(&mut self) -> Answer {
+        self.wire.read_answer(1)
+    }
+
+    /// Abandons the current mail; says whether the connection is ready for the next one.
+    pub fn reset(&mut self) -> bool {
+        self.command("RSET\r\n").is_positive()
+    }
+
+    /// Takes leave politely, and briefly; without a word of a relay that waits for a body, which would take it for one.
+    pub fn quit(mut self) {
+        if self.ahead.is_some() {
+            return;
+        }
+        let farewell = self.wire.set_timeout(QUIT_TIMEOUT);
+        if farewell.is_err() || !self.command("QUIT\r\n").is_positive() {
+            log::debug!("the relay did not answer QUIT");
+        }
+    }
+
+    /// One sentence for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let yes_no = |offered| if offered { "yes" } else { "no" };
+        format!(
+            "connected; encrypted: {}, PIPELINING: {}, SMTPUTF8: {}",
+            yes_no(self.wire.is_encrypted()),
+            yes_no(self.pipelining),
+            yes_no(self.smtputf8)
+        )
+    }
+}
+
+/// Logs in, with the first way that the relay offers and lettre knows.
+fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -> Result<(), Refusal> {
+    const STEPS: usize = 2;
+    let unable = |cause: &str| trouble(format!("login: {cause}; {CHECK_LOGIN}"));
+    let mechanism = [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| offers.logs_in_by(*way));
+    let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
+    let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
+    let mut auth = Auth::new(mechanism, credentials.clone(), None);
+    for _ in 0..=STEPS {
+        // lettre's errors name what it did not expect, never what it was given.
+        let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
+        let answer = without_secrets(wire.command(&said, 1), &said, password);
+        match &answer {
+            Answer::Reply(200..=299, _) => return Ok(()),
+            Answer::Reply(334, challenge) => {
+                let challenge: Result<Response, _> = format!("334 {challenge}\r\n").parse();
+                auth = challenge.and_then(|challenge| {
+                    Auth::new_from_response(mechanism, credentials.clone(), &challenge)
+                });
+            }
+            Answer::Reply(code, _) => {
+                let Refusal { detail, .. } = answer.refusal(Phase::Connect);
+                // 4yz is the relay's own trouble with its list of users, and passes.
+                let detail = match code {
+                    400..=499 => format!("login: {detail}"),
+                    _ => format!("login: {detail}; {CHECK_LOGIN}"),
+                };
+                return Err(Refusal { class: Class::Relay, smtp_code: Some(*code), detail });
+            }
+            Answer::Unreadable(_) | Answer::Lost(_) => return Err(answer.refusal(Phase::Connect)),
+        }
+    }
+    Err(unable("the relay asks for more than user name and password"))
+}
+
+/// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
+fn without_secrets(answer: Answer, said: &str, password: &Secret) -> Answer {
+    let hide = |text: String| {
+        let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
+        text.replace(said, "…").replace(password.expose(), "…")
+    };
+    match answer {
+        Answer::Reply(code, text) if code != 334 => Answer::Reply(code, hide(text)),
+        Answer::Unreadable(cause) => Answer::Unreadable(hide(cause)),
+        other => other,
+    }
+}
+
+/// The text of an answer that is a yes.
+fn accepted(answer: Answer) -> Result<String, Refusal> {
+    match answer {
+        Answer::Reply(200..=299, text) => Ok(text),
+        other => Err(other.refusal(Phase::Connect)),
+    }
+}
+
+/// A failure of the relay, in our words.
+fn trouble(detail: String) -> Refusal {
+    Refusal { class: Class::Relay, smtp_code: None, detail }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! The envelope of a mail, `MAIL FROM`, `RCPT TO` and `DATA`: how it is written, and what its answers mean for the mail
+//! and for the connection. Writes no body.
+
+use crate::channels::email::Mail;
+use crate::channels::email::smtp::connection::Session;
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+
+/// How a transaction can end badly.
+pub(crate) enum Ending {
+    /// The relay said no; the connection is ready for the next mail.
+    Refused(Refusal),
+    /// The sender took the mail back; so the connection is of no use any more.
+    Withdrawn,
+    /// The connection is of no use any more.
+    Broken(Refusal, Phase),
+    /// The body had to wait for so long that the relay may have given up. Written now, it would be lost, and
+    /// nobody could tell it from one that was taken.
+    Stale,
+}
+
+impl Ending {
+    pub fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Withdrawn => Refusal::withdrawn(),
+            Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
+            Self::Stale => Refusal {
+                class: Class::Relay,
+                smtp_code: None,
+                detail: "the body had to wait for too long, twice".to_owned(),
+            },
+        }
+    }
+}
+
+/// The three commands of one mail.
+pub(crate) struct Envelope([String; 3]);
+
+impl Envelope {
+    pub fn new(from_email: &str, mail: &Mail) -> Self {
+        let parameters = if mail.to.is_ascii() { "" } else { " SMTPUTF8 BODY=8BITMIME" };
+        Self([
+            format!("MAIL FROM:<{from_email}>{parameters}\r\n"),
+            format!("RCPT TO:<{}>\r\n", mail.to),
+            "DATA\r\n".to_owned(),
+        ])
+    }
+
+    /// All of it, for one write. Only for a relay that offers PIPELINING.
+    pub fn in_one(&self) -> String {
+        self.0.concat()
+    }
+
+    /// Writes it, in one write where the relay allows that, and reads what the relay says: that it waits for the body.
+    pub fn open(&self, session: &mut Session) -> Result<(), Ending> {
+        if session.pipelining {
+            let to_sender = session.command(&self.in_one());
+            return read_answers(session, to_sender);
+        }
+        let Self([sender, recipient, data]) = self;
+        for (phase, command) in [(Phase::Sender, sender), (Phase::Recipient, recipient)] {
+            let answer = session.command(command);
+            if !answer.is_positive() {
+                return Err(refused(session, phase, &answer));
+            }
+        }
+        let to_data = session.command(data);
+        if to_data.wants_body() { Ok(()) } else { Err(refused(session, Phase::Data, &to_data)) }
+    }
+}
+
+/// What the relay says to an envelope that was written in one, of which the first answer is read already. Every
+/// reply that such a group owes is read before the next command, or the next mail would read this one's replies
+/// (RFC 2920 section 3.1).
+pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(), Ending> {
+    if !to_sender.is_reply() {
+        return Err(refused(session, Phase::Sender, &to_sender));
+    }
+    let to_recipient = session.read_answer();
+    if !to_recipient.is_reply() {
+        // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
+        // the recipient's.
+        let (phase, answer) = if to_sender.is_positive() {
+            (Phase::Recipient, to_recipient)
+        } else {
+            (Phase::Sender, to_sender)
+        };
+        return Err(Ending::Broken(answer.refusal(phase), phase));
+    }
+    let to_data = session.read_answer();
+    let (phase, answer) = if !to_sender.is_positive() {
+        (Phase::Sender, to_sender)
+    } else if !to_recipient.is_positive() {
+        (Phase::Recipient, to_recipient)
+    } else if to_data.wants_body() {
+        return Ok(());
+    } else {
+        return Err(refused(session, Phase::Data, &to_data));
+    };
+    if to_data.wants_body() || !to_data.is_reply() {
+        // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
+        // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
+        // asked for a RSET.
+        return Err(Ending::Broken(answer.refusal(phase), phase));
+    }
+    Err(refused(session, phase, &answer))
+}
+
+/// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
+/// with the relay is best tried again on a fresh connection.
+fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> Ending {
+    let refusal = answer.refusal(phase);
+    if answer.is_reply() && !refusal.class.is_relay_trouble() && session.reset() {
+        Ending::Refused(refusal)
+    } else {
+        Ending::Broken(refusal, phase)
+    }
+}

@@ -1,0 +1,230 @@
+//! What a relay's answer means: whose trouble it is, and whether trying again can help.
+
+use crate::text::clean::{cut, one_line};
+use crate::text::mask::mask;
+
+/// Longest detail, in characters: relays explain themselves in a few lines, and each refusal is kept.
+const DETAIL_MAX: usize = 500;
+
+/// Why a mail was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// Whose trouble, and what follows.
+    pub class: Class,
+    /// The relay's reply code, when there was one.
+    pub smtp_code: Option<u16>,
+    /// The relay's words or ours; addresses are masked.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// The sender took the mail back before its body was written.
+    #[must_use]
+    pub fn withdrawn() -> Self {
+        Self { class: Class::Withdrawn, smtp_code: None, detail: "withdrawn".to_owned() }
+    }
+
+    /// Whether it shows that the relay works: it has answered for a recipient, or was not even asked. A lost
+    /// connection does not.
+    #[must_use]
+    pub fn speaks_for_the_relay(&self) -> bool {
+        match self.class {
+            // Of a mail that is withdrawn the relay had taken the envelope.
+            Class::Permanent | Class::Withdrawn => true,
+            Class::Transient { .. } => matches!(self.smtp_code, Some(400..)),
+            Class::Relay | Class::Breakdown | Class::Unreadable => false,
+        }
+    }
+}
+
+/// What follows from a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Trying again later may help.
+    Transient {
+        /// The body was written and no reply came: the relay may have accepted it (RFC 1047).
+        ambiguous: bool,
+    },
+    /// Trying again cannot help this recipient.
+    Permanent,
+    /// The relay answered to the body, and nobody can read what: it may have accepted it. To try again might make
+    /// one more copy each time; a relay that answers everyone like that is of no use.
+    Unreadable,
+    /// Not the recipient's trouble: the relay itself does not work for us.
+    Relay,
+    /// The relay ended the connection (421) over this recipient or this body, or lost the thread. Most likely that
+    /// is the relay's trouble, too, but it may be the mail's.
+    Breakdown,
+    /// Nobody's trouble: the sender took the mail back.
+    Withdrawn,
+}
+
+impl Class {
+    /// Whether the relay, or the way to it, is to blame before the mail is.
+    #[must_use]
+    pub fn is_relay_trouble(self) -> bool {
+        matches!(self, Self::Relay | Self::Breakdown)
+    }
+}
+
+/// How far the conversation had come. The order is the order on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Name look-up, connect, TLS, greeting, EHLO, AUTH.
+    Connect,
+    /// `MAIL FROM`: about the sender, so about us.
+    Sender,
+    /// `RCPT TO`.
+    Recipient,
+    /// `DATA`, until the reply 354.
+    Data,
+    /// Body and final dot were written, whole or in part.
+    AfterDot,
+}
+
+/// What came back, if anything did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A complete reply: its code and its text.
+    Reply(u16, String),
+    /// Something that is no reply: no code, or no end. Holds the cause.
+    Unreadable(String),
+    /// Nothing: the connection was lost or timed out. Holds the cause.
+    Lost(String),
+}
+
+impl Answer {
+    /// Whether it is a complete reply, whatever it says.
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        matches!(self, Self::Reply(..))
+    }
+
+    /// Whether the reply is a 2yz.
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        matches!(self, Self::Reply(200..=299, _))
+    }
+
+    /// Whether the relay waits for the body: 354 (RFC 5321 section 4.3.2).
+    #[must_use]
+    pub fn wants_body(&self) -> bool {
+        matches!(self, Self::Reply(354, _))
+    }
+
+    /// The refusal that this answer, which is not the one hoped for, means in this phase.
+    #[must_use]
+    pub fn refusal(&self, phase: Phase) -> Refusal {
+        let class = match self {
+            Self::Unreadable(_) if phase == Phase::AfterDot => Class::Unreadable,
+            _ => classify(phase, self.code()),
+        };
+        let detail = match self {
+            Self::Reply(code, text) => format!("{code} {}", one_line(text)),
+            Self::Unreadable(cause) => format!("unreadable reply {}: {}", phase.words(), one_line(cause)),
+            Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
+            Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
+        };
+        Refusal { class, smtp_code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
+    }
+
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Reply(code, _) => Some(*code),
+            Self::Unreadable(_) | Self::Lost(_) => None,
+        }
+    }
+}
+
+impl Phase {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connect => "while connecting",
+            Self::Sender => "to MAIL FROM",
+            Self::Recipient => "to RCPT TO",
+            Self::Data => "to DATA",
+            Self::AfterDot => "to the body, the relay may have it",
+        }
+    }
+}
+
+/// The table of reply classes; `code` is `None` when the connection was lost.
+///
+/// 421 announces the end of the connection whatever it answers (RFC 5321 section 3.8). 552 to RCPT is to
+/// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10). 530, 534, 535 and 538 ask for TLS or a
+/// login (RFC 4954 section 6, RFC 3207 section 4), and many relays do so no earlier than at RCPT. Silence to
+/// MAIL FROM is the relay's, unless the recipient behind it in the same write is to blame. A 2yz or 3yz that was
+/// not due, such as 250 to DATA, is a relay that has lost the thread; after the body, it may have taken the mail.
+fn classify(phase: Phase, code: Option<u16>) -> Class {
+    match (phase, code) {
+        (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => Class::Relay,
+        (Phase::AfterDot, None | Some(..=399)) => Class::Transient { ambiguous: true },
+        (_, Some(421 | ..=399)) | (Phase::Sender, None) => Class::Breakdown,
+        (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
+        (_, Some(500..=599)) => Class::Permanent,
+        (_, _) => Class::Transient { ambiguous: false },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRANSIENT: Class = Class::Transient { ambiguous: false };
+    const AMBIGUOUS: Class = Class::Transient { ambiguous: true };
+
+    #[test]
+    fn every_row_of_the_table() {
+        use Phase::{AfterDot, Connect, Data, Recipient, Sender};
+        let rows = [
+            (Connect, None, Class::Relay),
+            (Connect, Some(554), Class::Relay),
+            (Connect, Some(454), Class::Relay),
+            (Connect, Some(535), Class::Relay),
+            (Sender, Some(451), Class::Relay),
+            (Sender, Some(550), Class::Relay),
+            (Sender, Some(421), Class::Relay),
+            (Sender, None, Class::Breakdown),
+            (Recipient, Some(450), TRANSIENT),
+            (Recipient, Some(552), TRANSIENT),
+            (Recipient, Some(550), Class::Permanent),
+            (Recipient, Some(530), Class::Relay),
+            (Data, Some(535), Class::Relay),
+            (Recipient, Some(421), Class::Breakdown),
+            (Recipient, None, TRANSIENT),
+            (Data, Some(451), TRANSIENT),
+            (Data, Some(554), Class::Permanent),
+            (Data, None, TRANSIENT),
+            (AfterDot, Some(452), TRANSIENT),
+            (AfterDot, Some(421), Class::Breakdown),
+            (AfterDot, Some(552), Class::Permanent),
+            (AfterDot, Some(554), Class::Permanent),
+            (AfterDot, None, AMBIGUOUS),
+            (AfterDot, Some(354), AMBIGUOUS),
+            (Recipient, Some(354), Class::Breakdown),
+            (Data, Some(250), Class::Breakdown),
+        ];
+        for (phase, code, class) in rows {
+            assert_eq!(classify(phase, code), class, "{phase:?} {code:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_reply_for_the_recipient_speaks_for_the_relay() {
+        let speaks = |answer: Answer, phase| answer.refusal(phase).speaks_for_the_relay();
+        let reply = |code| Answer::Reply(code, String::new());
+        assert!(speaks(reply(450), Phase::Recipient) && speaks(reply(554), Phase::AfterDot));
+        assert!(!speaks(reply(421), Phase::Recipient) && !speaks(reply(354), Phase::AfterDot));
+        assert!(!speaks(Answer::Lost(String::new()), Phase::Data));
+        assert!(!speaks(Answer::Unreadable(String::new()), Phase::AfterDot));
+    }
+
+    #[test]
+    fn the_detail_is_one_line_without_addresses() {
+        let answer = Answer::Reply(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
+        let refusal = answer.refusal(Phase::Recipient);
+        assert_eq!(refusal.detail, "550 5.1.1 <a***@example.com>: no such user");
+        assert_eq!(refusal.smtp_code, Some(550));
+    }
+}

@@ -1,0 +1,277 @@
+//! The conversation against a scripted relay: what is written, in which order, and what is made of each answer.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::*;
+use crate::channels::email::smtp::reply::Class;
+use crate::config::{Authorities, Security};
+
+mod ahead;
+mod losses;
+mod offers;
+mod waiting;
+
+/// Greeting and answer to EHLO, as every connection begins.
+const PIPELINING: [&str; 2] = ["220 relay", "250-relay\r\n250 PIPELINING"];
+const PLAIN: [&str; 2] = ["220 relay", "250 relay"];
+const OK: &str = "250 ok";
+const GO_ON: &str = "354 go on";
+/// Not a reply: the relay closes the connection instead.
+const HANG_UP: &str = "";
+
+/// Before an answer: it goes out together with the next one.
+const HOLD: char = '~';
+
+/// Before an answer: it comes a second late.
+const LATE: char = '+';
+
+/// A relay that answers each command, and each body, with the next line of its script; one script a
+/// connection. Joined, it returns what it read on each.
+struct ScriptedRelay {
+    port: u16,
+    thread: JoinHandle<Vec<Vec<String>>>,
+}
+
+impl ScriptedRelay {
+    fn start(scripts: Vec<Vec<&'static str>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread =
+            thread::spawn(move || scripts.iter().map(|script| converse(&listener, script)).collect());
+        Self { port, thread }
+    }
+
+    fn transport(&self) -> SmtpTransport {
+        self.transport_with_timeout(Duration::from_secs(10))
+    }
+
+    fn transport_with_timeout(&self, timeout: Duration) -> SmtpTransport {
+        let relay = Relay {
+            host: "127.0.0.1".to_owned(),
+            port: self.port,
+            security: Security::Plain,
+            authorities: Authorities::default(),
+            credentials: None,
+            max_per_connection: 100,
+            timeout,
+            idle_timeout: Duration::from_secs(60),
+        };
+        SmtpTransport::new(&relay, "events@example.com").unwrap()
+    }
+
+    /// What was read on each connection after EHLO.
+    fn heard(self) -> Vec<Vec<String>> {
+        self.thread.join().unwrap()
+    }
+}
+
+fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
+    let (stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut heard = Vec::new();
+    let mut held = Vec::new();
+    let mut in_body = false;
+    for (step, answer) in script.iter().enumerate() {
+        if step > 0 {
+            let end = if in_body { "\r\n.\r\n" } else { "\r\n" };
+            let mut text = String::new();
+            while !(text.ends_with(end) || in_body && text == ".\r\n") {
+                // A client that leaves answers unread resets the connection.
+                if reader.read_line(&mut text).unwrap_or(0) == 0 {
+                    return heard;
+                }
+            }
+            heard.push(text.trim_end().to_owned());
+        }
+        if answer.is_empty() {
+            return heard.split_off(1.min(heard.len()));
+        }
+        let answer =
+            answer.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(answer);
+        let answer = if let Some(answer) = answer.strip_prefix(HOLD) {
+            held.extend(latin1(answer));
+            answer
+        } else {
+            held.extend(latin1(answer));
+            (&stream).write_all(&std::mem::take(&mut held)).unwrap();
+            answer
+        };
+        in_body = answer.starts_with("354");
+    }
+    let mut quit = String::new();
+    reader.read_line(&mut quit).unwrap();
+    heard.split_off(1.min(heard.len()))
+}
+
+/// A line as a relay sends it that has never heard of UTF-8.
+fn latin1(line: &str) -> Vec<u8> {
+    line.chars().chain("\r\n".chars()).map(|character| u8::try_from(character).unwrap()).collect()
+}
+
+fn mail(to: &str) -> Mail {
+    Mail {
+        to: to.to_owned(),
+        message_id: format!("<{to}>"),
+        wire: "Subject: x\r\n\r\n..dot\r\n.\r\n".to_owned(),
+        size: "Subject: x\r\n\r\n.dot\r\n".len(),
+        html: String::new(),
+    }
+}
+
+fn script(opening: [&'static str; 2], rest: &[&'static str]) -> Vec<&'static str> {
+    opening.iter().chain(rest).copied().collect()
+}
+
+/// Submits to `relay`, counting how often the body was about to be written.
+fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), Refusal>, u32) {
+    let mut bodies = 0;
+    let result = transport.submit(&mail(to), None, &mut || {
+        bodies += 1;
+        true
+    });
+    (result, bodies)
+}
+
+#[test]
+fn two_mails_on_one_connection_with_and_without_pipelining() {
+    for opening in [PIPELINING, PLAIN] {
+        let relay = ScriptedRelay::start(vec![script(opening, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, OK])]);
+        let mut transport = relay.transport();
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+        drop(transport);
+        let envelope = |to: &str| {
+            vec![
+                "MAIL FROM:<events@example.com>".to_owned(),
+                format!("RCPT TO:<{to}@example.com>"),
+                "DATA".to_owned(),
+                "Subject: x\r\n\r\n..dot\r\n.".to_owned(),
+            ]
+        };
+        assert_eq!(relay.heard(), [[envelope("a"), envelope("b")].concat()]);
+    }
+}
+
+#[test]
+fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
+    let relay = ScriptedRelay::start(vec![
+        script(PIPELINING, &[OK, OK, GO_ON]),
+        script(PIPELINING, &[OK, OK, GO_ON, OK]),
+    ]);
+    let mut transport = relay.transport();
+    assert_eq!(transport.submit(&mail("a@example.com"), None, &mut || false), Err(Refusal::withdrawn()));
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    let heard = relay.heard();
+    assert_eq!(heard[0].last().unwrap(), "DATA", "no body, not even an empty one");
+    assert_eq!(heard.len(), 2);
+}
+
+#[test]
+fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
+    let refused = ["250 ok", "550 no such user <a@example.com>", "503 no recipient", "250 reset"];
+    let relay =
+        ScriptedRelay::start(vec![script(PIPELINING, &[&refused[..], &[OK, OK, GO_ON, OK]].concat())]);
+    let mut transport = relay.transport();
+    let (result, bodies) = submit(&mut transport, "a@example.com");
+    let refusal = result.unwrap_err();
+    assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, Some(550), 0));
+    assert_eq!(refusal.detail, "550 no such user <a***@example.com>");
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    assert_eq!(relay.heard()[0][3], "RSET");
+}
+
+#[test]
+fn a_relay_that_wants_a_body_for_nobody_is_left_waiting() {
+    // An empty body would end its wait, but it might be delivered.
+    let relay = ScriptedRelay::start(vec![
+        script(PIPELINING, &[OK, "450 later", GO_ON, HANG_UP]),
+        script(PIPELINING, &[OK, "ok without a code", GO_ON, HANG_UP]),
+        script(PIPELINING, &[OK, OK, GO_ON, OK]),
+    ]);
+    let mut transport = relay.transport();
+    for _ in 0..2 {
+        let (result, bodies) = submit(&mut transport, "a@example.com");
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: false }, 0));
+    }
+    assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+    drop(transport);
+    let heard = relay.heard();
+    assert!(heard[..2].iter().flatten().all(|line| line != "."), "{heard:?}");
+}
+
+#[test]
+fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
+    for answer in ["accepted, thank you", "25 ok", "2500 ok", "999 ok", "250-ok\r\n450 but", "250_ok"] {
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
+        let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
+        let refusal = result.unwrap_err();
+        assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Unreadable, None, 1));
+        assert!(
+            refusal.detail.starts_with("unreadable reply to the body, the relay may have it"),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn the_code_alone_decides_and_not_how_it_is_written() {
+    // Text in Latin-1, no text, no CR, a NUL.
+    for answer in ["250 accept\u{e9}", "250", "250-one\r\n250-\r\n250", "250-one\n250 two", "250 \0"] {
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
+        assert_eq!(submit(&mut relay.transport(), "a@example.com"), (Ok(()), 1), "{answer:?}");
+    }
+}
+
+#[test]
+fn trouble_with_the_relay_is_nobodys_fault() {
+    let scripts = [
+        vec!["554 go away"],
+        vec!["220 relay", "421 too busy"],
+        script(PIPELINING, &["550 sender refused", "503 no", "503 no"]),
+        script(PIPELINING, &["451 sender later", "503 no", "503 no"]),
+        // A 421 is the last word: the replies that the group is still owed do not come.
+        script(PIPELINING, &["421 too busy for this sender", HANG_UP]),
+        vec!["not smtp at all"],
+    ];
+    for lines in scripts {
+        let relay = ScriptedRelay::start(vec![lines.clone()]);
+        let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Relay, 0), "{lines:?}");
+    }
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let relay = ScriptedRelay { port: refused, thread: thread::spawn(Vec::new) };
+    assert_eq!(submit(&mut relay.transport(), "a@example.com").0.unwrap_err().class, Class::Relay);
+}
+
+#[test]
+fn a_relay_that_loses_the_thread_gets_no_body_and_charges_nobody() {
+    for opening in [PIPELINING, PLAIN] {
+        let relay = ScriptedRelay::start(vec![script(opening, &[OK, OK, OK, HANG_UP])]);
+        let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
+        assert_eq!((result.unwrap_err().class, bodies), (Class::Breakdown, 0));
+    }
+}
+
+#[test]
+fn a_silent_relay_is_given_up_after_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for security in [Security::Plain, Security::ImplicitTls] {
+        let relay = Relay {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            security,
+            authorities: Authorities::default(),
+            credentials: None,
+            max_per_connection: 1,
+            timeout: Duration::from_millis(200),
+            idle_timeout: Duration::from_secs(60),
+        };
+        let refusal = probe(&relay, "events@example.com").unwrap_err();
+        assert_eq!(refusal.class, Class::Relay, "{security:?}");
+    }
+}

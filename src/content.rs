@@ -1,0 +1,9 @@
+//! What a recipient reads: templates, their check, and the rendering.
+
+pub(crate) mod catalogue;
+pub(crate) mod check;
+pub(crate) mod dates;
+pub(crate) mod layout;
+pub mod renderer;
+pub mod sample;
+pub(crate) mod view;

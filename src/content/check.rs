@@ -1,0 +1,101 @@
+//! Finding mistakes in templates before the first mail: unknown names anywhere, also in branches that no sample
+//! takes, and whatever only rendering shows. Every mistake names its file and line.
+
+use tera::{ErrorKind, Tera};
+
+use crate::content::catalogue::{Source, Sources};
+use crate::content::check::names::{Name, names};
+use crate::content::renderer::{TemplateError, Templates};
+use crate::content::{sample, view};
+use crate::domain::notification::Kind;
+
+pub(crate) mod names;
+
+/// Looks for variables and fields that do not exist.
+pub(crate) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateError> {
+    let names_in: Vec<Vec<Name>> = sources.all().iter().map(|source| names(&source.text)).collect();
+    // A frame may set a variable that the templates which extend it use.
+    let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
+    for (source, names) in sources.all().iter().zip(&names_in) {
+        let mut used: Vec<&str> = tera
+            .get_template_variables(source.name)
+            .map_err(|error| explain(&error, sources))?
+            .into_iter()
+            .collect();
+        used.sort_unstable();
+        let unknown =
+            used.into_iter().find(|variable| !view::VARIABLES.contains(variable) && !set.contains(variable));
+        if let Some(unknown) = unknown {
+            let name = names.iter().find(|name| name.root == unknown);
+            return Err(not_known("variable", unknown, source, name, &view::VARIABLES));
+        }
+        for name in names {
+            let fields: &[&str] = match name.root {
+                "event" => &view::EVENT,
+                "participant" => &view::PARTICIPANT,
+                _ => continue,
+            };
+            if let Some(field) = name.field.filter(|field| !fields.contains(field)) {
+                let what = format!("{}.{field}", name.root);
+                return Err(not_known("field", &what, source, Some(name), fields));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn not_known(
+    sort: &str,
+    what: &str,
+    source: &Source,
+    name: Option<&Name<'_>>,
+    known: &[&str],
+) -> TemplateError {
+    let line = name.map_or(String::new(), |name| format!(", line {}", name.line));
+    TemplateError(format!(
+        "{}{line}: the {sort} \"{what}\" is not known (known: {})",
+        source.path,
+        known.join(", ")
+    ))
+}
+
+/// Renders every mail with every sample.
+pub(crate) fn samples(templates: &Templates) -> Result<(), TemplateError> {
+    for kind in Kind::ALL {
+        for event in [sample::full(), sample::bare(), sample::nasty()] {
+            let occasion = templates.occasion(kind, &event);
+            for participant in [sample::ada(), sample::nobody(), sample::bob_and_ann()] {
+                templates.render(&occasion, &participant)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says where Tera's mistake is, in one line.
+pub(crate) fn explain(error: &tera::Error, sources: &Sources) -> TemplateError {
+    let text = match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+            let path = sources.path(report.filename());
+            format!("{path}, line {}: {}", report.span().start_line, report.message())
+        }
+        ErrorKind::MissingParent { current, parent } => format!(
+            "{}: extends \"{parent}\", which is not there (there are: {})",
+            sources.path(current),
+            sources.all().iter().map(|source| source.name).collect::<Vec<_>>().join(", ")
+        ),
+        // What the templates refer to and do not have comes as a printed report.
+        ErrorKind::Msg(report) => from_report(report, sources).unwrap_or_else(|| report.clone()),
+        _ => error.to_string(),
+    };
+    TemplateError(text)
+}
+
+/// Reads the first two lines of a report: `error: message` and `--> file:line:column`.
+fn from_report(report: &str, sources: &Sources) -> Option<String> {
+    let mut lines = report.lines();
+    let message = lines.next()?.strip_prefix("error: ")?;
+    let mut place = lines.next()?.trim_start().strip_prefix("--> ")?.rsplitn(3, ':');
+    let (_column, line, file) = (place.next()?, place.next()?, place.next()?);
+    Some(format!("{}, line {line}: {message}", sources.path(file)))
+}

@@ -1,0 +1,132 @@
+//! When an event takes place, in the words of a person who is there. Pure; a zone comes from the tz database
+//! that is compiled in.
+
+use chrono::{DateTime, Datelike, Utc};
+use chrono_tz::{OffsetName, Tz};
+
+use crate::domain::event::Event;
+
+/// The local time of an event, in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct When {
+    /// `Thursday, 24 December 2026`
+    pub date: String,
+    /// `18:00 to 20:00 (CET, Europe/Berlin)`; an end on another day is written in full.
+    pub time: String,
+    /// `24`
+    pub day: String,
+    /// `Dec`
+    pub month: String,
+}
+
+impl When {
+    /// `None` for an event without a start, or one so far from now that it is no date.
+    pub fn of(event: &Event) -> Option<Self> {
+        let zone: Tz = event.timezone.trim().parse().unwrap_or(Tz::UTC);
+        let start = local(event.starts_at?, zone)?;
+        let end = event.ends_at.and_then(|end| local(end, zone)).filter(|end| *end > start);
+        Some(Self {
+            date: start.format(DATE).to_string(),
+            time: time(&start, end.as_ref(), zone),
+            day: start.day().to_string(),
+            month: start.format("%b").to_string(),
+        })
+    }
+}
+
+const DATE: &str = "%A, %-d %B %Y";
+
+fn local(time: DateTime<Utc>, zone: Tz) -> Option<DateTime<Tz>> {
+    (1..=9998).contains(&time.year()).then(|| time.with_timezone(&zone))
+}
+
+fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
+    let from = start.format("%H:%M");
+    let Some(end) = end else {
+        return format!("{from} ({})", zone_words(start, zone));
+    };
+    let to = if end.date_naive() == start.date_naive() {
+        end.format("%H:%M").to_string()
+    } else {
+        end.format(&format!("{DATE}, %H:%M")).to_string()
+    };
+    let (before, after) = (abbreviation(start), abbreviation(end));
+    if before == after {
+        format!("{from} to {to} ({})", zone_words(start, zone))
+    } else {
+        // The clocks change while the event goes on.
+        format!("{from} ({before}) to {to} ({})", zone_words(end, zone))
+    }
+}
+
+/// `CET, Europe/Berlin`, or just `UTC`.
+fn zone_words(time: &DateTime<Tz>, zone: Tz) -> String {
+    let abbreviation = abbreviation(time);
+    if abbreviation == zone.name() { abbreviation } else { format!("{abbreviation}, {}", zone.name()) }
+}
+
+/// `CET`; `UTC-03:00` where the tz database has no letters.
+fn abbreviation(time: &DateTime<Tz>) -> String {
+    let letters = time.offset().abbreviation().map(str::to_owned);
+    letters.unwrap_or_else(|| time.format("UTC%:z").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::sample;
+
+    fn when(start: &str, end: Option<&str>, zone: &str) -> Option<String> {
+        let event = Event {
+            starts_at: Some(start.parse().unwrap()),
+            ends_at: end.map(|end| end.parse().unwrap()),
+            timezone: zone.to_owned(),
+            ..sample::full()
+        };
+        When::of(&event).map(|when| format!("{}, {}", when.date, when.time))
+    }
+
+    #[test]
+    fn the_same_day_is_not_written_twice() {
+        assert_eq!(
+            when("2026-12-24T17:00:00Z", Some("2026-12-24T19:00:00Z"), "Europe/Berlin").unwrap(),
+            "Thursday, 24 December 2026, 18:00 to 20:00 (CET, Europe/Berlin)"
+        );
+    }
+
+    #[test]
+    fn an_end_on_another_day_is_written_in_full() {
+        assert_eq!(
+            when("2026-12-31T19:00:00Z", Some("2027-01-01T02:30:00Z"), "Europe/Berlin").unwrap(),
+            "Thursday, 31 December 2026, 20:00 to Friday, 1 January 2027, 03:30 (CET, Europe/Berlin)"
+        );
+    }
+
+    #[test]
+    fn clocks_that_change_meanwhile_are_told() {
+        assert_eq!(
+            when("2026-10-24T23:00:00Z", Some("2026-10-25T03:00:00Z"), "Europe/Berlin").unwrap(),
+            "Sunday, 25 October 2026, 01:00 (CEST) to 04:00 (CET, Europe/Berlin)"
+        );
+    }
+
+    #[test]
+    fn zones_are_named_so_that_a_person_knows_them() {
+        let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
+        assert_eq!(in_zone("America/Sao_Paulo"), "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)");
+        assert_eq!(in_zone("UTC"), "Monday, 1 June 2026, 10:00 (UTC)");
+        assert_eq!(in_zone("Middle-earth/Shire"), "Monday, 1 June 2026, 10:00 (UTC)");
+        assert_eq!(in_zone(""), "Monday, 1 June 2026, 10:00 (UTC)");
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_left_out() {
+        assert_eq!(
+            when("2026-06-01T10:00:00Z", Some("2026-06-01T09:00:00Z"), "UTC").unwrap(),
+            "Monday, 1 June 2026, 10:00 (UTC)"
+        );
+        let event = Event { starts_at: Some(DateTime::<Utc>::MAX_UTC), ..sample::full() };
+        assert_eq!(When::of(&event), None);
+        assert_eq!(When::of(&sample::bare()), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Laying out text for a mail: wrapped lines, paragraphs, line breaks in HTML.
+
+use std::iter;
+
+use crate::text::clean::turns_direction;
+
+/// Longest subject, in characters. Mail clients show fewer.
+pub const SUBJECT_MAX: usize = 120;
+
+/// Longest line of a text part that holds a space, in characters: below the 78 of RFC 5322 section 2.1.1, with room
+/// for a quoting mark.
+const WIDTH: usize = 72;
+
+/// Free text with its line breaks, as `\n`, and without any other control character.
+pub(crate) fn paragraphs(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| match c {
+            '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+            '\t' => ' ',
+            c => c,
+        })
+        .filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c)))
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// `text` as HTML that shows the same lines. Long ones are wrapped in the source only, so that a mail of
+/// plain ASCII needs no encoding.
+pub(crate) fn to_html(text: &str) -> String {
+    let mut html = Vec::with_capacity(text.len() + text.len() / 8);
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            html.extend_from_slice(b"<br>\n");
+        }
+        let mut wrapped = String::with_capacity(line.len());
+        wrap(line, &mut wrapped);
+        // Writing into memory cannot fail.
+        if tera::escape_html(&wrapped, &mut html).is_err() {
+            return String::new();
+        }
+    }
+    String::from_utf8_lossy(&html).into_owned()
+}
+
+/// A text part as a person reads it: no white space at the end of a line, never two blank lines in a row, long
+/// lines wrapped, one line break at the end.
+pub(crate) fn lay_out(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut blank = false;
+    for line in text.lines().map(str::trim_end) {
+        if line.is_empty() {
+            blank = !out.is_empty();
+            continue;
+        }
+        if blank {
+            out.push('\n');
+            blank = false;
+        }
+        wrap(line, &mut out);
+        out.push('\n');
+    }
+    out
+}
+
+/// Appends `line`, broken at spaces where it is longer than [`WIDTH`]. Its indentation is kept on every line; a
+/// word that is too long, such as a web address, stays whole.
+fn wrap(line: &str, out: &mut String) {
+    if line.len() <= WIDTH || line.chars().count() <= WIDTH {
+        out.push_str(line);
+        return;
+    }
+    let words = line.trim_start_matches(' ');
+    let indent = line.len() - words.len();
+    let indentation = || iter::repeat_n(' ', indent);
+    out.extend(indentation());
+    let is_ascii = words.is_ascii();
+    let (mut begin, mut start, mut column) = (0, 0, indent);
+    for end in memchr::memchr_iter(b' ', words.as_bytes()).chain([words.len()]) {
+        let word = &words[start..end];
+        let length = if is_ascii { word.len() } else { word.chars().count() };
+        if start > 0 {
+            if column + 1 + length > WIDTH {
+                out.push_str(&words[begin..start - 1]);
+                out.push('\n');
+                out.extend(indentation());
+                (begin, column) = (start, indent);
+            } else {
+                column += 1;
+            }
+        }
+        column += length;
+        start = end + 1;
+    }
+    out.push_str(&words[begin..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn html_keeps_the_line_breaks_and_shows_everything_else() {
+        let text = paragraphs(" one <b>\r\n\r\ntwo & \u{7}three\rfour ");
+        assert_eq!(text, "one <b>\n\ntwo & three\nfour");
+        assert_eq!(to_html(&text), "one &lt;b&gt;<br>\n<br>\ntwo &amp; three<br>\nfour");
+    }
+
+    #[test]
+    fn lay_out_wraps_and_closes_gaps() {
+        let long = "word ".repeat(30);
+        let laid_out = lay_out(&format!("\n\n\nHi,  \n\n\n\n    {long}\nend\n\n"));
+        assert!(laid_out.starts_with("Hi,\n\n    word word"), "{laid_out}");
+        assert!(laid_out.ends_with("word\nend\n"), "{laid_out}");
+        assert!(laid_out.lines().skip(2).take(2).all(|line| line.starts_with("    word")));
+        let address = format!("https://example.org/{}", "x".repeat(100));
+        assert_eq!(lay_out(&address), format!("{address}\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn wrapping_loses_no_word_and_is_narrow(text: String) {
+            let laid_out = lay_out(&text);
+            prop_assert!(laid_out.split_whitespace().eq(text.split_whitespace()));
+            for line in laid_out.lines() {
+                prop_assert!(line.chars().count() <= WIDTH || !line.trim_start_matches(' ').contains(' '));
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The Tera templates: embedded or from a directory, checked with sample data at start, rendered in the lanes.
+//! Knows nothing about headers or encodings; that is the composer's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tera::{Context, Tera};
+
+use crate::content::catalogue::Sources;
+use crate::content::check;
+use crate::content::layout;
+use crate::content::view;
+use crate::domain::content::Render;
+use crate::domain::event::Event;
+use crate::domain::notification::Kind;
+use crate::domain::participant::Participant;
+use crate::text::clean::{cut, one_line};
+
+/// The templates of all kinds, parsed and checked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    inner: Arc<Parsed>,
+}
+
+#[derive(Debug)]
+struct Parsed {
+    tera: Tera,
+    sources: Sources,
+}
+
+/// What all mails of one fan-out have in common, made once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    kind: Kind,
+    context: Context,
+    /// Where it is the same for everyone.
+    subject: Option<String>,
+}
+
+/// A template that cannot be used: says file, line and variable.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(pub(super) String);
+
+/// The three templates of one mail, by their names in Tera.
+struct Names {
+    subject: &'static str,
+    html: &'static str,
+    text: &'static str,
+}
+
+impl Names {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Created => {
+                Self { subject: "created/subject.txt", html: "created/body.html", text: "created/body.txt" }
+            }
+            Kind::Updated => {
+                Self { subject: "updated/subject.txt", html: "updated/body.html", text: "updated/body.txt" }
+            }
+            Kind::Cancelled => Self {
+                subject: "cancelled/subject.txt",
+                html: "cancelled/body.html",
+                text: "cancelled/body.txt",
+            },
+        }
+    }
+}
+
+impl Templates {
+    /// Loads the embedded templates, or those of `dir` where it has them, and renders each with sample data.
+    ///
+    /// # Errors
+    /// Names file, line and variable of the first mistake.
+    pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
+        let sources = Sources::read(dir)?;
+        let mut tera = Tera::default();
+        tera.add_raw_templates(sources.iter()).map_err(|error| check::explain(&error, &sources))?;
+        check::variables(&tera, &sources)?;
+        let templates = Self { inner: Arc::new(Parsed { tera, sources }) };
+        check::samples(&templates)?;
+        Ok(templates)
+    }
+
+    /// Prepares what all mails about this event have in common.
+    #[must_use]
+    pub fn occasion(&self, kind: Kind, event: &Event) -> Occasion {
+        let mut context = Context::new();
+        context.insert_value("kind", kind.as_str().into());
+        context.insert_value("event", view::event(event));
+        let name = Names::of(kind).subject;
+        let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
+        let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
+        // A subject that fails does so again for each mail, which then says why.
+        let subject = if is_personal { None } else { self.subject(name, &context).ok() };
+        Occasion { kind, context, subject }
+    }
+
+    /// Renders the mail for one participant.
+    ///
+    /// # Errors
+    /// When the data of this event or participant trips a template that the sample data did not.
+    pub fn render(&self, occasion: &Occasion, participant: &Participant) -> Result<Render, TemplateError> {
+        let names = Names::of(occasion.kind);
+        let mut context = occasion.context.clone();
+        context.insert_value("participant", view::participant(participant));
+        Ok(Render {
+            subject: match &occasion.subject {
+                Some(subject) => subject.clone(),
+                None => self.subject(names.subject, &context)?,
+            },
+            html: self.fill(names.html, &context)?,
+            text: layout::lay_out(&self.fill(names.text, &context)?),
+        })
+    }
+
+    fn subject(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        let subject = cut(one_line(&self.fill(name, context)?), layout::SUBJECT_MAX);
+        if subject.is_empty() {
+            let path = self.inner.sources.path(name);
+            return Err(TemplateError(format!("{path}: the subject is empty")));
+        }
+        Ok(subject)
+    }
+
+    fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        self.inner.tera.render(name, context).map_err(|error| check::explain(&error, &self.inner.sources))
+    }
+}
+
+#[cfg(test)]
+mod tests;

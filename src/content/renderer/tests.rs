@@ -1,0 +1,191 @@
+use std::fs;
+
+use super::*;
+use crate::content::{layout, sample};
+use crate::domain::notification::Kind;
+
+fn render(kind: Kind, event: &Event, participant: &Participant) -> Render {
+    let templates = Templates::load(None).unwrap();
+    templates.render(&templates.occasion(kind, event), participant).unwrap()
+}
+
+/// What `load` says about a directory that holds `text` as the template `name`, after the path of that file.
+fn mistake(name: &str, text: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    let said = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let rest = said.strip_prefix(&*path.display().to_string());
+    rest.unwrap_or_else(|| panic!("names another file: {said}")).to_owned()
+}
+
+#[test]
+fn a_mistake_names_file_line_and_variable() {
+    for (name, text, expected) in [
+        (
+            "updated/body.html",
+            "{% extends \"base.html\" %}\n{% block intro %}\n{{ evnt.title }}{% endblock %}",
+            ", line 3: the variable \"evnt\" is not known (known: event, participant, kind)",
+        ),
+        (
+            "updated/subject.txt",
+            "x\n{% if event.url %}{% else %}{{ nme }}{% endif %}",
+            ", line 2: the variable \"nme\" is not known (known: event, participant, kind)",
+        ),
+        (
+            "cancelled/body.html",
+            "{% extends \"base.html\" %}\n{% block intro %}{% if event.ulr %}x{% endif %}{% endblock %}",
+            ", line 2: the field \"event.ulr\" is not known (known: id, title, description, description_html, \
+             location, url, when, date, time, day, month)",
+        ),
+        (
+            "created/body.txt",
+            "{{ participant.email }}",
+            ", line 1: the field \"participant.email\" is not known (known: id, name, locale)",
+        ),
+        (
+            "cancelled/body.txt",
+            "one\ntwo {% if %}",
+            ", line 2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, \
+             `[` or `(`",
+        ),
+        ("created/subject.txt", "one\n\n{{ event.title | shout }}", ", line 3: Unknown filter `shout`"),
+        (
+            "created/body.html",
+            "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
+            ", line 2: Block `intr` is not defined in any parent template",
+        ),
+        ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
+        (
+            "created/body.html",
+            "{% extends \"bse.html\" %}",
+            ": extends \"bse.html\", which is not there (there are: base.html, base.txt, created/subject.txt, \
+             created/body.html, created/body.txt, updated/subject.txt, updated/body.html, updated/body.txt, \
+             cancelled/subject.txt, cancelled/body.html, cancelled/body.txt)",
+        ),
+        (
+            "created/body.txt",
+            "\n{{ event.title + 1 }}",
+            ", line 2: `+` requires both operands to be numbers, found `string` and `i64`",
+        ),
+        ("created/subject.txt", "{% if event.when %}{{ event.title }}{% endif %}", ": the subject is empty"),
+    ] {
+        assert_eq!(mistake(name, text), expected, "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_mistake_in_an_embedded_template_would_name_the_file_in_the_repository() {
+    let sources = Sources::read(None).unwrap();
+    assert_eq!(sources.path("updated/body.html"), "templates/updated/body.html");
+}
+
+#[test]
+fn one_file_can_be_replaced_and_others_do_not_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("created")).unwrap();
+    fs::write(dir.path().join("created/subject.txt"), "Welcome to {{ event.title }}").unwrap();
+    fs::write(dir.path().join("README.md"), "{{ not a template").unwrap();
+    fs::write(dir.path().join("created/body.html~"), "{% broken").unwrap();
+    let templates = Templates::load(Some(dir.path())).unwrap();
+    let created =
+        templates.render(&templates.occasion(Kind::Created, &sample::full()), &sample::ada()).unwrap();
+    assert_eq!(created.subject, "Welcome to Winter Lights Concert");
+    assert_eq!(created.html, render(Kind::Created, &sample::full(), &sample::ada()).html);
+}
+
+#[test]
+fn a_subject_may_differ_from_person_to_person() {
+    for subject in
+        ["{{ event.title }} for {{ participant.name }}", "{% set who = participant.name %}For {{ who }}"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("created")).unwrap();
+        fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
+        let templates = Templates::load(Some(dir.path())).unwrap();
+        let occasion = templates.occasion(Kind::Created, &sample::full());
+        for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::bob_and_ann(), "Ann")] {
+            let subject = templates.render(&occasion, &participant).unwrap().subject;
+            assert!(subject.contains(name), "{subject}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_or_file_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    let said = Templates::load(Some(&missing)).unwrap_err().to_string();
+    assert!(said.starts_with(&format!("TEMPLATES_DIR: {} is not a directory", missing.display())), "{said}");
+    assert_eq!(
+        {
+            fs::write(dir.path().join("base.html"), b"\xff").unwrap();
+            Templates::load(Some(dir.path())).unwrap_err().to_string()
+        },
+        format!("{}/base.html cannot be read: stream did not contain valid UTF-8", dir.path().display())
+    );
+}
+
+#[test]
+fn each_kind_says_in_its_own_words_what_happened() {
+    let subjects = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()).subject);
+    assert_eq!(
+        subjects,
+        [
+            "You are in: Winter Lights Concert, Thursday, 24 December 2026",
+            "Updated: Winter Lights Concert, Thursday, 24 December 2026",
+            "Cancelled: Winter Lights Concert, Thursday, 24 December 2026",
+        ]
+    );
+    let [created, updated, cancelled] = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()));
+    assert!(created.text.contains("Here is what you need."));
+    assert!(updated.text.contains("This is how it stands now."));
+    assert!(cancelled.text.contains("will not take place"));
+    assert!(cancelled.html.contains("line-through") && !updated.html.contains("line-through"));
+}
+
+#[test]
+fn names_and_titles_are_shown_literally_in_both_parts() {
+    let bob = sample::bob_and_ann();
+    for kind in Kind::ALL {
+        let mail = render(kind, &sample::nasty(), &bob);
+        assert!(
+            mail.html.contains(
+                "Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x@example.org&gt;,"
+            )
+        );
+        assert!(mail.text.starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n"));
+        assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{}", mail.html);
+        assert!(!mail.text.contains("&amp;") && !mail.text.contains("&quot;"));
+        assert!(
+            mail.subject.contains("<script>alert(\"1\")</script> & 'Übung' Bcc: everyone@example.org 🎉")
+        );
+        assert!(!mail.subject.chars().any(char::is_control));
+    }
+}
+
+#[test]
+fn what_is_missing_is_left_out() {
+    let mail = render(Kind::Created, &sample::bare(), &sample::nobody());
+    assert!(mail.html.contains(">Hello,</p>"));
+    for absent in ["class=\"panel\"", "<a ", "None"] {
+        assert!(!mail.html.contains(absent), "{absent}");
+    }
+    assert_eq!(mail.subject, "You are in: Summer party");
+    assert_eq!(
+        mail.text,
+        "Hello,\n\nYou are on the list for \"Summer party\".\nHere is what you need.\n\n    Summer party\n\n\
+         ------------------------------------------------------------------------\n\
+         You get this mail because you take part in \"Summer party\". It was sent\nautomatically.\n"
+    );
+}
+
+#[test]
+fn a_long_title_makes_a_short_subject() {
+    let event = Event { title: "word ".repeat(500), ..sample::full() };
+    let subject = render(Kind::Updated, &event, &sample::ada()).subject;
+    assert!(subject.chars().count() <= layout::SUBJECT_MAX && subject.ends_with('…'), "{subject}");
+    let event = Event { title: " \n".to_owned(), ..sample::full() };
+    assert!(render(Kind::Updated, &event, &sample::ada()).subject.contains("Event 123"));
+}

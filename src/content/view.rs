@@ -1,0 +1,165 @@
+//! What the templates see of an event and of a participant: cleaned, in words, and prepared so that a mail needs
+//! nothing but filling in. Every field is always there; one without a value is none, never undefined.
+
+use tera::{Map, Value};
+use url::Url;
+
+use crate::content::dates::When;
+use crate::content::layout;
+use crate::domain::event::Event;
+use crate::domain::participant::Participant;
+use crate::text::clean::{cut, one_line};
+
+/// Longest title, place and name, in characters: more than anybody means to write.
+const LINE_MAX: usize = 300;
+
+/// Longest description, in characters. It is in every mail twice, and relays rarely take more than 10 MB.
+const DESCRIPTION_MAX: usize = 50_000;
+
+/// Longest address of an event, in bytes. Longer ones do not work everywhere.
+const URL_MAX: usize = 2000;
+
+/// The variables that a template may use.
+pub(crate) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
+
+/// Those that are the same for all mails of a fan-out.
+pub(crate) const SHARED: [&str; 2] = ["event", "kind"];
+
+/// The fields of `event`.
+pub(crate) const EVENT: [&str; 11] = [
+    "id",
+    "title",
+    "description",
+    "description_html",
+    "location",
+    "url",
+    "when",
+    "date",
+    "time",
+    "day",
+    "month",
+];
+
+/// The fields of `participant`. The address is not among them: nothing in a template may leak it.
+pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
+
+/// The value of `event`. Tera keeps maps and longer strings behind an `Arc`, so that a clone copies nothing.
+pub(crate) fn event(event: &Event) -> Value {
+    let description = layout::paragraphs(event.description.as_deref().unwrap_or_default());
+    let description = cut(description, DESCRIPTION_MAX);
+    let when = When::of(event);
+    let of_when = |field: fn(&When) -> &String| when.as_ref().map(|when| field(when).as_str());
+    map([
+        ("id", event.id.into()),
+        ("title", title(event).into()),
+        ("description_html", Value::safe_string(&layout::to_html(&description))),
+        ("description", description.into()),
+        ("location", filled(event.location.as_deref())),
+        ("url", event.url.as_deref().and_then(web_address).into()),
+        ("when", when.as_ref().map(|when| format!("{}, {}", when.date, when.time)).into()),
+        ("date", of_when(|when| &when.date).into()),
+        ("time", of_when(|when| &when.time).into()),
+        ("day", of_when(|when| &when.day).into()),
+        ("month", of_when(|when| &when.month).into()),
+    ])
+}
+
+/// The value of `participant`.
+pub(crate) fn participant(participant: &Participant) -> Value {
+    map([
+        ("id", participant.id.into()),
+        ("name", line(&participant.name).into()),
+        ("locale", filled(participant.locale.as_deref())),
+    ])
+}
+
+fn title(event: &Event) -> String {
+    let title = line(&event.title);
+    if title.is_empty() { format!("Event {}", event.id) } else { title }
+}
+
+/// One line of sane length.
+fn line(text: &str) -> String {
+    cut(one_line(text), LINE_MAX)
+}
+
+/// One line, or none when nothing is in it.
+fn filled(text: Option<&str>) -> Value {
+    text.map(line).filter(|line| !line.is_empty()).into()
+}
+
+/// Only http and https become links: anything else, `javascript:` for one, has no business in a mail. Part of a long
+/// one would lead elsewhere.
+fn web_address(url: &str) -> Option<String> {
+    let url = Url::parse(url.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
+}
+
+fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
+    let map: Map = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    map.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::sample;
+
+    fn names(value: &Value) -> Vec<String> {
+        let mut names: Vec<String> = value.as_map().unwrap().keys().map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_lists_of_fields_are_what_is_there() {
+        for given in [sample::full(), sample::bare()] {
+            let mut expected = EVENT.map(str::to_owned);
+            expected.sort();
+            assert_eq!(names(&event(&given)), expected);
+        }
+        let mut expected = PARTICIPANT.map(str::to_owned);
+        expected.sort();
+        assert_eq!(names(&participant(&sample::ada())), expected);
+    }
+
+    #[test]
+    fn what_nobody_reads_to_its_end_is_cut() {
+        let long = "wörd\n".repeat(1_000_000);
+        let of_event = event(&Event {
+            title: long.clone(),
+            description: Some(long.clone()),
+            location: Some(long.clone()),
+            url: Some(format!("https://example.org/{}", "x".repeat(URL_MAX))),
+            ..sample::full()
+        });
+        let of_participant =
+            participant(&Participant { name: long.clone(), locale: Some(long), ..sample::ada() });
+        let field = |value: &Value, name: &'static str| value.as_map().unwrap()[&name.into()].clone();
+        for (value, name, max) in [
+            (&of_event, "title", LINE_MAX),
+            (&of_event, "location", LINE_MAX),
+            (&of_event, "description", DESCRIPTION_MAX),
+            (&of_participant, "name", LINE_MAX),
+            (&of_participant, "locale", LINE_MAX),
+        ] {
+            let text = field(value, name);
+            let text = text.as_str().unwrap();
+            assert!(text.ends_with('…') && text.chars().count() <= max, "{name}: {}", text.len());
+        }
+        let html = field(&of_event, "description_html");
+        assert!(html.as_str().unwrap().len() < 20 * DESCRIPTION_MAX);
+        assert!(field(&of_event, "url").is_none(), "an address does not work in part");
+    }
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        assert_eq!(web_address(" https://example.org/a b "), Some("https://example.org/a%20b".to_owned()));
+        assert_eq!(web_address("HTTP://EXAMPLE.org"), Some("http://example.org/".to_owned()));
+        for other in
+            ["javascript:alert(1)", "mailto:a@example.org", "/events/1", "example.org", "", "https://"]
+        {
+            assert_eq!(web_address(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Where log lines go and how they look. What is logged is decided by the rooms; whose lines pass is decided here.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use env_logger::{Builder, Target};
+use log::{LevelFilter, Record};
+use serde::Serialize;
+
+use crate::config::{LogConfig, LogFormat};
+use crate::text::clean::turns_direction;
+use crate::text::mask::mask;
+
+/// The log cannot be written as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// `LOG_FILE` does not open.
+    #[error(
+        "LOG_FILE {path} cannot be opened for appending; create its directory, correct the permissions, or \
+         leave LOG_FILE out to log to standard error"
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is a logger already.
+    #[error("the logger cannot be installed")]
+    Install(#[from] log::SetLoggerError),
+}
+
+/// Starts logging, to standard error or to the end of `LOG_FILE`. Every line is one write at the end of the
+/// file, so that logrotate may cut it with `copytruncate` while fanmail runs.
+///
+/// # Errors
+/// When the file does not open, or there is a logger already.
+pub fn init(config: &LogConfig) -> Result<(), LogError> {
+    let mut builder = filtered(config.level);
+    if let Some(path) = &config.file {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
+        builder.target(Target::Pipe(Box::new(file)));
+    }
+    let show_target = config.level >= LevelFilter::Debug;
+    match config.format {
+        LogFormat::Json => builder.format(|out, record| write_json(out, Utc::now(), record)),
+        LogFormat::Text => builder.format(move |out, record| {
+            let style = out.default_level_style(record.level());
+            let level = format!("{style}{:<5}{style:#}", record.level());
+            write_text(out, Utc::now(), &level, record, show_target)
+        }),
+    };
+    builder.try_init()?;
+    Ok(())
+}
+
+/// Lets our lines pass up to `level`. Other crates speak only of trouble unless details are wanted. amiquip is
+/// silent: it logs its handshake, which has the password in it, and bodies, and its failures reach us as errors.
+fn filtered(level: LevelFilter) -> Builder {
+    let others = if level >= LevelFilter::Debug { level } else { level.min(LevelFilter::Warn) };
+    let mut builder = Builder::new();
+    builder.filter_level(others).filter_module("fanmail", level).filter_module("amiquip", LevelFilter::Off);
+    builder
+}
+
+/// `2026-03-01T09:30:00.123Z INFO  message`. `level` comes with its colours, when there are any.
+fn write_text(
+    out: &mut dyn Write,
+    now: DateTime<Utc>,
+    level: &str,
+    record: &Record<'_>,
+    show_target: bool,
+) -> io::Result<()> {
+    write!(out, "{} {level} ", timestamp(now))?;
+    if show_target {
+        write!(out, "{}: ", record.target())?;
+    }
+    writeln!(out, "{}", on_one_line(&message(record)))
+}
+
+/// What a collector gets of a line.
+#[derive(Serialize)]
+struct Line<'a> {
+    ts: String,
+    level: &'a str,
+    target: &'a str,
+    message: String,
+}
+
+/// One JSON object a line.
+fn write_json(out: &mut dyn Write, now: DateTime<Utc>, record: &Record<'_>) -> io::Result<()> {
+    let line = Line {
+        ts: timestamp(now),
+        level: record.level().as_str(),
+        target: record.target(),
+        message: message(record),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
+}
+
+/// What is logged, with every address masked: whoever wrote the line has seen to that already, but not to what
+/// libraries and servers put into theirs.
+fn message(record: &Record<'_>) -> String {
+    mask(&record.args().to_string())
+}
+
+/// RFC 3339, UTC, milliseconds.
+fn timestamp(now: DateTime<Utc>) -> String {
+    now.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Escapes control characters and what turns the direction of text, so that no relay's or publisher's words can
+/// pass for a line of ours.
+fn on_one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c.is_control() || turns_direction(c) || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use log::{Level, Log, Metadata};
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(show_target: bool, format: LogFormat) -> String {
+        let now = DateTime::from_timestamp(1_772_357_400, 123_456_789).unwrap();
+        let args = format_args!("the relay said \"5.7.1\r\n\u{1b}[2Jno\u{202e}\" → ü <bob@example.com>");
+        let record = Record::builder().level(Level::Info).target("fanmail::mail").args(args).build();
+        let mut out = Vec::new();
+        match format {
+            LogFormat::Text => write_text(&mut out, now, "INFO ", &record, show_target).unwrap(),
+            LogFormat::Json => write_json(&mut out, now, &record).unwrap(),
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn text_is_one_line_for_people() {
+        assert_eq!(
+            written(false, LogFormat::Text),
+            "2026-03-01T09:30:00.123Z INFO  the relay said \"5.7.1\\r\\n\\u{1b}[2Jno\\u{202e}\" → ü <b***@example.com>\n"
+        );
+        assert!(written(true, LogFormat::Text).contains(" INFO  fanmail::mail: the relay said"));
+    }
+
+    #[test]
+    fn json_is_one_object_on_one_line() {
+        let line = written(false, LogFormat::Json);
+        assert_eq!(line.matches('\n').count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            value,
+            json!({
+                "ts": "2026-03-01T09:30:00.123Z",
+                "level": "INFO",
+                "target": "fanmail::mail",
+                "message": "the relay said \"5.7.1\r\n\u{1b}[2Jno\u{202e}\" → ü <b***@example.com>",
+            })
+        );
+    }
+
+    #[test]
+    fn other_crates_speak_of_trouble_only_and_amiquip_is_silent() {
+        let passes = |level, target: &str, of: Level| {
+            let metadata = Metadata::builder().target(target).level(of).build();
+            filtered(level).build().enabled(&metadata)
+        };
+        assert!(passes(LevelFilter::Info, "fanmail::worker", Level::Info));
+        assert!(!passes(LevelFilter::Info, "fanmail::worker", Level::Debug));
+        assert!(!passes(LevelFilter::Info, "r2d2", Level::Info));
+        assert!(passes(LevelFilter::Info, "r2d2", Level::Warn));
+        assert!(!passes(LevelFilter::Error, "r2d2", Level::Warn));
+        assert!(passes(LevelFilter::Trace, "r2d2", Level::Trace));
+        assert!(!passes(LevelFilter::Trace, "amiquip::io_loop", Level::Error));
+    }
+}

@@ -1,0 +1,168 @@
+//! The table of notifications, for people.
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+use crate::domain::outcome::Tally;
+use crate::report::notifications::Line;
+
+/// The columns, and whether they hold numbers.
+const COLUMNS: [(&str, bool); 11] = [
+    ("notification", true),
+    ("event", true),
+    ("type", false),
+    ("state", false),
+    ("received", false),
+    ("participants", true),
+    ("sent", true),
+    ("failed", true),
+    ("skipped", true),
+    ("pending", true),
+    // The last one, because a host may have a long name. Only there when somebody works at one of them.
+    ("worker", false),
+];
+
+type Row = [String; COLUMNS.len()];
+
+/// The lines as a table with a total; `left_out` notifications are not in it.
+pub fn table(lines: &[Line], left_out: u64, now: NaiveDateTime) -> String {
+    let columns = COLUMNS.len() - usize::from(lines.iter().all(|line| line.worker().is_none()));
+    let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
+    rows.extend(lines.iter().map(|line| cells(line, now)));
+    rows.push(total(lines, left_out));
+
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row[..columns]
+            .iter()
+            .zip(widths)
+            .zip(COLUMNS)
+            .map(
+                |((cell, width), (_, is_number))| {
+                    if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                },
+            )
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(line: &Line, now: NaiveDateTime) -> Row {
+    let Line { entry, tally, .. } = line;
+    let [participants, sent, failed, skipped, pending] = numbers(tally);
+    let state = entry.state.as_str();
+    [
+        line.id().to_string(),
+        entry.notification.event_id.to_string(),
+        entry.notification.kind.to_string(),
+        if line.is_running() {
+            format!("{state} {}", age(now - entry.received_at))
+        } else {
+            state.to_owned()
+        },
+        entry.received_at.format("%F %TZ").to_string(),
+        participants,
+        sent,
+        failed,
+        skipped,
+        pending,
+        line.worker().unwrap_or_default().to_owned(),
+    ]
+}
+
+/// The last line of the table.
+fn total(lines: &[Line], left_out: u64) -> Row {
+    let sum = |count: fn(&Tally) -> u64| lines.iter().map(|line| count(&line.tally)).sum::<u64>().to_string();
+    let covers = match left_out {
+        0 => String::new(),
+        _ => format!("{} shown of {}", lines.len(), lines.len() as u64 + left_out),
+    };
+    let [event, kind, state, worker] = [const { String::new() }; 4];
+    [
+        "total".to_owned(),
+        event,
+        kind,
+        state,
+        covers,
+        sum(|tally| tally.participants),
+        sum(|tally| tally.sent),
+        sum(|tally| tally.failed),
+        sum(|tally| tally.skipped),
+        sum(|tally| tally.pending),
+        worker,
+    ]
+}
+
+fn numbers(tally: &Tally) -> [String; 5] {
+    [tally.participants, tally.sent, tally.failed, tally.skipped, tally.pending]
+        .map(|number| number.to_string())
+}
+
+/// How long, in the largest unit that fits; a clock that is behind makes it 0 s.
+fn age(age: TimeDelta) -> String {
+    match age.num_seconds().max(0) {
+        seconds @ ..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::notifications::tests::{held, line};
+    use crate::store::ledger::row::State;
+
+    fn now() -> NaiveDateTime {
+        "2026-11-21T09:05:00".parse().unwrap()
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_has_a_total() {
+        let lines =
+            [line(1, State::Completed, [250, 248, 1, 1, 0]), line(12, State::Completed, [3, 3, 0, 0, 0])];
+        insta::assert_snapshot!(table(&lines, 0, now()), @r"
+        notification  event  type     state      received              participants  sent  failed  skipped  pending
+                   1    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0
+                  12    123  UPDATED  completed  2026-11-21 09:00:00Z             3     3       0        0        0
+               total                                                            253   251       1        1        0
+        ");
+    }
+
+    #[test]
+    fn what_is_running_has_an_age_and_a_worker() {
+        let lines = [
+            line(1, State::Completed, [250, 248, 1, 1, 0]),
+            held(line(12, State::Running, [1_000_000, 1000, 0, 0, 999_000]), "web-1:4711:8:0:4:1f", false),
+            line(13, State::Running, [3, 1, 0, 0, 2]),
+        ];
+        insta::assert_snapshot!(table(&lines, 0, now()), @r"
+        notification  event  type     state         received              participants  sent  failed  skipped  pending  worker
+                   1    123  UPDATED  completed     2026-11-21 09:00:00Z           250   248       1        1        0
+                  12    123  UPDATED  running 4min  2026-11-21 09:00:00Z       1000000  1000       0        0   999000  web-1:4711
+                  13    123  UPDATED  running 4min  2026-11-21 09:00:00Z             3     1       0        0        2
+               total                                                           1000253  1249       1        1   999002
+        ");
+    }
+
+    #[test]
+    fn the_total_says_what_it_covers() {
+        let table = table(&[line(1284, State::Completed, [250, 248, 1, 1, 0])], 1283, now());
+        insta::assert_snapshot!(table, @r"
+        notification  event  type     state      received              participants  sent  failed  skipped  pending
+                1284    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0
+               total                             1 shown of 1284                250   248       1        1        0
+        ");
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let ages = [-5, 0, 119, 120, 7_199, 7_200, 172_799, 172_800, 8_640_000];
+        let ages = ages.map(|seconds| age(TimeDelta::seconds(seconds)));
+        assert_eq!(ages, ["0s", "0s", "119s", "2min", "119min", "2h", "47h", "2d", "100d"]);
+    }
+}

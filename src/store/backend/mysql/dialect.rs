@@ -1,0 +1,151 @@
+//! `MySQL` and `MariaDB`: the client library turns values into the type that is asked for, as well as it can, and
+//! statements that make tables cannot be part of a transaction.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::deserialize::{self, FromSql};
+use diesel::dsl::DuplicatedKeys;
+use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
+use diesel::{QueryableByName, sql_query};
+
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::catalogue::{Role, TheirColumn};
+use crate::store::backend::dispatch::ROWS;
+use crate::store::ledger::deliveries::DeliveryRow;
+use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::source::seeding::NewParticipant;
+
+diesel::define_sql_function!(
+    /// The key that the last INSERT of this connection was given.
+    fn last_insert_id() -> BigInt
+);
+
+diesel::define_sql_function!(
+    /// The version of the server.
+    #[sql_name = "VERSION"]
+    fn server_version() -> Text
+);
+
+/// `MariaDB` says in its version that it is.
+pub fn version(mysql: &mut MysqlConnection) -> QueryResult<String> {
+    let version: String = diesel::select(server_version()).get_result(mysql)?;
+    Ok(match version.split_once("-MariaDB") {
+        Some((number, _)) => format!("MariaDB {number}"),
+        None => format!("MySQL {version}"),
+    })
+}
+
+pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamp)]
+        now: NaiveDateTime,
+    }
+    // UTC_TIMESTAMP is the time at which the statement began.
+    let row: Row = sql_query("SELECT UTC_TIMESTAMP(3) AS now").get_result(mysql)?;
+    Ok(row.now)
+}
+
+pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+    notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .order(notifications::id)
+        .select((notifications::id, notifications::epoch))
+        .for_update()
+        .load(mysql)
+}
+
+/// Not INSERT IGNORE, which would make warnings of all errors.
+pub fn record_deliveries(
+    mysql: &mut MysqlConnection,
+    ids: &[i64],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<(i64, i64)>> {
+    let current = lock_notifications(mysql, ids)?;
+    let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
+    for rows in valid.chunks(ROWS) {
+        diesel::insert_into(deliveries::table)
+            .values(rows.to_vec())
+            .on_conflict(DuplicatedKeys)
+            .do_nothing()
+            .execute(mysql)?;
+    }
+    Ok(current)
+}
+
+pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<i64> {
+    diesel::select(last_insert_id()).get_result(mysql)
+}
+
+pub fn insert_participants(mysql: &mut MysqlConnection, rows: &[NewParticipant]) -> QueryResult<()> {
+    diesel::insert_into(participants::table).values(rows).execute(mysql).map(drop)
+}
+
+pub fn is_view(mysql: &mut MysqlConnection, name: &str) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        views: i64,
+    }
+    let row: Row = sql_query(
+        "SELECT COUNT(*) AS views FROM information_schema.views WHERE table_schema = DATABASE() AND table_name = ?",
+    )
+    .bind::<Text, _>(name)
+    .get_result(mysql)?;
+    Ok(row.views > 0)
+}
+
+/// A lock of the whole server, named for this database; it ends with the connection. Each migration is noted as it
+/// is done, and may be repeated when it was interrupted.
+pub fn migrate_alone<T>(
+    connection: &mut AnyConnection,
+    mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    #[derive(QueryableByName)]
+    struct Lock {
+        #[diesel(sql_type = Nullable<Integer>)]
+        taken: Option<i32>,
+    }
+    // A name may have 64 characters, as the name of a database.
+    let lock: Lock = sql_query("SELECT GET_LOCK(CONCAT('fanmail.', MD5(DATABASE())), 60) AS taken")
+        .get_result(connection)?;
+    if lock.taken != Some(1) {
+        return Err(Error::QueryBuilderError("another process has been at it for a minute".into()));
+    }
+    let result = work(connection);
+    sql_query("DO RELEASE_LOCK(CONCAT('fanmail.', MD5(DATABASE())))").execute(connection)?;
+    result
+}
+
+/// A key that is text would be read as the number it begins with, or as 0, and a time that is text without its
+/// offset. What is NULL in a view has a type of its own.
+pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
+    let columns: Vec<TheirColumn> = sql_query(
+        "SELECT table_name AS table_name, column_name AS column_name,
+            CASE WHEN character_maximum_length = 0 THEN 'null' ELSE data_type END AS type_name
+         FROM information_schema.columns
+         WHERE table_schema = DATABASE() AND table_name IN ('events', 'participants')
+         ORDER BY 1, ordinal_position",
+    )
+    .load(mysql)?;
+    for column in columns {
+        let fits = |types: &[&str]| types.contains(&column.kind.as_str());
+        match column.role() {
+            Role::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
+                return Err(column.refuse("SIGNED"));
+            }
+            Role::Time if !fits(&["datetime", "timestamp", "date", "null"]) => {
+                return Err(column.refuse("DATETIME"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A DATETIME is taken for UTC. A TIMESTAMP is in the time zone of the connection, which is UTC.
+pub fn read_time(value: MysqlValue<'_>) -> deserialize::Result<DateTime<Utc>> {
+    <NaiveDateTime as FromSql<Timestamp, Mysql>>::from_sql(value).map(|time| time.and_utc())
+}

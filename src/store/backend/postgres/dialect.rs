@@ -1,0 +1,168 @@
+//! `PostgreSQL`: it sends values as they are stored, whatever type is asked for.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::deserialize::{self, FromSql};
+use diesel::pg::{Pg, PgConnection, PgValue};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz};
+use diesel::{QueryableByName, sql_query};
+
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::catalogue::{Role, TheirColumn};
+use crate::store::backend::transaction;
+use crate::store::schema::{notifications, participants};
+use crate::store::source::seeding::NewParticipant;
+
+pub use crate::store::backend::postgres::deliveries::record_deliveries;
+
+/// The advisory lock of migrations: "fanmail" in ASCII. Advisory locks are each database's own.
+const MIGRATIONS: i64 = 0x0066_616e_6d61_696c;
+
+/// Types as `pg_type` numbers them, for ever.
+mod oid {
+    pub const TEXT: u32 = 25;
+    pub const VARCHAR: u32 = 1043;
+    pub const TIMESTAMP: u32 = 1114;
+    pub const TIMESTAMPTZ: u32 = 1184;
+}
+
+diesel::define_sql_function!(
+    /// The last value that this connection took from any sequence.
+    fn lastval() -> BigInt
+);
+
+diesel::define_sql_function!(
+    /// A setting, such as the version.
+    fn current_setting(name: Text) -> Text
+);
+
+diesel::define_sql_function!(
+    /// Locks a number of one's choice until the transaction ends.
+    fn pg_advisory_xact_lock(key: BigInt)
+);
+
+pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
+    let version: String = diesel::select(current_setting("server_version")).get_result(postgres)?;
+    // Debian adds its own.
+    let number = version.split(' ').next().unwrap_or_default();
+    Ok(format!("PostgreSQL {number}"))
+}
+
+/// Not the time at which the transaction began.
+pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamp)]
+        now: NaiveDateTime,
+    }
+    let row: Row =
+        sql_query("SELECT date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC') AS now")
+            .get_result(postgres)?;
+    Ok(row.now)
+}
+
+pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+    notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .order(notifications::id)
+        .select((notifications::id, notifications::epoch))
+        .for_update()
+        .load(postgres)
+}
+
+pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<i64> {
+    diesel::select(lastval()).get_result(postgres)
+}
+
+pub fn insert_participants(postgres: &mut PgConnection, rows: &[NewParticipant]) -> QueryResult<()> {
+    diesel::insert_into(participants::table).values(rows).execute(postgres).map(drop)
+}
+
+/// Anything that is no table: a foreign table is not fanmail's to write to, either.
+pub fn is_view(postgres: &mut PgConnection, name: &str) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        is_view: bool,
+    }
+    let row: Row = sql_query(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1) AND relkind NOT IN ('r', 'p')) AS is_view",
+    )
+    .bind::<Text, _>(name)
+    .get_result(postgres)?;
+    Ok(row.is_view)
+}
+
+/// Statements that make tables can be part of a transaction; the lock ends with it.
+pub fn migrate_alone<T>(
+    connection: &mut AnyConnection,
+    mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    transaction::write(connection, |connection| {
+        if let AnyConnection::Postgres(postgres) = connection {
+            // Another process may take longer to migrate than any other lock is held.
+            sql_query("SET LOCAL lock_timeout = '60s'").execute(postgres)?;
+            diesel::select(pg_advisory_xact_lock(MIGRATIONS)).execute(postgres)?;
+        }
+        work(connection)
+    })
+}
+
+/// Numbers of any length are understood, text of any kind, and enumerations. A type of one's own counts as the one
+/// it is made of.
+pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
+    const STRINGS: &str = "string";
+    let columns: Vec<TheirColumn> = sql_query(
+        "SELECT relname::text AS table_name, attname::text AS column_name,
+            CASE WHEN base.typcategory IN ('S', 'E', 'X') THEN 'string' ELSE format_type(base.oid, NULL) END AS type_name
+         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
+            JOIN pg_type base ON base.oid = COALESCE(NULLIF(pg_type.typbasetype, 0), pg_type.oid)
+         WHERE attrelid IN (to_regclass('events'), to_regclass('participants')) AND attnum > 0 AND NOT attisdropped
+         ORDER BY 1, attnum",
+    )
+    .load(postgres)?;
+    for column in columns {
+        let kind = column.kind.as_str();
+        match column.role() {
+            Role::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
+                return Err(column.refuse("BIGINT"));
+            }
+            Role::Text if kind != STRINGS => return Err(column.refuse("TEXT")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub fn read_key(value: &PgValue<'_>) -> deserialize::Result<i64> {
+    match value.as_bytes().len() {
+        2 => <i16 as FromSql<SmallInt, Pg>>::from_sql(*value).map(i64::from),
+        4 => <i32 as FromSql<Integer, Pg>>::from_sql(*value).map(i64::from),
+        _ => <i64 as FromSql<BigInt, Pg>>::from_sql(*value),
+    }
+}
+
+/// A time without a zone is taken for UTC, as text it may be any of those that SQLite understands.
+pub fn read_time(value: PgValue<'_>) -> deserialize::Result<DateTime<Utc>> {
+    match value.get_oid().get() {
+        oid::TIMESTAMP => {
+            <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(value).map(|time| time.and_utc())
+        }
+        oid::TIMESTAMPTZ => <DateTime<Utc> as FromSql<Timestamptz, Pg>>::from_sql(value),
+        oid::TEXT | oid::VARCHAR => {
+            let text = std::str::from_utf8(value.as_bytes())?;
+            parse_time(text).ok_or_else(|| "not a time".into())
+        }
+        _ => Err("not a type for times".into()),
+    }
+}
+
+/// ISO 8601 with a blank or a `T`, with or without an offset, to the minute or more precisely.
+fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim().replacen('T', " ", 1).replace('Z', "+00:00");
+    let with_offset =
+        ["%F %T%.f%#z", "%F %R%#z"].iter().find_map(|form| DateTime::parse_from_str(&text, form).ok());
+    let without =
+        || ["%F %T%.f", "%F %R"].iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
+    with_offset.map(|time| time.to_utc()).or_else(|| without().map(|time| time.and_utc()))
+}

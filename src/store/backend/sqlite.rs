@@ -1,0 +1,4 @@
+//! SQLite.
+
+pub(crate) mod connect;
+pub(crate) mod dialect;

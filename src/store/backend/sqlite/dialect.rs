@@ -1,0 +1,124 @@
+//! SQLite: it stores anything in any column, has one writer at a time, and no type for times.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::deserialize::{self, FromSql};
+use diesel::dsl::{exists, max};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
+
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch::ROWS;
+use crate::store::backend::transaction;
+use crate::store::ledger::deliveries::DeliveryRow;
+use crate::store::ledger::notifications::now;
+use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::source::seeding::NewParticipant;
+
+diesel::define_sql_function!(
+    /// The version of SQLite.
+    fn sqlite_version() -> Text
+);
+
+diesel::define_sql_function!(
+    /// The key of the last row that this connection inserted.
+    fn last_insert_rowid() -> BigInt
+);
+
+diesel::define_sql_function!(
+    /// How a value is really stored, whatever its column declares.
+    #[sql_name = "typeof"]
+    fn stored_as(value: Nullable<BigInt>) -> Text
+);
+
+diesel::table! {
+    /// What SQLite knows of its own tables and views.
+    sqlite_master (name) {
+        name -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+    }
+}
+
+pub fn version(sqlite: &mut SqliteConnection) -> QueryResult<String> {
+    let version: String = diesel::select(sqlite_version()).get_result(sqlite)?;
+    Ok(format!("SQLite {version}"))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
+pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
+    Ok(now())
+}
+
+pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+    notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .order(notifications::id)
+        .select((notifications::id, notifications::epoch))
+        .load(sqlite)
+}
+
+/// One INSERT for many rows, although it is prepared anew each time: in groups of nine, row by row with a statement
+/// that is kept takes half as many instructions again.
+pub fn record_deliveries(
+    sqlite: &mut SqliteConnection,
+    ids: &[i64],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<(i64, i64)>> {
+    let current = lock_notifications(sqlite, ids)?;
+    let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
+    for rows in valid.chunks(ROWS) {
+        diesel::insert_into(deliveries::table)
+            .values(rows.to_vec())
+            .on_conflict_do_nothing()
+            .execute(sqlite)?;
+    }
+    Ok(current)
+}
+
+pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<i64> {
+    diesel::select(last_insert_rowid()).get_result(sqlite)
+}
+
+pub fn insert_participants(sqlite: &mut SqliteConnection, rows: &[NewParticipant]) -> QueryResult<()> {
+    diesel::insert_into(participants::table).values(rows).execute(sqlite).map(drop)
+}
+
+pub fn is_view(sqlite: &mut SqliteConnection, name: &str) -> QueryResult<bool> {
+    diesel::select(exists(
+        sqlite_master::table.filter(sqlite_master::kind.eq("view")).filter(sqlite_master::name.eq(name)),
+    ))
+    .get_result(sqlite)
+}
+
+/// A write transaction excludes all others.
+pub fn migrate_alone<T>(
+    connection: &mut AnyConnection,
+    work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    transaction::write(connection, work)
+}
+
+/// Text sorts after every number, so that people whose keys are text would be left out without a word.
+pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
+    let largest: String = participants::table.select(stored_as(max(participants::id))).first(sqlite)?;
+    match largest.as_str() {
+        "integer" | "null" => Ok(()),
+        other => Err(Error::DeserializationError(
+            format!("participants.id holds {other}, but must be a whole number").into(),
+        )),
+    }
+}
+
+/// Most shapes of ISO 8601 are text that is understood, an offset included, and without one it is taken for UTC.
+pub fn read_time(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<DateTime<Utc>> {
+    <DateTime<Utc> as FromSql<TimestamptzSqlite, Sqlite>>::from_sql(value)
+}
+
+/// Text as it is stored, mended where it is not UTF-8.
+pub fn read_text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
+    let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}

@@ -1,0 +1,111 @@
+//! The ledger's outcomes: what became of each mail. Outcomes are added, never changed; only a retry that somebody
+//! asks for takes failed ones away, and a purge those of old notifications.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::domain::notification::Lease;
+use crate::domain::outcome::{Outcome, Status};
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
+use crate::store::ledger::notifications::now;
+use crate::store::schema::deliveries;
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// Which participants with `after < id <= up_to` have an outcome already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn decided_between(
+        &self,
+        notification_id: i64,
+        after: i64,
+        up_to: i64,
+    ) -> Result<HashSet<i64>, StoreError> {
+        self.run("read who is decided", |connection| {
+            deliveries::table
+                .filter(deliveries::notification_id.eq(notification_id))
+                .filter(deliveries::participant_id.gt(after))
+                .filter(deliveries::participant_id.le(up_to))
+                .select(deliveries::participant_id)
+                .load_iter(connection)?
+                .collect()
+        })
+    }
+
+    /// Commits the outcomes of valid leases, all or none, and names the leases that are not valid any more: their
+    /// outcomes are refused. An outcome that is there already stays as it is, so this may be repeated.
+    ///
+    /// # Errors
+    /// When the database does not answer; then none of them is recorded.
+    pub fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<BTreeSet<Lease>, StoreError> {
+        if outcomes.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let decided_at = now();
+        let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
+        let ids: Vec<i64> = leases.iter().map(|lease| lease.notification_id).collect();
+        let rows: Vec<DeliveryRow> =
+            outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
+        let record = |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
+        let current = self.write_once("record outcomes", record)?;
+        let is_valid = |lease: &Lease| current.contains(&(lease.notification_id, lease.epoch));
+        Ok(leases.into_iter().filter(|lease| !is_valid(lease)).collect())
+    }
+}
+
+/// Makes people undecided again, and tells how many.
+pub(crate) fn delete_failed(
+    connection: &mut AnyConnection,
+    notification_id: i64,
+    permanent_too: bool,
+) -> QueryResult<usize> {
+    let failed = deliveries::table
+        .filter(deliveries::notification_id.eq(notification_id))
+        .filter(deliveries::status.eq(Status::Failed.as_str()));
+    if permanent_too {
+        diesel::delete(failed).execute(connection)
+    } else {
+        diesel::delete(failed.filter(deliveries::permanent.eq(false))).execute(connection)
+    }
+}
+
+/// A row of `deliveries`, and the epoch without which it must not become one.
+#[derive(Insertable)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+pub(crate) struct DeliveryRow {
+    #[diesel(skip_insertion)]
+    pub epoch: i64,
+    pub notification_id: i64,
+    pub participant_id: i64,
+    pub status: &'static str,
+    pub attempts: i32,
+    pub permanent: bool,
+    pub smtp_code: Option<i32>,
+    pub detail: Option<String>,
+    pub decided_at: NaiveDateTime,
+}
+
+impl DeliveryRow {
+    fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
+        Self {
+            epoch: outcome.lease.epoch,
+            notification_id: outcome.lease.notification_id,
+            participant_id: outcome.participant_id,
+            status: outcome.status.as_str(),
+            attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
+            permanent: outcome.permanent,
+            smtp_code: outcome.smtp_code.map(i32::from),
+            detail: outcome.detail.clone(),
+            decided_at,
+        }
+    }
+
+    /// Whether its lease is among the epochs that are current.
+    pub fn is_valid(&self, current: &[(i64, i64)]) -> bool {
+        current.contains(&(self.notification_id, self.epoch))
+    }
+}

@@ -1,0 +1,102 @@
+//! Which notifications a purge may delete, which it has to keep, and what earlier ones have left behind.
+
+use std::collections::VecDeque;
+
+use chrono::NaiveDateTime;
+use diesel::dsl::min;
+use diesel::prelude::*;
+
+use crate::store::backend::any::AnyConnection;
+use crate::store::ledger::row::State;
+use crate::store::schema::{deliveries, notifications};
+
+/// Most keys that are read at a time.
+pub const KEYS: i64 = 10_000;
+
+/// What was completed before, whoever still needs it.
+#[diesel::dsl::auto_type]
+pub fn completed(before: NaiveDateTime) -> _ {
+    let completed: &'static str = State::Completed.as_str();
+    notifications::table
+        .filter(notifications::state.eq(completed))
+        .filter(notifications::completed_at.lt(before))
+}
+
+/// Those of them whose messages are known not to come again, and that no message is told by.
+#[diesel::dsl::auto_type]
+pub fn settled(before: NaiveDateTime, guards: Vec<i64>) -> _ {
+    let completed: completed = completed(before);
+    completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(guards))
+}
+
+/// Those of them that nobody has leased at the time `now` of the database.
+#[diesel::dsl::auto_type]
+pub fn purgeable(before: NaiveDateTime, guards: Vec<i64>, now: NaiveDateTime) -> _ {
+    let settled: settled = settled(before, guards);
+    settled.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
+}
+
+/// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs
+/// to the newest of its kind and event if the ack of that is not known. One whose ack was never noted, because
+/// its worker died, is harmless only while a newer one is there.
+pub fn find_guards(connection: &mut AnyConnection) -> QueryResult<Vec<i64>> {
+    let nameless = notifications::table.filter(notifications::message_key.is_null());
+    let in_question: Vec<(i64, String)> = nameless
+        .filter(notifications::acked_at.is_null())
+        .select((notifications::event_id, notifications::kind))
+        .distinct()
+        .load(connection)?;
+    let mut guards = Vec::new();
+    for (event_id, kind) in in_question {
+        let newest: Option<(i64, Option<NaiveDateTime>)> = nameless
+            .filter(notifications::event_id.eq(event_id))
+            .filter(notifications::kind.eq(kind))
+            .order(notifications::id.desc())
+            .select((notifications::id, notifications::acked_at))
+            .first(connection)
+            .optional()?;
+        guards.extend(newest.and_then(|(id, acked_at)| acked_at.map(|_| id)));
+    }
+    Ok(guards)
+}
+
+/// Keys that have outcomes and no notification. Goes through the gaps between the keys of notifications, so that
+/// it need not read all outcomes.
+pub fn find_left_behind(connection: &mut AnyConnection) -> QueryResult<VecDeque<i64>> {
+    let mut left_behind = VecDeque::new();
+    let mut after = i64::MIN;
+    loop {
+        let mut ids: Vec<i64> = notifications::table
+            .filter(notifications::id.gt(after))
+            .order(notifications::id)
+            .select(notifications::id)
+            .limit(KEYS)
+            .load(connection)?;
+        let last_page = ids.is_empty();
+        if last_page {
+            ids.push(i64::MAX);
+        }
+        for id in ids {
+            // Two neighbours have no gap between them.
+            while after.checked_add(1) < Some(id)
+                && let Some(found) = first_with_outcomes(connection, after, id)?
+            {
+                left_behind.push_back(found);
+                after = found;
+            }
+            after = id;
+        }
+        if last_page {
+            return Ok(left_behind);
+        }
+    }
+}
+
+/// The first key between these two that has outcomes.
+fn first_with_outcomes(connection: &mut AnyConnection, after: i64, before: i64) -> QueryResult<Option<i64>> {
+    deliveries::table
+        .filter(deliveries::notification_id.gt(after))
+        .filter(deliveries::notification_id.lt(before))
+        .select(min(deliveries::notification_id))
+        .first(connection)
+}

@@ -1,0 +1,112 @@
+//! A notification as the ledger tells it: what it is, how far it is, who works at it.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::Error;
+
+use crate::domain::notification::{Kind, Notification};
+use crate::store::schema::notifications;
+
+/// Where a notification is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Somebody may be undecided.
+    Running,
+    /// Everyone was decided.
+    Completed,
+}
+
+impl State {
+    /// The word in the ledger and in `status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// A notification with its life so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The notification.
+    pub notification: Notification,
+    /// The `message_id` of its message, when it had one.
+    pub message_key: Option<String>,
+    /// Where it is in its life.
+    pub state: State,
+    /// When its message came for the first time, UTC.
+    pub received_at: NaiveDateTime,
+    /// When everyone was decided, UTC.
+    pub completed_at: Option<NaiveDateTime>,
+    /// When the broker was known to have its message's ack, UTC.
+    pub acked_at: Option<NaiveDateTime>,
+    /// How many leases there have been.
+    pub epoch: i64,
+    /// Who works at it.
+    pub holder: Option<Holder>,
+}
+
+/// Who has the lease of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The worker's name.
+    pub owner: String,
+    /// Until when nobody else may take it, by the database's clock, UTC.
+    pub until: NaiveDateTime,
+    /// Whether that time is over.
+    pub expired: bool,
+}
+
+/// A row of `notifications`.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = notifications)]
+pub(crate) struct NotificationRow {
+    pub(crate) id: i64,
+    message_key: Option<String>,
+    kind: String,
+    event_id: i64,
+    max_participant_id: i64,
+    pub(crate) state: String,
+    received_at: NaiveDateTime,
+    completed_at: Option<NaiveDateTime>,
+    acked_at: Option<NaiveDateTime>,
+    lease_owner: Option<String>,
+    lease_until: Option<NaiveDateTime>,
+    epoch: i64,
+}
+
+impl NotificationRow {
+    /// The entry that it is at the time `clock` of the database.
+    pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<Entry> {
+        let row = self;
+        let unknown = |what: &str, word: &str| {
+            let id = row.id;
+            Error::DeserializationError(format!("notification {id} has the unknown {what} {word:?}").into())
+        };
+        Ok(Entry {
+            notification: Notification {
+                id: row.id,
+                kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
+                event_id: row.event_id,
+                max_participant_id: row.max_participant_id,
+            },
+            state: match row.state.as_str() {
+                "running" => State::Running,
+                "completed" => State::Completed,
+                other => return Err(unknown("state", other)),
+            },
+            message_key: row.message_key,
+            received_at: row.received_at,
+            completed_at: row.completed_at,
+            acked_at: row.acked_at,
+            epoch: row.epoch,
+            holder: row.lease_owner.zip(row.lease_until).map(|(owner, until)| Holder {
+                owner,
+                until,
+                expired: until <= clock,
+            }),
+        })
+    }
+}

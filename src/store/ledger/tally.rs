@@ -1,0 +1,148 @@
+//! How the ledger adds up: what `fanmail status` shows.
+
+use diesel::dsl::{count_star, exists, not};
+use diesel::prelude::*;
+
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Status, Tally};
+use crate::store::backend::any::{AnyConnection, MultiBackend};
+use crate::store::backend::dispatch;
+use crate::store::ledger::row::{Entry, NotificationRow, State};
+use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// All notifications, or those of one event, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<Entry>, StoreError> {
+        self.run("list the notifications", |connection| load_entries(connection, event_id, i64::MIN))
+    }
+
+    /// The `limit` newest of them and all that are running, oldest first, and how many that leaves out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn list_newest_notifications(
+        &self,
+        event_id: Option<i64>,
+        limit: u32,
+    ) -> Result<(Vec<Entry>, u64), StoreError> {
+        self.read("list the newest notifications", |connection| {
+            // Keys grow: the newest has the largest.
+            let oldest_listed: Option<i64> = of_event(event_id)
+                .order(notifications::id.desc())
+                .select(notifications::id)
+                .limit(1)
+                .offset(i64::from(limit.max(1)) - 1)
+                .first(connection)
+                .optional()?;
+            let entries = load_entries(connection, event_id, oldest_listed.unwrap_or(i64::MIN))?;
+            let all: i64 = of_event(event_id).count().get_result(connection)?;
+            let left_out = all.unsigned_abs().saturating_sub(entries.len() as u64);
+            Ok((entries, left_out))
+        })
+    }
+
+    /// How the people of a notification add up. Each number is counted by itself, so that a ledger that is
+    /// wrong shows: an outcome of somebody who never was part of it, a view that has somebody twice.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn tally(&self, notification: &Notification) -> Result<Tally, StoreError> {
+        self.read("add up a notification", |connection| {
+            let outcomes = count_outcomes(connection, notification)?;
+            let count = |status: Status| {
+                let of_status = outcomes.iter().filter(|(word, _, _)| word == status.as_str());
+                of_status.map(|(_, _, count)| count.unsigned_abs()).sum()
+            };
+            let failed_permanent = outcomes
+                .iter()
+                .filter(|(word, permanent, _)| word == Status::Failed.as_str() && *permanent)
+                .map(|(_, _, count)| count.unsigned_abs())
+                .sum();
+            Ok(Tally {
+                participants: count_people(connection, notification)?
+                    + count_removed(connection, notification)?,
+                sent: count(Status::Sent),
+                failed: count(Status::Failed),
+                failed_permanent,
+                skipped: count(Status::Skipped),
+                pending: count_pending(connection, notification)?,
+            })
+        })
+    }
+}
+
+/// Notifications of one event, or of all.
+fn of_event<'a>(event_id: Option<i64>) -> notifications::BoxedQuery<'a, MultiBackend> {
+    match event_id {
+        Some(event_id) => notifications::table.filter(notifications::event_id.eq(event_id)).into_boxed(),
+        None => notifications::table.into_boxed(),
+    }
+}
+
+/// Those from this key on and all that are running, oldest first.
+fn load_entries(connection: &mut AnyConnection, event_id: Option<i64>, from: i64) -> QueryResult<Vec<Entry>> {
+    let clock = dispatch::clock(connection)?;
+    let rows: Vec<NotificationRow> = of_event(event_id)
+        .filter(notifications::id.ge(from).or(notifications::state.eq(State::Running.as_str())))
+        .order(notifications::id)
+        .select(NotificationRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(|row| row.into_entry(clock)).collect()
+}
+
+/// Those who are part of the notification and still take part in the event.
+#[diesel::dsl::auto_type]
+fn people(notification: &Notification) -> _ {
+    let event_id: i64 = notification.event_id;
+    let newest: i64 = notification.max_participant_id;
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.gt(0_i64))
+        .filter(participants::id.le(newest))
+}
+
+fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    people(notification).count().get_result(connection).map(i64::unsigned_abs)
+}
+
+/// Those who were decided and have left the event since.
+fn count_removed(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    deliveries::table
+        .filter(deliveries::notification_id.eq(notification.id))
+        .filter(deliveries::participant_id.le(notification.max_participant_id))
+        .filter(not(exists(
+            participants::table
+                .filter(participants::event_id.eq(notification.event_id))
+                .filter(participants::id.eq(deliveries::participant_id)),
+        )))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+fn count_pending(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    people(notification)
+        .filter(not(exists(
+            deliveries::table
+                .filter(deliveries::notification_id.eq(notification.id))
+                .filter(deliveries::participant_id.eq(participants::id)),
+        )))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+fn count_outcomes(
+    connection: &mut AnyConnection,
+    notification: &Notification,
+) -> QueryResult<Vec<(String, bool, i64)>> {
+    deliveries::table
+        .filter(deliveries::notification_id.eq(notification.id))
+        .group_by((deliveries::status, deliveries::permanent))
+        .select((deliveries::status, deliveries::permanent, count_star()))
+        .load(connection)
+}

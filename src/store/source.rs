@@ -1,0 +1,5 @@
+//! The tables of the application: events and participants. fanmail only reads them.
+
+pub mod events;
+pub mod participants;
+pub mod seeding;

@@ -1,0 +1,98 @@
+//! Reading events. The application owns them, perhaps as a view over something else: whatever is NULL or
+//! odd is filled in, so that one bad column does not cost everybody their mail.
+
+use chrono::{DateTime, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::prelude::*;
+use diesel::sql_types::Timestamp;
+
+use crate::domain::event::Event;
+use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
+use crate::store::backend::dispatch;
+use crate::store::backend::dispatch::{TheirKey, TheirText};
+use crate::store::schema::events;
+use crate::store::{Store, StoreError};
+
+/// Shown where an event has no title.
+const UNTITLED: &str = "(untitled)";
+
+impl Store {
+    /// The event, if the database has it. A time that cannot be read is left out, with a warning.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_event(&self, event_id: i64) -> Result<Option<Event>, StoreError> {
+        let row = self.run("read an event", |connection| find_row(connection, event_id))?;
+        Ok(row.map(EventRow::into_event))
+    }
+}
+
+fn find_row(connection: &mut AnyConnection, event_id: i64) -> QueryResult<Option<EventRow>> {
+    events::table
+        .filter(events::id.eq(event_id))
+        .filter(events::id.gt(0))
+        .select(EventRow::as_select())
+        .first(connection)
+        .optional()
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = events)]
+struct EventRow {
+    id: TheirKey,
+    title: Option<TheirText>,
+    description: Option<TheirText>,
+    location: Option<TheirText>,
+    starts_at: Option<TheirTime>,
+    ends_at: Option<TheirTime>,
+    timezone: Option<TheirText>,
+    url: Option<TheirText>,
+    updated_at: Option<TheirTime>,
+}
+
+impl EventRow {
+    fn into_event(self) -> Event {
+        let TheirKey(id) = self.id;
+        let time = |column: &str, value: Option<TheirTime>| match value {
+            None => None,
+            Some(TheirTime::Known(time)) => Some(time),
+            Some(TheirTime::Unreadable) => {
+                log::warn!(
+                    "event {id}: {column} is not a time that fanmail can read and is left out; \
+                     store it as UTC in a form such as 2026-11-21 09:00:00"
+                );
+                None
+            }
+        };
+        Event {
+            id,
+            title: not_blank(self.title).unwrap_or_else(|| UNTITLED.to_owned()),
+            description: not_blank(self.description),
+            location: not_blank(self.location),
+            starts_at: time("starts_at", self.starts_at),
+            ends_at: time("ends_at", self.ends_at),
+            timezone: not_blank(self.timezone).unwrap_or_else(|| "UTC".to_owned()),
+            url: not_blank(self.url),
+            updated_at: time("updated_at", self.updated_at),
+        }
+    }
+}
+
+/// The text without blanks around it, if there is any.
+pub(crate) fn not_blank(text: Option<TheirText>) -> Option<String> {
+    text.map(|TheirText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A time as the application wrote it.
+#[derive(Debug, FromSqlRow)]
+#[diesel(sql_type = Timestamp)]
+enum TheirTime {
+    Known(DateTime<Utc>),
+    Unreadable,
+}
+
+impl FromSql<Timestamp, MultiBackend> for TheirTime {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        Ok(dispatch::read_time(value).map_or(Self::Unreadable, Self::Known))
+    }
+}

@@ -1,0 +1,76 @@
+//! Reading the people of an event, a page at a time, in key order.
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use crate::domain::participant::Participant;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch::{TheirKey, TheirText};
+use crate::store::schema::participants;
+use crate::store::source::events::not_blank;
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// Up to `limit` participants of the event with `after < id <= up_to`, in key order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn read_page(
+        &self,
+        event_id: i64,
+        after: i64,
+        up_to: i64,
+        limit: u32,
+    ) -> Result<Vec<Participant>, StoreError> {
+        self.run("read a page of participants", |connection| {
+            find_page(connection, event_id, after.max(0), up_to, limit)
+        })
+        .map(|rows| rows.into_iter().map(ParticipantRow::into_participant).collect())
+    }
+}
+
+fn find_page(
+    connection: &mut AnyConnection,
+    event_id: i64,
+    after: i64,
+    up_to: i64,
+    limit: u32,
+) -> QueryResult<Vec<ParticipantRow>> {
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.gt(after))
+        .filter(participants::id.le(up_to))
+        .order(participants::id)
+        .limit(limit.into())
+        .select(ParticipantRow::as_select())
+        .load(connection)
+}
+
+/// The newest participant of the event, 0 when there is nobody: only positive keys count, everywhere.
+pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<i64> {
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .select(max(participants::id))
+        .first(connection)
+        .map(|id: Option<TheirKey>| id.map_or(0, |TheirKey(id)| id.max(0)))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = participants)]
+struct ParticipantRow {
+    id: TheirKey,
+    email: Option<TheirText>,
+    name: Option<TheirText>,
+    locale: Option<TheirText>,
+}
+
+impl ParticipantRow {
+    fn into_participant(self) -> Participant {
+        Participant {
+            id: self.id.0,
+            email: not_blank(self.email),
+            name: not_blank(self.name).unwrap_or_default(),
+            locale: not_blank(self.locale),
+        }
+    }
+}

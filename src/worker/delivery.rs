@@ -1,0 +1,10 @@
+//! From a job to the relay: the queue, the lanes, and what slows or stops them.
+
+pub mod breaker;
+pub mod commit_gate;
+pub mod connection_limit;
+pub mod job;
+pub mod lane;
+pub mod queue;
+pub mod rate_limit;
+pub mod retry_policy;

@@ -1,0 +1,90 @@
+//! Whether a lane's last outcome is committed. No second body is transmitted before it is: that bounds the duplicates
+//! of a crash to one per connection.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::outcome::Outcome;
+use crate::worker::delivery::job::Errand;
+use crate::worker::recorder::Entry;
+use crate::worker::recorder::batch::Desk;
+
+/// One a lane. Of the outcomes that it hands over, at most one is not committed.
+#[derive(Debug)]
+pub struct LastOutcome {
+    desk: Desk,
+    /// In which group it is written; none when everything is committed.
+    group: Option<u64>,
+    mark: Mark,
+}
+
+/// Where the recorder says that an outcome is committed.
+#[derive(Debug, Clone, Default)]
+pub struct Mark {
+    shared: Arc<(Mutex<Progress>, Condvar)>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    Committed,
+    Expected,
+    /// The lane sleeps until it is committed.
+    Awaited,
+}
+
+impl LastOutcome {
+    /// For a lane that has sent nothing so far.
+    #[must_use]
+    pub fn new(desk: Desk) -> Self {
+        Self { desk, group: None, mark: Mark::default() }
+    }
+
+    /// Hands an outcome to the recorder, which reports to the fan-out once it is committed. Waits until the one
+    /// before is.
+    pub fn hand_over(&mut self, outcome: Outcome, errand: Arc<Errand>) {
+        self.wait_until_recorded();
+        *self.mark.lock() = Progress::Expected;
+        self.group = Some(self.desk.leave(Entry::Outcome { outcome, errand, committed: self.mark.clone() }));
+    }
+
+    /// Has everything that was handed over committed soon, for somebody else who may wait for it: the lane has
+    /// nothing to do.
+    pub fn hurry(&self) {
+        if let Some(group) = self.group {
+            self.desk.want(group);
+        }
+    }
+
+    /// Returns once everything that was handed over is committed.
+    pub fn wait_until_recorded(&mut self) {
+        if let Some(group) = self.group.take().filter(|_| self.mark.is_expected()) {
+            self.desk.want(group);
+            self.mark.wait();
+        }
+    }
+}
+
+impl Mark {
+    /// The outcome is committed. Wakes the lane if it waits for that.
+    pub fn set(&self) {
+        if std::mem::take(&mut *self.lock()) == Progress::Awaited {
+            self.shared.1.notify_one();
+        }
+    }
+
+    fn is_expected(&self) -> bool {
+        *self.lock() != Progress::Committed
+    }
+
+    fn wait(&self) {
+        let mut progress = self.lock();
+        while *progress != Progress::Committed {
+            *progress = Progress::Awaited;
+            progress = self.shared.1.wait(progress).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

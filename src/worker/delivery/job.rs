@@ -1,0 +1,162 @@
+//! What passes between a fan-out, the lanes and the recorder.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crossbeam_channel::Sender;
+
+use crate::content::renderer::Occasion;
+use crate::domain::outcome::{Outcome, Status};
+use crate::domain::participant::Participant;
+use crate::text::clean::cut;
+use crate::worker::fan_out::context::Counts;
+use crate::worker::lease::keeper::Held;
+
+/// One mail to be made and sent, by whichever lane is free.
+#[derive(Debug)]
+pub struct Job {
+    /// The fan-out that it belongs to.
+    pub errand: Arc<Errand>,
+    /// Whom it is for, and how often that was tried.
+    pub addressee: Addressee,
+}
+
+/// Someone who is to get a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// Who.
+    pub participant: Participant,
+    /// How many times their mail was put to the relay so far.
+    pub attempts: u32,
+    /// How many times the relay broke down over it without that being charged.
+    pub breakdowns: u32,
+    /// Whether a connection was lost over the mail before theirs while the relay was told of them.
+    pub announced_in_vain: bool,
+}
+
+impl Addressee {
+    /// Someone whose mail has not been tried yet.
+    #[must_use]
+    pub fn new(participant: Participant) -> Self {
+        Self { participant, attempts: 0, breakdowns: 0, announced_in_vain: false }
+    }
+
+    /// Whether the relay may be told of them behind the mail of somebody else. Where there was trouble, they bear it
+    /// alone: a relay that stumbles over an envelope may keep its answer to the body in front to itself.
+    #[must_use]
+    pub fn may_be_announced(&self) -> bool {
+        self.tries() == 0 && !self.announced_in_vain
+    }
+
+    /// By how many tries the pause before the next one has grown. Those that were charged and those that were not
+    /// are schedules of their own.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.attempts.max(self.breakdowns)
+    }
+}
+
+/// What all jobs of one fan-out share.
+#[derive(Debug)]
+pub struct Errand {
+    /// By what right it sends.
+    pub held: Arc<Held>,
+    /// What its mails have in common.
+    pub occasion: Occasion,
+    /// Where it hears what became of its jobs. Unbounded, but it never holds more than the jobs that are
+    /// out: those in the queue to the lanes and one a lane.
+    pub reports: Sender<Report>,
+    /// Whether a failure of this fan-out has been logged. The first one is: a million may follow.
+    pub failure_logged: AtomicBool,
+}
+
+/// What became of jobs. Every job that a fan-out hands out comes back in exactly one report.
+#[derive(Debug)]
+pub enum Report {
+    /// The outcomes of so many are in the ledger.
+    Recorded(Counts),
+    /// The relay could not take one now: it is to be handed out again later.
+    Retry(Addressee),
+    /// One was not charged: the relay did not work, or the worker is stopping.
+    Returned(Addressee),
+    /// The outcome of one was refused by the ledger: another worker has taken the notification over.
+    Refused,
+}
+
+impl Report {
+    /// How many jobs have come back with it.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        match self {
+            Self::Recorded(counts) => counts.total(),
+            Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
+        }
+    }
+}
+
+impl Errand {
+    /// Its notification.
+    #[must_use]
+    pub fn notification_id(&self) -> i64 {
+        self.held.lease.notification_id
+    }
+
+    /// Tells the fan-out what became of one of its jobs.
+    pub fn report(&self, report: Report) {
+        if self.reports.send(report).is_err() {
+            log::error!(
+                "notification {}: a report came after its fan-out had ended (a bug in fanmail)",
+                self.notification_id()
+            );
+        }
+    }
+}
+
+impl Job {
+    /// Which mail it is.
+    #[must_use]
+    pub fn key(&self) -> (i64, i64) {
+        (self.errand.notification_id(), self.addressee.participant.id)
+    }
+
+    /// Returns it to its fan-out as it is.
+    pub fn give_back(self) {
+        self.errand.report(Report::Returned(self.addressee));
+    }
+
+    /// The outcome `sent`.
+    #[must_use]
+    pub fn sent(&self) -> Outcome {
+        self.outcome(Status::Sent, false, None, None)
+    }
+
+    /// The outcome `skipped`, for `reason`.
+    #[must_use]
+    pub fn skipped(&self, reason: &str) -> Outcome {
+        self.outcome(Status::Skipped, false, None, Some(reason))
+    }
+
+    /// The outcome `failed`, for `reason`; `permanent` when trying again cannot help.
+    #[must_use]
+    pub fn failed(&self, permanent: bool, smtp_code: Option<u16>, reason: &str) -> Outcome {
+        self.outcome(Status::Failed, permanent, smtp_code, Some(reason))
+    }
+
+    fn outcome(
+        &self,
+        status: Status,
+        permanent: bool,
+        smtp_code: Option<u16>,
+        detail: Option<&str>,
+    ) -> Outcome {
+        Outcome {
+            lease: self.errand.held.lease,
+            participant_id: self.addressee.participant.id,
+            status,
+            attempts: self.addressee.attempts,
+            permanent,
+            smtp_code,
+            detail: detail.map(|text| cut(text, Outcome::DETAIL_MAX)),
+        }
+    }
+}

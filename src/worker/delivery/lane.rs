@@ -1,0 +1,270 @@
+//! A lane: a thread that owns one connection to the relay. It takes jobs, renders, composes, submits, and hands
+//! the outcome to the recorder. A busy one has its next mail ready before it submits one, so that the relay can be
+//! told of it in time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::Utc;
+use crossbeam_channel::RecvTimeoutError;
+
+use crate::channels::email::compose::Composer;
+use crate::channels::email::smtp::reply::{Class, Refusal};
+use crate::channels::email::{Mail, Transport};
+use crate::content::renderer::Templates;
+use crate::domain::outcome::{Outcome, Status};
+use crate::observe::health::Monitor;
+use crate::shutdown::Stop;
+use crate::worker::delivery::breaker::Breaker;
+use crate::worker::delivery::commit_gate::LastOutcome;
+use crate::worker::delivery::connection_limit::{Place, Places};
+use crate::worker::delivery::job::{Job, Report};
+use crate::worker::delivery::queue::JobQueue;
+use crate::worker::delivery::rate_limit::Pace;
+use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::recorder::batch::Desk;
+
+/// How often a lane without work looks after its connection.
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// Times that the relay may break down over one and the same mail, on fresh connections and with the pauses of
+/// a retry in between, before the mail is charged for it. Without a limit, one address that makes a relay answer
+/// 421 would keep its notification open for ever; with `RETRY_DELAY` at 5 s this many take five minutes.
+const BREAKDOWNS_FORGIVEN: u32 = 6;
+
+/// What all lanes share.
+#[derive(Debug)]
+pub struct Equipment {
+    /// Makes renders.
+    pub templates: Arc<Templates>,
+    /// Makes mails of them; each lane has a copy.
+    pub composer: Composer,
+    /// Holds everyone up while the relay is down.
+    pub breaker: Breaker,
+    /// How many lanes may have a connection.
+    pub places: Places,
+    /// The limit of mails a second.
+    pub pace: Pace,
+    /// How often a mail is tried.
+    pub retry_policy: RetryPolicy,
+    /// What is told about all this.
+    pub monitor: Monitor,
+    /// The wish to stop.
+    pub stop: Stop,
+}
+
+/// One lane.
+pub struct Lane {
+    equipment: Arc<Equipment>,
+    composer: Composer,
+    transport: Box<dyn Transport>,
+    jobs: JobQueue,
+    /// What is submitted next.
+    next: Option<Letter>,
+    last_outcome: LastOutcome,
+    place: Place,
+    /// Times in a row that the relay did not work for this lane.
+    failures: u32,
+}
+
+/// A job whose mail is made.
+struct Letter {
+    job: Job,
+    mail: Mail,
+}
+
+impl Lane {
+    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `desk`.
+    #[must_use]
+    pub fn new(equipment: Arc<Equipment>, transport: Box<dyn Transport>, jobs: JobQueue, desk: Desk) -> Self {
+        Self {
+            composer: equipment.composer.clone(),
+            equipment,
+            transport,
+            jobs,
+            next: None,
+            last_outcome: LastOutcome::new(desk),
+            place: Place::default(),
+            failures: 0,
+        }
+    }
+
+    /// Works until nobody is left who could send jobs.
+    pub fn run(mut self) {
+        let equipment = Arc::clone(&self.equipment);
+        let Equipment { places, stop, .. } = &*equipment;
+        loop {
+            if let Some(letter) = self.next.take() {
+                self.look_ahead();
+                self.send(letter);
+                continue;
+            }
+            places.wait(&mut self.place, stop, || !self.jobs.is_empty());
+            match self.wait_for_a_job() {
+                Ok(job) => self.next = self.make(job),
+                Err(RecvTimeoutError::Timeout) => self.transport.idle(),
+                Err(RecvTimeoutError::Disconnected) => return places.close(),
+            }
+        }
+    }
+
+    fn wait_for_a_job(&self) -> Result<Job, RecvTimeoutError> {
+        self.jobs.try_recv().or_else(|_| {
+            self.last_outcome.hurry();
+            self.jobs.recv_timeout(IDLE_LOOK)
+        })
+    }
+
+    /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
+    /// may have to wait for something else than this lane.
+    fn look_ahead(&mut self) {
+        let Equipment { breaker, pace, stop, .. } = &*self.equipment;
+        if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
+            return;
+        }
+        // One at most: a mail is waiting.
+        if let Ok(job) = self.jobs.try_recv() {
+            self.next = self.make(job);
+        }
+    }
+
+    /// One mail, until its outcome is known.
+    fn send(&mut self, Letter { mut job, mail }: Letter) {
+        let Equipment { breaker, places, pace, monitor, stop, .. } = &*self.equipment;
+        let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
+            return job.give_back();
+        };
+        let held = Arc::clone(&job.errand.held);
+        let next = self.next.as_ref().filter(|letter| letter.job.addressee.may_be_announced());
+        let next = next.map(|letter| &letter.mail);
+        let submitted = self.transport.submit(&mail, next, &mut || {
+            self.last_outcome.wait_until_recorded();
+            held.wait_until_certain(stop)
+        });
+        let Err(refusal) = submitted else {
+            admission.works();
+            self.failures = 0;
+            places.served(&mut self.place);
+            job.addressee.attempts += 1;
+            let outcome = job.sent();
+            return self.record(job, outcome);
+        };
+        if refusal.speaks_for_the_relay() {
+            admission.works();
+            self.failures = 0;
+            places.served(&mut self.place);
+        } else {
+            let suspect = (refusal.class != Class::Relay).then(|| job.key());
+            self.failures += u32::from(admission.failed(suspect, &refusal.detail));
+            // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
+            // front of it has to suffer.
+            if let Some(Letter { mut job, .. }) = self.next.take() {
+                job.addressee.announced_in_vain |= refusal.class != Class::Relay;
+                job.give_back();
+            }
+        }
+        if matches!(refusal.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
+            monitor.metrics.ambiguous.add(1);
+        }
+        match refusal.class {
+            // Another lane may have more luck with it, or another worker sends it.
+            Class::Relay | Class::Withdrawn => job.give_back(),
+            Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
+                job.addressee.breakdowns += 1;
+                job.errand.report(Report::Retry(job.addressee));
+            }
+            Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
+            Class::Permanent | Class::Unreadable => {
+                job.addressee.attempts += 1;
+                let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
+                self.record(job, outcome);
+            }
+        }
+        self.rest(&refusal);
+    }
+
+    /// Leaves the relay alone when it has not worked for this lane: for a while, or without a place until it gets
+    /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
+    /// have had most of the mails. One connection that is lost is no reason yet.
+    fn rest(&mut self, refusal: &Refusal) {
+        let Equipment { breaker, places, stop, .. } = &*self.equipment;
+        let refused = refusal.class == Class::Relay;
+        if refused && places.turned_away(&mut self.place, &refusal.detail) {
+            return;
+        }
+        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), stop);
+    }
+
+    /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.
+    fn make(&mut self, job: Job) -> Option<Letter> {
+        match self.compose(&job) {
+            Ok(mail) => Some(Letter { job, mail }),
+            Err(outcome) => {
+                self.record(job, outcome);
+                None
+            }
+        }
+    }
+
+    fn compose(&mut self, job: &Job) -> Result<Mail, Outcome> {
+        let participant = &job.addressee.participant;
+        let Some(address) = &participant.email else {
+            return Err(job.skipped("the participant has no address"));
+        };
+        // Not permanent: once the template is mended, `fanmail retry` reaches them.
+        let render = self.equipment.templates.render(&job.errand.occasion, participant);
+        let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
+        self.composer
+            .compose(job.errand.notification_id(), participant, address, render, Utc::now())
+            .map_err(|error| job.failed(true, None, &error.to_string()))
+    }
+
+    /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
+    fn try_later(&mut self, mut job: Job, refusal: &Refusal) {
+        job.addressee.attempts += 1;
+        if self.equipment.retry_policy.allows_another(job.addressee.attempts) {
+            log::debug!(
+                "notification {}: participant {} later again: {}",
+                job.errand.notification_id(),
+                job.addressee.participant.id,
+                refusal.detail
+            );
+            self.equipment.monitor.metrics.retries.add(1);
+            job.errand.report(Report::Retry(job.addressee));
+        } else {
+            let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
+            self.record(job, outcome);
+        }
+    }
+
+    /// Hands the outcome to the recorder, which reports to the fan-out once it is committed.
+    fn record(&mut self, job: Job, outcome: Outcome) {
+        log_failure(&job, &outcome);
+        if outcome.status == Status::Sent {
+            self.equipment.monitor.metrics.unrecorded.rise();
+        }
+        self.last_outcome.hand_over(outcome, job.errand);
+    }
+}
+
+/// The first failure of a fan-out is worth a line; the rest is in the ledger.
+fn log_failure(job: &Job, outcome: &Outcome) {
+    if outcome.status != Status::Failed {
+        return;
+    }
+    let level = if job.errand.failure_logged.swap(true, Ordering::Relaxed) {
+        log::Level::Debug
+    } else {
+        log::Level::Warn
+    };
+    log::log!(
+        level,
+        "notification {}: the mail to participant {} failed after {} attempts: {} (further failures: in the \
+         ledger, and here at LOG_LEVEL=DEBUG)",
+        outcome.lease.notification_id,
+        outcome.participant_id,
+        outcome.attempts,
+        outcome.detail.as_deref().unwrap_or("no reason given")
+    );
+}

@@ -1,0 +1,104 @@
+//! What a fan-out needs from the house, and what it tells back.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::content::renderer::Templates;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::Status;
+use crate::observe::metrics::Metrics;
+use crate::shutdown::Stop;
+use crate::store::Store;
+use crate::worker::database_retry::{Patience, Stopped};
+use crate::worker::delivery::queue::Jobs;
+use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::lease::keeper::Leases;
+
+/// What every fan-out needs.
+pub struct Context {
+    /// Where people are read and notifications are opened and closed.
+    pub store: Store,
+    /// By what right it sends.
+    pub leases: Leases,
+    /// How it waits for the database.
+    pub patience: Patience,
+    /// What its mails look like.
+    pub templates: Arc<Templates>,
+    /// Where the lanes take their jobs.
+    pub jobs: Jobs,
+    /// When someone is tried again.
+    pub retry_policy: RetryPolicy,
+    /// People in a page.
+    pub batch_size: u32,
+    /// How long an event that is not in the database is looked up again.
+    pub event_lookup_grace: Duration,
+    /// Nothing is really sent.
+    pub dummy: bool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The wish to stop.
+    pub stop: Stop,
+}
+
+/// How the story ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Everyone is decided: the message may be acked.
+    Completed(Notification),
+    /// Nobody can process it, for this reason.
+    DeadLetter(String),
+    /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
+    Interrupted,
+}
+
+/// What a fan-out has recorded so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Outcomes `sent`.
+    pub sent: u64,
+    /// Outcomes `failed`.
+    pub failed: u64,
+    /// Outcomes `skipped`.
+    pub skipped: u64,
+}
+
+/// Why a fan-out ends before everyone is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// The worker is to stop.
+    Stopping,
+    /// Another worker has taken the notification over.
+    TakenOver,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Sent => self.sent += 1,
+            Status::Failed => self.failed += 1,
+            Status::Skipped => self.skipped += 1,
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.sent + self.failed + self.skipped
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
+}
+
+impl From<Stopped> for Halt {
+    fn from(_: Stopped) -> Self {
+        Self::Stopping
+    }
+}

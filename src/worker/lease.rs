@@ -1,0 +1,3 @@
+//! Leases: the right of one worker to work on a notification.
+
+pub mod keeper;

@@ -1,0 +1,293 @@
+//! The leases of this process: taken when a notification is opened, renewed while its fan-out runs, lost when another
+//! worker takes over, given up at the end. Who waits for a lease of somebody else waits here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::domain::notification::Lease;
+use crate::observe::health::Health;
+use crate::process_id;
+use crate::shutdown::{Stop, StopHandle, stop_pair};
+use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::row::{Entry, State};
+use crate::store::{Store, StoreError};
+use crate::worker::database_retry::{Patience, Stopped};
+
+/// Longest pause between two looks at a lease that somebody else has, and between two tries to renew ours while
+/// the database does not work.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// A lease of ours.
+#[derive(Debug)]
+pub struct Held {
+    /// What every write to the ledger names.
+    pub lease: Lease,
+    /// Until when nobody else has taken it for certain, by our own clock: a term from the moment before it was
+    /// last renewed.
+    certain_until: Mutex<Instant>,
+    lost: Stop,
+    losing: Mutex<Option<StopHandle>>,
+}
+
+/// What this process is for those who ask who is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It takes what the queue brings, and is on the list of workers.
+    Worker,
+    /// It sends for one notification and ends: nobody may count on it.
+    Retry,
+}
+
+/// How the wait for a lease of somebody else ended.
+#[derive(Debug)]
+pub enum Turn {
+    /// It is ours now.
+    Ours(Arc<Held>),
+    /// The other one has completed the notification.
+    Completed,
+}
+
+/// All leases of this process. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Leases {
+    office: Arc<Office>,
+    _open: Sender<()>,
+}
+
+struct Office {
+    store: Store,
+    patience: Patience,
+    health: Health,
+    role: Role,
+    tenant: Tenant,
+    stop: Stop,
+    held: Mutex<Vec<Weak<Held>>>,
+}
+
+impl Held {
+    /// A lease that was asked for at `asked`.
+    #[must_use]
+    pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
+        let (handle, lost) = stop_pair();
+        let certain_until = Mutex::new(asked + term);
+        Arc::new(Self { lease, certain_until, lost, losing: Mutex::new(Some(handle)) })
+    }
+
+    /// Waits until it is certain that nobody else works at the notification; `false` when somebody does, or when
+    /// the worker is to stop first. A process that was frozen, or cut off from its database, finds out here
+    /// before it sends anything.
+    #[must_use]
+    pub fn wait_until_certain(&self, stop: &Stop) -> bool {
+        loop {
+            if self.is_lost() {
+                return false;
+            }
+            if Instant::now() < *lock(&self.certain_until) {
+                return true;
+            }
+            if stop.wait(Duration::from_millis(20)) {
+                return false;
+            }
+        }
+    }
+
+    /// Notes that it was renewed, by a question that began at `asked`.
+    pub fn renewed(&self, asked: Instant, term: Duration) {
+        *lock(&self.certain_until) = asked + term;
+    }
+
+    /// Notes that another worker has it.
+    pub fn lose(&self) {
+        drop(lock(&self.losing).take());
+    }
+
+    /// Whether another worker has it.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.requested()
+    }
+
+    /// For `select!`: becomes ready, with an error, once it is lost.
+    #[must_use]
+    pub fn lost(&self) -> &Receiver<std::convert::Infallible> {
+        self.lost.receiver()
+    }
+}
+
+impl Leases {
+    /// Starts the thread that renews them. It ends when all clones are gone.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(
+        store: &Store,
+        patience: &Patience,
+        health: &Health,
+        role: Role,
+        term: Duration,
+        stop: &Stop,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let office = Arc::new(Office {
+            store: store.clone(),
+            patience: patience.clone(),
+            health: health.clone(),
+            role,
+            tenant: Tenant { owner: process_id::this_process(), term },
+            stop: stop.clone(),
+            held: Mutex::default(),
+        });
+        let (open, closed) = bounded(0);
+        let keeper = Arc::clone(&office);
+        let thread = thread::Builder::new().name("leases".to_owned()).spawn(move || keeper.renew(&closed))?;
+        Ok((Self { office, _open: open }, thread))
+    }
+
+    /// In whose name they are taken.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.office.tenant
+    }
+
+    /// Keeps a lease that was taken by a question that began at `asked`.
+    #[must_use]
+    pub fn keep(&self, lease: Lease, asked: Instant) -> Arc<Held> {
+        let held = Held::new(lease, asked, self.office.tenant.term);
+        lock(&self.office.held).push(Arc::downgrade(&held));
+        held
+    }
+
+    /// Takes over a notification as it was seen; `None` when it has changed since.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn take_over(&self, seen: &Entry) -> Result<Option<Arc<Held>>, StoreError> {
+        let asked = Instant::now();
+        let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
+        let until = seen.holder.as_ref().map(|holder| holder.until);
+        let taken = self.office.store.take_over(lease, until, &self.office.tenant)?;
+        Ok(taken.map(|lease| self.keep(lease, asked)))
+    }
+
+    /// Waits while another worker has the notification: until it has completed it, or has not renewed its lease
+    /// for a whole term before our eyes.
+    ///
+    /// That the lease has ended is not enough. After an outage of the database all leases have ended, and their
+    /// holders, with outcomes in their hands, are only about to renew them.
+    ///
+    /// # Errors
+    /// When the worker is to stop first.
+    pub fn wait_for_turn(&self, notification_id: i64) -> Result<Turn, Stopped> {
+        let Office { store, patience, tenant, stop, .. } = &*self.office;
+        let look = (tenant.term / 15).clamp(Duration::from_millis(10), LONGEST_LOOK);
+        let mut silence = Silence::new(Instant::now(), look * 5);
+        loop {
+            let Some(entry) = patience.ask(|| store.find_notification(notification_id))? else {
+                log::error!(
+                    "notification {notification_id} was deleted from the database while it was running"
+                );
+                return Ok(Turn::Completed);
+            };
+            if entry.state == State::Completed {
+                return Ok(Turn::Completed);
+            }
+            let silent_for = silence.observe(&entry, Instant::now());
+            let is_free = entry.holder.as_ref().is_none_or(|holder| {
+                holder.owner == tenant.owner
+                    || process_id::is_gone(&holder.owner)
+                    || (holder.expired && silent_for >= tenant.term)
+            });
+            if is_free && let Some(held) = patience.ask(|| self.take_over(&entry))? {
+                return Ok(Turn::Ours(held));
+            }
+            if stop.wait(look) {
+                return Err(Stopped);
+            }
+        }
+    }
+
+    /// Gives a lease up, when the worker stops in the middle. Should that fail, it ends by itself.
+    pub fn release(&self, held: &Held) {
+        if let Err(error) = self.office.store.release_lease(held.lease) {
+            log::debug!("notification {}: {error}", held.lease.notification_id);
+        }
+    }
+}
+
+impl Office {
+    /// Renews all leases three times a term, and says that this worker is there if it is one, until nobody holds the other end
+    /// of `closed`.
+    fn renew(&self, closed: &Receiver<()>) {
+        let period = self.tenant.term / 3;
+        let mut asking = None;
+        loop {
+            let pause = if self.patience.try_once(&mut asking, || self.renew_once()).is_some() {
+                period
+            } else {
+                period.min(LONGEST_LOOK)
+            };
+            if closed.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+        }
+        if self.role == Role::Worker
+            && let Err(error) = self.store.forget_worker(&self.tenant.owner)
+        {
+            log::debug!("{error}");
+        }
+    }
+
+    fn renew_once(&self) -> Result<(), StoreError> {
+        let held: Vec<Arc<Held>> = {
+            let mut held = lock(&self.held);
+            held.retain(|one| one.strong_count() > 0);
+            held.iter().filter_map(Weak::upgrade).collect()
+        };
+        let valid: Vec<Lease> = held.iter().filter(|one| !one.is_lost()).map(|one| one.lease).collect();
+        let asked = Instant::now();
+        let lost = self.store.renew_leases(&valid, &self.tenant)?;
+        for one in held {
+            if lost.contains(&one.lease) {
+                one.lose();
+            } else {
+                one.renewed(asked, self.tenant.term);
+            }
+        }
+        match self.role {
+            Role::Worker => self.store.report_worker(&self.tenant.owner, &self.health.troubles()),
+            Role::Retry => Ok(()),
+        }
+    }
+}
+
+/// For how long a holder has not renewed its lease, as far as an observer can tell who may himself have been cut off
+/// from the database for a while.
+struct Silence {
+    since: Instant,
+    seen: Option<(i64, chrono::NaiveDateTime)>,
+    last_look: Instant,
+    /// A longer pause between two looks was no observation.
+    longest_gap: Duration,
+}
+
+impl Silence {
+    fn new(now: Instant, longest_gap: Duration) -> Self {
+        Self { since: now, seen: None, last_look: now, longest_gap }
+    }
+
+    fn observe(&mut self, entry: &Entry, now: Instant) -> Duration {
+        let seen = entry.holder.as_ref().map(|holder| (entry.epoch, holder.until));
+        if self.seen != seen || now - self.last_look > self.longest_gap {
+            (self.since, self.seen) = (now, seen);
+        }
+        self.last_look = now;
+        now - self.since
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

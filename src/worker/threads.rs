@@ -1,0 +1,66 @@
+//! The crew: the lanes, the recorder and the keeper of leases, which start and end together.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::channels::email::Transport;
+use crate::store::Store;
+use crate::worker::database_retry::Patience;
+use crate::worker::delivery::lane::{Equipment, Lane};
+use crate::worker::delivery::queue::{Jobs, jobs};
+use crate::worker::lease::keeper::{Leases, Role};
+use crate::worker::recorder;
+use crate::worker::recorder::batch::Desk;
+
+/// Lanes, recorder and keeper at work.
+pub struct Crew {
+    /// Where fan-outs hand out their jobs.
+    pub jobs: Jobs,
+    /// Where the ledger is written.
+    pub desk: Desk,
+    /// By what right fan-outs send.
+    pub leases: Leases,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Crew {
+    /// Starts the recorder, one lane a transport, and the keeper of leases that last `lease_term` unless renewed.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(
+        equipment: &Arc<Equipment>,
+        transports: Vec<Box<dyn Transport>>,
+        store: &Store,
+        patience: &Patience,
+        role: Role,
+        lease_term: Duration,
+    ) -> std::io::Result<Self> {
+        let lanes = transports.len();
+        let (jobs, queue) = jobs(lanes);
+        let metrics = Arc::clone(&equipment.monitor.metrics);
+        let (desk, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
+        let mut threads = Vec::with_capacity(lanes + 1);
+        for (number, transport) in (1..).zip(transports) {
+            let lane = Lane::new(Arc::clone(equipment), transport, queue.clone(), desk.clone());
+            threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
+        }
+        threads.push(recorder);
+        let (leases, keeper) =
+            Leases::start(store, patience, &equipment.monitor.health, role, lease_term, &equipment.stop)?;
+        threads.push(keeper);
+        Ok(Self { jobs, desk, leases, threads })
+    }
+
+    /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go
+    /// of it.
+    pub fn dismiss(self) {
+        drop((self.jobs, self.desk, self.leases));
+        for thread in self.threads {
+            if thread.join().is_err() {
+                log::error!("a thread of the crew panicked (a bug in fanmail)");
+            }
+        }
+    }
+}
