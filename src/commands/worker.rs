@@ -65,7 +65,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watch, &stop)
         .context("cannot start the broker thread")?;
 
-    Dispatcher::new(Arc::new(context), subscription.inbox, crew.desk.clone())
+    Dispatcher::new(Arc::new(context), subscription.inbox, crew.batch_sender.clone())
         .run()
         .context("cannot start a thread")?;
     crew.dismiss();

@@ -16,14 +16,14 @@ use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
 use crate::worker::fan_out::context::{Context, Ending};
 use crate::worker::fan_out_pool::{Ended, Hands, Work};
-use crate::worker::recorder::batch::Desk;
+use crate::worker::recorder::batch::BatchSender;
 
 /// Takes messages in until the worker is to stop.
 pub struct Dispatcher {
     context: Arc<Context>,
     inbox: Inbox,
     /// Of the ledger's recorder.
-    desk: Desk,
+    batch_sender: BatchSender,
     /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
     events: HashMap<i64, VecDeque<Task>>,
     hands: Hands,
@@ -68,12 +68,12 @@ struct Done {
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     #[must_use]
-    pub fn new(context: Arc<Context>, inbox: Inbox, desk: Desk) -> Self {
+    pub fn new(context: Arc<Context>, inbox: Inbox, batch_sender: BatchSender) -> Self {
         let ended = unbounded();
         Self {
             context,
             inbox,
-            desk,
+            batch_sender,
             events: HashMap::new(),
             hands: Hands::new(ended.0.clone()),
             running: 0,
@@ -113,10 +113,10 @@ impl Dispatcher {
                 },
             }
         }
-        let Self { inbox: Inbox { settlements, acked, .. }, acking, desk, noted, .. } = self;
+        let Self { inbox: Inbox { settlements, acked, .. }, acking, batch_sender, noted, .. } = self;
         drop(settlements);
         for done in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
-            note_ack(&desk, &noted.0, done.notification_id);
+            note_ack(&batch_sender, &noted.0, done.notification_id);
         }
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Dispatcher {
                 task.state = State::Noting(notification_id);
                 self.noting.insert(notification_id, event_id);
             }
-            note_ack(&self.desk, &self.noted.0, notification_id);
+            note_ack(&self.batch_sender, &self.noted.0, notification_id);
         }
     }
 
@@ -257,7 +257,7 @@ impl Task {
     }
 }
 
-fn note_ack(desk: &Desk, noted: &Sender<i64>, notification_id: i64) {
-    let group = desk.leave(Entry::Acked { notification_id, noted: noted.clone() });
-    desk.want(group);
+fn note_ack(batch_sender: &BatchSender, noted: &Sender<i64>, notification_id: i64) {
+    let batch = batch_sender.push(Entry::Acked { notification_id, noted: noted.clone() });
+    batch_sender.flush(batch);
 }

@@ -16,14 +16,14 @@ use crate::worker::database_retry::Patience;
 use crate::worker::delivery::commit_gate::Mark;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
-use crate::worker::recorder::batch::{Desk, Pile, desk};
+use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
 
 pub mod batch;
 
 /// An outcome that nobody waits for yet is written after so long, or as much longer as the group before takes. A lane
 /// with an unwritten outcome transmits no body, so this adds nothing to the duplicates of a crash; it is how long the
 /// mail of a lane that has to pause is in danger to be one of them.
-const LONGEST: Duration = Duration::from_millis(1);
+const LINGER: Duration = Duration::from_millis(1);
 
 /// Something to be written to the ledger.
 #[derive(Debug)]
@@ -65,40 +65,40 @@ pub fn start(
     store: Store,
     patience: Patience,
     metrics: Arc<Metrics>,
-) -> std::io::Result<(Desk, JoinHandle<()>)> {
-    let (desk, pile) = desk(LONGEST);
+) -> std::io::Result<(BatchSender, JoinHandle<()>)> {
+    let (batch_sender, batches) = batch_queue(LINGER);
     let thread = thread::Builder::new()
         .name("recorder".to_owned())
-        .spawn(move || record_groups(&store, &patience, &metrics, &pile))?;
-    Ok((desk, thread))
+        .spawn(move || record_batches(&store, &patience, &metrics, &batches))?;
+    Ok((batch_sender, thread))
 }
 
 /// Writes what gathers until nobody is left who could leave anything.
-pub(super) fn record_groups(store: &Store, patience: &Patience, metrics: &Metrics, pile: &Pile) {
+pub(super) fn record_batches(store: &Store, patience: &Patience, metrics: &Metrics, batches: &BatchReceiver) {
     loop {
-        let entries = pile.take();
+        let entries = batches.next_batch();
         if entries.is_empty() {
             return;
         }
-        let mut group = Group::default();
+        let mut batch = Batch::default();
         for entry in entries {
-            group.add(entry);
+            batch.add(entry);
         }
-        let refused = group.commit(store, patience);
-        group.tell(&refused, metrics);
+        let refused = batch.commit(store, patience);
+        batch.tell(&refused, metrics);
     }
 }
 
 /// What is committed together, and who waits for it.
 #[derive(Default)]
-struct Group {
+struct Batch {
     outcomes: Vec<Outcome>,
     lanes: Vec<(Arc<Errand>, Mark)>,
     acked: Vec<i64>,
     noted: Vec<Sender<i64>>,
 }
 
-impl Group {
+impl Batch {
     fn add(&mut self, entry: Entry) {
         match entry {
             Entry::Outcome { outcome, errand, committed } => {

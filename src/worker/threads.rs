@@ -11,14 +11,14 @@ use crate::worker::delivery::lane::{Equipment, Lane};
 use crate::worker::delivery::queue::{Jobs, jobs};
 use crate::worker::lease::keeper::{Leases, Role};
 use crate::worker::recorder;
-use crate::worker::recorder::batch::Desk;
+use crate::worker::recorder::batch::BatchSender;
 
 /// Lanes, recorder and keeper at work.
 pub struct Crew {
     /// Where fan-outs hand out their jobs.
     pub jobs: Jobs,
     /// Where the ledger is written.
-    pub desk: Desk,
+    pub batch_sender: BatchSender,
     /// By what right fan-outs send.
     pub leases: Leases,
     threads: Vec<JoinHandle<()>>,
@@ -40,23 +40,23 @@ impl Crew {
         let lanes = transports.len();
         let (jobs, queue) = jobs(lanes);
         let metrics = Arc::clone(&equipment.monitor.metrics);
-        let (desk, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
+        let (batch_sender, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
-            let lane = Lane::new(Arc::clone(equipment), transport, queue.clone(), desk.clone());
+            let lane = Lane::new(Arc::clone(equipment), transport, queue.clone(), batch_sender.clone());
             threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
         threads.push(recorder);
         let (leases, keeper) =
             Leases::start(store, patience, &equipment.monitor.health, role, lease_term, &equipment.stop)?;
         threads.push(keeper);
-        Ok(Self { jobs, desk, leases, threads })
+        Ok(Self { jobs, batch_sender, leases, threads })
     }
 
     /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go
     /// of it.
     pub fn dismiss(self) {
-        drop((self.jobs, self.desk, self.leases));
+        drop((self.jobs, self.batch_sender, self.leases));
         for thread in self.threads {
             if thread.join().is_err() {
                 log::error!("a thread of the crew panicked (a bug in fanmail)");

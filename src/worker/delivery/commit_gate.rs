@@ -6,14 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::domain::outcome::Outcome;
 use crate::worker::delivery::job::Errand;
 use crate::worker::recorder::Entry;
-use crate::worker::recorder::batch::Desk;
+use crate::worker::recorder::batch::BatchSender;
 
 /// One a lane. Of the outcomes that it hands over, at most one is not committed.
 #[derive(Debug)]
 pub struct LastOutcome {
-    desk: Desk,
+    batch_sender: BatchSender,
     /// In which group it is written; none when everything is committed.
-    group: Option<u64>,
+    batch: Option<u64>,
     mark: Mark,
 }
 
@@ -35,8 +35,8 @@ enum Progress {
 impl LastOutcome {
     /// For a lane that has sent nothing so far.
     #[must_use]
-    pub fn new(desk: Desk) -> Self {
-        Self { desk, group: None, mark: Mark::default() }
+    pub fn new(batch_sender: BatchSender) -> Self {
+        Self { batch_sender, batch: None, mark: Mark::default() }
     }
 
     /// Hands an outcome to the recorder, which reports to the fan-out once it is committed. Waits until the one
@@ -44,21 +44,22 @@ impl LastOutcome {
     pub fn hand_over(&mut self, outcome: Outcome, errand: Arc<Errand>) {
         self.wait_until_recorded();
         *self.mark.lock() = Progress::Expected;
-        self.group = Some(self.desk.leave(Entry::Outcome { outcome, errand, committed: self.mark.clone() }));
+        self.batch =
+            Some(self.batch_sender.push(Entry::Outcome { outcome, errand, committed: self.mark.clone() }));
     }
 
     /// Has everything that was handed over committed soon, for somebody else who may wait for it: the lane has
     /// nothing to do.
     pub fn hurry(&self) {
-        if let Some(group) = self.group {
-            self.desk.want(group);
+        if let Some(batch) = self.batch {
+            self.batch_sender.flush(batch);
         }
     }
 
     /// Returns once everything that was handed over is committed.
     pub fn wait_until_recorded(&mut self) {
-        if let Some(group) = self.group.take().filter(|_| self.mark.is_expected()) {
-            self.desk.want(group);
+        if let Some(batch) = self.batch.take().filter(|_| self.mark.is_expected()) {
+            self.batch_sender.flush(batch);
             self.mark.wait();
         }
     }

@@ -23,7 +23,7 @@ use crate::worker::delivery::job::{Job, Report};
 use crate::worker::delivery::queue::JobQueue;
 use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
-use crate::worker::recorder::batch::Desk;
+use crate::worker::recorder::batch::BatchSender;
 
 /// How often a lane without work looks after its connection.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
@@ -75,16 +75,21 @@ struct Letter {
 }
 
 impl Lane {
-    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `desk`.
+    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `batch_sender`.
     #[must_use]
-    pub fn new(equipment: Arc<Equipment>, transport: Box<dyn Transport>, jobs: JobQueue, desk: Desk) -> Self {
+    pub fn new(
+        equipment: Arc<Equipment>,
+        transport: Box<dyn Transport>,
+        jobs: JobQueue,
+        batch_sender: BatchSender,
+    ) -> Self {
         Self {
             composer: equipment.composer.clone(),
             equipment,
             transport,
             jobs,
             next: None,
-            last_outcome: LastOutcome::new(desk),
+            last_outcome: LastOutcome::new(batch_sender),
             place: Place::default(),
             failures: 0,
         }

@@ -14,148 +14,148 @@ use crate::worker::recorder::Entry;
 
 /// The side of those who have something written. The recorder ends when all clones are gone.
 #[derive(Debug)]
-pub struct Desk {
-    shared: Arc<Shared>,
+pub struct BatchSender {
+    shared: Arc<BatchShared>,
 }
 
 /// The recorder's side.
 #[derive(Debug)]
-pub struct Pile {
-    shared: Arc<Shared>,
-    longest: Duration,
+pub struct BatchReceiver {
+    shared: Arc<BatchShared>,
+    linger: Duration,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct BatchShared {
+    state: Mutex<BatchState>,
     /// Only the recorder waits here.
     wake: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
-    gathered: Vec<Entry>,
+struct BatchState {
+    pending: Vec<Entry>,
     /// The number of the group that gathers.
-    group: u64,
+    batch: u64,
     /// Somebody cannot go on before it is committed.
-    wanted: bool,
+    flush_requested: bool,
     /// The last group was a single entry: there is nothing to be gained by waiting for more.
-    lonely: bool,
-    recorder: Recorder,
-    desks: usize,
+    last_batch_was_single: bool,
+    receiver: ReceiverState,
+    senders: usize,
 }
 
 /// What has to happen for the recorder to look at the desk. It is woken for nothing less: a thread that wakes costs
 /// more than an entry that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recorder {
+enum ReceiverState {
     /// Nothing: it is writing, or about to look.
-    Awake,
+    Busy,
     /// A group is wanted, or has gathered for long enough.
-    Dozing,
+    WaitingForFlush,
     /// Anything.
-    Asleep,
+    WaitingForAnything,
 }
 
-/// A desk, and what gathers on it: for `longest`, if nobody asks for it.
+/// A desk, and what gathers on it: for `linger`, if nobody asks for it.
 #[must_use]
-pub fn desk(longest: Duration) -> (Desk, Pile) {
-    let state = State {
-        gathered: Vec::new(),
-        group: 0,
-        wanted: false,
-        lonely: true,
-        recorder: Recorder::Awake,
-        desks: 1,
+pub fn batch_queue(linger: Duration) -> (BatchSender, BatchReceiver) {
+    let state = BatchState {
+        pending: Vec::new(),
+        batch: 0,
+        flush_requested: false,
+        last_batch_was_single: true,
+        receiver: ReceiverState::Busy,
+        senders: 1,
     };
-    let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() });
-    (Desk { shared: Arc::clone(&shared) }, Pile { shared, longest })
+    let shared = Arc::new(BatchShared { state: Mutex::new(state), wake: Condvar::new() });
+    (BatchSender { shared: Arc::clone(&shared) }, BatchReceiver { shared, linger })
 }
 
-impl Desk {
+impl BatchSender {
     /// Leaves an entry, to be written before long, and returns the number of its group.
     #[must_use]
-    pub fn leave(&self, entry: Entry) -> u64 {
+    pub fn push(&self, entry: Entry) -> u64 {
         let mut state = self.shared.lock();
-        state.gathered.push(entry);
-        let group = state.group;
-        state.wanted |= state.lonely;
-        if state.wanted || state.recorder == Recorder::Asleep {
+        state.pending.push(entry);
+        let batch = state.batch;
+        state.flush_requested |= state.last_batch_was_single;
+        if state.flush_requested || state.receiver == ReceiverState::WaitingForAnything {
             self.shared.wake(state);
         }
-        group
+        batch
     }
 
     /// Has a group written now. Nothing happens when it was taken already.
-    pub fn want(&self, group: u64) {
+    pub fn flush(&self, batch: u64) {
         let mut state = self.shared.lock();
-        if state.group == group && !state.wanted {
-            state.wanted = true;
+        if state.batch == batch && !state.flush_requested {
+            state.flush_requested = true;
             self.shared.wake(state);
         }
     }
 }
 
-impl Clone for Desk {
+impl Clone for BatchSender {
     fn clone(&self) -> Self {
-        self.shared.lock().desks += 1;
+        self.shared.lock().senders += 1;
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl Drop for Desk {
+impl Drop for BatchSender {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.desks -= 1;
-        if state.desks == 0 {
+        state.senders -= 1;
+        if state.senders == 0 {
             self.shared.wake(state);
         }
     }
 }
 
-impl Pile {
+impl BatchReceiver {
     /// Waits until what has gathered is wanted, or has waited for long enough. Nothing has gathered only when
     /// nobody is left who could leave anything.
     #[must_use]
-    pub fn take(&self) -> Vec<Entry> {
+    pub fn next_batch(&self) -> Vec<Entry> {
         let mut state = self.shared.lock();
-        while !state.wanted && state.desks > 0 {
-            state.recorder = Recorder::Dozing;
-            let dozed = self.shared.wake.wait_timeout(state, self.longest);
-            let (woken, doze) = dozed.unwrap_or_else(PoisonError::into_inner);
+        while !state.flush_requested && state.senders > 0 {
+            state.receiver = ReceiverState::WaitingForFlush;
+            let waited = self.shared.wake.wait_timeout(state, self.linger);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             // What happened just when its time was over is seen by the loop.
-            if !doze.timed_out() || state.desks == 0 {
+            if !timeout.timed_out() || state.senders == 0 {
                 continue;
             }
-            if !state.gathered.is_empty() {
+            if !state.pending.is_empty() {
                 break;
             }
-            state.recorder = Recorder::Asleep;
+            state.receiver = ReceiverState::WaitingForAnything;
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.recorder = Recorder::Awake;
+        state.receiver = ReceiverState::Busy;
         drop(state);
         // Lanes that only want a processor leave their entries first; where there are none, this takes no time.
         thread::yield_now();
         let mut state = self.shared.lock();
-        state.wanted = false;
-        state.group += 1;
-        state.lonely = state.gathered.len() <= 1;
-        std::mem::take(&mut state.gathered)
+        state.flush_requested = false;
+        state.batch += 1;
+        state.last_batch_was_single = state.pending.len() <= 1;
+        std::mem::take(&mut state.pending)
     }
 }
 
-impl Shared {
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        if state.recorder != Recorder::Awake {
-            state.recorder = Recorder::Awake;
+impl BatchShared {
+    fn wake(&self, mut state: MutexGuard<'_, BatchState>) {
+        if state.receiver != ReceiverState::Busy {
+            state.receiver = ReceiverState::Busy;
             drop(state);
             self.wake.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BatchState> {
         // Nothing that is done under the lock can panic half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,11 +177,11 @@ mod tests {
     }
 
     /// A recorder that hands over what it takes, until there is nothing any more.
-    fn take_all(pile: Pile) -> Receiver<Vec<i64>> {
-        let (sender, groups) = unbounded();
+    fn receive_all(batches: BatchReceiver) -> Receiver<Vec<i64>> {
+        let (sender, received) = unbounded();
         thread::spawn(move || {
             loop {
-                let ids = pile.take().iter().map(Entry::notification_id).collect::<Vec<_>>();
+                let ids = batches.next_batch().iter().map(Entry::notification_id).collect::<Vec<_>>();
                 let is_last = ids.is_empty();
                 sender.send(ids).unwrap();
                 if is_last {
@@ -189,12 +189,12 @@ mod tests {
                 }
             }
         });
-        groups
+        received
     }
 
-    fn wait_until(desk: &Desk, expected: Recorder) {
+    fn wait_until(batch_sender: &BatchSender, expected: ReceiverState) {
         let deadline = Instant::now() + PATIENCE;
-        while desk.shared.lock().recorder != expected {
+        while batch_sender.shared.lock().receiver != expected {
             assert!(Instant::now() < deadline, "the recorder is not {expected:?}");
             thread::yield_now();
         }
@@ -202,77 +202,81 @@ mod tests {
 
     #[test]
     fn a_group_that_is_wanted_is_taken_at_once_with_all_that_has_gathered() {
-        let (desk, pile) = desk(NEVER);
-        desk.shared.lock().lonely = false;
-        let groups = take_all(pile);
-        wait_until(&desk, Recorder::Dozing);
-        let group = desk.leave(entry(1));
-        assert_eq!(desk.clone().leave(entry(2)), group);
-        assert_eq!(desk.shared.lock().recorder, Recorder::Dozing, "nobody has asked for them");
-        desk.want(group);
-        assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [1, 2]);
-        assert_ne!(desk.leave(entry(3)), group, "that is gathering for the next one");
-        desk.want(group);
-        assert!(!desk.shared.lock().wanted, "it was taken already");
+        let (batch_sender, batches) = batch_queue(NEVER);
+        batch_sender.shared.lock().last_batch_was_single = false;
+        let received = receive_all(batches);
+        wait_until(&batch_sender, ReceiverState::WaitingForFlush);
+        let batch = batch_sender.push(entry(1));
+        assert_eq!(batch_sender.clone().push(entry(2)), batch);
+        assert_eq!(
+            batch_sender.shared.lock().receiver,
+            ReceiverState::WaitingForFlush,
+            "nobody has asked for them"
+        );
+        batch_sender.flush(batch);
+        assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [1, 2]);
+        assert_ne!(batch_sender.push(entry(3)), batch, "that is gathering for the next one");
+        batch_sender.flush(batch);
+        assert!(!batch_sender.shared.lock().flush_requested, "it was taken already");
     }
 
     #[test]
     fn while_no_company_comes_an_entry_does_not_wait_for_it() {
-        let (desk, pile) = desk(NEVER);
+        let (batch_sender, batches) = batch_queue(NEVER);
         for id in 1..=3 {
-            let _group = desk.leave(entry(id));
-            assert_eq!(pile.take().len(), 1, "though nobody has asked for it");
+            let _group = batch_sender.push(entry(id));
+            assert_eq!(batches.next_batch().len(), 1, "though nobody has asked for it");
         }
-        let _group = (desk.leave(entry(4)), desk.leave(entry(5)));
-        assert_eq!(pile.take().len(), 2);
-        let group = desk.leave(entry(6));
-        assert!(!desk.shared.lock().wanted, "more may come, as it did before");
-        desk.want(group);
-        assert_eq!(pile.take().len(), 1);
+        let _group = (batch_sender.push(entry(4)), batch_sender.push(entry(5)));
+        assert_eq!(batches.next_batch().len(), 2);
+        let batch = batch_sender.push(entry(6));
+        assert!(!batch_sender.shared.lock().flush_requested, "more may come, as it did before");
+        batch_sender.flush(batch);
+        assert_eq!(batches.next_batch().len(), 1);
     }
 
     #[test]
     fn an_entry_that_nobody_asks_for_is_taken_all_the_same_even_from_a_recorder_that_sleeps() {
-        let (desk, pile) = desk(Duration::from_millis(1));
-        let groups = take_all(pile);
+        let (batch_sender, batches) = batch_queue(Duration::from_millis(1));
+        let received = receive_all(batches);
         for id in 1..=3 {
-            wait_until(&desk, Recorder::Asleep);
-            desk.shared.lock().lonely = false;
-            let _group = desk.leave(entry(id));
-            assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [id]);
-            desk.shared.lock().lonely = false;
-            let _group = desk.leave(entry(10 + id));
-            assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), [10 + id]);
+            wait_until(&batch_sender, ReceiverState::WaitingForAnything);
+            batch_sender.shared.lock().last_batch_was_single = false;
+            let _group = batch_sender.push(entry(id));
+            assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [id]);
+            batch_sender.shared.lock().last_batch_was_single = false;
+            let _group = batch_sender.push(entry(10 + id));
+            assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [10 + id]);
         }
     }
 
     #[test]
     fn the_last_one_may_leave_in_the_moment_in_which_a_doze_is_over() {
-        let (desk, pile) = desk(Duration::from_millis(50));
-        let groups = take_all(pile);
-        wait_until(&desk, Recorder::Dozing);
-        let mut state = desk.shared.lock();
-        assert_eq!(state.recorder, Recorder::Dozing);
+        let (batch_sender, batches) = batch_queue(Duration::from_millis(50));
+        let received = receive_all(batches);
+        wait_until(&batch_sender, ReceiverState::WaitingForFlush);
+        let mut state = batch_sender.shared.lock();
+        assert_eq!(state.receiver, ReceiverState::WaitingForFlush);
         // The doze ends while the lock is not to be had.
         thread::sleep(Duration::from_millis(200));
-        state.desks -= 1;
-        desk.shared.wake(state);
-        std::mem::forget(desk);
-        assert_eq!(groups.recv_timeout(PATIENCE).unwrap(), Vec::<i64>::new());
+        state.senders -= 1;
+        batch_sender.shared.wake(state);
+        std::mem::forget(batch_sender);
+        assert_eq!(received.recv_timeout(PATIENCE).unwrap(), Vec::<i64>::new());
     }
 
     #[test]
     fn nothing_is_lost_at_the_end() {
-        let (desk, pile) = desk(NEVER);
-        desk.shared.lock().lonely = false;
-        let groups = take_all(pile);
-        wait_until(&desk, Recorder::Dozing);
-        let first = desk.leave(entry(1));
-        let other = desk.clone();
-        drop(desk);
-        assert_eq!(other.leave(entry(2)), first);
-        assert!(groups.is_empty(), "somebody may still come");
+        let (batch_sender, batches) = batch_queue(NEVER);
+        batch_sender.shared.lock().last_batch_was_single = false;
+        let received = receive_all(batches);
+        wait_until(&batch_sender, ReceiverState::WaitingForFlush);
+        let first = batch_sender.push(entry(1));
+        let other = batch_sender.clone();
+        drop(batch_sender);
+        assert_eq!(other.push(entry(2)), first);
+        assert!(received.is_empty(), "somebody may still come");
         drop(other);
-        assert_eq!(groups.iter().collect::<Vec<_>>(), [vec![1, 2], vec![]]);
+        assert_eq!(received.iter().collect::<Vec<_>>(), [vec![1, 2], vec![]]);
     }
 }

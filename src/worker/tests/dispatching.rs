@@ -11,7 +11,7 @@ use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::Identity;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::Entry;
-use crate::worker::recorder::batch::{Desk, desk};
+use crate::worker::recorder::batch::{BatchSender, batch_queue};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,15 +25,15 @@ struct Broker {
 
 impl Broker {
     fn start(house: &House) -> Self {
-        Self::start_with(house, house.crew.desk.clone())
+        Self::start_with(house, house.crew.batch_sender.clone())
     }
 
-    fn start_with(house: &House, desk: Desk) -> Self {
+    fn start_with(house: &House, batch_sender: BatchSender) -> Self {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
         let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks };
-        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, desk);
+        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, batch_sender);
         Self { incoming, settlements, acked, dispatcher: thread::spawn(move || dispatcher.run()) }
     }
 
@@ -171,13 +171,13 @@ fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition(
 fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_connection() {
     let house = House::new(3, 1);
     // The test plays the recorder, a slow one.
-    let (desk, slow_recorder) = desk(PATIENCE);
-    let broker = Broker::start_with(&house, desk);
+    let (batch_sender, slow_recorder) = batch_queue(PATIENCE);
+    let broker = Broker::start_with(&house, batch_sender);
     broker.deliver(receipt(1, 1), nameless(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), nameless(false), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(Entry::Acked { notification_id, noted }) = slow_recorder.take().pop() else { panic!() };
+    let Some(Entry::Acked { notification_id, noted }) = slow_recorder.next_batch().pop() else { panic!() };
     broker.deliver(receipt(2, 1), nameless(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");

@@ -16,8 +16,8 @@ use crate::worker::delivery::commit_gate::LastOutcome;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::lease::keeper::Held;
-use crate::worker::recorder::batch::{Pile, desk};
-use crate::worker::recorder::{Entry, record_groups};
+use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
+use crate::worker::recorder::{Entry, record_batches};
 
 const NEVER: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,8 +45,8 @@ fn outcome(lease: Lease, participant_id: i64, status: Status) -> Outcome {
 }
 
 /// The test plays the recorder: this is what it would tell the lane.
-fn commit(pile: &Pile) -> usize {
-    let entries = pile.take();
+fn commit(batches: &BatchReceiver) -> usize {
+    let entries = batches.next_batch();
     for entry in &entries {
         let Entry::Outcome { committed, .. } = entry else { panic!("{entry:?}") };
         committed.set();
@@ -58,9 +58,9 @@ fn commit(pile: &Pile) -> usize {
 fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
     let house = House::new(2, 1);
     let (errand, _heard) = open(&house);
-    let (desk, pile) = desk(NEVER);
+    let (batch_sender, batches) = batch_queue(NEVER);
     let lane = thread::spawn(move || {
-        let mut last = LastOutcome::new(desk);
+        let mut last = LastOutcome::new(batch_sender);
         last.wait_until_recorded();
         for id in 1..=2 {
             last.hand_over(outcome(errand.held.lease, id, Status::Sent), Arc::clone(&errand));
@@ -68,22 +68,22 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
         last.wait_until_recorded();
         last.wait_until_recorded();
     });
-    assert_eq!(commit(&pile), 1, "the second one is handed over only after that");
-    assert_eq!(commit(&pile), 1);
+    assert_eq!(commit(&batches), 1, "the second one is handed over only after that");
+    assert_eq!(commit(&batches), 1);
     lane.join().unwrap();
-    assert!(pile.take().is_empty());
+    assert!(batches.next_batch().is_empty());
 }
 
 #[test]
 fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
     let house = House::new(1, 1);
     let (errand, _heard) = open(&house);
-    let (desk, pile) = desk(NEVER);
-    let mut last = LastOutcome::new(desk);
+    let (batch_sender, batches) = batch_queue(NEVER);
+    let mut last = LastOutcome::new(batch_sender);
     last.hurry();
     last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
     last.hurry();
-    assert_eq!(commit(&pile), 1);
+    assert_eq!(commit(&batches), 1);
     last.wait_until_recorded();
 }
 
@@ -91,7 +91,7 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
 fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
     let house = House::new(1, 1);
     let (errand, heard) = open(&house);
-    let mut last = LastOutcome::new(house.crew.desk.clone());
+    let mut last = LastOutcome::new(house.crew.batch_sender.clone());
     last.hand_over(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
@@ -103,7 +103,7 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     let house = House::new(3, 1);
     let (errand, heard) = open(&house);
     let Lease { notification_id, epoch } = errand.held.lease;
-    let mut last = LastOutcome::new(house.crew.desk.clone());
+    let mut last = LastOutcome::new(house.crew.batch_sender.clone());
     last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
     last.wait_until_recorded();
     assert!(!errand.held.is_lost());
@@ -123,14 +123,14 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
 fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
     let house = House::new(5, 1);
     let (errand, heard) = open(&house);
-    let (desk, pile) = desk(NEVER);
-    let mut lanes: Vec<LastOutcome> = (0..5).map(|_| LastOutcome::new(desk.clone())).collect();
+    let (batch_sender, batches) = batch_queue(NEVER);
+    let mut lanes: Vec<LastOutcome> = (0..5).map(|_| LastOutcome::new(batch_sender.clone())).collect();
     let statuses = [Status::Sent, Status::Failed, Status::Sent, Status::Skipped, Status::Sent];
     for (id, (lane, status)) in (1..).zip(lanes.iter_mut().zip(statuses)) {
         lane.hand_over(outcome(errand.held.lease, id, status), Arc::clone(&errand));
     }
-    drop((lanes, desk));
-    record_groups(&house.store, &house.context.patience, &house.context.metrics, &pile);
+    drop((lanes, batch_sender));
+    record_batches(&house.store, &house.context.patience, &house.context.metrics, &batches);
     let Ok(Report::Recorded(counts)) = heard.try_recv() else { panic!() };
     assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
     assert!(heard.is_empty());
