@@ -13,7 +13,7 @@ use crate::domain::outcome::{Outcome, Status};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::worker::database_retry::Patience;
-use crate::worker::delivery::commit_gate::Mark;
+use crate::worker::delivery::commit_gate::CommitFlag;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
@@ -35,7 +35,7 @@ pub enum Entry {
         /// The fan-out that waits for it.
         errand: Arc<Errand>,
         /// Where the lane sees it that may not send another body before.
-        committed: Mark,
+        committed: CommitFlag,
     },
     /// The broker knows that the notification is done.
     Acked {
@@ -93,7 +93,7 @@ pub(super) fn record_batches(store: &Store, patience: &Patience, metrics: &Metri
 #[derive(Default)]
 struct Batch {
     outcomes: Vec<Outcome>,
-    lanes: Vec<(Arc<Errand>, Mark)>,
+    lanes: Vec<(Arc<Errand>, CommitFlag)>,
     acked: Vec<i64>,
     noted: Vec<Sender<i64>>,
 }

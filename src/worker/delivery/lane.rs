@@ -17,7 +17,7 @@ use crate::domain::outcome::{Outcome, Status};
 use crate::observe::health::Monitor;
 use crate::shutdown::Stop;
 use crate::worker::delivery::breaker::Breaker;
-use crate::worker::delivery::commit_gate::LastOutcome;
+use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{Place, Places};
 use crate::worker::delivery::job::{Job, Report};
 use crate::worker::delivery::queue::JobQueue;
@@ -62,7 +62,7 @@ pub struct Lane {
     jobs: JobQueue,
     /// What is submitted next.
     next: Option<Letter>,
-    last_outcome: LastOutcome,
+    commit_gate: CommitGate,
     place: Place,
     /// Times in a row that the relay did not work for this lane.
     failures: u32,
@@ -89,7 +89,7 @@ impl Lane {
             transport,
             jobs,
             next: None,
-            last_outcome: LastOutcome::new(batch_sender),
+            commit_gate: CommitGate::new(batch_sender),
             place: Place::default(),
             failures: 0,
         }
@@ -116,7 +116,7 @@ impl Lane {
 
     fn wait_for_a_job(&self) -> Result<Job, RecvTimeoutError> {
         self.jobs.try_recv().or_else(|_| {
-            self.last_outcome.hurry();
+            self.commit_gate.flush();
             self.jobs.recv_timeout(IDLE_LOOK)
         })
     }
@@ -144,7 +144,7 @@ impl Lane {
         let next = self.next.as_ref().filter(|letter| letter.job.addressee.may_be_announced());
         let next = next.map(|letter| &letter.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
-            self.last_outcome.wait_until_recorded();
+            self.commit_gate.wait_until_committed();
             held.wait_until_certain(stop)
         });
         let Err(refusal) = submitted else {
@@ -249,7 +249,7 @@ impl Lane {
         if outcome.status == Status::Sent {
             self.equipment.monitor.metrics.unrecorded.rise();
         }
-        self.last_outcome.hand_over(outcome, job.errand);
+        self.commit_gate.record(outcome, job.errand);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 use crate::store::ledger::leases::Tenant;
 use crate::store::ledger::notifications::Opened;
-use crate::worker::delivery::commit_gate::LastOutcome;
+use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::lease::keeper::Held;
@@ -60,13 +60,13 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
     let (errand, _heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
     let lane = thread::spawn(move || {
-        let mut last = LastOutcome::new(batch_sender);
-        last.wait_until_recorded();
+        let mut last = CommitGate::new(batch_sender);
+        last.wait_until_committed();
         for id in 1..=2 {
-            last.hand_over(outcome(errand.held.lease, id, Status::Sent), Arc::clone(&errand));
+            last.record(outcome(errand.held.lease, id, Status::Sent), Arc::clone(&errand));
         }
-        last.wait_until_recorded();
-        last.wait_until_recorded();
+        last.wait_until_committed();
+        last.wait_until_committed();
     });
     assert_eq!(commit(&batches), 1, "the second one is handed over only after that");
     assert_eq!(commit(&batches), 1);
@@ -79,20 +79,20 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
     let house = House::new(1, 1);
     let (errand, _heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
-    let mut last = LastOutcome::new(batch_sender);
-    last.hurry();
-    last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
-    last.hurry();
+    let mut last = CommitGate::new(batch_sender);
+    last.flush();
+    last.record(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.flush();
     assert_eq!(commit(&batches), 1);
-    last.wait_until_recorded();
+    last.wait_until_committed();
 }
 
 #[test]
 fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
     let house = House::new(1, 1);
     let (errand, heard) = open(&house);
-    let mut last = LastOutcome::new(house.crew.batch_sender.clone());
-    last.hand_over(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
+    let mut last = CommitGate::new(house.crew.batch_sender.clone());
+    last.record(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
     assert_eq!(house.tally(1).skipped, 1);
@@ -103,16 +103,13 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     let house = House::new(3, 1);
     let (errand, heard) = open(&house);
     let Lease { notification_id, epoch } = errand.held.lease;
-    let mut last = LastOutcome::new(house.crew.batch_sender.clone());
-    last.hand_over(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
-    last.wait_until_recorded();
+    let mut last = CommitGate::new(house.crew.batch_sender.clone());
+    last.record(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.wait_until_committed();
     assert!(!errand.held.is_lost());
 
-    last.hand_over(
-        outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent),
-        Arc::clone(&errand),
-    );
-    last.wait_until_recorded();
+    last.record(outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent), Arc::clone(&errand));
+    last.wait_until_committed();
     assert!(errand.held.is_lost());
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Refused));
@@ -124,10 +121,10 @@ fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
     let house = House::new(5, 1);
     let (errand, heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
-    let mut lanes: Vec<LastOutcome> = (0..5).map(|_| LastOutcome::new(batch_sender.clone())).collect();
+    let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
     let statuses = [Status::Sent, Status::Failed, Status::Sent, Status::Skipped, Status::Sent];
     for (id, (lane, status)) in (1..).zip(lanes.iter_mut().zip(statuses)) {
-        lane.hand_over(outcome(errand.held.lease, id, status), Arc::clone(&errand));
+        lane.record(outcome(errand.held.lease, id, status), Arc::clone(&errand));
     }
     drop((lanes, batch_sender));
     record_batches(&house.store, &house.context.patience, &house.context.metrics, &batches);
