@@ -15,7 +15,7 @@ use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
 use crate::worker::fan_out::context::{Context, Ending};
-use crate::worker::fan_out_pool::{Ended, Hands, Work};
+use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
 use crate::worker::recorder::batch::BatchSender;
 
 /// Takes messages in until the worker is to stop.
@@ -26,7 +26,7 @@ pub struct Dispatcher {
     batch_sender: BatchSender,
     /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
     events: HashMap<i64, VecDeque<Task>>,
-    hands: Hands,
+    fan_out_pool: FanOutPool,
     /// Fan-outs that run.
     running: usize,
     /// Notifications whose ack is on its way to the broker.
@@ -75,7 +75,7 @@ impl Dispatcher {
             inbox,
             batch_sender,
             events: HashMap::new(),
-            hands: Hands::new(ended.0.clone()),
+            fan_out_pool: FanOutPool::new(ended.0.clone()),
             running: 0,
             acking: HashMap::new(),
             noting: HashMap::new(),
@@ -178,7 +178,7 @@ impl Dispatcher {
         }
         task.state = State::Running;
         let (request, identity) = (task.request, task.identity.clone());
-        self.hands.take(Work { context: Arc::clone(&self.context), identity, request })?;
+        self.fan_out_pool.run(Work { context: Arc::clone(&self.context), identity, request })?;
         self.running += 1;
         Ok(())
     }

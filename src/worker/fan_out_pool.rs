@@ -14,7 +14,7 @@ use crate::worker::fan_out;
 use crate::worker::fan_out::context::{Context, Ending};
 
 /// How long a thread waits for more to do.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A fan-out to be run.
 pub struct Work {
@@ -36,36 +36,36 @@ pub struct Ended {
 }
 
 /// As many threads as there is work at a time.
-pub struct Hands {
+pub struct FanOutPool {
     /// Without room: whatever goes in is in the hands of a thread that was waiting.
-    free: (Sender<Work>, Receiver<Work>),
+    idle: (Sender<Work>, Receiver<Work>),
     ended: Sender<Ended>,
     started: u64,
 }
 
-impl Hands {
+impl FanOutPool {
     /// No thread yet. Each end of a fan-out is told to `ended`.
     #[must_use]
     pub fn new(ended: Sender<Ended>) -> Self {
-        Self { free: bounded(0), ended, started: 0 }
+        Self { idle: bounded(0), ended, started: 0 }
     }
 
     /// Runs a fan-out at once, in a thread that is free or in a new one. Never waits.
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn take(&mut self, work: Work) -> io::Result<()> {
-        let Err(nobody) = self.free.0.try_send(work) else {
+    pub fn run(&mut self, work: Work) -> io::Result<()> {
+        let Err(none_idle) = self.idle.0.try_send(work) else {
             return Ok(());
         };
-        let work = nobody.into_inner();
+        let work = none_idle.into_inner();
         self.started += 1;
-        let (more, ended) = (self.free.1.clone(), self.ended.clone());
+        let (next_work, ended) = (self.idle.1.clone(), self.ended.clone());
         thread::Builder::new().name(format!("fan-out-{}", self.started)).spawn(move || {
             let mut next = Ok(work);
             while let Ok(work) = next {
                 run(work, &ended);
-                next = more.recv_timeout(IDLE);
+                next = next_work.recv_timeout(IDLE_TIMEOUT);
             }
         })?;
         Ok(())
