@@ -52,7 +52,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (stop, monitor) = worker::stop_on_signals(config)?;
     let patience = worker::watchful_patience(&stop, &monitor)?;
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let (crew, context) = worker::assemble(
+    let (threads, context) = worker::assemble(
         config,
         templates,
         worker::open_store(config)?,
@@ -95,7 +95,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     context.leases.release(&held);
     drop(context);
-    crew.dismiss();
+    threads.join();
 
     let after = store.tally(&notification)?;
     say(&format!(

@@ -30,7 +30,7 @@ use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::fan_out::context::Context as FanOutContext;
 use crate::worker::lease::keeper::Role;
-use crate::worker::threads::Crew;
+use crate::worker::threads::Threads;
 
 /// Fan-outs that ask the database at a time. Each has only a few short questions, and a server's connections are
 /// not free.
@@ -54,7 +54,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         log::info!("stopped; the database was not there yet, and nothing was begun");
         return Ok(ExitCode::SUCCESS);
     };
-    let (crew, context) = assemble(config, templates, store, patience, &stop, &monitor, Role::Worker)?;
+    let (threads, context) = assemble(config, templates, store, patience, &stop, &monitor, Role::Worker)?;
     let watch = Watch::new(Limits::default());
     watch
         .start({
@@ -65,10 +65,10 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watch, &stop)
         .context("cannot start the broker thread")?;
 
-    Dispatcher::new(Arc::new(context), subscription.inbox, crew.batch_sender.clone())
+    Dispatcher::new(Arc::new(context), subscription.inbox, threads.batch_sender.clone())
         .run()
         .context("cannot start a thread")?;
-    crew.dismiss();
+    threads.join();
     ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");
     Ok(if watch.hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -150,7 +150,7 @@ pub(super) fn assemble(
     stop: &Stop,
     monitor: &Monitor,
     role: Role,
-) -> anyhow::Result<(Crew, FanOutContext)> {
+) -> anyhow::Result<(Threads, FanOutContext)> {
     stop_on_panic();
     let templates = Arc::new(templates);
     let retry_policy = RetryPolicy::new(&config.worker);
@@ -164,7 +164,7 @@ pub(super) fn assemble(
         monitor: monitor.clone(),
         stop: stop.clone(),
     });
-    let crew = Crew::start(
+    let threads = Threads::start(
         &equipment,
         transports(&config.email)?,
         &store.with_own_connections(WRITERS),
@@ -175,10 +175,10 @@ pub(super) fn assemble(
     .context("cannot start the lanes")?;
     let context = FanOutContext {
         store,
-        leases: crew.leases.clone(),
+        leases: threads.leases.clone(),
         patience,
         templates,
-        jobs: crew.jobs.clone(),
+        jobs: threads.jobs.clone(),
         retry_policy,
         batch_size: config.worker.batch_size,
         event_lookup_grace: config.worker.event_lookup_grace,
@@ -186,7 +186,7 @@ pub(super) fn assemble(
         metrics: Arc::clone(&monitor.metrics),
         stop: stop.clone(),
     };
-    Ok((crew, context))
+    Ok((threads, context))
 }
 
 /// One transport a lane.

@@ -14,7 +14,7 @@ use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
 
 /// Lanes, recorder and keeper at work.
-pub struct Crew {
+pub struct Threads {
     /// Where fan-outs hand out their jobs.
     pub jobs: Jobs,
     /// Where the ledger is written.
@@ -24,7 +24,7 @@ pub struct Crew {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Crew {
+impl Threads {
     /// Starts the recorder, one lane a transport, and the keeper of leases that last `lease_term` unless renewed.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Crew {
 
     /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go
     /// of it.
-    pub fn dismiss(self) {
+    pub fn join(self) {
         drop((self.jobs, self.batch_sender, self.leases));
         for thread in self.threads {
             if thread.join().is_err() {

@@ -25,7 +25,7 @@ struct Broker {
 
 impl Broker {
     fn start(house: &House) -> Self {
-        Self::start_with(house, house.crew.batch_sender.clone())
+        Self::start_with(house, house.threads.batch_sender.clone())
     }
 
     fn start_with(house: &House, batch_sender: BatchSender) -> Self {
@@ -77,9 +77,9 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
     assert_eq!(house.store.find_notification(1).unwrap().unwrap().acked_at, None);
     broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
-    let House { crew, context, store, .. } = house;
+    let House { threads, context, store, .. } = house;
     drop(context);
-    crew.dismiss();
+    threads.join();
     assert!(store.find_notification(1).unwrap().unwrap().acked_at.is_some());
 }
 

@@ -181,9 +181,9 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
     most.store(2, Ordering::Relaxed);
     connections.lock().unwrap().clear();
     send_until_in_use(2);
-    let House { crew, context, .. } = house;
+    let House { threads, context, .. } = house;
     drop(context);
-    crew.dismiss();
+    threads.join();
 }
 
 #[test]

@@ -179,9 +179,9 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
     assert_eq!(house.store.list_workers().unwrap().len(), 1);
     drop(open_gate);
     assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
-    let House { crew, context, store, .. } = house;
+    let House { threads, context, store, .. } = house;
     drop(context);
-    crew.dismiss();
+    threads.join();
     assert_eq!(store.list_workers().unwrap(), []);
 }
 

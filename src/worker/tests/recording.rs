@@ -91,7 +91,7 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
 fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
     let house = House::new(1, 1);
     let (errand, heard) = open(&house);
-    let mut last = CommitGate::new(house.crew.batch_sender.clone());
+    let mut last = CommitGate::new(house.threads.batch_sender.clone());
     last.record(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
@@ -103,7 +103,7 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     let house = House::new(3, 1);
     let (errand, heard) = open(&house);
     let Lease { notification_id, epoch } = errand.held.lease;
-    let mut last = CommitGate::new(house.crew.batch_sender.clone());
+    let mut last = CommitGate::new(house.threads.batch_sender.clone());
     last.record(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
     last.wait_until_committed();
     assert!(!errand.held.is_lost());

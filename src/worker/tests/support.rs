@@ -28,7 +28,7 @@ use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::Role;
-use crate::worker::threads::Crew;
+use crate::worker::threads::Threads;
 
 pub const EVENT: i64 = 123;
 pub const REQUEST: Request = Request { kind: Kind::Updated, event_id: EVENT };
@@ -105,7 +105,7 @@ impl Transport for Relay {
 /// Everything but the broker.
 pub struct House {
     pub context: Arc<Context>,
-    pub crew: Crew,
+    pub threads: Threads,
     pub relay: Relay,
     pub store: Store,
     pub handle: Option<StopHandle>,
@@ -186,14 +186,15 @@ impl House {
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let patience = Patience::new(stop.clone(), Monitor::default().health);
-        let crew = Crew::start(&equipment, transports, &store, &patience, Role::Worker, worker.lease_timeout)
-            .unwrap();
+        let threads =
+            Threads::start(&equipment, transports, &store, &patience, Role::Worker, worker.lease_timeout)
+                .unwrap();
         let context = Context {
             store: store.clone(),
-            leases: crew.leases.clone(),
+            leases: threads.leases.clone(),
             patience,
             templates,
-            jobs: crew.jobs.clone(),
+            jobs: threads.jobs.clone(),
             retry_policy,
             batch_size: worker.batch_size,
             event_lookup_grace: worker.event_lookup_grace,
@@ -201,7 +202,7 @@ impl House {
             metrics: monitor.metrics,
             stop,
         };
-        Self { context: Arc::new(context), crew, relay, store, handle: Some(handle), _dir: dir }
+        Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
     }
 
     /// Adds people with these addresses.
