@@ -24,7 +24,7 @@ use crate::worker::delivery::breaker;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit;
 use crate::worker::delivery::connection_limit::Places;
-use crate::worker::delivery::lane::Equipment;
+use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::dispatcher::Dispatcher;
@@ -154,7 +154,7 @@ pub(super) fn assemble(
     stop_on_panic();
     let templates = Arc::new(templates);
     let retry_policy = RetryPolicy::new(&config.worker);
-    let equipment = Arc::new(Equipment {
+    let shared = Arc::new(LaneShared {
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
         breaker: Breaker::new(breaker::PROBES, monitor.clone()),
@@ -165,7 +165,7 @@ pub(super) fn assemble(
         stop: stop.clone(),
     });
     let threads = Threads::start(
-        &equipment,
+        &shared,
         transports(&config.email)?,
         &store.with_own_connections(WRITERS),
         &patience,

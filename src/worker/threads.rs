@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::channels::email::Transport;
 use crate::store::Store;
 use crate::worker::database_retry::Patience;
-use crate::worker::delivery::lane::{Equipment, Lane};
+use crate::worker::delivery::lane::{Lane, LaneShared};
 use crate::worker::delivery::queue::{Jobs, jobs};
 use crate::worker::lease::keeper::{Leases, Role};
 use crate::worker::recorder;
@@ -30,7 +30,7 @@ impl Threads {
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(
-        equipment: &Arc<Equipment>,
+        shared: &Arc<LaneShared>,
         transports: Vec<Box<dyn Transport>>,
         store: &Store,
         patience: &Patience,
@@ -39,16 +39,16 @@ impl Threads {
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
         let (jobs, queue) = jobs(lanes);
-        let metrics = Arc::clone(&equipment.monitor.metrics);
+        let metrics = Arc::clone(&shared.monitor.metrics);
         let (batch_sender, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
-            let lane = Lane::new(Arc::clone(equipment), transport, queue.clone(), batch_sender.clone());
+            let lane = Lane::new(Arc::clone(shared), transport, queue.clone(), batch_sender.clone());
             threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
         threads.push(recorder);
         let (leases, keeper) =
-            Leases::start(store, patience, &equipment.monitor.health, role, lease_term, &equipment.stop)?;
+            Leases::start(store, patience, &shared.monitor.health, role, lease_term, &shared.stop)?;
         threads.push(keeper);
         Ok(Self { jobs, batch_sender, leases, threads })
     }

@@ -35,7 +35,7 @@ const BREAKDOWNS_FORGIVEN: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
-pub struct Equipment {
+pub struct LaneShared {
     /// Makes renders.
     pub templates: Arc<Templates>,
     /// Makes mails of them; each lane has a copy.
@@ -56,7 +56,7 @@ pub struct Equipment {
 
 /// One lane.
 pub struct Lane {
-    equipment: Arc<Equipment>,
+    shared: Arc<LaneShared>,
     composer: Composer,
     transport: Box<dyn Transport>,
     jobs: JobQueue,
@@ -78,14 +78,14 @@ impl Lane {
     /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `batch_sender`.
     #[must_use]
     pub fn new(
-        equipment: Arc<Equipment>,
+        shared: Arc<LaneShared>,
         transport: Box<dyn Transport>,
         jobs: JobQueue,
         batch_sender: BatchSender,
     ) -> Self {
         Self {
-            composer: equipment.composer.clone(),
-            equipment,
+            composer: shared.composer.clone(),
+            shared,
             transport,
             jobs,
             next: None,
@@ -97,8 +97,8 @@ impl Lane {
 
     /// Works until nobody is left who could send jobs.
     pub fn run(mut self) {
-        let equipment = Arc::clone(&self.equipment);
-        let Equipment { places, stop, .. } = &*equipment;
+        let shared = Arc::clone(&self.shared);
+        let LaneShared { places, stop, .. } = &*shared;
         loop {
             if let Some(letter) = self.next.take() {
                 self.look_ahead();
@@ -124,7 +124,7 @@ impl Lane {
     /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
     /// may have to wait for something else than this lane.
     fn look_ahead(&mut self) {
-        let Equipment { breaker, pace, stop, .. } = &*self.equipment;
+        let LaneShared { breaker, pace, stop, .. } = &*self.shared;
         if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
             return;
         }
@@ -136,7 +136,7 @@ impl Lane {
 
     /// One mail, until its outcome is known.
     fn send(&mut self, Letter { mut job, mail }: Letter) {
-        let Equipment { breaker, places, pace, monitor, stop, .. } = &*self.equipment;
+        let LaneShared { breaker, places, pace, monitor, stop, .. } = &*self.shared;
         let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
         };
@@ -193,7 +193,7 @@ impl Lane {
     /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
     /// have had most of the mails. One connection that is lost is no reason yet.
     fn rest(&mut self, refusal: &Refusal) {
-        let Equipment { breaker, places, stop, .. } = &*self.equipment;
+        let LaneShared { breaker, places, stop, .. } = &*self.shared;
         let refused = refusal.class == Class::Relay;
         if refused && places.turned_away(&mut self.place, &refusal.detail) {
             return;
@@ -218,7 +218,7 @@ impl Lane {
             return Err(job.skipped("the participant has no address"));
         };
         // Not permanent: once the template is mended, `fanmail retry` reaches them.
-        let render = self.equipment.templates.render(&job.errand.occasion, participant);
+        let render = self.shared.templates.render(&job.errand.occasion, participant);
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
         self.composer
             .compose(job.errand.notification_id(), participant, address, render, Utc::now())
@@ -228,14 +228,14 @@ impl Lane {
     /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
     fn try_later(&mut self, mut job: Job, refusal: &Refusal) {
         job.addressee.attempts += 1;
-        if self.equipment.retry_policy.allows_another(job.addressee.attempts) {
+        if self.shared.retry_policy.allows_another(job.addressee.attempts) {
             log::debug!(
                 "notification {}: participant {} later again: {}",
                 job.errand.notification_id(),
                 job.addressee.participant.id,
                 refusal.detail
             );
-            self.equipment.monitor.metrics.retries.add(1);
+            self.shared.monitor.metrics.retries.add(1);
             job.errand.report(Report::Retry(job.addressee));
         } else {
             let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
@@ -247,7 +247,7 @@ impl Lane {
     fn record(&mut self, job: Job, outcome: Outcome) {
         log_failure(&job, &outcome);
         if outcome.status == Status::Sent {
-            self.equipment.monitor.metrics.unrecorded.rise();
+            self.shared.monitor.metrics.unrecorded.rise();
         }
         self.commit_gate.record(outcome, job.errand);
     }

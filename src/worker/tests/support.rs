@@ -23,7 +23,7 @@ use crate::store::source::seeding::{NewEvent, NewParticipant};
 use crate::worker::database_retry::Patience;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit::Places;
-use crate::worker::delivery::lane::Equipment;
+use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out::context::Context;
@@ -167,7 +167,7 @@ impl House {
         let templates = Arc::new(Templates::load(None).unwrap());
         let retry_policy = RetryPolicy::new(&worker);
         let monitor = Monitor::default();
-        let equipment = Arc::new(Equipment {
+        let shared = Arc::new(LaneShared {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
             breaker: Breaker::new(PROBES, monitor.clone()),
@@ -187,7 +187,7 @@ impl House {
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let patience = Patience::new(stop.clone(), Monitor::default().health);
         let threads =
-            Threads::start(&equipment, transports, &store, &patience, Role::Worker, worker.lease_timeout)
+            Threads::start(&shared, transports, &store, &patience, Role::Worker, worker.lease_timeout)
                 .unwrap();
         let context = Context {
             store: store.clone(),
