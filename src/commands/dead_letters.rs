@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::broker::dead_letters::browse;
-use crate::broker::dead_letters::browse::{Letter, Listing};
+use crate::broker::dead_letters::browse::{DeadLetterView, Listing};
 use crate::cli::{DeadLettersCommand, Format};
 use crate::config::Config;
 
@@ -60,7 +60,7 @@ fn for_programs(listing: &Listing) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&letters).map(|text| text + "\n")
 }
 
-fn as_json(letter: &Letter) -> Value {
+fn as_json(letter: &DeadLetterView) -> Value {
     json!({
         "at": letter.at,
         "reason": letter.reason,
@@ -94,12 +94,12 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn listing(letters: Vec<Letter>) -> Listing {
+    fn listing(letters: Vec<DeadLetterView>) -> Listing {
         Listing { queue: "events.dead".to_owned(), count: 17, letters }
     }
 
-    fn letter() -> Letter {
-        Letter {
+    fn letter() -> DeadLetterView {
+        DeadLetterView {
             at: Some("2026-01-02T12:00:00Z".to_owned()),
             reason: Some("the body is not JSON".to_owned()),
             original_queue: Some("events".to_owned()),
@@ -117,7 +117,7 @@ mod tests {
              \n  message id  -\
              \n  body        {\"a\":\\n\\u{1b}[31mred\u{fffd} \\u{202e}\n"
         );
-        let long = Letter { body: vec![b'x'; 5000], ..letter() };
+        let long = DeadLetterView { body: vec![b'x'; 5000], ..letter() };
         assert!(for_people(&listing(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
     }
 

@@ -17,12 +17,12 @@ pub struct Listing {
     /// How many are in it.
     pub count: u32,
     /// The oldest of them.
-    pub letters: Vec<Letter>,
+    pub letters: Vec<DeadLetterView>,
 }
 
 /// One dead letter. Whatever a stranger has put into the queue has no reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetterView {
     /// When it was moved here, RFC 3339 in UTC.
     pub at: Option<String>,
     /// Why, in a sentence.
@@ -49,7 +49,7 @@ pub fn list(config: &BrokerConfig, limit: u32) -> Result<Listing, BrokerError> {
     Ok(Listing { queue, count, letters })
 }
 
-fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<Letter>), BrokerError> {
+fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
     let Some((count, _)) = link.look_at(queue)? else {
         return Ok((0, Vec::new()));
     };
@@ -63,7 +63,7 @@ fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<Letter>), Brok
             AmqpValue::LongString(text) => Some(text.clone()),
             _ => None,
         };
-        letters.push(Letter {
+        letters.push(DeadLetterView {
             at: header(AT),
             reason: header(REASON),
             original_queue: header(ORIGINAL_QUEUE),

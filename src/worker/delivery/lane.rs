@@ -61,7 +61,7 @@ pub struct Lane {
     transport: Box<dyn Transport>,
     jobs: JobQueue,
     /// What is submitted next.
-    next: Option<Letter>,
+    next: Option<PreparedMail>,
     commit_gate: CommitGate,
     place: Place,
     /// Times in a row that the relay did not work for this lane.
@@ -69,7 +69,7 @@ pub struct Lane {
 }
 
 /// A job whose mail is made.
-struct Letter {
+struct PreparedMail {
     job: Job,
     mail: Mail,
 }
@@ -100,14 +100,14 @@ impl Lane {
         let shared = Arc::clone(&self.shared);
         let LaneShared { places, stop, .. } = &*shared;
         loop {
-            if let Some(letter) = self.next.take() {
-                self.look_ahead();
-                self.send(letter);
+            if let Some(prepared) = self.next.take() {
+                self.prepare_next();
+                self.send(prepared);
                 continue;
             }
             places.wait(&mut self.place, stop, || !self.jobs.is_empty());
             match self.wait_for_a_job() {
-                Ok(job) => self.next = self.make(job),
+                Ok(job) => self.next = self.prepare(job),
                 Err(RecvTimeoutError::Timeout) => self.transport.idle(),
                 Err(RecvTimeoutError::Disconnected) => return places.close(),
             }
@@ -123,26 +123,26 @@ impl Lane {
 
     /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
     /// may have to wait for something else than this lane.
-    fn look_ahead(&mut self) {
+    fn prepare_next(&mut self) {
         let LaneShared { breaker, pace, stop, .. } = &*self.shared;
         if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
             return;
         }
         // One at most: a mail is waiting.
         if let Ok(job) = self.jobs.try_recv() {
-            self.next = self.make(job);
+            self.next = self.prepare(job);
         }
     }
 
     /// One mail, until its outcome is known.
-    fn send(&mut self, Letter { mut job, mail }: Letter) {
+    fn send(&mut self, PreparedMail { mut job, mail }: PreparedMail) {
         let LaneShared { breaker, places, pace, monitor, stop, .. } = &*self.shared;
         let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
         };
         let held = Arc::clone(&job.errand.held);
-        let next = self.next.as_ref().filter(|letter| letter.job.addressee.may_be_announced());
-        let next = next.map(|letter| &letter.mail);
+        let next = self.next.as_ref().filter(|prepared| prepared.job.addressee.may_be_announced());
+        let next = next.map(|prepared| &prepared.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
             self.commit_gate.wait_until_committed();
             held.wait_until_certain(stop)
@@ -164,7 +164,7 @@ impl Lane {
             self.failures += u32::from(admission.failed(suspect, &refusal.detail));
             // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
             // front of it has to suffer.
-            if let Some(Letter { mut job, .. }) = self.next.take() {
+            if let Some(PreparedMail { mut job, .. }) = self.next.take() {
                 job.addressee.announced_in_vain |= refusal.class != Class::Relay;
                 job.give_back();
             }
@@ -202,9 +202,9 @@ impl Lane {
     }
 
     /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.
-    fn make(&mut self, job: Job) -> Option<Letter> {
+    fn prepare(&mut self, job: Job) -> Option<PreparedMail> {
         match self.compose(&job) {
-            Ok(mail) => Some(Letter { job, mail }),
+            Ok(mail) => Some(PreparedMail { job, mail }),
             Err(outcome) => {
                 self.record(job, outcome);
                 None
