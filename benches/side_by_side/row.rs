@@ -167,8 +167,8 @@ pub fn figure(value: f64) -> String {
         large if large >= 100.0 => {
             let digits = format!("{value:.0}");
             let mut out = String::new();
-            for (place, digit) in digits.chars().enumerate() {
-                if place > 0 && (digits.len() - place) % 3 == 0 {
+            for (permit, digit) in digits.chars().enumerate() {
+                if permit > 0 && (digits.len() - permit) % 3 == 0 {
                     out.push(',');
                 }
                 out.push(digit);

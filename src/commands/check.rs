@@ -89,8 +89,8 @@ fn check_database(config: &Config) -> Finding {
     let version = Store::connect_existing(&config.database, 1)
         .and_then(|store| store.check_schema().and_then(|()| store.version()))
         .map_err(with_causes)?;
-    let place = &config.database.backend;
-    Ok(Found::Well(format!("{place} has events, participants and the ledger ({version})")))
+    let permit = &config.database.backend;
+    Ok(Found::Well(format!("{permit} has events, participants and the ledger ({version})")))
 }
 
 fn check_broker(config: &Config) -> Finding {

@@ -23,7 +23,7 @@ use crate::worker::database_retry::Patience;
 use crate::worker::delivery::breaker;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit;
-use crate::worker::delivery::connection_limit::Places;
+use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
@@ -158,7 +158,11 @@ pub(super) fn assemble(
         templates: Arc::clone(&templates),
         composer: Composer::new(&config.email),
         breaker: Breaker::new(breaker::PROBES, monitor.clone()),
-        places: Places::new(config.email.connections, connection_limit::GROWTH, Arc::clone(&monitor.metrics)),
+        connection_limit: ConnectionLimit::new(
+            config.email.connections,
+            connection_limit::PROBE_BACKOFF,
+            Arc::clone(&monitor.metrics),
+        ),
         pace: Pace::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),

@@ -142,11 +142,11 @@ impl Batch {
             }
             committed.set();
             let known = recorded.iter().position(|(known, _)| Arc::ptr_eq(known, &errand));
-            let place = known.unwrap_or_else(|| {
+            let permit = known.unwrap_or_else(|| {
                 recorded.push((errand, Counts::default()));
                 recorded.len() - 1
             });
-            recorded[place].1.add(outcome.status);
+            recorded[permit].1.add(outcome.status);
         }
         for (errand, counts) in recorded {
             metrics.sent.add(counts.sent);

@@ -46,13 +46,13 @@ fn run(stage: &Stage) -> Vec<Row> {
 fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
     let at = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
     let mut rows = Vec::new();
-    for (place, (theirs, contestant)) in runs.iter().zip(contestants).enumerate() {
+    for (permit, (theirs, contestant)) in runs.iter().zip(contestants).enumerate() {
         let name = contestant.name();
         let rates = theirs.iter().map(Run::rate).collect();
         let row = Row::new(format!("{name}, {at}"), "mails/s", rates).faults(faults(theirs));
         // The curve of fanmail is that of the first section.
-        rows.push(if place == 0 { row } else { row.point(&name, connections) });
-        if place > 0 && connections == COMPARED {
+        rows.push(if permit == 0 { row } else { row.point(&name, connections) });
+        if permit > 0 && connections == COMPARED {
             let ratios =
                 runs[0].iter().zip(theirs).map(|(fanmail, peer)| fanmail.rate() / peer.rate()).collect();
             let ratio = Row::new(format!("fanmail ÷ {name}, {at}"), "×", ratios);

@@ -18,7 +18,7 @@ use crate::observe::health::Monitor;
 use crate::shutdown::Stop;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::commit_gate::CommitGate;
-use crate::worker::delivery::connection_limit::{Place, Places};
+use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::{Job, Report};
 use crate::worker::delivery::queue::JobQueue;
 use crate::worker::delivery::rate_limit::Pace;
@@ -43,7 +43,7 @@ pub struct LaneShared {
     /// Holds everyone up while the relay is down.
     pub breaker: Breaker,
     /// How many lanes may have a connection.
-    pub places: Places,
+    pub connection_limit: ConnectionLimit,
     /// The limit of mails a second.
     pub pace: Pace,
     /// How often a mail is tried.
@@ -63,7 +63,7 @@ pub struct Lane {
     /// What is submitted next.
     next: Option<PreparedMail>,
     commit_gate: CommitGate,
-    place: Place,
+    permit: ConnectionPermit,
     /// Times in a row that the relay did not work for this lane.
     failures: u32,
 }
@@ -90,7 +90,7 @@ impl Lane {
             jobs,
             next: None,
             commit_gate: CommitGate::new(batch_sender),
-            place: Place::default(),
+            permit: ConnectionPermit::default(),
             failures: 0,
         }
     }
@@ -98,18 +98,18 @@ impl Lane {
     /// Works until nobody is left who could send jobs.
     pub fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let LaneShared { places, stop, .. } = &*shared;
+        let LaneShared { connection_limit, stop, .. } = &*shared;
         loop {
             if let Some(prepared) = self.next.take() {
                 self.prepare_next();
                 self.send(prepared);
                 continue;
             }
-            places.wait(&mut self.place, stop, || !self.jobs.is_empty());
+            connection_limit.acquire(&mut self.permit, stop, || !self.jobs.is_empty());
             match self.wait_for_a_job() {
                 Ok(job) => self.next = self.prepare(job),
                 Err(RecvTimeoutError::Timeout) => self.transport.idle(),
-                Err(RecvTimeoutError::Disconnected) => return places.close(),
+                Err(RecvTimeoutError::Disconnected) => return connection_limit.close(),
             }
         }
     }
@@ -136,7 +136,7 @@ impl Lane {
 
     /// One mail, until its outcome is known.
     fn send(&mut self, PreparedMail { mut job, mail }: PreparedMail) {
-        let LaneShared { breaker, places, pace, monitor, stop, .. } = &*self.shared;
+        let LaneShared { breaker, connection_limit, pace, monitor, stop, .. } = &*self.shared;
         let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
             return job.give_back();
         };
@@ -150,7 +150,7 @@ impl Lane {
         let Err(refusal) = submitted else {
             admission.works();
             self.failures = 0;
-            places.served(&mut self.place);
+            connection_limit.accepted(&mut self.permit);
             job.addressee.attempts += 1;
             let outcome = job.sent();
             return self.record(job, outcome);
@@ -158,7 +158,7 @@ impl Lane {
         if refusal.speaks_for_the_relay() {
             admission.works();
             self.failures = 0;
-            places.served(&mut self.place);
+            connection_limit.accepted(&mut self.permit);
         } else {
             let suspect = (refusal.class != Class::Relay).then(|| job.key());
             self.failures += u32::from(admission.failed(suspect, &refusal.detail));
@@ -193,9 +193,9 @@ impl Lane {
     /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
     /// have had most of the mails. One connection that is lost is no reason yet.
     fn rest(&mut self, refusal: &Refusal) {
-        let LaneShared { breaker, places, stop, .. } = &*self.shared;
+        let LaneShared { breaker, connection_limit, stop, .. } = &*self.shared;
         let refused = refusal.class == Class::Relay;
-        if refused && places.turned_away(&mut self.place, &refusal.detail) {
+        if refused && connection_limit.refused(&mut self.permit, &refusal.detail) {
             return;
         }
         breaker.rest(self.failures.saturating_sub(u32::from(!refused)), stop);

@@ -88,8 +88,8 @@ fn a_transient_refusal_waits_while_the_others_go_on() {
     assert!(completed(&run(&house)));
     let accepted = house.relay.accepted();
     assert_eq!(accepted.len(), 250);
-    let place = accepted.iter().position(|to| to == "p1@example.com");
-    assert!(place > Some(1), "accepted as number {place:?}");
+    let permit = accepted.iter().position(|to| to == "p1@example.com");
+    assert!(permit > Some(1), "accepted as number {permit:?}");
     assert_eq!(house.tally(1).sent, 250);
 }
 

@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::store::source::seeding::{NewEvent, NewParticipant};
 use crate::worker::database_retry::Patience;
 use crate::worker::delivery::breaker::Breaker;
-use crate::worker::delivery::connection_limit::Places;
+use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
@@ -35,7 +35,7 @@ pub const REQUEST: Request = Request { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const PROBES: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 /// Nor growth.
-const GROWTH: Backoff = PROBES;
+const PROBE_BACKOFF: Backoff = PROBES;
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
 /// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
@@ -171,7 +171,7 @@ impl House {
             templates: Arc::clone(&templates),
             composer: Composer::new(&email),
             breaker: Breaker::new(PROBES, monitor.clone()),
-            places: Places::new(lanes, GROWTH, Arc::clone(&monitor.metrics)),
+            connection_limit: ConnectionLimit::new(lanes, PROBE_BACKOFF, Arc::clone(&monitor.metrics)),
             pace: Pace::new(None),
             retry_policy,
             monitor: monitor.clone(),

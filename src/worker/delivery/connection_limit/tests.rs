@@ -7,33 +7,37 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// All lanes, and the time.
 struct Lanes {
-    places: Places,
-    all: Vec<Place>,
+    connection_limit: ConnectionLimit,
+    all: Vec<ConnectionPermit>,
     now: Instant,
 }
 
 impl Lanes {
-    fn new(most: usize) -> Self {
-        let all = (0..most).map(|_| Place::default()).collect();
-        Self { places: Places::new(most, GROWTH, Arc::default()), all, now: Instant::now() }
+    fn new(max: usize) -> Self {
+        let all = (0..max).map(|_| ConnectionPermit::default()).collect();
+        Self {
+            connection_limit: ConnectionLimit::new(max, PROBE_BACKOFF, Arc::default()),
+            all,
+            now: Instant::now(),
+        }
     }
 
     fn in_use(&self) -> u64 {
-        let firm = self.all.iter().filter(|lane| lane.standing != Standing::None).count();
-        assert_eq!(self.places.metrics.connections_in_use.get(), firm as u64);
+        let firm = self.all.iter().filter(|lane| lane.state != PermitState::Revoked).count();
+        assert_eq!(self.connection_limit.metrics.connections_in_use.get(), firm as u64);
         firm as u64
     }
 
     fn serve(&mut self, lane: usize) {
-        self.places.served(&mut self.all[lane]);
+        self.connection_limit.accepted(&mut self.all[lane]);
     }
 
     fn turn_away(&mut self, lane: usize) -> bool {
-        self.places.turned_away_at(&mut self.all[lane], self.now, 0.5, "421 too many")
+        self.connection_limit.refused_at(&mut self.all[lane], self.now, 0.5, "421 too many")
     }
 
     fn enters(&mut self, lane: usize) -> bool {
-        self.places.enter(&mut self.all[lane], self.now, 0.5, || true)
+        self.connection_limit.try_acquire(&mut self.all[lane], self.now, 0.5, || true)
     }
 
     /// The relay serves the first `limit` lanes and turns all others away, twice.
@@ -53,14 +57,14 @@ impl Lanes {
         let begun = self.now;
         while !self.enters(lane) {
             self.now += SECOND;
-            assert!(self.now - begun < GROWTH.cap * 2, "it never may");
+            assert!(self.now - begun < PROBE_BACKOFF.cap * 2, "it never may");
         }
         (self.now - begun).as_secs()
     }
 
-    fn told(&self) -> (Option<Instant>, bool) {
-        let state = self.places.lock();
-        (state.told, state.owes_all_clear)
+    fn last_logged(&self) -> (Option<Instant>, bool) {
+        let state = self.connection_limit.lock();
+        (state.last_logged, state.recovery_unlogged)
     }
 }
 
@@ -106,17 +110,17 @@ fn refusals_with_nobody_served_take_no_place() {
 #[test]
 fn the_last_one_keeps_its_place() {
     let mut lanes = Lanes::new(1);
-    lanes.places.served.store(1, Ordering::Relaxed);
-    for served in 0..10 {
+    lanes.connection_limit.accepted.store(1, Ordering::Relaxed);
+    for accepted in 0..10 {
         assert!(!lanes.turn_away(0));
-        lanes.places.served.store(served, Ordering::Relaxed);
+        lanes.connection_limit.accepted.store(accepted, Ordering::Relaxed);
     }
     assert_eq!(lanes.in_use(), 1);
 
     // Two who are refused at the same moment, each after the other was served.
     let mut lanes = Lanes::new(2);
     assert!(!lanes.turn_away(0) && !lanes.turn_away(1));
-    lanes.places.served.fetch_add(1, Ordering::Relaxed);
+    lanes.connection_limit.accepted.fetch_add(1, Ordering::Relaxed);
     assert!(lanes.turn_away(0) && !lanes.turn_away(1));
     assert!(lanes.enters(1));
     assert_eq!(lanes.in_use(), 1);
@@ -128,10 +132,10 @@ fn grows_by_one_at_a_time_after_a_quiet_time() {
     lanes.crowd(4);
     assert_eq!(lanes.in_use(), 4);
     for lane in 4..8 {
-        assert_eq!(lanes.seconds_until_trial(lane), GROWTH.first.as_secs());
-        lanes.now += GROWTH.cap;
+        assert_eq!(lanes.seconds_until_trial(lane), PROBE_BACKOFF.first.as_secs());
+        lanes.now += PROBE_BACKOFF.cap;
         assert!((lane + 1..8).all(|other| !lanes.enters(other)), "until it is known how the first fares");
-        lanes.now -= GROWTH.cap;
+        lanes.now -= PROBE_BACKOFF.cap;
         lanes.serve(lane);
         assert_eq!(lanes.in_use(), lane as u64 + 1);
     }
@@ -157,10 +161,10 @@ fn a_trial_that_fails_makes_the_next_one_wait_longer_until_one_succeeds() {
 fn without_work_there_is_no_trial() {
     let mut lanes = Lanes::new(2);
     lanes.crowd(1);
-    let Lanes { places, all, now } = &mut lanes;
-    let later = *now + GROWTH.cap;
-    assert!(!places.enter(&mut all[1], later, 0.5, || false));
-    assert!(places.enter(&mut all[1], later, 0.5, || true));
+    let Lanes { connection_limit, all, now } = &mut lanes;
+    let later = *now + PROBE_BACKOFF.cap;
+    assert!(!connection_limit.try_acquire(&mut all[1], later, 0.5, || false));
+    assert!(connection_limit.try_acquire(&mut all[1], later, 0.5, || true));
 }
 
 #[test]
@@ -169,7 +173,7 @@ fn a_trial_beside_which_all_others_have_gone_is_the_last_one() {
     lanes.crowd(1);
     lanes.seconds_until_trial(1);
     assert!(!lanes.turn_away(0));
-    lanes.places.served.fetch_add(1, Ordering::Relaxed);
+    lanes.connection_limit.accepted.fetch_add(1, Ordering::Relaxed);
     assert!(lanes.turn_away(0));
     assert!(!lanes.turn_away(1));
     assert_eq!(lanes.in_use(), 1);
@@ -184,26 +188,26 @@ fn a_trial_beside_which_all_others_have_gone_is_the_last_one() {
 fn fewer_is_told_once_and_all_is_told_once() {
     let mut lanes = Lanes::new(3);
     lanes.crowd(1);
-    let (first, owes_all_clear) = lanes.told();
-    assert!(first.is_some() && owes_all_clear);
+    let (first, recovery_unlogged) = lanes.last_logged();
+    assert!(first.is_some() && recovery_unlogged);
     for lane in 1..3 {
-        assert!(lanes.told().1, "not all are back yet");
+        assert!(lanes.last_logged().1, "not all are back yet");
         lanes.seconds_until_trial(lane);
         lanes.serve(lane);
     }
-    assert_eq!(lanes.told(), (first, false));
+    assert_eq!(lanes.last_logged(), (first, false));
 
     lanes.crowd(1);
     assert_eq!(lanes.in_use(), 1);
-    assert_eq!(lanes.told(), (first, false), "soon again, and nobody is told");
+    assert_eq!(lanes.last_logged(), (first, false), "soon again, and nobody is told");
     for lane in 1..3 {
         lanes.seconds_until_trial(lane);
         lanes.serve(lane);
     }
-    lanes.now += SILENCE;
+    lanes.now += LOG_INTERVAL;
     lanes.crowd(1);
-    let (second, owes_all_clear) = lanes.told();
-    assert!(second > first && owes_all_clear);
+    let (second, recovery_unlogged) = lanes.last_logged();
+    assert!(second > first && recovery_unlogged);
 }
 
 #[test]
@@ -211,12 +215,12 @@ fn whoever_waits_without_a_place_goes_home_with_everyone_else() {
     let (handle, stop) = stop_pair();
     let mut lanes = Lanes::new(3);
     lanes.crowd(1);
-    let Lanes { places, all, .. } = &mut lanes;
-    places.wait(&mut all[0], &stop, || panic!("who has a place is not asked"));
+    let Lanes { connection_limit, all, .. } = &mut lanes;
+    connection_limit.acquire(&mut all[0], &stop, || panic!("who has a place is not asked"));
     drop(handle);
-    places.wait(&mut all[1], &stop, || true);
+    connection_limit.acquire(&mut all[1], &stop, || true);
     let (_handle, stop) = stop_pair();
-    places.close();
-    places.wait(&mut all[2], &stop, || true);
-    assert!(all[1..].iter().all(|lane| lane.standing == Standing::None));
+    connection_limit.close();
+    connection_limit.acquire(&mut all[2], &stop, || true);
+    assert!(all[1..].iter().all(|lane| lane.state == PermitState::Revoked));
 }

@@ -57,7 +57,7 @@ fn while_others_wait_there_is_one_job_a_turn() {
     let (jobs, lanes) = jobs::<u32>(2);
     assert_eq!(fill(&jobs), 6);
     thread::scope(|scope| {
-        for (place, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
+        for (permit, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
             let (jobs, stop) = (&jobs, &stop);
             scope.spawn(move || {
                 let mut turn = jobs.take_turns();
@@ -68,7 +68,7 @@ fn while_others_wait_there_is_one_job_a_turn() {
                     }
                 }
             });
-            wait_until_waiting(jobs, place + 1);
+            wait_until_waiting(jobs, permit + 1);
         }
         let mut taken: Vec<u32> = (0..4).map(|_| lanes.try_recv().unwrap()).collect();
         for still_waiting in [3, 3, 2] {
