@@ -25,7 +25,7 @@ use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit;
 use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::lane::LaneShared;
-use crate::worker::delivery::rate_limit::Pace;
+use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::fan_out::context::Context as FanOutContext;
@@ -163,7 +163,7 @@ pub(super) fn assemble(
             connection_limit::PROBE_BACKOFF,
             Arc::clone(&monitor.metrics),
         ),
-        pace: Pace::new(config.email.rate_per_second),
+        rate_limiter: RateLimiter::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),
         stop: stop.clone(),

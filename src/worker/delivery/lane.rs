@@ -21,7 +21,7 @@ use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::{Job, Report};
 use crate::worker::delivery::queue::JobQueue;
-use crate::worker::delivery::rate_limit::Pace;
+use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -45,7 +45,7 @@ pub struct LaneShared {
     /// How many lanes may have a connection.
     pub connection_limit: ConnectionLimit,
     /// The limit of mails a second.
-    pub pace: Pace,
+    pub rate_limiter: RateLimiter,
     /// How often a mail is tried.
     pub retry_policy: RetryPolicy,
     /// What is told about all this.
@@ -124,8 +124,9 @@ impl Lane {
     /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
     /// may have to wait for something else than this lane.
     fn prepare_next(&mut self) {
-        let LaneShared { breaker, pace, stop, .. } = &*self.shared;
-        if self.jobs.has_idle_lanes() || pace.is_limited() || !breaker.is_closed() || stop.requested() {
+        let LaneShared { breaker, rate_limiter, stop, .. } = &*self.shared;
+        if self.jobs.has_idle_lanes() || rate_limiter.is_limited() || !breaker.is_closed() || stop.requested()
+        {
             return;
         }
         // One at most: a mail is waiting.
@@ -136,8 +137,8 @@ impl Lane {
 
     /// One mail, until its outcome is known.
     fn send(&mut self, PreparedMail { mut job, mail }: PreparedMail) {
-        let LaneShared { breaker, connection_limit, pace, monitor, stop, .. } = &*self.shared;
-        let Some(admission) = breaker.admit(stop).filter(|_| pace.wait_turn(stop)) else {
+        let LaneShared { breaker, connection_limit, rate_limiter, monitor, stop, .. } = &*self.shared;
+        let Some(admission) = breaker.admit(stop).filter(|_| rate_limiter.acquire(stop)) else {
             return job.give_back();
         };
         let held = Arc::clone(&job.errand.held);

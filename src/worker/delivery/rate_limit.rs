@@ -7,13 +7,13 @@ use crate::shutdown::Stop;
 
 /// Gives out turns, evenly spaced. A pause is not saved up for a burst afterwards.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     /// Between two mails; `None` is no limit.
     interval: Option<Duration>,
     next: Mutex<Instant>,
 }
 
-impl Pace {
+impl RateLimiter {
     /// At most `per_second` turns a second.
     #[must_use]
     pub fn new(per_second: Option<u32>) -> Self {
@@ -28,15 +28,15 @@ impl Pace {
     }
 
     /// Waits for a turn; `false` when the worker is to stop instead.
-    pub fn wait_turn(&self, stop: &Stop) -> bool {
-        match self.book(Instant::now()) {
+    pub fn acquire(&self, stop: &Stop) -> bool {
+        match self.reserve(Instant::now()) {
             Some(pause) if !pause.is_zero() => !stop.wait(pause),
             _ => true,
         }
     }
 
     /// Takes the next free turn and says how long it is until then.
-    fn book(&self, now: Instant) -> Option<Duration> {
+    fn reserve(&self, now: Instant) -> Option<Duration> {
         let interval = self.interval?;
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = (*next).max(now);
@@ -51,19 +51,19 @@ mod tests {
 
     #[test]
     fn turns_are_evenly_spaced_and_a_pause_is_not_saved_up() {
-        let pace = Pace::new(Some(10));
+        let rate_limiter = RateLimiter::new(Some(10));
         let start = Instant::now() + Duration::from_secs(1);
         let pauses: Vec<u128> =
-            (0..4).filter_map(|_| pace.book(start)).map(|pause| pause.as_millis()).collect();
+            (0..4).filter_map(|_| rate_limiter.reserve(start)).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses, [0, 100, 200, 300]);
         let later = start + Duration::from_secs(60);
         let pauses: Vec<u128> =
-            (0..2).filter_map(|_| pace.book(later)).map(|pause| pause.as_millis()).collect();
+            (0..2).filter_map(|_| rate_limiter.reserve(later)).map(|pause| pause.as_millis()).collect();
         assert_eq!(pauses, [0, 100]);
     }
 
     #[test]
     fn without_a_limit_nobody_waits() {
-        assert_eq!(Pace::new(None).book(Instant::now()), None);
+        assert_eq!(RateLimiter::new(None).reserve(Instant::now()), None);
     }
 }

@@ -24,7 +24,7 @@ use crate::worker::database_retry::Patience;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::lane::LaneShared;
-use crate::worker::delivery::rate_limit::Pace;
+use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::Role;
@@ -172,7 +172,7 @@ impl House {
             composer: Composer::new(&email),
             breaker: Breaker::new(PROBES, monitor.clone()),
             connection_limit: ConnectionLimit::new(lanes, PROBE_BACKOFF, Arc::clone(&monitor.metrics)),
-            pace: Pace::new(None),
+            rate_limiter: RateLimiter::new(None),
             retry_policy,
             monitor: monitor.clone(),
             stop: stop.clone(),
