@@ -50,13 +50,13 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
 
     let (stop, monitor) = worker::stop_on_signals(config)?;
-    let patience = worker::watchful_patience(&stop, &monitor)?;
+    let database_retry = worker::watched_database_retry(&stop, &monitor)?;
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
     let (threads, context) = worker::assemble(
         config,
         templates,
         worker::open_store(config)?,
-        patience,
+        database_retry,
         &stop,
         &monitor,
         Role::Retry,

@@ -21,8 +21,8 @@ use crate::store::Store;
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = Store::connect_existing(&config.database, 1)?;
     // A worker reports three times a term. A minute is nothing yet, whatever the term.
-    let patience = config.worker.lease_timeout.max(Duration::from_secs(60));
-    let crowd = Crowd::new(store.list_workers()?, patience);
+    let database_retry = config.worker.lease_timeout.max(Duration::from_secs(60));
+    let crowd = Crowd::new(store.list_workers()?, database_retry);
     if args.workers {
         print(&match args.format {
             Format::Json => serde_json::to_string_pretty(&crowd.to_json())? + "\n",

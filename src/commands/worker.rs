@@ -19,7 +19,7 @@ use crate::observe::health;
 use crate::observe::health::Monitor;
 use crate::shutdown::{self, Stop};
 use crate::store::{Store, StoreError};
-use crate::worker::database_retry::Patience;
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::breaker;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit;
@@ -49,12 +49,13 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         health::serve(addr, monitor.clone())?;
     }
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let patience = watchful_patience(&stop, &monitor)?;
-    let Some(store) = wait_for_store(config, &stop, patience.clone())? else {
+    let database_retry = watched_database_retry(&stop, &monitor)?;
+    let Some(store) = wait_for_store(config, &stop, database_retry.clone())? else {
         log::info!("stopped; the database was not there yet, and nothing was begun");
         return Ok(ExitCode::SUCCESS);
     };
-    let (threads, context) = assemble(config, templates, store, patience, &stop, &monitor, Role::Worker)?;
+    let (threads, context) =
+        assemble(config, templates, store, database_retry, &stop, &monitor, Role::Worker)?;
     let watch = Watch::new(Limits::default());
     watch
         .start({
@@ -94,10 +95,10 @@ pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Stop, Monitor)
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn watchful_patience(stop: &Stop, monitor: &Monitor) -> anyhow::Result<Patience> {
-    let patience = Patience::new(stop.clone(), monitor.health.clone());
-    patience.watch().context("cannot watch the database")?;
-    Ok(patience)
+pub(super) fn watched_database_retry(stop: &Stop, monitor: &Monitor) -> anyhow::Result<DatabaseRetry> {
+    let database_retry = DatabaseRetry::new(stop.clone(), monitor.health.clone());
+    database_retry.watch().context("cannot watch the database")?;
+    Ok(database_retry)
 }
 
 /// The database with its tables up to date, and connections for the fan-outs.
@@ -117,13 +118,17 @@ pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
 ///
 /// # Errors
 /// When waiting does not help.
-fn wait_for_store(config: &Config, stop: &Stop, patience: Patience) -> anyhow::Result<Option<Store>> {
+fn wait_for_store(
+    config: &Config,
+    stop: &Stop,
+    database_retry: DatabaseRetry,
+) -> anyhow::Result<Option<Store>> {
     let (sender, opened) = bounded(1);
     let config = config.clone();
     thread::Builder::new()
         .name("database".to_owned())
         .spawn(move || {
-            let store = patience.ask_while_passing(|| open_store(&config));
+            let store = database_retry.while_transient(|| open_store(&config));
             if sender.send(store).is_err() {
                 log::debug!("the database is there, and the worker has stopped");
             }
@@ -146,7 +151,7 @@ pub(super) fn assemble(
     config: &Config,
     templates: Templates,
     store: Store,
-    patience: Patience,
+    database_retry: DatabaseRetry,
     stop: &Stop,
     monitor: &Monitor,
     role: Role,
@@ -172,7 +177,7 @@ pub(super) fn assemble(
         &shared,
         transports(&config.email)?,
         &store.with_own_connections(WRITERS),
-        &patience,
+        &database_retry,
         role,
         config.worker.lease_timeout,
     )
@@ -180,7 +185,7 @@ pub(super) fn assemble(
     let context = FanOutContext {
         store,
         leases: threads.leases.clone(),
-        patience,
+        database_retry,
         templates,
         jobs: threads.jobs.clone(),
         retry_policy,

@@ -48,7 +48,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
 
     let leases = &context.leases;
     let mut asked = Instant::now();
-    let opened = context.patience.ask(|| {
+    let opened = context.database_retry.until_ok(|| {
         asked = Instant::now();
         context.store.open_notification(identity, request, leases.tenant())
     })?;
@@ -115,7 +115,7 @@ fn send_and_close(
         }
     })?;
 
-    if !context.patience.ask(|| context.store.complete_notification(held.lease))? {
+    if !context.database_retry.until_ok(|| context.store.complete_notification(held.lease))? {
         return Err(Halt::TakenOver);
     }
     context.metrics.completed.add(1);
@@ -134,7 +134,7 @@ fn send_and_close(
 /// The event, waited for a while: the publisher may have been quicker than its own commit.
 fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stopped> {
     let deadline = Instant::now() + context.event_lookup_grace;
-    let look = || context.patience.ask(|| context.store.find_event(event_id));
+    let look = || context.database_retry.until_ok(|| context.store.find_event(event_id));
     let mut event = look()?;
     if event.is_none() {
         let grace = context.event_lookup_grace.as_secs();
@@ -259,7 +259,7 @@ impl<'a> FanOut<'a> {
     }
 
     fn read_page(&mut self) -> Result<(), Stopped> {
-        let page = self.pages.next(&self.context.store, &self.context.patience)?;
+        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
         self.ready.extend(page.into_iter().map(Addressee::new));
         Ok(())
     }

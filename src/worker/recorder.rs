@@ -12,7 +12,7 @@ use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
-use crate::worker::database_retry::Patience;
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::commit_gate::CommitFlag;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
@@ -63,18 +63,23 @@ impl Entry {
 /// When the thread cannot be started.
 pub fn start(
     store: Store,
-    patience: Patience,
+    database_retry: DatabaseRetry,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<(BatchSender, JoinHandle<()>)> {
     let (batch_sender, batches) = batch_queue(LINGER);
     let thread = thread::Builder::new()
         .name("recorder".to_owned())
-        .spawn(move || record_batches(&store, &patience, &metrics, &batches))?;
+        .spawn(move || record_batches(&store, &database_retry, &metrics, &batches))?;
     Ok((batch_sender, thread))
 }
 
 /// Writes what gathers until nobody is left who could leave anything.
-pub(super) fn record_batches(store: &Store, patience: &Patience, metrics: &Metrics, batches: &BatchReceiver) {
+pub(super) fn record_batches(
+    store: &Store,
+    database_retry: &DatabaseRetry,
+    metrics: &Metrics,
+    batches: &BatchReceiver,
+) {
     loop {
         let entries = batches.next_batch();
         if entries.is_empty() {
@@ -84,7 +89,7 @@ pub(super) fn record_batches(store: &Store, patience: &Patience, metrics: &Metri
         for entry in entries {
             batch.add(entry);
         }
-        let refused = batch.commit(store, patience);
+        let refused = batch.commit(store, database_retry);
         batch.tell(&refused, metrics);
     }
 }
@@ -116,10 +121,10 @@ impl Batch {
     /// that mails people twice.
     ///
     /// Returns the leases whose outcomes the ledger refuses, because another worker has taken over.
-    fn commit(&self, store: &Store, patience: &Patience) -> BTreeSet<Lease> {
-        let refused = patience.insist(|| store.record_outcomes(&self.outcomes));
+    fn commit(&self, store: &Store, database_retry: &DatabaseRetry) -> BTreeSet<Lease> {
+        let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.outcomes));
         if !self.acked.is_empty() {
-            patience.insist(|| store.mark_acked(&self.acked));
+            database_retry.until_ok_uninterruptible(|| store.mark_acked(&self.acked));
         }
         refused
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::channels::email::Transport;
 use crate::store::Store;
-use crate::worker::database_retry::Patience;
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::lane::{Lane, LaneShared};
 use crate::worker::delivery::queue::{Jobs, jobs};
 use crate::worker::lease::keeper::{Leases, Role};
@@ -33,14 +33,14 @@ impl Threads {
         shared: &Arc<LaneShared>,
         transports: Vec<Box<dyn Transport>>,
         store: &Store,
-        patience: &Patience,
+        database_retry: &DatabaseRetry,
         role: Role,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
         let (jobs, queue) = jobs(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);
-        let (batch_sender, recorder) = recorder::start(store.clone(), patience.clone(), metrics)?;
+        let (batch_sender, recorder) = recorder::start(store.clone(), database_retry.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);
         for (number, transport) in (1..).zip(transports) {
             let lane = Lane::new(Arc::clone(shared), transport, queue.clone(), batch_sender.clone());
@@ -48,7 +48,7 @@ impl Threads {
         }
         threads.push(recorder);
         let (leases, keeper) =
-            Leases::start(store, patience, &shared.monitor.health, role, lease_term, &shared.stop)?;
+            Leases::start(store, database_retry, &shared.monitor.health, role, lease_term, &shared.stop)?;
         threads.push(keeper);
         Ok(Self { jobs, batch_sender, leases, threads })
     }

@@ -3,7 +3,7 @@
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
-use crate::worker::database_retry::{Patience, Stopped};
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
 /// Where the reading of one notification's people stands.
 #[derive(Debug)]
@@ -34,17 +34,21 @@ impl Pages {
     ///
     /// # Errors
     /// When the worker is to stop before the database answers.
-    pub fn next(&mut self, store: &Store, patience: &Patience) -> Result<Vec<Participant>, Stopped> {
+    pub fn next(
+        &mut self,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Vec<Participant>, Stopped> {
         let Notification { id, event_id, max_participant_id: max, .. } = self.notification;
         let after = self.after;
-        let mut page = patience.ask(|| store.read_page(event_id, after, max, self.batch_size))?;
+        let mut page = database_retry.until_ok(|| store.read_page(event_id, after, max, self.batch_size))?;
         self.ended = page.len() < self.batch_size as usize;
         // A view over a join may have somebody twice; they are one participant all the same.
         page.dedup_by_key(|participant| participant.id);
         let Some(last) = page.last() else { return Ok(page) };
         self.after = last.id;
         if self.resumed {
-            let decided = patience.ask(|| store.decided_between(id, after, self.after))?;
+            let decided = database_retry.until_ok(|| store.decided_between(id, after, self.after))?;
             page.retain(|participant| !decided.contains(&participant.id));
         }
         Ok(page)

@@ -10,7 +10,7 @@ use crate::domain::outcome::Status;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::Store;
-use crate::worker::database_retry::{Patience, Stopped};
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::queue::Jobs;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::lease::keeper::Leases;
@@ -22,7 +22,7 @@ pub struct Context {
     /// By what right it sends.
     pub leases: Leases,
     /// How it waits for the database.
-    pub patience: Patience,
+    pub database_retry: DatabaseRetry,
     /// What its mails look like.
     pub templates: Arc<Templates>,
     /// Where the lanes take their jobs.

@@ -14,7 +14,7 @@ use crate::shutdown::{Stop, StopHandle, stop_pair};
 use crate::store::ledger::leases::Tenant;
 use crate::store::ledger::row::{Entry, State};
 use crate::store::{Store, StoreError};
-use crate::worker::database_retry::{Patience, Stopped};
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
 /// Longest pause between two looks at a lease that somebody else has, and between two tries to renew ours while
 /// the database does not work.
@@ -59,7 +59,7 @@ pub struct Leases {
 
 struct Office {
     store: Store,
-    patience: Patience,
+    database_retry: DatabaseRetry,
     health: Health,
     role: Role,
     tenant: Tenant,
@@ -124,7 +124,7 @@ impl Leases {
     /// When the thread cannot be started.
     pub fn start(
         store: &Store,
-        patience: &Patience,
+        database_retry: &DatabaseRetry,
         health: &Health,
         role: Role,
         term: Duration,
@@ -132,7 +132,7 @@ impl Leases {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let office = Arc::new(Office {
             store: store.clone(),
-            patience: patience.clone(),
+            database_retry: database_retry.clone(),
             health: health.clone(),
             role,
             tenant: Tenant { owner: process_id::this_process(), term },
@@ -180,11 +180,11 @@ impl Leases {
     /// # Errors
     /// When the worker is to stop first.
     pub fn wait_for_turn(&self, notification_id: i64) -> Result<Turn, Stopped> {
-        let Office { store, patience, tenant, stop, .. } = &*self.office;
+        let Office { store, database_retry, tenant, stop, .. } = &*self.office;
         let look = (tenant.term / 15).clamp(Duration::from_millis(10), LONGEST_LOOK);
         let mut silence = Silence::new(Instant::now(), look * 5);
         loop {
-            let Some(entry) = patience.ask(|| store.find_notification(notification_id))? else {
+            let Some(entry) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
                 log::error!(
                     "notification {notification_id} was deleted from the database while it was running"
                 );
@@ -199,7 +199,7 @@ impl Leases {
                     || process_id::is_gone(&holder.owner)
                     || (holder.expired && silent_for >= tenant.term)
             });
-            if is_free && let Some(held) = patience.ask(|| self.take_over(&entry))? {
+            if is_free && let Some(held) = database_retry.until_ok(|| self.take_over(&entry))? {
                 return Ok(Turn::Ours(held));
             }
             if stop.wait(look) {
@@ -221,9 +221,9 @@ impl Office {
     /// of `closed`.
     fn renew(&self, closed: &Receiver<()>) {
         let period = self.tenant.term / 3;
-        let mut asking = None;
+        let mut attempt = None;
         loop {
-            let pause = if self.patience.try_once(&mut asking, || self.renew_once()).is_some() {
+            let pause = if self.database_retry.try_once(&mut attempt, || self.renew_once()).is_some() {
                 period
             } else {
                 period.min(LONGEST_LOOK)

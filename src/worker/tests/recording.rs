@@ -127,7 +127,7 @@ fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
         lane.record(outcome(errand.held.lease, id, status), Arc::clone(&errand));
     }
     drop((lanes, batch_sender));
-    record_batches(&house.store, &house.context.patience, &house.context.metrics, &batches);
+    record_batches(&house.store, &house.context.database_retry, &house.context.metrics, &batches);
     let Ok(Report::Recorded(counts)) = heard.try_recv() else { panic!() };
     assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
     assert!(heard.is_empty());

@@ -20,7 +20,7 @@ use crate::observe::health::Monitor;
 use crate::shutdown::{StopHandle, stop_pair};
 use crate::store::Store;
 use crate::store::source::seeding::{NewEvent, NewParticipant};
-use crate::worker::database_retry::Patience;
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::lane::LaneShared;
@@ -185,14 +185,14 @@ impl House {
             store: store.clone(),
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
-        let patience = Patience::new(stop.clone(), Monitor::default().health);
+        let database_retry = DatabaseRetry::new(stop.clone(), Monitor::default().health);
         let threads =
-            Threads::start(&shared, transports, &store, &patience, Role::Worker, worker.lease_timeout)
+            Threads::start(&shared, transports, &store, &database_retry, Role::Worker, worker.lease_timeout)
                 .unwrap();
         let context = Context {
             store: store.clone(),
             leases: threads.leases.clone(),
-            patience,
+            database_retry,
             templates,
             jobs: threads.jobs.clone(),
             retry_policy,
