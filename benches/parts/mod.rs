@@ -18,7 +18,7 @@ use fanmail::domain::notification::{Identity, Kind, Lease, Request};
 use fanmail::domain::outcome::{Outcome, Status};
 use fanmail::domain::participant::Participant;
 use fanmail::store::Store;
-use fanmail::store::ledger::leases::Tenant;
+use fanmail::store::ledger::leases::LeaseRequest;
 use fanmail::store::ledger::notifications::Opened;
 use fanmail::store::source::seeding::{NewEvent, NewParticipant};
 use tempfile::TempDir;
@@ -97,9 +97,9 @@ impl Tables {
         for _ in 0..participants / 1000 {
             store.add_participants(1000, participant).unwrap();
         }
-        let tenant = Tenant { owner: "bench".to_owned(), term: Duration::from_secs(3600) };
+        let lease_request = LeaseRequest { owner: "bench".to_owned(), term: Duration::from_secs(3600) };
         let request = Request { kind: Kind::Updated, event_id: EVENT };
-        let opened = store.open_notification(&Identity::default(), request, &tenant).unwrap();
+        let opened = store.open_notification(&Identity::default(), request, &lease_request).unwrap();
         let Opened::Ours { lease, .. } = opened else {
             panic!("somebody else is at work: {opened:?}");
         };

@@ -12,7 +12,7 @@ use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
 use crate::domain::notification::{Identity, Kind, Lease, Notification, Request};
 use crate::domain::outcome::{Outcome, Status};
-use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::source::seeding::NewParticipant;
 
@@ -76,13 +76,13 @@ fn nameless(redelivered: bool) -> Identity {
     Identity { message_id: None, redelivered }
 }
 
-fn tenant(owner: &str) -> Tenant {
-    Tenant { owner: owner.to_owned(), term: Duration::from_secs(30) }
+fn lease_request(owner: &str) -> LeaseRequest {
+    LeaseRequest { owner: owner.to_owned(), term: Duration::from_secs(30) }
 }
 
 /// What the ledger says of a message that comes to worker `me`.
 fn ask(store: &Store, identity: &Identity, request: Request) -> Opened {
-    store.open_notification(identity, request, &tenant("me")).unwrap()
+    store.open_notification(identity, request, &lease_request("me")).unwrap()
 }
 
 /// Opens a new notification, for worker `me`.

@@ -50,7 +50,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     let mut asked = Instant::now();
     let opened = context.database_retry.until_ok(|| {
         asked = Instant::now();
-        context.store.open_notification(identity, request, leases.tenant())
+        context.store.open_notification(identity, request, leases.lease_request())
     })?;
     if opened.by_hint(identity) {
         context.metrics.redelivered_decided.add(1);

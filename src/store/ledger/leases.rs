@@ -14,14 +14,14 @@ use crate::store::{Store, StoreError};
 
 /// Who asks for leases, and how long each of them lasts unless it is renewed.
 #[derive(Debug, Clone)]
-pub struct Tenant {
+pub struct LeaseRequest {
     /// The worker's name, which no other worker has.
     pub owner: String,
     /// How long.
     pub term: Duration,
 }
 
-impl Tenant {
+impl LeaseRequest {
     /// When a lease that begins now ends.
     pub(crate) fn until(&self, connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
         let term = TimeDelta::from_std(self.term).unwrap_or(TimeDelta::MAX);
@@ -40,10 +40,10 @@ impl Store {
         &self,
         seen: Lease,
         seen_until: Option<NaiveDateTime>,
-        tenant: &Tenant,
+        lease_request: &LeaseRequest,
     ) -> Result<Option<Lease>, StoreError> {
         self.write("take the lease of a notification", |connection| {
-            take(connection, seen, seen_until, tenant)
+            take(connection, seen, seen_until, lease_request)
         })
     }
 
@@ -51,14 +51,18 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer; then none is renewed.
-    pub fn renew_leases(&self, leases: &[Lease], tenant: &Tenant) -> Result<Vec<Lease>, StoreError> {
+    pub fn renew_leases(
+        &self,
+        leases: &[Lease],
+        lease_request: &LeaseRequest,
+    ) -> Result<Vec<Lease>, StoreError> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
         let mut leases = leases.to_vec();
         leases.sort_unstable();
         self.write("renew leases", |connection| {
-            let until = tenant.until(connection)?;
+            let until = lease_request.until(connection)?;
             let mut lost = Vec::new();
             // In the order of all who lock several notifications.
             for lease in &leases {
@@ -99,12 +103,12 @@ pub(crate) fn take(
     connection: &mut AnyConnection,
     seen: Lease,
     seen_until: Option<NaiveDateTime>,
-    tenant: &Tenant,
+    lease_request: &LeaseRequest,
 ) -> QueryResult<Option<Lease>> {
     let epoch = seen.epoch + 1;
-    let until = tenant.until(connection)?;
+    let until = lease_request.until(connection)?;
     let change = (
-        notifications::lease_owner.eq(&tenant.owner),
+        notifications::lease_owner.eq(&lease_request.owner),
         notifications::lease_until.eq(until),
         notifications::epoch.eq(epoch),
     );

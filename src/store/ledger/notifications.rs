@@ -10,7 +10,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
-use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::{Entry, NotificationRow, State};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
@@ -52,7 +52,7 @@ impl Opened {
 
 impl Store {
     /// Finds the notification that a message belongs to, or opens a new one, in one transaction. One that is
-    /// running and that nobody works at is leased to `tenant`.
+    /// running and that nobody works at is leased to `lease_request`.
     ///
     /// A `message_id` decides for ever. Without one, a message is new unless the broker hints at a repetition:
     /// then it belongs to the newest notification of the same kind and event, also without a `message_id`,
@@ -64,20 +64,20 @@ impl Store {
         &self,
         identity: &Identity,
         request: Request,
-        tenant: &Tenant,
+        lease_request: &LeaseRequest,
     ) -> Result<Opened, StoreError> {
         self.write("open a notification", |connection| {
             let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
                 None if identity.redelivered => find_newest_not_acked(connection, request)?,
-                None => find_left_open(connection, request, tenant)?,
+                None => find_left_open(connection, request, lease_request)?,
             };
             match found {
                 Some(row) => {
                     let clock = dispatch::clock(connection)?;
-                    attach(connection, &row.into_entry(clock)?, request, tenant)
+                    attach(connection, &row.into_entry(clock)?, request, lease_request)
                 }
-                None => insert_notification(connection, identity.key(), request, tenant),
+                None => insert_notification(connection, identity.key(), request, lease_request),
             }
         })
     }
@@ -171,7 +171,7 @@ fn attach(
     connection: &mut AnyConnection,
     entry: &Entry,
     request: Request,
-    tenant: &Tenant,
+    lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
     let notification = entry.notification;
     if (notification.kind, notification.event_id) != (request.kind, request.event_id) {
@@ -182,11 +182,11 @@ fn attach(
     }
     let until = match &entry.holder {
         // Whether the holder is still there, only time tells.
-        Some(holder) if holder.owner != tenant.owner => return Ok(Opened::Elsewhere(notification)),
+        Some(holder) if holder.owner != lease_request.owner => return Ok(Opened::Elsewhere(notification)),
         holder => holder.as_ref().map(|holder| holder.until),
     };
     let seen = Lease { notification_id: notification.id, epoch: entry.epoch };
-    Ok(match leases::take(connection, seen, until, tenant)? {
+    Ok(match leases::take(connection, seen, until, lease_request)? {
         Some(lease) => Opened::Ours { notification, lease, resumed: true },
         None => Opened::Elsewhere(notification),
     })
@@ -225,11 +225,11 @@ fn find_newest_not_acked(
 fn find_left_open(
     connection: &mut AnyConnection,
     request: Request,
-    tenant: &Tenant,
+    lease_request: &LeaseRequest,
 ) -> QueryResult<Option<NotificationRow>> {
     nameless(request)
         .filter(notifications::state.eq(State::Running.as_str()))
-        .filter(notifications::lease_owner.eq(&tenant.owner))
+        .filter(notifications::lease_owner.eq(&lease_request.owner))
         .order(notifications::id.desc())
         .select(NotificationRow::as_select())
         .first(connection)
@@ -252,10 +252,10 @@ fn insert_notification(
     connection: &mut AnyConnection,
     key: Option<&str>,
     request: Request,
-    tenant: &Tenant,
+    lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
     let max_participant_id = find_last_id(connection, request.event_id)?;
-    let (epoch, until) = (1, tenant.until(connection)?);
+    let (epoch, until) = (1, lease_request.until(connection)?);
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
@@ -264,7 +264,7 @@ fn insert_notification(
             notifications::max_participant_id.eq(max_participant_id),
             notifications::state.eq(State::Running.as_str()),
             notifications::received_at.eq(now()),
-            notifications::lease_owner.eq(&tenant.owner),
+            notifications::lease_owner.eq(&lease_request.owner),
             notifications::lease_until.eq(until),
             notifications::epoch.eq(epoch),
         ))

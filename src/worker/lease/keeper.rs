@@ -11,7 +11,7 @@ use crate::domain::notification::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::{Stop, StopHandle, stop_pair};
-use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::{Entry, State};
 use crate::store::{Store, StoreError};
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
@@ -62,7 +62,7 @@ struct Office {
     database_retry: DatabaseRetry,
     health: Health,
     role: Role,
-    tenant: Tenant,
+    lease_request: LeaseRequest,
     stop: Stop,
     held: Mutex<Vec<Weak<Held>>>,
 }
@@ -135,7 +135,7 @@ impl Leases {
             database_retry: database_retry.clone(),
             health: health.clone(),
             role,
-            tenant: Tenant { owner: process_id::this_process(), term },
+            lease_request: LeaseRequest { owner: process_id::this_process(), term },
             stop: stop.clone(),
             held: Mutex::default(),
         });
@@ -147,14 +147,14 @@ impl Leases {
 
     /// In whose name they are taken.
     #[must_use]
-    pub fn tenant(&self) -> &Tenant {
-        &self.office.tenant
+    pub fn lease_request(&self) -> &LeaseRequest {
+        &self.office.lease_request
     }
 
     /// Keeps a lease that was taken by a question that began at `asked`.
     #[must_use]
     pub fn keep(&self, lease: Lease, asked: Instant) -> Arc<Held> {
-        let held = Held::new(lease, asked, self.office.tenant.term);
+        let held = Held::new(lease, asked, self.office.lease_request.term);
         lock(&self.office.held).push(Arc::downgrade(&held));
         held
     }
@@ -167,7 +167,7 @@ impl Leases {
         let asked = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
-        let taken = self.office.store.take_over(lease, until, &self.office.tenant)?;
+        let taken = self.office.store.take_over(lease, until, &self.office.lease_request)?;
         Ok(taken.map(|lease| self.keep(lease, asked)))
     }
 
@@ -180,8 +180,8 @@ impl Leases {
     /// # Errors
     /// When the worker is to stop first.
     pub fn wait_for_turn(&self, notification_id: i64) -> Result<Turn, Stopped> {
-        let Office { store, database_retry, tenant, stop, .. } = &*self.office;
-        let look = (tenant.term / 15).clamp(Duration::from_millis(10), LONGEST_LOOK);
+        let Office { store, database_retry, lease_request, stop, .. } = &*self.office;
+        let look = (lease_request.term / 15).clamp(Duration::from_millis(10), LONGEST_LOOK);
         let mut silence = Silence::new(Instant::now(), look * 5);
         loop {
             let Some(entry) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
@@ -195,9 +195,9 @@ impl Leases {
             }
             let silent_for = silence.observe(&entry, Instant::now());
             let is_free = entry.holder.as_ref().is_none_or(|holder| {
-                holder.owner == tenant.owner
+                holder.owner == lease_request.owner
                     || process_id::is_gone(&holder.owner)
-                    || (holder.expired && silent_for >= tenant.term)
+                    || (holder.expired && silent_for >= lease_request.term)
             });
             if is_free && let Some(held) = database_retry.until_ok(|| self.take_over(&entry))? {
                 return Ok(Turn::Ours(held));
@@ -220,7 +220,7 @@ impl Office {
     /// Renews all leases three times a term, and says that this worker is there if it is one, until nobody holds the other end
     /// of `closed`.
     fn renew(&self, closed: &Receiver<()>) {
-        let period = self.tenant.term / 3;
+        let period = self.lease_request.term / 3;
         let mut attempt = None;
         loop {
             let pause = if self.database_retry.try_once(&mut attempt, || self.renew_once()).is_some() {
@@ -233,7 +233,7 @@ impl Office {
             }
         }
         if self.role == Role::Worker
-            && let Err(error) = self.store.forget_worker(&self.tenant.owner)
+            && let Err(error) = self.store.forget_worker(&self.lease_request.owner)
         {
             log::debug!("{error}");
         }
@@ -247,16 +247,16 @@ impl Office {
         };
         let valid: Vec<Lease> = held.iter().filter(|one| !one.is_lost()).map(|one| one.lease).collect();
         let asked = Instant::now();
-        let lost = self.store.renew_leases(&valid, &self.tenant)?;
+        let lost = self.store.renew_leases(&valid, &self.lease_request)?;
         for one in held {
             if lost.contains(&one.lease) {
                 one.lose();
             } else {
-                one.renewed(asked, self.tenant.term);
+                one.renewed(asked, self.lease_request.term);
             }
         }
         match self.role {
-            Role::Worker => self.store.report_worker(&self.tenant.owner, &self.health.troubles()),
+            Role::Worker => self.store.report_worker(&self.lease_request.owner, &self.health.troubles()),
             Role::Retry => Ok(()),
         }
     }

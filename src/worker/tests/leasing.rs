@@ -10,7 +10,7 @@ use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
 use crate::shutdown::stop_pair;
-use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{Entry, State};
 use crate::worker::fan_out;
@@ -28,8 +28,8 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// Another worker on the same database.
-fn other(term: Duration) -> Tenant {
-    Tenant { owner: "elsewhere:1:2:3:4:5".to_owned(), term }
+fn other(term: Duration) -> LeaseRequest {
+    LeaseRequest { owner: "elsewhere:1:2:3:4:5".to_owned(), term }
 }
 
 fn entry(house: &House) -> Entry {
@@ -86,14 +86,14 @@ fn a_lease_that_is_given_up_is_taken_at_once() {
 #[test]
 fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
     let house = House::with_term(5, 1, Duration::from_millis(300));
-    let tenant = other(Duration::from_millis(1));
-    let lease = opened_elsewhere(&house, tenant.term);
+    let lease_request = other(Duration::from_millis(1));
+    let lease = opened_elsewhere(&house, lease_request.term);
     let waiting = run_elsewhere(&house);
     // Its leases are over each time that somebody looks, but it is there.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(20));
-        assert_eq!(house.store.renew_leases(&[lease], &tenant).unwrap(), []);
+        assert_eq!(house.store.renew_leases(&[lease], &lease_request).unwrap(), []);
     }
     assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
     assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::support::{House, REQUEST, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
-use crate::store::ledger::leases::Tenant;
+use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::job::{Errand, Report};
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open notification, and what its fan-out would hear.
 fn open(house: &House) -> (Arc<Errand>, Receiver<Report>) {
-    let tenant = Tenant { owner: "here".to_owned(), term: PATIENCE };
-    let opened = house.store.open_notification(&named("m1"), REQUEST, &tenant).unwrap();
+    let lease_request = LeaseRequest { owner: "here".to_owned(), term: PATIENCE };
+    let opened = house.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let (reports, heard) = unbounded();
     let errand = Errand {

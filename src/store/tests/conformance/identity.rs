@@ -93,7 +93,7 @@ pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store
     let again = ask(store, &nameless(false), request(Kind::Updated));
     assert_eq!(id_of(again), id_of(lost));
     assert!(is_resumed(again) && !again.by_hint(&nameless(false)));
-    let elsewhere = store.open_notification(&nameless(false), request(Kind::Updated), &tenant("they"));
+    let elsewhere = store.open_notification(&nameless(false), request(Kind::Updated), &lease_request("they"));
     assert!(is_new(elsewhere.unwrap()), "another worker has another message");
 }
 

@@ -14,7 +14,7 @@ fn holder(store: &Store, notification_id: i64) -> Option<Holder> {
 /// Takes over as seen.
 fn take_over(store: &Store, seen: &Entry, owner: &str) -> Option<Lease> {
     let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
-    store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &tenant(owner)).unwrap()
+    store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &lease_request(owner)).unwrap()
 }
 
 pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
@@ -31,7 +31,8 @@ pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store)
     let message = named("a", true);
     let opened = ask(store, &message, request(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
-    let theirs = || store.open_notification(&message, request(Kind::Updated), &tenant("they")).unwrap();
+    let theirs =
+        || store.open_notification(&message, request(Kind::Updated), &lease_request("they")).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification));
     store.release_lease(Lease { epoch: 7, ..lease }).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification), "that was not its lease");
@@ -45,7 +46,7 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     let id = open_and_hold(store).id;
     let seen = look(store, id);
     // Renewed meanwhile: its holder is alive.
-    let longer = Tenant { term: Duration::from_secs(60), ..tenant("me") };
+    let longer = LeaseRequest { term: Duration::from_secs(60), ..lease_request("me") };
     assert_eq!(store.renew_leases(&[first_lease(id)], &longer).unwrap(), []);
     assert_eq!(take_over(store, &seen, "they"), None);
     let seen = look(store, id);
@@ -72,11 +73,11 @@ pub fn only_one_of_many_takes_over(store: &Store) {
 }
 
 pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &Store) {
-    let brief = Tenant { term: Duration::ZERO, ..tenant("me") };
+    let brief = LeaseRequest { term: Duration::ZERO, ..lease_request("me") };
     let opened = store.open_notification(&nameless(false), request(Kind::Updated), &brief).unwrap();
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     assert!(holder(store, notification.id).unwrap().expired);
-    assert_eq!(store.renew_leases(&[lease], &tenant("me")).unwrap(), [], "nobody has taken it over");
+    assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [], "nobody has taken it over");
     assert!(!holder(store, notification.id).unwrap().expired);
 }
 
@@ -90,7 +91,7 @@ pub fn what_a_lost_lease_writes_is_refused(store: &Store) {
     let late = outcome(&notification, 2, Status::Sent);
     assert_eq!(store.record_outcomes(std::slice::from_ref(&late)).unwrap(), BTreeSet::from([ours]));
     assert!(!store.complete_notification(ours).unwrap());
-    assert_eq!(store.renew_leases(&[ours, theirs], &tenant("they")).unwrap(), [ours]);
+    assert_eq!(store.renew_leases(&[ours, theirs], &lease_request("they")).unwrap(), [ours]);
     store.release_lease(ours).unwrap();
     let entry = look(store, notification.id);
     assert_eq!((entry.state, entry.holder.unwrap().owner.as_str()), (State::Running, "they"));
@@ -117,7 +118,7 @@ pub fn a_completed_notification_has_no_lease(store: &Store) {
     let id = open_and_hold(store).id;
     complete(store, id);
     assert_eq!(holder(store, id), None);
-    assert_eq!(store.renew_leases(&[first_lease(id)], &tenant("me")).unwrap(), [first_lease(id)]);
+    assert_eq!(store.renew_leases(&[first_lease(id)], &lease_request("me")).unwrap(), [first_lease(id)]);
     assert_eq!(holder(store, id), None, "a renewal that comes late does not bring it back");
     complete(store, id);
 }

@@ -193,7 +193,7 @@ pub fn a_notification_that_is_leased_meanwhile_is_kept(store: &Store) {
 pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
     let old = add(store, &done("old", OLD), 2);
     let seen = Lease { notification_id: old, epoch: 0 };
-    let lease = store.take_over(seen, None, &tenant("me")).unwrap().unwrap();
+    let lease = store.take_over(seen, None, &lease_request("me")).unwrap().unwrap();
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(0, 0), "it is leased");
     execute(store, &format!("UPDATE notifications SET lease_until = '2026-01-01 00:00:00' WHERE id = {old}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
@@ -201,8 +201,8 @@ pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
     let notification = Notification { id: old, kind: Kind::Updated, event_id: EVENT, max_participant_id: 2 };
     let late = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
     assert_eq!(store.record_outcomes(&[late]).unwrap(), BTreeSet::from([lease]));
-    assert_eq!(store.renew_leases(&[lease], &tenant("me")).unwrap(), [lease]);
-    assert_eq!(store.take_over(lease, None, &tenant("me")).unwrap(), None);
+    assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [lease]);
+    assert_eq!(store.take_over(lease, None, &lease_request("me")).unwrap(), None);
     assert_eq!((ids(store), outcomes(store, old)), (vec![], 0));
 }
 
