@@ -19,7 +19,7 @@ use crate::worker::delivery::job::{Addressee, Errand, Job, Report};
 use crate::worker::delivery::retry_policy::RetryQueue;
 use crate::worker::fan_out::audience::Pages;
 use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
-use crate::worker::lease::keeper::{Held, Turn};
+use crate::worker::lease::keeper::{HeldLease, Turn};
 
 pub mod audience;
 pub mod context;
@@ -57,7 +57,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     }
     let (notification, mut turn, mut resumed) = match opened {
         Opened::Ours { notification, lease, resumed } => {
-            (notification, Turn::Ours(leases.keep(lease, asked)), resumed)
+            (notification, Turn::Ours(leases.track(lease, asked)), resumed)
         }
         Opened::Elsewhere(notification) => (notification, leases.wait_for_turn(notification.id)?, true),
         Opened::Completed(notification) => (notification, Turn::Completed, true),
@@ -101,7 +101,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
 fn send_and_close(
     context: &Context,
     notification: Notification,
-    held: &Arc<Held>,
+    held: &Arc<HeldLease>,
     resumed: bool,
     event: &Event,
 ) -> Result<(), Halt> {
@@ -158,7 +158,7 @@ fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stop
 pub fn send_to_undecided(
     context: &Context,
     notification: Notification,
-    held: &Arc<Held>,
+    held: &Arc<HeldLease>,
     resumed: bool,
     event: &Event,
     mut watch: impl FnMut(Counts),
@@ -189,7 +189,7 @@ impl<'a> FanOut<'a> {
     fn new(
         context: &'a Context,
         notification: Notification,
-        held: &Arc<Held>,
+        held: &Arc<HeldLease>,
         resumed: bool,
         event: &Event,
     ) -> Self {

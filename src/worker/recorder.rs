@@ -139,7 +139,7 @@ impl Batch {
             }
             if refused.contains(&outcome.lease) {
                 // Before its lane may go on.
-                errand.held.lose();
+                errand.held.mark_lost();
                 committed.set();
                 metrics.refused_outcomes.add(1);
                 errand.report(Report::Refused);

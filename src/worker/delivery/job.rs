@@ -10,7 +10,7 @@ use crate::domain::outcome::{Outcome, Status};
 use crate::domain::participant::Participant;
 use crate::text::clean::cut;
 use crate::worker::fan_out::context::Counts;
-use crate::worker::lease::keeper::Held;
+use crate::worker::lease::keeper::HeldLease;
 
 /// One mail to be made and sent, by whichever lane is free.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Addressee {
 #[derive(Debug)]
 pub struct Errand {
     /// By what right it sends.
-    pub held: Arc<Held>,
+    pub held: Arc<HeldLease>,
     /// What its mails have in common.
     pub occasion: Occasion,
     /// Where it hears what became of its jobs. Unbounded, but it never holds more than the jobs that are

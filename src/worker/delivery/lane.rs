@@ -146,7 +146,7 @@ impl Lane {
         let next = next.map(|prepared| &prepared.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
             self.commit_gate.wait_until_committed();
-            held.wait_until_certain(stop)
+            held.wait_until_valid(stop)
         });
         let Err(refusal) = submitted else {
             admission.works();

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySen
 
 use crate::shutdown::Stop;
 use crate::worker::delivery::job::Job;
-use crate::worker::lease::keeper::Held;
+use crate::worker::lease::keeper::HeldLease;
 
 /// The fan-outs' side. The lanes end when all clones are gone.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<J> Turn<'_, J> {
     }
 
     /// Waits for the next turn, or for a reason to end.
-    pub fn wait(&mut self, stop: &Stop, held: &Held) {
+    pub fn wait(&mut self, stop: &Stop, held: &HeldLease) {
         {
             let mut waiting = self.jobs.line.waiting();
             self.fresh = waiting.is_empty() && self.jobs.queue.len() <= self.jobs.line.few;

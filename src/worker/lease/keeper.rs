@@ -22,14 +22,14 @@ const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// A lease of ours.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldLease {
     /// What every write to the ledger names.
     pub lease: Lease,
     /// Until when nobody else has taken it for certain, by our own clock: a term from the moment before it was
     /// last renewed.
-    certain_until: Mutex<Instant>,
+    valid_until: Mutex<Instant>,
     lost: Stop,
-    losing: Mutex<Option<StopHandle>>,
+    lost_trigger: Mutex<Option<StopHandle>>,
 }
 
 /// What this process is for those who ask who is at work.
@@ -45,7 +45,7 @@ pub enum Role {
 #[derive(Debug)]
 pub enum Turn {
     /// It is ours now.
-    Ours(Arc<Held>),
+    Ours(Arc<HeldLease>),
     /// The other one has completed the notification.
     Completed,
 }
@@ -64,28 +64,28 @@ struct Office {
     role: Role,
     lease_request: LeaseRequest,
     stop: Stop,
-    held: Mutex<Vec<Weak<Held>>>,
+    held: Mutex<Vec<Weak<HeldLease>>>,
 }
 
-impl Held {
+impl HeldLease {
     /// A lease that was asked for at `asked`.
     #[must_use]
     pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
         let (handle, lost) = stop_pair();
-        let certain_until = Mutex::new(asked + term);
-        Arc::new(Self { lease, certain_until, lost, losing: Mutex::new(Some(handle)) })
+        let valid_until = Mutex::new(asked + term);
+        Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(handle)) })
     }
 
     /// Waits until it is certain that nobody else works at the notification; `false` when somebody does, or when
     /// the worker is to stop first. A process that was frozen, or cut off from its database, finds out here
     /// before it sends anything.
     #[must_use]
-    pub fn wait_until_certain(&self, stop: &Stop) -> bool {
+    pub fn wait_until_valid(&self, stop: &Stop) -> bool {
         loop {
             if self.is_lost() {
                 return false;
             }
-            if Instant::now() < *lock(&self.certain_until) {
+            if Instant::now() < *lock(&self.valid_until) {
                 return true;
             }
             if stop.wait(Duration::from_millis(20)) {
@@ -96,12 +96,12 @@ impl Held {
 
     /// Notes that it was renewed, by a question that began at `asked`.
     pub fn renewed(&self, asked: Instant, term: Duration) {
-        *lock(&self.certain_until) = asked + term;
+        *lock(&self.valid_until) = asked + term;
     }
 
     /// Notes that another worker has it.
-    pub fn lose(&self) {
-        drop(lock(&self.losing).take());
+    pub fn mark_lost(&self) {
+        drop(lock(&self.lost_trigger).take());
     }
 
     /// Whether another worker has it.
@@ -153,8 +153,8 @@ impl Leases {
 
     /// Keeps a lease that was taken by a question that began at `asked`.
     #[must_use]
-    pub fn keep(&self, lease: Lease, asked: Instant) -> Arc<Held> {
-        let held = Held::new(lease, asked, self.office.lease_request.term);
+    pub fn track(&self, lease: Lease, asked: Instant) -> Arc<HeldLease> {
+        let held = HeldLease::new(lease, asked, self.office.lease_request.term);
         lock(&self.office.held).push(Arc::downgrade(&held));
         held
     }
@@ -163,12 +163,12 @@ impl Leases {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn take_over(&self, seen: &Entry) -> Result<Option<Arc<Held>>, StoreError> {
+    pub fn take_over(&self, seen: &Entry) -> Result<Option<Arc<HeldLease>>, StoreError> {
         let asked = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
         let taken = self.office.store.take_over(lease, until, &self.office.lease_request)?;
-        Ok(taken.map(|lease| self.keep(lease, asked)))
+        Ok(taken.map(|lease| self.track(lease, asked)))
     }
 
     /// Waits while another worker has the notification: until it has completed it, or has not renewed its lease
@@ -209,7 +209,7 @@ impl Leases {
     }
 
     /// Gives a lease up, when the worker stops in the middle. Should that fail, it ends by itself.
-    pub fn release(&self, held: &Held) {
+    pub fn release(&self, held: &HeldLease) {
         if let Err(error) = self.office.store.release_lease(held.lease) {
             log::debug!("notification {}: {error}", held.lease.notification_id);
         }
@@ -240,7 +240,7 @@ impl Office {
     }
 
     fn renew_once(&self) -> Result<(), StoreError> {
-        let held: Vec<Arc<Held>> = {
+        let held: Vec<Arc<HeldLease>> = {
             let mut held = lock(&self.held);
             held.retain(|one| one.strong_count() > 0);
             held.iter().filter_map(Weak::upgrade).collect()
@@ -250,7 +250,7 @@ impl Office {
         let lost = self.store.renew_leases(&valid, &self.lease_request)?;
         for one in held {
             if lost.contains(&one.lease) {
-                one.lose();
+                one.mark_lost();
             } else {
                 one.renewed(asked, self.lease_request.term);
             }

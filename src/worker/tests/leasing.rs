@@ -15,7 +15,7 @@ use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{Entry, State};
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::Ending;
-use crate::worker::lease::keeper::Held;
+use crate::worker::lease::keeper::HeldLease;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -125,18 +125,18 @@ fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
     let (handle, stop) = stop_pair();
     let term = Duration::from_secs(30);
     let lease = Lease { notification_id: 9, epoch: 1 };
-    assert!(Held::new(lease, Instant::now(), term).wait_until_certain(&stop));
+    assert!(HeldLease::new(lease, Instant::now(), term).wait_until_valid(&stop));
 
     let long_ago = Instant::now().checked_sub(term * 2).unwrap();
-    let wait = |held: &Arc<Held>| {
+    let wait = |held: &Arc<HeldLease>| {
         let (held, stop) = (Arc::clone(held), stop.clone());
-        thread::spawn(move || held.wait_until_certain(&stop))
+        thread::spawn(move || held.wait_until_valid(&stop))
     };
-    let [lost, renewed, kept] = [(); 3].map(|()| Held::new(lease, long_ago, term));
+    let [lost, renewed, kept] = [(); 3].map(|()| HeldLease::new(lease, long_ago, term));
     let waiting = [&lost, &renewed, &kept].map(wait);
     thread::sleep(Duration::from_millis(100));
     assert!(waiting.iter().all(|thread| !thread.is_finished()));
-    lost.lose();
+    lost.mark_lost();
     renewed.renewed(Instant::now(), term);
     let [of_lost, of_renewed, of_kept] = waiting;
     assert!(!of_lost.join().unwrap() && of_renewed.join().unwrap());

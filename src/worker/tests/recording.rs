@@ -15,7 +15,7 @@ use crate::store::ledger::notifications::Opened;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::job::{Errand, Report};
 use crate::worker::fan_out::context::Counts;
-use crate::worker::lease::keeper::Held;
+use crate::worker::lease::keeper::HeldLease;
 use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
 use crate::worker::recorder::{Entry, record_batches};
 
@@ -29,7 +29,7 @@ fn open(house: &House) -> (Arc<Errand>, Receiver<Report>) {
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let (reports, heard) = unbounded();
     let errand = Errand {
-        held: Held::new(lease, Instant::now(), PATIENCE),
+        held: HeldLease::new(lease, Instant::now(), PATIENCE),
         occasion: house
             .context
             .templates

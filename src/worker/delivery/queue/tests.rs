@@ -9,8 +9,8 @@ use crate::shutdown::stop_pair;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn held() -> Arc<Held> {
-    Held::new(Lease { notification_id: 1, epoch: 1 }, Instant::now(), PATIENCE)
+fn held() -> Arc<HeldLease> {
+    HeldLease::new(Lease { notification_id: 1, epoch: 1 }, Instant::now(), PATIENCE)
 }
 
 fn fill(jobs: &Jobs<u32>) -> usize {
@@ -108,7 +108,7 @@ fn whoever_ends_leaves_the_turn_to_the_next() {
     let (jobs, lanes) = jobs::<u32>(1);
     assert_eq!(fill(&jobs), 4);
     let lost = held();
-    let wait = |held: &Held| {
+    let wait = |held: &HeldLease| {
         let mut turn = jobs.take_turns();
         turn.wait(&stop, held);
         turn.fresh
@@ -120,7 +120,7 @@ fn whoever_ends_leaves_the_turn_to_the_next() {
         wait_until_waiting(&jobs, 2);
         let third = scope.spawn(|| wait(&held()));
         wait_until_waiting(&jobs, 3);
-        lost.lose();
+        lost.mark_lost();
         assert!(!first.join().unwrap());
         wait_until_waiting(&jobs, 2);
         (1..=3).for_each(|job| assert_eq!(lanes.try_recv(), Ok(job)));
