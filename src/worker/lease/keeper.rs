@@ -18,7 +18,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
 /// Longest pause between two looks at a lease that somebody else has, and between two tries to renew ours while
 /// the database does not work.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A lease of ours.
 #[derive(Debug)]
@@ -53,11 +53,11 @@ pub enum Turn {
 /// All leases of this process. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Leases {
-    office: Arc<Office>,
+    keeper: Arc<LeaseKeeper>,
     _open: Sender<()>,
 }
 
-struct Office {
+struct LeaseKeeper {
     store: Store,
     database_retry: DatabaseRetry,
     health: Health,
@@ -130,7 +130,7 @@ impl Leases {
         term: Duration,
         stop: &Stop,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let office = Arc::new(Office {
+        let keeper = Arc::new(LeaseKeeper {
             store: store.clone(),
             database_retry: database_retry.clone(),
             health: health.clone(),
@@ -140,22 +140,23 @@ impl Leases {
             held: Mutex::default(),
         });
         let (open, closed) = bounded(0);
-        let keeper = Arc::clone(&office);
-        let thread = thread::Builder::new().name("leases".to_owned()).spawn(move || keeper.renew(&closed))?;
-        Ok((Self { office, _open: open }, thread))
+        let renewing = Arc::clone(&keeper);
+        let thread =
+            thread::Builder::new().name("leases".to_owned()).spawn(move || renewing.renew(&closed))?;
+        Ok((Self { keeper, _open: open }, thread))
     }
 
     /// In whose name they are taken.
     #[must_use]
     pub fn lease_request(&self) -> &LeaseRequest {
-        &self.office.lease_request
+        &self.keeper.lease_request
     }
 
     /// Keeps a lease that was taken by a question that began at `asked`.
     #[must_use]
     pub fn track(&self, lease: Lease, asked: Instant) -> Arc<HeldLease> {
-        let held = HeldLease::new(lease, asked, self.office.lease_request.term);
-        lock(&self.office.held).push(Arc::downgrade(&held));
+        let held = HeldLease::new(lease, asked, self.keeper.lease_request.term);
+        lock(&self.keeper.held).push(Arc::downgrade(&held));
         held
     }
 
@@ -167,7 +168,7 @@ impl Leases {
         let asked = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
-        let taken = self.office.store.take_over(lease, until, &self.office.lease_request)?;
+        let taken = self.keeper.store.take_over(lease, until, &self.keeper.lease_request)?;
         Ok(taken.map(|lease| self.track(lease, asked)))
     }
 
@@ -180,9 +181,9 @@ impl Leases {
     /// # Errors
     /// When the worker is to stop first.
     pub fn wait_for_turn(&self, notification_id: i64) -> Result<Turn, Stopped> {
-        let Office { store, database_retry, lease_request, stop, .. } = &*self.office;
-        let look = (lease_request.term / 15).clamp(Duration::from_millis(10), LONGEST_LOOK);
-        let mut silence = Silence::new(Instant::now(), look * 5);
+        let LeaseKeeper { store, database_retry, lease_request, stop, .. } = &*self.keeper;
+        let look = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
+        let mut staleness = StalenessWatch::new(Instant::now(), look * 5);
         loop {
             let Some(entry) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
                 log::error!(
@@ -193,7 +194,7 @@ impl Leases {
             if entry.state == State::Completed {
                 return Ok(Turn::Completed);
             }
-            let silent_for = silence.observe(&entry, Instant::now());
+            let silent_for = staleness.observe(&entry, Instant::now());
             let is_free = entry.holder.as_ref().is_none_or(|holder| {
                 holder.owner == lease_request.owner
                     || process_id::is_gone(&holder.owner)
@@ -210,13 +211,13 @@ impl Leases {
 
     /// Gives a lease up, when the worker stops in the middle. Should that fail, it ends by itself.
     pub fn release(&self, held: &HeldLease) {
-        if let Err(error) = self.office.store.release_lease(held.lease) {
+        if let Err(error) = self.keeper.store.release_lease(held.lease) {
             log::debug!("notification {}: {error}", held.lease.notification_id);
         }
     }
 }
 
-impl Office {
+impl LeaseKeeper {
     /// Renews all leases three times a term, and says that this worker is there if it is one, until nobody holds the other end
     /// of `closed`.
     fn renew(&self, closed: &Receiver<()>) {
@@ -226,7 +227,7 @@ impl Office {
             let pause = if self.database_retry.try_once(&mut attempt, || self.renew_once()).is_some() {
                 period
             } else {
-                period.min(LONGEST_LOOK)
+                period.min(MAX_POLL_INTERVAL)
             };
             if closed.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
                 break;
@@ -264,7 +265,7 @@ impl Office {
 
 /// For how long a holder has not renewed its lease, as far as an observer can tell who may himself have been cut off
 /// from the database for a while.
-struct Silence {
+struct StalenessWatch {
     since: Instant,
     seen: Option<(i64, chrono::NaiveDateTime)>,
     last_look: Instant,
@@ -272,7 +273,7 @@ struct Silence {
     longest_gap: Duration,
 }
 
-impl Silence {
+impl StalenessWatch {
     fn new(now: Instant, longest_gap: Duration) -> Self {
         Self { since: now, seen: None, last_look: now, longest_gap }
     }
