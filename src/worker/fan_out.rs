@@ -19,7 +19,7 @@ use crate::worker::delivery::job::{Addressee, Errand, Job, Report};
 use crate::worker::delivery::retry_policy::RetryQueue;
 use crate::worker::fan_out::audience::Pages;
 use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
-use crate::worker::lease::keeper::{HeldLease, Turn};
+use crate::worker::lease::keeper::{Claim, HeldLease};
 
 pub mod audience;
 pub mod context;
@@ -55,12 +55,12 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     if opened.by_hint(identity) {
         context.metrics.redelivered_decided.add(1);
     }
-    let (notification, mut turn, mut resumed) = match opened {
+    let (notification, mut claim, mut resumed) = match opened {
         Opened::Ours { notification, lease, resumed } => {
-            (notification, Turn::Ours(leases.track(lease, asked)), resumed)
+            (notification, Claim::Held(leases.track(lease, asked)), resumed)
         }
-        Opened::Elsewhere(notification) => (notification, leases.wait_for_turn(notification.id)?, true),
-        Opened::Completed(notification) => (notification, Turn::Completed, true),
+        Opened::Elsewhere(notification) => (notification, leases.wait_for_claim(notification.id)?, true),
+        Opened::Completed(notification) => (notification, Claim::Completed, true),
         Opened::Conflict(first) => {
             return Ok(Ending::DeadLetter(format!(
                 "its message_id was used before, by notification {} for {} of event {}; give every message an \
@@ -71,7 +71,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
     };
 
     let id = notification.id;
-    while let Turn::Ours(held) = turn {
+    while let Claim::Held(held) = claim {
         log::info!(
             "notification {id} ({request}) {}{}",
             if resumed { "goes on" } else { "begins" },
@@ -88,7 +88,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
                     "notification {id} ({request}) was taken over by another worker while this one was frozen or cut \
                      off from the database; the mails that were just being sent may be sent twice"
                 );
-                turn = leases.wait_for_turn(id)?;
+                claim = leases.wait_for_claim(id)?;
                 resumed = true;
             }
         }

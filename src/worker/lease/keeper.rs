@@ -43,9 +43,9 @@ pub enum Role {
 
 /// How the wait for a lease of somebody else ended.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Claim {
     /// It is ours now.
-    Ours(Arc<HeldLease>),
+    Held(Arc<HeldLease>),
     /// The other one has completed the notification.
     Completed,
 }
@@ -180,7 +180,7 @@ impl Leases {
     ///
     /// # Errors
     /// When the worker is to stop first.
-    pub fn wait_for_turn(&self, notification_id: i64) -> Result<Turn, Stopped> {
+    pub fn wait_for_claim(&self, notification_id: i64) -> Result<Claim, Stopped> {
         let LeaseKeeper { store, database_retry, lease_request, stop, .. } = &*self.keeper;
         let look = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
         let mut staleness = StalenessWatch::new(Instant::now(), look * 5);
@@ -189,10 +189,10 @@ impl Leases {
                 log::error!(
                     "notification {notification_id} was deleted from the database while it was running"
                 );
-                return Ok(Turn::Completed);
+                return Ok(Claim::Completed);
             };
             if entry.state == State::Completed {
-                return Ok(Turn::Completed);
+                return Ok(Claim::Completed);
             }
             let silent_for = staleness.observe(&entry, Instant::now());
             let is_free = entry.holder.as_ref().is_none_or(|holder| {
@@ -201,7 +201,7 @@ impl Leases {
                     || (holder.expired && silent_for >= lease_request.term)
             });
             if is_free && let Some(held) = database_retry.until_ok(|| self.take_over(&entry))? {
-                return Ok(Turn::Ours(held));
+                return Ok(Claim::Held(held));
             }
             if stop.wait(look) {
                 return Err(Stopped);
