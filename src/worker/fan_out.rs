@@ -215,7 +215,7 @@ impl<'a> FanOut<'a> {
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
     fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
         let (errand, stop) = (Arc::clone(&self.errand), &self.context.stop);
-        let mut turn = self.context.jobs.take_turns();
+        let mut sender = self.context.jobs.fair_sender();
         loop {
             if stop.requested() {
                 return Err(Halt::Stopping);
@@ -230,7 +230,7 @@ impl<'a> FanOut<'a> {
                 self.read_page()?;
             }
             if let Some(addressee) = self.next_addressee() {
-                match turn.hand_out(Job { errand: Arc::clone(&errand), addressee }) {
+                match sender.try_send(Job { errand: Arc::clone(&errand), addressee }) {
                     Ok(()) => self.out += 1,
                     Err(job) => {
                         self.ready.push_front(job.addressee);
@@ -238,7 +238,7 @@ impl<'a> FanOut<'a> {
                         if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
                             self.read_page()?;
                         } else {
-                            turn.wait(stop, &errand.held);
+                            sender.wait(stop, &errand.held);
                         }
                     }
                 }

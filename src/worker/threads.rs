@@ -8,7 +8,7 @@ use crate::channels::email::Transport;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::lane::{Lane, LaneShared};
-use crate::worker::delivery::queue::{Jobs, jobs};
+use crate::worker::delivery::queue::{JobSender, job_queue};
 use crate::worker::lease::keeper::{Leases, Role};
 use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
@@ -16,7 +16,7 @@ use crate::worker::recorder::batch::BatchSender;
 /// Lanes, recorder and keeper at work.
 pub struct Threads {
     /// Where fan-outs hand out their jobs.
-    pub jobs: Jobs,
+    pub jobs: JobSender,
     /// Where the ledger is written.
     pub batch_sender: BatchSender,
     /// By what right fan-outs send.
@@ -38,7 +38,7 @@ impl Threads {
         lease_term: Duration,
     ) -> std::io::Result<Self> {
         let lanes = transports.len();
-        let (jobs, queue) = jobs(lanes);
+        let (jobs, queue) = job_queue(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);
         let (batch_sender, recorder) = recorder::start(store.clone(), database_retry.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);

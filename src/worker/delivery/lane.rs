@@ -20,7 +20,7 @@ use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::{Job, Report};
-use crate::worker::delivery::queue::JobQueue;
+use crate::worker::delivery::queue::JobReceiver;
 use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::recorder::batch::BatchSender;
@@ -59,7 +59,7 @@ pub struct Lane {
     shared: Arc<LaneShared>,
     composer: Composer,
     transport: Box<dyn Transport>,
-    jobs: JobQueue,
+    jobs: JobReceiver,
     /// What is submitted next.
     next: Option<PreparedMail>,
     commit_gate: CommitGate,
@@ -80,7 +80,7 @@ impl Lane {
     pub fn new(
         shared: Arc<LaneShared>,
         transport: Box<dyn Transport>,
-        jobs: JobQueue,
+        jobs: JobReceiver,
         batch_sender: BatchSender,
     ) -> Self {
         Self {

@@ -15,100 +15,107 @@ use crate::worker::lease::keeper::HeldLease;
 
 /// The fan-outs' side. The lanes end when all clones are gone.
 #[derive(Debug)]
-pub struct Jobs<J = Job> {
+pub struct JobSender<J = Job> {
     queue: Sender<J>,
-    line: Arc<Line>,
+    wait_list: Arc<WaitList>,
 }
 
 /// The lanes' side.
 #[derive(Debug)]
-pub struct JobQueue<J = Job> {
+pub struct JobReceiver<J = Job> {
     queue: Receiver<J>,
-    line: Arc<Line>,
+    wait_list: Arc<WaitList>,
 }
 
 /// Fan-outs that wait for room, in the order in which they came.
 #[derive(Debug)]
-struct Line {
+struct WaitList {
     waiting: Mutex<VecDeque<Sender<()>>>,
     /// With so few jobs left there is room.
-    few: usize,
+    low_water_mark: usize,
     /// Lanes that wait for a job.
     idle_lanes: AtomicUsize,
 }
 
 /// One fan-out that hands out.
 #[derive(Debug)]
-pub struct Turn<'a, J = Job> {
-    jobs: &'a Jobs<J>,
+pub struct FairSender<'a, J = Job> {
+    jobs: &'a JobSender<J>,
     /// Its turn has come, and it has not handed out anything since.
-    fresh: bool,
-    call: (Sender<()>, Receiver<()>),
+    has_slot: bool,
+    wakeup: (Sender<()>, Receiver<()>),
 }
 
 /// A queue for so many lanes.
 #[must_use]
-pub fn jobs<J>(lanes: usize) -> (Jobs<J>, JobQueue<J>) {
+pub fn job_queue<J>(lanes: usize) -> (JobSender<J>, JobReceiver<J>) {
     // About two a lane: enough for the lanes to stay busy while a page is read.
     let (sender, receiver) = bounded(2 * lanes + 2);
-    let line = Arc::new(Line { waiting: Mutex::default(), few: lanes, idle_lanes: AtomicUsize::new(0) });
-    (Jobs { queue: sender, line: Arc::clone(&line) }, JobQueue { queue: receiver, line })
+    let wait_list = Arc::new(WaitList {
+        waiting: Mutex::default(),
+        low_water_mark: lanes,
+        idle_lanes: AtomicUsize::new(0),
+    });
+    (
+        JobSender { queue: sender, wait_list: Arc::clone(&wait_list) },
+        JobReceiver { queue: receiver, wait_list },
+    )
 }
 
-impl<J> Jobs<J> {
+impl<J> JobSender<J> {
     /// For a fan-out that begins.
     #[must_use]
-    pub fn take_turns(&self) -> Turn<'_, J> {
+    pub fn fair_sender(&self) -> FairSender<'_, J> {
         // Whoever is new stands behind those who wait, or a fan-out of a million would never be called while small ones
         // come and go.
-        Turn { jobs: self, fresh: self.line.waiting().is_empty(), call: bounded(1) }
+        FairSender { jobs: self, has_slot: self.wait_list.waiting().is_empty(), wakeup: bounded(1) }
     }
 }
 
-impl<J> Turn<'_, J> {
+impl<J> FairSender<'_, J> {
     /// Hands a job out. While others wait for room, that is one a turn.
     ///
     /// # Errors
     /// Gives the job back when there is no room for it, or it is somebody else's turn.
-    pub fn hand_out(&mut self, job: J) -> Result<(), J> {
-        if !self.fresh && !self.jobs.line.waiting().is_empty() {
+    pub fn try_send(&mut self, job: J) -> Result<(), J> {
+        if !self.has_slot && !self.jobs.wait_list.waiting().is_empty() {
             return Err(job);
         }
         self.jobs.queue.try_send(job).map_err(TrySendError::into_inner)?;
-        self.fresh = false;
+        self.has_slot = false;
         Ok(())
     }
 
     /// Waits for the next turn, or for a reason to end.
     pub fn wait(&mut self, stop: &Stop, held: &HeldLease) {
         {
-            let mut waiting = self.jobs.line.waiting();
-            self.fresh = waiting.is_empty() && self.jobs.queue.len() <= self.jobs.line.few;
-            if self.fresh {
+            let mut waiting = self.jobs.wait_list.waiting();
+            self.has_slot = waiting.is_empty() && self.jobs.queue.len() <= self.jobs.wait_list.low_water_mark;
+            if self.has_slot {
                 return;
             }
-            waiting.push_back(self.call.0.clone());
+            waiting.push_back(self.wakeup.0.clone());
         }
         select! {
-            recv(self.call.1) -> _ => self.fresh = true,
+            recv(self.wakeup.1) -> _ => self.has_slot = true,
             recv(stop.receiver()) -> _ => {}
             recv(held.lost()) -> _ => {}
         }
     }
 }
 
-impl<J> Drop for Turn<'_, J> {
+impl<J> Drop for FairSender<'_, J> {
     /// Leaves the line. A turn that has come and is not used is the next one's.
     fn drop(&mut self) {
-        let mut waiting = self.jobs.line.waiting();
-        waiting.retain(|call| !call.same_channel(&self.call.0));
-        if self.fresh || !self.call.1.is_empty() {
-            Line::call_next(waiting);
+        let mut waiting = self.jobs.wait_list.waiting();
+        waiting.retain(|wakeup| !wakeup.same_channel(&self.wakeup.0));
+        if self.has_slot || !self.wakeup.1.is_empty() {
+            WaitList::wake_next(waiting);
         }
     }
 }
 
-impl<J> JobQueue<J> {
+impl<J> JobReceiver<J> {
     /// The next job, if there is one.
     ///
     /// # Errors
@@ -122,9 +129,9 @@ impl<J> JobQueue<J> {
     /// # Errors
     /// When there was none, or nobody is left who could hand one out.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<J, RecvTimeoutError> {
-        self.line.idle_lanes.fetch_add(1, Ordering::Relaxed);
+        self.wait_list.idle_lanes.fetch_add(1, Ordering::Relaxed);
         let job = self.queue.recv_timeout(timeout);
-        self.line.idle_lanes.fetch_sub(1, Ordering::Relaxed);
+        self.wait_list.idle_lanes.fetch_sub(1, Ordering::Relaxed);
         job.inspect(|_| self.taken())
     }
 
@@ -137,20 +144,20 @@ impl<J> JobQueue<J> {
     /// Whether a lane waits for a job.
     #[must_use]
     pub fn has_idle_lanes(&self) -> bool {
-        self.line.idle_lanes.load(Ordering::Relaxed) > 0
+        self.wait_list.idle_lanes.load(Ordering::Relaxed) > 0
     }
 
     fn taken(&self) {
-        if self.queue.len() <= self.line.few {
-            Line::call_next(self.line.waiting());
+        if self.queue.len() <= self.wait_list.low_water_mark {
+            WaitList::wake_next(self.wait_list.waiting());
         }
     }
 }
 
-impl Line {
-    fn call_next(mut waiting: MutexGuard<'_, VecDeque<Sender<()>>>) {
+impl WaitList {
+    fn wake_next(mut waiting: MutexGuard<'_, VecDeque<Sender<()>>>) {
         // Under the lock: whoever leaves the line has been called or is still in it.
-        if let Some(Err(error)) = waiting.pop_front().map(|call| call.try_send(())) {
+        if let Some(Err(error)) = waiting.pop_front().map(|wakeup| wakeup.try_send(())) {
             log::error!("a fan-out was called to hand out and is not there: {error} (a bug in fanmail)");
         }
     }
@@ -161,15 +168,15 @@ impl Line {
     }
 }
 
-impl<J> Clone for Jobs<J> {
+impl<J> Clone for JobSender<J> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), line: Arc::clone(&self.line) }
+        Self { queue: self.queue.clone(), wait_list: Arc::clone(&self.wait_list) }
     }
 }
 
-impl<J> Clone for JobQueue<J> {
+impl<J> Clone for JobReceiver<J> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), line: Arc::clone(&self.line) }
+        Self { queue: self.queue.clone(), wait_list: Arc::clone(&self.wait_list) }
     }
 }
 

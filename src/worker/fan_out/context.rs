@@ -11,7 +11,7 @@ use crate::observe::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
-use crate::worker::delivery::queue::Jobs;
+use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::lease::keeper::Leases;
 
@@ -26,7 +26,7 @@ pub struct Context {
     /// What its mails look like.
     pub templates: Arc<Templates>,
     /// Where the lanes take their jobs.
-    pub jobs: Jobs,
+    pub jobs: JobSender,
     /// When someone is tried again.
     pub retry_policy: RetryPolicy,
     /// People in a page.

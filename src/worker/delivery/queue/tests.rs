@@ -13,14 +13,14 @@ fn held() -> Arc<HeldLease> {
     HeldLease::new(Lease { notification_id: 1, epoch: 1 }, Instant::now(), PATIENCE)
 }
 
-fn fill(jobs: &Jobs<u32>) -> usize {
-    let mut turn = jobs.take_turns();
-    (1..=100).take_while(|job| turn.hand_out(*job).is_ok()).count()
+fn fill(jobs: &JobSender<u32>) -> usize {
+    let mut sender = jobs.fair_sender();
+    (1..=100).take_while(|job| sender.try_send(*job).is_ok()).count()
 }
 
-fn wait_until_waiting(jobs: &Jobs<u32>, fan_outs: usize) {
+fn wait_until_waiting(jobs: &JobSender<u32>, fan_outs: usize) {
     let deadline = Instant::now() + PATIENCE;
-    while jobs.line.waiting().len() != fan_outs {
+    while jobs.wait_list.waiting().len() != fan_outs {
         assert!(Instant::now() < deadline, "{fan_outs} fan-outs wait: not in time");
         thread::yield_now();
     }
@@ -29,23 +29,23 @@ fn wait_until_waiting(jobs: &Jobs<u32>, fan_outs: usize) {
 #[test]
 fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
     let (_handle, stop) = stop_pair();
-    let (jobs, lanes) = jobs::<u32>(4);
+    let (jobs, lanes) = job_queue::<u32>(4);
     assert_eq!(fill(&jobs), 10);
     thread::scope(|scope| {
         let fan_out = scope.spawn(|| {
-            jobs.take_turns().wait(&stop, &held());
+            jobs.fair_sender().wait(&stop, &held());
             fill(&jobs)
         });
         wait_until_waiting(&jobs, 1);
         for job in 1..=5 {
             assert_eq!(lanes.try_recv(), Ok(job));
-            assert_eq!(jobs.line.waiting().len(), 1, "it is not called yet");
+            assert_eq!(jobs.wait_list.waiting().len(), 1, "it is not called yet");
         }
         assert_eq!(lanes.recv_timeout(PATIENCE), Ok(6));
         assert_eq!(fan_out.join().unwrap(), 6);
     });
     assert!((0..6).all(|_| lanes.try_recv().is_ok()));
-    jobs.take_turns().wait(&stop, &held()); // not long: there is room already
+    jobs.fair_sender().wait(&stop, &held()); // not long: there is room already
     drop(jobs);
     assert_eq!(lanes.queue.iter().count(), 4, "what was handed out is not lost");
     assert_eq!(lanes.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
@@ -54,17 +54,17 @@ fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
 #[test]
 fn while_others_wait_there_is_one_job_a_turn() {
     let (_handle, stop) = stop_pair();
-    let (jobs, lanes) = jobs::<u32>(2);
+    let (jobs, lanes) = job_queue::<u32>(2);
     assert_eq!(fill(&jobs), 6);
     thread::scope(|scope| {
         for (permit, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
             let (jobs, stop) = (&jobs, &stop);
             scope.spawn(move || {
-                let mut turn = jobs.take_turns();
-                turn.fresh = false;
+                let mut sender = jobs.fair_sender();
+                sender.has_slot = false;
                 for _ in 0..size {
-                    while turn.hand_out(name).is_err() {
-                        turn.wait(stop, &held());
+                    while sender.try_send(name).is_err() {
+                        sender.wait(stop, &held());
                     }
                 }
             });
@@ -88,14 +88,14 @@ fn while_others_wait_there_is_one_job_a_turn() {
 #[test]
 fn whoever_waits_is_called_however_many_small_ones_come() {
     let (_handle, stop) = stop_pair();
-    let (jobs, lanes) = jobs::<u32>(1);
+    let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
     thread::scope(|scope| {
-        let large = scope.spawn(|| jobs.take_turns().wait(&stop, &held()));
+        let large = scope.spawn(|| jobs.fair_sender().wait(&stop, &held()));
         wait_until_waiting(&jobs, 1);
         for _ in 0..2 {
             assert!(lanes.try_recv().is_ok());
-            assert!(jobs.take_turns().hand_out(9).is_err(), "somebody waits");
+            assert!(jobs.fair_sender().try_send(9).is_err(), "somebody waits");
         }
         assert!(lanes.try_recv().is_ok());
         large.join().unwrap();
@@ -105,13 +105,13 @@ fn whoever_waits_is_called_however_many_small_ones_come() {
 #[test]
 fn whoever_ends_leaves_the_turn_to_the_next() {
     let (handle, stop) = stop_pair();
-    let (jobs, lanes) = jobs::<u32>(1);
+    let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
     let lost = held();
     let wait = |held: &HeldLease| {
-        let mut turn = jobs.take_turns();
-        turn.wait(&stop, held);
-        turn.fresh
+        let mut sender = jobs.fair_sender();
+        sender.wait(&stop, held);
+        sender.has_slot
     };
     thread::scope(|scope| {
         let first = scope.spawn(|| wait(&lost));
@@ -126,8 +126,8 @@ fn whoever_ends_leaves_the_turn_to_the_next() {
         (1..=3).for_each(|job| assert_eq!(lanes.try_recv(), Ok(job)));
         assert!(second.join().unwrap() && third.join().unwrap());
         let fourth = scope.spawn(|| {
-            let mut turn = jobs.take_turns();
-            while turn.hand_out(9).is_ok() {}
+            let mut sender = jobs.fair_sender();
+            while sender.try_send(9).is_ok() {}
             wait(&held())
         });
         wait_until_waiting(&jobs, 1);
