@@ -15,7 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
 use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
-use crate::worker::delivery::job::{Addressee, Errand, Job, Report};
+use crate::worker::delivery::job::{Addressee, FanOutHandle, Job, Report};
 use crate::worker::delivery::retry_policy::RetryQueue;
 use crate::worker::fan_out::audience::Pages;
 use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
@@ -174,7 +174,7 @@ pub fn send_to_undecided(
 /// One fan-out under way.
 struct FanOut<'a> {
     context: &'a Context,
-    errand: Arc<Errand>,
+    handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
     /// People who can be handed out at once.
@@ -194,7 +194,7 @@ impl<'a> FanOut<'a> {
         event: &Event,
     ) -> Self {
         let (sender, reports) = unbounded();
-        let errand = Errand {
+        let handle = FanOutHandle {
             held: Arc::clone(held),
             occasion: context.templates.occasion(notification.kind, event),
             reports: sender,
@@ -202,7 +202,7 @@ impl<'a> FanOut<'a> {
         };
         Self {
             context,
-            errand: Arc::new(errand),
+            handle: Arc::new(handle),
             reports,
             pages: Pages::new(notification, context.batch_size, resumed),
             ready: VecDeque::new(),
@@ -214,13 +214,13 @@ impl<'a> FanOut<'a> {
 
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
     fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let (errand, stop) = (Arc::clone(&self.errand), &self.context.stop);
+        let (handle, stop) = (Arc::clone(&self.handle), &self.context.stop);
         let mut sender = self.context.jobs.fair_sender();
         loop {
             if stop.requested() {
                 return Err(Halt::Stopping);
             }
-            if errand.held.is_lost() {
+            if handle.held.is_lost() {
                 return Err(Halt::TakenOver);
             }
             while let Ok(report) = self.reports.try_recv() {
@@ -230,7 +230,7 @@ impl<'a> FanOut<'a> {
                 self.read_page()?;
             }
             if let Some(addressee) = self.next_addressee() {
-                match sender.try_send(Job { errand: Arc::clone(&errand), addressee }) {
+                match sender.try_send(Job { fan_out: Arc::clone(&handle), addressee }) {
                     Ok(()) => self.out += 1,
                     Err(job) => {
                         self.ready.push_front(job.addressee);
@@ -238,7 +238,7 @@ impl<'a> FanOut<'a> {
                         if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
                             self.read_page()?;
                         } else {
-                            sender.wait(stop, &errand.held);
+                            sender.wait(stop, &handle.held);
                         }
                     }
                 }
@@ -250,7 +250,7 @@ impl<'a> FanOut<'a> {
                     recv(self.reports) -> report => if let Ok(report) = report { self.settle(report, watch) },
                     recv(due) -> _ => {}
                     recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
-                    recv(errand.held.lost()) -> _ => return Err(Halt::TakenOver),
+                    recv(handle.held.lost()) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.pages.ended() {
                 return Ok(());

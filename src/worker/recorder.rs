@@ -14,7 +14,7 @@ use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::commit_gate::CommitFlag;
-use crate::worker::delivery::job::{Errand, Report};
+use crate::worker::delivery::job::{FanOutHandle, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
 
@@ -33,7 +33,7 @@ pub enum Entry {
         /// The row.
         outcome: Outcome,
         /// The fan-out that waits for it.
-        errand: Arc<Errand>,
+        fan_out: Arc<FanOutHandle>,
         /// Where the lane sees it that may not send another body before.
         committed: CommitFlag,
     },
@@ -98,7 +98,7 @@ pub(super) fn record_batches(
 #[derive(Default)]
 struct Batch {
     outcomes: Vec<Outcome>,
-    lanes: Vec<(Arc<Errand>, CommitFlag)>,
+    lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
     acked: Vec<i64>,
     noted: Vec<Sender<i64>>,
 }
@@ -106,9 +106,9 @@ struct Batch {
 impl Batch {
     fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Outcome { outcome, errand, committed } => {
+            Entry::Outcome { outcome, fan_out, committed } => {
                 self.outcomes.push(outcome);
-                self.lanes.push((errand, committed));
+                self.lanes.push((fan_out, committed));
             }
             Entry::Acked { notification_id, noted } => {
                 self.acked.push(notification_id);
@@ -132,32 +132,32 @@ impl Batch {
     /// Tells those who wait that it is written: each lane, and each fan-out once. A dispatcher that is stopping
     /// does not wait, and may be gone.
     fn tell(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
-        let mut recorded: Vec<(Arc<Errand>, Counts)> = Vec::new();
-        for (outcome, (errand, committed)) in self.outcomes.iter().zip(self.lanes) {
+        let mut recorded: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
+        for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
             if outcome.status == Status::Sent {
                 metrics.unrecorded.fall();
             }
             if refused.contains(&outcome.lease) {
                 // Before its lane may go on.
-                errand.held.mark_lost();
+                fan_out.held.mark_lost();
                 committed.set();
                 metrics.refused_outcomes.add(1);
-                errand.report(Report::Refused);
+                fan_out.report(Report::Refused);
                 continue;
             }
             committed.set();
-            let known = recorded.iter().position(|(known, _)| Arc::ptr_eq(known, &errand));
+            let known = recorded.iter().position(|(known, _)| Arc::ptr_eq(known, &fan_out));
             let permit = known.unwrap_or_else(|| {
-                recorded.push((errand, Counts::default()));
+                recorded.push((fan_out, Counts::default()));
                 recorded.len() - 1
             });
             recorded[permit].1.add(outcome.status);
         }
-        for (errand, counts) in recorded {
+        for (fan_out, counts) in recorded {
             metrics.sent.add(counts.sent);
             metrics.failed.add(counts.failed);
             metrics.skipped.add(counts.skipped);
-            errand.report(Report::Recorded(counts));
+            fan_out.report(Report::Recorded(counts));
         }
         for (notification_id, noted) in self.acked.into_iter().zip(self.noted) {
             if noted.send(notification_id).is_err() {

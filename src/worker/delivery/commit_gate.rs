@@ -4,7 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::outcome::Outcome;
-use crate::worker::delivery::job::Errand;
+use crate::worker::delivery::job::FanOutHandle;
 use crate::worker::recorder::Entry;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -41,11 +41,11 @@ impl CommitGate {
 
     /// Hands an outcome to the recorder, which reports to the fan-out once it is committed. Waits until the one
     /// before is.
-    pub fn record(&mut self, outcome: Outcome, errand: Arc<Errand>) {
+    pub fn record(&mut self, outcome: Outcome, fan_out: Arc<FanOutHandle>) {
         self.wait_until_committed();
         *self.flag.lock() = CommitState::Pending;
         self.batch =
-            Some(self.batch_sender.push(Entry::Outcome { outcome, errand, committed: self.flag.clone() }));
+            Some(self.batch_sender.push(Entry::Outcome { outcome, fan_out, committed: self.flag.clone() }));
     }
 
     /// Has everything that was handed over committed soon, for somebody else who may wait for it: the lane has

@@ -16,7 +16,7 @@ use crate::worker::lease::keeper::HeldLease;
 #[derive(Debug)]
 pub struct Job {
     /// The fan-out that it belongs to.
-    pub errand: Arc<Errand>,
+    pub fan_out: Arc<FanOutHandle>,
     /// Whom it is for, and how often that was tried.
     pub addressee: Addressee,
 }
@@ -58,7 +58,7 @@ impl Addressee {
 
 /// What all jobs of one fan-out share.
 #[derive(Debug)]
-pub struct Errand {
+pub struct FanOutHandle {
     /// By what right it sends.
     pub held: Arc<HeldLease>,
     /// What its mails have in common.
@@ -94,7 +94,7 @@ impl Report {
     }
 }
 
-impl Errand {
+impl FanOutHandle {
     /// Its notification.
     #[must_use]
     pub fn notification_id(&self) -> i64 {
@@ -116,12 +116,12 @@ impl Job {
     /// Which mail it is.
     #[must_use]
     pub fn key(&self) -> (i64, i64) {
-        (self.errand.notification_id(), self.addressee.participant.id)
+        (self.fan_out.notification_id(), self.addressee.participant.id)
     }
 
     /// Returns it to its fan-out as it is.
     pub fn give_back(self) {
-        self.errand.report(Report::Returned(self.addressee));
+        self.fan_out.report(Report::Returned(self.addressee));
     }
 
     /// The outcome `sent`.
@@ -150,7 +150,7 @@ impl Job {
         detail: Option<&str>,
     ) -> Outcome {
         Outcome {
-            lease: self.errand.held.lease,
+            lease: self.fan_out.held.lease,
             participant_id: self.addressee.participant.id,
             status,
             attempts: self.addressee.attempts,

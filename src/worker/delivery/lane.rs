@@ -141,7 +141,7 @@ impl Lane {
         let Some(admission) = breaker.admit(stop).filter(|_| rate_limiter.acquire(stop)) else {
             return job.give_back();
         };
-        let held = Arc::clone(&job.errand.held);
+        let held = Arc::clone(&job.fan_out.held);
         let next = self.next.as_ref().filter(|prepared| prepared.job.addressee.may_be_announced());
         let next = next.map(|prepared| &prepared.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
@@ -178,7 +178,7 @@ impl Lane {
             Class::Relay | Class::Withdrawn => job.give_back(),
             Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
                 job.addressee.breakdowns += 1;
-                job.errand.report(Report::Retry(job.addressee));
+                job.fan_out.report(Report::Retry(job.addressee));
             }
             Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
             Class::Permanent | Class::Unreadable => {
@@ -219,10 +219,10 @@ impl Lane {
             return Err(job.skipped("the participant has no address"));
         };
         // Not permanent: once the template is mended, `fanmail retry` reaches them.
-        let render = self.shared.templates.render(&job.errand.occasion, participant);
+        let render = self.shared.templates.render(&job.fan_out.occasion, participant);
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
         self.composer
-            .compose(job.errand.notification_id(), participant, address, render, Utc::now())
+            .compose(job.fan_out.notification_id(), participant, address, render, Utc::now())
             .map_err(|error| job.failed(true, None, &error.to_string()))
     }
 
@@ -232,12 +232,12 @@ impl Lane {
         if self.shared.retry_policy.allows_another(job.addressee.attempts) {
             log::debug!(
                 "notification {}: participant {} later again: {}",
-                job.errand.notification_id(),
+                job.fan_out.notification_id(),
                 job.addressee.participant.id,
                 refusal.detail
             );
             self.shared.monitor.metrics.retries.add(1);
-            job.errand.report(Report::Retry(job.addressee));
+            job.fan_out.report(Report::Retry(job.addressee));
         } else {
             let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
             self.record(job, outcome);
@@ -250,7 +250,7 @@ impl Lane {
         if outcome.status == Status::Sent {
             self.shared.monitor.metrics.unrecorded.rise();
         }
-        self.commit_gate.record(outcome, job.errand);
+        self.commit_gate.record(outcome, job.fan_out);
     }
 }
 
@@ -259,7 +259,7 @@ fn log_failure(job: &Job, outcome: &Outcome) {
     if outcome.status != Status::Failed {
         return;
     }
-    let level = if job.errand.failure_logged.swap(true, Ordering::Relaxed) {
+    let level = if job.fan_out.failure_logged.swap(true, Ordering::Relaxed) {
         log::Level::Debug
     } else {
         log::Level::Warn

@@ -13,7 +13,7 @@ use crate::domain::outcome::{Outcome, Status};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::delivery::commit_gate::CommitGate;
-use crate::worker::delivery::job::{Errand, Report};
+use crate::worker::delivery::job::{FanOutHandle, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::lease::keeper::HeldLease;
 use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
@@ -23,12 +23,12 @@ const NEVER: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open notification, and what its fan-out would hear.
-fn open(house: &House) -> (Arc<Errand>, Receiver<Report>) {
+fn open(house: &House) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let lease_request = LeaseRequest { owner: "here".to_owned(), term: PATIENCE };
     let opened = house.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let (reports, heard) = unbounded();
-    let errand = Errand {
+    let fan_out = FanOutHandle {
         held: HeldLease::new(lease, Instant::now(), PATIENCE),
         occasion: house
             .context
@@ -37,7 +37,7 @@ fn open(house: &House) -> (Arc<Errand>, Receiver<Report>) {
         reports,
         failure_logged: AtomicBool::new(false),
     };
-    (Arc::new(errand), heard)
+    (Arc::new(fan_out), heard)
 }
 
 fn outcome(lease: Lease, participant_id: i64, status: Status) -> Outcome {
@@ -57,13 +57,13 @@ fn commit(batches: &BatchReceiver) -> usize {
 #[test]
 fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
     let house = House::new(2, 1);
-    let (errand, _heard) = open(&house);
+    let (fan_out, _heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
     let lane = thread::spawn(move || {
         let mut last = CommitGate::new(batch_sender);
         last.wait_until_committed();
         for id in 1..=2 {
-            last.record(outcome(errand.held.lease, id, Status::Sent), Arc::clone(&errand));
+            last.record(outcome(fan_out.held.lease, id, Status::Sent), Arc::clone(&fan_out));
         }
         last.wait_until_committed();
         last.wait_until_committed();
@@ -77,11 +77,11 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
 #[test]
 fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
     let house = House::new(1, 1);
-    let (errand, _heard) = open(&house);
+    let (fan_out, _heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut last = CommitGate::new(batch_sender);
     last.flush();
-    last.record(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.record(outcome(fan_out.held.lease, 1, Status::Sent), Arc::clone(&fan_out));
     last.flush();
     assert_eq!(commit(&batches), 1);
     last.wait_until_committed();
@@ -90,9 +90,9 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
 #[test]
 fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
     let house = House::new(1, 1);
-    let (errand, heard) = open(&house);
+    let (fan_out, heard) = open(&house);
     let mut last = CommitGate::new(house.threads.batch_sender.clone());
-    last.record(outcome(errand.held.lease, 1, Status::Skipped), Arc::clone(&errand));
+    last.record(outcome(fan_out.held.lease, 1, Status::Skipped), Arc::clone(&fan_out));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
     assert_eq!(house.tally(1).skipped, 1);
@@ -101,16 +101,16 @@ fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
 #[test]
 fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     let house = House::new(3, 1);
-    let (errand, heard) = open(&house);
-    let Lease { notification_id, epoch } = errand.held.lease;
+    let (fan_out, heard) = open(&house);
+    let Lease { notification_id, epoch } = fan_out.held.lease;
     let mut last = CommitGate::new(house.threads.batch_sender.clone());
-    last.record(outcome(errand.held.lease, 1, Status::Sent), Arc::clone(&errand));
+    last.record(outcome(fan_out.held.lease, 1, Status::Sent), Arc::clone(&fan_out));
     last.wait_until_committed();
-    assert!(!errand.held.is_lost());
+    assert!(!fan_out.held.is_lost());
 
-    last.record(outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent), Arc::clone(&errand));
+    last.record(outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent), Arc::clone(&fan_out));
     last.wait_until_committed();
-    assert!(errand.held.is_lost());
+    assert!(fan_out.held.is_lost());
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Refused));
     assert_eq!(house.tally(1).sent, 1);
@@ -119,12 +119,12 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
 #[test]
 fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
     let house = House::new(5, 1);
-    let (errand, heard) = open(&house);
+    let (fan_out, heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
     let statuses = [Status::Sent, Status::Failed, Status::Sent, Status::Skipped, Status::Sent];
     for (id, (lane, status)) in (1..).zip(lanes.iter_mut().zip(statuses)) {
-        lane.record(outcome(errand.held.lease, id, status), Arc::clone(&errand));
+        lane.record(outcome(fan_out.held.lease, id, status), Arc::clone(&fan_out));
     }
     drop((lanes, batch_sender));
     record_batches(&house.store, &house.context.database_retry, &house.context.metrics, &batches);
