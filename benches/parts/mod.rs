@@ -10,7 +10,7 @@ use fanmail::channels::email::compose::Composer;
 use fanmail::channels::email::compose::wire_format::Stuffed;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
-use fanmail::content::renderer::{Occasion, Templates};
+use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
@@ -35,7 +35,7 @@ const EVENT: i64 = 123;
 /// What a lane does for a mail before it talks to the relay, for one and the same participant.
 pub struct Mails {
     templates: Templates,
-    occasion: Occasion,
+    notification_context: NotificationContext,
     composer: Composer,
     participant: Participant,
 }
@@ -52,13 +52,13 @@ impl Mails {
             rate_per_second: None,
         };
         let templates = Templates::load(None).unwrap();
-        let occasion = templates.occasion(Kind::Updated, &event());
-        Self { templates, occasion, composer: Composer::new(&config), participant: sample::ada() }
+        let notification_context = templates.notification_context(Kind::Updated, &event());
+        Self { templates, notification_context, composer: Composer::new(&config), participant: sample::ada() }
     }
 
     /// Fills the templates.
     pub fn render(&self) -> Render {
-        self.templates.render(&self.occasion, &self.participant).unwrap()
+        self.templates.render(&self.notification_context, &self.participant).unwrap()
     }
 
     /// Makes a mail of a render.

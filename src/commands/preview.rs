@@ -26,7 +26,7 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Some(event_id) => from_database(event_id, &config.database)?,
         None => (sample::full(), sample::ada()),
     };
-    let render = templates.render(&templates.occasion(args.kind, &event), &participant)?;
+    let render = templates.render(&templates.notification_context(args.kind, &event), &participant)?;
     let path = write_html(args.output.as_deref(), &render.html)?;
     let mut out = io::stdout().lock();
     writeln!(out, "Subject: {}\n\n{}\nHTML: {}", render.subject, render.text, path.display())?;

@@ -63,9 +63,9 @@ fn not_known(
 pub(crate) fn samples(templates: &Templates) -> Result<(), TemplateError> {
     for kind in Kind::ALL {
         for event in [sample::full(), sample::bare(), sample::nasty()] {
-            let occasion = templates.occasion(kind, &event);
+            let notification_context = templates.notification_context(kind, &event);
             for participant in [sample::ada(), sample::nobody(), sample::bob_and_ann()] {
-                templates.render(&occasion, &participant)?;
+                templates.render(&notification_context, &participant)?;
             }
         }
     }

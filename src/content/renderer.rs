@@ -30,7 +30,7 @@ struct Parsed {
 
 /// What all mails of one fan-out have in common, made once. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Occasion {
+pub struct NotificationContext {
     kind: Kind,
     context: Context,
     /// Where it is the same for everyone.
@@ -84,7 +84,7 @@ impl Templates {
 
     /// Prepares what all mails about this event have in common.
     #[must_use]
-    pub fn occasion(&self, kind: Kind, event: &Event) -> Occasion {
+    pub fn notification_context(&self, kind: Kind, event: &Event) -> NotificationContext {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value("event", view::event(event));
@@ -93,19 +93,23 @@ impl Templates {
         let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
         // A subject that fails does so again for each mail, which then says why.
         let subject = if is_personal { None } else { self.subject(name, &context).ok() };
-        Occasion { kind, context, subject }
+        NotificationContext { kind, context, subject }
     }
 
     /// Renders the mail for one participant.
     ///
     /// # Errors
     /// When the data of this event or participant trips a template that the sample data did not.
-    pub fn render(&self, occasion: &Occasion, participant: &Participant) -> Result<Render, TemplateError> {
-        let names = Names::of(occasion.kind);
-        let mut context = occasion.context.clone();
+    pub fn render(
+        &self,
+        notification_context: &NotificationContext,
+        participant: &Participant,
+    ) -> Result<Render, TemplateError> {
+        let names = Names::of(notification_context.kind);
+        let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
         Ok(Render {
-            subject: match &occasion.subject {
+            subject: match &notification_context.subject {
                 Some(subject) => subject.clone(),
                 None => self.subject(names.subject, &context)?,
             },

@@ -196,7 +196,7 @@ impl<'a> FanOut<'a> {
         let (sender, reports) = unbounded();
         let handle = FanOutHandle {
             held: Arc::clone(held),
-            occasion: context.templates.occasion(notification.kind, event),
+            notification_context: context.templates.notification_context(notification.kind, event),
             reports: sender,
             failure_logged: AtomicBool::new(false),
         };

@@ -6,7 +6,7 @@ use crate::domain::notification::Kind;
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Render {
     let templates = Templates::load(None).unwrap();
-    templates.render(&templates.occasion(kind, event), participant).unwrap()
+    templates.render(&templates.notification_context(kind, event), participant).unwrap()
 }
 
 /// What `load` says about a directory that holds `text` as the template `name`, after the path of that file.
@@ -89,8 +89,9 @@ fn one_file_can_be_replaced_and_others_do_not_matter() {
     fs::write(dir.path().join("README.md"), "{{ not a template").unwrap();
     fs::write(dir.path().join("created/body.html~"), "{% broken").unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let created =
-        templates.render(&templates.occasion(Kind::Created, &sample::full()), &sample::ada()).unwrap();
+    let created = templates
+        .render(&templates.notification_context(Kind::Created, &sample::full()), &sample::ada())
+        .unwrap();
     assert_eq!(created.subject, "Welcome to Winter Lights Concert");
     assert_eq!(created.html, render(Kind::Created, &sample::full(), &sample::ada()).html);
 }
@@ -104,9 +105,9 @@ fn a_subject_may_differ_from_person_to_person() {
         fs::create_dir(dir.path().join("created")).unwrap();
         fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
-        let occasion = templates.occasion(Kind::Created, &sample::full());
+        let notification_context = templates.notification_context(Kind::Created, &sample::full());
         for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::bob_and_ann(), "Ann")] {
-            let subject = templates.render(&occasion, &participant).unwrap().subject;
+            let subject = templates.render(&notification_context, &participant).unwrap().subject;
             assert!(subject.contains(name), "{subject}");
         }
     }

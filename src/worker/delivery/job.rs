@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 
-use crate::content::renderer::Occasion;
+use crate::content::renderer::NotificationContext;
 use crate::domain::outcome::{Outcome, Status};
 use crate::domain::participant::Participant;
 use crate::text::clean::cut;
@@ -62,7 +62,7 @@ pub struct FanOutHandle {
     /// By what right it sends.
     pub held: Arc<HeldLease>,
     /// What its mails have in common.
-    pub occasion: Occasion,
+    pub notification_context: NotificationContext,
     /// Where it hears what became of its jobs. Unbounded, but it never holds more than the jobs that are
     /// out: those in the queue to the lanes and one a lane.
     pub reports: Sender<Report>,

@@ -219,7 +219,7 @@ impl Lane {
             return Err(job.skipped("the participant has no address"));
         };
         // Not permanent: once the template is mended, `fanmail retry` reaches them.
-        let render = self.shared.templates.render(&job.fan_out.occasion, participant);
+        let render = self.shared.templates.render(&job.fan_out.notification_context, participant);
         let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
         self.composer
             .compose(job.fan_out.notification_id(), participant, address, render, Utc::now())

@@ -30,10 +30,10 @@ fn open(house: &House) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let (reports, heard) = unbounded();
     let fan_out = FanOutHandle {
         held: HeldLease::new(lease, Instant::now(), PATIENCE),
-        occasion: house
+        notification_context: house
             .context
             .templates
-            .occasion(REQUEST.kind, &house.store.find_event(123).unwrap().unwrap()),
+            .notification_context(REQUEST.kind, &house.store.find_event(123).unwrap().unwrap()),
         reports,
         failure_logged: AtomicBool::new(false),
     };

@@ -38,7 +38,7 @@ fn named(name: &str) -> Participant {
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
-    let render = templates.render(&templates.occasion(kind, event), participant).unwrap();
+    let render = templates.render(&templates.notification_context(kind, event), participant).unwrap();
     composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
 }
 
@@ -95,7 +95,7 @@ fn a_mail_client_reads_what_was_written() {
     assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
     let templates = Templates::load(None).unwrap();
     let render = templates
-        .render(&templates.occasion(Kind::Cancelled, &sample::nasty()), &sample::bob_and_ann())
+        .render(&templates.notification_context(Kind::Cancelled, &sample::nasty()), &sample::bob_and_ann())
         .unwrap();
     // The line break before the boundary is the boundary's (RFC 2046 section 5.1.1).
     assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), render.text.trim_end());
