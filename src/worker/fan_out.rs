@@ -15,7 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::notification::{Identity, Notification, Request};
 use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
-use crate::worker::delivery::job::{Addressee, FanOutHandle, Job, Report};
+use crate::worker::delivery::job::{FanOutHandle, Job, Recipient, Report};
 use crate::worker::delivery::retry_policy::RetryQueue;
 use crate::worker::fan_out::audience::Pages;
 use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
@@ -178,7 +178,7 @@ struct FanOut<'a> {
     reports: Receiver<Report>,
     pages: Pages,
     /// People who can be handed out at once.
-    ready: VecDeque<Addressee>,
+    ready: VecDeque<Recipient>,
     retries: RetryQueue,
     /// Jobs that were handed out and have not come back.
     out: u64,
@@ -229,11 +229,11 @@ impl<'a> FanOut<'a> {
             if self.ready.is_empty() && self.may_read_on() {
                 self.read_page()?;
             }
-            if let Some(addressee) = self.next_addressee() {
-                match sender.try_send(Job { fan_out: Arc::clone(&handle), addressee }) {
+            if let Some(recipient) = self.next_recipient() {
+                match sender.try_send(Job { fan_out: Arc::clone(&handle), recipient }) {
                     Ok(()) => self.out += 1,
                     Err(job) => {
-                        self.ready.push_front(job.addressee);
+                        self.ready.push_front(job.recipient);
                         // The lanes are busy for a while: time to read the next page.
                         if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
                             self.read_page()?;
@@ -260,7 +260,7 @@ impl<'a> FanOut<'a> {
 
     fn read_page(&mut self) -> Result<(), Stopped> {
         let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.ready.extend(page.into_iter().map(Addressee::new));
+        self.ready.extend(page.into_iter().map(Recipient::new));
         Ok(())
     }
 
@@ -269,7 +269,7 @@ impl<'a> FanOut<'a> {
     }
 
     /// Whoever is next: someone whose retry is due, or else the next of the page.
-    fn next_addressee(&mut self) -> Option<Addressee> {
+    fn next_recipient(&mut self) -> Option<Recipient> {
         let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
         due.or_else(|| self.ready.pop_front())
     }
@@ -282,11 +282,11 @@ impl<'a> FanOut<'a> {
                 self.counts += counts;
                 watch(self.counts);
             }
-            Report::Retry(addressee) => {
-                let pause = self.context.retry_policy.pause(addressee.tries(), fastrand::f64());
-                self.retries.push(Instant::now() + pause, addressee);
+            Report::Retry(recipient) => {
+                let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
+                self.retries.push(Instant::now() + pause, recipient);
             }
-            Report::Returned(addressee) => self.ready.push_front(addressee),
+            Report::Returned(recipient) => self.ready.push_front(recipient),
             // Whoever has taken over decides about them.
             Report::Refused => {}
         }

@@ -18,41 +18,41 @@ pub struct Job {
     /// The fan-out that it belongs to.
     pub fan_out: Arc<FanOutHandle>,
     /// Whom it is for, and how often that was tried.
-    pub addressee: Addressee,
+    pub recipient: Recipient,
 }
 
 /// Someone who is to get a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addressee {
+pub struct Recipient {
     /// Who.
     pub participant: Participant,
     /// How many times their mail was put to the relay so far.
     pub attempts: u32,
     /// How many times the relay broke down over it without that being charged.
-    pub breakdowns: u32,
+    pub uncharged_attempts: u32,
     /// Whether a connection was lost over the mail before theirs while the relay was told of them.
-    pub announced_in_vain: bool,
+    pub lost_while_pipelined: bool,
 }
 
-impl Addressee {
+impl Recipient {
     /// Someone whose mail has not been tried yet.
     #[must_use]
     pub fn new(participant: Participant) -> Self {
-        Self { participant, attempts: 0, breakdowns: 0, announced_in_vain: false }
+        Self { participant, attempts: 0, uncharged_attempts: 0, lost_while_pipelined: false }
     }
 
     /// Whether the relay may be told of them behind the mail of somebody else. Where there was trouble, they bear it
     /// alone: a relay that stumbles over an envelope may keep its answer to the body in front to itself.
     #[must_use]
-    pub fn may_be_announced(&self) -> bool {
-        self.tries() == 0 && !self.announced_in_vain
+    pub fn may_be_pipelined(&self) -> bool {
+        self.backoff_step() == 0 && !self.lost_while_pipelined
     }
 
     /// By how many tries the pause before the next one has grown. Those that were charged and those that were not
     /// are schedules of their own.
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.attempts.max(self.breakdowns)
+    pub fn backoff_step(&self) -> u32 {
+        self.attempts.max(self.uncharged_attempts)
     }
 }
 
@@ -76,9 +76,9 @@ pub enum Report {
     /// The outcomes of so many are in the ledger.
     Recorded(Counts),
     /// The relay could not take one now: it is to be handed out again later.
-    Retry(Addressee),
+    Retry(Recipient),
     /// One was not charged: the relay did not work, or the worker is stopping.
-    Returned(Addressee),
+    Returned(Recipient),
     /// The outcome of one was refused by the ledger: another worker has taken the notification over.
     Refused,
 }
@@ -116,12 +116,12 @@ impl Job {
     /// Which mail it is.
     #[must_use]
     pub fn key(&self) -> (i64, i64) {
-        (self.fan_out.notification_id(), self.addressee.participant.id)
+        (self.fan_out.notification_id(), self.recipient.participant.id)
     }
 
     /// Returns it to its fan-out as it is.
     pub fn give_back(self) {
-        self.fan_out.report(Report::Returned(self.addressee));
+        self.fan_out.report(Report::Returned(self.recipient));
     }
 
     /// The outcome `sent`.
@@ -151,9 +151,9 @@ impl Job {
     ) -> Outcome {
         Outcome {
             lease: self.fan_out.held.lease,
-            participant_id: self.addressee.participant.id,
+            participant_id: self.recipient.participant.id,
             status,
-            attempts: self.addressee.attempts,
+            attempts: self.recipient.attempts,
             permanent,
             smtp_code,
             detail: detail.map(|text| cut(text, Outcome::DETAIL_MAX)),

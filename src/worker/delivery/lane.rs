@@ -31,7 +31,7 @@ const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// Times that the relay may break down over one and the same mail, on fresh connections and with the pauses of
 /// a retry in between, before the mail is charged for it. Without a limit, one address that makes a relay answer
 /// 421 would keep its notification open for ever; with `RETRY_DELAY` at 5 s this many take five minutes.
-const BREAKDOWNS_FORGIVEN: u32 = 6;
+const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Lane {
             return job.give_back();
         };
         let held = Arc::clone(&job.fan_out.held);
-        let next = self.next.as_ref().filter(|prepared| prepared.job.addressee.may_be_announced());
+        let next = self.next.as_ref().filter(|prepared| prepared.job.recipient.may_be_pipelined());
         let next = next.map(|prepared| &prepared.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
             self.commit_gate.wait_until_committed();
@@ -152,7 +152,7 @@ impl Lane {
             admission.works();
             self.failures = 0;
             connection_limit.accepted(&mut self.permit);
-            job.addressee.attempts += 1;
+            job.recipient.attempts += 1;
             let outcome = job.sent();
             return self.record(job, outcome);
         };
@@ -166,7 +166,7 @@ impl Lane {
             // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
             // front of it has to suffer.
             if let Some(PreparedMail { mut job, .. }) = self.next.take() {
-                job.addressee.announced_in_vain |= refusal.class != Class::Relay;
+                job.recipient.lost_while_pipelined |= refusal.class != Class::Relay;
                 job.give_back();
             }
         }
@@ -176,13 +176,13 @@ impl Lane {
         match refusal.class {
             // Another lane may have more luck with it, or another worker sends it.
             Class::Relay | Class::Withdrawn => job.give_back(),
-            Class::Breakdown if job.addressee.breakdowns < BREAKDOWNS_FORGIVEN => {
-                job.addressee.breakdowns += 1;
-                job.fan_out.report(Report::Retry(job.addressee));
+            Class::Breakdown if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
+                job.recipient.uncharged_attempts += 1;
+                job.fan_out.report(Report::Retry(job.recipient));
             }
             Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
             Class::Permanent | Class::Unreadable => {
-                job.addressee.attempts += 1;
+                job.recipient.attempts += 1;
                 let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
                 self.record(job, outcome);
             }
@@ -214,7 +214,7 @@ impl Lane {
     }
 
     fn compose(&mut self, job: &Job) -> Result<Mail, Outcome> {
-        let participant = &job.addressee.participant;
+        let participant = &job.recipient.participant;
         let Some(address) = &participant.email else {
             return Err(job.skipped("the participant has no address"));
         };
@@ -228,16 +228,16 @@ impl Lane {
 
     /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
     fn try_later(&mut self, mut job: Job, refusal: &Refusal) {
-        job.addressee.attempts += 1;
-        if self.shared.retry_policy.allows_another(job.addressee.attempts) {
+        job.recipient.attempts += 1;
+        if self.shared.retry_policy.allows_another(job.recipient.attempts) {
             log::debug!(
                 "notification {}: participant {} later again: {}",
                 job.fan_out.notification_id(),
-                job.addressee.participant.id,
+                job.recipient.participant.id,
                 refusal.detail
             );
             self.shared.monitor.metrics.retries.add(1);
-            job.fan_out.report(Report::Retry(job.addressee));
+            job.fan_out.report(Report::Retry(job.recipient));
         } else {
             let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
             self.record(job, outcome);

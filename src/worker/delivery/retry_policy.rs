@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::WorkerConfig;
 use crate::domain::backoff::Backoff;
-use crate::worker::delivery::job::Addressee;
+use crate::worker::delivery::job::Recipient;
 
 /// No pause between two tries is longer, however many retries are allowed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
@@ -47,12 +47,12 @@ pub struct RetryQueue {
 
 impl RetryQueue {
     /// Lets someone wait until `due`.
-    pub fn push(&mut self, due: Instant, waiting: Addressee) {
+    pub fn push(&mut self, due: Instant, waiting: Recipient) {
         self.heap.push(Reverse(Entry { due, waiting }));
     }
 
     /// Takes out someone who is due at `now`.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Addressee> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<Recipient> {
         if self.next_due()? > now {
             return None;
         }
@@ -82,7 +82,7 @@ impl RetryQueue {
 #[derive(Debug)]
 struct Entry {
     due: Instant,
-    waiting: Addressee,
+    waiting: Recipient,
 }
 
 impl Ord for Entry {
@@ -110,9 +110,9 @@ mod tests {
     use super::*;
     use crate::domain::participant::Participant;
 
-    fn waiting(id: i64) -> Addressee {
+    fn waiting(id: i64) -> Recipient {
         let participant = Participant { id, email: None, name: String::new(), locale: None };
-        Addressee { attempts: 1, ..Addressee::new(participant) }
+        Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 
     #[test]

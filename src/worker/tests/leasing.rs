@@ -104,7 +104,7 @@ fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
 fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
     let (house, open_gate) = house_with_gate(50, 2);
     let running = run_elsewhere(&house);
-    wait_until("two mails under way", || house.relay.tries() == 2);
+    wait_until("two mails under way", || house.relay.backoff_step() == 2);
     let seen = entry(&house);
     let until = seen.holder.map(|holder| holder.until);
     let ours = Lease { notification_id: 1, epoch: seen.epoch };
@@ -148,7 +148,7 @@ fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
 fn a_stop_gives_the_lease_up() {
     let (mut house, open_gate) = house_with_gate(50, 2);
     let running = run_elsewhere(&house);
-    wait_until("two mails under way", || house.relay.tries() == 2);
+    wait_until("two mails under way", || house.relay.backoff_step() == 2);
     drop(house.handle.take());
     drop(open_gate);
     assert_eq!(running.join().unwrap(), Ending::Interrupted);
@@ -169,7 +169,7 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
         Duration::from_millis(300),
     );
     let running = run_elsewhere(&house);
-    wait_until("a mail under way", || house.relay.tries() == 1);
+    wait_until("a mail under way", || house.relay.backoff_step() == 1);
     let first = entry(&house).holder.unwrap().until;
     wait_until("renewals", || {
         let holder = entry(&house).holder.unwrap();
@@ -212,6 +212,6 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
     house.store.release_lease(lease).unwrap();
     assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), Ending::Completed(_)));
     assert_eq!(house.tally(1).sent, 2000);
-    let attempts = house.relay.tries();
+    let attempts = house.relay.backoff_step();
     assert_eq!(attempts, 3, "one try of the last page, and two of whoever was put off");
 }

@@ -62,7 +62,7 @@ impl Relay {
     }
 
     /// How many mails were put to it.
-    pub fn tries(&self) -> u32 {
+    pub fn backoff_step(&self) -> u32 {
         self.tries.lock().unwrap().values().sum()
     }
 }
