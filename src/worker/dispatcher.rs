@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 use super::recorder::Entry;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
-use crate::worker::fan_out::context::{Context, Ending};
+use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
 use crate::worker::recorder::batch::BatchSender;
 
@@ -183,23 +183,23 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn fan_out_ended(&mut self, Ended { event_id, ending }: Ended) -> io::Result<()> {
+    fn fan_out_ended(&mut self, Ended { event_id, result }: Ended) -> io::Result<()> {
         self.running -= 1;
         let Some(task) = self.events.get_mut(&event_id).and_then(VecDeque::front_mut) else {
             return Ok(());
         };
         let receipt = task.receipt;
-        match ending {
+        match result {
             // The ack of a receipt from an earlier connection would be void. The message comes again, and the
             // ledger then knows that it is completed.
-            Ending::Completed(notification) if receipt.session == self.session => {
+            FanOutResult::Completed(notification) if receipt.session == self.session => {
                 task.state = State::Acking(notification.id);
                 self.acking.insert(receipt, Done { notification_id: notification.id, event_id });
                 self.settle(Settlement::Ack(receipt));
                 return Ok(());
             }
-            Ending::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
-            Ending::Completed(_) | Ending::Interrupted => {}
+            FanOutResult::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
+            FanOutResult::Completed(_) | FanOutResult::Interrupted => {}
         }
         self.end_first_task(event_id)
     }

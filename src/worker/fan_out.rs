@@ -18,7 +18,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::{FanOutHandle, Job, Recipient, Report};
 use crate::worker::delivery::retry_policy::RetryQueue;
 use crate::worker::fan_out::audience::Pages;
-use crate::worker::fan_out::context::{Context, Counts, Ending, Halt};
+use crate::worker::fan_out::context::{Context, Counts, FanOutResult, Halt};
 use crate::worker::lease::keeper::{Claim, HeldLease};
 
 pub mod audience;
@@ -33,13 +33,13 @@ const PROGRESS: Duration = Duration::from_secs(30);
 
 /// Tells the story of one message.
 #[must_use]
-pub fn run(context: &Context, identity: &Identity, request: Request) -> Ending {
-    story(context, identity, request).unwrap_or(Ending::Interrupted)
+pub fn run(context: &Context, identity: &Identity, request: Request) -> FanOutResult {
+    story(context, identity, request).unwrap_or(FanOutResult::Interrupted)
 }
 
-fn story(context: &Context, identity: &Identity, request: Request) -> Result<Ending, Stopped> {
+fn story(context: &Context, identity: &Identity, request: Request) -> Result<FanOutResult, Stopped> {
     let Some(event) = look_up_event(context, request.event_id)? else {
-        return Ok(Ending::DeadLetter(format!(
+        return Ok(FanOutResult::DeadLetter(format!(
             "event {} is not in the database, and did not appear within {} s",
             request.event_id,
             context.event_lookup_grace.as_secs()
@@ -62,7 +62,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
         Opened::Elsewhere(notification) => (notification, leases.wait_for_claim(notification.id)?, true),
         Opened::Completed(notification) => (notification, Claim::Completed, true),
         Opened::Conflict(first) => {
-            return Ok(Ending::DeadLetter(format!(
+            return Ok(FanOutResult::DeadLetter(format!(
                 "its message_id was used before, by notification {} for {} of event {}; give every message an \
                  id of its own",
                 first.id, first.kind, first.event_id
@@ -78,7 +78,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
             if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
         );
         match send_and_close(context, notification, &held, resumed, &event) {
-            Ok(()) => return Ok(Ending::Completed(notification)),
+            Ok(()) => return Ok(FanOutResult::Completed(notification)),
             Err(Halt::Stopping) => {
                 leases.release(&held);
                 return Err(Stopped);
@@ -94,7 +94,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<End
         }
     }
     log::info!("notification {id} ({request}) was completed before; acked");
-    Ok(Ending::Completed(notification))
+    Ok(FanOutResult::Completed(notification))
 }
 
 /// Sends to everyone who has no outcome yet, then closes the notification.

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::domain::notification::{Identity, Request};
 use crate::worker::fan_out;
-use crate::worker::fan_out::context::{Context, Ending};
+use crate::worker::fan_out::context::{Context, FanOutResult};
 
 /// How long a thread waits for more to do.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub struct Ended {
     /// Its event.
     pub event_id: i64,
     /// How.
-    pub ending: Ending,
+    pub result: FanOutResult,
 }
 
 /// As many threads as there is work at a time.
@@ -73,10 +73,10 @@ impl FanOutPool {
 }
 
 fn run(Work { context, identity, request }: Work, ended: &Sender<Ended>) {
-    let ending = fan_out::run(&context, &identity, request);
+    let result = fan_out::run(&context, &identity, request);
     // The context holds a way to the lanes: they end when it is gone, so it goes first.
     drop(context);
-    if ended.send(Ended { event_id: request.event_id, ending }).is_err() {
+    if ended.send(Ended { event_id: request.event_id, result }).is_err() {
         log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
     }
 }

@@ -43,7 +43,7 @@ pub struct Context {
 
 /// How the story ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum FanOutResult {
     /// Everyone is decided: the message may be acked.
     Completed(Notification),
     /// Nobody can process it, for this reason.

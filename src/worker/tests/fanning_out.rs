@@ -12,14 +12,14 @@ use crate::channels::email::smtp::reply::Class;
 use crate::domain::notification::{Kind, Lease, Request};
 use crate::domain::outcome::Tally;
 use crate::worker::fan_out;
-use crate::worker::fan_out::context::Ending;
+use crate::worker::fan_out::context::FanOutResult;
 
-fn run(house: &House) -> Ending {
+fn run(house: &House) -> FanOutResult {
     fan_out::run(&house.context, &named("m1"), REQUEST)
 }
 
-fn completed(ending: &Ending) -> bool {
-    matches!(ending, Ending::Completed(_))
+fn completed(result: &FanOutResult) -> bool {
+    matches!(result, FanOutResult::Completed(_))
 }
 
 #[test]
@@ -46,12 +46,16 @@ fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let house = House::new(1, 1);
     let unknown = Request { kind: Kind::Created, event_id: 9 };
-    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else { panic!() };
+    let FanOutResult::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else {
+        panic!()
+    };
     assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
 
     assert!(completed(&run(&house)));
     let other = Request { kind: Kind::Cancelled, ..REQUEST };
-    let Ending::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else { panic!() };
+    let FanOutResult::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else {
+        panic!()
+    };
     assert!(reason.contains("used before, by notification 1 for UPDATED of event 123"), "{reason}");
 }
 
@@ -166,8 +170,8 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
         while in_use() != expected {
             assert!(Instant::now() < deadline, "{} of {expected} in use", in_use());
             notifications.set(notifications.get() + 1);
-            let ending = fan_out::run(&house.context, &named(&notifications.get().to_string()), REQUEST);
-            assert!(completed(&ending));
+            let result = fan_out::run(&house.context, &named(&notifications.get().to_string()), REQUEST);
+            assert!(completed(&result));
         }
     };
     send_until_in_use(2);
@@ -245,7 +249,7 @@ fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
         Ok(())
     });
     *handle.lock().unwrap() = house.handle.take();
-    assert_eq!(run(&house), Ending::Interrupted);
+    assert_eq!(run(&house), FanOutResult::Interrupted);
     let first: HashSet<String> = house.relay.accepted().into_iter().collect();
     assert!((151..300).contains(&first.len()), "{} were sent", first.len());
     let tally = house.tally(1);

@@ -14,7 +14,7 @@ use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{Entry, State};
 use crate::worker::fan_out;
-use crate::worker::fan_out::context::Ending;
+use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::keeper::HeldLease;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ fn opened_elsewhere(house: &House, term: Duration) -> Lease {
     lease
 }
 
-fn run_elsewhere(house: &House) -> thread::JoinHandle<Ending> {
+fn run_elsewhere(house: &House) -> thread::JoinHandle<FanOutResult> {
     let context = Arc::clone(&house.context);
     thread::spawn(move || fan_out::run(&context, &named("m1"), REQUEST))
 }
@@ -67,7 +67,7 @@ fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
     thread::sleep(Duration::from_millis(300));
     assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
     assert!(house.store.complete_notification(lease).unwrap());
-    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert!(house.relay.accepted().is_empty());
     assert_eq!(entry(&house).epoch, 1);
 }
@@ -78,7 +78,7 @@ fn a_lease_that_is_given_up_is_taken_at_once() {
     let lease = opened_elsewhere(&house, Duration::from_secs(30));
     let waiting = run_elsewhere(&house);
     house.store.release_lease(lease).unwrap();
-    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert_eq!(house.relay.accepted().len(), 5);
     assert_eq!(entry(&house).epoch, 2);
 }
@@ -96,7 +96,7 @@ fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
         assert_eq!(house.store.renew_leases(&[lease], &lease_request).unwrap(), []);
     }
     assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
-    assert!(matches!(waiting.join().unwrap(), Ending::Completed(_)));
+    assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert_eq!((house.relay.accepted().len(), entry(&house).epoch), (5, 2));
 }
 
@@ -114,7 +114,7 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
     wait_until("the refusal", || house.refused_outcomes() == 2);
     assert!(!running.is_finished(), "it waits for the other one");
     assert!(house.store.complete_notification(theirs).unwrap());
-    assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
+    assert!(matches!(running.join().unwrap(), FanOutResult::Completed(_)));
     assert_eq!(house.relay.accepted().len(), 2, "only what was under way");
     assert_eq!(house.tally(1).sent, 0, "and the ledger has none of it");
     assert_eq!(house.context.metrics.unrecorded.get(), 0, "nor is it waited for");
@@ -151,7 +151,7 @@ fn a_stop_gives_the_lease_up() {
     wait_until("two mails under way", || house.relay.backoff_step() == 2);
     drop(house.handle.take());
     drop(open_gate);
-    assert_eq!(running.join().unwrap(), Ending::Interrupted);
+    assert_eq!(running.join().unwrap(), FanOutResult::Interrupted);
     let entry = entry(&house);
     assert_eq!((entry.state, entry.holder, house.tally(1).sent), (State::Running, None, 2));
 }
@@ -178,7 +178,7 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
     });
     assert_eq!(house.store.list_workers().unwrap().len(), 1);
     drop(open_gate);
-    assert!(matches!(running.join().unwrap(), Ending::Completed(_)));
+    assert!(matches!(running.join().unwrap(), FanOutResult::Completed(_)));
     let House { threads, context, store, .. } = house;
     drop(context);
     threads.join();
@@ -210,7 +210,7 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
     };
     house.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     house.store.release_lease(lease).unwrap();
-    assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), Ending::Completed(_)));
+    assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
     assert_eq!(house.tally(1).sent, 2000);
     let attempts = house.relay.backoff_step();
     assert_eq!(attempts, 3, "one try of the last page, and two of whoever was put off");
