@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use crate::channels::email::smtp::connection::{Ahead, Connector, Session};
-use crate::channels::email::smtp::envelope::{Ending, Envelope};
+use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
 use crate::channels::email::{Mail, Transport};
 use crate::config::Relay;
@@ -63,11 +63,14 @@ impl SmtpTransport {
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Ending> {
+    ) -> Result<(), TransactionError> {
         session.mails += 1;
         let result = self.transact(&mut session, mail, next, before_body);
         self.last_used = Instant::now();
-        if !matches!(result, Err(Ending::Broken(..) | Ending::Stale | Ending::Withdrawn)) {
+        if !matches!(
+            result,
+            Err(TransactionError::Broken(..) | TransactionError::BodyDelayed | TransactionError::Withdrawn)
+        ) {
             self.session = Some(session);
         }
         result
@@ -80,11 +83,11 @@ impl SmtpTransport {
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Ending> {
+    ) -> Result<(), TransactionError> {
         match session.ahead.take() {
             None => {
                 if let Some(detail) = not_for(session, mail) {
-                    return Err(Ending::Refused(Refusal {
+                    return Err(TransactionError::Refused(Refusal {
                         class: Class::Permanent,
                         smtp_code: None,
                         detail,
@@ -99,7 +102,7 @@ impl SmtpTransport {
                 envelope::read_answers(session, to_sender)?;
             }
             // The relay waits for another mail, or has waited for this one already.
-            Some(_) => return Err(Ending::Stale),
+            Some(_) => return Err(TransactionError::BodyDelayed),
         }
         let relay_waits_since = Instant::now();
         let next = next.filter(|next| self.may_look_ahead(session, next));
@@ -110,10 +113,10 @@ impl SmtpTransport {
         }
         if !before_body() {
             // All that the relay can be told, which waits for a body, is a connection that never brings it one.
-            return Err(Ending::Withdrawn);
+            return Err(TransactionError::Withdrawn);
         }
         if relay_waits_since.elapsed() >= self.relay_waits {
-            return Err(Ending::Stale);
+            return Err(TransactionError::BodyDelayed);
         }
         let answer = match next {
             Some(_) => session.command_with_envelope(&self.group),
@@ -125,8 +128,10 @@ impl SmtpTransport {
         }
         let refusal = answer.refusal(Phase::AfterDot);
         match answer {
-            Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => Err(Ending::Refused(refusal)),
-            _ => Err(Ending::Broken(refusal, Phase::AfterDot)),
+            Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => {
+                Err(TransactionError::Refused(refusal))
+            }
+            _ => Err(TransactionError::Broken(refusal, Phase::AfterDot)),
         }
     }
 
@@ -163,7 +168,7 @@ impl Transport for SmtpTransport {
             match self.try_on(session, mail, next, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
-                Err(Ending::Broken(refusal, phase))
+                Err(TransactionError::Broken(refusal, phase))
                     if phase < Phase::AfterDot && !refusal.speaks_for_the_relay() =>
                 {
                     let silent = || refusal.smtp_code.is_none() && begun.elapsed() >= self.timeout;
@@ -172,13 +177,13 @@ impl Transport for SmtpTransport {
                         not_understood = Some(refusal.detail);
                     }
                 }
-                Err(Ending::Stale) => {}
-                settled => return settled.map_err(Ending::into_refusal),
+                Err(TransactionError::BodyDelayed) => {}
+                settled => return settled.map_err(TransactionError::into_refusal),
             }
         }
         let fresh = self.connector.connect()?;
         let settled = match self.try_on(fresh, mail, next, before_body) {
-            Err(Ending::Stale) => {
+            Err(TransactionError::BodyDelayed) => {
                 let fresh = self.connector.connect()?;
                 self.try_on(fresh, mail, next, before_body)
             }
@@ -191,7 +196,7 @@ impl Transport for SmtpTransport {
                  this connection goes on without that"
             );
         }
-        settled.map_err(Ending::into_refusal)
+        settled.map_err(TransactionError::into_refusal)
     }
 
     fn idle(&mut self) {

@@ -6,7 +6,7 @@ use crate::channels::email::smtp::connection::Session;
 use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
 
 /// How a transaction can end badly.
-pub(crate) enum Ending {
+pub(crate) enum TransactionError {
     /// The relay said no; the connection is ready for the next mail.
     Refused(Refusal),
     /// The sender took the mail back; so the connection is of no use any more.
@@ -15,15 +15,15 @@ pub(crate) enum Ending {
     Broken(Refusal, Phase),
     /// The body had to wait for so long that the relay may have given up. Written now, it would be lost, and
     /// nobody could tell it from one that was taken.
-    Stale,
+    BodyDelayed,
 }
 
-impl Ending {
+impl TransactionError {
     pub fn into_refusal(self) -> Refusal {
         match self {
             Self::Withdrawn => Refusal::withdrawn(),
             Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
-            Self::Stale => Refusal {
+            Self::BodyDelayed => Refusal {
                 class: Class::Relay,
                 smtp_code: None,
                 detail: "the body had to wait for too long, twice".to_owned(),
@@ -51,7 +51,7 @@ impl Envelope {
     }
 
     /// Writes it, in one write where the relay allows that, and reads what the relay says: that it waits for the body.
-    pub fn open(&self, session: &mut Session) -> Result<(), Ending> {
+    pub fn open(&self, session: &mut Session) -> Result<(), TransactionError> {
         if session.pipelining {
             let to_sender = session.command(&self.in_one());
             return read_answers(session, to_sender);
@@ -71,7 +71,7 @@ impl Envelope {
 /// What the relay says to an envelope that was written in one, of which the first answer is read already. Every
 /// reply that such a group owes is read before the next command, or the next mail would read this one's replies
 /// (RFC 2920 section 3.1).
-pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(), Ending> {
+pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(), TransactionError> {
     if !to_sender.is_reply() {
         return Err(refused(session, Phase::Sender, &to_sender));
     }
@@ -84,7 +84,7 @@ pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(
         } else {
             (Phase::Sender, to_sender)
         };
-        return Err(Ending::Broken(answer.refusal(phase), phase));
+        return Err(TransactionError::Broken(answer.refusal(phase), phase));
     }
     let to_data = session.read_answer();
     let (phase, answer) = if !to_sender.is_positive() {
@@ -100,18 +100,18 @@ pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
         // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
         // asked for a RSET.
-        return Err(Ending::Broken(answer.refusal(phase), phase));
+        return Err(TransactionError::Broken(answer.refusal(phase), phase));
     }
     Err(refused(session, phase, &answer))
 }
 
 /// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
 /// with the relay is best tried again on a fresh connection.
-fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> Ending {
+fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> TransactionError {
     let refusal = answer.refusal(phase);
     if answer.is_reply() && !refusal.class.is_relay_trouble() && session.reset() {
-        Ending::Refused(refusal)
+        TransactionError::Refused(refusal)
     } else {
-        Ending::Broken(refusal, phase)
+        TransactionError::Broken(refusal, phase)
     }
 }
