@@ -119,7 +119,7 @@ fn name<'a>(lines: impl Iterator<Item = &'a Line>, describe: impl Fn(&Line) -> S
 mod tests {
     use super::*;
     use crate::report::notifications::tests::{held, line};
-    use crate::store::ledger::row::{Entry, State};
+    use crate::store::ledger::row::{NotificationRecord, State};
 
     const OWNER: &str = "web-1:4711:8123:0:4026:1f2e";
 
@@ -129,7 +129,7 @@ mod tests {
 
     fn not_acked(id: i64) -> Line {
         let line = line(id, State::Completed, [3, 3, 0, 0, 0]);
-        Line { entry: Entry { acked_at: None, ..line.entry }, ..line }
+        Line { entry: NotificationRecord { acked_at: None, ..line.entry }, ..line }
     }
 
     fn running(id: i64) -> Line {

@@ -5,11 +5,11 @@ use serde::Serialize;
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::report::stamp;
-use crate::store::ledger::row::{Entry, Holder, State};
+use crate::store::ledger::row::{Holder, NotificationRecord, State};
 
 /// One notification, its people, and whether whoever works at it is there.
 pub struct Line {
-    pub entry: Entry,
+    pub entry: NotificationRecord,
     pub tally: Tally,
     /// Its holder was a process of this machine and has ended.
     pub holder_is_gone: bool,
@@ -17,7 +17,7 @@ pub struct Line {
 
 impl Line {
     /// Looks whether the holder is there.
-    pub fn new(tally: Tally, entry: Entry) -> Self {
+    pub fn new(tally: Tally, entry: NotificationRecord) -> Self {
         let holder_is_gone = entry.holder.as_ref().is_some_and(|holder| process_id::is_gone(&holder.owner));
         Self { entry, tally, holder_is_gone }
     }
@@ -98,7 +98,7 @@ pub mod tests {
         let [participants, sent, failed, skipped, pending] = tally;
         let over = (state == State::Completed).then_some(received_at);
         Line {
-            entry: Entry {
+            entry: NotificationRecord {
                 notification: Notification {
                     id,
                     kind: Kind::Updated,
@@ -122,13 +122,14 @@ pub mod tests {
     pub fn held(line: Line, owner: &str, expired: bool) -> Line {
         let until = "2026-11-21T09:05:30".parse().unwrap();
         let holder = Some(Holder { owner: owner.to_owned(), until, expired });
-        Line { entry: Entry { holder, ..line.entry }, ..line }
+        Line { entry: NotificationRecord { holder, ..line.entry }, ..line }
     }
 
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let done = line(1, State::Completed, [250, 246, 3, 1, 0]);
-        let done = Line { entry: Entry { message_key: Some("of-1".to_owned()), ..done.entry }, ..done };
+        let done =
+            Line { entry: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.entry }, ..done };
         let running =
             held(line(2, State::Running, [250, 0, 0, 0, 250]), "web-1:4711:8123:0:4026:1f2e", false);
         let json = [done, running].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use super::recorder::Entry;
+use super::recorder::LedgerWrite;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::{Identity, Request};
 use crate::worker::fan_out::context::{Context, FanOutResult};
@@ -258,6 +258,6 @@ impl Task {
 }
 
 fn note_ack(batch_sender: &BatchSender, noted: &Sender<i64>, notification_id: i64) {
-    let batch = batch_sender.push(Entry::Acked { notification_id, noted: noted.clone() });
+    let batch = batch_sender.push(LedgerWrite::Acked { notification_id, noted: noted.clone() });
     batch_sender.flush(batch);
 }

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_millis(1);
 
 /// Something to be written to the ledger.
 #[derive(Debug)]
-pub enum Entry {
+pub enum LedgerWrite {
     /// What became of a mail.
     Outcome {
         /// The row.
@@ -46,7 +46,7 @@ pub enum Entry {
     },
 }
 
-impl Entry {
+impl LedgerWrite {
     /// Which notification it is about.
     #[must_use]
     pub fn notification_id(&self) -> i64 {
@@ -81,13 +81,13 @@ pub(super) fn record_batches(
     batches: &BatchReceiver,
 ) {
     loop {
-        let entries = batches.next_batch();
-        if entries.is_empty() {
+        let writes = batches.next_batch();
+        if writes.is_empty() {
             return;
         }
         let mut batch = Batch::default();
-        for entry in entries {
-            batch.add(entry);
+        for write in writes {
+            batch.add(write);
         }
         let refused = batch.commit(store, database_retry);
         batch.tell(&refused, metrics);
@@ -104,13 +104,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, entry: Entry) {
-        match entry {
-            Entry::Outcome { outcome, fan_out, committed } => {
+    fn add(&mut self, write: LedgerWrite) {
+        match write {
+            LedgerWrite::Outcome { outcome, fan_out, committed } => {
                 self.outcomes.push(outcome);
                 self.lanes.push((fan_out, committed));
             }
-            Entry::Acked { notification_id, noted } => {
+            LedgerWrite::Acked { notification_id, noted } => {
                 self.acked.push(notification_id);
                 self.noted.push(noted);
             }

@@ -11,7 +11,7 @@ use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{Entry, NotificationRow, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, State};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
 use crate::store::{Store, StoreError};
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn find_notification(&self, notification_id: i64) -> Result<Option<Entry>, StoreError> {
+    pub fn find_notification(&self, notification_id: i64) -> Result<Option<NotificationRecord>, StoreError> {
         self.run("find a notification", |connection| {
             let clock = dispatch::clock(connection)?;
             notifications::table
@@ -169,7 +169,7 @@ pub(crate) fn now() -> NaiveDateTime {
 /// What to do with a message whose notification is known.
 fn attach(
     connection: &mut AnyConnection,
-    entry: &Entry,
+    entry: &NotificationRecord,
     request: Request,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {

@@ -29,7 +29,7 @@ impl State {
 
 /// A notification with its life so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct NotificationRecord {
     /// The notification.
     pub notification: Notification,
     /// The `message_id` of its message, when it had one.
@@ -79,13 +79,13 @@ pub(crate) struct NotificationRow {
 
 impl NotificationRow {
     /// The entry that it is at the time `clock` of the database.
-    pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<Entry> {
+    pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
         let unknown = |what: &str, word: &str| {
             let id = row.id;
             Error::DeserializationError(format!("notification {id} has the unknown {what} {word:?}").into())
         };
-        Ok(Entry {
+        Ok(NotificationRecord {
             notification: Notification {
                 id: row.id,
                 kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,

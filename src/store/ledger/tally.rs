@@ -7,7 +7,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
-use crate::store::ledger::row::{Entry, NotificationRow, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, State};
 use crate::store::schema::{deliveries, notifications, participants};
 use crate::store::{Store, StoreError};
 
@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<Entry>, StoreError> {
+    pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<NotificationRecord>, StoreError> {
         self.run("list the notifications", |connection| load_entries(connection, event_id, i64::MIN))
     }
 
@@ -28,7 +28,7 @@ impl Store {
         &self,
         event_id: Option<i64>,
         limit: u32,
-    ) -> Result<(Vec<Entry>, u64), StoreError> {
+    ) -> Result<(Vec<NotificationRecord>, u64), StoreError> {
         self.read("list the newest notifications", |connection| {
             // Keys grow: the newest has the largest.
             let oldest_listed: Option<i64> = of_event(event_id)
@@ -84,7 +84,11 @@ fn of_event<'a>(event_id: Option<i64>) -> notifications::BoxedQuery<'a, MultiBac
 }
 
 /// Those from this key on and all that are running, oldest first.
-fn load_entries(connection: &mut AnyConnection, event_id: Option<i64>, from: i64) -> QueryResult<Vec<Entry>> {
+fn load_entries(
+    connection: &mut AnyConnection,
+    event_id: Option<i64>,
+    from: i64,
+) -> QueryResult<Vec<NotificationRecord>> {
     let clock = dispatch::clock(connection)?;
     let rows: Vec<NotificationRow> = of_event(event_id)
         .filter(notifications::id.ge(from).or(notifications::state.eq(State::Running.as_str())))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::outcome::Outcome;
 use crate::worker::delivery::job::FanOutHandle;
-use crate::worker::recorder::Entry;
+use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::BatchSender;
 
 /// One a lane. Of the outcomes that it hands over, at most one is not committed.
@@ -44,8 +44,11 @@ impl CommitGate {
     pub fn record(&mut self, outcome: Outcome, fan_out: Arc<FanOutHandle>) {
         self.wait_until_committed();
         *self.flag.lock() = CommitState::Pending;
-        self.batch =
-            Some(self.batch_sender.push(Entry::Outcome { outcome, fan_out, committed: self.flag.clone() }));
+        self.batch = Some(self.batch_sender.push(LedgerWrite::Outcome {
+            outcome,
+            fan_out,
+            committed: self.flag.clone(),
+        }));
     }
 
     /// Has everything that was handed over committed soon, for somebody else who may wait for it: the lane has

@@ -42,13 +42,13 @@ impl RetryPolicy {
 /// The waiting room of one fan-out: whoever is due first comes out first.
 #[derive(Debug, Default)]
 pub struct RetryQueue {
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Reverse<Due>>,
 }
 
 impl RetryQueue {
     /// Lets someone wait until `due`.
     pub fn push(&mut self, due: Instant, waiting: Recipient) {
-        self.heap.push(Reverse(Entry { due, waiting }));
+        self.heap.push(Reverse(Due { due, waiting }));
     }
 
     /// Takes out someone who is due at `now`.
@@ -56,13 +56,13 @@ impl RetryQueue {
         if self.next_due()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| entry.waiting)
+        self.heap.pop().map(|Reverse(due)| due.waiting)
     }
 
     /// When the next one is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(entry)| entry.due)
+        self.heap.peek().map(|Reverse(due)| due.due)
     }
 
     /// How many wait.
@@ -80,30 +80,30 @@ impl RetryQueue {
 
 /// Ordered by time alone.
 #[derive(Debug)]
-struct Entry {
+struct Due {
     due: Instant,
     waiting: Recipient,
 }
 
-impl Ord for Entry {
+impl Ord for Due {
     fn cmp(&self, other: &Self) -> Ordering {
         self.due.cmp(&other.due)
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for Due {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for Due {
     fn eq(&self, other: &Self) -> bool {
         self.due == other.due
     }
 }
 
-impl Eq for Entry {}
+impl Eq for Due {}
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::{Stop, StopHandle, stop_pair};
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{Entry, State};
+use crate::store::ledger::row::{NotificationRecord, State};
 use crate::store::{Store, StoreError};
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
@@ -164,7 +164,7 @@ impl Leases {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn take_over(&self, seen: &Entry) -> Result<Option<Arc<HeldLease>>, StoreError> {
+    pub fn take_over(&self, seen: &NotificationRecord) -> Result<Option<Arc<HeldLease>>, StoreError> {
         let asked = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
@@ -278,7 +278,7 @@ impl StalenessWatch {
         Self { since: now, seen: None, last_look: now, longest_gap }
     }
 
-    fn observe(&mut self, entry: &Entry, now: Instant) -> Duration {
+    fn observe(&mut self, entry: &NotificationRecord, now: Instant) -> Duration {
         let seen = entry.holder.as_ref().map(|holder| (entry.epoch, holder.until));
         if self.seen != seen || now - self.last_look > self.longest_gap {
             (self.since, self.seen) = (now, seen);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::worker::recorder::Entry;
+use crate::worker::recorder::LedgerWrite;
 
 /// The side of those who have something written. The recorder ends when all clones are gone.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct BatchShared {
 
 #[derive(Debug)]
 struct BatchState {
-    pending: Vec<Entry>,
+    pending: Vec<LedgerWrite>,
     /// The number of the group that gathers.
     batch: u64,
     /// Somebody cannot go on before it is committed.
@@ -75,9 +75,9 @@ pub fn batch_queue(linger: Duration) -> (BatchSender, BatchReceiver) {
 impl BatchSender {
     /// Leaves an entry, to be written before long, and returns the number of its group.
     #[must_use]
-    pub fn push(&self, entry: Entry) -> u64 {
+    pub fn push(&self, write: LedgerWrite) -> u64 {
         let mut state = self.shared.lock();
-        state.pending.push(entry);
+        state.pending.push(write);
         let batch = state.batch;
         state.flush_requested |= state.last_batch_was_single;
         if state.flush_requested || state.receiver == ReceiverState::WaitingForAnything {
@@ -117,7 +117,7 @@ impl BatchReceiver {
     /// Waits until what has gathered is wanted, or has waited for long enough. Nothing has gathered only when
     /// nobody is left who could leave anything.
     #[must_use]
-    pub fn next_batch(&self) -> Vec<Entry> {
+    pub fn next_batch(&self) -> Vec<LedgerWrite> {
         let mut state = self.shared.lock();
         while !state.flush_requested && state.senders > 0 {
             state.receiver = ReceiverState::WaitingForFlush;
@@ -172,8 +172,8 @@ mod tests {
     const NEVER: Duration = Duration::from_secs(3600);
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    fn entry(notification_id: i64) -> Entry {
-        Entry::Acked { notification_id, noted: unbounded().0 }
+    fn write(notification_id: i64) -> LedgerWrite {
+        LedgerWrite::Acked { notification_id, noted: unbounded().0 }
     }
 
     /// A recorder that hands over what it takes, until there is nothing any more.
@@ -181,7 +181,7 @@ mod tests {
         let (sender, received) = unbounded();
         thread::spawn(move || {
             loop {
-                let ids = batches.next_batch().iter().map(Entry::notification_id).collect::<Vec<_>>();
+                let ids = batches.next_batch().iter().map(LedgerWrite::notification_id).collect::<Vec<_>>();
                 let is_last = ids.is_empty();
                 sender.send(ids).unwrap();
                 if is_last {
@@ -206,8 +206,8 @@ mod tests {
         batch_sender.shared.lock().last_batch_was_single = false;
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
-        let batch = batch_sender.push(entry(1));
-        assert_eq!(batch_sender.clone().push(entry(2)), batch);
+        let batch = batch_sender.push(write(1));
+        assert_eq!(batch_sender.clone().push(write(2)), batch);
         assert_eq!(
             batch_sender.shared.lock().receiver,
             ReceiverState::WaitingForFlush,
@@ -215,7 +215,7 @@ mod tests {
         );
         batch_sender.flush(batch);
         assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [1, 2]);
-        assert_ne!(batch_sender.push(entry(3)), batch, "that is gathering for the next one");
+        assert_ne!(batch_sender.push(write(3)), batch, "that is gathering for the next one");
         batch_sender.flush(batch);
         assert!(!batch_sender.shared.lock().flush_requested, "it was taken already");
     }
@@ -224,12 +224,12 @@ mod tests {
     fn while_no_company_comes_an_entry_does_not_wait_for_it() {
         let (batch_sender, batches) = batch_queue(NEVER);
         for id in 1..=3 {
-            let _group = batch_sender.push(entry(id));
+            let _group = batch_sender.push(write(id));
             assert_eq!(batches.next_batch().len(), 1, "though nobody has asked for it");
         }
-        let _group = (batch_sender.push(entry(4)), batch_sender.push(entry(5)));
+        let _group = (batch_sender.push(write(4)), batch_sender.push(write(5)));
         assert_eq!(batches.next_batch().len(), 2);
-        let batch = batch_sender.push(entry(6));
+        let batch = batch_sender.push(write(6));
         assert!(!batch_sender.shared.lock().flush_requested, "more may come, as it did before");
         batch_sender.flush(batch);
         assert_eq!(batches.next_batch().len(), 1);
@@ -242,10 +242,10 @@ mod tests {
         for id in 1..=3 {
             wait_until(&batch_sender, ReceiverState::WaitingForAnything);
             batch_sender.shared.lock().last_batch_was_single = false;
-            let _group = batch_sender.push(entry(id));
+            let _group = batch_sender.push(write(id));
             assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [id]);
             batch_sender.shared.lock().last_batch_was_single = false;
-            let _group = batch_sender.push(entry(10 + id));
+            let _group = batch_sender.push(write(10 + id));
             assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [10 + id]);
         }
     }
@@ -271,10 +271,10 @@ mod tests {
         batch_sender.shared.lock().last_batch_was_single = false;
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
-        let first = batch_sender.push(entry(1));
+        let first = batch_sender.push(write(1));
         let other = batch_sender.clone();
         drop(batch_sender);
-        assert_eq!(other.push(entry(2)), first);
+        assert_eq!(other.push(write(2)), first);
         assert!(received.is_empty(), "somebody may still come");
         drop(other);
         assert_eq!(received.iter().collect::<Vec<_>>(), [vec![1, 2], vec![]]);

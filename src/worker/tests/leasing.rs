@@ -12,7 +12,7 @@ use crate::domain::outcome::{Outcome, Status};
 use crate::shutdown::stop_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
-use crate::store::ledger::row::{Entry, State};
+use crate::store::ledger::row::{NotificationRecord, State};
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::keeper::HeldLease;
@@ -32,7 +32,7 @@ fn other(term: Duration) -> LeaseRequest {
     LeaseRequest { owner: "elsewhere:1:2:3:4:5".to_owned(), term }
 }
 
-fn entry(house: &House) -> Entry {
+fn entry(house: &House) -> NotificationRecord {
     house.store.find_notification(1).unwrap().unwrap()
 }
 

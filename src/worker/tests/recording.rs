@@ -17,7 +17,7 @@ use crate::worker::delivery::job::{FanOutHandle, Report};
 use crate::worker::fan_out::context::Counts;
 use crate::worker::lease::keeper::HeldLease;
 use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
-use crate::worker::recorder::{Entry, record_batches};
+use crate::worker::recorder::{LedgerWrite, record_batches};
 
 const NEVER: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ fn outcome(lease: Lease, participant_id: i64, status: Status) -> Outcome {
 fn commit(batches: &BatchReceiver) -> usize {
     let entries = batches.next_batch();
     for entry in &entries {
-        let Entry::Outcome { committed, .. } = entry else { panic!("{entry:?}") };
+        let LedgerWrite::Outcome { committed, .. } = entry else { panic!("{entry:?}") };
         committed.set();
     }
     entries.len()

@@ -1,9 +1,9 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
-use crate::store::ledger::row::{Entry, Holder};
+use crate::store::ledger::row::{Holder, NotificationRecord};
 
-fn look(store: &Store, notification_id: i64) -> Entry {
+fn look(store: &Store, notification_id: i64) -> NotificationRecord {
     store.find_notification(notification_id).unwrap().unwrap()
 }
 
@@ -12,7 +12,7 @@ fn holder(store: &Store, notification_id: i64) -> Option<Holder> {
 }
 
 /// Takes over as seen.
-fn take_over(store: &Store, seen: &Entry, owner: &str) -> Option<Lease> {
+fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
     let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
     store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &lease_request(owner)).unwrap()
 }
