@@ -2,7 +2,7 @@
 //! is mailed twice but for the mails in flight at a crash.
 //!
 //! Each scenario runs once and small with the other tests, and often and large from `scripts/chaos`, which prints
-//! the table of docs/RELIABILITY.md. The same seed draws the same moments again.
+//! the table of docs/reliability.md. The same seed draws the same moments again.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
