@@ -177,7 +177,9 @@ fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_conn
     broker.deliver(receipt(1, 2), nameless(false), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(LedgerWrite::Acked { notification_id, noted }) = slow_recorder.next_batch().pop() else { panic!() };
+    let Some(LedgerWrite::Acked { notification_id, noted }) = slow_recorder.next_batch().pop() else {
+        panic!()
+    };
     broker.deliver(receipt(2, 1), nameless(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
