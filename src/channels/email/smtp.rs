@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channels::email::smtp::connection::{Ahead, Connector, Session};
+use crate::channels::email::smtp::connection::{Ahead, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
 use crate::channels::email::{Mail, Transport};
@@ -22,12 +22,12 @@ const RELAY_WAITS: Duration = Duration::from_secs(5);
 
 /// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
 pub struct SmtpTransport {
-    connector: Connector,
+    connector: RelayConnector,
     from_email: String,
     max_per_connection: u32,
     timeout: Duration,
     idle_timeout: Duration,
-    session: Option<Session>,
+    connection: Option<RelayConnection>,
     last_used: Instant,
     relay_waits: Duration,
     /// Whether an envelope may go out behind a body: until the relay turns out not to understand that.
@@ -43,12 +43,12 @@ impl SmtpTransport {
     /// When the TLS library cannot be set up.
     pub fn new(relay: &Relay, from_email: &str) -> Result<Self, Refusal> {
         Ok(Self {
-            connector: Connector::new(relay)?,
+            connector: RelayConnector::new(relay)?,
             from_email: from_email.to_owned(),
             max_per_connection: relay.max_per_connection,
             timeout: relay.timeout,
             idle_timeout: relay.idle_timeout,
-            session: None,
+            connection: None,
             last_used: Instant::now(),
             relay_waits: RELAY_WAITS,
             looks_ahead: true,
@@ -59,19 +59,19 @@ impl SmtpTransport {
     /// One try on one connection, which is kept if it is still of use.
     fn try_on(
         &mut self,
-        mut session: Session,
+        mut connection: RelayConnection,
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), TransactionError> {
-        session.mails += 1;
-        let result = self.transact(&mut session, mail, next, before_body);
+        connection.mails += 1;
+        let result = self.transact(&mut connection, mail, next, before_body);
         self.last_used = Instant::now();
         if !matches!(
             result,
             Err(TransactionError::Broken(..) | TransactionError::BodyDelayed | TransactionError::Withdrawn)
         ) {
-            self.session = Some(session);
+            self.connection = Some(connection);
         }
         result
     }
@@ -79,33 +79,33 @@ impl SmtpTransport {
     /// One mail on an open connection.
     fn transact(
         &mut self,
-        session: &mut Session,
+        connection: &mut RelayConnection,
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), TransactionError> {
-        match session.ahead.take() {
+        match connection.ahead.take() {
             None => {
-                if let Some(detail) = not_for(session, mail) {
+                if let Some(detail) = not_for(connection, mail) {
                     return Err(TransactionError::Refused(Refusal {
                         class: Class::Permanent,
                         smtp_code: None,
                         detail,
                     }));
                 }
-                Envelope::new(&self.from_email, mail).open(session)?;
+                Envelope::new(&self.from_email, mail).open(connection)?;
             }
             Some(Ahead { message_id, since })
                 if message_id == mail.message_id && since.elapsed() < self.relay_waits / 2 =>
             {
-                let to_sender = session.read_answer();
-                envelope::read_answers(session, to_sender)?;
+                let to_sender = connection.read_answer();
+                envelope::read_answers(connection, to_sender)?;
             }
             // The relay waits for another mail, or has waited for this one already.
             Some(_) => return Err(TransactionError::BodyDelayed),
         }
         let relay_waits_since = Instant::now();
-        let next = next.filter(|next| self.may_look_ahead(session, next));
+        let next = next.filter(|next| self.may_look_ahead(connection, next));
         if let Some(next) = next {
             self.group.clear();
             self.group.push_str(&mail.wire);
@@ -119,10 +119,11 @@ impl SmtpTransport {
             return Err(TransactionError::BodyDelayed);
         }
         let answer = match next {
-            Some(_) => session.command_with_envelope(&self.group),
-            None => session.command(&mail.wire),
+            Some(_) => connection.command_with_envelope(&self.group),
+            None => connection.command(&mail.wire),
         };
-        session.ahead = next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
+        connection.ahead =
+            next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
         if answer.is_positive() {
             return Ok(());
         }
@@ -135,21 +136,21 @@ impl SmtpTransport {
         }
     }
 
-    fn may_look_ahead(&self, session: &Session, next: &Mail) -> bool {
+    fn may_look_ahead(&self, connection: &RelayConnection, next: &Mail) -> bool {
         self.looks_ahead
-            && session.pipelining
-            && session.mails < self.max_per_connection
-            && not_for(session, next).is_none()
+            && connection.pipelining
+            && connection.mails < self.max_per_connection
+            && not_for(connection, next).is_none()
     }
 
     /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
     /// that: an outcome does not wait for the answer to QUIT.
     fn leave_if_worn(&mut self) {
         let idle = self.last_used.elapsed() >= self.idle_timeout;
-        if let Some(session) =
-            self.session.take_if(|session| idle || session.mails >= self.max_per_connection)
+        if let Some(connection) =
+            self.connection.take_if(|connection| idle || connection.mails >= self.max_per_connection)
         {
-            session.quit();
+            connection.quit();
         }
     }
 }
@@ -163,9 +164,9 @@ impl Transport for SmtpTransport {
     ) -> Result<(), Refusal> {
         self.leave_if_worn();
         let mut not_understood = None;
-        if let Some(session) = self.session.take() {
-            let (ahead, begun) = (session.ahead.is_some(), Instant::now());
-            match self.try_on(session, mail, next, before_body) {
+        if let Some(connection) = self.connection.take() {
+            let (ahead, begun) = (connection.ahead.is_some(), Instant::now());
+            match self.try_on(connection, mail, next, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
                 Err(TransactionError::Broken(refusal, phase))
@@ -206,19 +207,19 @@ impl Transport for SmtpTransport {
 
 impl Drop for SmtpTransport {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.quit();
+        if let Some(connection) = self.connection.take() {
+            connection.quit();
         }
     }
 }
 
 /// Why the relay would refuse this mail, by what it has offered.
-fn not_for(session: &Session, mail: &Mail) -> Option<String> {
-    if !mail.to.is_ascii() && !session.smtputf8 {
+fn not_for(connection: &RelayConnection, mail: &Mail) -> Option<String> {
+    if !mail.to.is_ascii() && !connection.smtputf8 {
         return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
     }
     let size = mail.size;
-    let limit = session.size_limit.filter(|&limit| size > limit)?;
+    let limit = connection.size_limit.filter(|&limit| size > limit)?;
     Some(format!("the mail has {size} bytes, and the relay takes no more than {limit} (SIZE, RFC 1870)"))
 }
 
@@ -227,13 +228,13 @@ fn not_for(session: &Session, mail: &Mail) -> Option<String> {
 /// # Errors
 /// What a lane would run into.
 pub fn probe(relay: &Relay, from_email: &str) -> Result<String, Refusal> {
-    let mut session = Connector::new(relay)?.connect()?;
-    let to_sender = session.command(&format!("MAIL FROM:<{from_email}>\r\n"));
+    let mut connection = RelayConnector::new(relay)?.connect()?;
+    let to_sender = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
     if !to_sender.is_positive() {
         return Err(to_sender.refusal(Phase::Sender));
     }
-    let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, session.describe());
-    session.quit();
+    let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, connection.describe());
+    connection.quit();
     Ok(sentence)
 }
 

@@ -20,14 +20,14 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
 
 /// Opens connections to one relay.
-pub struct Connector {
+pub struct RelayConnector {
     relay: Relay,
     hello: ClientId,
     tls: Option<TlsConnector>,
 }
 
 /// An open connection, past EHLO, TLS and AUTH.
-pub struct Session {
+pub struct RelayConnection {
     wire: Wire,
     /// The relay takes several commands in one write (RFC 2920).
     pub pipelining: bool,
@@ -49,7 +49,7 @@ pub struct Ahead {
     pub since: Instant,
 }
 
-impl Connector {
+impl RelayConnector {
     /// A connector for the relay.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Connector {
     ///
     /// # Errors
     /// Every failure here is the relay's: [`Class::Relay`].
-    pub fn connect(&self) -> Result<Session, Refusal> {
+    pub fn connect(&self) -> Result<RelayConnection, Refusal> {
         let mut wire = self.open()?;
         let mut offers = self.greet(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
@@ -89,7 +89,7 @@ impl Connector {
         if let Some((username, password)) = &self.relay.credentials {
             log_in(&mut wire, &offers, username, password)?;
         }
-        Ok(Session {
+        Ok(RelayConnection {
             wire,
             pipelining: offers.has("PIPELINING"),
             smtputf8: offers.has("SMTPUTF8"),
@@ -160,7 +160,7 @@ impl Offers {
     }
 }
 
-impl Session {
+impl RelayConnection {
     /// Writes `text` in one write and reads one answer.
     pub fn command(&mut self, text: &str) -> Answer {
         self.wire.command(text, 1)

@@ -2,7 +2,7 @@
 //! and for the connection. Writes no body.
 
 use crate::channels::email::Mail;
-use crate::channels::email::smtp::connection::Session;
+use crate::channels::email::smtp::connection::RelayConnection;
 use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
 
 /// How a transaction can end badly.
@@ -51,31 +51,34 @@ impl Envelope {
     }
 
     /// Writes it, in one write where the relay allows that, and reads what the relay says: that it waits for the body.
-    pub fn open(&self, session: &mut Session) -> Result<(), TransactionError> {
-        if session.pipelining {
-            let to_sender = session.command(&self.in_one());
-            return read_answers(session, to_sender);
+    pub fn open(&self, connection: &mut RelayConnection) -> Result<(), TransactionError> {
+        if connection.pipelining {
+            let to_sender = connection.command(&self.in_one());
+            return read_answers(connection, to_sender);
         }
         let Self([sender, recipient, data]) = self;
         for (phase, command) in [(Phase::Sender, sender), (Phase::Recipient, recipient)] {
-            let answer = session.command(command);
+            let answer = connection.command(command);
             if !answer.is_positive() {
-                return Err(refused(session, phase, &answer));
+                return Err(refused(connection, phase, &answer));
             }
         }
-        let to_data = session.command(data);
-        if to_data.wants_body() { Ok(()) } else { Err(refused(session, Phase::Data, &to_data)) }
+        let to_data = connection.command(data);
+        if to_data.wants_body() { Ok(()) } else { Err(refused(connection, Phase::Data, &to_data)) }
     }
 }
 
 /// What the relay says to an envelope that was written in one, of which the first answer is read already. Every
 /// reply that such a group owes is read before the next command, or the next mail would read this one's replies
 /// (RFC 2920 section 3.1).
-pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(), TransactionError> {
+pub(crate) fn read_answers(
+    connection: &mut RelayConnection,
+    to_sender: Answer,
+) -> Result<(), TransactionError> {
     if !to_sender.is_reply() {
-        return Err(refused(session, Phase::Sender, &to_sender));
+        return Err(refused(connection, Phase::Sender, &to_sender));
     }
-    let to_recipient = session.read_answer();
+    let to_recipient = connection.read_answer();
     if !to_recipient.is_reply() {
         // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
         // the recipient's.
@@ -86,7 +89,7 @@ pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(
         };
         return Err(TransactionError::Broken(answer.refusal(phase), phase));
     }
-    let to_data = session.read_answer();
+    let to_data = connection.read_answer();
     let (phase, answer) = if !to_sender.is_positive() {
         (Phase::Sender, to_sender)
     } else if !to_recipient.is_positive() {
@@ -94,7 +97,7 @@ pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(
     } else if to_data.wants_body() {
         return Ok(());
     } else {
-        return Err(refused(session, Phase::Data, &to_data));
+        return Err(refused(connection, Phase::Data, &to_data));
     };
     if to_data.wants_body() || !to_data.is_reply() {
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
@@ -102,14 +105,14 @@ pub(crate) fn read_answers(session: &mut Session, to_sender: Answer) -> Result<(
         // asked for a RSET.
         return Err(TransactionError::Broken(answer.refusal(phase), phase));
     }
-    Err(refused(session, phase, &answer))
+    Err(refused(connection, phase, &answer))
 }
 
 /// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
 /// with the relay is best tried again on a fresh connection.
-fn refused(session: &mut Session, phase: Phase, answer: &Answer) -> TransactionError {
+fn refused(connection: &mut RelayConnection, phase: Phase, answer: &Answer) -> TransactionError {
     let refusal = answer.refusal(phase);
-    if answer.is_reply() && !refusal.class.is_relay_trouble() && session.reset() {
+    if answer.is_reply() && !refusal.class.is_relay_trouble() && connection.reset() {
         TransactionError::Refused(refusal)
     } else {
         TransactionError::Broken(refusal, phase)

@@ -28,7 +28,7 @@ fn refusal(port: u16, security: Security, timeout: Duration) -> Refusal {
         timeout,
         idle_timeout: Duration::from_secs(60),
     };
-    let refused = Connector::new(&relay).unwrap().connect().err().expect("it connected");
+    let refused = RelayConnector::new(&relay).unwrap().connect().err().expect("it connected");
     assert_eq!(refused.class, Class::Relay);
     assert!(!refused.detail.contains("MARKER"));
     refused
