@@ -13,7 +13,7 @@ use crate::config::DatabaseConfig;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
-use crate::store::pool::Connector;
+use crate::store::pool::DatabaseConnector;
 
 pub mod backend;
 mod error;
@@ -36,12 +36,12 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// it has failed.
 #[derive(Clone)]
 pub struct Store {
-    connector: Connector,
-    pool: Pool<Connector>,
+    connector: DatabaseConnector,
+    pool: Pool<DatabaseConnector>,
     /// SQLite has one writer at a time. Ours wait in line for this pool's only connection: SQLite itself would let
     /// them sleep for milliseconds over a lock that is held for microseconds, and that connection's cache stays
     /// good, since nobody else writes.
-    writer: Option<Pool<Connector>>,
+    writer: Option<Pool<DatabaseConnector>>,
 }
 
 impl Store {
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be opened or does not answer.
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        Self::connect_with(Connector::new(config)?, pool_size)
+        Self::connect_with(DatabaseConnector::new(config)?, pool_size)
     }
 
     /// Like [`Self::connect`], for commands that use a database and make none.
@@ -59,12 +59,12 @@ impl Store {
     /// # Errors
     /// Also when there is no such database.
     pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        let connector = Connector::new(config)?;
+        let connector = DatabaseConnector::new(config)?;
         connector.must_exist()?;
         Self::connect_with(connector, pool_size)
     }
 
-    fn connect_with(connector: Connector, pool_size: u32) -> Result<Self, StoreError> {
+    fn connect_with(connector: DatabaseConnector, pool_size: u32) -> Result<Self, StoreError> {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
         connected.map_err(|error| StoreError::new(&format!("open {}", connector.place()), &error))?;
@@ -134,7 +134,7 @@ impl Store {
     }
 }
 
-fn pool_of(connector: Connector, size: u32) -> Pool<Connector> {
+fn pool_of(connector: DatabaseConnector, size: u32) -> Pool<DatabaseConnector> {
     Pool::builder()
         .max_size(size)
         // Opened when needed: most commands need one.
@@ -148,7 +148,9 @@ fn pool_of(connector: Connector, size: u32) -> Pool<Connector> {
 }
 
 /// Leaves out those of the pool that were lost with another one.
-fn take_connection(pool: &Pool<Connector>) -> Result<PooledConnection<Connector>, r2d2::Error> {
+fn take_connection(
+    pool: &Pool<DatabaseConnector>,
+) -> Result<PooledConnection<DatabaseConnector>, r2d2::Error> {
     loop {
         let connection = pool.get()?;
         if !connection.is_suspect() {
@@ -158,7 +160,7 @@ fn take_connection(pool: &Pool<Connector>) -> Result<PooledConnection<Connector>
 }
 
 fn run_on<T>(
-    mut connection: PooledConnection<Connector>,
+    mut connection: PooledConnection<DatabaseConnector>,
     doing: &str,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> Result<T, StoreError> {

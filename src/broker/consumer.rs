@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use log::{error, info};
 
-use self::session::Session;
+use self::session::ConsumerSession;
 use super::ack_timeout;
 use super::connection::Link;
 use super::error::BrokerError;
@@ -124,7 +124,7 @@ impl BrokerThread {
 
     /// One session, from declaring the queue to its end.
     fn serve(&mut self, link: &Link, number: u64, outage: &mut Outage) -> End {
-        let begun = Session::begin(link, &self.config.queue, self.prefetch, number, &self.watch);
+        let begun = ConsumerSession::begin(link, &self.config.queue, self.prefetch, number, &self.watch);
         let mut session = match begun {
             Ok(session) => session,
             Err(error) => return End::NotBegun(error),
@@ -152,7 +152,7 @@ impl BrokerThread {
     }
 
     /// Takes and settles until a stop is requested, or the worker is gone.
-    fn take_messages(&self, session: &mut Session) -> Result<(), BrokerError> {
+    fn take_messages(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
         loop {
             select! {
                 recv(session.messages()) -> message => {
@@ -170,7 +170,7 @@ impl BrokerThread {
         }
     }
 
-    fn hand_over(&self, session: &mut Session, message: Incoming) -> Result<(), BrokerError> {
+    fn hand_over(&self, session: &mut ConsumerSession, message: Incoming) -> Result<(), BrokerError> {
         if let Some(worker) = &self.to_worker
             && let Err(TrySendError::Full(message)) = worker.try_send(message)
         {
@@ -182,7 +182,7 @@ impl BrokerThread {
     }
 
     /// After a stop: gives back what nobody works at, and settles the rest as the worker gets it done.
-    fn finish(&mut self, session: &mut Session) {
+    fn finish(&mut self, session: &mut ConsumerSession) {
         let result = self.settle_the_rest(session).and_then(|()| {
             let last = self.keeper.finish();
             self.ack(session, last.into_iter())
@@ -192,7 +192,7 @@ impl BrokerThread {
         }
     }
 
-    fn settle_the_rest(&self, session: &mut Session) -> Result<(), BrokerError> {
+    fn settle_the_rest(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
         session.give_back(&self.not_taken)?;
         loop {
             select! {
@@ -206,7 +206,7 @@ impl BrokerThread {
     }
 
     /// Settles this message and all others that are ready, so that they share one barrier.
-    fn settle(&self, session: &mut Session, first: Settlement) -> Result<(), BrokerError> {
+    fn settle(&self, session: &mut ConsumerSession, first: Settlement) -> Result<(), BrokerError> {
         let mut done = Vec::new();
         for settlement in std::iter::once(first).chain(self.settlements.try_iter()) {
             match settlement {
@@ -221,7 +221,11 @@ impl BrokerThread {
         self.ack(session, done.into_iter())
     }
 
-    fn ack(&self, session: &mut Session, receipts: impl Iterator<Item = Receipt>) -> Result<(), BrokerError> {
+    fn ack(
+        &self,
+        session: &mut ConsumerSession,
+        receipts: impl Iterator<Item = Receipt>,
+    ) -> Result<(), BrokerError> {
         session.ack(receipts, &self.acked)
     }
 }

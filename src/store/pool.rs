@@ -22,13 +22,13 @@ use crate::store::backend::sqlite;
 
 /// Opens connections for the pool. Clones know of each other's losses.
 #[derive(Clone)]
-pub struct Connector {
+pub struct DatabaseConnector {
     backend: Backend,
     echo: bool,
     losses: Arc<AtomicU64>,
 }
 
-impl Connector {
+impl DatabaseConnector {
     /// Checks what can be said before a connection is opened.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         match &config.backend {
@@ -70,7 +70,7 @@ impl Connector {
     }
 }
 
-impl ManageConnection for Connector {
+impl ManageConnection for DatabaseConnector {
     type Connection = Pooled;
     type Error = diesel::r2d2::Error;
 

@@ -16,7 +16,7 @@ use crate::broker::watchdog::Watch;
 use crate::domain::notification::Identity;
 
 /// A consumer, and what it has received that is not settled.
-pub(super) struct Session<'link> {
+pub(super) struct ConsumerSession<'link> {
     number: u64,
     prefetch: u16,
     link: &'link Link,
@@ -25,7 +25,7 @@ pub(super) struct Session<'link> {
     unacked: BTreeMap<u64, Delivery>,
 }
 
-impl<'link> Session<'link> {
+impl<'link> ConsumerSession<'link> {
     /// Declares the queue and begins to consume it.
     pub(super) fn begin(
         link: &'link Link,
