@@ -16,7 +16,7 @@ use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
 use super::watchdog::Watch;
 use crate::broker::dead_letters::writer::Keeper;
-use crate::broker::reconnect::{Attempt, Outage};
+use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
 use crate::shutdown::Stop;
@@ -91,17 +91,17 @@ struct BrokerThread {
 impl BrokerThread {
     /// Session after session, until a stop is requested.
     fn run(mut self) {
-        let mut outage = Outage::new("take messages", "broker", self.monitor.health.clone());
+        let mut reconnect = Reconnect::new("take messages", "broker", self.monitor.health.clone());
         let mut number = 0;
         loop {
-            let link = match outage.try_to_open(&self.config, &self.stop) {
-                Attempt::Open(link) => link,
-                Attempt::Failed => continue,
-                Attempt::Stopped => break,
+            let link = match reconnect.try_to_open(&self.config, &self.stop) {
+                ConnectAttempt::Open(link) => link,
+                ConnectAttempt::Failed => continue,
+                ConnectAttempt::Stopped => break,
             };
             number += 1;
             self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
-            let end = self.serve(&link, number, &mut outage);
+            let end = self.serve(&link, number, &mut reconnect);
             let advice = ack_timeout::advice(&link.product, &self.config);
             let closed = link.close();
             match end {
@@ -109,10 +109,10 @@ impl BrokerThread {
                     info!("{LOST_WHILE_STOPPING}: {}", error.explained_by(closed));
                     break;
                 }
-                End::NotBegun(error) => outage.failed(&error),
-                End::Lost(error @ BrokerError::AckTimeout { .. }) => outage.ack_timed_out(&error, &advice),
+                End::NotBegun(error) => reconnect.failed(&error),
+                End::Lost(error @ BrokerError::AckTimeout { .. }) => reconnect.ack_timed_out(&error, &advice),
                 // If the connection is dead, closing it tells why, and `error` is only a symptom.
-                End::Lost(error) => outage.lost(&closed.err().unwrap_or(error), &self.config.queue),
+                End::Lost(error) => reconnect.lost(&closed.err().unwrap_or(error), &self.config.queue),
                 End::Stopped => break,
             }
         }
@@ -123,7 +123,7 @@ impl BrokerThread {
     }
 
     /// One session, from declaring the queue to its end.
-    fn serve(&mut self, link: &Link, number: u64, outage: &mut Outage) -> End {
+    fn serve(&mut self, link: &Link, number: u64, reconnect: &mut Reconnect) -> End {
         let begun = ConsumerSession::begin(link, &self.config.queue, self.prefetch, number, &self.watch);
         let mut session = match begun {
             Ok(session) => session,
@@ -133,7 +133,7 @@ impl BrokerThread {
         self.not_taken.try_iter().for_each(drop);
         self.keeper.begin_session(number);
         // Before the macro, which evaluates nothing when its level is off.
-        let over = outage.over();
+        let over = reconnect.over();
         info!(
             "connected to {}{}; taking messages from {}, at most {} at a time",
             link.peer, over, self.config.queue, self.prefetch

@@ -31,7 +31,7 @@ const OPENING: Duration = Duration::from_secs(60);
 
 /// Failures in a row of one connection, and what has been told about them.
 #[derive(Debug)]
-pub(super) struct Outage {
+pub(super) struct Reconnect {
     /// Completes "cannot …".
     purpose: &'static str,
     /// Told as "broker", or as "dead letters".
@@ -50,7 +50,7 @@ pub(super) struct Outage {
 }
 
 /// What became of one try to connect.
-pub(super) enum Attempt {
+pub(super) enum ConnectAttempt {
     /// It worked.
     Open(Box<Link>),
     /// It did not; that has been told if it was news.
@@ -59,7 +59,7 @@ pub(super) enum Attempt {
     Stopped,
 }
 
-impl Outage {
+impl Reconnect {
     /// Nothing has failed yet.
     pub(super) fn new(purpose: &'static str, part: &'static str, health: Health) -> Self {
         Self {
@@ -77,30 +77,30 @@ impl Outage {
     }
 
     /// Waits for the next try to be due, then tries once. Notices a stop at any moment of it.
-    pub(super) fn try_to_open(&mut self, config: &BrokerConfig, stop: &Stop) -> Attempt {
+    pub(super) fn try_to_open(&mut self, config: &BrokerConfig, stop: &Stop) -> ConnectAttempt {
         if self.failures > 0 && stop.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
-            return Attempt::Stopped;
+            return ConnectAttempt::Stopped;
         }
         if stop.requested() {
-            return Attempt::Stopped;
+            return ConnectAttempt::Stopped;
         }
         let opening = Link::open_elsewhere(config);
         select! {
             recv(opening) -> opened => match opened {
-                Ok(Ok(link)) => Attempt::Open(Box::new(link)),
+                Ok(Ok(link)) => ConnectAttempt::Open(Box::new(link)),
                 Ok(Err(error)) => {
                     self.failed(&error);
-                    Attempt::Failed
+                    ConnectAttempt::Failed
                 }
                 Err(_) => {
                     self.failed(&BrokerError::Lost("no thread to connect".to_owned()));
-                    Attempt::Failed
+                    ConnectAttempt::Failed
                 }
             },
-            recv(stop.receiver()) -> _ => Attempt::Stopped,
+            recv(stop.receiver()) -> _ => ConnectAttempt::Stopped,
             recv(after(OPENING)) -> _ => {
                 self.failed(&BrokerError::Lost("it does not answer".to_owned()));
-                Attempt::Failed
+                ConnectAttempt::Failed
             }
         }
     }
@@ -221,31 +221,31 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_told_once_and_again_after_five_minutes() {
-        let mut outage = Outage::new("test", "broker", Health::default());
+        let mut reconnect = Reconnect::new("test", "broker", Health::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(outage.note_failure(&refused(), at(0)));
-        assert!(!outage.note_failure(&refused(), at(1)));
-        assert!(outage.note_failure(&lost(), at(2)), "another cause is news");
-        assert!(!outage.note_failure(&lost(), at(300)));
-        assert!(outage.note_failure(&lost(), at(302)));
-        assert_eq!(outage.note_success(at(310)), Some((6, Duration::from_secs(310))));
-        assert_eq!(outage.note_success(at(311)), None, "it is told once");
+        assert!(reconnect.note_failure(&refused(), at(0)));
+        assert!(!reconnect.note_failure(&refused(), at(1)));
+        assert!(reconnect.note_failure(&lost(), at(2)), "another cause is news");
+        assert!(!reconnect.note_failure(&lost(), at(300)));
+        assert!(reconnect.note_failure(&lost(), at(302)));
+        assert_eq!(reconnect.note_success(at(310)), Some((6, Duration::from_secs(310))));
+        assert_eq!(reconnect.note_success(at(311)), None, "it is told once");
     }
 
     #[test]
     fn connections_that_die_young_back_off_and_good_ones_start_afresh() {
-        let mut outage = Outage::new("test", "broker", Health::default());
+        let mut reconnect = Reconnect::new("test", "broker", Health::default());
         let mut now = Instant::now();
         for deaths in 1..=5 {
-            outage.note_success(now);
+            reconnect.note_success(now);
             now += Duration::from_secs(2);
-            outage.note_loss(&lost(), now);
-            assert_eq!(outage.failures, deaths);
+            reconnect.note_loss(&lost(), now);
+            assert_eq!(reconnect.failures, deaths);
         }
-        outage.note_success(now);
+        reconnect.note_success(now);
         now += GOOD;
-        outage.note_loss(&lost(), now);
-        assert_eq!(outage.failures, 1);
+        reconnect.note_loss(&lost(), now);
+        assert_eq!(reconnect.failures, 1);
     }
 }

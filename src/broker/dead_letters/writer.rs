@@ -20,7 +20,7 @@ use crate::broker::dead_letters::properties;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::Receipt;
 use crate::broker::publisher::Publisher;
-use crate::broker::reconnect::{Attempt, Outage};
+use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::Watch;
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
@@ -85,7 +85,7 @@ impl Keeper {
             stop,
             session: Arc::clone(&session),
             kept: kept_sender,
-            outage: Outage::new("keep dead letters", "dead letters", monitor.health.clone()),
+            reconnect: Reconnect::new("keep dead letters", "dead letters", monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
             watch: watch.clone(),
             publisher: None,
@@ -145,7 +145,7 @@ struct DeadLetterThread {
     stop: Stop,
     session: Arc<AtomicU64>,
     kept: Sender<Receipt>,
-    outage: Outage,
+    reconnect: Reconnect,
     metrics: Arc<Metrics>,
     watch: Watch,
     publisher: Option<Publisher>,
@@ -180,7 +180,7 @@ impl DeadLetterThread {
                 Ok(()) => {
                     self.publisher = Some(publisher);
                     // Before the macro, which evaluates nothing when its level is off.
-                    let over = self.outage.proved_good();
+                    let over = self.reconnect.proved_good();
                     warn!(
                         "moved to {}: {} (message id {}){}",
                         self.queue,
@@ -202,7 +202,7 @@ impl DeadLetterThread {
                     }
                     let cause = error.explained_by(closed);
                     bare |= cause.is_objection();
-                    self.outage.failed(&cause);
+                    self.reconnect.failed(&cause);
                 }
             }
         }
@@ -214,17 +214,17 @@ impl DeadLetterThread {
             return Some(open);
         }
         loop {
-            match self.outage.try_to_open(&self.config, &self.stop) {
-                Attempt::Open(link) => {
+            match self.reconnect.try_to_open(&self.config, &self.stop) {
+                ConnectAttempt::Open(link) => {
                     let socket = Arc::clone(&link.socket);
                     let open = || Publisher::open(*link, &self.queue);
                     match self.watch.over("opening the dead-letter queue", &socket, open) {
                         Ok(publisher) => return Some(publisher),
-                        Err(error) => self.outage.failed(&error),
+                        Err(error) => self.reconnect.failed(&error),
                     }
                 }
-                Attempt::Failed => {}
-                Attempt::Stopped => return None,
+                ConnectAttempt::Failed => {}
+                ConnectAttempt::Stopped => return None,
             }
         }
     }

@@ -24,18 +24,18 @@ pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Durati
 
 /// So soon after a mail got through, a lane that is refused is no sign that the relay is down: a relay that allows
 /// fewer connections than there are lanes refuses many at the same moment, again and again.
-const LIVELY: Duration = Duration::from_secs(2);
+const RECENTLY: Duration = Duration::from_secs(2);
 
 /// How often a lane looks whether the breaker has closed.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often the log is reminded of a relay that is still down.
-const REMINDER: Duration = Duration::from_secs(5 * 60);
+const LOG_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// One for all lanes.
 #[derive(Debug)]
 pub struct Breaker {
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
     probes: Backoff,
     monitor: Monitor,
 }
@@ -44,29 +44,29 @@ pub struct Breaker {
 pub type MailKey = (i64, i64);
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     /// With the last success and the failures since; those that may be the doing of a mail name it.
     Closed {
         failures: Vec<Option<MailKey>>,
         success: Option<Instant>,
     },
     Open {
-        outage: Outage,
+        outage: RelayOutage,
         until: Instant,
     },
     Probing {
-        outage: Outage,
+        outage: RelayOutage,
     },
 }
 
 /// From the opening to the closing.
 #[derive(Debug, Clone, Copy)]
-struct Outage {
+struct RelayOutage {
     since: Instant,
     /// Probes that have failed.
     probes: u32,
     /// When the log heard of it last.
-    told: Instant,
+    last_logged: Instant,
 }
 
 /// The right to put one mail to the relay. Whoever has it says what came of it; whoever drops it instead, because
@@ -108,7 +108,7 @@ impl Breaker {
     /// A closed one, which when open is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        let state = State::Closed { failures: Vec::new(), success: None };
+        let state = BreakerState::Closed { failures: Vec::new(), success: None };
         Self { state: Mutex::new(state), probes, monitor }
     }
 
@@ -117,7 +117,7 @@ impl Breaker {
         loop {
             match self.enter(Instant::now()) {
                 Ok(admission) => return (!stop.requested()).then_some(admission),
-                Err(pause) if stop.wait(pause.min(LOOK)) => return None,
+                Err(pause) if stop.wait(pause.min(POLL_INTERVAL)) => return None,
                 Err(_) => {}
             }
         }
@@ -134,20 +134,20 @@ impl Breaker {
         loop {
             let now = Instant::now();
             let left = end.saturating_duration_since(now);
-            if left.is_zero() || self.wants_probe(now) || stop.wait(left.min(LOOK)) {
+            if left.is_zero() || self.wants_probe(now) || stop.wait(left.min(POLL_INTERVAL)) {
                 return;
             }
         }
     }
 
     fn wants_probe(&self, now: Instant) -> bool {
-        matches!(*self.lock(), State::Open { until, .. } if until <= now)
+        matches!(*self.lock(), BreakerState::Open { until, .. } if until <= now)
     }
 
     /// Whether mails go through without waiting.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(*self.lock(), State::Closed { .. })
+        matches!(*self.lock(), BreakerState::Closed { .. })
     }
 
     /// Lets the caller in, or says how long there is to wait. Once its pause is over, an open breaker lets in one,
@@ -155,24 +155,24 @@ impl Breaker {
     fn enter(&self, now: Instant) -> Result<Admission<'_>, Duration> {
         let mut state = self.lock();
         match *state {
-            State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
-            State::Open { outage, until } if until <= now => {
-                *state = State::Probing { outage };
+            BreakerState::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
+            BreakerState::Open { outage, until } if until <= now => {
+                *state = BreakerState::Probing { outage };
                 Ok(Admission { breaker: self, probe: true })
             }
-            State::Open { until, .. } => Err(until - now),
-            State::Probing { .. } => Err(LOOK),
+            BreakerState::Open { until, .. } => Err(until - now),
+            BreakerState::Probing { .. } => Err(POLL_INTERVAL),
         }
     }
 
     fn close(&self, now: Instant) {
         let mut state = self.lock();
-        if let State::Open { outage, .. } | State::Probing { outage } = *state {
+        if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
             log::info!("the relay works again after {} s", (now - outage.since).as_secs());
             self.monitor.health.well("relay");
             self.monitor.metrics.breaker_open.set(false);
         }
-        *state = State::Closed { failures: Vec::new(), success: Some(now) };
+        *state = BreakerState::Closed { failures: Vec::new(), success: Some(now) };
     }
 
     fn failed_at(
@@ -185,11 +185,11 @@ impl Breaker {
     ) -> bool {
         let mut state = self.lock();
         let outage = match &mut *state {
-            State::Closed { failures, success } => {
+            BreakerState::Closed { failures, success } => {
                 if suspect.is_some() && failures.contains(&suspect) {
                     return false;
                 }
-                if suspect.is_none() && success.is_some_and(|at| now < at + LIVELY) {
+                if suspect.is_none() && success.is_some_and(|at| now < at + RECENTLY) {
                     return true;
                 }
                 failures.push(suspect);
@@ -200,13 +200,13 @@ impl Breaker {
                     "the relay does not work: {detail}; sending pauses until a probe gets through, nothing is lost"
                 );
                 self.monitor.metrics.breaker_open.set(true);
-                Outage { since: now, probes: 0, told: now }
+                RelayOutage { since: now, probes: 0, last_logged: now }
             }
-            State::Probing { outage } if probe => {
+            BreakerState::Probing { outage } if probe => {
                 outage.probes += 1;
                 log::debug!("probe {} of the relay failed: {detail}", outage.probes);
-                if now - outage.told >= REMINDER {
-                    outage.told = now;
+                if now - outage.last_logged >= LOG_INTERVAL {
+                    outage.last_logged = now;
                     log::warn!(
                         "the relay has not worked for {} minutes and {} probes: {detail}; `fanmail status` \
                          tells how many people wait",
@@ -217,23 +217,23 @@ impl Breaker {
                 *outage
             }
             // A mail that was under way when it opened.
-            State::Open { .. } | State::Probing { .. } => return true,
+            BreakerState::Open { .. } | BreakerState::Probing { .. } => return true,
         };
         let pause = self.probes.pause(outage.probes + 1, dice);
         let since = Utc::now() - (now - outage.since);
         self.monitor.health.trouble("relay", describe(since, outage.probes, Utc::now() + pause, detail));
-        *state = State::Open { outage, until: now + pause };
+        *state = BreakerState::Open { outage, until: now + pause };
         true
     }
 
     fn give_back_probe(&self) {
         let mut state = self.lock();
-        if let State::Probing { outage } = *state {
-            *state = State::Open { outage, until: Instant::now() };
+        if let BreakerState::Probing { outage } = *state {
+            *state = BreakerState::Open { outage, until: Instant::now() };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -55,11 +55,11 @@ fn refusals_beside_a_mail_that_gets_through_do_not_open_it_and_lost_mails_do() {
     let (breaker, now) = (closed(), Instant::now());
     breaker.close(now);
     for _ in 0..10 {
-        fail(&breaker, now + LIVELY / 2, false);
+        fail(&breaker, now + RECENTLY / 2, false);
     }
     for _ in 0..THRESHOLD {
         assert_eq!(waits(&breaker, now), None);
-        fail(&breaker, now + LIVELY, false);
+        fail(&breaker, now + RECENTLY, false);
     }
     assert!(waits(&breaker, now).is_some(), "nothing has got through for a while");
 
@@ -79,7 +79,7 @@ fn one_probe_at_a_time_with_growing_pauses() {
         assert_eq!(waits(&breaker, now), Some(pause));
         now += pause;
         let mut probe = enters(&breaker, now);
-        assert_eq!(waits(&breaker, now), Some(LOOK), "only one");
+        assert_eq!(waits(&breaker, now), Some(POLL_INTERVAL), "only one");
         assert!(std::mem::take(&mut probe.probe));
         fail(&breaker, now, true);
     }
@@ -114,7 +114,7 @@ fn a_straggler_neither_prolongs_the_pause_nor_speaks_for_the_probe() {
     let later = now + Duration::from_secs(1);
     let probe = enters(&breaker, later);
     fail(&breaker, later, false);
-    assert_eq!(waits(&breaker, later + PROBES.cap), Some(LOOK), "the probe is still under way");
+    assert_eq!(waits(&breaker, later + PROBES.cap), Some(POLL_INTERVAL), "the probe is still under way");
     probe.works();
     assert_eq!(waits(&breaker, later), None);
 }
