@@ -33,7 +33,7 @@ const HEARTBEAT: u16 = 10;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One connection with one channel on it.
-pub struct Link {
+pub struct BrokerConnection {
     /// Where the work happens.
     pub channel: Channel,
     connection: Connection,
@@ -45,7 +45,7 @@ pub struct Link {
     pub(super) socket: Arc<mio::net::TcpStream>,
 }
 
-impl Link {
+impl BrokerConnection {
     /// Opens a connection and a channel. Blocks for at most a few times ten seconds.
     ///
     /// # Errors
@@ -62,9 +62,9 @@ impl Link {
         let config = config.clone();
         let started = thread::Builder::new().name("broker-open".to_owned()).spawn(move || {
             if let Err(unwanted) = sender.send(Self::open(&config))
-                && let Ok(link) = unwanted.into_inner()
+                && let Ok(connection) = unwanted.into_inner()
             {
-                link.close_quietly();
+                connection.close_quietly();
             }
         });
         if let Err(error) = started {
@@ -184,15 +184,15 @@ impl Link {
 /// # Errors
 /// With cause and cure.
 pub fn probe(config: &BrokerConfig) -> Result<(String, String), BrokerError> {
-    let link = Link::open(config)?;
-    let found = link.look_at(&config.queue).and_then(|found| match found {
+    let connection = BrokerConnection::open(config)?;
+    let found = connection.look_at(&config.queue).and_then(|found| match found {
         // Declaring what is there changes nothing, but shows whether the worker will be able to.
-        Some(_) => link.declare(&config.queue).map(Some),
+        Some(_) => connection.declare(&config.queue).map(Some),
         None => Ok(None),
     });
-    let peer = link.peer.clone();
-    let advice = ack_timeout::advice(&link.product, config);
-    link.close_quietly();
+    let peer = connection.peer.clone();
+    let advice = ack_timeout::advice(&connection.product, config);
+    connection.close_quietly();
     let sentence = match found? {
         Some((messages, consumers)) => format!(
             "{peer}: the queue {} has {messages} message(s) waiting and {consumers} consumer(s)",

@@ -11,7 +11,7 @@ use log::{error, info};
 
 use self::session::ConsumerSession;
 use super::ack_timeout;
-use super::connection::Link;
+use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
 use super::watchdog::Watch;
@@ -94,16 +94,16 @@ impl BrokerThread {
         let mut reconnect = Reconnect::new("take messages", "broker", self.monitor.health.clone());
         let mut number = 0;
         loop {
-            let link = match reconnect.try_to_open(&self.config, &self.stop) {
-                ConnectAttempt::Open(link) => link,
+            let connection = match reconnect.try_to_open(&self.config, &self.stop) {
+                ConnectAttempt::Open(connection) => connection,
                 ConnectAttempt::Failed => continue,
                 ConnectAttempt::Stopped => break,
             };
             number += 1;
             self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
-            let end = self.serve(&link, number, &mut reconnect);
-            let advice = ack_timeout::advice(&link.product, &self.config);
-            let closed = link.close();
+            let end = self.serve(&connection, number, &mut reconnect);
+            let advice = ack_timeout::advice(&connection.product, &self.config);
+            let closed = connection.close();
             match end {
                 End::Lost(error) if self.stop.requested() => {
                     info!("{LOST_WHILE_STOPPING}: {}", error.explained_by(closed));
@@ -123,8 +123,9 @@ impl BrokerThread {
     }
 
     /// One session, from declaring the queue to its end.
-    fn serve(&mut self, link: &Link, number: u64, reconnect: &mut Reconnect) -> End {
-        let begun = ConsumerSession::begin(link, &self.config.queue, self.prefetch, number, &self.watch);
+    fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> End {
+        let begun =
+            ConsumerSession::begin(connection, &self.config.queue, self.prefetch, number, &self.watch);
         let mut session = match begun {
             Ok(session) => session,
             Err(error) => return End::NotBegun(error),
@@ -136,7 +137,7 @@ impl BrokerThread {
         let over = reconnect.over();
         info!(
             "connected to {}{}; taking messages from {}, at most {} at a time",
-            link.peer, over, self.config.queue, self.prefetch
+            connection.peer, over, self.config.queue, self.prefetch
         );
         let result = self.take_messages(&mut session);
         if result.is_ok() {

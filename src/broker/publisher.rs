@@ -9,7 +9,7 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, never, select};
 use uuid::Uuid;
 
-use super::connection::Link;
+use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::notification::Request;
@@ -44,7 +44,7 @@ pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Res
         .with_timestamp(Utc::now().timestamp().unsigned_abs())
         .with_app_id("fanmail".to_owned());
 
-    let publisher = Publisher::open(Link::open(config)?, &config.queue)?;
+    let publisher = Publisher::open(BrokerConnection::open(config)?, &config.queue)?;
     let outcome =
         publisher.send(body.as_bytes(), properties).and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
     let closed = publisher.close();
@@ -61,7 +61,7 @@ pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Res
 
 /// A connection that publishes to one queue, one message at a time.
 pub(super) struct Publisher {
-    link: Link,
+    connection: BrokerConnection,
     queue: String,
     confirms: Receiver<Confirm>,
     returns: Receiver<Return>,
@@ -70,26 +70,26 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Declares the queue and asks for confirms.
-    pub(super) fn open(mut link: Link, queue: &str) -> Result<Self, BrokerError> {
-        match Self::prepare(&mut link, queue) {
+    pub(super) fn open(mut connection: BrokerConnection, queue: &str) -> Result<Self, BrokerError> {
+        match Self::prepare(&mut connection, queue) {
             Ok((confirms, returns, blocked)) => {
-                Ok(Self { link, queue: queue.to_owned(), confirms, returns, blocked })
+                Ok(Self { connection, queue: queue.to_owned(), confirms, returns, blocked })
             }
             Err(error) => {
-                link.close_quietly();
+                connection.close_quietly();
                 Err(error)
             }
         }
     }
 
-    fn prepare(link: &mut Link, queue: &str) -> Result<Listeners, BrokerError> {
-        link.declare(queue)?;
+    fn prepare(connection: &mut BrokerConnection, queue: &str) -> Result<Listeners, BrokerError> {
+        connection.declare(queue)?;
         let listeners = (
-            link.channel.listen_for_publisher_confirms()?,
-            link.channel.listen_for_returns()?,
-            link.listen_for_blocked()?,
+            connection.channel.listen_for_publisher_confirms()?,
+            connection.channel.listen_for_returns()?,
+            connection.listen_for_blocked()?,
         );
-        link.channel.enable_publisher_confirms()?;
+        connection.channel.enable_publisher_confirms()?;
         Ok(listeners)
     }
 
@@ -98,7 +98,7 @@ impl Publisher {
         let mut publish = Publish::with_properties(body, self.queue.as_str(), properties);
         // Otherwise the broker confirms and forgets a message whose queue was deleted just now.
         publish.mandatory = true;
-        Ok(self.link.channel.basic_publish("", publish)?)
+        Ok(self.connection.channel.basic_publish("", publish)?)
     }
 
     /// Waits for the broker's word on the message sent last. After [`BrokerError::Blocked`] it is still under
@@ -128,9 +128,9 @@ impl Publisher {
         }
     }
 
-    /// Closes; see [`Link::close`].
+    /// Closes; see [`BrokerConnection::close`].
     pub(super) fn close(self) -> Result<(), BrokerError> {
-        self.link.close()
+        self.connection.close()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{after, select};
 use log::{debug, error, warn};
 
-use crate::broker::connection::Link;
+use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::backoff::Backoff;
@@ -52,7 +52,7 @@ pub(super) struct Reconnect {
 /// What became of one try to connect.
 pub(super) enum ConnectAttempt {
     /// It worked.
-    Open(Box<Link>),
+    Open(Box<BrokerConnection>),
     /// It did not; that has been told if it was news.
     Failed,
     /// A stop was requested meanwhile.
@@ -84,10 +84,10 @@ impl Reconnect {
         if stop.requested() {
             return ConnectAttempt::Stopped;
         }
-        let opening = Link::open_elsewhere(config);
+        let opening = BrokerConnection::open_elsewhere(config);
         select! {
             recv(opening) -> opened => match opened {
-                Ok(Ok(link)) => ConnectAttempt::Open(Box::new(link)),
+                Ok(Ok(connection)) => ConnectAttempt::Open(Box::new(connection)),
                 Ok(Err(error)) => {
                     self.failed(&error);
                     ConnectAttempt::Failed

@@ -26,7 +26,7 @@ fn config(host: &str, port: u16) -> BrokerConfig {
 
 /// Fails to open, and returns the text after looking for the password in all that can be printed of it.
 fn failure(config: &BrokerConfig, timeout: Duration) -> String {
-    let Err(error) = Link::open_within(config, timeout) else {
+    let Err(error) = BrokerConnection::open_within(config, timeout) else {
         panic!("it opened");
     };
     let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{config:?}")];

@@ -8,7 +8,7 @@ use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
 use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
-use crate::broker::connection::Link;
+use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
@@ -16,39 +16,40 @@ use crate::broker::watchdog::Watch;
 use crate::domain::notification::Identity;
 
 /// A consumer, and what it has received that is not settled.
-pub(super) struct ConsumerSession<'link> {
+pub(super) struct ConsumerSession<'connection> {
     number: u64,
     prefetch: u16,
-    link: &'link Link,
+    connection: &'connection BrokerConnection,
     watch: Watch,
-    consumer: Consumer<'link>,
+    consumer: Consumer<'connection>,
     unacked: BTreeMap<u64, Delivery>,
 }
 
-impl<'link> ConsumerSession<'link> {
+impl<'connection> ConsumerSession<'connection> {
     /// Declares the queue and begins to consume it.
     pub(super) fn begin(
-        link: &'link Link,
+        connection: &'connection BrokerConnection,
         queue: &str,
         prefetch: u16,
         number: u64,
         watch: &Watch,
     ) -> Result<Self, BrokerError> {
-        let consumer = watch.over("subscribing to the queue", &link.socket, || {
-            link.declare(queue)?;
+        let consumer = watch.over("subscribing to the queue", &connection.socket, || {
+            connection.declare(queue)?;
             // The one bound there is: amiquip's own buffer has none.
-            link.channel.qos(0, prefetch, false)?;
-            link.channel
+            connection.channel.qos(0, prefetch, false)?;
+            connection
+                .channel
                 .basic_consume(queue, ConsumerOptions::default())
                 .map_err(|error| BrokerError::of_queue(error, queue))
         })?;
-        Ok(Self { number, prefetch, link, watch: watch.clone(), consumer, unacked: BTreeMap::new() })
+        Ok(Self { number, prefetch, connection, watch: watch.clone(), consumer, unacked: BTreeMap::new() })
     }
 
     /// Ends the subscription. What is unacked goes back to the queue once the connection is closed.
     pub(super) fn end(self) {
-        let Self { watch, link, consumer, .. } = self;
-        watch.over("unsubscribing from the queue", &link.socket, || drop(consumer));
+        let Self { watch, connection, consumer, .. } = self;
+        watch.over("unsubscribing from the queue", &connection.socket, || drop(consumer));
     }
 
     /// Returns once the broker has answered to a call that changes nothing.
@@ -61,13 +62,13 @@ impl<'link> ConsumerSession<'link> {
         what: &'static str,
         call: impl FnOnce() -> Result<T, BrokerError>,
     ) -> Result<T, BrokerError> {
-        self.watch.over(what, &self.link.socket, call)
+        self.watch.over(what, &self.connection.socket, call)
     }
 
     /// The broker handles a channel's calls in order, so its answer to this one proves that it has handled all
     /// that was sent before.
     fn round_trip(&self) -> Result<(), BrokerError> {
-        Ok(self.link.channel.qos(0, self.prefetch, false)?)
+        Ok(self.connection.channel.qos(0, self.prefetch, false)?)
     }
 
     /// What the broker sends; for [`Self::receive`].
@@ -117,10 +118,10 @@ impl<'link> ConsumerSession<'link> {
         let together = in_a_row(&done, self.unacked.keys().next().copied());
         self.watched("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
-                last.ack_multiple(&self.link.channel)?;
+                last.ack_multiple(&self.connection.channel)?;
             }
             for delivery in deliveries {
-                delivery.ack(&self.link.channel)?;
+                delivery.ack(&self.connection.channel)?;
             }
             // `ack` returns once it is queued.
             self.round_trip()
@@ -163,7 +164,7 @@ impl<'link> ConsumerSession<'link> {
         }
         for message in self.consumer.receiver().try_iter() {
             if let ConsumerMessage::Delivery(delivery) = message {
-                delivery.nack(&self.link.channel, true)?;
+                delivery.nack(&self.connection.channel, true)?;
             }
         }
         Ok(())
@@ -172,7 +173,7 @@ impl<'link> ConsumerSession<'link> {
     /// Returns one message to the queue.
     pub(super) fn give_back_one(&mut self, tag: u64) -> Result<(), BrokerError> {
         match self.unacked.remove(&tag) {
-            Some(delivery) => Ok(delivery.nack(&self.link.channel, true)?),
+            Some(delivery) => Ok(delivery.nack(&self.connection.channel, true)?),
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 
 use amiquip::AmqpValue;
 
-use crate::broker::connection::Link;
+use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties::{AT, ORIGINAL_QUEUE, REASON};
 use crate::broker::dead_letters::writer::queue_of;
 use crate::broker::error::BrokerError;
@@ -41,21 +41,25 @@ pub struct DeadLetterView {
 /// With cause and cure, when the broker is away or does not let us look.
 pub fn list(config: &BrokerConfig, limit: u32) -> Result<Listing, BrokerError> {
     let queue = queue_of(&config.queue);
-    let link = Link::open(config)?;
-    let looked = look(&link, &queue, limit);
+    let connection = BrokerConnection::open(config)?;
+    let looked = look(&connection, &queue, limit);
     // Puts back whatever was fetched, also after an error.
-    link.close_quietly();
+    connection.close_quietly();
     let (count, letters) = looked?;
     Ok(Listing { queue, count, letters })
 }
 
-fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
-    let Some((count, _)) = link.look_at(queue)? else {
+fn look(
+    connection: &BrokerConnection,
+    queue: &str,
+    limit: u32,
+) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
+    let Some((count, _)) = connection.look_at(queue)? else {
         return Ok((0, Vec::new()));
     };
     let mut letters = Vec::new();
     for _ in 0..limit {
-        let Some(found) = link.channel.basic_get(queue, false)? else {
+        let Some(found) = connection.channel.basic_get(queue, false)? else {
             break;
         };
         let message = found.delivery;
@@ -71,6 +75,6 @@ fn look(link: &Link, queue: &str, limit: u32) -> Result<(u32, Vec<DeadLetterView
             body: message.body,
         });
     }
-    link.channel.nack_all(true)?;
+    connection.channel.nack_all(true)?;
     Ok((count, letters))
 }

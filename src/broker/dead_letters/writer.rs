@@ -215,9 +215,9 @@ impl DeadLetterThread {
         }
         loop {
             match self.reconnect.try_to_open(&self.config, &self.stop) {
-                ConnectAttempt::Open(link) => {
-                    let socket = Arc::clone(&link.socket);
-                    let open = || Publisher::open(*link, &self.queue);
+                ConnectAttempt::Open(connection) => {
+                    let socket = Arc::clone(&connection.socket);
+                    let open = || Publisher::open(*connection, &self.queue);
                     match self.watch.over("opening the dead-letter queue", &socket, open) {
                         Ok(publisher) => return Some(publisher),
                         Err(error) => self.reconnect.failed(&error),
