@@ -15,7 +15,7 @@ use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
 use super::watchdog::Watch;
-use crate::broker::dead_letters::writer::Keeper;
+use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
@@ -64,7 +64,7 @@ pub fn subscribe(
         not_taken: incoming.clone(),
         settlements: settled,
         acked: acks,
-        keeper: Keeper::start(config, prefetch, monitor, watch)?,
+        dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watch)?,
         monitor: monitor.clone(),
         watch: watch.clone(),
     };
@@ -83,7 +83,7 @@ struct BrokerThread {
     not_taken: Receiver<Incoming>,
     settlements: Receiver<Settlement>,
     acked: Sender<Receipt>,
-    keeper: Keeper,
+    dead_letters: DeadLetterWriter,
     monitor: Monitor,
     watch: Watch,
 }
@@ -118,7 +118,7 @@ impl BrokerThread {
         }
         self.to_worker = None;
         self.settlements.iter().for_each(drop);
-        self.keeper.finish();
+        self.dead_letters.finish();
         info!("the broker thread has ended; unfinished messages are back in the queue");
     }
 
@@ -132,7 +132,7 @@ impl BrokerThread {
         };
         // The broker delivers again whatever an earlier session received.
         self.not_taken.try_iter().for_each(drop);
-        self.keeper.begin_session(number);
+        self.dead_letters.begin_session(number);
         // Before the macro, which evaluates nothing when its level is off.
         let over = reconnect.over();
         info!(
@@ -145,7 +145,7 @@ impl BrokerThread {
             self.finish(&mut session);
         }
         session.end();
-        self.keeper.end_session();
+        self.dead_letters.end_session();
         match result {
             Ok(()) => End::Stopped,
             Err(error) => End::Lost(error),
@@ -164,7 +164,7 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.keeper.kept()) -> receipt => self.ack(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
                 recv(self.stop.receiver()) -> _ => return Ok(()),
                 default(self.watch.limits().silence) => session.ask_for_a_sign_of_life()?,
             }
@@ -185,7 +185,7 @@ impl BrokerThread {
     /// After a stop: gives back what nobody works at, and settles the rest as the worker gets it done.
     fn finish(&mut self, session: &mut ConsumerSession) {
         let result = self.settle_the_rest(session).and_then(|()| {
-            let last = self.keeper.finish();
+            let last = self.dead_letters.finish();
             self.ack(session, last.into_iter())
         });
         if let Err(error) = result {
@@ -201,7 +201,7 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.keeper.kept()) -> receipt => self.ack(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
             }
         }
     }
@@ -214,7 +214,7 @@ impl BrokerThread {
                 Settlement::Ack(receipt) => done.push(receipt),
                 Settlement::DeadLetter(receipt, reason) => {
                     if let Some(letter) = session.dead_letter(receipt, reason) {
-                        self.keeper.keep(letter);
+                        self.dead_letters.keep(letter);
                     }
                 }
             }

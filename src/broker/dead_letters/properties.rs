@@ -39,10 +39,10 @@ pub(crate) fn of_dead_letter(
     }
     note_death(&mut headers, queue, reason, now);
 
-    let mut kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    let mut confirmed = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     macro_rules! keep {
         ($($property:ident => $with:ident),+ $(,)?) => {
-            $(if let Some(value) = original.$property().clone() { kept = kept.$with(value); })+
+            $(if let Some(value) = original.$property().clone() { confirmed = confirmed.$with(value); })+
         };
     }
     keep!(
@@ -57,7 +57,7 @@ pub(crate) fn of_dead_letter(
         app_id => with_app_id,
         cluster_id => with_cluster_id,
     );
-    kept
+    confirmed
 }
 
 /// Only what identifies the message, for a broker that objects to the properties of the original: headers
@@ -70,10 +70,10 @@ pub(crate) fn of_bare_dead_letter(
 ) -> AmqpProperties {
     let mut headers = FieldTable::new();
     note_death(&mut headers, queue, reason, now);
-    let kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    let confirmed = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     match original.message_id().clone() {
-        Some(message_id) => kept.with_message_id(message_id),
-        None => kept,
+        Some(message_id) => confirmed.with_message_id(message_id),
+        None => confirmed,
     }
 }
 

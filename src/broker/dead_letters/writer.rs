@@ -55,16 +55,16 @@ pub(crate) struct DeadLetter {
 }
 
 /// The broker thread's end of the dead-letter thread.
-pub(crate) struct Keeper {
+pub(crate) struct DeadLetterWriter {
     letters: Sender<DeadLetter>,
     /// The other end of `letters`, to throw away what belongs to a dead session.
     waiting: Receiver<DeadLetter>,
-    kept: Receiver<Receipt>,
+    confirmed: Receiver<Receipt>,
     session: Arc<AtomicU64>,
     running: Option<(StopHandle, JoinHandle<()>)>,
 }
 
-impl Keeper {
+impl DeadLetterWriter {
     /// Starts the thread. It connects when the first dead letter comes.
     pub(crate) fn start(
         config: &BrokerConfig,
@@ -76,7 +76,7 @@ impl Keeper {
         // are thrown away: it never overflows.
         let (letters, waiting) = bounded(usize::from(prefetch));
         // At most one a dead letter.
-        let (kept_sender, kept) = unbounded();
+        let (kept_sender, confirmed) = unbounded();
         let session = Arc::new(AtomicU64::new(0));
         let (handle, stop) = stop_pair();
         let thread = DeadLetterThread {
@@ -84,7 +84,7 @@ impl Keeper {
             queue: queue_of(&config.queue),
             stop,
             session: Arc::clone(&session),
-            kept: kept_sender,
+            confirmed: kept_sender,
             reconnect: Reconnect::new("keep dead letters", "dead letters", monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
             watch: watch.clone(),
@@ -93,7 +93,7 @@ impl Keeper {
         let letters_of_thread = waiting.clone();
         let thread =
             Builder::new().name("dead-letters".to_owned()).spawn(move || thread.run(&letters_of_thread))?;
-        Ok(Self { letters, waiting, kept, session, running: Some((handle, thread)) })
+        Ok(Self { letters, waiting, confirmed, session, running: Some((handle, thread)) })
     }
 
     /// A new session has begun: the broker delivers what the last one held again, so those are forgotten.
@@ -121,8 +121,8 @@ impl Keeper {
     }
 
     /// Receipts of originals whose dead letter the broker has confirmed.
-    pub(crate) fn kept(&self) -> &Receiver<Receipt> {
-        &self.kept
+    pub(crate) fn confirmed(&self) -> &Receiver<Receipt> {
+        &self.confirmed
     }
 
     /// Stops the thread and waits for it, a few seconds at most. Returns the receipts of the last dead letters
@@ -134,7 +134,7 @@ impl Keeper {
                 error!("the dead-letter thread panicked; what it held goes back to the queue");
             }
         }
-        self.kept.try_iter().collect()
+        self.confirmed.try_iter().collect()
     }
 }
 
@@ -144,7 +144,7 @@ struct DeadLetterThread {
     queue: String,
     stop: Stop,
     session: Arc<AtomicU64>,
-    kept: Sender<Receipt>,
+    confirmed: Sender<Receipt>,
     reconnect: Reconnect,
     metrics: Arc<Metrics>,
     watch: Watch,
@@ -189,7 +189,7 @@ impl DeadLetterThread {
                         over
                     );
                     self.metrics.dead_letters.add(1);
-                    if self.kept.send(letter.receipt).is_err() {
+                    if self.confirmed.send(letter.receipt).is_err() {
                         debug!("the broker thread is gone");
                     }
                     return;
