@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use self::stream::AmqpSocket;
 use super::ack_timeout;
 use super::error::BrokerError;
-use super::watchdog::Cut as _;
+use super::watchdog::Abort as _;
 use crate::config::BrokerConfig;
 use crate::config::authorities::why_refused;
 
@@ -162,7 +162,7 @@ impl BrokerConnection {
             Ok(result) => Ok(result?),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 // Or the thread would wait for ever for a broker without heartbeats.
-                if let Err(gone) = socket.cut() {
+                if let Err(gone) = socket.abort() {
                     log::debug!("cutting a broker connection: {gone}");
                 }
                 Err(BrokerError::Lost("it does not answer".to_owned()))

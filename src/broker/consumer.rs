@@ -14,7 +14,7 @@ use super::ack_timeout;
 use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use super::incoming::{Inbox, Incoming, Receipt, Settlement};
-use super::watchdog::Watch;
+use super::watchdog::CallWatchdog;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::config::BrokerConfig;
@@ -47,7 +47,7 @@ pub fn subscribe(
     config: &BrokerConfig,
     prefetch: u16,
     monitor: &Monitor,
-    watch: &Watch,
+    watchdog: &CallWatchdog,
     stop: &Stop,
 ) -> io::Result<Subscription> {
     // AMQP takes 0 for "no limit", which is never meant.
@@ -64,9 +64,9 @@ pub fn subscribe(
         not_taken: incoming.clone(),
         settlements: settled,
         acked: acks,
-        dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watch)?,
+        dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watchdog)?,
         monitor: monitor.clone(),
-        watch: watch.clone(),
+        watchdog: watchdog.clone(),
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked }, thread })
@@ -85,7 +85,7 @@ struct BrokerThread {
     acked: Sender<Receipt>,
     dead_letters: DeadLetterWriter,
     monitor: Monitor,
-    watch: Watch,
+    watchdog: CallWatchdog,
 }
 
 impl BrokerThread {
@@ -125,7 +125,7 @@ impl BrokerThread {
     /// One session, from declaring the queue to its end.
     fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> End {
         let begun =
-            ConsumerSession::begin(connection, &self.config.queue, self.prefetch, number, &self.watch);
+            ConsumerSession::begin(connection, &self.config.queue, self.prefetch, number, &self.watchdog);
         let mut session = match begun {
             Ok(session) => session,
             Err(error) => return End::NotBegun(error),
@@ -134,7 +134,7 @@ impl BrokerThread {
         self.not_taken.try_iter().for_each(drop);
         self.dead_letters.begin_session(number);
         // Before the macro, which evaluates nothing when its level is off.
-        let over = reconnect.over();
+        let over = reconnect.guard();
         info!(
             "connected to {}{}; taking messages from {}, at most {} at a time",
             connection.peer, over, self.config.queue, self.prefetch
@@ -166,7 +166,7 @@ impl BrokerThread {
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
                 recv(self.stop.receiver()) -> _ => return Ok(()),
-                default(self.watch.limits().silence) => session.ask_for_a_sign_of_life()?,
+                default(self.watchdog.limits().silence) => session.ask_for_a_sign_of_life()?,
             }
         }
     }

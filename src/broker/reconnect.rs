@@ -151,7 +151,7 @@ impl Reconnect {
 
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
     /// had failed.
-    pub(super) fn over(&mut self) -> String {
+    pub(super) fn guard(&mut self) -> String {
         self.health.well(self.part);
         match self.note_success(Instant::now()) {
             Some((tries, lasted)) => format!(", back at try {tries} after {} s", lasted.as_secs()),
@@ -164,7 +164,7 @@ impl Reconnect {
     pub(super) fn proved_good(&mut self) -> String {
         self.failures = 0;
         self.told = None;
-        self.over()
+        self.guard()
     }
 
     /// Whether this failure is news.

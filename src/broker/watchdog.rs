@@ -33,20 +33,20 @@ impl Default for Limits {
 }
 
 /// What cuts a connection from outside, so that every call on it ends.
-pub(super) trait Cut: fmt::Debug + Send + Sync {
+pub(super) trait Abort: fmt::Debug + Send + Sync {
     /// Cuts it; it need not be open any more.
-    fn cut(&self) -> io::Result<()>;
+    fn abort(&self) -> io::Result<()>;
 }
 
-impl Cut for mio::net::TcpStream {
-    fn cut(&self) -> io::Result<()> {
+impl Abort for mio::net::TcpStream {
+    fn abort(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Both)
     }
 }
 
 /// The calls into the AMQP library that are under way. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub struct CallWatchdog {
     limits: Limits,
     calls: Arc<Mutex<Vec<Call>>>,
     hung: Arc<AtomicBool>,
@@ -58,11 +58,11 @@ struct Call {
     number: u64,
     what: &'static str,
     since: Instant,
-    connection: Arc<dyn Cut>,
-    told: bool,
+    connection: Arc<dyn Abort>,
+    logged: bool,
 }
 
-impl Watch {
+impl CallWatchdog {
     /// No call is under way.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
@@ -76,20 +76,20 @@ impl Watch {
 
     /// Whether a call has hung.
     #[must_use]
-    pub fn hung(&self) -> bool {
+    pub fn has_hung(&self) -> bool {
         self.hung.load(Ordering::SeqCst)
     }
 
     /// Makes a call under the watchdog's eyes; `what` completes "the broker has not answered to …".
-    pub(super) fn over<T>(
+    pub(super) fn guard<T>(
         &self,
         what: &'static str,
-        connection: &Arc<impl Cut + 'static>,
+        connection: &Arc<impl Abort + 'static>,
         call: impl FnOnce() -> T,
     ) -> T {
         let number = fastrand::u64(..);
-        let connection: Arc<dyn Cut> = Arc::clone(connection) as Arc<dyn Cut>;
-        self.lock().push(Call { number, what, since: Instant::now(), connection, told: false });
+        let connection: Arc<dyn Abort> = Arc::clone(connection) as Arc<dyn Abort>;
+        self.lock().push(Call { number, what, since: Instant::now(), connection, logged: false });
         let result = call();
         self.lock().retain(|call| call.number != number);
         result
@@ -101,30 +101,30 @@ impl Watch {
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(&self, stop: impl Fn() + Send + 'static) -> io::Result<()> {
-        let watch = self.clone();
+        let watchdog = self.clone();
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
             loop {
-                thread::sleep(watch.limits.look);
-                watch.look(Instant::now(), &stop);
+                thread::sleep(watchdog.limits.look);
+                watchdog.check(Instant::now(), &stop);
             }
         })?;
         Ok(())
     }
 
     /// Tells of a call that hangs, and cuts its connection at the next look, when everyone knows of the stop.
-    fn look(&self, now: Instant, stop: &impl Fn()) {
+    fn check(&self, now: Instant, stop: &impl Fn()) {
         for call in self.lock().iter_mut() {
             let lasted = now.saturating_duration_since(call.since);
             if lasted < self.limits.call {
                 continue;
             }
-            if call.told {
-                if let Err(gone) = call.connection.cut() {
+            if call.logged {
+                if let Err(gone) = call.connection.abort() {
                     debug!("cutting a connection that hangs: {gone}");
                 }
                 continue;
             }
-            call.told = true;
+            call.logged = true;
             self.hung.store(true, Ordering::SeqCst);
             error!(
                 "the broker has not answered to {} for {} s, and no heartbeat has ended the connection: it is frozen \
@@ -163,8 +163,8 @@ mod tests {
         }
     }
 
-    impl Cut for Frozen {
-        fn cut(&self) -> io::Result<()> {
+    impl Abort for Frozen {
+        fn abort(&self) -> io::Result<()> {
             match self.0.lock().unwrap().take() {
                 Some(_) => Ok(()),
                 None => Err(io::ErrorKind::NotConnected.into()),
@@ -178,45 +178,46 @@ mod tests {
 
     #[test]
     fn a_call_that_hangs_is_told_once_then_cut_and_remembered() {
-        let watch = Watch::new(limits(Duration::from_millis(20), Duration::from_millis(5)));
+        let watchdog = CallWatchdog::new(limits(Duration::from_millis(20), Duration::from_millis(5)));
         let stops = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&stops);
         let stop = move || {
             counted.fetch_add(1, Ordering::SeqCst);
         };
-        watch.start(stop).unwrap();
+        watchdog.start(stop).unwrap();
         let connection = Frozen::new();
-        let answer = watch.over("a test", &connection, || connection.1.recv());
+        let answer = watchdog.guard("a test", &connection, || connection.1.recv());
         assert!(answer.is_err(), "it was cut");
-        assert_eq!((watch.hung(), stops.load(Ordering::SeqCst)), (true, 1));
-        assert!(watch.lock().is_empty(), "the call is over");
+        assert_eq!((watchdog.has_hung(), stops.load(Ordering::SeqCst)), (true, 1));
+        assert!(watchdog.lock().is_empty(), "the call is over");
     }
 
     #[test]
     fn calls_that_return_and_those_that_are_young_are_no_business_of_it() {
-        let watch = Watch::new(limits(Duration::from_secs(30), Duration::from_secs(1)));
+        let watchdog = CallWatchdog::new(limits(Duration::from_secs(30), Duration::from_secs(1)));
         let stop = || panic!("nothing hangs");
         let connection = Frozen::new();
         let late = Instant::now() + Duration::from_secs(3600);
-        assert_eq!(watch.over("first", &connection, || 7), 7);
-        watch.look(late, &stop);
-        watch.over("second", &connection, || watch.look(Instant::now() + Duration::from_secs(29), &stop));
-        assert!(!watch.hung() && connection.0.lock().unwrap().is_some());
+        assert_eq!(watchdog.guard("first", &connection, || 7), 7);
+        watchdog.check(late, &stop);
+        watchdog
+            .guard("second", &connection, || watchdog.check(Instant::now() + Duration::from_secs(29), &stop));
+        assert!(!watchdog.has_hung() && connection.0.lock().unwrap().is_some());
     }
 
     #[test]
     fn everyone_is_asked_to_stop_before_the_connection_is_cut() {
-        let watch = Watch::new(Limits::default());
+        let watchdog = CallWatchdog::new(Limits::default());
         let connection = Frozen::new();
         let open = || connection.0.lock().unwrap().is_some();
         let late = Instant::now() + Duration::from_secs(31);
-        watch.over("a test", &connection, || {
-            watch.look(late, &|| assert!(open()));
-            assert!(watch.hung() && open());
-            watch.look(late, &|| panic!("it is told once"));
+        watchdog.guard("a test", &connection, || {
+            watchdog.check(late, &|| assert!(open()));
+            assert!(watchdog.has_hung() && open());
+            watchdog.check(late, &|| panic!("it is told once"));
             assert!(!open());
             // A library that hangs all the same changes nothing.
-            watch.look(late, &|| panic!("it is told once"));
+            watchdog.check(late, &|| panic!("it is told once"));
         });
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use crossbeam_channel::{bounded, select};
 
 use crate::broker::consumer;
-use crate::broker::watchdog::{Limits, Watch};
+use crate::broker::watchdog::{CallWatchdog, Limits};
 use crate::channels::email::Transport;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::outbox::Outbox;
@@ -56,15 +56,16 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     };
     let (threads, context) =
         assemble(config, templates, store, database_retry, &stop, &monitor, Role::Worker)?;
-    let watch = Watch::new(Limits::default());
-    watch
+    let watchdog = CallWatchdog::new(Limits::default());
+    watchdog
         .start({
             let stop = stop.clone();
             move || shutdown::request(&stop)
         })
         .context("cannot start the watchdog")?;
-    let subscription = consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watch, &stop)
-        .context("cannot start the broker thread")?;
+    let subscription =
+        consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watchdog, &stop)
+            .context("cannot start the broker thread")?;
 
     Dispatcher::new(Arc::new(context), subscription.inbox, threads.batch_sender.clone())
         .run()
@@ -72,7 +73,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     threads.join();
     ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");
-    Ok(if watch.hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if watchdog.has_hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The wish to stop, which the first SIGTERM or SIGINT expresses, and what there is to tell until then.

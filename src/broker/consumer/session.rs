@@ -12,7 +12,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
-use crate::broker::watchdog::Watch;
+use crate::broker::watchdog::CallWatchdog;
 use crate::domain::notification::Identity;
 
 /// A consumer, and what it has received that is not settled.
@@ -20,7 +20,7 @@ pub(super) struct ConsumerSession<'connection> {
     number: u64,
     prefetch: u16,
     connection: &'connection BrokerConnection,
-    watch: Watch,
+    watchdog: CallWatchdog,
     consumer: Consumer<'connection>,
     unacked: BTreeMap<u64, Delivery>,
 }
@@ -32,9 +32,9 @@ impl<'connection> ConsumerSession<'connection> {
         queue: &str,
         prefetch: u16,
         number: u64,
-        watch: &Watch,
+        watchdog: &CallWatchdog,
     ) -> Result<Self, BrokerError> {
-        let consumer = watch.over("subscribing to the queue", &connection.socket, || {
+        let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
             connection.declare(queue)?;
             // The one bound there is: amiquip's own buffer has none.
             connection.channel.qos(0, prefetch, false)?;
@@ -43,13 +43,20 @@ impl<'connection> ConsumerSession<'connection> {
                 .basic_consume(queue, ConsumerOptions::default())
                 .map_err(|error| BrokerError::of_queue(error, queue))
         })?;
-        Ok(Self { number, prefetch, connection, watch: watch.clone(), consumer, unacked: BTreeMap::new() })
+        Ok(Self {
+            number,
+            prefetch,
+            connection,
+            watchdog: watchdog.clone(),
+            consumer,
+            unacked: BTreeMap::new(),
+        })
     }
 
     /// Ends the subscription. What is unacked goes back to the queue once the connection is closed.
     pub(super) fn end(self) {
-        let Self { watch, connection, consumer, .. } = self;
-        watch.over("unsubscribing from the queue", &connection.socket, || drop(consumer));
+        let Self { watchdog, connection, consumer, .. } = self;
+        watchdog.guard("unsubscribing from the queue", &connection.socket, || drop(consumer));
     }
 
     /// Returns once the broker has answered to a call that changes nothing.
@@ -62,7 +69,7 @@ impl<'connection> ConsumerSession<'connection> {
         what: &'static str,
         call: impl FnOnce() -> Result<T, BrokerError>,
     ) -> Result<T, BrokerError> {
-        self.watch.over(what, &self.connection.socket, call)
+        self.watchdog.guard(what, &self.connection.socket, call)
     }
 
     /// The broker handles a channel's calls in order, so its answer to this one proves that it has handled all

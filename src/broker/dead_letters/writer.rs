@@ -21,7 +21,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::incoming::Receipt;
 use crate::broker::publisher::Publisher;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
-use crate::broker::watchdog::Watch;
+use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
 use crate::observe::metrics::Metrics;
@@ -70,7 +70,7 @@ impl DeadLetterWriter {
         config: &BrokerConfig,
         prefetch: u16,
         monitor: &Monitor,
-        watch: &Watch,
+        watchdog: &CallWatchdog,
     ) -> io::Result<Self> {
         // No more than `prefetch` messages of one session are in our hands, and those of earlier sessions
         // are thrown away: it never overflows.
@@ -87,7 +87,7 @@ impl DeadLetterWriter {
             confirmed: kept_sender,
             reconnect: Reconnect::new("keep dead letters", "dead letters", monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
-            watch: watch.clone(),
+            watchdog: watchdog.clone(),
             publisher: None,
         };
         let letters_of_thread = waiting.clone();
@@ -147,7 +147,7 @@ struct DeadLetterThread {
     confirmed: Sender<Receipt>,
     reconnect: Reconnect,
     metrics: Arc<Metrics>,
-    watch: Watch,
+    watchdog: CallWatchdog,
     publisher: Option<Publisher>,
 }
 
@@ -218,7 +218,7 @@ impl DeadLetterThread {
                 ConnectAttempt::Open(connection) => {
                     let socket = Arc::clone(&connection.socket);
                     let open = || Publisher::open(*connection, &self.queue);
-                    match self.watch.over("opening the dead-letter queue", &socket, open) {
+                    match self.watchdog.guard("opening the dead-letter queue", &socket, open) {
                         Ok(publisher) => return Some(publisher),
                         Err(error) => self.reconnect.failed(&error),
                     }
