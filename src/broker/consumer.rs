@@ -166,7 +166,7 @@ impl BrokerThread {
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
                 recv(self.stop.receiver()) -> _ => return Ok(()),
-                default(self.watchdog.limits().silence) => session.ask_for_a_sign_of_life()?,
+                default(self.watchdog.limits().silence) => session.ping()?,
             }
         }
     }

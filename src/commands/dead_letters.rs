@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::broker::dead_letters::browse;
-use crate::broker::dead_letters::browse::{DeadLetterView, Listing};
+use crate::broker::dead_letters::browse::{DeadLetterList, DeadLetterView};
 use crate::cli::{DeadLettersCommand, Format};
 use crate::config::Config;
 
@@ -20,26 +20,22 @@ const SHOWN: usize = 200;
 /// With the cause, for the person at the terminal.
 pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let DeadLettersCommand::List { limit, format } = command;
-    let listing = browse::list(&config.broker, *limit)?;
+    let list = browse::list(&config.broker, *limit)?;
     let text = match format {
-        Format::Table => for_people(&listing),
-        Format::Json => for_programs(&listing)?,
+        Format::Table => for_people(&list),
+        Format::Json => for_programs(&list)?,
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn for_people(listing: &Listing) -> String {
-    if listing.count == 0 && listing.letters.is_empty() {
-        return format!("no dead letters in {}\n", listing.queue);
+fn for_people(list: &DeadLetterList) -> String {
+    if list.count == 0 && list.letters.is_empty() {
+        return format!("no dead letters in {}\n", list.queue);
     }
-    let mut text = format!(
-        "{} of {} dead letters in {}, oldest first\n",
-        listing.letters.len(),
-        listing.count,
-        listing.queue
-    );
-    for letter in &listing.letters {
+    let mut text =
+        format!("{} of {} dead letters in {}, oldest first\n", list.letters.len(), list.count, list.queue);
+    for letter in &list.letters {
         let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
         // Writing to a String cannot fail.
         write!(
@@ -55,8 +51,8 @@ fn for_people(listing: &Listing) -> String {
     text
 }
 
-fn for_programs(listing: &Listing) -> serde_json::Result<String> {
-    let letters: Vec<Value> = listing.letters.iter().map(as_json).collect();
+fn for_programs(list: &DeadLetterList) -> serde_json::Result<String> {
+    let letters: Vec<Value> = list.letters.iter().map(as_json).collect();
     serde_json::to_string_pretty(&letters).map(|text| text + "\n")
 }
 
@@ -94,8 +90,8 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn listing(letters: Vec<DeadLetterView>) -> Listing {
-        Listing { queue: "events.dead".to_owned(), count: 17, letters }
+    fn list(letters: Vec<DeadLetterView>) -> DeadLetterList {
+        DeadLetterList { queue: "events.dead".to_owned(), count: 17, letters }
     }
 
     fn letter() -> DeadLetterView {
@@ -111,26 +107,26 @@ mod tests {
     #[test]
     fn people_see_one_harmless_line_for_each_text() {
         assert_eq!(
-            for_people(&listing(vec![letter()])),
+            for_people(&list(vec![letter()])),
             "1 of 17 dead letters in events.dead, oldest first\n\
              \n2026-01-02T12:00:00Z  the body is not JSON\
              \n  message id  -\
              \n  body        {\"a\":\\n\\u{1b}[31mred\u{fffd} \\u{202e}\n"
         );
         let long = DeadLetterView { body: vec![b'x'; 5000], ..letter() };
-        assert!(for_people(&listing(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
+        assert!(for_people(&list(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
     }
 
     #[test]
     fn an_empty_queue_is_said_to_be_empty() {
-        let empty = Listing { count: 0, ..listing(Vec::new()) };
+        let empty = DeadLetterList { count: 0, ..list(Vec::new()) };
         assert_eq!(for_people(&empty), "no dead letters in events.dead\n");
         assert_eq!(for_programs(&empty).unwrap(), "[]\n");
     }
 
     #[test]
     fn programs_get_the_whole_body() {
-        let text = for_programs(&listing(vec![letter()])).unwrap();
+        let text = for_programs(&list(vec![letter()])).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value[0]["reason"], "the body is not JSON");
         assert_eq!(value[0]["message_id"], Value::Null);

@@ -60,7 +60,7 @@ impl<'connection> ConsumerSession<'connection> {
     }
 
     /// Returns once the broker has answered to a call that changes nothing.
-    pub(super) fn ask_for_a_sign_of_life(&self) -> Result<(), BrokerError> {
+    pub(super) fn ping(&self) -> Result<(), BrokerError> {
         self.watched("a question whether it is there", || self.round_trip())
     }
 
@@ -122,7 +122,7 @@ impl<'connection> ConsumerSession<'connection> {
         }
         done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
-        let together = in_a_row(&done, self.unacked.keys().next().copied());
+        let together = contiguous(&done, self.unacked.keys().next().copied());
         self.watched("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.connection.channel)?;
@@ -187,7 +187,7 @@ impl<'connection> ConsumerSession<'connection> {
 }
 
 /// How many of these, in order of their tags, come before all that stay unacked: one ack does for them.
-fn in_a_row(done: &[Receipt], first_unacked: Option<u64>) -> usize {
+fn contiguous(done: &[Receipt], first_unacked: Option<u64>) -> usize {
     done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < first))
 }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn one_ack_is_for_those_alone_that_come_before_all_others() {
         let done: Vec<_> = [2, 3, 5, 8].map(|tag| Receipt { session: 1, tag }).into();
-        let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| in_a_row(&done, first));
+        let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| contiguous(&done, first));
         assert_eq!(counts, [0, 2, 3, 4, 4]);
     }
 }

@@ -11,7 +11,7 @@ use crate::config::BrokerConfig;
 
 /// What the dead-letter queue holds.
 #[derive(Debug)]
-pub struct Listing {
+pub struct DeadLetterList {
     /// Its name.
     pub queue: String,
     /// How many are in it.
@@ -39,17 +39,17 @@ pub struct DeadLetterView {
 ///
 /// # Errors
 /// With cause and cure, when the broker is away or does not let us look.
-pub fn list(config: &BrokerConfig, limit: u32) -> Result<Listing, BrokerError> {
+pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerError> {
     let queue = queue_of(&config.queue);
     let connection = BrokerConnection::open(config)?;
-    let looked = look(&connection, &queue, limit);
+    let looked = browse(&connection, &queue, limit);
     // Puts back whatever was fetched, also after an error.
     connection.close_quietly();
     let (count, letters) = looked?;
-    Ok(Listing { queue, count, letters })
+    Ok(DeadLetterList { queue, count, letters })
 }
 
-fn look(
+fn browse(
     connection: &BrokerConnection,
     queue: &str,
     limit: u32,
