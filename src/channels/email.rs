@@ -6,7 +6,7 @@ pub mod outbox;
 pub mod smtp;
 
 use crate::channels::email::compose::wire_format;
-use crate::channels::email::smtp::reply::Refusal;
+use crate::channels::email::smtp::reply::SendError;
 
 /// One composed message for one participant, ready to be put on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub trait Transport: Send {
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Refusal>;
+    ) -> Result<(), SendError>;
 
     /// Nothing to send for now: a connection unused for too long is given up.
     fn idle(&mut self);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::channels::email::smtp::reply::{Class, Refusal};
+use crate::channels::email::smtp::reply::{Class, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::text::mask::mask;
 
@@ -29,9 +29,9 @@ impl Transport for Outbox {
         mail: &Mail,
         _next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SendError> {
         if !before_body() {
-            return Err(Refusal::withdrawn());
+            return Err(SendError::withdrawn());
         }
         let to = mask(&mail.to);
         let Some(dir) = &self.dir else {
@@ -42,7 +42,7 @@ impl Transport for Outbox {
         fs::create_dir_all(dir)
             .and_then(|()| write(dir, &format!("{name}.html"), &mail.html))
             .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content()))
-            .map_err(|error| Refusal {
+            .map_err(|error| SendError {
                 // Not the recipient's trouble: the next mail would not fare better.
                 class: Class::Relay,
                 smtp_code: None,
@@ -111,7 +111,7 @@ mod tests {
         };
         outbox.submit(&mail("<p>one"), None, &mut before_body).unwrap();
         outbox.submit(&mail("<p>two"), None, &mut before_body).unwrap();
-        assert_eq!(outbox.submit(&mail("<p>three"), None, &mut || false), Err(Refusal::withdrawn()));
+        assert_eq!(outbox.submit(&mail("<p>three"), None, &mut || false), Err(SendError::withdrawn()));
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
@@ -135,9 +135,9 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("file");
         fs::write(&file, "in the way").unwrap();
-        let refusal = Outbox::new(Some(file)).submit(&mail(""), None, &mut || true).unwrap_err();
-        assert_eq!((refusal.class, refusal.smtp_code), (Class::Relay, None));
-        assert!(refusal.detail.contains("cannot be written"), "{}", refusal.detail);
+        let error = Outbox::new(Some(file)).submit(&mail(""), None, &mut || true).unwrap_err();
+        assert_eq!((error.class, error.smtp_code), (Class::Relay, None));
+        assert!(error.detail.contains("cannot be written"), "{}", error.detail);
 
         // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
         let dir = temporary.path().join("outbox");

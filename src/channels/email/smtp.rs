@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::channels::email::smtp::connection::{Ahead, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::config::Relay;
 
@@ -41,7 +41,7 @@ impl SmtpTransport {
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(relay: &Relay, from_email: &str) -> Result<Self, Refusal> {
+    pub fn new(relay: &Relay, from_email: &str) -> Result<Self, SendError> {
         Ok(Self {
             connector: RelayConnector::new(relay)?,
             from_email: from_email.to_owned(),
@@ -87,7 +87,7 @@ impl SmtpTransport {
         match connection.ahead.take() {
             None => {
                 if let Some(detail) = not_for(connection, mail) {
-                    return Err(TransactionError::Refused(Refusal {
+                    return Err(TransactionError::Refused(SendError {
                         class: Class::Permanent,
                         smtp_code: None,
                         detail,
@@ -127,12 +127,12 @@ impl SmtpTransport {
         if answer.is_positive() {
             return Ok(());
         }
-        let refusal = answer.refusal(Phase::AfterDot);
+        let error = answer.send_error(Phase::AfterDot);
         match answer {
-            Answer::Reply(400..=599, _) if !refusal.class.is_relay_trouble() => {
-                Err(TransactionError::Refused(refusal))
+            Answer::Reply(400..=599, _) if !error.class.is_relay_failure() => {
+                Err(TransactionError::Refused(error))
             }
-            _ => Err(TransactionError::Broken(refusal, Phase::AfterDot)),
+            _ => Err(TransactionError::Broken(error, Phase::AfterDot)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Transport for SmtpTransport {
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SendError> {
         self.leave_if_worn();
         let mut not_understood = None;
         if let Some(connection) = self.connection.take() {
@@ -169,13 +169,13 @@ impl Transport for SmtpTransport {
             match self.try_on(connection, mail, next, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
-                Err(TransactionError::Broken(refusal, phase))
-                    if phase < Phase::AfterDot && !refusal.speaks_for_the_relay() =>
+                Err(TransactionError::Broken(error, phase))
+                    if phase < Phase::AfterDot && !error.proves_relay_works() =>
                 {
-                    let silent = || refusal.smtp_code.is_none() && begun.elapsed() >= self.timeout;
+                    let silent = || error.smtp_code.is_none() && begun.elapsed() >= self.timeout;
                     let doubted = ahead && phase == Phase::Sender;
-                    if doubted && (matches!(refusal.smtp_code, Some(500..)) || silent()) {
-                        not_understood = Some(refusal.detail);
+                    if doubted && (matches!(error.smtp_code, Some(500..)) || silent()) {
+                        not_understood = Some(error.detail);
                     }
                 }
                 Err(TransactionError::BodyDelayed) => {}
@@ -227,11 +227,11 @@ fn not_for(connection: &RelayConnection, mail: &Mail) -> Option<String> {
 ///
 /// # Errors
 /// What a lane would run into.
-pub fn probe(relay: &Relay, from_email: &str) -> Result<String, Refusal> {
+pub fn probe(relay: &Relay, from_email: &str) -> Result<String, SendError> {
     let mut connection = RelayConnector::new(relay)?.connect()?;
     let to_sender = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
     if !to_sender.is_positive() {
-        return Err(to_sender.refusal(Phase::Sender));
+        return Err(to_sender.send_error(Phase::Sender));
     }
     let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, connection.describe());
     connection.quit();

@@ -10,7 +10,7 @@ use chrono::Utc;
 use crossbeam_channel::RecvTimeoutError;
 
 use crate::channels::email::compose::Composer;
-use crate::channels::email::smtp::reply::{Class, Refusal};
+use crate::channels::email::smtp::reply::{Class, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::content::renderer::Templates;
 use crate::domain::outcome::{Outcome, Status};
@@ -148,7 +148,7 @@ impl Lane {
             self.commit_gate.wait_until_committed();
             held.wait_until_valid(stop)
         });
-        let Err(refusal) = submitted else {
+        let Err(error) = submitted else {
             admission.works();
             self.failures = 0;
             connection_limit.accepted(&mut self.permit);
@@ -156,47 +156,47 @@ impl Lane {
             let outcome = job.sent();
             return self.record(job, outcome);
         };
-        if refusal.speaks_for_the_relay() {
+        if error.proves_relay_works() {
             admission.works();
             self.failures = 0;
             connection_limit.accepted(&mut self.permit);
         } else {
-            let suspect = (refusal.class != Class::Relay).then(|| job.key());
-            self.failures += u32::from(admission.failed(suspect, &refusal.detail));
+            let suspect = (error.class != Class::Relay).then(|| job.key());
+            self.failures += u32::from(admission.failed(suspect, &error.detail));
             // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
             // front of it has to suffer.
             if let Some(PreparedMail { mut job, .. }) = self.next.take() {
-                job.recipient.lost_while_pipelined |= refusal.class != Class::Relay;
+                job.recipient.lost_while_pipelined |= error.class != Class::Relay;
                 job.give_back();
             }
         }
-        if matches!(refusal.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
+        if matches!(error.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
             monitor.metrics.ambiguous.add(1);
         }
-        match refusal.class {
+        match error.class {
             // Another lane may have more luck with it, or another worker sends it.
             Class::Relay | Class::Withdrawn => job.give_back(),
             Class::Breakdown if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
                 job.recipient.uncharged_attempts += 1;
                 job.fan_out.report(Report::Retry(job.recipient));
             }
-            Class::Breakdown | Class::Transient { .. } => self.try_later(job, &refusal),
+            Class::Breakdown | Class::Transient { .. } => self.try_later(job, &error),
             Class::Permanent | Class::Unreadable => {
                 job.recipient.attempts += 1;
-                let outcome = job.failed(true, refusal.smtp_code, &refusal.detail);
+                let outcome = job.failed(true, error.smtp_code, &error.detail);
                 self.record(job, outcome);
             }
         }
-        self.rest(&refusal);
+        self.rest(&error);
     }
 
     /// Leaves the relay alone when it has not worked for this lane: for a while, or without a place until it gets
     /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
     /// have had most of the mails. One connection that is lost is no reason yet.
-    fn rest(&mut self, refusal: &Refusal) {
+    fn rest(&mut self, error: &SendError) {
         let LaneShared { breaker, connection_limit, stop, .. } = &*self.shared;
-        let refused = refusal.class == Class::Relay;
-        if refused && connection_limit.refused(&mut self.permit, &refusal.detail) {
+        let refused = error.class == Class::Relay;
+        if refused && connection_limit.refused(&mut self.permit, &error.detail) {
             return;
         }
         breaker.rest(self.failures.saturating_sub(u32::from(!refused)), stop);
@@ -227,19 +227,19 @@ impl Lane {
     }
 
     /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
-    fn try_later(&mut self, mut job: Job, refusal: &Refusal) {
+    fn try_later(&mut self, mut job: Job, error: &SendError) {
         job.recipient.attempts += 1;
         if self.shared.retry_policy.allows_another(job.recipient.attempts) {
             log::debug!(
                 "notification {}: participant {} later again: {}",
                 job.fan_out.notification_id(),
                 job.recipient.participant.id,
-                refusal.detail
+                error.detail
             );
             self.shared.monitor.metrics.retries.add(1);
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
-            let outcome = job.failed(false, refusal.smtp_code, &refusal.detail);
+            let outcome = job.failed(false, error.smtp_code, &error.detail);
             self.record(job, outcome);
         }
     }

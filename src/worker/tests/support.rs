@@ -8,7 +8,7 @@ use chrono::DateTime;
 use tempfile::TempDir;
 
 use crate::channels::email::compose::Composer;
-use crate::channels::email::smtp::reply::{Class, Refusal};
+use crate::channels::email::smtp::reply::{Class, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::config::database::Backend;
 use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
@@ -73,7 +73,7 @@ impl Transport for Relay {
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SendError> {
         let tried = {
             let mut book = self.tries.lock().unwrap();
             let tried = book.entry(mail.to.clone()).or_default();
@@ -81,7 +81,7 @@ impl Transport for Relay {
             *tried - 1
         };
         if !before_body() {
-            return Err(Refusal::withdrawn());
+            return Err(SendError::withdrawn());
         }
         self.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
         let tally =
@@ -93,7 +93,7 @@ impl Transport for Relay {
                 Class::Relay | Class::Unreadable | Class::Withdrawn => None,
                 Class::Breakdown => Some(421),
             };
-            Refusal { class, smtp_code, detail: format!("{class:?}") }
+            SendError { class, smtp_code, detail: format!("{class:?}") }
         })?;
         self.accepted.lock().unwrap().push(mail.to.clone());
         Ok(())

@@ -9,7 +9,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use native_tls::TlsConnector;
 
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
 use crate::channels::email::smtp::stream::Wire;
 use crate::config::{Relay, Secret, Security};
 
@@ -54,7 +54,7 @@ impl RelayConnector {
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(relay: &Relay) -> Result<Self, Refusal> {
+    pub fn new(relay: &Relay) -> Result<Self, SendError> {
         let tls = match relay.security {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
@@ -70,7 +70,7 @@ impl RelayConnector {
     ///
     /// # Errors
     /// Every failure here is the relay's: [`Class::Relay`].
-    pub fn connect(&self) -> Result<RelayConnection, Refusal> {
+    pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut wire = self.open()?;
         let mut offers = self.greet(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
@@ -100,7 +100,7 @@ impl RelayConnector {
     }
 
     /// A connection past the greeting, encrypted already if TLS comes first.
-    fn open(&self) -> Result<Wire, Refusal> {
+    fn open(&self) -> Result<Wire, SendError> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
         let connected = Wire::connect(host, *port, *timeout);
         let mut wire = connected.map_err(|cause| self.not_reached(&Answer::Lost(cause)))?;
@@ -113,24 +113,24 @@ impl RelayConnector {
         }
     }
 
-    fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), Refusal> {
+    fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
         wire.encrypt(tls, host).map_err(|cause| trouble(format!("{host}:{port}: {cause}")))
     }
 
     /// Says EHLO.
-    fn greet(&self, wire: &mut Wire) -> Result<Offers, Refusal> {
+    fn greet(&self, wire: &mut Wire) -> Result<Offers, SendError> {
         accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Offers::read(&text))
     }
 
     /// Names what was tried, and what to check.
-    fn not_reached(&self, answer: &Answer) -> Refusal {
+    fn not_reached(&self, answer: &Answer) -> SendError {
         let Relay { host, port, .. } = &self.relay;
-        let refusal = answer.refusal(Phase::Connect);
+        let error = answer.send_error(Phase::Connect);
         // A relay that answers has been reached; then its answer says enough.
-        let advice = if refusal.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
-        let detail = format!("{host}:{port}: {}{advice}", refusal.detail);
-        Refusal { detail, ..refusal }
+        let advice = if error.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
+        let detail = format!("{host}:{port}: {}{advice}", error.detail);
+        SendError { detail, ..error }
     }
 }
 
@@ -207,7 +207,7 @@ impl RelayConnection {
 }
 
 /// Logs in, with the first way that the relay offers and lettre knows.
-fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -> Result<(), Refusal> {
+fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -> Result<(), SendError> {
     const STEPS: usize = 2;
     let unable = |cause: &str| trouble(format!("login: {cause}; {CHECK_LOGIN}"));
     let mechanism = [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| offers.logs_in_by(*way));
@@ -227,15 +227,15 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
                 });
             }
             Answer::Reply(code, _) => {
-                let Refusal { detail, .. } = answer.refusal(Phase::Connect);
+                let SendError { detail, .. } = answer.send_error(Phase::Connect);
                 // 4yz is the relay's own trouble with its list of users, and passes.
                 let detail = match code {
                     400..=499 => format!("login: {detail}"),
                     _ => format!("login: {detail}; {CHECK_LOGIN}"),
                 };
-                return Err(Refusal { class: Class::Relay, smtp_code: Some(*code), detail });
+                return Err(SendError { class: Class::Relay, smtp_code: Some(*code), detail });
             }
-            Answer::Unreadable(_) | Answer::Lost(_) => return Err(answer.refusal(Phase::Connect)),
+            Answer::Unreadable(_) | Answer::Lost(_) => return Err(answer.send_error(Phase::Connect)),
         }
     }
     Err(unable("the relay asks for more than user name and password"))
@@ -255,16 +255,16 @@ fn without_secrets(answer: Answer, said: &str, password: &Secret) -> Answer {
 }
 
 /// The text of an answer that is a yes.
-fn accepted(answer: Answer) -> Result<String, Refusal> {
+fn accepted(answer: Answer) -> Result<String, SendError> {
     match answer {
         Answer::Reply(200..=299, text) => Ok(text),
-        other => Err(other.refusal(Phase::Connect)),
+        other => Err(other.send_error(Phase::Connect)),
     }
 }
 
 /// A failure of the relay, in our words.
-fn trouble(detail: String) -> Refusal {
-    Refusal { class: Class::Relay, smtp_code: None, detail }
+fn trouble(detail: String) -> SendError {
+    SendError { class: Class::Relay, smtp_code: None, detail }
 }
 
 #[cfg(test)]

@@ -3,27 +3,27 @@
 
 use crate::channels::email::Mail;
 use crate::channels::email::smtp::connection::RelayConnection;
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, Refusal};
+use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
 
 /// How a transaction can end badly.
 pub(crate) enum TransactionError {
     /// The relay said no; the connection is ready for the next mail.
-    Refused(Refusal),
+    Refused(SendError),
     /// The sender took the mail back; so the connection is of no use any more.
     Withdrawn,
     /// The connection is of no use any more.
-    Broken(Refusal, Phase),
+    Broken(SendError, Phase),
     /// The body had to wait for so long that the relay may have given up. Written now, it would be lost, and
     /// nobody could tell it from one that was taken.
     BodyDelayed,
 }
 
 impl TransactionError {
-    pub fn into_refusal(self) -> Refusal {
+    pub fn into_refusal(self) -> SendError {
         match self {
-            Self::Withdrawn => Refusal::withdrawn(),
-            Self::Refused(refusal) | Self::Broken(refusal, _) => refusal,
-            Self::BodyDelayed => Refusal {
+            Self::Withdrawn => SendError::withdrawn(),
+            Self::Refused(error) | Self::Broken(error, _) => error,
+            Self::BodyDelayed => SendError {
                 class: Class::Relay,
                 smtp_code: None,
                 detail: "the body had to wait for too long, twice".to_owned(),
@@ -87,7 +87,7 @@ pub(crate) fn read_answers(
         } else {
             (Phase::Sender, to_sender)
         };
-        return Err(TransactionError::Broken(answer.refusal(phase), phase));
+        return Err(TransactionError::Broken(answer.send_error(phase), phase));
     }
     let to_data = connection.read_answer();
     let (phase, answer) = if !to_sender.is_positive() {
@@ -103,7 +103,7 @@ pub(crate) fn read_answers(
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
         // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
         // asked for a RSET.
-        return Err(TransactionError::Broken(answer.refusal(phase), phase));
+        return Err(TransactionError::Broken(answer.send_error(phase), phase));
     }
     Err(refused(connection, phase, &answer))
 }
@@ -111,10 +111,10 @@ pub(crate) fn read_answers(
 /// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
 /// with the relay is best tried again on a fresh connection.
 fn refused(connection: &mut RelayConnection, phase: Phase, answer: &Answer) -> TransactionError {
-    let refusal = answer.refusal(phase);
-    if answer.is_reply() && !refusal.class.is_relay_trouble() && connection.reset() {
-        TransactionError::Refused(refusal)
+    let error = answer.send_error(phase);
+    if answer.is_reply() && !error.class.is_relay_failure() && connection.reset() {
+        TransactionError::Refused(error)
     } else {
-        TransactionError::Broken(refusal, phase)
+        TransactionError::Broken(error, phase)
     }
 }

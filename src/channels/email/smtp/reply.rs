@@ -9,7 +9,7 @@ const DETAIL_MAX: usize = 500;
 /// Why a mail was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct Refusal {
+pub struct SendError {
     /// Whose trouble, and what follows.
     pub class: Class,
     /// The relay's reply code, when there was one.
@@ -18,7 +18,7 @@ pub struct Refusal {
     pub detail: String,
 }
 
-impl Refusal {
+impl SendError {
     /// The sender took the mail back before its body was written.
     #[must_use]
     pub fn withdrawn() -> Self {
@@ -28,7 +28,7 @@ impl Refusal {
     /// Whether it shows that the relay works: it has answered for a recipient, or was not even asked. A lost
     /// connection does not.
     #[must_use]
-    pub fn speaks_for_the_relay(&self) -> bool {
+    pub fn proves_relay_works(&self) -> bool {
         match self.class {
             // Of a mail that is withdrawn the relay had taken the envelope.
             Class::Permanent | Class::Withdrawn => true,
@@ -63,7 +63,7 @@ pub enum Class {
 impl Class {
     /// Whether the relay, or the way to it, is to blame before the mail is.
     #[must_use]
-    pub fn is_relay_trouble(self) -> bool {
+    pub fn is_relay_failure(self) -> bool {
         matches!(self, Self::Relay | Self::Breakdown)
     }
 }
@@ -115,7 +115,7 @@ impl Answer {
 
     /// The refusal that this answer, which is not the one hoped for, means in this phase.
     #[must_use]
-    pub fn refusal(&self, phase: Phase) -> Refusal {
+    pub fn send_error(&self, phase: Phase) -> SendError {
         let class = match self {
             Self::Unreadable(_) if phase == Phase::AfterDot => Class::Unreadable,
             _ => classify(phase, self.code()),
@@ -126,7 +126,7 @@ impl Answer {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
-        Refusal { class, smtp_code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
+        SendError { class, smtp_code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
     }
 
     fn code(&self) -> Option<u16> {
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn only_a_reply_for_the_recipient_speaks_for_the_relay() {
-        let speaks = |answer: Answer, phase| answer.refusal(phase).speaks_for_the_relay();
+        let speaks = |answer: Answer, phase| answer.send_error(phase).proves_relay_works();
         let reply = |code| Answer::Reply(code, String::new());
         assert!(speaks(reply(450), Phase::Recipient) && speaks(reply(554), Phase::AfterDot));
         assert!(!speaks(reply(421), Phase::Recipient) && !speaks(reply(354), Phase::AfterDot));
@@ -223,8 +223,8 @@ mod tests {
     #[test]
     fn the_detail_is_one_line_without_addresses() {
         let answer = Answer::Reply(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
-        let refusal = answer.refusal(Phase::Recipient);
-        assert_eq!(refusal.detail, "550 5.1.1 <a***@example.com>: no such user");
-        assert_eq!(refusal.smtp_code, Some(550));
+        let error = answer.send_error(Phase::Recipient);
+        assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
+        assert_eq!(error.smtp_code, Some(550));
     }
 }

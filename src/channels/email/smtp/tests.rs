@@ -126,7 +126,7 @@ fn script(opening: [&'static str; 2], rest: &[&'static str]) -> Vec<&'static str
 }
 
 /// Submits to `relay`, counting how often the body was about to be written.
-fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), Refusal>, u32) {
+fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), SendError>, u32) {
     let mut bodies = 0;
     let result = transport.submit(&mail(to), None, &mut || {
         bodies += 1;
@@ -162,7 +162,7 @@ fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
         script(PIPELINING, &[OK, OK, GO_ON, OK]),
     ]);
     let mut transport = relay.transport();
-    assert_eq!(transport.submit(&mail("a@example.com"), None, &mut || false), Err(Refusal::withdrawn()));
+    assert_eq!(transport.submit(&mail("a@example.com"), None, &mut || false), Err(SendError::withdrawn()));
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
     let heard = relay.heard();
@@ -177,9 +177,9 @@ fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
         ScriptedRelay::start(vec![script(PIPELINING, &[&refused[..], &[OK, OK, GO_ON, OK]].concat())]);
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "a@example.com");
-    let refusal = result.unwrap_err();
-    assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Permanent, Some(550), 0));
-    assert_eq!(refusal.detail, "550 no such user <a***@example.com>");
+    let error = result.unwrap_err();
+    assert_eq!((error.class, error.smtp_code, bodies), (Class::Permanent, Some(550), 0));
+    assert_eq!(error.detail, "550 no such user <a***@example.com>");
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
     assert_eq!(relay.heard()[0][3], "RSET");
@@ -209,12 +209,9 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
     for answer in ["accepted, thank you", "25 ok", "2500 ok", "999 ok", "250-ok\r\n450 but", "250_ok"] {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
-        let refusal = result.unwrap_err();
-        assert_eq!((refusal.class, refusal.smtp_code, bodies), (Class::Unreadable, None, 1));
-        assert!(
-            refusal.detail.starts_with("unreadable reply to the body, the relay may have it"),
-            "{refusal}"
-        );
+        let error = result.unwrap_err();
+        assert_eq!((error.class, error.smtp_code, bodies), (Class::Unreadable, None, 1));
+        assert!(error.detail.starts_with("unreadable reply to the body, the relay may have it"), "{error}");
     }
 }
 
@@ -271,7 +268,7 @@ fn a_silent_relay_is_given_up_after_the_timeout() {
             timeout: Duration::from_millis(200),
             idle_timeout: Duration::from_secs(60),
         };
-        let refusal = probe(&relay, "events@example.com").unwrap_err();
-        assert_eq!(refusal.class, Class::Relay, "{security:?}");
+        let error = probe(&relay, "events@example.com").unwrap_err();
+        assert_eq!(error.class, Class::Relay, "{security:?}");
     }
 }

@@ -17,7 +17,7 @@ fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -
 }
 
 /// What becomes of connecting to it.
-fn refusal(port: u16, security: Security, timeout: Duration) -> Refusal {
+fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendError {
     let relay = Relay {
         host: "127.0.0.1".to_owned(),
         port,
@@ -49,7 +49,7 @@ fn a_greeting_that_never_ends_is_not_kept() {
             }
             written
         });
-        let refused = refusal(port, Security::Plain, LONG);
+        let refused = refuse_connection(port, Security::Plain, LONG);
         let written = relay.join().unwrap();
         assert!(written < 16 << 20, "{more:?}: {written} bytes were taken: {refused}");
         assert!(refused.detail.len() < 1000, "{} bytes of detail", refused.detail.len());
@@ -72,7 +72,7 @@ fn a_reply_that_drips_is_given_up() {
             }
         });
         let begun = Instant::now();
-        let refused = refusal(port, security, SHORT);
+        let refused = refuse_connection(port, security, SHORT);
         assert!(begun.elapsed() < SHORT * 10, "{security:?}: {:?}", begun.elapsed());
         assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
         relay.join().unwrap();
@@ -83,7 +83,7 @@ fn a_reply_that_drips_is_given_up() {
 fn a_handshake_with_a_silent_relay_leaves_no_thread_behind() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let refused = refusal(port, Security::ImplicitTls, SHORT);
+    let refused = refuse_connection(port, Security::ImplicitTls, SHORT);
     assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
     // The connection is closed, and so nobody holds it any more.
     let (mut connection, _) = listener.accept().unwrap();
@@ -110,7 +110,7 @@ fn a_relay_that_repeats_the_login_does_not_bring_it_into_the_log() {
             assert!(said.ends_with(secret), "the password was not sent: {said}");
             say(&format!("500 5.5.1 Command unrecognized: \"{said}\" (MARKER)"));
         });
-        let refused = refusal(port, Security::Plain, LONG);
+        let refused = refuse_connection(port, Security::Plain, LONG);
         assert!(refused.detail.contains("500 5.5.1 Command unrecognized"), "{refused}");
         assert!(!refused.detail.contains(secret), "{refused}");
         relay.join().unwrap();
