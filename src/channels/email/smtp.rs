@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::channels::email::smtp::connection::{Ahead, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
+use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::config::Relay;
 
@@ -99,7 +99,7 @@ impl SmtpTransport {
                 if message_id == mail.message_id && since.elapsed() < self.relay_waits / 2 =>
             {
                 let to_sender = connection.read_answer();
-                envelope::read_answers(connection, to_sender)?;
+                envelope::read_replies(connection, to_sender)?;
             }
             // The relay waits for another mail, or has waited for this one already.
             Some(_) => return Err(TransactionError::BodyDelayed),
@@ -118,18 +118,18 @@ impl SmtpTransport {
         if relay_waits_since.elapsed() >= self.relay_waits {
             return Err(TransactionError::BodyDelayed);
         }
-        let answer = match next {
+        let reply = match next {
             Some(_) => connection.command_with_envelope(&self.group),
             None => connection.command(&mail.wire),
         };
         connection.ahead =
             next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
-        if answer.is_positive() {
+        if reply.is_positive() {
             return Ok(());
         }
-        let error = answer.send_error(Phase::AfterDot);
-        match answer {
-            Answer::Reply(400..=599, _) if !error.class.is_relay_failure() => {
+        let error = reply.send_error(Phase::AfterDot);
+        match reply {
+            Reply::Complete(400..=599, _) if !error.class.is_relay_failure() => {
                 Err(TransactionError::Refused(error))
             }
             _ => Err(TransactionError::Broken(error, Phase::AfterDot)),

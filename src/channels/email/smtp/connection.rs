@@ -9,7 +9,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use native_tls::TlsConnector;
 
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
+use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
 use crate::channels::email::smtp::stream::Wire;
 use crate::config::{Relay, Secret, Security};
 
@@ -103,7 +103,7 @@ impl RelayConnector {
     fn open(&self) -> Result<Wire, SendError> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
         let connected = Wire::connect(host, *port, *timeout);
-        let mut wire = connected.map_err(|cause| self.not_reached(&Answer::Lost(cause)))?;
+        let mut wire = connected.map_err(|cause| self.not_reached(&Reply::Lost(cause)))?;
         if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
             self.encrypt(&mut wire, tls)?;
         }
@@ -124,9 +124,9 @@ impl RelayConnector {
     }
 
     /// Names what was tried, and what to check.
-    fn not_reached(&self, answer: &Answer) -> SendError {
+    fn not_reached(&self, reply: &Reply) -> SendError {
         let Relay { host, port, .. } = &self.relay;
-        let error = answer.send_error(Phase::Connect);
+        let error = reply.send_error(Phase::Connect);
         // A relay that answers has been reached; then its answer says enough.
         let advice = if error.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
         let detail = format!("{host}:{port}: {}{advice}", error.detail);
@@ -162,18 +162,18 @@ impl Offers {
 
 impl RelayConnection {
     /// Writes `text` in one write and reads one answer.
-    pub fn command(&mut self, text: &str) -> Answer {
+    pub fn command(&mut self, text: &str) -> Reply {
         self.wire.command(text, 1)
     }
 
     /// Writes a body with an envelope behind it, and reads the answer to the body. That may take the time of two: a
     /// relay that has more to read may keep an answer until all is done (Postfix does).
-    pub fn command_with_envelope(&mut self, text: &str) -> Answer {
+    pub fn command_with_envelope(&mut self, text: &str) -> Reply {
         self.wire.command(text, 2)
     }
 
     /// Reads one more answer of a pipelined group.
-    pub fn read_answer(&mut self) -> Answer {
+    pub fn read_answer(&mut self) -> Reply {
         self.wire.read_answer(1)
     }
 
@@ -217,17 +217,17 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
     for _ in 0..=STEPS {
         // lettre's errors name what it did not expect, never what it was given.
         let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let answer = without_secrets(wire.command(&said, 1), &said, password);
-        match &answer {
-            Answer::Reply(200..=299, _) => return Ok(()),
-            Answer::Reply(334, challenge) => {
+        let reply = without_secrets(wire.command(&said, 1), &said, password);
+        match &reply {
+            Reply::Complete(200..=299, _) => return Ok(()),
+            Reply::Complete(334, challenge) => {
                 let challenge: Result<Response, _> = format!("334 {challenge}\r\n").parse();
                 auth = challenge.and_then(|challenge| {
                     Auth::new_from_response(mechanism, credentials.clone(), &challenge)
                 });
             }
-            Answer::Reply(code, _) => {
-                let SendError { detail, .. } = answer.send_error(Phase::Connect);
+            Reply::Complete(code, _) => {
+                let SendError { detail, .. } = reply.send_error(Phase::Connect);
                 // 4yz is the relay's own trouble with its list of users, and passes.
                 let detail = match code {
                     400..=499 => format!("login: {detail}"),
@@ -235,29 +235,29 @@ fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -
                 };
                 return Err(SendError { class: Class::Relay, smtp_code: Some(*code), detail });
             }
-            Answer::Unreadable(_) | Answer::Lost(_) => return Err(answer.send_error(Phase::Connect)),
+            Reply::Unreadable(_) | Reply::Lost(_) => return Err(reply.send_error(Phase::Connect)),
         }
     }
     Err(unable("the relay asks for more than user name and password"))
 }
 
 /// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
-fn without_secrets(answer: Answer, said: &str, password: &Secret) -> Answer {
+fn without_secrets(reply: Reply, said: &str, password: &Secret) -> Reply {
     let hide = |text: String| {
         let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
         text.replace(said, "…").replace(password.expose(), "…")
     };
-    match answer {
-        Answer::Reply(code, text) if code != 334 => Answer::Reply(code, hide(text)),
-        Answer::Unreadable(cause) => Answer::Unreadable(hide(cause)),
+    match reply {
+        Reply::Complete(code, text) if code != 334 => Reply::Complete(code, hide(text)),
+        Reply::Unreadable(cause) => Reply::Unreadable(hide(cause)),
         other => other,
     }
 }
 
 /// The text of an answer that is a yes.
-fn accepted(answer: Answer) -> Result<String, SendError> {
-    match answer {
-        Answer::Reply(200..=299, text) => Ok(text),
+fn accepted(reply: Reply) -> Result<String, SendError> {
+    match reply {
+        Reply::Complete(200..=299, text) => Ok(text),
         other => Err(other.send_error(Phase::Connect)),
     }
 }

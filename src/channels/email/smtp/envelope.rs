@@ -3,7 +3,7 @@
 
 use crate::channels::email::Mail;
 use crate::channels::email::smtp::connection::RelayConnection;
-use crate::channels::email::smtp::reply::{Answer, Class, Phase, SendError};
+use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
 
 /// How a transaction can end badly.
 pub(crate) enum TransactionError {
@@ -54,13 +54,13 @@ impl Envelope {
     pub fn open(&self, connection: &mut RelayConnection) -> Result<(), TransactionError> {
         if connection.pipelining {
             let to_sender = connection.command(&self.in_one());
-            return read_answers(connection, to_sender);
+            return read_replies(connection, to_sender);
         }
         let Self([sender, recipient, data]) = self;
         for (phase, command) in [(Phase::Sender, sender), (Phase::Recipient, recipient)] {
-            let answer = connection.command(command);
-            if !answer.is_positive() {
-                return Err(refused(connection, phase, &answer));
+            let reply = connection.command(command);
+            if !reply.is_positive() {
+                return Err(refused(connection, phase, &reply));
             }
         }
         let to_data = connection.command(data);
@@ -71,26 +71,26 @@ impl Envelope {
 /// What the relay says to an envelope that was written in one, of which the first answer is read already. Every
 /// reply that such a group owes is read before the next command, or the next mail would read this one's replies
 /// (RFC 2920 section 3.1).
-pub(crate) fn read_answers(
+pub(crate) fn read_replies(
     connection: &mut RelayConnection,
-    to_sender: Answer,
+    to_sender: Reply,
 ) -> Result<(), TransactionError> {
-    if !to_sender.is_reply() {
+    if !to_sender.is_complete() {
         return Err(refused(connection, Phase::Sender, &to_sender));
     }
     let to_recipient = connection.read_answer();
-    if !to_recipient.is_reply() {
+    if !to_recipient.is_complete() {
         // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
         // the recipient's.
-        let (phase, answer) = if to_sender.is_positive() {
+        let (phase, reply) = if to_sender.is_positive() {
             (Phase::Recipient, to_recipient)
         } else {
             (Phase::Sender, to_sender)
         };
-        return Err(TransactionError::Broken(answer.send_error(phase), phase));
+        return Err(TransactionError::Broken(reply.send_error(phase), phase));
     }
     let to_data = connection.read_answer();
-    let (phase, answer) = if !to_sender.is_positive() {
+    let (phase, reply) = if !to_sender.is_positive() {
         (Phase::Sender, to_sender)
     } else if !to_recipient.is_positive() {
         (Phase::Recipient, to_recipient)
@@ -99,20 +99,20 @@ pub(crate) fn read_answers(
     } else {
         return Err(refused(connection, Phase::Data, &to_data));
     };
-    if to_data.wants_body() || !to_data.is_reply() {
+    if to_data.wants_body() || !to_data.is_complete() {
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
         // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
         // asked for a RSET.
-        return Err(TransactionError::Broken(answer.send_error(phase), phase));
+        return Err(TransactionError::Broken(reply.send_error(phase), phase));
     }
-    Err(refused(connection, phase, &answer))
+    Err(refused(connection, phase, &reply))
 }
 
 /// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
 /// with the relay is best tried again on a fresh connection.
-fn refused(connection: &mut RelayConnection, phase: Phase, answer: &Answer) -> TransactionError {
-    let error = answer.send_error(phase);
-    if answer.is_reply() && !error.class.is_relay_failure() && connection.reset() {
+fn refused(connection: &mut RelayConnection, phase: Phase, reply: &Reply) -> TransactionError {
+    let error = reply.send_error(phase);
+    if reply.is_complete() && !error.class.is_relay_failure() && connection.reset() {
         TransactionError::Refused(error)
     } else {
         TransactionError::Broken(error, phase)

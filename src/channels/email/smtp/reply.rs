@@ -85,32 +85,32 @@ pub enum Phase {
 
 /// What came back, if anything did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum Reply {
     /// A complete reply: its code and its text.
-    Reply(u16, String),
+    Complete(u16, String),
     /// Something that is no reply: no code, or no end. Holds the cause.
     Unreadable(String),
     /// Nothing: the connection was lost or timed out. Holds the cause.
     Lost(String),
 }
 
-impl Answer {
+impl Reply {
     /// Whether it is a complete reply, whatever it says.
     #[must_use]
-    pub fn is_reply(&self) -> bool {
-        matches!(self, Self::Reply(..))
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete(..))
     }
 
     /// Whether the reply is a 2yz.
     #[must_use]
     pub fn is_positive(&self) -> bool {
-        matches!(self, Self::Reply(200..=299, _))
+        matches!(self, Self::Complete(200..=299, _))
     }
 
     /// Whether the relay waits for the body: 354 (RFC 5321 section 4.3.2).
     #[must_use]
     pub fn wants_body(&self) -> bool {
-        matches!(self, Self::Reply(354, _))
+        matches!(self, Self::Complete(354, _))
     }
 
     /// The refusal that this answer, which is not the one hoped for, means in this phase.
@@ -121,7 +121,7 @@ impl Answer {
             _ => classify(phase, self.code()),
         };
         let detail = match self {
-            Self::Reply(code, text) => format!("{code} {}", one_line(text)),
+            Self::Complete(code, text) => format!("{code} {}", one_line(text)),
             Self::Unreadable(cause) => format!("unreadable reply {}: {}", phase.words(), one_line(cause)),
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
@@ -131,7 +131,7 @@ impl Answer {
 
     fn code(&self) -> Option<u16> {
         match self {
-            Self::Reply(code, _) => Some(*code),
+            Self::Complete(code, _) => Some(*code),
             Self::Unreadable(_) | Self::Lost(_) => None,
         }
     }
@@ -212,18 +212,18 @@ mod tests {
 
     #[test]
     fn only_a_reply_for_the_recipient_speaks_for_the_relay() {
-        let speaks = |answer: Answer, phase| answer.send_error(phase).proves_relay_works();
-        let reply = |code| Answer::Reply(code, String::new());
+        let speaks = |reply: Reply, phase| reply.send_error(phase).proves_relay_works();
+        let reply = |code| Reply::Complete(code, String::new());
         assert!(speaks(reply(450), Phase::Recipient) && speaks(reply(554), Phase::AfterDot));
         assert!(!speaks(reply(421), Phase::Recipient) && !speaks(reply(354), Phase::AfterDot));
-        assert!(!speaks(Answer::Lost(String::new()), Phase::Data));
-        assert!(!speaks(Answer::Unreadable(String::new()), Phase::AfterDot));
+        assert!(!speaks(Reply::Lost(String::new()), Phase::Data));
+        assert!(!speaks(Reply::Unreadable(String::new()), Phase::AfterDot));
     }
 
     #[test]
     fn the_detail_is_one_line_without_addresses() {
-        let answer = Answer::Reply(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
-        let error = answer.send_error(Phase::Recipient);
+        let reply = Reply::Complete(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
+        let error = reply.send_error(Phase::Recipient);
         assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
         assert_eq!(error.smtp_code, Some(550));
     }

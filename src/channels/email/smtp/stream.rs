@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 
-use crate::channels::email::smtp::reply::Answer;
+use crate::channels::email::smtp::reply::Reply;
 use crate::config::authorities::why_refused;
 use crate::text::clean::{cut, one_line};
 
@@ -24,7 +24,7 @@ const SHOWN: usize = 80;
 /// What to look at when the other side does not speak TLS.
 const CHECK_PORT: &str = "TLS comes first on SMTP_PORT 465, and after STARTTLS on others";
 
-/// Cause of a [`Answer::Lost`] when time is up.
+/// Cause of a [`Reply::Lost`] when time is up.
 const TOO_SLOW: &str = "no answer within SMTP_TIMEOUT";
 
 /// One connection.
@@ -111,10 +111,10 @@ impl Wire {
     }
 
     /// Writes `text` in one write and reads one reply, which may take so many times the timeout.
-    pub fn command(&mut self, text: &str, times: u32) -> Answer {
+    pub fn command(&mut self, text: &str, times: u32) -> Reply {
         match self.write(text.as_bytes()) {
             Ok(()) => self.read_answer(times),
-            Err(error) => Answer::Lost(lost(&error)),
+            Err(error) => Reply::Lost(lost(&error)),
         }
     }
 
@@ -128,28 +128,28 @@ impl Wire {
     }
 
     /// Reads one reply, all its lines, which may take so many times the timeout.
-    pub fn read_answer(&mut self, times: u32) -> Answer {
+    pub fn read_answer(&mut self, times: u32) -> Reply {
         if let Err(error) = self.start_clock(times) {
-            return Answer::Lost(lost(&error));
+            return Reply::Lost(lost(&error));
         }
         let (mut code, mut text, mut length) = (None, String::new(), 0);
         loop {
             let line = match self.read_line(LONGEST_REPLY - length) {
                 Ok(Some(line)) => line,
-                Ok(None) => return Answer::Unreadable("it does not end".to_owned()),
-                Err(error) => return Answer::Lost(lost(&error)),
+                Ok(None) => return Reply::Unreadable("it does not end".to_owned()),
+                Err(error) => return Reply::Lost(lost(&error)),
             };
             length += line.len();
             let Some((its_code, goes_on, words)) = split(&line) else {
                 let line = cut(one_line(&String::from_utf8_lossy(&line)), SHOWN);
-                return Answer::Unreadable(format!("it has no code: {line:?}"));
+                return Reply::Unreadable(format!("it has no code: {line:?}"));
             };
             if *code.get_or_insert(its_code) != its_code {
-                return Answer::Unreadable("its lines have different codes".to_owned());
+                return Reply::Unreadable("its lines have different codes".to_owned());
             }
             text.push_str(&String::from_utf8_lossy(words));
             if !goes_on {
-                return Answer::Reply(its_code, text);
+                return Reply::Complete(its_code, text);
             }
             text.push('\n');
         }

@@ -74,7 +74,7 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
     let mut heard = Vec::new();
     let mut held = Vec::new();
     let mut in_body = false;
-    for (step, answer) in script.iter().enumerate() {
+    for (step, reply) in script.iter().enumerate() {
         if step > 0 {
             let end = if in_body { "\r\n.\r\n" } else { "\r\n" };
             let mut text = String::new();
@@ -86,20 +86,20 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
             }
             heard.push(text.trim_end().to_owned());
         }
-        if answer.is_empty() {
+        if reply.is_empty() {
             return heard.split_off(1.min(heard.len()));
         }
-        let answer =
-            answer.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(answer);
-        let answer = if let Some(answer) = answer.strip_prefix(HOLD) {
-            held.extend(latin1(answer));
-            answer
+        let reply =
+            reply.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(reply);
+        let reply = if let Some(reply) = reply.strip_prefix(HOLD) {
+            held.extend(latin1(reply));
+            reply
         } else {
-            held.extend(latin1(answer));
+            held.extend(latin1(reply));
             (&stream).write_all(&std::mem::take(&mut held)).unwrap();
-            answer
+            reply
         };
-        in_body = answer.starts_with("354");
+        in_body = reply.starts_with("354");
     }
     let mut quit = String::new();
     reader.read_line(&mut quit).unwrap();
@@ -206,8 +206,8 @@ fn a_relay_that_wants_a_body_for_nobody_is_left_waiting() {
 
 #[test]
 fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
-    for answer in ["accepted, thank you", "25 ok", "2500 ok", "999 ok", "250-ok\r\n450 but", "250_ok"] {
-        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
+    for reply in ["accepted, thank you", "25 ok", "2500 ok", "999 ok", "250-ok\r\n450 but", "250_ok"] {
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, reply])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
         let error = result.unwrap_err();
         assert_eq!((error.class, error.smtp_code, bodies), (Class::Unreadable, None, 1));
@@ -218,9 +218,9 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
 #[test]
 fn the_code_alone_decides_and_not_how_it_is_written() {
     // Text in Latin-1, no text, no CR, a NUL.
-    for answer in ["250 accept\u{e9}", "250", "250-one\r\n250-\r\n250", "250-one\n250 two", "250 \0"] {
-        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, answer])]);
-        assert_eq!(submit(&mut relay.transport(), "a@example.com"), (Ok(()), 1), "{answer:?}");
+    for reply in ["250 accept\u{e9}", "250", "250-one\r\n250-\r\n250", "250-one\n250 two", "250 \0"] {
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, reply])]);
+        assert_eq!(submit(&mut relay.transport(), "a@example.com"), (Ok(()), 1), "{reply:?}");
     }
 }
 
