@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channels::email::smtp::connection::{Ahead, RelayConnection, RelayConnector};
+use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
 use crate::channels::email::{Mail, Transport};
@@ -29,9 +29,9 @@ pub struct SmtpTransport {
     idle_timeout: Duration,
     connection: Option<RelayConnection>,
     last_used: Instant,
-    relay_waits: Duration,
+    max_data_wait: Duration,
     /// Whether an envelope may go out behind a body: until the relay turns out not to understand that.
-    looks_ahead: bool,
+    pipelines_next: bool,
     /// A body with an envelope behind it; kept so that it is allocated once.
     group: String,
 }
@@ -50,8 +50,8 @@ impl SmtpTransport {
             idle_timeout: relay.idle_timeout,
             connection: None,
             last_used: Instant::now(),
-            relay_waits: RELAY_WAITS,
-            looks_ahead: true,
+            max_data_wait: RELAY_WAITS,
+            pipelines_next: true,
             group: String::new(),
         })
     }
@@ -84,9 +84,9 @@ impl SmtpTransport {
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), TransactionError> {
-        match connection.ahead.take() {
+        match connection.pipelined.take() {
             None => {
-                if let Some(detail) = not_for(connection, mail) {
+                if let Some(detail) = unsupported_reason(connection, mail) {
                     return Err(TransactionError::Refused(SendError {
                         class: Class::Permanent,
                         smtp_code: None,
@@ -95,8 +95,8 @@ impl SmtpTransport {
                 }
                 Envelope::new(&self.from_email, mail).open(connection)?;
             }
-            Some(Ahead { message_id, since })
-                if message_id == mail.message_id && since.elapsed() < self.relay_waits / 2 =>
+            Some(PipelinedEnvelope { message_id, since })
+                if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>
             {
                 let to_sender = connection.read_answer();
                 envelope::read_replies(connection, to_sender)?;
@@ -115,15 +115,15 @@ impl SmtpTransport {
             // All that the relay can be told, which waits for a body, is a connection that never brings it one.
             return Err(TransactionError::Withdrawn);
         }
-        if relay_waits_since.elapsed() >= self.relay_waits {
+        if relay_waits_since.elapsed() >= self.max_data_wait {
             return Err(TransactionError::BodyDelayed);
         }
         let reply = match next {
             Some(_) => connection.command_with_envelope(&self.group),
             None => connection.command(&mail.wire),
         };
-        connection.ahead =
-            next.map(|next| Ahead { message_id: next.message_id.clone(), since: Instant::now() });
+        connection.pipelined =
+            next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
         if reply.is_positive() {
             return Ok(());
         }
@@ -137,10 +137,10 @@ impl SmtpTransport {
     }
 
     fn may_look_ahead(&self, connection: &RelayConnection, next: &Mail) -> bool {
-        self.looks_ahead
+        self.pipelines_next
             && connection.pipelining
             && connection.mails < self.max_per_connection
-            && not_for(connection, next).is_none()
+            && unsupported_reason(connection, next).is_none()
     }
 
     /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
@@ -165,7 +165,7 @@ impl Transport for SmtpTransport {
         self.leave_if_worn();
         let mut not_understood = None;
         if let Some(connection) = self.connection.take() {
-            let (ahead, begun) = (connection.ahead.is_some(), Instant::now());
+            let (pipelined, begun) = (connection.pipelined.is_some(), Instant::now());
             match self.try_on(connection, mail, next, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
@@ -173,7 +173,7 @@ impl Transport for SmtpTransport {
                     if phase < Phase::AfterDot && !error.proves_relay_works() =>
                 {
                     let silent = || error.smtp_code.is_none() && begun.elapsed() >= self.timeout;
-                    let doubted = ahead && phase == Phase::Sender;
+                    let doubted = pipelined && phase == Phase::Sender;
                     if doubted && (matches!(error.smtp_code, Some(500..)) || silent()) {
                         not_understood = Some(error.detail);
                     }
@@ -191,7 +191,7 @@ impl Transport for SmtpTransport {
             settled => settled,
         };
         if let Some(detail) = not_understood.filter(|_| settled.is_ok()) {
-            self.looks_ahead = false;
+            self.pipelines_next = false;
             log::info!(
                 "the relay offers PIPELINING, but does not take the next mail's envelope right behind a body: {detail}; \
                  this connection goes on without that"
@@ -214,7 +214,7 @@ impl Drop for SmtpTransport {
 }
 
 /// Why the relay would refuse this mail, by what it has offered.
-fn not_for(connection: &RelayConnection, mail: &Mail) -> Option<String> {
+fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<String> {
     if !mail.to.is_ascii() && !connection.smtputf8 {
         return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
     }

@@ -38,11 +38,11 @@ pub struct RelayConnection {
     /// Mails that were tried on it.
     pub mails: u32,
     /// The envelope that was written behind the last body, if its answers are not read yet.
-    pub ahead: Option<Ahead>,
+    pub pipelined: Option<PipelinedEnvelope>,
 }
 
 /// An envelope that was written ahead of its turn.
-pub struct Ahead {
+pub struct PipelinedEnvelope {
     /// Its mail.
     pub message_id: String,
     /// Since when the relay may be waiting for the body.
@@ -95,7 +95,7 @@ impl RelayConnector {
             smtputf8: offers.has("SMTPUTF8"),
             size_limit: offers.size_limit(),
             mails: 0,
-            ahead: None,
+            pipelined: None,
         })
     }
 
@@ -184,7 +184,7 @@ impl RelayConnection {
 
     /// Takes leave politely, and briefly; without a word of a relay that waits for a body, which would take it for one.
     pub fn quit(mut self) {
-        if self.ahead.is_some() {
+        if self.pipelined.is_some() {
             return;
         }
         let farewell = self.wire.set_timeout(QUIT_TIMEOUT);

@@ -97,7 +97,7 @@ fn a_relay_that_does_not_understand_what_is_behind_a_body_gets_one_after_the_oth
         let mut transport = relay.transport_with_timeout(Duration::from_millis(500));
         let became = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
         assert_eq!(became, [Ok(()); 3]);
-        assert!(!transport.looks_ahead);
+        assert!(!transport.pipelines_next);
         drop(transport);
         assert_eq!(bodies(&relay.heard()), [1, 2]);
     }
@@ -141,7 +141,7 @@ fn a_relay_that_waited_for_a_mail_that_is_long_in_coming_is_asked_anew() {
     let mut transport = relay.transport();
     let (a, b) = (mail("a@example.com"), mail("b@example.com"));
     assert_eq!(transport.submit(&a, Some(&b), &mut || true), Ok(()));
-    transport.relay_waits = Duration::ZERO;
+    transport.max_data_wait = Duration::ZERO;
     let mut waits = 0;
     let result = transport.submit(&b, None, &mut || {
         waits += 1;

@@ -11,7 +11,7 @@ fn a_relay_that_has_long_waited_for_a_body_is_not_trusted_with_it() {
     for (scripts, mails_before) in [(vec![until_body, all.clone()], 0), (vec![one_before, all], 1)] {
         let relay = ScriptedRelay::start(scripts);
         let mut transport = relay.transport();
-        transport.relay_waits = Duration::from_secs(1);
+        transport.max_data_wait = Duration::from_secs(1);
         for _ in 0..mails_before {
             assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
         }
