@@ -72,9 +72,9 @@ impl RelayConnector {
     /// Every failure here is the relay's: [`Class::Relay`].
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut wire = self.open()?;
-        let mut offers = self.greet(&mut wire)?;
+        let mut capabilities = self.greet(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
-            if !offers.has("STARTTLS") {
+            if !capabilities.has("STARTTLS") {
                 return Err(trouble(
                     "the relay does not offer STARTTLS, so nothing was sent; SMTP_USE_TLS=False would send in \
                      plain text"
@@ -84,16 +84,16 @@ impl RelayConnector {
             accepted(wire.command("STARTTLS\r\n", 1))?;
             self.encrypt(&mut wire, tls)?;
             // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
-            offers = self.greet(&mut wire)?;
+            capabilities = self.greet(&mut wire)?;
         }
         if let Some((username, password)) = &self.relay.credentials {
-            log_in(&mut wire, &offers, username, password)?;
+            log_in(&mut wire, &capabilities, username, password)?;
         }
         Ok(RelayConnection {
             wire,
-            pipelining: offers.has("PIPELINING"),
-            smtputf8: offers.has("SMTPUTF8"),
-            size_limit: offers.size_limit(),
+            pipelining: capabilities.has("PIPELINING"),
+            smtputf8: capabilities.has("SMTPUTF8"),
+            size_limit: capabilities.size_limit(),
             mails: 0,
             pipelined: None,
         })
@@ -119,8 +119,8 @@ impl RelayConnector {
     }
 
     /// Says EHLO.
-    fn greet(&self, wire: &mut Wire) -> Result<Offers, SendError> {
-        accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Offers::read(&text))
+    fn greet(&self, wire: &mut Wire) -> Result<Capabilities, SendError> {
+        accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Capabilities::read(&text))
     }
 
     /// Names what was tried, and what to check.
@@ -135,9 +135,9 @@ impl RelayConnector {
 }
 
 /// What a relay offers in its reply to EHLO (RFC 5321 section 4.1.1.1): a line for each, its words in capitals.
-struct Offers(Vec<Vec<String>>);
+struct Capabilities(Vec<Vec<String>>);
 
-impl Offers {
+impl Capabilities {
     fn read(text: &str) -> Self {
         // The first line is the relay's name.
         let lines = text.lines().skip(1).map(str::to_ascii_uppercase);
@@ -207,10 +207,16 @@ impl RelayConnection {
 }
 
 /// Logs in, with the first way that the relay offers and lettre knows.
-fn log_in(wire: &mut Wire, offers: &Offers, username: &str, password: &Secret) -> Result<(), SendError> {
+fn log_in(
+    wire: &mut Wire,
+    capabilities: &Capabilities,
+    username: &str,
+    password: &Secret,
+) -> Result<(), SendError> {
     const STEPS: usize = 2;
     let unable = |cause: &str| trouble(format!("login: {cause}; {CHECK_LOGIN}"));
-    let mechanism = [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| offers.logs_in_by(*way));
+    let mechanism =
+        [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.logs_in_by(*way));
     let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
     let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
     let mut auth = Auth::new(mechanism, credentials.clone(), None);
