@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "a fuzz target uses one of them")]
 
-use fanmail::channels::email::compose::wire_format::{Stuffed, unstuffed};
+use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
 use fanmail::domain::notification::{Kind, MAX_BODY, Request};
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.
@@ -44,14 +44,14 @@ pub fn dot_stuffing(content: &str) {
     assert_eq!(rest, "", "the mail ended early: {wire:?}");
     assert_eq!(got, in_lines(content), "{wire:?}");
     assert_eq!(size, got.len(), "{wire:?}");
-    assert_eq!(unstuffed(&wire), got);
+    assert_eq!(unstuff(&wire), got);
 
     // What came through once comes through unchanged: forwarding adds nothing.
     assert_eq!(received(&stuffed(&got).0).0, got);
 }
 
 fn stuffed(content: &str) -> (String, usize) {
-    let mut mail = Stuffed::default();
+    let mut mail = DotStuffed::default();
     mail.lines(content);
     mail.finish()
 }

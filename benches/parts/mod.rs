@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use fanmail::channels::email::Mail;
 use fanmail::channels::email::compose::Composer;
-use fanmail::channels::email::compose::wire_format::Stuffed;
+use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};
@@ -70,7 +70,7 @@ impl Mails {
 
 /// Puts the lines of a mail into the form that goes over the wire.
 pub fn stuff(content: &str) -> String {
-    let mut stuffed = Stuffed::with_capacity(content.len() + 64);
+    let mut stuffed = DotStuffed::with_capacity(content.len() + 64);
     stuffed.lines(content);
     stuffed.finish().0
 }

@@ -29,7 +29,7 @@ impl Mail {
     /// Header and body as a receiver has them.
     #[must_use]
     pub fn content(&self) -> String {
-        wire_format::unstuffed(&self.wire)
+        wire_format::unstuff(&self.wire)
     }
 }
 

@@ -8,8 +8,8 @@ use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
 use lettre::message::header::{Date, Header, HeaderValue, Headers, Subject};
 use memchr::memmem;
 
-use crate::channels::email::compose::part::{Encoding, mended};
-use crate::channels::email::compose::wire_format::Stuffed;
+use crate::channels::email::compose::part::{Encoding, sanitized};
+use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::{Mail, address};
 use crate::config::EmailConfig;
 use crate::domain::content::Render;
@@ -76,14 +76,14 @@ impl Composer {
         render: Render,
         date: DateTime<Utc>,
     ) -> Result<Mail, BadAddress> {
-        let (text, html) = (mended(render.text), mended(render.html));
+        let (text, html) = (sanitized(render.text), sanitized(render.html));
         let to = address::parse(address)?.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
         let message_id = format!("<{key}@{}>", self.domain);
         let parts = [("plain", Encoding::of(&text), &text), ("html", Encoding::of(&html), &html)];
         let boundary = boundary(&key, &parts);
 
-        let mut mail = Stuffed::with_capacity((text.len() + html.len()) * 9 / 8 + OVERHEAD);
+        let mut mail = DotStuffed::with_capacity((text.len() + html.len()) * 9 / 8 + OVERHEAD);
         mail.lines(&self.from);
         mail.lines(&mailbox("To", &participant.name, &to));
         mail.lines(self.shared.with(render.subject, date));

@@ -5,7 +5,7 @@
 
 use email_encoding::body::base64;
 
-use crate::channels::email::compose::wire_format::Stuffed;
+use crate::channels::email::compose::wire_format::DotStuffed;
 
 /// Longest line of a part, in bytes and without its end (RFC 2045 section 6.7).
 const LINE_MAX: usize = 76;
@@ -59,7 +59,7 @@ impl Encoding {
     }
 
     /// Appends `text`, for which this was chosen.
-    pub fn append(self, text: &str, mail: &mut Stuffed) {
+    pub fn append(self, text: &str, mail: &mut DotStuffed) {
         match self {
             Self::SevenBit => lines(text).for_each(|line| mail.line(line)),
             Self::QuotedPrintable => lines(text).for_each(|line| quote(line, mail)),
@@ -78,7 +78,7 @@ impl Encoding {
 
 /// `text` without control characters other than tabs, every line break a `\n`: a template can hold a bare CR or a NUL,
 /// neither of which can travel (RFC 5322 sections 2.1, 2.3). Most have nothing to mend and cost no copy.
-pub(crate) fn mended(text: String) -> String {
+pub(crate) fn sanitized(text: String) -> String {
     let mend = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
     // Looking at all is quicker than stopping at the first.
     if !text.bytes().fold(false, |found, c| found | mend(c)) {
@@ -102,7 +102,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Appends `line` in quoted-printable (RFC 2045 section 6.7).
-fn quote(line: &str, mail: &mut Stuffed) {
+fn quote(line: &str, mail: &mut DotStuffed) {
     // White space does not stand at the end of a line as it is.
     let kept = line.strip_suffix([' ', '\t']).unwrap_or(line);
     let is_ascii = kept.is_ascii();
@@ -134,7 +134,7 @@ fn quote(line: &str, mail: &mut Stuffed) {
 
 /// A line of quoted-printable on its way into a mail.
 struct Quoted<'a> {
-    mail: &'a mut Stuffed,
+    mail: &'a mut DotStuffed,
     column: usize,
 }
 
@@ -184,12 +184,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channels::email::compose::wire_format::unstuffed;
+    use crate::channels::email::compose::wire_format::unstuff;
 
     fn encoded(encoding: Encoding, text: &str) -> String {
-        let mut mail = Stuffed::default();
+        let mut mail = DotStuffed::default();
         encoding.append(text, &mut mail);
-        unstuffed(&mail.finish().0)
+        unstuff(&mail.finish().0)
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         // Any text, and text of little else than what is special somewhere.
         #[test]
         fn lettre_writes_the_same(text in "(?s:.)*|([ -~]{0,90}|[.=\n\t ü漢]){0,50}") {
-            let text = mended(text);
+            let text = sanitized(text);
             prop_assert_eq!(encoded(Encoding::SevenBit, &text), text.replace('\n', "\r\n") + "\r\n");
             for (ours, theirs) in [
                 (Encoding::QuotedPrintable, ContentTransferEncoding::QuotedPrintable),

@@ -2,13 +2,13 @@
 
 /// A mail that is being written as it goes on the wire after `DATA`. It grows by whole lines, and by nothing else.
 #[derive(Debug, Default)]
-pub struct Stuffed {
+pub struct DotStuffed {
     wire: String,
     /// Dots that the receiver takes off again.
     added: usize,
 }
 
-impl Stuffed {
+impl DotStuffed {
     /// An empty mail with room for `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
@@ -58,7 +58,7 @@ impl Stuffed {
 
 /// What a receiver makes of a mail on the wire.
 #[must_use]
-pub fn unstuffed(wire: &str) -> String {
+pub fn unstuff(wire: &str) -> String {
     let content = wire.strip_suffix(".\r\n").unwrap_or(wire);
     content.split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect()
 }
@@ -68,10 +68,10 @@ mod tests {
     use super::*;
 
     fn stuffed(content: &str) -> String {
-        let mut stuffed = Stuffed::default();
+        let mut stuffed = DotStuffed::default();
         stuffed.lines(content);
         let (wire, size) = stuffed.finish();
-        assert_eq!(unstuffed(&wire).len(), size);
+        assert_eq!(unstuff(&wire).len(), size);
         wire
     }
 
@@ -79,7 +79,7 @@ mod tests {
     fn a_body_of_dots_survives() {
         let dots = ".\r\n..\r\nx.\r\n.y\r\n";
         assert_eq!(stuffed(dots), "..\r\n...\r\nx.\r\n..y\r\n.\r\n");
-        assert_eq!(unstuffed(&stuffed(dots)), dots);
+        assert_eq!(unstuff(&stuffed(dots)), dots);
         assert_eq!(stuffed(""), ".\r\n");
         assert_eq!(stuffed("no line end"), "no line end\r\n.\r\n");
     }

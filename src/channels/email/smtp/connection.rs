@@ -59,7 +59,7 @@ impl RelayConnector {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
                 let connector = relay.authorities.connector();
-                Some(connector.map_err(|error| trouble(format!("cannot set up TLS: {error}")))?)
+                Some(connector.map_err(|error| relay_failure(format!("cannot set up TLS: {error}")))?)
             }
         };
         Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
@@ -75,7 +75,7 @@ impl RelayConnector {
         let mut capabilities = self.greet(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
             if !capabilities.has("STARTTLS") {
-                return Err(trouble(
+                return Err(relay_failure(
                     "the relay does not offer STARTTLS, so nothing was sent; SMTP_USE_TLS=False would send in \
                      plain text"
                         .to_owned(),
@@ -115,7 +115,7 @@ impl RelayConnector {
 
     fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
-        wire.encrypt(tls, host).map_err(|cause| trouble(format!("{host}:{port}: {cause}")))
+        wire.encrypt(tls, host).map_err(|cause| relay_failure(format!("{host}:{port}: {cause}")))
     }
 
     /// Says EHLO.
@@ -214,7 +214,7 @@ fn log_in(
     password: &Secret,
 ) -> Result<(), SendError> {
     const STEPS: usize = 2;
-    let unable = |cause: &str| trouble(format!("login: {cause}; {CHECK_LOGIN}"));
+    let unable = |cause: &str| relay_failure(format!("login: {cause}; {CHECK_LOGIN}"));
     let mechanism =
         [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.logs_in_by(*way));
     let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
@@ -223,7 +223,7 @@ fn log_in(
     for _ in 0..=STEPS {
         // lettre's errors name what it did not expect, never what it was given.
         let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = without_secrets(wire.command(&said, 1), &said, password);
+        let reply = redacted(wire.command(&said, 1), &said, password);
         match &reply {
             Reply::Complete(200..=299, _) => return Ok(()),
             Reply::Complete(334, challenge) => {
@@ -248,7 +248,7 @@ fn log_in(
 }
 
 /// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
-fn without_secrets(reply: Reply, said: &str, password: &Secret) -> Reply {
+fn redacted(reply: Reply, said: &str, password: &Secret) -> Reply {
     let hide = |text: String| {
         let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
         text.replace(said, "…").replace(password.expose(), "…")
@@ -269,7 +269,7 @@ fn accepted(reply: Reply) -> Result<String, SendError> {
 }
 
 /// A failure of the relay, in our words.
-fn trouble(detail: String) -> SendError {
+fn relay_failure(detail: String) -> SendError {
     SendError { class: Class::Relay, smtp_code: None, detail }
 }
 
