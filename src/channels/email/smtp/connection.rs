@@ -10,7 +10,7 @@ use lettre::transport::smtp::response::Response;
 use native_tls::TlsConnector;
 
 use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
-use crate::channels::email::smtp::stream::Wire;
+use crate::channels::email::smtp::stream::RelayStream;
 use crate::config::{Relay, Secret, Security};
 
 /// How long a relay may take to answer `QUIT`; we leave either way.
@@ -28,7 +28,7 @@ pub struct RelayConnector {
 
 /// An open connection, past EHLO, TLS and AUTH.
 pub struct RelayConnection {
-    wire: Wire,
+    wire: RelayStream,
     /// The relay takes several commands in one write (RFC 2920).
     pub pipelining: bool,
     /// The relay takes addresses beyond ASCII (RFC 6531).
@@ -72,7 +72,7 @@ impl RelayConnector {
     /// Every failure here is the relay's: [`Class::Relay`].
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut wire = self.open()?;
-        let mut capabilities = self.greet(&mut wire)?;
+        let mut capabilities = self.ehlo(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
             if !capabilities.has("STARTTLS") {
                 return Err(relay_failure(
@@ -82,9 +82,9 @@ impl RelayConnector {
                 ));
             }
             accepted(wire.command("STARTTLS\r\n", 1))?;
-            self.encrypt(&mut wire, tls)?;
+            self.starttls(&mut wire, tls)?;
             // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
-            capabilities = self.greet(&mut wire)?;
+            capabilities = self.ehlo(&mut wire)?;
         }
         if let Some((username, password)) = &self.relay.credentials {
             log_in(&mut wire, &capabilities, username, password)?;
@@ -100,12 +100,12 @@ impl RelayConnector {
     }
 
     /// A connection past the greeting, encrypted already if TLS comes first.
-    fn open(&self) -> Result<Wire, SendError> {
+    fn open(&self) -> Result<RelayStream, SendError> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
-        let connected = Wire::connect(host, *port, *timeout);
+        let connected = RelayStream::connect(host, *port, *timeout);
         let mut wire = connected.map_err(|cause| self.not_reached(&Reply::Lost(cause)))?;
         if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
-            self.encrypt(&mut wire, tls)?;
+            self.starttls(&mut wire, tls)?;
         }
         match wire.read_answer(1) {
             greeting if greeting.is_positive() => Ok(wire),
@@ -113,13 +113,13 @@ impl RelayConnector {
         }
     }
 
-    fn encrypt(&self, wire: &mut Wire, tls: &TlsConnector) -> Result<(), SendError> {
+    fn starttls(&self, wire: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
-        wire.encrypt(tls, host).map_err(|cause| relay_failure(format!("{host}:{port}: {cause}")))
+        wire.starttls(tls, host).map_err(|cause| relay_failure(format!("{host}:{port}: {cause}")))
     }
 
     /// Says EHLO.
-    fn greet(&self, wire: &mut Wire) -> Result<Capabilities, SendError> {
+    fn ehlo(&self, wire: &mut RelayStream) -> Result<Capabilities, SendError> {
         accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Capabilities::read(&text))
     }
 
@@ -208,7 +208,7 @@ impl RelayConnection {
 
 /// Logs in, with the first way that the relay offers and lettre knows.
 fn log_in(
-    wire: &mut Wire,
+    wire: &mut RelayStream,
     capabilities: &Capabilities,
     username: &str,
     password: &Secret,

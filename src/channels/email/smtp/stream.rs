@@ -28,7 +28,7 @@ const CHECK_PORT: &str = "TLS comes first on SMTP_PORT 465, and after STARTTLS o
 const TOO_SLOW: &str = "no answer within SMTP_TIMEOUT";
 
 /// One connection.
-pub(crate) struct Wire {
+pub(crate) struct RelayStream {
     stream: Stream,
     /// What was received and is not read yet.
     received: Vec<u8>,
@@ -49,7 +49,7 @@ struct Socket {
     deadline: Instant,
 }
 
-impl Wire {
+impl RelayStream {
     /// Connects to the first address of the host that accepts.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Wire {
     ///
     /// # Errors
     /// Why not, in words for people; the connection is of no use any more.
-    pub fn encrypt(&mut self, connector: &TlsConnector, host: &str) -> Result<(), String> {
+    pub fn starttls(&mut self, connector: &TlsConnector, host: &str) -> Result<(), String> {
         let Stream::Plain(mut socket) = std::mem::replace(&mut self.stream, Stream::Gone) else {
             return Err("TLS has begun already".to_owned());
         };
