@@ -9,21 +9,21 @@ mod known;
 /// What went wrong in the database. Whatever it was, the statement may be repeated later.
 #[derive(Debug, thiserror::Error)]
 pub struct StoreError {
-    doing: String,
+    operation: String,
     cause: String,
-    cure: Option<String>,
-    passing: bool,
+    hint: Option<String>,
+    transient: bool,
 }
 
 impl StoreError {
-    /// `doing` completes "could not …"; the cure is looked up by the words of the cause.
-    pub(crate) fn new(doing: &str, cause: &dyn fmt::Display) -> Self {
+    /// `operation` completes "could not …"; the cure is looked up by the words of the cause.
+    pub(crate) fn new(operation: &str, cause: &dyn fmt::Display) -> Self {
         let cause = one_line(&cause.to_string());
         let known = known::find(&cause);
         Self {
-            doing: doing.to_owned(),
-            cure: known.map(|known| known.cure.to_owned()),
-            passing: known.is_some_and(|known| known.passing),
+            operation: operation.to_owned(),
+            hint: known.map(|known| known.hint.to_owned()),
+            transient: known.is_some_and(|known| known.transient),
             cause,
         }
     }
@@ -31,22 +31,22 @@ impl StoreError {
     /// Whether the database is only away for now (it restarts, it is locked, its disk is full), so that waiting
     /// helps. Otherwise it does not work as it is configured, or the cause is not known.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        self.passing
+    pub fn is_transient(&self) -> bool {
+        self.transient
     }
 
     /// The same with a cure that only the caller knows.
     #[must_use]
-    pub(super) fn with_cure(self, cure: String) -> Self {
-        Self { cure: Some(cure), ..self }
+    pub(super) fn with_cure(self, hint: String) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "database: could not {}: {}", self.doing, self.cause)?;
-        match &self.cure {
-            Some(cure) => write!(f, "; {cure}"),
+        write!(f, "database: could not {}: {}", self.operation, self.cause)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
     }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn tells_what_may_be_over_by_itself_from_what_will_not() {
-        let is_passing = |cause: &str| StoreError::new("test", &cause).is_passing();
+        let is_transient = |cause: &str| StoreError::new("test", &cause).is_transient();
         for cause in [
             "database is locked",
             "database or disk is full",
@@ -68,7 +68,7 @@ mod tests {
             "Can't connect to server on 'db' (115)",
             "Lost connection to server during query",
         ] {
-            assert!(is_passing(cause), "{cause}");
+            assert!(is_transient(cause), "{cause}");
         }
         for cause in [
             "file is not a database",
@@ -79,7 +79,7 @@ mod tests {
             "Unknown database 'app'",
             "out of order",
         ] {
-            assert!(!is_passing(cause), "{cause}");
+            assert!(!is_transient(cause), "{cause}");
         }
     }
 }

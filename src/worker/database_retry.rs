@@ -71,7 +71,7 @@ impl DatabaseRetry {
         &self,
         query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
-        self.retry_unless(|error| !error.is_passing(), query)
+        self.retry_unless(|error| !error.is_transient(), query)
     }
 
     fn retry_unless<T>(

@@ -2,28 +2,28 @@
 //! waiting helps, and the cure. A server that speaks another language than English is not understood here.
 
 /// A cause that is known.
-pub struct Known {
+pub struct KnownError {
     /// Parts of what the database says, all of them.
     words: &'static [&'static str],
     /// Whether it may be over by itself.
-    pub passing: bool,
+    pub transient: bool,
     /// What helps.
-    pub cure: &'static str,
+    pub hint: &'static str,
 }
 
 /// The first that fits.
-pub fn find(cause: &str) -> Option<&'static Known> {
+pub fn find(cause: &str) -> Option<&'static KnownError> {
     KNOWN.iter().find(|known| known.words.iter().all(|words| cause.contains(words)))
 }
 
 /// It may be over by itself.
-const fn passing(words: &'static [&'static str], cure: &'static str) -> Known {
-    Known { words, passing: true, cure }
+const fn transient(words: &'static [&'static str], hint: &'static str) -> KnownError {
+    KnownError { words, transient: true, hint }
 }
 
 /// Somebody has to change something.
-const fn lasting(words: &'static [&'static str], cure: &'static str) -> Known {
-    Known { words, passing: false, cure }
+const fn permanent(words: &'static [&'static str], hint: &'static str) -> KnownError {
+    KnownError { words, transient: false, hint }
 }
 
 const START: &str = "start the database server, or correct host and port in DATABASE_URL";
@@ -48,95 +48,95 @@ const COLUMN: &str = "run `fanmail migrate`; a view of your own must have every 
 
 /// Words of SQLite (<https://www.sqlite.org/rescode.html>), `PostgreSQL` and its client library, and those of `MySQL` and
 /// `MariaDB`.
-static KNOWN: &[Known] = &[
-    passing(
+static KNOWN: &[KnownError] = &[
+    transient(
         &["database is locked"],
         "another program has been writing to the file for long; let it finish, or end it",
     ),
-    passing(&["database or disk is full"], "free space on the disk of the file"),
-    lasting(
+    transient(&["database or disk is full"], "free space on the disk of the file"),
+    permanent(
         &["readonly database"],
         "let this user write to the file and to its directory, where SQLite keeps its -wal and -shm files",
     ),
-    lasting(&["file is not a database"], "DATABASE_URL names a file of another kind; name another file"),
-    lasting(
+    permanent(&["file is not a database"], "DATABASE_URL names a file of another kind; name another file"),
+    permanent(
         &["unable to open"],
         "check that DATABASE_URL names a file, and that this user may write to it and to its directory",
     ),
-    lasting(&["no such table"], MIGRATE),
-    lasting(&["no such column"], COLUMN),
-    passing(
+    permanent(&["no such table"], MIGRATE),
+    permanent(&["no such column"], COLUMN),
+    transient(
         &["disk I/O error"],
         "look into the system's log for trouble with the disk, and that the file is still there",
     ),
-    lasting(
+    permanent(
         &["malformed"],
         "the file is damaged; restore it from a backup, and do not copy it while fanmail runs",
     ),
     // Servers: TLS.
-    lasting(&["server does not support SSL"], TLS),
-    lasting(&["TLS is required by ssl_mode"], TLS),
-    lasting(&["SSL is required, but the server does not support it"], TLS),
-    lasting(&["certificate verify failed"], CERTIFICATE),
-    lasting(&["Certificate verification failure"], CERTIFICATE),
-    lasting(&["self-signed certificate"], CERTIFICATE),
-    lasting(&["server certificate for"], CERTIFICATE),
-    lasting(&["root certificate file"], CERTIFICATE),
-    lasting(&["TLS/SSL error: No such file"], CERTIFICATE),
+    permanent(&["server does not support SSL"], TLS),
+    permanent(&["TLS is required by ssl_mode"], TLS),
+    permanent(&["SSL is required, but the server does not support it"], TLS),
+    permanent(&["certificate verify failed"], CERTIFICATE),
+    permanent(&["Certificate verification failure"], CERTIFICATE),
+    permanent(&["self-signed certificate"], CERTIFICATE),
+    permanent(&["server certificate for"], CERTIFICATE),
+    permanent(&["root certificate file"], CERTIFICATE),
+    permanent(&["TLS/SSL error: No such file"], CERTIFICATE),
     // Logging in.
-    lasting(&["password authentication failed"], LOGIN),
-    lasting(&["no password supplied"], LOGIN),
-    lasting(&["pg_hba.conf"], LOGIN),
-    lasting(&["role ", " does not exist"], LOGIN),
-    lasting(
+    permanent(&["password authentication failed"], LOGIN),
+    permanent(&["no password supplied"], LOGIN),
+    permanent(&["pg_hba.conf"], LOGIN),
+    permanent(&["role ", " does not exist"], LOGIN),
+    permanent(
         &["Access denied for user", "to database"],
         "grant the user of DATABASE_URL all rights on that database",
     ),
-    lasting(&["Access denied for user"], LOGIN),
-    lasting(&["FATAL:", "database ", " does not exist"], NO_DATABASE),
-    lasting(&["Unknown database"], NO_DATABASE),
-    lasting(
+    permanent(&["Access denied for user"], LOGIN),
+    permanent(&["FATAL:", "database ", " does not exist"], NO_DATABASE),
+    permanent(&["Unknown database"], NO_DATABASE),
+    permanent(
         &["Authentication plugin"],
         "install the plugins of the client library (Debian: libmariadb3), or let the user log in with a password",
     ),
-    lasting(
+    permanent(
         &["invalid connection option"],
         "remove it from DATABASE_URL, or update PostgreSQL's client library",
     ),
-    passing(&["too many clients"], MANY),
-    passing(&["remaining connection slots"], MANY),
-    passing(&["too many connections"], MANY),
-    passing(&["Too many connections"], MANY),
+    transient(&["too many clients"], MANY),
+    transient(&["remaining connection slots"], MANY),
+    transient(&["too many connections"], MANY),
+    transient(&["Too many connections"], MANY),
     // Away.
-    passing(&["the database system is"], "wait until it is ready"),
-    passing(&["Connection refused"], START),
-    passing(&["timeout expired"], START),
-    passing(&["No route to host"], START),
-    passing(&["Network is unreachable"], START),
-    passing(&["Can't connect to"], START),
-    passing(&["could not translate host name"], NAME),
-    passing(&["Unknown", "server host"], NAME),
-    passing(&["server closed the connection"], LOST),
-    passing(&["terminating connection"], LOST),
-    passing(&["could not receive data"], LOST),
-    passing(&["gone away"], LOST),
-    passing(&["Lost connection"], LOST),
+    transient(&["the database system is"], "wait until it is ready"),
+    transient(&["Connection refused"], START),
+    transient(&["timeout expired"], START),
+    transient(&["No route to host"], START),
+    transient(&["Network is unreachable"], START),
+    transient(&["Can't connect to"], START),
+    transient(&["could not translate host name"], NAME),
+    transient(&["Unknown", "server host"], NAME),
+    transient(&["server closed the connection"], LOST),
+    transient(&["terminating connection"], LOST),
+    transient(&["could not receive data"], LOST),
+    transient(&["gone away"], LOST),
+    transient(&["Lost connection"], LOST),
     // At work.
-    passing(
+    transient(
         &["cached plan must not change"],
         "a table or view was changed; it is read as it is now the next time",
     ),
-    passing(&["lock timeout"], LOCK),
-    passing(&["Lock wait timeout"], LOCK),
-    passing(&["No space left on device"], DISK),
-    passing(&["The table '", "is full"], DISK),
-    lasting(&["read-only"], READ_ONLY),
-    lasting(&["permission denied for"], DENIED),
-    lasting(&["command denied to user"], DENIED),
-    lasting(&["relation ", " does not exist"], MIGRATE),
-    lasting(&["Table '", "' doesn't exist"], MIGRATE),
-    lasting(&["column ", " does not exist"], COLUMN),
-    lasting(&["Unknown column"], COLUMN),
+    transient(&["lock timeout"], LOCK),
+    transient(&["Lock wait timeout"], LOCK),
+    transient(&["No space left on device"], DISK),
+    transient(&["The table '", "is full"], DISK),
+    permanent(&["read-only"], READ_ONLY),
+    permanent(&["permission denied for"], DENIED),
+    permanent(&["command denied to user"], DENIED),
+    permanent(&["relation ", " does not exist"], MIGRATE),
+    permanent(&["Table '", "' doesn't exist"], MIGRATE),
+    permanent(&["column ", " does not exist"], COLUMN),
+    permanent(&["Unknown column"], COLUMN),
     // The pool had no cause to tell.
-    passing(&["timed out waiting for connection"], SILENT),
+    transient(&["timed out waiting for connection"], SILENT),
 ];

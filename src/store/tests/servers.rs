@@ -88,7 +88,7 @@ pub fn a_server_that_is_away_may_come_back(server: Server) {
     let scheme = if server == Server::Mariadb { "mysql" } else { "postgres" };
     let url = |place: &str| format!("{scheme}://{USER}:{PASSWORD}@{place}/app");
     let refused = refusal(&url(&format!("127.0.0.1:{}", database.port)));
-    assert!(refused.is_passing(), "{refused}");
+    assert!(refused.is_transient(), "{refused}");
     assert!(
         refused
             .to_string()
@@ -106,7 +106,7 @@ pub fn who_may_not_log_in_is_told(server: Server) {
         (url.replace("/test_", "/no_"), if server == Server::Mariadb { "; grant" } else { "; create it" }),
     ] {
         let error = refusal(&wrong);
-        assert!(!error.is_passing() && error.to_string().contains(cure), "{error}");
+        assert!(!error.is_transient() && error.to_string().contains(cure), "{error}");
     }
 }
 
@@ -119,7 +119,7 @@ pub fn tls_is_required_when_it_was_asked_for(server: Server) {
     };
     for mode in modes {
         let error = refusal(&format!("{url}?{mode}"));
-        assert!(!error.is_passing() && error.to_string().contains("give the server TLS"), "{error}");
+        assert!(!error.is_transient() && error.to_string().contains("give the server TLS"), "{error}");
     }
     let plain = if server == Server::Mariadb { "ssl_mode=DISABLED" } else { "sslmode=disable" };
     connect(&format!("{url}?{plain}"), 1).unwrap();
@@ -147,7 +147,7 @@ pub fn a_restart_costs_one_error_and_no_key_is_given_again(server: Server) {
     database.restart();
     let answers: Vec<_> = (0..4).map(|_| store.find_event(EVENT)).collect();
     let error = answers[0].as_ref().unwrap_err();
-    assert!(error.is_passing(), "{error}");
+    assert!(error.is_transient(), "{error}");
     assert!(answers[1..].iter().all(Result::is_ok), "{answers:?}");
     open_connections(&store, 3);
 
@@ -162,7 +162,7 @@ pub fn a_frozen_server_is_not_waited_for_by_new_connections(server: Server) {
     let frozen = database.freeze();
     let began = std::time::Instant::now();
     let error = refusal(&url);
-    assert!(error.is_passing(), "{error}");
+    assert!(error.is_transient(), "{error}");
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     frozen.thaw();
     connect(&url, 1).unwrap();
