@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 
 /// A column of `events` or `participants`.
 #[derive(Debug, QueryableByName)]
-pub struct TheirColumn {
+pub struct AppColumn {
     #[diesel(sql_type = Text, column_name = table_name)]
     pub table: String,
     #[diesel(sql_type = Text, column_name = column_name)]
@@ -16,16 +16,16 @@ pub struct TheirColumn {
     pub kind: String,
 }
 
-impl TheirColumn {
+impl AppColumn {
     /// What a value of this column has to be.
-    pub fn role(&self) -> Role {
+    pub fn role(&self) -> ColumnRole {
         match self.column.as_str() {
-            "id" | "event_id" => Role::Key,
-            "starts_at" | "ends_at" | "updated_at" => Role::Time,
+            "id" | "event_id" => ColumnRole::Key,
+            "starts_at" | "ends_at" | "updated_at" => ColumnRole::Time,
             "title" | "description" | "location" | "timezone" | "url" | "email" | "name" | "locale" => {
-                Role::Text
+                ColumnRole::Text
             }
-            _ => Role::Other,
+            _ => ColumnRole::Other,
         }
     }
 
@@ -44,7 +44,7 @@ impl TheirColumn {
 
 /// What fanmail takes a column for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ColumnRole {
     /// A whole number to page by.
     Key,
     /// A time, in UTC.

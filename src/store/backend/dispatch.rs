@@ -116,9 +116,9 @@ pub fn read_time(value: MultiRawValue<'_>) -> deserialize::Result<DateTime<Utc>>
 /// A key of the application, whatever type of whole number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
 #[diesel(sql_type = BigInt)]
-pub struct TheirKey(pub i64);
+pub struct AppKey(pub i64);
 
-impl FromSql<BigInt, MultiBackend> for TheirKey {
+impl FromSql<BigInt, MultiBackend> for AppKey {
     fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
         match value {
             // PostgreSQL sends an INTEGER in four bytes, whatever is asked for.
@@ -134,9 +134,9 @@ impl FromSql<BigInt, MultiBackend> for TheirKey {
 /// row does not hold up everybody's mail.
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
 #[diesel(sql_type = Text)]
-pub struct TheirText(pub String);
+pub struct AppText(pub String);
 
-impl FromSql<Text, MultiBackend> for TheirText {
+impl FromSql<Text, MultiBackend> for AppText {
     fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
         match value {
             MultiRawValue::Sqlite(value) => sqlite::dialect::read_text(value),

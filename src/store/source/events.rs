@@ -9,7 +9,7 @@ use diesel::sql_types::Timestamp;
 use crate::domain::event::Event;
 use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
 use crate::store::backend::dispatch;
-use crate::store::backend::dispatch::{TheirKey, TheirText};
+use crate::store::backend::dispatch::{AppKey, AppText};
 use crate::store::schema::events;
 use crate::store::{Store, StoreError};
 
@@ -39,24 +39,24 @@ fn find_row(connection: &mut AnyConnection, event_id: i64) -> QueryResult<Option
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events)]
 struct EventRow {
-    id: TheirKey,
-    title: Option<TheirText>,
-    description: Option<TheirText>,
-    location: Option<TheirText>,
-    starts_at: Option<TheirTime>,
-    ends_at: Option<TheirTime>,
-    timezone: Option<TheirText>,
-    url: Option<TheirText>,
-    updated_at: Option<TheirTime>,
+    id: AppKey,
+    title: Option<AppText>,
+    description: Option<AppText>,
+    location: Option<AppText>,
+    starts_at: Option<AppTime>,
+    ends_at: Option<AppTime>,
+    timezone: Option<AppText>,
+    url: Option<AppText>,
+    updated_at: Option<AppTime>,
 }
 
 impl EventRow {
     fn into_event(self) -> Event {
-        let TheirKey(id) = self.id;
-        let time = |column: &str, value: Option<TheirTime>| match value {
+        let AppKey(id) = self.id;
+        let time = |column: &str, value: Option<AppTime>| match value {
             None => None,
-            Some(TheirTime::Known(time)) => Some(time),
-            Some(TheirTime::Unreadable) => {
+            Some(AppTime::Known(time)) => Some(time),
+            Some(AppTime::Unreadable) => {
                 log::warn!(
                     "event {id}: {column} is not a time that fanmail can read and is left out; \
                      store it as UTC in a form such as 2026-11-21 09:00:00"
@@ -79,19 +79,19 @@ impl EventRow {
 }
 
 /// The text without blanks around it, if there is any.
-pub(crate) fn not_blank(text: Option<TheirText>) -> Option<String> {
-    text.map(|TheirText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
+pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
+    text.map(|AppText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A time as the application wrote it.
 #[derive(Debug, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
-enum TheirTime {
+enum AppTime {
     Known(DateTime<Utc>),
     Unreadable,
 }
 
-impl FromSql<Timestamp, MultiBackend> for TheirTime {
+impl FromSql<Timestamp, MultiBackend> for AppTime {
     fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
         Ok(dispatch::read_time(value).map_or(Self::Unreadable, Self::Known))
     }

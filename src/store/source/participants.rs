@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::domain::participant::Participant;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::dispatch::{TheirKey, TheirText};
+use crate::store::backend::dispatch::{AppKey, AppText};
 use crate::store::schema::participants;
 use crate::store::source::events::not_blank;
 use crate::store::{Store, StoreError};
@@ -52,16 +52,16 @@ pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> Que
         .filter(participants::event_id.eq(event_id))
         .select(max(participants::id))
         .first(connection)
-        .map(|id: Option<TheirKey>| id.map_or(0, |TheirKey(id)| id.max(0)))
+        .map(|id: Option<AppKey>| id.map_or(0, |AppKey(id)| id.max(0)))
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = participants)]
 struct ParticipantRow {
-    id: TheirKey,
-    email: Option<TheirText>,
-    name: Option<TheirText>,
-    locale: Option<TheirText>,
+    id: AppKey,
+    email: Option<AppText>,
+    name: Option<AppText>,
+    locale: Option<AppText>,
 }
 
 impl ParticipantRow {

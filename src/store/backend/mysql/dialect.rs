@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
 
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::catalogue::{Role, TheirColumn};
+use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::dispatch::ROWS;
 use crate::store::ledger::deliveries::DeliveryRow;
 use crate::store::schema::{deliveries, notifications, participants};
@@ -122,7 +122,7 @@ pub fn migrate_alone<T>(
 /// A key that is text would be read as the number it begins with, or as 0, and a time that is text without its
 /// offset. What is NULL in a view has a type of its own.
 pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
-    let columns: Vec<TheirColumn> = sql_query(
+    let columns: Vec<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,
             CASE WHEN character_maximum_length = 0 THEN 'null' ELSE data_type END AS type_name
          FROM information_schema.columns
@@ -133,10 +133,10 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
     for column in columns {
         let fits = |types: &[&str]| types.contains(&column.kind.as_str());
         match column.role() {
-            Role::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
+            ColumnRole::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
                 return Err(column.refuse("SIGNED"));
             }
-            Role::Time if !fits(&["datetime", "timestamp", "date", "null"]) => {
+            ColumnRole::Time if !fits(&["datetime", "timestamp", "date", "null"]) => {
                 return Err(column.refuse("DATETIME"));
             }
             _ => {}

@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz}
 use diesel::{QueryableByName, sql_query};
 
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::catalogue::{Role, TheirColumn};
+use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::transaction;
 use crate::store::schema::{notifications, participants};
 use crate::store::source::seeding::NewParticipant;
@@ -112,7 +112,7 @@ pub fn migrate_alone<T>(
 /// it is made of.
 pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     const STRINGS: &str = "string";
-    let columns: Vec<TheirColumn> = sql_query(
+    let columns: Vec<AppColumn> = sql_query(
         "SELECT relname::text AS table_name, attname::text AS column_name,
             CASE WHEN base.typcategory IN ('S', 'E', 'X') THEN 'string' ELSE format_type(base.oid, NULL) END AS type_name
          FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
@@ -124,10 +124,10 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     for column in columns {
         let kind = column.kind.as_str();
         match column.role() {
-            Role::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
+            ColumnRole::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
                 return Err(column.refuse("BIGINT"));
             }
-            Role::Text if kind != STRINGS => return Err(column.refuse("TEXT")),
+            ColumnRole::Text if kind != STRINGS => return Err(column.refuse("TEXT")),
             _ => {}
         }
     }
