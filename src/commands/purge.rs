@@ -12,7 +12,7 @@ use crate::cli::{Format, PurgeArgs};
 use crate::config::Config;
 use crate::shutdown::{self, Stop};
 use crate::store::Store;
-use crate::store::ledger::retention::{Purge, Purged, Survey};
+use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
 
 pub mod age;
 
@@ -23,11 +23,11 @@ pub mod age;
 pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = Store::connect_existing(&config.database, 1)?;
     let mut purge = store.purge(args.older_than)?;
-    let survey = purge.survey()?;
+    let plan = purge.plan()?;
     if args.dry_run {
         match args.format {
-            Format::Table => print!("{}{}", planned("would delete", &survey), kept(&survey)),
-            Format::Json => print_json(&survey, None)?,
+            Format::Table => print!("{}{}", planned("would delete", &plan), kept(&plan)),
+            Format::Json => print_json(&plan, None)?,
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -36,12 +36,12 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, String::new)
         .context("cannot catch signals")?;
     if args.format == Format::Table {
-        print!("{}", planned("deleting", &survey));
+        print!("{}", planned("deleting", &plan));
     }
-    let done = delete_all(&mut purge, &survey, &stop)?;
+    let done = delete_all(&mut purge, &plan, &stop)?;
     match args.format {
-        Format::Table => print!("{}{}", told(&done), kept(&survey)),
-        Format::Json => print_json(&survey, Some(&done))?,
+        Format::Table => print!("{}{}", told(&done), kept(&plan)),
+        Format::Json => print_json(&plan, Some(&done))?,
     }
     Ok(if done.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -55,10 +55,10 @@ struct Done {
     interrupted: bool,
 }
 
-fn delete_all(purge: &mut Purge<'_>, survey: &Survey, stop: &Stop) -> anyhow::Result<Done> {
+fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, stop: &Stop) -> anyhow::Result<Done> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} outcomes, {eta} left")?;
     // The bar shows itself at a terminal only.
-    let bar = ProgressBar::new(survey.outcomes).with_style(style);
+    let bar = ProgressBar::new(plan.outcomes).with_style(style);
     let mut purged = Purged::default();
     let interrupted = loop {
         if stop.requested() {
@@ -80,8 +80,8 @@ fn delete_all(purge: &mut Purge<'_>, survey: &Survey, stop: &Stop) -> anyhow::Re
 }
 
 /// What goes, a line for people; `doing` is its first word.
-fn planned(doing: &str, survey: &Survey) -> String {
-    let Survey { before, notifications, outcomes, oldest, newest, .. } = survey;
+fn planned(doing: &str, plan: &PurgePlan) -> String {
+    let PurgePlan { before, notifications, outcomes, oldest, newest, .. } = plan;
     let time = |time: &NaiveDateTime| time.format("%F %TZ").to_string();
     let range = match (oldest, newest) {
         (Some(oldest), Some(newest)) => format!(" (oldest {}, newest {})", time(oldest), time(newest)),
@@ -101,7 +101,7 @@ fn told(done: &Done) -> String {
 }
 
 /// What is old enough and kept all the same, a line for each reason.
-fn kept(survey: &Survey) -> String {
+fn kept(plan: &PurgePlan) -> String {
     let line = |ids: &[i64], why: &str| {
         if ids.is_empty() {
             return String::new();
@@ -113,9 +113,9 @@ fn kept(survey: &Survey) -> String {
         format!("kept {} notifications {why}: {}\n", ids.len(), named.join(", "))
     };
     line(
-        &survey.not_acked,
+        &plan.not_acked,
         "because their messages may come again, as far as the ledger knows (see \"Retention\" in docs/operations.md)",
-    ) + &line(&survey.leased, "because a retry is sending for them")
+    ) + &line(&plan.leased, "because a retry is sending for them")
 }
 
 /// The same for programs.
@@ -133,25 +133,25 @@ struct JsonLine {
 }
 
 /// Without `done` it is a dry run.
-fn to_json(survey: &Survey, done: Option<&Done>) -> JsonLine {
+fn to_json(plan: &PurgePlan, done: Option<&Done>) -> JsonLine {
     let time = |time: NaiveDateTime| time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true);
-    let planned = Purged { notifications: survey.notifications, outcomes: survey.outcomes };
+    let planned = Purged { notifications: plan.notifications, outcomes: plan.outcomes };
     let Purged { notifications, outcomes } = done.map_or(planned, |done| done.purged);
     JsonLine {
         dry_run: done.is_none(),
         interrupted: done.is_some_and(|done| done.interrupted),
-        completed_before: time(survey.before),
-        oldest: survey.oldest.map(time),
-        newest: survey.newest.map(time),
+        completed_before: time(plan.before),
+        oldest: plan.oldest.map(time),
+        newest: plan.newest.map(time),
         notifications,
         outcomes,
-        kept_not_acked: survey.not_acked.clone(),
-        kept_leased: survey.leased.clone(),
+        kept_not_acked: plan.not_acked.clone(),
+        kept_leased: plan.leased.clone(),
     }
 }
 
-fn print_json(survey: &Survey, done: Option<&Done>) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&to_json(survey, done))?);
+fn print_json(plan: &PurgePlan, done: Option<&Done>) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&to_json(plan, done))?);
     Ok(())
 }
 
@@ -159,9 +159,9 @@ fn print_json(survey: &Survey, done: Option<&Done>) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn survey() -> Survey {
+    fn sample_plan() -> PurgePlan {
         let time = |text: &str| text.parse().unwrap();
-        Survey {
+        PurgePlan {
             before: time("2026-08-23T11:00:00"),
             notifications: 12,
             outcomes: 30_000,
@@ -175,30 +175,30 @@ mod tests {
     #[test]
     fn people_read_what_goes_and_what_is_kept_and_why() {
         let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
-        insta::assert_snapshot!(planned("deleting", &survey()) + &told(&done) + &kept(&survey()), @r#"
+        insta::assert_snapshot!(planned("deleting", &sample_plan()) + &told(&done) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
         deleted 3 notifications with 9000 outcomes; interrupted, the same command goes on
         kept 11 notifications because their messages may come again, as far as the ledger knows (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notifications because a retry is sending for them: 40
         "#);
-        let nothing = Survey {
+        let nothing = PurgePlan {
             notifications: 0,
             outcomes: 0,
             oldest: None,
             newest: None,
             not_acked: Vec::new(),
             leased: Vec::new(),
-            ..survey()
+            ..sample_plan()
         };
         insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed before 2026-08-23 11:00:00Z");
     }
 
     #[test]
     fn programs_read_the_words_of_the_ledger() {
-        let plan = serde_json::to_string(&to_json(&survey(), None)).unwrap();
+        let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
         insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
         let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
-        let done = serde_json::to_value(to_json(&survey(), Some(&done))).unwrap();
+        let done = serde_json::to_value(to_json(&sample_plan(), Some(&done))).unwrap();
         assert_eq!((&done["dry_run"], &done["interrupted"]), (&false.into(), &true.into()));
         assert_eq!((&done["notifications"], &done["outcomes"]), (&3.into(), &9000.into()));
     }

@@ -72,7 +72,7 @@ fn named(id: &str, redelivered: bool) -> Identity {
     Identity { message_id: Some(id.to_owned()), redelivered }
 }
 
-fn nameless(redelivered: bool) -> Identity {
+fn without_message_id(redelivered: bool) -> Identity {
     Identity { message_id: None, redelivered }
 }
 
@@ -87,7 +87,7 @@ fn ask(store: &Store, identity: &Identity, request: Request) -> Opened {
 
 /// Opens a new notification, for worker `me`.
 fn open_and_hold(store: &Store) -> Notification {
-    let opened = ask(store, &nameless(false), request(Kind::Updated));
+    let opened = ask(store, &without_message_id(false), request(Kind::Updated));
     let Opened::Ours { notification, lease, resumed: false } = opened else {
         panic!("not new: {opened:?}");
     };

@@ -70,7 +70,7 @@ impl Store {
             let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
                 None if identity.redelivered => find_newest_not_acked(connection, request)?,
-                None => find_left_open(connection, request, lease_request)?,
+                None => find_lost_insert(connection, request, lease_request)?,
             };
             match found {
                 Some(row) => {
@@ -206,7 +206,7 @@ fn find_newest_not_acked(
     connection: &mut AnyConnection,
     request: Request,
 ) -> QueryResult<Option<NotificationRow>> {
-    let newest_not_acked = nameless(request)
+    let newest_not_acked = without_message_id(request)
         .filter(notifications::acked_at.is_null())
         .order(notifications::id.desc())
         .select(NotificationRow::as_select())
@@ -215,19 +215,19 @@ fn find_newest_not_acked(
     let Some(row) = newest_not_acked else {
         return Ok(None);
     };
-    let newest: Option<i64> = nameless(request).select(max(notifications::id)).first(connection)?;
+    let newest: Option<i64> = without_message_id(request).select(max(notifications::id)).first(connection)?;
     let in_question = row.state == State::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
 }
 
 /// One that this worker has opened without knowing: the commit's answer was lost, and the question asked again. A worker
 /// sends one notification of an event at a time, so one that it has and that still runs can be nothing else.
-fn find_left_open(
+fn find_lost_insert(
     connection: &mut AnyConnection,
     request: Request,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Option<NotificationRow>> {
-    nameless(request)
+    without_message_id(request)
         .filter(notifications::state.eq(State::Running.as_str()))
         .filter(notifications::lease_owner.eq(&lease_request.owner))
         .order(notifications::id.desc())
@@ -239,7 +239,7 @@ fn find_left_open(
 /// Those of this kind and event whose messages had no `message_id`. Written so that SQLite finds them by the event: to it
 /// `message_key IS NULL` promises one row, as any key does, and it would go through all that have none (2 ms at 5,000).
 #[diesel::dsl::auto_type]
-pub(crate) fn nameless(request: Request) -> _ {
+pub(crate) fn without_message_id(request: Request) -> _ {
     let (event_id, kind): (i64, &'static str) = (request.event_id, request.kind.as_str());
     notifications::table
         .filter(notifications::event_id.eq(event_id))

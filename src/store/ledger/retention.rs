@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::retention::selection::{
-    KEYS, completed, find_guards, find_left_behind, purgeable, settled,
+    KEYS, completed, find_ack_markers, find_orphaned_outcomes, purge_eligible, purgeable,
 };
 use crate::store::schema::{deliveries, notifications};
 use crate::store::{Store, StoreError};
@@ -32,19 +32,19 @@ pub struct Purge<'a> {
     store: &'a Store,
     /// What was completed before goes, UTC.
     before: NaiveDateTime,
-    /// Notifications that are kept because [`find_guards`] says so.
-    guards: Vec<i64>,
+    /// Notifications that are kept because [`find_ack_markers`] says so.
+    ack_markers: Vec<i64>,
     /// Next in turn: notifications that have expired, and keys of those that are gone but for some outcomes.
     found: VecDeque<i64>,
     /// Up to which key expired ones have been looked for.
     looked_up_to: i64,
     /// The notification that is gone but for outcomes of participants with larger keys than this.
-    under_way: Option<(i64, i64)>,
+    current: Option<(i64, i64)>,
 }
 
 /// What a purge will delete, and what it will not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Survey {
+pub struct PurgePlan {
     /// What was completed before goes, UTC.
     pub before: NaiveDateTime,
     /// Notifications that go.
@@ -82,10 +82,10 @@ impl Store {
             Ok(Purge {
                 store: self,
                 before,
-                guards: find_guards(connection)?,
-                found: find_left_behind(connection)?,
+                ack_markers: find_ack_markers(connection)?,
+                found: find_orphaned_outcomes(connection)?,
                 looked_up_to: 0,
-                under_way: None,
+                current: None,
             })
         })
     }
@@ -96,17 +96,17 @@ impl Purge<'_> {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn survey(&self) -> Result<Survey, StoreError> {
-        let (before, guards) = (self.before, &self.guards);
+    pub fn plan(&self) -> Result<PurgePlan, StoreError> {
+        let (before, ack_markers) = (self.before, &self.ack_markers);
         self.store.read("count what is old", |connection| {
             let now = dispatch::clock(connection)?;
-            let (notifications, oldest, newest) = purgeable(before, guards.clone(), now)
+            let (notifications, oldest, newest) = purgeable(before, ack_markers.clone(), now)
                 .select((count_star(), min(notifications::completed_at), max(notifications::completed_at)))
                 .first::<(i64, _, _)>(connection)?;
             let mut outcomes: i64 = deliveries::table
                 .filter(
                     deliveries::notification_id
-                        .eq_any(purgeable(before, guards.clone(), now).select(notifications::id)),
+                        .eq_any(purgeable(before, ack_markers.clone(), now).select(notifications::id)),
                 )
                 .count()
                 .get_result(connection)?;
@@ -116,8 +116,8 @@ impl Purge<'_> {
                     .count()
                     .get_result::<i64>(connection)?;
             }
-            let in_question = notifications::acked_at.is_null().or(notifications::id.eq_any(guards));
-            Ok(Survey {
+            let in_question = notifications::acked_at.is_null().or(notifications::id.eq_any(ack_markers));
+            Ok(PurgePlan {
                 before,
                 notifications: notifications.unsigned_abs(),
                 outcomes: outcomes.unsigned_abs(),
@@ -128,7 +128,7 @@ impl Purge<'_> {
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
-                leased: settled(before, guards.clone())
+                leased: purge_eligible(before, ack_markers.clone())
                     .filter(notifications::lease_until.gt(now))
                     .order(notifications::id)
                     .select(notifications::id)
@@ -142,27 +142,27 @@ impl Purge<'_> {
     /// # Errors
     /// When the database does not answer; then this transaction has changed nothing, and a new purge goes on.
     pub fn step(&mut self) -> Result<Option<Purged>, StoreError> {
-        if self.under_way.is_none() && self.found.is_empty() {
+        if self.current.is_none() && self.found.is_empty() {
             self.find_more()?;
         }
-        if self.under_way.is_none() && self.found.is_empty() {
+        if self.current.is_none() && self.found.is_empty() {
             return Ok(None);
         }
-        let (store, found, under_way) = (self.store, self.found.clone(), self.under_way);
+        let (store, found, current) = (self.store, self.found.clone(), self.current);
         let deleted = store.write("delete what is old", |connection| {
             // A transaction that lost against another is repeated, from where it began.
             self.found.clone_from(&found);
-            self.under_way = under_way;
+            self.current = current;
             self.delete_some(connection)
         })?;
         Ok(Some(deleted))
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {
-        let Self { before, guards, looked_up_to, .. } = self;
+        let Self { before, ack_markers, looked_up_to, .. } = self;
         let ids: Vec<i64> = self.store.run("look for what is old", |connection| {
             let now = dispatch::clock(connection)?;
-            purgeable(*before, guards.clone(), now)
+            purgeable(*before, ack_markers.clone(), now)
                 .filter(notifications::id.gt(*looked_up_to))
                 .order(notifications::id)
                 .select(notifications::id)
@@ -179,15 +179,16 @@ impl Purge<'_> {
         let mut purged = Purged::default();
         let mut rows_left = ROWS;
         while rows_left > 0 {
-            let (id, after) = if let Some(under_way) = self.under_way.take() {
-                under_way
+            let (id, after) = if let Some(current) = self.current.take() {
+                current
             } else if let Some(id) = self.found.pop_front() {
                 // Somebody may have leased it meanwhile.
-                let it = purgeable(self.before, self.guards.clone(), now).filter(notifications::id.eq(id));
+                let it =
+                    purgeable(self.before, self.ack_markers.clone(), now).filter(notifications::id.eq(id));
                 purged.notifications += diesel::delete(it).execute(connection)? as u64;
                 rows_left -= 1;
                 if rows_left == 0 {
-                    self.under_way = Some((id, i64::MIN));
+                    self.current = Some((id, i64::MIN));
                     break;
                 }
                 (id, i64::MIN)
@@ -199,7 +200,7 @@ impl Purge<'_> {
             purged.outcomes += deleted as u64;
             rows_left = rows_left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
             // None deleted: the notification is still there, or another purge is at it.
-            self.under_way = last.filter(|_| deleted > 0).map(|last| (id, last));
+            self.current = last.filter(|_| deleted > 0).map(|last| (id, last));
         }
         Ok(purged)
     }

@@ -63,7 +63,7 @@ fn updated(event_id: i64) -> String {
     format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#)
 }
 
-fn nameless(redelivered: bool) -> Identity {
+fn without_message_id(redelivered: bool) -> Identity {
     Identity { message_id: None, redelivered }
 }
 
@@ -106,8 +106,8 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     let broker = Broker::start(&house);
     // Two legitimate notifications without an id, both delivered before: the ledger can tell them apart only
     // by the first one's ack.
-    broker.deliver(receipt(1, 1), nameless(true), &updated(EVENT));
-    broker.deliver(receipt(1, 2), nameless(true), &updated(EVENT));
+    broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
+    broker.deliver(receipt(1, 2), without_message_id(true), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     // Another event does not wait.
     broker.deliver(receipt(1, 3), named("other"), &updated(7));
@@ -121,7 +121,7 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
 
 #[test]
 fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_is_acked() {
-    for identity in [named("m1"), nameless(true)] {
+    for identity in [named("m1"), without_message_id(true)] {
         let (open_gate, gate) = bounded::<()>(0);
         let house = House::with_relay(5, 1, move |_, _, _| {
             assert!(gate.recv().is_err(), "the gate only ever closes");
@@ -173,14 +173,14 @@ fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_conn
     // The test plays the recorder, a slow one.
     let (batch_sender, slow_recorder) = batch_queue(PATIENCE);
     let broker = Broker::start_with(&house, batch_sender);
-    broker.deliver(receipt(1, 1), nameless(false), &updated(EVENT));
-    broker.deliver(receipt(1, 2), nameless(false), &updated(EVENT));
+    broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
+    broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     broker.acked.send(receipt(1, 1)).unwrap();
     let Some(LedgerWrite::Acked { notification_id, noted }) = slow_recorder.next_batch().pop() else {
         panic!()
     };
-    broker.deliver(receipt(2, 1), nameless(true), &updated(EVENT));
+    broker.deliver(receipt(2, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
     house.store.mark_acked(&[notification_id]).unwrap();

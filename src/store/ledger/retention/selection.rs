@@ -24,46 +24,46 @@ pub fn completed(before: NaiveDateTime) -> _ {
 
 /// Those of them whose messages are known not to come again, and that no message is told by.
 #[diesel::dsl::auto_type]
-pub fn settled(before: NaiveDateTime, guards: Vec<i64>) -> _ {
+pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<i64>) -> _ {
     let completed: completed = completed(before);
-    completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(guards))
+    completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(ack_markers))
 }
 
 /// Those of them that nobody has leased at the time `now` of the database.
 #[diesel::dsl::auto_type]
-pub fn purgeable(before: NaiveDateTime, guards: Vec<i64>, now: NaiveDateTime) -> _ {
-    let settled: settled = settled(before, guards);
-    settled.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
+pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<i64>, now: NaiveDateTime) -> _ {
+    let purge_eligible: purge_eligible = purge_eligible(before, ack_markers);
+    purge_eligible.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
 }
 
 /// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs
 /// to the newest of its kind and event if the ack of that is not known. One whose ack was never noted, because
 /// its worker died, is harmless only while a newer one is there.
-pub fn find_guards(connection: &mut AnyConnection) -> QueryResult<Vec<i64>> {
-    let nameless = notifications::table.filter(notifications::message_key.is_null());
-    let in_question: Vec<(i64, String)> = nameless
+pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<i64>> {
+    let without_message_id = notifications::table.filter(notifications::message_key.is_null());
+    let in_question: Vec<(i64, String)> = without_message_id
         .filter(notifications::acked_at.is_null())
         .select((notifications::event_id, notifications::kind))
         .distinct()
         .load(connection)?;
-    let mut guards = Vec::new();
+    let mut ack_markers = Vec::new();
     for (event_id, kind) in in_question {
-        let newest: Option<(i64, Option<NaiveDateTime>)> = nameless
+        let newest: Option<(i64, Option<NaiveDateTime>)> = without_message_id
             .filter(notifications::event_id.eq(event_id))
             .filter(notifications::kind.eq(kind))
             .order(notifications::id.desc())
             .select((notifications::id, notifications::acked_at))
             .first(connection)
             .optional()?;
-        guards.extend(newest.and_then(|(id, acked_at)| acked_at.map(|_| id)));
+        ack_markers.extend(newest.and_then(|(id, acked_at)| acked_at.map(|_| id)));
     }
-    Ok(guards)
+    Ok(ack_markers)
 }
 
 /// Keys that have outcomes and no notification. Goes through the gaps between the keys of notifications, so that
 /// it need not read all outcomes.
-pub fn find_left_behind(connection: &mut AnyConnection) -> QueryResult<VecDeque<i64>> {
-    let mut left_behind = VecDeque::new();
+pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<VecDeque<i64>> {
+    let mut orphaned_outcomes = VecDeque::new();
     let mut after = i64::MIN;
     loop {
         let mut ids: Vec<i64> = notifications::table
@@ -81,13 +81,13 @@ pub fn find_left_behind(connection: &mut AnyConnection) -> QueryResult<VecDeque<
             while after.checked_add(1) < Some(id)
                 && let Some(found) = first_with_outcomes(connection, after, id)?
             {
-                left_behind.push_back(found);
+                orphaned_outcomes.push_back(found);
                 after = found;
             }
             after = id;
         }
         if last_page {
-            return Ok(left_behind);
+            return Ok(orphaned_outcomes);
         }
     }
 }

@@ -80,7 +80,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
 
 pub fn without_a_message_id_each_message_is_new(store: &Store) {
     let ids: HashSet<i64> = (0..3)
-        .map(|_| open_as(store, &nameless(false), Kind::Updated))
+        .map(|_| open_as(store, &without_message_id(false), Kind::Updated))
         .inspect(|opened| assert!(is_new(*opened)))
         .map(id_of)
         .collect();
@@ -89,16 +89,17 @@ pub fn without_a_message_id_each_message_is_new(store: &Store) {
 
 pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store) {
     // The first answer was lost on its way.
-    let lost = ask(store, &nameless(false), request(Kind::Updated));
-    let again = ask(store, &nameless(false), request(Kind::Updated));
+    let lost = ask(store, &without_message_id(false), request(Kind::Updated));
+    let again = ask(store, &without_message_id(false), request(Kind::Updated));
     assert_eq!(id_of(again), id_of(lost));
-    assert!(is_resumed(again) && !again.by_hint(&nameless(false)));
-    let elsewhere = store.open_notification(&nameless(false), request(Kind::Updated), &lease_request("they"));
+    assert!(is_resumed(again) && !again.by_hint(&without_message_id(false)));
+    let elsewhere =
+        store.open_notification(&without_message_id(false), request(Kind::Updated), &lease_request("they"));
     assert!(is_new(elsewhere.unwrap()), "another worker has another message");
 }
 
 pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &Store) {
-    let again = nameless(true);
+    let again = without_message_id(true);
     let older = open(store).id;
     let newer = open(store).id;
     let running = open_as(store, &again, Kind::Updated);
@@ -120,17 +121,17 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
 
 pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
-    open_as(store, &nameless(false), Kind::Cancelled);
+    open_as(store, &without_message_id(false), Kind::Cancelled);
     let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
-    ask(store, &nameless(false), elsewhere);
-    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
+    ask(store, &without_message_id(false), elsewhere);
+    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }
 
 pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) {
     let reopened = open(store).id;
     finish(store, reopened);
     store.reopen_failed(first_lease(reopened), false).unwrap().unwrap();
-    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
+    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }
 
 pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Store) {
@@ -138,7 +139,7 @@ pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Stor
     complete(store, old);
     let newer = open(store).id;
     finish(store, newer);
-    assert!(is_new(open_as(store, &nameless(true), Kind::Updated)));
+    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }
 
 pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
@@ -161,6 +162,6 @@ pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
     let notification = open(store);
     assert_eq!(notification.max_participant_id, 3);
     add_people(store, EVENT, 1);
-    let again = open_as(store, &nameless(true), Kind::Updated);
+    let again = open_as(store, &without_message_id(true), Kind::Updated);
     assert!(matches!(again, Opened::Ours { notification: same, resumed: true, .. } if same == notification));
 }

@@ -74,7 +74,7 @@ pub fn only_one_of_many_takes_over(store: &Store) {
 
 pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &Store) {
     let brief = LeaseRequest { term: Duration::ZERO, ..lease_request("me") };
-    let opened = store.open_notification(&nameless(false), request(Kind::Updated), &brief).unwrap();
+    let opened = store.open_notification(&without_message_id(false), request(Kind::Updated), &brief).unwrap();
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     assert!(holder(store, notification.id).unwrap().expired);
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [], "nobody has taken it over");

@@ -19,7 +19,7 @@ struct Row {
 }
 
 /// One without a `message_id`.
-fn nameless_row(completed_days_ago: u64, acked: bool) -> Row {
+fn row_without_message_id(completed_days_ago: u64, acked: bool) -> Row {
     Row { key: None, completed_days_ago: Some(completed_days_ago), acked }
 }
 
@@ -98,24 +98,24 @@ pub fn a_purge_deletes_what_is_old_and_nothing_else(store: &Store) {
     let completed_at = |id| store.find_notification(id).unwrap().unwrap().completed_at;
     let (oldest, newest) = (completed_at(first), completed_at(last));
 
-    let survey = store.purge(AGE).unwrap().survey().unwrap();
-    assert_eq!((survey.notifications, survey.outcomes), (2, 3));
-    assert_eq!((survey.oldest, survey.newest), (oldest, newest));
-    assert_eq!(survey.not_acked, [not_acked]);
-    assert_eq!(survey.leased, Vec::<i64>::new());
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes), (2, 3));
+    assert_eq!((plan.oldest, plan.newest), (oldest, newest));
+    assert_eq!(plan.not_acked, [not_acked]);
+    assert_eq!(plan.leased, Vec::<i64>::new());
     assert_eq!(ids(store).len(), 5, "a survey deletes nothing");
 
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 3));
     assert_eq!(ids(store), [recent, running, not_acked]);
     assert_eq!([recent, running, not_acked].map(|id| outcomes(store, id)), [4, 5, 6]);
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(0, 0));
-    let survey = store.purge(AGE).unwrap().survey().unwrap();
-    assert_eq!((survey.notifications, survey.outcomes, survey.oldest), (0, 0, None));
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes, plan.oldest), (0, 0, None));
 }
 
 pub fn a_purge_deletes_any_number_of_outcomes(store: &Store) {
     for count in [0, 1, 998, 999, 1000, 1001, 2500] {
-        add(store, &nameless_row(OLD, true), count);
+        add(store, &row_without_message_id(OLD, true), count);
     }
     let bystander = add(store, &done("bystander", NEW), 10);
     let mut purge = store.purge(AGE).unwrap();
@@ -147,14 +147,14 @@ pub fn a_purge_that_ends_in_the_middle_is_finished_by_the_next(store: &Store) {
     add_outcomes(store, new.id, 2);
 
     let purge = store.purge(AGE).unwrap();
-    let survey = purge.survey().unwrap();
-    assert_eq!((survey.notifications, survey.outcomes), (0, 1501));
+    let plan = purge.plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes), (0, 1501));
     assert_eq!(finish(purge), purged(0, 1501));
     assert_eq!((outcomes(store, old), outcomes(store, new.id)), (0, 2));
 }
 
 pub fn outcomes_without_a_notification_are_found_in_every_gap(store: &Store) {
-    let kept: Vec<i64> = (0..6).map(|_| add(store, &nameless_row(NEW, true), 2)).collect();
+    let kept: Vec<i64> = (0..6).map(|_| add(store, &row_without_message_id(NEW, true), 2)).collect();
     for gone in [kept[0], kept[2], kept[3], kept[5]] {
         execute(store, &format!("DELETE FROM notifications WHERE id = {gone}"));
     }
@@ -170,9 +170,9 @@ pub fn a_notification_that_is_leased_is_kept(store: &Store) {
     };
     lease(leased, "2037-01-01 00:00:00");
     lease(expired, "2026-01-01 00:00:00");
-    let survey = store.purge(AGE).unwrap().survey().unwrap();
-    assert_eq!((survey.notifications, survey.outcomes), (1, 2));
-    assert_eq!(survey.leased, [leased]);
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes), (1, 2));
+    assert_eq!(plan.leased, [leased]);
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
     assert_eq!((ids(store), outcomes(store, leased)), (vec![leased], 2));
 }
@@ -209,14 +209,14 @@ pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
 /// A worker died between the ack of `in_question` and its note. While a later notification of its kind and event is
 /// there, a message of some later day is not taken for it; a purge must leave that one.
 pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
-    let in_question = add(store, &nameless_row(OLD + 2, false), 1);
-    let between = add(store, &nameless_row(OLD + 1, true), 1);
-    let guard = add(store, &nameless_row(OLD, true), 1);
-    let survey = store.purge(AGE).unwrap().survey().unwrap();
-    assert_eq!((survey.notifications, survey.not_acked), (1, vec![in_question, guard]));
+    let in_question = add(store, &row_without_message_id(OLD + 2, false), 1);
+    let between = add(store, &row_without_message_id(OLD + 1, true), 1);
+    let guard = add(store, &row_without_message_id(OLD, true), 1);
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.not_acked), (1, vec![in_question, guard]));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 1));
     assert_eq!((ids(store), outcomes(store, between)), (vec![in_question, guard], 0));
-    let opened = ask(store, &nameless(true), request(Kind::Updated));
+    let opened = ask(store, &without_message_id(true), request(Kind::Updated));
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
 
     // Somebody has looked into it and found that its message is gone; the guard is free with it.
@@ -226,7 +226,7 @@ pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
 
 pub fn purges_may_work_side_by_side(store: &Store) {
     for _ in 0..40 {
-        add(store, &nameless_row(OLD, true), 120);
+        add(store, &row_without_message_id(OLD, true), 120);
     }
     let all: Vec<Purged> = std::thread::scope(|scope| {
         let purges: Vec<_> = (0..3).map(|_| scope.spawn(|| finish(store.purge(AGE).unwrap()))).collect();
@@ -240,7 +240,7 @@ pub fn purges_may_work_side_by_side(store: &Store) {
 pub fn a_purge_deletes_any_number_of_small_notifications(store: &Store) {
     // Three rows each: a transaction of 1000 rows ends right after the row of a notification.
     for _ in 0..340 {
-        add(store, &nameless_row(OLD, true), 2);
+        add(store, &row_without_message_id(OLD, true), 2);
     }
     let mut purge = store.purge(AGE).unwrap();
     let mut all = Purged::default();
