@@ -11,6 +11,6 @@ pub(crate) mod workers;
 pub(crate) const NAMED: usize = 10;
 
 /// A time for programs.
-pub(crate) fn stamp(time: NaiveDateTime) -> String {
+pub(crate) fn rfc3339(time: NaiveDateTime) -> String {
     time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
 }

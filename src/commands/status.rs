@@ -9,9 +9,9 @@ use chrono::Utc;
 use crate::cli::{Format, StatusArgs};
 use crate::config::Config;
 use crate::report::advice;
-use crate::report::notifications::Line;
+use crate::report::notifications::NotificationLine;
 use crate::report::table;
-use crate::report::workers::Crowd;
+use crate::report::workers::Workers;
 use crate::store::Store;
 
 /// Prints the workers and a line for each notification, and exits with 1 when one does not add up.
@@ -22,11 +22,11 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = Store::connect_existing(&config.database, 1)?;
     // A worker reports three times a term. A minute is nothing yet, whatever the term.
     let database_retry = config.worker.lease_timeout.max(Duration::from_secs(60));
-    let crowd = Crowd::new(store.list_workers()?, database_retry);
+    let workers = Workers::new(store.list_workers()?, database_retry);
     if args.workers {
         print(&match args.format {
-            Format::Json => serde_json::to_string_pretty(&crowd.to_json())? + "\n",
-            Format::Table => crowd.to_text(0),
+            Format::Json => serde_json::to_string_pretty(&workers.to_json())? + "\n",
+            Format::Table => workers.to_text(0),
         })?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -38,12 +38,13 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let lines = entries
         .into_iter()
-        .map(|entry| Ok(Line::new(store.tally(&entry.notification)?, entry)))
-        .collect::<anyhow::Result<Vec<Line>>>()?;
+        .map(|entry| Ok(NotificationLine::new(store.tally(&entry.notification)?, entry)))
+        .collect::<anyhow::Result<Vec<NotificationLine>>>()?;
     let now = Utc::now().naive_utc();
     print(&match args.format {
         Format::Json => {
-            serde_json::to_string_pretty(&lines.iter().map(Line::to_json).collect::<Vec<_>>())? + "\n"
+            serde_json::to_string_pretty(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?
+                + "\n"
         }
         Format::Table => {
             let running = lines.iter().filter(|line| line.is_running()).count();
@@ -52,14 +53,14 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
                 None if lines.is_empty() => "No notifications.\n".to_owned(),
                 _ => table::table(&lines, left_out, now),
             };
-            format!("{}\n{notifications}", crowd.to_text(running))
+            format!("{}\n{notifications}", workers.to_text(running))
         }
     })?;
     if left_out > 0 {
         eprintln!("{left_out} older ones are not shown, all of them completed; --all shows them");
     }
     if args.format == Format::Table {
-        for remark in advice::remarks(&lines, now) {
+        for remark in advice::advice(&lines, now) {
             eprintln!("{remark}");
         }
     }

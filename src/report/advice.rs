@@ -3,13 +3,13 @@
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::report::NAMED;
-use crate::report::notifications::Line;
+use crate::report::notifications::NotificationLine;
 
 /// What lasts no longer settles by itself: an ack is noted within seconds, and a queue has a worker again.
 const SETTLING: TimeDelta = TimeDelta::minutes(1);
 
 /// What is wrong, a line each: at most [`NAMED`] of them, and one that counts the others. The exit code tells.
-pub fn troubles(lines: &[Line]) -> Vec<String> {
+pub fn troubles(lines: &[NotificationLine]) -> Vec<String> {
     let mut troubles = lines.iter().filter_map(trouble);
     let mut named: Vec<String> = troubles.by_ref().take(NAMED).collect();
     match troubles.count() {
@@ -22,7 +22,7 @@ pub fn troubles(lines: &[Line]) -> Vec<String> {
 }
 
 /// What is wrong with the notification, and what to do about it.
-fn trouble(line: &Line) -> Option<String> {
+fn trouble(line: &NotificationLine) -> Option<String> {
     let (id, tally) = (line.id(), &line.tally);
     if !tally.adds_up() {
         return Some(format!(
@@ -49,7 +49,7 @@ fn trouble(line: &Line) -> Option<String> {
 }
 
 /// What is in order as far as the ledger goes, and yet may want a person, a line for each sort.
-pub fn remarks(lines: &[Line], now: NaiveDateTime) -> Vec<String> {
+pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
     [abandoned(lines), waiting(lines, now), not_acked(lines, now), failed(lines)]
         .into_iter()
         .flatten()
@@ -57,7 +57,7 @@ pub fn remarks(lines: &[Line], now: NaiveDateTime) -> Vec<String> {
 }
 
 /// Running ones whose worker does not work at them any more.
-fn abandoned(lines: &[Line]) -> Option<String> {
+fn abandoned(lines: &[NotificationLine]) -> Option<String> {
     let abandoned = lines.iter().filter(|line| line.is_running() && line.is_abandoned());
     let named = name(abandoned, |line| {
         let how = if line.holder_is_gone { "gone" } else { "silent" };
@@ -71,7 +71,7 @@ fn abandoned(lines: &[Line]) -> Option<String> {
 }
 
 /// Running ones that were given up by a worker that stopped.
-fn waiting(lines: &[Line], now: NaiveDateTime) -> Option<String> {
+fn waiting(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let waiting = lines.iter().filter(|line| {
         line.is_running() && line.entry.holder.is_none() && now - line.entry.received_at > SETTLING
     });
@@ -83,7 +83,7 @@ fn waiting(lines: &[Line], now: NaiveDateTime) -> Option<String> {
 }
 
 /// Completed ones whose messages the broker may still have.
-fn not_acked(lines: &[Line], now: NaiveDateTime) -> Option<String> {
+fn not_acked(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let not_acked = lines.iter().filter(|line| {
         let completed_at = line.entry.completed_at.filter(|_| line.entry.acked_at.is_none());
         completed_at.is_some_and(|completed_at| now - completed_at > SETTLING)
@@ -96,7 +96,7 @@ fn not_acked(lines: &[Line], now: NaiveDateTime) -> Option<String> {
 }
 
 /// Those with people whose mail failed.
-fn failed(lines: &[Line]) -> Option<String> {
+fn failed(lines: &[NotificationLine]) -> Option<String> {
     let with_failed = || lines.iter().filter(|line| line.tally.failed > 0);
     let named = name(with_failed(), |line| line.id().to_string())?;
     let permanent: u64 = with_failed().map(|line| line.tally.failed_permanent).sum();
@@ -108,7 +108,10 @@ fn failed(lines: &[Line]) -> Option<String> {
 }
 
 /// How many they are, and the newest of them by name; `None` when there is none.
-fn name<'a>(lines: impl Iterator<Item = &'a Line>, describe: impl Fn(&Line) -> String) -> Option<String> {
+fn name<'a>(
+    lines: impl Iterator<Item = &'a NotificationLine>,
+    describe: impl Fn(&NotificationLine) -> String,
+) -> Option<String> {
     let all: Vec<String> = lines.map(describe).collect();
     let left_out = all.len().saturating_sub(NAMED);
     let ellipsis = if left_out > 0 { "…, " } else { "" };
@@ -127,17 +130,17 @@ mod tests {
         "2026-11-21T09:05:00".parse().unwrap()
     }
 
-    fn not_acked(id: i64) -> Line {
+    fn not_acked(id: i64) -> NotificationLine {
         let line = line(id, State::Completed, [3, 3, 0, 0, 0]);
-        Line { entry: NotificationRecord { acked_at: None, ..line.entry }, ..line }
+        NotificationLine { entry: NotificationRecord { acked_at: None, ..line.entry }, ..line }
     }
 
-    fn running(id: i64) -> Line {
+    fn running(id: i64) -> NotificationLine {
         line(id, State::Running, [3, 1, 0, 0, 2])
     }
 
-    fn told(lines: &[Line]) -> String {
-        remarks(lines, now()).join("\n")
+    fn told(lines: &[NotificationLine]) -> String {
+        advice(lines, now()).join("\n")
     }
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
         assert_eq!(told(&lines), "");
         assert_eq!(troubles(&lines), Vec::<String>::new());
         let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
-        assert_eq!(remarks(&[not_acked(3), running(4)], soon), Vec::<String>::new(), "a minute is nothing");
+        assert_eq!(advice(&[not_acked(3), running(4)], soon), Vec::<String>::new(), "a minute is nothing");
     }
 
     #[test]
@@ -156,7 +159,7 @@ mod tests {
             line(2, State::Completed, [9, 8, 1, 0, 0]),
             not_acked(3),
             held(running(4), OWNER, true),
-            Line { holder_is_gone: true, ..held(running(5), OWNER, false) },
+            NotificationLine { holder_is_gone: true, ..held(running(5), OWNER, false) },
             running(6),
             running(7),
         ];
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn many_are_counted_and_the_newest_named() {
-        let lines: Vec<Line> = (1..=14).map(not_acked).collect();
+        let lines: Vec<NotificationLine> = (1..=14).map(not_acked).collect();
         let text = told(&lines);
         assert!(text.starts_with("notifications that are completed"), "{text}");
         assert!(text.contains(" (14): …, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14; "), "{text}");
@@ -197,7 +200,8 @@ mod tests {
 
     #[test]
     fn of_many_troubles_the_first_are_named() {
-        let lines: Vec<Line> = (1..=14).map(|id| line(id, State::Completed, [3, 2, 0, 0, 1])).collect();
+        let lines: Vec<NotificationLine> =
+            (1..=14).map(|id| line(id, State::Completed, [3, 2, 0, 0, 1])).collect();
         let troubles = troubles(&lines);
         assert_eq!(troubles.len(), 11);
         assert!(

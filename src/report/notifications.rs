@@ -4,18 +4,18 @@ use serde::Serialize;
 
 use crate::domain::outcome::Tally;
 use crate::process_id;
-use crate::report::stamp;
+use crate::report::rfc3339;
 use crate::store::ledger::row::{Holder, NotificationRecord, State};
 
 /// One notification, its people, and whether whoever works at it is there.
-pub struct Line {
+pub struct NotificationLine {
     pub entry: NotificationRecord,
     pub tally: Tally,
     /// Its holder was a process of this machine and has ended.
     pub holder_is_gone: bool,
 }
 
-impl Line {
+impl NotificationLine {
     /// Looks whether the holder is there.
     pub fn new(tally: Tally, entry: NotificationRecord) -> Self {
         let holder_is_gone = entry.holder.as_ref().is_some_and(|holder| process_id::is_gone(&holder.owner));
@@ -40,18 +40,18 @@ impl Line {
         self.entry.holder.as_ref().is_some_and(|holder| holder.expired || self.holder_is_gone)
     }
 
-    pub fn to_json(&self) -> JsonLine<'_> {
+    pub fn to_json(&self) -> JsonNotification<'_> {
         let Self { entry, tally, .. } = self;
-        let lease_until = |holder: &Holder| stamp(holder.until);
-        JsonLine {
+        let lease_until = |holder: &Holder| rfc3339(holder.until);
+        JsonNotification {
             notification: entry.notification.id,
             event: entry.notification.event_id,
             r#type: entry.notification.kind.as_str(),
             message_id: entry.message_key.as_deref(),
             state: entry.state.as_str(),
-            received_at: stamp(entry.received_at),
-            completed_at: entry.completed_at.map(stamp),
-            acked_at: entry.acked_at.map(stamp),
+            received_at: rfc3339(entry.received_at),
+            completed_at: entry.completed_at.map(rfc3339),
+            acked_at: entry.acked_at.map(rfc3339),
             worker: self.worker(),
             lease_until: entry.holder.as_ref().map(lease_until),
             participants: tally.participants,
@@ -66,7 +66,7 @@ impl Line {
 
 /// What `--format json` prints of a notification.
 #[derive(Serialize)]
-pub struct JsonLine<'a> {
+pub struct JsonNotification<'a> {
     notification: i64,
     event: i64,
     r#type: &'static str,
@@ -93,11 +93,11 @@ pub mod tests {
     use crate::domain::notification::{Kind, Notification};
 
     /// A notification that was received at nine, and completed and acked at once if at all.
-    pub fn line(id: i64, state: State, tally: [u64; 5]) -> Line {
+    pub fn line(id: i64, state: State, tally: [u64; 5]) -> NotificationLine {
         let received_at: NaiveDateTime = "2026-11-21T09:00:00.250".parse().unwrap();
         let [participants, sent, failed, skipped, pending] = tally;
         let over = (state == State::Completed).then_some(received_at);
-        Line {
+        NotificationLine {
             entry: NotificationRecord {
                 notification: Notification {
                     id,
@@ -119,17 +119,19 @@ pub mod tests {
     }
 
     /// The same, with somebody who works at it.
-    pub fn held(line: Line, owner: &str, expired: bool) -> Line {
+    pub fn held(line: NotificationLine, owner: &str, expired: bool) -> NotificationLine {
         let until = "2026-11-21T09:05:30".parse().unwrap();
         let holder = Some(Holder { owner: owner.to_owned(), until, expired });
-        Line { entry: NotificationRecord { holder, ..line.entry }, ..line }
+        NotificationLine { entry: NotificationRecord { holder, ..line.entry }, ..line }
     }
 
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let done = line(1, State::Completed, [250, 246, 3, 1, 0]);
-        let done =
-            Line { entry: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.entry }, ..done };
+        let done = NotificationLine {
+            entry: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.entry },
+            ..done
+        };
         let running =
             held(line(2, State::Running, [250, 0, 0, 0, 250]), "web-1:4711:8123:0:4026:1f2e", false);
         let json = [done, running].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");

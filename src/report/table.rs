@@ -3,7 +3,7 @@
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
-use crate::report::notifications::Line;
+use crate::report::notifications::NotificationLine;
 
 /// The columns, and whether they hold numbers.
 const COLUMNS: [(&str, bool); 11] = [
@@ -21,10 +21,10 @@ const COLUMNS: [(&str, bool); 11] = [
     ("worker", false),
 ];
 
-type Row = [String; COLUMNS.len()];
+type Cells = [String; COLUMNS.len()];
 
 /// The lines as a table with a total; `left_out` notifications are not in it.
-pub fn table(lines: &[Line], left_out: u64, now: NaiveDateTime) -> String {
+pub fn table(lines: &[NotificationLine], left_out: u64, now: NaiveDateTime) -> String {
     let columns = COLUMNS.len() - usize::from(lines.iter().all(|line| line.worker().is_none()));
     let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
     rows.extend(lines.iter().map(|line| cells(line, now)));
@@ -50,8 +50,8 @@ pub fn table(lines: &[Line], left_out: u64, now: NaiveDateTime) -> String {
     text
 }
 
-fn cells(line: &Line, now: NaiveDateTime) -> Row {
-    let Line { entry, tally, .. } = line;
+fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
+    let NotificationLine { entry, tally, .. } = line;
     let [participants, sent, failed, skipped, pending] = numbers(tally);
     let state = entry.state.as_str();
     [
@@ -74,7 +74,7 @@ fn cells(line: &Line, now: NaiveDateTime) -> Row {
 }
 
 /// The last line of the table.
-fn total(lines: &[Line], left_out: u64) -> Row {
+fn total(lines: &[NotificationLine], left_out: u64) -> Cells {
     let sum = |count: fn(&Tally) -> u64| lines.iter().map(|line| count(&line.tally)).sum::<u64>().to_string();
     let covers = match left_out {
         0 => String::new(),

@@ -6,25 +6,25 @@ use chrono::NaiveDateTime;
 use serde::Serialize;
 
 use crate::process_id;
-use crate::report::{NAMED, stamp};
+use crate::report::{NAMED, rfc3339};
 use crate::store::workers::Worker;
 use crate::text::clean::one_line;
 
 /// All workers that the database knows.
-pub struct Crowd(Vec<Member>);
+pub struct Workers(Vec<WorkerLine>);
 
-struct Member {
+struct WorkerLine {
     /// `host:pid`.
     worker: String,
     started_at: NaiveDateTime,
     silent_for: Duration,
-    presence: Presence,
+    presence: WorkerState,
     troubles: Vec<String>,
 }
 
 /// Whether a worker is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
+enum WorkerState {
     AtWork,
     /// It ought to have reported: frozen, cut off from the database, or no more.
     Silent,
@@ -32,18 +32,18 @@ enum Presence {
     Gone,
 }
 
-impl Crowd {
+impl Workers {
     /// These workers; one that has said nothing for longer than `patience` is silent.
     pub fn new(workers: Vec<Worker>, patience: Duration) -> Self {
         let member = |worker: Worker| {
             let presence = if process_id::is_gone(&worker.name) {
-                Presence::Gone
+                WorkerState::Gone
             } else if worker.silent_for > patience {
-                Presence::Silent
+                WorkerState::Silent
             } else {
-                Presence::AtWork
+                WorkerState::AtWork
             };
-            Member::new(&worker, presence)
+            WorkerLine::new(&worker, presence)
         };
         Self(workers.into_iter().map(member).collect())
     }
@@ -51,10 +51,10 @@ impl Crowd {
     /// A line for each and one for each of its troubles. So many notifications are `running`.
     pub fn to_text(&self, running: usize) -> String {
         let (present, absent): (Vec<_>, Vec<_>) =
-            self.0.iter().partition(|member| member.presence == Presence::AtWork);
+            self.0.iter().partition(|member| member.presence == WorkerState::AtWork);
         let mut parts: Vec<String> = present.iter().map(|member| member.to_text()).collect();
         if present.is_empty() {
-            let is_certain = absent.iter().all(|member| member.presence == Presence::Gone);
+            let is_certain = absent.iter().all(|member| member.presence == WorkerState::Gone);
             let nobody = if is_certain { "No worker is at work" } else { "No worker is known to be at work" };
             parts.push(match running {
                 0 => format!("{nobody}.\n"),
@@ -72,12 +72,12 @@ impl Crowd {
     }
 
     pub fn to_json(&self) -> Vec<JsonWorker<'_>> {
-        self.0.iter().map(Member::to_json).collect()
+        self.0.iter().map(WorkerLine::to_json).collect()
     }
 }
 
-impl Member {
-    fn new(worker: &Worker, presence: Presence) -> Self {
+impl WorkerLine {
+    fn new(worker: &Worker, presence: WorkerState) -> Self {
         Self {
             worker: process_id::shown(&worker.name).to_owned(),
             started_at: worker.started_at,
@@ -89,12 +89,12 @@ impl Member {
 
     fn to_text(&self) -> String {
         let presence = match self.presence {
-            Presence::AtWork => String::new(),
-            Presence::Silent => format!(
+            WorkerState::AtWork => String::new(),
+            WorkerState::Silent => format!(
                 ", silent for {} s: frozen, cut off from the database, or killed",
                 self.silent_for.as_secs()
             ),
-            Presence::Gone => ", gone: killed or crashed; look at the end of its log".to_owned(),
+            WorkerState::Gone => ", gone: killed or crashed; look at the end of its log".to_owned(),
         };
         let since = self.started_at.format("%F %TZ");
         let troubles: Vec<String> = self.troubles.iter().map(|trouble| format!("    {trouble}\n")).collect();
@@ -104,12 +104,12 @@ impl Member {
     fn to_json(&self) -> JsonWorker<'_> {
         JsonWorker {
             worker: &self.worker,
-            started_at: stamp(self.started_at),
+            started_at: rfc3339(self.started_at),
             silent_seconds: self.silent_for.as_secs(),
             presence: match self.presence {
-                Presence::AtWork => "at work",
-                Presence::Silent => "silent",
-                Presence::Gone => "gone",
+                WorkerState::AtWork => "at work",
+                WorkerState::Silent => "silent",
+                WorkerState::Gone => "gone",
             },
             troubles: &self.troubles,
         }
@@ -141,18 +141,18 @@ mod tests {
         }
     }
 
-    fn crowd(workers: Vec<Worker>) -> Crowd {
-        Crowd::new(workers, Duration::from_secs(60))
+    fn report_of(workers: Vec<Worker>) -> Workers {
+        Workers::new(workers, Duration::from_secs(60))
     }
 
-    fn gone(pid: u32) -> Member {
-        Member::new(&worker(pid, 5, ""), Presence::Gone)
+    fn gone(pid: u32) -> WorkerLine {
+        WorkerLine::new(&worker(pid, 5, ""), WorkerState::Gone)
     }
 
     #[test]
     fn a_worker_without_trouble_is_one_line() {
         let workers = vec![worker(1, 60, ""), worker(2, 61, ""), worker(3, 0, TROUBLES)];
-        insta::assert_snapshot!(crowd(workers).to_text(7), @r"
+        insta::assert_snapshot!(report_of(workers).to_text(7), @r"
         worker web-1:1 since 2026-11-21 08:00:00Z
         worker web-3:3 since 2026-11-21 08:00:00Z
             broker: connection refused
@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn nobody_at_work_is_said_in_plain_words() {
-        let nobody = crowd(Vec::new());
-        let silent = crowd(vec![worker(1, 240, "")]);
+        let nobody = report_of(Vec::new());
+        let silent = report_of(vec![worker(1, 240, "")]);
         let texts =
-            [nobody.to_text(0), nobody.to_text(1), Crowd(vec![gone(4)]).to_text(2), silent.to_text(2)];
+            [nobody.to_text(0), nobody.to_text(1), Workers(vec![gone(4)]).to_text(2), silent.to_text(2)];
         insta::assert_snapshot!(texts.join("\n"), @r"
         No worker is at work.
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn of_many_that_are_gone_the_newest_are_shown() {
-        let text = Crowd((1..=14).map(gone).collect()).to_text(0);
+        let text = Workers((1..=14).map(gone).collect()).to_text(0);
         assert_eq!(text.lines().count(), 12, "{text}");
         assert!(
             !text.contains("web-4:4 ") && text.contains("web-5:5 ") && text.contains("web-14:14 "),
@@ -193,9 +193,9 @@ mod tests {
 
     #[test]
     fn programs_read_the_same() {
-        let mut crowd = crowd(vec![worker(1, 0, TROUBLES), worker(2, 61, "")]);
-        crowd.0.push(gone(3));
-        let json: Vec<_> = crowd.to_json().iter().map(|one| serde_json::to_string(one).unwrap()).collect();
+        let mut workers = report_of(vec![worker(1, 0, TROUBLES), worker(2, 61, "")]);
+        workers.0.push(gone(3));
+        let json: Vec<_> = workers.to_json().iter().map(|one| serde_json::to_string(one).unwrap()).collect();
         insta::assert_snapshot!(json.join("\n"), @r#"
         {"worker":"web-1:1","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":0,"presence":"at work","troubles":["broker: connection refused","relay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 [2Jbusy"]}
         {"worker":"web-2:2","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":61,"presence":"silent","troubles":[]}
