@@ -54,14 +54,14 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// Lets the first SIGTERM or SIGINT express the wish through `handle`. The second one, or `timeout` after the
 /// first, ends the process at once with exit code 1: the ledger is safe, unfinished messages go back to the
-/// queue, and at most the mails in flight are sent again. `last_words` are logged then, a line each.
+/// queue, and at most the mails in flight are sent again. `exit_summary` are logged then, a line each.
 ///
 /// # Errors
 /// When the signals cannot be caught or the thread cannot be started.
 pub fn stop_on_signals(
     handle: StopHandle,
     timeout: Duration,
-    last_words: impl Fn() -> String + Clone + Send + 'static,
+    exit_summary: impl Fn() -> String + Clone + Send + 'static,
 ) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -72,10 +72,10 @@ pub fn stop_on_signals(
             "stopping: what is under way is finished, nothing else begins (a second signal stops at once)"
         );
         drop(handle);
-        leave_after(timeout, last_words.clone());
+        leave_after(timeout, exit_summary.clone());
         arrivals.find(|_| first.elapsed() > ECHO);
         log::warn!("stopped at once by a second signal");
-        leave(&last_words());
+        leave(&exit_summary());
     })?;
     Ok(())
 }
@@ -90,22 +90,22 @@ pub fn request(stop: &Stop) {
 }
 
 /// Ends the process when the stop takes too long.
-fn leave_after(timeout: Duration, last_words: impl Fn() -> String + Send + 'static) {
+fn leave_after(timeout: Duration, exit_summary: impl Fn() -> String + Send + 'static) {
     let guard = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
         thread::sleep(timeout);
         log::error!(
             "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
             timeout.as_secs()
         );
-        leave(&last_words());
+        leave(&exit_summary());
     });
     if let Err(error) = guard {
         log::error!("cannot watch SHUTDOWN_TIMEOUT: {error}");
     }
 }
 
-fn leave(last_words: &str) -> ! {
-    for line in last_words.lines() {
+fn leave(exit_summary: &str) -> ! {
+    for line in exit_summary.lines() {
         log::error!("{line}");
     }
     process::exit(1)

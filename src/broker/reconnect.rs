@@ -107,7 +107,7 @@ impl Reconnect {
 
     /// Notes that a try failed, and tells it if it is news.
     pub(super) fn failed(&mut self, error: &BrokerError) {
-        self.health.trouble(self.part, error.to_string());
+        self.health.set_problem(self.part, error.to_string());
         if self.note_failure(error, Instant::now()) {
             warn!("cannot {} (try {}), trying until it works: {error}", self.purpose, self.tries);
         }
@@ -115,7 +115,7 @@ impl Reconnect {
 
     /// Notes that an open connection was lost, and tells it if it is news. `queue` is what it consumed.
     pub(super) fn lost(&mut self, error: &BrokerError, queue: &str) {
-        self.health.trouble(self.part, error.to_string());
+        self.health.set_problem(self.part, error.to_string());
         if self.note_loss(error, Instant::now()) {
             warn!("cannot {} any more, trying until it works again: {error}", self.purpose);
         } else {
@@ -152,7 +152,7 @@ impl Reconnect {
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
     /// had failed.
     pub(super) fn guard(&mut self) -> String {
-        self.health.well(self.part);
+        self.health.clear_problem(self.part);
         match self.note_success(Instant::now()) {
             Some((tries, lasted)) => format!(", back at try {tries} after {} s", lasted.as_secs()),
             None => String::new(),

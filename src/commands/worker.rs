@@ -83,11 +83,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
 pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Stop, Monitor)> {
     let (handle, stop) = shutdown::stop_pair();
     let monitor = Monitor::default();
-    let last_words = {
+    let exit_summary = {
         let monitor = monitor.clone();
-        move || monitor.last_words()
+        move || monitor.exit_summary()
     };
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, last_words)
+    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, exit_summary)
         .context("cannot catch signals")?;
     Ok((stop, monitor))
 }

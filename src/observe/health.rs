@@ -20,30 +20,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What is wrong at the moment, part by part. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    troubles: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    problems: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl Health {
     /// Says that `part` (`broker`, `database`, `relay`) is in trouble, and why.
-    pub fn trouble(&self, part: &'static str, reason: String) {
+    pub fn set_problem(&self, part: &'static str, reason: String) {
         self.lock().insert(part, reason);
     }
 
     /// Says that `part` is well, again or still.
-    pub fn well(&self, part: &'static str) {
+    pub fn clear_problem(&self, part: &'static str) {
         self.lock().remove(part);
     }
 
     /// All troubles, a line each, addresses masked: for whoever may look. Empty when there is none.
     #[must_use]
-    pub fn troubles(&self) -> String {
+    pub fn problems(&self) -> String {
         let line = |(part, reason): (&&str, &String)| format!("{part}: {}\n", mask(&one_line(reason)));
         self.lock().iter().map(line).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
         // Every change is a single insert or remove, so a panic elsewhere leaves the map whole.
-        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,12 +60,12 @@ impl Monitor {
     /// What a worker that leaves before all is done leaves behind, a line each: what is in trouble, and the mails
     /// that nobody will know to be sent.
     #[must_use]
-    pub fn last_words(&self) -> String {
-        let troubles = self.health.troubles();
+    pub fn exit_summary(&self) -> String {
+        let problems = self.health.problems();
         match self.metrics.unrecorded.get() {
-            0 => troubles,
+            0 => problems,
             unrecorded => format!(
-                "{troubles}mails that the relay has accepted and the ledger does not know: {unrecorded}; they are sent \
+                "{problems}mails that the relay has accepted and the ledger does not know: {unrecorded}; they are sent \
                  again when the message comes again, with the same Message-ID\n"
             ),
         }
@@ -113,9 +113,9 @@ fn answer(mut stream: TcpStream, Monitor { health, metrics }: &Monitor) -> io::R
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let path = target.split('?').next().unwrap_or_default();
     let (status, body) = match (method, path) {
-        ("GET", "/healthz") => match health.troubles() {
+        ("GET", "/healthz") => match health.problems() {
             none if none.is_empty() => ("200 OK", "ok\n".to_owned()),
-            troubles => ("503 Service Unavailable", troubles),
+            problems => ("503 Service Unavailable", problems),
         },
         ("GET", "/metrics") => ("200 OK", metrics.render()),
         (_, "/healthz" | "/metrics") => ("405 Method Not Allowed\r\nAllow: GET", "only GET\n".to_owned()),
@@ -179,8 +179,8 @@ mod tests {
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\nok\n"), "{answer}");
-        health.trouble("relay", "the breaker\r\nis open: 550 <ann@example.com>".to_owned());
-        health.trouble("broker", "connection refused".to_owned());
+        health.set_problem("relay", "the breaker\r\nis open: 550 <ann@example.com>".to_owned());
+        health.set_problem("broker", "connection refused".to_owned());
         let answer = ask(addr, request);
         assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
         assert!(
@@ -189,8 +189,8 @@ mod tests {
             ),
             "{answer}"
         );
-        health.well("broker");
-        health.well("relay");
+        health.clear_problem("broker");
+        health.clear_problem("relay");
         assert!(ask(addr, request).starts_with("HTTP/1.1 200 OK\r\n"));
     }
 

@@ -19,11 +19,11 @@ fn asks_until_there_is_an_answer_and_tells_health_meanwhile() {
     let result = database_retry.until_ok(|| {
         tries += 1;
         if tries == 2 {
-            assert!(database_retry.health.troubles().contains("out of order"));
+            assert!(database_retry.health.problems().contains("out of order"));
         }
         if tries < 3 { Err(trouble()) } else { Ok(7) }
     });
-    assert_eq!((result, tries, database_retry.health.troubles().as_str()), (Ok(7), 3, ""));
+    assert_eq!((result, tries, database_retry.health.problems().as_str()), (Ok(7), 3, ""));
 }
 
 #[test]
@@ -36,17 +36,17 @@ fn the_trouble_is_over_when_the_last_question_that_met_it_is_answered() {
             return Err(trouble());
         }
         assert_eq!(database_retry.until_ok(|| Ok(1)), Ok(1));
-        assert_ne!(database_retry.health.troubles(), "", "one that met no trouble does not end it");
+        assert_ne!(database_retry.health.problems(), "", "one that met no trouble does not end it");
         let mut others = 0;
         let other = database_retry.until_ok_uninterruptible(|| {
             others += 1;
             if others == 1 { Err(trouble()) } else { Ok(others) }
         });
         assert_eq!(other, 2);
-        assert_ne!(database_retry.health.troubles(), "", "nor does one that met it, too");
+        assert_ne!(database_retry.health.problems(), "", "nor does one that met it, too");
         Ok(7)
     });
-    assert_eq!((result, database_retry.health.troubles().as_str()), (Ok(7), ""));
+    assert_eq!((result, database_retry.health.problems().as_str()), (Ok(7), ""));
 }
 
 #[test]
@@ -54,14 +54,14 @@ fn a_question_without_an_answer_is_trouble_until_it_has_one() {
     let (database_retry, _handle) = database_retry();
     let result = database_retry.until_ok(|| {
         database_retry.check_unanswered(Duration::from_secs(3600));
-        assert_eq!(database_retry.health.troubles(), "");
+        assert_eq!(database_retry.health.problems(), "");
         database_retry.check_unanswered(Duration::ZERO);
-        assert_eq!(database_retry.health.troubles(), "database: no answer for 0 s\n");
+        assert_eq!(database_retry.health.problems(), "database: no answer for 0 s\n");
         Ok(7)
     });
-    assert_eq!((result, database_retry.health.troubles().as_str()), (Ok(7), ""));
+    assert_eq!((result, database_retry.health.problems().as_str()), (Ok(7), ""));
     database_retry.check_unanswered(Duration::ZERO);
-    assert_eq!(database_retry.health.troubles(), "");
+    assert_eq!(database_retry.health.problems(), "");
 }
 
 #[test]

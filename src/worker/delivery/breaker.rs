@@ -169,7 +169,7 @@ impl Breaker {
         let mut state = self.lock();
         if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
             log::info!("the relay works again after {} s", (now - outage.since).as_secs());
-            self.monitor.health.well("relay");
+            self.monitor.health.clear_problem("relay");
             self.monitor.metrics.breaker_open.set(false);
         }
         *state = BreakerState::Closed { failures: Vec::new(), success: Some(now) };
@@ -221,7 +221,7 @@ impl Breaker {
         };
         let pause = self.probes.pause(outage.probes + 1, dice);
         let since = Utc::now() - (now - outage.since);
-        self.monitor.health.trouble("relay", describe(since, outage.probes, Utc::now() + pause, detail));
+        self.monitor.health.set_problem("relay", describe(since, outage.probes, Utc::now() + pause, detail));
         *state = BreakerState::Open { outage, until: now + pause };
         true
     }

@@ -257,7 +257,7 @@ impl LeaseKeeper {
             }
         }
         match self.role {
-            Role::Worker => self.store.report_worker(&self.lease_request.owner, &self.health.troubles()),
+            Role::Worker => self.store.report_worker(&self.lease_request.owner, &self.health.problems()),
             Role::Retry => Ok(()),
         }
     }

@@ -94,7 +94,7 @@ fn a_probe_that_succeeds_lets_everyone_in() {
     probe.works();
     assert!(!enters(&breaker, now).probe && !enters(&breaker, now).probe);
     assert_eq!(breaker.monitor.metrics.breaker_open.get(), 0);
-    assert_eq!(breaker.monitor.health.troubles(), "");
+    assert_eq!(breaker.monitor.health.problems(), "");
 }
 
 #[test]
@@ -149,12 +149,12 @@ fn one_mail_that_breaks_every_connection_does_not_open_it_but_three_do() {
 fn health_says_since_when_why_and_what_comes_next() {
     let now = Instant::now();
     let breaker = opened(now);
-    let trouble = breaker.monitor.health.troubles();
+    let trouble = breaker.monitor.health.problems();
     assert!(trouble.starts_with("relay: down since 20"), "{trouble}");
     assert!(trouble.contains("Z, 0 probes failed, the next one is the first mail after "), "{trouble}");
     assert!(trouble.ends_with("Z: refused\n"), "{trouble}");
     probe_fails(&breaker, now + Duration::from_secs(1));
-    assert!(breaker.monitor.health.troubles().contains(", 1 probes failed"));
+    assert!(breaker.monitor.health.problems().contains(", 1 probes failed"));
 
     let time = |second: i64| DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap();
     assert_eq!(
