@@ -11,24 +11,24 @@ use signal_hook::iterator::Signals;
 
 /// The wish to stop, as every thread sees it. Cheap to clone; once expressed it stays.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub struct Shutdown {
     receiver: Receiver<Infallible>,
 }
 
-/// The other end: whoever drops it asks everyone who holds a [`Stop`] to finish.
+/// The other end: whoever drops it asks everyone who holds a [`Shutdown`] to finish.
 #[derive(Debug)]
-pub struct StopHandle {
+pub struct ShutdownTrigger {
     _sender: Sender<Infallible>,
 }
 
 /// A wish that is not expressed yet, and the handle that expresses it when it is dropped.
 #[must_use]
-pub fn stop_pair() -> (StopHandle, Stop) {
+pub fn shutdown_pair() -> (ShutdownTrigger, Shutdown) {
     let (sender, receiver) = bounded(0);
-    (StopHandle { _sender: sender }, Stop { receiver })
+    (ShutdownTrigger { _sender: sender }, Shutdown { receiver })
 }
 
-impl Stop {
+impl Shutdown {
     /// Whether the wish has been expressed.
     #[must_use]
     pub fn requested(&self) -> bool {
@@ -59,7 +59,7 @@ const ECHO: Duration = Duration::from_millis(500);
 /// # Errors
 /// When the signals cannot be caught or the thread cannot be started.
 pub fn stop_on_signals(
-    handle: StopHandle,
+    handle: ShutdownTrigger,
     timeout: Duration,
     exit_summary: impl Fn() -> String + Clone + Send + 'static,
 ) -> std::io::Result<()> {
@@ -81,8 +81,8 @@ pub fn stop_on_signals(
 }
 
 /// Asks the process itself to stop, just as a SIGTERM does, unless it was asked before.
-pub fn request(stop: &Stop) {
-    if !stop.requested()
+pub fn request(shutdown: &Shutdown) {
+    if !shutdown.requested()
         && let Err(error) = signal_hook::low_level::raise(SIGTERM)
     {
         log::error!("cannot ask this process to stop: {error}");
@@ -117,11 +117,11 @@ mod tests {
 
     #[test]
     fn the_wish_reaches_every_clone_and_stays() {
-        let (handle, stop) = stop_pair();
-        let other = stop.clone();
-        assert!(!stop.requested());
-        assert!(!stop.wait(Duration::ZERO));
+        let (handle, shutdown) = shutdown_pair();
+        let other = shutdown.clone();
+        assert!(!shutdown.requested());
+        assert!(!shutdown.wait(Duration::ZERO));
         drop(handle);
-        assert!(stop.requested() && other.requested() && other.wait(Duration::from_secs(3600)));
+        assert!(shutdown.requested() && other.requested() && other.wait(Duration::from_secs(3600)));
     }
 }

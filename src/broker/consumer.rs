@@ -19,7 +19,7 @@ use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 mod session;
 
@@ -48,7 +48,7 @@ pub fn subscribe(
     prefetch: u16,
     monitor: &Monitor,
     watchdog: &CallWatchdog,
-    stop: &Stop,
+    shutdown: &Shutdown,
 ) -> io::Result<Subscription> {
     // AMQP takes 0 for "no limit", which is never meant.
     let prefetch = prefetch.max(1);
@@ -59,7 +59,7 @@ pub fn subscribe(
     let thread = BrokerThread {
         config: config.clone(),
         prefetch,
-        stop: stop.clone(),
+        shutdown: shutdown.clone(),
         to_worker: Some(to_worker),
         not_taken: incoming.clone(),
         settlements: settled,
@@ -76,7 +76,7 @@ pub fn subscribe(
 struct BrokerThread {
     config: BrokerConfig,
     prefetch: u16,
-    stop: Stop,
+    shutdown: Shutdown,
     /// `None` once a stop was asked for.
     to_worker: Option<Sender<Incoming>>,
     /// The worker's end of `incoming`, to take back what it has not taken.
@@ -94,7 +94,7 @@ impl BrokerThread {
         let mut reconnect = Reconnect::new("take messages", "broker", self.monitor.health.clone());
         let mut number = 0;
         loop {
-            let connection = match reconnect.try_to_open(&self.config, &self.stop) {
+            let connection = match reconnect.try_to_open(&self.config, &self.shutdown) {
                 ConnectAttempt::Open(connection) => connection,
                 ConnectAttempt::Failed => continue,
                 ConnectAttempt::Stopped => break,
@@ -105,7 +105,7 @@ impl BrokerThread {
             let advice = ack_timeout::advice(&connection.product, &self.config);
             let closed = connection.close();
             match end {
-                End::Lost(error) if self.stop.requested() => {
+                End::Lost(error) if self.shutdown.requested() => {
                     info!("{LOST_WHILE_STOPPING}: {}", error.explained_by(closed));
                     break;
                 }
@@ -165,7 +165,7 @@ impl BrokerThread {
                     Err(_) => return Ok(()),
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
-                recv(self.stop.receiver()) -> _ => return Ok(()),
+                recv(self.shutdown.receiver()) -> _ => return Ok(()),
                 default(self.watchdog.limits().silence) => session.ping()?,
             }
         }

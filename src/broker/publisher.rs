@@ -103,7 +103,7 @@ impl Publisher {
 
     /// Waits for the broker's word on the message sent last. After [`BrokerError::Blocked`] it is still under
     /// way and may be waited for again.
-    pub(super) fn wait(&self, timeout: Duration, stop: &Receiver<Infallible>) -> Result<(), BrokerError> {
+    pub(super) fn wait(&self, timeout: Duration, shutdown: &Receiver<Infallible>) -> Result<(), BrokerError> {
         let lost = || BrokerError::Lost("no confirm came".to_owned());
         loop {
             select! {
@@ -122,7 +122,7 @@ impl Publisher {
                     Blocked::Blocked(reason) => return Err(BrokerError::Blocked { reason }),
                     Blocked::Unblocked => {}
                 },
-                recv(stop) -> _ => return Err(BrokerError::Unconfirmed(0)),
+                recv(shutdown) -> _ => return Err(BrokerError::Unconfirmed(0)),
                 default(timeout) => return Err(BrokerError::Unconfirmed(timeout.as_secs())),
             }
         }

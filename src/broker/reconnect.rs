@@ -11,7 +11,7 @@ use crate::broker::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::backoff::Backoff;
 use crate::observe::health::Health;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// While the cause stays the same it is told again only this often.
 const REMINDER: Duration = Duration::from_secs(300);
@@ -77,11 +77,11 @@ impl Reconnect {
     }
 
     /// Waits for the next try to be due, then tries once. Notices a stop at any moment of it.
-    pub(super) fn try_to_open(&mut self, config: &BrokerConfig, stop: &Stop) -> ConnectAttempt {
-        if self.failures > 0 && stop.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
+    pub(super) fn try_to_open(&mut self, config: &BrokerConfig, shutdown: &Shutdown) -> ConnectAttempt {
+        if self.failures > 0 && shutdown.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
             return ConnectAttempt::Stopped;
         }
-        if stop.requested() {
+        if shutdown.requested() {
             return ConnectAttempt::Stopped;
         }
         let opening = BrokerConnection::open_elsewhere(config);
@@ -97,7 +97,7 @@ impl Reconnect {
                     ConnectAttempt::Failed
                 }
             },
-            recv(stop.receiver()) -> _ => ConnectAttempt::Stopped,
+            recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
             recv(after(OPENING)) -> _ => {
                 self.failed(&BrokerError::Lost("it does not answer".to_owned()));
                 ConnectAttempt::Failed

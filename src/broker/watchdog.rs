@@ -95,24 +95,24 @@ impl CallWatchdog {
         result
     }
 
-    /// Starts the watchdog. When a call hangs it says so and runs `stop`, which is to ask everyone to finish
+    /// Starts the watchdog. When a call hangs it says so and runs `shutdown`, which is to ask everyone to finish
     /// what they have begun; then it cuts the connection, so that the thread that hangs can finish, too.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start(&self, stop: impl Fn() + Send + 'static) -> io::Result<()> {
+    pub fn start(&self, shutdown: impl Fn() + Send + 'static) -> io::Result<()> {
         let watchdog = self.clone();
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
             loop {
                 thread::sleep(watchdog.limits.look);
-                watchdog.check(Instant::now(), &stop);
+                watchdog.check(Instant::now(), &shutdown);
             }
         })?;
         Ok(())
     }
 
     /// Tells of a call that hangs, and cuts its connection at the next look, when everyone knows of the stop.
-    fn check(&self, now: Instant, stop: &impl Fn()) {
+    fn check(&self, now: Instant, shutdown: &impl Fn()) {
         for call in self.lock().iter_mut() {
             let lasted = now.saturating_duration_since(call.since);
             if lasted < self.limits.call {
@@ -134,7 +134,7 @@ impl CallWatchdog {
                 call.what,
                 lasted.as_secs()
             );
-            stop();
+            shutdown();
         }
     }
 
@@ -181,10 +181,10 @@ mod tests {
         let watchdog = CallWatchdog::new(limits(Duration::from_millis(20), Duration::from_millis(5)));
         let stops = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&stops);
-        let stop = move || {
+        let shutdown = move || {
             counted.fetch_add(1, Ordering::SeqCst);
         };
-        watchdog.start(stop).unwrap();
+        watchdog.start(shutdown).unwrap();
         let connection = Frozen::new();
         let answer = watchdog.guard("a test", &connection, || connection.1.recv());
         assert!(answer.is_err(), "it was cut");
@@ -195,13 +195,14 @@ mod tests {
     #[test]
     fn calls_that_return_and_those_that_are_young_are_no_business_of_it() {
         let watchdog = CallWatchdog::new(limits(Duration::from_secs(30), Duration::from_secs(1)));
-        let stop = || panic!("nothing hangs");
+        let shutdown = || panic!("nothing hangs");
         let connection = Frozen::new();
         let late = Instant::now() + Duration::from_secs(3600);
         assert_eq!(watchdog.guard("first", &connection, || 7), 7);
-        watchdog.check(late, &stop);
-        watchdog
-            .guard("second", &connection, || watchdog.check(Instant::now() + Duration::from_secs(29), &stop));
+        watchdog.check(late, &shutdown);
+        watchdog.guard("second", &connection, || {
+            watchdog.check(Instant::now() + Duration::from_secs(29), &shutdown)
+        });
         assert!(!watchdog.has_hung() && connection.0.lock().unwrap().is_some());
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::{Format, PurgeArgs};
 use crate::config::Config;
-use crate::shutdown::{self, Stop};
+use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
 
@@ -32,13 +32,13 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (handle, stop) = shutdown::stop_pair();
+    let (handle, shutdown) = shutdown::shutdown_pair();
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, String::new)
         .context("cannot catch signals")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &plan));
     }
-    let done = delete_all(&mut purge, &plan, &stop)?;
+    let done = delete_all(&mut purge, &plan, &shutdown)?;
     match args.format {
         Format::Table => print!("{}{}", told(&done), kept(&plan)),
         Format::Json => print_json(&plan, Some(&done))?,
@@ -55,13 +55,13 @@ struct Done {
     interrupted: bool,
 }
 
-fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, stop: &Stop) -> anyhow::Result<Done> {
+fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> anyhow::Result<Done> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} outcomes, {eta} left")?;
     // The bar shows itself at a terminal only.
     let bar = ProgressBar::new(plan.outcomes).with_style(style);
     let mut purged = Purged::default();
     let interrupted = loop {
-        if stop.requested() {
+        if shutdown.requested() {
             break true;
         }
         let began = Instant::now();
@@ -71,7 +71,7 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, stop: &Stop) -> anyhow::R
         bar.inc(some.outcomes);
         // SQLite has one writer, and whoever waits for it only looks now and then whether it is its turn: half of
         // the time is left to the workers.
-        if stop.wait(began.elapsed()) {
+        if shutdown.wait(began.elapsed()) {
             break true;
         }
     };

@@ -49,15 +49,15 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         bail!("event {} of notification {id} is not in the database any more", notification.event_id);
     };
 
-    let (stop, monitor) = worker::stop_on_signals(config)?;
-    let database_retry = worker::watched_database_retry(&stop, &monitor)?;
+    let (shutdown, monitor) = worker::stop_on_signals(config)?;
+    let database_retry = worker::watched_database_retry(&shutdown, &monitor)?;
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
     let (threads, context) = worker::assemble(
         config,
         templates,
         worker::open_store(config)?,
         database_retry,
-        &stop,
+        &shutdown,
         &monitor,
         Role::Retry,
     )?;
@@ -69,7 +69,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
             "the last retry of notification {id} has gone silent; waiting {} s for it",
             term.as_secs()
         ));
-        if stop.wait(term) {
+        if shutdown.wait(term) {
             say("interrupted; nothing was begun");
             return Ok(ExitCode::FAILURE);
         }

@@ -17,7 +17,7 @@ use crate::config::{Config, EmailConfig, Route};
 use crate::content::renderer::Templates;
 use crate::observe::health;
 use crate::observe::health::Monitor;
-use crate::shutdown::{self, Stop};
+use crate::shutdown::{self, Shutdown};
 use crate::store::{Store, StoreError};
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::breaker;
@@ -44,34 +44,34 @@ const WRITERS: u32 = 2;
 /// When something that only the configuration can mend keeps the worker from starting.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
-    let (stop, monitor) = stop_on_signals(config)?;
+    let (shutdown, monitor) = stop_on_signals(config)?;
     if let Some(addr) = config.worker.http_addr {
         health::serve(addr, monitor.clone())?;
     }
     let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let database_retry = watched_database_retry(&stop, &monitor)?;
-    let Some(store) = wait_for_store(config, &stop, database_retry.clone())? else {
+    let database_retry = watched_database_retry(&shutdown, &monitor)?;
+    let Some(store) = wait_for_store(config, &shutdown, database_retry.clone())? else {
         log::info!("stopped; the database was not there yet, and nothing was begun");
         return Ok(ExitCode::SUCCESS);
     };
     let (threads, context) =
-        assemble(config, templates, store, database_retry, &stop, &monitor, Role::Worker)?;
+        assemble(config, templates, store, database_retry, &shutdown, &monitor, Role::Worker)?;
     let watchdog = CallWatchdog::new(Limits::default());
     watchdog
         .start({
-            let stop = stop.clone();
-            move || shutdown::request(&stop)
+            let shutdown = shutdown.clone();
+            move || shutdown::request(&shutdown)
         })
         .context("cannot start the watchdog")?;
     let subscription =
-        consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watchdog, &stop)
+        consumer::subscribe(&config.broker, config.worker.prefetch, &monitor, &watchdog, &shutdown)
             .context("cannot start the broker thread")?;
 
     Dispatcher::new(Arc::new(context), subscription.inbox, threads.batch_sender.clone())
         .run()
         .context("cannot start a thread")?;
     threads.join();
-    ensure!(subscription.thread.join().is_ok() && stop.requested(), "the broker thread ended by itself");
+    ensure!(subscription.thread.join().is_ok() && shutdown.requested(), "the broker thread ended by itself");
     log::info!("stopped; nothing is left undone but what is still in the queue");
     Ok(if watchdog.has_hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -80,8 +80,8 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When signals cannot be caught.
-pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Stop, Monitor)> {
-    let (handle, stop) = shutdown::stop_pair();
+pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Shutdown, Monitor)> {
+    let (handle, shutdown) = shutdown::shutdown_pair();
     let monitor = Monitor::default();
     let exit_summary = {
         let monitor = monitor.clone();
@@ -89,15 +89,18 @@ pub(super) fn stop_on_signals(config: &Config) -> anyhow::Result<(Stop, Monitor)
     };
     shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, exit_summary)
         .context("cannot catch signals")?;
-    Ok((stop, monitor))
+    Ok((shutdown, monitor))
 }
 
 /// Patience with the database that notices when it does not answer.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn watched_database_retry(stop: &Stop, monitor: &Monitor) -> anyhow::Result<DatabaseRetry> {
-    let database_retry = DatabaseRetry::new(stop.clone(), monitor.health.clone());
+pub(super) fn watched_database_retry(
+    shutdown: &Shutdown,
+    monitor: &Monitor,
+) -> anyhow::Result<DatabaseRetry> {
+    let database_retry = DatabaseRetry::new(shutdown.clone(), monitor.health.clone());
     database_retry.watch().context("cannot watch the database")?;
     Ok(database_retry)
 }
@@ -121,7 +124,7 @@ pub(super) fn open_store(config: &Config) -> Result<Store, StoreError> {
 /// When waiting does not help.
 fn wait_for_store(
     config: &Config,
-    stop: &Stop,
+    shutdown: &Shutdown,
     database_retry: DatabaseRetry,
 ) -> anyhow::Result<Option<Store>> {
     let (sender, opened) = bounded(1);
@@ -140,7 +143,7 @@ fn wait_for_store(
             Ok(Ok(store)) => Ok(Some(store?)),
             _ => Ok(None),
         },
-        recv(stop.receiver()) -> _ => Ok(None),
+        recv(shutdown.receiver()) -> _ => Ok(None),
     }
 }
 
@@ -153,7 +156,7 @@ pub(super) fn assemble(
     templates: Templates,
     store: Store,
     database_retry: DatabaseRetry,
-    stop: &Stop,
+    shutdown: &Shutdown,
     monitor: &Monitor,
     role: Role,
 ) -> anyhow::Result<(Threads, FanOutContext)> {
@@ -172,7 +175,7 @@ pub(super) fn assemble(
         rate_limiter: RateLimiter::new(config.email.rate_per_second),
         retry_policy,
         monitor: monitor.clone(),
-        stop: stop.clone(),
+        shutdown: shutdown.clone(),
     });
     let threads = Threads::start(
         &shared,
@@ -194,7 +197,7 @@ pub(super) fn assemble(
         event_lookup_grace: config.worker.event_lookup_grace,
         dummy: matches!(config.email.route, Route::Dummy { .. }),
         metrics: Arc::clone(&monitor.metrics),
-        stop: stop.clone(),
+        shutdown: shutdown.clone(),
     };
     Ok((threads, context))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
 use crate::observe::health::Health;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::store::StoreError;
 
 /// Between tries. The first comes soon: most trouble is a lock that lasts a moment.
@@ -26,7 +26,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(300);
 pub struct DatabaseRetry {
     queries: Arc<Mutex<Queries>>,
     health: Health,
-    stop: Stop,
+    shutdown: Shutdown,
 }
 
 /// The worker is to stop; the database has not answered until then.
@@ -50,8 +50,8 @@ struct PendingQuery {
 impl DatabaseRetry {
     /// Patience that ends when the worker is to stop.
     #[must_use]
-    pub fn new(stop: Stop, health: Health) -> Self {
-        Self { queries: Arc::default(), health, stop }
+    pub fn new(shutdown: Shutdown, health: Health) -> Self {
+        Self { queries: Arc::default(), health, shutdown }
     }
 
     /// Asks until the database answers.
@@ -85,7 +85,7 @@ impl DatabaseRetry {
                 Err(error) if !gives_up(&error) => attempt.failed(&error),
                 result => return Ok(result),
             }
-            if self.stop.wait(attempt.pause()) {
+            if self.shutdown.wait(attempt.pause()) {
                 return Err(Stopped);
             }
         }

@@ -173,7 +173,7 @@ impl Dispatcher {
             slot.remove();
             return Ok(());
         };
-        if task.state != State::Waiting || self.context.stop.requested() {
+        if task.state != State::Waiting || self.context.shutdown.requested() {
             return Ok(());
         }
         task.state = State::Running;

@@ -141,7 +141,7 @@ fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stop
         log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
     }
     while event.is_none() && Instant::now() < deadline {
-        if context.stop.wait(EVENT_LOOK) {
+        if context.shutdown.wait(EVENT_LOOK) {
             return Err(Stopped);
         }
         event = look()?;
@@ -214,10 +214,10 @@ impl<'a> FanOut<'a> {
 
     /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
     fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let (handle, stop) = (Arc::clone(&self.handle), &self.context.stop);
+        let (handle, shutdown) = (Arc::clone(&self.handle), &self.context.shutdown);
         let mut sender = self.context.jobs.fair_sender();
         loop {
-            if stop.requested() {
+            if shutdown.requested() {
                 return Err(Halt::Stopping);
             }
             if handle.held.is_lost() {
@@ -238,7 +238,7 @@ impl<'a> FanOut<'a> {
                         if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
                             self.read_page()?;
                         } else {
-                            sender.wait(stop, &handle.held);
+                            sender.wait(shutdown, &handle.held);
                         }
                     }
                 }
@@ -249,7 +249,7 @@ impl<'a> FanOut<'a> {
                 select! {
                     recv(self.reports) -> report => if let Ok(report) = report { self.settle(report, watch) },
                     recv(due) -> _ => {}
-                    recv(stop.receiver()) -> _ => return Err(Halt::Stopping),
+                    recv(shutdown.receiver()) -> _ => return Err(Halt::Stopping),
                     recv(handle.held.lost()) -> _ => return Err(Halt::TakenOver),
                 }
             } else if self.pages.ended() {

@@ -48,7 +48,7 @@ impl Threads {
         }
         threads.push(recorder);
         let (leases, keeper) =
-            Leases::start(store, database_retry, &shared.monitor.health, role, lease_term, &shared.stop)?;
+            Leases::start(store, database_retry, &shared.monitor.health, role, lease_term, &shared.shutdown)?;
         threads.push(keeper);
         Ok(Self { jobs, batch_sender, leases, threads })
     }

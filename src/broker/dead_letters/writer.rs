@@ -25,7 +25,7 @@ use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
 use crate::observe::metrics::Metrics;
-use crate::shutdown::{Stop, StopHandle, stop_pair};
+use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 
 /// Longest wait for a confirm, unless the broker says that it is blocked.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,7 +61,7 @@ pub(crate) struct DeadLetterWriter {
     waiting: Receiver<DeadLetter>,
     confirmed: Receiver<Receipt>,
     session: Arc<AtomicU64>,
-    running: Option<(StopHandle, JoinHandle<()>)>,
+    running: Option<(ShutdownTrigger, JoinHandle<()>)>,
 }
 
 impl DeadLetterWriter {
@@ -78,11 +78,11 @@ impl DeadLetterWriter {
         // At most one a dead letter.
         let (kept_sender, confirmed) = unbounded();
         let session = Arc::new(AtomicU64::new(0));
-        let (handle, stop) = stop_pair();
+        let (handle, shutdown) = shutdown_pair();
         let thread = DeadLetterThread {
             config: config.clone(),
             queue: queue_of(&config.queue),
-            stop,
+            shutdown,
             session: Arc::clone(&session),
             confirmed: kept_sender,
             reconnect: Reconnect::new("keep dead letters", "dead letters", monitor.health.clone()),
@@ -128,8 +128,8 @@ impl DeadLetterWriter {
     /// Stops the thread and waits for it, a few seconds at most. Returns the receipts of the last dead letters
     /// that were kept.
     pub(crate) fn finish(&mut self) -> Vec<Receipt> {
-        if let Some((stop, thread)) = self.running.take() {
-            drop(stop);
+        if let Some((shutdown, thread)) = self.running.take() {
+            drop(shutdown);
             if thread.join().is_err() {
                 error!("the dead-letter thread panicked; what it held goes back to the queue");
             }
@@ -142,7 +142,7 @@ impl DeadLetterWriter {
 struct DeadLetterThread {
     config: BrokerConfig,
     queue: String,
-    stop: Stop,
+    shutdown: Shutdown,
     session: Arc<AtomicU64>,
     confirmed: Sender<Receipt>,
     reconnect: Reconnect,
@@ -153,13 +153,13 @@ struct DeadLetterThread {
 
 impl DeadLetterThread {
     fn run(mut self, letters: &Receiver<DeadLetter>) {
-        while !self.stop.requested() {
+        while !self.shutdown.requested() {
             select! {
                 recv(letters) -> letter => match letter {
                     Ok(letter) => self.keep(&letter),
                     Err(_) => break,
                 },
-                recv(self.stop.receiver()) -> _ => break,
+                recv(self.shutdown.receiver()) -> _ => break,
                 default(IDLE) => self.disconnect(),
             }
         }
@@ -196,7 +196,7 @@ impl DeadLetterThread {
                 }
                 Err(error) => {
                     let closed = publisher.close();
-                    if self.stop.requested() {
+                    if self.shutdown.requested() {
                         info!("a dead letter is not kept yet; its message goes back to the queue");
                         return;
                     }
@@ -214,7 +214,7 @@ impl DeadLetterThread {
             return Some(open);
         }
         loop {
-            match self.reconnect.try_to_open(&self.config, &self.stop) {
+            match self.reconnect.try_to_open(&self.config, &self.shutdown) {
                 ConnectAttempt::Open(connection) => {
                     let socket = Arc::clone(&connection.socket);
                     let open = || Publisher::open(*connection, &self.queue);
@@ -236,13 +236,13 @@ impl DeadLetterThread {
         publisher.send(&letter.body, properties)?;
         let mut blocked = false;
         loop {
-            match publisher.wait(CONFIRM_TIMEOUT, self.stop.receiver()) {
+            match publisher.wait(CONFIRM_TIMEOUT, self.shutdown.receiver()) {
                 Err(BrokerError::Blocked { reason }) => {
                     blocked = true;
                     let cause = BrokerError::Blocked { reason };
                     warn!("dead letters have to wait: {cause}");
                 }
-                Err(BrokerError::Unconfirmed(_)) if self.stop.requested() => {
+                Err(BrokerError::Unconfirmed(_)) if self.shutdown.requested() => {
                     return publisher.wait(LAST_WAIT, &never());
                 }
                 // The message lies in the broker's socket and is taken once there is room. Publishing it on

@@ -1,15 +1,15 @@
 //! Questions that fail, hang and recover; a database is not needed for that.
 
 use super::*;
-use crate::shutdown::{StopHandle, stop_pair};
+use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 
 fn trouble() -> StoreError {
     StoreError::new("test", &"out of order")
 }
 
-fn database_retry() -> (DatabaseRetry, StopHandle) {
-    let (handle, stop) = stop_pair();
-    (DatabaseRetry::new(stop, Health::default()), handle)
+fn database_retry() -> (DatabaseRetry, ShutdownTrigger) {
+    let (handle, shutdown) = shutdown_pair();
+    (DatabaseRetry::new(shutdown, Health::default()), handle)
 }
 
 #[test]

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::backoff::Backoff;
 use crate::observe::health::Monitor;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
 const THRESHOLD: usize = 3;
@@ -113,11 +113,11 @@ impl Breaker {
     }
 
     /// Waits until this lane may put a mail to the relay; `None` when the worker is to stop instead.
-    pub fn admit(&self, stop: &Stop) -> Option<Admission<'_>> {
+    pub fn admit(&self, shutdown: &Shutdown) -> Option<Admission<'_>> {
         loop {
             match self.enter(Instant::now()) {
-                Ok(admission) => return (!stop.requested()).then_some(admission),
-                Err(pause) if stop.wait(pause.min(POLL_INTERVAL)) => return None,
+                Ok(admission) => return (!shutdown.requested()).then_some(admission),
+                Err(pause) if shutdown.wait(pause.min(POLL_INTERVAL)) => return None,
                 Err(_) => {}
             }
         }
@@ -126,7 +126,7 @@ impl Breaker {
     /// Leaves the relay alone for a while, longer with each of a lane's `failures` in a row: there is no rest after
     /// none. An open breaker that wants a probe ends it, and so does the wish to stop. A breaker that closes does
     /// not: when one mail gets through, that is no reason for all who were refused to come back at once.
-    pub fn rest(&self, failures: u32, stop: &Stop) {
+    pub fn rest(&self, failures: u32, shutdown: &Shutdown) {
         if failures == 0 {
             return;
         }
@@ -134,7 +134,7 @@ impl Breaker {
         loop {
             let now = Instant::now();
             let left = end.saturating_duration_since(now);
-            if left.is_zero() || self.wants_probe(now) || stop.wait(left.min(POLL_INTERVAL)) {
+            if left.is_zero() || self.wants_probe(now) || shutdown.wait(left.min(POLL_INTERVAL)) {
                 return;
             }
         }

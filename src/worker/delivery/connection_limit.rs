@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
 use crate::observe::metrics::Metrics;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// The quiet time before one more connection is tried. It doubles each time that one is turned away: a limit that
 /// stays is tried six times an hour in the end.
@@ -93,9 +93,9 @@ impl ConnectionLimit {
 
     /// Returns once the lane may take a job: it has its place, or gets one to try, for which there has to be work.
     /// It may also look for jobs when the worker is to stop, or nobody is left to send any: it will send nothing then.
-    pub fn acquire(&self, permit: &mut ConnectionPermit, stop: &Stop, work: impl Fn() -> bool) {
+    pub fn acquire(&self, permit: &mut ConnectionPermit, shutdown: &Shutdown, work: impl Fn() -> bool) {
         while !self.try_acquire(permit, Instant::now(), fastrand::f64(), &work) {
-            if stop.wait(POLL_INTERVAL) {
+            if shutdown.wait(POLL_INTERVAL) {
                 return;
             }
         }

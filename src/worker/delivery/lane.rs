@@ -15,7 +15,7 @@ use crate::channels::email::{Mail, Transport};
 use crate::content::renderer::Templates;
 use crate::domain::outcome::{Outcome, Status};
 use crate::observe::health::Monitor;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
@@ -51,7 +51,7 @@ pub struct LaneShared {
     /// What is told about all this.
     pub monitor: Monitor,
     /// The wish to stop.
-    pub stop: Stop,
+    pub shutdown: Shutdown,
 }
 
 /// One lane.
@@ -98,14 +98,14 @@ impl Lane {
     /// Works until nobody is left who could send jobs.
     pub fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let LaneShared { connection_limit, stop, .. } = &*shared;
+        let LaneShared { connection_limit, shutdown, .. } = &*shared;
         loop {
             if let Some(prepared) = self.next.take() {
                 self.prepare_next();
                 self.send(prepared);
                 continue;
             }
-            connection_limit.acquire(&mut self.permit, stop, || !self.jobs.is_empty());
+            connection_limit.acquire(&mut self.permit, shutdown, || !self.jobs.is_empty());
             match self.wait_for_a_job() {
                 Ok(job) => self.next = self.prepare(job),
                 Err(RecvTimeoutError::Timeout) => self.transport.idle(),
@@ -124,8 +124,11 @@ impl Lane {
     /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
     /// may have to wait for something else than this lane.
     fn prepare_next(&mut self) {
-        let LaneShared { breaker, rate_limiter, stop, .. } = &*self.shared;
-        if self.jobs.has_idle_lanes() || rate_limiter.is_limited() || !breaker.is_closed() || stop.requested()
+        let LaneShared { breaker, rate_limiter, shutdown, .. } = &*self.shared;
+        if self.jobs.has_idle_lanes()
+            || rate_limiter.is_limited()
+            || !breaker.is_closed()
+            || shutdown.requested()
         {
             return;
         }
@@ -137,8 +140,8 @@ impl Lane {
 
     /// One mail, until its outcome is known.
     fn send(&mut self, PreparedMail { mut job, mail }: PreparedMail) {
-        let LaneShared { breaker, connection_limit, rate_limiter, monitor, stop, .. } = &*self.shared;
-        let Some(admission) = breaker.admit(stop).filter(|_| rate_limiter.acquire(stop)) else {
+        let LaneShared { breaker, connection_limit, rate_limiter, monitor, shutdown, .. } = &*self.shared;
+        let Some(admission) = breaker.admit(shutdown).filter(|_| rate_limiter.acquire(shutdown)) else {
             return job.give_back();
         };
         let held = Arc::clone(&job.fan_out.held);
@@ -146,7 +149,7 @@ impl Lane {
         let next = next.map(|prepared| &prepared.mail);
         let submitted = self.transport.submit(&mail, next, &mut || {
             self.commit_gate.wait_until_committed();
-            held.wait_until_valid(stop)
+            held.wait_until_valid(shutdown)
         });
         let Err(error) = submitted else {
             admission.works();
@@ -194,12 +197,12 @@ impl Lane {
     /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
     /// have had most of the mails. One connection that is lost is no reason yet.
     fn rest(&mut self, error: &SendError) {
-        let LaneShared { breaker, connection_limit, stop, .. } = &*self.shared;
+        let LaneShared { breaker, connection_limit, shutdown, .. } = &*self.shared;
         let refused = error.class == Class::Relay;
         if refused && connection_limit.refused(&mut self.permit, &error.detail) {
             return;
         }
-        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), stop);
+        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), shutdown);
     }
 
     /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, select};
 
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::worker::delivery::job::Job;
 use crate::worker::lease::keeper::HeldLease;
 
@@ -87,7 +87,7 @@ impl<J> FairSender<'_, J> {
     }
 
     /// Waits for the next turn, or for a reason to end.
-    pub fn wait(&mut self, stop: &Stop, held: &HeldLease) {
+    pub fn wait(&mut self, shutdown: &Shutdown, held: &HeldLease) {
         {
             let mut waiting = self.jobs.wait_list.waiting();
             self.has_slot = waiting.is_empty() && self.jobs.queue.len() <= self.jobs.wait_list.low_water_mark;
@@ -98,7 +98,7 @@ impl<J> FairSender<'_, J> {
         }
         select! {
             recv(self.wakeup.1) -> _ => self.has_slot = true,
-            recv(stop.receiver()) -> _ => {}
+            recv(shutdown.receiver()) -> _ => {}
             recv(held.lost()) -> _ => {}
         }
     }

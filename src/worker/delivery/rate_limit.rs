@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// Gives out turns, evenly spaced. A pause is not saved up for a burst afterwards.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ impl RateLimiter {
     }
 
     /// Waits for a turn; `false` when the worker is to stop instead.
-    pub fn acquire(&self, stop: &Stop) -> bool {
+    pub fn acquire(&self, shutdown: &Shutdown) -> bool {
         match self.reserve(Instant::now()) {
-            Some(pause) if !pause.is_zero() => !stop.wait(pause),
+            Some(pause) if !pause.is_zero() => !shutdown.wait(pause),
             _ => true,
         }
     }

@@ -8,7 +8,7 @@ use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Status;
 use crate::observe::metrics::Metrics;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::queue::JobSender;
@@ -38,7 +38,7 @@ pub struct Context {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The wish to stop.
-    pub stop: Stop,
+    pub shutdown: Shutdown,
 }
 
 /// How the story ends.

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::domain::notification::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
-use crate::shutdown::{Stop, StopHandle, stop_pair};
+use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::{NotificationRecord, State};
 use crate::store::{Store, StoreError};
@@ -28,8 +28,8 @@ pub struct HeldLease {
     /// Until when nobody else has taken it for certain, by our own clock: a term from the moment before it was
     /// last renewed.
     valid_until: Mutex<Instant>,
-    lost: Stop,
-    lost_trigger: Mutex<Option<StopHandle>>,
+    lost: Shutdown,
+    lost_trigger: Mutex<Option<ShutdownTrigger>>,
 }
 
 /// What this process is for those who ask who is at work.
@@ -63,7 +63,7 @@ struct LeaseKeeper {
     health: Health,
     role: Role,
     lease_request: LeaseRequest,
-    stop: Stop,
+    shutdown: Shutdown,
     held: Mutex<Vec<Weak<HeldLease>>>,
 }
 
@@ -71,7 +71,7 @@ impl HeldLease {
     /// A lease that was asked for at `asked`.
     #[must_use]
     pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
-        let (handle, lost) = stop_pair();
+        let (handle, lost) = shutdown_pair();
         let valid_until = Mutex::new(asked + term);
         Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(handle)) })
     }
@@ -80,7 +80,7 @@ impl HeldLease {
     /// the worker is to stop first. A process that was frozen, or cut off from its database, finds out here
     /// before it sends anything.
     #[must_use]
-    pub fn wait_until_valid(&self, stop: &Stop) -> bool {
+    pub fn wait_until_valid(&self, shutdown: &Shutdown) -> bool {
         loop {
             if self.is_lost() {
                 return false;
@@ -88,7 +88,7 @@ impl HeldLease {
             if Instant::now() < *lock(&self.valid_until) {
                 return true;
             }
-            if stop.wait(Duration::from_millis(20)) {
+            if shutdown.wait(Duration::from_millis(20)) {
                 return false;
             }
         }
@@ -128,7 +128,7 @@ impl Leases {
         health: &Health,
         role: Role,
         term: Duration,
-        stop: &Stop,
+        shutdown: &Shutdown,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let keeper = Arc::new(LeaseKeeper {
             store: store.clone(),
@@ -136,7 +136,7 @@ impl Leases {
             health: health.clone(),
             role,
             lease_request: LeaseRequest { owner: process_id::this_process(), term },
-            stop: stop.clone(),
+            shutdown: shutdown.clone(),
             held: Mutex::default(),
         });
         let (open, closed) = bounded(0);
@@ -181,7 +181,7 @@ impl Leases {
     /// # Errors
     /// When the worker is to stop first.
     pub fn wait_for_claim(&self, notification_id: i64) -> Result<Claim, Stopped> {
-        let LeaseKeeper { store, database_retry, lease_request, stop, .. } = &*self.keeper;
+        let LeaseKeeper { store, database_retry, lease_request, shutdown, .. } = &*self.keeper;
         let look = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
         let mut staleness = StalenessWatch::new(Instant::now(), look * 5);
         loop {
@@ -203,7 +203,7 @@ impl Leases {
             if is_free && let Some(held) = database_retry.until_ok(|| self.take_over(&entry))? {
                 return Ok(Claim::Held(held));
             }
-            if stop.wait(look) {
+            if shutdown.wait(look) {
                 return Err(Stopped);
             }
         }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Status};
-use crate::shutdown::stop_pair;
+use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{NotificationRecord, State};
@@ -122,15 +122,15 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
 
 #[test]
 fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
-    let (handle, stop) = stop_pair();
+    let (handle, shutdown) = shutdown_pair();
     let term = Duration::from_secs(30);
     let lease = Lease { notification_id: 9, epoch: 1 };
-    assert!(HeldLease::new(lease, Instant::now(), term).wait_until_valid(&stop));
+    assert!(HeldLease::new(lease, Instant::now(), term).wait_until_valid(&shutdown));
 
     let long_ago = Instant::now().checked_sub(term * 2).unwrap();
     let wait = |held: &Arc<HeldLease>| {
-        let (held, stop) = (Arc::clone(held), stop.clone());
-        thread::spawn(move || held.wait_until_valid(&stop))
+        let (held, shutdown) = (Arc::clone(held), shutdown.clone());
+        thread::spawn(move || held.wait_until_valid(&shutdown))
     };
     let [lost, renewed, kept] = [(); 3].map(|()| HeldLease::new(lease, long_ago, term));
     let waiting = [&lost, &renewed, &kept].map(wait);

@@ -17,7 +17,7 @@ use crate::domain::backoff::Backoff;
 use crate::domain::notification::{Identity, Kind, Request};
 use crate::domain::outcome::Tally;
 use crate::observe::health::Monitor;
-use crate::shutdown::{StopHandle, stop_pair};
+use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seeding::{NewEvent, NewParticipant};
 use crate::worker::database_retry::DatabaseRetry;
@@ -108,7 +108,7 @@ pub struct House {
     pub threads: Threads,
     pub relay: Relay,
     pub store: Store,
-    pub handle: Option<StopHandle>,
+    pub handle: Option<ShutdownTrigger>,
     _dir: TempDir,
 }
 
@@ -145,7 +145,7 @@ impl House {
         store.add_event(&event(EVENT)).unwrap();
         store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
 
-        let (handle, stop) = stop_pair();
+        let (handle, shutdown) = shutdown_pair();
         let worker = WorkerConfig {
             batch_size: 100,
             prefetch: 4,
@@ -175,7 +175,7 @@ impl House {
             rate_limiter: RateLimiter::new(None),
             retry_policy,
             monitor: monitor.clone(),
-            stop: stop.clone(),
+            shutdown: shutdown.clone(),
         });
         let relay = Relay {
             decide: Arc::new(decide),
@@ -185,7 +185,7 @@ impl House {
             store: store.clone(),
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
-        let database_retry = DatabaseRetry::new(stop.clone(), Monitor::default().health);
+        let database_retry = DatabaseRetry::new(shutdown.clone(), Monitor::default().health);
         let threads =
             Threads::start(&shared, transports, &store, &database_retry, Role::Worker, worker.lease_timeout)
                 .unwrap();
@@ -200,7 +200,7 @@ impl House {
             event_lookup_grace: worker.event_lookup_grace,
             dummy: false,
             metrics: monitor.metrics,
-            stop,
+            shutdown,
         };
         Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
     }

@@ -1,7 +1,7 @@
 //! The breaker by itself, with a clock of the tests' own.
 
 use super::*;
-use crate::shutdown::stop_pair;
+use crate::shutdown::shutdown_pair;
 
 fn closed() -> Breaker {
     Breaker::new(PROBES, Monitor::default())
@@ -167,11 +167,11 @@ fn health_says_since_when_why_and_what_comes_next() {
 #[test]
 fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_one() {
     let short = Backoff { first: Duration::from_millis(50), cap: Duration::from_millis(50) };
-    let (handle, stop) = stop_pair();
+    let (handle, shutdown) = shutdown_pair();
     let breaker = Breaker::new(short, Monitor::default());
     let rest = |failures| {
         let begun = Instant::now();
-        breaker.rest(failures, &stop);
+        breaker.rest(failures, &shutdown);
         begun.elapsed()
     };
     assert!(rest(0) < Duration::from_millis(5));
@@ -181,11 +181,11 @@ fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_on
     let breaker = opened(now);
     assert!(!breaker.wants_probe(now) && breaker.wants_probe(now + Duration::from_secs(1)));
     let long_ago = opened(now.checked_sub(PROBES.cap).unwrap());
-    long_ago.rest(9, &stop);
+    long_ago.rest(9, &shutdown);
     let probe = enters(&long_ago, now);
     assert!(!long_ago.wants_probe(now), "one is enough");
     drop(probe);
     drop(handle);
-    breaker.rest(9, &stop);
+    breaker.rest(9, &shutdown);
     assert!(now.elapsed() < Duration::from_secs(10), "neither took the minute");
 }

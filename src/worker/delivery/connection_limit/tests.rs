@@ -1,7 +1,7 @@
 //! Places by themselves, with a clock of the tests' own.
 
 use super::*;
-use crate::shutdown::stop_pair;
+use crate::shutdown::shutdown_pair;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -212,15 +212,15 @@ fn fewer_is_told_once_and_all_is_told_once() {
 
 #[test]
 fn whoever_waits_without_a_place_goes_home_with_everyone_else() {
-    let (handle, stop) = stop_pair();
+    let (handle, shutdown) = shutdown_pair();
     let mut lanes = Lanes::new(3);
     lanes.crowd(1);
     let Lanes { connection_limit, all, .. } = &mut lanes;
-    connection_limit.acquire(&mut all[0], &stop, || panic!("who has a place is not asked"));
+    connection_limit.acquire(&mut all[0], &shutdown, || panic!("who has a place is not asked"));
     drop(handle);
-    connection_limit.acquire(&mut all[1], &stop, || true);
-    let (_handle, stop) = stop_pair();
+    connection_limit.acquire(&mut all[1], &shutdown, || true);
+    let (_handle, shutdown) = shutdown_pair();
     connection_limit.close();
-    connection_limit.acquire(&mut all[2], &stop, || true);
+    connection_limit.acquire(&mut all[2], &shutdown, || true);
     assert!(all[1..].iter().all(|lane| lane.state == PermitState::Revoked));
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::domain::notification::Lease;
-use crate::shutdown::stop_pair;
+use crate::shutdown::shutdown_pair;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,12 +28,12 @@ fn wait_until_waiting(jobs: &JobSender<u32>, fan_outs: usize) {
 
 #[test]
 fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
-    let (_handle, stop) = stop_pair();
+    let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(4);
     assert_eq!(fill(&jobs), 10);
     thread::scope(|scope| {
         let fan_out = scope.spawn(|| {
-            jobs.fair_sender().wait(&stop, &held());
+            jobs.fair_sender().wait(&shutdown, &held());
             fill(&jobs)
         });
         wait_until_waiting(&jobs, 1);
@@ -45,7 +45,7 @@ fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
         assert_eq!(fan_out.join().unwrap(), 6);
     });
     assert!((0..6).all(|_| lanes.try_recv().is_ok()));
-    jobs.fair_sender().wait(&stop, &held()); // not long: there is room already
+    jobs.fair_sender().wait(&shutdown, &held()); // not long: there is room already
     drop(jobs);
     assert_eq!(lanes.queue.iter().count(), 4, "what was handed out is not lost");
     assert_eq!(lanes.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
@@ -53,18 +53,18 @@ fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
 
 #[test]
 fn while_others_wait_there_is_one_job_a_turn() {
-    let (_handle, stop) = stop_pair();
+    let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(2);
     assert_eq!(fill(&jobs), 6);
     thread::scope(|scope| {
         for (permit, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
-            let (jobs, stop) = (&jobs, &stop);
+            let (jobs, shutdown) = (&jobs, &shutdown);
             scope.spawn(move || {
                 let mut sender = jobs.fair_sender();
                 sender.has_slot = false;
                 for _ in 0..size {
                     while sender.try_send(name).is_err() {
-                        sender.wait(stop, &held());
+                        sender.wait(shutdown, &held());
                     }
                 }
             });
@@ -87,11 +87,11 @@ fn while_others_wait_there_is_one_job_a_turn() {
 
 #[test]
 fn whoever_waits_is_called_however_many_small_ones_come() {
-    let (_handle, stop) = stop_pair();
+    let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
     thread::scope(|scope| {
-        let large = scope.spawn(|| jobs.fair_sender().wait(&stop, &held()));
+        let large = scope.spawn(|| jobs.fair_sender().wait(&shutdown, &held()));
         wait_until_waiting(&jobs, 1);
         for _ in 0..2 {
             assert!(lanes.try_recv().is_ok());
@@ -104,13 +104,13 @@ fn whoever_waits_is_called_however_many_small_ones_come() {
 
 #[test]
 fn whoever_ends_leaves_the_turn_to_the_next() {
-    let (handle, stop) = stop_pair();
+    let (handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
     let lost = held();
     let wait = |held: &HeldLease| {
         let mut sender = jobs.fair_sender();
-        sender.wait(&stop, held);
+        sender.wait(&shutdown, held);
         sender.has_slot
     };
     thread::scope(|scope| {
