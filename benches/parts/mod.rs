@@ -15,7 +15,7 @@ use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
 use fanmail::domain::notification::{Identity, Kind, Lease, Request};
-use fanmail::domain::outcome::{Outcome, Status};
+use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
 use fanmail::store::Store;
 use fanmail::store::ledger::leases::LeaseRequest;
@@ -129,15 +129,7 @@ impl Tables {
 }
 
 fn sent(lease: Lease, participant_id: i64) -> Outcome {
-    Outcome {
-        lease,
-        participant_id,
-        status: Status::Sent,
-        attempts: 1,
-        permanent: false,
-        smtp_code: Some(250),
-        detail: None,
-    }
+    Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent }
 }
 
 /// The sample that has everything, and other letters than those of ASCII: most mails have to be encoded.

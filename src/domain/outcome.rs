@@ -1,17 +1,17 @@
-//! What became of one mail: the words of the ledger.
+//! What became of one mail, in the words of the ledger. How outcomes are stored is left to `store::ledger`.
 
 use std::fmt;
 
-use super::notification::Lease;
+use crate::domain::notification::Lease;
 
-/// What became of one mail. No outcome in the ledger means: not decided yet.
+/// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// The relay took responsibility for it (250 after the dot).
+    /// [`Verdict::Sent`].
     Sent,
-    /// It will not be sent unless somebody asks for it by hand.
+    /// [`Verdict::Failed`].
     Failed,
-    /// There was nothing to send: the participant has no address.
+    /// [`Verdict::Skipped`].
     Skipped,
 }
 
@@ -33,28 +33,59 @@ impl fmt::Display for Status {
     }
 }
 
-/// One row of the ledger to be: what became of the mail to one participant, and why.
+/// What became of one mail, and why. Texts hold no addresses and at most [`Verdict::DETAIL_MAX`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// Which notification the mail belongs to, and by what right it was sent.
-    pub lease: Lease,
-    /// Whom it was for.
-    pub participant_id: i64,
-    /// What became of it.
-    pub status: Status,
-    /// How many times it was put to the relay; 0 when it was decided without the relay.
-    pub attempts: u32,
-    /// For `failed`: trying again cannot help (a 5yz for this recipient, an impossible address).
-    pub permanent: bool,
-    /// The relay's last reply code, when there was one.
-    pub smtp_code: Option<u16>,
-    /// The relay's words or ours, without addresses, cut to [`Outcome::DETAIL_MAX`] characters.
-    pub detail: Option<String>,
+pub enum Verdict {
+    /// The relay took responsibility for the mail (250 after the dot).
+    Sent,
+    /// There was nothing to send, for this reason.
+    Skipped(String),
+    /// The mail is given up. Only `fanmail retry` sends it again.
+    Failed {
+        /// Whether another try may help.
+        permanence: Permanence,
+        /// The relay's last reply code; `None` when the relay was not asked or did not reply.
+        code: Option<u16>,
+        /// The relay's words, or ours.
+        detail: String,
+    },
 }
 
-impl Outcome {
-    /// Longest `detail` that is kept, in characters: enough for any relay's sentence.
+/// Whether a failure may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permanence {
+    /// It may: a 4yz reply, a lost connection, a template that can be repaired.
+    Transient,
+    /// It cannot: a 5yz reply for this recipient, an address that cannot be written.
+    Permanent,
+}
+
+impl Verdict {
+    /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
+
+    /// The word for it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Sent => Status::Sent,
+            Self::Skipped(_) => Status::Skipped,
+            Self::Failed { .. } => Status::Failed,
+        }
+    }
+}
+
+/// The verdict about the mail to one participant: a row of `deliveries` to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The notification, and the fencing token of the lease under which the mail was sent.
+    pub lease: Lease,
+    /// The participant.
+    pub participant_id: i64,
+    /// How many times the mail was submitted to the relay; 0 when the relay was not asked.
+    pub attempts: u32,
+    /// What became of the mail.
+    pub verdict: Verdict,
 }
 
 /// How the people of one notification add up.

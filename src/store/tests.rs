@@ -11,7 +11,7 @@ use super::Store;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
 use crate::domain::notification::{Identity, Kind, Lease, Notification, Request};
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::source::seeding::NewParticipant;
@@ -114,15 +114,16 @@ fn complete(store: &Store, notification_id: i64) {
 }
 
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {
-    Outcome {
-        lease: first_lease(notification.id),
-        participant_id,
-        status,
-        attempts: 1,
-        permanent: false,
-        smtp_code: Some(250),
-        detail: Some("2.0.0 Ok".to_owned()),
-    }
+    let verdict = match status {
+        Status::Sent => Verdict::Sent,
+        Status::Skipped => Verdict::Skipped("the participant has no address".to_owned()),
+        Status::Failed => failed(Permanence::Transient),
+    };
+    Outcome { lease: first_lease(notification.id), participant_id, attempts: 1, verdict }
+}
+
+fn failed(permanence: Permanence) -> Verdict {
+    Verdict::Failed { permanence, code: Some(450), detail: "4.2.2 mailbox full".to_owned() }
 }
 
 fn record(store: &Store, notification: &Notification, status: Status, ids: impl IntoIterator<Item = i64>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::domain::notification::Lease;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
@@ -134,7 +134,7 @@ impl Batch {
     fn tell(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
         let mut recorded: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
-            if outcome.status == Status::Sent {
+            if outcome.verdict == Verdict::Sent {
                 metrics.unrecorded.fall();
             }
             if refused.contains(&outcome.lease) {
@@ -151,7 +151,7 @@ impl Batch {
                 recorded.push((fan_out, Counts::default()));
                 recorded.len() - 1
             });
-            recorded[permit].1.add(outcome.status);
+            recorded[permit].1.add(&outcome.verdict);
         }
         for (fan_out, counts) in recorded {
             metrics.sent.add(counts.sent);

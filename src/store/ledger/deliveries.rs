@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::notification::Lease;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::notifications::now;
@@ -91,15 +91,22 @@ pub(crate) struct DeliveryRow {
 
 impl DeliveryRow {
     fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
+        let (permanent, smtp_code, detail) = match &outcome.verdict {
+            Verdict::Sent => (false, None, None),
+            Verdict::Skipped(reason) => (false, None, Some(reason)),
+            Verdict::Failed { permanence, code, detail } => {
+                (*permanence == Permanence::Permanent, *code, Some(detail))
+            }
+        };
         Self {
             epoch: outcome.lease.epoch,
             notification_id: outcome.lease.notification_id,
             participant_id: outcome.participant_id,
-            status: outcome.status.as_str(),
+            status: outcome.verdict.status().as_str(),
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
-            permanent: outcome.permanent,
-            smtp_code: outcome.smtp_code.map(i32::from),
-            detail: outcome.detail.clone(),
+            permanent,
+            smtp_code: smtp_code.map(i32::from),
+            detail: detail.cloned(),
             decided_at,
         }
     }

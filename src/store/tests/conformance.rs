@@ -215,9 +215,9 @@ pub fn reopening_makes_failed_people_undecided(store: &Store) {
 
 pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     let notification = open(store);
-    let mut failed = [1, 2].map(|id| outcome(&notification, id, Status::Failed));
-    failed[0].permanent = true;
-    assert!(store.record_outcomes(&failed).unwrap().is_empty());
+    let mut outcomes = [1, 2].map(|id| outcome(&notification, id, Status::Failed));
+    outcomes[0].verdict = failed(Permanence::Permanent);
+    assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
     assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(1));
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
     assert_eq!(store.reopen_failed(first_lease(notification.id), true).unwrap(), Some(1));

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::Sender;
 
 use crate::content::renderer::NotificationContext;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::domain::participant::Participant;
 use crate::text::clean::cut;
 use crate::worker::fan_out::context::Counts;
@@ -127,36 +127,27 @@ impl Job {
     /// The outcome `sent`.
     #[must_use]
     pub fn sent(&self) -> Outcome {
-        self.outcome(Status::Sent, false, None, None)
+        self.outcome(Verdict::Sent)
     }
 
     /// The outcome `skipped`, for `reason`.
     #[must_use]
     pub fn skipped(&self, reason: &str) -> Outcome {
-        self.outcome(Status::Skipped, false, None, Some(reason))
+        self.outcome(Verdict::Skipped(cut(reason, Verdict::DETAIL_MAX)))
     }
 
-    /// The outcome `failed`, for `reason`; `permanent` when trying again cannot help.
+    /// The outcome `failed`, with the relay's reply code, for `reason`.
     #[must_use]
-    pub fn failed(&self, permanent: bool, smtp_code: Option<u16>, reason: &str) -> Outcome {
-        self.outcome(Status::Failed, permanent, smtp_code, Some(reason))
+    pub fn failed(&self, permanence: Permanence, code: Option<u16>, reason: &str) -> Outcome {
+        self.outcome(Verdict::Failed { permanence, code, detail: cut(reason, Verdict::DETAIL_MAX) })
     }
 
-    fn outcome(
-        &self,
-        status: Status,
-        permanent: bool,
-        smtp_code: Option<u16>,
-        detail: Option<&str>,
-    ) -> Outcome {
+    fn outcome(&self, verdict: Verdict) -> Outcome {
         Outcome {
             lease: self.fan_out.held.lease,
             participant_id: self.recipient.participant.id,
-            status,
             attempts: self.recipient.attempts,
-            permanent,
-            smtp_code,
-            detail: detail.map(|text| cut(text, Outcome::DETAIL_MAX)),
+            verdict,
         }
     }
 }

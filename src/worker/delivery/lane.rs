@@ -13,7 +13,7 @@ use crate::channels::email::compose::Composer;
 use crate::channels::email::smtp::reply::{Class, SendError};
 use crate::channels::email::{Mail, Transport};
 use crate::content::renderer::Templates;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::Breaker;
@@ -186,7 +186,7 @@ impl Lane {
             Class::Breakdown | Class::Transient { .. } => self.try_later(job, &error),
             Class::Permanent | Class::Unreadable => {
                 job.recipient.attempts += 1;
-                let outcome = job.failed(true, error.smtp_code, &error.detail);
+                let outcome = job.failed(Permanence::Permanent, error.smtp_code, &error.detail);
                 self.record(job, outcome);
             }
         }
@@ -223,10 +223,10 @@ impl Lane {
         };
         // Not permanent: once the template is mended, `fanmail retry` reaches them.
         let render = self.shared.templates.render(&job.fan_out.notification_context, participant);
-        let render = render.map_err(|error| job.failed(false, None, &error.to_string()))?;
+        let render = render.map_err(|error| job.failed(Permanence::Transient, None, &error.to_string()))?;
         self.composer
             .compose(job.fan_out.notification_id(), participant, address, render, Utc::now())
-            .map_err(|error| job.failed(true, None, &error.to_string()))
+            .map_err(|error| job.failed(Permanence::Permanent, None, &error.to_string()))
     }
 
     /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
@@ -242,7 +242,7 @@ impl Lane {
             self.shared.monitor.metrics.retries.add(1);
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
-            let outcome = job.failed(false, error.smtp_code, &error.detail);
+            let outcome = job.failed(Permanence::Transient, error.smtp_code, &error.detail);
             self.record(job, outcome);
         }
     }
@@ -250,7 +250,7 @@ impl Lane {
     /// Hands the outcome to the recorder, which reports to the fan-out once it is committed.
     fn record(&mut self, job: Job, outcome: Outcome) {
         log_failure(&job, &outcome);
-        if outcome.status == Status::Sent {
+        if outcome.verdict == Verdict::Sent {
             self.shared.monitor.metrics.unrecorded.rise();
         }
         self.commit_gate.record(outcome, job.fan_out);
@@ -259,9 +259,7 @@ impl Lane {
 
 /// The first failure of a fan-out is worth a line; the rest is in the ledger.
 fn log_failure(job: &Job, outcome: &Outcome) {
-    if outcome.status != Status::Failed {
-        return;
-    }
+    let Verdict::Failed { detail, .. } = &outcome.verdict else { return };
     let level = if job.fan_out.failure_logged.swap(true, Ordering::Relaxed) {
         log::Level::Debug
     } else {
@@ -274,6 +272,6 @@ fn log_failure(job: &Job, outcome: &Outcome) {
         outcome.lease.notification_id,
         outcome.participant_id,
         outcome.attempts,
-        outcome.detail.as_deref().unwrap_or("no reason given")
+        detail
     );
 }

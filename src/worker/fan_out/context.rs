@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::Status;
+use crate::domain::outcome::Verdict;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -74,11 +74,11 @@ pub enum Halt {
 
 impl Counts {
     /// Counts one more.
-    pub fn add(&mut self, status: Status) {
-        match status {
-            Status::Sent => self.sent += 1,
-            Status::Failed => self.failed += 1,
-            Status::Skipped => self.skipped += 1,
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Sent => self.sent += 1,
+            Verdict::Failed { .. } => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
         }
     }
 

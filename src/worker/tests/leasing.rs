@@ -8,7 +8,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::support::{House, REQUEST, TRANSIENT, named};
 use crate::domain::notification::Lease;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
@@ -199,15 +199,7 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
         Ok(())
     });
     let lease = opened_elsewhere(&house, Duration::from_secs(30));
-    let sent = |participant_id| Outcome {
-        lease,
-        participant_id,
-        status: Status::Sent,
-        attempts: 1,
-        permanent: false,
-        smtp_code: None,
-        detail: None,
-    };
+    let sent = |participant_id| Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent };
     house.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     house.store.release_lease(lease).unwrap();
     assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));

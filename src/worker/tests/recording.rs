@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, unbounded};
 
 use super::support::{House, REQUEST, named};
 use crate::domain::notification::Lease;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::delivery::commit_gate::CommitGate;
@@ -40,8 +40,16 @@ fn open(house: &House) -> (Arc<FanOutHandle>, Receiver<Report>) {
     (Arc::new(fan_out), heard)
 }
 
-fn outcome(lease: Lease, participant_id: i64, status: Status) -> Outcome {
-    Outcome { lease, participant_id, status, attempts: 1, permanent: false, smtp_code: None, detail: None }
+fn outcome(lease: Lease, participant_id: i64, verdict: Verdict) -> Outcome {
+    Outcome { lease, participant_id, attempts: 1, verdict }
+}
+
+fn skipped() -> Verdict {
+    Verdict::Skipped("the participant has no address".to_owned())
+}
+
+fn failed() -> Verdict {
+    Verdict::Failed { permanence: Permanence::Transient, code: None, detail: "lost".to_owned() }
 }
 
 /// The test plays the recorder: this is what it would tell the lane.
@@ -63,7 +71,7 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
         let mut last = CommitGate::new(batch_sender);
         last.wait_until_committed();
         for id in 1..=2 {
-            last.record(outcome(fan_out.held.lease, id, Status::Sent), Arc::clone(&fan_out));
+            last.record(outcome(fan_out.held.lease, id, Verdict::Sent), Arc::clone(&fan_out));
         }
         last.wait_until_committed();
         last.wait_until_committed();
@@ -81,7 +89,7 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut last = CommitGate::new(batch_sender);
     last.flush();
-    last.record(outcome(fan_out.held.lease, 1, Status::Sent), Arc::clone(&fan_out));
+    last.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
     last.flush();
     assert_eq!(commit(&batches), 1);
     last.wait_until_committed();
@@ -92,7 +100,7 @@ fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
     let house = House::new(1, 1);
     let (fan_out, heard) = open(&house);
     let mut last = CommitGate::new(house.threads.batch_sender.clone());
-    last.record(outcome(fan_out.held.lease, 1, Status::Skipped), Arc::clone(&fan_out));
+    last.record(outcome(fan_out.held.lease, 1, skipped()), Arc::clone(&fan_out));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
     assert_eq!(house.tally(1).skipped, 1);
@@ -104,11 +112,11 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     let (fan_out, heard) = open(&house);
     let Lease { notification_id, epoch } = fan_out.held.lease;
     let mut last = CommitGate::new(house.threads.batch_sender.clone());
-    last.record(outcome(fan_out.held.lease, 1, Status::Sent), Arc::clone(&fan_out));
+    last.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
     last.wait_until_committed();
     assert!(!fan_out.held.is_lost());
 
-    last.record(outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Status::Sent), Arc::clone(&fan_out));
+    last.record(outcome(Lease { notification_id, epoch: epoch + 1 }, 2, Verdict::Sent), Arc::clone(&fan_out));
     last.wait_until_committed();
     assert!(fan_out.held.is_lost());
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
@@ -122,9 +130,9 @@ fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
     let (fan_out, heard) = open(&house);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
-    let statuses = [Status::Sent, Status::Failed, Status::Sent, Status::Skipped, Status::Sent];
-    for (id, (lane, status)) in (1..).zip(lanes.iter_mut().zip(statuses)) {
-        lane.record(outcome(fan_out.held.lease, id, status), Arc::clone(&fan_out));
+    let verdicts = [Verdict::Sent, failed(), Verdict::Sent, skipped(), Verdict::Sent];
+    for (id, (lane, verdict)) in (1..).zip(lanes.iter_mut().zip(verdicts)) {
+        lane.record(outcome(fan_out.held.lease, id, verdict), Arc::clone(&fan_out));
     }
     drop((lanes, batch_sender));
     record_batches(&house.store, &house.context.database_retry, &house.context.metrics, &batches);

@@ -19,8 +19,12 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
 
 pub fn a_tally_tells_failures_for_good_from_those_that_may_pass(store: &Store) {
     let notification = open(store);
-    let outcomes = [(1, true), (2, false), (3, true)]
-        .map(|(id, permanent)| Outcome { permanent, ..outcome(&notification, id, Status::Failed) });
+    let outcomes = [(1, Permanence::Permanent), (2, Permanence::Transient), (3, Permanence::Permanent)].map(
+        |(id, permanence)| Outcome {
+            verdict: failed(permanence),
+            ..outcome(&notification, id, Status::Failed)
+        },
+    );
     assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
     record(store, &notification, Status::Sent, [4]);
     let tally = store.tally(&notification).unwrap();
