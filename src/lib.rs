@@ -21,5 +21,6 @@ pub mod process_id;
 pub mod report;
 pub mod shutdown;
 pub mod store;
+pub mod sync;
 pub mod text;
 pub mod worker;
