@@ -14,8 +14,8 @@ pub mod worker;
 use std::cell::RefCell;
 use std::fmt;
 
-pub use crate::config::problem::{ConfigErrors, Mistake};
-pub use authorities::Authorities;
+pub use crate::config::problem::{ConfigErrors, Problem};
+pub use authorities::CaCertificates;
 pub use broker::BrokerConfig;
 pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};

@@ -88,7 +88,7 @@ impl BrokerConnection {
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
             let connector = config
-                .authorities
+                .ca_certificates
                 .connector()
                 .map_err(|error| BrokerError::Tls { address: address(config), cause: error.to_string() })?;
             Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)

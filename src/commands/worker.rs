@@ -216,7 +216,7 @@ fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
                 relay.port,
                 config.connections
             );
-            if relay.is_readable() {
+            if relay.is_plaintext_off_host() {
                 log::warn!(
                     "SMTP_USE_TLS=False, and the relay is not on this machine: mails, and the password if there is \
                      one, can be read on the way"

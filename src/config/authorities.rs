@@ -20,9 +20,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The authorities of one section; none unless a file is named.
 #[derive(Clone, Default)]
-pub struct Authorities(Vec<Certificate>);
+pub struct CaCertificates(Vec<Certificate>);
 
-impl Authorities {
+impl CaCertificates {
     /// Reads the file that the variable `name` names. Every certificate in it counts.
     pub(super) fn read(reader: &mut Reader<'_>, name: &str) -> Self {
         let Some(path) = reader.text(name) else {
@@ -30,7 +30,7 @@ impl Authorities {
         };
         let content = fs::read(&path).map_err(|error| unreadable(&error));
         content.and_then(|content| Self::parse(&content)).unwrap_or_else(|expected| {
-            reader.wrong(name, &path, &expected);
+            reader.invalid(name, &path, &expected);
             Self::default()
         })
     }
@@ -95,7 +95,7 @@ pub fn why_refused(error: &native_tls::Error) -> Option<String> {
     Some(found.trim_end_matches(')').to_owned())
 }
 
-impl fmt::Debug for Authorities {
+impl fmt::Debug for CaCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Authorities({})", self.0.len())
     }

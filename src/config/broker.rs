@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::reader::{Reader, is_loopback, parse_host};
-use super::{Authorities, Secret};
+use super::{CaCertificates, Secret};
 
 /// Where the messages come from.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct BrokerConfig {
     /// Whether the connection is `amqps`.
     pub tls: bool,
     /// Who may have signed its certificate, beside those whom the system trusts (`AMQP_CA_FILE`).
-    pub authorities: Authorities,
+    pub ca_certificates: CaCertificates,
     /// Name or address of the broker; an IPv6 address is without brackets.
     pub host: String,
     /// Its port.
@@ -33,18 +33,18 @@ const GUEST: &str = "guest";
 impl BrokerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let queue = read_queue(reader);
-        let authorities = Authorities::read(reader, "AMQP_CA_FILE");
+        let ca_certificates = CaCertificates::read(reader, "AMQP_CA_FILE");
         let from_url = reader.secret("AMQP_URL").and_then(|url| {
             let told = Self::from_url(url.expose(), queue.clone());
-            told.map_err(|wrong| reader.mistake("AMQP_URL", wrong)).ok()
+            told.map_err(|wrong| reader.problem("AMQP_URL", wrong)).ok()
         });
         let (about_tls, about_user) = match from_url {
             Some(_) => ("AMQP_URL", "AMQP_URL"),
             None => ("LAVINMQ_USE_TLS", "LAVINMQ_USERNAME"),
         };
         let told = from_url.unwrap_or_else(|| Self::from_variables(reader, queue));
-        if authorities.is_some() && !told.tls {
-            reader.mistake(
+        if ca_certificates.is_some() && !told.tls {
+            reader.problem(
                 about_tls,
                 "asks for plain text, but AMQP_CA_FILE is set; expected LAVINMQ_USE_TLS=True or an amqps:// URL, \
                  or no AMQP_CA_FILE"
@@ -52,7 +52,7 @@ impl BrokerConfig {
             );
         }
         if told.username == GUEST && told.password.expose() == GUEST && !is_loopback(&told.host) {
-            reader.mistake(
+            reader.problem(
                 about_user,
                 format!(
                     "is guest with the password guest, which everybody knows, and the broker {:?} is not on this \
@@ -62,7 +62,7 @@ impl BrokerConfig {
                 ),
             );
         }
-        Self { authorities, ..told }
+        Self { ca_certificates, ..told }
     }
 
     /// Reads `amqp://user:password@host:port/vhost`, by the rules of RabbitMQ's URI specification. The scheme
@@ -111,7 +111,7 @@ impl BrokerConfig {
         let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
         Ok(Self {
             tls,
-            authorities: Authorities::default(),
+            ca_certificates: CaCertificates::default(),
             host,
             port,
             username: or(&decode(url.username())?, GUEST),
@@ -127,7 +127,7 @@ impl BrokerConfig {
         let host = reader.host("LAVINMQ_HOST").unwrap_or_else(|| "localhost".to_owned());
         let tls = reader.flag("LAVINMQ_USE_TLS").unwrap_or_else(|| {
             if !is_loopback(&host) {
-                reader.mistake(
+                reader.problem(
                     "LAVINMQ_USE_TLS",
                     format!(
                         "is not set, and the broker {host:?} is not on this machine; expected True (amqps), or \
@@ -139,7 +139,7 @@ impl BrokerConfig {
         });
         Self {
             tls,
-            authorities: Authorities::default(),
+            ca_certificates: CaCertificates::default(),
             host,
             port: read_port(reader).unwrap_or(default_port(tls)),
             username: reader.text("LAVINMQ_USERNAME").unwrap_or_else(|| GUEST.to_owned()),
@@ -154,7 +154,7 @@ impl BrokerConfig {
 /// `lavinmq`: that deserves a sentence of its own.
 fn read_port(reader: &mut Reader<'_>) -> Option<u16> {
     if reader.text("LAVINMQ_PORT").is_some_and(|value| value.starts_with("tcp://")) {
-        reader.mistake(
+        reader.problem(
             "LAVINMQ_PORT",
             "was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set \
              enableServiceLinks: false for the pod"
@@ -162,7 +162,7 @@ fn read_port(reader: &mut Reader<'_>) -> Option<u16> {
         );
         return None;
     }
-    reader.whole("LAVINMQ_PORT", &(1..=u16::MAX))
+    reader.integer("LAVINMQ_PORT", &(1..=u16::MAX))
 }
 
 /// Reads `LAVINMQ_QUEUE`. AMQP keeps names in 255 bytes, and `.dead` has to fit, too.

@@ -44,7 +44,7 @@ impl DatabaseConfig {
         let backend = reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose()) {
             Ok(backend) => Some(backend),
             Err(wrong) => {
-                reader.mistake("DATABASE_URL", wrong);
+                reader.problem("DATABASE_URL", wrong);
                 None
             }
         });

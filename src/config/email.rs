@@ -6,7 +6,7 @@ use std::time::Duration;
 use lettre::Address;
 
 use super::reader::{Reader, is_loopback};
-use super::{Authorities, Secret};
+use super::{CaCertificates, Secret};
 
 /// How mails leave, and what they look like.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub struct Relay {
     /// How the connection is protected.
     pub security: Security,
     /// Who may have signed its certificate, beside those whom the system trusts (`SMTP_CA_FILE`).
-    pub authorities: Authorities,
+    pub ca_certificates: CaCertificates,
     /// User name and password, when the relay wants them.
     pub credentials: Option<(String, Secret)>,
     /// Mails after which a connection is renewed (`SMTP_MAX_PER_CONNECTION`).
@@ -61,7 +61,7 @@ pub struct Relay {
 impl Relay {
     /// Whether people on the way to the relay can read what it is sent.
     #[must_use]
-    pub fn is_readable(&self) -> bool {
+    pub fn is_plaintext_off_host(&self) -> bool {
         self.security == Security::Plain && !is_loopback(&self.host)
     }
 }
@@ -79,8 +79,8 @@ impl EmailConfig {
                 })
                 .unwrap_or_default(),
             templates_dir: reader.path("TEMPLATES_DIR"),
-            connections: reader.whole("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
-            rate_per_second: reader.whole("SMTP_RATE_PER_SECOND", &(1..=1_000_000)),
+            connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
+            rate_per_second: reader.integer("SMTP_RATE_PER_SECOND", &(1..=1_000_000)),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }
@@ -91,18 +91,18 @@ impl Relay {
     fn read(reader: &mut Reader<'_>, dummy: bool) -> Self {
         let host = reader.host("SMTP_HOST");
         if host.is_none() && !dummy {
-            reader.mistake(
+            reader.problem(
                 "SMTP_HOST",
                 "is not set; expected the name of your relay, or EMAIL_DUMMY_MODE=True to send nothing"
                     .to_owned(),
             );
         }
-        let port = reader.whole("SMTP_PORT", &(1..=u16::MAX)).unwrap_or(587);
+        let port = reader.integer("SMTP_PORT", &(1..=u16::MAX)).unwrap_or(587);
         let security = read_security(reader, port);
-        let authorities = Authorities::read(reader, "SMTP_CA_FILE");
-        if authorities.is_some() && security == Security::Plain {
+        let ca_certificates = CaCertificates::read(reader, "SMTP_CA_FILE");
+        if ca_certificates.is_some() && security == Security::Plain {
             let sentence = "is False, but SMTP_CA_FILE is set; expected True, or no SMTP_CA_FILE";
-            reader.mistake("SMTP_USE_TLS", sentence.to_owned());
+            reader.problem("SMTP_USE_TLS", sentence.to_owned());
         }
         let host = host.unwrap_or_default();
         let credentials = read_credentials(reader, dummy);
@@ -110,9 +110,9 @@ impl Relay {
             host,
             port,
             security,
-            authorities,
+            ca_certificates,
             credentials,
-            max_per_connection: reader.whole("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000)).unwrap_or(100),
+            max_per_connection: reader.integer("SMTP_MAX_PER_CONNECTION", &(1..=1_000_000)).unwrap_or(100),
             timeout: reader.seconds("SMTP_TIMEOUT", 60, &(0.1..=3_600.0)),
             idle_timeout: reader.seconds("SMTP_IDLE_TIMEOUT", 30, &(0.1..=3_600.0)),
         }
@@ -126,7 +126,7 @@ fn read_security(reader: &mut Reader<'_>, port: u16) -> Security {
         (true, 465) => Security::ImplicitTls,
         (true, _) => Security::StartTls,
         (false, 465) => {
-            reader.mistake(
+            reader.problem(
                 "SMTP_USE_TLS",
                 "is False, but on SMTP_PORT 465 TLS begins with the first byte (RFC 8314); expected True, or \
                  another port"
@@ -149,7 +149,7 @@ fn read_credentials(reader: &mut Reader<'_>, dummy: bool) -> Option<(String, Sec
         (None, Some(_)) => ("SMTP_USERNAME", "SMTP_PASSWORD"),
     };
     if !dummy {
-        reader.mistake(
+        reader.problem(
             missing,
             format!("is not set, but {present} is; expected both, or neither when the relay wants none"),
         );
@@ -165,7 +165,7 @@ fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
         (value.is_ascii() && value.parse::<Address>().is_ok()).then(|| value.to_owned())
     });
     if address.is_none() && !dummy {
-        reader.mistake("FROM_EMAIL", "is not set; expected the address that your mails come from".to_owned());
+        reader.problem("FROM_EMAIL", "is not set; expected the address that your mails come from".to_owned());
     }
     address.unwrap_or_else(|| "noreply@example.com".to_owned())
 }

@@ -4,12 +4,12 @@ use std::fmt;
 
 /// One mistake: the variable, its value unless that is a secret, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct Problem {
     variable: String,
     sentence: String,
 }
 
-impl Mistake {
+impl Problem {
     /// `sentence` goes on where the name of the variable stops: `is "x"; expected …`.
     pub(super) fn new(variable: &str, sentence: String) -> Self {
         Self { variable: variable.to_owned(), sentence }
@@ -22,7 +22,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.variable, self.sentence)
     }
@@ -30,16 +30,16 @@ impl fmt::Display for Mistake {
 
 /// All mistakes of one configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<Mistake>);
+pub struct ConfigErrors(Vec<Problem>);
 
 impl ConfigErrors {
-    pub(super) fn new(mistakes: Vec<Mistake>) -> Self {
-        Self(mistakes)
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self(problems)
     }
 
     /// Each of them, in the order of the sections.
     #[must_use]
-    pub fn mistakes(&self) -> &[Mistake] {
+    pub fn problems(&self) -> &[Problem] {
         &self.0
     }
 }
@@ -50,8 +50,8 @@ impl fmt::Display for ConfigErrors {
             1 => writeln!(f, "the configuration has a mistake:")?,
             count => writeln!(f, "the configuration has {count} mistakes:")?,
         }
-        for mistake in &self.0 {
-            writeln!(f, "  {mistake}")?;
+        for problem in &self.0 {
+            writeln!(f, "  {problem}")?;
         }
         f.write_str(".env.example explains every variable")
     }

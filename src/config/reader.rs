@@ -10,40 +10,40 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Secret;
-use crate::config::problem::{ConfigErrors, Mistake};
+use crate::config::problem::{ConfigErrors, Problem};
 
 /// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the
 /// default, so that reading goes on to the next mistake.
 pub struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
-    mistakes: Vec<Mistake>,
+    problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, mistakes: Vec::new() }
+        Self { lookup, problems: Vec::new() }
     }
 
     /// The end of reading: an error if anything was wrong.
     pub fn finish(self) -> Result<(), ConfigErrors> {
-        if self.mistakes.is_empty() {
+        if self.problems.is_empty() {
             return Ok(());
         }
-        Err(ConfigErrors::new(self.mistakes))
+        Err(ConfigErrors::new(self.problems))
     }
 
     /// Notes a mistake; `sentence` goes on after the variable's name. Only the first one of a variable (or of
     /// its `_FILE`) counts, as others would follow from it.
-    pub fn mistake(&mut self, name: &str, sentence: String) {
+    pub fn problem(&mut self, name: &str, sentence: String) {
         let base = |name: &str| name.strip_suffix("_FILE").unwrap_or(name).to_owned();
-        if !self.mistakes.iter().any(|known| base(known.variable()) == base(name)) {
-            self.mistakes.push(Mistake::new(name, sentence));
+        if !self.problems.iter().any(|known| base(known.variable()) == base(name)) {
+            self.problems.push(Problem::new(name, sentence));
         }
     }
 
     /// Notes a value that is not a secret, and what was expected instead.
-    pub fn wrong(&mut self, name: &str, value: &str, expected: &str) {
-        self.mistake(name, format!("is {}; expected {expected}", quote(value)));
+    pub fn invalid(&mut self, name: &str, value: &str, expected: &str) {
+        self.problem(name, format!("is {}; expected {expected}", quote(value)));
     }
 
     /// A value as it is.
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.mistake(name, "is not UTF-8 text; save it in that encoding and set it again".to_owned());
+            self.problem(name, "is not UTF-8 text; save it in that encoding and set it again".to_owned());
             return None;
         }
         (!value.is_empty()).then(|| value.to_owned())
@@ -62,13 +62,13 @@ impl<'a> Reader<'a> {
         let value = self.text(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
-            self.wrong(name, &value, expected);
+            self.invalid(name, &value, expected);
         }
         parsed
     }
 
     /// A whole number within `range`.
-    pub fn whole<T>(&mut self, name: &str, range: &RangeInclusive<T>) -> Option<T>
+    pub fn integer<T>(&mut self, name: &str, range: &RangeInclusive<T>) -> Option<T>
     where
         T: FromStr + PartialOrd + Display,
     {
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
             return value.map(Secret::new);
         };
         if value.is_some() {
-            self.mistake(name, format!("is set, and {file_name} as well; keep one of them"));
+            self.problem(name, format!("is set, and {file_name} as well; keep one of them"));
             return None;
         }
         match fs::read_to_string(&path) {
@@ -123,11 +123,11 @@ impl<'a> Reader<'a> {
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
-                self.wrong(&file_name, &path, "a file with the value in it, but that one is empty");
+                self.invalid(&file_name, &path, "a file with the value in it, but that one is empty");
             }
             Err(error) => {
                 let expected = format!("a file that can be read, but: {error}");
-                self.wrong(&file_name, &path, &expected);
+                self.invalid(&file_name, &path, &expected);
             }
         }
         None

@@ -18,9 +18,9 @@ fn read(text: &str) -> Result<Config, ConfigErrors> {
 }
 
 /// The mistakes of a configuration, one a line.
-fn mistakes(text: &str) -> String {
+fn problems(text: &str) -> String {
     let errors = read(text).unwrap_err();
-    let lines: Vec<String> = errors.mistakes().iter().map(Mistake::to_string).collect();
+    let lines: Vec<String> = errors.problems().iter().map(Problem::to_string).collect();
     lines.join("\n")
 }
 
@@ -137,7 +137,7 @@ fn all_mistakes_are_told_together() {
 
 #[test]
 fn sending_for_real_needs_a_relay_and_a_sender() {
-    let told = mistakes("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
+    let told = problems("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
     for start in
         ["SMTP_HOST is not set", "SMTP_PASSWORD is not set, but SMTP_USERNAME is", "FROM_EMAIL is not set"]
     {
@@ -192,11 +192,11 @@ fn a_secret_comes_from_a_file_as_well() {
     assert_eq!(config.broker.password.expose(), " with space ");
     assert_eq!(config.database.backend, Backend::Sqlite("/var/a.db".into()));
 
-    let told = mistakes(&format!("LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"));
+    let told = problems(&format!("LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"));
     assert_eq!(told, "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them");
     let empty = file("empty", "\n");
     let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n";
-    let told = mistakes(&format!("{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"));
+    let told = problems(&format!("{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"));
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(
         lines[0],

@@ -29,9 +29,9 @@ pub struct WorkerConfig {
 impl WorkerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            batch_size: reader.whole("BATCH_SIZE", &(1..=10_000)).unwrap_or(100),
-            prefetch: reader.whole("PREFETCH", &(1..=1_000)).unwrap_or(16),
-            max_retries: reader.whole("MAX_RETRIES", &(0..=100)).unwrap_or(3),
+            batch_size: reader.integer("BATCH_SIZE", &(1..=10_000)).unwrap_or(100),
+            prefetch: reader.integer("PREFETCH", &(1..=1_000)).unwrap_or(16),
+            max_retries: reader.integer("MAX_RETRIES", &(0..=100)).unwrap_or(3),
             retry_delay: reader.seconds("RETRY_DELAY", 5, &(0.01..=3_600.0)),
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),

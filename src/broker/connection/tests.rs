@@ -7,14 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::{Authorities, Secret};
+use crate::config::{CaCertificates, Secret};
 
 const PASSWORD: &str = "s3cret/p@ss:word";
 
 fn config(host: &str, port: u16) -> BrokerConfig {
     BrokerConfig {
         tls: false,
-        authorities: Authorities::default(),
+        ca_certificates: CaCertificates::default(),
         host: host.to_owned(),
         port,
         username: "alice".to_owned(),

@@ -9,30 +9,30 @@ use super::*;
 
 /// What is said about a file of this content.
 fn refused(content: &[u8]) -> String {
-    Authorities::parse(content).expect_err("it was accepted")
+    CaCertificates::parse(content).expect_err("it was accepted")
 }
 
 #[test]
 fn every_certificate_in_the_file_counts() {
     let (one, other) = (Authority::new(), Authority::new());
     let file = format!("\u{feff}# ours\r\n{}and theirs:\n{}\n", one.pem().replace('\n', "\r\n"), other.pem());
-    let both = Authorities::parse(file.as_bytes()).unwrap();
+    let both = CaCertificates::parse(file.as_bytes()).unwrap();
     assert_eq!(format!("{both:?}"), "Authorities(2)");
     for authority in [&one, &other] {
         assert!(handshake(&both, &authority.issue()), "one of them does not count");
     }
     assert!(!handshake(&both, &Authority::new().issue()), "a stranger is trusted");
-    assert!(!handshake(&Authorities::default(), &one.issue()), "trusted without a file");
+    assert!(!handshake(&CaCertificates::default(), &one.issue()), "trusted without a file");
 }
 
 /// Whether a client that trusts these authorities takes this certificate.
-fn handshake(authorities: &Authorities, issued: &Issued) -> bool {
+fn handshake(ca_certificates: &CaCertificates, issued: &Issued) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = issued.acceptor();
     let server = thread::spawn(move || acceptor.accept(listener.accept().unwrap().0).is_ok());
     let stream = TcpStream::connect(address).unwrap();
-    let taken = authorities.connector().unwrap().connect("localhost", stream).is_ok();
+    let taken = ca_certificates.connector().unwrap().connect("localhost", stream).is_ok();
     server.join().unwrap();
     taken
 }
@@ -41,7 +41,7 @@ fn handshake(authorities: &Authorities, issued: &Issued) -> bool {
 fn a_key_beside_the_certificate_does_no_harm() {
     let issued = Authority::new().issue();
     let file = format!("{}{}", issued.key, issued.certificate);
-    assert!(Authorities::parse(file.as_bytes()).is_ok());
+    assert!(CaCertificates::parse(file.as_bytes()).is_ok());
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn a_file_that_cannot_be_read_is_told_with_its_variable_and_path() {
     let told = |path: &str| {
         let lookup = |_: &str| Some(path.to_owned());
         let mut reader = Reader::new(&lookup);
-        Authorities::read(&mut reader, "SMTP_CA_FILE");
-        reader.finish().unwrap_err().mistakes()[0].to_string()
+        CaCertificates::read(&mut reader, "SMTP_CA_FILE");
+        reader.finish().unwrap_err().problems()[0].to_string()
     };
     assert_eq!(
         told(&missing),

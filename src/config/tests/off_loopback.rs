@@ -52,10 +52,10 @@ fn a_broker_elsewhere_needs_a_word_about_tls() {
     for host in REMOTE {
         let set = format!("LAVINMQ_HOST={host}\n{USER}");
         if host == "[::1]." {
-            assert!(mistakes(&set).starts_with("LAVINMQ_HOST is "), "{host}");
+            assert!(problems(&set).starts_with("LAVINMQ_HOST is "), "{host}");
             continue;
         }
-        let told = mistakes(&set);
+        let told = problems(&set);
         assert!(told.starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}: {told}");
         assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
         assert!(
@@ -72,7 +72,7 @@ fn guest_with_the_password_guest_stays_on_this_machine() {
     for host in REMOTE.into_iter().filter(|host| *host != "[::1].") {
         for tls in ["True", "False"] {
             let set = format!("LAVINMQ_HOST={host}\nLAVINMQ_USE_TLS={tls}\n");
-            let told = mistakes(&set);
+            let told = problems(&set);
             assert!(told.starts_with("LAVINMQ_USERNAME is guest with the password guest"), "{host}: {told}");
             assert!(told.contains("rabbitmqctl add_user") && !told.contains('\n'), "{told}");
             assert!(read(&format!("{set}LAVINMQ_PASSWORD=other\n")).is_ok(), "{host}");
@@ -82,13 +82,13 @@ fn guest_with_the_password_guest_stays_on_this_machine() {
     for url in
         ["amqps://h", "amqp://h", "amqps://guest:guest@h/v", "amqps://%67uest:gues%74@h", "amqps://guest@h"]
     {
-        let told = mistakes(&format!("AMQP_URL={url}\n"));
+        let told = problems(&format!("AMQP_URL={url}\n"));
         assert!(told.starts_with("AMQP_URL is guest with the password guest"), "{url}: {told}");
     }
     assert!(read("AMQP_URL=amqp://guest:guest@127.0.0.1\n").is_ok());
     // What stands before the @ is no host.
     assert!(
-        mistakes("AMQP_URL=amqps://localhost:guest@h\nLAVINMQ_QUEUE=\u{1}\n").starts_with("LAVINMQ_QUEUE")
+        problems("AMQP_URL=amqps://localhost:guest@h\nLAVINMQ_QUEUE=\u{1}\n").starts_with("LAVINMQ_QUEUE")
     );
     assert!(read("AMQP_URL=amqps://localhost:guest@h\n").is_ok_and(|config| config.broker.host == "h"));
 }
@@ -113,8 +113,8 @@ fn a_relay_gets_plain_text_only_where_false_is_said() {
     assert_eq!(security("SMTP_PORT=465\n"), Security::ImplicitTls);
     assert_eq!(security("SMTP_USE_TLS=\n"), Security::StartTls);
     assert_eq!(security("SMTP_USE_TLS=False\nSMTP_PORT=25\n"), Security::Plain);
-    assert!(mistakes("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
-    assert!(mistakes("SMTP_USE_TLS=none\n").contains("expected True or False"));
+    assert!(problems("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
+    assert!(problems("SMTP_USE_TLS=none\n").contains("expected True or False"));
     let Route::Smtp(local) = read(&real("SMTP_HOST=localhost\n")).unwrap().email.route else {
         panic!("not the relay");
     };
@@ -123,8 +123,9 @@ fn a_relay_gets_plain_text_only_where_false_is_said() {
 
 #[test]
 fn a_relay_that_can_be_read_along_is_known_as_such() {
-    let readable =
-        |host: &str, tls: &str| relay(&format!("SMTP_HOST={host}\nSMTP_USE_TLS={tls}\n")).is_readable();
+    let readable = |host: &str, tls: &str| {
+        relay(&format!("SMTP_HOST={host}\nSMTP_USE_TLS={tls}\n")).is_plaintext_off_host()
+    };
     for host in LOOPBACK {
         assert!(!readable(host, "False"), "{host}");
     }
@@ -139,16 +140,16 @@ fn an_authority_for_plain_text_is_a_contradiction() {
     let path = dir.path().join("ca.pem");
     fs::write(&path, Authority::new().pem()).unwrap();
     let amqp = format!("AMQP_CA_FILE={}\n", path.display());
-    assert!(mistakes(&amqp).starts_with("LAVINMQ_USE_TLS asks for plain text, but AMQP_CA_FILE is set"));
+    assert!(problems(&amqp).starts_with("LAVINMQ_USE_TLS asks for plain text, but AMQP_CA_FILE is set"));
     assert!(
-        mistakes(&format!("{amqp}AMQP_URL=amqp://localhost\n")).starts_with("AMQP_URL asks for plain text")
+        problems(&format!("{amqp}AMQP_URL=amqp://localhost\n")).starts_with("AMQP_URL asks for plain text")
     );
     let config = read(&format!("{amqp}AMQP_URL=amqps://localhost\n")).unwrap();
-    assert_eq!(format!("{:?}", config.broker.authorities), "Authorities(1)");
+    assert_eq!(format!("{:?}", config.broker.ca_certificates), "Authorities(1)");
 
     let smtp = format!("SMTP_CA_FILE={}\n", path.display());
     assert!(
-        mistakes(&format!("{smtp}SMTP_USE_TLS=False\n")).starts_with("SMTP_USE_TLS is False, but SMTP_CA")
+        problems(&format!("{smtp}SMTP_USE_TLS=False\n")).starts_with("SMTP_USE_TLS is False, but SMTP_CA")
     );
-    assert_eq!(format!("{:?}", relay(&smtp).authorities), "Authorities(1)");
+    assert_eq!(format!("{:?}", relay(&smtp).ca_certificates), "Authorities(1)");
 }

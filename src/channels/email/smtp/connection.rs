@@ -58,7 +58,7 @@ impl RelayConnector {
         let tls = match relay.security {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
-                let connector = relay.authorities.connector();
+                let connector = relay.ca_certificates.connector();
                 Some(connector.map_err(|error| relay_failure(format!("cannot set up TLS: {error}")))?)
             }
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::channels::email::smtp::reply::Class;
-use crate::config::{Authorities, Security};
+use crate::config::{CaCertificates, Security};
 
 mod ahead;
 mod losses;
@@ -53,7 +53,7 @@ impl ScriptedRelay {
             host: "127.0.0.1".to_owned(),
             port: self.port,
             security: Security::Plain,
-            authorities: Authorities::default(),
+            ca_certificates: CaCertificates::default(),
             credentials: None,
             max_per_connection: 100,
             timeout,
@@ -262,7 +262,7 @@ fn a_silent_relay_is_given_up_after_the_timeout() {
             host: "127.0.0.1".to_owned(),
             port: listener.local_addr().unwrap().port(),
             security,
-            authorities: Authorities::default(),
+            ca_certificates: CaCertificates::default(),
             credentials: None,
             max_per_connection: 1,
             timeout: Duration::from_millis(200),

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::*;
-use crate::config::Authorities;
+use crate::config::CaCertificates;
 use crate::config::Secret;
 
 /// A relay that does this with its only client.
@@ -22,7 +22,7 @@ fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendEr
         host: "127.0.0.1".to_owned(),
         port,
         security,
-        authorities: Authorities::default(),
+        ca_certificates: CaCertificates::default(),
         credentials: Some(("me".to_owned(), Secret::new("MARKER".to_owned()))),
         max_per_connection: 1,
         timeout,
