@@ -15,14 +15,14 @@ impl Backoff {
     /// For something that is away and is expected back soon: 1 s, doubling, at most 30 s.
     pub const RECONNECT: Self = Self { first: Duration::from_secs(1), cap: Duration::from_secs(30) };
 
-    /// The pause before try number `failures + 1`, after `failures` (from 1) failures in a row. `dice`, from
+    /// The pause before try number `failures + 1`, after `failures` (from 1) failures in a row. `jitter`, from
     /// 0 to 1, moves it by up to a fifth in either direction, so that many who failed together do not all
     /// come back together.
     #[must_use]
-    pub fn pause(&self, failures: u32, dice: f64) -> Duration {
+    pub fn pause(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let plain = self.first.saturating_mul(1 << doublings).min(self.cap);
-        plain.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0)).min(self.cap)
+        plain.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0)).min(self.cap)
     }
 }
 

@@ -178,7 +178,7 @@ impl Breaker {
     fn failed_at(
         &self,
         now: Instant,
-        dice: f64,
+        jitter: f64,
         probe: bool,
         suspect: Option<MailKey>,
         detail: &str,
@@ -219,7 +219,7 @@ impl Breaker {
             // A mail that was under way when it opened.
             BreakerState::Open { .. } | BreakerState::Probing { .. } => return true,
         };
-        let pause = self.probes.pause(outage.probes + 1, dice);
+        let pause = self.probes.pause(outage.probes + 1, jitter);
         let since = Utc::now() - (now - outage.since);
         self.monitor.health.set_problem("relay", describe(since, outage.probes, Utc::now() + pause, detail));
         *state = BreakerState::Open { outage, until: now + pause };

@@ -133,7 +133,7 @@ impl ConnectionLimit {
         &self,
         permit: &mut ConnectionPermit,
         now: Instant,
-        dice: f64,
+        jitter: f64,
         work: impl Fn() -> bool,
     ) -> bool {
         if permit.state != PermitState::Revoked {
@@ -149,12 +149,12 @@ impl ConnectionLimit {
         }
         permit.state = PermitState::Probing;
         state.probing = true;
-        state.no_probe_before = now + self.probe_backoff.pause(1, dice);
+        state.no_probe_before = now + self.probe_backoff.pause(1, jitter);
         self.change_granted(&mut state, 1);
         true
     }
 
-    fn refused_at(&self, permit: &mut ConnectionPermit, now: Instant, dice: f64, detail: &str) -> bool {
+    fn refused_at(&self, permit: &mut ConnectionPermit, now: Instant, jitter: f64, detail: &str) -> bool {
         debug_assert!(permit.state != PermitState::Revoked, "a lane without a place has asked the relay");
         let accepted = self.accepted.load(Ordering::Relaxed);
         let before = permit.refused_at.replace(accepted);
@@ -167,7 +167,7 @@ impl ConnectionLimit {
             state.probing = false;
             state.failed_probes += 1;
         }
-        state.no_probe_before = now + self.probe_backoff.pause(state.failed_probes + 1, dice);
+        state.no_probe_before = now + self.probe_backoff.pause(state.failed_probes + 1, jitter);
         if state.granted == 1 {
             permit.state = PermitState::Granted;
             return false;

@@ -32,10 +32,10 @@ impl RetryPolicy {
         attempts <= self.max_retries
     }
 
-    /// The pause after `attempts` tries; `dice` is from 0 to 1.
+    /// The pause after `attempts` tries; `jitter` is from 0 to 1.
     #[must_use]
-    pub fn pause(&self, attempts: u32, dice: f64) -> Duration {
-        self.backoff.pause(attempts, dice)
+    pub fn pause(&self, attempts: u32, jitter: f64) -> Duration {
+        self.backoff.pause(attempts, jitter)
     }
 }
 
