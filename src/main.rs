@@ -48,14 +48,14 @@ fn configure() -> anyhow::Result<Config> {
 fn run(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
     // The two that send mails must not end in the middle because nobody reads what they print.
     if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
-        end_with_the_reader()?;
+        exit_on_sigpipe()?;
     }
     commands::run(cli, config)
 }
 
 /// `fanmail status | head` ends like any other program when `head` has seen enough, with the exit code that a
 /// shell gives to SIGPIPE. Rust ignores that signal, and `println!` would panic.
-fn end_with_the_reader() -> io::Result<()> {
+fn exit_on_sigpipe() -> io::Result<()> {
     let always = Arc::new(AtomicBool::new(true));
     signal_hook::flag::register_conditional_shutdown(SIGPIPE, 128 + SIGPIPE, always)?;
     Ok(())

@@ -50,12 +50,12 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
 const NAMED: usize = 10;
 
 /// How a purge ended.
-struct Done {
+struct PurgeSummary {
     purged: Purged,
     interrupted: bool,
 }
 
-fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> anyhow::Result<Done> {
+fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> anyhow::Result<PurgeSummary> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} outcomes, {eta} left")?;
     // The bar shows itself at a terminal only.
     let bar = ProgressBar::new(plan.outcomes).with_style(style);
@@ -76,7 +76,7 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
         }
     };
     bar.finish_and_clear();
-    Ok(Done { purged, interrupted })
+    Ok(PurgeSummary { purged, interrupted })
 }
 
 /// What goes, a line for people; `doing` is its first word.
@@ -94,7 +94,7 @@ fn planned(doing: &str, plan: &PurgePlan) -> String {
 }
 
 /// What was deleted, a line for people.
-fn told(done: &Done) -> String {
+fn told(done: &PurgeSummary) -> String {
     let Purged { notifications, outcomes } = done.purged;
     let interrupted = if done.interrupted { "; interrupted, the same command goes on" } else { "" };
     format!("deleted {notifications} notifications with {outcomes} outcomes{interrupted}\n")
@@ -120,7 +120,7 @@ fn kept(plan: &PurgePlan) -> String {
 
 /// The same for programs.
 #[derive(Serialize)]
-struct JsonLine {
+struct JsonPurge {
     dry_run: bool,
     interrupted: bool,
     completed_before: String,
@@ -133,11 +133,11 @@ struct JsonLine {
 }
 
 /// Without `done` it is a dry run.
-fn to_json(plan: &PurgePlan, done: Option<&Done>) -> JsonLine {
+fn to_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> JsonPurge {
     let time = |time: NaiveDateTime| time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true);
     let planned = Purged { notifications: plan.notifications, outcomes: plan.outcomes };
     let Purged { notifications, outcomes } = done.map_or(planned, |done| done.purged);
-    JsonLine {
+    JsonPurge {
         dry_run: done.is_none(),
         interrupted: done.is_some_and(|done| done.interrupted),
         completed_before: time(plan.before),
@@ -150,7 +150,7 @@ fn to_json(plan: &PurgePlan, done: Option<&Done>) -> JsonLine {
     }
 }
 
-fn print_json(plan: &PurgePlan, done: Option<&Done>) -> anyhow::Result<()> {
+fn print_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(&to_json(plan, done))?);
     Ok(())
 }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn people_read_what_goes_and_what_is_kept_and_why() {
-        let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
         insta::assert_snapshot!(planned("deleting", &sample_plan()) + &told(&done) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
         deleted 3 notifications with 9000 outcomes; interrupted, the same command goes on
@@ -197,7 +197,7 @@ mod tests {
     fn programs_read_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
         insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
-        let done = Done { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
         let done = serde_json::to_value(to_json(&sample_plan(), Some(&done))).unwrap();
         assert_eq!((&done["dry_run"], &done["interrupted"]), (&false.into(), &true.into()));
         assert_eq!((&done["notifications"], &done["outcomes"]), (&3.into(), &9000.into()));

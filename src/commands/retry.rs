@@ -12,10 +12,10 @@ use crate::config::Config;
 use crate::content::renderer::Templates;
 use crate::process_id;
 use crate::store::Store;
-use crate::store::ledger::row::State;
+use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::Halt;
-use crate::worker::lease::keeper::Role;
+use crate::worker::lease::keeper::ProcessRole;
 
 /// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
 /// lanes and with the same Message-IDs as the worker would.
@@ -28,7 +28,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let Some(row) = store.find_notification(id)? else {
         bail!("there is no notification {id}; `fanmail status` lists them");
     };
-    if row.state == State::Running {
+    if row.state == NotificationState::Running {
         bail!(
             "notification {id} is not over: the worker sends to everyone who is pending. Should its message be \
              lost, publish it once more with the same --message-id{}",
@@ -59,7 +59,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         database_retry,
         &shutdown,
         &monitor,
-        Role::Retry,
+        ProcessRole::Retry,
     )?;
     if row.holder.as_ref().is_some_and(|holder| !process_id::is_gone(&holder.owner)) {
         // That its lease has ended is not enough: cut off from the database, it may be about to renew it. If it

@@ -29,7 +29,7 @@ use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::fan_out::context::Context as FanOutContext;
-use crate::worker::lease::keeper::Role;
+use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
 /// Fan-outs that ask the database at a time. Each has only a few short questions, and a server's connections are
@@ -55,7 +55,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let (threads, context) =
-        assemble(config, templates, store, database_retry, &shutdown, &monitor, Role::Worker)?;
+        assemble(config, templates, store, database_retry, &shutdown, &monitor, ProcessRole::Worker)?;
     let watchdog = CallWatchdog::new(Limits::default());
     watchdog
         .start({
@@ -158,7 +158,7 @@ pub(super) fn assemble(
     database_retry: DatabaseRetry,
     shutdown: &Shutdown,
     monitor: &Monitor,
-    role: Role,
+    role: ProcessRole,
 ) -> anyhow::Result<(Threads, FanOutContext)> {
     stop_on_panic();
     let templates = Arc::new(templates);

@@ -83,7 +83,7 @@ fn write_text(
 
 /// What a collector gets of a line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonLogLine<'a> {
     ts: String,
     level: &'a str,
     target: &'a str,
@@ -92,7 +92,7 @@ struct Line<'a> {
 
 /// One JSON object a line.
 fn write_json(out: &mut dyn Write, now: DateTime<Utc>, record: &Record<'_>) -> io::Result<()> {
-    let line = Line {
+    let line = JsonLogLine {
         ts: timestamp(now),
         level: record.level().as_str(),
         target: record.target(),

@@ -122,7 +122,7 @@ fn name<'a>(
 mod tests {
     use super::*;
     use crate::report::notifications::tests::{held, line};
-    use crate::store::ledger::row::{NotificationRecord, State};
+    use crate::store::ledger::row::{NotificationRecord, NotificationState};
 
     const OWNER: &str = "web-1:4711:8123:0:4026:1f2e";
 
@@ -131,12 +131,12 @@ mod tests {
     }
 
     fn not_acked(id: i64) -> NotificationLine {
-        let line = line(id, State::Completed, [3, 3, 0, 0, 0]);
+        let line = line(id, NotificationState::Completed, [3, 3, 0, 0, 0]);
         NotificationLine { entry: NotificationRecord { acked_at: None, ..line.entry }, ..line }
     }
 
     fn running(id: i64) -> NotificationLine {
-        line(id, State::Running, [3, 1, 0, 0, 2])
+        line(id, NotificationState::Running, [3, 1, 0, 0, 2])
     }
 
     fn told(lines: &[NotificationLine]) -> String {
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn of_what_is_in_order_nothing_is_said() {
-        let lines = [line(1, State::Completed, [3, 2, 0, 1, 0]), held(running(2), OWNER, false)];
+        let lines = [line(1, NotificationState::Completed, [3, 2, 0, 1, 0]), held(running(2), OWNER, false)];
         assert_eq!(told(&lines), "");
         assert_eq!(troubles(&lines), Vec::<String>::new());
         let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn a_night_that_wants_a_person() {
         let lines = [
-            line(1, State::Completed, [9, 4, 5, 0, 0]),
-            line(2, State::Completed, [9, 8, 1, 0, 0]),
+            line(1, NotificationState::Completed, [9, 4, 5, 0, 0]),
+            line(2, NotificationState::Completed, [9, 8, 1, 0, 0]),
             not_acked(3),
             held(running(4), OWNER, true),
             NotificationLine { holder_is_gone: true, ..held(running(5), OWNER, false) },
@@ -183,12 +183,12 @@ mod tests {
     #[test]
     fn trouble_is_named_with_its_cure() {
         let lines = [
-            line(1, State::Completed, [3, 1, 1, 1, 0]),
-            line(2, State::Completed, [3, 3, 1, 0, 0]),
-            line(3, State::Completed, [3, 2, 0, 0, 1]),
-            held(line(4, State::Completed, [3, 2, 0, 0, 1]), OWNER, false),
-            held(line(5, State::Completed, [3, 2, 0, 0, 1]), OWNER, true),
-            line(6, State::Running, [3, 1, 0, 0, 2]),
+            line(1, NotificationState::Completed, [3, 1, 1, 1, 0]),
+            line(2, NotificationState::Completed, [3, 3, 1, 0, 0]),
+            line(3, NotificationState::Completed, [3, 2, 0, 0, 1]),
+            held(line(4, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, false),
+            held(line(5, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, true),
+            line(6, NotificationState::Running, [3, 1, 0, 0, 2]),
         ];
         insta::assert_snapshot!(troubles(&lines).join("\n"), @r"
         notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 pending; look for keys that are twice in participants, and for rows of deliveries that fanmail did not write
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn of_many_troubles_the_first_are_named() {
         let lines: Vec<NotificationLine> =
-            (1..=14).map(|id| line(id, State::Completed, [3, 2, 0, 0, 1])).collect();
+            (1..=14).map(|id| line(id, NotificationState::Completed, [3, 2, 0, 0, 1])).collect();
         let troubles = troubles(&lines);
         assert_eq!(troubles.len(), 11);
         assert!(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::report::rfc3339;
-use crate::store::ledger::row::{Holder, NotificationRecord, State};
+use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
 
 /// One notification, its people, and whether whoever works at it is there.
 pub struct NotificationLine {
@@ -27,7 +27,7 @@ impl NotificationLine {
     }
 
     pub fn is_running(&self) -> bool {
-        self.entry.state == State::Running
+        self.entry.state == NotificationState::Running
     }
 
     /// Whoever works at it, `host:pid`.
@@ -93,10 +93,10 @@ pub mod tests {
     use crate::domain::notification::{Kind, Notification};
 
     /// A notification that was received at nine, and completed and acked at once if at all.
-    pub fn line(id: i64, state: State, tally: [u64; 5]) -> NotificationLine {
+    pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
         let received_at: NaiveDateTime = "2026-11-21T09:00:00.250".parse().unwrap();
         let [participants, sent, failed, skipped, pending] = tally;
-        let over = (state == State::Completed).then_some(received_at);
+        let over = (state == NotificationState::Completed).then_some(received_at);
         NotificationLine {
             entry: NotificationRecord {
                 notification: Notification {
@@ -127,13 +127,16 @@ pub mod tests {
 
     #[test]
     fn json_has_the_words_of_the_ledger() {
-        let done = line(1, State::Completed, [250, 246, 3, 1, 0]);
+        let done = line(1, NotificationState::Completed, [250, 246, 3, 1, 0]);
         let done = NotificationLine {
             entry: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.entry },
             ..done
         };
-        let running =
-            held(line(2, State::Running, [250, 0, 0, 0, 250]), "web-1:4711:8123:0:4026:1f2e", false);
+        let running = held(
+            line(2, NotificationState::Running, [250, 0, 0, 0, 250]),
+            "web-1:4711:8123:0:4026:1f2e",
+            false,
+        );
         let json = [done, running].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
         {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","worker":null,"lease_until":null,"participants":250,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"pending":0}

@@ -115,7 +115,7 @@ fn age(age: TimeDelta) -> String {
 mod tests {
     use super::*;
     use crate::report::notifications::tests::{held, line};
-    use crate::store::ledger::row::State;
+    use crate::store::ledger::row::NotificationState;
 
     fn now() -> NaiveDateTime {
         "2026-11-21T09:05:00".parse().unwrap()
@@ -123,8 +123,10 @@ mod tests {
 
     #[test]
     fn the_table_is_aligned_and_has_a_total() {
-        let lines =
-            [line(1, State::Completed, [250, 248, 1, 1, 0]), line(12, State::Completed, [3, 3, 0, 0, 0])];
+        let lines = [
+            line(1, NotificationState::Completed, [250, 248, 1, 1, 0]),
+            line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
+        ];
         insta::assert_snapshot!(table(&lines, 0, now()), @r"
         notification  event  type     state      received              participants  sent  failed  skipped  pending
                    1    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0
@@ -136,9 +138,13 @@ mod tests {
     #[test]
     fn what_is_running_has_an_age_and_a_worker() {
         let lines = [
-            line(1, State::Completed, [250, 248, 1, 1, 0]),
-            held(line(12, State::Running, [1_000_000, 1000, 0, 0, 999_000]), "web-1:4711:8:0:4:1f", false),
-            line(13, State::Running, [3, 1, 0, 0, 2]),
+            line(1, NotificationState::Completed, [250, 248, 1, 1, 0]),
+            held(
+                line(12, NotificationState::Running, [1_000_000, 1000, 0, 0, 999_000]),
+                "web-1:4711:8:0:4:1f",
+                false,
+            ),
+            line(13, NotificationState::Running, [3, 1, 0, 0, 2]),
         ];
         insta::assert_snapshot!(table(&lines, 0, now()), @r"
         notification  event  type     state         received              participants  sent  failed  skipped  pending  worker
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_total_says_what_it_covers() {
-        let table = table(&[line(1284, State::Completed, [250, 248, 1, 1, 0])], 1283, now());
+        let table = table(&[line(1284, NotificationState::Completed, [250, 248, 1, 1, 0])], 1283, now());
         insta::assert_snapshot!(table, @r"
         notification  event  type     state      received              participants  sent  failed  skipped  pending
                 1284    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0

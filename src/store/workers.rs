@@ -67,15 +67,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn list_workers(&self) -> Result<Vec<Worker>, StoreError> {
-        type Row = (String, NaiveDateTime, NaiveDateTime, String);
+        type WorkerRow = (String, NaiveDateTime, NaiveDateTime, String);
         self.run("list the workers", |connection| {
             let clock = dispatch::clock(connection)?;
             let columns = (workers::name, workers::started_at, workers::seen_at, workers::troubles);
-            let rows: Vec<Row> = workers::table
+            let rows: Vec<WorkerRow> = workers::table
                 .order((workers::started_at, workers::name))
                 .select(columns)
                 .load(connection)?;
-            let worker = |(name, started_at, seen_at, troubles): Row| Worker {
+            let worker = |(name, started_at, seen_at, troubles): WorkerRow| Worker {
                 name,
                 started_at,
                 silent_for: (clock - seen_at).to_std().unwrap_or_default(),

@@ -32,11 +32,11 @@ pub struct Dispatcher {
     /// Notifications whose ack is on its way to the broker.
     acking: HashMap<Receipt, Done>,
     /// Events of the notifications whose ack is being noted.
-    noting: HashMap<i64, i64>,
+    recording_ack: HashMap<i64, i64>,
     /// The newest connection to the broker that has delivered something.
     session: u64,
     ended: (Sender<Ended>, Receiver<Ended>),
-    noted: (Sender<i64>, Receiver<i64>),
+    ack_recorded: (Sender<i64>, Receiver<i64>),
 }
 
 /// One message, from its arrival until the broker and the ledger know that it is dealt with.
@@ -45,17 +45,17 @@ struct Task {
     request: Request,
     identity: Identity,
     receipt: Receipt,
-    state: State,
+    state: TaskState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum TaskState {
     Waiting,
     Running,
     /// The notification of this id is completed; its ack is on its way.
     Acking(i64),
     /// The broker has the ack; the ledger is being told.
-    Noting(i64),
+    RecordingAck(i64),
 }
 
 /// A notification that is completed.
@@ -78,10 +78,10 @@ impl Dispatcher {
             fan_out_pool: FanOutPool::new(ended.0.clone()),
             running: 0,
             acking: HashMap::new(),
-            noting: HashMap::new(),
+            recording_ack: HashMap::new(),
             session: 0,
             ended,
-            noted: unbounded(),
+            ack_recorded: unbounded(),
         }
     }
 
@@ -108,15 +108,15 @@ impl Dispatcher {
                     Ok(receipt) => self.acked(receipt),
                     Err(_) => acked = never(),
                 },
-                recv(self.noted.1) -> notification_id => if let Ok(id) = notification_id {
-                    self.ack_noted(id)?;
+                recv(self.ack_recorded.1) -> notification_id => if let Ok(id) = notification_id {
+                    self.on_ack_recorded(id)?;
                 },
             }
         }
-        let Self { inbox: Inbox { settlements, acked, .. }, acking, batch_sender, noted, .. } = self;
+        let Self { inbox: Inbox { settlements, acked, .. }, acking, batch_sender, ack_recorded, .. } = self;
         drop(settlements);
         for done in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
-            note_ack(&batch_sender, &noted.0, done.notification_id);
+            record_ack(&batch_sender, &ack_recorded.0, done.notification_id);
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Dispatcher {
     fn accept(&mut self, message: Incoming) -> io::Result<()> {
         let Incoming { receipt, body, identity } = message;
         if receipt.session > self.session {
-            self.begin_session(receipt.session);
+            self.on_reconnect(receipt.session);
         }
         let request = match Request::decode(&body) {
             Ok(request) => request,
@@ -137,7 +137,7 @@ impl Dispatcher {
         let queue = self.events.entry(request.event_id).or_default();
         if let Some(running) = queue.front_mut()
             && running.receipt.session < receipt.session
-            && running.is_the_same(request, &identity)
+            && running.is_redelivery_of(request, &identity)
         {
             log::info!("the broker has delivered the message of {request} again; its fan-out goes on");
             running.receipt = receipt;
@@ -146,20 +146,20 @@ impl Dispatcher {
             }
             return Ok(());
         }
-        queue.push_back(Task { request, identity, receipt, state: State::Waiting });
+        queue.push_back(Task { request, identity, receipt, state: TaskState::Waiting });
         self.start_next(request.event_id)
     }
 
     /// The first message of a new connection. What the old one delivered and is neither running nor acked comes
     /// again, to us or to another worker.
-    fn begin_session(&mut self, session: u64) {
+    fn on_reconnect(&mut self, session: u64) {
         while let Ok(receipt) = self.inbox.acked.try_recv() {
             self.acked(receipt);
         }
         self.acking.clear();
         self.session = session;
         self.events.retain(|_, queue| {
-            queue.retain(|task| matches!(task.state, State::Running | State::Noting(_)));
+            queue.retain(|task| matches!(task.state, TaskState::Running | TaskState::RecordingAck(_)));
             !queue.is_empty()
         });
     }
@@ -173,10 +173,10 @@ impl Dispatcher {
             slot.remove();
             return Ok(());
         };
-        if task.state != State::Waiting || self.context.shutdown.requested() {
+        if task.state != TaskState::Waiting || self.context.shutdown.requested() {
             return Ok(());
         }
-        task.state = State::Running;
+        task.state = TaskState::Running;
         let (request, identity) = (task.request, task.identity.clone());
         self.fan_out_pool.run(Work { context: Arc::clone(&self.context), identity, request })?;
         self.running += 1;
@@ -193,7 +193,7 @@ impl Dispatcher {
             // The ack of a receipt from an earlier connection would be void. The message comes again, and the
             // ledger then knows that it is completed.
             FanOutResult::Completed(notification) if receipt.session == self.session => {
-                task.state = State::Acking(notification.id);
+                task.state = TaskState::Acking(notification.id);
                 self.acking.insert(receipt, Done { notification_id: notification.id, event_id });
                 self.settle(Settlement::Ack(receipt));
                 return Ok(());
@@ -207,19 +207,21 @@ impl Dispatcher {
     /// The broker knows that a notification is done; the ledger is to know that, too.
     fn acked(&mut self, receipt: Receipt) {
         if let Some(Done { notification_id, event_id }) = self.acking.remove(&receipt) {
-            if let Some(task) = self.first_task(event_id, State::Acking(notification_id)) {
-                task.state = State::Noting(notification_id);
-                self.noting.insert(notification_id, event_id);
+            if let Some(task) = self.first_task(event_id, TaskState::Acking(notification_id)) {
+                task.state = TaskState::RecordingAck(notification_id);
+                self.recording_ack.insert(notification_id, event_id);
             }
-            note_ack(&self.batch_sender, &self.noted.0, notification_id);
+            record_ack(&self.batch_sender, &self.ack_recorded.0, notification_id);
         }
     }
 
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
     /// redelivered message without an id is told from it by its ack alone.
-    fn ack_noted(&mut self, notification_id: i64) -> io::Result<()> {
-        match self.noting.remove(&notification_id) {
-            Some(event_id) if self.first_task(event_id, State::Noting(notification_id)).is_some() => {
+    fn on_ack_recorded(&mut self, notification_id: i64) -> io::Result<()> {
+        match self.recording_ack.remove(&notification_id) {
+            Some(event_id)
+                if self.first_task(event_id, TaskState::RecordingAck(notification_id)).is_some() =>
+            {
                 self.end_first_task(event_id)
             }
             _ => Ok(()),
@@ -227,7 +229,7 @@ impl Dispatcher {
     }
 
     /// The first task of the event, if that is how it stands.
-    fn first_task(&mut self, event_id: i64, state: State) -> Option<&mut Task> {
+    fn first_task(&mut self, event_id: i64, state: TaskState) -> Option<&mut Task> {
         self.events.get_mut(&event_id)?.front_mut().filter(|task| task.state == state)
     }
 
@@ -247,17 +249,17 @@ impl Dispatcher {
 
 impl Task {
     /// Whether a message that came by a newer connection is the one that is running here.
-    fn is_the_same(&self, request: Request, identity: &Identity) -> bool {
+    fn is_redelivery_of(&self, request: Request, identity: &Identity) -> bool {
         let same_identity = match (self.identity.key(), identity.key()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => identity.redelivered,
             _ => false,
         };
-        self.state == State::Running && self.request == request && same_identity
+        self.state == TaskState::Running && self.request == request && same_identity
     }
 }
 
-fn note_ack(batch_sender: &BatchSender, noted: &Sender<i64>, notification_id: i64) {
-    let batch = batch_sender.push(LedgerWrite::Acked { notification_id, noted: noted.clone() });
+fn record_ack(batch_sender: &BatchSender, ack_recorded: &Sender<i64>, notification_id: i64) {
+    let batch = batch_sender.push(LedgerWrite::Acked { notification_id, ack_recorded: ack_recorded.clone() });
     batch_sender.flush(batch);
 }

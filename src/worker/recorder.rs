@@ -42,7 +42,7 @@ pub enum LedgerWrite {
         /// Which notification.
         notification_id: i64,
         /// Who waits for the note; told its id.
-        noted: Sender<i64>,
+        ack_recorded: Sender<i64>,
     },
 }
 
@@ -100,7 +100,7 @@ struct Batch {
     outcomes: Vec<Outcome>,
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
     acked: Vec<i64>,
-    noted: Vec<Sender<i64>>,
+    ack_recorded: Vec<Sender<i64>>,
 }
 
 impl Batch {
@@ -110,9 +110,9 @@ impl Batch {
                 self.outcomes.push(outcome);
                 self.lanes.push((fan_out, committed));
             }
-            LedgerWrite::Acked { notification_id, noted } => {
+            LedgerWrite::Acked { notification_id, ack_recorded } => {
                 self.acked.push(notification_id);
-                self.noted.push(noted);
+                self.ack_recorded.push(ack_recorded);
             }
         }
     }
@@ -159,8 +159,8 @@ impl Batch {
             metrics.skipped.add(counts.skipped);
             fan_out.report(Report::Recorded(counts));
         }
-        for (notification_id, noted) in self.acked.into_iter().zip(self.noted) {
-            if noted.send(notification_id).is_err() {
+        for (notification_id, ack_recorded) in self.acked.into_iter().zip(self.ack_recorded) {
+            if ack_recorded.send(notification_id).is_err() {
                 log::debug!("notification {notification_id}: its ack was noted while stopping");
             }
         }

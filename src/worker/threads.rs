@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::lane::{Lane, LaneShared};
 use crate::worker::delivery::queue::{JobSender, job_queue};
-use crate::worker::lease::keeper::{Leases, Role};
+use crate::worker::lease::keeper::{Leases, ProcessRole};
 use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -34,7 +34,7 @@ impl Threads {
         transports: Vec<Box<dyn Transport>>,
         store: &Store,
         database_retry: &DatabaseRetry,
-        role: Role,
+        role: ProcessRole,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
         let lanes = transports.len();

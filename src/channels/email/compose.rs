@@ -31,13 +31,13 @@ const OVERHEAD: usize = 2048;
 pub struct Composer {
     from: String,
     domain: String,
-    shared: Shared,
+    shared: ComposerShared,
 }
 
 /// Headers that mails one after another have in common. lettre takes 9,000 instructions for them, so they are
 /// kept until another subject or another second comes.
 #[derive(Debug, Clone, Default)]
-struct Shared {
+struct ComposerShared {
     subject: String,
     second: i64,
     lines: String,
@@ -56,7 +56,7 @@ impl Composer {
         Self {
             from: mailbox("From", &config.from_name, &config.from_email),
             domain: domain.to_owned(),
-            shared: Shared::default(),
+            shared: ComposerShared::default(),
         }
     }
 
@@ -109,7 +109,7 @@ impl Composer {
     }
 }
 
-impl Shared {
+impl ComposerShared {
     /// `Subject:` and `Date:`.
     fn with(&mut self, subject: String, date: DateTime<Utc>) -> &str {
         let second = date.timestamp();

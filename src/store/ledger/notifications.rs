@@ -11,7 +11,7 @@ use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
 use crate::store::{Store, StoreError};
@@ -109,9 +109,9 @@ impl Store {
             let leased =
                 notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
             let completed = diesel::update(leased)
-                .filter(notifications::state.eq(State::Running.as_str()))
+                .filter(notifications::state.eq(NotificationState::Running.as_str()))
                 .set((
-                    notifications::state.eq(State::Completed.as_str()),
+                    notifications::state.eq(NotificationState::Completed.as_str()),
                     notifications::completed_at.eq(now()),
                     notifications::lease_owner.eq(None::<String>),
                     notifications::lease_until.eq(None::<NaiveDateTime>),
@@ -177,7 +177,7 @@ fn attach(
     if (notification.kind, notification.event_id) != (request.kind, request.event_id) {
         return Ok(Opened::Conflict(notification));
     }
-    if entry.state == State::Completed {
+    if entry.state == NotificationState::Completed {
         return Ok(Opened::Completed(notification));
     }
     let until = match &entry.holder {
@@ -216,7 +216,7 @@ fn find_newest_not_acked(
         return Ok(None);
     };
     let newest: Option<i64> = without_message_id(request).select(max(notifications::id)).first(connection)?;
-    let in_question = row.state == State::Running.as_str() || newest == Some(row.id);
+    let in_question = row.state == NotificationState::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
 }
 
@@ -228,7 +228,7 @@ fn find_lost_insert(
     lease_request: &LeaseRequest,
 ) -> QueryResult<Option<NotificationRow>> {
     without_message_id(request)
-        .filter(notifications::state.eq(State::Running.as_str()))
+        .filter(notifications::state.eq(NotificationState::Running.as_str()))
         .filter(notifications::lease_owner.eq(&lease_request.owner))
         .order(notifications::id.desc())
         .select(NotificationRow::as_select())
@@ -262,7 +262,7 @@ fn insert_notification(
             notifications::kind.eq(request.kind.as_str()),
             notifications::event_id.eq(request.event_id),
             notifications::max_participant_id.eq(max_participant_id),
-            notifications::state.eq(State::Running.as_str()),
+            notifications::state.eq(NotificationState::Running.as_str()),
             notifications::received_at.eq(now()),
             notifications::lease_owner.eq(&lease_request.owner),
             notifications::lease_until.eq(until),

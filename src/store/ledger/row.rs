@@ -9,14 +9,14 @@ use crate::store::schema::notifications;
 
 /// Where a notification is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum NotificationState {
     /// Somebody may be undecided.
     Running,
     /// Everyone was decided.
     Completed,
 }
 
-impl State {
+impl NotificationState {
     /// The word in the ledger and in `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -35,7 +35,7 @@ pub struct NotificationRecord {
     /// The `message_id` of its message, when it had one.
     pub message_key: Option<String>,
     /// Where it is in its life.
-    pub state: State,
+    pub state: NotificationState,
     /// When its message came for the first time, UTC.
     pub received_at: NaiveDateTime,
     /// When everyone was decided, UTC.
@@ -93,8 +93,8 @@ impl NotificationRow {
                 max_participant_id: row.max_participant_id,
             },
             state: match row.state.as_str() {
-                "running" => State::Running,
-                "completed" => State::Completed,
+                "running" => NotificationState::Running,
+                "completed" => NotificationState::Completed,
                 other => return Err(unknown("state", other)),
             },
             message_key: row.message_key,

@@ -7,7 +7,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::{deliveries, notifications, participants};
 use crate::store::{Store, StoreError};
 
@@ -91,7 +91,7 @@ fn load_entries(
 ) -> QueryResult<Vec<NotificationRecord>> {
     let clock = dispatch::clock(connection)?;
     let rows: Vec<NotificationRow> = of_event(event_id)
-        .filter(notifications::id.ge(from).or(notifications::state.eq(State::Running.as_str())))
+        .filter(notifications::id.ge(from).or(notifications::state.eq(NotificationState::Running.as_str())))
         .order(notifications::id)
         .select(NotificationRow::as_select())
         .load(connection)?;

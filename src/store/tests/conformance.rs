@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::store::ledger::row::State;
+use crate::store::ledger::row::NotificationState;
 use crate::store::source::seeding::NewEvent;
 
 mod identity;
@@ -190,12 +190,15 @@ pub fn outcomes_are_recorded_in_any_number(store: &Store) {
 pub fn completing_keeps_the_first_time(store: &Store) {
     let id = open(store).id;
     let entry = store.find_notification(id).unwrap().unwrap();
-    assert_eq!((entry.state, entry.completed_at, entry.message_key), (State::Running, None, None));
+    assert_eq!(
+        (entry.state, entry.completed_at, entry.message_key),
+        (NotificationState::Running, None, None)
+    );
     complete(store, id);
     execute(store, "UPDATE notifications SET completed_at = '2026-01-01 00:00:00'");
     complete(store, id);
     let entry = store.find_notification(id).unwrap().unwrap();
-    assert_eq!(entry.state, State::Completed);
+    assert_eq!(entry.state, NotificationState::Completed);
     assert_eq!(entry.completed_at.unwrap().to_string(), "2026-01-01 00:00:00");
     assert_eq!(store.find_notification(id + 1).unwrap(), None);
 }
@@ -208,7 +211,7 @@ pub fn reopening_makes_failed_people_undecided(store: &Store) {
     complete(store, notification.id);
     assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(2));
     let entry = store.find_notification(notification.id).unwrap().unwrap();
-    assert_eq!(entry.state, State::Completed, "a message of it is still only acked");
+    assert_eq!(entry.state, NotificationState::Completed, "a message of it is still only acked");
     assert_eq!(store.decided_between(notification.id, 0, 9).unwrap(), HashSet::from([1]));
     assert_eq!(store.reopen_failed(first_lease(notification.id), false).unwrap(), Some(0));
 }

@@ -12,7 +12,7 @@ use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{NotificationRecord, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::{Store, StoreError};
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
@@ -34,7 +34,7 @@ pub struct HeldLease {
 
 /// What this process is for those who ask who is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ProcessRole {
     /// It takes what the queue brings, and is on the list of workers.
     Worker,
     /// It sends for one notification and ends: nobody may count on it.
@@ -61,7 +61,7 @@ struct LeaseKeeper {
     store: Store,
     database_retry: DatabaseRetry,
     health: Health,
-    role: Role,
+    role: ProcessRole,
     lease_request: LeaseRequest,
     shutdown: Shutdown,
     held: Mutex<Vec<Weak<HeldLease>>>,
@@ -126,7 +126,7 @@ impl Leases {
         store: &Store,
         database_retry: &DatabaseRetry,
         health: &Health,
-        role: Role,
+        role: ProcessRole,
         term: Duration,
         shutdown: &Shutdown,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
@@ -191,7 +191,7 @@ impl Leases {
                 );
                 return Ok(Claim::Completed);
             };
-            if entry.state == State::Completed {
+            if entry.state == NotificationState::Completed {
                 return Ok(Claim::Completed);
             }
             let silent_for = staleness.observe(&entry, Instant::now());
@@ -233,7 +233,7 @@ impl LeaseKeeper {
                 break;
             }
         }
-        if self.role == Role::Worker
+        if self.role == ProcessRole::Worker
             && let Err(error) = self.store.forget_worker(&self.lease_request.owner)
         {
             log::debug!("{error}");
@@ -257,8 +257,10 @@ impl LeaseKeeper {
             }
         }
         match self.role {
-            Role::Worker => self.store.report_worker(&self.lease_request.owner, &self.health.problems()),
-            Role::Retry => Ok(()),
+            ProcessRole::Worker => {
+                self.store.report_worker(&self.lease_request.owner, &self.health.problems())
+            }
+            ProcessRole::Retry => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::support::{EVENT, House, event, named};
+use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::notification::Identity;
 use crate::worker::dispatcher::Dispatcher;
@@ -24,16 +24,16 @@ struct Broker {
 }
 
 impl Broker {
-    fn start(house: &House) -> Self {
-        Self::start_with(house, house.threads.batch_sender.clone())
+    fn start(worker: &TestWorker) -> Self {
+        Self::start_with(worker, worker.threads.batch_sender.clone())
     }
 
-    fn start_with(house: &House, batch_sender: BatchSender) -> Self {
+    fn start_with(worker: &TestWorker, batch_sender: BatchSender) -> Self {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
         let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks };
-        let dispatcher = Dispatcher::new(Arc::clone(&house.context), inbox, batch_sender);
+        let dispatcher = Dispatcher::new(Arc::clone(&worker.context), inbox, batch_sender);
         Self { incoming, settlements, acked, dispatcher: thread::spawn(move || dispatcher.run()) }
     }
 
@@ -69,15 +69,15 @@ fn without_message_id(redelivered: bool) -> Identity {
 
 #[test]
 fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
-    let house = House::new(120, 4);
-    let broker = Broker::start(&house);
+    let worker = TestWorker::new(120, 4);
+    let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
-    assert_eq!(house.relay.accepted().len(), 120);
-    assert_eq!(house.store.find_notification(1).unwrap().unwrap().acked_at, None);
+    assert_eq!(worker.relay.accepted().len(), 120);
+    assert_eq!(worker.store.find_notification(1).unwrap().unwrap().acked_at, None);
     broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
-    let House { threads, context, store, .. } = house;
+    let TestWorker { threads, context, store, .. } = worker;
     drop(context);
     threads.join();
     assert!(store.find_notification(1).unwrap().unwrap().acked_at.is_some());
@@ -85,8 +85,8 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
 
 #[test]
 fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
-    let house = House::new(1, 1);
-    let broker = Broker::start(&house);
+    let worker = TestWorker::new(1, 1);
+    let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), "{}");
     let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!((which, reason.as_str()), (receipt(1, 1), "the field \"type\" is missing"));
@@ -101,9 +101,9 @@ fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
 
 #[test]
 fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
-    let house = House::new(3, 1);
-    house.store.add_event(&event(7)).unwrap();
-    let broker = Broker::start(&house);
+    let worker = TestWorker::new(3, 1);
+    worker.store.add_event(&event(7)).unwrap();
+    let broker = Broker::start(&worker);
     // Two legitimate notifications without an id, both delivered before: the ledger can tell them apart only
     // by the first one's ack.
     broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
@@ -112,10 +112,10 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     // Another event does not wait.
     broker.deliver(receipt(1, 3), named("other"), &updated(7));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 3)));
-    assert_eq!(house.relay.accepted().len(), 3);
+    assert_eq!(worker.relay.accepted().len(), 3);
     broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 2)));
-    assert_eq!(house.relay.accepted().len(), 6);
+    assert_eq!(worker.relay.accepted().len(), 6);
     broker.close();
 }
 
@@ -123,11 +123,11 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
 fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_is_acked() {
     for identity in [named("m1"), without_message_id(true)] {
         let (open_gate, gate) = bounded::<()>(0);
-        let house = House::with_relay(5, 1, move |_, _, _| {
+        let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
             assert!(gate.recv().is_err(), "the gate only ever closes");
             Ok(())
         });
-        let broker = Broker::start(&house);
+        let broker = Broker::start(&worker);
         broker.deliver(receipt(1, 1), Identity { redelivered: false, ..identity.clone() }, &updated(EVENT));
         // This one only waited, and comes again by the new connection, to some other worker.
         broker.deliver(receipt(1, 2), named("lost"), &updated(EVENT));
@@ -138,54 +138,54 @@ fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_i
         drop(open_gate);
         assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
         broker.acked.send(receipt(2, 1)).unwrap();
-        house.wait_until_acked(1);
+        worker.wait_until_acked(1);
         // Time for what only waited, if it were still there, to begin.
         for tag in 3..23 {
             broker.deliver(receipt(2, tag), named("marker"), "marker");
             assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         }
         assert_eq!(broker.close(), []);
-        assert_eq!(house.relay.accepted().len(), 5, "what only waited is not ours any more");
+        assert_eq!(worker.relay.accepted().len(), 5, "what only waited is not ours any more");
     }
 }
 
 #[test]
 fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition() {
     let (open_gate, gate) = bounded::<()>(0);
-    let house = House::with_relay(5, 1, move |_, _, _| {
+    let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
         assert!(gate.recv().is_err(), "the gate only ever closes");
         Ok(())
     });
-    let broker = Broker::start(&house);
+    let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     broker.deliver(receipt(2, 1), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
     drop(open_gate);
     broker.deliver(receipt(2, 2), named("m1"), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 2)));
-    assert_eq!(house.relay.accepted().len(), 5);
+    assert_eq!(worker.relay.accepted().len(), 5);
     assert_eq!(broker.close(), []);
 }
 
 #[test]
 fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_connection() {
-    let house = House::new(3, 1);
+    let worker = TestWorker::new(3, 1);
     // The test plays the recorder, a slow one.
     let (batch_sender, slow_recorder) = batch_queue(PATIENCE);
-    let broker = Broker::start_with(&house, batch_sender);
+    let broker = Broker::start_with(&worker, batch_sender);
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(LedgerWrite::Acked { notification_id, noted }) = slow_recorder.next_batch().pop() else {
+    let Some(LedgerWrite::Acked { notification_id, ack_recorded }) = slow_recorder.next_batch().pop() else {
         panic!()
     };
     broker.deliver(receipt(2, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
-    house.store.mark_acked(&[notification_id]).unwrap();
-    noted.send(notification_id).unwrap();
+    worker.store.mark_acked(&[notification_id]).unwrap();
+    ack_recorded.send(notification_id).unwrap();
     assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
-    assert_eq!(house.relay.accepted().len(), 6, "both were mailed");
+    assert_eq!(worker.relay.accepted().len(), 6, "both were mailed");
     broker.close();
 }

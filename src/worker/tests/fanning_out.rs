@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::{House, REQUEST, TRANSIENT, named};
+use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::email::smtp::reply::Class;
 use crate::domain::notification::{Kind, Lease, Request};
 use crate::domain::outcome::Tally;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 
-fn run(house: &House) -> FanOutResult {
-    fan_out::run(&house.context, &named("m1"), REQUEST)
+fn run(worker: &TestWorker) -> FanOutResult {
+    fan_out::run(&worker.context, &named("m1"), REQUEST)
 }
 
 fn completed(result: &FanOutResult) -> bool {
@@ -24,36 +24,36 @@ fn completed(result: &FanOutResult) -> bool {
 
 #[test]
 fn everyone_is_mailed_once_over_several_pages_and_lanes() {
-    let house = House::new(250, 4);
-    assert!(completed(&run(&house)));
-    let accepted = house.relay.accepted();
+    let worker = TestWorker::new(250, 4);
+    assert!(completed(&run(&worker)));
+    let accepted = worker.relay.accepted();
     assert_eq!(accepted.len(), 250);
     assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 250);
-    assert_eq!(house.tally(1), Tally { participants: 250, sent: 250, ..Tally::default() });
+    assert_eq!(worker.tally(1), Tally { participants: 250, sent: 250, ..Tally::default() });
 
-    assert!(completed(&run(&house)), "the same message again only wants its ack");
-    assert_eq!(house.relay.accepted().len(), 250);
+    assert!(completed(&run(&worker)), "the same message again only wants its ack");
+    assert_eq!(worker.relay.accepted().len(), 250);
 }
 
 #[test]
 fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
-    let house = House::new(0, 1);
-    assert!(completed(&run(&house)));
-    assert_eq!(house.tally(1), Tally::default());
+    let worker = TestWorker::new(0, 1);
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.tally(1), Tally::default());
 }
 
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
-    let house = House::new(1, 1);
+    let worker = TestWorker::new(1, 1);
     let unknown = Request { kind: Kind::Created, event_id: 9 };
-    let FanOutResult::DeadLetter(reason) = fan_out::run(&house.context, &named("m0"), unknown) else {
+    let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };
     assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
 
-    assert!(completed(&run(&house)));
+    assert!(completed(&run(&worker)));
     let other = Request { kind: Kind::Cancelled, ..REQUEST };
-    let FanOutResult::DeadLetter(reason) = fan_out::run(&house.context, &named("m1"), other) else {
+    let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m1"), other) else {
         panic!()
     };
     assert!(reason.contains("used before, by notification 1 for UPDATED of event 123"), "{reason}");
@@ -62,12 +62,12 @@ fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
 #[test]
 fn whoever_was_announced_when_a_connection_was_lost_is_not_announced_again() {
     let is_lost = |to: &str, tried| to.contains("7@") && tried == 0;
-    let house = House::with_relay(300, 1, move |to, tried, _| {
+    let worker = TestWorker::with_relay(300, 1, move |to, tried, _| {
         if is_lost(to, tried) { Err(Class::Transient { ambiguous: true }) } else { Ok(()) }
     });
-    assert!(completed(&run(&house)));
-    assert_eq!(house.tally(1).sent, 300);
-    let announced = house.relay.announced();
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.tally(1).sent, 300);
+    let announced = worker.relay.announced();
     let mut suspects = HashSet::new();
     let mut lost = HashSet::new();
     for (to, next) in &announced {
@@ -81,27 +81,22 @@ fn whoever_was_announced_when_a_connection_was_lost_is_not_announced_again() {
 
 #[test]
 fn a_transient_refusal_waits_while_the_others_go_on() {
-    let house =
-        House::with_relay(
-            250,
-            1,
-            |to, tried, _| {
-                if to == "p1@example.com" && tried < 2 { Err(TRANSIENT) } else { Ok(()) }
-            },
-        );
-    assert!(completed(&run(&house)));
-    let accepted = house.relay.accepted();
+    let worker = TestWorker::with_relay(250, 1, |to, tried, _| {
+        if to == "p1@example.com" && tried < 2 { Err(TRANSIENT) } else { Ok(()) }
+    });
+    assert!(completed(&run(&worker)));
+    let accepted = worker.relay.accepted();
     assert_eq!(accepted.len(), 250);
     let permit = accepted.iter().position(|to| to == "p1@example.com");
     assert!(permit > Some(1), "accepted as number {permit:?}");
-    assert_eq!(house.tally(1).sent, 250);
+    assert_eq!(worker.tally(1).sent, 250);
 }
 
 #[test]
 fn retries_are_bounded_and_the_notification_completes() {
     let tries = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&tries);
-    let house = House::with_relay(3, 2, move |to, _, _| match to {
+    let worker = TestWorker::with_relay(3, 2, move |to, _, _| match to {
         "p1@example.com" => {
             counted.fetch_add(1, Ordering::Relaxed);
             Err(TRANSIENT)
@@ -109,40 +104,40 @@ fn retries_are_bounded_and_the_notification_completes() {
         "p2@example.com" => Err(Class::Permanent),
         _ => Ok(()),
     });
-    assert!(completed(&run(&house)));
+    assert!(completed(&run(&worker)));
     assert_eq!(tries.load(Ordering::Relaxed), 4, "one try and three retries");
     assert_eq!(
-        house.tally(1),
+        worker.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
     );
     let lease = Lease { notification_id: 1, epoch: 1 };
-    assert_eq!(house.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
+    assert_eq!(worker.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
 }
 
 #[test]
 fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
     let failures = AtomicU32::new(0);
-    let house = House::with_relay(50, 4, move |_, _, _| {
+    let worker = TestWorker::with_relay(50, 4, move |_, _, _| {
         if failures.fetch_add(1, Ordering::Relaxed) < 100 { Err(Class::Relay) } else { Ok(()) }
     });
-    assert!(completed(&run(&house)));
-    assert_eq!(house.relay.accepted().len(), 50);
-    assert_eq!(house.tally(1).sent, 50);
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.relay.accepted().len(), 50);
+    assert_eq!(worker.tally(1).sent, 50);
 }
 
 #[test]
 fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
     // Lane by lane: whoever comes while another submits is refused, as by a limit of one connection.
     let busy = Mutex::new(());
-    let house = House::with_relay(200, 4, move |_, _, _| {
+    let worker = TestWorker::with_relay(200, 4, move |_, _, _| {
         let Ok(_turn) = busy.try_lock() else {
             return Err(Class::Relay);
         };
         thread::yield_now();
         Ok(())
     });
-    assert!(completed(&run(&house)));
-    assert_eq!(house.tally(1).sent, 200);
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.tally(1).sent, 200);
 }
 
 #[test]
@@ -151,7 +146,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
     let (limit, refused) = (Arc::clone(&most), Arc::clone(&attempts));
     let connections = Arc::new(Mutex::new(HashSet::new()));
     let connected = Arc::clone(&connections);
-    let house = House::with_relay(200, 4, move |_, _, _| {
+    let worker = TestWorker::with_relay(200, 4, move |_, _, _| {
         // The lanes are the threads.
         let (mut connected, lane) = (connected.lock().unwrap(), thread::current().id());
         if connected.contains(&lane) || connected.len() < limit.load(Ordering::Relaxed) {
@@ -162,7 +157,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
             Err(Class::Relay)
         }
     });
-    let in_use = || house.context.metrics.connections_in_use.get();
+    let in_use = || worker.context.metrics.connections_in_use.get();
     // Small ones, and as many as it takes.
     let notifications = Cell::new(0);
     let send_until_in_use = |expected: u64| {
@@ -170,7 +165,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
         while in_use() != expected {
             assert!(Instant::now() < deadline, "{} of {expected} in use", in_use());
             notifications.set(notifications.get() + 1);
-            let result = fan_out::run(&house.context, &named(&notifications.get().to_string()), REQUEST);
+            let result = fan_out::run(&worker.context, &named(&notifications.get().to_string()), REQUEST);
             assert!(completed(&result));
         }
     };
@@ -179,61 +174,62 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
     let before = attempts.load(Ordering::Relaxed);
     send_until_in_use(4);
     assert_eq!(attempts.load(Ordering::Relaxed), before, "each trial succeeds");
-    assert_eq!(house.relay.accepted().len(), 200 * notifications.get());
+    assert_eq!(worker.relay.accepted().len(), 200 * notifications.get());
 
     // Those without a place go home as well when there is no more work.
     most.store(2, Ordering::Relaxed);
     connections.lock().unwrap().clear();
     send_until_in_use(2);
-    let House { threads, context, .. } = house;
+    let TestWorker { threads, context, .. } = worker;
     drop(context);
     threads.join();
 }
 
 #[test]
 fn one_address_over_which_the_relay_always_breaks_down_does_not_hold_up_everyone_for_ever() {
-    let house = House::with_relay(
-        20,
-        2,
-        |to, _, _| {
-            if to == "p3@example.com" { Err(Class::Breakdown) } else { Ok(()) }
-        },
-    );
-    assert!(completed(&run(&house)));
-    assert_eq!(house.tally(1), Tally { participants: 20, sent: 19, failed: 1, ..Tally::default() });
+    let worker =
+        TestWorker::with_relay(
+            20,
+            2,
+            |to, _, _| {
+                if to == "p3@example.com" { Err(Class::Breakdown) } else { Ok(()) }
+            },
+        );
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.tally(1), Tally { participants: 20, sent: 19, failed: 1, ..Tally::default() });
 }
 
 #[test]
 fn no_address_is_skipped_and_an_impossible_one_has_failed() {
-    let house = House::new(1, 1);
-    house.join(&[" ", "not an address", "last@example.com"]);
-    assert!(completed(&run(&house)));
-    assert_eq!(house.relay.accepted(), ["p1@example.com", "last@example.com"]);
+    let worker = TestWorker::new(1, 1);
+    worker.join(&[" ", "not an address", "last@example.com"]);
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.relay.accepted(), ["p1@example.com", "last@example.com"]);
     assert_eq!(
-        house.tally(1),
+        worker.tally(1),
         Tally { participants: 4, sent: 2, failed: 1, failed_permanent: 1, skipped: 1, pending: 0 }
     );
 }
 
 #[test]
 fn whoever_joins_later_is_not_part_of_it() {
-    let house = House::new(10, 1);
-    assert!(completed(&run(&house)));
-    house.join(&["late@example.com"]);
-    assert!(completed(&run(&house)));
-    assert_eq!(house.relay.accepted().len(), 10);
-    assert_eq!(house.tally(1).participants, 10);
+    let worker = TestWorker::new(10, 1);
+    assert!(completed(&run(&worker)));
+    worker.join(&["late@example.com"]);
+    assert!(completed(&run(&worker)));
+    assert_eq!(worker.relay.accepted().len(), 10);
+    assert_eq!(worker.tally(1).participants, 10);
 }
 
 #[test]
 fn a_lane_sends_no_second_body_before_its_last_outcome_is_recorded() {
     let recorded = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&recorded);
-    let house = House::with_relay(120, 1, move |_, _, tally| {
+    let worker = TestWorker::with_relay(120, 1, move |_, _, tally| {
         seen.lock().unwrap().push(tally().sent);
         Ok(())
     });
-    assert!(completed(&run(&house)));
+    assert!(completed(&run(&worker)));
     assert_eq!(*recorded.lock().unwrap(), (0..120).collect::<Vec<u64>>());
 }
 
@@ -242,21 +238,21 @@ fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
     let handle = Arc::new(Mutex::new(None));
     let seen = AtomicU32::new(0);
     let trigger = Arc::clone(&handle);
-    let mut house = House::with_relay(300, 4, move |_, _, _| {
+    let mut worker = TestWorker::with_relay(300, 4, move |_, _, _| {
         if seen.fetch_add(1, Ordering::Relaxed) == 150 {
             drop(trigger.lock().unwrap().take());
         }
         Ok(())
     });
-    *handle.lock().unwrap() = house.handle.take();
-    assert_eq!(run(&house), FanOutResult::Interrupted);
-    let first: HashSet<String> = house.relay.accepted().into_iter().collect();
+    *handle.lock().unwrap() = worker.handle.take();
+    assert_eq!(run(&worker), FanOutResult::Interrupted);
+    let first: HashSet<String> = worker.relay.accepted().into_iter().collect();
     assert!((151..300).contains(&first.len()), "{} were sent", first.len());
-    let tally = house.tally(1);
+    let tally = worker.tally(1);
     assert!(tally.adds_up() && tally.sent == first.len() as u64, "{tally:?}");
 
-    let pending: Vec<_> = house.store.read_page(123, 0, i64::MAX, 300).unwrap();
-    let decided = house.store.decided_between(1, 0, i64::MAX).unwrap();
+    let pending: Vec<_> = worker.store.read_page(123, 0, i64::MAX, 300).unwrap();
+    let decided = worker.store.decided_between(1, 0, i64::MAX).unwrap();
     assert!(pending.iter().all(|one| {
         decided.contains(&one.id) == first.contains(one.email.as_deref().unwrap_or_default())
     }));

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{House, REQUEST, TRANSIENT, named};
+use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
-use crate::store::ledger::row::{NotificationRecord, State};
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::keeper::HeldLease;
@@ -32,92 +32,92 @@ fn other(term: Duration) -> LeaseRequest {
     LeaseRequest { owner: "elsewhere:1:2:3:4:5".to_owned(), term }
 }
 
-fn entry(house: &House) -> NotificationRecord {
-    house.store.find_notification(1).unwrap().unwrap()
+fn entry(worker: &TestWorker) -> NotificationRecord {
+    worker.store.find_notification(1).unwrap().unwrap()
 }
 
 /// The other worker has opened the notification of message `m1`.
-fn opened_elsewhere(house: &House, term: Duration) -> Lease {
-    let opened = house.store.open_notification(&named("m1"), REQUEST, &other(term)).unwrap();
+fn opened_elsewhere(worker: &TestWorker, term: Duration) -> Lease {
+    let opened = worker.store.open_notification(&named("m1"), REQUEST, &other(term)).unwrap();
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     lease
 }
 
-fn run_elsewhere(house: &House) -> thread::JoinHandle<FanOutResult> {
-    let context = Arc::clone(&house.context);
+fn run_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
+    let context = Arc::clone(&worker.context);
     thread::spawn(move || fan_out::run(&context, &named("m1"), REQUEST))
 }
 
 /// A relay that holds each mail after its body was written, until the sender is dropped.
-fn house_with_gate(people: u32, lanes: usize) -> (House, Sender<()>) {
+fn worker_with_gate(people: u32, lanes: usize) -> (TestWorker, Sender<()>) {
     let (open_gate, gate) = bounded::<()>(0);
-    let house = House::with_relay(people, lanes, move |_, _, _| {
+    let worker = TestWorker::with_relay(people, lanes, move |_, _, _| {
         assert!(gate.recv().is_err(), "the gate only ever closes");
         Ok(())
     });
-    (house, open_gate)
+    (worker, open_gate)
 }
 
 #[test]
 fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
-    let house = House::new(5, 1);
-    let lease = opened_elsewhere(&house, Duration::from_secs(30));
-    let waiting = run_elsewhere(&house);
+    let worker = TestWorker::new(5, 1);
+    let lease = opened_elsewhere(&worker, Duration::from_secs(30));
+    let waiting = run_elsewhere(&worker);
     // That it waits shows in nothing but that it neither sends nor ends.
     thread::sleep(Duration::from_millis(300));
-    assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
-    assert!(house.store.complete_notification(lease).unwrap());
+    assert!(!waiting.is_finished() && worker.relay.accepted().is_empty());
+    assert!(worker.store.complete_notification(lease).unwrap());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
-    assert!(house.relay.accepted().is_empty());
-    assert_eq!(entry(&house).epoch, 1);
+    assert!(worker.relay.accepted().is_empty());
+    assert_eq!(entry(&worker).epoch, 1);
 }
 
 #[test]
 fn a_lease_that_is_given_up_is_taken_at_once() {
-    let house = House::new(5, 1);
-    let lease = opened_elsewhere(&house, Duration::from_secs(30));
-    let waiting = run_elsewhere(&house);
-    house.store.release_lease(lease).unwrap();
+    let worker = TestWorker::new(5, 1);
+    let lease = opened_elsewhere(&worker, Duration::from_secs(30));
+    let waiting = run_elsewhere(&worker);
+    worker.store.release_lease(lease).unwrap();
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!(house.relay.accepted().len(), 5);
-    assert_eq!(entry(&house).epoch, 2);
+    assert_eq!(worker.relay.accepted().len(), 5);
+    assert_eq!(entry(&worker).epoch, 2);
 }
 
 #[test]
 fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
-    let house = House::with_term(5, 1, Duration::from_millis(300));
+    let worker = TestWorker::with_term(5, 1, Duration::from_millis(300));
     let lease_request = other(Duration::from_millis(1));
-    let lease = opened_elsewhere(&house, lease_request.term);
-    let waiting = run_elsewhere(&house);
+    let lease = opened_elsewhere(&worker, lease_request.term);
+    let waiting = run_elsewhere(&worker);
     // Its leases are over each time that somebody looks, but it is there.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(20));
-        assert_eq!(house.store.renew_leases(&[lease], &lease_request).unwrap(), []);
+        assert_eq!(worker.store.renew_leases(&[lease], &lease_request).unwrap(), []);
     }
-    assert!(!waiting.is_finished() && house.relay.accepted().is_empty());
+    assert!(!waiting.is_finished() && worker.relay.accepted().is_empty());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!((house.relay.accepted().len(), entry(&house).epoch), (5, 2));
+    assert_eq!((worker.relay.accepted().len(), entry(&worker).epoch), (5, 2));
 }
 
 #[test]
 fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
-    let (house, open_gate) = house_with_gate(50, 2);
-    let running = run_elsewhere(&house);
-    wait_until("two mails under way", || house.relay.backoff_step() == 2);
-    let seen = entry(&house);
+    let (worker, open_gate) = worker_with_gate(50, 2);
+    let running = run_elsewhere(&worker);
+    wait_until("two mails under way", || worker.relay.tries() == 2);
+    let seen = entry(&worker);
     let until = seen.holder.map(|holder| holder.until);
     let ours = Lease { notification_id: 1, epoch: seen.epoch };
-    let theirs = house.store.take_over(ours, until, &other(Duration::from_secs(30))).unwrap().unwrap();
+    let theirs = worker.store.take_over(ours, until, &other(Duration::from_secs(30))).unwrap().unwrap();
     drop(open_gate);
 
-    wait_until("the refusal", || house.refused_outcomes() == 2);
+    wait_until("the refusal", || worker.refused_outcomes() == 2);
     assert!(!running.is_finished(), "it waits for the other one");
-    assert!(house.store.complete_notification(theirs).unwrap());
+    assert!(worker.store.complete_notification(theirs).unwrap());
     assert!(matches!(running.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!(house.relay.accepted().len(), 2, "only what was under way");
-    assert_eq!(house.tally(1).sent, 0, "and the ledger has none of it");
-    assert_eq!(house.context.metrics.unrecorded.get(), 0, "nor is it waited for");
+    assert_eq!(worker.relay.accepted().len(), 2, "only what was under way");
+    assert_eq!(worker.tally(1).sent, 0, "and the ledger has none of it");
+    assert_eq!(worker.context.metrics.unrecorded.get(), 0, "nor is it waited for");
 }
 
 #[test]
@@ -146,20 +146,20 @@ fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
 
 #[test]
 fn a_stop_gives_the_lease_up() {
-    let (mut house, open_gate) = house_with_gate(50, 2);
-    let running = run_elsewhere(&house);
-    wait_until("two mails under way", || house.relay.backoff_step() == 2);
-    drop(house.handle.take());
+    let (mut worker, open_gate) = worker_with_gate(50, 2);
+    let running = run_elsewhere(&worker);
+    wait_until("two mails under way", || worker.relay.tries() == 2);
+    drop(worker.handle.take());
     drop(open_gate);
     assert_eq!(running.join().unwrap(), FanOutResult::Interrupted);
-    let entry = entry(&house);
-    assert_eq!((entry.state, entry.holder, house.tally(1).sent), (State::Running, None, 2));
+    let entry = entry(&worker);
+    assert_eq!((entry.state, entry.holder, worker.tally(1).sent), (NotificationState::Running, None, 2));
 }
 
 #[test]
 fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_there() {
     let (open_gate, gate) = bounded::<()>(0);
-    let house = House::with_relay_and_term(
+    let worker = TestWorker::with_relay_and_term(
         3,
         1,
         move |_, _, _| {
@@ -168,18 +168,18 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
         },
         Duration::from_millis(300),
     );
-    let running = run_elsewhere(&house);
-    wait_until("a mail under way", || house.relay.backoff_step() == 1);
-    let first = entry(&house).holder.unwrap().until;
+    let running = run_elsewhere(&worker);
+    wait_until("a mail under way", || worker.relay.tries() == 1);
+    let first = entry(&worker).holder.unwrap().until;
     wait_until("renewals", || {
-        let holder = entry(&house).holder.unwrap();
+        let holder = entry(&worker).holder.unwrap();
         assert!(!holder.expired);
         holder.until - first > chrono::TimeDelta::milliseconds(600)
     });
-    assert_eq!(house.store.list_workers().unwrap().len(), 1);
+    assert_eq!(worker.store.list_workers().unwrap().len(), 1);
     drop(open_gate);
     assert!(matches!(running.join().unwrap(), FanOutResult::Completed(_)));
-    let House { threads, context, store, .. } = house;
+    let TestWorker { threads, context, store, .. } = worker;
     drop(context);
     threads.join();
     assert_eq!(store.list_workers().unwrap(), []);
@@ -190,7 +190,7 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
     // Somebody of the first page is put off, and their second try takes until the last page is under way: if that
     // waited for the retry, it would never be.
     let (last_page, seen) = bounded(1);
-    let house = House::with_relay(2000, 2, move |to, tried, _| {
+    let worker = TestWorker::with_relay(2000, 2, move |to, tried, _| {
         if to != "p1@example.com" {
             last_page.send(()).unwrap();
         } else if tried == 0 || seen.recv_timeout(PATIENCE).is_err() {
@@ -198,12 +198,12 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
         }
         Ok(())
     });
-    let lease = opened_elsewhere(&house, Duration::from_secs(30));
+    let lease = opened_elsewhere(&worker, Duration::from_secs(30));
     let sent = |participant_id| Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent };
-    house.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
-    house.store.release_lease(lease).unwrap();
-    assert!(matches!(fan_out::run(&house.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
-    assert_eq!(house.tally(1).sent, 2000);
-    let attempts = house.relay.backoff_step();
+    worker.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
+    worker.store.release_lease(lease).unwrap();
+    assert!(matches!(fan_out::run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
+    assert_eq!(worker.tally(1).sent, 2000);
+    let attempts = worker.relay.tries();
     assert_eq!(attempts, 3, "one try of the last page, and two of whoever was put off");
 }

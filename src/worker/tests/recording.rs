@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use super::support::{House, REQUEST, named};
+use super::support::{REQUEST, TestWorker, named};
 use crate::domain::notification::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
@@ -23,17 +23,17 @@ const NEVER: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open notification, and what its fan-out would hear.
-fn open(house: &House) -> (Arc<FanOutHandle>, Receiver<Report>) {
+fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let lease_request = LeaseRequest { owner: "here".to_owned(), term: PATIENCE };
-    let opened = house.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
+    let opened = worker.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let (reports, heard) = unbounded();
     let fan_out = FanOutHandle {
         held: HeldLease::new(lease, Instant::now(), PATIENCE),
-        notification_context: house
+        notification_context: worker
             .context
             .templates
-            .notification_context(REQUEST.kind, &house.store.find_event(123).unwrap().unwrap()),
+            .notification_context(REQUEST.kind, &worker.store.find_event(123).unwrap().unwrap()),
         reports,
         failure_logged: AtomicBool::new(false),
     };
@@ -64,8 +64,8 @@ fn commit(batches: &BatchReceiver) -> usize {
 
 #[test]
 fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
-    let house = House::new(2, 1);
-    let (fan_out, _heard) = open(&house);
+    let worker = TestWorker::new(2, 1);
+    let (fan_out, _heard) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let lane = thread::spawn(move || {
         let mut last = CommitGate::new(batch_sender);
@@ -84,8 +84,8 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
 
 #[test]
 fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
-    let house = House::new(1, 1);
-    let (fan_out, _heard) = open(&house);
+    let worker = TestWorker::new(1, 1);
+    let (fan_out, _heard) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut last = CommitGate::new(batch_sender);
     last.flush();
@@ -97,21 +97,21 @@ fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
 
 #[test]
 fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
-    let house = House::new(1, 1);
-    let (fan_out, heard) = open(&house);
-    let mut last = CommitGate::new(house.threads.batch_sender.clone());
+    let worker = TestWorker::new(1, 1);
+    let (fan_out, heard) = open(&worker);
+    let mut last = CommitGate::new(worker.threads.batch_sender.clone());
     last.record(outcome(fan_out.held.lease, 1, skipped()), Arc::clone(&fan_out));
     let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
-    assert_eq!(house.tally(1).skipped, 1);
+    assert_eq!(worker.tally(1).skipped, 1);
 }
 
 #[test]
 fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
-    let house = House::new(3, 1);
-    let (fan_out, heard) = open(&house);
+    let worker = TestWorker::new(3, 1);
+    let (fan_out, heard) = open(&worker);
     let Lease { notification_id, epoch } = fan_out.held.lease;
-    let mut last = CommitGate::new(house.threads.batch_sender.clone());
+    let mut last = CommitGate::new(worker.threads.batch_sender.clone());
     last.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
     last.wait_until_committed();
     assert!(!fan_out.held.is_lost());
@@ -121,13 +121,13 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     assert!(fan_out.held.is_lost());
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Refused));
-    assert_eq!(house.tally(1).sent, 1);
+    assert_eq!(worker.tally(1).sent, 1);
 }
 
 #[test]
 fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
-    let house = House::new(5, 1);
-    let (fan_out, heard) = open(&house);
+    let worker = TestWorker::new(5, 1);
+    let (fan_out, heard) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
     let verdicts = [Verdict::Sent, failed(), Verdict::Sent, skipped(), Verdict::Sent];
@@ -135,9 +135,9 @@ fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
         lane.record(outcome(fan_out.held.lease, id, verdict), Arc::clone(&fan_out));
     }
     drop((lanes, batch_sender));
-    record_batches(&house.store, &house.context.database_retry, &house.context.metrics, &batches);
+    record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
     let Ok(Report::Recorded(counts)) = heard.try_recv() else { panic!() };
     assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
     assert!(heard.is_empty());
-    assert_eq!((house.context.metrics.sent.get(), house.tally(1).sent), (3, 3));
+    assert_eq!((worker.context.metrics.sent.get(), worker.tally(1).sent), (3, 3));
 }

@@ -27,7 +27,7 @@ use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out::context::Context;
-use crate::worker::lease::keeper::Role;
+use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
 pub const EVENT: i64 = 123;
@@ -43,7 +43,7 @@ type Decision = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Sen
 
 /// Notes whom it accepted, in order.
 #[derive(Clone)]
-pub struct Relay {
+pub struct TestRelay {
     decide: Arc<Decision>,
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
@@ -51,7 +51,7 @@ pub struct Relay {
     store: Store,
 }
 
-impl Relay {
+impl TestRelay {
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().clone()
     }
@@ -62,12 +62,12 @@ impl Relay {
     }
 
     /// How many mails were put to it.
-    pub fn backoff_step(&self) -> u32 {
+    pub fn tries(&self) -> u32 {
         self.tries.lock().unwrap().values().sum()
     }
 }
 
-impl Transport for Relay {
+impl Transport for TestRelay {
     fn submit(
         &mut self,
         mail: &Mail,
@@ -103,16 +103,16 @@ impl Transport for Relay {
 }
 
 /// Everything but the broker.
-pub struct House {
+pub struct TestWorker {
     pub context: Arc<Context>,
     pub threads: Threads,
-    pub relay: Relay,
+    pub relay: TestRelay,
     pub store: Store,
     pub handle: Option<ShutdownTrigger>,
     _dir: TempDir,
 }
 
-impl House {
+impl TestWorker {
     /// A house with `people` at `p<n>@example.com`, and `lanes` to a relay that accepts everyone.
     pub fn new(people: u32, lanes: usize) -> Self {
         Self::with_relay(people, lanes, |_, _, _| Ok(()))
@@ -177,7 +177,7 @@ impl House {
             monitor: monitor.clone(),
             shutdown: shutdown.clone(),
         });
-        let relay = Relay {
+        let relay = TestRelay {
             decide: Arc::new(decide),
             tries: Arc::default(),
             accepted: Arc::default(),
@@ -186,9 +186,15 @@ impl House {
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let database_retry = DatabaseRetry::new(shutdown.clone(), Monitor::default().health);
-        let threads =
-            Threads::start(&shared, transports, &store, &database_retry, Role::Worker, worker.lease_timeout)
-                .unwrap();
+        let threads = Threads::start(
+            &shared,
+            transports,
+            &store,
+            &database_retry,
+            ProcessRole::Worker,
+            worker.lease_timeout,
+        )
+        .unwrap();
         let context = Context {
             store: store.clone(),
             leases: threads.leases.clone(),

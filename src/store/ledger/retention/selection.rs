@@ -7,7 +7,7 @@ use diesel::dsl::min;
 use diesel::prelude::*;
 
 use crate::store::backend::any::AnyConnection;
-use crate::store::ledger::row::State;
+use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deliveries, notifications};
 
 /// Most keys that are read at a time.
@@ -16,7 +16,7 @@ pub const KEYS: i64 = 10_000;
 /// What was completed before, whoever still needs it.
 #[diesel::dsl::auto_type]
 pub fn completed(before: NaiveDateTime) -> _ {
-    let completed: &'static str = State::Completed.as_str();
+    let completed: &'static str = NotificationState::Completed.as_str();
     notifications::table
         .filter(notifications::state.eq(completed))
         .filter(notifications::completed_at.lt(before))

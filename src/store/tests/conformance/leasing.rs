@@ -94,7 +94,7 @@ pub fn what_a_lost_lease_writes_is_refused(store: &Store) {
     assert_eq!(store.renew_leases(&[ours, theirs], &lease_request("they")).unwrap(), [ours]);
     store.release_lease(ours).unwrap();
     let entry = look(store, notification.id);
-    assert_eq!((entry.state, entry.holder.unwrap().owner.as_str()), (State::Running, "they"));
+    assert_eq!((entry.state, entry.holder.unwrap().owner.as_str()), (NotificationState::Running, "they"));
     assert_eq!(store.tally(&notification).unwrap().sent, 1);
 
     let valid = Outcome { lease: theirs, ..late };
