@@ -8,7 +8,7 @@ mod parts;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use fanmail::domain::notification::Request;
+use fanmail::domain::notification::Message;
 
 use parts::{BODY, Mails, PAGE, Tables};
 
@@ -24,7 +24,7 @@ fn main() {
 
 #[divan::bench]
 fn decode(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| Request::decode(black_box(BODY)));
+    bencher.bench(|| Message::decode(black_box(BODY)));
 }
 
 #[divan::bench]

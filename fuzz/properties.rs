@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "a fuzz target uses one of them")]
 
 use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
-use fanmail::domain::notification::{Kind, MAX_BODY, Request};
+use fanmail::domain::notification::{Kind, MAX_BODY, Message};
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.
 const REASON_MAX: usize = 300;
@@ -12,20 +12,20 @@ const REASON_MAX: usize = 300;
 /// Any bytes are decoded, to something that can be in the ledger and decodes again, or refused with a reason that a
 /// person can read on one line.
 pub fn decoding(body: &[u8]) {
-    match Request::decode(body) {
+    match Message::decode(body) {
         Ok(request) => {
             assert!(body.len() <= MAX_BODY, "{} bytes were accepted", body.len());
             assert!(request.event_id > 0, "{request:?}");
             assert!(Kind::from_word(request.kind.as_str()) == Some(request.kind), "{request:?}");
-            assert_eq!(Request::decode(request.encode().as_bytes()), Ok(request), "its encoding");
+            assert_eq!(Message::decode(request.encode().as_bytes()), Ok(request), "its encoding");
 
             // What JSON calls insignificant is (RFC 8259 section 2).
             let spaced = [b" \r\n\t", body, b"\n"].concat();
             if spaced.len() <= MAX_BODY {
-                assert_eq!(Request::decode(&spaced), Ok(request), "with white space around it");
+                assert_eq!(Message::decode(&spaced), Ok(request), "with white space around it");
             }
             // Anything after the object makes it something else.
-            assert!(Request::decode(&[body, b"}"].concat()).is_err(), "with more after it");
+            assert!(Message::decode(&[body, b"}"].concat()).is_err(), "with more after it");
         }
         Err(malformed) => {
             let reason = malformed.to_string();

@@ -7,7 +7,7 @@ mod properties;
 use std::fs;
 use std::path::Path;
 
-use fanmail::domain::notification::{Kind, Request};
+use fanmail::domain::notification::{Kind, Message};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -65,8 +65,8 @@ proptest! {
 
     #[test]
     fn every_request_survives_its_encoding(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
-        let request = Request { kind, event_id };
-        prop_assert_eq!(Request::decode(request.encode().as_bytes()), Ok(request));
+        let request = Message { kind, event_id };
+        prop_assert_eq!(Message::decode(request.encode().as_bytes()), Ok(request));
     }
 
     #[test]

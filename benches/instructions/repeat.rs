@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use fanmail::domain::notification::Request;
+use fanmail::domain::notification::Message;
 use tempfile::NamedTempFile;
 
 use crate::callgrind;
@@ -72,7 +72,7 @@ impl Part {
     /// Runs it so often.
     pub fn run(self, times: u64) {
         match self {
-            Self::Decode => repeat(times, || Request::decode(black_box(BODY))),
+            Self::Decode => repeat(times, || Message::decode(black_box(BODY))),
             Self::Render => {
                 let mails = Mails::new();
                 repeat(times, || mails.render());

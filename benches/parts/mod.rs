@@ -14,7 +14,7 @@ use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
-use fanmail::domain::notification::{Identity, Kind, Lease, Request};
+use fanmail::domain::notification::{Identity, Kind, Lease, Message};
 use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
 use fanmail::store::Store;
@@ -98,7 +98,7 @@ impl Tables {
             store.add_participants(1000, participant).unwrap();
         }
         let lease_request = LeaseRequest { owner: "bench".to_owned(), term: Duration::from_secs(3600) };
-        let request = Request { kind: Kind::Updated, event_id: EVENT };
+        let request = Message { kind: Kind::Updated, event_id: EVENT };
         let opened = store.open_notification(&Identity::default(), request, &lease_request).unwrap();
         let Opened::Ours { lease, .. } = opened else {
             panic!("somebody else is at work: {opened:?}");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use crate::config::BrokerConfig;
-use crate::domain::notification::Request;
+use crate::domain::notification::Message;
 
 /// Longest wait for a confirm. A broker that writes to disk needs a few milliseconds.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,11 +32,11 @@ pub fn new_message_id() -> String {
 /// # Errors
 /// With cause and cure, also when a memory alarm keeps the broker from taking messages. Most leave open
 /// whether the message has arrived.
-pub fn publish(config: &BrokerConfig, request: Request, message_id: &str) -> Result<(), BrokerError> {
+pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Result<(), BrokerError> {
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }
-    let body = request.encode();
+    let body = message.encode();
     let properties = AmqpProperties::default()
         .with_content_type("application/json".to_owned())
         .with_delivery_mode(PERSISTENT)

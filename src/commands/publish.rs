@@ -8,16 +8,16 @@ use anyhow::bail;
 use crate::broker::{BrokerError, publisher};
 use crate::cli::PublishArgs;
 use crate::config::Config;
-use crate::domain::notification::Request;
+use crate::domain::notification::Message;
 
 /// Publishes, waits for the broker's confirm and says under which message id.
 ///
 /// # Errors
 /// With the cause, for the person at the terminal.
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let request = Request { kind: args.kind, event_id: args.event };
+    let message = Message { kind: args.kind, event_id: args.event };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
-    match publisher::publish(&config.broker, request, &message_id) {
+    match publisher::publish(&config.broker, message, &message_id) {
         Ok(()) => {}
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");
@@ -30,7 +30,7 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     writeln!(
         std::io::stdout(),
-        "published {request} to the queue {} at {}:{}, message id {message_id}",
+        "published {message} to the queue {} at {}:{}, message id {message_id}",
         config.broker.queue,
         config.broker.host,
         config.broker.port,

@@ -52,15 +52,15 @@ impl fmt::Display for Kind {
 
 /// What one message asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Request {
+pub struct Message {
     /// What happened.
     pub kind: Kind,
     /// To which event; always positive.
     pub event_id: i64,
 }
 
-impl Request {
-    /// The message body that asks for this: what [`Request::decode`] reads.
+impl Message {
+    /// The message body that asks for this: what [`Message::decode`] reads.
     #[must_use]
     pub fn encode(self) -> String {
         json!({"type": self.kind.as_str(), "event_id": self.event_id}).to_string()
@@ -102,7 +102,7 @@ impl Request {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of event {}", self.kind, self.event_id)
     }
@@ -203,14 +203,14 @@ mod tests {
     use super::*;
 
     fn reason(body: &[u8]) -> String {
-        Request::decode(body).unwrap_err().to_string()
+        Message::decode(body).unwrap_err().to_string()
     }
 
     #[test]
     fn reads_every_kind_and_ignores_unknown_fields() {
         for kind in Kind::ALL {
             let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
-            assert_eq!(Request::decode(body.as_bytes()), Ok(Request { kind, event_id: 7 }));
+            assert_eq!(Message::decode(body.as_bytes()), Ok(Message { kind, event_id: 7 }));
         }
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
-use crate::domain::notification::{Identity, Kind, Lease, Notification, Request};
+use crate::domain::notification::{Identity, Kind, Lease, Message, Notification};
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
@@ -64,8 +64,8 @@ fn last_participant_id(store: &Store, event_id: i64) -> i64 {
         .unwrap()
 }
 
-fn request(kind: Kind) -> Request {
-    Request { kind, event_id: EVENT }
+fn message(kind: Kind) -> Message {
+    Message { kind, event_id: EVENT }
 }
 
 fn named(id: &str, redelivered: bool) -> Identity {
@@ -81,13 +81,13 @@ fn lease_request(owner: &str) -> LeaseRequest {
 }
 
 /// What the ledger says of a message that comes to worker `me`.
-fn ask(store: &Store, identity: &Identity, request: Request) -> Opened {
-    store.open_notification(identity, request, &lease_request("me")).unwrap()
+fn ask(store: &Store, identity: &Identity, message: Message) -> Opened {
+    store.open_notification(identity, message, &lease_request("me")).unwrap()
 }
 
 /// Opens a new notification, for worker `me`.
 fn open_and_hold(store: &Store) -> Notification {
-    let opened = ask(store, &without_message_id(false), request(Kind::Updated));
+    let opened = ask(store, &without_message_id(false), message(Kind::Updated));
     let Opened::Ours { notification, lease, resumed: false } = opened else {
         panic!("not new: {opened:?}");
     };

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use super::recorder::LedgerWrite;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
-use crate::domain::notification::{Identity, Request};
+use crate::domain::notification::{Identity, Message};
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
 use crate::worker::recorder::batch::BatchSender;
@@ -42,7 +42,7 @@ pub struct Dispatcher {
 /// One message, from its arrival until the broker and the ledger know that it is dealt with.
 #[derive(Debug)]
 struct Task {
-    request: Request,
+    message: Message,
     identity: Identity,
     receipt: Receipt,
     state: TaskState,
@@ -127,27 +127,27 @@ impl Dispatcher {
         if receipt.session > self.session {
             self.on_reconnect(receipt.session);
         }
-        let request = match Request::decode(&body) {
-            Ok(request) => request,
+        let message = match Message::decode(&body) {
+            Ok(message) => message,
             Err(reason) => {
                 self.settle(Settlement::DeadLetter(receipt, reason.to_string()));
                 return Ok(());
             }
         };
-        let queue = self.events.entry(request.event_id).or_default();
+        let queue = self.events.entry(message.event_id).or_default();
         if let Some(running) = queue.front_mut()
             && running.receipt.session < receipt.session
-            && running.is_redelivery_of(request, &identity)
+            && running.is_redelivery_of(message, &identity)
         {
-            log::info!("the broker has delivered the message of {request} again; its fan-out goes on");
+            log::info!("the broker has delivered the message of {message} again; its fan-out goes on");
             running.receipt = receipt;
             if identity.key().is_none() {
                 self.context.metrics.redelivered_decided.add(1);
             }
             return Ok(());
         }
-        queue.push_back(Task { request, identity, receipt, state: TaskState::Waiting });
-        self.start_next(request.event_id)
+        queue.push_back(Task { message, identity, receipt, state: TaskState::Waiting });
+        self.start_next(message.event_id)
     }
 
     /// The first message of a new connection. What the old one delivered and is neither running nor acked comes
@@ -177,8 +177,8 @@ impl Dispatcher {
             return Ok(());
         }
         task.state = TaskState::Running;
-        let (request, identity) = (task.request, task.identity.clone());
-        self.fan_out_pool.run(Work { context: Arc::clone(&self.context), identity, request })?;
+        let (message, identity) = (task.message, task.identity.clone());
+        self.fan_out_pool.run(Work { context: Arc::clone(&self.context), identity, message })?;
         self.running += 1;
         Ok(())
     }
@@ -249,13 +249,13 @@ impl Dispatcher {
 
 impl Task {
     /// Whether a message that came by a newer connection is the one that is running here.
-    fn is_redelivery_of(&self, request: Request, identity: &Identity) -> bool {
+    fn is_redelivery_of(&self, message: Message, identity: &Identity) -> bool {
         let same_identity = match (self.identity.key(), identity.key()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => identity.redelivered,
             _ => false,
         };
-        self.state == TaskState::Running && self.request == request && same_identity
+        self.state == TaskState::Running && self.message == message && same_identity
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
 use crate::domain::event::Event;
-use crate::domain::notification::{Identity, Notification, Request};
+use crate::domain::notification::{Identity, Message, Notification};
 use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::{FanOutHandle, Job, Recipient, Report};
@@ -33,15 +33,15 @@ const PROGRESS: Duration = Duration::from_secs(30);
 
 /// Tells the story of one message.
 #[must_use]
-pub fn run(context: &Context, identity: &Identity, request: Request) -> FanOutResult {
-    story(context, identity, request).unwrap_or(FanOutResult::Interrupted)
+pub fn run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
+    story(context, identity, message).unwrap_or(FanOutResult::Interrupted)
 }
 
-fn story(context: &Context, identity: &Identity, request: Request) -> Result<FanOutResult, Stopped> {
-    let Some(event) = look_up_event(context, request.event_id)? else {
+fn story(context: &Context, identity: &Identity, message: Message) -> Result<FanOutResult, Stopped> {
+    let Some(event) = look_up_event(context, message.event_id)? else {
         return Ok(FanOutResult::DeadLetter(format!(
             "event {} is not in the database, and did not appear within {} s",
-            request.event_id,
+            message.event_id,
             context.event_lookup_grace.as_secs()
         )));
     };
@@ -50,7 +50,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<Fan
     let mut asked = Instant::now();
     let opened = context.database_retry.until_ok(|| {
         asked = Instant::now();
-        context.store.open_notification(identity, request, leases.lease_request())
+        context.store.open_notification(identity, message, leases.lease_request())
     })?;
     if opened.by_hint(identity) {
         context.metrics.redelivered_decided.add(1);
@@ -73,7 +73,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<Fan
     let id = notification.id;
     while let Claim::Held(held) = claim {
         log::info!(
-            "notification {id} ({request}) {}{}",
+            "notification {id} ({message}) {}{}",
             if resumed { "goes on" } else { "begins" },
             if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
         );
@@ -85,7 +85,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<Fan
             }
             Err(Halt::TakenOver) => {
                 log::warn!(
-                    "notification {id} ({request}) was taken over by another worker while this one was frozen or cut \
+                    "notification {id} ({message}) was taken over by another worker while this one was frozen or cut \
                      off from the database; the mails that were just being sent may be sent twice"
                 );
                 claim = leases.wait_for_claim(id)?;
@@ -93,7 +93,7 @@ fn story(context: &Context, identity: &Identity, request: Request) -> Result<Fan
             }
         }
     }
-    log::info!("notification {id} ({request}) was completed before; acked");
+    log::info!("notification {id} ({message}) was completed before; acked");
     Ok(FanOutResult::Completed(notification))
 }
 

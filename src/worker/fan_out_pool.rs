@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::domain::notification::{Identity, Request};
+use crate::domain::notification::{Identity, Message};
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 
@@ -23,7 +23,7 @@ pub struct Work {
     /// Who its message is.
     pub identity: Identity,
     /// What its message asks for.
-    pub request: Request,
+    pub message: Message,
 }
 
 /// A fan-out has ended.
@@ -72,11 +72,11 @@ impl FanOutPool {
     }
 }
 
-fn run(Work { context, identity, request }: Work, ended: &Sender<Ended>) {
-    let result = fan_out::run(&context, &identity, request);
+fn run(Work { context, identity, message }: Work, ended: &Sender<Ended>) {
+    let result = fan_out::run(&context, &identity, message);
     // The context holds a way to the lanes: they end when it is gone, so it goes first.
     drop(context);
-    if ended.send(Ended { event_id: request.event_id, result }).is_err() {
+    if ended.send(Ended { event_id: message.event_id, result }).is_err() {
         log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
     }
 }

@@ -5,7 +5,7 @@ use chrono::{NaiveDateTime, SubsecRound, Utc};
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
-use crate::domain::notification::{Identity, Lease, Notification, Request};
+use crate::domain::notification::{Identity, Lease, Message, Notification};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
@@ -63,21 +63,21 @@ impl Store {
     pub fn open_notification(
         &self,
         identity: &Identity,
-        request: Request,
+        message: Message,
         lease_request: &LeaseRequest,
     ) -> Result<Opened, StoreError> {
         self.write("open a notification", |connection| {
             let found = match identity.key() {
                 Some(key) => find_by_key(connection, key)?,
-                None if identity.redelivered => find_newest_not_acked(connection, request)?,
-                None => find_lost_insert(connection, request, lease_request)?,
+                None if identity.redelivered => find_newest_not_acked(connection, message)?,
+                None => find_lost_insert(connection, message, lease_request)?,
             };
             match found {
                 Some(row) => {
                     let clock = dispatch::clock(connection)?;
-                    attach(connection, &row.into_entry(clock)?, request, lease_request)
+                    attach(connection, &row.into_entry(clock)?, message, lease_request)
                 }
-                None => insert_notification(connection, identity.key(), request, lease_request),
+                None => insert_notification(connection, identity.key(), message, lease_request),
             }
         })
     }
@@ -170,11 +170,11 @@ pub(crate) fn now() -> NaiveDateTime {
 fn attach(
     connection: &mut AnyConnection,
     entry: &NotificationRecord,
-    request: Request,
+    message: Message,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
     let notification = entry.notification;
-    if (notification.kind, notification.event_id) != (request.kind, request.event_id) {
+    if (notification.kind, notification.event_id) != (message.kind, message.event_id) {
         return Ok(Opened::Conflict(notification));
     }
     if entry.state == NotificationState::Completed {
@@ -204,9 +204,9 @@ fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<
 /// it: that its ack was never noted must not swallow a message of some later day.
 fn find_newest_not_acked(
     connection: &mut AnyConnection,
-    request: Request,
+    message: Message,
 ) -> QueryResult<Option<NotificationRow>> {
-    let newest_not_acked = without_message_id(request)
+    let newest_not_acked = without_message_id(message)
         .filter(notifications::acked_at.is_null())
         .order(notifications::id.desc())
         .select(NotificationRow::as_select())
@@ -215,7 +215,7 @@ fn find_newest_not_acked(
     let Some(row) = newest_not_acked else {
         return Ok(None);
     };
-    let newest: Option<i64> = without_message_id(request).select(max(notifications::id)).first(connection)?;
+    let newest: Option<i64> = without_message_id(message).select(max(notifications::id)).first(connection)?;
     let in_question = row.state == NotificationState::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
 }
@@ -224,10 +224,10 @@ fn find_newest_not_acked(
 /// sends one notification of an event at a time, so one that it has and that still runs can be nothing else.
 fn find_lost_insert(
     connection: &mut AnyConnection,
-    request: Request,
+    message: Message,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Option<NotificationRow>> {
-    without_message_id(request)
+    without_message_id(message)
         .filter(notifications::state.eq(NotificationState::Running.as_str()))
         .filter(notifications::lease_owner.eq(&lease_request.owner))
         .order(notifications::id.desc())
@@ -239,8 +239,8 @@ fn find_lost_insert(
 /// Those of this kind and event whose messages had no `message_id`. Written so that SQLite finds them by the event: to it
 /// `message_key IS NULL` promises one row, as any key does, and it would go through all that have none (2 ms at 5,000).
 #[diesel::dsl::auto_type]
-pub(crate) fn without_message_id(request: Request) -> _ {
-    let (event_id, kind): (i64, &'static str) = (request.event_id, request.kind.as_str());
+pub(crate) fn without_message_id(message: Message) -> _ {
+    let (event_id, kind): (i64, &'static str) = (message.event_id, message.kind.as_str());
     notifications::table
         .filter(notifications::event_id.eq(event_id))
         .filter(notifications::kind.eq(kind))
@@ -251,16 +251,16 @@ pub(crate) fn without_message_id(request: Request) -> _ {
 fn insert_notification(
     connection: &mut AnyConnection,
     key: Option<&str>,
-    request: Request,
+    message: Message,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
-    let max_participant_id = find_last_id(connection, request.event_id)?;
+    let max_participant_id = find_last_id(connection, message.event_id)?;
     let (epoch, until) = (1, lease_request.until(connection)?);
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
-            notifications::kind.eq(request.kind.as_str()),
-            notifications::event_id.eq(request.event_id),
+            notifications::kind.eq(message.kind.as_str()),
+            notifications::event_id.eq(message.event_id),
             notifications::max_participant_id.eq(max_participant_id),
             notifications::state.eq(NotificationState::Running.as_str()),
             notifications::received_at.eq(now()),
@@ -270,7 +270,7 @@ fn insert_notification(
         ))
         .execute(connection)?;
     let id = dispatch::last_inserted_id(connection)?;
-    let Request { kind, event_id } = request;
+    let Message { kind, event_id } = message;
     Ok(Opened::Ours {
         notification: Notification { id, kind, event_id, max_participant_id },
         lease: Lease { notification_id: id, epoch },

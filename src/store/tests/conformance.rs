@@ -229,7 +229,7 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {
     let first = open(store);
-    let elsewhere = Request { kind: Kind::Created, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Created, event_id: EVENT + 1 };
     ask(store, &named("a", false), elsewhere);
     let all = store.list_notifications(None).unwrap();
     assert_eq!(all.len(), 2);

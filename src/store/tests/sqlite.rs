@@ -265,8 +265,8 @@ fn a_message_without_an_id_is_looked_for_by_its_event() {
         detail: String,
     }
     let (_dir, store) = sqlite();
-    let request = Request { kind: Kind::Updated, event_id: EVENT };
-    let query = notifications::without_message_id(request).select(schema::notifications::id);
+    let message = Message { kind: Kind::Updated, event_id: EVENT };
+    let query = notifications::without_message_id(message).select(schema::notifications::id);
     let query = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
     let statement = query.split(" -- binds").next().unwrap();
     let plan = |connection: &mut AnyConnection| {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::email::smtp::reply::Class;
-use crate::domain::notification::{Kind, Lease, Request};
+use crate::domain::notification::{Kind, Lease, Message};
 use crate::domain::outcome::Tally;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
@@ -45,14 +45,14 @@ fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let worker = TestWorker::new(1, 1);
-    let unknown = Request { kind: Kind::Created, event_id: 9 };
+    let unknown = Message { kind: Kind::Created, event_id: 9 };
     let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };
     assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
 
     assert!(completed(&run(&worker)));
-    let other = Request { kind: Kind::Cancelled, ..REQUEST };
+    let other = Message { kind: Kind::Cancelled, ..REQUEST };
     let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m1"), other) else {
         panic!()
     };

@@ -14,7 +14,7 @@ use crate::config::database::Backend;
 use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
 use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
-use crate::domain::notification::{Identity, Kind, Request};
+use crate::domain::notification::{Identity, Kind, Message};
 use crate::domain::outcome::Tally;
 use crate::observe::health::Monitor;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
@@ -31,7 +31,7 @@ use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
 pub const EVENT: i64 = 123;
-pub const REQUEST: Request = Request { kind: Kind::Updated, event_id: EVENT };
+pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const PROBES: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 /// Nor growth.

@@ -6,7 +6,7 @@ use super::*;
 
 /// What the ledger says of a message that comes to a worker, which gives up what it has got of it.
 fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
-    let opened = ask(store, identity, request(kind));
+    let opened = ask(store, identity, message(kind));
     if let Opened::Ours { lease, .. } = opened {
         store.release_lease(lease).unwrap();
     }
@@ -72,7 +72,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let first = id_of(open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
-    let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Updated, event_id: EVENT + 1 };
     let other_event = ask(store, &named("a", true), elsewhere);
     assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == EVENT));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
@@ -89,12 +89,12 @@ pub fn without_a_message_id_each_message_is_new(store: &Store) {
 
 pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store) {
     // The first answer was lost on its way.
-    let lost = ask(store, &without_message_id(false), request(Kind::Updated));
-    let again = ask(store, &without_message_id(false), request(Kind::Updated));
+    let lost = ask(store, &without_message_id(false), message(Kind::Updated));
+    let again = ask(store, &without_message_id(false), message(Kind::Updated));
     assert_eq!(id_of(again), id_of(lost));
     assert!(is_resumed(again) && !again.by_hint(&without_message_id(false)));
     let elsewhere =
-        store.open_notification(&without_message_id(false), request(Kind::Updated), &lease_request("they"));
+        store.open_notification(&without_message_id(false), message(Kind::Updated), &lease_request("they"));
     assert!(is_new(elsewhere.unwrap()), "another worker has another message");
 }
 
@@ -122,7 +122,7 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
 pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
     open_as(store, &without_message_id(false), Kind::Cancelled);
-    let elsewhere = Request { kind: Kind::Updated, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Updated, event_id: EVENT + 1 };
     ask(store, &without_message_id(false), elsewhere);
     assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }

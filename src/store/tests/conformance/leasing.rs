@@ -18,28 +18,28 @@ fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Le
 }
 
 pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
-    let opened = ask(store, &named("a", false), request(Kind::Updated));
+    let opened = ask(store, &named("a", false), message(Kind::Updated));
     let Opened::Ours { notification, lease, resumed: false } = opened else { panic!("{opened:?}") };
     let found = holder(store, notification.id).unwrap();
     assert_eq!((found.owner.as_str(), found.expired), ("me", false));
-    let again = ask(store, &named("a", true), request(Kind::Updated));
+    let again = ask(store, &named("a", true), message(Kind::Updated));
     let Opened::Ours { lease: newer, resumed: true, .. } = again else { panic!("{again:?}") };
     assert_eq!(newer, Lease { epoch: 2, ..lease }, "every lease is another one");
 }
 
 pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store) {
-    let message = named("a", true);
-    let opened = ask(store, &message, request(Kind::Updated));
+    let identity = named("a", true);
+    let opened = ask(store, &identity, message(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let theirs =
-        || store.open_notification(&message, request(Kind::Updated), &lease_request("they")).unwrap();
+        || store.open_notification(&identity, message(Kind::Updated), &lease_request("they")).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification));
     store.release_lease(Lease { epoch: 7, ..lease }).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification), "that was not its lease");
     store.release_lease(lease).unwrap();
     assert_eq!(holder(store, notification.id), None);
     assert!(matches!(theirs(), Opened::Ours { lease: Lease { epoch: 2, .. }, resumed: true, .. }));
-    assert_eq!(ask(store, &message, request(Kind::Updated)), Opened::Elsewhere(notification));
+    assert_eq!(ask(store, &identity, message(Kind::Updated)), Opened::Elsewhere(notification));
 }
 
 pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
@@ -74,7 +74,7 @@ pub fn only_one_of_many_takes_over(store: &Store) {
 
 pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &Store) {
     let brief = LeaseRequest { term: Duration::ZERO, ..lease_request("me") };
-    let opened = store.open_notification(&without_message_id(false), request(Kind::Updated), &brief).unwrap();
+    let opened = store.open_notification(&without_message_id(false), message(Kind::Updated), &brief).unwrap();
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     assert!(holder(store, notification.id).unwrap().expired);
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [], "nobody has taken it over");

@@ -138,7 +138,7 @@ pub fn a_purge_that_ends_in_the_middle_is_finished_by_the_next(store: &Store) {
     // Nobody sees half of it: it is not listed, and its message is a new notification, for everyone.
     assert_eq!(ids(store), Vec::<i64>::new());
     let Opened::Ours { notification: new, resumed: false, .. } =
-        ask(store, &named("a", true), request(Kind::Updated))
+        ask(store, &named("a", true), message(Kind::Updated))
     else {
         panic!("what was purged is still known");
     };
@@ -216,7 +216,7 @@ pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
     assert_eq!((plan.notifications, plan.not_acked), (1, vec![in_question, guard]));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 1));
     assert_eq!((ids(store), outcomes(store, between)), (vec![in_question, guard], 0));
-    let opened = ask(store, &without_message_id(true), request(Kind::Updated));
+    let opened = ask(store, &without_message_id(true), message(Kind::Updated));
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
 
     // Somebody has looked into it and found that its message is gone; the guard is free with it.
