@@ -15,9 +15,10 @@ use crate::worker::{FanOut, Fanmail};
 pub const SECTION: Section = Section {
     name: "end-to-end",
     what: "End to end: one message, 50,000 participants",
-    how: "From just before `basic.publish` to the `acked_at` of the ledger, into Postfix's smtp-sink. Each round runs \
-          `smtp-source -d` with as many sessions and mails of the same size, then fanmail with SQLite, then with \
-          PostgreSQL, each with an empty ledger; a ratio is taken within its round.",
+    how: "From just before `basic.publish` to the `acked_at` of the ledger, into Postfix's smtp-sink. Each \
+          round runs `smtp-source -d` with the same number of sessions and mails of the same size, then \
+          fanmail with SQLite, then with PostgreSQL, each with an empty ledger. A ratio compares values of one \
+          round.",
     run,
 };
 

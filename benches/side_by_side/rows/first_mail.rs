@@ -15,9 +15,9 @@ use crate::worker::Fanmail;
 pub const SECTION: Section = Section {
     name: "first-mail",
     what: "First mail: an idle worker and one message",
-    how: "From just before `basic.publish` to the moment when a relay has read the dot of the first of 100 mails. The \
-          next message follows when the last one is acked, and some random milliseconds later. The connections to the \
-          relay are open, except for the first message of a worker.",
+    how: "From just before `basic.publish` to the moment when a relay has read the dot of the first of 100 \
+          mails. The next message follows when the previous one is acked, and some random milliseconds later. \
+          The connections to the relay are open, except for the first message of a worker.",
     run,
 };
 

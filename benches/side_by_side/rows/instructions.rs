@@ -8,9 +8,10 @@ use crate::stage::{Section, Stage};
 pub const SECTION: Section = Section {
     name: "instructions",
     what: "Instructions",
-    how: "The worker under callgrind, with SQLite and `SMTP_CONNECTIONS=16`: all threads, user space, the difference of a \
-          larger and a smaller run divided by the difference of their mails. benches/baseline.json keeps these and those of \
-          the inner parts, and scripts/check fails when one of them grows by more than 5 %.",
+    how: "The worker under callgrind, with SQLite and `SMTP_CONNECTIONS=16`: all threads, user space. The \
+          difference of a larger and a smaller run is divided by the difference of their mails. \
+          benches/baseline.json keeps these figures and those of the inner parts, and scripts/check fails when \
+          one of them grows by more than 5 %.",
     run,
 };
 

@@ -10,8 +10,8 @@ use crate::worker::{FanOut, Fanmail};
 pub const SECTION: Section = Section {
     name: "memory",
     what: "Peak memory of the worker",
-    how: "`VmHWM` of /proc when the message is acked, with `SMTP_CONNECTIONS=16`, a new worker for each run. The largest \
-          fan-out runs once.",
+    how: "`VmHWM` of /proc when the message is acked, with `SMTP_CONNECTIONS=16`, a new worker for each run. \
+          The largest fan-out runs once.",
     run,
 };
 

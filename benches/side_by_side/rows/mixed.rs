@@ -16,9 +16,10 @@ use crate::worker::Fanmail;
 pub const SECTION: Section = Section {
     name: "mixed",
     what: "Small notifications beside a fan-out of 200,000",
-    how: "While the large one runs, one about another event of one participant is published every 50 ms. From just \
-          before its `basic.publish` to the moment when the relay has read the dot of its mail. \
-          `SMTP_CONNECTIONS=16`, everything else as it comes; the relay is part of the bench, which notes the times.",
+    how: "While the large fan-out runs, one notification for another event with one participant is published \
+          every 50 ms. From just before its `basic.publish` to the moment when the relay has read the dot of \
+          its mail. `SMTP_CONNECTIONS=16`, everything else by default. The relay is part of the bench and \
+          records the times.",
     run,
 };
 

@@ -12,11 +12,11 @@ use crate::worker::{FanOut, Fanmail};
 pub const SECTION: Section = Section {
     name: "peers",
     what: "What people use instead: lettre's pool, nodemailer's pool, aiosmtplib",
-    how: "The programs of `benches/peers/`, each as the documentation of its library has it, compose and send the same \
-          mails to the same people into smtp-sink. They need no queue, no database and no ledger, and their time is \
-          their own: from before they connect to the last reply, without the start of Node.js and Python. They send \
-          500, 2,000, 5,000 and 10,000 mails over 1, 4, 16 and 64 connections; fanmail sends 20,000 end to end, in \
-          the same rounds.",
+    how: "The programs of `benches/peers/` are written as the documentation of each library shows. They \
+          compose and send the same mails to the same recipients into smtp-sink. They need no queue, no \
+          database and no ledger. Their time is measured by themselves: from before they connect to the last \
+          reply, without the start of Node.js and Python. They send 500, 2,000, 5,000 and 10,000 mails over 1, \
+          4, 16 and 64 connections; fanmail sends 20,000 end to end, in the same rounds.",
     run,
 };
 

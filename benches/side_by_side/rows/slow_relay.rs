@@ -21,12 +21,12 @@ use crate::worker::{Fanmail, Task};
 pub const SECTION: Section = Section {
     name: "slow-relay",
     what: "A slow relay: every reply comes later, 16 connections, SQLite",
-    how: "End to end as above, with a delay line between fanmail and smtp-sink: what fanmail says passes at once, each \
-          reply arrives later by the delay. With TLS, the delay line takes STARTTLS on itself. The limit is that of a \
-          sender which waits twice for each mail: connections ÷ (2 × delay); one that waits once can be at 2. Waits a \
-          mail are connections × time ÷ (mails × delay): connecting, TLS, and what this machine takes are in it. \
-          The first rows are about the delay line alone: how late a reply to NOOP is when nothing else goes on, and \
-          what smtp-source gets through it without a delay.",
+    how: "End to end as above, with a delay line between fanmail and smtp-sink: what fanmail sends passes at \
+          once, and each reply is delayed. With TLS, the delay line handles STARTTLS. The limit is that of a \
+          sender which waits twice for each mail: connections ÷ (2 × delay). A sender that waits once can \
+          reach 2. Waits per mail are connections × time ÷ (mails × delay); they include connecting, TLS, and \
+          the time that this machine takes. The first rows measure the delay line alone: how late a reply to \
+          NOOP is without other traffic, and what smtp-source gets through it without a delay.",
     run,
 };
 
