@@ -9,11 +9,13 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, error};
+
+use crate::sync::lock;
 
 /// How long the watchdog waits for what. A dead silence is noticed after all three together: 51 s.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +91,9 @@ impl CallWatchdog {
     ) -> T {
         let number = fastrand::u64(..);
         let connection: Arc<dyn Abort> = Arc::clone(connection) as Arc<dyn Abort>;
-        self.lock().push(Call { number, what, since: Instant::now(), connection, logged: false });
+        lock(&self.calls).push(Call { number, what, since: Instant::now(), connection, logged: false });
         let result = call();
-        self.lock().retain(|call| call.number != number);
+        lock(&self.calls).retain(|call| call.number != number);
         result
     }
 
@@ -113,7 +115,7 @@ impl CallWatchdog {
 
     /// Tells of a call that hangs, and cuts its connection at the next look, when everyone knows of the stop.
     fn check(&self, now: Instant, shutdown: &impl Fn()) {
-        for call in self.lock().iter_mut() {
+        for call in lock(&self.calls).iter_mut() {
             let lasted = now.saturating_duration_since(call.since);
             if lasted < self.limits.call {
                 continue;
@@ -136,11 +138,6 @@ impl CallWatchdog {
             );
             shutdown();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Call>> {
-        // Every change is a single push, retain or flag, so a panic elsewhere leaves the list whole.
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,7 +186,7 @@ mod tests {
         let answer = watchdog.guard("a test", &connection, || connection.1.recv());
         assert!(answer.is_err(), "it was cut");
         assert_eq!((watchdog.has_hung(), stops.load(Ordering::SeqCst)), (true, 1));
-        assert!(watchdog.lock().is_empty(), "the call is over");
+        assert!(lock(&watchdog.calls).is_empty(), "the call is over");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::observe::metrics::Metrics;
+use crate::sync::lock;
 use crate::text::clean::one_line;
 use crate::text::mask::mask;
 
@@ -26,24 +27,19 @@ pub struct Health {
 impl Health {
     /// Says that `part` (`broker`, `database`, `relay`) is in trouble, and why.
     pub fn set_problem(&self, part: &'static str, reason: String) {
-        self.lock().insert(part, reason);
+        lock(&self.problems).insert(part, reason);
     }
 
     /// Says that `part` is well, again or still.
     pub fn clear_problem(&self, part: &'static str) {
-        self.lock().remove(part);
+        lock(&self.problems).remove(part);
     }
 
     /// All troubles, a line each, addresses masked: for whoever may look. Empty when there is none.
     #[must_use]
     pub fn problems(&self) -> String {
         let line = |(part, reason): (&&str, &String)| format!("{part}: {}\n", mask(&one_line(reason)));
-        self.lock().iter().map(line).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
-        // Every change is a single insert or remove, so a panic elsewhere leaves the map whole.
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.problems).iter().map(line).collect()
     }
 }
 
