@@ -8,7 +8,7 @@ mod parts;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use fanmail::domain::notification::Message;
+use fanmail::domain::message::Message;
 
 use parts::{BODY, Mails, PAGE, Tables};
 

@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "a fuzz target uses one of them")]
 
 use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
-use fanmail::domain::notification::{Kind, MAX_BODY, Message};
+use fanmail::domain::kind::Kind;
+use fanmail::domain::message::Message;
+use fanmail::domain::message::malformed::MAX_BODY;
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.
 const REASON_MAX: usize = 300;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::purge::age;
-use crate::domain::notification::Kind;
+use crate::domain::kind::Kind;
 
 /// Mail everyone who takes part in an event, once.
 ///

@@ -1,8 +1,11 @@
-//! The plain types that every room speaks, and the decoding of a message body. No I/O here.
+//! The plain types that all other modules share, and the decoding of message bodies. No I/O.
 
 pub mod backoff;
 pub mod content;
 pub mod event;
+pub mod kind;
+pub mod lease;
+pub mod message;
 pub mod notification;
 pub mod outcome;
 pub mod participant;

@@ -7,7 +7,8 @@ mod properties;
 use std::fs;
 use std::path::Path;
 
-use fanmail::domain::notification::{Kind, Message};
+use fanmail::domain::kind::Kind;
+use fanmail::domain::message::Message;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use fanmail::domain::notification::Message;
+use fanmail::domain::message::Message;
 use tempfile::NamedTempFile;
 
 use crate::callgrind;

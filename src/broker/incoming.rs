@@ -2,7 +2,7 @@
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::domain::notification::Identity;
+use crate::domain::message::identity::Identity;
 
 /// Where messages come from and are settled: the worker's side of a subscription.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::connection::BrokerConnection;
 use super::error::BrokerError;
 use crate::config::BrokerConfig;
-use crate::domain::notification::Message;
+use crate::domain::message::Message;
 
 /// Longest wait for a confirm. A broker that writes to disk needs a few milliseconds.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use anyhow::bail;
 use crate::broker::{BrokerError, publisher};
 use crate::cli::PublishArgs;
 use crate::config::Config;
-use crate::domain::notification::Message;
+use crate::domain::message::Message;
 
 /// Publishes, waits for the broker's confirm and says under which message id.
 ///

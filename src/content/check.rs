@@ -7,7 +7,7 @@ use crate::content::catalogue::{Source, Sources};
 use crate::content::check::names::{Name, names};
 use crate::content::renderer::{TemplateError, Templates};
 use crate::content::{sample, view};
-use crate::domain::notification::Kind;
+use crate::domain::kind::Kind;
 
 pub(crate) mod names;
 

@@ -12,7 +12,7 @@ use crate::content::layout;
 use crate::content::view;
 use crate::domain::content::Render;
 use crate::domain::event::Event;
-use crate::domain::notification::Kind;
+use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 

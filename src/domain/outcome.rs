@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

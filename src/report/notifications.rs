@@ -90,7 +90,8 @@ pub mod tests {
     use chrono::NaiveDateTime;
 
     use super::*;
-    use crate::domain::notification::{Kind, Notification};
+    use crate::domain::kind::Kind;
+    use crate::domain::notification::Notification;
 
     /// A notification that was received at nine, and completed and acked at once if at all.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {

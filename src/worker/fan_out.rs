@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
 use crate::domain::event::Event;
-use crate::domain::notification::{Identity, Message, Notification};
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::notification::Notification;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::{FanOutHandle, Job, Recipient, Report};

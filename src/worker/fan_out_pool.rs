@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::domain::notification::{Identity, Message};
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 

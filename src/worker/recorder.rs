@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;

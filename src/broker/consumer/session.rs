@@ -13,7 +13,7 @@ use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
 use crate::broker::watchdog::CallWatchdog;
-use crate::domain::notification::Identity;
+use crate::domain::message::identity::Identity;
 
 /// A consumer, and what it has received that is not settled.
 pub(super) struct ConsumerSession<'connection> {

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::content::{layout, sample};
-use crate::domain::notification::Kind;
+use crate::domain::kind::Kind;
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Render {
     let templates = Templates::load(None).unwrap();

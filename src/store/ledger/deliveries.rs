@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;

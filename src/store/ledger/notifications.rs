@@ -5,7 +5,10 @@ use chrono::{NaiveDateTime, SubsecRound, Utc};
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
-use crate::domain::notification::{Identity, Lease, Message, Notification};
+use crate::domain::lease::Lease;
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::notification::Notification;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;

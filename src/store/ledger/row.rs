@@ -4,7 +4,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::Error;
 
-use crate::domain::notification::{Kind, Notification};
+use crate::domain::kind::Kind;
+use crate::domain::notification::Notification;
 use crate::store::schema::notifications;
 
 /// Where a notification is in its life.

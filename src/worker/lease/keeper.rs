@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
-use crate::domain::notification::Identity;
+use crate::domain::message::identity::Identity;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};

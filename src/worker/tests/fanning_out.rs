@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::email::smtp::reply::Class;
-use crate::domain::notification::{Kind, Lease, Message};
+use crate::domain::kind::Kind;
+use crate::domain::lease::Lease;
+use crate::domain::message::Message;
 use crate::domain::outcome::Tally;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;

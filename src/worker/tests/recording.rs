@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::support::{REQUEST, TestWorker, named};
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;

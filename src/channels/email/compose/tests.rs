@@ -6,7 +6,7 @@ use crate::config::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;
-use crate::domain::notification::Kind;
+use crate::domain::kind::Kind;
 
 fn config(from_email: &str, from_name: &str) -> EmailConfig {
     EmailConfig {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::shutdown::shutdown_pair;
 
 const PATIENCE: Duration = Duration::from_secs(20);

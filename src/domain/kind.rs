@@ -1,0 +1,41 @@
+//! The kinds of notifications: the words of the JSON field `type` and of the column `kind`.
+
+use std::fmt;
+
+/// What happened to the event; `type` in the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The event is new.
+    Created,
+    /// The event changed.
+    Updated,
+    /// The event will not take place.
+    Cancelled,
+}
+
+impl Kind {
+    /// Every kind, in the order in which an event lives through them.
+    pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Cancelled];
+
+    /// The word in messages, in the ledger and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Updated => "UPDATED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The kind that `word` names, if it is exactly one of the three words.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,106 @@
+//! What a publisher sends: how the body of a message is read and written. One file for each form of body.
+
+pub mod bare;
+pub mod identity;
+pub mod malformed;
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::domain::kind::Kind;
+use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
+
+/// A message that could be read: not yet accepted, and in no ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// What happened to the event.
+    pub kind: Kind,
+    /// The event; always positive.
+    pub event_id: i64,
+}
+
+impl Message {
+    /// The body of this message in the bare form, which [`Message::decode`] reads.
+    #[must_use]
+    pub fn encode(self) -> String {
+        json!({"type": self.kind.as_str(), "event_id": self.event_id}).to_string()
+    }
+
+    /// Reads a message body such as `{"type":"UPDATED","event_id":123}`. Unknown fields are ignored, so
+    /// that publishers may add their own.
+    ///
+    /// # Errors
+    /// One sentence for the person who finds the dead letter: why the body cannot be read.
+    pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        if body.len() > MAX_BODY {
+            return Err(Malformed::TooLarge(body.len()));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| Malformed::NotJson(error.to_string()))?;
+        let Value::Object(fields) = value else {
+            return Err(Malformed::NotAnObject(json_type(&value)));
+        };
+        let (kind, event_id) = bare::read(&fields)?;
+        Ok(Self { kind, event_id })
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of event {}", self.kind, self.event_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(body: &[u8]) -> String {
+        Message::decode(body).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn reads_every_kind_and_ignores_unknown_fields() {
+        for kind in Kind::ALL {
+            let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
+            assert_eq!(Message::decode(body.as_bytes()), Ok(Message { kind, event_id: 7 }));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert_eq!(reason(b"\xff\xfe"), "the body is not UTF-8 text");
+        assert!(reason(b"").starts_with("the body is not JSON: EOF"));
+        assert!(reason(b"{\"type\":").starts_with("the body is not JSON"));
+        assert!(reason(b"[1]").starts_with("the body is an array; expected an object such as {\"type\""));
+        assert_eq!(reason(br#"{"event_id":1}"#), "the field \"type\" is missing");
+        assert_eq!(reason(br#"{"type":"UPDATED"}"#), "the field \"event_id\" is missing");
+        assert_eq!(
+            reason(br#"{"type":3,"event_id":1}"#),
+            "the field \"type\" must be a string, not a number"
+        );
+        assert_eq!(
+            reason(br#"{"type":"updated","event_id":1}"#),
+            "the type \"updated\" is not one of CREATED, UPDATED, CANCELLED"
+        );
+        assert_eq!(
+            reason(br#"{"type":"UPDATED","event_id":"1"}"#),
+            "the field \"event_id\" must be a whole number, not a string"
+        );
+        for id in ["0", "-5", "1.5", "9223372036854775808", "1e3"] {
+            let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
+            assert!(reason(body.as_bytes()).contains("is not a whole number from 1"), "{id}");
+        }
+        assert!(reason(&vec![b' '; MAX_BODY + 1]).contains("65537 bytes"));
+    }
+
+    #[test]
+    fn a_long_type_is_shortened_and_deep_nesting_is_refused() {
+        let body = format!(r#"{{"type":"{}","event_id":1}}"#, "é".repeat(1000));
+        assert!(reason(body.as_bytes()).chars().count() < 120);
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        assert!(reason(deep.as_bytes()).contains("recursion limit"));
+    }
+}

@@ -1,0 +1,26 @@
+//! How a message is told from others: its id, and the broker's hint that it was delivered before.
+
+/// The identity of a message, as AMQP carries it beside the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The AMQP `message_id`, when the publisher set one: it names the notification for ever.
+    pub message_id: Option<String>,
+    /// The broker's hint that it has delivered this message before.
+    pub redelivered: bool,
+}
+
+impl Identity {
+    /// From the properties of a delivery. A NUL becomes U+FFFD: AMQP allows one in a `message_id`, and the text of a `PostgreSQL`
+    /// database cannot hold any.
+    #[must_use]
+    pub fn new(message_id: Option<&str>, redelivered: bool) -> Self {
+        Self { message_id: message_id.map(|id| id.replace('\0', "\u{FFFD}")), redelivered }
+    }
+
+    /// The `message_id` that names the notification for ever. An empty one does not count: all messages with an empty
+    /// id would be the same.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.message_id.as_deref().filter(|id| !id.is_empty())
+    }
+}
