@@ -9,10 +9,10 @@ use super::*;
 use crate::channels::email::smtp::reply::Class;
 use crate::config::{CaCertificates, Security};
 
-mod ahead;
-mod losses;
-mod offers;
-mod waiting;
+mod capabilities;
+mod delayed_body;
+mod lost_connections;
+mod pipelining;
 
 /// Greeting and answer to EHLO, as every connection begins.
 const PIPELINING: [&str; 2] = ["220 relay", "250-relay\r\n250 PIPELINING"];
