@@ -3,7 +3,10 @@
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod dates;
+pub mod error;
+pub(crate) mod explain;
 pub(crate) mod layout;
+pub(crate) mod loader;
 pub mod renderer;
 pub mod sample;
 pub(crate) mod view;

@@ -10,7 +10,7 @@ use clap::Parser;
 use fanmail::cli::{Cli, Command};
 use fanmail::commands;
 use fanmail::config::{Config, Environment};
-use fanmail::content::renderer::TemplateError;
+use fanmail::content::error::TemplateError;
 use fanmail::observe::health::HttpError;
 use fanmail::observe::logging;
 use fanmail::text::clean::printable;

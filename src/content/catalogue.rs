@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::content::renderer::TemplateError;
+use crate::content::error::TemplateError;
 
 /// Name and text of every embedded template. The two frames come first: a mistake in a frame is reported there
 /// and not at a template that extends it.

@@ -1,13 +1,13 @@
 //! The Tera templates: embedded or from a directory, checked with sample data at start, rendered in the lanes.
 //! Knows nothing about headers or encodings; that is the composer's.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tera::{Context, Tera};
 
 use crate::content::catalogue::Sources;
-use crate::content::check;
+use crate::content::error::TemplateError;
+use crate::content::explain::explain;
 use crate::content::layout;
 use crate::content::view;
 use crate::domain::content::Render;
@@ -37,11 +37,6 @@ pub struct NotificationContext {
     subject: Option<String>,
 }
 
-/// A template that cannot be used: says file, line and variable.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateError(pub(super) String);
-
 /// The three templates of one mail, by their names in Tera.
 struct Names {
     subject: &'static str,
@@ -68,18 +63,9 @@ impl Names {
 }
 
 impl Templates {
-    /// Loads the embedded templates, or those of `dir` where it has them, and renders each with sample data.
-    ///
-    /// # Errors
-    /// Names file, line and variable of the first mistake.
-    pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
-        let sources = Sources::read(dir)?;
-        let mut tera = Tera::default();
-        tera.add_raw_templates(sources.iter()).map_err(|error| check::explain(&error, &sources))?;
-        check::variables(&tera, &sources)?;
-        let templates = Self { inner: Arc::new(Parsed { tera, sources }) };
-        check::samples(&templates)?;
-        Ok(templates)
+    /// Templates that are parsed, and come from `sources`.
+    pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
+        Self { inner: Arc::new(Parsed { tera, sources }) }
     }
 
     /// Prepares what all mails about this event have in common.
@@ -128,7 +114,7 @@ impl Templates {
     }
 
     fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
-        self.inner.tera.render(name, context).map_err(|error| check::explain(&error, &self.inner.sources))
+        self.inner.tera.render(name, context).map_err(|error| explain(&error, &self.inner.sources))
     }
 }
 
