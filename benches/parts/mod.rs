@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use fanmail::channels::email::Mail;
 use fanmail::channels::email::compose::Composer;
 use fanmail::channels::email::compose::wire_format::DotStuffed;
+use fanmail::channels::email::mail::Mail;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};

@@ -4,11 +4,15 @@
 use lettre::Address;
 use url::Host;
 
-use crate::channels::email::compose::BadAddress;
 use crate::text::clean::turns_direction;
 
 /// Longest address: the path of RFC 5321 section 4.5.3.1.3 without its angle brackets.
 const MAX: usize = 254;
+
+/// An address that no mail can be sent to: local and permanent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadAddress(pub String);
 
 /// Reads one address. White space around it does not count; a domain of other letters becomes its `xn--` form, and
 /// nothing in it is left out on the way.

@@ -1,24 +1,21 @@
 //! Making a mail out of a render: headers, multipart/alternative, encodings. Refuses an address that no mail can be
 //! sent to; everything else can be composed, whatever the data.
 
-use std::fmt::Write;
+pub(crate) mod headers;
+pub(crate) mod part;
+pub mod wire_format;
 
 use chrono::{DateTime, Utc};
-use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
-use lettre::message::header::{Date, Header, HeaderValue, Headers, Subject};
 use memchr::memmem;
 
+use crate::channels::email::address::{self, BadAddress};
+use crate::channels::email::compose::headers::{SharedHeaders, mailbox};
 use crate::channels::email::compose::part::{Encoding, sanitized};
 use crate::channels::email::compose::wire_format::DotStuffed;
-use crate::channels::email::{Mail, address};
+use crate::channels::email::mail::Mail;
 use crate::config::EmailConfig;
 use crate::domain::content::Render;
 use crate::domain::participant::Participant;
-use crate::text::clean::{cut, one_line};
-
-/// Longest display name, in characters: a line of a header ends at 998 bytes whatever it holds (RFC 5322 section
-/// 2.1.1), and one word cannot be folded.
-const NAME_MAX: usize = 100;
 
 /// Longest boundary that fits on the line of its header, which has 76 bytes then.
 const BOUNDARY_MAX: usize = 28;
@@ -31,22 +28,8 @@ const OVERHEAD: usize = 2048;
 pub struct Composer {
     from: String,
     domain: String,
-    shared: ComposerShared,
+    shared: SharedHeaders,
 }
-
-/// Headers that mails one after another have in common. lettre takes 9,000 instructions for them, so they are
-/// kept until another subject or another second comes.
-#[derive(Debug, Clone, Default)]
-struct ComposerShared {
-    subject: String,
-    second: i64,
-    lines: String,
-}
-
-/// An address that no mail can be sent to: local and permanent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadAddress(pub String);
 
 impl Composer {
     /// A composer for the configured sender, whose address the configuration has checked.
@@ -56,7 +39,7 @@ impl Composer {
         Self {
             from: mailbox("From", &config.from_name, &config.from_email),
             domain: domain.to_owned(),
-            shared: ComposerShared::default(),
+            shared: SharedHeaders::default(),
         }
     }
 
@@ -109,61 +92,6 @@ impl Composer {
     }
 }
 
-impl ComposerShared {
-    /// `Subject:` and `Date:`.
-    fn with(&mut self, subject: String, date: DateTime<Utc>) -> &str {
-        let second = date.timestamp();
-        if self.lines.is_empty() || second != self.second || subject != self.subject {
-            let mut headers = Headers::new();
-            headers.insert_raw(self::subject(subject.clone()));
-            headers.set(Date::new(date.into()));
-            *self = Self { subject, second, lines: headers.to_string() };
-        }
-        &self.lines
-    }
-}
-
-/// One address with its display name, as lettre writes it; its own way there costs three copies of each.
-fn mailbox(header: &str, name: &str, address: &str) -> String {
-    let name = cut(one_line(name), NAME_MAX);
-    let mut line = format!("{header}: ");
-    let length = line.len();
-    let mut writer = EmailWriter::new(&mut line, length, 0, false);
-    let written = if name.is_empty() {
-        writer.write_str(address)
-    } else {
-        quoted_string::encode(&name, &mut writer).and_then(|()| {
-            writer.space();
-            write!(writer, "<{address}>")
-        })
-    };
-    drop(writer);
-    // Writing into memory cannot fail.
-    if written.is_err() {
-        line.clear();
-    }
-    line
-}
-
-/// `Subject:`, which shows `text` and nothing else. What looks like an encoded word (RFC 2047) is plain ASCII to
-/// lettre, and mail clients would decode it: a title could show line breaks, or text that reads backwards. Names have
-/// no need of this, as lettre encodes them for a `?` alone.
-fn subject(text: String) -> HeaderValue {
-    if !text.contains("=?") {
-        return Subject::from(text).display();
-    }
-    let name = Subject::name();
-    let mut encoded = String::with_capacity(2 * text.len());
-    let mut writer = EmailWriter::new(&mut encoded, name.len() + ": ".len(), 0, false);
-    let written = rfc2047::encode(&text, &mut writer);
-    drop(writer);
-    // Writing into memory cannot fail.
-    if written.is_err() {
-        encoded.clear();
-    }
-    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
-}
-
 /// A boundary that is the same on every attempt and stands in neither part, whatever somebody wrote into the
 /// description. No encoded part can hold `=_` (RFC 2045 section 6.7), but a part of plain ASCII is not encoded.
 fn boundary(key: &str, parts: &[(&str, Encoding, &String)]) -> String {
@@ -181,7 +109,5 @@ fn boundary(key: &str, parts: &[(&str, Encoding, &String)]) -> String {
     boundary
 }
 
-pub(crate) mod part;
 #[cfg(test)]
 mod tests;
-pub mod wire_format;

@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::channels::email::smtp::reply::{Class, SendError};
-use crate::channels::email::{Mail, Transport};
+use crate::channels::email::Transport;
+use crate::channels::email::mail::Mail;
+use crate::channels::{Class, SendError};
 use crate::text::mask::mask;
 
 /// The dummy transport.

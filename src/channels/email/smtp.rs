@@ -9,12 +9,21 @@
 //! ► body 1 . MAIL 2 RCPT 2 DATA        ◄ 250  250 250 354        ► body 2 . MAIL 3 RCPT 3 DATA
 //! ```
 
+pub(crate) mod auth;
+pub(crate) mod capabilities;
+pub mod connection;
+pub(crate) mod envelope;
+pub mod reply;
+pub(crate) mod stream;
+
 use std::time::{Duration, Instant};
 
+use crate::channels::email::Transport;
+use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
-use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
-use crate::channels::email::{Mail, Transport};
+use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::{Class, SendError};
 use crate::config::Relay;
 
 /// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
@@ -238,9 +247,5 @@ pub fn probe(relay: &Relay, from_email: &str) -> Result<String, SendError> {
     Ok(sentence)
 }
 
-pub mod connection;
-pub(crate) mod envelope;
-pub mod reply;
-pub(crate) mod stream;
 #[cfg(test)]
 mod tests;

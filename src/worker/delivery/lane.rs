@@ -9,9 +9,10 @@ use std::time::Duration;
 use chrono::Utc;
 use crossbeam_channel::RecvTimeoutError;
 
+use crate::channels::email::Transport;
 use crate::channels::email::compose::Composer;
-use crate::channels::email::smtp::reply::{Class, SendError};
-use crate::channels::email::{Mail, Transport};
+use crate::channels::email::mail::Mail;
+use crate::channels::{Class, SendError};
 use crate::content::renderer::Templates;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::observe::health::Monitor;

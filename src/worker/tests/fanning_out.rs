@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
-use crate::channels::email::smtp::reply::Class;
+use crate::channels::Class;
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;

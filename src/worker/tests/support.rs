@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use tempfile::TempDir;
 
+use crate::channels::email::Transport;
 use crate::channels::email::compose::Composer;
-use crate::channels::email::smtp::reply::{Class, SendError};
-use crate::channels::email::{Mail, Transport};
+use crate::channels::email::mail::Mail;
+use crate::channels::{Class, SendError};
 use crate::config::database::Backend;
 use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
 use crate::content::renderer::Templates;

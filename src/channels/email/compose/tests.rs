@@ -2,11 +2,13 @@ use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
 use proptest::prelude::*;
 
 use super::*;
+use crate::channels::email::compose::headers::NAME_MAX;
 use crate::config::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
+use crate::text::clean::{cut, one_line};
 
 fn config(from_email: &str, from_name: &str) -> EmailConfig {
     EmailConfig {

@@ -3,21 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::commands::Auth;
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Response;
 use native_tls::TlsConnector;
 
-use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
+use crate::channels::SendError;
+use crate::channels::email::smtp::auth;
+use crate::channels::email::smtp::capabilities::Capabilities;
+use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::email::smtp::stream::RelayStream;
-use crate::config::{Relay, Secret, Security};
+use crate::config::{Relay, Security};
 
 /// How long a relay may take to answer `QUIT`; we leave either way.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What to look at when the relay does not let us in.
-const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
 
 /// Opens connections to one relay.
 pub struct RelayConnector {
@@ -59,7 +56,10 @@ impl RelayConnector {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
                 let connector = relay.ca_certificates.connector();
-                Some(connector.map_err(|error| relay_failure(format!("cannot set up TLS: {error}")))?)
+                Some(
+                    connector
+                        .map_err(|error| SendError::relay_failure(format!("cannot set up TLS: {error}")))?,
+                )
             }
         };
         Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
@@ -69,25 +69,25 @@ impl RelayConnector {
     /// TLS, unless the configuration says in so many words that there is none.
     ///
     /// # Errors
-    /// Every failure here is the relay's: [`Class::Relay`].
+    /// Every failure here is the relay's: [`Class::Relay`](crate::channels::Class::Relay).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut wire = self.open()?;
         let mut capabilities = self.ehlo(&mut wire)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
             if !capabilities.has("STARTTLS") {
-                return Err(relay_failure(
+                return Err(SendError::relay_failure(
                     "the relay does not offer STARTTLS, so nothing was sent; SMTP_USE_TLS=False would send in \
                      plain text"
                         .to_owned(),
                 ));
             }
-            accepted(wire.command("STARTTLS\r\n", 1))?;
+            wire.command("STARTTLS\r\n", 1).into_text()?;
             self.starttls(&mut wire, tls)?;
             // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
             capabilities = self.ehlo(&mut wire)?;
         }
         if let Some((username, password)) = &self.relay.credentials {
-            log_in(&mut wire, &capabilities, username, password)?;
+            auth::log_in(&mut wire, &capabilities, username, password)?;
         }
         Ok(RelayConnection {
             wire,
@@ -115,12 +115,12 @@ impl RelayConnector {
 
     fn starttls(&self, wire: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
-        wire.starttls(tls, host).map_err(|cause| relay_failure(format!("{host}:{port}: {cause}")))
+        wire.starttls(tls, host).map_err(|cause| SendError::relay_failure(format!("{host}:{port}: {cause}")))
     }
 
     /// Says EHLO.
     fn ehlo(&self, wire: &mut RelayStream) -> Result<Capabilities, SendError> {
-        accepted(wire.command(&format!("EHLO {}\r\n", self.hello), 1)).map(|text| Capabilities::read(&text))
+        wire.command(&format!("EHLO {}\r\n", self.hello), 1).into_text().map(|text| Capabilities::read(&text))
     }
 
     /// Names what was tried, and what to check.
@@ -131,32 +131,6 @@ impl RelayConnector {
         let advice = if error.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
         let detail = format!("{host}:{port}: {}{advice}", error.detail);
         SendError { detail, ..error }
-    }
-}
-
-/// What a relay offers in its reply to EHLO (RFC 5321 section 4.1.1.1): a line for each, its words in capitals.
-struct Capabilities(Vec<Vec<String>>);
-
-impl Capabilities {
-    fn read(text: &str) -> Self {
-        // The first line is the relay's name.
-        let lines = text.lines().skip(1).map(str::to_ascii_uppercase);
-        Self(lines.map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|words| words.first().is_some_and(|word| word == name))
-    }
-
-    /// None without a number, and with 0, which means that there is no limit (RFC 1870).
-    fn size_limit(&self) -> Option<usize> {
-        let words = self.0.iter().find(|words| words.first().is_some_and(|word| word == "SIZE"))?;
-        words.get(1)?.parse().ok().filter(|&limit| limit > 0)
-    }
-
-    fn logs_in_by(&self, mechanism: Mechanism) -> bool {
-        let (auth, mechanism) = ("AUTH".to_owned(), mechanism.to_string());
-        self.0.iter().any(|words| words.first() == Some(&auth) && words[1..].contains(&mechanism))
     }
 }
 
@@ -204,73 +178,6 @@ impl RelayConnection {
             yes_no(self.smtputf8)
         )
     }
-}
-
-/// Logs in, with the first way that the relay offers and lettre knows.
-fn log_in(
-    wire: &mut RelayStream,
-    capabilities: &Capabilities,
-    username: &str,
-    password: &Secret,
-) -> Result<(), SendError> {
-    const STEPS: usize = 2;
-    let unable = |cause: &str| relay_failure(format!("login: {cause}; {CHECK_LOGIN}"));
-    let mechanism =
-        [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.logs_in_by(*way));
-    let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
-    let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
-    let mut auth = Auth::new(mechanism, credentials.clone(), None);
-    for _ in 0..=STEPS {
-        // lettre's errors name what it did not expect, never what it was given.
-        let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = redacted(wire.command(&said, 1), &said, password);
-        match &reply {
-            Reply::Complete(200..=299, _) => return Ok(()),
-            Reply::Complete(334, challenge) => {
-                let challenge: Result<Response, _> = format!("334 {challenge}\r\n").parse();
-                auth = challenge.and_then(|challenge| {
-                    Auth::new_from_response(mechanism, credentials.clone(), &challenge)
-                });
-            }
-            Reply::Complete(code, _) => {
-                let SendError { detail, .. } = reply.send_error(Phase::Connect);
-                // 4yz is the relay's own trouble with its list of users, and passes.
-                let detail = match code {
-                    400..=499 => format!("login: {detail}"),
-                    _ => format!("login: {detail}; {CHECK_LOGIN}"),
-                };
-                return Err(SendError { class: Class::Relay, smtp_code: Some(*code), detail });
-            }
-            Reply::Unreadable(_) | Reply::Lost(_) => return Err(reply.send_error(Phase::Connect)),
-        }
-    }
-    Err(unable("the relay asks for more than user name and password"))
-}
-
-/// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
-fn redacted(reply: Reply, said: &str, password: &Secret) -> Reply {
-    let hide = |text: String| {
-        let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
-        text.replace(said, "…").replace(password.expose(), "…")
-    };
-    match reply {
-        Reply::Complete(code, text) if code != 334 => Reply::Complete(code, hide(text)),
-        Reply::Unreadable(cause) => Reply::Unreadable(hide(cause)),
-        other => other,
-    }
-}
-
-/// The text of an answer that is a yes.
-fn accepted(reply: Reply) -> Result<String, SendError> {
-    match reply {
-        Reply::Complete(200..=299, text) => Ok(text),
-        other => Err(other.send_error(Phase::Connect)),
-    }
-}
-
-/// A failure of the relay, in our words.
-fn relay_failure(detail: String) -> SendError {
-    SendError { class: Class::Relay, smtp_code: None, detail }
 }
 
 #[cfg(test)]

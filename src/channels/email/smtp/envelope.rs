@@ -1,9 +1,10 @@
 //! The envelope of a mail, `MAIL FROM`, `RCPT TO` and `DATA`: how it is written, and what its answers mean for the mail
 //! and for the connection. Writes no body.
 
-use crate::channels::email::Mail;
+use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::RelayConnection;
-use crate::channels::email::smtp::reply::{Class, Phase, Reply, SendError};
+use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::{Class, SendError};
 
 /// How a transaction can end badly.
 pub(crate) enum TransactionError {

@@ -6,7 +6,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::channels::email::smtp::reply::Class;
 use crate::config::{CaCertificates, Security};
 
 mod capabilities;

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::*;
+use crate::channels::Class;
 use crate::config::CaCertificates;
 use crate::config::Secret;
 
