@@ -13,10 +13,10 @@ use amiquip::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use self::stream::AmqpSocket;
-use super::ack_timeout;
-use super::error::BrokerError;
-use super::watchdog::Abort as _;
+use crate::broker::ack_timeout;
+use crate::broker::connection::stream::AmqpSocket;
+use crate::broker::error::BrokerError;
+use crate::broker::watchdog::Abort as _;
 use crate::config::BrokerConfig;
 use crate::config::authorities::why_refused;
 

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::ack_timeout;
+use crate::broker::ack_timeout;
 
 /// What went wrong between us and the broker.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, never, select};
 use uuid::Uuid;
 
-use super::connection::BrokerConnection;
-use super::error::BrokerError;
+use crate::broker::connection::BrokerConnection;
+use crate::broker::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::message::Message;
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::worker;
 use crate::cli::RetryArgs;
+use crate::commands::worker;
 use crate::config::Config;
 use crate::content::renderer::Templates;
 use crate::process_id;

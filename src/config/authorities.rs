@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 
 use native_tls::{Certificate, TlsConnector};
 
-use super::reader::Reader;
+use crate::config::reader::Reader;
 
 /// What every block of a certificate begins with (RFC 7468 section 5.1).
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";

@@ -3,8 +3,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::reader::{Reader, is_loopback, parse_host};
-use super::{CaCertificates, Secret};
+use crate::config::reader::{Reader, is_loopback, parse_host};
+use crate::config::{CaCertificates, Secret};
 
 /// Where the messages come from.
 #[derive(Debug, Clone)]

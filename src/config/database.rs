@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::reader::Reader;
+use crate::config::reader::Reader;
 
 #[cfg(feature = "mysql")]
 pub mod mysql;

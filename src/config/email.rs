@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lettre::Address;
 
-use super::reader::{Reader, is_loopback};
-use super::{CaCertificates, Secret};
+use crate::config::reader::{Reader, is_loopback};
+use crate::config::{CaCertificates, Secret};
 
 /// How mails leave, and what they look like.
 #[derive(Debug, Clone)]

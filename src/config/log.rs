@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use super::reader::Reader;
+use crate::config::reader::Reader;
 
 /// What is logged, and where.
 #[derive(Debug, Clone)]

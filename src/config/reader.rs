@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Secret;
+use crate::config::Secret;
 use crate::config::problem::{ConfigErrors, Problem};
 
 /// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the

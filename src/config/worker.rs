@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::reader::Reader;
+use crate::config::reader::Reader;
 
 /// How the worker works.
 #[derive(Debug, Clone)]

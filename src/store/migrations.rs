@@ -7,9 +7,11 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::schema::{__diesel_schema_migrations, deliveries, events, notifications, participants, workers};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
+use crate::store::schema::{
+    __diesel_schema_migrations, deliveries, events, notifications, participants, workers,
+};
 use crate::store::{Store, StoreError};
 
 // They are part of the binary, so that a deployment is one file.

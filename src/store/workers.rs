@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
-use super::schema::workers;
 use crate::store::backend::dispatch;
+use crate::store::schema::workers;
 use crate::store::{Store, StoreError};
 
 /// A worker that has said nothing for this long is forgotten.

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use super::recorder::LedgerWrite;
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
+use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::BatchSender;
 
 /// Takes messages in until the worker is to stop.

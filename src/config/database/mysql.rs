@@ -1,8 +1,8 @@
 //! The URL of a `MySQL` or `MariaDB` server. The Python drivers have many parameters; those that matter here are
 //! about TLS.
 
-use super::server::ServerUrl;
 use crate::config::Secret;
+use crate::config::database::server::ServerUrl;
 
 /// A `MySQL` or `MariaDB` server, and whoever logs in there.
 #[derive(Debug, Clone, PartialEq, Eq)]

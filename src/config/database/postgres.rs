@@ -1,7 +1,7 @@
 //! The URL of a `PostgreSQL` server: which parameters are passed on to its client library, libpq.
 
-use super::server::ServerUrl;
 use crate::config::Secret;
+use crate::config::database::server::ServerUrl;
 
 /// A `PostgreSQL` server, and whoever logs in there.
 #[derive(Debug, Clone, PartialEq, Eq)]
