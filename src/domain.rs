@@ -1,6 +1,7 @@
 //! The plain types that all other modules share, and the decoding of message bodies. No I/O.
 
 pub mod backoff;
+pub mod channel;
 pub mod content;
 pub mod event;
 pub mod kind;

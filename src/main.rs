@@ -13,6 +13,7 @@ use fanmail::config::{Config, Environment};
 use fanmail::content::error::TemplateError;
 use fanmail::observe::health::HttpError;
 use fanmail::observe::logging;
+use fanmail::store::StoreError;
 use fanmail::text::clean::printable;
 use signal_hook::consts::SIGPIPE;
 
@@ -29,9 +30,16 @@ fn main() -> ExitCode {
     };
     match run(&cli, &config) {
         Ok(code) => code,
-        Err(error) if error.is::<TemplateError>() || error.is::<HttpError>() => report(&error, MISCONFIGURED),
+        Err(error) if is_misconfiguration(&error) => report(&error, MISCONFIGURED),
         Err(error) => report(&error, FAILED),
     }
+}
+
+/// Whether trying again cannot help until something else is configured or installed.
+fn is_misconfiguration(error: &anyhow::Error) -> bool {
+    error.is::<TemplateError>()
+        || error.is::<HttpError>()
+        || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_misconfiguration)
 }
 
 /// Reads the configuration and starts the log.

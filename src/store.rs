@@ -57,11 +57,13 @@ impl Store {
     /// Like [`Self::connect`], for commands that use a database and make none.
     ///
     /// # Errors
-    /// Also when there is no such database.
+    /// Also when there is no such database, or when its tables have another version than this binary.
     pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
         let connector = DatabaseConnector::new(config)?;
         connector.must_exist()?;
-        Self::connect_with(connector, pool_size)
+        let store = Self::connect_with(connector, pool_size)?;
+        store.check_version()?;
+        Ok(store)
     }
 
     fn connect_with(connector: DatabaseConnector, pool_size: u32) -> Result<Self, StoreError> {

@@ -45,8 +45,11 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         );
     }
     let notification = row.notification;
-    let Some(event) = store.find_event(notification.event_id)? else {
-        bail!("event {} of notification {id} is not in the database any more", notification.event_id);
+    let Some(event_id) = notification.event_id else {
+        bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
+    };
+    let Some(event) = store.find_event(event_id)? else {
+        bail!("event {event_id} of notification {id} is not in the database any more");
     };
 
     let (shutdown, monitor) = worker::stop_on_signals(config)?;

@@ -1,5 +1,7 @@
 //! A notification: one accepted message, as the ledger has it.
 
+use std::fmt;
+
 use crate::domain::kind::Kind;
 
 /// One accepted message: a row of `notifications`.
@@ -9,9 +11,19 @@ pub struct Notification {
     pub id: i64,
     /// What happened to the event.
     pub kind: Kind,
-    /// The event.
-    pub event_id: i64,
+    /// The event; `None` when the notification is not about one.
+    pub event_id: Option<i64>,
     /// The highest participant id when the notification was opened; later participants are not part of it. 0 when the
     /// event had no participants.
     pub max_participant_id: i64,
+}
+
+/// What happened, as logs say it: `UPDATED of event 123`.
+impl fmt::Display for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.event_id {
+            Some(event_id) => write!(f, "{} of event {event_id}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
+    }
 }

@@ -16,6 +16,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Skipped];
+
     /// The word in the ledger, in `status` and in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -24,6 +27,12 @@ impl Status {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
         }
+    }
+
+    /// The status that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 

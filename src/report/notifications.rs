@@ -68,7 +68,7 @@ impl NotificationLine {
 #[derive(Serialize)]
 pub struct JsonNotification<'a> {
     notification: i64,
-    event: i64,
+    event: Option<i64>,
     r#type: &'static str,
     message_id: Option<&'a str>,
     state: &'static str,
@@ -90,6 +90,7 @@ pub mod tests {
     use chrono::NaiveDateTime;
 
     use super::*;
+    use crate::domain::channel::Channel;
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
 
@@ -103,9 +104,10 @@ pub mod tests {
                 notification: Notification {
                     id,
                     kind: Kind::Updated,
-                    event_id: 123,
+                    event_id: Some(123),
                     max_participant_id: 250,
                 },
+                channel: Channel::Email,
                 message_key: None,
                 state,
                 received_at,

@@ -56,7 +56,7 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let state = entry.state.as_str();
     [
         line.id().to_string(),
-        entry.notification.event_id.to_string(),
+        entry.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
         entry.notification.kind.to_string(),
         if line.is_running() {
             format!("{state} {}", age(now - entry.received_at))

@@ -6,6 +6,9 @@ use crate::text::clean::one_line;
 
 mod known;
 
+/// Which fanmail this is.
+const FANMAIL: &str = env!("CARGO_PKG_VERSION");
+
 /// What went wrong in the database. Whatever it was, the statement may be repeated later.
 #[derive(Debug, thiserror::Error)]
 pub struct StoreError {
@@ -13,6 +16,7 @@ pub struct StoreError {
     cause: String,
     hint: Option<String>,
     transient: bool,
+    misconfigured: bool,
 }
 
 impl StoreError {
@@ -24,8 +28,33 @@ impl StoreError {
             operation: operation.to_owned(),
             hint: known.map(|known| known.hint.to_owned()),
             transient: known.is_some_and(|known| known.transient),
+            misconfigured: false,
             cause,
         }
+    }
+
+    /// A newer fanmail has made the tables.
+    pub(super) fn newer_tables(found: &str, wanted: &str) -> Self {
+        let cause = format!(
+            "they have version {found}, made by a newer fanmail; fanmail {FANMAIL} wants version {wanted}"
+        );
+        let hint = format!(
+            "install the newer fanmail, or restore the backup that was made before the update to version {found}"
+        );
+        Self { misconfigured: true, ..Self::new("use the tables", &cause).with_cure(hint) }
+    }
+
+    /// The tables have to be migrated first.
+    pub(super) fn older_tables(found: &str, wanted: &str) -> Self {
+        let cause = format!("they have version {found}; fanmail {FANMAIL} wants version {wanted}");
+        let hint = "stop the workers of the older fanmail, then run `fanmail migrate`".to_owned();
+        Self::new("use the tables", &cause).with_cure(hint)
+    }
+
+    /// Whether this binary cannot work with this database, whatever is tried: it exits with 2.
+    #[must_use]
+    pub fn is_misconfiguration(&self) -> bool {
+        self.misconfigured
     }
 
     /// Whether the database is only away for now (it restarts, it is locked, its disk is full), so that waiting

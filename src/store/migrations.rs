@@ -10,7 +10,8 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::schema::{
-    __diesel_schema_migrations, deliveries, events, notifications, participants, workers,
+    __diesel_schema_migrations, deferrals, deliveries, events, installation, notifications, participants,
+    recipients, workers,
 };
 use crate::store::{Store, StoreError};
 
@@ -26,15 +27,55 @@ impl Store {
     /// Several processes may do this at once. What already has the name of a table, such as a view, stays.
     ///
     /// # Errors
-    /// When the database does not answer or refuses a statement; then nothing has changed (with `MySQL`, which
-    /// cannot take back such statements, what was done is left out the next time).
+    /// When a newer fanmail has made the tables. When the database does not answer or refuses a statement; then
+    /// nothing has changed (with `MySQL`, which cannot take back such statements, what was done is left out the
+    /// next time).
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        // Only who has something to change needs the right to: a worker's user may do with less.
-        if self.run("see whether the tables are up to date", is_up_to_date).is_ok_and(|yes| yes) {
+        // Without a right to change tables this is all that a worker needs, as long as nothing is missing.
+        let version = self.compare_versions()?;
+        if version == TableVersion::Current {
             return Ok(Vec::new());
         }
-        self.run("bring the tables up to date", |connection| {
+        let applied = self.run("bring the tables up to date", |connection| {
             dispatch::migrate_alone(connection, apply_pending)
+        })?;
+        if version == TableVersion::Unknown {
+            // It could not be read, and now it can.
+            self.compare_versions()?;
+        }
+        Ok(applied)
+    }
+
+    /// Checks that no newer fanmail has made the tables, and that `fanmail migrate` has nothing to do. Tables that
+    /// were not made at all are left to whoever reads them.
+    ///
+    /// # Errors
+    /// When the tables are newer or older than this binary.
+    pub(super) fn check_version(&self) -> Result<(), StoreError> {
+        match self.compare_versions()? {
+            TableVersion::Current | TableVersion::Unknown => Ok(()),
+            TableVersion::Older { found, wanted } => Err(StoreError::older_tables(&found, &wanted)),
+        }
+    }
+
+    fn compare_versions(&self) -> Result<TableVersion, StoreError> {
+        let applied = self.run("see whether the tables are up to date", |connection| {
+            Ok((applied_versions(connection)?, wanted_versions(connection)?))
+        });
+        // Without a table of migrations nothing is known; the next statement tells what is wrong.
+        let Ok((applied, wanted)) = applied else { return Ok(TableVersion::Unknown) };
+        let newest = |versions: &[String]| versions.iter().max().cloned().unwrap_or_default();
+        let (found, newest_wanted) = (newest(&applied), newest(&wanted));
+        if found > newest_wanted {
+            return Err(StoreError::newer_tables(&found, &newest_wanted));
+        }
+        if wanted.iter().all(|version| applied.contains(version)) {
+            return Ok(TableVersion::Current);
+        }
+        Ok(if applied.is_empty() {
+            TableVersion::Unknown
+        } else {
+            TableVersion::Older { found, wanted: newest_wanted }
         })
     }
 
@@ -57,6 +98,9 @@ impl Store {
         self.check_table("participants", participants::table.limit(0))?;
         self.check_table("notifications", notifications::table.limit(0))?;
         self.check_table("deliveries", deliveries::table.limit(0))?;
+        self.check_table("recipients", recipients::table.limit(0))?;
+        self.check_table("deferrals", deferrals::table.limit(0))?;
+        self.check_table("installation", installation::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)
     }
@@ -81,13 +125,38 @@ fn all(connection: &AnyConnection) -> EmbeddedMigrations {
     }
 }
 
-/// Whether nothing is missing, without a statement that needs more than the right to read.
-fn is_up_to_date(connection: &mut AnyConnection) -> QueryResult<bool> {
-    let applied: Vec<String> =
+/// How the tables of a database compare with this binary.
+#[derive(Debug, PartialEq, Eq)]
+enum TableVersion {
+    /// Every migration of this binary was applied.
+    Current,
+    /// Some were not.
+    Older {
+        /// The newest one that was.
+        found: String,
+        /// The newest one of this binary.
+        wanted: String,
+    },
+    /// No migration was applied, or the table of migrations cannot be read.
+    Unknown,
+}
+
+/// Versions are numbers of four digits. An application that uses diesel itself keeps its own, of fourteen digits, in the
+/// same table.
+const VERSION_DIGITS: usize = 4;
+
+/// The migrations of fanmail that were applied, without a statement that needs more than the right to read.
+fn applied_versions(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
+    let versions: Vec<String> =
         __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(connection)?;
+    Ok(versions.into_iter().filter(|version| version.len() == VERSION_DIGITS).collect())
+}
+
+/// The migrations of this binary.
+fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
     let all: Vec<Box<dyn Migration<MultiBackend>>> =
         all(connection).migrations().map_err(Error::QueryBuilderError)?;
-    Ok(all.iter().all(|migration| applied.contains(&migration.name().version().to_string())))
+    Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 /// Applies what is missing, in order.

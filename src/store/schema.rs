@@ -31,9 +31,17 @@ diesel::table! {
     notifications (id) {
         id -> BigInt,
         message_key -> Nullable<Text>,
+        channel -> Text,
         kind -> Text,
-        event_id -> BigInt,
+        event_id -> Nullable<BigInt>,
+        audience -> Text,
         max_participant_id -> BigInt,
+        sequence -> Integer,
+        priority -> Integer,
+        content -> Nullable<Text>,
+        event_snapshot -> Nullable<Text>,
+        not_before -> Nullable<Timestamp>,
+        superseded_by -> Nullable<BigInt>,
         state -> Text,
         received_at -> Timestamp,
         completed_at -> Nullable<Timestamp>,
@@ -54,6 +62,36 @@ diesel::table! {
         smtp_code -> Nullable<Integer>,
         detail -> Nullable<Text>,
         decided_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    recipients (notification_id, id) {
+        notification_id -> BigInt,
+        id -> BigInt,
+        user_key -> Nullable<Text>,
+        email -> Nullable<Text>,
+        name -> Nullable<Text>,
+        locale -> Nullable<Text>,
+        data -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    deferrals (notification_id, participant_id) {
+        notification_id -> BigInt,
+        participant_id -> BigInt,
+        tries -> Integer,
+        next_try_at -> Timestamp,
+        smtp_code -> Nullable<Integer>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    installation (id) {
+        id -> Text,
+        untagged_up_to -> BigInt,
     }
 }
 

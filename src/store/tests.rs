@@ -30,6 +30,9 @@ mod postgres;
 mod servers;
 mod sqlite;
 
+/// All of them, in order.
+const MIGRATIONS: [&str; 3] = ["0001_tables", "0002_workers", "0003_channels_and_audiences"];
+
 /// The event of most tests.
 const EVENT: i64 = 7;
 

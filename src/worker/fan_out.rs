@@ -65,9 +65,9 @@ fn story(context: &Context, identity: &Identity, message: Message) -> Result<Fan
         Opened::Completed(notification) => (notification, Claim::Completed, true),
         Opened::Conflict(first) => {
             return Ok(FanOutResult::DeadLetter(format!(
-                "its message_id was used before, by notification {} for {} of event {}; give every message an \
-                 id of its own",
-                first.id, first.kind, first.event_id
+                "its message_id was used before, by notification {} for {first}; give every message an id of its \
+                 own",
+                first.id
             )));
         }
     };
@@ -122,9 +122,7 @@ fn send_and_close(
     }
     context.metrics.completed.add(1);
     log::info!(
-        "notification {id} ({} of event {}) completed: {} sent, {} failed, {} skipped in {:.1} s",
-        notification.kind,
-        notification.event_id,
+        "notification {id} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s",
         counts.sent,
         counts.failed,
         counts.skipped,
@@ -206,7 +204,7 @@ impl<'a> FanOut<'a> {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(notification, context.batch_size, resumed),
+            pages: Pages::new(notification, event.id, context.batch_size, resumed),
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
             out: 0,

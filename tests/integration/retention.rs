@@ -14,9 +14,9 @@ impl Scenario {
     fn add_old(&self, notifications: usize, outcomes: usize) {
         self.ledger.execute(&format!(
             "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {notifications})
-             INSERT INTO notifications (message_key, kind, event_id, max_participant_id, state, received_at,
-                completed_at, acked_at)
-             SELECT 'old-' || {outcomes} || '-' || n, 'UPDATED', {EVENT}, {outcomes}, 'completed',
+             INSERT INTO notifications (message_key, kind, event_id, audience, max_participant_id, state,
+                received_at, completed_at, acked_at)
+             SELECT 'old-' || {outcomes} || '-' || n, 'UPDATED', {EVENT}, 'event', {outcomes}, 'completed',
                 '2020-01-01 10:00:00', '2020-01-01 11:00:00', '2020-01-01 11:00:01' FROM number;
              WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {outcomes})
              INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)

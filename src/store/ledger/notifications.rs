@@ -5,6 +5,7 @@ use chrono::{NaiveDateTime, SubsecRound, Utc};
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
+use crate::domain::channel::Channel;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -14,7 +15,7 @@ use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
+use crate::store::ledger::row::{EVENT_AUDIENCE, NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
 use crate::store::{Store, StoreError};
@@ -177,7 +178,7 @@ fn attach(
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
     let notification = entry.notification;
-    if (notification.kind, notification.event_id) != (message.kind, message.event_id) {
+    if (notification.kind, notification.event_id) != (message.kind, Some(message.event_id)) {
         return Ok(Opened::Conflict(notification));
     }
     if entry.state == NotificationState::Completed {
@@ -198,6 +199,7 @@ fn attach(
 fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<NotificationRow>> {
     notifications::table
         .filter(notifications::message_key.eq(key))
+        .filter(notifications::channel.eq(Channel::Email.as_str()))
         .select(NotificationRow::as_select())
         .first(connection)
         .optional()
@@ -244,9 +246,11 @@ fn find_lost_insert(
 #[diesel::dsl::auto_type]
 pub(crate) fn without_message_id(message: Message) -> _ {
     let (event_id, kind): (i64, &'static str) = (message.event_id, message.kind.as_str());
+    let channel: &'static str = Channel::Email.as_str();
     notifications::table
         .filter(notifications::event_id.eq(event_id))
         .filter(notifications::kind.eq(kind))
+        .filter(notifications::channel.eq(channel))
         .filter(not(notifications::message_key.is_not_null()))
 }
 
@@ -262,6 +266,8 @@ fn insert_notification(
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
+            notifications::channel.eq(Channel::Email.as_str()),
+            notifications::audience.eq(EVENT_AUDIENCE),
             notifications::kind.eq(message.kind.as_str()),
             notifications::event_id.eq(message.event_id),
             notifications::max_participant_id.eq(max_participant_id),
@@ -275,7 +281,7 @@ fn insert_notification(
     let id = dispatch::last_inserted_id(connection)?;
     let Message { kind, event_id } = message;
     Ok(Opened::Ours {
-        notification: Notification { id, kind, event_id, max_participant_id },
+        notification: Notification { id, kind, event_id: Some(event_id), max_participant_id },
         lease: Lease { notification_id: id, epoch },
         resumed: false,
     })

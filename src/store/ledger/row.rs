@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::Error;
 
+use crate::domain::channel::Channel;
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::store::schema::notifications;
@@ -18,6 +19,9 @@ pub enum NotificationState {
 }
 
 impl NotificationState {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Running, Self::Completed];
+
     /// The word in the ledger and in `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -26,6 +30,25 @@ impl NotificationState {
             Self::Completed => "completed",
         }
     }
+
+    /// The state that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// The word in `audience` for the participants of the event in `event_id`.
+pub(crate) const EVENT_AUDIENCE: &str = "event";
+
+/// The error for a word that this binary does not know. Nothing in the tables forbids one (decision 0008).
+pub(crate) fn unknown_word(notification_id: i64, what: &str, word: &str) -> Error {
+    Error::DeserializationError(
+        format!(
+            "notification {notification_id} has the unknown {what} {word:?}; a newer fanmail has written it, use that one"
+        )
+        .into(),
+    )
 }
 
 /// A notification with its life so far.
@@ -33,6 +56,8 @@ impl NotificationState {
 pub struct NotificationRecord {
     /// The notification.
     pub notification: Notification,
+    /// How it reaches people.
+    pub channel: Channel,
     /// The `message_id` of its message, when it had one.
     pub message_key: Option<String>,
     /// Where it is in its life.
@@ -66,8 +91,9 @@ pub struct Holder {
 pub(crate) struct NotificationRow {
     pub(crate) id: i64,
     message_key: Option<String>,
+    channel: String,
     kind: String,
-    event_id: i64,
+    event_id: Option<i64>,
     max_participant_id: i64,
     pub(crate) state: String,
     received_at: NaiveDateTime,
@@ -82,10 +108,7 @@ impl NotificationRow {
     /// The entry that it is at the time `clock` of the database.
     pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
-        let unknown = |what: &str, word: &str| {
-            let id = row.id;
-            Error::DeserializationError(format!("notification {id} has the unknown {what} {word:?}").into())
-        };
+        let unknown = |what: &str, word: &str| unknown_word(row.id, what, word);
         Ok(NotificationRecord {
             notification: Notification {
                 id: row.id,
@@ -93,11 +116,8 @@ impl NotificationRow {
                 event_id: row.event_id,
                 max_participant_id: row.max_participant_id,
             },
-            state: match row.state.as_str() {
-                "running" => NotificationState::Running,
-                "completed" => NotificationState::Completed,
-                other => return Err(unknown("state", other)),
-            },
+            channel: Channel::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
+            state: NotificationState::from_word(&row.state).ok_or_else(|| unknown("state", &row.state))?,
             message_key: row.message_key,
             received_at: row.received_at,
             completed_at: row.completed_at,

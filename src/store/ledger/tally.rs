@@ -7,7 +7,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::schema::{deliveries, notifications, participants};
 use crate::store::{Store, StoreError};
 
@@ -54,13 +54,13 @@ impl Store {
         self.read("add up a notification", |connection| {
             let outcomes = count_outcomes(connection, notification)?;
             let count = |status: Status| {
-                let of_status = outcomes.iter().filter(|(word, _, _)| word == status.as_str());
-                of_status.map(|(_, _, count)| count.unsigned_abs()).sum()
+                let of_status = outcomes.iter().filter(|(found, _, _)| *found == status);
+                of_status.map(|(_, _, count)| count).sum()
             };
             let failed_permanent = outcomes
                 .iter()
-                .filter(|(word, permanent, _)| word == Status::Failed.as_str() && *permanent)
-                .map(|(_, _, count)| count.unsigned_abs())
+                .filter(|(status, permanent, _)| *status == Status::Failed && *permanent)
+                .map(|(_, _, count)| count)
                 .sum();
             Ok(Tally {
                 participants: count_people(connection, notification)?
@@ -98,10 +98,16 @@ fn load_entries(
     rows.into_iter().map(|row| row.into_entry(clock)).collect()
 }
 
+/// The event whose participants are counted. None has the key 0, so a notification that is not about an event counts
+/// only those who have an outcome.
+fn event_of(notification: &Notification) -> i64 {
+    notification.event_id.unwrap_or(0)
+}
+
 /// Those who are part of the notification and still take part in the event.
 #[diesel::dsl::auto_type]
 fn people(notification: &Notification) -> _ {
-    let event_id: i64 = notification.event_id;
+    let event_id: i64 = event_of(notification);
     let newest: i64 = notification.max_participant_id;
     participants::table
         .filter(participants::event_id.eq(event_id))
@@ -120,7 +126,7 @@ fn count_removed(connection: &mut AnyConnection, notification: &Notification) ->
         .filter(deliveries::participant_id.le(notification.max_participant_id))
         .filter(not(exists(
             participants::table
-                .filter(participants::event_id.eq(notification.event_id))
+                .filter(participants::event_id.eq(event_of(notification)))
                 .filter(participants::id.eq(deliveries::participant_id)),
         )))
         .count()
@@ -143,10 +149,16 @@ fn count_pending(connection: &mut AnyConnection, notification: &Notification) ->
 fn count_outcomes(
     connection: &mut AnyConnection,
     notification: &Notification,
-) -> QueryResult<Vec<(String, bool, i64)>> {
-    deliveries::table
+) -> QueryResult<Vec<(Status, bool, u64)>> {
+    let rows: Vec<(String, bool, i64)> = deliveries::table
         .filter(deliveries::notification_id.eq(notification.id))
         .group_by((deliveries::status, deliveries::permanent))
         .select((deliveries::status, deliveries::permanent, count_star()))
-        .load(connection)
+        .load(connection)?;
+    let known = |(word, permanent, count): (String, bool, i64)| {
+        let status = Status::from_word(&word);
+        let status = status.ok_or_else(|| unknown_word(notification.id, "status of a delivery", &word))?;
+        Ok((status, permanent, count.unsigned_abs()))
+    };
+    rows.into_iter().map(known).collect()
 }

@@ -60,7 +60,7 @@ pub fn empty(server: Server) -> Store {
 /// The same with the tables in it.
 pub fn migrated(server: Server) -> Store {
     let store = empty(server);
-    assert_eq!(store.migrate().unwrap(), ["0001_tables", "0002_workers"]);
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS);
     store
 }
 

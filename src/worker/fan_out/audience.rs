@@ -9,6 +9,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 #[derive(Debug)]
 pub struct Pages {
     notification: Notification,
+    event_id: i64,
     batch_size: u32,
     /// Some people may have been decided by an earlier run.
     resumed: bool,
@@ -17,10 +18,10 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// From the first page on. `resumed` when an earlier run may have decided some.
+    /// The participants of the event, from the first page on. `resumed` when an earlier run may have decided some.
     #[must_use]
-    pub fn new(notification: Notification, batch_size: u32, resumed: bool) -> Self {
-        Self { notification, batch_size, resumed, after: 0, ended: false }
+    pub fn new(notification: Notification, event_id: i64, batch_size: u32, resumed: bool) -> Self {
+        Self { notification, event_id, batch_size, resumed, after: 0, ended: false }
     }
 
     /// Whether there is no further page.
@@ -39,8 +40,8 @@ impl Pages {
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<Vec<Participant>, Stopped> {
-        let Notification { id, event_id, max_participant_id: max, .. } = self.notification;
-        let after = self.after;
+        let Notification { id, max_participant_id: max, .. } = self.notification;
+        let (event_id, after) = (self.event_id, self.after);
         let mut page = database_retry.until_ok(|| store.read_page(event_id, after, max, self.batch_size))?;
         self.ended = page.len() < self.batch_size as usize;
         // A view over a join may have somebody twice; they are one participant all the same.

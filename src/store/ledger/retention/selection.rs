@@ -41,16 +41,18 @@ pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<i64>, now: NaiveDateTim
 /// its worker died, is harmless only while a newer one is there.
 pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<i64>> {
     let without_message_id = notifications::table.filter(notifications::message_key.is_null());
-    let in_question: Vec<(i64, String)> = without_message_id
+    let in_question: Vec<(i64, String, String)> = without_message_id
         .filter(notifications::acked_at.is_null())
-        .select((notifications::event_id, notifications::kind))
+        .filter(notifications::event_id.is_not_null())
+        .select((notifications::event_id.assume_not_null(), notifications::kind, notifications::channel))
         .distinct()
         .load(connection)?;
     let mut ack_markers = Vec::new();
-    for (event_id, kind) in in_question {
+    for (event_id, kind, channel) in in_question {
         let newest: Option<(i64, Option<NaiveDateTime>)> = without_message_id
             .filter(notifications::event_id.eq(event_id))
             .filter(notifications::kind.eq(kind))
+            .filter(notifications::channel.eq(channel))
             .order(notifications::id.desc())
             .select((notifications::id, notifications::acked_at))
             .first(connection)

@@ -74,7 +74,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
     let elsewhere = Message { kind: Kind::Updated, event_id: EVENT + 1 };
     let other_event = ask(store, &named("a", true), elsewhere);
-    assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == EVENT));
+    assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == Some(EVENT)));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
 }
 
