@@ -1,7 +1,7 @@
 //! What the environment says, read once at start. All mistakes are reported together, and no secret is ever
 //! printed.
 
-pub mod authorities;
+pub mod ca_certificates;
 pub mod broker;
 pub mod database;
 pub mod email;
@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 pub use crate::config::problem::{ConfigErrors, Problem};
-pub use authorities::CaCertificates;
+pub use ca_certificates::CaCertificates;
 pub use broker::BrokerConfig;
 pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};

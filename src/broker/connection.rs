@@ -18,7 +18,7 @@ use crate::broker::connection::stream::AmqpSocket;
 use crate::broker::error::BrokerError;
 use crate::broker::watchdog::Abort as _;
 use crate::config::BrokerConfig;
-use crate::config::authorities::why_refused;
+use crate::config::ca_certificates::why_refused;
 
 mod stream;
 

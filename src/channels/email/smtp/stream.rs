@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 
 use crate::channels::email::smtp::reply::Reply;
-use crate::config::authorities::why_refused;
+use crate::config::ca_certificates::why_refused;
 use crate::text::clean::{cut, one_line};
 
 /// Longest reply, all its lines together, in bytes. RFC 5321 section 4.5.3.1.5 allows 512 a line.
