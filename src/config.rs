@@ -1,8 +1,8 @@
 //! What the environment says, read once at start. All mistakes are reported together, and no secret is ever
 //! printed.
 
-pub mod ca_certificates;
 pub mod broker;
+pub mod ca_certificates;
 pub mod database;
 pub mod email;
 pub mod environment;
@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::fmt;
 
 pub use crate::config::problem::{ConfigErrors, Problem};
-pub use ca_certificates::CaCertificates;
 pub use broker::BrokerConfig;
+pub use ca_certificates::CaCertificates;
 pub use database::{Backend, DatabaseConfig};
 pub use email::{EmailConfig, Relay, Route, Security};
 pub use environment::Environment;

@@ -2,7 +2,6 @@
 //! with a password is ever built.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -18,7 +17,8 @@ use crate::broker::connection::stream::AmqpSocket;
 use crate::broker::error::BrokerError;
 use crate::broker::watchdog::Abort as _;
 use crate::config::BrokerConfig;
-use crate::config::ca_certificates::why_refused;
+use crate::net::{self, ConnectError};
+use crate::tls::{self, certificate_error};
 
 mod stream;
 
@@ -87,9 +87,7 @@ impl BrokerConnection {
             .information(Some(concat!("fanmail ", env!("CARGO_PKG_VERSION")).to_owned()));
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
-            let connector = config
-                .ca_certificates
-                .connector()
+            let connector = tls::connector(config.ca_certificates.as_slice())
                 .map_err(|error| BrokerError::Tls { address: address(config), cause: error.to_string() })?;
             Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)
         } else {
@@ -203,24 +201,15 @@ pub fn probe(config: &BrokerConfig) -> Result<(String, String), BrokerError> {
     Ok((sentence, advice))
 }
 
-/// Connects to the first address of the host that accepts.
+/// A TCP connection in the form that amiquip takes.
 fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
-    let addresses = (bare_host(config), config.port)
-        .to_socket_addrs()
-        .map_err(|source| BrokerError::Unresolved { host: config.host.clone(), source })?;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in addresses {
-        let connected = TcpStream::connect_timeout(&address, timeout).and_then(|stream| {
-            // AMQP is small frames: none should wait for the other side to acknowledge the last one (Nagle).
-            stream.set_nodelay(true)?;
-            mio::net::TcpStream::from_stream(stream)
-        });
-        match connected {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(BrokerError::Unreachable { address: address(config), source: failure })
+    let unreachable = |source| BrokerError::Unreachable { address: address(config), source };
+    net::connect(bare_host(config), config.port, timeout)
+        .map_err(|error| match error {
+            ConnectError::Unresolved(source) => BrokerError::Unresolved { host: config.host.clone(), source },
+            ConnectError::Unreachable(source) => unreachable(source),
+        })
+        .and_then(|stream| mio::net::TcpStream::from_stream(stream).map_err(unreachable))
 }
 
 /// Why the broker did not open the connection.
@@ -230,7 +219,7 @@ fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
     match error {
         E::TlsHandshake { source } => BrokerError::Tls {
             address,
-            cause: why_refused(&source)
+            cause: certificate_error(&source)
                 .map_or_else(|| source.to_string(), |found| format!("its certificate is refused: {found}")),
         },
         E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 
-use native_tls::{Certificate, TlsConnector};
+use native_tls::Certificate;
 
 use crate::config::reader::Reader;
 
@@ -71,28 +71,11 @@ impl CaCertificates {
         !self.0.is_empty()
     }
 
-    /// TLS 1.2 or newer with a server whose certificate is made for its name and signed by one of these
-    /// authorities or of the system's.
-    ///
-    /// # Errors
-    /// When the TLS library cannot be set up.
-    pub fn connector(&self) -> Result<TlsConnector, native_tls::Error> {
-        let mut builder = TlsConnector::builder();
-        for certificate in &self.0 {
-            builder.add_root_certificate(certificate.clone());
-        }
-        builder.build()
+    /// The certificates, for [`crate::tls::connector`].
+    #[must_use]
+    pub fn as_slice(&self) -> &[Certificate] {
+        &self.0
     }
-}
-
-/// Why a server's certificate was refused, such as `certificate has expired`; `None` when it was not for that that
-/// there is no TLS.
-#[must_use]
-pub fn why_refused(error: &native_tls::Error) -> Option<String> {
-    let text = error.to_string();
-    // What OpenSSL found stands at the end, in brackets.
-    let (_, found) = text.contains("certificate verify failed").then(|| text.rsplit_once('('))??;
-    Some(found.trim_end_matches(')').to_owned())
 }
 
 impl fmt::Debug for CaCertificates {

@@ -6,6 +6,7 @@ use std::thread;
 use super::super::certificates::{Authority, Issued};
 use super::super::reader::Reader;
 use super::*;
+use crate::tls::connector;
 
 /// What is said about a file of this content.
 fn refused(content: &[u8]) -> String {
@@ -32,7 +33,7 @@ fn handshake(ca_certificates: &CaCertificates, issued: &Issued) -> bool {
     let acceptor = issued.acceptor();
     let server = thread::spawn(move || acceptor.accept(listener.accept().unwrap().0).is_ok());
     let stream = TcpStream::connect(address).unwrap();
-    let taken = ca_certificates.connector().unwrap().connect("localhost", stream).is_ok();
+    let taken = connector(ca_certificates.as_slice()).unwrap().connect("localhost", stream).is_ok();
     server.join().unwrap();
     taken
 }

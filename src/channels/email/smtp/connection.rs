@@ -12,6 +12,7 @@ use crate::channels::email::smtp::capabilities::Capabilities;
 use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::email::smtp::stream::RelayStream;
 use crate::config::{Relay, Security};
+use crate::tls;
 
 /// How long a relay may take to answer `QUIT`; we leave either way.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -55,7 +56,7 @@ impl RelayConnector {
         let tls = match relay.security {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
-                let connector = relay.ca_certificates.connector();
+                let connector = tls::connector(relay.ca_certificates.as_slice());
                 Some(
                     connector
                         .map_err(|error| SendError::relay_failure(format!("cannot set up TLS: {error}")))?,

@@ -6,14 +6,15 @@
 //! the way had put behind the reply to STARTTLS in plain text.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 
 use crate::channels::email::smtp::reply::Reply;
-use crate::config::ca_certificates::why_refused;
+use crate::net::{self, ConnectError};
 use crate::text::clean::{cut, one_line};
+use crate::tls::certificate_error;
 
 /// Longest reply, all its lines together, in bytes. RFC 5321 section 4.5.3.1.5 allows 512 a line.
 const LONGEST_REPLY: usize = 64 * 1024;
@@ -55,16 +56,12 @@ impl RelayStream {
     /// # Errors
     /// Why there is no connection, in words for people.
     pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<Self, String> {
-        let mut cause = "the host has no address".to_owned();
-        for address in (host, port).to_socket_addrs().map_err(|error| error.to_string())? {
-            match Socket::connect(&address, timeout) {
-                Ok(socket) => {
-                    return Ok(Self { stream: Stream::Plain(socket), received: Vec::new(), timeout });
-                }
-                Err(error) => cause = lost(&error),
-            }
-        }
-        Err(cause)
+        let tcp = net::connect(host, port, timeout).map_err(|error| match error {
+            ConnectError::Unresolved(error) => error.to_string(),
+            ConnectError::Unreachable(error) => lost(&error),
+        })?;
+        let socket = Socket::new(tcp, timeout).map_err(|error| lost(&error))?;
+        Ok(Self { stream: Stream::Plain(socket), received: Vec::new(), timeout })
     }
 
     /// Goes on in TLS, with a server that is `host`. Nothing may have been received in plain text that was not
@@ -200,10 +197,7 @@ impl RelayStream {
 }
 
 impl Socket {
-    fn connect(address: &std::net::SocketAddr, timeout: Duration) -> io::Result<Self> {
-        let tcp = TcpStream::connect_timeout(address, timeout)?;
-        // What does not fit into a packet is not to wait for the relay's delayed ACK (Nagle).
-        tcp.set_nodelay(true)?;
+    fn new(tcp: TcpStream, timeout: Duration) -> io::Result<Self> {
         let socket = Self { tcp, deadline: Instant::now() + timeout };
         socket.set_timeout(timeout)?;
         Ok(socket)
@@ -268,7 +262,7 @@ fn lost(error: &io::Error) -> String {
 
 /// Why there is no TLS, in words for people.
 fn no_tls(error: &native_tls::Error) -> String {
-    why_refused(error).map_or_else(
+    certificate_error(error).map_or_else(
         || format!("no TLS: {error}; {CHECK_PORT}"),
         |found| {
             format!(
