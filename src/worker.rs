@@ -9,8 +9,10 @@ pub mod database_retry;
 pub mod delivery;
 pub mod dispatcher;
 pub mod fan_out;
+pub mod fan_out_handle;
 pub(crate) mod fan_out_pool;
 pub mod lease;
+pub mod recipient;
 pub mod recorder;
 pub mod threads;
 

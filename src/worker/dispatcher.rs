@@ -18,6 +18,7 @@ use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
 use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::BatchSender;
+use crate::worker::recorder::entry::LedgerWrite;
 
 /// Takes messages in until the worker is to stop.
 pub struct Dispatcher {

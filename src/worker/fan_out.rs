@@ -17,14 +17,18 @@ use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
-use crate::worker::delivery::job::{FanOutHandle, Job, Recipient, Report};
-use crate::worker::delivery::retry_policy::RetryQueue;
+use crate::worker::delivery::job::Job;
 use crate::worker::fan_out::audience::Pages;
-use crate::worker::fan_out::context::{Context, Counts, FanOutResult, Halt};
-use crate::worker::lease::keeper::{Claim, HeldLease};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
+use crate::worker::fan_out::retries::RetryQueue;
+use crate::worker::fan_out_handle::{Counts, FanOutHandle, Report};
+use crate::worker::lease::held::HeldLease;
+use crate::worker::lease::keeper::Claim;
+use crate::worker::recipient::Recipient;
 
 pub mod audience;
 pub mod context;
+pub mod retries;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOK: Duration = Duration::from_millis(500);

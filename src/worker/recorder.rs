@@ -13,49 +13,17 @@ use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
-use crate::worker::delivery::commit_gate::CommitFlag;
-use crate::worker::delivery::job::{FanOutHandle, Report};
-use crate::worker::fan_out::context::Counts;
+use crate::worker::fan_out_handle::{Counts, FanOutHandle, Report};
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
+use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 
 pub mod batch;
+pub mod entry;
 
 /// An outcome that nobody waits for yet is written after so long, or as much longer as the group before takes. A lane
 /// with an unwritten outcome transmits no body, so this adds nothing to the duplicates of a crash; it is how long the
 /// mail of a lane that has to pause is in danger to be one of them.
 const LINGER: Duration = Duration::from_millis(1);
-
-/// Something to be written to the ledger.
-#[derive(Debug)]
-pub enum LedgerWrite {
-    /// What became of a mail.
-    Outcome {
-        /// The row.
-        outcome: Outcome,
-        /// The fan-out that waits for it.
-        fan_out: Arc<FanOutHandle>,
-        /// Where the lane sees it that may not send another body before.
-        committed: CommitFlag,
-    },
-    /// The broker knows that the notification is done.
-    Acked {
-        /// Which notification.
-        notification_id: i64,
-        /// Who waits for the note; told its id.
-        ack_recorded: Sender<i64>,
-    },
-}
-
-impl LedgerWrite {
-    /// Which notification it is about.
-    #[must_use]
-    pub fn notification_id(&self) -> i64 {
-        match self {
-            Self::Outcome { outcome, .. } => outcome.lease.notification_id,
-            Self::Acked { notification_id, .. } => *notification_id,
-        }
-    }
-}
 
 /// Starts the recorder. It ends when all clones of its desk are gone.
 ///

@@ -1,49 +1,34 @@
-//! Whether a lane's last outcome is committed. No second body is transmitted before it is: that bounds the duplicates
-//! of a crash to one per connection.
+//! A lane's gate: no second body is transmitted before the lane's last outcome is committed. That bounds the duplicates
+//! of a crash to one per connection. Writing the outcome is left to the recorder.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::domain::outcome::Outcome;
-use crate::worker::delivery::job::FanOutHandle;
-use crate::worker::recorder::LedgerWrite;
+use crate::worker::fan_out_handle::FanOutHandle;
 use crate::worker::recorder::batch::BatchSender;
+use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 
-/// One a lane. Of the outcomes that it hands over, at most one is not committed.
+/// One for each lane. At most one of the outcomes that it has recorded is not committed.
 #[derive(Debug)]
 pub struct CommitGate {
     batch_sender: BatchSender,
-    /// In which group it is written; none when everything is committed.
+    /// The batch of the last outcome; `None` when that is known to be committed.
     batch: Option<u64>,
     flag: CommitFlag,
 }
 
-/// Where the recorder says that an outcome is committed.
-#[derive(Debug, Clone, Default)]
-pub struct CommitFlag {
-    shared: Arc<(Mutex<CommitState>, Condvar)>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum CommitState {
-    #[default]
-    Committed,
-    Pending,
-    /// The lane sleeps until it is committed.
-    Awaited,
-}
-
 impl CommitGate {
-    /// For a lane that has sent nothing so far.
+    /// The gate of a lane that has sent nothing so far.
     #[must_use]
     pub fn new(batch_sender: BatchSender) -> Self {
         Self { batch_sender, batch: None, flag: CommitFlag::default() }
     }
 
-    /// Hands an outcome to the recorder, which reports to the fan-out once it is committed. Waits until the one
-    /// before is.
+    /// Hands an outcome to the recorder, which reports to the fan-out after the commit. Blocks until the outcome
+    /// before it is committed.
     pub fn record(&mut self, outcome: Outcome, fan_out: Arc<FanOutHandle>) {
         self.wait_until_committed();
-        *self.flag.lock() = CommitState::Pending;
+        self.flag.clear();
         self.batch = Some(self.batch_sender.push(LedgerWrite::Outcome {
             outcome,
             fan_out,
@@ -51,44 +36,18 @@ impl CommitGate {
         }));
     }
 
-    /// Has everything that was handed over committed soon, for somebody else who may wait for it: the lane has
-    /// nothing to do.
+    /// Called when the lane goes idle: commits its last outcome now, so that the fan-out need not wait out `linger`.
     pub fn flush(&self) {
         if let Some(batch) = self.batch {
             self.batch_sender.flush(batch);
         }
     }
 
-    /// Returns once everything that was handed over is committed.
+    /// Returns once every recorded outcome is committed.
     pub fn wait_until_committed(&mut self) {
-        if let Some(batch) = self.batch.take().filter(|_| self.flag.is_pending()) {
+        if let Some(batch) = self.batch.take().filter(|_| !self.flag.is_set()) {
             self.batch_sender.flush(batch);
             self.flag.wait();
         }
-    }
-}
-
-impl CommitFlag {
-    /// The outcome is committed. Wakes the lane if it waits for that.
-    pub fn set(&self) {
-        if std::mem::take(&mut *self.lock()) == CommitState::Awaited {
-            self.shared.1.notify_one();
-        }
-    }
-
-    fn is_pending(&self) -> bool {
-        *self.lock() != CommitState::Committed
-    }
-
-    fn wait(&self) {
-        let mut state = self.lock();
-        while *state != CommitState::Committed {
-            *state = CommitState::Awaited;
-            state = self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, CommitState> {
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,10 +20,11 @@ use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
-use crate::worker::delivery::job::{Job, Report};
+use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::JobReceiver;
 use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::fan_out_handle::Report;
 use crate::worker::recorder::batch::BatchSender;
 
 /// How often a lane without work looks after its connection.

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySen
 
 use crate::shutdown::Shutdown;
 use crate::worker::delivery::job::Job;
-use crate::worker::lease::keeper::HeldLease;
+use crate::worker::lease::held::HeldLease;
 
 /// The fan-outs' side. The lanes end when all clones are gone.
 #[derive(Debug)]

@@ -1,12 +1,10 @@
 //! What a fan-out needs from the house, and what it tells back.
 
-use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::Verdict;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -52,17 +50,6 @@ pub enum FanOutResult {
     Interrupted,
 }
 
-/// What a fan-out has recorded so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Outcomes `sent`.
-    pub sent: u64,
-    /// Outcomes `failed`.
-    pub failed: u64,
-    /// Outcomes `skipped`.
-    pub skipped: u64,
-}
-
 /// Why a fan-out ends before everyone is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
@@ -70,31 +57,6 @@ pub enum Halt {
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
-}
-
-impl Counts {
-    /// Counts one more.
-    pub fn add(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Sent => self.sent += 1,
-            Verdict::Failed { .. } => self.failed += 1,
-            Verdict::Skipped(_) => self.skipped += 1,
-        }
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn total(self) -> u64 {
-        self.sent + self.failed + self.skipped
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.sent += more.sent;
-        self.failed += more.failed;
-        self.skipped += more.skipped;
-    }
 }
 
 impl From<Stopped> for Halt {

@@ -1,7 +1,7 @@
 //! The leases of this process: taken when a notification is opened, renewed while its fan-out runs, lost when another
 //! worker takes over, given up at the end. Who waits for a lease of somebody else waits here.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,18 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::domain::lease::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
-use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
+use crate::shutdown::Shutdown;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::{Store, StoreError};
+use crate::sync::lock;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::lease::held::HeldLease;
+use crate::worker::lease::staleness::StalenessWatch;
 
 /// Longest pause between two looks at a lease that somebody else has, and between two tries to renew ours while
 /// the database does not work.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
-
-/// A lease of ours.
-#[derive(Debug)]
-pub struct HeldLease {
-    /// What every write to the ledger names.
-    pub lease: Lease,
-    /// Until when nobody else has taken it for certain, by our own clock: a term from the moment before it was
-    /// last renewed.
-    valid_until: Mutex<Instant>,
-    lost: Shutdown,
-    lost_trigger: Mutex<Option<ShutdownTrigger>>,
-}
 
 /// What this process is for those who ask who is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,56 +56,6 @@ struct LeaseKeeper {
     lease_request: LeaseRequest,
     shutdown: Shutdown,
     held: Mutex<Vec<Weak<HeldLease>>>,
-}
-
-impl HeldLease {
-    /// A lease that was asked for at `asked`.
-    #[must_use]
-    pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
-        let (handle, lost) = shutdown_pair();
-        let valid_until = Mutex::new(asked + term);
-        Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(handle)) })
-    }
-
-    /// Waits until it is certain that nobody else works at the notification; `false` when somebody does, or when
-    /// the worker is to stop first. A process that was frozen, or cut off from its database, finds out here
-    /// before it sends anything.
-    #[must_use]
-    pub fn wait_until_valid(&self, shutdown: &Shutdown) -> bool {
-        loop {
-            if self.is_lost() {
-                return false;
-            }
-            if Instant::now() < *lock(&self.valid_until) {
-                return true;
-            }
-            if shutdown.wait(Duration::from_millis(20)) {
-                return false;
-            }
-        }
-    }
-
-    /// Notes that it was renewed, by a question that began at `asked`.
-    pub fn renewed(&self, asked: Instant, term: Duration) {
-        *lock(&self.valid_until) = asked + term;
-    }
-
-    /// Notes that another worker has it.
-    pub fn mark_lost(&self) {
-        drop(lock(&self.lost_trigger).take());
-    }
-
-    /// Whether another worker has it.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        self.lost.requested()
-    }
-
-    /// For `select!`: becomes ready, with an error, once it is lost.
-    #[must_use]
-    pub fn lost(&self) -> &Receiver<std::convert::Infallible> {
-        self.lost.receiver()
-    }
 }
 
 impl Leases {
@@ -263,34 +204,4 @@ impl LeaseKeeper {
             ProcessRole::Retry => Ok(()),
         }
     }
-}
-
-/// For how long a holder has not renewed its lease, as far as an observer can tell who may himself have been cut off
-/// from the database for a while.
-struct StalenessWatch {
-    since: Instant,
-    seen: Option<(i64, chrono::NaiveDateTime)>,
-    last_look: Instant,
-    /// A longer pause between two looks was no observation.
-    longest_gap: Duration,
-}
-
-impl StalenessWatch {
-    fn new(now: Instant, longest_gap: Duration) -> Self {
-        Self { since: now, seen: None, last_look: now, longest_gap }
-    }
-
-    fn observe(&mut self, entry: &NotificationRecord, now: Instant) -> Duration {
-        let seen = entry.holder.as_ref().map(|holder| (entry.epoch, holder.until));
-        if self.seen != seen || now - self.last_look > self.longest_gap {
-            (self.since, self.seen) = (now, seen);
-        }
-        self.last_look = now;
-        now - self.since
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

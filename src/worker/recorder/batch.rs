@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::worker::recorder::LedgerWrite;
+use crate::worker::recorder::entry::LedgerWrite;
 
 /// The side of those who have something written. The recorder ends when all clones are gone.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::domain::message::identity::Identity;
 use crate::worker::dispatcher::Dispatcher;
-use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
+use crate::worker::recorder::entry::LedgerWrite;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -15,7 +15,7 @@ use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
-use crate::worker::lease::keeper::HeldLease;
+use crate::worker::lease::held::HeldLease;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -13,11 +13,11 @@ use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::worker::delivery::commit_gate::CommitGate;
-use crate::worker::delivery::job::{FanOutHandle, Report};
-use crate::worker::fan_out::context::Counts;
-use crate::worker::lease::keeper::HeldLease;
+use crate::worker::fan_out_handle::{Counts, FanOutHandle, Report};
+use crate::worker::lease::held::HeldLease;
 use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
-use crate::worker::recorder::{LedgerWrite, record_batches};
+use crate::worker::recorder::entry::LedgerWrite;
+use crate::worker::recorder::record_batches;
 
 const NEVER: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(20);

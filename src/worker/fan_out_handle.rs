@@ -1,0 +1,105 @@
+//! What the jobs of one fan-out share, and the reports that lanes and recorder send to it. The fan-out itself is left to
+//! `fan_out`, which alone reads the reports.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crossbeam_channel::Sender;
+
+use crate::content::renderer::NotificationContext;
+use crate::domain::outcome::Verdict;
+use crate::worker::lease::held::HeldLease;
+use crate::worker::recipient::Recipient;
+
+/// What all jobs of one fan-out share.
+#[derive(Debug)]
+pub struct FanOutHandle {
+    /// The lease under which the mails are sent.
+    pub held: Arc<HeldLease>,
+    /// The template context that the mails have in common.
+    pub notification_context: NotificationContext,
+    /// Where the fan-out gets its reports. Unbounded, but it never holds more reports than there are jobs in flight:
+    /// those in the queue, and two for each lane.
+    pub reports: Sender<Report>,
+    /// Whether a failure of this fan-out has been logged. Only the first one is: a million may follow.
+    pub failure_logged: AtomicBool,
+}
+
+/// What became of jobs. Every job that a fan-out sends comes back in exactly one report.
+#[derive(Debug)]
+pub enum Report {
+    /// These outcomes are committed.
+    Recorded(Counts),
+    /// The job is to be sent again after a pause.
+    Retry(Recipient),
+    /// The job was not charged, because the relay did not work or the worker is stopping: send it again.
+    Returned(Recipient),
+    /// The ledger has refused the outcome: another worker has taken the notification over.
+    Refused,
+}
+
+/// Outcomes that a fan-out has recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Outcomes `sent`.
+    pub sent: u64,
+    /// Outcomes `failed`.
+    pub failed: u64,
+    /// Outcomes `skipped`.
+    pub skipped: u64,
+}
+
+impl FanOutHandle {
+    /// The notification of the fan-out.
+    #[must_use]
+    pub fn notification_id(&self) -> i64 {
+        self.held.lease.notification_id
+    }
+
+    /// Sends a report to the fan-out. Never blocks.
+    pub fn report(&self, report: Report) {
+        if self.reports.send(report).is_err() {
+            log::error!(
+                "notification {}: a job was reported after its fan-out had ended (a bug in fanmail)",
+                self.notification_id()
+            );
+        }
+    }
+}
+
+impl Report {
+    /// How many jobs it is about.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        match self {
+            Self::Recorded(counts) => counts.total(),
+            Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
+        }
+    }
+}
+
+impl Counts {
+    /// Counts one outcome with this verdict.
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Sent => self.sent += 1,
+            Verdict::Failed { .. } => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+        }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.sent + self.failed + self.skipped
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
+}
