@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::domain::notification::Lease;
+use crate::domain::lease::Lease;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::sync::lock;
 
