@@ -16,7 +16,6 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
-use crate::worker::recorder::LedgerWrite;
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
