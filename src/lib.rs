@@ -9,6 +9,7 @@
 //! Start reading at [`worker::fan_out`]: it is the story of one notification from top to bottom.
 //! The library exists so that `tests/` and `benches/` can link the rooms; it is no public API.
 
+pub mod app;
 pub mod broker;
 pub mod channels;
 pub mod cli;

@@ -6,12 +6,10 @@ use std::process::ExitCode;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::app::{Runtime, channels, database};
 use crate::cli::RetryArgs;
-use crate::commands::worker;
 use crate::config::Config;
-use crate::content::renderer::Templates;
 use crate::process_id;
-use crate::store::Store;
 use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::Halt;
@@ -23,7 +21,7 @@ use crate::worker::lease::keeper::ProcessRole;
 /// # Errors
 /// When there is no such notification, when its fan-out is not over, or when something is not configured.
 pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect_existing(&config.database, 1)?;
+    let store = database::connect_existing(config)?;
     let id = args.notification;
     let Some(row) = store.find_notification(id)? else {
         bail!("there is no notification {id}; `fanmail status` lists them");
@@ -52,16 +50,12 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         bail!("event {event_id} of notification {id} is not in the database any more");
     };
 
-    let (shutdown, monitor) = worker::stop_on_signals(config)?;
-    let database_retry = worker::watched_database_retry(&shutdown, &monitor)?;
-    let templates = Templates::load(config.email.templates_dir.as_deref())?;
-    let (threads, context) = worker::assemble(
+    let runtime = Runtime::start(config)?;
+    let (threads, context) = runtime.start_threads(
         config,
-        templates,
-        worker::open_store(config)?,
-        database_retry,
-        &shutdown,
-        &monitor,
+        channels::templates(&config.email)?,
+        channels::transports(&config.email)?,
+        database::open(config)?,
         ProcessRole::Retry,
     )?;
     if row.holder.as_ref().is_some_and(|holder| !process_id::is_gone(&holder.owner)) {
@@ -72,7 +66,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
             "the last retry of notification {id} has gone silent; waiting {} s for it",
             term.as_secs()
         ));
-        if shutdown.wait(term) {
+        if runtime.shutdown.wait(term) {
             say("interrupted; nothing was begun");
             return Ok(ExitCode::FAILURE);
         }

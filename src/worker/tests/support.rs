@@ -1,34 +1,27 @@
 //! A database with people in it, a crew, and a relay that does as it is told.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use tempfile::TempDir;
 
+use crate::app::{ProbeIntervals, Runtime, channels, database};
 use crate::channels::email::Transport;
-use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::channels::{Class, SendError};
 use crate::config::database::Backend;
-use crate::config::{DatabaseConfig, EmailConfig, Route, WorkerConfig};
-use crate::content::renderer::Templates;
+use crate::config::{Config, DatabaseConfig, EmailConfig, WorkerConfig};
 use crate::domain::backoff::Backoff;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::Tally;
-use crate::observe::health::Monitor;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seeding::{NewEvent, NewParticipant};
-use crate::worker::database_retry::DatabaseRetry;
-use crate::worker::delivery::breaker::Breaker;
-use crate::worker::delivery::connection_limit::ConnectionLimit;
-use crate::worker::delivery::lane::LaneShared;
-use crate::worker::delivery::rate_limit::RateLimiter;
-use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
@@ -36,9 +29,8 @@ use crate::worker::threads::Threads;
 pub const EVENT: i64 = 123;
 pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
-const PROBES: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
-/// Nor growth.
-const PROBE_BACKOFF: Backoff = PROBES;
+const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
+const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
 /// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
@@ -141,45 +133,10 @@ impl TestWorker {
         lease_timeout: Duration,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let database =
-            DatabaseConfig { backend: Backend::Sqlite(dir.path().join("fanmail.db")), echo: false };
-        let store = Store::connect(&database, 6).unwrap();
-        store.migrate().unwrap();
+        let config = config(dir.path(), lanes, lease_timeout);
+        let store = database::open(&config).unwrap();
         store.add_event(&event(EVENT)).unwrap();
         store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
-
-        let (handle, shutdown) = shutdown_pair();
-        let worker = WorkerConfig {
-            batch_size: 100,
-            prefetch: 4,
-            max_retries: 3,
-            retry_delay: Duration::from_millis(20),
-            event_lookup_grace: Duration::ZERO,
-            shutdown_timeout: Duration::from_secs(30),
-            lease_timeout,
-            http_addr: None,
-        };
-        let email = EmailConfig {
-            route: Route::Dummy { outbox: None },
-            from_email: "events@example.com".to_owned(),
-            from_name: "Events".to_owned(),
-            templates_dir: None,
-            connections: lanes,
-            rate_per_second: None,
-        };
-        let templates = Arc::new(Templates::load(None).unwrap());
-        let retry_policy = RetryPolicy::new(&worker);
-        let monitor = Monitor::default();
-        let shared = Arc::new(LaneShared {
-            templates: Arc::clone(&templates),
-            composer: Composer::new(&email),
-            breaker: Breaker::new(PROBES, monitor.clone()),
-            connection_limit: ConnectionLimit::new(lanes, PROBE_BACKOFF, Arc::clone(&monitor.metrics)),
-            rate_limiter: RateLimiter::new(None),
-            retry_policy,
-            monitor: monitor.clone(),
-            shutdown: shutdown.clone(),
-        });
         let relay = TestRelay {
             decide: Arc::new(decide),
             tries: Arc::default(),
@@ -188,29 +145,12 @@ impl TestWorker {
             store: store.clone(),
         };
         let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
-        let database_retry = DatabaseRetry::new(shutdown.clone(), Monitor::default().health);
-        let threads = Threads::start(
-            &shared,
-            transports,
-            &store,
-            &database_retry,
-            ProcessRole::Worker,
-            worker.lease_timeout,
-        )
-        .unwrap();
-        let context = Context {
-            store: store.clone(),
-            leases: threads.leases.clone(),
-            database_retry,
-            templates,
-            jobs: threads.jobs.clone(),
-            retry_policy,
-            batch_size: worker.batch_size,
-            event_lookup_grace: worker.event_lookup_grace,
-            dummy: false,
-            metrics: monitor.metrics,
-            shutdown,
-        };
+        let (handle, shutdown) = shutdown_pair();
+        let runtime = Runtime { probes: QUICK_PROBES, ..Runtime::new(shutdown) };
+        let templates = channels::templates(&config.email).unwrap();
+        let (threads, context) = runtime
+            .start_threads(&config, templates, transports, store.clone(), ProcessRole::Worker)
+            .unwrap();
         Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
     }
 
@@ -238,6 +178,23 @@ impl TestWorker {
     /// The tally of notification `id`.
     pub fn tally(&self, id: i64) -> Tally {
         self.store.tally(&self.store.find_notification(id).unwrap().unwrap().notification).unwrap()
+    }
+}
+
+/// Retries come soon, and an event that is missing is not waited for.
+fn config(dir: &Path, lanes: usize, lease_timeout: Duration) -> Config {
+    let defaults = Config::from_lookup(&|_| None).unwrap();
+    Config {
+        database: DatabaseConfig { backend: Backend::Sqlite(dir.join("fanmail.db")), echo: false },
+        email: EmailConfig { connections: lanes, ..defaults.email },
+        worker: WorkerConfig {
+            prefetch: 4,
+            retry_delay: Duration::from_millis(20),
+            event_lookup_grace: Duration::ZERO,
+            lease_timeout,
+            ..defaults.worker
+        },
+        ..defaults
     }
 }
 

@@ -1,0 +1,193 @@
+//! What `fanmail worker`, `fanmail retry` and the worker's tests run on: signals, telemetry and threads.
+//!
+//! Only this file and its folder turn a [`Config`] into objects: `app/database.rs` opens the database and
+//! `app/channels.rs` makes what renders and sends mails. What the parts do with each other stands in `worker`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::broker::consumer::{self, Subscription};
+use crate::broker::watchdog::{CallWatchdog, Limits};
+use crate::channels::email::Transport;
+use crate::channels::email::compose::Composer;
+use crate::config::{Config, Route};
+use crate::content::renderer::Templates;
+use crate::domain::backoff::Backoff;
+use crate::observe::health;
+use crate::observe::health::Monitor;
+use crate::shutdown::{self, Shutdown};
+use crate::store::Store;
+use crate::worker::database_retry::DatabaseRetry;
+use crate::worker::delivery::breaker::{self, Breaker};
+use crate::worker::delivery::connection_limit::{self, ConnectionLimit};
+use crate::worker::delivery::lane::LaneShared;
+use crate::worker::delivery::rate_limit::RateLimiter;
+use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::fan_out::context::Context;
+use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::threads::Threads;
+
+pub mod channels;
+pub mod database;
+
+/// What the whole process shares. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    /// Requested by the first SIGTERM or SIGINT.
+    pub shutdown: Shutdown,
+    /// Health and metrics.
+    pub monitor: Monitor,
+    /// How every thread repeats database calls that failed.
+    pub database_retry: DatabaseRetry,
+    /// How often threads look again whether the relay works.
+    pub probes: ProbeIntervals,
+}
+
+/// How often threads look again whether the relay works.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeIntervals {
+    /// Between two probes of a relay that is down.
+    pub relay: Backoff,
+    /// Between two tries to open one connection more, after the relay refused some.
+    pub connections: Backoff,
+}
+
+impl Default for ProbeIntervals {
+    fn default() -> Self {
+        Self { relay: breaker::PROBES, connections: connection_limit::PROBE_BACKOFF }
+    }
+}
+
+impl Runtime {
+    /// A runtime without signals: the caller holds the trigger of `shutdown`.
+    #[must_use]
+    pub fn new(shutdown: Shutdown) -> Self {
+        let monitor = Monitor::default();
+        let database_retry = DatabaseRetry::new(shutdown.clone(), monitor.health.clone());
+        Self { shutdown, monitor, database_retry, probes: ProbeIntervals::default() }
+    }
+
+    /// The runtime of a process that sends mails: catches SIGTERM and SIGINT, ends the process on a panic, and notices
+    /// a database that does not answer.
+    ///
+    /// # Errors
+    /// When signals cannot be caught or a thread cannot be started.
+    pub fn start(config: &Config) -> anyhow::Result<Self> {
+        exit_on_panic();
+        let (trigger, shutdown) = shutdown::shutdown_pair();
+        let runtime = Self::new(shutdown);
+        let monitor = runtime.monitor.clone();
+        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, move || monitor.exit_summary())
+            .context("cannot catch signals")?;
+        runtime.database_retry.watch().context("cannot start the thread that watches the database")?;
+        Ok(runtime)
+    }
+
+    /// Serves `/healthz` and `/metrics`, if `HTTP_ADDR` is set.
+    ///
+    /// # Errors
+    /// When the address is taken or is not this machine's.
+    pub fn serve_http(&self, config: &Config) -> Result<(), health::HttpError> {
+        if let Some(addr) = config.worker.http_addr {
+            health::serve(addr, self.monitor.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.
+    ///
+    /// # Errors
+    /// When waiting does not help.
+    pub fn wait_for_store(&self, config: &Config) -> anyhow::Result<Option<Store>> {
+        database::wait_until_open(config, self.database_retry.clone(), &self.shutdown)
+    }
+
+    /// Starts the lanes (one for each of `transports`), the recorder and the lease keeper. Returns them with what every
+    /// fan-out needs.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start_threads(
+        &self,
+        config: &Config,
+        templates: Templates,
+        transports: Vec<Box<dyn Transport>>,
+        store: Store,
+        role: ProcessRole,
+    ) -> anyhow::Result<(Threads, Context)> {
+        let shared = Arc::new(self.lane_shared(config, Arc::new(templates)));
+        let threads = Threads::start(
+            &shared,
+            transports,
+            &database::for_writers(&store),
+            &self.database_retry,
+            role,
+            config.worker.lease_timeout,
+        )
+        .context("cannot start the lanes")?;
+        let context = Context {
+            store,
+            leases: threads.leases.clone(),
+            database_retry: self.database_retry.clone(),
+            templates: Arc::clone(&shared.templates),
+            jobs: threads.jobs.clone(),
+            retry_policy: shared.retry_policy,
+            batch_size: config.worker.batch_size,
+            event_lookup_grace: config.worker.event_lookup_grace,
+            dummy: matches!(config.email.route, Route::Dummy { .. }),
+            metrics: Arc::clone(&self.monitor.metrics),
+            shutdown: self.shutdown.clone(),
+        };
+        Ok((threads, context))
+    }
+
+    fn lane_shared(&self, config: &Config, templates: Arc<Templates>) -> LaneShared {
+        LaneShared {
+            templates,
+            composer: Composer::new(&config.email),
+            breaker: Breaker::new(self.probes.relay, self.monitor.clone()),
+            connection_limit: ConnectionLimit::new(
+                config.email.connections,
+                self.probes.connections,
+                Arc::clone(&self.monitor.metrics),
+            ),
+            rate_limiter: RateLimiter::new(config.email.rate_per_second),
+            retry_policy: RetryPolicy::new(&config.worker),
+            monitor: self.monitor.clone(),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    /// Subscribes to the queue, and watches for calls to the broker that never return.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn subscribe(&self, config: &Config) -> anyhow::Result<(Subscription, CallWatchdog)> {
+        let watchdog = CallWatchdog::new(Limits::default());
+        let shutdown = self.shutdown.clone();
+        watchdog.start(move || shutdown::request(&shutdown)).context("cannot start the watchdog")?;
+        let subscription = consumer::subscribe(
+            &config.broker,
+            config.worker.prefetch,
+            &self.monitor,
+            &watchdog,
+            &self.shutdown,
+        )
+        .context("cannot start the broker thread")?;
+        Ok((subscription, watchdog))
+    }
+}
+
+/// Ends the process on a panic. A panic is a bug, and a worker that has lost a thread would wait for ever; the ledger
+/// knows what is done, and a supervisor starts the worker again.
+///
+/// The message goes through the log, which masks addresses: it may quote the text that a slice panicked over.
+fn exit_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let (thread, backtrace) = (std::thread::current(), std::backtrace::Backtrace::capture());
+        let name = thread.name().unwrap_or("without a name");
+        log::error!("stopping because of a bug in fanmail: thread {name} {panic}; backtrace: {backtrace}");
+        std::process::exit(1);
+    }));
+}

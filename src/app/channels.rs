@@ -1,0 +1,56 @@
+//! Makes what renders and sends mails, as configured.
+
+use crate::channels::email::Transport;
+use crate::channels::email::outbox::Outbox;
+use crate::channels::email::smtp::SmtpTransport;
+use crate::config::{EmailConfig, Route};
+use crate::content::error::TemplateError;
+use crate::content::renderer::Templates;
+
+/// The built-in templates, with those of `TEMPLATES_DIR` in their place.
+///
+/// # Errors
+/// Names the file and the line of a template that does not render.
+pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
+    Templates::load(config.templates_dir.as_deref())
+}
+
+/// One transport a lane: `SMTP_CONNECTIONS` of them. Logs where mails go.
+///
+/// # Errors
+/// When the relay cannot be used as configured.
+pub fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
+    log_route(config);
+    (0..config.connections).map(|_| transport(config)).collect()
+}
+
+fn transport(config: &EmailConfig) -> anyhow::Result<Box<dyn Transport>> {
+    Ok(match &config.route {
+        Route::Dummy { outbox } => Box::new(Outbox::new(outbox.clone())),
+        Route::Smtp(relay) => Box::new(SmtpTransport::new(relay, &config.from_email)?),
+    })
+}
+
+fn log_route(config: &EmailConfig) {
+    match &config.route {
+        Route::Dummy { outbox } => log::warn!(
+            "dry-run mode (EMAIL_DUMMY_MODE=True): NO MAIL IS SENT{}",
+            outbox.as_ref().map_or(String::new(), |dir| format!("; mails are written to {}", dir.display()))
+        ),
+        Route::Smtp(relay) => {
+            log::info!(
+                "sending mails through {}:{} over up to {} connections",
+                relay.host,
+                relay.port,
+                config.connections
+            );
+            if relay.is_plaintext_off_host() {
+                log::warn!(
+                    "SMTP_USE_TLS=False, and the relay {} is on another machine: mails, and the password if there is \
+                     one, cross the network unencrypted",
+                    relay.host
+                );
+            }
+        }
+    }
+}
