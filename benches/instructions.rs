@@ -5,25 +5,19 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
-mod baseline;
-mod callgrind;
-#[path = "../parts/mod.rs"]
+mod instructions {
+    pub mod repeat;
+}
 mod parts;
-mod repeat;
-#[path = "../side_by_side/sink.rs"]
-mod sink;
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/support/mod.rs"]
-mod support;
-mod worker;
 
 use std::fs;
 use std::process::ExitCode;
 
 use clap::Parser;
+use testkit::bench::baseline::Baseline;
+use testkit::bench::counted;
 
-use baseline::Baseline;
-use repeat::Part;
+use crate::instructions::repeat::Part;
 
 /// What is kept, relative to where cargo runs benches.
 const KEPT: &str = "benches/baseline.json";
@@ -77,8 +71,8 @@ fn measure(made_with: String) -> Baseline {
     for part in Part::ALL {
         found.instructions.insert(part.to_string(), part.count());
     }
-    found.instructions.insert("small notification".to_owned(), worker::small_notification());
-    found.instructions.insert("mail".to_owned(), worker::mail());
-    eprintln!("{:.0} µs of CPU a mail, which is not compared", worker::cpu_seconds_per_mail() * 1e6);
+    found.instructions.insert("small notification".to_owned(), counted::small_notification());
+    found.instructions.insert("mail".to_owned(), counted::mail());
+    eprintln!("{:.0} µs of CPU a mail, which is not compared", counted::cpu_seconds_per_mail() * 1e6);
     found
 }

@@ -102,8 +102,4 @@ impl fmt::Debug for Secret {
 }
 
 #[cfg(test)]
-#[path = "../tests/support/certificates.rs"]
-#[expect(dead_code, reason = "the integration tests use all of it")]
-pub(crate) mod certificates;
-#[cfg(test)]
 mod tests;

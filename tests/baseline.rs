@@ -2,10 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
-#[path = "../benches/instructions/baseline.rs"]
-mod baseline;
-
-use baseline::Baseline;
+use testkit::bench::baseline::Baseline;
 
 fn made_with(compiler: &str, instructions: &[(&str, u64)]) -> Baseline {
     Baseline {

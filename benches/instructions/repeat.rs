@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use clap::ValueEnum;
 use fanmail::domain::message::Message;
 use tempfile::NamedTempFile;
+use testkit::bench::callgrind;
 
-use crate::callgrind;
 use crate::parts::{BODY, Mails, Tables, stuff};
 
 /// People in the database. Many more would only take longer: nothing here grows with them.

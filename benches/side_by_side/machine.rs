@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::broker::Broker;
-use crate::support::database::{Database, Server};
-use crate::support::ledger::Ledger;
+use testkit::broker::Broker;
+use testkit::database::{Database, Server};
+use testkit::ledger::Ledger;
 
 /// Names and values, in the order in which they are shown.
 pub type Facts = Vec<(&'static str, String)>;

@@ -5,26 +5,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
-#[path = "../instructions/callgrind.rs"]
-mod callgrind;
-#[expect(dead_code, reason = "the CPU time has a row of its own")]
-#[path = "../instructions/worker.rs"]
-mod counted;
-mod faults;
 mod machine;
 mod options;
 mod peer;
 mod plot;
-mod report;
 mod rounds;
-mod row;
 mod rows;
-mod sink;
 mod source;
 mod stage;
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/support/mod.rs"]
-mod support;
 mod worker;
 
 use std::fs;
@@ -32,10 +20,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use testkit::bench::report::{Part, Report};
+use testkit::bench::row::Row;
 
 use options::Options;
-use report::{Part, Report};
-use row::Row;
 use stage::{Section, Stage};
 
 /// In the order in which they are measured.

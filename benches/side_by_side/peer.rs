@@ -11,13 +11,13 @@ use mail_parser::MessageParser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
-use crate::sink::Sink;
-use crate::support::guardian::Ward;
-use crate::support::ledger::Person;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::wait::{wait_for, wait_until};
+use testkit::bench::faults::Faults;
+use testkit::bench::sink::Sink;
+use testkit::guardian::Ward;
+use testkit::ledger::Person;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::wait::{wait_for, wait_until};
 
 /// What a run may take.
 const PATIENCE: Duration = Duration::from_secs(600);

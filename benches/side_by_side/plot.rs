@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::row::{Row, figure};
+use testkit::bench::row::{Row, figure};
 
 /// A system's name, and its mails per second at some numbers of connections.
 struct Curve<'a> {

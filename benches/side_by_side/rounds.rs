@@ -1,8 +1,8 @@
 //! Contestants in turn: A B C, A B C, … A machine that is slower for a while is so for all of them, and a ratio is
 //! taken within a round.
 
-use crate::faults::Faults;
 use crate::stage::Stage;
+use testkit::bench::faults::Faults;
 
 /// What one run gave.
 #[derive(Debug, Clone, Copy)]

@@ -4,12 +4,12 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
-use crate::sink::{Sink, program};
-use crate::support::guardian::Ward;
-use crate::support::smtp::SmtpServer;
-use crate::support::wait::wait_for;
+use testkit::bench::faults::Faults;
+use testkit::bench::sink::{Sink, program};
+use testkit::guardian::Ward;
+use testkit::smtp::SmtpServer;
+use testkit::wait::wait_for;
 
 /// What a run may take.
 const PATIENCE: Duration = Duration::from_secs(300);

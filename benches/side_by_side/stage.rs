@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::options::Options;
-use crate::row::Row;
+use testkit::bench::row::Row;
 
 /// Some rows that are measured together.
 pub struct Section {

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 
-use crate::faults::Faults;
 use crate::rounds::{Contestant, Run};
-use crate::sink::Sink;
-use crate::support::database::Database;
-use crate::support::ledger::Watch;
-use crate::support::process::Process;
-use crate::support::queue::Publisher;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::system::System;
-use crate::support::wait::{wait_for, wait_until};
+use testkit::bench::faults::Faults;
+use testkit::bench::sink::Sink;
+use testkit::database::Database;
+use testkit::ledger::Watch;
+use testkit::process::Process;
+use testkit::queue::Publisher;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::system::System;
+use testkit::wait::{wait_for, wait_until};
 
 /// What a run may take.
 const PATIENCE: Duration = Duration::from_secs(600);

@@ -2,7 +2,19 @@
 
 #![no_main]
 
-#[path = "../properties.rs"]
-mod properties;
+use fanmail::domain::kind::Kind;
+use fanmail::domain::message::Message;
+use fanmail::domain::message::malformed::MAX_BODY;
+use testkit::properties::{self, Decoder};
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| properties::decoding(body));
+libfuzzer_sys::fuzz_target!(|body: &[u8]| properties::decoding(
+    &Decoder {
+        max_body: MAX_BODY,
+        decode: &Message::decode,
+        encode: &|message: &Message| message.encode(),
+        fits_ledger: &|message: &Message| {
+            message.event_id > 0 && Kind::from_word(message.kind.as_str()) == Some(message.kind)
+        },
+    },
+    body
+));

@@ -2,7 +2,15 @@
 
 #![no_main]
 
-#[path = "../properties.rs"]
-mod properties;
+use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
+use testkit::properties;
 
-libfuzzer_sys::fuzz_target!(|content: &[u8]| properties::dot_stuffing(&String::from_utf8_lossy(content)));
+libfuzzer_sys::fuzz_target!(|content: &[u8]| {
+    properties::dot_stuffing(stuffed, unstuff, &String::from_utf8_lossy(content));
+});
+
+fn stuffed(content: &str) -> (String, usize) {
+    let mut mail = DotStuffed::default();
+    mail.lines(content);
+    mail.finish()
+}

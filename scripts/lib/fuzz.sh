@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Fuzzing: searching for an input that breaks one of the properties in fuzz/properties.rs. Works with stable Rust, as
+# Fuzzing: searching for an input that breaks one of the properties in testkit/src/properties.rs. Works with stable Rust, as
 # no sanitizer is asked for: fanmail has no unsafe code. Needs common.sh and prerequisites.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 

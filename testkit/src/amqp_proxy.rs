@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use super::wait::wait_until;
+use crate::wait::wait_until;
 
 /// What happens at the next ack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use amiquip::Connection;
 use tempfile::TempDir;
 
-use super::guardian::{self, Ward};
-use super::ports::free_port;
-use super::wait::wait_for;
+use crate::guardian::{self, Ward};
+use crate::ports::free_port;
+use crate::wait::wait_for;
 
 /// The script itself: Debian's wrapper in /usr/sbin wants to be root or rabbitmq.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";

@@ -14,17 +14,13 @@ use uuid::Uuid;
 
 use self::family::{Family, children_of};
 use self::unprivileged::Unprivileged;
-use super::guardian::{self, Ward};
-use super::ports::free_port;
-use super::wait::wait_for;
+use crate::guardian::{self, Ward};
+use crate::ports::free_port;
+use crate::wait::wait_for;
 
-#[path = "database/family.rs"]
 mod family;
-#[path = "database/mariadb.rs"]
 mod mariadb;
-#[path = "database/postgresql.rs"]
 mod postgresql;
-#[path = "database/unprivileged.rs"]
 mod unprivileged;
 
 /// Whom fanmail logs in as: the owner of its database, and nothing more.

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::Command;
 
-use super::guardian::{self, Ward};
+use crate::guardian::{self, Ward};
 
 /// Set for the copy of a test that has the disk; its value is where.
 const MOUNTED: &str = "FANMAIL_TEST_SMALL_DISK";

@@ -3,26 +3,16 @@
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
-use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, sql_query};
 
-use super::scenario::{DOMAIN, EVENT};
+use crate::ledger::connection::AnyConnection;
+use crate::scenario::{DOMAIN, EVENT};
+
+mod connection;
 
 /// The database.
 pub struct Ledger {
     url: String,
-}
-
-/// A connection to it.
-#[derive(diesel::MultiConnection)]
-pub enum AnyConnection {
-    /// The path of a file, which may not be there yet.
-    Sqlite(SqliteConnection),
-    /// postgres://…
-    #[cfg(feature = "postgres")]
-    Postgresql(diesel::PgConnection),
-    /// mysql://…
-    #[cfg(feature = "mysql")]
-    Mariadb(diesel::MysqlConnection),
 }
 
 /// A row of `notifications`.

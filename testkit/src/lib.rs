@@ -1,6 +1,20 @@
-//! What the scenarios are made of. Everything a test starts is its own, on loopback, and ends with it.
+//! What the tests, the benches and the fuzz targets of fanmail share: the servers that a test starts (RabbitMQ,
+//! databases, SMTP), the fanmail program started beside them, and the checks of their results. Everything that a test
+//! starts is its own, on loopback, and ends with the test.
+//!
+//! This crate does not depend on `fanmail`. If it did, the unit tests of `fanmail` would be linked with two copies of
+//! `fanmail`, whose types do not match. So what needs its types stays where it is used: `benches/parts`, and the
+//! functions that the callers of [`properties`] pass in. The tests find the program by its path ([`program`]).
+//!
+//! The tests of this crate itself are in `tests/integration/self_test`, because `cargo test` runs them there.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
+#![expect(clippy::missing_panics_doc, reason = "so every function here may panic")]
+#![expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "tests use what they call")]
+#![expect(clippy::new_without_default, reason = "a test names what it makes")]
 
 pub mod amqp_proxy;
+pub mod bench;
 pub mod broker;
 pub mod certificates;
 pub mod database;
@@ -11,7 +25,8 @@ pub mod ledger;
 pub mod metrics;
 pub mod ports;
 pub mod process;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub mod program;
+pub mod properties;
 pub mod proxy;
 pub mod queue;
 pub mod raw_publisher;

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::process::Process;
+use crate::process::Process;
 
 /// Asks the worker's small HTTP server.
 #[track_caller]

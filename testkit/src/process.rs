@@ -1,6 +1,7 @@
 //! The real binary: started with exactly the given environment, its output captured to files, surely ended.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::guardian::Ward;
-use super::wait::{PATIENCE, wait_for, wait_until};
+use crate::guardian::Ward;
+use crate::program;
+use crate::wait::{PATIENCE, wait_for, wait_until};
 
 /// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -52,8 +54,8 @@ impl Process {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let what = format!("{}-{}", arguments[0], COUNT.fetch_add(1, Ordering::Relaxed));
         let [out, err] = ["out", "err"].map(|stream| dir.join(format!("{what}.{stream}")));
-        let binary = env!("CARGO_BIN_EXE_fanmail").to_owned();
-        let words: Vec<_> = wrapper.iter().chain([&binary]).collect();
+        let words: Vec<&OsStr> =
+            wrapper.iter().map(OsStr::new).chain([program::fanmail().as_os_str()]).collect();
         let ward = Ward::spawn(
             Command::new(words[0])
                 .args(&words[1..])

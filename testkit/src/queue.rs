@@ -10,7 +10,7 @@ use amiquip::{
 
 use uuid::Uuid;
 
-use super::broker::Broker;
+use crate::broker::Broker;
 
 /// A queue, and the queue of its dead letters.
 pub struct Queue {

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use super::broker::{Broker, PASSWORD, USER};
+use crate::broker::{Broker, PASSWORD, USER};
 
 /// `basic` (AMQP 0-9-1 section 1.8).
 const BASIC: u16 = 60;

@@ -9,16 +9,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::broker::{self, Broker};
-use super::database::{self, Database};
-pub use super::ledger::message_id;
-use super::ledger::{Ledger, Person};
-use super::process::{Ended, Environment, Process};
-use super::queue::Queue;
-use super::smtp::log::Answer;
-use super::smtp::{Offer, SmtpServer};
-use super::system::System;
-use super::wait::wait_until;
+use crate::broker::{self, Broker};
+use crate::database::{self, Database};
+pub use crate::ledger::message_id;
+use crate::ledger::{Ledger, Person};
+use crate::process::{Ended, Environment, Process};
+use crate::queue::Queue;
+use crate::smtp::log::Answer;
+use crate::smtp::{Offer, SmtpServer};
+use crate::system::System;
+use crate::wait::wait_until;
 
 /// The event that most tests are about.
 pub const EVENT: i64 = 123;
@@ -84,7 +84,6 @@ impl Setup {
     }
 
     /// A database on this server.
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub fn server(mut self, server: &Arc<Database>) -> Self {
         self.server = Some(Arc::clone(server));
         self
@@ -227,6 +226,18 @@ impl Scenario {
             assert_eq!(number("participants"), parts, "{line}");
         }
         lines
+    }
+
+    /// What `fanmail status` prints for people.
+    #[track_caller]
+    pub fn status_text(&self) -> String {
+        self.succeeds(&["status"])
+    }
+
+    /// The workers, for programs.
+    #[track_caller]
+    pub fn workers(&self) -> Vec<Value> {
+        serde_json::from_str(&self.succeeds(&["status", "--workers", "--format", "json"])).unwrap()
     }
 
     /// Stops the worker and checks what must hold whenever all is done: every notification is completed and

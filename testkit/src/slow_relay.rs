@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use native_tls::TlsAcceptor;
 
-use super::certificates::Issued;
+use crate::certificates::Issued;
 use layer::Layer;
 
 /// The way to it. Dropping it lets nobody else in; connections stay as they are.

@@ -21,9 +21,9 @@ use session::Session;
 pub use stream::Tls;
 use wire::Wire;
 
-use super::certificates::Issued;
-use super::ports::free_port;
-use super::wait::wait_until;
+use crate::certificates::Issued;
+use crate::ports::free_port;
+use crate::wait::wait_until;
 use trouble::{Order, Step, Trouble};
 
 /// What EHLO offers beside SIZE.

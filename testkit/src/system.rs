@@ -1,6 +1,6 @@
 //! The kinds of database that this build knows.
 
-use super::database::Server;
+use crate::database::Server;
 
 /// Which kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,6 @@ pub enum System {
 
 impl System {
     /// As the modules of tests are called.
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::run::Run;
-use crate::support::broker::Broker;
-use crate::support::system::System;
 use crate::workers::Workers;
+use testkit::broker::Broker;
+use testkit::system::System;
 
 /// Notifications of the one event, which run one after another.
 const NOTIFICATIONS: usize = 4;

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::Run;
-use crate::support::database::{Database, Server};
-use crate::support::full_disk::SmallDisk;
-use crate::support::scenario::Scenario;
-use crate::support::system::System;
 use crate::workers::Workers;
+use testkit::database::{Database, Server};
+use testkit::full_disk::SmallDisk;
+use testkit::scenario::Scenario;
+use testkit::system::System;
 
 /// What the worker says when trouble of the database begins.
 const TROUBLE: &str = "nothing is acked or forgotten";

@@ -12,17 +12,14 @@ mod poison;
 mod relay_faults;
 mod run;
 mod several_workers;
-#[expect(dead_code, reason = "the integration tests use more of it")]
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 mod worker_faults;
 mod workers;
 
 use run::Run;
-use support::database::Server;
-use support::full_disk::with_small_disk;
-use support::system::System;
+use testkit::database::Server;
+use testkit::full_disk::with_small_disk;
+use testkit::system::System;
 
 /// Makes a test of each scenario. The text is the first column of the table.
 macro_rules! scenarios {

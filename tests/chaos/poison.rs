@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use fastrand::Rng;
 
 use crate::run::Run;
-use crate::support::raw_publisher::{RawProperties, RawPublisher};
-use crate::support::scenario::EVENT;
-use crate::support::system::System;
 use crate::workers::Workers;
+use testkit::raw_publisher::{RawProperties, RawPublisher};
+use testkit::scenario::EVENT;
+use testkit::system::System;
 
 /// One good message among so many bad ones.
 const GOOD_ONE_IN: usize = 25;

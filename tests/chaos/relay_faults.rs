@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::{LANES, Run};
-use crate::support::scenario::{Scenario, Setup};
-use crate::support::smtp::Fault;
-use crate::support::smtp::gate::Point;
-use crate::support::system::System;
 use crate::workers::Workers;
+use testkit::scenario::{Scenario, Setup};
+use testkit::smtp::Fault;
+use testkit::smtp::gate::Point;
+use testkit::system::System;
 
 /// Seconds until a lane gives up a reply.
 const SMTP_TIMEOUT: u64 = 3;

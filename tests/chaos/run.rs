@@ -9,10 +9,10 @@ use std::{env, thread};
 
 use fastrand::Rng;
 
-use crate::support::scenario::{Scenario, Setup, message_id};
-use crate::support::smtp::log::Answer;
-use crate::support::system::System;
 use crate::table::Row;
+use testkit::scenario::{Scenario, Setup, message_id};
+use testkit::smtp::log::Answer;
+use testkit::system::System;
 
 /// SMTP connections of each worker.
 pub const LANES: usize = 4;

@@ -4,10 +4,10 @@
 use amiquip::AmqpProperties;
 
 use crate::run::{LANES, Run};
-use crate::support::queue::properties;
-use crate::support::smtp::gate::Point;
-use crate::support::system::System;
 use crate::workers::Workers;
+use testkit::queue::properties;
+use testkit::smtp::gate::Point;
+use testkit::system::System;
 
 /// Seconds after which a notification may be taken over. The broker is slower: it gives a silent worker up after
 /// two missing heartbeats, 20 to 30 s.

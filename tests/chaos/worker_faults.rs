@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::run::{LANES, Run};
-use crate::support::scenario::EVENT;
-use crate::support::smtp::gate::Point;
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::workers::Workers;
+use testkit::scenario::EVENT;
+use testkit::smtp::gate::Point;
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 /// SIGKILL at random moments.
 pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {

@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::Moment;
-use crate::support::http;
-use crate::support::ports::free_port;
-use crate::support::process::Process;
-use crate::support::scenario::Scenario;
-use crate::support::wait::wait_for;
+use testkit::http;
+use testkit::ports::free_port;
+use testkit::process::Process;
+use testkit::scenario::Scenario;
+use testkit::wait::wait_for;
 
 /// Longer than anything should take, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(300);

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::amqp_proxy::{AmqpProxy, Plan};
-use crate::support::broker::Broker;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::wait::wait_until;
+use testkit::amqp_proxy::{AmqpProxy, Plan};
+use testkit::broker::Broker;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::wait::wait_until;
 
 /// A scenario whose worker reaches the broker through a proxy.
 fn through_proxy(name: &str, participants: usize, plan: Plan) -> (Scenario, AmqpProxy) {

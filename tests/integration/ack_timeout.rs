@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::support::broker::Broker;
-use crate::support::metrics::metric;
-use crate::support::queue::properties;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::wait::wait_until;
+use testkit::broker::Broker;
+use testkit::metrics::metric;
+use testkit::queue::properties;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::wait::wait_until;
 
 const LANES: usize = 2;
 /// Runs beside the long one.

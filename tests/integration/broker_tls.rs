@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::support::broker::Broker;
-use crate::support::certificates::{Authority, Issued};
-use crate::support::ports::free_port;
-use crate::support::scenario::Scenario;
-use crate::support::wait::wait_until;
+use testkit::broker::Broker;
+use testkit::certificates::{Authority, Issued};
+use testkit::ports::free_port;
+use testkit::scenario::Scenario;
+use testkit::wait::wait_until;
 
 /// RabbitMQ shows its authority along with its certificate.
 const UNKNOWN: &str = "its certificate is refused: self-signed certificate in certificate chain";

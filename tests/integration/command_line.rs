@@ -8,11 +8,11 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::broker;
-use crate::support::ports::free_port;
-use crate::support::process::{Environment, Process};
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::wait::wait_until;
+use testkit::broker;
+use testkit::ports::free_port;
+use testkit::process::{Environment, Process};
+use testkit::scenario::{EVENT, Scenario};
+use testkit::wait::wait_until;
 
 #[test]
 fn publish_says_what_arrives() {
@@ -84,7 +84,7 @@ fn dead_letters_stay_where_they_are() {
     let scenario = Scenario::with("letters", 0).ready();
     let worker = scenario.worker();
     for n in 0..3 {
-        scenario.queue.publish_raw(format!("poison {n}").as_bytes(), crate::support::queue::properties(None));
+        scenario.queue.publish_raw(format!("poison {n}").as_bytes(), testkit::queue::properties(None));
     }
     wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
     for _ in 0..2 {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::support::broker::Broker;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::system::System;
-use crate::support::wait::{wait_for, wait_until};
 use crate::systems::on_every_system;
+use testkit::broker::Broker;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::system::System;
+use testkit::wait::{wait_for, wait_until};
 
 const LANES: usize = 4;
 

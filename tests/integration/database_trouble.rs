@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use crate::support::full_disk::with_small_disk;
-use crate::support::http;
-use crate::support::ports::free_port;
-use crate::support::process::Process;
-use crate::support::scenario::Scenario;
-use crate::support::smtp::gate::Point;
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::systems::on_every_system;
+use testkit::full_disk::with_small_disk;
+use testkit::http;
+use testkit::ports::free_port;
+use testkit::process::Process;
+use testkit::scenario::Scenario;
+use testkit::smtp::gate::Point;
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod servers;

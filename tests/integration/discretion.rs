@@ -4,12 +4,12 @@
 use amiquip::AmqpProperties;
 use openssl::base64::encode_block;
 
-use crate::support::broker;
-use crate::support::metrics::ask;
-use crate::support::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario};
-use crate::support::smtp::trouble::{Step, Trouble};
-use crate::support::smtp::{Fault, Offer, SmtpServer};
-use crate::support::wait::wait_until;
+use testkit::broker;
+use testkit::metrics::ask;
+use testkit::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario};
+use testkit::smtp::trouble::{Step, Trouble};
+use testkit::smtp::{Fault, Offer, SmtpServer};
+use testkit::wait::wait_until;
 
 /// A person who is known for being in everybody's reply.
 const NAME: &str = "Penelope.O'Featherstonehaugh";

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use mail_parser::MessageParser;
 
-use crate::support::queue::properties;
-use crate::support::scenario::{EVENT, Scenario, message_id};
-use crate::support::smtp::gate::Point;
-use crate::support::smtp::{Offer, SmtpServer};
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::systems::on_every_system;
+use testkit::queue::properties;
+use testkit::scenario::{EVENT, Scenario, message_id};
+use testkit::smtp::gate::Point;
+use testkit::smtp::{Offer, SmtpServer};
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 on_every_system!(everyone_is_mailed_once_for_each_kind small_pages_reach_everyone_who_was_there);
 

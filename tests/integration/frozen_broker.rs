@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::broker::Broker;
-use crate::support::scenario::Scenario;
-use crate::support::smtp::gate::Point;
-use crate::support::wait::{wait_for, wait_until};
+use testkit::broker::Broker;
+use testkit::scenario::Scenario;
+use testkit::smtp::gate::Point;
+use testkit::wait::{wait_for, wait_until};
 
 const LANES: usize = 4;
 

@@ -3,7 +3,7 @@
 
 use mail_parser::MessageParser;
 
-use crate::support::scenario::{EVENT, Scenario};
+use testkit::scenario::{EVENT, Scenario};
 
 /// What each of them tries to be.
 const NAMES: [&str; 8] = [

@@ -21,7 +21,4 @@ mod self_test;
 mod several_workers;
 mod side_by_side;
 mod status;
-#[expect(dead_code, reason = "the chaos tests use more of it")]
-#[path = "../support/mod.rs"]
-mod support;
 mod systems;

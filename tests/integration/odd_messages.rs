@@ -8,13 +8,13 @@ use amiquip::{
     AmqpProperties, AmqpValue, ExchangeDeclareOptions, ExchangeType, FieldTable, QueueDeclareOptions,
 };
 
-use crate::support::broker::Broker;
-use crate::support::metrics::metric;
-use crate::support::queue::properties;
-use crate::support::raw_publisher::{RawProperties, RawPublisher};
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::wait::{wait_for, wait_until};
+use testkit::broker::Broker;
+use testkit::metrics::metric;
+use testkit::queue::properties;
+use testkit::raw_publisher::{RawProperties, RawPublisher};
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::wait::{wait_for, wait_until};
 
 fn body(kind: &str) -> Vec<u8> {
     format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#).into_bytes()

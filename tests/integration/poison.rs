@@ -2,11 +2,11 @@
 
 use amiquip::AmqpProperties;
 
-use crate::support::queue::{odd_properties, properties};
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::systems::on_every_system;
+use testkit::queue::{odd_properties, properties};
+use testkit::scenario::{EVENT, Scenario};
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 on_every_system!(odd_message_ids_are_taken_and_told_apart);
 

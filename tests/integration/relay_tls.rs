@@ -8,10 +8,10 @@ use fanmail::channels::email::smtp;
 use fanmail::config::{Config, Route, Security};
 use tempfile::NamedTempFile;
 
-use crate::support::certificates::{Authority, Issued};
-use crate::support::process::Process;
-use crate::support::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
-use crate::support::smtp::{Offer, SmtpServer, Tls};
+use testkit::certificates::{Authority, Issued};
+use testkit::process::Process;
+use testkit::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
+use testkit::smtp::{Offer, SmtpServer, Tls};
 
 fn relay(tls: Option<(Tls, Issued)>) -> SmtpServer {
     let credentials = Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned()));

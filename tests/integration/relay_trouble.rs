@@ -7,9 +7,9 @@ mod recipients;
 mod replies;
 mod sessions;
 
-use crate::support::metrics::{ask, metric};
-use crate::support::process::Process;
-use crate::support::scenario::{Scenario, Setup};
+use testkit::metrics::{ask, metric};
+use testkit::process::Process;
+use testkit::scenario::{Scenario, Setup};
 
 /// What the worker says when the breaker opens, and when it closes.
 const DOWN: &str = "the relay does not work";

@@ -2,43 +2,41 @@
 
 use serde_json::Value;
 
-use crate::support::process::{Environment, Process};
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::wait::wait_until;
+use testkit::process::{Environment, Process};
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::wait::wait_until;
 
 const PURGE: [&str; 3] = ["purge", "--older-than", "90d"];
 
-impl Scenario {
-    /// Adds so many notifications with so many outcomes each, completed and acked in 2020. Gives the first key.
-    fn add_old(&self, notifications: usize, outcomes: usize) {
-        self.ledger.execute(&format!(
-            "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {notifications})
-             INSERT INTO notifications (message_key, kind, event_id, audience, max_participant_id, state,
-                received_at, completed_at, acked_at)
-             SELECT 'old-' || {outcomes} || '-' || n, 'UPDATED', {EVENT}, 'event', {outcomes}, 'completed',
-                '2020-01-01 10:00:00', '2020-01-01 11:00:00', '2020-01-01 11:00:01' FROM number;
-             WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {outcomes})
-             INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
-             SELECT id, n, 'sent', 1, 0, '2020-01-01 10:30:00' FROM notifications, number
-             WHERE max_participant_id = {outcomes} AND completed_at = '2020-01-01 11:00:00';"
-        ));
-    }
+/// Adds so many notifications with so many outcomes each, completed and acked in 2020. Gives the first key.
+fn add_old(scenario: &Scenario, notifications: usize, outcomes: usize) {
+    scenario.ledger.execute(&format!(
+        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {notifications})
+         INSERT INTO notifications (message_key, kind, event_id, audience, max_participant_id, state,
+            received_at, completed_at, acked_at)
+         SELECT 'old-' || {outcomes} || '-' || n, 'UPDATED', {EVENT}, 'event', {outcomes}, 'completed',
+            '2020-01-01 10:00:00', '2020-01-01 11:00:00', '2020-01-01 11:00:01' FROM number;
+         WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {outcomes})
+         INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
+         SELECT id, n, 'sent', 1, 0, '2020-01-01 10:30:00' FROM notifications, number
+         WHERE max_participant_id = {outcomes} AND completed_at = '2020-01-01 11:00:00';"
+    ));
+}
 
-    fn old_notifications(&self) -> usize {
-        self.ledger.count("notifications WHERE received_at < '2021-01-01'")
-    }
+fn old_notifications(scenario: &Scenario) -> usize {
+    scenario.ledger.count("notifications WHERE received_at < '2021-01-01'")
+}
 
-    fn old_outcomes(&self) -> usize {
-        self.ledger.count("deliveries WHERE decided_at < '2021-01-01'")
-    }
+fn old_outcomes(scenario: &Scenario) -> usize {
+    scenario.ledger.count("deliveries WHERE decided_at < '2021-01-01'")
 }
 
 #[test]
 fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
     let scenario = Scenario::with("purge", 300).ready();
-    scenario.add_old(100, 20);
-    scenario.add_old(1, 30_000);
+    add_old(&scenario, 100, 20);
+    add_old(&scenario, 1, 30_000);
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -49,14 +47,14 @@ fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
             .unwrap();
     assert_eq!((&plan["notifications"], &plan["outcomes"]), (&Value::from(101), &Value::from(32_000)));
     assert_eq!((&plan["dry_run"], &plan["oldest"]), (&Value::from(true), &"2020-01-01T11:00:00.000Z".into()));
-    assert_eq!((scenario.old_notifications(), scenario.old_outcomes()), (101, 32_000));
+    assert_eq!((old_notifications(&scenario), old_outcomes(&scenario)), (101, 32_000));
 
     let purge = scenario.start(&PURGE);
     scenario.smtp.gate().open();
     let ended = purge.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("deleted 101 notifications with 32000 outcomes\n"), "{}", ended.out);
-    assert_eq!((scenario.old_notifications(), scenario.old_outcomes()), (0, 0));
+    assert_eq!((old_notifications(&scenario), old_outcomes(&scenario)), (0, 0));
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
     scenario.all_is_well(worker);
@@ -66,11 +64,11 @@ fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
 fn cut_off(name: &str, end: impl FnOnce(Process)) {
     const OUTCOMES: usize = 200_000;
     let scenario = Scenario::with(name, 20).ready();
-    scenario.add_old(1, OUTCOMES);
+    add_old(&scenario, 1, OUTCOMES);
     let purge = scenario.start(&PURGE);
-    wait_until("the purge to begin", || scenario.old_outcomes() < OUTCOMES);
+    wait_until("the purge to begin", || old_outcomes(&scenario) < OUTCOMES);
     end(purge);
-    let left = scenario.old_outcomes();
+    let left = old_outcomes(&scenario);
     assert!(left > 0, "it was over before it could be ended");
 
     // Its message may come even now: it is a new one, and everyone gets a mail of it.
@@ -79,11 +77,11 @@ fn cut_off(name: &str, end: impl FnOnce(Process)) {
     scenario.queue.publish("UPDATED", EVENT, Some(&format!("old-{OUTCOMES}-1")));
     scenario.wait_for_acks(1);
     assert_eq!(scenario.status()[0]["sent"], 20);
-    assert_eq!(scenario.old_outcomes(), left);
+    assert_eq!(old_outcomes(&scenario), left);
 
     let out = scenario.succeeds(&PURGE);
     assert!(out.contains(&format!("deleted 0 notifications with {left} outcomes\n")), "{out}");
-    assert_eq!(scenario.old_outcomes(), 0);
+    assert_eq!(old_outcomes(&scenario), 0);
     scenario.all_is_well(worker);
 }
 

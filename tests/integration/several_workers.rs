@@ -1,9 +1,9 @@
 //! Several workers on one queue and one database: each notification is one worker's, also when a worker is killed or
 //! frozen in the middle of it.
 
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::smtp::gate::Point;
-use crate::support::wait::wait_until;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::wait::wait_until;
 
 const LANES: usize = 3;
 
@@ -79,7 +79,7 @@ fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
 fn two_retries_at_once_are_one() {
     let scenario = Scenario::with("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").ready();
     for person in scenario.people() {
-        scenario.smtp.order(&person.email, crate::support::smtp::Fault::Rcpt("450 later"), 1);
+        scenario.smtp.order(&person.email, testkit::smtp::Fault::Rcpt("450 later"), 1);
     }
     scenario.publish("UPDATED");
     let worker = scenario.worker();

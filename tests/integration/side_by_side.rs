@@ -1,23 +1,10 @@
 //! What `scripts/bench` judges by: it counts the mails that arrive, and refuses a figure when one was lost or came
 //! twice.
 
-#[allow(dead_code, reason = "the bench uses more of it")]
-#[path = "../../benches/side_by_side/faults.rs"]
-mod faults;
-#[allow(dead_code, reason = "the bench uses more of it")]
-#[path = "../../benches/side_by_side/report.rs"]
-mod report;
-#[allow(dead_code, reason = "the bench uses more of it")]
-#[path = "../../benches/side_by_side/row.rs"]
-mod row;
-#[allow(dead_code, reason = "the bench uses more of it")]
-#[path = "../../benches/side_by_side/sink.rs"]
-mod sink;
-
-use faults::Faults;
-use report::{Part, Report};
-use row::{Figure, Goal, Row, Verdict};
-use sink::Sink;
+use testkit::bench::faults::Faults;
+use testkit::bench::report::{Part, Report};
+use testkit::bench::row::{Figure, Goal, Row, Verdict};
+use testkit::bench::sink::Sink;
 
 /// The faults of a run that was to send ten mails when so many arrive.
 fn faults_of(arriving: usize) -> Faults {

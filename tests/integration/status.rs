@@ -2,24 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::scenario::Scenario;
-use crate::support::smtp::Fault;
-use crate::support::smtp::gate::Point;
-use crate::support::wait::{PATIENCE, wait_for, wait_until};
-
-impl Scenario {
-    /// What `fanmail status` prints for people.
-    #[track_caller]
-    fn status_text(&self) -> String {
-        self.succeeds(&["status"])
-    }
-
-    /// The workers, for programs.
-    #[track_caller]
-    fn workers(&self) -> Vec<Value> {
-        serde_json::from_str(&self.succeeds(&["status", "--workers", "--format", "json"])).unwrap()
-    }
-}
+use testkit::scenario::Scenario;
+use testkit::smtp::Fault;
+use testkit::smtp::gate::Point;
+use testkit::wait::{PATIENCE, wait_for, wait_until};
 
 #[test]
 fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {

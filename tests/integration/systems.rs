@@ -4,7 +4,7 @@
 macro_rules! on_every_system {
     ($($test:ident)*) => {
         mod sqlite {
-            $(#[test] fn $test() { super::$test(crate::support::system::System::Sqlite); })*
+            $(#[test] fn $test() { super::$test(testkit::system::System::Sqlite); })*
         }
         crate::systems::on_every_server!($($test)*);
     };
@@ -15,11 +15,11 @@ macro_rules! on_every_server {
     ($($test:ident)*) => {
         #[cfg(feature = "postgres")]
         mod postgresql {
-            $(#[test] fn $test() { super::$test(crate::support::system::System::Postgresql); })*
+            $(#[test] fn $test() { super::$test(testkit::system::System::Postgresql); })*
         }
         #[cfg(feature = "mysql")]
         mod mariadb {
-            $(#[test] fn $test() { super::$test(crate::support::system::System::Mariadb); })*
+            $(#[test] fn $test() { super::$test(testkit::system::System::Mariadb); })*
         }
     };
 }

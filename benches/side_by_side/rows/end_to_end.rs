@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::rounds::{Contestant, Run, faults, take_turns};
-use crate::row::{Goal, Row};
 use crate::source::Source;
 use crate::stage::{Section, Stage};
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::system::System;
-use crate::support::wait::wait_for;
 use crate::worker::{FanOut, Fanmail};
+use testkit::bench::row::{Goal, Row};
+use testkit::scenario::{EVENT, Scenario};
+use testkit::system::System;
+use testkit::wait::wait_for;
 
 /// The section.
 pub const SECTION: Section = Section {

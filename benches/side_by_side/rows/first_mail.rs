@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::row::{Figure, Goal, Row};
 use crate::stage::{Section, Stage};
-use crate::support::scenario::EVENT;
-use crate::support::smtp::SmtpServer;
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::worker::Fanmail;
+use testkit::bench::row::{Figure, Goal, Row};
+use testkit::scenario::EVENT;
+use testkit::smtp::SmtpServer;
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 /// The section.
 pub const SECTION: Section = Section {

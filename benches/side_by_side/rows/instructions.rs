@@ -1,8 +1,8 @@
 //! What a mail costs in a unit that no other load on the machine changes.
 
-use crate::counted;
-use crate::row::Row;
 use crate::stage::{Section, Stage};
+use testkit::bench::counted;
+use testkit::bench::row::Row;
 
 /// The section.
 pub const SECTION: Section = Section {

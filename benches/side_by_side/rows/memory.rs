@@ -1,10 +1,10 @@
 //! Whether memory stays the same however many participants there are.
 
 use crate::rounds::{Contestant as _, Run, faults};
-use crate::row::{Goal, Row, figure};
 use crate::stage::{Section, Stage};
-use crate::support::system::System;
 use crate::worker::{FanOut, Fanmail};
+use testkit::bench::row::{Goal, Row, figure};
+use testkit::system::System;
 
 /// The section.
 pub const SECTION: Section = Section {

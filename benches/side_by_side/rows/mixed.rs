@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::row::{Figure, Goal, Row};
 use crate::stage::{Section, Stage};
-use crate::support::ledger::small_address;
-use crate::support::scenario::EVENT;
-use crate::support::smtp::SmtpServer;
-use crate::support::system::System;
 use crate::worker::Fanmail;
+use testkit::bench::row::{Figure, Goal, Row};
+use testkit::ledger::small_address;
+use testkit::scenario::EVENT;
+use testkit::smtp::SmtpServer;
+use testkit::system::System;
 
 /// The section.
 pub const SECTION: Section = Section {

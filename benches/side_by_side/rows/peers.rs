@@ -2,11 +2,11 @@
 
 use crate::peer::{Library, Mails, Peer};
 use crate::rounds::{Contestant, Run, faults, take_turns};
-use crate::row::Row;
 use crate::stage::{Section, Stage};
-use crate::support::scenario::EVENT;
-use crate::support::system::System;
 use crate::worker::{FanOut, Fanmail};
+use testkit::bench::row::Row;
+use testkit::scenario::EVENT;
+use testkit::system::System;
 
 /// The section.
 pub const SECTION: Section = Section {

@@ -5,17 +5,17 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::faults::Faults;
 use crate::rounds::{Contestant, Run, faults, take_turns};
-use crate::row::{Goal, Row, figure};
-use crate::sink::Sink;
 use crate::source::Source;
 use crate::stage::{Section, Stage};
-use crate::support::certificates::{Authority, Issued};
-use crate::support::scenario::EVENT;
-use crate::support::slow_relay::SlowRelay;
-use crate::support::system::System;
 use crate::worker::{Fanmail, Task};
+use testkit::bench::faults::Faults;
+use testkit::bench::row::{Goal, Row, figure};
+use testkit::bench::sink::Sink;
+use testkit::certificates::{Authority, Issued};
+use testkit::scenario::EVENT;
+use testkit::slow_relay::SlowRelay;
+use testkit::system::System;
 
 /// The section.
 pub const SECTION: Section = Section {

@@ -1,10 +1,10 @@
 //! Very many notifications of one mail each: what a notification costs beside its mails.
 
 use crate::rounds::{Contestant, Run, faults, take_turns};
-use crate::row::{Goal, Row};
 use crate::stage::{Section, Stage};
-use crate::support::system::System;
 use crate::worker::{Fanmail, Task};
+use testkit::bench::row::{Goal, Row};
+use testkit::system::System;
 
 /// The section.
 pub const SECTION: Section = Section {

@@ -3,7 +3,8 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use super::super::certificates::{Authority, Issued};
+use testkit::certificates::{Authority, Issued};
+
 use super::super::reader::Reader;
 use super::*;
 use crate::tls::connector;

@@ -1,7 +1,7 @@
 //! What leaves this machine readable only when somebody asked for it, and what never does.
 
-use super::super::certificates::Authority;
 use super::*;
+use testkit::certificates::Authority;
 
 /// Only these are this machine whatever DNS says.
 const LOOPBACK: [&str; 8] = [

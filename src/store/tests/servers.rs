@@ -10,18 +10,9 @@ use crate::store::backend::dispatch;
 
 mod tables;
 
-#[expect(dead_code, reason = "other tests need the rest")]
-#[path = "../../../tests/support"]
-mod support {
-    pub mod database;
-    pub mod guardian;
-    pub mod ports;
-    pub mod wait;
-}
-
 pub use tables::*;
 
-pub use support::database::{Database, PASSWORD, Server, USER};
+pub use testkit::database::{Database, PASSWORD, Server, USER};
 
 /// Makes a test of each function of this file that is named here.
 macro_rules! server_tests {

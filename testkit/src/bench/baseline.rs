@@ -41,6 +41,9 @@ enum Change {
 
 impl Baseline {
     /// Reads what [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When it is anything else.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::sink::program;
+use crate::bench::sink::program;
 
 /// Everything before the program.
 pub fn command(out: &Path) -> Vec<String> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::callgrind;
-use crate::sink::Sink;
-use crate::support::process::Process;
-use crate::support::queue::properties;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::wait::wait_for;
+use crate::bench::callgrind;
+use crate::bench::sink::Sink;
+use crate::process::Process;
+use crate::queue::properties;
+use crate::scenario::{EVENT, Scenario};
+use crate::wait::wait_for;
 
 /// For a run under callgrind on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::row::{Figure, Goal, Row, Verdict, figure};
+use crate::bench::row::{Figure, Goal, Row, Verdict, figure};
 
 /// Some rows that were measured together.
 pub struct Part {

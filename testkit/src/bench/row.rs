@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::faults::Faults;
+use crate::bench::faults::Faults;
 
 /// What a row has to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]

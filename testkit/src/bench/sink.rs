@@ -9,9 +9,9 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::guardian::Ward;
-use crate::support::ports::free_port;
-use crate::support::wait::wait_for;
+use crate::guardian::Ward;
+use crate::ports::free_port;
+use crate::wait::wait_for;
 
 /// How many mails more than expected can be counted. A sink that gets still more ends early, which shows as well.
 const SLACK: usize = 64;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::super::guardian::{self, Ward};
-use super::super::wait::wait_until;
+use crate::guardian::{self, Ward};
+use crate::wait::wait_until;
 
 /// A server that is frozen. Dropping this lets it go on.
 pub struct Family {

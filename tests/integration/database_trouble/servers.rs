@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BEGINS, LANES, OVER, PEOPLE, in_the_middle, nothing_is_lost, trouble_is_met};
-use crate::support::database::Database;
-use crate::support::full_disk::with_small_disk;
-use crate::support::http;
-use crate::support::ports::free_port;
-use crate::support::proxy::Proxy;
-use crate::support::scenario::{EVENT, Scenario};
-use crate::support::system::System;
-use crate::support::wait::wait_until;
 use crate::systems::on_every_server;
+use testkit::database::Database;
+use testkit::full_disk::with_small_disk;
+use testkit::http;
+use testkit::ports::free_port;
+use testkit::proxy::Proxy;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::system::System;
+use testkit::wait::wait_until;
 
 on_every_server!(away_at_the_start killed_in_the_middle frozen_in_the_middle restarted_again_and_again
     the_disk_is_full answers_to_commits_are_lost);

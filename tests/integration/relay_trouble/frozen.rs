@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{is_down, metric, nobody_was_charged, strict};
-use crate::support::scenario::Scenario;
-use crate::support::smtp::gate::Point;
-use crate::support::wait::wait_until;
+use testkit::scenario::Scenario;
+use testkit::smtp::gate::Point;
+use testkit::wait::wait_until;
 
 /// For one reply, in seconds.
 const TIMEOUT: &str = "0.5";
@@ -13,12 +13,7 @@ const TIMEOUT: &str = "0.5";
 /// Frozen at `point` after `first` mails, until the breaker is open; then it thaws. What was held is charged when
 /// it may be the mail's doing, and never lost.
 #[track_caller]
-fn freezes(
-    name: &str,
-    point: Point,
-    first: usize,
-    cause: &str,
-) -> (Scenario, crate::support::process::Process) {
+fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, testkit::process::Process) {
     let scenario = Scenario::with(name, 150)
         .connections(4)
         .env("SMTP_TIMEOUT", TIMEOUT)

@@ -1,11 +1,11 @@
 //! A relay that is away, or wants nothing to do with us: the breaker opens, tells why, and closes.
 
 use super::{DOWN, UP, is_down, metric, nobody_was_charged, strict};
-use crate::support::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
-use crate::support::smtp::gate::Point;
-use crate::support::smtp::trouble::{Step, Trouble};
-use crate::support::smtp::{Offer, SmtpServer};
-use crate::support::wait::wait_until;
+use testkit::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
+use testkit::smtp::gate::Point;
+use testkit::smtp::trouble::{Step, Trouble};
+use testkit::smtp::{Offer, SmtpServer};
+use testkit::wait::wait_until;
 
 const FOR_EVER: usize = usize::MAX;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::DOWN;
-use crate::support::scenario::{EVENT, Scenario, message_id};
-use crate::support::smtp::Fault;
-use crate::support::wait::wait_until;
+use testkit::scenario::{EVENT, Scenario, message_id};
+use testkit::smtp::Fault;
+use testkit::wait::wait_until;
 
 #[test]
 fn one_refused_and_one_for_later_in_a_page() {

@@ -1,9 +1,9 @@
 //! Replies that are odd: of several lines, without a code, in no known encoding, without an end, out of turn.
 
 use super::{UP, is_down, metric, nobody_was_charged, strict};
-use crate::support::scenario::Scenario;
-use crate::support::smtp::Fault;
-use crate::support::smtp::trouble::{Step, Trouble};
+use testkit::scenario::Scenario;
+use testkit::smtp::Fault;
+use testkit::smtp::trouble::{Step, Trouble};
 
 #[test]
 fn replies_of_several_lines_are_read_to_their_end() {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{DOWN, is_down, metric, nobody_was_charged, strict};
-use crate::support::scenario::{Scenario, message_id};
-use crate::support::smtp::Fault;
-use crate::support::smtp::log::Answer;
-use crate::support::smtp::trouble::{Step, Trouble};
-use crate::support::wait::wait_until;
+use testkit::scenario::{Scenario, message_id};
+use testkit::smtp::Fault;
+use testkit::smtp::log::Answer;
+use testkit::smtp::trouble::{Step, Trouble};
+use testkit::wait::wait_until;
 
 const GOODBYE: Trouble = Trouble::HangUp("421 4.3.2 Shutting down");
 

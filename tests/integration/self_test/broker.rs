@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::support::broker::Broker;
-use crate::support::guardian::Ward;
-use crate::support::queue::{Queue, odd_properties, properties};
-use crate::support::wait::wait_until;
+use testkit::broker::Broker;
+use testkit::guardian::Ward;
+use testkit::queue::{Queue, odd_properties, properties};
+use testkit::wait::wait_until;
 
 #[test]
 fn the_shared_broker_keeps_what_is_published() {

@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::database::{Database, PASSWORD, Server, USER};
-use crate::support::guardian::Ward;
-use crate::support::wait::{PATIENCE, wait_until};
+use testkit::database::{Database, PASSWORD, Server, USER};
+use testkit::guardian::Ward;
+use testkit::wait::{PATIENCE, wait_until};
 
 const BOTH: [Server; 2] = [Server::Postgresql, Server::Mariadb];
 

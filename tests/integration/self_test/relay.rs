@@ -10,10 +10,10 @@ use lettre::transport::smtp::client::SmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, SmtpTransport, Transport as _};
 
-use crate::support::smtp::gate::Point;
-use crate::support::smtp::log::Answer;
-use crate::support::smtp::{Fault, Offer, SmtpServer};
-use crate::support::wait::wait_until;
+use testkit::smtp::gate::Point;
+use testkit::smtp::log::Answer;
+use testkit::smtp::{Fault, Offer, SmtpServer};
+use testkit::wait::wait_until;
 
 fn client(server: &SmtpServer) -> SmtpTransport {
     SmtpTransport::builder_dangerous("127.0.0.1")

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use native_tls::{Certificate, TlsConnector};
 
-use crate::support::certificates::Authority;
-use crate::support::slow_relay::SlowRelay;
-use crate::support::smtp::SmtpServer;
+use testkit::certificates::Authority;
+use testkit::slow_relay::SlowRelay;
+use testkit::smtp::SmtpServer;
 
 const DELAY: Duration = Duration::from_millis(50);
 

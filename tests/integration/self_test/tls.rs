@@ -6,8 +6,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls as LettreTls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport as _};
 
-use crate::support::certificates::{Authority, Issued};
-use crate::support::smtp::{Offer, SmtpServer, Tls};
+use testkit::certificates::{Authority, Issued};
+use testkit::smtp::{Offer, SmtpServer, Tls};
 
 fn server(tls: Tls, certificate: Issued) -> SmtpServer {
     SmtpServer::offering(Offer {

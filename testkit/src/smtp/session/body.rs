@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use super::{LONGEST_LINE, Next, Session, Transaction};
-use crate::support::smtp::Fault;
-use crate::support::smtp::gate::Point;
-use crate::support::smtp::log::{Answer, Received, message_id};
-use crate::support::smtp::trouble::Step;
+use crate::smtp::Fault;
+use crate::smtp::gate::Point;
+use crate::smtp::log::{Answer, Received, message_id};
+use crate::smtp::trouble::Step;
 
 impl Session {
     pub(super) fn data(&mut self) -> io::Result<Next> {

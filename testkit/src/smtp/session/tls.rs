@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Next, Session};
-use crate::support::smtp::Tls;
+use crate::smtp::Tls;
 
 /// How many lines are kept to be looked at.
 const KEPT: usize = 100;

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::{Next, Session};
-use crate::support::smtp::gate::Point;
-use crate::support::smtp::trouble::{Step, Trouble};
+use crate::smtp::gate::Point;
+use crate::smtp::trouble::{Step, Trouble};
 
 impl Session {
     /// Holds the client, or does what was ordered for this command instead of the usual.
