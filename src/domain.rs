@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod channel;
 pub mod content;
 pub mod event;
+pub mod ids;
 pub mod kind;
 pub mod lease;
 pub mod message;

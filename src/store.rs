@@ -17,6 +17,7 @@ use crate::store::pool::DatabaseConnector;
 
 pub mod backend;
 mod error;
+mod ids;
 pub mod ledger;
 pub mod migrations;
 pub(crate) mod pool;

@@ -1,0 +1,59 @@
+//! Keys of rows and fencing numbers, each a type of its own, so that the compiler finds an argument in the wrong
+//! place. How they become SQL values is the store's.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A whole number of the database with a name of its own.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// The smallest number that a database can hold.
+            pub const MIN: Self = Self(i64::MIN);
+            /// The largest number that a database can hold.
+            pub const MAX: Self = Self(i64::MAX);
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// Key of a row of `notifications`, given by the database. Keys grow: a newer notification has a larger one.
+    NotificationId
+}
+number! {
+    /// Key of a row of `events`. The application chooses it; fanmail takes positive ones only.
+    EventId
+}
+number! {
+    /// Key of a row of `participants`. The application chooses it; fanmail takes positive ones only, and reads
+    /// pages in their order.
+    ParticipantId
+}
+number! {
+    /// Counts the leases of a notification, from 1: a fencing token. A write that names an older epoch than the
+    /// notification has is refused.
+    Epoch
+}
+
+impl Epoch {
+    /// Of the worker that opens a notification.
+    pub const FIRST: Self = Self(1);
+
+    /// Of the worker that takes the notification over.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
