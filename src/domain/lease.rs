@@ -1,5 +1,7 @@
 //! The right of one worker to work on a notification, as the ledger knows it.
 
+use crate::domain::ids::Epoch;
+
 /// A fencing token. Every write to the ledger names the lease: once another worker has taken the notification over, its
 /// epoch is higher, and the ledger refuses the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -7,5 +9,5 @@ pub struct Lease {
     /// The notification.
     pub notification_id: i64,
     /// The number of this lease of the notification, from 1.
-    pub epoch: i64,
+    pub epoch: Epoch,
 }

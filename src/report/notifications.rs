@@ -91,6 +91,7 @@ pub mod tests {
 
     use super::*;
     use crate::domain::channel::Channel;
+    use crate::domain::ids::Epoch;
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
 
@@ -113,7 +114,7 @@ pub mod tests {
                 received_at,
                 completed_at: over,
                 acked_at: over,
-                epoch: 1,
+                epoch: Epoch(1),
                 holder: None,
             },
             tally: Tally { participants, sent, failed, failed_permanent: failed / 2, skipped, pending },

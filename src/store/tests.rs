@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
+use crate::domain::ids::Epoch;
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -111,7 +112,7 @@ fn open(store: &Store) -> Notification {
 
 /// The lease of whoever opened the notification.
 fn first_lease(notification_id: i64) -> Lease {
-    Lease { notification_id, epoch: 1 }
+    Lease { notification_id, epoch: Epoch::FIRST }
 }
 
 /// Completes a notification, by its newest lease.

@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::sql_types::{BigInt, Text};
 
+use crate::domain::ids::Epoch;
 use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
 #[cfg(feature = "mysql")]
 use crate::store::backend::mysql;
@@ -46,7 +47,7 @@ pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
 
 /// Key and epoch of those of these notifications that are there, in key order. Until the transaction ends, nobody
 /// else can change them. Wants a write transaction: with SQLite it has locked them already.
-pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
     dispatch!(lock_notifications(connection, ids))
 }
 
@@ -56,7 +57,7 @@ pub fn record_deliveries(
     connection: &mut AnyConnection,
     ids: &[i64],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, i64)>> {
+) -> QueryResult<Vec<(i64, Epoch)>> {
     let work = |connection: &mut AnyConnection| dispatch!(record_deliveries(connection, ids, rows));
     match connection {
         AnyConnection::Sqlite(_) => transaction::write(connection, work),

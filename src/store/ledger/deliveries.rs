@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use crate::domain::ids::Epoch;
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
@@ -78,7 +79,7 @@ pub(crate) fn delete_failed(
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
 pub(crate) struct DeliveryRow {
     #[diesel(skip_insertion)]
-    pub epoch: i64,
+    pub epoch: Epoch,
     pub notification_id: i64,
     pub participant_id: i64,
     pub status: &'static str,
@@ -112,7 +113,7 @@ impl DeliveryRow {
     }
 
     /// Whether its lease is among the epochs that are current.
-    pub fn is_valid(&self, current: &[(i64, i64)]) -> bool {
+    pub fn is_valid(&self, current: &[(i64, Epoch)]) -> bool {
         current.contains(&(self.notification_id, self.epoch))
     }
 }

@@ -105,7 +105,7 @@ pub(crate) fn take(
     seen_until: Option<NaiveDateTime>,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Option<Lease>> {
-    let epoch = seen.epoch + 1;
+    let epoch = seen.epoch.next();
     let until = lease_request.until(connection)?;
     let change = (
         notifications::lease_owner.eq(&lease_request.owner),

@@ -6,6 +6,7 @@ use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
 use crate::domain::channel::Channel;
+use crate::domain::ids::Epoch;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -262,7 +263,7 @@ fn insert_notification(
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
     let max_participant_id = find_last_id(connection, message.event_id)?;
-    let (epoch, until) = (1, lease_request.until(connection)?);
+    let (epoch, until) = (Epoch::FIRST, lease_request.until(connection)?);
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),

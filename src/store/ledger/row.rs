@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 
 use crate::domain::channel::Channel;
+use crate::domain::ids::Epoch;
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::store::schema::notifications;
@@ -69,7 +70,7 @@ pub struct NotificationRecord {
     /// When the broker was known to have its message's ack, UTC.
     pub acked_at: Option<NaiveDateTime>,
     /// How many leases there have been.
-    pub epoch: i64,
+    pub epoch: Epoch,
     /// Who works at it.
     pub holder: Option<Holder>,
 }
@@ -101,7 +102,7 @@ pub(crate) struct NotificationRow {
     acked_at: Option<NaiveDateTime>,
     lease_owner: Option<String>,
     lease_until: Option<NaiveDateTime>,
-    epoch: i64,
+    epoch: Epoch,
 }
 
 impl NotificationRow {

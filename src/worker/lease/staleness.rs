@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::domain::ids::Epoch;
 use crate::store::ledger::row::NotificationRecord;
 
 /// For how long a holder has not renewed its lease, as far as an observer can tell who may himself have been cut off
 /// from the database for a while.
 pub(super) struct StalenessWatch {
     since: Instant,
-    seen: Option<(i64, chrono::NaiveDateTime)>,
+    seen: Option<(Epoch, chrono::NaiveDateTime)>,
     last_look: Instant,
     /// A longer pause between two looks was no observation.
     longest_gap: Duration,

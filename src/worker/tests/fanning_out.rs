@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::Class;
+use crate::domain::ids::Epoch;
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -112,7 +113,7 @@ fn retries_are_bounded_and_the_notification_completes() {
         worker.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
     );
-    let lease = Lease { notification_id: 1, epoch: 1 };
+    let lease = Lease { notification_id: 1, epoch: Epoch(1) };
     assert_eq!(worker.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
 }
 

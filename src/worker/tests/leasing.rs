@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
+use crate::domain::ids::Epoch;
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
@@ -69,7 +70,7 @@ fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
     assert!(worker.store.complete_notification(lease).unwrap());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert!(worker.relay.accepted().is_empty());
-    assert_eq!(entry(&worker).epoch, 1);
+    assert_eq!(entry(&worker).epoch, Epoch(1));
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn a_lease_that_is_given_up_is_taken_at_once() {
     worker.store.release_lease(lease).unwrap();
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert_eq!(worker.relay.accepted().len(), 5);
-    assert_eq!(entry(&worker).epoch, 2);
+    assert_eq!(entry(&worker).epoch, Epoch(2));
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
     }
     assert!(!waiting.is_finished() && worker.relay.accepted().is_empty());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!((worker.relay.accepted().len(), entry(&worker).epoch), (5, 2));
+    assert_eq!((worker.relay.accepted().len(), entry(&worker).epoch), (5, Epoch(2)));
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
 fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
     let (handle, shutdown) = shutdown_pair();
     let term = Duration::from_secs(30);
-    let lease = Lease { notification_id: 9, epoch: 1 };
+    let lease = Lease { notification_id: 9, epoch: Epoch(1) };
     assert!(HeldLease::new(lease, Instant::now(), term).wait_until_valid(&shutdown));
 
     let long_ago = Instant::now().checked_sub(term * 2).unwrap();

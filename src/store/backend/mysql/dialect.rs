@@ -10,6 +10,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
 
+use crate::domain::ids::Epoch;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::dispatch::ROWS;
@@ -48,7 +49,7 @@ pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
     Ok(row.now)
 }
 
-pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -62,7 +63,7 @@ pub fn record_deliveries(
     mysql: &mut MysqlConnection,
     ids: &[i64],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, i64)>> {
+) -> QueryResult<Vec<(i64, Epoch)>> {
     let current = lock_notifications(mysql, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
     for rows in valid.chunks(ROWS) {

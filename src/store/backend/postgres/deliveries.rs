@@ -7,13 +7,14 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamp};
 
+use crate::domain::ids::Epoch;
 use crate::store::ledger::deliveries::DeliveryRow;
 
 pub fn record_deliveries(
     postgres: &mut PgConnection,
     ids: &[i64],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, i64)>> {
+) -> QueryResult<Vec<(i64, Epoch)>> {
     RecordDeliveries::new(ids, rows).load(postgres)
 }
 
@@ -21,7 +22,7 @@ pub fn record_deliveries(
 struct RecordDeliveries<'a> {
     ids: &'a [i64],
     notification_ids: Vec<i64>,
-    epochs: Vec<i64>,
+    epochs: Vec<Epoch>,
     participant_ids: Vec<i64>,
     statuses: Vec<&'a str>,
     attempts: Vec<i32>,

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz};
 use diesel::{QueryableByName, sql_query};
 
+use crate::domain::ids::Epoch;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::transaction;
@@ -61,7 +62,7 @@ pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
     Ok(row.now)
 }
 
-pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)

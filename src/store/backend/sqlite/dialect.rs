@@ -8,6 +8,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 
+use crate::domain::ids::Epoch;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch::ROWS;
 use crate::store::backend::transaction;
@@ -51,7 +52,7 @@ pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
     Ok(now())
 }
 
-pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryResult<Vec<(i64, i64)>> {
+pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -65,7 +66,7 @@ pub fn record_deliveries(
     sqlite: &mut SqliteConnection,
     ids: &[i64],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, i64)>> {
+) -> QueryResult<Vec<(i64, Epoch)>> {
     let current = lock_notifications(sqlite, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
     for rows in valid.chunks(ROWS) {

@@ -1,6 +1,7 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
+use crate::domain::ids::Epoch;
 use crate::store::ledger::row::{Holder, NotificationRecord};
 
 fn look(store: &Store, notification_id: i64) -> NotificationRecord {
@@ -24,7 +25,7 @@ pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
     assert_eq!((found.owner.as_str(), found.expired), ("me", false));
     let again = ask(store, &named("a", true), message(Kind::Updated));
     let Opened::Ours { lease: newer, resumed: true, .. } = again else { panic!("{again:?}") };
-    assert_eq!(newer, Lease { epoch: 2, ..lease }, "every lease is another one");
+    assert_eq!(newer, Lease { epoch: Epoch(2), ..lease }, "every lease is another one");
 }
 
 pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store) {
@@ -34,11 +35,11 @@ pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store)
     let theirs =
         || store.open_notification(&identity, message(Kind::Updated), &lease_request("they")).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification));
-    store.release_lease(Lease { epoch: 7, ..lease }).unwrap();
+    store.release_lease(Lease { epoch: Epoch(7), ..lease }).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification), "that was not its lease");
     store.release_lease(lease).unwrap();
     assert_eq!(holder(store, notification.id), None);
-    assert!(matches!(theirs(), Opened::Ours { lease: Lease { epoch: 2, .. }, resumed: true, .. }));
+    assert!(matches!(theirs(), Opened::Ours { lease: Lease { epoch: Epoch(2), .. }, resumed: true, .. }));
     assert_eq!(ask(store, &identity, message(Kind::Updated)), Opened::Elsewhere(notification));
 }
 
@@ -50,12 +51,12 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(store.renew_leases(&[first_lease(id)], &longer).unwrap(), []);
     assert_eq!(take_over(store, &seen, "they"), None);
     let seen = look(store, id);
-    assert_eq!(take_over(store, &seen, "they"), Some(Lease { notification_id: id, epoch: 2 }));
+    assert_eq!(take_over(store, &seen, "they"), Some(Lease { notification_id: id, epoch: Epoch(2) }));
     assert_eq!(holder(store, id).unwrap().owner, "they");
     assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
-    store.release_lease(Lease { notification_id: id, epoch: 2 }).unwrap();
+    store.release_lease(Lease { notification_id: id, epoch: Epoch(2) }).unwrap();
     let free = look(store, id);
-    assert_eq!(take_over(store, &free, "others"), Some(Lease { notification_id: id, epoch: 3 }));
+    assert_eq!(take_over(store, &free, "others"), Some(Lease { notification_id: id, epoch: Epoch(3) }));
 }
 
 pub fn only_one_of_many_takes_over(store: &Store) {

@@ -3,6 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
+use crate::domain::ids::Epoch;
 use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
@@ -192,7 +193,7 @@ pub fn a_notification_that_is_leased_meanwhile_is_kept(store: &Store) {
 
 pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
     let old = add(store, &done("old", OLD), 2);
-    let seen = Lease { notification_id: old, epoch: 0 };
+    let seen = Lease { notification_id: old, epoch: Epoch(0) };
     let lease = store.take_over(seen, None, &lease_request("me")).unwrap().unwrap();
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(0, 0), "it is leased");
     execute(store, &format!("UPDATE notifications SET lease_until = '2026-01-01 00:00:00' WHERE id = {old}"));
