@@ -14,6 +14,7 @@ use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
+use fanmail::domain::ids::ParticipantId;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::lease::Lease;
 use fanmail::domain::message::Message;
@@ -83,9 +84,9 @@ pub struct Tables {
     store: Store,
     lease: Lease,
     /// The last participant who was read.
-    read: i64,
+    read: ParticipantId,
     /// The last participant who has an outcome.
-    decided: i64,
+    decided: ParticipantId,
     _dir: TempDir,
 }
 
@@ -106,22 +107,22 @@ impl Tables {
         let Opened::Ours { lease, .. } = opened else {
             panic!("somebody else is at work: {opened:?}");
         };
-        Self { store, lease, read: 0, decided: 0, _dir: dir }
+        Self { store, lease, read: ParticipantId(0), decided: ParticipantId(0), _dir: dir }
     }
 
     /// Reads the next page, after the last one the first again.
     pub fn read_page(&mut self) -> Vec<Participant> {
-        let page = self.store.read_page(EVENT, self.read, i64::MAX, PAGE).unwrap();
-        assert!(!page.is_empty() || self.read > 0, "there is nobody");
-        self.read = page.last().map_or(0, |last| last.id);
+        let page = self.store.read_page(EVENT, self.read, ParticipantId::MAX, PAGE).unwrap();
+        assert!(!page.is_empty() || self.read > ParticipantId(0), "there is nobody");
+        self.read = page.last().map_or(ParticipantId(0), |last| last.id);
         page
     }
 
     /// The next so many participants' outcomes to be.
     pub fn outcomes(&mut self, count: u16) -> Vec<Outcome> {
-        let first = self.decided + 1;
-        self.decided += i64::from(count);
-        (first..=self.decided).map(|participant_id| sent(self.lease, participant_id)).collect()
+        let first = self.decided.0 + 1;
+        self.decided.0 += i64::from(count);
+        (first..=self.decided.0).map(|id| sent(self.lease, ParticipantId(id))).collect()
     }
 
     /// Commits a group of outcomes.
@@ -131,7 +132,7 @@ impl Tables {
     }
 }
 
-fn sent(lease: Lease, participant_id: i64) -> Outcome {
+fn sent(lease: Lease, participant_id: ParticipantId) -> Outcome {
     Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent }
 }
 

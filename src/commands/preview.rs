@@ -13,6 +13,7 @@ use crate::config::{Config, DatabaseConfig};
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;
+use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 
@@ -44,7 +45,7 @@ fn from_database(event_id: i64, config: &DatabaseConfig) -> anyhow::Result<(Even
     let event = store.find_event(event_id)?.with_context(|| {
         format!("event {event_id} is not in the database; `fanmail seed --event {event_id}` makes one to try")
     })?;
-    let first = store.read_page(event_id, 0, i64::MAX, 1)?.into_iter().next();
+    let first = store.read_page(event_id, ParticipantId(0), ParticipantId::MAX, 1)?.into_iter().next();
     Ok((event, first.unwrap_or_else(sample::ada)))
 }
 

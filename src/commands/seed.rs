@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::config::DatabaseConfig;
     use crate::config::database::Backend;
+    use crate::domain::ids::ParticipantId;
 
     fn args(participants: u32) -> SeedArgs {
         SeedArgs { event: 123, participants }
@@ -118,7 +119,7 @@ mod tests {
         assert!(event.starts_at.unwrap() > now && event.ends_at > event.starts_at);
         assert_eq!(event.timezone.parse(), Ok(chrono_tz::Europe::Berlin));
 
-        let people = store.read_page(123, 0, i64::MAX, 3000).unwrap();
+        let people = store.read_page(123, ParticipantId(0), ParticipantId::MAX, 3000).unwrap();
         assert_eq!(people.len(), 2250);
         let addresses: HashSet<_> = people.iter().map(|person| person.email.clone().unwrap()).collect();
         assert_eq!(addresses.len(), 2250);

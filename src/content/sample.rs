@@ -3,6 +3,7 @@
 use chrono::DateTime;
 
 use crate::domain::event::Event;
+use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 
 /// An event that has everything.
@@ -61,7 +62,7 @@ pub fn nasty() -> Event {
 #[must_use]
 pub fn ada() -> Participant {
     Participant {
-        id: 1,
+        id: ParticipantId(1),
         email: Some("ada@example.com".to_owned()),
         name: "Ada Lovelace".to_owned(),
         locale: Some("en-GB".to_owned()),

@@ -67,7 +67,7 @@ pub(crate) fn event(event: &Event) -> Value {
 /// The value of `participant`.
 pub(crate) fn participant(participant: &Participant) -> Value {
     map([
-        ("id", participant.id.into()),
+        ("id", participant.id.0.into()),
         ("name", line(&participant.name).into()),
         ("locale", filled(participant.locale.as_deref())),
     ])

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::ids::ParticipantId;
 use crate::domain::kind::Kind;
 
 /// One accepted message: a row of `notifications`.
@@ -15,7 +16,7 @@ pub struct Notification {
     pub event_id: Option<i64>,
     /// The highest participant id when the notification was opened; later participants are not part of it. 0 when the
     /// event had no participants.
-    pub max_participant_id: i64,
+    pub max_participant_id: ParticipantId,
 }
 
 /// What happened, as logs say it: `UPDATED of event 123`.

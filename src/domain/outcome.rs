@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
@@ -90,7 +91,7 @@ pub struct Outcome {
     /// The notification, and the fencing token of the lease under which the mail was sent.
     pub lease: Lease,
     /// The participant.
-    pub participant_id: i64,
+    pub participant_id: ParticipantId,
     /// How many times the mail was submitted to the relay; 0 when the relay was not asked.
     pub attempts: u32,
     /// What became of the mail.

@@ -91,7 +91,7 @@ pub mod tests {
 
     use super::*;
     use crate::domain::channel::Channel;
-    use crate::domain::ids::Epoch;
+    use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
 
@@ -106,7 +106,7 @@ pub mod tests {
                     id,
                     kind: Kind::Updated,
                     event_id: Some(123),
-                    max_participant_id: 250,
+                    max_participant_id: ParticipantId(250),
                 },
                 channel: Channel::Email,
                 message_key: None,

@@ -1,7 +1,7 @@
 //! What a database must do for fanmail (`conformance`, the same for each system), what both servers must
 //! (`servers`), and what only concerns one system.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -10,13 +10,14 @@ use tempfile::TempDir;
 use super::Store;
 use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
+use crate::domain::participant::Participant;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::source::seeding::NewParticipant;
@@ -65,11 +66,23 @@ fn add_people(store: &Store, event_id: i64, count: u32) {
 
 /// The newest participant as a notification that is opened now would freeze it.
 fn last_participant_id(store: &Store, event_id: i64) -> i64 {
-    store
+    let last = store
         .run("find the newest", |connection| {
             crate::store::source::participants::find_last_id(connection, event_id)
         })
-        .unwrap()
+        .unwrap();
+    last.0
+}
+
+/// A page of the participants of the event of most tests.
+fn page(store: &Store, after: i64, up_to: i64, limit: u32) -> Vec<Participant> {
+    store.read_page(EVENT, ParticipantId(after), ParticipantId(up_to), limit).unwrap()
+}
+
+/// Which participants of a range have an outcome.
+fn decided(store: &Store, notification_id: i64, after: i64, up_to: i64) -> HashSet<i64> {
+    let decided = store.decided_between(notification_id, ParticipantId(after), ParticipantId(up_to)).unwrap();
+    decided.into_iter().map(|id| id.0).collect()
 }
 
 fn message(kind: Kind) -> Message {
@@ -127,7 +140,12 @@ fn outcome(notification: &Notification, participant_id: i64, status: Status) -> 
         Status::Skipped => Verdict::Skipped("the participant has no address".to_owned()),
         Status::Failed => failed(Permanence::Transient),
     };
-    Outcome { lease: first_lease(notification.id), participant_id, attempts: 1, verdict }
+    Outcome {
+        lease: first_lease(notification.id),
+        participant_id: ParticipantId(participant_id),
+        attempts: 1,
+        verdict,
+    }
 }
 
 fn failed(permanence: Permanence) -> Verdict {

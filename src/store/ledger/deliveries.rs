@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
@@ -23,9 +23,9 @@ impl Store {
     pub fn decided_between(
         &self,
         notification_id: i64,
-        after: i64,
-        up_to: i64,
-    ) -> Result<HashSet<i64>, StoreError> {
+        after: ParticipantId,
+        up_to: ParticipantId,
+    ) -> Result<HashSet<ParticipantId>, StoreError> {
         self.run("read who is decided", |connection| {
             deliveries::table
                 .filter(deliveries::notification_id.eq(notification_id))
@@ -81,7 +81,7 @@ pub(crate) struct DeliveryRow {
     #[diesel(skip_insertion)]
     pub epoch: Epoch,
     pub notification_id: i64,
-    pub participant_id: i64,
+    pub participant_id: ParticipantId,
     pub status: &'static str,
     pub attempts: i32,
     pub permanent: bool,

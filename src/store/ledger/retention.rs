@@ -12,6 +12,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{count_star, exists, max, min, not};
 use diesel::prelude::*;
 
+use crate::domain::ids::ParticipantId;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::retention::selection::{
@@ -39,7 +40,7 @@ pub struct Purge<'a> {
     /// Up to which key expired ones have been looked for.
     looked_up_to: i64,
     /// The notification that is gone but for outcomes of participants with larger keys than this.
-    current: Option<(i64, i64)>,
+    current: Option<(i64, ParticipantId)>,
 }
 
 /// What a purge will delete, and what it will not.
@@ -188,15 +189,15 @@ impl Purge<'_> {
                 purged.notifications += diesel::delete(it).execute(connection)? as u64;
                 rows_left -= 1;
                 if rows_left == 0 {
-                    self.current = Some((id, i64::MIN));
+                    self.current = Some((id, ParticipantId::MIN));
                     break;
                 }
-                (id, i64::MIN)
+                (id, ParticipantId::MIN)
             } else {
                 break;
             };
             let last = nth_participant(connection, id, after, rows_left)?;
-            let deleted = delete_outcomes(connection, id, after, last.unwrap_or(i64::MAX))?;
+            let deleted = delete_outcomes(connection, id, after, last.unwrap_or(ParticipantId::MAX))?;
             purged.outcomes += deleted as u64;
             rows_left = rows_left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
             // None deleted: the notification is still there, or another purge is at it.
@@ -210,9 +211,9 @@ impl Purge<'_> {
 fn nth_participant(
     connection: &mut AnyConnection,
     notification_id: i64,
-    after: i64,
+    after: ParticipantId,
     n: u32,
-) -> QueryResult<Option<i64>> {
+) -> QueryResult<Option<ParticipantId>> {
     deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
         .filter(deliveries::participant_id.gt(after))
@@ -228,8 +229,8 @@ fn nth_participant(
 fn delete_outcomes(
     connection: &mut AnyConnection,
     notification_id: i64,
-    after: i64,
-    up_to: i64,
+    after: ParticipantId,
+    up_to: ParticipantId,
 ) -> QueryResult<usize> {
     diesel::delete(
         deliveries::table

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 
 use crate::domain::channel::Channel;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::store::schema::notifications;
@@ -95,7 +95,7 @@ pub(crate) struct NotificationRow {
     channel: String,
     kind: String,
     event_id: Option<i64>,
-    max_participant_id: i64,
+    max_participant_id: ParticipantId,
     pub(crate) state: String,
     received_at: NaiveDateTime,
     completed_at: Option<NaiveDateTime>,

@@ -3,6 +3,7 @@
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
+use crate::domain::ids::ParticipantId;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
@@ -108,7 +109,7 @@ fn event_of(notification: &Notification) -> i64 {
 #[diesel::dsl::auto_type]
 fn people(notification: &Notification) -> _ {
     let event_id: i64 = event_of(notification);
-    let newest: i64 = notification.max_participant_id;
+    let newest: ParticipantId = notification.max_participant_id;
     participants::table
         .filter(participants::event_id.eq(event_id))
         .filter(participants::id.gt(0_i64))

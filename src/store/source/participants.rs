@@ -3,6 +3,7 @@
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch::{AppKey, AppText};
@@ -18,12 +19,12 @@ impl Store {
     pub fn read_page(
         &self,
         event_id: i64,
-        after: i64,
-        up_to: i64,
+        after: ParticipantId,
+        up_to: ParticipantId,
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
         self.run("read a page of participants", |connection| {
-            find_page(connection, event_id, after.max(0), up_to, limit)
+            find_page(connection, event_id, after.max(ParticipantId(0)), up_to, limit)
         })
         .map(|rows| rows.into_iter().map(ParticipantRow::into_participant).collect())
     }
@@ -32,8 +33,8 @@ impl Store {
 fn find_page(
     connection: &mut AnyConnection,
     event_id: i64,
-    after: i64,
-    up_to: i64,
+    after: ParticipantId,
+    up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<ParticipantRow>> {
     participants::table
@@ -47,12 +48,12 @@ fn find_page(
 }
 
 /// The newest participant of the event, 0 when there is nobody: only positive keys count, everywhere.
-pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<i64> {
+pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<ParticipantId> {
     participants::table
         .filter(participants::event_id.eq(event_id))
         .select(max(participants::id))
         .first(connection)
-        .map(|id: Option<AppKey>| id.map_or(0, |AppKey(id)| id.max(0)))
+        .map(|id: Option<AppKey>| ParticipantId(id.map_or(0, |AppKey(id)| id.max(0))))
 }
 
 #[derive(Queryable, Selectable)]
@@ -67,7 +68,7 @@ struct ParticipantRow {
 impl ParticipantRow {
     fn into_participant(self) -> Participant {
         Participant {
-            id: self.id.0,
+            id: ParticipantId(self.id.0),
             email: not_blank(self.email),
             name: not_blank(self.name).unwrap_or_default(),
             locale: not_blank(self.locale),

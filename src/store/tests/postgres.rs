@@ -85,7 +85,7 @@ fn columns_that_would_be_misread_are_refused() {
     );
     settle(&store);
     store.check_schema().unwrap();
-    let page = store.read_page(EVENT, 0, 9, 9).unwrap();
+    let page = page(&store, 0, 9, 9);
     assert_eq!((page[0].email.as_deref(), page[0].locale.as_deref()), (Some("a@example.com"), Some("de")));
 }
 
@@ -107,23 +107,23 @@ fn the_last_pages_are_as_quick_as_the_first() {
         ),
     );
     let notification = open(&store);
-    assert_eq!(notification.max_participant_id, PEOPLE);
+    assert_eq!(notification.max_participant_id, ParticipantId(PEOPLE));
     let median = |times: &[Duration]| {
         let mut times = times.to_vec();
         times.sort_unstable();
         times[times.len() / 2]
     };
-    let mut after = 0;
+    let mut after = ParticipantId(0);
     let mut times: Vec<Duration> = Vec::new();
     loop {
         let began = Instant::now();
-        let page = store.read_page(EVENT, after, PEOPLE, PAGE).unwrap();
+        let page = store.read_page(EVENT, after, ParticipantId(PEOPLE), PAGE).unwrap();
         let Some(last) = page.last() else { break };
         let decided = store.decided_between(notification.id, after, last.id).unwrap();
         times.push(began.elapsed());
         assert!(decided.is_empty());
         after = last.id;
-        record(&store, &notification, Status::Sent, page.iter().map(|person| person.id));
+        record(&store, &notification, Status::Sent, page.iter().map(|person| person.id.0));
         // At once, as it would take hours if it were quadratic. Below half a millisecond nothing is slow.
         if let Some(begin) = times.len().checked_sub(SAMPLE).filter(|begin| *begin >= SAMPLE) {
             let first = median(&times[..SAMPLE]).max(Duration::from_micros(500));

@@ -60,7 +60,7 @@ pub fn migrated(server: Server) -> Store {
 pub fn settle(store: &Store) {
     drop(store.check_schema());
     drop(store.find_event(EVENT));
-    drop(store.read_page(EVENT, 0, 1, 1));
+    drop(store.read_page(EVENT, ParticipantId(0), ParticipantId(1), 1));
 }
 
 pub fn connect(url: &str, pool_size: u32) -> Result<Store, StoreError> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::domain::backoff::Backoff;
+use crate::domain::ids::ParticipantId;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 
@@ -41,7 +42,7 @@ pub struct Breaker {
 }
 
 /// Which mail: of which notification, for which participant.
-pub type MailKey = (i64, i64);
+pub type MailKey = (i64, ParticipantId);
 
 #[derive(Debug)]
 enum BreakerState {

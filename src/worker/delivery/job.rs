@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::text::clean::cut;
+use crate::worker::delivery::breaker::MailKey;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::Recipient;
 
@@ -19,7 +20,7 @@ pub struct Job {
 impl Job {
     /// The notification and the participant.
     #[must_use]
-    pub fn key(&self) -> (i64, i64) {
+    pub fn key(&self) -> MailKey {
         (self.fan_out.notification_id(), self.recipient.participant.id)
     }
 

@@ -1,5 +1,6 @@
 //! Paging: the undecided people of a notification, a page at a time, in key order.
 
+use crate::domain::ids::ParticipantId;
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
@@ -13,7 +14,7 @@ pub struct Pages {
     batch_size: u32,
     /// Some people may have been decided by an earlier run.
     resumed: bool,
-    after: i64,
+    after: ParticipantId,
     ended: bool,
 }
 
@@ -21,7 +22,7 @@ impl Pages {
     /// The participants of the event, from the first page on. `resumed` when an earlier run may have decided some.
     #[must_use]
     pub fn new(notification: Notification, event_id: i64, batch_size: u32, resumed: bool) -> Self {
-        Self { notification, event_id, batch_size, resumed, after: 0, ended: false }
+        Self { notification, event_id, batch_size, resumed, after: ParticipantId(0), ended: false }
     }
 
     /// Whether there is no further page.

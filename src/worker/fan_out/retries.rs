@@ -77,10 +77,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::ids::ParticipantId;
     use crate::domain::participant::Participant;
 
     fn waiting(id: i64) -> Recipient {
-        let participant = Participant { id, email: None, name: String::new(), locale: None };
+        let participant = Participant { id: ParticipantId(id), email: None, name: String::new(), locale: None };
         Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 
@@ -95,10 +96,10 @@ mod tests {
         assert_eq!(queue.pop_due(at(4)), None);
         assert_eq!(queue.next_due(), Some(at(5)));
         let ids: Vec<i64> =
-            std::iter::from_fn(|| queue.pop_due(at(10))).map(|waiting| waiting.participant.id).collect();
+            std::iter::from_fn(|| queue.pop_due(at(10))).map(|waiting| waiting.participant.id.0).collect();
         assert_eq!(ids, [2, 3]);
         assert_eq!(queue.len(), 1);
-        assert_eq!(queue.pop_due(at(20)).map(|waiting| waiting.participant.id), Some(1));
+        assert_eq!(queue.pop_due(at(20)).map(|waiting| waiting.participant.id.0), Some(1));
         assert!(queue.is_empty() && queue.next_due().is_none());
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::Class;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -254,8 +254,8 @@ fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
     let tally = worker.tally(1);
     assert!(tally.adds_up() && tally.sent == first.len() as u64, "{tally:?}");
 
-    let pending: Vec<_> = worker.store.read_page(123, 0, i64::MAX, 300).unwrap();
-    let decided = worker.store.decided_between(1, 0, i64::MAX).unwrap();
+    let pending: Vec<_> = worker.store.read_page(123, ParticipantId(0), ParticipantId::MAX, 300).unwrap();
+    let decided = worker.store.decided_between(1, ParticipantId(0), ParticipantId::MAX).unwrap();
     assert!(pending.iter().all(|one| {
         decided.contains(&one.id) == first.contains(one.email.as_deref().unwrap_or_default())
     }));

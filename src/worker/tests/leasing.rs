@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
@@ -200,7 +200,7 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
         Ok(())
     });
     let lease = opened_elsewhere(&worker, Duration::from_secs(30));
-    let sent = |participant_id| Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent };
+    let sent = |id| Outcome { lease, participant_id: ParticipantId(id), attempts: 1, verdict: Verdict::Sent };
     worker.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     worker.store.release_lease(lease).unwrap();
     assert!(matches!(fan_out::run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::support::{REQUEST, TestWorker, named};
+use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
@@ -41,7 +42,7 @@ fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
 }
 
 fn outcome(lease: Lease, participant_id: i64, verdict: Verdict) -> Outcome {
-    Outcome { lease, participant_id, attempts: 1, verdict }
+    Outcome { lease, participant_id: ParticipantId(participant_id), attempts: 1, verdict }
 }
 
 fn skipped() -> Verdict {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamp};
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::store::ledger::deliveries::DeliveryRow;
 
 pub fn record_deliveries(
@@ -23,7 +23,7 @@ struct RecordDeliveries<'a> {
     ids: &'a [i64],
     notification_ids: Vec<i64>,
     epochs: Vec<Epoch>,
-    participant_ids: Vec<i64>,
+    participant_ids: Vec<ParticipantId>,
     statuses: Vec<&'a str>,
     attempts: Vec<i32>,
     permanents: Vec<bool>,

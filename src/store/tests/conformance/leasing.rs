@@ -109,8 +109,8 @@ pub fn refused_outcomes_do_not_hold_up_the_others(store: &Store) {
     take_over(store, &look(store, lost.id), "they").unwrap();
     let outcomes = [outcome(&lost, 1, Status::Sent), outcome(&kept, 1, Status::Sent)];
     assert_eq!(store.record_outcomes(&outcomes).unwrap(), BTreeSet::from([first_lease(lost.id)]));
-    assert!(store.decided_between(lost.id, 0, 9).unwrap().is_empty());
-    assert_eq!(store.decided_between(kept.id, 0, 9).unwrap().len(), 1);
+    assert!(decided(store, lost.id, 0, 9).is_empty());
+    assert_eq!(decided(store, kept.id, 0, 9).len(), 1);
     let nowhere = Outcome { lease: first_lease(kept.id + 1), ..outcomes[1].clone() };
     assert_eq!(store.record_outcomes(&[nowhere]).unwrap().len(), 1, "there is no such notification");
 }

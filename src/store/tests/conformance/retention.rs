@@ -3,7 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
@@ -73,7 +73,7 @@ fn ids(store: &Store) -> Vec<i64> {
 }
 
 fn outcomes(store: &Store, notification_id: i64) -> usize {
-    store.decided_between(notification_id, i64::MIN, i64::MAX).unwrap().len()
+    decided(store, notification_id, i64::MIN, i64::MAX).len()
 }
 
 fn finish(mut purge: Purge<'_>) -> Purged {
@@ -200,7 +200,7 @@ pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
 
     let notification =
-        Notification { id: old, kind: Kind::Updated, event_id: Some(EVENT), max_participant_id: 2 };
+        Notification { id: old, kind: Kind::Updated, event_id: Some(EVENT), max_participant_id: ParticipantId(2) };
     let late = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
     assert_eq!(store.record_outcomes(&[late]).unwrap(), BTreeSet::from([lease]));
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [lease]);

@@ -3,6 +3,10 @@
 use super::*;
 use crate::shutdown::shutdown_pair;
 
+fn mail(notification: i64, participant: i64) -> MailKey {
+    (notification, ParticipantId(participant))
+}
+
 fn closed() -> Breaker {
     Breaker::new(PROBES, Monitor::default())
 }
@@ -41,8 +45,8 @@ fn probe_fails(breaker: &Breaker, now: Instant) {
 fn a_success_in_between_keeps_it_closed() {
     let (breaker, now) = (closed(), Instant::now());
     for round in 0..10 {
-        for mail in 1..3 {
-            assert!(enters(&breaker, now).failed(Some((round, mail)), "lost"));
+        for participant in 1..3 {
+            assert!(enters(&breaker, now).failed(Some(mail(round, participant)), "lost"));
         }
         enters(&breaker, now).works();
     }
@@ -64,8 +68,8 @@ fn refusals_beside_a_mail_that_gets_through_do_not_open_it_and_lost_mails_do() {
     assert!(waits(&breaker, now).is_some(), "nothing has got through for a while");
 
     breaker.close(now);
-    for mail in 1..=3 {
-        breaker.failed_at(now, 0.5, false, Some((1, mail)), "lost");
+    for participant in 1..=3 {
+        breaker.failed_at(now, 0.5, false, Some(mail(1, participant)), "lost");
     }
     assert!(waits(&breaker, now).is_some(), "these are charged, so it opens at once");
 }
@@ -134,14 +138,16 @@ fn a_probe_that_somebody_else_made_needless_counts_as_any_mail() {
 fn one_mail_that_breaks_every_connection_does_not_open_it_but_three_do() {
     let now = Instant::now();
     let breaker = closed();
-    let fails = |mail| enters(&breaker, now).failed(Some(mail), "421");
-    assert!(fails((1, 7)));
+    let fails = |notification, participant| {
+        enters(&breaker, now).failed(Some(mail(notification, participant)), "421")
+    };
+    assert!(fails(1, 7));
     for _ in 0..10 {
-        assert!(!fails((1, 7)), "that says nothing new about the relay");
+        assert!(!fails(1, 7), "that says nothing new about the relay");
     }
-    assert!(fails((1, 8)) && !fails((1, 7)));
+    assert!(fails(1, 8) && !fails(1, 7));
     assert_eq!(waits(&breaker, now), None);
-    assert!(fails((2, 7)));
+    assert!(fails(2, 7));
     assert!(waits(&breaker, now).is_some());
 }
 
