@@ -81,7 +81,8 @@ mod tests {
     use crate::domain::participant::Participant;
 
     fn waiting(id: i64) -> Recipient {
-        let participant = Participant { id: ParticipantId(id), email: None, name: String::new(), locale: None };
+        let participant =
+            Participant { id: ParticipantId(id), email: None, name: String::new(), locale: None };
         Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 

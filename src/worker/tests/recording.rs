@@ -117,7 +117,10 @@ fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
     last.wait_until_committed();
     assert!(!fan_out.held.is_lost());
 
-    last.record(outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent), Arc::clone(&fan_out));
+    last.record(
+        outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent),
+        Arc::clone(&fan_out),
+    );
     last.wait_until_committed();
     assert!(fan_out.held.is_lost());
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
