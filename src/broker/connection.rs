@@ -20,7 +20,7 @@ use crate::config::BrokerConfig;
 use crate::net::{self, ConnectError};
 use crate::tls::{self, certificate_error};
 
-mod stream;
+mod amqp_socket;
 
 /// Longest wait for one TCP connection, and for each step of opening AMQP on it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
