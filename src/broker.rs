@@ -9,8 +9,8 @@ pub mod consumer;
 pub mod dead_letters;
 pub mod error;
 pub mod incoming;
+pub mod probe;
 pub mod publisher;
-pub(crate) mod reconnect;
+mod reconnect;
+mod topology;
 pub mod watchdog;
-
-pub use error::BrokerError;

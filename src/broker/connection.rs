@@ -2,20 +2,18 @@
 //! with a password is ever built.
 
 use std::io;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use amiquip::{
     AmqpValue, Auth, Channel, Connection, ConnectionBlockedNotification, ConnectionOptions, ConnectionTuning,
-    QueueDeclareOptions,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use crate::broker::ack_timeout;
-use crate::broker::connection::stream::AmqpSocket;
+use crate::broker::connection::amqp_socket::AmqpSocket;
 use crate::broker::error::BrokerError;
-use crate::broker::watchdog::Abort as _;
 use crate::config::BrokerConfig;
 use crate::net::{self, ConnectError};
 use crate::tls::{self, certificate_error};
@@ -104,32 +102,6 @@ impl BrokerConnection {
         })
     }
 
-    /// Declares the queue plain durable, exactly as every publisher does, and returns how many messages and
-    /// consumers it has.
-    ///
-    /// # Errors
-    /// [`BrokerError::QueueDiffers`] when it exists with other arguments.
-    pub fn declare(&self, queue: &str) -> Result<(u32, u32), BrokerError> {
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel
-            .queue_declare(queue, durable)
-            .map(|queue| counts(&queue))
-            .map_err(|error| BrokerError::of_queue(error, queue))
-    }
-
-    /// Looks whether the queue exists, without making it: its messages and consumers. The channel is of no
-    /// more use when it does not.
-    ///
-    /// # Errors
-    /// When the user may not, or the connection is lost.
-    pub fn look_at(&self, queue: &str) -> Result<Option<(u32, u32)>, BrokerError> {
-        match self.channel.queue_declare_passive(queue) {
-            Ok(found) => Ok(Some(counts(&found))),
-            Err(amiquip::Error::ServerClosedChannel { code: 404, .. }) => Ok(None),
-            Err(error) => Err(BrokerError::of_queue(error, queue)),
-        }
-    }
-
     /// Tells when the broker begins and ceases to refuse messages, because of an alarm.
     ///
     /// # Errors
@@ -160,7 +132,7 @@ impl BrokerConnection {
             Ok(result) => Ok(result?),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 // Or the thread would wait for ever for a broker without heartbeats.
-                if let Err(gone) = socket.abort() {
+                if let Err(gone) = socket.shutdown(Shutdown::Both) {
                     log::debug!("cutting a broker connection: {gone}");
                 }
                 Err(BrokerError::Lost("it does not answer".to_owned()))
@@ -174,31 +146,6 @@ impl BrokerConnection {
             log::debug!("closing a broker connection: {error}");
         }
     }
-}
-
-/// Connects, looks at the queue, and tells in one sentence what is there, and in another one what that broker
-/// does about long fan-outs. Makes nothing that is not there.
-///
-/// # Errors
-/// With cause and cure.
-pub fn probe(config: &BrokerConfig) -> Result<(String, String), BrokerError> {
-    let connection = BrokerConnection::open(config)?;
-    let found = connection.look_at(&config.queue).and_then(|found| match found {
-        // Declaring what is there changes nothing, but shows whether the worker will be able to.
-        Some(_) => connection.declare(&config.queue).map(Some),
-        None => Ok(None),
-    });
-    let peer = connection.peer.clone();
-    let advice = ack_timeout::advice(&connection.product, config);
-    connection.close_quietly();
-    let sentence = match found? {
-        Some((messages, consumers)) => format!(
-            "{peer}: the queue {} has {messages} message(s) waiting and {consumers} consumer(s)",
-            config.queue
-        ),
-        None => format!("{peer}: the queue {} does not exist yet; the worker will declare it", config.queue),
-    };
-    Ok((sentence, advice))
 }
 
 /// A TCP connection in the form that amiquip takes.
@@ -254,10 +201,6 @@ fn bare_host(config: &BrokerConfig) -> &str {
 fn address(config: &BrokerConfig) -> String {
     let host = bare_host(config);
     if host.contains(':') { format!("[{host}]:{}", config.port) } else { format!("{host}:{}", config.port) }
-}
-
-fn counts(queue: &amiquip::Queue<'_>) -> (u32, u32) {
-    (queue.declared_message_count().unwrap_or_default(), queue.declared_consumer_count().unwrap_or_default())
 }
 
 /// Name and version of the broker, as it tells them.

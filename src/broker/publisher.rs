@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
+use crate::broker::topology;
 use crate::config::BrokerConfig;
 use crate::domain::message::Message;
 
@@ -83,7 +84,7 @@ impl Publisher {
     }
 
     fn prepare(connection: &mut BrokerConnection, queue: &str) -> Result<Listeners, BrokerError> {
-        connection.declare(queue)?;
+        topology::declare(&connection.channel, queue)?;
         let listeners = (
             connection.channel.listen_for_publisher_confirms()?,
             connection.channel.listen_for_returns()?,

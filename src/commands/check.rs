@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{self, ExitCode};
 
-use crate::broker;
+use crate::broker::probe::probe;
 use crate::channels::email::smtp;
 use crate::config::{Config, Route};
 use crate::content::renderer::Templates;
@@ -94,8 +94,8 @@ fn check_database(config: &Config) -> Finding {
 }
 
 fn check_broker(config: &Config) -> Finding {
-    let (sentence, note) = broker::connection::probe(&config.broker).map_err(with_causes)?;
-    Ok(Found::Noted(sentence, note))
+    let found = probe(&config.broker).map_err(with_causes)?;
+    Ok(Found::Noted(found.summary, found.ack_timeout_advice))
 }
 
 fn check_relay(config: &Config) -> Finding {

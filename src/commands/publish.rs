@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use crate::broker::{BrokerError, publisher};
+use crate::broker::error::BrokerError;
+use crate::broker::publisher;
 use crate::cli::PublishArgs;
 use crate::config::Config;
 use crate::domain::message::Message;

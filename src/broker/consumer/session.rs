@@ -12,6 +12,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, Receipt};
+use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 
@@ -35,7 +36,7 @@ impl<'connection> ConsumerSession<'connection> {
         watchdog: &CallWatchdog,
     ) -> Result<Self, BrokerError> {
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
-            connection.declare(queue)?;
+            topology::declare(&connection.channel, queue)?;
             // The one bound there is: amiquip's own buffer has none.
             connection.channel.qos(0, prefetch, false)?;
             connection

@@ -5,8 +5,8 @@ use amiquip::AmqpValue;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties::{AT, ORIGINAL_QUEUE, REASON};
-use crate::broker::dead_letters::writer::queue_of;
 use crate::broker::error::BrokerError;
+use crate::broker::topology::{self, dead_letter_queue};
 use crate::config::BrokerConfig;
 
 /// What the dead-letter queue holds.
@@ -40,7 +40,7 @@ pub struct DeadLetterView {
 /// # Errors
 /// With cause and cure, when the broker is away or does not let us look.
 pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerError> {
-    let queue = queue_of(&config.queue);
+    let queue = dead_letter_queue(&config.queue);
     let connection = BrokerConnection::open(config)?;
     let looked = browse(&connection, &queue, limit);
     // Puts back whatever was fetched, also after an error.
@@ -54,7 +54,7 @@ fn browse(
     queue: &str,
     limit: u32,
 ) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
-    let Some((count, _)) = connection.look_at(queue)? else {
+    let Some(depth) = topology::find(&connection.channel, queue)? else {
         return Ok((0, Vec::new()));
     };
     let mut letters = Vec::new();
@@ -76,5 +76,5 @@ fn browse(
         });
     }
     connection.channel.nack_all(true)?;
-    Ok((count, letters))
+    Ok((depth.messages, letters))
 }

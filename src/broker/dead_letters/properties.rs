@@ -7,11 +7,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::broker::publisher::PERSISTENT;
 
 /// Why it is a dead letter, in a sentence.
-pub(in crate::broker) const REASON: &str = "x-dead-reason";
+pub(super) const REASON: &str = "x-dead-reason";
 /// Since when, RFC 3339 in UTC.
-pub(in crate::broker) const AT: &str = "x-dead-at";
+pub(super) const AT: &str = "x-dead-at";
 /// The queue it came from.
-pub(in crate::broker) const ORIGINAL_QUEUE: &str = "x-original-queue";
+pub(super) const ORIGINAL_QUEUE: &str = "x-original-queue";
 
 /// Headers by which RabbitMQ routes copies to further queues: a dead letter must not travel again.
 const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];

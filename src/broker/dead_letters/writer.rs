@@ -21,6 +21,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::incoming::Receipt;
 use crate::broker::publisher::Publisher;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
+use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
 use crate::observe::health::Monitor;
@@ -39,12 +40,6 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// Longest message id in a log line, in characters.
 const SHOWN_ID: usize = 64;
-
-/// The name of the queue for what nobody can process.
-#[must_use]
-pub fn queue_of(queue: &str) -> String {
-    format!("{queue}.dead")
-}
 
 /// A message on its way to the dead-letter queue.
 pub(crate) struct DeadLetter {
@@ -81,7 +76,7 @@ impl DeadLetterWriter {
         let (handle, shutdown) = shutdown_pair();
         let thread = DeadLetterThread {
             config: config.clone(),
-            queue: queue_of(&config.queue),
+            queue: dead_letter_queue(&config.queue),
             shutdown,
             session: Arc::clone(&session),
             confirmed: kept_sender,
