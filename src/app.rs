@@ -14,7 +14,7 @@ use crate::channels::email::compose::Composer;
 use crate::config::{Config, Route};
 use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
-use crate::observe::health;
+use crate::http::server::{self, HttpError};
 use crate::observe::health::Monitor;
 use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
@@ -88,9 +88,9 @@ impl Runtime {
     ///
     /// # Errors
     /// When the address is taken or is not this machine's.
-    pub fn serve_http(&self, config: &Config) -> Result<(), health::HttpError> {
+    pub fn serve_http(&self, config: &Config) -> Result<(), HttpError> {
         if let Some(addr) = config.worker.http_addr {
-            health::serve(addr, self.monitor.clone())?;
+            server::serve(addr, self.monitor.clone())?;
         }
         Ok(())
     }

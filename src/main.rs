@@ -11,7 +11,7 @@ use fanmail::cli::{Cli, Command};
 use fanmail::commands;
 use fanmail::config::{Config, Environment};
 use fanmail::content::error::TemplateError;
-use fanmail::observe::health::HttpError;
+use fanmail::http::server::HttpError;
 use fanmail::observe::logging;
 use fanmail::store::StoreError;
 use fanmail::text::clean::printable;

@@ -18,7 +18,7 @@ use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
-use crate::observe::health::Monitor;
+use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
 
 mod session;
@@ -91,7 +91,7 @@ struct BrokerThread {
 impl BrokerThread {
     /// Session after session, until a stop is requested.
     fn run(mut self) {
-        let mut reconnect = Reconnect::new("take messages", "broker", self.monitor.health.clone());
+        let mut reconnect = Reconnect::new("take messages", Part::Broker, self.monitor.health.clone());
         let mut number = 0;
         loop {
             let connection = match reconnect.try_to_open(&self.config, &self.shutdown) {

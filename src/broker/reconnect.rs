@@ -10,7 +10,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::config::BrokerConfig;
 use crate::domain::backoff::Backoff;
-use crate::observe::health::Health;
+use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
 
 /// While the cause stays the same it is told again only this often.
@@ -34,8 +34,7 @@ const OPENING: Duration = Duration::from_secs(60);
 pub(super) struct Reconnect {
     /// Completes "cannot …".
     purpose: &'static str,
-    /// Told as "broker", or as "dead letters".
-    part: &'static str,
+    part: Part,
     health: Health,
     /// In a row, for the backoff.
     failures: u32,
@@ -61,7 +60,7 @@ pub(super) enum ConnectAttempt {
 
 impl Reconnect {
     /// Nothing has failed yet.
-    pub(super) fn new(purpose: &'static str, part: &'static str, health: Health) -> Self {
+    pub(super) fn new(purpose: &'static str, part: Part, health: Health) -> Self {
         Self {
             purpose,
             part,
@@ -221,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_told_once_and_again_after_five_minutes() {
-        let mut reconnect = Reconnect::new("test", "broker", Health::default());
+        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(reconnect.note_failure(&refused(), at(0)));
@@ -235,7 +234,7 @@ mod tests {
 
     #[test]
     fn connections_that_die_young_back_off_and_good_ones_start_afresh() {
-        let mut reconnect = Reconnect::new("test", "broker", Health::default());
+        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
         let mut now = Instant::now();
         for deaths in 1..=5 {
             reconnect.note_success(now);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
-use crate::observe::health::Health;
+use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
 use crate::store::StoreError;
 
@@ -162,7 +162,7 @@ impl DatabaseRetry {
         if let Some(query) = queries.pending.get_mut(&id) {
             query.failed = true;
         }
-        self.health.set_problem("database", reason.trim_start_matches("database: ").to_owned());
+        self.health.set_problem(Part::Database, reason.trim_start_matches("database: ").to_owned());
     }
 
     fn begin(&self) -> QueryAttempt<'_> {
@@ -224,7 +224,7 @@ impl Drop for QueryAttempt<'_> {
         let ended = queries.pending.remove(&self.id);
         if self.succeeded && ended.is_some_and(|query| query.failed) && !queries.failed() {
             log::info!("the database works again");
-            self.database_retry.health.clear_problem("database");
+            self.database_retry.health.clear_problem(Part::Database);
         }
     }
 }

@@ -92,7 +92,7 @@ fn stopped_for_good_while_locked() {
     assert_eq!(ended.code, Some(1), "{}", ended.err);
     let words: Vec<&str> = ended.err.lines().skip_while(|line| !line.contains("SHUTDOWN_TIMEOUT")).collect();
     assert!(words[1].contains("database: "), "{words:?}");
-    assert!(words[2].contains(&format!("the ledger does not know: {LANES};")), "{words:?}");
+    assert!(words[2].contains(&format!("not recorded in the ledger: {LANES};")), "{words:?}");
     drop(held);
 
     let worker = scenario.worker();

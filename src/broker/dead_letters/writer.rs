@@ -24,7 +24,7 @@ use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
-use crate::observe::health::Monitor;
+use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 
@@ -80,7 +80,7 @@ impl DeadLetterWriter {
             shutdown,
             session: Arc::clone(&session),
             confirmed: kept_sender,
-            reconnect: Reconnect::new("keep dead letters", "dead letters", monitor.health.clone()),
+            reconnect: Reconnect::new("keep dead letters", Part::DeadLetters, monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
             watchdog: watchdog.clone(),
             publisher: None,

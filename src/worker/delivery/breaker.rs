@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::backoff::Backoff;
 use crate::domain::ids::ParticipantId;
-use crate::observe::health::Monitor;
+use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
 
 /// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
@@ -170,7 +170,7 @@ impl Breaker {
         let mut state = self.lock();
         if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
             log::info!("the relay works again after {} s", (now - outage.since).as_secs());
-            self.monitor.health.clear_problem("relay");
+            self.monitor.health.clear_problem(Part::Relay);
             self.monitor.metrics.breaker_open.set(false);
         }
         *state = BreakerState::Closed { failures: Vec::new(), success: Some(now) };
@@ -222,7 +222,9 @@ impl Breaker {
         };
         let pause = self.probes.pause(outage.probes + 1, jitter);
         let since = Utc::now() - (now - outage.since);
-        self.monitor.health.set_problem("relay", describe(since, outage.probes, Utc::now() + pause, detail));
+        self.monitor
+            .health
+            .set_problem(Part::Relay, describe(since, outage.probes, Utc::now() + pause, detail));
         *state = BreakerState::Open { outage, until: now + pause };
         true
     }

@@ -1,0 +1,84 @@
+//! What is wrong at the moment, and with the metrics all that the process tells about itself. `http` serves both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::observe::metrics::Metrics;
+use crate::sync::lock;
+use crate::text::clean::one_line;
+use crate::text::mask::mask;
+
+/// What can have a problem, in the order in which they are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The connection that takes messages.
+    Broker,
+    /// The database.
+    Database,
+    /// The connection that writes dead letters.
+    DeadLetters,
+    /// The SMTP relay.
+    Relay,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Database => "database",
+            Self::DeadLetters => "dead letters",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// The current problem of each [`Part`]. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    problems: Arc<Mutex<BTreeMap<Part, String>>>,
+}
+
+impl Health {
+    /// Sets what is wrong with `part`, in place of what was wrong before.
+    pub fn set_problem(&self, part: Part, reason: String) {
+        lock(&self.problems).insert(part, reason);
+    }
+
+    /// Notes that `part` works.
+    pub fn clear_problem(&self, part: Part) {
+        lock(&self.problems).remove(&part);
+    }
+
+    /// All problems, a line each, with every mail address masked. Empty when there is none.
+    #[must_use]
+    pub fn problems(&self) -> String {
+        let line =
+            |(part, reason): (&Part, &String)| format!("{}: {}\n", part.name(), mask(&one_line(reason)));
+        lock(&self.problems).iter().map(line).collect()
+    }
+}
+
+/// Health and metrics of the process. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Monitor {
+    /// What is wrong at the moment.
+    pub health: Health,
+    /// What was counted since the start.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Monitor {
+    /// What a worker that has to exit early leaves behind, a line each: problems, and mails that were sent but not
+    /// recorded.
+    #[must_use]
+    pub fn exit_summary(&self) -> String {
+        let problems = self.health.problems();
+        match self.metrics.unrecorded.get() {
+            0 => problems,
+            unrecorded => format!(
+                "{problems}mails accepted by the relay, but not recorded in the ledger: {unrecorded}; they are sent \
+                 again, with the same Message-ID, when the broker delivers the message again\n"
+            ),
+        }
+    }
+}
