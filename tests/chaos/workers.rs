@@ -73,7 +73,7 @@ impl<'scenario> Workers<'scenario> {
         worker.terminate();
         let ended = worker.wait();
         // Right after its start a signal just ends it, as it does any program that has not asked for it yet.
-        let not_ready = ended.code.is_none() && !ended.err.contains("mails go through");
+        let not_ready = ended.code.is_none() && !ended.err.contains("sending mails through");
         assert!(ended.code == Some(0) || not_ready, "SIGTERM must end it cleanly:\n{}", ended.err);
         self.scenario.discreet(&ended.err);
     }
