@@ -14,7 +14,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::BrokerConfig;
@@ -82,7 +82,7 @@ struct BrokerThread {
     /// The worker's end of `incoming`, to take back what it has not taken.
     not_taken: Receiver<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Receipt>,
+    acked: Sender<Ack>,
     dead_letters: DeadLetterWriter,
     monitor: Monitor,
     watchdog: CallWatchdog,
@@ -164,7 +164,7 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack_kept(session, receipt.into_iter())?,
                 recv(self.shutdown.receiver()) -> _ => return Ok(()),
                 default(self.watchdog.limits().silence) => session.ping()?,
             }
@@ -186,7 +186,7 @@ impl BrokerThread {
     fn finish(&mut self, session: &mut ConsumerSession) {
         let result = self.settle_the_rest(session).and_then(|()| {
             let last = self.dead_letters.finish();
-            self.ack(session, last.into_iter())
+            self.ack_kept(session, last.into_iter())
         });
         if let Err(error) = result {
             info!("{LOST_WHILE_STOPPING}: {error}");
@@ -201,17 +201,17 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack_kept(session, receipt.into_iter())?,
             }
         }
     }
 
     /// Settles this message and all others that are ready, so that they share one barrier.
     fn settle(&self, session: &mut ConsumerSession, first: Settlement) -> Result<(), BrokerError> {
-        let mut done = Vec::new();
+        let mut acks = Vec::new();
         for settlement in std::iter::once(first).chain(self.settlements.try_iter()) {
             match settlement {
-                Settlement::Ack(receipt) => done.push(receipt),
+                Settlement::Ack(ack) => acks.push(ack),
                 Settlement::DeadLetter(receipt, reason) => {
                     if let Some(letter) = session.dead_letter(receipt, reason) {
                         self.dead_letters.keep(letter);
@@ -219,15 +219,16 @@ impl BrokerThread {
                 }
             }
         }
-        self.ack(session, done.into_iter())
+        session.ack(acks.into_iter(), &self.acked)
     }
 
-    fn ack(
+    /// Acks messages that are in the dead-letter queue now.
+    fn ack_kept(
         &self,
         session: &mut ConsumerSession,
         receipts: impl Iterator<Item = Receipt>,
     ) -> Result<(), BrokerError> {
-        session.ack(receipts, &self.acked)
+        session.ack(receipts.map(|receipt| Ack { receipt, event_id: None }), &self.acked)
     }
 }
 

@@ -12,8 +12,8 @@ pub struct Inbox {
     /// What became of them; sending never blocks. Dropping it, after a stop was asked for, lets the broker
     /// thread end.
     pub settlements: Sender<Settlement>,
-    /// Receipts of acks that the broker is known to have received; closed after the last one.
-    pub acked: Receiver<Receipt>,
+    /// Acks that the broker is known to have received; closed after the last one.
+    pub acked: Receiver<Ack>,
 }
 
 /// One message on its way in, as the worker sees it.
@@ -41,7 +41,17 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// It has been dealt with: the broker may forget it.
-    Ack(Receipt),
+    Ack(Ack),
     /// Nobody can process it: keep it in the dead-letter queue with this reason, then ack it.
     DeadLetter(Receipt, String),
+}
+
+/// The ack of one message. It comes back on [`Inbox::acked`] once the broker is known to have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// The receipt of the message.
+    pub receipt: Receipt,
+    /// The event whose next notification waits for the ack, unchanged on the way back; `None` when nothing waits for
+    /// it, as for the ack of a dead letter.
+    pub event_id: Option<i64>,
 }

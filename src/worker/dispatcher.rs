@@ -1,44 +1,49 @@
-//! The dispatcher: one fan-out for each message, notifications of one event one after another, and every
-//! message settled once its fan-out has ended.
+//! The dispatcher: one fan-out for each message, the notifications of one event one after another, and every message
+//! settled once its fan-out has ended. What a fan-out does is left to `fan_out`, connections to the broker thread.
 //!
-//! A receipt is good for one connection to the broker. When that is lost, a running fan-out goes on; the broker
-//! delivers its message again, and the new receipt takes the place of the old one.
+//! A receipt is valid for one connection to the broker. When that is lost, a running fan-out continues; the broker
+//! delivers its message again, and the new receipt replaces the old one.
+//!
+//! ```text
+//! Waiting ──► Running ──► Acking ──────────────► RecordingAck ─────────────────► removed, the next one runs
+//!                │          the broker has the ack     the ledger has it, too
+//!                └─► removed: dead letter, interrupted, or its receipt is of a lost connection
+//! ```
 
-use std::collections::hash_map::Entry as Slot;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::worker::fan_out::context::{Context, FanOutResult};
-use crate::worker::fan_out_pool::{Ended, FanOutPool, Work};
+use crate::worker::fan_out_pool::FanOutPool;
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
-/// Takes messages in until the worker is to stop.
+/// Accepts messages until the worker is to stop.
 pub struct Dispatcher {
     context: Arc<Context>,
     inbox: Inbox,
-    /// Of the ledger's recorder.
     batch_sender: BatchSender,
-    /// What each event has to do, in order of arrival. Only the first task of a queue is ever under way.
-    events: HashMap<i64, VecDeque<Task>>,
+    events: EventQueues,
     fan_out_pool: FanOutPool,
     /// Fan-outs that run.
     running: usize,
-    /// Notifications whose ack is on its way to the broker.
-    acking: HashMap<Receipt, Done>,
-    /// Events of the notifications whose ack is being noted.
-    recording_ack: HashMap<i64, i64>,
-    /// The newest connection to the broker that has delivered something.
+    /// The newest connection to the broker that has delivered a message.
     session: u64,
-    ended: (Sender<Ended>, Receiver<Ended>),
+    /// The results of fan-outs, with their events.
+    results: Receiver<(i64, FanOutResult)>,
+    /// Events whose acks are recorded in the ledger.
     ack_recorded: (Sender<i64>, Receiver<i64>),
 }
+
+/// The tasks of each event, in order of arrival. Only the first task of an event is ever in progress.
+type EventQueues = HashMap<i64, VecDeque<Task>>;
 
 /// One message, from its arrival until the broker and the ledger know that it is dealt with.
 #[derive(Debug)]
@@ -53,41 +58,34 @@ struct Task {
 enum TaskState {
     Waiting,
     Running,
-    /// The notification of this id is completed; its ack is on its way.
-    Acking(i64),
-    /// The broker has the ack; the ledger is being told.
-    RecordingAck(i64),
-}
-
-/// A notification that is completed.
-#[derive(Debug, Clone, Copy)]
-struct Done {
-    notification_id: i64,
-    event_id: i64,
+    /// The notification is completed. Its ack is on its way to the broker.
+    Acking {
+        notification_id: i64,
+    },
+    /// The broker has the ack. It is being recorded in the ledger.
+    RecordingAck,
 }
 
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     #[must_use]
     pub fn new(context: Arc<Context>, inbox: Inbox, batch_sender: BatchSender) -> Self {
-        let ended = unbounded();
+        let (sender, results) = unbounded();
         Self {
+            fan_out_pool: FanOutPool::new(Arc::clone(&context), sender),
             context,
             inbox,
             batch_sender,
             events: HashMap::new(),
-            fan_out_pool: FanOutPool::new(ended.0.clone()),
             running: 0,
-            acking: HashMap::new(),
-            recording_ack: HashMap::new(),
             session: 0,
-            ended,
+            results,
             ack_recorded: unbounded(),
         }
     }
 
-    /// Works until the broker closes `incoming` and all fan-outs have ended, then lets the broker thread end
-    /// and notes the last acks.
+    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end, and
+    /// records the last acks.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -102,29 +100,28 @@ impl Dispatcher {
                 } else {
                     (incoming, open) = (never(), false);
                 },
-                recv(self.ended.1) -> ended => if let Ok(ended) = ended {
-                    self.fan_out_ended(ended)?;
+                recv(self.results) -> result => if let Ok((event_id, result)) = result {
+                    self.fan_out_ended(event_id, result)?;
                 },
-                recv(acked) -> receipt => match receipt {
-                    Ok(receipt) => self.acked(receipt),
+                recv(acked) -> ack => match ack {
+                    Ok(ack) => self.acked(ack),
                     Err(_) => acked = never(),
                 },
-                recv(self.ack_recorded.1) -> notification_id => if let Ok(id) = notification_id {
-                    self.on_ack_recorded(id)?;
+                recv(self.ack_recorded.1) -> event_id => if let Ok(event_id) = event_id {
+                    self.ack_recorded(event_id)?;
                 },
             }
         }
-        let Self { inbox: Inbox { settlements, acked, .. }, acking, batch_sender, ack_recorded, .. } = self;
+        let Self { inbox: Inbox { settlements, acked, .. }, mut events, batch_sender, ack_recorded, .. } =
+            self;
         drop(settlements);
-        for done in acked.iter().filter_map(|receipt| acking.get(&receipt)) {
-            record_ack(&batch_sender, &ack_recorded.0, done.notification_id);
-        }
+        acked.iter().for_each(|ack| record_ack(&mut events, ack, &batch_sender, &ack_recorded.0));
         Ok(())
     }
 
-    /// A message has come: read it, and let it run when it is its event's turn.
-    fn accept(&mut self, message: Incoming) -> io::Result<()> {
-        let Incoming { receipt, body, identity } = message;
+    /// A message has arrived: reads it, and runs it unless its event has an earlier task.
+    fn accept(&mut self, incoming: Incoming) -> io::Result<()> {
+        let Incoming { receipt, body, identity } = incoming;
         if receipt.session > self.session {
             self.on_reconnect(receipt.session);
         }
@@ -135,68 +132,72 @@ impl Dispatcher {
                 return Ok(());
             }
         };
-        let queue = self.events.entry(message.event_id).or_default();
-        if let Some(running) = queue.front_mut()
-            && running.receipt.session < receipt.session
-            && running.is_redelivery_of(message, &identity)
-        {
-            log::info!("the broker has delivered the message of {message} again; its fan-out goes on");
-            running.receipt = receipt;
-            if identity.key().is_none() {
-                self.context.metrics.redelivered_decided.add(1);
-            }
+        if self.rejoins_running_task(message, &identity, receipt) {
             return Ok(());
         }
-        queue.push_back(Task { message, identity, receipt, state: TaskState::Waiting });
+        let task = Task { message, identity, receipt, state: TaskState::Waiting };
+        self.events.entry(message.event_id).or_default().push_back(task);
         self.start_next(message.event_id)
     }
 
-    /// The first message of a new connection. What the old one delivered and is neither running nor acked comes
-    /// again, to us or to another worker.
+    /// The first message of a new connection. The broker delivers again what is neither running nor acked, to this
+    /// worker or to another one.
     fn on_reconnect(&mut self, session: u64) {
-        while let Ok(receipt) = self.inbox.acked.try_recv() {
-            self.acked(receipt);
+        while let Ok(ack) = self.inbox.acked.try_recv() {
+            self.acked(ack);
         }
-        self.acking.clear();
         self.session = session;
         self.events.retain(|_, queue| {
-            queue.retain(|task| matches!(task.state, TaskState::Running | TaskState::RecordingAck(_)));
+            queue.retain(|task| matches!(task.state, TaskState::Running | TaskState::RecordingAck));
             !queue.is_empty()
         });
     }
 
-    /// Starts the first task of an event, unless it is under way.
+    /// Whether a message from a newer connection is the one whose fan-out is running: then only its receipt is new.
+    fn rejoins_running_task(&mut self, message: Message, identity: &Identity, receipt: Receipt) -> bool {
+        let Some(running) = first_task(&mut self.events, message.event_id)
+            .filter(|task| task.receipt.session < receipt.session && task.is_redelivery(message, identity))
+        else {
+            return false;
+        };
+        running.receipt = receipt;
+        log::info!("the broker has delivered the message of {message} again; its fan-out goes on");
+        if identity.key().is_none() {
+            self.context.metrics.redelivered_decided.add(1);
+        }
+        true
+    }
+
+    /// Starts the first task of an event, unless it is in progress.
     fn start_next(&mut self, event_id: i64) -> io::Result<()> {
-        let Slot::Occupied(mut slot) = self.events.entry(event_id) else {
+        let Entry::Occupied(mut queue) = self.events.entry(event_id) else {
             return Ok(());
         };
-        let Some(task) = slot.get_mut().front_mut() else {
-            slot.remove();
+        let Some(task) = queue.get_mut().front_mut() else {
+            queue.remove();
             return Ok(());
         };
         if task.state != TaskState::Waiting || self.context.shutdown.requested() {
             return Ok(());
         }
         task.state = TaskState::Running;
-        let (message, identity) = (task.message, task.identity.clone());
-        self.fan_out_pool.run(Work { context: Arc::clone(&self.context), identity, message })?;
+        self.fan_out_pool.run(task.identity.clone(), task.message)?;
         self.running += 1;
         Ok(())
     }
 
-    fn fan_out_ended(&mut self, Ended { event_id, result }: Ended) -> io::Result<()> {
+    fn fan_out_ended(&mut self, event_id: i64, result: FanOutResult) -> io::Result<()> {
         self.running -= 1;
-        let Some(task) = self.events.get_mut(&event_id).and_then(VecDeque::front_mut) else {
+        let Some(task) = first_task(&mut self.events, event_id) else {
             return Ok(());
         };
         let receipt = task.receipt;
         match result {
-            // The ack of a receipt from an earlier connection would be void. The message comes again, and the
+            // The ack of a receipt from an earlier connection would be void. The message is delivered again, and the
             // ledger then knows that it is completed.
             FanOutResult::Completed(notification) if receipt.session == self.session => {
-                task.state = TaskState::Acking(notification.id);
-                self.acking.insert(receipt, Done { notification_id: notification.id, event_id });
-                self.settle(Settlement::Ack(receipt));
+                task.state = TaskState::Acking { notification_id: notification.id };
+                self.settle(Settlement::Ack(Ack { receipt, event_id: Some(event_id) }));
                 return Ok(());
             }
             FanOutResult::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
@@ -205,33 +206,17 @@ impl Dispatcher {
         self.end_first_task(event_id)
     }
 
-    /// The broker knows that a notification is done; the ledger is to know that, too.
-    fn acked(&mut self, receipt: Receipt) {
-        if let Some(Done { notification_id, event_id }) = self.acking.remove(&receipt) {
-            if let Some(task) = self.first_task(event_id, TaskState::Acking(notification_id)) {
-                task.state = TaskState::RecordingAck(notification_id);
-                self.recording_ack.insert(notification_id, event_id);
-            }
-            record_ack(&self.batch_sender, &self.ack_recorded.0, notification_id);
-        }
+    fn acked(&mut self, ack: Ack) {
+        record_ack(&mut self.events, ack, &self.batch_sender, &self.ack_recorded.0);
     }
 
-    /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: a
-    /// redelivered message without an id is told from it by its ack alone.
-    fn on_ack_recorded(&mut self, notification_id: i64) -> io::Result<()> {
-        match self.recording_ack.remove(&notification_id) {
-            Some(event_id)
-                if self.first_task(event_id, TaskState::RecordingAck(notification_id)).is_some() =>
-            {
-                self.end_first_task(event_id)
-            }
+    /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: what tells a
+    /// redelivered message without an id from the one before it is the recorded ack alone.
+    fn ack_recorded(&mut self, event_id: i64) -> io::Result<()> {
+        match first_task(&mut self.events, event_id) {
+            Some(task) if task.state == TaskState::RecordingAck => self.end_first_task(event_id),
             _ => Ok(()),
         }
-    }
-
-    /// The first task of the event, if that is how it stands.
-    fn first_task(&mut self, event_id: i64, state: TaskState) -> Option<&mut Task> {
-        self.events.get_mut(&event_id)?.front_mut().filter(|task| task.state == state)
     }
 
     fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {
@@ -249,8 +234,8 @@ impl Dispatcher {
 }
 
 impl Task {
-    /// Whether a message that came by a newer connection is the one that is running here.
-    fn is_redelivery_of(&self, message: Message, identity: &Identity) -> bool {
+    /// Whether a message from a newer connection is the one that is running here.
+    fn is_redelivery(&self, message: Message, identity: &Identity) -> bool {
         let same_identity = match (self.identity.key(), identity.key()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => identity.redelivered,
@@ -260,7 +245,19 @@ impl Task {
     }
 }
 
-fn record_ack(batch_sender: &BatchSender, ack_recorded: &Sender<i64>, notification_id: i64) {
-    let batch = batch_sender.push(LedgerWrite::Acked { notification_id, ack_recorded: ack_recorded.clone() });
-    batch_sender.flush(batch);
+fn first_task(events: &mut EventQueues, event_id: i64) -> Option<&mut Task> {
+    events.get_mut(&event_id)?.front_mut()
+}
+
+/// The broker has an ack: it is to be recorded in the ledger, too. `recorded` gets the event after that. Ignores the
+/// acks of dead letters, and those of a connection whose tasks were dropped.
+fn record_ack(events: &mut EventQueues, ack: Ack, batch_sender: &BatchSender, recorded: &Sender<i64>) {
+    let Some(event_id) = ack.event_id else { return };
+    if let Some(task) = first_task(events, event_id).filter(|task| task.receipt == ack.receipt)
+        && let TaskState::Acking { notification_id } = task.state
+    {
+        task.state = TaskState::RecordingAck;
+        let recorded = recorded.clone();
+        batch_sender.flush(batch_sender.push(LedgerWrite::Acked { notification_id, event_id, recorded }));
+    }
 }

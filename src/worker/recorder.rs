@@ -1,5 +1,5 @@
-//! The recorder: the one writer of outcomes. It commits what has gathered on its desk in one transaction, then tells
-//! each lane, and each fan-out once.
+//! The recorder: the one writer of outcomes. It commits each batch in one transaction, then tells every lane and every
+//! fan-out that was waiting. When a batch is due is left to `batch`, the SQL to `store`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 pub mod batch;
 pub mod entry;
 
-/// An outcome that nobody waits for yet is written after so long, or as much longer as the group before takes. A lane
-/// with an unwritten outcome transmits no body, so this adds nothing to the duplicates of a crash; it is how long the
-/// mail of a lane that has to pause is in danger to be one of them.
+/// Bounds how long an outcome is not committed while no lane is blocked on it; the commit before it may take longer. It
+/// adds nothing to the duplicates of a crash, because a lane with an uncommitted outcome transmits no body. It bounds for
+/// how long the mail of a paused lane may become one of them.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// Starts the recorder. It ends when all clones of its desk are gone.
+/// Starts the recorder. It ends when all clones of the sender are dropped.
 ///
 /// # Errors
 /// When the thread cannot be started.
@@ -41,7 +41,7 @@ pub fn start(
     Ok((batch_sender, thread))
 }
 
-/// Writes what gathers until nobody is left who could leave anything.
+/// Commits batch after batch until no sender is left.
 pub(super) fn record_batches(
     store: &Store,
     database_retry: &DatabaseRetry,
@@ -58,17 +58,19 @@ pub(super) fn record_batches(
             batch.add(write);
         }
         let refused = batch.commit(store, database_retry);
-        batch.tell(&refused, metrics);
+        batch.notify(&refused, metrics);
     }
 }
 
-/// What is committed together, and who waits for it.
+/// What is committed together, and what is told about it.
 #[derive(Default)]
 struct Batch {
     outcomes: Vec<Outcome>,
+    /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
     acked: Vec<i64>,
-    ack_recorded: Vec<Sender<i64>>,
+    /// For each ack its event, and where to tell it.
+    recorded: Vec<(i64, Sender<i64>)>,
 }
 
 impl Batch {
@@ -78,15 +80,15 @@ impl Batch {
                 self.outcomes.push(outcome);
                 self.lanes.push((fan_out, committed));
             }
-            LedgerWrite::Acked { notification_id, ack_recorded } => {
+            LedgerWrite::Acked { notification_id, event_id, recorded } => {
                 self.acked.push(notification_id);
-                self.ack_recorded.push(ack_recorded);
+                self.recorded.push((event_id, recorded));
             }
         }
     }
 
-    /// Writes it, however long the database takes: the relay has accepted these mails, and whoever forgets
-    /// that mails people twice.
+    /// Writes the batch, however long the database takes: the relay has accepted these mails, and a participant without
+    /// an outcome would be mailed again.
     ///
     /// Returns the leases whose outcomes the ledger refuses, because another worker has taken over.
     fn commit(&self, store: &Store, database_retry: &DatabaseRetry) -> BTreeSet<Lease> {
@@ -97,40 +99,49 @@ impl Batch {
         refused
     }
 
-    /// Tells those who wait that it is written: each lane, and each fan-out once. A dispatcher that is stopping
-    /// does not wait, and may be gone.
-    fn tell(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
-        let mut recorded: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
+    /// Sets the flag of each lane and reports to each fan-out once.
+    fn notify(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
+        let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {
                 metrics.unrecorded.fall();
             }
             if refused.contains(&outcome.lease) {
-                // Before its lane may go on.
-                fan_out.held.mark_lost();
+                refuse(&fan_out, &committed, metrics);
+            } else {
                 committed.set();
-                metrics.refused_outcomes.add(1);
-                fan_out.report(Report::Refused);
-                continue;
+                counts_of(&mut reports, fan_out).add(&outcome.verdict);
             }
-            committed.set();
-            let known = recorded.iter().position(|(known, _)| Arc::ptr_eq(known, &fan_out));
-            let permit = known.unwrap_or_else(|| {
-                recorded.push((fan_out, Counts::default()));
-                recorded.len() - 1
-            });
-            recorded[permit].1.add(&outcome.verdict);
         }
-        for (fan_out, counts) in recorded {
+        for (fan_out, counts) in reports {
             metrics.sent.add(counts.sent);
             metrics.failed.add(counts.failed);
             metrics.skipped.add(counts.skipped);
             fan_out.report(Report::Recorded(counts));
         }
-        for (notification_id, ack_recorded) in self.acked.into_iter().zip(self.ack_recorded) {
-            if ack_recorded.send(notification_id).is_err() {
-                log::debug!("notification {notification_id}: its ack was noted while stopping");
+        for (event_id, recorded) in self.recorded {
+            // A dispatcher that is stopping does not wait for it.
+            if recorded.send(event_id).is_err() {
+                log::debug!("event {event_id}: the ack was recorded after the dispatcher had ended");
             }
         }
     }
+}
+
+fn refuse(fan_out: &FanOutHandle, committed: &CommitFlag, metrics: &Metrics) {
+    // Before the lane continues: it must send nothing more under this lease.
+    fan_out.held.mark_lost();
+    committed.set();
+    metrics.refused_outcomes.add(1);
+    fan_out.report(Report::Refused);
+}
+
+/// The counts of a fan-out among `reports`.
+fn counts_of(reports: &mut Vec<(Arc<FanOutHandle>, Counts)>, fan_out: Arc<FanOutHandle>) -> &mut Counts {
+    let known = reports.iter().position(|(known, _)| Arc::ptr_eq(known, &fan_out));
+    let index = known.unwrap_or_else(|| {
+        reports.push((fan_out, Counts::default()));
+        reports.len() - 1
+    });
+    &mut reports[index].1
 }

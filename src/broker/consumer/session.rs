@@ -11,7 +11,7 @@ use log::debug;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Incoming, Receipt};
+use crate::broker::incoming::{Ack, Incoming, Receipt};
 use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
@@ -114,14 +114,14 @@ impl<'connection> ConsumerSession<'connection> {
     /// Acks what is still unacked of these, proves that the broker knows, and tells the worker.
     pub(super) fn ack(
         &mut self,
-        receipts: impl Iterator<Item = Receipt>,
-        acked: &Sender<Receipt>,
+        acks: impl Iterator<Item = Ack>,
+        acked: &Sender<Ack>,
     ) -> Result<(), BrokerError> {
-        let mut done: Vec<_> = receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).collect();
+        let mut done: Vec<_> = acks.filter_map(|ack| Some((ack, self.take(ack.receipt)?))).collect();
         if done.is_empty() {
             return Ok(());
         }
-        done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
+        done.sort_unstable_by_key(|(ack, _)| ack.receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
         self.watched("an ack", || {
@@ -134,9 +134,9 @@ impl<'connection> ConsumerSession<'connection> {
             // `ack` returns once it is queued.
             self.round_trip()
         })?;
-        for receipt in done {
-            if acked.send(receipt).is_err() {
-                debug!("nobody wants to know that {receipt:?} is acked");
+        for ack in done {
+            if acked.send(ack).is_err() {
+                debug!("the dispatcher has ended; the broker has {ack:?}");
             }
         }
         Ok(())
@@ -188,8 +188,8 @@ impl<'connection> ConsumerSession<'connection> {
 }
 
 /// How many of these, in order of their tags, come before all that stay unacked: one ack does for them.
-fn contiguous(done: &[Receipt], first_unacked: Option<u64>) -> usize {
-    done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < first))
+fn contiguous(done: &[Ack], first_unacked: Option<u64>) -> usize {
+    done.partition_point(|ack| first_unacked.is_none_or(|first| ack.receipt.tag < first))
 }
 
 #[cfg(test)]
@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn one_ack_is_for_those_alone_that_come_before_all_others() {
-        let done: Vec<_> = [2, 3, 5, 8].map(|tag| Receipt { session: 1, tag }).into();
+        let done: Vec<_> =
+            [2, 3, 5, 8].map(|tag| Ack { receipt: Receipt { session: 1, tag }, event_id: None }).into();
         let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| contiguous(&done, first));
         assert_eq!(counts, [0, 2, 3, 4, 4]);
     }

@@ -173,7 +173,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn write(notification_id: i64) -> LedgerWrite {
-        LedgerWrite::Acked { notification_id, ack_recorded: unbounded().0 }
+        LedgerWrite::Acked { notification_id, event_id: 1, recorded: unbounded().0 }
     }
 
     /// A recorder that hands over what it takes, until there is nothing any more.

@@ -25,8 +25,10 @@ pub enum LedgerWrite {
     Acked {
         /// The notification.
         notification_id: i64,
-        /// Gets its id once the ack is recorded.
-        ack_recorded: Sender<i64>,
+        /// Its event, which `recorded` gets back.
+        event_id: i64,
+        /// Gets the event once the ack is committed.
+        recorded: Sender<i64>,
     },
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
-use crate::broker::incoming::{Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::domain::message::identity::Identity;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Broker {
     incoming: Sender<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Receipt>,
+    acked: Sender<Ack>,
     dispatcher: JoinHandle<std::io::Result<()>>,
 }
 
@@ -59,6 +59,15 @@ fn receipt(session: u64, tag: u64) -> Receipt {
     Receipt { session, tag }
 }
 
+/// The ack of a message of [`EVENT`].
+fn ack(session: u64, tag: u64) -> Ack {
+    Ack { receipt: receipt(session, tag), event_id: Some(EVENT) }
+}
+
+fn acked(session: u64, tag: u64) -> Settlement {
+    Settlement::Ack(ack(session, tag))
+}
+
 fn updated(event_id: i64) -> String {
     format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#)
 }
@@ -72,10 +81,10 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
     let worker = TestWorker::new(120, 4);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
+    assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(worker.relay.accepted().len(), 120);
     assert_eq!(worker.store.find_notification(1).unwrap().unwrap().acked_at, None);
-    broker.acked.send(receipt(1, 1)).unwrap();
+    broker.acked.send(ack(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
     let TestWorker { threads, context, store, .. } = worker;
     drop(context);
@@ -95,7 +104,7 @@ fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
     assert_eq!(which, receipt(1, 2));
     assert!(reason.starts_with("event 77 is not in the database"));
     broker.deliver(receipt(1, 3), named("m3"), &updated(EVENT));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 3)));
+    assert_eq!(broker.settlement(), acked(1, 3));
     broker.close();
 }
 
@@ -108,13 +117,13 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     // by the first one's ack.
     broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(true), &updated(EVENT));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
+    assert_eq!(broker.settlement(), acked(1, 1));
     // Another event does not wait.
     broker.deliver(receipt(1, 3), named("other"), &updated(7));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 3)));
+    assert_eq!(broker.settlement(), Settlement::Ack(Ack { event_id: Some(7), ..ack(1, 3) }));
     assert_eq!(worker.relay.accepted().len(), 3);
-    broker.acked.send(receipt(1, 1)).unwrap();
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 2)));
+    broker.acked.send(ack(1, 1)).unwrap();
+    assert_eq!(broker.settlement(), acked(1, 2));
     assert_eq!(worker.relay.accepted().len(), 6);
     broker.close();
 }
@@ -136,8 +145,8 @@ fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_i
         broker.deliver(receipt(2, 2), named("marker"), "marker");
         assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         drop(open_gate);
-        assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
-        broker.acked.send(receipt(2, 1)).unwrap();
+        assert_eq!(broker.settlement(), acked(2, 1));
+        broker.acked.send(ack(2, 1)).unwrap();
         worker.wait_until_acked(1);
         // Time for what only waited, if it were still there, to begin.
         for tag in 3..23 {
@@ -162,7 +171,7 @@ fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition(
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
     drop(open_gate);
     broker.deliver(receipt(2, 2), named("m1"), &updated(EVENT));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 2)));
+    assert_eq!(broker.settlement(), acked(2, 2));
     assert_eq!(worker.relay.accepted().len(), 5);
     assert_eq!(broker.close(), []);
 }
@@ -175,17 +184,18 @@ fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_conn
     let broker = Broker::start_with(&worker, batch_sender);
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(1, 1)));
-    broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(LedgerWrite::Acked { notification_id, ack_recorded }) = slow_recorder.next_batch().pop() else {
+    assert_eq!(broker.settlement(), acked(1, 1));
+    broker.acked.send(ack(1, 1)).unwrap();
+    let Some(LedgerWrite::Acked { notification_id, event_id, recorded }) = slow_recorder.next_batch().pop()
+    else {
         panic!()
     };
     broker.deliver(receipt(2, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
     worker.store.mark_acked(&[notification_id]).unwrap();
-    ack_recorded.send(notification_id).unwrap();
-    assert_eq!(broker.settlement(), Settlement::Ack(receipt(2, 1)));
+    recorded.send(event_id).unwrap();
+    assert_eq!(broker.settlement(), acked(2, 1));
     assert_eq!(worker.relay.accepted().len(), 6, "both were mailed");
     broker.close();
 }
