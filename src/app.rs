@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::broker::consumer::{self, Subscription};
 use crate::broker::watchdog::{CallWatchdog, Limits};
@@ -107,7 +107,7 @@ impl Runtime {
     /// fan-out needs.
     ///
     /// # Errors
-    /// When a thread cannot be started.
+    /// When the database does not tell the tag of its Message-IDs, or a thread cannot be started.
     pub fn start_threads(
         &self,
         config: &Config,
@@ -116,7 +116,10 @@ impl Runtime {
         store: Store,
         role: ProcessRole,
     ) -> anyhow::Result<(Threads, Context)> {
-        let shared = Arc::new(self.lane_shared(config, Arc::new(templates)));
+        let installation = self.database_retry.while_transient(|| store.find_installation());
+        let Ok(installation) = installation else { bail!("stopped while the database was away") };
+        let composer = Composer::new(&config.email, &installation?);
+        let shared = Arc::new(self.lane_shared(config, Arc::new(templates), composer));
         let threads = Threads::start(
             &shared,
             transports,
@@ -142,10 +145,10 @@ impl Runtime {
         Ok((threads, context))
     }
 
-    fn lane_shared(&self, config: &Config, templates: Arc<Templates>) -> LaneShared {
+    fn lane_shared(&self, config: &Config, templates: Arc<Templates>, composer: Composer) -> LaneShared {
         LaneShared {
             templates,
-            composer: Composer::new(&config.email),
+            composer,
             breaker: Breaker::new(self.probes.relay, self.monitor.clone()),
             connection_limit: ConnectionLimit::new(
                 config.email.connections,

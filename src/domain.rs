@@ -5,6 +5,7 @@ pub mod channel;
 pub mod content;
 pub mod event;
 pub mod ids;
+pub mod installation;
 pub mod kind;
 pub mod lease;
 pub mod message;

@@ -15,6 +15,7 @@ use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
 use fanmail::domain::ids::ParticipantId;
+use fanmail::domain::installation::Installation;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::lease::Lease;
 use fanmail::domain::message::Message;
@@ -57,7 +58,9 @@ impl Mails {
         };
         let templates = Templates::load(None).unwrap();
         let notification_context = templates.notification_context(Kind::Updated, &event());
-        Self { templates, notification_context, composer: Composer::new(&config), participant: sample::ada() }
+        let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: 0 };
+        let composer = Composer::new(&config, &installation);
+        Self { templates, notification_context, composer, participant: sample::ada() }
     }
 
     /// Fills the templates.

@@ -51,6 +51,13 @@ impl StoreError {
         Self::new("use the tables", &cause).with_cure(hint)
     }
 
+    /// The row of `installation` is gone.
+    pub(super) fn no_installation() -> Self {
+        let hint = "restore the row from a backup: with another tag, mails that are sent again have another Message-ID";
+        Self::new("read the tag of this installation", &"the table installation is empty")
+            .with_cure(hint.to_owned())
+    }
+
     /// Whether this binary cannot work with this database, whatever is tried: it exits with 2.
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {

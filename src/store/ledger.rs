@@ -1,6 +1,7 @@
 //! The ledger: notifications, their outcomes and their leases.
 
 pub mod deliveries;
+pub mod installation;
 pub mod leases;
 pub mod notifications;
 pub mod retention;

@@ -1,5 +1,7 @@
 //! A second look at the database, past fanmail: what the ledger really says.
 
+use std::sync::OnceLock;
+
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
@@ -13,6 +15,16 @@ mod connection;
 /// The database.
 pub struct Ledger {
     url: String,
+    installation: OnceLock<Installation>,
+}
+
+/// The row of `installation`.
+#[derive(QueryableByName)]
+struct Installation {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = BigInt)]
+    untagged_up_to: i64,
 }
 
 /// A row of `notifications`.
@@ -90,7 +102,7 @@ struct Count {
 impl Ledger {
     /// The database with this URL; a path is a SQLite file.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned() }
+        Self { url: url.to_owned(), installation: OnceLock::new() }
     }
 
     /// Of the SQLite that is compiled into both, fanmail and the tests.
@@ -224,6 +236,20 @@ impl Ledger {
         .unwrap()
     }
 
+    /// What a mail has as its Message-ID, the same on every attempt.
+    pub fn message_id(&self, notification: i64, participant: i64) -> String {
+        let installation = self.installation.get_or_init(|| {
+            let statement = sql_query("SELECT id, untagged_up_to FROM installation");
+            statement.get_result(&mut self.open()).unwrap()
+        });
+        let tag = if notification > installation.untagged_up_to {
+            format!(".{}", installation.id)
+        } else {
+            String::new()
+        };
+        format!("<n{notification}.p{participant}{tag}@{DOMAIN}>")
+    }
+
     /// Everyone's address.
     pub fn addresses(&self) -> Vec<String> {
         #[derive(QueryableByName)]
@@ -265,11 +291,6 @@ impl Watch {
         let rows: Vec<Count> = sql_query(statement).load(&mut self.0).unwrap();
         rows[0].count > 0
     }
-}
-
-/// What a mail has as its Message-ID, the same on every attempt.
-pub fn message_id(notification: i64, participant: i64) -> String {
-    format!("<n{notification}.p{participant}@{DOMAIN}>")
 }
 
 /// The one address of one of [`Ledger::add_small_events`].

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::broker::{self, Broker};
 use crate::database::{self, Database};
-pub use crate::ledger::message_id;
 use crate::ledger::{Ledger, Person};
 use crate::process::{Ended, Environment, Process};
 use crate::queue::Queue;
@@ -287,7 +286,7 @@ impl Scenario {
             .iter()
             .filter(|row| row.status == "sent")
             .map(|row| {
-                let id = message_id(row.notification_id, row.participant_id);
+                let id = self.ledger.message_id(row.notification_id, row.participant_id);
                 (id, row.email.clone().unwrap())
             })
             .collect();

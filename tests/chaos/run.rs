@@ -10,7 +10,7 @@ use std::{env, thread};
 use fastrand::Rng;
 
 use crate::table::Row;
-use testkit::scenario::{Scenario, Setup, message_id};
+use testkit::scenario::{Scenario, Setup};
 use testkit::smtp::log::Answer;
 use testkit::system::System;
 
@@ -144,7 +144,7 @@ fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for row in scenario.ledger.notifications() {
         let people = people.entry(row.event_id).or_insert_with(|| scenario.ledger.people(row.event_id));
-        ids.extend(people.iter().map(|person| message_id(row.id, person.id)));
+        ids.extend(people.iter().map(|person| scenario.ledger.message_id(row.id, person.id)));
     }
     ids
 }

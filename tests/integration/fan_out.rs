@@ -7,7 +7,7 @@ use mail_parser::MessageParser;
 
 use crate::systems::on_every_system;
 use testkit::queue::properties;
-use testkit::scenario::{EVENT, Scenario, message_id};
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
 use testkit::smtp::{Offer, SmtpServer};
 use testkit::system::System;
@@ -26,7 +26,8 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
 
     let people = scenario.people();
     let expected: BTreeSet<(String, String)> = (1..=3)
-        .flat_map(|n| people.iter().map(move |person| (message_id(n, person.id), person.email.clone())))
+        .flat_map(|n| people.iter().map(move |person| (n, person)))
+        .map(|(n, person)| (scenario.ledger.message_id(n, person.id), person.email.clone()))
         .collect();
     let received = scenario.smtp.log().received;
     let got: BTreeSet<(String, String)> =

@@ -15,6 +15,7 @@ use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::EmailConfig;
 use crate::domain::content::Render;
+use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;
 
 /// Longest boundary that fits on the line of its header, which has 76 bytes then.
@@ -27,18 +28,25 @@ const OVERHEAD: usize = 2048;
 #[derive(Debug, Clone)]
 pub struct Composer {
     from: String,
-    domain: String,
+    /// What a Message-ID ends with.
+    suffix: String,
+    /// The same for notifications up to `untagged_up_to`.
+    untagged_suffix: String,
+    untagged_up_to: i64,
     shared: SharedHeaders,
 }
 
 impl Composer {
-    /// A composer for the configured sender, whose address the configuration has checked.
+    /// A composer for the configured sender, whose address the configuration has checked. The tag of the
+    /// installation is part of the Message-IDs.
     #[must_use]
-    pub fn new(config: &EmailConfig) -> Self {
+    pub fn new(config: &EmailConfig, installation: &Installation) -> Self {
         let (_, domain) = config.from_email.rsplit_once('@').unwrap_or(("", "localhost"));
         Self {
             from: mailbox("From", &config.from_name, &config.from_email),
-            domain: domain.to_owned(),
+            suffix: format!(".{}@{domain}>", installation.tag),
+            untagged_suffix: format!("@{domain}>"),
+            untagged_up_to: installation.untagged_up_to,
             shared: SharedHeaders::default(),
         }
     }
@@ -62,7 +70,9 @@ impl Composer {
         let (text, html) = (sanitized(render.text), sanitized(render.html));
         let to = address::parse(address)?.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
-        let message_id = format!("<{key}@{}>", self.domain);
+        let tagged = notification_id > self.untagged_up_to;
+        let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
+        let message_id = format!("<{key}{suffix}");
         let parts = [("plain", Encoding::of(&text), &text), ("html", Encoding::of(&html), &html)];
         let boundary = boundary(&key, &parts);
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::DOWN;
-use testkit::scenario::{EVENT, Scenario, message_id};
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::Fault;
 use testkit::wait::wait_until;
 
@@ -64,7 +64,10 @@ fn who_is_refused_for_ever_fails_and_can_be_retried_alone() {
     scenario.succeeds(&["retry", "--notification", "1"]);
     assert_eq!(scenario.smtp.accepted(), 59);
     let last = scenario.smtp.log().received.pop().unwrap();
-    assert_eq!((last.recipient, last.message_id), (busy.email.clone(), message_id(1, busy.id)));
+    assert_eq!(
+        (last.recipient, last.message_id),
+        (busy.email.clone(), scenario.ledger.message_id(1, busy.id))
+    );
     assert_eq!(scenario.ledger.outcomes("failed"), 1);
 
     // Nothing is left to do but for the one whose failure was permanent.
@@ -95,7 +98,8 @@ fn connections_lost_before_and_after_the_dot() {
     assert_eq!(scenario.ledger.outcomes("sent"), 200);
     let delivered = scenario.smtp.delivered_ids();
     let twice: BTreeSet<&String> = delivered.iter().filter(|(_, n)| **n > 1).map(|(id, _)| id).collect();
-    let swallowed: Vec<String> = people[160..165].iter().map(|person| message_id(1, person.id)).collect();
+    let swallowed: Vec<String> =
+        people[160..165].iter().map(|person| scenario.ledger.message_id(1, person.id)).collect();
     assert_eq!(twice, swallowed.iter().collect());
     assert_eq!((delivered.len(), scenario.duplicates()), (200, 5));
     scenario.all_is_well(worker);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{DOWN, is_down, metric, nobody_was_charged, strict};
-use testkit::scenario::{Scenario, message_id};
+use testkit::scenario::Scenario;
 use testkit::smtp::Fault;
 use testkit::smtp::log::Answer;
 use testkit::smtp::trouble::{Step, Trouble};
@@ -201,7 +201,7 @@ fn the_relay_drops_every_connection_after_the_dot() {
     let delivered = scenario.smtp.delivered_ids();
     assert_eq!((scenario.ledger.outcomes("sent"), delivered.len()), (200, 200));
     for row in scenario.ledger.deliveries() {
-        let copies = delivered[&message_id(row.notification_id, row.participant_id)];
+        let copies = delivered[&scenario.ledger.message_id(row.notification_id, row.participant_id)];
         assert_eq!(usize::try_from(row.attempts).unwrap(), copies, "{row:?}");
     }
     scenario.all_is_well(worker);

@@ -21,8 +21,13 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
     }
 }
 
+/// Its first three notifications are older than its tag.
+fn installation() -> Installation {
+    Installation { tag: "8e9703b916".to_owned(), untagged_up_to: 3 }
+}
+
 fn composer() -> Composer {
-    Composer::new(&config("events@example.org", "Events, Ltd."))
+    Composer::new(&config("events@example.org", "Events, Ltd."), &installation())
 }
 
 fn christmas() -> DateTime<Utc> {
@@ -86,8 +91,8 @@ fn a_mail_client_reads_what_was_written() {
         one(read.to()),
         ("<b>Bob & Ann</b>, \"Jürgen\" <x@example.org>".to_owned(), "ada@example.com".to_owned())
     );
-    assert_eq!(read.message_id(), Some("n12.p1@example.org"));
-    assert_eq!(mail.message_id, "<n12.p1@example.org>");
+    assert_eq!(read.message_id(), Some("n12.p1.8e9703b916@example.org"));
+    assert_eq!(mail.message_id, "<n12.p1.8e9703b916@example.org>");
     assert_eq!(read.date().unwrap().to_rfc3339(), "2026-12-01T08:30:00Z");
     assert_eq!(read.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
     assert!(read.subject().unwrap().starts_with("Cancelled: <script>alert(\"1\")</script> & 'Übung' Bcc:"));
@@ -123,6 +128,22 @@ fn there_are_the_promised_headers_and_no_others() {
 fn a_retry_is_the_same_to_the_byte() {
     let one = sample_mail(Kind::Updated, &sample::full(), &sample::ada());
     assert_eq!(one, sample_mail(Kind::Updated, &sample::full(), &sample::ada()));
+}
+
+#[test]
+fn a_notification_from_before_the_tag_keeps_its_message_ids() {
+    for (notification_id, expected) in [
+        (1, "<n1.p1@example.org>"),
+        (3, "<n3.p1@example.org>"),
+        (4, "<n4.p1.8e9703b916@example.org>"),
+        (i64::MAX, "<n9223372036854775807.p1.8e9703b916@example.org>"),
+    ] {
+        let mail = composer()
+            .compose(notification_id, &sample::ada(), "a@example.com", simple("s", "t", "h"), christmas())
+            .unwrap();
+        assert_eq!(mail.message_id, expected);
+        assert!(mail.content().contains(&format!("\r\nMessage-ID: {expected}\r\n")), "{}", header(&mail));
+    }
 }
 
 #[test]
@@ -166,7 +187,7 @@ fn any_sender_makes_one_from_header() {
         ("The \"Best\" Events", "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n"),
         ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
     ] {
-        let mut composer = Composer::new(&config("events@example.org", name));
+        let mut composer = Composer::new(&config("events@example.org", name), &installation());
         let mail =
             composer.compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas()).unwrap();
         assert!(mail.content().starts_with(expected), "{}", header(&mail));
@@ -188,7 +209,7 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
     for text in ENCODED_WORDS {
         let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
         for text in [text, &long] {
-            let mut composer = Composer::new(&config("events@example.org", text));
+            let mut composer = Composer::new(&config("events@example.org", text), &installation());
             let render = simple(text, "t", "h");
             let mail = composer.compose(1, &named(text), "a@example.com", render, christmas()).unwrap();
             let name = cut(text, NAME_MAX);
