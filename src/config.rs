@@ -9,21 +9,18 @@ pub mod environment;
 pub mod log;
 pub mod problem;
 mod reader;
+pub mod secret;
 pub mod worker;
 
 use std::cell::RefCell;
-use std::fmt;
 
-pub use crate::config::problem::{ConfigErrors, Problem};
-pub use broker::BrokerConfig;
-pub use ca_certificates::CaCertificates;
-pub use database::{Backend, DatabaseConfig};
-pub use email::{EmailConfig, Relay, Route, Security};
-pub use environment::Environment;
-pub use log::{LogConfig, LogFormat};
-pub use worker::WorkerConfig;
-
-use reader::Reader;
+use crate::config::broker::BrokerConfig;
+use crate::config::database::DatabaseConfig;
+use crate::config::email::EmailConfig;
+use crate::config::log::LogConfig;
+use crate::config::problem::ConfigErrors;
+use crate::config::reader::Reader;
+use crate::config::worker::WorkerConfig;
 
 /// Everything that can be configured, one section a room.
 #[derive(Debug, Clone)]
@@ -41,7 +38,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads every section. `lookup` gives the value of a variable, as [`Environment::get`] does; only the
+    /// Reads every section. `lookup` gives the value of a variable, as [`environment::Environment::get`] does; only the
     /// files that `NAME_FILE` variables point to are read beside it.
     ///
     /// # Errors
@@ -74,30 +71,6 @@ impl Config {
         names.sort_unstable();
         names.dedup();
         names
-    }
-}
-
-/// A value that must not be printed: its `Debug` shows only that it is there.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a value.
-    #[must_use]
-    pub fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The value itself, for the one place that hands it to a server.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }
 

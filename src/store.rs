@@ -9,7 +9,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
-use crate::config::DatabaseConfig;
+use crate::config::database::DatabaseConfig;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;

@@ -3,7 +3,7 @@
 use crate::channels::email::Transport;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::smtp::SmtpTransport;
-use crate::config::{EmailConfig, Route};
+use crate::config::email::{EmailConfig, Route};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 

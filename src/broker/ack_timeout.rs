@@ -5,7 +5,7 @@
 //! quorum queues only (its consumers guide and release notes). LavinMQ: none by default, no policy for it up to
 //! 2.9 (its documentation and source).
 
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 
 /// Four hours, in milliseconds: what the advice raises it to.
 const RAISED: &str = "14400000";

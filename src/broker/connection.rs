@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::broker::connection::amqp_socket::AmqpSocket;
 use crate::broker::error::BrokerError;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 use crate::net::{self, ConnectError};
 use crate::tls::{self, certificate_error};
 

@@ -17,7 +17,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::CallWatchdog;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
 

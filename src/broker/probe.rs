@@ -4,7 +4,7 @@ use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::topology;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 
 /// What a probe has found, for people.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::topology;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 use crate::domain::message::Message;
 
 /// Longest wait for a confirm. A broker that writes to disk needs a few milliseconds.

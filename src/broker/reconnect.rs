@@ -8,7 +8,7 @@ use log::{debug, error, warn};
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 use crate::domain::backoff::Backoff;
 use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;

@@ -9,7 +9,8 @@ use std::process::{self, ExitCode};
 
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
-use crate::config::{Config, Route};
+use crate::config::Config;
+use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::store::Store;
 use crate::text::clean::printable;

@@ -9,7 +9,8 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use crate::cli::PreviewArgs;
-use crate::config::{Config, DatabaseConfig};
+use crate::config::Config;
+use crate::config::database::DatabaseConfig;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;

@@ -90,8 +90,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::config::DatabaseConfig;
     use crate::config::database::Backend;
+    use crate::config::database::DatabaseConfig;
     use crate::domain::ids::ParticipantId;
 
     fn args(participants: u32) -> SeedArgs {

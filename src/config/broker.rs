@@ -3,8 +3,9 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback, parse_host};
-use crate::config::{CaCertificates, Secret};
+use crate::config::secret::Secret;
 
 /// Where the messages come from.
 #[derive(Debug, Clone)]

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+#[cfg(feature = "mysql")]
+use crate::config::database::mysql::MysqlServer;
+#[cfg(feature = "postgres")]
+use crate::config::database::postgres::PostgresServer;
 use crate::config::reader::Reader;
 
 #[cfg(feature = "mysql")]
@@ -11,11 +15,6 @@ pub mod mysql;
 pub mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
-
-#[cfg(feature = "mysql")]
-pub use mysql::MysqlServer;
-#[cfg(feature = "postgres")]
-pub use postgres::PostgresServer;
 
 /// Where events, participants and the ledger are.
 #[derive(Debug, Clone)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use lettre::Address;
 
+use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
-use crate::config::{CaCertificates, Secret};
+use crate::config::secret::Secret;
 
 /// How mails leave, and what they look like.
 #[derive(Debug, Clone)]

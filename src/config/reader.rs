@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::Secret;
 use crate::config::problem::{ConfigErrors, Problem};
+use crate::config::secret::Secret;
 
 /// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the
 /// default, so that reading goes on to the next mistake.

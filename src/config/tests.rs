@@ -1,11 +1,16 @@
 //! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its mistakes.
 
-use ::log::LevelFilter;
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use super::environment::parse_dotenv;
+use ::log::LevelFilter;
+
+use crate::config::database::Backend;
+use crate::config::email::{Relay, Route, Security};
+use crate::config::environment::parse_dotenv;
+use crate::config::problem::Problem;
+
 use super::*;
 
 mod off_loopback;

@@ -9,7 +9,7 @@ use env_logger::{Builder, Target};
 use log::{LevelFilter, Record};
 use serde::Serialize;
 
-use crate::config::{LogConfig, LogFormat};
+use crate::config::log::{LogConfig, LogFormat};
 use crate::text::clean::turns_direction;
 use crate::text::mask::mask;
 

@@ -11,7 +11,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorKind, Error};
 use r2d2::ManageConnection;
 
-use crate::config::{Backend, DatabaseConfig};
+use crate::config::database::{Backend, DatabaseConfig};
 use crate::store::StoreError;
 use crate::store::backend::any::AnyConnection;
 #[cfg(feature = "mysql")]

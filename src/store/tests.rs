@@ -8,8 +8,8 @@ use diesel::connection::SimpleConnection;
 use tempfile::TempDir;
 
 use super::Store;
-use crate::config::DatabaseConfig;
 use crate::config::database::Backend;
+use crate::config::database::DatabaseConfig;
 use crate::domain::ids::{Epoch, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;

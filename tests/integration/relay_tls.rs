@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use fanmail::channels::email::smtp;
-use fanmail::config::{Config, Route, Security};
+use fanmail::config::Config;
+use fanmail::config::email::{Route, Security};
 use tempfile::NamedTempFile;
 
 use testkit::certificates::{Authority, Issued};

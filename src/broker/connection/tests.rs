@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::{CaCertificates, Secret};
+use crate::config::ca_certificates::CaCertificates;
+use crate::config::secret::Secret;
 
 const PASSWORD: &str = "s3cret/p@ss:word";
 

@@ -7,7 +7,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties::{AT, ORIGINAL_QUEUE, REASON};
 use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, dead_letter_queue};
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 
 /// What the dead-letter queue holds.
 #[derive(Debug)]

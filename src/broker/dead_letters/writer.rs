@@ -23,7 +23,7 @@ use crate::broker::publisher::Publisher;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
-use crate::config::BrokerConfig;
+use crate::config::broker::BrokerConfig;
 use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};

@@ -13,7 +13,7 @@ use crate::channels::email::compose::headers::{SharedHeaders, mailbox};
 use crate::channels::email::compose::part::{Encoding, sanitized};
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
-use crate::config::EmailConfig;
+use crate::config::email::EmailConfig;
 use crate::domain::content::Render;
 use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;

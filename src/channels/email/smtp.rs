@@ -24,7 +24,7 @@ use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnectio
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::{Class, SendError};
-use crate::config::Relay;
+use crate::config::email::Relay;
 
 /// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
 const RELAY_WAITS: Duration = Duration::from_secs(5);

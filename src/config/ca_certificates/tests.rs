@@ -5,8 +5,8 @@ use std::thread;
 
 use testkit::certificates::{Authority, Issued};
 
-use super::super::reader::Reader;
 use super::*;
+use crate::config::reader::Reader;
 use crate::tls::connector;
 
 /// What is said about a file of this content.

@@ -1,8 +1,8 @@
 //! The URL of a `MySQL` or `MariaDB` server. The Python drivers have many parameters; those that matter here are
 //! about TLS.
 
-use crate::config::Secret;
 use crate::config::database::server::ServerUrl;
+use crate::config::secret::Secret;
 
 /// A `MySQL` or `MariaDB` server, and whoever logs in there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,7 @@ fn parse_mode(word: &str) -> Result<MysqlTls, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Backend;
+    use crate::config::database::Backend;
 
     fn parse(url: &str) -> MysqlServer {
         match Backend::parse(url) {

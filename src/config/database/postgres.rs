@@ -1,7 +1,7 @@
 //! The URL of a `PostgreSQL` server: which parameters are passed on to its client library, libpq.
 
-use crate::config::Secret;
 use crate::config::database::server::ServerUrl;
+use crate::config::secret::Secret;
 
 /// A `PostgreSQL` server, and whoever logs in there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn translate(name: String, value: String) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Backend;
+    use crate::config::database::Backend;
 
     fn parse(url: &str) -> PostgresServer {
         match Backend::parse(url) {

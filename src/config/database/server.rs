@@ -4,8 +4,8 @@
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
-use crate::config::Secret;
 use crate::config::reader::parse_host;
+use crate::config::secret::Secret;
 
 /// What a URL says of a server and whoever logs in there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What leaves this machine readable only when somebody asked for it, and what never does.
 
-use super::*;
 use testkit::certificates::Authority;
+
+use super::*;
 
 /// Only these are this machine whatever DNS says.
 const LOOPBACK: [&str; 8] = [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::WorkerConfig;
+use crate::config::worker::WorkerConfig;
 use crate::domain::backoff::Backoff;
 
 /// No pause between two tries is longer, however many retries are allowed.

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::channels::email::compose::headers::NAME_MAX;
-use crate::config::Route;
+use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;

@@ -8,7 +8,7 @@ use crate::channels::email::smtp::capabilities::Capabilities;
 use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::email::smtp::stream::RelayStream;
 use crate::channels::{Class, SendError};
-use crate::config::Secret;
+use crate::config::secret::Secret;
 
 /// What to look at when the relay does not let us in.
 const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";

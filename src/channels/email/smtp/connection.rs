@@ -11,7 +11,7 @@ use crate::channels::email::smtp::auth;
 use crate::channels::email::smtp::capabilities::Capabilities;
 use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::email::smtp::stream::RelayStream;
-use crate::config::{Relay, Security};
+use crate::config::email::{Relay, Security};
 use crate::tls;
 
 /// How long a relay may take to answer `QUIT`; we leave either way.

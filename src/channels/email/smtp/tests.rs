@@ -6,7 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::config::{CaCertificates, Security};
+use crate::config::ca_certificates::CaCertificates;
+use crate::config::email::Security;
 
 mod capabilities;
 mod delayed_body;

@@ -8,7 +8,7 @@ use diesel::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::config::database::MysqlServer;
+use crate::config::database::mysql::MysqlServer;
 use crate::config::database::mysql::MysqlTls;
 
 /// Seconds.

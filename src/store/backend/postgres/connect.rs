@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 
-use crate::config::database::PostgresServer;
+use crate::config::database::postgres::PostgresServer;
 
 /// What libpq is told unless `DATABASE_URL` says otherwise. A server that is unplugged is noticed within half a
 /// minute: probes when nothing is under way, a limit for what is not confirmed when something is.

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use super::*;
 use crate::channels::Class;
-use crate::config::CaCertificates;
-use crate::config::Secret;
+use crate::config::ca_certificates::CaCertificates;
+use crate::config::secret::Secret;
 
 /// A relay that does this with its only client.
 fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -> (u16, JoinHandle<T>) {
