@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use testkit::bench::baseline::Baseline;
-use testkit::bench::counted;
+use testkit::bench::worker_instructions;
 
 use crate::instructions::repeat::Part;
 
@@ -71,8 +71,11 @@ fn measure(made_with: String) -> Baseline {
     for part in Part::ALL {
         found.instructions.insert(part.to_string(), part.count());
     }
-    found.instructions.insert("small notification".to_owned(), counted::small_notification());
-    found.instructions.insert("mail".to_owned(), counted::mail());
-    eprintln!("{:.0} µs of CPU a mail, which is not compared", counted::cpu_seconds_per_mail() * 1e6);
+    found.instructions.insert("small notification".to_owned(), worker_instructions::per_small_notification());
+    found.instructions.insert("mail".to_owned(), worker_instructions::per_mail());
+    eprintln!(
+        "{:.0} µs of CPU a mail, which is not compared",
+        worker_instructions::cpu_seconds_per_mail() * 1e6
+    );
     found
 }

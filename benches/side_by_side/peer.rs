@@ -14,13 +14,13 @@ use tempfile::TempDir;
 use crate::rounds::{Contestant, Run};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
-use testkit::guardian::Ward;
+use testkit::cleanup::ChildGuard;
 use testkit::ledger::Person;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::{wait_for, wait_until};
 
 /// What a run may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A library that sends mails, and the language it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Mails {
 impl Mails {
     /// One of fanmail's own mails, for these people.
     pub fn to(people: Vec<Person>) -> Self {
-        let scenario = Scenario::with("bench-mail", 1).ready();
+        let scenario = Scenario::with_relay("bench-mail", 1).build();
         scenario
             .ledger
             .execute(&format!("UPDATE participants SET name = '{{{{name}}}}' WHERE event_id = {EVENT}"));
@@ -127,7 +127,7 @@ impl Contestant for Peer<'_> {
     fn run(&self) -> Run {
         let (file, sink) = (self.mails.write(self.count), Sink::expecting(self.count));
         let said = self.mails.folder.path().join("said");
-        let mut ward = Ward::spawn(
+        let mut ward = ChildGuard::spawn(
             self.library
                 .command()
                 .args([sink.port.to_string(), self.connections.to_string()])
@@ -135,7 +135,7 @@ impl Contestant for Peer<'_> {
                 .stdin(Stdio::null())
                 .stdout(fs::File::create(&said).unwrap()),
         );
-        let status = wait_for(&self.name(), PATIENCE, || ward.child.try_wait().unwrap());
+        let status = wait_for(&self.name(), TIMEOUT, || ward.child.try_wait().unwrap());
         assert!(status.success(), "{}: {status}", self.name());
         let said: Value = serde_json::from_str(&fs::read_to_string(said).unwrap()).unwrap();
         assert_eq!(said["sent"], self.count, "{}", self.name());

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::rounds::{Contestant, Run};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::{Sink, program};
-use testkit::guardian::Ward;
+use testkit::cleanup::ChildGuard;
 use testkit::smtp::SmtpServer;
 use testkit::wait::wait_for;
 
 /// What a run may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// smtp-source with these arguments.
 pub struct Source {
@@ -28,14 +28,14 @@ impl Source {
     /// Runs it to its end; gives how long that took.
     pub fn send(&self, port: u16) -> Duration {
         let begun = Instant::now();
-        let mut ward = Ward::spawn(
+        let mut ward = ChildGuard::spawn(
             Command::new(program("SMTP_SOURCE"))
                 .args(["-d", "-s", &self.sessions.to_string(), "-m", &self.mails.to_string()])
                 .args(["-l", &self.payload.to_string(), "-f", "a@example.org", "-t", "b@example.org"])
                 .arg(format!("127.0.0.1:{port}"))
                 .stdin(Stdio::null()),
         );
-        let status = wait_for("smtp-source to end", PATIENCE, || ward.child.try_wait().unwrap());
+        let status = wait_for("smtp-source to end", TIMEOUT, || ward.child.try_wait().unwrap());
         let took = begun.elapsed();
         assert!(status.success(), "smtp-source: {status}");
         took

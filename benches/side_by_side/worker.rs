@@ -9,7 +9,7 @@ use crate::rounds::{Contestant, Run};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
 use testkit::database::Database;
-use testkit::ledger::Watch;
+use testkit::ledger::LedgerPoll;
 use testkit::process::Process;
 use testkit::queue::Publisher;
 use testkit::scenario::{EVENT, Scenario};
@@ -17,7 +17,7 @@ use testkit::system::System;
 use testkit::wait::{wait_for, wait_until};
 
 /// What a run may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A queue, a database with an event and its participants, and everything that the binary is told.
 pub struct Fanmail {
@@ -43,7 +43,7 @@ pub struct Task<'a> {
 impl Fanmail {
     /// With an event of so many participants.
     pub fn new(system: System, participants: usize) -> Self {
-        let scenario = Scenario::named("bench").database(system).env("LOG_LEVEL", "INFO").ready();
+        let scenario = Scenario::builder("bench").database(system).env("LOG_LEVEL", "INFO").build();
         scenario.seed(EVENT, participants);
         Self { scenario, participants, system }
     }
@@ -60,7 +60,7 @@ impl Fanmail {
 
     /// Empties the ledger, so that each run begins alike and none pays for what the last one left to be written.
     fn forget(&self) {
-        self.scenario.ledger.forget();
+        self.scenario.ledger.clear();
         if let Some(server) = self.system.server() {
             Database::shared(server).administer("CHECKPOINT");
         }
@@ -78,8 +78,8 @@ impl Fanmail {
 
     /// Waits until so many notifications are acked; gives when the last one was. The ledger tells, which notes an ack
     /// only when the broker is known to have it: looking now and then disturbs nobody, and the time is exact.
-    pub fn wait_for_acks(watch: &mut Watch, notifications: usize) -> NaiveDateTime {
-        wait_for(&format!("{notifications} acks"), PATIENCE, || {
+    pub fn wait_for_acks(watch: &mut LedgerPoll, notifications: usize) -> NaiveDateTime {
+        wait_for(&format!("{notifications} acks"), TIMEOUT, || {
             std::thread::sleep(Duration::from_millis(40));
             watch.acked(notifications)
         })
@@ -102,7 +102,7 @@ impl Fanmail {
         self.forget();
         let sink = Sink::expecting(task.mails);
         let (port, _way) = way(sink.port);
-        let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.watch());
+        let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.poll());
         let worker = self.worker(port, task.settings);
         let idle = worker.cpu_seconds();
         let begun = Utc::now().naive_utc();

@@ -10,7 +10,7 @@ use crate::wait::wait_until;
 
 /// What happens at the next ack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub enum AckAction {
     /// Nothing: it passes.
     Pass,
     /// The connection breaks, and the broker never sees the ack.
@@ -34,14 +34,14 @@ struct Shared {
 }
 
 struct State {
-    plan: Plan,
+    plan: AckAction,
     /// Times that the plan was carried out.
     done: usize,
 }
 
 impl AmqpProxy {
     /// In front of the broker at this port of loopback.
-    pub fn start(broker: u16, plan: Plan) -> Self {
+    pub fn start(broker: u16, plan: AckAction) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared { state: Mutex::new(State { plan, done: 0 }), changed: Condvar::new() });
@@ -72,7 +72,7 @@ impl AmqpProxy {
 
     /// Lets go what is held back.
     pub fn release(&self) {
-        self.shared.state.lock().unwrap().plan = Plan::Pass;
+        self.shared.state.lock().unwrap().plan = AckAction::Pass;
         self.shared.changed.notify_all();
     }
 }
@@ -96,12 +96,12 @@ fn pass_frames(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) 
         frame.resize(7 + usize::try_from(size).unwrap() + 1, 0);
         client.read_exact(&mut frame[7..])?;
         let is_ack = frame[0] == 1 && frame[7..11] == [0, 60, 0, 80];
-        let plan = if is_ack { shared.begin() } else { Plan::Pass };
+        let plan = if is_ack { shared.begin() } else { AckAction::Pass };
         match plan {
-            Plan::CutBefore => return Ok(()),
-            Plan::CutAfter => return server.write_all(&frame),
-            Plan::Hold => shared.wait_for_release(),
-            Plan::Pass => {}
+            AckAction::CutBefore => return Ok(()),
+            AckAction::CutAfter => return server.write_all(&frame),
+            AckAction::Hold => shared.wait_for_release(),
+            AckAction::Pass => {}
         }
         server.write_all(&frame)?;
     }
@@ -109,20 +109,20 @@ fn pass_frames(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) 
 
 impl Shared {
     /// The plan for this ack; cuts happen once.
-    fn begin(&self) -> Plan {
+    fn begin(&self) -> AckAction {
         let mut state = self.state.lock().unwrap();
         let plan = state.plan;
-        if plan != Plan::Pass {
+        if plan != AckAction::Pass {
             state.done += 1;
         }
-        if plan != Plan::Hold {
-            state.plan = Plan::Pass;
+        if plan != AckAction::Hold {
+            state.plan = AckAction::Pass;
         }
         plan
     }
 
     fn wait_for_release(&self) {
         let state = self.state.lock().unwrap();
-        drop(self.changed.wait_while(state, |state| state.plan == Plan::Hold).unwrap());
+        drop(self.changed.wait_while(state, |state| state.plan == AckAction::Hold).unwrap());
     }
 }

@@ -2,8 +2,8 @@
 
 pub mod baseline;
 pub mod callgrind;
-pub mod counted;
 pub mod faults;
 pub mod report;
 pub mod row;
 pub mod sink;
+pub mod worker_instructions;

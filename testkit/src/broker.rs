@@ -10,7 +10,7 @@ use std::time::Duration;
 use amiquip::Connection;
 use tempfile::TempDir;
 
-use crate::guardian::{self, Ward};
+use crate::cleanup::{self, ChildGuard};
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
@@ -31,8 +31,8 @@ pub struct Broker {
     pub port: u16,
     dist_port: u16,
     epmd_port: u16,
-    node: Mutex<Option<Ward>>,
-    epmd: Ward,
+    node: Mutex<Option<ChildGuard>>,
+    epmd: ChildGuard,
 }
 
 impl Broker {
@@ -68,7 +68,7 @@ impl Broker {
     }
 
     fn prepare(folder: PathBuf, temporary: Option<TempDir>) -> Self {
-        guardian::remove_at_the_end(&folder);
+        cleanup::remove_at_exit(&folder);
         let epmd_port = free_port();
         fs::create_dir(folder.join("conf.d")).unwrap();
         let file = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
@@ -82,7 +82,7 @@ impl Broker {
         );
         file("rabbitmq.conf", &conf);
         // In the foreground, so that its pid is known.
-        let epmd = Ward::spawn(
+        let epmd = ChildGuard::spawn(
             Command::new("epmd")
                 .env_clear()
                 .env("PATH", path())
@@ -108,7 +108,7 @@ impl Broker {
         let mut node = self.node.lock().unwrap();
         assert!(node.is_none(), "the broker runs already");
         let output = File::create(self.folder.join("output")).unwrap();
-        let mut ward = Ward::spawn(self.command().stdout(output).stderr(Stdio::null()));
+        let mut ward = ChildGuard::spawn(self.command().stdout(output).stderr(Stdio::null()));
         wait_for("the broker to start", Duration::from_secs(120), || {
             let ended = ward.child.try_wait().unwrap();
             assert!(ended.is_none(), "RabbitMQ ended at once ({ended:?}):\n{}", self.log());

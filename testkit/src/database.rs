@@ -12,15 +12,15 @@ use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::family::{Family, children_of};
-use self::unprivileged::Unprivileged;
-use crate::guardian::{self, Ward};
+use self::process_tree::{ProcessTree, children_of};
+use self::unprivileged::UnprivilegedUser;
+use crate::cleanup::{self, ChildGuard};
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
-mod family;
 mod mariadb;
 mod postgresql;
+mod process_tree;
 mod unprivileged;
 
 /// Whom fanmail logs in as: the owner of its database, and nothing more.
@@ -44,8 +44,8 @@ pub struct Database {
     _temporary: Option<TempDir>,
     /// Where it listens.
     pub port: u16,
-    user: Unprivileged,
-    process: Mutex<Option<Ward>>,
+    user: UnprivilegedUser,
+    process: Mutex<Option<ChildGuard>>,
 }
 
 impl Database {
@@ -78,8 +78,8 @@ impl Database {
     }
 
     fn prepare(server: Server, folder: PathBuf, temporary: Option<TempDir>) -> Self {
-        guardian::remove_at_the_end(&folder);
-        let user = Unprivileged::for_server(match server {
+        cleanup::remove_at_exit(&folder);
+        let user = UnprivilegedUser::for_server(match server {
             Server::Postgresql => "postgres",
             Server::Mariadb => "mysql",
         });
@@ -104,8 +104,8 @@ impl Database {
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut ward = match self.server {
             // Killed, it would leave its shared memory behind.
-            Server::Postgresql => Ward::spawn_to_quit(&mut command),
-            Server::Mariadb => Ward::spawn(&mut command),
+            Server::Postgresql => ChildGuard::spawn_with_quit(&mut command),
+            Server::Mariadb => ChildGuard::spawn(&mut command),
         };
         wait_for("the database to start", Duration::from_secs(60), || {
             let ended = ward.child.try_wait().unwrap();
@@ -134,14 +134,14 @@ impl Database {
     /// SIGKILL to all its processes at once, as when the power goes: no goodbye to anybody.
     pub fn kill(&self) {
         let mut process = self.process.lock().unwrap().take().expect("the database does not run");
-        Family::freeze(&process).kill();
+        ProcessTree::freeze(&process).kill();
         process.child.wait().unwrap();
     }
 
     /// SIGSTOP: connections stay open, even new ones are taken, and nothing answers until this is thawed.
     #[must_use]
-    pub fn freeze(&self) -> Family {
-        Family::freeze(self.process.lock().unwrap().as_ref().expect("the database does not run"))
+    pub fn freeze(&self) -> ProcessTree {
+        ProcessTree::freeze(self.process.lock().unwrap().as_ref().expect("the database does not run"))
     }
 
     /// A fresh database; gives its URL, with user and password.

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::Command;
 
-use crate::guardian::{self, Ward};
+use crate::cleanup::{self, ChildGuard};
 
 /// Set for the copy of a test that has the disk; its value is where.
 const MOUNTED: &str = "FANMAIL_TEST_SMALL_DISK";
@@ -18,7 +18,7 @@ pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDis
         return test(&SmallDisk { folder: Path::new(&folder) });
     }
     let folder = tempfile::Builder::new().prefix("fanmail-disk-").tempdir().unwrap();
-    guardian::remove_at_the_end(folder.path());
+    cleanup::remove_at_exit(folder.path());
     let script =
         format!("mount -t tmpfs -o size={mebibytes}m,mode=755 fanmail-test \"${MOUNTED}\" && exec \"$@\"");
     let with_disk = || {
@@ -32,8 +32,11 @@ pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDis
         eprintln!("{name}: left out, because only root can mount a small disk, and not in every container");
         return;
     }
-    let mut copy =
-        Ward::spawn(with_disk().arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]));
+    let mut copy = ChildGuard::spawn(with_disk().arg(std::env::current_exe().unwrap()).args([
+        "--exact",
+        name,
+        "--nocapture",
+    ]));
     let status = copy.child.wait().unwrap();
     assert!(status.success(), "the copy of {name} with a small disk failed ({status}); its words are above");
 }

@@ -148,7 +148,7 @@ impl Ledger {
     }
 
     /// Keeps everybody else from writing outcomes until what this gives is dropped.
-    pub fn hold(&self) -> AnyConnection {
+    pub fn lock_deliveries(&self) -> AnyConnection {
         let mut connection = self.open();
         let lock = match &connection {
             AnyConnection::Sqlite(_) => "BEGIN IMMEDIATE",
@@ -187,12 +187,12 @@ impl Ledger {
     }
 
     /// A look at it that stays open, for looking again and again.
-    pub fn watch(&self) -> Watch {
-        Watch(self.open())
+    pub fn poll(&self) -> LedgerPoll {
+        LedgerPoll(self.open())
     }
 
     /// Empties the ledger, and leaves no work of that kind behind for later.
-    pub fn forget(&self) {
+    pub fn clear(&self) {
         let mut connection = self.open();
         let statements = match &connection {
             AnyConnection::Sqlite(_) => {
@@ -265,9 +265,9 @@ impl Ledger {
 }
 
 /// A second look that stays open.
-pub struct Watch(AnyConnection);
+pub struct LedgerPoll(AnyConnection);
 
-impl Watch {
+impl LedgerPoll {
     /// When the last of all notifications was acked, in UTC, once so many of them are.
     pub fn acked(&mut self, notifications: usize) -> Option<NaiveDateTime> {
         #[derive(QueryableByName)]

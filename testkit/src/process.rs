@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::guardian::Ward;
+use crate::cleanup::ChildGuard;
 use crate::program;
-use crate::wait::{PATIENCE, wait_for, wait_until};
+use crate::wait::{TIMEOUT, wait_for, wait_until};
 
 /// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -21,7 +21,7 @@ pub type Environment = BTreeMap<String, String>;
 
 /// A running `fanmail`. Dropping it kills it.
 pub struct Process {
-    ward: Ward,
+    ward: ChildGuard,
     what: String,
     out: PathBuf,
     err: PathBuf,
@@ -29,7 +29,7 @@ pub struct Process {
 
 /// How a `fanmail` ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Exit {
     /// `None` when a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
@@ -56,7 +56,7 @@ impl Process {
         let [out, err] = ["out", "err"].map(|stream| dir.join(format!("{what}.{stream}")));
         let words: Vec<&OsStr> =
             wrapper.iter().map(OsStr::new).chain([program::fanmail().as_os_str()]).collect();
-        let ward = Ward::spawn(
+        let ward = ChildGuard::spawn(
             Command::new(words[0])
                 .args(&words[1..])
                 .args(arguments)
@@ -134,21 +134,21 @@ impl Process {
 
     /// Waits until it has ended by itself.
     #[track_caller]
-    pub fn wait(self) -> Ended {
-        self.wait_within(PATIENCE)
+    pub fn wait(self) -> Exit {
+        self.wait_within(TIMEOUT)
     }
 
     /// The same with a deadline.
     #[track_caller]
-    pub fn wait_within(mut self, patience: Duration) -> Ended {
+    pub fn wait_within(mut self, patience: Duration) -> Exit {
         let child = &mut self.ward.child;
         let status = wait_for(&format!("{} to end", self.what), patience, || child.try_wait().unwrap());
-        Ended { code: status.code(), out: read(&self.out), err: read(&self.err) }
+        Exit { code: status.code(), out: read(&self.out), err: read(&self.err) }
     }
 
     /// SIGTERM, and a clean end.
     #[track_caller]
-    pub fn stop(self) -> Ended {
+    pub fn stop(self) -> Exit {
         self.terminate();
         let ended = self.wait();
         assert_eq!(ended.code, Some(0), "SIGTERM must end it cleanly:\n{}", ended.err);

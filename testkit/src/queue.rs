@@ -177,7 +177,7 @@ fn declare(channel: &Channel, name: &str) -> (u32, u32) {
 }
 
 /// Properties that an odd publisher might set, to see whether they are kept.
-pub fn odd_properties() -> AmqpProperties {
+pub fn unusual_properties() -> AmqpProperties {
     let headers = BTreeMap::from([
         ("traceparent".to_owned(), AmqpValue::LongString("00-4bf9-01".to_owned())),
         ("x-tries".to_owned(), AmqpValue::LongInt(7)),

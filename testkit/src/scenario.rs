@@ -12,10 +12,10 @@ use uuid::Uuid;
 use crate::broker::{self, Broker};
 use crate::database::{self, Database};
 use crate::ledger::{Ledger, Person};
-use crate::process::{Ended, Environment, Process};
+use crate::process::{Environment, Exit, Process};
 use crate::queue::Queue;
-use crate::smtp::log::Answer;
-use crate::smtp::{Offer, SmtpServer};
+use crate::smtp::log::BodyReply;
+use crate::smtp::{Capabilities, SmtpServer};
 use crate::system::System;
 use crate::wait::wait_until;
 
@@ -29,7 +29,7 @@ pub const RELAY_USER: &str = "relay-user";
 pub const RELAY_PASSWORD: &str = "turnip-in-the-smtp-password";
 
 /// What a scenario is to be like.
-pub struct Setup {
+pub struct ScenarioBuilder {
     name: String,
     participants: usize,
     broker: Option<Arc<Broker>>,
@@ -52,7 +52,7 @@ pub struct Scenario {
     pub environment: Environment,
 }
 
-impl Setup {
+impl ScenarioBuilder {
     /// An event with so many participants.
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
@@ -95,7 +95,7 @@ impl Setup {
     }
 
     /// Makes the tables and the people.
-    pub fn ready(self) -> Scenario {
+    pub fn build(self) -> Scenario {
         let dir = tempfile::Builder::new().prefix("fanmail-test-").tempdir().unwrap();
         let broker = self.broker.unwrap_or_else(Broker::shared);
         let queue = Queue::new(broker, format!("test-{}-{}", self.name, Uuid::now_v7().simple()));
@@ -122,7 +122,7 @@ impl Setup {
         environment.extend(self.environment);
         let ledger = Ledger::new(&environment["DATABASE_URL"]);
         let scenario = Scenario { dir, smtp: self.relay, queue, ledger, environment };
-        scenario.succeeds(&["migrate"]);
+        scenario.run_ok(&["migrate"]);
         if self.participants > 0 {
             scenario.seed(EVENT, self.participants);
         }
@@ -132,20 +132,20 @@ impl Setup {
 
 impl Scenario {
     /// A scenario with a name that goes into its queue's.
-    pub fn named(name: &str) -> Setup {
-        Setup {
+    pub fn builder(name: &str) -> ScenarioBuilder {
+        ScenarioBuilder {
             name: name.to_owned(),
             participants: 0,
             broker: None,
             server: None,
-            relay: SmtpServer::down(Offer::default()),
+            relay: SmtpServer::down(Capabilities::default()),
             environment: Environment::new(),
         }
     }
 
     /// With a relay that works and so many participants.
-    pub fn with(name: &str, participants: usize) -> Setup {
-        Self::named(name).relay(SmtpServer::start()).participants(participants)
+    pub fn with_relay(name: &str, participants: usize) -> ScenarioBuilder {
+        Self::builder(name).relay(SmtpServer::start()).participants(participants)
     }
 
     /// Starts a verb.
@@ -155,13 +155,13 @@ impl Scenario {
 
     /// Runs a verb to its end.
     #[track_caller]
-    pub fn run(&self, arguments: &[&str]) -> Ended {
+    pub fn run(&self, arguments: &[&str]) -> Exit {
         self.start(arguments).wait()
     }
 
     /// Runs a verb that has to succeed; gives its standard output.
     #[track_caller]
-    pub fn succeeds(&self, arguments: &[&str]) -> String {
+    pub fn run_ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
         assert_eq!(ended.code, Some(0), "fanmail {arguments:?}: {ended:?}");
         ended.out
@@ -174,7 +174,7 @@ impl Scenario {
 
     /// Has so many participants for an event.
     pub fn seed(&self, event: i64, participants: usize) {
-        self.succeeds(&["seed", "--event", &event.to_string(), "--participants", &participants.to_string()]);
+        self.run_ok(&["seed", "--event", &event.to_string(), "--participants", &participants.to_string()]);
     }
 
     /// Publishes a notification of the event, with a `message_id` of its own.
@@ -217,7 +217,7 @@ impl Scenario {
     /// What `fanmail status --all --format json` says, which has to add up.
     #[track_caller]
     pub fn status(&self) -> Vec<Value> {
-        let out = self.succeeds(&["status", "--all", "--format", "json"]);
+        let out = self.run_ok(&["status", "--all", "--format", "json"]);
         let lines: Vec<Value> = serde_json::from_str(&out).unwrap();
         for line in &lines {
             let number = |key: &str| line[key].as_u64().unwrap();
@@ -230,42 +230,42 @@ impl Scenario {
     /// What `fanmail status` prints for people.
     #[track_caller]
     pub fn status_text(&self) -> String {
-        self.succeeds(&["status"])
+        self.run_ok(&["status"])
     }
 
     /// The workers, for programs.
     #[track_caller]
     pub fn workers(&self) -> Vec<Value> {
-        serde_json::from_str(&self.succeeds(&["status", "--workers", "--format", "json"])).unwrap()
+        serde_json::from_str(&self.run_ok(&["status", "--workers", "--format", "json"])).unwrap()
     }
 
     /// Stops the worker and checks what must hold whenever all is done: every notification is completed and
     /// acked, the queue is empty, `status` adds up, ledger and relay agree on who got a mail, the protocol was
-    /// kept, and the log is discreet.
+    /// kept, and the log is check_redacted.
     #[track_caller]
-    pub fn all_is_well(&self, worker: Process) {
+    pub fn stop_and_check(&self, worker: Process) {
         let ended = worker.stop();
-        self.discreet(&ended.err);
-        self.settled();
+        self.check_redacted(&ended.err);
+        self.check_completed();
     }
 
     /// The same when the worker is already gone.
     #[track_caller]
-    pub fn settled(&self) {
+    pub fn check_completed(&self) {
         let rows = self.ledger.notifications();
         for row in &rows {
-            assert!(row.acked, "{row:?} is not settled");
+            assert!(row.acked, "{row:?} is not check_completed");
         }
-        self.settled_but_for_acks();
+        self.check_completed_except_acks();
     }
 
     /// The same when the broker died: it may know an ack without having told the worker, and then nobody tells the
     /// ledger.
     #[track_caller]
-    pub fn settled_but_for_acks(&self) {
+    pub fn check_completed_except_acks(&self) {
         let rows = self.ledger.notifications();
         for row in &rows {
-            assert!(row.state == "completed" && row.completed, "{row:?} is not settled");
+            assert!(row.state == "completed" && row.completed, "{row:?} is not check_completed");
         }
         assert_eq!(self.queue.depth(), 0, "something is left in the queue");
         let lines = self.status();
@@ -274,13 +274,13 @@ impl Scenario {
             assert_eq!(line["pending"], 0, "{line}");
             assert_eq!(line["state"], "completed", "{line}");
         }
-        self.ledger_and_relay_agree();
+        self.check_ledger_matches_relay();
         assert_eq!(self.smtp.log().violations, Vec::<String>::new());
     }
 
     /// Whom the ledger calls `sent` has got a mail, at the right address; and nobody else.
     #[track_caller]
-    pub fn ledger_and_relay_agree(&self) {
+    pub fn check_ledger_matches_relay(&self) {
         let deliveries = self.ledger.deliveries();
         let in_ledger: BTreeSet<(String, String)> = deliveries
             .iter()
@@ -295,7 +295,7 @@ impl Scenario {
             .log()
             .received
             .iter()
-            .filter(|mail| mail.answer == Answer::Accepted)
+            .filter(|mail| mail.answer == BodyReply::Accepted)
             .map(|mail| (mail.message_id.clone(), mail.recipient.clone()))
             .collect();
         let differ: Vec<_> = in_ledger.symmetric_difference(&at_relay).collect();
@@ -309,7 +309,7 @@ impl Scenario {
 
     /// No password and no participant's address is in this log.
     #[track_caller]
-    pub fn discreet(&self, log: &str) {
+    pub fn check_redacted(&self, log: &str) {
         for password in [broker::PASSWORD, database::PASSWORD, RELAY_PASSWORD] {
             assert!(!log.contains(password), "a password is in the log:\n{log}");
         }

@@ -1,12 +1,12 @@
 //! An SMTP server of the tests' own: strict about the protocol, obedient about faults, and with an exact memory
 //! of which bodies it received and which of them it confirmed.
 
+mod connection;
 pub mod gate;
 pub mod log;
 mod session;
+pub mod step_fault;
 mod stream;
-pub mod trouble;
-mod wire;
 
 use std::collections::HashMap;
 use std::io;
@@ -15,20 +15,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use connection::Connection;
 use gate::Gate;
-use log::{Answer, Log, Multiset, Received};
+use log::{BodyReply, Log, Multiset, ReceivedMail};
 use session::Session;
 pub use stream::Tls;
-use wire::Wire;
 
 use crate::certificates::Issued;
 use crate::ports::free_port;
 use crate::wait::wait_until;
-use trouble::{Order, Step, Trouble};
+use step_fault::{Order, Step, StepFault};
 
 /// What EHLO offers beside SIZE.
 #[derive(Debug, Clone)]
-pub struct Offer {
+pub struct Capabilities {
     /// RFC 2920.
     pub pipelining: bool,
     /// RFC 6152.
@@ -41,7 +41,7 @@ pub struct Offer {
     pub tls: Option<(Tls, Issued)>,
 }
 
-impl Default for Offer {
+impl Default for Capabilities {
     fn default() -> Self {
         Self { pipelining: true, eight_bit: true, smtputf8: false, credentials: None, tls: None }
     }
@@ -49,7 +49,7 @@ impl Default for Offer {
 
 /// What happens to the mails of one recipient.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub enum RecipientFault {
     /// This reply to RCPT.
     Rcpt(&'static str),
     /// This reply to RCPT, and DATA is answered with 354 all the same.
@@ -66,9 +66,9 @@ pub enum Fault {
     DropAfterDot,
 }
 
-/// Orders that hold for all connections.
+/// Settings that hold for all connections.
 #[derive(Debug, Clone, Default)]
-pub struct Orders {
+pub struct Settings {
     /// Instead of the 220; then the server hangs up.
     pub greeting: Option<String>,
     /// The certificate, from now on, of a server that has TLS.
@@ -80,21 +80,21 @@ pub struct Orders {
     /// After so many bodies, MAIL is answered with 421 and the server hangs up.
     pub mails_per_connection: Option<usize>,
     /// While so many connections are open, a further one gets into this trouble at this step.
-    pub most_connections: Option<(usize, Step, Trouble)>,
+    pub most_connections: Option<(usize, Step, StepFault)>,
     /// Forgets the text of each mail, of which there are very many.
-    pub forgets_text: bool,
+    pub discards_bodies: bool,
     /// Pause before each group of replies, on connections made from now on.
     pub reply_delay: Duration,
 }
 
 pub(crate) struct Shared {
-    offer: Offer,
+    capabilities: Capabilities,
     gate: Gate,
     log: Mutex<Log>,
-    orders: Mutex<Orders>,
+    settings: Mutex<Settings>,
     /// By recipient: what is to happen, and how often it still is.
-    faults: Mutex<HashMap<String, Vec<(Fault, usize)>>>,
-    troubles: Mutex<Vec<Order>>,
+    recipient_faults: Mutex<HashMap<String, Vec<(RecipientFault, usize)>>>,
+    step_faults: Mutex<Vec<Order>>,
     sockets: Mutex<HashMap<usize, TcpStream>>,
     down: Mutex<bool>,
 }
@@ -108,13 +108,13 @@ impl Shared {
         lock(&self.log)
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        lock(&self.orders)
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
     }
 
     /// The first fault of this recipient that is not used up and that `pick` wants; uses it up once.
-    fn take_fault<T>(&self, recipient: &str, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        let mut faults = lock(&self.faults);
+    fn take_fault<T>(&self, recipient: &str, pick: impl Fn(&RecipientFault) -> Option<T>) -> Option<T> {
+        let mut faults = lock(&self.recipient_faults);
         let ordered = faults.get_mut(recipient)?;
         ordered.iter_mut().find_map(|(fault, left)| {
             let picked = pick(fault).filter(|_| *left > 0)?;
@@ -127,16 +127,16 @@ impl Shared {
     ///
     /// # Errors
     /// When the client breaks off the handshake.
-    fn encrypt(&self, wire: &mut Wire) -> io::Result<()> {
-        let certificate = self.orders().certificate.clone().unwrap();
-        let encrypted = wire.encrypt(&certificate.acceptor());
+    fn encrypt(&self, connection: &mut Connection) -> io::Result<()> {
+        let certificate = self.settings().certificate.clone().unwrap();
+        let encrypted = connection.encrypt(&certificate.acceptor());
         if encrypted.is_err() {
-            self.log().refused_handshakes += 1;
+            self.log().failed_handshakes += 1;
         }
         encrypted
     }
 
-    fn note(&self, received: Received) -> usize {
+    fn note(&self, received: ReceivedMail) -> usize {
         let mut log = self.log();
         log.received.push(received);
         log.received.len() - 1
@@ -145,10 +145,10 @@ impl Shared {
     fn accepted(&self, index: usize, yes: bool) {
         let mut log = self.log();
         if yes {
-            log.received[index].answer = Answer::Accepted;
+            log.received[index].answer = BodyReply::Accepted;
             log.accepted += 1;
         } else {
-            log.received[index].answer = Answer::None;
+            log.received[index].answer = BodyReply::None;
             log.accepted -= 1;
         }
     }
@@ -165,26 +165,26 @@ pub struct SmtpServer {
 impl SmtpServer {
     /// One that offers the usual.
     pub fn start() -> Self {
-        Self::offering(Offer::default())
+        Self::with_capabilities(Capabilities::default())
     }
 
     /// One that offers this.
-    pub fn offering(offer: Offer) -> Self {
-        let server = Self::down(offer);
+    pub fn with_capabilities(capabilities: Capabilities) -> Self {
+        let server = Self::down(capabilities);
         server.come_up();
         server
     }
 
     /// One that refuses connections until it is told to [come up](Self::come_up).
-    pub fn down(offer: Offer) -> Self {
-        let certificate = offer.tls.as_ref().map(|(_, certificate)| certificate.clone());
+    pub fn down(capabilities: Capabilities) -> Self {
+        let certificate = capabilities.tls.as_ref().map(|(_, certificate)| certificate.clone());
         let shared = Shared {
-            offer,
+            capabilities,
             gate: Gate::default(),
             log: Mutex::default(),
-            orders: Mutex::new(Orders { certificate, ..Orders::default() }),
-            faults: Mutex::default(),
-            troubles: Mutex::default(),
+            settings: Mutex::new(Settings { certificate, ..Settings::default() }),
+            recipient_faults: Mutex::default(),
+            step_faults: Mutex::default(),
             sockets: Mutex::default(),
             down: Mutex::new(true),
         };
@@ -215,19 +215,19 @@ impl SmtpServer {
         wait_until("the SMTP connections to end", || self.shared.log().open == 0);
     }
 
-    /// Orders a fault for the next `times` mails to `recipient`.
-    pub fn order(&self, recipient: &str, fault: Fault, times: usize) {
-        lock(&self.shared.faults).entry(recipient.to_owned()).or_default().push((fault, times));
+    /// Settings a fault for the next `times` mails to `recipient`.
+    pub fn fail_recipient(&self, recipient: &str, fault: RecipientFault, times: usize) {
+        lock(&self.shared.recipient_faults).entry(recipient.to_owned()).or_default().push((fault, times));
     }
 
     /// Forgets all faults of recipients that are not used up.
-    pub fn forget_faults(&self) {
-        lock(&self.shared.faults).clear();
+    pub fn clear_recipient_faults(&self) {
+        lock(&self.shared.recipient_faults).clear();
     }
 
     /// Changes the orders for all connections.
-    pub fn change(&self, change: impl FnOnce(&mut Orders)) {
-        change(&mut self.shared.orders());
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.shared.settings());
     }
 
     /// The gate.
@@ -252,12 +252,12 @@ impl SmtpServer {
 
     /// Message-IDs of the bodies that were confirmed with 250.
     pub fn accepted_ids(&self) -> Multiset {
-        self.shared.log().count(|received| received.answer == Answer::Accepted)
+        self.shared.log().count(|received| received.answer == BodyReply::Accepted)
     }
 
     /// Message-IDs of the bodies that a real server would deliver: all but those it refused.
     pub fn delivered_ids(&self) -> Multiset {
-        self.shared.log().count(|received| received.answer != Answer::Refused)
+        self.shared.log().count(|received| received.answer != BodyReply::Refused)
     }
 }
 
@@ -283,7 +283,7 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         lock(&shared.sockets).insert(number, stream.try_clone().unwrap());
         let shared = Arc::clone(shared);
         thread::spawn(move || {
-            let delay = shared.orders().reply_delay;
+            let delay = shared.settings().reply_delay;
             // However it ended, what counts is in the log.
             drop(converse(&shared, stream, delay, (number, open)));
             lock(&shared.sockets).remove(&number);
@@ -298,9 +298,9 @@ fn converse(
     delay: Duration,
     (number, open): (usize, usize),
 ) -> io::Result<()> {
-    let mut wire = Wire::new(stream, delay)?;
-    if matches!(shared.offer.tls, Some((Tls::Implicit, _))) {
-        shared.encrypt(&mut wire)?;
+    let mut connection = Connection::new(stream, delay)?;
+    if matches!(shared.capabilities.tls, Some((Tls::Implicit, _))) {
+        shared.encrypt(&mut connection)?;
     }
-    Session::new(Arc::clone(shared), wire, number, open).run()
+    Session::new(Arc::clone(shared), connection, number, open).run()
 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Generous: it is only used up by a test that fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Polls `probe` until it gives something, and gives that.
 ///
@@ -28,5 +28,5 @@ pub fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Op
 /// As [`wait_for`].
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    wait_for(what, PATIENCE, || condition().then_some(()));
+    wait_for(what, TIMEOUT, || condition().then_some(()));
 }

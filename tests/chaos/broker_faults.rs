@@ -26,7 +26,7 @@ fn send_with(
     let mails = people * NOTIFICATIONS;
     let rate = mails / (faults * seconds);
     let setup = run.setup(System::Sqlite, people).env("SMTP_RATE_PER_SECOND", &rate.to_string());
-    let scenario = setup.broker(broker).ready();
+    let scenario = setup.broker(broker).build();
     for _ in 0..NOTIFICATIONS {
         scenario.publish(run.random.choice(["CREATED", "UPDATED", "CANCELLED"]).unwrap());
     }

@@ -36,7 +36,7 @@ fn send_with_server(run: &mut Run, server: Server, fault: impl Fn(&mut Run, &Dat
     let (people, faults) = (run.size(1_000, 20_000), run.size(2, 20));
     let database = Database::own(server);
     database.start();
-    let scenario = run.setup(System::Sqlite, people).server(&database).ready();
+    let scenario = run.setup(System::Sqlite, people).server(&database).build();
     send_with(run, &scenario, faults, |run, _| fault(run, &database));
 }
 
@@ -68,7 +68,7 @@ pub fn frozen(run: &mut Run, server: Server) {
 pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
     let (people, faults) = (run.size(1_000, 20_000), run.size(2, 10));
     let file = disk.folder.join(format!("{}.db", run.random.u64(..)));
-    let scenario = run.setup(System::Sqlite, people).env("DATABASE_URL", file.to_str().unwrap()).ready();
+    let scenario = run.setup(System::Sqlite, people).env("DATABASE_URL", file.to_str().unwrap()).build();
     let noticed = Cell::new(false);
     send_with(run, &scenario, faults, |run, workers| {
         disk.fill();

@@ -19,7 +19,7 @@ const LONGEST_ID: usize = 255;
 /// So many messages at once. How many of the mutated ones are still understood is a matter of luck.
 pub fn poison(run: &mut Run, system: System) {
     let messages = run.size(100, 500);
-    let scenario = run.setup(system, 5).env("EVENT_LOOKUP_GRACE", "0").ready();
+    let scenario = run.setup(system, 5).env("EVENT_LOOKUP_GRACE", "0").build();
     assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
     let mut workers = Workers::start(&scenario, 1);
     let mut publisher = RawPublisher::connect(&scenario.queue.broker);
@@ -32,7 +32,7 @@ pub fn poison(run: &mut Run, system: System) {
         } else {
             (bad_body(&mut run.random), random_bytes(&mut run.random, LONGEST_ID))
         };
-        let properties = odd_properties(&mut run.random).message_id(&id);
+        let properties = unusual_properties(&mut run.random).message_id(&id);
         publisher.publish("", scenario.queue.name.as_bytes(), &properties, &body);
     }
     workers.wait_until("every message to have its place", |_| {
@@ -91,7 +91,7 @@ fn random_bytes(random: &mut Rng, most: usize) -> Vec<u8> {
 }
 
 /// Properties that nobody expects: not UTF-8, with NULs, enormous, or all of it.
-fn odd_properties(random: &mut Rng) -> RawProperties {
+fn unusual_properties(random: &mut Rng) -> RawProperties {
     let mut properties = RawProperties::default();
     for _ in 0..random.usize(..4) {
         let (name, value) = (random_bytes(random, LONGEST_ID), random_bytes(random, 5_000));

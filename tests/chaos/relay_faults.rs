@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
-use testkit::scenario::{Scenario, Setup};
-use testkit::smtp::Fault;
+use testkit::scenario::{Scenario, ScenarioBuilder};
+use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
 
@@ -15,7 +15,7 @@ use testkit::system::System;
 const SMTP_TIMEOUT: u64 = 3;
 
 /// Tries are not the point here, and bad luck may strike the same mail several times.
-fn setup(run: &Run, people: usize) -> Setup {
+fn setup(run: &Run, people: usize) -> ScenarioBuilder {
     run.setup(System::Sqlite, people)
         .env("MAX_RETRIES", "100")
         .env("RETRY_DELAY", "0.1")
@@ -52,7 +52,7 @@ fn send_to_all_with(
 /// All connections break, sometimes with every reply still owed, and new ones are refused for up to two seconds.
 pub fn killed(run: &mut Run) {
     let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
-    let scenario = setup(run, people).ready();
+    let scenario = setup(run, people).build();
     send_to_all_with(run, &scenario, kills, |run, workers| {
         if run.random.bool() {
             scenario.smtp.gate().close_after(Point::BeforeReply, 0);
@@ -70,7 +70,7 @@ pub fn killed(run: &mut Run) {
 /// given up.
 pub fn frozen(run: &mut Run) {
     let (people, freezes) = (run.size(1_000, 20_000), run.size(2, 10));
-    let scenario = setup(run, people).ready();
+    let scenario = setup(run, people).build();
     send_to_all_with(run, &scenario, freezes, |run, workers| {
         let point = if run.random.bool() { Point::BeforeBody } else { Point::BeforeReply };
         let gate = scenario.smtp.gate();
@@ -89,26 +89,29 @@ pub fn frozen(run: &mut Run) {
 /// It greets with a refusal, until it has done so a few times.
 pub fn refusing(run: &mut Run) {
     let (people, refusals) = (run.size(1_000, 20_000), run.size(2, 10));
-    let scenario = setup(run, people).env("SMTP_MAX_PER_CONNECTION", "10").ready();
+    let scenario = setup(run, people).env("SMTP_MAX_PER_CONNECTION", "10").build();
     send_to_all_with(run, &scenario, refusals, |run, workers| {
         let greeting = ["421 4.3.2 Shutting down", "554 5.3.2 No service", "450 4.3.2 Too busy"];
         let greeting = run.random.choice(greeting).unwrap();
         let before = scenario.smtp.log().connections;
-        scenario.smtp.change(|orders| orders.greeting = Some(greeting.to_owned()));
+        scenario.smtp.configure(|settings| settings.greeting = Some(greeting.to_owned()));
         workers.wait_until("some refusals", |_| scenario.smtp.log().connections >= before + LANES);
-        scenario.smtp.change(|orders| orders.greeting = None);
+        scenario.smtp.configure(|settings| settings.greeting = None);
     });
 }
 
 /// Every tenth mail is put off, at RCPT or after the dot, once or twice.
 pub fn throttling(run: &mut Run) {
-    let scenario = setup(run, run.size(1_000, 20_000)).ready();
+    let scenario = setup(run, run.size(1_000, 20_000)).build();
     for person in scenario.people() {
         if run.random.u8(..10) == 0 {
             let at_recipient = run.random.bool();
-            let fault =
-                if at_recipient { Fault::Rcpt("450 4.2.1 Busy") } else { Fault::Dot("450 4.7.1 Slow down") };
-            scenario.smtp.order(&person.email, fault, run.random.usize(1..=2));
+            let fault = if at_recipient {
+                RecipientFault::Rcpt("450 4.2.1 Busy")
+            } else {
+                RecipientFault::Dot("450 4.7.1 Slow down")
+            };
+            scenario.smtp.fail_recipient(&person.email, fault, run.random.usize(1..=2));
         }
     }
     send_to_all(run, &scenario);
@@ -116,18 +119,18 @@ pub fn throttling(run: &mut Run) {
 
 /// It takes 50 mails a connection and answers the next with 421.
 pub fn weary(run: &mut Run) {
-    let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").ready();
-    scenario.smtp.change(|orders| orders.mails_per_connection = Some(50));
+    let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").build();
+    scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
     send_to_all(run, &scenario);
 }
 
 /// It breaks the connection in every fiftieth mail: before the body, within it, or after the dot.
 pub fn dropping(run: &mut Run) {
-    let scenario = setup(run, run.size(1_000, 20_000)).ready();
-    let faults = [Fault::DropAtData, Fault::DropInBody, Fault::DropAfterDot];
+    let scenario = setup(run, run.size(1_000, 20_000)).build();
+    let faults = [RecipientFault::DropAtData, RecipientFault::DropInBody, RecipientFault::DropAfterDot];
     for person in scenario.people() {
         if run.random.u8(..50) == 0 {
-            scenario.smtp.order(&person.email, run.random.choice(&faults).unwrap().clone(), 1);
+            scenario.smtp.fail_recipient(&person.email, run.random.choice(&faults).unwrap().clone(), 1);
         }
     }
     send_to_all(run, &scenario);

@@ -10,8 +10,8 @@ use std::{env, thread};
 use fastrand::Rng;
 
 use crate::table::Row;
-use testkit::scenario::{Scenario, Setup};
-use testkit::smtp::log::Answer;
+use testkit::scenario::{Scenario, ScenarioBuilder};
+use testkit::smtp::log::BodyReply;
 use testkit::system::System;
 
 /// SMTP connections of each worker.
@@ -69,9 +69,9 @@ impl Run {
     }
 
     /// A database with so many participants, a queue, and a relay that works.
-    pub fn setup(&self, system: System, participants: usize) -> Setup {
+    pub fn setup(&self, system: System, participants: usize) -> ScenarioBuilder {
         let name = format!("chaos-{}", self.name);
-        Scenario::with(&name, participants).connections(LANES).database(system)
+        Scenario::with_relay(&name, participants).connections(LANES).database(system)
     }
 
     /// So many random moments while `mails` mails are sent, in their order.
@@ -94,7 +94,7 @@ impl Run {
     #[track_caller]
     pub fn judge(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
         self.judge_but_for_acks(scenario, notifications, crashes);
-        scenario.settled();
+        scenario.check_completed();
     }
 
     /// The same when the broker died, which may know an ack that the ledger does not.
@@ -106,7 +106,7 @@ impl Run {
         let unexpected: Vec<&String> = accepted.keys().filter(|id| !expected.contains(*id)).collect();
         let duplicates = scenario.duplicates();
         let unanswered =
-            scenario.smtp.log().received.iter().filter(|mail| mail.answer == Answer::None).count();
+            scenario.smtp.log().received.iter().filter(|mail| mail.answer == BodyReply::None).count();
         let bound = if crashes > 0 { crashes * LANES } else { unanswered };
 
         self.row.runs += 1;
@@ -121,7 +121,7 @@ impl Run {
         assert!(unexpected.is_empty(), "nobody asked for {unexpected:?}");
         assert!(duplicates <= bound, "{duplicates} duplicates, and at most {bound} may be");
         assert!(crashes > 0 || duplicates == bound, "{duplicates} duplicates, and {bound} have to be");
-        scenario.settled_but_for_acks();
+        scenario.check_completed_except_acks();
     }
 }
 

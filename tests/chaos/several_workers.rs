@@ -18,7 +18,7 @@ const REFUSED: &str = "fanmail_refused_outcomes_total";
 /// So many workers; notifications of some events, in any order.
 pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
     let (events, notifications, people) = (run.size(4, 20), run.size(20, 100), run.size(50, 200));
-    let scenario = run.setup(system, 0).env("LEASE_TIMEOUT", LEASE_TIMEOUT).env("PREFETCH", "2").ready();
+    let scenario = run.setup(system, 0).env("LEASE_TIMEOUT", LEASE_TIMEOUT).env("PREFETCH", "2").build();
     for event in 1..=events {
         scenario.seed(i64::try_from(event).unwrap(), people);
     }

@@ -12,7 +12,7 @@ use testkit::wait::wait_until;
 /// SIGKILL at random moments.
 pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
     let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
-    let scenario = run.setup(system, people).ready();
+    let scenario = run.setup(system, people).build();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     let mut workers = Workers::start(&scenario, 1);
     for moment in run.moments(kills, people) {
@@ -26,7 +26,7 @@ pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
 /// SIGTERM at random moments: whatever is in flight is finished and recorded first.
 pub fn stopped(run: &mut Run) {
     let (people, stops) = (run.size(1_000, 20_000), run.size(3, 20));
-    let scenario = run.setup(System::Sqlite, people).ready();
+    let scenario = run.setup(System::Sqlite, people).build();
     scenario.queue.publish("UPDATED", EVENT, None);
     let mut workers = Workers::start(&scenario, 1);
     for moment in run.moments(stops, people) {
@@ -41,7 +41,7 @@ pub fn stopped(run: &mut Run) {
 /// A second signal, while the relay holds the mails in flight: the worker leaves at once.
 pub fn stopped_by_two_signals(run: &mut Run) {
     let (people, stops) = (run.size(500, 2_000), run.size(2, 10));
-    let scenario = run.setup(System::Sqlite, people).ready();
+    let scenario = run.setup(System::Sqlite, people).build();
     scenario.queue.publish("UPDATED", EVENT, Some("two signals"));
     let mut crashes = 0;
     for _ in 0..stops {
@@ -60,7 +60,7 @@ pub fn stopped_by_two_signals(run: &mut Run) {
         let ended = worker.wait_within(Duration::from_secs(1));
         assert_eq!(ended.code, Some(1), "{}", ended.err);
         assert!(ended.err.contains("second signal"), "{}", ended.err);
-        scenario.discreet(&ended.err);
+        scenario.check_redacted(&ended.err);
         crashes += 1;
         scenario.wait_until_held(0);
         scenario.smtp.gate().open();

@@ -51,7 +51,7 @@ impl<'scenario> Workers<'scenario> {
     /// SIGKILL, and another one in its place.
     pub fn kill(&mut self, n: usize) {
         let dead = self.replace(n);
-        self.scenario.discreet(&dead.kill());
+        self.scenario.check_redacted(&dead.kill());
         self.crashes += 1;
     }
 
@@ -75,7 +75,7 @@ impl<'scenario> Workers<'scenario> {
         // Right after its start a signal just ends it, as it does any program that has not asked for it yet.
         let not_ready = ended.code.is_none() && !ended.err.contains("sending mails through");
         assert!(ended.code == Some(0) || not_ready, "SIGTERM must end it cleanly:\n{}", ended.err);
-        self.scenario.discreet(&ended.err);
+        self.scenario.check_redacted(&ended.err);
     }
 
     fn replace(&mut self, n: usize) -> Process {
@@ -87,7 +87,7 @@ impl<'scenario> Workers<'scenario> {
         for n in 0..self.running.len() {
             if !self.running[n].process.is_running() {
                 let ended = self.replace(n).wait();
-                self.scenario.discreet(&ended.err);
+                self.scenario.check_redacted(&ended.err);
                 self.crashes += 1;
             }
         }
@@ -143,7 +143,7 @@ impl<'scenario> Workers<'scenario> {
 
     fn stop_all(&mut self) {
         for worker in self.running.drain(..) {
-            self.scenario.discreet(&worker.process.stop().err);
+            self.scenario.check_redacted(&worker.process.stop().err);
         }
     }
 }

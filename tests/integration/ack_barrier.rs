@@ -3,23 +3,24 @@
 
 use std::time::{Duration, Instant};
 
-use testkit::amqp_proxy::{AmqpProxy, Plan};
+use testkit::amqp_proxy::{AckAction, AmqpProxy};
 use testkit::broker::Broker;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
 use testkit::wait::wait_until;
 
 /// A scenario whose worker reaches the broker through a proxy.
-fn through_proxy(name: &str, participants: usize, plan: Plan) -> (Scenario, AmqpProxy) {
+fn through_proxy(name: &str, participants: usize, plan: AckAction) -> (Scenario, AmqpProxy) {
     let proxy = AmqpProxy::start(Broker::shared().port, plan);
-    let scenario = Scenario::with(name, participants).env("LAVINMQ_PORT", &proxy.port.to_string()).ready();
+    let scenario =
+        Scenario::with_relay(name, participants).env("LAVINMQ_PORT", &proxy.port.to_string()).build();
     (scenario, proxy)
 }
 
 #[test]
 fn acked_at_waits_for_the_brokers_answer_and_comes_soon_after_it() {
     const OTHER: i64 = 77;
-    let (scenario, proxy) = through_proxy("barrier", 5, Plan::Hold);
+    let (scenario, proxy) = through_proxy("barrier", 5, AckAction::Hold);
     scenario.seed(OTHER, 200);
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let worker = scenario.worker();
@@ -36,12 +37,12 @@ fn acked_at_waits_for_the_brokers_answer_and_comes_soon_after_it() {
     scenario.wait_for_acks(2);
     assert!(released.elapsed() < Duration::from_secs(5));
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (205, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// The connection breaks before the broker has the ack: the message comes again, and the ledger knows it.
 fn cut_before_the_ack(name: &str, message_id: Option<&str>) {
-    let (scenario, proxy) = through_proxy(name, 30, Plan::CutBefore);
+    let (scenario, proxy) = through_proxy(name, 30, AckAction::CutBefore);
     let worker = scenario.worker();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     proxy.wait_until_done();
@@ -49,7 +50,7 @@ fn cut_before_the_ack(name: &str, message_id: Option<&str>) {
     worker.wait_for_log("was completed before; acked");
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (30, 0));
     assert_eq!(scenario.ledger.notifications().len(), 1);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn cut_before_the_ack_without_a_message_id() {
 /// The connection breaks between the ack and its proof: nobody can know, and whether the message comes again
 /// or not, the next one of its event is not held up.
 fn cut_after_the_ack(name: &str, message_id: Option<&str>) {
-    let (scenario, proxy) = through_proxy(name, 30, Plan::CutAfter);
+    let (scenario, proxy) = through_proxy(name, 30, AckAction::CutAfter);
     let worker = scenario.worker();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     proxy.wait_until_done();
@@ -76,10 +77,10 @@ fn cut_after_the_ack(name: &str, message_id: Option<&str>) {
         scenario.ledger.notifications().get(1).is_some_and(|row| row.acked)
     });
     let ended = worker.stop();
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (60, 0));
     assert_eq!((scenario.ledger.completed(), scenario.queue.depth()), (2, 0));
-    scenario.ledger_and_relay_agree();
+    scenario.check_ledger_matches_relay();
 }
 
 #[test]

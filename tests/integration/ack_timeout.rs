@@ -25,8 +25,11 @@ fn impatient_broker() -> Arc<Broker> {
 /// Two fan-outs outlast the timeout twice, while two more messages wait for the first of them.
 fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     let broker = impatient_broker();
-    let scenario =
-        Scenario::with(name, 40).broker(&broker).connections(LANES).env("HTTP_ADDR", "127.0.0.1:0").ready();
+    let scenario = Scenario::with_relay(name, 40)
+        .broker(&broker)
+        .connections(LANES)
+        .env("HTTP_ADDR", "127.0.0.1:0")
+        .build();
     scenario.seed(OTHER, 20);
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     let message = |kind, event, id| {
@@ -61,7 +64,7 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     assert!(told[0].contains("longer than the broker allows"), "{told:?}");
     assert!(told[0].contains("consumer_timeout = 14400000"), "{told:?}");
     assert!(!log.contains("back at try"), "it is no outage:\n{log}");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn fan_outs_outlast_the_timeout_without_message_ids() {
 #[test]
 fn a_message_that_timed_out_while_its_fan_out_ended_is_acked_when_it_comes_again() {
     let broker = impatient_broker();
-    let scenario = Scenario::with("timeout-end", 10).broker(&broker).connections(LANES).ready();
+    let scenario = Scenario::with_relay("timeout-end", 10).broker(&broker).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 5);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -87,13 +90,13 @@ fn a_message_that_timed_out_while_its_fan_out_ended_is_acked_when_it_comes_again
     scenario.smtp.gate().open();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (10, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// What `fanmail check` tells the owner of this broker to write into rabbitmq.conf.
 #[test]
 fn the_advice_of_check_is_understood_by_the_broker() {
-    let scenario = Scenario::with("timeout-advice", 0).ready();
+    let scenario = Scenario::with_relay("timeout-advice", 0).build();
     let out = scenario.run(&["check"]).out;
     let advice = out.lines().find(|line| line.contains("consumer_timeout")).expect(&out);
     assert!(advice.contains("note     RabbitMQ 3."), "{advice}");

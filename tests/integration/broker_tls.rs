@@ -62,12 +62,12 @@ impl Encrypted {
 
     /// A scenario whose binary knows only the encrypted port.
     fn scenario(&self, name: &str, participants: usize) -> Scenario {
-        Scenario::with(name, participants)
+        Scenario::with_relay(name, participants)
             .broker(&self.broker)
             .env("LAVINMQ_USE_TLS", "True")
             .env("LAVINMQ_PORT", &self.port.to_string())
             .env("AMQP_CA_FILE", &self.dir.path().join("ca.pem").display().to_string())
-            .ready()
+            .build()
     }
 }
 
@@ -78,7 +78,7 @@ fn check(scenario: &mut Scenario, host: &str, ca: Option<&Path>) -> String {
     let ca = ca.map(|ca| ("AMQP_CA_FILE".to_owned(), ca.display().to_string()));
     scenario.environment.extend(ca);
     let ended = scenario.run(&["check"]);
-    scenario.discreet(&format!("{}{}", ended.out, ended.err));
+    scenario.check_redacted(&format!("{}{}", ended.out, ended.err));
     ended.out.lines().find(|line| line.starts_with("broker")).unwrap().to_owned()
 }
 
@@ -87,14 +87,14 @@ fn a_fan_out_over_amqps_adds_up() {
     let encrypted = Encrypted::new();
     let scenario = encrypted.scenario("amqps", 200);
     let worker = scenario.worker();
-    scenario.succeeds(&["publish", "--type", "UPDATED", "--event", "123"]);
+    scenario.run_ok(&["publish", "--type", "UPDATED", "--event", "123"]);
     scenario.queue.publish_raw(b"not a notification", amiquip::AmqpProperties::default());
     scenario.wait_for_acks(1);
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
-    let listed = scenario.succeeds(&["dead-letters", "list"]);
+    let listed = scenario.run_ok(&["dead-letters", "list"]);
     assert!(listed.contains("JSON"), "{listed}");
     assert_eq!((scenario.ledger.outcomes("sent"), scenario.duplicates()), (200, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn a_broker_whose_certificate_is_not_right_is_refused() {
     encrypted.broker.restart();
     scenario.wait_for_acks(1);
     assert_eq!(scenario.ledger.outcomes("sent"), 10);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -16,9 +16,9 @@ use testkit::wait::wait_until;
 
 #[test]
 fn publish_says_what_arrives() {
-    let scenario = Scenario::with("publish", 0).ready();
-    let out = scenario.succeeds(&["publish", "--type", "updated", "--event", "123"]);
-    let out_2 = scenario.succeeds(&[
+    let scenario = Scenario::with_relay("publish", 0).build();
+    let out = scenario.run_ok(&["publish", "--type", "updated", "--event", "123"]);
+    let out_2 = scenario.run_ok(&[
         "send-test-message",
         "--type",
         "CANCELLED",
@@ -42,8 +42,8 @@ fn publish_says_what_arrives() {
 
 #[test]
 fn status_shows_what_the_ledger_says() {
-    let scenario = Scenario::with("status", 30).ready();
-    assert_snapshot!(scenario.succeeds(&["status"]), @r"
+    let scenario = Scenario::with_relay("status", 30).build();
+    assert_snapshot!(scenario.run_ok(&["status"]), @r"
     No worker is at work.
 
     No notifications.
@@ -54,13 +54,13 @@ fn status_shows_what_the_ledger_says() {
     scenario.seed(7, 3);
     scenario.queue.publish("UPDATED", 7, None);
     scenario.wait_for_acks(2);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 
-    let table = scenario.succeeds(&["status"]);
+    let table = scenario.run_ok(&["status"]);
     for line in ["123  CREATED  completed", "7  UPDATED  completed", "total"] {
         assert!(table.contains(line), "{table}");
     }
-    let only = scenario.succeeds(&["status", "--event", "7", "--format", "json"]);
+    let only = scenario.run_ok(&["status", "--event", "7", "--format", "json"]);
     let only: Vec<Value> = serde_json::from_str(&only).unwrap();
     assert_eq!((only.len(), &only[0]["event"], &only[0]["sent"]), (1, &Value::from(7), &Value::from(3)));
 
@@ -81,34 +81,34 @@ fn status_shows_what_the_ledger_says() {
 
 #[test]
 fn dead_letters_stay_where_they_are() {
-    let scenario = Scenario::with("letters", 0).ready();
+    let scenario = Scenario::with_relay("letters", 0).build();
     let worker = scenario.worker();
     for n in 0..3 {
         scenario.queue.publish_raw(format!("poison {n}").as_bytes(), testkit::queue::properties(None));
     }
     wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
     for _ in 0..2 {
-        let list = scenario.succeeds(&["dead-letters", "list"]);
+        let list = scenario.run_ok(&["dead-letters", "list"]);
         assert!(list.contains("not JSON") && list.contains("poison 2"), "{list}");
-        let json = scenario.succeeds(&["dead-letters", "list", "--format", "json", "--limit", "2"]);
+        let json = scenario.run_ok(&["dead-letters", "list", "--format", "json", "--limit", "2"]);
         let json: Vec<Value> = serde_json::from_str(&json).unwrap();
         assert_eq!((json.len(), &json[0]["body"]), (2, &Value::from("poison 0")));
         wait_until("the letters to be back", || scenario.queue.dead_depth() == 3);
     }
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn preview_writes_html() {
-    let scenario = Scenario::with("preview", 3).ready();
+    let scenario = Scenario::with_relay("preview", 3).build();
     for kind in ["CREATED", "UPDATED", "CANCELLED"] {
         let file = scenario.path(&format!("{kind}.html"));
         let path = file.to_str().unwrap();
-        let out = scenario.succeeds(&["preview", "--type", kind, "--output", path]);
+        let out = scenario.run_ok(&["preview", "--type", kind, "--output", path]);
         assert!(out.contains(path), "{out}");
         let html = fs::read_to_string(&file).unwrap();
         assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html"), "{html}");
-        scenario.succeeds(&["preview", "--type", kind, "--event", "123", "--output", path]);
+        scenario.run_ok(&["preview", "--type", kind, "--event", "123", "--output", path]);
         assert!(fs::read_to_string(&file).unwrap().contains("Lantern Evening"));
     }
     let ended = scenario.run(&["preview", "--type", "UPDATED", "--event", "99"]);
@@ -118,20 +118,20 @@ fn preview_writes_html() {
 
 #[test]
 fn seeding_twice_is_seeding_once() {
-    let scenario = Scenario::with("seed", 0).ready();
+    let scenario = Scenario::with_relay("seed", 0).build();
     let args = ["seed", "--event", "123", "--participants", "40"];
-    assert_snapshot!(scenario.succeeds(&args), @r"
+    assert_snapshot!(scenario.run_ok(&args), @r"
     Added event 123.
     Event 123 has 40 participants, 40 of them new.
     ");
-    assert_snapshot!(scenario.succeeds(&args), @"Event 123 has 40 participants, 0 of them new.");
-    scenario.succeeds(&["migrate"]);
+    assert_snapshot!(scenario.run_ok(&args), @"Event 123 has 40 participants, 0 of them new.");
+    scenario.run_ok(&["migrate"]);
     assert_eq!(scenario.people().len(), 40);
 }
 
 #[test]
 fn check_tells_what_does_not_work() {
-    let scenario = Scenario::with("check", 1).ready();
+    let scenario = Scenario::with_relay("check", 1).build();
     let fine = scenario.run(&["check"]);
     assert_eq!(fine.code, Some(0), "{fine:?}");
     assert_eq!(scenario.smtp.accepted(), 0);
@@ -143,18 +143,18 @@ fn check_tells_what_does_not_work() {
         let failed: Vec<&str> = ended.out.lines().filter(|text| text.contains("FAILED")).collect();
         assert_eq!(failed.len(), 1, "{}", ended.out);
         assert!(failed[0].starts_with(line), "{}", failed[0]);
-        scenario.discreet(&(ended.out + &ended.err));
+        scenario.check_redacted(&(ended.out + &ended.err));
     }
 }
 
 #[test]
 fn a_dead_broker_is_told_without_its_password() {
-    let scenario = Scenario::with("dead", 0).env("LAVINMQ_PORT", &free_port().to_string()).ready();
+    let scenario = Scenario::with_relay("dead", 0).env("LAVINMQ_PORT", &free_port().to_string()).build();
     for arguments in [&["publish", "--type", "UPDATED", "--event", "1"][..], &["dead-letters", "list"][..]] {
         let ended = scenario.run(arguments);
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.err.contains("127.0.0.1"), "{}", ended.err);
-        scenario.discreet(&ended.err);
+        scenario.check_redacted(&ended.err);
     }
 }
 
@@ -173,7 +173,7 @@ fn every_verb_explains_itself() {
 
 #[test]
 fn configuration_mistakes_are_told_together() {
-    let scenario = Scenario::with("mistakes", 0).ready();
+    let scenario = Scenario::with_relay("mistakes", 0).build();
     let mut environment = scenario.environment.clone();
     for (name, value) in [
         ("SMTP_PORT", "smtp"),
@@ -189,7 +189,7 @@ fn configuration_mistakes_are_told_together() {
     for name in ["SMTP_PORT", "BATCH_SIZE", "RETRY_DELAY", "SMTP_CONNECTIONS", "EMAIL_DUMMY_MODE"] {
         assert!(ended.err.contains(name), "{name}: {}", ended.err);
     }
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
 }
 
 /// Copies the built-in templates, and breaks one.
@@ -212,7 +212,7 @@ fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
-    let scenario = Scenario::with("template", 5).ready();
+    let scenario = Scenario::with_relay("template", 5).build();
     scenario.publish("UPDATED");
     for (mistake, says) in [
         ("\n{{ event.titel }}\n", "updated/body.txt, line 3: the field \"event.titel\""),
@@ -235,7 +235,7 @@ fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
 
 #[test]
 fn the_dotenv_of_the_earlier_service_works() {
-    let scenario = Scenario::with("dotenv", 0).ready();
+    let scenario = Scenario::with_relay("dotenv", 0).build();
     let dotenv = format!(
         "# Message Queue\nLAVINMQ_HOST=localhost\nLAVINMQ_PORT={}\nLAVINMQ_USERNAME={}\nLAVINMQ_PASSWORD={}\n\
          LAVINMQ_QUEUE={}\nLAVINMQ_VHOST=/\n\n# Database\nDATABASE_URL=sqlite:///notification_service.db\n\
@@ -251,36 +251,36 @@ fn the_dotenv_of_the_earlier_service_works() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(".env"), dotenv).unwrap();
     let start = |arguments: &[&str]| Process::start(dir.path(), &Environment::new(), arguments);
-    let succeeds = |arguments: &[&str]| {
+    let run_ok = |arguments: &[&str]| {
         let ended = start(arguments).wait();
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.out
     };
-    succeeds(&["seed", "--event", "123", "--participants", "250"]);
+    run_ok(&["seed", "--event", "123", "--participants", "250"]);
     assert!(dir.path().join("notification_service.db").exists());
     let worker = start(&["worker"]);
     scenario.queue.publish("UPDATED", EVENT, None);
     wait_until("the notification to be completed", || {
-        let lines: Vec<Value> = serde_json::from_str(&succeeds(&["status", "--format", "json"])).unwrap();
+        let lines: Vec<Value> = serde_json::from_str(&run_ok(&["status", "--format", "json"])).unwrap();
         lines.iter().any(|line| line["state"] == "completed" && line["sent"] == 250)
     });
     let ended = worker.stop();
     assert!(ended.err.to_lowercase().contains("no mail is sent"), "{}", ended.err);
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     assert!(!ended.err.contains("@example.org") || ended.err.contains("***@example.org"), "{}", ended.err);
 }
 
 #[test]
 fn the_dummy_writes_its_mails_to_an_outbox() {
-    let scenario = Scenario::with("outbox", 12)
+    let scenario = Scenario::with_relay("outbox", 12)
         .env("EMAIL_DUMMY_MODE", "True")
         .env("EMAIL_OUTBOX_DIR", "outbox")
-        .ready();
+        .build();
     let worker = scenario.worker();
     scenario.publish("CREATED");
     scenario.wait_for_acks(1);
     let ended = worker.stop();
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     let files = walk(&scenario.path("outbox"));
     let with = |extension: &str| {
         files.iter().filter(|path| path.extension().is_some_and(|found| found == extension)).count()

@@ -21,7 +21,7 @@ on_every_system!(
 
 /// Kills the worker while the relay holds a mail of every lane, at a few points of the fan-out.
 fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
-    let scenario = Scenario::with(name, 300).database(system).connections(LANES).ready();
+    let scenario = Scenario::with_relay(name, 300).database(system).connections(LANES).build();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     let kills = [
         (Point::BeforeReply, 0),
@@ -34,7 +34,7 @@ fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
         let worker = scenario.worker();
         scenario.wait_until_held(LANES);
         let log = worker.kill();
-        scenario.discreet(&log);
+        scenario.check_redacted(&log);
         scenario.wait_until_held(0);
     }
     scenario.smtp.gate().open();
@@ -48,7 +48,7 @@ fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
     assert!(duplicates <= kills.len() * LANES, "{duplicates} duplicates");
     // Without any the kills have missed the moment that they were for.
     assert!(duplicates > 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn killed_in_the_middle_with_a_message_id(system: System) {
@@ -61,12 +61,12 @@ fn killed_in_the_middle_without_a_message_id(system: System) {
 
 /// This is what bounds the duplicates of a kill to one for each lane.
 fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger(system: System) {
-    let scenario = Scenario::with("recorded", 100).database(system).connections(LANES).ready();
+    let scenario = Scenario::with_relay("recorded", 100).database(system).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_until_held(LANES);
-    let held = scenario.ledger.hold();
+    let held = scenario.ledger.lock_deliveries();
     scenario.smtp.gate().open();
     wait_until("the next envelopes", || scenario.smtp.log().commands["DATA"] == 2 * LANES);
     worker.kill();
@@ -78,11 +78,11 @@ fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger(system: System
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.delivered_ids().len(), scenario.duplicates()), (100, LANES));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn stopped_in_the_middle_several_times(system: System) {
-    let scenario = Scenario::with("stopped", 300).database(system).connections(LANES).ready();
+    let scenario = Scenario::with_relay("stopped", 300).database(system).connections(LANES).build();
     scenario.publish("UPDATED");
     for (point, mails) in [(Point::BeforeReply, 20), (Point::BeforeBody, 60), (Point::BeforeReply, 90)] {
         scenario.smtp.gate().close_after(point, mails);
@@ -93,7 +93,7 @@ fn stopped_in_the_middle_several_times(system: System) {
         scenario.smtp.gate().open();
         let ended = worker.wait();
         assert_eq!(ended.code, Some(0), "{}", ended.err);
-        scenario.discreet(&ended.err);
+        scenario.check_redacted(&ended.err);
         assert_eq!(scenario.queue.depth(), 1, "the message belongs back into the queue");
         assert_eq!(scenario.ledger.completed(), 0);
         assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
@@ -101,12 +101,12 @@ fn stopped_in_the_middle_several_times(system: System) {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn stopped_while_idle() {
-    let scenario = Scenario::with("idle", 0).ready();
+    let scenario = Scenario::with_relay("idle", 0).build();
     let worker = scenario.worker();
     wait_until("the worker to consume", || scenario.queue.consumers() == 1);
     worker.terminate();
@@ -116,7 +116,7 @@ fn stopped_while_idle() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let scenario = Scenario::with("second", 50).connections(LANES).ready();
+    let scenario = Scenario::with_relay("second", 50).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -136,12 +136,13 @@ fn a_second_signal_ends_it_at_once() {
     scenario.wait_for_acks(1);
     assert_eq!(scenario.smtp.delivered_ids().len(), 50);
     assert!(scenario.duplicates() <= LANES);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_stop_that_takes_too_long_is_cut_short() {
-    let scenario = Scenario::with("too-long", 50).connections(LANES).env("SHUTDOWN_TIMEOUT", "0.5").ready();
+    let scenario =
+        Scenario::with_relay("too-long", 50).connections(LANES).env("SHUTDOWN_TIMEOUT", "0.5").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -157,7 +158,7 @@ fn a_stop_that_takes_too_long_is_cut_short() {
 fn the_broker_dies_in_the_middle() {
     let broker = Broker::own();
     broker.start();
-    let scenario = Scenario::with("broker", 300).broker(&broker).connections(LANES).ready();
+    let scenario = Scenario::with_relay("broker", 300).broker(&broker).connections(LANES).build();
     assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
     broker.restart();
     scenario.smtp.gate().close_after(Point::BeforeReply, 100);
@@ -177,13 +178,13 @@ fn the_broker_dies_in_the_middle() {
     scenario.publish("CANCELLED");
     scenario.wait_for_acks(2);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (600, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn the_broker_comes_later() {
     let broker = Broker::own();
-    let scenario = Scenario::with("later", 40).broker(&broker).ready();
+    let scenario = Scenario::with_relay("later", 40).broker(&broker).build();
     let mut worker = scenario.worker();
     worker.wait_for_log(&broker.port.to_string());
     assert!(worker.is_running());
@@ -193,5 +194,5 @@ fn the_broker_comes_later() {
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
     let lines = worker.log().lines().count();
     assert!(lines < 30, "a line for each state change, not for each try: {lines}");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -50,13 +50,13 @@ fn nothing_is_lost(scenario: &Scenario, worker: Process, people: usize) {
     for line in [BEGINS, OVER] {
         assert_eq!(worker.log().matches(line).count(), 1, "{line}:\n{}", worker.log());
     }
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn locked_for_long(system: System) {
-    let scenario = Scenario::with("locked", PEOPLE).database(system).connections(LANES).ready();
+    let scenario = Scenario::with_relay("locked", PEOPLE).database(system).connections(LANES).build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.hold();
+    let held = scenario.ledger.lock_deliveries();
     trouble_is_met(&scenario, &worker);
     drop(held);
     nothing_is_lost(&scenario, worker, PEOPLE);
@@ -64,9 +64,9 @@ fn locked_for_long(system: System) {
 
 #[test]
 fn stopped_while_locked() {
-    let scenario = Scenario::with("stop-locked", PEOPLE).connections(LANES).ready();
+    let scenario = Scenario::with_relay("stop-locked", PEOPLE).connections(LANES).build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.hold();
+    let held = scenario.ledger.lock_deliveries();
     trouble_is_met(&scenario, &worker);
     worker.terminate();
     worker.wait_for_log("stopping");
@@ -77,15 +77,15 @@ fn stopped_while_locked() {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (PEOPLE, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn stopped_for_good_while_locked() {
     let scenario =
-        Scenario::with("leave-locked", PEOPLE).connections(LANES).env("SHUTDOWN_TIMEOUT", "1").ready();
+        Scenario::with_relay("leave-locked", PEOPLE).connections(LANES).env("SHUTDOWN_TIMEOUT", "1").build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.hold();
+    let held = scenario.ledger.lock_deliveries();
     trouble_is_met(&scenario, &worker);
     worker.terminate();
     let ended = worker.wait_within(Duration::from_secs(10));
@@ -98,7 +98,7 @@ fn stopped_for_good_while_locked() {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.delivered_ids().len(), scenario.duplicates()), (PEOPLE, LANES));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 on_every_system!(locked_for_long);
@@ -106,8 +106,9 @@ on_every_system!(locked_for_long);
 #[test]
 fn locked_at_the_start() {
     let port = free_port();
-    let scenario = Scenario::with("lock-start", 40).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).ready();
-    let held = scenario.ledger.hold();
+    let scenario =
+        Scenario::with_relay("lock-start", 40).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).build();
+    let held = scenario.ledger.lock_deliveries();
     let worker = scenario.worker();
     worker.wait_for_log(BEGINS);
     let health = http::get(port, "/healthz");
@@ -129,17 +130,17 @@ fn locked_at_the_start() {
     scenario.wait_for_acks(1);
     wait_until("health", || http::get(port, "/healthz").starts_with("HTTP/1.1 200"));
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn the_disk_of_the_file_is_full() {
     with_small_disk("database_trouble::the_disk_of_the_file_is_full", 4, |disk| {
         let file = disk.folder.join("fanmail.db");
-        let scenario = Scenario::with("full", PEOPLE)
+        let scenario = Scenario::with_relay("full", PEOPLE)
             .connections(LANES)
             .env("DATABASE_URL", file.to_str().unwrap())
-            .ready();
+            .build();
         let worker = in_the_middle(&scenario);
         disk.fill();
         trouble_is_met(&scenario, &worker);

@@ -9,14 +9,14 @@ use crate::systems::on_every_system;
 use testkit::queue::properties;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
-use testkit::smtp::{Offer, SmtpServer};
+use testkit::smtp::{Capabilities, SmtpServer};
 use testkit::system::System;
 use testkit::wait::wait_until;
 
 on_every_system!(everyone_is_mailed_once_for_each_kind small_pages_reach_everyone_who_was_there);
 
 fn everyone_is_mailed_once_for_each_kind(system: System) {
-    let scenario = Scenario::with("once", 250).database(system).ready();
+    let scenario = Scenario::with_relay("once", 250).database(system).build();
     let worker = scenario.worker();
     for (notification, kind) in (1..).zip(["CREATED", "UPDATED", "CANCELLED"]) {
         scenario.publish(kind);
@@ -53,13 +53,13 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
         assert!(mail.body_text(0).unwrap().contains(&person.name));
         assert!(mail.body_html(0).is_some());
     }
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// Pages of 7, while others join and leave.
 fn small_pages_reach_everyone_who_was_there(system: System) {
     let scenario =
-        Scenario::with("pages", 100).database(system).connections(2).env("BATCH_SIZE", "7").ready();
+        Scenario::with_relay("pages", 100).database(system).connections(2).env("BATCH_SIZE", "7").build();
     let people = scenario.people();
     scenario.ledger.execute(&format!("DELETE FROM participants WHERE id = {}", people[3].id));
     scenario.smtp.gate().close_after(Point::BeforeReply, 30);
@@ -75,23 +75,24 @@ fn small_pages_reach_everyone_who_was_there(system: System) {
     let expected: BTreeSet<String> =
         (0..).zip(people).filter(|(n, _)| ![3, 90].contains(n)).map(|(_, person)| person.email).collect();
     assert_eq!((got == expected, scenario.smtp.accepted()), (true, 98));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_relay_without_extensions_gets_them_as_well() {
-    let plain = Offer { pipelining: false, eight_bit: false, ..Offer::default() };
-    let scenario = Scenario::named("plain").relay(SmtpServer::offering(plain)).participants(120).ready();
+    let plain = Capabilities { pipelining: false, eight_bit: false, ..Capabilities::default() };
+    let scenario =
+        Scenario::builder("plain").relay(SmtpServer::with_capabilities(plain)).participants(120).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (120, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn dots_arrive_as_they_are() {
-    let scenario = Scenario::with("dots", 5).ready();
+    let scenario = Scenario::with_relay("dots", 5).build();
     scenario.ledger.execute("UPDATE events SET title = '.', description = '.. .', location = '...'");
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -106,24 +107,24 @@ fn dots_arrive_as_they_are() {
         assert!(raw.lines().any(|line| line.starts_with('.')), "nothing was there to stuff:\n{raw}");
     }
     assert_eq!(scenario.smtp.accepted(), 5);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn an_event_without_participants_is_completed_at_once() {
-    let scenario = Scenario::with("nobody", 0).ready();
+    let scenario = Scenario::with_relay("nobody", 0).build();
     scenario.seed(EVENT, 0);
     let worker = scenario.worker();
     scenario.publish("CREATED");
     scenario.wait_for_acks(1);
     assert_eq!(scenario.status()[0]["participants"], 0);
     assert_eq!(scenario.smtp.log().connections, 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn the_same_message_id_is_the_same_notification_and_none_is_a_new_one() {
-    let scenario = Scenario::with("identity", 20).ready();
+    let scenario = Scenario::with_relay("identity", 20).build();
     let worker = scenario.worker();
     for id in [Some("one"), Some("one"), None, None, Some("two")] {
         scenario.queue.publish("UPDATED", EVENT, id);
@@ -131,12 +132,12 @@ fn the_same_message_id_is_the_same_notification_and_none_is_a_new_one() {
     scenario.wait_for_acks(4);
     wait_until("an empty queue", || scenario.queue.depth() == 0);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (80, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn views_may_stand_in_for_the_tables() {
-    let scenario = Scenario::with("views", 0).ready();
+    let scenario = Scenario::with_relay("views", 0).build();
     scenario.ledger.execute(
         "DROP TABLE events; DROP TABLE participants;
          CREATE TABLE meetings (nr INTEGER PRIMARY KEY, name TEXT, begins TEXT);
@@ -157,12 +158,12 @@ fn views_may_stand_in_for_the_tables() {
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (120, 0));
     assert_eq!(scenario.status()[0]["sent"], 120);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_small_notification_overtakes_a_big_one() {
-    let scenario = Scenario::with("overtake", 2000).connections(2).ready();
+    let scenario = Scenario::with_relay("overtake", 2000).connections(2).build();
     scenario.seed(7, 5);
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
     let worker = scenario.worker();
@@ -179,12 +180,12 @@ fn a_small_notification_overtakes_a_big_one() {
     scenario.smtp.gate().open();
     scenario.wait_for_acks(2);
     assert_eq!(scenario.duplicates(), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn notifications_of_one_event_keep_their_order() {
-    let scenario = Scenario::with("order", 150).connections(4).ready();
+    let scenario = Scenario::with_relay("order", 150).connections(4).build();
     let worker = scenario.worker();
     let messages = ["CREATED", "UPDATED", "UPDATED", "CANCELLED"].map(|kind| {
         let body = format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#);
@@ -203,13 +204,13 @@ fn notifications_of_one_event_keep_their_order() {
     let kinds: Vec<String> = scenario.ledger.notifications().into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds, ["CREATED", "UPDATED", "UPDATED", "CANCELLED"]);
     assert_eq!((order.len(), scenario.duplicates()), (600, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn ten_thousand_take_seconds() {
     let scenario =
-        Scenario::with("many", 10_000).connections(16).env("SMTP_MAX_PER_CONNECTION", "10000").ready();
+        Scenario::with_relay("many", 10_000).connections(16).env("SMTP_MAX_PER_CONNECTION", "10000").build();
     let worker = scenario.worker();
     let begun = Instant::now();
     scenario.publish("UPDATED");
@@ -220,5 +221,5 @@ fn ten_thousand_take_seconds() {
     let log = scenario.smtp.log();
     assert!((2..=16).contains(&log.most_open), "{}", log.most_open);
     assert_eq!(log.connections, log.most_open, "connections are kept");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

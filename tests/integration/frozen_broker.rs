@@ -14,7 +14,7 @@ const LANES: usize = 4;
 fn heartbeats_notice_a_frozen_broker_and_the_worker_reconnects() {
     let broker = Broker::own();
     broker.start();
-    let scenario = Scenario::with("frozen", 40).broker(&broker).connections(LANES).ready();
+    let scenario = Scenario::with_relay("frozen", 40).broker(&broker).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     let mut worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -30,7 +30,7 @@ fn heartbeats_notice_a_frozen_broker_and_the_worker_reconnects() {
     broker.thaw();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// Without heartbeats only an unanswered call tells: the worker ends in good order, for a supervisor to start
@@ -39,7 +39,7 @@ fn heartbeats_notice_a_frozen_broker_and_the_worker_reconnects() {
 fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     let broker = Broker::own_with("heartbeat = 0", "");
     broker.start();
-    let scenario = Scenario::with("hung", 60).broker(&broker).connections(LANES).ready();
+    let scenario = Scenario::with_relay("hung", 60).broker(&broker).connections(LANES).build();
     assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
     broker.restart();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
@@ -61,7 +61,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     let told: Vec<&str> = ended.err.lines().filter(|line| line.contains(" ERROR ")).collect();
     assert_eq!(told.len(), 1, "{}", ended.err);
     assert!(told[0].contains("heartbeat = 60"), "the cure is told: {told:?}");
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
     assert_eq!(scenario.ledger.completed(), 0);
 
@@ -69,7 +69,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (60, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// A stop by hand while everything is silent is not held up, and is no failure of the library's.
@@ -77,11 +77,11 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
 fn a_worker_that_is_stopped_while_the_broker_is_frozen_ends_within_its_time() {
     let broker = Broker::own_with("heartbeat = 0", "");
     broker.start();
-    let scenario = Scenario::with("frozen-stop", 20)
+    let scenario = Scenario::with_relay("frozen-stop", 20)
         .broker(&broker)
         .connections(LANES)
         .env("SHUTDOWN_TIMEOUT", "3")
-        .ready();
+        .build();
     let worker = scenario.worker();
     wait_until("the worker to consume", || scenario.queue.consumers() == 1);
     broker.freeze();

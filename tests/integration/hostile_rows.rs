@@ -19,7 +19,7 @@ const NAMES: [&str; 8] = [
 
 #[test]
 fn a_name_is_a_name_whatever_it_says() {
-    let scenario = Scenario::with("hostile-rows", NAMES.len()).ready();
+    let scenario = Scenario::with_relay("hostile-rows", NAMES.len()).build();
     let people = scenario.people();
     for (person, name) in people.iter().zip(NAMES) {
         let name =
@@ -31,7 +31,7 @@ fn a_name_is_a_name_whatever_it_says() {
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 
     let log = scenario.smtp.log();
     assert_eq!((log.received.len(), log.commands["MAIL"]), (NAMES.len(), NAMES.len()));

@@ -7,8 +7,8 @@ use openssl::base64::encode_block;
 use testkit::broker;
 use testkit::metrics::ask;
 use testkit::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario};
-use testkit::smtp::trouble::{Step, Trouble};
-use testkit::smtp::{Fault, Offer, SmtpServer};
+use testkit::smtp::step_fault::{Step, StepFault};
+use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
 use testkit::wait::wait_until;
 
 /// A person who is known for being in everybody's reply.
@@ -40,10 +40,12 @@ fn leak(text: String) -> &'static str {
 
 /// A fan-out among relays, publishers and people who mention addresses and passwords wherever they can.
 fn nothing_slips_out(level: &str, format: &str) {
-    let offer =
-        Offer { credentials: Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned())), ..Offer::default() };
-    let scenario = Scenario::named("discreet")
-        .relay(SmtpServer::offering(offer))
+    let offer = Capabilities {
+        credentials: Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned())),
+        ..Capabilities::default()
+    };
+    let scenario = Scenario::builder("check_redacted")
+        .relay(SmtpServer::with_capabilities(offer))
         .participants(60)
         .connections(2)
         .env("SMTP_USERNAME", RELAY_USER)
@@ -54,7 +56,7 @@ fn nothing_slips_out(level: &str, format: &str) {
         .env("HTTP_ADDR", "127.0.0.1:0")
         .env("MAX_RETRIES", "1")
         .env("RETRY_DELAY", "0.1")
-        .ready();
+        .build();
     let email = format!("{NAME}@example.com");
     let people = scenario.people();
     let quoted = email.replace('\'', "''");
@@ -70,22 +72,27 @@ fn nothing_slips_out(level: &str, format: &str) {
     for (email, fault) in [
         (
             &email,
-            Fault::Rcpt(leak(format!("550-5.1.1 <{email}>\r\n550 5.1.1 {upper}: no such user '{email}'"))),
+            RecipientFault::Rcpt(leak(format!(
+                "550-5.1.1 <{email}>\r\n550 5.1.1 {upper}: no such user '{email}'"
+            ))),
         ),
         (
             &people[1].email,
-            Fault::Dot(leak(format!("554 5.7.1 see https://relay.test/why?rcpt={encoded}&x=1"))),
+            RecipientFault::Dot(leak(format!("554 5.7.1 see https://relay.test/why?rcpt={encoded}&x=1"))),
         ),
-        (&people[2].email, Fault::Rcpt(leak(format!("450 4.2.1 \"{local}\"@{domain} is over quota")))),
-        (&people[3].email, Fault::Rcpt(leak(format!("552 5.2.2 {},{email}", people[3].email)))),
-        (&people[4].email, Fault::Dot(leak(format!("451 4.3.0\t[{}]\u{1b}[2J", people[4].email)))),
+        (
+            &people[2].email,
+            RecipientFault::Rcpt(leak(format!("450 4.2.1 \"{local}\"@{domain} is over quota"))),
+        ),
+        (&people[3].email, RecipientFault::Rcpt(leak(format!("552 5.2.2 {},{email}", people[3].email)))),
+        (&people[4].email, RecipientFault::Dot(leak(format!("451 4.3.0\t[{}]\u{1b}[2J", people[4].email)))),
     ] {
-        scenario.smtp.order(email, fault, usize::MAX);
+        scenario.smtp.fail_recipient(email, fault, usize::MAX);
     }
     // And about everybody: the login that it did not understand, and a customer it has enough of.
     let login = encode_block(format!("\0{RELAY_USER}\0{RELAY_PASSWORD}").as_bytes());
     let refusal = format!("500 5.5.1 \"AUTH PLAIN {login}\" ({RELAY_PASSWORD})? Ask {email}");
-    scenario.smtp.change(|orders| orders.auth_refusal = Some(refusal));
+    scenario.smtp.configure(|settings| settings.auth_refusal = Some(refusal));
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     worker.wait_for_log("the relay does not work");
@@ -94,9 +101,9 @@ fn nothing_slips_out(level: &str, format: &str) {
     assert!(check.out.contains("500 5.5.1") && check.code == Some(1), "{}", check.out);
     is_discreet(&secrets, &format!("{}{}", check.out, check.err));
 
-    scenario.smtp.trouble(Step::Greeting, Trouble::Say(leak(format!("554 no, {email}")).as_bytes()), 1);
-    scenario.smtp.trouble(Step::Mail, Trouble::HangUp(leak(format!("421 not from {email}"))), 1);
-    scenario.smtp.change(|orders| orders.auth_refusal = None);
+    scenario.smtp.fail_step(Step::Greeting, StepFault::Say(leak(format!("554 no, {email}")).as_bytes()), 1);
+    scenario.smtp.fail_step(Step::Mail, StepFault::HangUp(leak(format!("421 not from {email}"))), 1);
+    scenario.smtp.configure(|settings| settings.auth_refusal = None);
     scenario.wait_for_acks(1);
 
     // A publisher who puts an address wherever there is room.
@@ -121,7 +128,7 @@ fn nothing_slips_out(level: &str, format: &str) {
     assert!(log.contains("P***@example.com"), "nobody was mentioned:\n{log}");
     assert!(log.contains("moved to"), "no dead letter was told:\n{log}");
     is_discreet(&secrets, &log);
-    scenario.settled();
+    scenario.check_completed();
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn every_header() -> FieldTable {
 
 #[test]
 fn odd_properties_are_no_hindrance() {
-    let scenario = Scenario::with("odd", 3).env("PREFETCH", "20").ready();
+    let scenario = Scenario::with_relay("odd", 3).env("PREFETCH", "20").build();
     let longest = "ü".repeat(127) + "x";
     let nasty = "line one\r\nFORGED line two\0\u{1b}[31m\u{202e}";
     let odd: Vec<AmqpProperties> = vec![
@@ -80,7 +80,7 @@ fn odd_properties_are_no_hindrance() {
     assert_eq!(scenario.smtp.accepted(), 3 * odd.len());
     let log = worker.log();
     assert!(log.lines().all(|line| !line.starts_with("FORGED") && !line.contains('\u{1b}')), "{log}");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
     let ids: Vec<_> = scenario.queue.take_dead_letters();
     let ids: Vec<_> = ids.iter().map(|letter| letter.properties.message_id().clone().unwrap()).collect();
     assert_eq!(ids, [nasty, &longest]);
@@ -89,7 +89,7 @@ fn odd_properties_are_no_hindrance() {
 /// Headers and ids that are not UTF-8. amiquip drops such an id, so the message has no name.
 #[test]
 fn properties_that_are_not_utf8_are_no_hindrance() {
-    let scenario = Scenario::with("not-utf8", 4).ready();
+    let scenario = Scenario::with_relay("not-utf8", 4).build();
     assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
     let mut publisher = RawPublisher::connect(&scenario.queue.broker);
     let queue = scenario.queue.name.clone();
@@ -105,14 +105,14 @@ fn properties_that_are_not_utf8_are_no_hindrance() {
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (16, 0));
     let keys: Vec<_> = scenario.ledger.notifications().into_iter().map(|row| row.message_key).collect();
     assert_eq!(keys, [None, None, Some("whole".to_owned()), Some("another".to_owned())]);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// A routing key that is not UTF-8 is a frame that amiquip cannot read: the connection dies, and the message
 /// comes again.
 #[test]
 fn a_message_that_breaks_the_connection_is_told_loudly_and_backed_off_from() {
-    let scenario = Scenario::with("breaks", 5).ready();
+    let scenario = Scenario::with_relay("breaks", 5).build();
     let queue = &scenario.queue;
     bind_to_a_fanout_exchange(&queue.broker, &queue.name);
     let mut publisher = RawPublisher::connect(&queue.broker);
@@ -143,7 +143,7 @@ fn a_message_that_breaks_the_connection_is_told_loudly_and_backed_off_from() {
     wait_for("the worker to be well", Duration::from_secs(90), || {
         scenario.ledger.notifications().iter().any(|row| row.acked).then_some(())
     });
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn bind_to_a_fanout_exchange(broker: &Broker, queue: &str) {
@@ -169,7 +169,7 @@ fn purge(broker: &Broker, queue: &str) {
 /// Without an id only the hint tells that a message was here before; with one it decides nothing.
 #[test]
 fn the_redelivered_hint_is_counted_where_it_decides() {
-    let scenario = Scenario::with("hint", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").ready();
+    let scenario = Scenario::with_relay("hint", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();
     scenario.queue.publish("UPDATED", EVENT, None);
     for mails in [3, 5] {
         scenario.smtp.gate().close_after(Point::BeforeReply, mails);
@@ -188,13 +188,13 @@ fn the_redelivered_hint_is_counted_where_it_decides() {
     scenario.wait_for_acks(3);
     assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 1);
     assert_eq!(scenario.smtp.delivered_ids().len(), 60);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// A named message that was delivered before, by the broker's word or not, is the notification of its id.
 #[test]
 fn a_known_id_decides_whatever_the_broker_says() {
-    let scenario = Scenario::with("known", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").ready();
+    let scenario = Scenario::with_relay("known", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();
     scenario.queue.publish("UPDATED", EVENT, Some("known"));
     scenario.smtp.gate().close_after(Point::BeforeReply, 5);
     let worker = scenario.worker();
@@ -208,5 +208,5 @@ fn a_known_id_decides_whatever_the_broker_says() {
     worker.wait_for_log("was completed before; acked");
     assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 0);
     assert_eq!((scenario.smtp.delivered_ids().len(), scenario.ledger.notifications().len()), (20, 1));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

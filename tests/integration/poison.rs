@@ -3,7 +3,7 @@
 use amiquip::AmqpProperties;
 
 use crate::systems::on_every_system;
-use testkit::queue::{odd_properties, properties};
+use testkit::queue::{properties, unusual_properties};
 use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
 use testkit::wait::wait_until;
@@ -27,7 +27,7 @@ fn odd_message_ids_are_taken_and_told_apart(system: System) {
         &format!("{long}2"),
         &wide,
     ];
-    let scenario = Scenario::with("odd-ids", 2).database(system).ready();
+    let scenario = Scenario::with_relay("odd-ids", 2).database(system).build();
     for id in ids.iter().chain(&ids) {
         scenario.queue.publish("UPDATED", EVENT, Some(id));
     }
@@ -37,7 +37,7 @@ fn odd_message_ids_are_taken_and_told_apart(system: System) {
     });
     scenario.wait_for_acks(ids.len());
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (2 * ids.len(), 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// Bodies, and a part of the reason each has to get.
@@ -67,7 +67,7 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
 
 #[test]
 fn poison_is_kept_with_its_reason_while_good_messages_pass() {
-    let scenario = Scenario::with("poison", 30).ready();
+    let scenario = Scenario::with_relay("poison", 30).build();
     let poison = poison();
     let good =
         format!(r#"{{"type":"UPDATED","event_id":{EVENT},"sender":{{"app":"planner"}}}}"#).into_bytes();
@@ -75,7 +75,7 @@ fn poison_is_kept_with_its_reason_while_good_messages_pass() {
     for (n, (body, _)) in poison.iter().enumerate() {
         let properties = match n {
             0 => AmqpProperties::default(),
-            _ => odd_properties().with_message_id(format!("poison-{n}")),
+            _ => unusual_properties().with_message_id(format!("poison-{n}")),
         };
         messages.push((body.clone(), properties));
         if n % 6 == 3 {
@@ -87,7 +87,7 @@ fn poison_is_kept_with_its_reason_while_good_messages_pass() {
     scenario.wait_for_acks(3);
     wait_until("the dead letters", || scenario.queue.dead_depth() as usize == poison.len());
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (90, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 
     let letters = scenario.queue.take_dead_letters();
     for (n, (body, reason)) in poison.iter().enumerate() {
@@ -101,7 +101,7 @@ fn poison_is_kept_with_its_reason_while_good_messages_pass() {
             let mut headers = kept.headers().clone().unwrap();
             headers.retain(|name, _| !name.starts_with("x-dead-") && name != "x-original-queue");
             kept = kept.with_headers(headers);
-            assert_eq!(kept, odd_properties().with_message_id(format!("poison-{n}")));
+            assert_eq!(kept, unusual_properties().with_message_id(format!("poison-{n}")));
         }
     }
 }
@@ -112,25 +112,25 @@ fn properties_of_good(n: usize) -> AmqpProperties {
 
 #[test]
 fn an_unknown_event_is_waited_for_and_then_kept() {
-    let scenario = Scenario::with("unknown", 0).env("EVENT_LOOKUP_GRACE", "20").ready();
+    let scenario = Scenario::with_relay("unknown", 0).env("EVENT_LOOKUP_GRACE", "20").build();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", 77, Some("raced"));
     wait_until("the message to be taken", || scenario.queue.consumers() == 1 && scenario.queue.depth() == 0);
     scenario.seed(77, 12);
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.queue.dead_depth()), (12, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn an_event_that_never_appears_is_a_dead_letter() {
-    let scenario = Scenario::with("never", 25).env("EVENT_LOOKUP_GRACE", "0").ready();
+    let scenario = Scenario::with_relay("never", 25).env("EVENT_LOOKUP_GRACE", "0").build();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", 4711, Some("lost"));
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
     let letters = scenario.queue.take_dead_letters();
     assert!(letters[0].reason().contains("event 4711 is not in the database"), "{}", letters[0].reason());
     assert_eq!(letters[0].properties.message_id().as_deref(), Some("lost"));
@@ -138,7 +138,7 @@ fn an_event_that_never_appears_is_a_dead_letter() {
 
 #[test]
 fn a_message_id_that_was_used_for_something_else_is_a_dead_letter() {
-    let scenario = Scenario::with("conflict", 5).ready();
+    let scenario = Scenario::with_relay("conflict", 5).build();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", EVENT, Some("same"));
     scenario.wait_for_acks(1);
@@ -146,5 +146,5 @@ fn a_message_id_that_was_used_for_something_else_is_a_dead_letter() {
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
     assert!(scenario.queue.take_dead_letters()[0].reason().contains("message_id"));
     assert_eq!(scenario.smtp.accepted(), 5);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -11,12 +11,12 @@ use tempfile::NamedTempFile;
 
 use testkit::certificates::{Authority, Issued};
 use testkit::process::Process;
-use testkit::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
-use testkit::smtp::{Offer, SmtpServer, Tls};
+use testkit::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, ScenarioBuilder};
+use testkit::smtp::{Capabilities, SmtpServer, Tls};
 
 fn relay(tls: Option<(Tls, Issued)>) -> SmtpServer {
     let credentials = Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned()));
-    SmtpServer::offering(Offer { credentials, tls, ..Offer::default() })
+    SmtpServer::with_capabilities(Capabilities { credentials, tls, ..Capabilities::default() })
 }
 
 /// A file with these authorities.
@@ -33,8 +33,8 @@ fn path(file: &NamedTempFile) -> &str {
 }
 
 /// A fan-out that logs in at this relay, by STARTTLS, and forgives nobody a charge.
-fn scenario(name: &str, participants: usize, relay: SmtpServer) -> Setup {
-    Scenario::named(name)
+fn scenario(name: &str, participants: usize, relay: SmtpServer) -> ScenarioBuilder {
+    Scenario::builder(name)
         .relay(relay)
         .participants(participants)
         .env("SMTP_USE_TLS", "True")
@@ -50,7 +50,7 @@ fn all_were_mailed_in_private(scenario: &Scenario, worker: Process) {
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.people().len());
     assert_eq!(scenario.duplicates(), 0);
     nothing_was_overheard(&scenario.smtp);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// What anybody on the way to the relay could read says nothing.
@@ -71,7 +71,7 @@ fn is_the_relays_trouble(scenario: &Scenario, worker: &Process, cause: &str) {
     worker.wait_for_log("the relay does not work");
     let log = worker.log();
     assert!(log.contains(cause), "{cause:?} is not in the log:\n{log}");
-    scenario.discreet(&log);
+    scenario.check_redacted(&log);
     assert_eq!((scenario.smtp.log().received.len(), scenario.ledger.count("deliveries")), (0, 0));
     assert_eq!(scenario.smtp.log().commands.get("AUTH"), None, "the password was sent");
     nothing_was_overheard(&scenario.smtp);
@@ -84,7 +84,7 @@ fn a_fan_out_with_a_login_over_starttls_adds_up() {
     let scenario = scenario("starttls", 300, relay(Some((Tls::StartTls, ours.issue()))))
         .env("SMTP_CA_FILE", path(&file))
         .env("SMTP_MAX_PER_CONNECTION", "20")
-        .ready();
+        .build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     all_were_mailed_in_private(&scenario, worker);
@@ -98,7 +98,7 @@ fn a_fan_out_with_a_login_over_starttls_adds_up() {
 #[test]
 fn a_relay_that_nobody_vouches_for_gets_nothing() {
     let (ours, other) = (Authority::new(), Authority::new());
-    let scenario = scenario("stranger", 40, relay(Some((Tls::StartTls, ours.issue())))).ready();
+    let scenario = scenario("stranger", 40, relay(Some((Tls::StartTls, ours.issue())))).build();
     let (right, wrong) = (ca_file(&[&ours]), ca_file(&[&other]));
     scenario.publish("UPDATED");
     for ca in [None, Some(path(&wrong))] {
@@ -128,12 +128,12 @@ fn a_certificate_that_is_not_right_is_refused_until_it_is() {
     ] {
         let scenario = scenario("bad-certificate", 40, relay(Some((Tls::StartTls, bad))))
             .env("SMTP_CA_FILE", path(&file))
-            .ready();
+            .build();
         let worker = scenario.worker();
         scenario.publish("UPDATED");
         is_the_relays_trouble(&scenario, &worker, cause);
-        assert!(scenario.smtp.log().refused_handshakes > 0);
-        scenario.smtp.change(|orders| orders.certificate = Some(authority.issue()));
+        assert!(scenario.smtp.log().failed_handshakes > 0);
+        scenario.smtp.configure(|settings| settings.certificate = Some(authority.issue()));
         all_were_mailed_in_private(&scenario, worker);
     }
 }
@@ -141,7 +141,7 @@ fn a_certificate_that_is_not_right_is_refused_until_it_is() {
 #[test]
 fn a_relay_without_starttls_hears_neither_password_nor_mail() {
     // Or somebody on the way who has taken the word out of its greeting.
-    let scenario = scenario("no-starttls", 40, relay(None)).ready();
+    let scenario = scenario("no-starttls", 40, relay(None)).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_the_relays_trouble(&scenario, &worker, "does not offer STARTTLS, so nothing was sent");
@@ -156,15 +156,15 @@ fn what_is_put_behind_the_reply_to_starttls_is_not_believed() {
     let file = ca_file(&[&authority]);
     let scenario = scenario("injection", 40, relay(Some((Tls::StartTls, authority.issue()))))
         .env("SMTP_CA_FILE", path(&file))
-        .ready();
+        .build();
     // Taken for the answer to EHLO under TLS, it would choose how to log in, and each later answer would be taken
     // for that to the next command.
     let injected = "250-relay.test\r\n250 AUTH PLAIN LOGIN".to_owned();
-    scenario.smtp.change(|orders| orders.injected = Some(injected));
+    scenario.smtp.configure(|settings| settings.injected = Some(injected));
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_the_relays_trouble(&scenario, &worker, "sent more than the reply to STARTTLS before TLS began");
-    scenario.smtp.change(|orders| orders.injected = None);
+    scenario.smtp.configure(|settings| settings.injected = None);
     all_were_mailed_in_private(&scenario, worker);
 }
 
@@ -215,7 +215,7 @@ fn a_certificate_is_judged_the_same_however_tls_begins() {
             (ours.issue_expired(), Some(&right), "certificate has expired"),
             (ours.issue_expired(), Some(&both), "certificate has expired"),
         ] {
-            server.change(|orders| orders.certificate = Some(certificate));
+            server.configure(|settings| settings.certificate = Some(certificate));
             let refused = probe(&server, tls, "localhost", ca.map(path)).unwrap_err();
             assert!(refused.contains(cause), "{tls:?}: {refused}");
             assert!(refused.contains("SMTP_CA_FILE") && !refused.contains("error:"), "{refused}");

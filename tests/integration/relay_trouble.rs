@@ -9,14 +9,14 @@ mod sessions;
 
 use testkit::metrics::{ask, metric};
 use testkit::process::Process;
-use testkit::scenario::{Scenario, Setup};
+use testkit::scenario::{Scenario, ScenarioBuilder};
 
 /// What the worker says when the breaker opens, and when it closes.
 const DOWN: &str = "the relay does not work";
 const UP: &str = "the relay works again";
 
 /// A scenario where one charge to anybody is a failure, and that tells its health.
-fn strict(setup: Setup) -> Setup {
+fn strict(setup: ScenarioBuilder) -> ScenarioBuilder {
     setup.env("MAX_RETRIES", "0").env("HTTP_ADDR", "127.0.0.1:0")
 }
 
@@ -46,5 +46,5 @@ fn nobody_was_charged(scenario: &Scenario, worker: Process) {
         assert!(ask(&worker, "/healthz").starts_with("HTTP/1.1 200 "));
         assert_eq!(metric(&worker, "fanmail_breaker_open"), 0);
     }
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

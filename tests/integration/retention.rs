@@ -34,7 +34,7 @@ fn old_outcomes(scenario: &Scenario) -> usize {
 
 #[test]
 fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
-    let scenario = Scenario::with("purge", 300).ready();
+    let scenario = Scenario::with_relay("purge", 300).build();
     add_old(&scenario, 100, 20);
     add_old(&scenario, 1, 30_000);
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
@@ -43,7 +43,7 @@ fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
     scenario.wait_until_held(4);
 
     let plan: Value =
-        serde_json::from_str(&scenario.succeeds(&[&PURGE[..], &["--dry-run", "--format", "json"]].concat()))
+        serde_json::from_str(&scenario.run_ok(&[&PURGE[..], &["--dry-run", "--format", "json"]].concat()))
             .unwrap();
     assert_eq!((&plan["notifications"], &plan["outcomes"]), (&Value::from(101), &Value::from(32_000)));
     assert_eq!((&plan["dry_run"], &plan["oldest"]), (&Value::from(true), &"2020-01-01T11:00:00.000Z".into()));
@@ -57,13 +57,13 @@ fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
     assert_eq!((old_notifications(&scenario), old_outcomes(&scenario)), (0, 0));
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// Ends a purge in the middle, and looks at what is left.
 fn cut_off(name: &str, end: impl FnOnce(Process)) {
     const OUTCOMES: usize = 200_000;
-    let scenario = Scenario::with(name, 20).ready();
+    let scenario = Scenario::with_relay(name, 20).build();
     add_old(&scenario, 1, OUTCOMES);
     let purge = scenario.start(&PURGE);
     wait_until("the purge to begin", || old_outcomes(&scenario) < OUTCOMES);
@@ -79,10 +79,10 @@ fn cut_off(name: &str, end: impl FnOnce(Process)) {
     assert_eq!(scenario.status()[0]["sent"], 20);
     assert_eq!(old_outcomes(&scenario), left);
 
-    let out = scenario.succeeds(&PURGE);
+    let out = scenario.run_ok(&PURGE);
     assert!(out.contains(&format!("deleted 0 notifications with {left} outcomes\n")), "{out}");
     assert_eq!(old_outcomes(&scenario), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]

@@ -10,7 +10,7 @@ const LANES: usize = 3;
 #[test]
 fn two_workers_share_the_notifications_of_many_events() {
     const EVENTS: i64 = 12;
-    let scenario = Scenario::with("shared", 0).connections(LANES).env("PREFETCH", "2").ready();
+    let scenario = Scenario::with_relay("shared", 0).connections(LANES).env("PREFETCH", "2").build();
     for event in 1..=EVENTS {
         scenario.seed(event, 40);
     }
@@ -26,13 +26,14 @@ fn two_workers_share_the_notifications_of_many_events() {
     }
     other.stop();
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40 * 12, 0));
-    scenario.all_is_well(one);
+    scenario.stop_and_check(one);
 }
 
 #[test]
 fn a_killed_worker_is_succeeded_at_once_on_the_same_machine() {
     // Nothing but the name of the lease's owner can tell so soon that it is no more.
-    let scenario = Scenario::with("succeeded", 200).connections(LANES).env("LEASE_TIMEOUT", "3600").ready();
+    let scenario =
+        Scenario::with_relay("succeeded", 200).connections(LANES).env("LEASE_TIMEOUT", "3600").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
     scenario.publish("UPDATED");
     let killed = scenario.worker();
@@ -43,12 +44,12 @@ fn a_killed_worker_is_succeeded_at_once_on_the_same_machine() {
     scenario.wait_for_acks(1);
     assert_eq!(scenario.smtp.delivered_ids().len(), 200);
     assert!(scenario.duplicates() <= LANES, "{}", scenario.duplicates());
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
-    let scenario = Scenario::with("frozen", 200).connections(LANES).env("LEASE_TIMEOUT", "1").ready();
+    let scenario = Scenario::with_relay("frozen", 200).connections(LANES).env("LEASE_TIMEOUT", "1").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
     scenario.queue.publish("UPDATED", EVENT, Some("once"));
     let frozen = scenario.worker();
@@ -72,14 +73,14 @@ fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
     assert_eq!(scenario.smtp.delivered_ids(), before, "it sent nothing after the thaw");
     assert!(scenario.duplicates() <= LANES, "{}", scenario.duplicates());
     frozen.stop();
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn two_retries_at_once_are_one() {
-    let scenario = Scenario::with("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").ready();
+    let scenario = Scenario::with_relay("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").build();
     for person in scenario.people() {
-        scenario.smtp.order(&person.email, testkit::smtp::Fault::Rcpt("450 later"), 1);
+        scenario.smtp.fail_recipient(&person.email, testkit::smtp::RecipientFault::Rcpt("450 later"), 1);
     }
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -95,5 +96,5 @@ fn two_retries_at_once_are_one() {
     assert_eq!(retry.wait().code, Some(0));
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (30, 0));
     assert_eq!(scenario.ledger.outcomes("sent"), 30);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use testkit::scenario::Scenario;
-use testkit::smtp::Fault;
+use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
-use testkit::wait::{PATIENCE, wait_for, wait_until};
+use testkit::wait::{TIMEOUT, wait_for, wait_until};
 
 #[test]
 fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
-    let scenario = Scenario::named("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").ready();
+    let scenario = Scenario::builder("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    let text = wait_for("the worker to tell its trouble", PATIENCE, || {
+    let text = wait_for("the worker to tell its trouble", TIMEOUT, || {
         Some(scenario.status_text()).filter(|text| text.contains("\n    relay: down since "))
     });
     assert!(text.contains("Connection refused"), "{text}");
@@ -29,14 +29,14 @@ fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
     wait_until("the trouble to be over", || scenario.workers()[0]["troubles"] == json!([]));
     let text = scenario.status_text();
     assert_eq!(text.matches(name).count(), 1, "it works at nothing:\n{text}");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
     assert_eq!(scenario.workers(), Vec::<Value>::new());
     assert!(scenario.status_text().starts_with("No worker is at work.\n"));
 }
 
 #[test]
 fn a_killed_worker_is_gone_and_so_is_said_of_its_notification() {
-    let scenario = Scenario::with("status-gone", 50).env("LEASE_TIMEOUT", "3600").ready();
+    let scenario = Scenario::with_relay("status-gone", 50).env("LEASE_TIMEOUT", "3600").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -55,23 +55,23 @@ fn a_killed_worker_is_gone_and_so_is_said_of_its_notification() {
     scenario.smtp.gate().open();
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
-    let workers = wait_for("the other worker to report", PATIENCE, || {
+    let workers = wait_for("the other worker to report", TIMEOUT, || {
         Some(scenario.workers()).filter(|workers| workers.len() == 2)
     });
     let presence: Vec<&Value> = workers.iter().map(|worker| &worker["presence"]).collect();
     assert_eq!(presence, ["gone", "at work"]);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_retry_is_no_worker() {
-    let scenario = Scenario::with("status-retry", 3)
+    let scenario = Scenario::with_relay("status-retry", 3)
         .connections(1)
         .env("MAX_RETRIES", "0")
         .env("LEASE_TIMEOUT", "1")
-        .ready();
+        .build();
     for person in scenario.people() {
-        scenario.smtp.order(&person.email, Fault::Rcpt("450 later"), 1);
+        scenario.smtp.fail_recipient(&person.email, RecipientFault::Rcpt("450 later"), 1);
     }
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -96,7 +96,7 @@ fn a_retry_is_no_worker() {
     assert!(ended.err.contains("(a `fanmail retry`) is sending to 3 of its people"), "{}", ended.err);
     scenario.smtp.gate().open();
     assert_eq!(retry.wait().code, Some(0));
-    scenario.settled();
+    scenario.check_completed();
 }
 
 /// Until when the only notification is leased.

@@ -69,7 +69,7 @@ fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usiz
 /// Octets of one of fanmail's mails on the wire, on average.
 fn size_of_a_mail() -> usize {
     const SAMPLE: usize = 200;
-    let scenario = Scenario::with("bench-size", SAMPLE).ready();
+    let scenario = Scenario::with_relay("bench-size", SAMPLE).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     wait_for("mails to measure", Duration::from_secs(60), || {

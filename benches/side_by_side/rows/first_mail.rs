@@ -33,9 +33,9 @@ fn run(stage: &Stage) -> Vec<Row> {
 fn rows_of(system: System, messages: usize) -> [Row; 3] {
     let fanmail = Fanmail::new(system, PARTICIPANTS);
     let relay = SmtpServer::start();
-    relay.change(|orders| orders.forgets_text = true);
+    relay.configure(|settings| settings.discards_bodies = true);
     let publisher = fanmail.scenario.queue.publisher();
-    let mut watch = fanmail.scenario.ledger.watch();
+    let mut watch = fanmail.scenario.ledger.poll();
     let mut sent = 0;
     let mut publish_one = || {
         let before = sent * PARTICIPANTS;

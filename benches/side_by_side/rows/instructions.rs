@@ -1,8 +1,8 @@
 //! What a mail costs in a unit that no other load on the machine changes.
 
 use crate::stage::{Section, Stage};
-use testkit::bench::counted;
 use testkit::bench::row::Row;
+use testkit::bench::worker_instructions;
 
 /// The section.
 pub const SECTION: Section = Section {
@@ -22,7 +22,10 @@ fn run(stage: &Stage) -> Vec<Row> {
         Row::new(what, "instructions", vec![count() as f64])
     };
     vec![
-        row("fanmail, SQLite, a mail of a large fan-out", counted::mail),
-        row("fanmail, SQLite, a notification of one participant", counted::small_notification),
+        row("fanmail, SQLite, a mail of a large fan-out", worker_instructions::per_mail),
+        row(
+            "fanmail, SQLite, a notification of one participant",
+            worker_instructions::per_small_notification,
+        ),
     ]
 }

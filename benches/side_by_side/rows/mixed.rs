@@ -42,9 +42,9 @@ fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
     let fanmail = Fanmail::new(system, participants);
     let first = fanmail.scenario.ledger.add_small_events(MOST);
     let relay = SmtpServer::start();
-    relay.change(|orders| orders.forgets_text = true);
+    relay.configure(|settings| settings.discards_bodies = true);
     let publisher = fanmail.scenario.queue.publisher();
-    let mut watch = fanmail.scenario.ledger.watch();
+    let mut watch = fanmail.scenario.ledger.poll();
     let worker = fanmail.worker(relay.port, &[("SMTP_CONNECTIONS", 16)]);
 
     let begun = Instant::now();

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::guardian::Ward;
+use crate::cleanup::ChildGuard;
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
@@ -18,7 +18,7 @@ const SLACK: usize = 64;
 
 /// A running smtp-sink, which offers PIPELINING and 8BITMIME. Dropping it ends it.
 pub struct Sink {
-    ward: Ward,
+    ward: ChildGuard,
     /// On loopback.
     pub port: u16,
     limit: usize,
@@ -28,7 +28,7 @@ impl Sink {
     /// One that expects so many mails.
     pub fn expecting(mails: usize) -> Self {
         let (port, limit) = (free_port(), mails + SLACK);
-        let ward = Ward::spawn(
+        let ward = ChildGuard::spawn(
             Command::new(program("SMTP_SINK"))
                 .args(["-M", &limit.to_string(), &format!("127.0.0.1:{port}"), "1024"])
                 .stdin(Stdio::null())

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::unprivileged::{Unprivileged, program, run};
+use super::unprivileged::{UnprivilegedUser, program, run};
 use super::{PASSWORD, USER};
 
 /// Said when the files are made and whenever the server starts; otherwise it would make the log again.
@@ -16,7 +16,7 @@ fn find(names: &[&str]) -> PathBuf {
 
 /// Makes the files of a server, and the user. In memory, and then copied: the installation cannot be told not to
 /// wait for the disk, and takes 3.8 s there instead of 0.4 s.
-pub fn make_files(folder: &Path, user: &Unprivileged) {
+pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let memory = tempfile::Builder::new().prefix("fanmail-database-").tempdir_in("/dev/shm");
     let scratch = memory.as_ref().map_or(folder, |memory| memory.path()).join("new");
     user.own(scratch.parent().unwrap());

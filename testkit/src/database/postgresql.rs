@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::unprivileged::{Unprivileged, program, run};
+use super::unprivileged::{UnprivilegedUser, program, run};
 use super::{PASSWORD, USER};
 
 /// The superuser, and their database.
@@ -22,7 +22,7 @@ fn find(name: &str) -> PathBuf {
 }
 
 /// Makes the files of a server, and the user.
-pub fn make_files(folder: &Path, user: &Unprivileged) {
+pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let secret = folder.join("password");
     fs::write(&secret, PASSWORD).unwrap();
     user.own(&secret);

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who a server is run by.
-pub struct Unprivileged {
+pub struct UnprivilegedUser {
     /// Group and user; `None` for whoever runs the tests.
     other: Option<(u32, u32)>,
 }
 
-impl Unprivileged {
+impl UnprivilegedUser {
     /// The user of that name, or nobody; oneself, when the tests are not root's.
     pub fn for_server(name: &str) -> Self {
         let root = fs::metadata("/proc/self").unwrap().uid() == 0;
@@ -59,7 +59,7 @@ pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
 }
 
 /// Runs it as that user to its end; it has to succeed.
-pub fn run(command: &mut Command, user: &Unprivileged) {
+pub fn run(command: &mut Command, user: &UnprivilegedUser) {
     let output = user.becomes(command).output().unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success(), "{command:?} failed ({}):\n{out}{err}", output.status);

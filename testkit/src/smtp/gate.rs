@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use super::wire::Wire;
+use super::connection::Connection;
 
 /// Where a mail is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Gate {
     ///
     /// # Errors
     /// When the client goes away meanwhile.
-    pub(super) fn pass(&self, point: Point, wire: &mut Wire) -> io::Result<()> {
+    pub(super) fn pass(&self, point: Point, connection: &mut Connection) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
         let mut counted = false;
         let outcome = loop {
@@ -76,11 +76,11 @@ impl Gate {
                 state.held += 1;
                 counted = true;
                 drop(state);
-                wire.flush()?;
+                connection.flush()?;
                 state = self.state.lock().unwrap();
                 continue;
             }
-            if let Err(gone) = wire.look() {
+            if let Err(gone) = connection.look() {
                 break Err(gone);
             }
             // Also wakes up by itself, to see whether the client is still there.

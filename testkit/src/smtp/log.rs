@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// A body that was received to its dot.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub struct ReceivedMail {
     /// The header, with its angle brackets; empty when there is none.
     pub message_id: String,
     /// Out of the envelope.
@@ -16,12 +16,12 @@ pub struct Received {
     /// The whole mail, dots un-stuffed; empty where it is not to be kept.
     pub raw: Arc<[u8]>,
     /// What the client was told.
-    pub answer: Answer,
+    pub answer: BodyReply,
 }
 
 /// What the client was told about a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum BodyReply {
     /// Nothing: the connection was lost first. A real server has the mail then, and delivers it.
     None,
     /// 250.
@@ -37,7 +37,7 @@ pub type Multiset = BTreeMap<String, usize>;
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     /// In the order in which they came.
-    pub received: Vec<Received>,
+    pub received: Vec<ReceivedMail>,
     /// How many of them were accepted.
     pub accepted: usize,
     /// What the client must not do, and did.
@@ -49,7 +49,7 @@ pub struct Log {
     /// Most that were open at the same time.
     pub most_open: usize,
     /// TLS handshakes that the client broke off.
-    pub refused_handshakes: usize,
+    pub failed_handshakes: usize,
     /// The first hundred command lines that came in plain text.
     pub plain_text: Vec<String>,
     /// How often each command came.
@@ -58,7 +58,7 @@ pub struct Log {
 
 impl Log {
     /// Counts by Message-ID those bodies that `wanted` picks.
-    pub fn count(&self, wanted: impl Fn(&Received) -> bool) -> Multiset {
+    pub fn count(&self, wanted: impl Fn(&ReceivedMail) -> bool) -> Multiset {
         let mut counts = Multiset::new();
         for received in self.received.iter().filter(|received| wanted(received)) {
             *counts.entry(received.message_id.clone()).or_default() += 1;

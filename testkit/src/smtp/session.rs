@@ -2,16 +2,16 @@
 //! noted, and what a fault was ordered for is done.
 
 mod body;
+mod step_fault;
 mod tls;
-mod trouble;
 
 use std::io;
 use std::sync::Arc;
 
 use mail_parser::decoders::base64::base64_decode;
 
-use super::wire::Wire;
-use super::{Fault, Shared};
+use super::connection::Connection;
+use super::{RecipientFault, Shared};
 
 /// RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, without CRLF.
 const LONGEST_COMMAND: usize = 510;
@@ -19,7 +19,7 @@ const LONGEST_LINE: usize = 998;
 
 pub(super) struct Session {
     shared: Arc<Shared>,
-    wire: Wire,
+    connection: Connection,
     number: usize,
     /// How many connections were open when this one had been made.
     open: usize,
@@ -45,21 +45,30 @@ enum Next {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, wire: Wire, number: usize, open: usize) -> Self {
-        Self { shared, wire, number, open, greeted: false, authenticated: false, mails: 0, transaction: None }
+    pub(super) fn new(shared: Arc<Shared>, connection: Connection, number: usize, open: usize) -> Self {
+        Self {
+            shared,
+            connection,
+            number,
+            open,
+            greeted: false,
+            authenticated: false,
+            mails: 0,
+            transaction: None,
+        }
     }
 
     /// Talks until either side ends it.
     pub(super) fn run(mut self) -> io::Result<()> {
-        self.wire.look()?;
-        if self.wire.has_more() {
+        self.connection.look()?;
+        if self.connection.has_more() {
             self.violation("the client talked before the greeting");
         }
         if let Next::HangUp = self.greet()? {
-            return self.wire.hang_up();
+            return self.connection.hang_up();
         }
         loop {
-            let line = self.wire.read_line()?;
+            let line = self.connection.read_line()?;
             self.overhear(&line);
             let command = self.text(&line, LONGEST_COMMAND);
             let verb: String = command
@@ -71,7 +80,7 @@ impl Session {
             self.check_group(&verb);
             match self.obey(&verb, &command)? {
                 Next::Go => {}
-                Next::HangUp => return self.wire.hang_up(),
+                Next::HangUp => return self.connection.hang_up(),
             }
         }
     }
@@ -98,10 +107,10 @@ impl Session {
 
     /// RFC 2920 section 3.1: who may pipeline, and which commands end a group.
     fn check_group(&self, verb: &str) {
-        if !self.wire.has_more() {
+        if !self.connection.has_more() {
             return;
         }
-        if !self.shared.offer.pipelining {
+        if !self.shared.capabilities.pipelining {
             self.violation(&format!("{verb} was followed by more, and PIPELINING is not offered"));
         } else if !matches!(verb, "MAIL" | "RCPT" | "RSET") {
             self.violation(&format!("{verb} is not the last of its group"));
@@ -118,7 +127,7 @@ impl Session {
             // smtp-source of Postfix says it, fanmail never does.
             "HELO" => {
                 self.greeted = true;
-                self.wire.reply("250 relay.test");
+                self.connection.reply("250 relay.test");
             }
             "STARTTLS" => return self.starttls(),
             "AUTH" => return self.auth(command),
@@ -127,16 +136,16 @@ impl Session {
             "DATA" => return self.data(),
             "RSET" => {
                 self.transaction = None;
-                self.wire.reply("250 2.0.0 OK");
+                self.connection.reply("250 2.0.0 OK");
             }
-            "NOOP" => self.wire.reply("250 2.0.0 OK"),
+            "NOOP" => self.connection.reply("250 2.0.0 OK"),
             "QUIT" => {
-                self.wire.reply("221 2.0.0 Bye");
+                self.connection.reply("221 2.0.0 Bye");
                 return Ok(Next::HangUp);
             }
             _ => {
                 self.violation(&format!("an unknown command {command:?}"));
-                self.wire.reply("500 5.5.2 What?");
+                self.connection.reply("500 5.5.2 What?");
             }
         }
         Ok(Next::Go)
@@ -144,7 +153,7 @@ impl Session {
 
     fn out_of_order(&mut self, what: &str) {
         self.violation(what);
-        self.wire.reply("503 5.5.1 Bad sequence of commands");
+        self.connection.reply("503 5.5.1 Bad sequence of commands");
     }
 
     fn ehlo(&mut self, command: &str) {
@@ -153,7 +162,7 @@ impl Session {
         }
         self.greeted = true;
         self.transaction = None;
-        let offer = &self.shared.offer;
+        let offer = &self.shared.capabilities;
         let mut lines = vec!["relay.test".to_owned(), "ENHANCEDSTATUSCODES".to_owned()];
         lines.extend(offer.pipelining.then(|| "PIPELINING".to_owned()));
         lines.extend(offer.eight_bit.then(|| "8BITMIME".to_owned()));
@@ -166,12 +175,12 @@ impl Session {
         let last = lines.len() - 1;
         for (n, line) in lines.iter().enumerate() {
             let mark = if n == last { ' ' } else { '-' };
-            self.wire.reply(&format!("250{mark}{line}"));
+            self.connection.reply(&format!("250{mark}{line}"));
         }
     }
 
     fn auth(&mut self, command: &str) -> io::Result<Next> {
-        let Some((user, password)) = self.shared.offer.credentials.clone() else {
+        let Some((user, password)) = self.shared.capabilities.credentials.clone() else {
             self.out_of_order("AUTH, which is not offered");
             return Ok(Next::Go);
         };
@@ -189,49 +198,49 @@ impl Session {
                 [b"\0", name.as_slice(), b"\0", word.as_slice()].concat()
             }
             _ => {
-                self.wire.reply("504 5.5.4 Unrecognized authentication type");
+                self.connection.reply("504 5.5.4 Unrecognized authentication type");
                 return Ok(Next::Go);
             }
         };
-        if let Some(refusal) = self.shared.orders().auth_refusal.clone() {
-            self.wire.reply(&refusal);
+        if let Some(refusal) = self.shared.settings().auth_refusal.clone() {
+            self.connection.reply(&refusal);
         } else if given == format!("\0{user}\0{password}").into_bytes() {
             self.authenticated = true;
-            self.wire.reply("235 2.7.0 Authentication successful");
+            self.connection.reply("235 2.7.0 Authentication successful");
         } else {
-            self.wire.reply("535 5.7.8 Authentication credentials invalid");
+            self.connection.reply("535 5.7.8 Authentication credentials invalid");
         }
         Ok(Next::Go)
     }
 
     fn challenge(&mut self, text: &str) -> io::Result<Vec<u8>> {
-        self.wire.reply(&format!("334 {text}"));
-        let line = self.wire.read_line()?;
+        self.connection.reply(&format!("334 {text}"));
+        let line = self.connection.read_line()?;
         Ok(decode(&self.text(&line, 12_288)))
     }
 
     fn mail(&mut self, command: &str) -> Next {
-        let limit = self.shared.orders().mails_per_connection;
+        let limit = self.shared.settings().mails_per_connection;
         if !self.greeted || self.transaction.is_some() {
             self.out_of_order("MAIL before EHLO, or within a transaction");
         } else if limit.is_some_and(|limit| self.mails >= limit) {
-            self.wire.reply("421 4.7.0 Too many mails on this connection");
+            self.connection.reply("421 4.7.0 Too many mails on this connection");
             return Next::HangUp;
-        } else if self.shared.offer.credentials.is_some() && !self.authenticated {
-            self.wire.reply("530 5.7.0 Authentication required");
+        } else if self.shared.capabilities.credentials.is_some() && !self.authenticated {
+            self.connection.reply("530 5.7.0 Authentication required");
         } else if let Some((_, parameters)) = self.path(command, "MAIL FROM:<") {
             self.check_parameters(&parameters);
             self.transaction = Some(Transaction {
                 eight_bit: parameters.contains("BODY=8BITMIME"),
                 ..Transaction::default()
             });
-            self.wire.reply("250 2.1.0 OK");
+            self.connection.reply("250 2.1.0 OK");
         }
         Next::Go
     }
 
     fn check_parameters(&self, parameters: &str) {
-        let offer = &self.shared.offer;
+        let offer = &self.shared.capabilities;
         for parameter in parameters.split(' ').filter(|parameter| !parameter.is_empty()) {
             let fine = match parameter.split_once('=') {
                 Some(("BODY", "8BITMIME")) => offer.eight_bit,
@@ -260,36 +269,43 @@ impl Session {
             return found;
         }
         self.violation(&format!("wrong syntax: {command:?}"));
-        self.wire.reply("501 5.5.4 Syntax error");
+        self.connection.reply("501 5.5.4 Syntax error");
         None
     }
 
     fn rcpt(&mut self, command: &str) -> Next {
         if self.transaction.is_none() {
             // Pipelined behind a MAIL that was refused (RFC 2920): no fault of the client's.
-            self.wire.reply("503 5.5.1 MAIL first");
+            self.connection.reply("503 5.5.1 MAIL first");
             return Next::Go;
         }
         let Some((recipient, _)) = self.path(command, "RCPT TO:<") else {
             return Next::Go;
         };
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::Rcpt(_) | Fault::RcptThen354(_) | Fault::RcptThenHangUp(_) => Some(fault.clone()),
+            RecipientFault::Rcpt(_) | RecipientFault::RcptThen354(_) | RecipientFault::RcptThenHangUp(_) => {
+                Some(fault.clone())
+            }
             _ => None,
         });
         let transaction = self.transaction.get_or_insert_default();
-        if let Some(Fault::Rcpt(reply) | Fault::RcptThen354(reply) | Fault::RcptThenHangUp(reply)) = fault {
+        if let Some(
+            RecipientFault::Rcpt(reply)
+            | RecipientFault::RcptThen354(reply)
+            | RecipientFault::RcptThenHangUp(reply),
+        ) = fault
+        {
             transaction.refused = true;
-            transaction.wants_body = matches!(fault, Some(Fault::RcptThen354(_)));
-            self.wire.reply(reply);
-            if let Some(Fault::RcptThenHangUp(_)) = fault {
+            transaction.wants_body = matches!(fault, Some(RecipientFault::RcptThen354(_)));
+            self.connection.reply(reply);
+            if let Some(RecipientFault::RcptThenHangUp(_)) = fault {
                 return Next::HangUp;
             }
         } else if transaction.recipient.replace(recipient).is_some() {
             self.violation("more than one recipient for one mail");
-            self.wire.reply("452 4.5.3 Too many recipients");
+            self.connection.reply("452 4.5.3 Too many recipients");
         } else {
-            self.wire.reply("250 2.1.5 OK");
+            self.connection.reply("250 2.1.5 OK");
         }
         Next::Go
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{BEGINS, LANES, OVER, PEOPLE, in_the_middle, nothing_is_lost, trouble_is_met};
 use crate::systems::on_every_server;
 use testkit::database::Database;
+use testkit::database_proxy::DatabaseProxy;
 use testkit::full_disk::with_small_disk;
 use testkit::http;
 use testkit::ports::free_port;
-use testkit::proxy::Proxy;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
 use testkit::wait::wait_until;
@@ -21,10 +21,10 @@ on_every_server!(away_at_the_start killed_in_the_middle frozen_in_the_middle res
 fn away_at_the_start(system: System) {
     let server = own_server(system);
     let port = free_port();
-    let scenario = Scenario::with("away-start", 40)
+    let scenario = Scenario::with_relay("away-start", 40)
         .server(&server)
         .env("HTTP_ADDR", &format!("127.0.0.1:{port}"))
-        .ready();
+        .build();
     server.stop();
     scenario.publish("UPDATED");
     let worker = scenario.worker();
@@ -47,12 +47,12 @@ fn away_at_the_start(system: System) {
     worker.wait_for_log(OVER);
     assert!(http::get(port, "/healthz").starts_with("HTTP/1.1 200"));
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn killed_in_the_middle(system: System) {
     let server = own_server(system);
-    let scenario = Scenario::with("db-killed", PEOPLE).server(&server).connections(LANES).ready();
+    let scenario = Scenario::with_relay("db-killed", PEOPLE).server(&server).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     server.kill();
     trouble_is_met(&scenario, &worker);
@@ -63,7 +63,7 @@ fn killed_in_the_middle(system: System) {
 /// Without an error: it hangs.
 fn frozen_in_the_middle(system: System) {
     let server = own_server(system);
-    let scenario = Scenario::with("db-frozen", PEOPLE).server(&server).connections(LANES).ready();
+    let scenario = Scenario::with_relay("db-frozen", PEOPLE).server(&server).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     let frozen = server.freeze();
     trouble_is_met(&scenario, &worker);
@@ -74,12 +74,12 @@ fn frozen_in_the_middle(system: System) {
 /// While mails go out as fast as they can, and every connection of the pool is in use.
 fn restarted_again_and_again(system: System) {
     let server = own_server(system);
-    let scenario = Scenario::with("db-restarted", 1200)
+    let scenario = Scenario::with_relay("db-restarted", 1200)
         .server(&server)
         .connections(LANES)
         .env("BATCH_SIZE", "10")
         .env("SMTP_RATE_PER_SECOND", "600")
-        .ready();
+        .build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     for mails in [200, 700] {
@@ -89,7 +89,7 @@ fn restarted_again_and_again(system: System) {
     }
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (1200, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 fn own_server(system: System) -> Arc<Database> {
@@ -106,7 +106,7 @@ fn the_disk_is_full(system: System) {
         fs::create_dir(&folder).unwrap();
         let server = Database::own_in(system.server().unwrap(), &folder);
         server.start();
-        let scenario = Scenario::with("disk", 3000).server(&server).connections(LANES).ready();
+        let scenario = Scenario::with_relay("disk", 3000).server(&server).connections(LANES).build();
         let worker = in_the_middle(&scenario);
         disk.fill();
         scenario.smtp.gate().open();
@@ -121,8 +121,8 @@ fn the_disk_is_full(system: System) {
 /// counted twice.
 fn answers_to_commits_are_lost(system: System) {
     let server = Database::shared(system.server().unwrap());
-    let proxy = Proxy::losing_answers(server.port, 2);
-    let mut scenario = Scenario::with("answers", 3).server(&server).connections(1).ready();
+    let proxy = DatabaseProxy::dropping_commit_replies(server.port, 2);
+    let mut scenario = Scenario::with_relay("answers", 3).server(&server).connections(1).build();
     let url = scenario.environment["DATABASE_URL"].clone();
     let through_proxy = url.replace(&format!(":{}/", server.port), &format!(":{}/", proxy.port));
     scenario.environment.insert("DATABASE_URL".to_owned(), through_proxy);
@@ -135,5 +135,5 @@ fn answers_to_commits_are_lost(system: System) {
     }
     assert!(proxy.lost() >= 10, "{}", proxy.lost());
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (15, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

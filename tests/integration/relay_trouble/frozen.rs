@@ -14,12 +14,12 @@ const TIMEOUT: &str = "0.5";
 /// it may be the mail's doing, and never lost.
 #[track_caller]
 fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, testkit::process::Process) {
-    let scenario = Scenario::with(name, 150)
+    let scenario = Scenario::with_relay(name, 150)
         .connections(4)
         .env("SMTP_TIMEOUT", TIMEOUT)
         .env("RETRY_DELAY", "0.1")
         .env("HTTP_ADDR", "127.0.0.1:0")
-        .ready();
+        .build();
     scenario.smtp.gate().close_after(point, first);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -42,8 +42,9 @@ fn frozen_from_the_start() {
 #[test]
 fn frozen_for_new_connections_in_the_middle() {
     // The connections that are there are renewed after ten mails.
-    let scenario = strict(Scenario::with("frozen-new", 150)).connections(4).env("SMTP_TIMEOUT", TIMEOUT);
-    let scenario = scenario.env("SMTP_MAX_PER_CONNECTION", "10").ready();
+    let scenario =
+        strict(Scenario::with_relay("frozen-new", 150)).connections(4).env("SMTP_TIMEOUT", TIMEOUT);
+    let scenario = scenario.env("SMTP_MAX_PER_CONNECTION", "10").build();
     scenario.smtp.gate().close_after(Point::Greeting, 4);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -67,7 +68,7 @@ fn frozen_in_the_envelope() {
         let charged = scenario.ledger.count("deliveries WHERE attempts > 1");
         assert!((1..=8).contains(&charged), "{charged} were charged, of four lanes and some probes");
         assert_eq!(scenario.duplicates(), 0, "no body was written");
-        scenario.all_is_well(worker);
+        scenario.stop_and_check(worker);
     }
 }
 
@@ -77,23 +78,23 @@ fn frozen_after_the_dot() {
     let ambiguous = metric(&worker, "fanmail_ambiguous_total");
     assert!((3..=8).contains(&ambiguous), "{ambiguous} were left without a reply");
     assert_eq!(scenario.duplicates(), ambiguous, "as many as the replies that did not come");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_slow_relay_and_a_stop_in_the_middle() {
-    let scenario = strict(Scenario::with("slow", 30)).connections(3).ready();
-    scenario.smtp.change(|orders| orders.reply_delay = Duration::from_secs(2));
+    let scenario = strict(Scenario::with_relay("slow", 30)).connections(3).build();
+    scenario.smtp.configure(|settings| settings.reply_delay = Duration::from_secs(2));
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     wait_until("bodies without a reply", || scenario.smtp.log().received.len() >= 3);
     // Exit code 0: what is in flight is finished.
     let ended = worker.stop();
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     let sent = scenario.smtp.accepted();
     assert!((3..30).contains(&sent), "{sent} were sent before the stop");
     assert_eq!(scenario.ledger.outcomes("sent"), sent);
-    scenario.smtp.change(|orders| orders.reply_delay = Duration::ZERO);
+    scenario.smtp.configure(|settings| settings.reply_delay = Duration::ZERO);
     let worker = scenario.worker();
     nobody_was_charged(&scenario, worker);
 }

@@ -1,32 +1,32 @@
 //! A relay that is away, or wants nothing to do with us: the breaker opens, tells why, and closes.
 
 use super::{DOWN, UP, is_down, metric, nobody_was_charged, strict};
-use testkit::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario, Setup};
+use testkit::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario, ScenarioBuilder};
 use testkit::smtp::gate::Point;
-use testkit::smtp::trouble::{Step, Trouble};
-use testkit::smtp::{Offer, SmtpServer};
+use testkit::smtp::step_fault::{Step, StepFault};
+use testkit::smtp::{Capabilities, SmtpServer};
 use testkit::wait::wait_until;
 
 const FOR_EVER: usize = usize::MAX;
 
 /// A relay with this trouble from the start, which then ends.
 #[track_caller]
-fn passes(name: &str, step: Step, trouble: Trouble, cause: &str) {
-    let scenario = strict(Scenario::with(name, 40)).ready();
-    scenario.smtp.trouble(step, trouble, FOR_EVER);
+fn passes(name: &str, step: Step, trouble: StepFault, cause: &str) {
+    let scenario = strict(Scenario::with_relay(name, 40)).build();
+    scenario.smtp.fail_step(step, trouble, FOR_EVER);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, cause);
     assert_eq!(scenario.ledger.count("deliveries"), 0);
     assert_eq!(scenario.smtp.log().received.len(), 0);
-    scenario.smtp.end_troubles();
+    scenario.smtp.clear_step_faults();
     worker.wait_for_log(UP);
     nobody_was_charged(&scenario, worker);
 }
 
 #[test]
 fn the_relay_is_down_at_the_start() {
-    let scenario = strict(Scenario::named("down").participants(80)).ready();
+    let scenario = strict(Scenario::builder("down").participants(80)).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "Connection refused");
@@ -42,7 +42,7 @@ fn the_relay_is_down_at_the_start() {
 
 #[test]
 fn the_relay_goes_down_in_the_middle() {
-    let scenario = strict(Scenario::with("middle", 300)).connections(4).ready();
+    let scenario = strict(Scenario::with_relay("middle", 300)).connections(4).build();
     scenario.smtp.gate().close_after(Point::BeforeBody, 100);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -58,7 +58,7 @@ fn the_relay_goes_down_in_the_middle() {
 
 #[test]
 fn the_relay_has_no_address() {
-    let scenario = strict(Scenario::with("dns", 30)).env("SMTP_HOST", "relay.invalid").ready();
+    let scenario = strict(Scenario::with_relay("dns", 30)).env("SMTP_HOST", "relay.invalid").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "relay.invalid:");
@@ -66,7 +66,7 @@ fn the_relay_has_no_address() {
     assert_eq!(scenario.ledger.count("deliveries"), 0);
     // A clean stop, although it is down; and a worker that knows the relay finishes the work.
     let ended = worker.stop();
-    scenario.discreet(&ended.err);
+    scenario.check_redacted(&ended.err);
     let mut scenario = scenario;
     scenario.environment.insert("SMTP_HOST".to_owned(), "127.0.0.1".to_owned());
     let worker = scenario.worker();
@@ -75,35 +75,35 @@ fn the_relay_has_no_address() {
 
 #[test]
 fn the_relay_greets_with_a_refusal() {
-    passes("g554", Step::Greeting, Trouble::HangUp("554 5.3.2 No service"), "554 5.3.2 No service");
+    passes("g554", Step::Greeting, StepFault::HangUp("554 5.3.2 No service"), "554 5.3.2 No service");
 }
 
 #[test]
 fn the_relay_drops_each_connection_before_its_greeting() {
-    passes("g-drop", Step::Greeting, Trouble::HangUp(""), "the relay closed the connection");
+    passes("g-drop", Step::Greeting, StepFault::HangUp(""), "the relay closed the connection");
 }
 
 #[test]
 fn the_relay_refuses_the_sender() {
-    passes("mail-550", Step::Mail, Trouble::Say(b"550 5.7.1 Sender refused"), "550 5.7.1 Sender refused");
+    passes("mail-550", Step::Mail, StepFault::Say(b"550 5.7.1 Sender refused"), "550 5.7.1 Sender refused");
 }
 
 #[test]
 fn the_relay_has_no_room_for_the_sender() {
-    passes("mail-452", Step::Mail, Trouble::Say(b"452 4.3.1 Disk is full"), "452 4.3.1 Disk is full");
+    passes("mail-452", Step::Mail, StepFault::Say(b"452 4.3.1 Disk is full"), "452 4.3.1 Disk is full");
 }
 
-fn with_login(name: &str) -> Setup {
+fn with_login(name: &str) -> ScenarioBuilder {
     let credentials = Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned()));
-    let relay = SmtpServer::offering(Offer { credentials, ..Offer::default() });
-    strict(Scenario::named(name).relay(relay).participants(200))
+    let relay = SmtpServer::with_capabilities(Capabilities { credentials, ..Capabilities::default() });
+    strict(Scenario::builder(name).relay(relay).participants(200))
         .env("SMTP_USERNAME", RELAY_USER)
         .env("SMTP_PASSWORD", RELAY_PASSWORD)
 }
 
 #[test]
 fn the_password_is_wrong_from_the_start() {
-    let mut scenario = with_login("password").env("SMTP_PASSWORD", "guessed").ready();
+    let mut scenario = with_login("password").env("SMTP_PASSWORD", "guessed").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "check SMTP_USERNAME, SMTP_PASSWORD");
@@ -118,18 +118,18 @@ fn the_password_is_wrong_from_the_start() {
 /// The login works at first and not for new connections, until it does again.
 #[track_caller]
 fn login_refused_in_the_middle(name: &str, refusal: &str, cause: &str) {
-    let scenario = with_login(name).connections(4).env("SMTP_MAX_PER_CONNECTION", "10").ready();
+    let scenario = with_login(name).connections(4).env("SMTP_MAX_PER_CONNECTION", "10").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 60);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_until_held(4);
-    scenario.smtp.change(|orders| orders.auth_refusal = Some(refusal.to_owned()));
+    scenario.smtp.configure(|settings| settings.auth_refusal = Some(refusal.to_owned()));
     scenario.smtp.gate().open();
     is_down(&worker, cause);
     assert_eq!(worker.log().contains("check SMTP_USERNAME"), refusal.starts_with("535"));
     let sent = scenario.smtp.accepted();
     assert!((64..200).contains(&sent), "{sent} on connections that were there");
-    scenario.smtp.change(|orders| orders.auth_refusal = None);
+    scenario.smtp.configure(|settings| settings.auth_refusal = None);
     worker.wait_for_log(UP);
     nobody_was_charged(&scenario, worker);
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use super::DOWN;
 use testkit::scenario::{EVENT, Scenario};
-use testkit::smtp::Fault;
+use testkit::smtp::RecipientFault;
 use testkit::wait::wait_until;
 
 #[test]
 fn one_refused_and_one_for_later_in_a_page() {
     // One lane: a pause in it would hold up everybody.
-    let scenario = Scenario::with("refused", 100).connections(1).env("RETRY_DELAY", "2").ready();
+    let scenario = Scenario::with_relay("refused", 100).connections(1).env("RETRY_DELAY", "2").build();
     let people = scenario.people();
     let (never, later, late_dot) = (&people[40], &people[41], &people[42]);
     let no_such_user = format!("550 5.1.1 <{}> No such user", never.email).leak();
-    scenario.smtp.order(&never.email, Fault::Rcpt(no_such_user), usize::MAX);
-    scenario.smtp.order(&later.email, Fault::Rcpt("450 4.2.1 Busy"), 1);
-    scenario.smtp.order(&late_dot.email, Fault::Dot("451 4.3.0 Scanner is away"), 1);
+    scenario.smtp.fail_recipient(&never.email, RecipientFault::Rcpt(no_such_user), usize::MAX);
+    scenario.smtp.fail_recipient(&later.email, RecipientFault::Rcpt("450 4.2.1 Busy"), 1);
+    scenario.smtp.fail_recipient(&late_dot.email, RecipientFault::Dot("451 4.3.0 Scanner is away"), 1);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
 
@@ -42,26 +42,27 @@ fn one_refused_and_one_for_later_in_a_page() {
         }
     }
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (99, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn who_is_refused_for_ever_fails_and_can_be_retried_alone() {
-    let scenario = Scenario::with("for-ever", 60).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "2").ready();
+    let scenario =
+        Scenario::with_relay("for-ever", 60).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "2").build();
     let people = scenario.people();
     let (busy, gone) = (&people[7], &people[8]);
-    scenario.smtp.order(&busy.email, Fault::Rcpt("450 4.2.1 Busy"), usize::MAX);
-    scenario.smtp.order(&gone.email, Fault::Rcpt("550 5.1.1 Gone"), usize::MAX);
+    scenario.smtp.fail_recipient(&busy.email, RecipientFault::Rcpt("450 4.2.1 Busy"), usize::MAX);
+    scenario.smtp.fail_recipient(&gone.email, RecipientFault::Rcpt("550 5.1.1 Gone"), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     let rows = scenario.ledger.deliveries();
     let row = rows.iter().find(|row| row.participant_id == busy.id).unwrap();
     assert_eq!((row.status.as_str(), row.attempts, row.smtp_code), ("failed", 3, Some(450)));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 
-    scenario.smtp.forget_faults();
-    scenario.succeeds(&["retry", "--notification", "1"]);
+    scenario.smtp.clear_recipient_faults();
+    scenario.run_ok(&["retry", "--notification", "1"]);
     assert_eq!(scenario.smtp.accepted(), 59);
     let last = scenario.smtp.log().received.pop().unwrap();
     assert_eq!(
@@ -71,26 +72,26 @@ fn who_is_refused_for_ever_fails_and_can_be_retried_alone() {
     assert_eq!(scenario.ledger.outcomes("failed"), 1);
 
     // Nothing is left to do but for the one whose failure was permanent.
-    scenario.succeeds(&["retry", "--notification", "1"]);
+    scenario.run_ok(&["retry", "--notification", "1"]);
     assert_eq!(scenario.smtp.accepted(), 59);
-    scenario.succeeds(&["retry", "--notification", "1", "--permanent-too"]);
+    scenario.run_ok(&["retry", "--notification", "1", "--permanent-too"]);
     assert_eq!((scenario.smtp.accepted(), scenario.ledger.outcomes("sent")), (60, 60));
     assert_eq!(scenario.duplicates(), 0);
-    scenario.settled();
+    scenario.check_completed();
 }
 
 #[test]
 fn connections_lost_before_and_after_the_dot() {
-    let scenario = Scenario::with("lost", 200).env("RETRY_DELAY", "0.1").ready();
+    let scenario = Scenario::with_relay("lost", 200).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     for person in &people[10..15] {
-        scenario.smtp.order(&person.email, Fault::DropAtData, 2);
+        scenario.smtp.fail_recipient(&person.email, RecipientFault::DropAtData, 2);
     }
     for person in &people[110..115] {
-        scenario.smtp.order(&person.email, Fault::DropInBody, 2);
+        scenario.smtp.fail_recipient(&person.email, RecipientFault::DropInBody, 2);
     }
     for person in &people[160..165] {
-        scenario.smtp.order(&person.email, Fault::DropAfterDot, 1);
+        scenario.smtp.fail_recipient(&person.email, RecipientFault::DropAfterDot, 1);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -102,26 +103,26 @@ fn connections_lost_before_and_after_the_dot() {
         people[160..165].iter().map(|person| scenario.ledger.message_id(1, person.id)).collect();
     assert_eq!(twice, swallowed.iter().collect());
     assert_eq!((delivered.len(), scenario.duplicates()), (200, 5));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn a_recipient_who_breaks_every_connection_fails_alone() {
     let scenario =
-        Scenario::with("breaker-of", 120).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "1").ready();
+        Scenario::with_relay("breaker-of", 120).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "1").build();
     let people = scenario.people();
-    scenario.smtp.order(&people[50].email, Fault::DropInBody, usize::MAX);
+    scenario.smtp.fail_recipient(&people[50].email, RecipientFault::DropInBody, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     assert_eq!((scenario.ledger.outcomes("sent"), scenario.ledger.outcomes("failed")), (119, 1));
     assert_eq!(scenario.duplicates(), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn an_address_that_no_mail_can_be_sent_to_fails_without_the_relay() {
-    let scenario = Scenario::with("addresses", 30).ready();
+    let scenario = Scenario::with_relay("addresses", 30).build();
     let people = scenario.people();
     let change = |n: usize, email: &str| {
         scenario
@@ -139,19 +140,22 @@ fn an_address_that_no_mail_can_be_sent_to_fails_without_the_relay() {
     let outcomes = ["sent", "failed", "skipped"].map(|status| scenario.ledger.outcomes(status));
     assert_eq!(outcomes, [25, 4, 1]);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (25, 0));
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// One in ten is put off once, at RCPT or at the dot; each is charged one try more, and no one else is.
 #[test]
 fn a_relay_that_throttles() {
-    let scenario = Scenario::with("throttle", 300).connections(3).env("RETRY_DELAY", "0.1").ready();
+    let scenario = Scenario::with_relay("throttle", 300).connections(3).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     let put_off: Vec<i64> = people.iter().step_by(10).map(|person| person.id).collect();
     for (n, person) in people.iter().step_by(10).enumerate() {
-        let fault =
-            if n % 2 == 0 { Fault::Rcpt("450 4.7.1 Slow down") } else { Fault::Dot("450 4.7.1 Slow down") };
-        scenario.smtp.order(&person.email, fault, 1);
+        let fault = if n % 2 == 0 {
+            RecipientFault::Rcpt("450 4.7.1 Slow down")
+        } else {
+            RecipientFault::Dot("450 4.7.1 Slow down")
+        };
+        scenario.smtp.fail_recipient(&person.email, fault, 1);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -162,25 +166,25 @@ fn a_relay_that_throttles() {
     }
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (300, 0));
     assert!(!worker.log().contains(DOWN), "it answers, so it works");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// 452, and 552 to RCPT, which means the same (RFC 5321 section 4.5.3.1.10), pass; 552 to the dot does not.
 #[test]
 fn no_room_for_now_and_no_room_at_all() {
-    let scenario = Scenario::with("room", 50).connections(2).env("RETRY_DELAY", "0.1").ready();
+    let scenario = Scenario::with_relay("room", 50).connections(2).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     for (n, fault) in [
-        Fault::Rcpt("452 4.5.3 Too many recipients"),
-        Fault::Rcpt("552 5.5.3 Too many recipients"),
-        Fault::Dot("452 4.3.1 Disk is full"),
-        Fault::Dot("552 5.2.2 Mailbox is full"),
-        Fault::Rcpt("521 5.3.2 No mail here"),
+        RecipientFault::Rcpt("452 4.5.3 Too many recipients"),
+        RecipientFault::Rcpt("552 5.5.3 Too many recipients"),
+        RecipientFault::Dot("452 4.3.1 Disk is full"),
+        RecipientFault::Dot("552 5.2.2 Mailbox is full"),
+        RecipientFault::Rcpt("521 5.3.2 No mail here"),
     ]
     .into_iter()
     .enumerate()
     {
-        scenario.smtp.order(&people[n].email, fault, 1);
+        scenario.smtp.fail_recipient(&people[n].email, fault, 1);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -198,20 +202,24 @@ fn no_room_for_now_and_no_room_at_all() {
     ];
     assert_eq!(fates, expected);
     assert_eq!(scenario.duplicates(), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// The relay ends the connection whenever it hears of this one. They wait by themselves, uncharged, and the
 /// others, also those of a later notification, are sent as if nothing were.
 #[test]
 fn one_over_whom_the_relay_always_says_goodbye_holds_up_nobody() {
-    let scenario = Scenario::with("goodbye", 80)
+    let scenario = Scenario::with_relay("goodbye", 80)
         .connections(1)
         .env("RETRY_DELAY", "0.1")
         .env("MAX_RETRIES", "1")
-        .ready();
+        .build();
     let person = scenario.people()[0].clone();
-    scenario.smtp.order(&person.email, Fault::RcptThenHangUp("421 4.3.0 Go away"), usize::MAX);
+    scenario.smtp.fail_recipient(
+        &person.email,
+        RecipientFault::RcptThenHangUp("421 4.3.0 Go away"),
+        usize::MAX,
+    );
     scenario.seed(EVENT + 1, 40);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -225,5 +233,5 @@ fn one_over_whom_the_relay_always_says_goodbye_holds_up_nobody() {
     assert_eq!((row.status.as_str(), row.attempts, row.smtp_code), ("failed", 2, Some(421)));
     assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 119);
     assert!(!worker.log().contains(DOWN), "one mail does not open the breaker");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -2,17 +2,17 @@
 
 use super::{UP, is_down, metric, nobody_was_charged, strict};
 use testkit::scenario::Scenario;
-use testkit::smtp::Fault;
-use testkit::smtp::trouble::{Step, Trouble};
+use testkit::smtp::RecipientFault;
+use testkit::smtp::step_fault::{Step, StepFault};
 
 #[test]
 fn replies_of_several_lines_are_read_to_their_end() {
-    let scenario = strict(Scenario::with("lines", 60)).connections(2).ready();
+    let scenario = strict(Scenario::with_relay("lines", 60)).connections(2).build();
     for (step, reply) in [
         (Step::Greeting, &b"220-relay.test\r\n220-speaks\r\n220 ESMTP"[..]),
         (Step::Dot, b"250-2.0.0 Queued\r\n250-as 4711\r\n250 2.0.0 Bye"),
     ] {
-        scenario.smtp.trouble(step, Trouble::Say(reply), usize::MAX);
+        scenario.smtp.fail_step(step, StepFault::Say(reply), usize::MAX);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -21,28 +21,28 @@ fn replies_of_several_lines_are_read_to_their_end() {
 
 /// A reply at `step` that nobody can read, for a while; no body was written.
 #[track_caller]
-fn garbage_at(name: &str, step: Step, trouble: Trouble, cause: &str) {
-    let scenario = strict(Scenario::with(name, 60)).env("RETRY_DELAY", "0.1").ready();
-    scenario.smtp.trouble(step, trouble, usize::MAX);
+fn garbage_at(name: &str, step: Step, trouble: StepFault, cause: &str) {
+    let scenario = strict(Scenario::with_relay(name, 60)).env("RETRY_DELAY", "0.1").build();
+    scenario.smtp.fail_step(step, trouble, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, cause);
-    scenario.smtp.end_troubles();
+    scenario.smtp.clear_step_faults();
     worker.wait_for_log(UP);
     nobody_was_charged(&scenario, worker);
 }
 
 #[test]
 fn something_that_is_not_smtp() {
-    garbage_at("not-smtp", Step::Greeting, Trouble::Say(b"HTTP/1.1 400 Bad Request"), "unreadable reply");
+    garbage_at("not-smtp", Step::Greeting, StepFault::Say(b"HTTP/1.1 400 Bad Request"), "unreadable reply");
 }
 
 /// The code is what counts.
 #[test]
 fn replies_in_latin_1_are_understood() {
-    let scenario = strict(Scenario::with("latin-1", 60)).connections(2).ready();
-    scenario.smtp.trouble(Step::Greeting, Trouble::Say(b"220 \xe0 votre service"), usize::MAX);
-    scenario.smtp.trouble(Step::Dot, Trouble::Say(b"250 2.0.0 Accept\xe9"), usize::MAX);
+    let scenario = strict(Scenario::with_relay("latin-1", 60)).connections(2).build();
+    scenario.smtp.fail_step(Step::Greeting, StepFault::Say(b"220 \xe0 votre service"), usize::MAX);
+    scenario.smtp.fail_step(Step::Dot, StepFault::Say(b"250 2.0.0 Accept\xe9"), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     nobody_was_charged(&scenario, worker);
@@ -50,29 +50,29 @@ fn replies_in_latin_1_are_understood() {
 
 #[test]
 fn a_greeting_without_an_end() {
-    garbage_at("endless", Step::Greeting, Trouble::Endless, "unreadable reply");
+    garbage_at("endless", Step::Greeting, StepFault::Endless, "unreadable reply");
 }
 
 #[test]
 fn an_answer_to_mail_without_an_end() {
-    garbage_at("endless-mail", Step::Mail, Trouble::Endless, "unreadable reply");
+    garbage_at("endless-mail", Step::Mail, StepFault::Endless, "unreadable reply");
 }
 
 #[test]
 fn a_relay_that_says_250_to_data() {
-    garbage_at("data-250", Step::Data, Trouble::Say(b"250 2.0.0 OK"), "250 2.0.0 OK");
+    garbage_at("data-250", Step::Data, StepFault::Say(b"250 2.0.0 OK"), "250 2.0.0 OK");
 }
 
 /// The mail has arrived, most likely, but not even the code can be read. To try again would make copies, and to
 /// go on would turn everyone into a failure that is none: after three the breaker opens.
 #[test]
 fn an_unreadable_reply_to_the_dot_fails_a_few_and_stops() {
-    let scenario = strict(Scenario::with("dot-no-code", 200)).connections(2).ready();
-    scenario.smtp.trouble(Step::Dot, Trouble::Say(b"Accepted"), usize::MAX);
+    let scenario = strict(Scenario::with_relay("dot-no-code", 200)).connections(2).build();
+    scenario.smtp.fail_step(Step::Dot, StepFault::Say(b"Accepted"), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "unreadable reply to the body, the relay may have it");
-    scenario.smtp.end_troubles();
+    scenario.smtp.clear_step_faults();
     scenario.wait_for_acks(1);
     let failed = scenario.ledger.outcomes("failed");
     assert!((3..=6).contains(&failed), "{failed} have failed");
@@ -83,16 +83,20 @@ fn an_unreadable_reply_to_the_dot_fails_a_few_and_stops() {
     assert_eq!(scenario.ledger.outcomes("sent"), 200 - failed);
     assert_eq!(metric(&worker, "fanmail_ambiguous_total"), failed);
     assert_eq!(scenario.duplicates(), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// The relay refuses the recipient and waits for a body all the same.
 #[test]
 fn a_body_is_never_sent_for_nobody() {
-    let scenario = Scenario::with("nobody", 40).connections(2).env("RETRY_DELAY", "0.1").ready();
+    let scenario = Scenario::with_relay("nobody", 40).connections(2).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
-    scenario.smtp.order(&people[10].email, Fault::RcptThen354("550 5.1.1 No such user"), usize::MAX);
-    scenario.smtp.order(&people[20].email, Fault::RcptThen354("450 4.2.0 Later"), 1);
+    scenario.smtp.fail_recipient(
+        &people[10].email,
+        RecipientFault::RcptThen354("550 5.1.1 No such user"),
+        usize::MAX,
+    );
+    scenario.smtp.fail_recipient(&people[20].email, RecipientFault::RcptThen354("450 4.2.0 Later"), 1);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -100,5 +104,5 @@ fn a_body_is_never_sent_for_nobody() {
     assert_eq!((scenario.smtp.log().received.len(), scenario.duplicates()), (39, 0));
     let charged = "deliveries WHERE attempts = 2 AND status = 'sent'";
     assert_eq!(scenario.ledger.count(charged), 1);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{DOWN, is_down, metric, nobody_was_charged, strict};
 use testkit::scenario::Scenario;
-use testkit::smtp::Fault;
-use testkit::smtp::log::Answer;
-use testkit::smtp::trouble::{Step, Trouble};
+use testkit::smtp::RecipientFault;
+use testkit::smtp::log::BodyReply;
+use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::wait::wait_until;
 
-const GOODBYE: Trouble = Trouble::HangUp("421 4.3.2 Shutting down");
+const GOODBYE: StepFault = StepFault::HangUp("421 4.3.2 Shutting down");
 
 /// What the worker says when the relay serves some lanes and not others.
 const SOME: &str = "serves some connections and not others";
@@ -19,13 +19,13 @@ const SOME: &str = "serves some connections and not others";
 #[track_caller]
 fn says_goodbye_at(name: &str, step: Step) {
     // One lane with a connection that has worked, the others with none.
-    let scenario = strict(Scenario::with(name, 120)).connections(4).env("RETRY_DELAY", "0.1").ready();
-    scenario.smtp.trouble(step, GOODBYE, usize::MAX);
+    let scenario = strict(Scenario::with_relay(name, 120)).connections(4).env("RETRY_DELAY", "0.1").build();
+    scenario.smtp.fail_step(step, GOODBYE, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "421 4.3.2 Shutting down");
     assert_eq!(scenario.smtp.accepted(), 0);
-    scenario.smtp.end_troubles();
+    scenario.smtp.clear_step_faults();
     nobody_was_charged(&scenario, worker);
 }
 
@@ -62,9 +62,10 @@ fn goodbye_instead_of_the_reply_to_the_dot() {
 /// Now and then, and the relay otherwise works: the breaker stays closed.
 #[test]
 fn goodbye_now_and_then_at_each_step() {
-    let scenario = strict(Scenario::with("bye-often", 300)).connections(2).env("RETRY_DELAY", "0.1").ready();
+    let scenario =
+        strict(Scenario::with_relay("bye-often", 300)).connections(2).env("RETRY_DELAY", "0.1").build();
     for step in [Step::Mail, Step::Rcpt, Step::Data, Step::Dot] {
-        scenario.smtp.trouble_on(step, GOODBYE, 5, |connection| connection % 3 == 0);
+        scenario.smtp.fail_step_on(step, GOODBYE, 5, |connection| connection % 3 == 0);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -73,9 +74,11 @@ fn goodbye_now_and_then_at_each_step() {
 
 #[test]
 fn the_relay_takes_only_so_many_mails_a_connection() {
-    let scenario =
-        strict(Scenario::with("421", 250)).connections(2).env("SMTP_MAX_PER_CONNECTION", "1000").ready();
-    scenario.smtp.change(|orders| orders.mails_per_connection = Some(50));
+    let scenario = strict(Scenario::with_relay("421", 250))
+        .connections(2)
+        .env("SMTP_MAX_PER_CONNECTION", "1000")
+        .build();
+    scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -87,27 +90,27 @@ fn the_relay_takes_only_so_many_mails_a_connection() {
 
 #[test]
 fn goodbye_unasked_while_idle() {
-    let scenario = strict(Scenario::with("idle", 60)).connections(3).ready();
+    let scenario = strict(Scenario::with_relay("idle", 60)).connections(3).build();
     let worker = scenario.worker();
     scenario.publish("CREATED");
     scenario.wait_for_acks(1);
-    scenario.smtp.say_unasked_and_hang_up("421 4.4.2 Idle for too long");
+    scenario.smtp.send_unsolicited_and_hang_up("421 4.4.2 Idle for too long");
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
     assert_eq!(metric(&worker, "fanmail_relay_failures_total"), 0);
     assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 120);
     assert_eq!(scenario.duplicates(), 0);
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 /// Sixteen lanes, of which the relay serves four: they carry all mails, the others ask twice and leave it alone.
 #[track_caller]
-fn allows_four_of_sixteen(name: &str, step: Step, trouble: Trouble, cause: &str) {
-    let scenario = strict(Scenario::with(name, 300)).connections(16).ready();
+fn allows_four_of_sixteen(name: &str, step: Step, trouble: StepFault, cause: &str) {
+    let scenario = strict(Scenario::with_relay(name, 300)).connections(16).build();
     // So slow that the lanes that are refused come back while the others are at work.
-    scenario.smtp.change(|orders| {
-        orders.most_connections = Some((4, step, trouble));
-        orders.reply_delay = Duration::from_millis(40);
+    scenario.smtp.configure(|settings| {
+        settings.most_connections = Some((4, step, trouble));
+        settings.reply_delay = Duration::from_millis(40);
     });
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -124,7 +127,7 @@ fn allows_four_of_sixteen(name: &str, step: Step, trouble: Trouble, cause: &str)
 
 #[test]
 fn too_many_connections_are_greeted_with_421() {
-    let trouble = Trouble::HangUp("421 4.7.0 Too many connections");
+    let trouble = StepFault::HangUp("421 4.7.0 Too many connections");
     allows_four_of_sixteen("fewer-421", Step::Greeting, trouble, "421 4.7.0 Too many connections");
 }
 
@@ -133,38 +136,38 @@ fn too_many_connections_are_dropped_without_a_word() {
     allows_four_of_sixteen(
         "fewer-drop",
         Step::Greeting,
-        Trouble::HangUp(""),
+        StepFault::HangUp(""),
         "the relay closed the connection",
     );
 }
 
 #[test]
 fn too_many_connections_are_ended_at_mail() {
-    let trouble = Trouble::HangUp("421 4.7.0 Too many sessions");
+    let trouble = StepFault::HangUp("421 4.7.0 Too many sessions");
     allows_four_of_sixteen("fewer-mail", Step::Mail, trouble, "421 4.7.0 Too many sessions");
 }
 
 /// The number grows again by itself; how slowly is the business of unit tests.
 #[test]
 fn a_limit_that_is_lifted_in_the_middle() {
-    let scenario = strict(Scenario::with("lifted", 1_500)).connections(6).ready();
-    scenario.smtp.change(|orders| {
-        orders.most_connections = Some((4, Step::Greeting, GOODBYE));
-        orders.reply_delay = Duration::from_millis(40);
+    let scenario = strict(Scenario::with_relay("lifted", 1_500)).connections(6).build();
+    scenario.smtp.configure(|settings| {
+        settings.most_connections = Some((4, Step::Greeting, GOODBYE));
+        settings.reply_delay = Duration::from_millis(40);
     });
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     let in_use = |expected| metric(&worker, "fanmail_connections_in_use") == expected;
     wait_until("two lanes to give up", || in_use(4));
-    scenario.smtp.change(|orders| orders.most_connections = None);
+    scenario.smtp.configure(|settings| settings.most_connections = None);
     wait_until("one of them to be back", || in_use(5));
     nobody_was_charged(&scenario, worker);
 }
 
 #[test]
 fn half_of_the_connections_reach_a_broken_machine() {
-    let scenario = strict(Scenario::with("half", 300)).connections(4).env("RETRY_DELAY", "0.1").ready();
-    scenario.smtp.trouble_on(Step::Mail, GOODBYE, usize::MAX, |connection| connection % 2 == 0);
+    let scenario = strict(Scenario::with_relay("half", 300)).connections(4).env("RETRY_DELAY", "0.1").build();
+    scenario.smtp.fail_step_on(Step::Mail, GOODBYE, usize::MAX, |connection| connection % 2 == 0);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     nobody_was_charged(&scenario, worker);
@@ -174,13 +177,13 @@ fn half_of_the_connections_reach_a_broken_machine() {
 /// tries are charged, and the breaker keeps them few.
 #[test]
 fn the_relay_drops_every_connection_after_the_dot() {
-    let scenario = Scenario::with("swallows", 200)
+    let scenario = Scenario::with_relay("swallows", 200)
         .connections(4)
         .env("MAX_RETRIES", "3")
         .env("RETRY_DELAY", "0.1")
         .env("HTTP_ADDR", "127.0.0.1:0")
-        .ready();
-    scenario.smtp.trouble(Step::Dot, Trouble::HangUp(""), usize::MAX);
+        .build();
+    scenario.smtp.fail_step(Step::Dot, StepFault::HangUp(""), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "the relay may have it");
@@ -189,9 +192,9 @@ fn the_relay_drops_every_connection_after_the_dot() {
     let swallowed = scenario.smtp.log().received.len();
     // Three failures open it, while the other lanes may be under way; then one a probe.
     assert!(swallowed <= 3 + 3 + 2 + 1, "no storm, but {swallowed}");
-    scenario.smtp.end_troubles();
+    scenario.smtp.clear_step_faults();
     scenario.wait_for_acks(1);
-    let swallowed = scenario.smtp.log().received.iter().filter(|mail| mail.answer == Answer::None).count();
+    let swallowed = scenario.smtp.log().received.iter().filter(|mail| mail.answer == BodyReply::None).count();
     assert_eq!(metric(&worker, "fanmail_ambiguous_total"), swallowed);
     assert_eq!(
         scenario.duplicates(),
@@ -204,18 +207,18 @@ fn the_relay_drops_every_connection_after_the_dot() {
         let copies = delivered[&scenario.ledger.message_id(row.notification_id, row.participant_id)];
         assert_eq!(usize::try_from(row.attempts).unwrap(), copies, "{row:?}");
     }
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }
 
 #[test]
 fn one_whose_mail_is_swallowed_every_time_fails_alone_after_the_last_retry() {
-    let scenario = Scenario::with("swallowed", 100)
+    let scenario = Scenario::with_relay("swallowed", 100)
         .connections(2)
         .env("MAX_RETRIES", "2")
         .env("RETRY_DELAY", "0.1")
-        .ready();
+        .build();
     let person = &scenario.people()[30];
-    scenario.smtp.order(&person.email, Fault::DropAfterDot, usize::MAX);
+    scenario.smtp.fail_recipient(&person.email, RecipientFault::DropAfterDot, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -226,5 +229,5 @@ fn one_whose_mail_is_swallowed_every_time_fails_alone_after_the_last_retry() {
     assert_eq!(scenario.duplicates(), 2);
     assert_eq!(scenario.ledger.count("deliveries WHERE status = 'sent' AND attempts = 1"), 99);
     assert!(!worker.log().contains(DOWN), "one mail does not open the breaker");
-    scenario.all_is_well(worker);
+    scenario.stop_and_check(worker);
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use testkit::broker::Broker;
-use testkit::guardian::Ward;
-use testkit::queue::{Queue, odd_properties, properties};
+use testkit::cleanup::ChildGuard;
+use testkit::queue::{Queue, properties, unusual_properties};
 use testkit::wait::wait_until;
 
 #[test]
@@ -16,13 +16,13 @@ fn the_shared_broker_keeps_what_is_published() {
     let queue = Queue::new(Broker::shared(), "self-test".to_owned());
     queue.publish("CREATED", 7, Some("one"));
     queue.publish("UPDATED", 7, None);
-    queue.publish_raw(b"\xff", odd_properties());
+    queue.publish_raw(b"\xff", unusual_properties());
     assert_eq!((queue.depth(), queue.consumers(), queue.dead_depth()), (3, 0, 0));
     let messages = queue.take_messages();
     assert_eq!(messages[0].body, br#"{"type":"CREATED","event_id":7}"#);
     assert_eq!(messages[0].properties, properties(Some("one")));
     assert_eq!(messages[1].properties.message_id(), &None);
-    assert_eq!((&messages[2].body[..], &messages[2].properties), (&b"\xff"[..], &odd_properties()));
+    assert_eq!((&messages[2].body[..], &messages[2].properties), (&b"\xff"[..], &unusual_properties()));
     assert_eq!(messages[2].header("traceparent").as_deref(), Some("00-4bf9-01"));
     assert_eq!(queue.depth(), 0);
 }
@@ -52,7 +52,7 @@ fn a_killed_test_leaves_no_broker_behind() {
     if std::env::var_os(ABANDON).is_some() {
         start_a_broker_and_wait_to_be_killed();
     }
-    let mut test = Ward::spawn(
+    let mut test = ChildGuard::spawn(
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "self_test::broker::a_killed_test_leaves_no_broker_behind", "--nocapture"])
             .env(ABANDON, "1")

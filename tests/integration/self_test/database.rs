@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use testkit::cleanup::ChildGuard;
 use testkit::database::{Database, PASSWORD, Server, USER};
-use testkit::guardian::Ward;
-use testkit::wait::{PATIENCE, wait_until};
+use testkit::wait::{TIMEOUT, wait_until};
 
 const BOTH: [Server; 2] = [Server::Postgresql, Server::Mariadb];
 
@@ -64,7 +64,7 @@ fn a_frozen_server_answers_nothing_until_it_is_thawed() {
         // The client gives up after 10 s, and it answers within some 50 ms otherwise.
         answers.recv_timeout(Duration::from_secs(1)).unwrap_err();
         frozen.thaw();
-        assert_eq!(answers.recv_timeout(PATIENCE).unwrap().trim(), "42");
+        assert_eq!(answers.recv_timeout(TIMEOUT).unwrap().trim(), "42");
         asker.join().unwrap();
     }
 }
@@ -77,7 +77,7 @@ fn a_killed_test_leaves_no_database_behind() {
     if std::env::var_os(ABANDON).is_some() {
         start_databases_and_wait_to_be_killed();
     }
-    let mut test = Ward::spawn(
+    let mut test = ChildGuard::spawn(
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "self_test::database::a_killed_test_leaves_no_database_behind", "--nocapture"])
             .env(ABANDON, "1")

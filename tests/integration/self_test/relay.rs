@@ -11,8 +11,8 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, SmtpTransport, Transport as _};
 
 use testkit::smtp::gate::Point;
-use testkit::smtp::log::Answer;
-use testkit::smtp::{Fault, Offer, SmtpServer};
+use testkit::smtp::log::BodyReply;
+use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
 use testkit::wait::wait_until;
 
 fn client(server: &SmtpServer) -> SmtpTransport {
@@ -68,11 +68,11 @@ fn the_server_counts_what_a_known_client_sends() {
 #[test]
 fn every_fault_happens_as_often_as_it_was_ordered() {
     let server = SmtpServer::start();
-    server.order("p1@example.com", Fault::Rcpt("450 4.2.0 Later"), 1);
-    server.order("p1@example.com", Fault::Dot("554 5.7.1 Spam"), 1);
-    server.order("p2@example.com", Fault::DropAtData, 1);
-    server.order("p2@example.com", Fault::DropInBody, 1);
-    server.order("p2@example.com", Fault::DropAfterDot, 1);
+    server.fail_recipient("p1@example.com", RecipientFault::Rcpt("450 4.2.0 Later"), 1);
+    server.fail_recipient("p1@example.com", RecipientFault::Dot("554 5.7.1 Spam"), 1);
+    server.fail_recipient("p2@example.com", RecipientFault::DropAtData, 1);
+    server.fail_recipient("p2@example.com", RecipientFault::DropInBody, 1);
+    server.fail_recipient("p2@example.com", RecipientFault::DropAfterDot, 1);
     let transport = client(&server);
     let failure = |n| transport.send(&mail(n)).unwrap_err();
 
@@ -86,8 +86,8 @@ fn every_fault_happens_as_often_as_it_was_ordered() {
     }
     transport.send(&mail(2)).unwrap();
 
-    let answers: Vec<Answer> = server.log().received.iter().map(|mail| mail.answer).collect();
-    assert_eq!(answers, [Answer::Refused, Answer::Accepted, Answer::None, Answer::Accepted]);
+    let answers: Vec<BodyReply> = server.log().received.iter().map(|mail| mail.answer).collect();
+    assert_eq!(answers, [BodyReply::Refused, BodyReply::Accepted, BodyReply::None, BodyReply::Accepted]);
     assert_eq!(server.delivered_ids()["<1@example.org>"], 1);
     assert_eq!(server.delivered_ids()["<2@example.org>"], 2);
     assert_eq!(server.accepted_ids()["<2@example.org>"], 1);
@@ -96,9 +96,9 @@ fn every_fault_happens_as_often_as_it_was_ordered() {
 
 #[test]
 fn orders_hold_for_connections() {
-    let server = SmtpServer::offering(Offer {
+    let server = SmtpServer::with_capabilities(Capabilities {
         credentials: Some(("user".to_owned(), "secret".to_owned())),
-        ..Offer::default()
+        ..Capabilities::default()
     });
     let with = |password: &str| {
         SmtpTransport::builder_dangerous("127.0.0.1")
@@ -112,14 +112,14 @@ fn orders_hold_for_connections() {
     assert_eq!(code(&with("secret")), Some(250));
     assert_eq!(code(&with("guess")), Some(535));
     assert_eq!(code(&client(&server)), Some(530));
-    server.change(|orders| orders.auth_refusal = Some("454 4.7.0 Temporary".to_owned()));
+    server.configure(|settings| settings.auth_refusal = Some("454 4.7.0 Temporary".to_owned()));
     assert_eq!(code(&with("secret")), Some(454));
-    server.change(|orders| orders.auth_refusal = None);
-    server.change(|orders| orders.greeting = Some("554 5.3.2 Not today".to_owned()));
+    server.configure(|settings| settings.auth_refusal = None);
+    server.configure(|settings| settings.greeting = Some("554 5.3.2 Not today".to_owned()));
     assert_eq!(code(&with("secret")), Some(554));
     server.go_down();
     assert_eq!(code(&with("secret")), None);
-    server.change(|orders| orders.greeting = None);
+    server.configure(|settings| settings.greeting = None);
     server.come_up();
     assert_eq!(code(&with("secret")), Some(250));
     assert_eq!(server.log().violations, Vec::<String>::new());
@@ -128,7 +128,7 @@ fn orders_hold_for_connections() {
 #[test]
 fn a_connection_has_its_limit() {
     let server = SmtpServer::start();
-    server.change(|orders| orders.mails_per_connection = Some(2));
+    server.configure(|settings| settings.mails_per_connection = Some(2));
     let hello = ClientId::Domain("me".to_owned());
     let connect = || {
         SmtpConnection::connect(("127.0.0.1", server.port), Some(Duration::from_secs(5)), &hello, None, None)
@@ -182,8 +182,8 @@ fn the_gate_holds_and_lets_go() {
 
 /// Talks to the server in one write, and waits until this breach is noted.
 #[track_caller]
-fn noted(offer: Offer, text: &str, what: &str) {
-    let server = SmtpServer::offering(offer);
+fn noted(offer: Capabilities, text: &str, what: &str) {
+    let server = SmtpServer::with_capabilities(offer);
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).unwrap();
     let mut greeting = [0; 4];
     stream.read_exact(&mut greeting).unwrap();
@@ -196,8 +196,8 @@ fn noted(offer: Offer, text: &str, what: &str) {
 
 #[test]
 fn breaches_of_the_protocol_are_noted() {
-    let plain = || Offer { pipelining: false, eight_bit: false, ..Offer::default() };
-    let usual = Offer::default;
+    let plain = || Capabilities { pipelining: false, eight_bit: false, ..Capabilities::default() };
+    let usual = Capabilities::default;
     noted(usual(), "MAIL FROM:<a@b.c>\r\n", "MAIL before EHLO");
     noted(usual(), "EHLO me\nQUIT\r\n", "bare LF");
     noted(usual(), "EHLO me\r\nMAIL FROM:<a@b.c>\r\n", "EHLO is not the last");

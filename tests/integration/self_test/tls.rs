@@ -7,13 +7,13 @@ use lettre::transport::smtp::client::{Certificate, Tls as LettreTls, TlsParamete
 use lettre::{Message, SmtpTransport, Transport as _};
 
 use testkit::certificates::{Authority, Issued};
-use testkit::smtp::{Offer, SmtpServer, Tls};
+use testkit::smtp::{Capabilities, SmtpServer, Tls};
 
 fn server(tls: Tls, certificate: Issued) -> SmtpServer {
-    SmtpServer::offering(Offer {
+    SmtpServer::with_capabilities(Capabilities {
         credentials: Some(("user".to_owned(), "secret".to_owned())),
         tls: Some((tls, certificate)),
-        ..Offer::default()
+        ..Capabilities::default()
     })
 }
 
@@ -47,7 +47,7 @@ fn a_known_client_sends_over_tls_to_whom_it_trusts() {
         assert!(send(&server, tls, &authority));
         assert!(!send(&server, tls, &Authority::new()), "{tls:?}");
         for bad in [authority.issue_for("other.example"), authority.issue_expired()] {
-            server.change(|orders| orders.certificate = Some(bad));
+            server.configure(|settings| settings.certificate = Some(bad));
             assert!(!send(&server, tls, &authority), "{tls:?}");
         }
         let log = server.log();

@@ -4,20 +4,20 @@ use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use super::{LONGEST_LINE, Next, Session, Transaction};
-use crate::smtp::Fault;
+use crate::smtp::RecipientFault;
 use crate::smtp::gate::Point;
-use crate::smtp::log::{Answer, Received, message_id};
-use crate::smtp::trouble::Step;
+use crate::smtp::log::{BodyReply, ReceivedMail, message_id};
+use crate::smtp::step_fault::Step;
 
 impl Session {
     pub(super) fn data(&mut self) -> io::Result<Next> {
         let (recipient, eight_bit) = match &self.transaction {
             None => {
-                self.wire.reply("503 5.5.1 MAIL first");
+                self.connection.reply("503 5.5.1 MAIL first");
                 return Ok(Next::Go);
             }
             Some(Transaction { wants_body: true, .. }) => {
-                self.wire.reply("354 Go ahead");
+                self.connection.reply("354 Go ahead");
                 // Only a client that lets itself be fooled gets as far as the dot.
                 self.read_body(true)?;
                 self.violation("a body for nobody");
@@ -27,7 +27,7 @@ impl Session {
                 if !refused {
                     self.violation("DATA without RCPT");
                 }
-                self.wire.reply("554 5.5.1 No valid recipients");
+                self.connection.reply("554 5.5.1 No valid recipients");
                 return Ok(Next::Go);
             }
             Some(Transaction { recipient: Some(recipient), eight_bit, .. }) => {
@@ -35,20 +35,20 @@ impl Session {
             }
         };
         let drops = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::DropAtData | Fault::DropInBody => Some(fault.clone()),
+            RecipientFault::DropAtData | RecipientFault::DropInBody => Some(fault.clone()),
             _ => None,
         });
-        if matches!(drops, Some(Fault::DropAtData)) {
+        if matches!(drops, Some(RecipientFault::DropAtData)) {
             return Err(ErrorKind::ConnectionAborted.into());
         }
-        self.shared.gate.pass(Point::BeforeBody, &mut self.wire)?;
-        self.wire.look()?;
-        if self.wire.has_more() {
+        self.shared.gate.pass(Point::BeforeBody, &mut self.connection)?;
+        self.connection.look()?;
+        if self.connection.has_more() {
             self.violation("data before the 354");
         }
-        self.wire.reply("354 Go ahead");
+        self.connection.reply("354 Go ahead");
         if drops.is_some() {
-            self.wire.read_line()?;
+            self.connection.read_line()?;
             return Err(ErrorKind::ConnectionAborted.into());
         }
         let raw = self.read_body(eight_bit)?;
@@ -62,7 +62,7 @@ impl Session {
         let mut raw = Vec::new();
         let mut ascii = true;
         loop {
-            let line = self.wire.read_line()?;
+            let line = self.connection.read_line()?;
             if line == b".\r\n" {
                 break;
             }
@@ -86,41 +86,41 @@ impl Session {
 
     fn answer(&mut self, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
         let (at, message_id) = (Instant::now(), message_id(&raw));
-        if self.shared.orders().forgets_text {
+        if self.shared.settings().discards_bodies {
             raw.clear();
         }
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
-            Fault::Dot(_) | Fault::DropAfterDot => Some(fault.clone()),
+            RecipientFault::Dot(_) | RecipientFault::DropAfterDot => Some(fault.clone()),
             _ => None,
         });
-        let trouble = self.shared.take_trouble(Step::Dot, self.number, self.open);
+        let trouble = self.shared.take_step_fault(Step::Dot, self.number, self.open);
         let told = match (trouble, &fault) {
-            (Some(trouble), _) => trouble.answer(),
-            (None, Some(Fault::Dot(_))) => Answer::Refused,
-            (None, _) => Answer::None,
+            (Some(fault), _) => fault.body_reply(),
+            (None, Some(RecipientFault::Dot(_))) => BodyReply::Refused,
+            (None, _) => BodyReply::None,
         };
-        let index = self.shared.note(Received {
+        let index = self.shared.note(ReceivedMail {
             message_id,
             recipient,
             at,
             raw: raw.into(),
-            answer: if told == Answer::Refused { told } else { Answer::None },
+            answer: if told == BodyReply::Refused { told } else { BodyReply::None },
         });
         if let Some(trouble) = trouble {
-            if told == Answer::Accepted {
+            if told == BodyReply::Accepted {
                 self.shared.accepted(index, true);
             }
             return self.make(trouble);
         }
         match fault {
-            Some(Fault::Dot(reply)) => self.wire.reply(reply),
+            Some(RecipientFault::Dot(reply)) => self.connection.reply(reply),
             Some(_) => return Err(ErrorKind::ConnectionAborted.into()),
             None => {
-                self.shared.gate.pass(Point::BeforeReply, &mut self.wire)?;
-                self.wire.reply("250 2.0.0 Queued");
+                self.shared.gate.pass(Point::BeforeReply, &mut self.connection)?;
+                self.connection.reply("250 2.0.0 Queued");
                 // Before it leaves: whoever has seen it in the ledger sees it here, too.
                 self.shared.accepted(index, true);
-                if let Err(gone) = self.wire.flush() {
+                if let Err(gone) = self.connection.flush() {
                     self.shared.accepted(index, false);
                     return Err(gone);
                 }

@@ -11,13 +11,13 @@ const KEPT: usize = 100;
 impl Session {
     /// Whether EHLO offers STARTTLS.
     pub(super) fn offers_starttls(&self) -> bool {
-        matches!(self.shared.offer.tls, Some((Tls::StartTls, _))) && !self.wire.is_encrypted()
+        matches!(self.shared.capabilities.tls, Some((Tls::StartTls, _))) && !self.connection.is_encrypted()
     }
 
     /// Notes a line that everybody on the way could read.
     pub(super) fn overhear(&self, line: &[u8]) {
         let mut log = self.shared.log();
-        if !self.wire.is_encrypted() && log.plain_text.len() < KEPT {
+        if !self.connection.is_encrypted() && log.plain_text.len() < KEPT {
             log.plain_text.push(String::from_utf8_lossy(line).into_owned());
         }
     }
@@ -28,7 +28,7 @@ impl Session {
             return false;
         }
         self.violation(&format!("{verb} in plain text"));
-        self.wire.reply("530 5.7.0 Must issue a STARTTLS command first");
+        self.connection.reply("530 5.7.0 Must issue a STARTTLS command first");
         true
     }
 
@@ -37,11 +37,11 @@ impl Session {
             self.out_of_order("STARTTLS, which is not offered");
             return Ok(Next::Go);
         }
-        self.wire.reply("220 2.0.0 Ready to start TLS");
-        if let Some(injected) = self.shared.orders().injected.clone() {
-            self.wire.reply(&injected);
+        self.connection.reply("220 2.0.0 Ready to start TLS");
+        if let Some(injected) = self.shared.settings().injected.clone() {
+            self.connection.reply(&injected);
         }
-        self.shared.encrypt(&mut self.wire)?;
+        self.shared.encrypt(&mut self.connection)?;
         // Nothing that was said before counts.
         self.greeted = false;
         Ok(Next::Go)

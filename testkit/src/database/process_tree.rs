@@ -3,22 +3,22 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::guardian::{self, Ward};
+use crate::cleanup::{self, ChildGuard};
 use crate::wait::wait_until;
 
 /// A server that is frozen. Dropping this lets it go on.
-pub struct Family {
+pub struct ProcessTree {
     /// The first is the parent.
     pids: Vec<u32>,
 }
 
-impl Family {
+impl ProcessTree {
     /// Stops the parent first: it could have more children meanwhile.
-    pub(super) fn freeze(parent: &Ward) -> Self {
+    pub(super) fn freeze(parent: &ChildGuard) -> Self {
         parent.signal("STOP");
         let children = children_of(parent.child.id());
         for child in &children {
-            guardian::kill_at_the_end(*child);
+            cleanup::kill_at_exit(*child);
         }
         let family = Self { pids: [vec![parent.child.id()], children].concat() };
         family.signal("STOP");
@@ -47,11 +47,11 @@ impl Family {
     }
 }
 
-impl Drop for Family {
+impl Drop for ProcessTree {
     fn drop(&mut self) {
         self.signal("CONT");
         for child in &self.pids[1..] {
-            guardian::spare_at_the_end(*child);
+            cleanup::cancel_kill_at_exit(*child);
         }
     }
 }

@@ -10,7 +10,7 @@ use native_tls::TlsAcceptor;
 use super::stream::Stream;
 
 /// One connection.
-pub struct Wire {
+pub struct Connection {
     stream: Stream,
     input: Vec<u8>,
     /// How much of `input` has been taken.
@@ -20,7 +20,7 @@ pub struct Wire {
     delay: Duration,
 }
 
-impl Wire {
+impl Connection {
     /// Over an accepted connection.
     pub fn new(stream: TcpStream, delay: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;

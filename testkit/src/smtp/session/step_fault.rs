@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Next, Session};
 use crate::smtp::gate::Point;
-use crate::smtp::trouble::{Step, Trouble};
+use crate::smtp::step_fault::{Step, StepFault};
 
 impl Session {
     /// Holds the client, or does what was ordered for this command instead of the usual.
@@ -18,9 +18,9 @@ impl Session {
             _ => return Ok(None),
         };
         if let Some(point) = point {
-            self.shared.gate.pass(point, &mut self.wire)?;
+            self.shared.gate.pass(point, &mut self.connection)?;
         }
-        let Some(trouble) = self.shared.take_trouble(step, self.number, self.open) else {
+        let Some(trouble) = self.shared.take_step_fault(step, self.number, self.open) else {
             return Ok(None);
         };
         if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
@@ -31,34 +31,34 @@ impl Session {
 
     /// The greeting, or what was ordered instead of it.
     pub(super) fn greet(&mut self) -> io::Result<Next> {
-        self.shared.gate.pass(Point::Greeting, &mut self.wire)?;
-        let orders = self.shared.orders().clone();
-        if let Some(trouble) = self.shared.take_trouble(Step::Greeting, self.number, self.open) {
+        self.shared.gate.pass(Point::Greeting, &mut self.connection)?;
+        let settings = self.shared.settings().clone();
+        if let Some(trouble) = self.shared.take_step_fault(Step::Greeting, self.number, self.open) {
             return self.make(trouble);
         }
-        if let Some(greeting) = orders.greeting {
-            self.wire.reply(&greeting);
+        if let Some(greeting) = settings.greeting {
+            self.connection.reply(&greeting);
             return Ok(Next::HangUp);
         }
-        self.wire.reply("220 relay.test ESMTP");
+        self.connection.reply("220 relay.test ESMTP");
         Ok(Next::Go)
     }
 
-    pub(super) fn make(&mut self, trouble: Trouble) -> io::Result<Next> {
+    pub(super) fn make(&mut self, trouble: StepFault) -> io::Result<Next> {
         match trouble {
-            Trouble::Say(bytes) => {
-                self.wire.reply(bytes);
+            StepFault::Say(bytes) => {
+                self.connection.reply(bytes);
                 Ok(Next::Go)
             }
-            Trouble::HangUp(line) => {
+            StepFault::HangUp(line) => {
                 if !line.is_empty() {
-                    self.wire.reply(line);
+                    self.connection.reply(line);
                 }
                 Ok(Next::HangUp)
             }
-            Trouble::Endless => loop {
-                self.wire.reply(&format!("250-{}", "and so on ".repeat(50)));
-                self.wire.flush()?;
+            StepFault::Endless => loop {
+                self.connection.reply(&format!("250-{}", "and so on ".repeat(50)));
+                self.connection.flush()?;
             },
         }
     }

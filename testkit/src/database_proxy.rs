@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// The way. It ends with the test process.
-pub struct Proxy {
+pub struct DatabaseProxy {
     /// Where it listens.
     pub port: u16,
     commits: Arc<AtomicUsize>,
     every: usize,
 }
 
-impl Proxy {
+impl DatabaseProxy {
     /// A way to the server at `port` on which the answer to one of `every` so many commits is lost.
-    pub fn losing_answers(port: u16, every: usize) -> Self {
+    pub fn dropping_commit_replies(port: u16, every: usize) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let commits = Arc::new(AtomicUsize::new(0));
         let proxy =

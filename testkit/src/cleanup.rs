@@ -39,7 +39,7 @@ for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; d
 
 /// A child process that surely ends with the tests: killed on drop, or by the guardian.
 #[derive(Debug)]
-pub struct Ward {
+pub struct ChildGuard {
     /// The process.
     pub child: Child,
     /// Whether it is asked before it is killed.
@@ -49,16 +49,16 @@ pub struct Ward {
 /// How long that may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-impl Ward {
+impl ChildGuard {
     /// Starts the process.
     pub fn spawn(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
-        kill_at_the_end(child.id());
+        kill_at_exit(child.id());
         Self { child, quits: false }
     }
 
     /// The same for a process that ends at once, and cleans up, when it is sent `QUIT`.
-    pub fn spawn_to_quit(command: &mut Command) -> Self {
+    pub fn spawn_with_quit(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
         order("quit", &child.id().to_string());
         Self { child, quits: true }
@@ -75,7 +75,7 @@ impl Ward {
     }
 }
 
-impl Drop for Ward {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         if self.quits {
             let deadline = Instant::now() + FAREWELL;
@@ -89,22 +89,22 @@ impl Drop for Ward {
         // Both fail only for a process that is over.
         drop(self.child.kill());
         drop(self.child.wait());
-        spare_at_the_end(self.child.id());
+        cancel_kill_at_exit(self.child.id());
     }
 }
 
 /// Has a process killed when the tests have ended.
-pub fn kill_at_the_end(pid: u32) {
+pub fn kill_at_exit(pid: u32) {
     order("kill", &pid.to_string());
 }
 
 /// Takes that back: the process is over, or ends by itself.
-pub fn spare_at_the_end(pid: u32) {
+pub fn cancel_kill_at_exit(pid: u32) {
     order("forget", &pid.to_string());
 }
 
 /// Has a directory removed when the tests have ended.
-pub fn remove_at_the_end(folder: &Path) {
+pub fn remove_at_exit(folder: &Path) {
     order("remove", folder.to_str().unwrap());
 }
 

@@ -13,17 +13,17 @@ use crate::scenario::{EVENT, Scenario};
 use crate::wait::wait_for;
 
 /// For a run under callgrind on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 /// As in the rows of scripts/bench that have a goal.
 const CONNECTIONS: usize = 16;
 
 /// Instructions for one mail of a large fan-out.
-pub fn mail() -> u64 {
+pub fn per_mail() -> u64 {
     callgrind::per_unit(500, 2_500, |mails| count(&fan_out(mails), 1, mails))
 }
 
 /// Instructions for one notification of one participant, of many that wait in the queue.
-pub fn small_notification() -> u64 {
+pub fn per_small_notification() -> u64 {
     callgrind::per_unit(50, 550, |notifications| {
         let scenario = fan_out(1);
         scenario.ledger.add_small_events(usize::try_from(notifications).unwrap());
@@ -40,11 +40,11 @@ pub fn cpu_seconds_per_mail() -> f64 {
 
 /// Everything that a fan-out to so many participants needs, its message excepted.
 fn fan_out(participants: u64) -> Scenario {
-    Scenario::named("instructions")
+    Scenario::builder("instructions")
         .connections(CONNECTIONS)
         .env("LOG_LEVEL", "INFO")
         .participants(usize::try_from(participants).unwrap())
-        .ready()
+        .build()
 }
 
 /// How many instructions a worker executes until it has done what was published and is told to stop.
@@ -63,8 +63,8 @@ fn run(scenario: &Scenario, wrapper: &[String], notifications: u64, mails: u64) 
     publish(scenario, notifications);
     let worker = Process::start_under(wrapper, scenario.dir.path(), &environment, &["worker"]);
     let notifications = usize::try_from(notifications).unwrap();
-    let mut watch = scenario.ledger.watch();
-    wait_for("all to be acked", PATIENCE, || watch.acked(notifications));
+    let mut watch = scenario.ledger.poll();
+    wait_for("all to be acked", TIMEOUT, || watch.acked(notifications));
     let cpu = worker.cpu_seconds();
     worker.stop();
     let ledger = &scenario.ledger;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use super::log::Answer;
+use super::log::BodyReply;
 use super::{Shared, SmtpServer, lock};
 
 /// A step of the conversation.
@@ -27,7 +27,7 @@ pub enum Step {
 
 /// What happens there instead of the usual reply.
 #[derive(Debug, Clone, Copy)]
-pub enum Trouble {
+pub enum StepFault {
     /// These bytes and a line end, and the conversation goes on.
     Say(&'static [u8]),
     /// This line, unless it is empty, and the server hangs up.
@@ -39,37 +39,37 @@ pub enum Trouble {
 /// A trouble that was ordered.
 pub(super) struct Order {
     step: Step,
-    trouble: Trouble,
+    trouble: StepFault,
     left: usize,
     /// On which connections, by their number from 1.
     wanted: Box<dyn Fn(usize) -> bool + Send>,
 }
 
 impl SmtpServer {
-    /// Orders a trouble for the next `times` times that a connection comes to this step.
-    pub fn trouble(&self, step: Step, trouble: Trouble, times: usize) {
-        self.trouble_on(step, trouble, times, |_| true);
+    /// Settings a trouble for the next `times` times that a connection comes to this step.
+    pub fn fail_step(&self, step: Step, trouble: StepFault, times: usize) {
+        self.fail_step_on(step, trouble, times, |_| true);
     }
 
     /// The same on `wanted` connections only, which are numbered from 1.
-    pub fn trouble_on(
+    pub fn fail_step_on(
         &self,
         step: Step,
-        trouble: Trouble,
+        trouble: StepFault,
         times: usize,
         wanted: impl Fn(usize) -> bool + Send + 'static,
     ) {
         let order = Order { step, trouble, left: times, wanted: Box::new(wanted) };
-        lock(&self.shared.troubles).push(order);
+        lock(&self.shared.step_faults).push(order);
     }
 
     /// Ends all troubles.
-    pub fn end_troubles(&self) {
-        lock(&self.shared.troubles).clear();
+    pub fn clear_step_faults(&self) {
+        lock(&self.shared.step_faults).clear();
     }
 
     /// Says this on every connection, out of turn, and hangs up.
-    pub fn say_unasked_and_hang_up(&self, line: &str) {
+    pub fn send_unsolicited_and_hang_up(&self, line: &str) {
         for mut socket in lock(&self.shared.sockets).values() {
             // Either fails when the client was quicker.
             drop(socket.write_all(format!("{line}\r\n").as_bytes()));
@@ -81,14 +81,14 @@ impl SmtpServer {
 impl Shared {
     /// What was ordered for this step of this connection, which was made as the `open`th beside others, if
     /// anything; uses it up once.
-    pub(super) fn take_trouble(&self, step: Step, connection: usize, open: usize) -> Option<Trouble> {
-        if let Some((most, its_step, trouble)) = self.orders().most_connections
+    pub(super) fn take_step_fault(&self, step: Step, connection: usize, open: usize) -> Option<StepFault> {
+        if let Some((most, its_step, trouble)) = self.settings().most_connections
             && its_step == step
             && open > most
         {
             return Some(trouble);
         }
-        let mut orders = lock(&self.troubles);
+        let mut orders = lock(&self.step_faults);
         let fits = |order: &&mut Order| order.step == step && order.left > 0 && (order.wanted)(connection);
         let order = orders.iter_mut().find(fits)?;
         order.left -= 1;
@@ -96,14 +96,14 @@ impl Shared {
     }
 }
 
-impl Trouble {
+impl StepFault {
     /// What a client makes of it that said the dot and reads as much as it can.
-    pub(super) fn answer(self) -> Answer {
+    pub(super) fn body_reply(self) -> BodyReply {
         match self {
-            Self::Say([b'4' | b'5', ..]) => Answer::Refused,
-            Self::HangUp(line) if line.starts_with(['4', '5']) => Answer::Refused,
-            Self::Say(text) if text.starts_with(b"250") => Answer::Accepted,
-            Self::Say(_) | Self::HangUp(_) | Self::Endless => Answer::None,
+            Self::Say([b'4' | b'5', ..]) => BodyReply::Refused,
+            Self::HangUp(line) if line.starts_with(['4', '5']) => BodyReply::Refused,
+            Self::Say(text) if text.starts_with(b"250") => BodyReply::Accepted,
+            Self::Say(_) | Self::HangUp(_) | Self::Endless => BodyReply::None,
         }
     }
 }
