@@ -1,4 +1,5 @@
 //! What the process has counted since it started, for `/metrics`. The ledger is the truth; these are for graphs.
+//! `events` updates most of them, together with the log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,56 +8,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// So many more.
+    /// Adds `count`.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many there were.
+    /// The value since the start of the process.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Something that is so, or is not.
+/// A number that goes up and down.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
 impl Gauge {
-    /// Says how it is now.
-    pub fn set(&self, so: bool) {
-        self.0.store(u64::from(so), Ordering::Relaxed);
-    }
-
-    /// 1 or 0.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// How many there are of something at the moment.
-#[derive(Debug, Default)]
-pub struct Level(AtomicU64);
-
-impl Level {
-    /// One more.
-    pub fn rise(&self) {
+    /// Adds 1.
+    pub fn inc(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One less.
-    pub fn fall(&self) {
+    /// Subtracts 1.
+    pub fn dec(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// So many.
-    pub fn set(&self, count: u64) {
-        self.0.store(count, Ordering::Relaxed);
+    /// Replaces the value. A state is 0 or 1.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
-    /// How many there are.
+    /// The current value.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -68,58 +52,58 @@ impl Level {
 pub struct Metrics {
     /// Outcomes `sent`.
     pub sent: Counter,
-    /// Mails that the relay has accepted and the ledger does not know yet: at most one a lane.
-    pub unrecorded: Level,
+    /// Mails accepted by the relay and not recorded in the ledger yet: at most one a lane.
+    pub unrecorded: Gauge,
     /// Outcomes `failed`.
     pub failed: Counter,
     /// Outcomes `skipped`.
     pub skipped: Counter,
-    /// Mails put to the relay once more after a transient refusal.
+    /// Mails put off for a retry after a transient failure.
     pub retries: Counter,
     /// Mails whose body was written and to which no reply came (RFC 1047).
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
     pub relay_failures: Counter,
-    /// Connections that the lanes may have at the moment: `SMTP_CONNECTIONS`, or fewer when the relay allows fewer.
-    pub connections_in_use: Level,
-    /// Whether the breaker is open.
+    /// Connections that the lanes may have now: `SMTP_CONNECTIONS`, or fewer when the relay refuses some.
+    pub connections_in_use: Gauge,
+    /// 1 while the breaker is open, else 0.
     pub breaker_open: Gauge,
-    /// Notifications all of whose people were decided.
+    /// Notifications that were completed.
     pub completed: Counter,
     /// Messages put into the dead-letter queue.
     pub dead_letters: Counter,
-    /// Messages without a `message_id` that were matched with a notification by the broker's hint alone.
+    /// Messages without a `message_id` that were matched with a notification only by the broker's redelivered flag.
     pub redelivered_decided: Counter,
-    /// Outcomes that the ledger refused, because another worker had taken the notification over.
+    /// Outcomes that the ledger refused, because another worker had taken over the notification.
     pub refused_outcomes: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,
 }
 
 impl Metrics {
-    /// All of them in the text format of Prometheus, version 0.0.4.
+    /// All metrics in the text format of Prometheus, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
         let counters = [
             ("sent", "Mails that the relay accepted.", &self.sent),
-            ("failed", "Mails given up.", &self.failed),
+            ("failed", "Mails that failed for good.", &self.failed),
             ("skipped", "Participants without an address.", &self.skipped),
-            ("retries", "Mails put to the relay once more.", &self.retries),
+            ("retries", "Mails put off for a retry after a temporary failure.", &self.retries),
             (
                 "ambiguous",
-                "Mails whose body was written without a reply; each may be there twice.",
+                "Mails whose body was written without a reply; each may arrive twice.",
                 &self.ambiguous,
             ),
-            ("relay_failures", "Troubles of the relay itself.", &self.relay_failures),
+            ("relay_failures", "Failures of the relay itself, not of a recipient.", &self.relay_failures),
             (
                 "notifications_completed",
-                "Notifications all of whose participants are decided.",
+                "Notifications completed: every participant has an outcome.",
                 &self.completed,
             ),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
             (
                 "redelivered_decided",
-                "Messages matched with a notification by the redelivered hint alone.",
+                "Messages without an id, matched with a notification only by the redelivered flag.",
                 &self.redelivered_decided,
             ),
             (
@@ -138,26 +122,25 @@ impl Metrics {
         lines.push(describe(
             "fanmail_unrecorded",
             "gauge",
-            "Mails that the relay has accepted and the ledger does not know yet.",
+            "Mails accepted by the relay and not recorded in the ledger yet.",
             self.unrecorded.get(),
         ));
         lines.push(describe(
             "fanmail_connections_in_use",
             "gauge",
-            "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if it turns some away.",
+            "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if the relay refuses some.",
             self.connections_in_use.get(),
         ));
         lines.push(describe(
             "fanmail_breaker_open",
             "gauge",
-            "1 while sending is stopped because the relay is down.",
+            "1 while sending is paused because the relay is down.",
             self.breaker_open.get(),
         ));
         lines.concat()
     }
 }
 
-/// One metric in the text format.
 fn describe(name: &str, kind: &str, help: &str, value: u64) -> String {
     format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
 }
@@ -171,11 +154,11 @@ mod tests {
         let metrics = Metrics::default();
         metrics.sent.add(1);
         metrics.sent.add(2);
-        metrics.unrecorded.rise();
-        metrics.unrecorded.rise();
-        metrics.unrecorded.fall();
+        metrics.unrecorded.inc();
+        metrics.unrecorded.inc();
+        metrics.unrecorded.dec();
         metrics.connections_in_use.set(4);
-        metrics.breaker_open.set(true);
+        metrics.breaker_open.set(1);
         let text = metrics.render();
         assert!(text.starts_with(
             "# HELP fanmail_sent_total Mails that the relay accepted.\n\

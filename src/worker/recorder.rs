@@ -104,7 +104,7 @@ impl Batch {
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {
-                metrics.unrecorded.fall();
+                metrics.unrecorded.dec();
             }
             if refused.contains(&outcome.lease) {
                 refuse(&fan_out, &committed, metrics);

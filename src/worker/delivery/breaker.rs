@@ -171,7 +171,7 @@ impl Breaker {
         if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
             log::info!("the relay works again after {} s", (now - outage.since).as_secs());
             self.monitor.health.clear_problem(Part::Relay);
-            self.monitor.metrics.breaker_open.set(false);
+            self.monitor.metrics.breaker_open.set(0);
         }
         *state = BreakerState::Closed { failures: Vec::new(), success: Some(now) };
     }
@@ -200,7 +200,7 @@ impl Breaker {
                 log::warn!(
                     "the relay does not work: {detail}; sending pauses until a probe gets through, nothing is lost"
                 );
-                self.monitor.metrics.breaker_open.set(true);
+                self.monitor.metrics.breaker_open.set(1);
                 RelayOutage { since: now, probes: 0, last_logged: now }
             }
             BreakerState::Probing { outage } if probe => {

@@ -253,7 +253,7 @@ impl Lane {
     fn record(&mut self, job: Job, outcome: Outcome) {
         log_failure(&job, &outcome);
         if outcome.verdict == Verdict::Sent {
-            self.shared.monitor.metrics.unrecorded.rise();
+            self.shared.monitor.metrics.unrecorded.inc();
         }
         self.commit_gate.record(outcome, job.fan_out);
     }
