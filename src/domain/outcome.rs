@@ -1,6 +1,7 @@
 //! What became of one mail, in the words of the ledger. How outcomes are stored is left to `store::ledger`.
 
 use std::fmt;
+use std::ops::AddAssign;
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
@@ -120,5 +121,40 @@ impl Tally {
     #[must_use]
     pub fn adds_up(&self) -> bool {
         self.participants == self.sent + self.failed + self.skipped + self.pending
+    }
+}
+/// How many outcomes there are of each status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Outcomes `sent`.
+    pub sent: u64,
+    /// Outcomes `failed`.
+    pub failed: u64,
+    /// Outcomes `skipped`.
+    pub skipped: u64,
+}
+
+impl Counts {
+    /// Counts one outcome with this verdict.
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Sent => self.sent += 1,
+            Verdict::Failed { .. } => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+        }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.sent + self.failed + self.skipped
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.failed += more.failed;
+        self.skipped += more.skipped;
     }
 }

@@ -1,14 +1,13 @@
 //! What the jobs of one fan-out share, and the reports that lanes and recorder send to it. The fan-out itself is left to
 //! `fan_out`, which alone reads the reports.
 
-use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 
 use crate::content::renderer::NotificationContext;
-use crate::domain::outcome::Verdict;
+use crate::domain::outcome::Counts;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
 
@@ -39,17 +38,6 @@ pub enum Report {
     Refused,
 }
 
-/// Outcomes that a fan-out has recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Outcomes `sent`.
-    pub sent: u64,
-    /// Outcomes `failed`.
-    pub failed: u64,
-    /// Outcomes `skipped`.
-    pub skipped: u64,
-}
-
 impl FanOutHandle {
     /// The notification of the fan-out.
     #[must_use]
@@ -76,30 +64,5 @@ impl Report {
             Self::Recorded(counts) => counts.total(),
             Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
         }
-    }
-}
-
-impl Counts {
-    /// Counts one outcome with this verdict.
-    pub fn add(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Sent => self.sent += 1,
-            Verdict::Failed { .. } => self.failed += 1,
-            Verdict::Skipped(_) => self.skipped += 1,
-        }
-    }
-
-    /// The sum.
-    #[must_use]
-    pub fn total(self) -> u64 {
-        self.sent + self.failed + self.skipped
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.sent += more.sent;
-        self.failed += more.failed;
-        self.skipped += more.skipped;
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::domain::lease::Lease;
+use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
-use crate::worker::fan_out_handle::{Counts, FanOutHandle, Report};
+use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
 use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 
