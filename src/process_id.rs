@@ -1,95 +1,104 @@
-//! The name of this process as an owner of leases, and whether the owner of another one is certainly gone.
+//! The identity of a process: the name under which it owns leases, and whether the owner of another name has certainly
+//! exited. What a lease is is left to `worker::lease`.
 //!
-//! A worker that was killed and is started again on the same machine would have to wait for the end of its own
-//! lease. The name says which process it was, so that its successor can see that it is no more.
+//! A worker that was killed and is started again on the same machine would have to wait for the end of its own lease.
+//! The name says which process owned it, so that the next worker can see that it has exited.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 
-/// What identifies a process of this machine: when all of this is the same, it is the same process.
+/// What identifies a process: when all of this is the same, it is the same process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
+struct ProcessId {
     host: String,
     pid: u32,
-    /// In ticks since the machine started; a pid is used again, with another start.
-    start: u64,
-    /// Processes of other users can be hidden, and of other containers are.
+    /// In ticks since the machine was booted. A pid is used again, but with another start time.
+    start_time: u64,
+    /// The user who runs it: processes of other users can be hidden.
     user: u32,
+    /// The pid namespace: processes of other containers are hidden.
     namespace: String,
     boot: String,
 }
 
-/// The name of this process: `host:pid` for people, and the rest for [`is_gone`].
+/// The name of this process: `host:pid` for people, and the rest for [`has_exited`].
 #[must_use]
 pub fn this_process() -> String {
-    match Owner::here(std::process::id()) {
-        Some(owner) => owner.name(),
-        // No /proc: nobody will be able to tell, but the name must be its own.
+    match ProcessId::of(std::process::id()) {
+        Some(id) => id.name(),
+        // Without /proc no process can look it up. It must be unique all the same.
         None => format!("worker:{}:{:016x}", std::process::id(), fastrand::u64(..)),
     }
 }
 
-/// The part of an owner's name that is for people.
+/// The part of a process's name that is for people: `host:pid`.
 #[must_use]
-pub fn shown(name: &str) -> &str {
+pub fn display_name(name: &str) -> &str {
     name.match_indices(':').nth(1).map_or(name, |(end, _)| &name[..end])
 }
 
-/// Whether the owner of this name was a process of this machine and has certainly ended. A process that is
-/// frozen, or is on another machine, in another container or another user's, is not gone as far as we can tell.
+/// Whether the process of this name ran on this machine and has certainly exited. `false` for a process that is frozen,
+/// and for one that we could not see: on another machine, in another container, or of another user.
 #[must_use]
-pub fn is_gone(name: &str) -> bool {
-    let (Some(owner), Some(ours)) = (Owner::parse(name), Owner::here(std::process::id())) else {
+pub fn has_exited(name: &str) -> bool {
+    let (Some(process), Some(ours)) = (ProcessId::parse(name), ProcessId::of(std::process::id())) else {
         return false;
     };
-    let within_sight = (&owner.host, owner.user, &owner.namespace, &owner.boot)
-        == (&ours.host, ours.user, &ours.namespace, &ours.boot);
-    // Any other failure to look proves nothing.
-    let sight = started(owner.pid);
-    let is_other = sight.as_ref().is_ok_and(|start| *start != Some(owner.start));
-    within_sight && (is_other || sight.is_err_and(|error| error.kind() == ErrorKind::NotFound))
+    process.is_visible_to(&ours)
+        && match start_time(process.pid) {
+            // The pid may belong to a later process.
+            Ok(found) => found != Some(process.start_time),
+            // Only NotFound proves that the process has exited; EACCES, for one, does not.
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
 }
 
-impl Owner {
+impl ProcessId {
     /// The process of this machine that has this pid.
-    fn here(pid: u32) -> Option<Self> {
+    fn of(pid: u32) -> Option<Self> {
         let word = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         Some(Self {
             host: word("/proc/sys/kernel/hostname").filter(|host| !host.is_empty() && !host.contains(':'))?,
             pid,
-            start: started(pid).ok()??,
+            start_time: start_time(pid).ok()??,
             user: fs::metadata("/proc/self").ok()?.uid(),
             namespace: fs::metadata("/proc/self/ns/pid").ok()?.ino().to_string(),
             boot: word("/proc/sys/kernel/random/boot_id")?,
         })
     }
 
+    /// Whether `/proc` of the process `viewer` would show this process.
+    fn is_visible_to(&self, viewer: &Self) -> bool {
+        (&self.host, self.user, &self.namespace, &self.boot)
+            == (&viewer.host, viewer.user, &viewer.namespace, &viewer.boot)
+    }
+
     fn name(&self) -> String {
-        let Self { host, pid, start, user, namespace, boot } = self;
-        format!("{host}:{pid}:{start}:{user}:{namespace}:{boot}")
+        let Self { host, pid, start_time, user, namespace, boot } = self;
+        format!("{host}:{pid}:{start_time}:{user}:{namespace}:{boot}")
     }
 
     fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split(':');
-        let owner = Self {
+        let id = Self {
             host: parts.next()?.to_owned(),
             pid: parts.next()?.parse().ok()?,
-            start: parts.next()?.parse().ok()?,
+            start_time: parts.next()?.parse().ok()?,
             user: parts.next()?.parse().ok()?,
             namespace: parts.next()?.to_owned(),
             boot: parts.next()?.to_owned(),
         };
-        parts.next().is_none().then_some(owner)
+        parts.next().is_none().then_some(id)
     }
 }
 
-/// When the process with this pid was started; `None` for what is left of a killed one. Fields 3 and 22 of
-/// `/proc/<pid>/stat` (proc(5)); the second field may itself hold blanks and brackets.
+/// When the process with this pid was started, in ticks since boot; `None` for a zombie, which has exited. Fields 3 and
+/// 22 of `/proc/<pid>/stat` (proc(5)); the second field may itself hold blanks and brackets.
 ///
 /// # Errors
 /// `NotFound` when there is no such process.
-fn started(pid: u32) -> io::Result<Option<u64>> {
+fn start_time(pid: u32) -> io::Result<Option<u64>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
     let (state, ticks) = (fields.next(), fields.nth(18).and_then(|ticks| ticks.parse().ok()));
@@ -107,45 +116,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_process_that_has_ended_is_gone() {
+    fn a_process_has_exited_only_after_its_end() {
         let ours = this_process();
-        assert!(!is_gone(&ours), "{ours}");
+        assert!(!has_exited(&ours), "{ours}");
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let name = Owner::here(child.id()).unwrap().name();
-        assert!(!is_gone(&name), "{name}");
+        let name = ProcessId::of(child.id()).unwrap().name();
+        assert!(!has_exited(&name), "{name}");
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(is_gone(&name), "{name}");
+        assert!(has_exited(&name), "{name}");
     }
 
     #[test]
     fn a_pid_that_was_used_again_is_another_process() {
-        let ours = Owner::here(std::process::id()).unwrap();
-        let earlier = Owner { start: ours.start - 1, ..ours };
-        assert!(is_gone(&earlier.name()));
+        let ours = ProcessId::of(std::process::id()).unwrap();
+        let earlier = ProcessId { start_time: ours.start_time - 1, ..ours };
+        assert!(has_exited(&earlier.name()));
     }
 
     #[test]
-    fn of_what_is_out_of_sight_nobody_knows() {
-        let ours = Owner::here(std::process::id()).unwrap();
-        let dead = Owner { start: 1, ..ours };
-        assert!(is_gone(&dead.name()));
+    fn a_process_that_cannot_be_seen_has_not_certainly_exited() {
+        let ours = ProcessId::of(std::process::id()).unwrap();
+        let dead = ProcessId { start_time: 1, ..ours };
+        assert!(has_exited(&dead.name()));
         for elsewhere in [
-            Owner { host: "elsewhere".to_owned(), ..dead.clone() },
-            Owner { user: dead.user + 1, ..dead.clone() },
-            Owner { namespace: "1".to_owned(), ..dead.clone() },
-            Owner { boot: "another".to_owned(), ..dead.clone() },
+            ProcessId { host: "elsewhere".to_owned(), ..dead.clone() },
+            ProcessId { user: dead.user + 1, ..dead.clone() },
+            ProcessId { namespace: "1".to_owned(), ..dead.clone() },
+            ProcessId { boot: "another".to_owned(), ..dead.clone() },
         ] {
-            assert!(!is_gone(&elsewhere.name()), "{elsewhere:?}");
+            assert!(!has_exited(&elsewhere.name()), "{elsewhere:?}");
         }
         for name in ["", "worker:7:00ff", "a:b:c:d:e:f", &format!("{}:x", dead.name())] {
-            assert!(!is_gone(name), "{name}");
+            assert!(!has_exited(name), "{name}");
         }
     }
 
     #[test]
-    fn people_see_host_and_pid() {
-        assert_eq!(shown("web-1:4711:8123456:0:4026531836:1f2e"), "web-1:4711");
-        assert_eq!(shown("worker:7"), "worker:7");
+    fn the_display_name_is_host_and_pid() {
+        assert_eq!(display_name("web-1:4711:8123456:0:4026531836:1f2e"), "web-1:4711");
+        assert_eq!(display_name("worker:7"), "worker:7");
     }
 }

@@ -1,7 +1,9 @@
-//! `fanmail retry`: send again to the people of a notification whose mail failed.
+//! `fanmail retry`: sends a completed notification again to everyone whose mail failed. Sending itself is left to
+//! `worker::fan_out`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,46 +11,26 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::app::{Runtime, channels, database};
 use crate::cli::RetryArgs;
 use crate::config::Config;
+use crate::domain::event::Event;
+use crate::domain::outcome::Counts;
 use crate::process_id;
-use crate::store::ledger::row::NotificationState;
+use crate::store::Store;
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out;
-use crate::worker::fan_out::context::Halt;
+use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::ProcessRole;
 
-/// Sends to everyone of the notification who has failed, and to those who have no outcome yet, through the same
-/// lanes and with the same Message-IDs as the worker would.
+/// Sends to everyone of the notification whose mail failed or who has no outcome yet, through the same lanes and with
+/// the same Message-IDs as the worker.
 ///
 /// # Errors
-/// When there is no such notification, when its fan-out is not over, or when something is not configured.
+/// When there is no such notification, when it is not completed, or when something is not configured.
 pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
-    let id = args.notification;
-    let Some(row) = store.find_notification(id)? else {
-        bail!("there is no notification {id}; `fanmail status` lists them");
-    };
-    if row.state == NotificationState::Running {
-        bail!(
-            "notification {id} is not over: the worker sends to everyone who is pending. Should its message be \
-             lost, publish it once more with the same --message-id{}",
-            row.message_key.map_or(String::new(), |key| format!(", {key}"))
-        );
-    }
-    if let Some(holder) = &row.holder
-        && !(holder.expired || process_id::is_gone(&holder.owner))
-    {
-        bail!(
-            "notification {id} is being sent again by {} already; let it finish, or wait until {}Z if it is no more",
-            process_id::shown(&holder.owner),
-            holder.until.format("%T")
-        );
-    }
-    let notification = row.notification;
-    let Some(event_id) = notification.event_id else {
-        bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
-    };
-    let Some(event) = store.find_event(event_id)? else {
-        bail!("event {event_id} of notification {id} is not in the database any more");
-    };
+    let record = find_completed(&store, args.notification)?;
+    let event = find_event(&store, &record)?;
 
     let runtime = Runtime::start(config)?;
     let (threads, context) = runtime.start_threads(
@@ -58,65 +40,141 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         database::open(config)?,
         ProcessRole::Retry,
     )?;
-    if row.holder.as_ref().is_some_and(|holder| !process_id::is_gone(&holder.owner)) {
-        // That its lease has ended is not enough: cut off from the database, it may be about to renew it. If it
-        // does, the lease is not as it was seen.
-        let term = config.worker.lease_timeout;
-        say(&format!(
-            "the last retry of notification {id} has gone silent; waiting {} s for it",
-            term.as_secs()
-        ));
-        if runtime.shutdown.wait(term) {
-            say("interrupted; nothing was begun");
-            return Ok(ExitCode::FAILURE);
-        }
+    if wait_for_silent_holder(&record, config, &runtime) == Err(Halt::Stopping) {
+        say("interrupted; no mail was sent");
+        return Ok(ExitCode::FAILURE);
     }
-    let taken = context.leases.take_over(&row)?;
-    let reopened = match &taken {
-        Some(held) => store.reopen_failed(held.lease, args.permanent_too)?,
-        None => None,
-    };
-    let (Some(held), Some(_)) = (taken, reopened) else {
-        bail!("somebody else has begun with notification {id} meanwhile; `fanmail status` tells how it is");
-    };
-    let before = store.tally(&notification)?;
-    say(&format!(
-        "notification {id}: {} people to send to (Ctrl-C stops; the same command goes on)",
-        before.pending
-    ));
-
-    let bar = ProgressBar::new(before.pending).with_style(style()?);
-    let result = fan_out::send_to_undecided(&context, notification, &held, true, &event, |counts| {
-        bar.set_position(counts.sent + counts.failed + counts.skipped);
-    });
-    bar.finish_and_clear();
-    context.leases.release(&held);
+    let result = with_lease(&context, &record, |held| {
+        if store.reopen_failed(held.lease, args.permanent_too)?.is_none() {
+            bail!("{}", taken_by_another(&record));
+        }
+        let claim = Claim { notification: record.notification, event, held, resumed: true };
+        send(&store, &context, &claim)
+    })?;
     drop(context);
     threads.join();
+    finish(&store, &record, result)
+}
 
-    let after = store.tally(&notification)?;
-    say(&format!(
-        "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} pending",
-        after.participants, after.sent, after.failed, after.skipped, after.pending
-    ));
-    let counts = match result {
-        Ok(counts) => counts,
-        Err(Halt::Stopping) => {
-            say("interrupted; the same command goes on where it stopped");
-            return Ok(ExitCode::FAILURE);
-        }
-        Err(Halt::TakenOver) => bail!(
-            "this process was frozen, or cut off from the database, and another one sends to these people now"
-        ),
+/// The notification, if it can be sent again.
+fn find_completed(store: &Store, id: i64) -> anyhow::Result<NotificationRecord> {
+    let Some(record) = store.find_notification(id)? else {
+        bail!("there is no notification {id}; list them with: fanmail status");
     };
-    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if record.state == NotificationState::Running {
+        bail!(
+            "notification {id} is not completed: the worker sends to everyone who is pending. If its message was \
+             lost, publish it again with the same --message-id{}",
+            record.message_key.map_or(String::new(), |key| format!(", {key}"))
+        );
+    }
+    if let Some(holder) = &record.holder
+        && !(holder.expired || process_id::has_exited(&holder.owner))
+    {
+        bail!(
+            "notification {id} is being sent again by {} already; wait until it has finished, or until {}Z if that \
+             process is dead",
+            process_id::display_name(&holder.owner),
+            holder.until.format("%T")
+        );
+    }
+    Ok(record)
+}
+
+fn find_event(store: &Store, record: &NotificationRecord) -> anyhow::Result<Event> {
+    let id = record.notification.id;
+    let Some(event_id) = record.notification.event_id else {
+        bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
+    };
+    let Some(event) = store.find_event(event_id)? else {
+        bail!("event {event_id} of notification {id} is not in the database any more");
+    };
+    Ok(event)
+}
+
+/// Waits for a term if a holder of the lease may be alive. That its lease has expired is not enough: cut off from the
+/// database, it may be about to renew it. If it does, the lease is not as it was seen, and is not taken.
+fn wait_for_silent_holder(
+    record: &NotificationRecord,
+    config: &Config,
+    runtime: &Runtime,
+) -> Result<(), Halt> {
+    if record.holder.as_ref().is_none_or(|holder| process_id::has_exited(&holder.owner)) {
+        return Ok(());
+    }
+    let term = config.worker.lease_timeout;
+    say(&format!(
+        "the last retry of notification {} has stopped renewing its lease; waiting {} s in case it is alive",
+        record.notification.id,
+        term.as_secs()
+    ));
+    if runtime.shutdown.wait(term) { Err(Halt::Stopping) } else { Ok(()) }
+}
+
+/// Takes the lease of the notification for the time of `step`, and releases it however the step ends.
+fn with_lease<T>(
+    context: &Context,
+    record: &NotificationRecord,
+    step: impl FnOnce(Arc<HeldLease>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let Some(held) = context.leases.take_over(record)? else {
+        bail!("{}", taken_by_another(record));
+    };
+    let result = step(Arc::clone(&held));
+    context.leases.release(&held);
+    result
+}
+
+fn taken_by_another(record: &NotificationRecord) -> String {
+    format!(
+        "another process has started to send notification {} meanwhile; see: fanmail status",
+        record.notification.id
+    )
+}
+
+/// Sends to everyone without an outcome, and shows the progress.
+fn send(store: &Store, context: &Context, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
+    let pending = store.tally(&claim.notification)?.pending;
+    say(&format!(
+        "notification {}: {pending} recipient{} to retry (Ctrl-C stops; the same command continues)",
+        claim.notification.id,
+        if pending == 1 { "" } else { "s" }
+    ));
+    let bar = ProgressBar::new(pending).with_style(style()?);
+    let result = fan_out::send_to_undecided(context, claim, |counts| bar.set_position(counts.total()));
+    bar.finish_and_clear();
+    Ok(result)
 }
 
 fn style() -> anyhow::Result<ProgressStyle> {
     Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?)
 }
 
-/// Prints a line. Mails are under way: that nobody reads it is no reason to end, as `println!` would.
+/// Says how the notification adds up now, and what the exit code is.
+fn finish(
+    store: &Store,
+    record: &NotificationRecord,
+    result: Result<Counts, Halt>,
+) -> anyhow::Result<ExitCode> {
+    let after = store.tally(&record.notification)?;
+    say(&format!(
+        "notification {}: {} participants = {} sent + {} failed + {} skipped + {} pending",
+        record.notification.id, after.participants, after.sent, after.failed, after.skipped, after.pending
+    ));
+    match result {
+        Ok(counts) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(Halt::Stopping) => {
+            say("interrupted; continue with the same command");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(Halt::TakenOver) => bail!(
+            "this process was frozen or cut off from the database, and another one sends this notification now"
+        ),
+    }
+}
+
+/// Prints a line. Mails are in flight: a closed standard output must not end the process, as `println!` would.
 fn say(line: &str) {
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         log::info!("{line} (standard output: {error})");

@@ -18,7 +18,8 @@ pub struct NotificationLine {
 impl NotificationLine {
     /// Looks whether the holder is there.
     pub fn new(tally: Tally, entry: NotificationRecord) -> Self {
-        let holder_is_gone = entry.holder.as_ref().is_some_and(|holder| process_id::is_gone(&holder.owner));
+        let holder_is_gone =
+            entry.holder.as_ref().is_some_and(|holder| process_id::has_exited(&holder.owner));
         Self { entry, tally, holder_is_gone }
     }
 
@@ -32,7 +33,7 @@ impl NotificationLine {
 
     /// Whoever works at it, `host:pid`.
     pub fn worker(&self) -> Option<&str> {
-        self.entry.holder.as_ref().map(|holder| process_id::shown(&holder.owner))
+        self.entry.holder.as_ref().map(|holder| process_id::display_name(&holder.owner))
     }
 
     /// Whether it has a holder that does not work at it any more, as far as can be told.

@@ -36,7 +36,7 @@ impl Workers {
     /// These workers; one that has said nothing for longer than `patience` is silent.
     pub fn new(workers: Vec<Worker>, patience: Duration) -> Self {
         let member = |worker: Worker| {
-            let presence = if process_id::is_gone(&worker.name) {
+            let presence = if process_id::has_exited(&worker.name) {
                 WorkerState::Gone
             } else if worker.silent_for > patience {
                 WorkerState::Silent
@@ -79,7 +79,7 @@ impl Workers {
 impl WorkerLine {
     fn new(worker: &Worker, presence: WorkerState) -> Self {
         Self {
-            worker: process_id::shown(&worker.name).to_owned(),
+            worker: process_id::display_name(&worker.name).to_owned(),
             started_at: worker.started_at,
             silent_for: worker.silent_for,
             presence,

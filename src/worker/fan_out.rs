@@ -1,8 +1,14 @@
-//! THE STORY of one notification: look up its event, open it in the ledger, page its people, hand them to the
-//! lanes, wait for every outcome, close.
+//! The story of one notification: look up its event, open it in the ledger, claim it, page its participants, send each of
+//! them to the lanes, wait for every outcome, complete it.
 //!
-//! Whoever reads this file from top to bottom understands fanmail. How mails look and are sent, how outcomes are
-//! written and how messages come and go is told elsewhere.
+//! ```text
+//! run ─► look_up_event ─► open ─► send_and_complete ─► Completed
+//!                           │             ▲ │ another worker has taken over
+//!                           └─► wait_for_claim ◄┘
+//! ```
+//!
+//! Read from top to bottom, this file explains fanmail. It leaves rendering and SMTP to the lanes (`delivery`), writing
+//! outcomes to the `recorder`, and messages and acks to the `dispatcher`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,192 +22,168 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
-use crate::store::ledger::notifications::Opened;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
+use crate::worker::delivery::queue::FairSender;
 use crate::worker::fan_out::audience::Pages;
+use crate::worker::fan_out::claim::{Claim, open, wait_for_claim};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::retries::RetryQueue;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
-use crate::worker::lease::held::HeldLease;
-use crate::worker::lease::keeper::Claim;
 use crate::worker::recipient::Recipient;
 
 pub mod audience;
+pub mod claim;
 pub mod context;
 pub mod retries;
 
 /// How often an event that is not in the database is looked up again.
-const EVENT_LOOK: Duration = Duration::from_millis(500);
-/// While so many people wait for a retry, no further page is read: that bounds the memory, to about 2 MiB.
-const MOST_WAITING: usize = 10_000;
-/// How often a long fan-out tells the log how far it is.
-const PROGRESS: Duration = Duration::from_secs(30);
+const EVENT_LOOKUP_INTERVAL: Duration = Duration::from_millis(500);
+/// With so many recipients in the retry queue, no further page is read: that bounds the memory, to about 2 MiB.
+const MAX_RETRIES_QUEUED: usize = 10_000;
+/// How often the log says how far a long fan-out is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Tells the story of one message.
+/// Runs the fan-out of one message, to its end or until the worker is to stop.
 #[must_use]
 pub fn run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
-    story(context, identity, message).unwrap_or(FanOutResult::Interrupted)
+    match run_to_completion(context, identity, message) {
+        Ok(notification) => FanOutResult::Completed(notification),
+        Err(ended_early) => ended_early,
+    }
 }
 
-fn story(context: &Context, identity: &Identity, message: Message) -> Result<FanOutResult, Stopped> {
-    let Some(event) = look_up_event(context, message.event_id)? else {
-        return Ok(FanOutResult::DeadLetter(format!(
-            "event {} is not in the database, and did not appear within {} s",
-            message.event_id,
-            context.event_lookup_grace.as_secs()
-        )));
-    };
-
-    let leases = &context.leases;
-    let mut asked = Instant::now();
-    let opened = context.database_retry.until_ok(|| {
-        asked = Instant::now();
-        context.store.open_notification(identity, message, leases.lease_request())
-    })?;
-    if opened.by_hint(identity) {
-        context.metrics.redelivered_decided.add(1);
-    }
-    let (notification, mut claim, mut resumed) = match opened {
-        Opened::Ours { notification, lease, resumed } => {
-            (notification, Claim::Held(leases.track(lease, asked)), resumed)
-        }
-        Opened::Elsewhere(notification) => (notification, leases.wait_for_claim(notification.id)?, true),
-        Opened::Completed(notification) => (notification, Claim::Completed, true),
-        Opened::Conflict(first) => {
-            return Ok(FanOutResult::DeadLetter(format!(
-                "its message_id was used before, by notification {} for {first}; give every message an id of its \
-                 own",
-                first.id
-            )));
-        }
-    };
-
+fn run_to_completion(
+    context: &Context,
+    identity: &Identity,
+    message: Message,
+) -> Result<Notification, FanOutResult> {
+    let event = look_up_event(context, message.event_id)?;
+    let (notification, mut next_claim) = open(context, identity, message, event)?;
     let id = notification.id;
-    while let Claim::Held(held) = claim {
+    while let Some(claim) = next_claim {
         log::info!(
             "notification {id} ({message}) {}{}",
-            if resumed { "goes on" } else { "begins" },
+            if claim.resumed { "goes on" } else { "begins" },
             if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
         );
-        match send_and_close(context, notification, &held, resumed, &event) {
-            Ok(()) => return Ok(FanOutResult::Completed(notification)),
+        next_claim = match send_and_complete(context, &claim) {
+            Ok(()) => return Ok(notification),
             Err(Halt::Stopping) => {
-                leases.release(&held);
-                return Err(Stopped);
+                context.leases.release(&claim.held);
+                return Err(FanOutResult::Interrupted);
             }
             Err(Halt::TakenOver) => {
                 log::warn!(
                     "notification {id} ({message}) was taken over by another worker while this one was frozen or cut \
                      off from the database; the mails that were just being sent may be sent twice"
                 );
-                claim = leases.wait_for_claim(id)?;
-                resumed = true;
+                wait_for_claim(context, notification, claim.event)?
             }
-        }
+        };
     }
     log::info!("notification {id} ({message}) was completed before; acked");
-    Ok(FanOutResult::Completed(notification))
+    Ok(notification)
 }
 
-/// Sends to everyone who has no outcome yet, then closes the notification.
-fn send_and_close(
-    context: &Context,
-    notification: Notification,
-    held: &Arc<HeldLease>,
-    resumed: bool,
-    event: &Event,
-) -> Result<(), Halt> {
-    let id = notification.id;
-    let begun = Instant::now();
-    let mut told = begun;
-    let counts = send_to_undecided(context, notification, held, resumed, event, |counts| {
-        if told.elapsed() >= PROGRESS {
-            told = Instant::now();
-            log::info!("notification {id}: {} sent, {} failed so far", counts.sent, counts.failed);
+/// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
+fn look_up_event(context: &Context, event_id: i64) -> Result<Event, FanOutResult> {
+    let grace = context.event_lookup_grace;
+    let deadline = Instant::now() + grace;
+    let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
+    let mut event = find()?;
+    if event.is_none() {
+        let grace = grace.as_secs();
+        log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
+    }
+    while event.is_none() && Instant::now() < deadline {
+        if context.shutdown.wait(EVENT_LOOKUP_INTERVAL) {
+            return Err(FanOutResult::Interrupted);
+        }
+        event = find()?;
+    }
+    event.ok_or_else(|| {
+        FanOutResult::DeadLetter(format!(
+            "event {event_id} is not in the database, and did not appear within {} s",
+            grace.as_secs()
+        ))
+    })
+}
+
+/// Sends to everyone who has no outcome yet, then completes the notification.
+fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
+    let notification = claim.notification;
+    let started_at = Instant::now();
+    let mut logged_at = started_at;
+    let counts = send_to_undecided(context, claim, |counts| {
+        if logged_at.elapsed() >= PROGRESS_INTERVAL {
+            logged_at = Instant::now();
+            log::info!(
+                "notification {}: {} sent, {} failed so far",
+                notification.id,
+                counts.sent,
+                counts.failed
+            );
         }
     })?;
 
-    if !context.database_retry.until_ok(|| context.store.complete_notification(held.lease))? {
+    if !context.database_retry.until_ok(|| context.store.complete_notification(claim.held.lease))? {
         return Err(Halt::TakenOver);
     }
     context.metrics.completed.add(1);
     log::info!(
-        "notification {id} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s",
+        "notification {} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s",
+        notification.id,
         counts.sent,
         counts.failed,
         counts.skipped,
-        begun.elapsed().as_secs_f64()
+        started_at.elapsed().as_secs_f64()
     );
     Ok(())
 }
 
-/// The event, waited for a while: the publisher may have been quicker than its own commit.
-fn look_up_event(context: &Context, event_id: i64) -> Result<Option<Event>, Stopped> {
-    let deadline = Instant::now() + context.event_lookup_grace;
-    let look = || context.database_retry.until_ok(|| context.store.find_event(event_id));
-    let mut event = look()?;
-    if event.is_none() {
-        let grace = context.event_lookup_grace.as_secs();
-        log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
-    }
-    while event.is_none() && Instant::now() < deadline {
-        if context.shutdown.wait(EVENT_LOOK) {
-            return Err(Stopped);
-        }
-        event = look()?;
-    }
-    Ok(event)
-}
-
-/// Sends to everyone of the notification who has no outcome yet, and returns once everyone has one. `watch`
-/// sees the counts now and then.
+/// Sends to everyone of the claimed notification who has no outcome yet, and returns once everyone has one.
+/// `on_progress` gets the counts each time that outcomes are recorded.
 ///
 /// # Errors
-/// When the worker is to stop first, or another one has taken over; then the jobs that were out have come back,
-/// and what they decided is recorded.
+/// When the worker is to stop first, or another worker has taken over. Then no job is in flight any more, and what the
+/// jobs have decided is recorded.
 pub fn send_to_undecided(
     context: &Context,
-    notification: Notification,
-    held: &Arc<HeldLease>,
-    resumed: bool,
-    event: &Event,
-    mut watch: impl FnMut(Counts),
+    claim: &Claim,
+    mut on_progress: impl FnMut(Counts),
 ) -> Result<Counts, Halt> {
-    let mut fan_out = FanOut::new(context, notification, held, resumed, event);
-    let decided = fan_out.hand_out_everyone(&mut watch);
-    if decided.is_err() {
-        fan_out.wait_for_jobs_out(&mut watch);
+    let mut fan_out = FanOut::new(context, claim);
+    let result = fan_out.run(&mut on_progress);
+    if result.is_err() {
+        fan_out.wait_for_jobs_in_flight(&mut on_progress);
     }
-    decided.map(|()| fan_out.counts)
+    result.map(|()| fan_out.counts)
 }
 
-/// One fan-out under way.
+/// A fan-out that is running.
 struct FanOut<'a> {
     context: &'a Context,
     handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
-    /// People who can be handed out at once.
-    ready: VecDeque<Recipient>,
+    /// Recipients that can be sent at once.
+    pending: VecDeque<Recipient>,
+    /// Recipients whose next attempt is not due yet.
     retries: RetryQueue,
-    /// Jobs that were handed out and have not come back.
-    out: u64,
+    /// Jobs that were sent to the lanes and are not reported yet.
+    in_flight: u64,
     counts: Counts,
 }
 
 impl<'a> FanOut<'a> {
-    fn new(
-        context: &'a Context,
-        notification: Notification,
-        held: &Arc<HeldLease>,
-        resumed: bool,
-        event: &Event,
-    ) -> Self {
+    fn new(context: &'a Context, claim: &Claim) -> Self {
         let (sender, reports) = unbounded();
         let handle = FanOutHandle {
-            held: Arc::clone(held),
-            notification_context: context.templates.notification_context(notification.kind, event),
+            held: Arc::clone(&claim.held),
+            notification_context: context
+                .templates
+                .notification_context(claim.notification.kind, &claim.event),
             reports: sender,
             failure_logged: AtomicBool::new(false),
         };
@@ -209,100 +191,113 @@ impl<'a> FanOut<'a> {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(notification, event.id, context.batch_size, resumed),
-            ready: VecDeque::new(),
+            pages: Pages::new(claim.notification, claim.event.id, context.batch_size, claim.resumed),
+            pending: VecDeque::new(),
             retries: RetryQueue::default(),
-            out: 0,
+            in_flight: 0,
             counts: Counts::default(),
         }
     }
 
-    /// Returns once everyone is decided: no page is left, nobody waits, no job is out.
-    fn hand_out_everyone(&mut self, watch: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let (handle, shutdown) = (Arc::clone(&self.handle), &self.context.shutdown);
-        let mut sender = self.context.jobs.fair_sender();
+    /// Returns once everyone is decided: every page is read, no recipient is left, and no job is in flight.
+    fn run(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
+        let mut lanes = self.context.jobs.fair_sender();
         loop {
-            if shutdown.requested() {
-                return Err(Halt::Stopping);
-            }
-            if handle.held.is_lost() {
-                return Err(Halt::TakenOver);
-            }
-            while let Ok(report) = self.reports.try_recv() {
-                self.settle(report, watch);
-            }
-            if self.ready.is_empty() && self.may_read_on() {
-                self.read_page()?;
-            }
+            self.check_interrupts()?;
+            self.apply_results(on_progress);
             if let Some(recipient) = self.next_recipient() {
-                match sender.try_send(Job { fan_out: Arc::clone(&handle), recipient }) {
-                    Ok(()) => self.out += 1,
-                    Err(job) => {
-                        self.ready.push_front(job.recipient);
-                        // The lanes are busy for a while: time to read the next page.
-                        if self.ready.len() <= self.context.batch_size as usize / 2 && self.may_read_on() {
-                            self.read_page()?;
-                        } else {
-                            sender.wait(shutdown, &handle.held);
-                        }
-                    }
-                }
-            } else if self.may_read_on() {
-                // Everyone of that page was decided before. On to the next one.
-            } else if self.out > 0 || !self.retries.is_empty() {
-                let due = self.retries.next_due().map_or_else(never, at);
-                select! {
-                    recv(self.reports) -> report => if let Ok(report) = report { self.settle(report, watch) },
-                    recv(due) -> _ => {}
-                    recv(shutdown.receiver()) -> _ => return Err(Halt::Stopping),
-                    recv(handle.held.lost()) -> _ => return Err(Halt::TakenOver),
-                }
-            } else if self.pages.ended() {
+                self.send(recipient, &mut lanes)?;
+            } else if self.may_read_page() {
+                self.read_page()?;
+            } else if self.in_flight > 0 || !self.retries.is_empty() {
+                self.wait(on_progress)?;
+            } else {
                 return Ok(());
             }
         }
     }
 
-    fn read_page(&mut self) -> Result<(), Stopped> {
-        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.ready.extend(page.into_iter().map(Recipient::new));
+    fn check_interrupts(&self) -> Result<(), Halt> {
+        if self.context.shutdown.requested() {
+            return Err(Halt::Stopping);
+        }
+        if self.handle.held.is_lost() {
+            return Err(Halt::TakenOver);
+        }
         Ok(())
     }
 
-    fn may_read_on(&self) -> bool {
-        !self.pages.ended() && self.retries.len() < MOST_WAITING
+    fn apply_results(&mut self, on_progress: &mut impl FnMut(Counts)) {
+        while let Ok(report) = self.reports.try_recv() {
+            self.apply_result(report, on_progress);
+        }
     }
 
-    /// Whoever is next: someone whose retry is due, or else the next of the page.
-    fn next_recipient(&mut self) -> Option<Recipient> {
-        let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
-        due.or_else(|| self.ready.pop_front())
-    }
-
-    /// Jobs have come back.
-    fn settle(&mut self, report: Report, watch: &mut impl FnMut(Counts)) {
-        self.out -= report.jobs();
+    fn apply_result(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
+        self.in_flight -= report.jobs();
         match report {
             Report::Recorded(counts) => {
                 self.counts += counts;
-                watch(self.counts);
+                on_progress(self.counts);
             }
             Report::Retry(recipient) => {
                 let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, recipient);
             }
-            Report::Returned(recipient) => self.ready.push_front(recipient),
-            // Whoever has taken over decides about them.
+            Report::Returned(recipient) => self.pending.push_front(recipient),
+            // The worker that has taken over decides about the recipient.
             Report::Refused => {}
         }
     }
 
-    /// The worker is stopping: nothing more is handed out, and mails that are under way are seen through.
-    fn wait_for_jobs_out(&mut self, watch: &mut impl FnMut(Counts)) {
-        while self.out > 0
+    /// A recipient whose retry is due, or else the next one of the page.
+    fn next_recipient(&mut self) -> Option<Recipient> {
+        let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
+        due.or_else(|| self.pending.pop_front())
+    }
+
+    /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.
+    fn send(&mut self, recipient: Recipient, lanes: &mut FairSender<'_>) -> Result<(), Stopped> {
+        let Err(job) = lanes.try_send(Job { fan_out: Arc::clone(&self.handle), recipient }) else {
+            self.in_flight += 1;
+            return Ok(());
+        };
+        self.pending.push_front(job.recipient);
+        if self.pending.len() <= self.context.batch_size as usize / 2 && self.may_read_page() {
+            return self.read_page();
+        }
+        lanes.wait(&self.context.shutdown, &self.handle.held);
+        Ok(())
+    }
+
+    fn may_read_page(&self) -> bool {
+        !self.pages.ended() && self.retries.len() < MAX_RETRIES_QUEUED
+    }
+
+    fn read_page(&mut self) -> Result<(), Stopped> {
+        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
+        self.pending.extend(page.into_iter().map(Recipient::new));
+        Ok(())
+    }
+
+    /// Waits for a report, for a retry that is due, or for an interrupt.
+    fn wait(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
+        let due = self.retries.next_due().map_or_else(never, at);
+        select! {
+            recv(self.reports) -> report => if let Ok(report) = report { self.apply_result(report, on_progress) },
+            recv(due) -> _ => {}
+            recv(self.context.shutdown.receiver()) -> _ => return Err(Halt::Stopping),
+            recv(self.handle.held.lost()) -> _ => return Err(Halt::TakenOver),
+        }
+        Ok(())
+    }
+
+    /// After an interrupt: nothing more is sent, and the mails in flight get their outcomes.
+    fn wait_for_jobs_in_flight(&mut self, on_progress: &mut impl FnMut(Counts)) {
+        while self.in_flight > 0
             && let Ok(report) = self.reports.recv()
         {
-            self.settle(report, watch);
+            self.apply_result(report, on_progress);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Leases: the right of one worker to work on a notification.
+//! Leases: the right of one worker to work on a notification. The table and its rules are left to the ledger.
 
 pub mod held;
 pub mod keeper;

@@ -1,4 +1,4 @@
-//! What a fan-out needs from the house, and what it tells back.
+//! What every fan-out needs, and how it may end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,50 +13,56 @@ use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::lease::keeper::Leases;
 
-/// What every fan-out needs.
+/// What all fan-outs of this process share.
 pub struct Context {
-    /// Where people are read and notifications are opened and closed.
+    /// Where participants are read, and notifications opened and completed.
     pub store: Store,
-    /// By what right it sends.
+    /// The leases of this process.
     pub leases: Leases,
-    /// How it waits for the database.
+    /// How database calls are repeated.
     pub database_retry: DatabaseRetry,
-    /// What its mails look like.
+    /// Makes what the mails of one fan-out have in common.
     pub templates: Arc<Templates>,
-    /// Where the lanes take their jobs.
+    /// The queue to the lanes.
     pub jobs: JobSender,
-    /// When someone is tried again.
+    /// When a mail is tried again.
     pub retry_policy: RetryPolicy,
-    /// People in a page.
+    /// Participants in a page.
     pub batch_size: u32,
     /// How long an event that is not in the database is looked up again.
     pub event_lookup_grace: Duration,
-    /// Nothing is really sent.
+    /// Whether mails only seem to be sent (`EMAIL_DUMMY_MODE`).
     pub dummy: bool,
-    /// What is counted.
+    /// Counters of the process.
     pub metrics: Arc<Metrics>,
-    /// The wish to stop.
+    /// Requested when the worker is to stop.
     pub shutdown: Shutdown,
 }
 
-/// How the story ends.
+/// How a fan-out has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FanOutResult {
     /// Everyone is decided: the message may be acked.
     Completed(Notification),
-    /// Nobody can process it, for this reason.
+    /// The message cannot be processed, for this reason.
     DeadLetter(String),
     /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
     Interrupted,
 }
 
-/// Why a fan-out ends before everyone is decided.
+/// Why sending ends before everyone is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
     /// The worker is to stop.
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
+}
+
+impl From<Stopped> for FanOutResult {
+    fn from(_: Stopped) -> Self {
+        Self::Interrupted
+    }
 }
 
 impl From<Stopped> for Halt {

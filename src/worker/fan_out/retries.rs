@@ -1,4 +1,5 @@
-//! The recipients of one fan-out whose next attempt is not due yet.
+//! The recipients of one fan-out whose next attempt is not due yet. How long they wait is left to
+//! `delivery::retry_policy`.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -6,39 +7,39 @@ use std::time::Instant;
 
 use crate::worker::recipient::Recipient;
 
-/// The waiting room of one fan-out: whoever is due first comes out first.
+/// The recipients, the earliest due time first.
 #[derive(Debug, Default)]
 pub struct RetryQueue {
     heap: BinaryHeap<Reverse<Due>>,
 }
 
 impl RetryQueue {
-    /// Lets someone wait until `due`.
-    pub fn push(&mut self, due: Instant, waiting: Recipient) {
-        self.heap.push(Reverse(Due { due, waiting }));
+    /// Adds a recipient who is due at `due`.
+    pub fn push(&mut self, due: Instant, recipient: Recipient) {
+        self.heap.push(Reverse(Due { due, recipient }));
     }
 
-    /// Takes out someone who is due at `now`.
+    /// Takes out a recipient who is due at `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<Recipient> {
         if self.next_due()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(due)| due.waiting)
+        self.heap.pop().map(|Reverse(due)| due.recipient)
     }
 
-    /// When the next one is due.
+    /// When the next recipient is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse(due)| due.due)
     }
 
-    /// How many wait.
+    /// How many recipients are in it.
     #[must_use]
     pub fn len(&self) -> usize {
         self.heap.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether no recipient is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
@@ -49,7 +50,7 @@ impl RetryQueue {
 #[derive(Debug)]
 struct Due {
     due: Instant,
-    waiting: Recipient,
+    recipient: Recipient,
 }
 
 impl Ord for Due {
@@ -80,27 +81,28 @@ mod tests {
     use crate::domain::ids::ParticipantId;
     use crate::domain::participant::Participant;
 
-    fn waiting(id: i64) -> Recipient {
+    fn recipient(id: i64) -> Recipient {
         let participant =
             Participant { id: ParticipantId(id), email: None, name: String::new(), locale: None };
         Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 
     #[test]
-    fn whoever_is_due_first_comes_out_first_and_nobody_early() {
+    fn the_earliest_due_recipient_comes_out_first_and_none_early() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut queue = RetryQueue::default();
         for (id, due) in [(1, 20), (2, 5), (3, 10)] {
-            queue.push(at(due), waiting(id));
+            queue.push(at(due), recipient(id));
         }
         assert_eq!(queue.pop_due(at(4)), None);
         assert_eq!(queue.next_due(), Some(at(5)));
-        let ids: Vec<i64> =
-            std::iter::from_fn(|| queue.pop_due(at(10))).map(|waiting| waiting.participant.id.0).collect();
+        let ids: Vec<i64> = std::iter::from_fn(|| queue.pop_due(at(10)))
+            .map(|recipient| recipient.participant.id.0)
+            .collect();
         assert_eq!(ids, [2, 3]);
         assert_eq!(queue.len(), 1);
-        assert_eq!(queue.pop_due(at(20)).map(|waiting| waiting.participant.id.0), Some(1));
+        assert_eq!(queue.pop_due(at(20)).map(|recipient| recipient.participant.id.0), Some(1));
         assert!(queue.is_empty() && queue.next_due().is_none());
     }
 }

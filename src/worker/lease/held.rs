@@ -1,5 +1,6 @@
-//! One lease of this process, and how certain it is.
+//! One lease of this process: until when it is certainly ours, and whether it is lost. Renewing it is left to `keeper`.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,30 +10,31 @@ use crate::domain::lease::Lease;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::sync::lock;
 
-/// A lease of ours.
+/// How often a lane looks whether an uncertain lease is renewed or lost.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A lease that this process has taken.
 #[derive(Debug)]
 pub struct HeldLease {
-    /// What every write to the ledger names.
+    /// The fencing token that every write to the ledger names.
     pub lease: Lease,
-    /// Until when nobody else has taken it for certain, by our own clock: a term from the moment before it was
-    /// last renewed.
+    /// Before this, by our own clock, no other worker can have taken it: one term after the last renewal was requested.
     valid_until: Mutex<Instant>,
     lost: Shutdown,
     lost_trigger: Mutex<Option<ShutdownTrigger>>,
 }
 
 impl HeldLease {
-    /// A lease that was asked for at `asked`.
+    /// A lease that was taken by a query that began at `requested_at`.
     #[must_use]
-    pub fn new(lease: Lease, asked: Instant, term: Duration) -> Arc<Self> {
-        let (handle, lost) = shutdown_pair();
-        let valid_until = Mutex::new(asked + term);
-        Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(handle)) })
+    pub fn new(lease: Lease, requested_at: Instant, term: Duration) -> Arc<Self> {
+        let (trigger, lost) = shutdown_pair();
+        let valid_until = Mutex::new(requested_at + term);
+        Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(trigger)) })
     }
 
-    /// Waits until it is certain that nobody else works at the notification; `false` when somebody does, or when
-    /// the worker is to stop first. A process that was frozen, or cut off from its database, finds out here
-    /// before it sends anything.
+    /// Waits until the lease is certainly ours; `false` when it is lost, or when the worker is to stop first. A process
+    /// that was frozen, or cut off from its database, finds out here before it sends a body.
     #[must_use]
     pub fn wait_until_valid(&self, shutdown: &Shutdown) -> bool {
         loop {
@@ -42,31 +44,31 @@ impl HeldLease {
             if Instant::now() < *lock(&self.valid_until) {
                 return true;
             }
-            if shutdown.wait(Duration::from_millis(20)) {
+            if shutdown.wait(POLL_INTERVAL) {
                 return false;
             }
         }
     }
 
-    /// Notes that it was renewed, by a question that began at `asked`.
-    pub fn renewed(&self, asked: Instant, term: Duration) {
-        *lock(&self.valid_until) = asked + term;
+    /// It was renewed by a query that began at `requested_at`.
+    pub fn renewed(&self, requested_at: Instant, term: Duration) {
+        *lock(&self.valid_until) = requested_at + term;
     }
 
-    /// Notes that another worker has it.
+    /// Another worker has taken it.
     pub fn mark_lost(&self) {
         drop(lock(&self.lost_trigger).take());
     }
 
-    /// Whether another worker has it.
+    /// Whether another worker has taken it.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.lost.requested()
     }
 
-    /// For `select!`: becomes ready, with an error, once it is lost.
+    /// For `select!`: becomes ready, with an error, once the lease is lost.
     #[must_use]
-    pub fn lost(&self) -> &Receiver<std::convert::Infallible> {
+    pub fn lost(&self) -> &Receiver<Infallible> {
         self.lost.receiver()
     }
 }

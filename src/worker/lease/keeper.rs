@@ -1,5 +1,6 @@
 //! The leases of this process: taken when a notification is opened, renewed while its fan-out runs, lost when another
-//! worker takes over, given up at the end. Who waits for a lease of somebody else waits here.
+//! worker takes over, released at the end. Also waits for the leases of other workers. What one lease allows is left to
+//! `held`, the compare-and-set to the ledger.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
@@ -19,26 +20,17 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::staleness::StalenessWatch;
 
-/// Longest pause between two looks at a lease that somebody else has, and between two tries to renew ours while
-/// the database does not work.
+/// Longest pause between two looks at the lease of another worker, and between two attempts to renew ours while the
+/// database does not work.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What this process is for those who ask who is at work.
+/// What this process does, for `fanmail status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessRole {
-    /// It takes what the queue brings, and is on the list of workers.
+    /// It consumes the queue, and is listed as a worker.
     Worker,
-    /// It sends for one notification and ends: nobody may count on it.
+    /// It sends one notification again and ends. It is not listed: no message waits for it.
     Retry,
-}
-
-/// How the wait for a lease of somebody else ended.
-#[derive(Debug)]
-pub enum Claim {
-    /// It is ours now.
-    Held(Arc<HeldLease>),
-    /// The other one has completed the notification.
-    Completed,
 }
 
 /// All leases of this process. Cheap to clone; all clones are one.
@@ -59,7 +51,7 @@ struct LeaseKeeper {
 }
 
 impl Leases {
-    /// Starts the thread that renews them. It ends when all clones are gone.
+    /// Starts the thread that renews them. It ends when all clones are dropped.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -87,16 +79,17 @@ impl Leases {
         Ok((Self { keeper, _open: open }, thread))
     }
 
-    /// In whose name they are taken.
+    /// The owner and the term of all leases of this process.
     #[must_use]
     pub fn lease_request(&self) -> &LeaseRequest {
         &self.keeper.lease_request
     }
 
-    /// Keeps a lease that was taken by a question that began at `asked`.
+    /// Renews a lease from now on, until the last clone of it is dropped. It was taken by a query that began at
+    /// `requested_at`.
     #[must_use]
-    pub fn track(&self, lease: Lease, asked: Instant) -> Arc<HeldLease> {
-        let held = HeldLease::new(lease, asked, self.keeper.lease_request.term);
+    pub fn track(&self, lease: Lease, requested_at: Instant) -> Arc<HeldLease> {
+        let held = HeldLease::new(lease, requested_at, self.keeper.lease_request.term);
         lock(&self.keeper.held).push(Arc::downgrade(&held));
         held
     }
@@ -106,51 +99,57 @@ impl Leases {
     /// # Errors
     /// When the database does not answer.
     pub fn take_over(&self, seen: &NotificationRecord) -> Result<Option<Arc<HeldLease>>, StoreError> {
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
         let taken = self.keeper.store.take_over(lease, until, &self.keeper.lease_request)?;
-        Ok(taken.map(|lease| self.track(lease, asked)))
+        Ok(taken.map(|lease| self.track(lease, requested_at)))
     }
 
-    /// Waits while another worker has the notification: until it has completed it, or has not renewed its lease
-    /// for a whole term before our eyes.
+    /// Waits while another worker has the notification. `None` when that worker has completed it; a lease when it has not
+    /// renewed its own for a whole term, as seen by us.
     ///
-    /// That the lease has ended is not enough. After an outage of the database all leases have ended, and their
-    /// holders, with outcomes in their hands, are only about to renew them.
+    /// An expired lease is not enough: after a database outage all leases are expired, and their holders, with uncommitted
+    /// outcomes, are about to renew them (decision 0005).
     ///
     /// # Errors
     /// When the worker is to stop first.
-    pub fn wait_for_claim(&self, notification_id: i64) -> Result<Claim, Stopped> {
+    pub fn wait_for_lease(&self, notification_id: i64) -> Result<Option<Arc<HeldLease>>, Stopped> {
         let LeaseKeeper { store, database_retry, lease_request, shutdown, .. } = &*self.keeper;
-        let look = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
-        let mut staleness = StalenessWatch::new(Instant::now(), look * 5);
+        let interval = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
+        let mut staleness = StalenessWatch::new(Instant::now(), interval * 5);
         loop {
-            let Some(entry) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
+            let Some(seen) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
                 log::error!(
                     "notification {notification_id} was deleted from the database while it was running"
                 );
-                return Ok(Claim::Completed);
+                return Ok(None);
             };
-            if entry.state == NotificationState::Completed {
-                return Ok(Claim::Completed);
+            if seen.state == NotificationState::Completed {
+                return Ok(None);
             }
-            let silent_for = staleness.observe(&entry, Instant::now());
-            let is_free = entry.holder.as_ref().is_none_or(|holder| {
-                holder.owner == lease_request.owner
-                    || process_id::is_gone(&holder.owner)
-                    || (holder.expired && silent_for >= lease_request.term)
-            });
-            if is_free && let Some(held) = database_retry.until_ok(|| self.take_over(&entry))? {
-                return Ok(Claim::Held(held));
+            let stale_for = staleness.observe(&seen, Instant::now());
+            if self.may_take_over(&seen, stale_for)
+                && let Some(held) = database_retry.until_ok(|| self.take_over(&seen))?
+            {
+                return Ok(Some(held));
             }
-            if shutdown.wait(look) {
+            if shutdown.wait(interval) {
                 return Err(Stopped);
             }
         }
     }
 
-    /// Gives a lease up, when the worker stops in the middle. Should that fail, it ends by itself.
+    fn may_take_over(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
+        let LeaseRequest { owner, term } = &self.keeper.lease_request;
+        seen.holder.as_ref().is_none_or(|holder| {
+            holder.owner == *owner
+                || process_id::has_exited(&holder.owner)
+                || (holder.expired && stale_for >= *term)
+        })
+    }
+
+    /// Releases a lease, so that another worker need not wait for its end. If that fails, it expires.
     pub fn release(&self, held: &HeldLease) {
         if let Err(error) = self.keeper.store.release_lease(held.lease) {
             log::debug!("notification {}: {error}", held.lease.notification_id);
@@ -159,8 +158,7 @@ impl Leases {
 }
 
 impl LeaseKeeper {
-    /// Renews all leases three times a term, and says that this worker is there if it is one, until nobody holds the other end
-    /// of `closed`.
+    /// Renews all leases three times a term, and reports a worker as alive, until the other end of `closed` is dropped.
     fn renew(&self, closed: &Receiver<()>) {
         let period = self.lease_request.term / 3;
         let mut attempt = None;
@@ -184,17 +182,17 @@ impl LeaseKeeper {
     fn renew_once(&self) -> Result<(), StoreError> {
         let held: Vec<Arc<HeldLease>> = {
             let mut held = lock(&self.held);
-            held.retain(|one| one.strong_count() > 0);
+            held.retain(|lease| lease.strong_count() > 0);
             held.iter().filter_map(Weak::upgrade).collect()
         };
-        let valid: Vec<Lease> = held.iter().filter(|one| !one.is_lost()).map(|one| one.lease).collect();
-        let asked = Instant::now();
+        let valid: Vec<Lease> = held.iter().filter(|held| !held.is_lost()).map(|held| held.lease).collect();
+        let requested_at = Instant::now();
         let lost = self.store.renew_leases(&valid, &self.lease_request)?;
-        for one in held {
-            if lost.contains(&one.lease) {
-                one.mark_lost();
+        for held in held {
+            if lost.contains(&held.lease) {
+                held.mark_lost();
             } else {
-                one.renewed(asked, self.lease_request.term);
+                held.renewed(requested_at, self.lease_request.term);
             }
         }
         match self.role {

@@ -1,31 +1,35 @@
-//! How long a lease of another worker has not been renewed.
+//! For how long another worker has not renewed its lease. Taking the lease over is left to `keeper`.
 
 use std::time::{Duration, Instant};
+
+use chrono::NaiveDateTime;
 
 use crate::domain::ids::Epoch;
 use crate::store::ledger::row::NotificationRecord;
 
-/// For how long a holder has not renewed its lease, as far as an observer can tell who may himself have been cut off
-/// from the database for a while.
+/// How long a holder has not renewed, as seen by us. A gap in our own polling restarts the clock: we may have been cut
+/// off from the database ourselves.
 pub(super) struct StalenessWatch {
+    /// Since when `seen` has not changed.
     since: Instant,
-    seen: Option<(Epoch, chrono::NaiveDateTime)>,
-    last_look: Instant,
-    /// A longer pause between two looks was no observation.
-    longest_gap: Duration,
+    seen: Option<(Epoch, NaiveDateTime)>,
+    polled_at: Instant,
+    /// A longer pause between two polls counts as a gap.
+    max_gap: Duration,
 }
 
 impl StalenessWatch {
-    pub(super) fn new(now: Instant, longest_gap: Duration) -> Self {
-        Self { since: now, seen: None, last_look: now, longest_gap }
+    pub(super) fn new(now: Instant, max_gap: Duration) -> Self {
+        Self { since: now, seen: None, polled_at: now, max_gap }
     }
 
-    pub(super) fn observe(&mut self, entry: &NotificationRecord, now: Instant) -> Duration {
-        let seen = entry.holder.as_ref().map(|holder| (entry.epoch, holder.until));
-        if self.seen != seen || now - self.last_look > self.longest_gap {
+    /// Says for how long the lease has not changed.
+    pub(super) fn observe(&mut self, record: &NotificationRecord, now: Instant) -> Duration {
+        let seen = record.holder.as_ref().map(|holder| (record.epoch, holder.until));
+        if self.seen != seen || now - self.polled_at > self.max_gap {
             (self.since, self.seen) = (now, seen);
         }
-        self.last_look = now;
+        self.polled_at = now;
         now - self.since
     }
 }
