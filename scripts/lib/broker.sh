@@ -4,12 +4,12 @@
 
 broker_pids=() # epmd and the Erlang machine, both direct children
 
-# Below the ports that outgoing connections take; the choice may still be lost to somebody, hence the retries.
+# Below the ports that outgoing connections take. Another program may still take the port first, hence the retries.
 free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 12000))
-    # Connecting is the test: refused means that nobody listens.
+    # Connecting is the test: refused means that no program listens.
     (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
   done
   printf '%s\n' "$port"
@@ -32,7 +32,7 @@ broker_start() {
     broker_stop
   done
   tail -n 20 "$folder/$try/output" "$folder/$try"/*.log >&2 || true
-  die "RabbitMQ did not start in $try tries. Its last words are above."
+  die "RabbitMQ did not start in $try attempts; see its output above."
 }
 
 broker_try() {
@@ -67,11 +67,11 @@ broker_try() {
   broker_pids+=($!)
 
   for ((tick = 0; tick < 300; tick++)); do # 60 s and more
-    # One by one: kill is content when one of several is there.
+    # One by one: kill succeeds when one of several exists.
     kill -0 "${broker_pids[0]}" 2>/dev/null && kill -0 "${broker_pids[1]}" 2>/dev/null || return 1
-    # Its own log is the proof that it is not somebody else who answers on this port.
+    # Its own log proves that no other program answers on this port.
     if grep -q 'Server startup complete' "$folder/rabbitmq.log" 2>/dev/null && speaks_amqp "$port"; then
-      # shellcheck disable=SC2034  # for whoever sources this
+      # shellcheck disable=SC2034  # used by the scripts that source this file
       broker_url="amqp://guest:guest@127.0.0.1:$port/%2f"
       return
     fi
@@ -80,7 +80,7 @@ broker_try() {
   return 1
 }
 
-# Ends the broker for sure. There is nothing in it to save, so it is not asked first.
+# Kills the broker. It has no data to save, so no clean stop is needed.
 broker_stop() {
   local pid
   for pid in "${broker_pids[@]}"; do

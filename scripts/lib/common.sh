@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What all scripts share: where the project is, and how they talk to the person who started them.
+# What all scripts share: where the project is, and how they print messages.
 
-# shellcheck disable=SC2034  # for whoever sources this
+# shellcheck disable=SC2034  # used by the scripts that source this file
 root=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 
 if [[ -t 1 && -z ${NO_COLOR-} ]]; then
@@ -10,19 +10,19 @@ else
   bold='' dim='' green='' red='' plain=''
 fi
 
-# A heading: what begins now.
+# A heading: the next step.
 step() { printf '%s%s%s\n' "$bold" "$*" "$plain"; }
 
 # A remark below a heading.
 note() { printf '   %s%s%s\n' "$dim" "$*" "$plain"; }
 
-# The last line of something that went well.
+# The last line after success.
 good() { printf '%s%s%s\n' "$green" "$*" "$plain"; }
 
-# What is not to be overlooked, although it goes on.
+# A warning; the script continues.
 warn() { printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2; }
 
-# Says what is wrong and how to cure it, and leaves.
+# Says what is wrong and what to do, and exits.
 die() {
   printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2
   exit 1

@@ -9,7 +9,7 @@ fuzz_targets() {
   local seconds=$1 target targets
   targets=("$root"/fuzz/fuzz_targets/*.rs) targets=("${targets[@]##*/}") targets=("${targets[@]%.rs}")
   if ! need_cargo_tool cargo-fuzz; then
-    warn "skipped, as cargo-fuzz is not there: the fuzz targets ${targets[*]}"
+    warn "cargo-fuzz is not installed; skipped the fuzz targets ${targets[*]}"
     return
   fi
   need_packages g++ # libFuzzer is C++

@@ -17,7 +17,7 @@ enabled_services() {
 }
 
 restore_policy() {
-  # The second line of the file says that it is ours, also to a run after one that was killed.
+  # The second line of the file marks it as ours, also for a run after a killed one.
   if [[ $(sed -n 2p "$policy" 2>/dev/null) == '# fanmail'* ]]; then rm -f "$policy"; fi
   if [[ -e $kept || -L $kept ]]; then mv "$kept" "$policy"; fi
 }
@@ -44,7 +44,7 @@ cleanup() {
   exit "$code"
 }
 
-# One at a time: two that swap the policy at once would take each other's for the original.
+# One at a time: two runs at once would take each other's policy for the original.
 exec 9>/var/lock/fanmail-install-packages
 flock 9
 trap cleanup EXIT
@@ -54,7 +54,7 @@ trap 'exit 143' TERM HUP
 restore_policy
 enabled_services | sort >"$scratch/before"
 if [[ -e $policy || -L $policy ]]; then mv "$policy" "$kept"; fi
-printf '%s\n' '#!/bin/sh' '# fanmail: nothing is started while packages are installed' 'exit 101' >"$policy"
+printf '%s\n' '#!/bin/sh' '# fanmail: no service starts while packages are installed' 'exit 101' >"$policy"
 chmod 755 "$policy"
 
 apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
@@ -64,6 +64,6 @@ quietly() {
     return 1
   }
 }
-# A source of packages that is away is no reason to stop while others have what is needed.
-quietly "${apt[@]}" update || echo "apt-get update had trouble; trying to install all the same" >&2
+# Continue if one package source is away: another may have the packages.
+quietly "${apt[@]}" update || echo "apt-get update failed; trying to install anyway" >&2
 quietly "${apt[@]}" install -y --no-install-recommends "$@" 9>&-

@@ -3,8 +3,8 @@
 # smtp-tools.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 
-# What the numbers depend on beside the code, in one line: the compiler, what it may use of the processor, and the C
-# library, which also looks for AVX2 by itself.
+# What the numbers depend on besides the code, in one line: the compiler, the processor features that it may use, and
+# the C library, which also looks for AVX2 by itself.
 made_with() {
   local features processor=''
   # shellcheck disable=SC2086  # a list of words
@@ -13,8 +13,8 @@ made_with() {
   printf '%s, %s (%s), %s%s\n' "$(rustc --version)" "$(uname -m)" "$features" "$(getconf GNU_LIBC_VERSION)" "$processor"
 }
 
-# count_instructions [--accept]: counts, and compares with benches/baseline.json or writes it. Fails when something
-# has grown.
+# count_instructions [--accept]: counts, and compares with benches/baseline.json or writes it. Fails when a number has
+# grown.
 # shellcheck disable=SC2120  # the script passes its own on
 count_instructions() {
   need_smtp_tools
@@ -22,14 +22,14 @@ count_instructions() {
     cargo bench --quiet --locked --all-features --bench instructions -- --made-with "$(made_with)" "$@" </dev/null
 }
 
-# The same for scripts/check: not where the numbers could not be compared. Needs static-checks.sh.
+# The same for scripts/check; skipped where the numbers cannot be compared. Needs static-checks.sh.
 check_instructions() {
-  step "Instructions for a mail"
-  # In a shell of its own, which an installation that fails ends.
+  step "Instructions per mail"
+  # In a subshell, because a failed installation exits.
   if ! (need_prerequisites valgrind); then
-    left_out "instructions for a mail, as valgrind is not installed"
+    left_out "instructions per mail: valgrind is not installed"
   elif ! grep -qF "\"made_with\": \"$(made_with)\"" benches/baseline.json; then
-    left_out "instructions for a mail, as benches/baseline.json was not made with $(made_with)"
+    left_out "instructions per mail: benches/baseline.json was not made with $(made_with)"
   else
     # shellcheck disable=SC2119  # none of the script's own
     count_instructions || die "fanmail needs more instructions than before, or they were not counted: see above."

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What fanmail is measured beside: the programs of benches/peers/ and their libraries, which go into a cache folder.
+# The programs that fanmail is compared to: benches/peers/ and their libraries, which go into a cache folder.
 # Needs common.sh and prerequisites.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 
@@ -9,7 +9,7 @@ need_peers() {
   need_prerequisites peers
   step "Building benches/peers/lettre_pool.rs"
   (cd "$root" && cargo build --quiet --release --locked --all-features --example lettre_pool </dev/null) ||
-    die "benches/peers/lettre_pool.rs could not be built."
+    die "benches/peers/lettre_pool.rs could not be compiled."
   peer_is_there nodemailer package.json || peer_install nodemailer package.json
   peer_is_there aiosmtplib requirements.txt || peer_install aiosmtplib requirements.txt
   export LETTRE_POOL=${CARGO_TARGET_DIR:-$root/target}/release/examples/lettre_pool
@@ -25,7 +25,7 @@ peer_install() {
   rm -rf "$folder"
   mkdir -p "$folder"
   "install_$name" "$folder" "$pinned" ||
-    die "$name could not be installed; the reason is above. It needs the network once."
+    die "$name could not be installed; the reason is above. The first installation needs the network."
   cp "$pinned" "$folder/installed"
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What building and running fanmail needs. Says nothing when all of it is there; names what is missing before
-# it is installed. Needs common.sh.
+# What building and running fanmail needs. Prints nothing when everything is installed; names missing packages before
+# it installs them. Needs common.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 
 rust_minimum=1.88
@@ -31,7 +31,7 @@ have_program() {
   return 1
 }
 
-# Whether what Debian's package of this name brings is there, from wherever it came.
+# Whether the programs of this Debian package are there, from any source.
 have_package() {
   case $1 in
     gcc) command -v cc >/dev/null ;;
@@ -40,7 +40,7 @@ have_package() {
     libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
     g++) command -v c++ >/dev/null ;;
     libpq-dev) pkg-config --exists libpq 2>/dev/null ;;
-    # MySQL's own client library is as welcome as MariaDB's.
+    # MySQL's own client library works as well as MariaDB's.
     libmariadb-dev) pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
     valgrind) command -v valgrind >/dev/null ;;
@@ -64,24 +64,24 @@ need_packages() {
   ((${#missing[@]})) || return 0
 
   if ! command -v apt-get >/dev/null; then
-    die "please install what is missing here, then start this again. By the names of Debian: ${missing[*]}"
+    die "please install these, then run this again (Debian's package names): ${missing[*]}"
   fi
   step "Installing from Debian or Ubuntu: ${missing[*]}"
   as_root bash "$root/scripts/lib/install-packages.sh" "${missing[@]}" ||
-    die "apt could not install ${missing[*]}. Its last words are above."
+    die "apt could not install ${missing[*]}; see its output above."
   for package in "${missing[@]}"; do
-    have_package "$package" || die "$package was installed, but what it brings is still not found."
+    have_package "$package" || die "$package was installed, but its programs are still not found."
   done
 }
 
 need_rust() {
-  # rustup puts cargo where a shell that was open before does not look yet.
+  # rustup puts cargo into a folder that an open shell does not have in PATH yet.
   command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   local cure="get it with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
   if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
     die "Rust $rust_minimum or newer is needed and none was found; $cure"
   fi
-  # In the project's folder, where a toolchain chosen for it counts.
+  # In the project's folder, so that its own toolchain is used if it has one.
   local version
   version=$(cd "$root" && rustc --version) || die "rustc does not run; $cure"
   version=${version#rustc } version=${version%%[ -]*}
@@ -89,8 +89,8 @@ need_rust() {
     die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"
 }
 
-# need_cargo_tool NAME: a subcommand of cargo, in whichever version is there. Where there is none, one that is known to
-# do is compiled, which takes some minutes. Fails if that does not work.
+# need_cargo_tool NAME: a subcommand of cargo, in any version. If there is none, compiles a version that is known to
+# work, which takes some minutes. Fails if that does not work.
 need_cargo_tool() {
   local name=$1 version
   ! cargo "${name#cargo-}" --version >/dev/null 2>&1 || return 0

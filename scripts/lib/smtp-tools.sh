@@ -8,10 +8,10 @@ need_smtp_tools() {
   if ! [[ -x $bin/smtp-source && -x $bin/smtp-sink ]]; then
     bin=$cache/bin program=$cache/usr/sbin/smtp-source
     smtp_tools_complete "$cache" || smtp_tools_unpack "$cache"
-    smtp_tools_complete "$cache" || die "$cache is not complete; delete that folder and start this again."
+    smtp_tools_complete "$cache" || die "$cache is not complete; delete that folder and run this again."
   fi
   export SMTP_SOURCE=$bin/smtp-source SMTP_SINK=$bin/smtp-sink
-  # It has no option that tells.
+  # The program has no option that prints it.
   SMTP_TOOLS_VERSION=$(LC_ALL=C sed -n 's/.*mail_version=\([0-9.]*\).*/\1/p' "$program" | sed -n 1p)
   export SMTP_TOOLS_VERSION
 }
@@ -34,8 +34,8 @@ smtp_tools_complete() {
   done
 }
 
-# Unpacks into a folder beside $1 and moves that into place at the end, so that a run which was cut off leaves
-# nothing half done.
+# Unpacks into a folder beside $1 and moves that folder at the end, so that an interrupted run leaves nothing
+# incomplete.
 smtp_tools_unpack() {
   local cache=$1 new tool
   command -v apt-get >/dev/null || die "smtp-source and smtp-sink are needed; please install Postfix, which has them."
@@ -47,13 +47,13 @@ smtp_tools_unpack() {
     as_root apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null || true
     if ! smtp_tools_download "$new"; then
       rm -rf "$new"
-      die "apt could not download postfix. Its last words are above."
+      die "apt could not download postfix; see its output above."
     fi
   fi
   rm "$new/trouble"
   mkdir "$new/bin"
   for tool in smtp-source smtp-sink; do
-    # As root, smtp-sink insists on -u, the user to become; a later -u of the caller's wins.
+    # As root, smtp-sink requires -u, the user to become; a later -u of the caller wins.
     cat >"$new/bin/$tool" <<EOF_WRAPPER
 #!/bin/sh
 export LD_LIBRARY_PATH='$(smtp_tools_libraries "$new" | sed "s|$new|$cache|g")'
@@ -70,7 +70,7 @@ EOF_WRAPPER
 smtp_tools_download() (
   set -e
   cd "$1"
-  # What an installation would bring, told without installing, which needs no root.
+  # The packages that an installation would add: a simulation, which needs no root.
   packages=$(LC_ALL=C apt-get -s -qq install --no-install-recommends postfix |
     sed -n 's/^Inst \(postfix\|lib[^ ]*\) .*/\1/p')
   [[ $packages ]] || return 1

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Everything that is right or wrong without running fanmail. Needs common.sh and the prerequisites.
+# All checks that do not run fanmail. Needs common.sh and the prerequisites.
 
 unchecked=() # what could not be checked here
 
@@ -17,7 +17,7 @@ static_checks() {
   cargo clippy --locked --workspace --all-targets -- -D warnings
   cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 
-  step "Documentation, of both"
+  step "Documentation, with SQLite alone and with all databases"
   RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
   RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items --all-features
 
@@ -25,11 +25,11 @@ static_checks() {
   if command -v shellcheck >/dev/null; then
     shellcheck -x scripts/{bench,chaos,check,demo,instructions,pictures,seed,send-test-message,test} scripts/lib/*.sh .ci/run
   else
-    left_out "shell scripts, as shellcheck is not installed (apt-get install shellcheck)"
+    left_out "shell scripts: shellcheck is not installed (apt-get install shellcheck)"
   fi
 
   step "Sizes of files"
-  # What is longer does more than one thing.
+  # A longer file does more than one thing.
   local long
   long=$(find src testkit tests benches fuzz/fuzz_targets -name '*.rs' -exec awk 'FNR == 301 { print FILENAME }' {} +)
   [[ -z $long ]] || die "longer than 300 lines; split up:"$'\n'"$long"
@@ -41,7 +41,7 @@ static_checks() {
 check_dependencies() {
   step "Dependencies"
   if ! cargo deny --version >/dev/null 2>&1; then
-    left_out "licences and advisories of the dependencies, as cargo-deny is not installed" \
+    left_out "licences and advisories of the dependencies: cargo-deny is not installed" \
       "(cargo install --locked cargo-deny)"
     return
   fi
@@ -49,6 +49,6 @@ check_dependencies() {
   if timeout 300 cargo deny --locked fetch db; then
     cargo deny --locked check advisories
   else
-    left_out "known weaknesses of the dependencies, as the advisory database cannot be reached"
+    left_out "known vulnerabilities of the dependencies: the advisory database cannot be reached"
   fi
 }
