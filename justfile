@@ -39,7 +39,7 @@ fmt:
 
 # Run clippy as scripts/check does
 clippy:
-    cargo clippy --locked --all-targets --all-features -- -D warnings
+    cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 
 # Run unit tests: just unit worker:: (those of store:: start PostgreSQL and MariaDB)
 unit *filter:
@@ -55,7 +55,7 @@ check:
 
 # Build the API documentation, private items included
 docs:
-    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --all-features
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items --all-features
 
 # Find spelling errors (pip install typos, or cargo install --locked typos-cli)
 typos:
