@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::purge::age;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 
 /// Mail everyone who takes part in an event, once.
@@ -84,8 +86,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     /// Key of the event; made if the database does not have it
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
-    pub event: i64,
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
+    pub event: EventId,
     /// How many participants it is to have; those it has already count
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub participants: u32,
@@ -98,8 +100,8 @@ pub struct PublishArgs {
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_kind)]
     pub kind: Kind,
     /// Key of the event
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
-    pub event: i64,
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
+    pub event: EventId,
     /// Identifies the notification for ever; a new UUID unless given
     #[arg(long, value_name = "ID")]
     pub message_id: Option<String>,
@@ -110,7 +112,7 @@ pub struct PublishArgs {
 pub struct StatusArgs {
     /// Only notifications of this event
     #[arg(long, value_name = "ID")]
-    pub event: Option<i64>,
+    pub event: Option<EventId>,
     /// How many of the newest to show, beside those that are running
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
@@ -130,7 +132,7 @@ pub struct StatusArgs {
 pub struct RetryArgs {
     /// Key of the notification, as `fanmail status` shows it
     #[arg(long, value_name = "N")]
-    pub notification: i64,
+    pub notification: NotificationId,
     /// Also those whose failure was permanent, such as a refused address that has been corrected
     #[arg(long)]
     pub permanent_too: bool,
@@ -158,7 +160,7 @@ pub struct PreviewArgs {
     pub kind: Kind,
     /// An event of the database; sample data unless given
     #[arg(long, value_name = "ID")]
-    pub event: Option<i64>,
+    pub event: Option<EventId>,
     /// Write the HTML to this file instead of a temporary one
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
+use fanmail::domain::ids::EventId;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::message::Message;
 use fanmail::domain::message::malformed::MAX_BODY;
@@ -18,7 +19,7 @@ fn decoding(body: &[u8]) {
         decode: &Message::decode,
         encode: &|message: &Message| message.encode(),
         fits_ledger: &|message: &Message| {
-            message.event_id > 0 && Kind::from_word(message.kind.as_str()) == Some(message.kind)
+            message.event_id.0 > 0 && Kind::from_word(message.kind.as_str()) == Some(message.kind)
         },
     };
     properties::decoding(&decoder, body);
@@ -88,7 +89,7 @@ proptest! {
 
     #[test]
     fn every_message_survives_its_encoding(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
-        let message = Message { kind, event_id };
+        let message = Message { kind, event_id: EventId(event_id) };
         prop_assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
     }
 

@@ -14,7 +14,7 @@ use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Render;
 use fanmail::domain::event::Event;
-use fanmail::domain::ids::ParticipantId;
+use fanmail::domain::ids::{EventId, NotificationId, ParticipantId};
 use fanmail::domain::installation::Installation;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::lease::Lease;
@@ -35,7 +35,7 @@ pub const BODY: &[u8] = br#"{"type":"UPDATED","event_id":123}"#;
 pub const PAGE: u32 = 100;
 
 /// The event in the database.
-const EVENT: i64 = 123;
+const EVENT: EventId = EventId(123);
 
 /// What a lane does for a mail before it talks to the relay, for one and the same participant.
 pub struct Mails {
@@ -58,7 +58,7 @@ impl Mails {
         };
         let templates = Templates::load(None).unwrap();
         let notification_context = templates.notification_context(Kind::Updated, &event());
-        let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: 0 };
+        let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
         let composer = Composer::new(&config, &installation);
         Self { templates, notification_context, composer, participant: sample::ada() }
     }
@@ -71,7 +71,7 @@ impl Mails {
     /// Makes a mail of a render.
     pub fn compose(&mut self, render: Render) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
-        self.composer.compose(1, &self.participant, address, render, moment()).unwrap()
+        self.composer.compose(NotificationId(1), &self.participant, address, render, moment()).unwrap()
     }
 }
 

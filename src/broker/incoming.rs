@@ -2,6 +2,7 @@
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::domain::ids::EventId;
 use crate::domain::message::identity::Identity;
 
 /// Where messages come from and are settled: the worker's side of a subscription.
@@ -53,5 +54,5 @@ pub struct Ack {
     pub receipt: Receipt,
     /// The event whose next notification waits for the ack, unchanged on the way back; `None` when nothing waits for
     /// it, as for the ack of a dead letter.
-    pub event_id: Option<i64>,
+    pub event_id: Option<EventId>,
 }

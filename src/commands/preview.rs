@@ -14,7 +14,7 @@ use crate::config::database::DatabaseConfig;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
 
@@ -41,7 +41,7 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// The event and its first participant, or a made-up one when nobody takes part yet.
-fn from_database(event_id: i64, config: &DatabaseConfig) -> anyhow::Result<(Event, Participant)> {
+fn from_database(event_id: EventId, config: &DatabaseConfig) -> anyhow::Result<(Event, Participant)> {
     let store = Store::connect_existing(config, 1)?;
     let event = store.find_event(event_id)?.with_context(|| {
         format!("event {event_id} is not in the database; `fanmail seed --event {event_id}` makes one to try")

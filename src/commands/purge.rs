@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::{Format, PurgeArgs};
 use crate::config::Config;
+use crate::domain::ids::NotificationId;
 use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
@@ -102,7 +103,7 @@ fn told(done: &PurgeSummary) -> String {
 
 /// What is old enough and kept all the same, a line for each reason.
 fn kept(plan: &PurgePlan) -> String {
-    let line = |ids: &[i64], why: &str| {
+    let line = |ids: &[NotificationId], why: &str| {
         if ids.is_empty() {
             return String::new();
         }
@@ -128,8 +129,8 @@ struct JsonPurge {
     newest: Option<String>,
     notifications: u64,
     outcomes: u64,
-    kept_not_acked: Vec<i64>,
-    kept_leased: Vec<i64>,
+    kept_not_acked: Vec<NotificationId>,
+    kept_leased: Vec<NotificationId>,
 }
 
 /// Without `done` it is a dry run.
@@ -167,8 +168,8 @@ mod tests {
             outcomes: 30_000,
             oldest: Some(time("2026-01-01T10:00:00.250")),
             newest: Some(time("2026-08-22T09:00:00")),
-            not_acked: (1..=11).collect(),
-            leased: vec![40],
+            not_acked: (1..=11).map(NotificationId).collect(),
+            leased: vec![NotificationId(40)],
         }
     }
 

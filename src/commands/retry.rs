@@ -12,6 +12,7 @@ use crate::app::{Runtime, channels, database};
 use crate::cli::RetryArgs;
 use crate::config::Config;
 use crate::domain::event::Event;
+use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
 use crate::process_id;
 use crate::store::Store;
@@ -57,7 +58,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// The notification, if it can be sent again.
-fn find_completed(store: &Store, id: i64) -> anyhow::Result<NotificationRecord> {
+fn find_completed(store: &Store, id: NotificationId) -> anyhow::Result<NotificationRecord> {
     let Some(record) = store.find_notification(id)? else {
         bail!("there is no notification {id}; list them with: fanmail status");
     };

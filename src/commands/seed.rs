@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 
 use crate::cli::SeedArgs;
 use crate::config::Config;
+use crate::domain::ids::EventId;
 use crate::store::Store;
 use crate::store::source::seeding::NewEvent;
 
@@ -68,7 +69,7 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
 }
 
 /// An evening two weeks from now.
-fn made_up_event(id: i64, now: DateTime<Utc>) -> NewEvent {
+fn made_up_event(id: EventId, now: DateTime<Utc>) -> NewEvent {
     let day = (now + TimeDelta::days(14)).date_naive().and_time(NaiveTime::MIN);
     NewEvent {
         id,
@@ -95,7 +96,7 @@ mod tests {
     use crate::domain::ids::ParticipantId;
 
     fn args(participants: u32) -> SeedArgs {
-        SeedArgs { event: 123, participants }
+        SeedArgs { event: EventId(123), participants }
     }
 
     fn fresh() -> (tempfile::TempDir, Store) {
@@ -115,11 +116,11 @@ mod tests {
         assert_eq!(seed(&store, &args(2250), now).unwrap(), seeded(false, 250, 2000));
         assert_eq!(seed(&store, &args(10), now).unwrap(), seeded(false, 2250, 0));
 
-        let event = store.find_event(123).unwrap().unwrap();
+        let event = store.find_event(EventId(123)).unwrap().unwrap();
         assert!(event.starts_at.unwrap() > now && event.ends_at > event.starts_at);
         assert_eq!(event.timezone.parse(), Ok(chrono_tz::Europe::Berlin));
 
-        let people = store.read_page(123, ParticipantId(0), ParticipantId::MAX, 3000).unwrap();
+        let people = store.read_page(EventId(123), ParticipantId(0), ParticipantId::MAX, 3000).unwrap();
         assert_eq!(people.len(), 2250);
         let addresses: HashSet<_> = people.iter().map(|person| person.email.clone().unwrap()).collect();
         assert_eq!(addresses.len(), 2250);

@@ -3,14 +3,14 @@
 use chrono::DateTime;
 
 use crate::domain::event::Event;
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 
 /// An event that has everything.
 #[must_use]
 pub fn full() -> Event {
     Event {
-        id: 123,
+        id: EventId(123),
         title: "Winter Lights Concert".to_owned(),
         description: Some(
             "The city choir and a small orchestra play Britten, Lauridsen and a few carols that everybody \
@@ -31,7 +31,7 @@ pub fn full() -> Event {
 #[must_use]
 pub fn bare() -> Event {
     Event {
-        id: 7,
+        id: EventId(7),
         title: "Summer party".to_owned(),
         description: None,
         location: None,

@@ -50,7 +50,7 @@ pub(crate) fn event(event: &Event) -> Value {
     let when = When::of(event);
     let of_when = |field: fn(&When) -> &String| when.as_ref().map(|when| field(when).as_str());
     map([
-        ("id", event.id.into()),
+        ("id", event.id.0.into()),
         ("title", title(event).into()),
         ("description_html", Value::safe_string(&layout::to_html(&description))),
         ("description", description.into()),

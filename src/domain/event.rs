@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ids::EventId;
+
 /// One row of `events`. Times are UTC; `timezone` says where the event takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The application's key, always positive.
-    pub id: i64,
+    pub id: EventId,
     /// What the event is called.
     pub title: String,
     /// Free text about it.

@@ -2,6 +2,8 @@
 //! place. How they become SQL values is the store's.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -18,6 +20,14 @@ macro_rules! number {
             pub const MIN: Self = Self(i64::MIN);
             /// The largest number that a database can hold.
             pub const MAX: Self = Self(i64::MAX);
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIntError> {
+                text.parse().map(Self)
+            }
         }
 
         impl fmt::Display for $name {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
 
@@ -17,7 +18,7 @@ pub struct Message {
     /// What happened to the event.
     pub kind: Kind,
     /// The event; always positive.
-    pub event_id: i64,
+    pub event_id: EventId,
 }
 
 impl Message {
@@ -56,6 +57,7 @@ impl fmt::Display for Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::EventId;
 
     fn reason(body: &[u8]) -> String {
         Message::decode(body).unwrap_err().to_string()
@@ -65,7 +67,7 @@ mod tests {
     fn reads_every_kind_and_ignores_unknown_fields() {
         for kind in Kind::ALL {
             let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
-            assert_eq!(Message::decode(body.as_bytes()), Ok(Message { kind, event_id: 7 }));
+            assert_eq!(Message::decode(body.as_bytes()), Ok(Message { kind, event_id: EventId(7) }));
         }
     }
 

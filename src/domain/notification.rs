@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 
 /// One accepted message: a row of `notifications`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification {
     /// Its key in the ledger.
-    pub id: i64,
+    pub id: NotificationId,
     /// What happened to the event.
     pub kind: Kind,
     /// The event; `None` when the notification is not about one.
-    pub event_id: Option<i64>,
+    pub event_id: Option<EventId>,
     /// The highest participant id when the notification was opened; later participants are not part of it. 0 when the
     /// event had no participants.
     pub max_participant_id: ParticipantId,

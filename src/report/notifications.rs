@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::report::rfc3339;
@@ -23,7 +24,7 @@ impl NotificationLine {
         Self { entry, tally, holder_is_gone }
     }
 
-    pub fn id(&self) -> i64 {
+    pub fn id(&self) -> NotificationId {
         self.entry.notification.id
     }
 
@@ -68,8 +69,8 @@ impl NotificationLine {
 /// What `--format json` prints of a notification.
 #[derive(Serialize)]
 pub struct JsonNotification<'a> {
-    notification: i64,
-    event: Option<i64>,
+    notification: NotificationId,
+    event: Option<EventId>,
     r#type: &'static str,
     message_id: Option<&'a str>,
     state: &'static str,
@@ -104,9 +105,9 @@ pub mod tests {
         NotificationLine {
             entry: NotificationRecord {
                 notification: Notification {
-                    id,
+                    id: NotificationId(id),
                     kind: Kind::Updated,
-                    event_id: Some(123),
+                    event_id: Some(EventId(123)),
                     max_participant_id: ParticipantId(250),
                 },
                 channel: Channel::Email,

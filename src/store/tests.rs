@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -36,7 +36,8 @@ mod sqlite;
 const MIGRATIONS: [&str; 3] = ["0001_tables", "0002_workers", "0003_channels_and_audiences"];
 
 /// The event of most tests.
-const EVENT: i64 = 7;
+const EVENT: EventId = EventId(7);
+const OTHER_EVENT: EventId = EventId(8);
 
 fn config_in(dir: &TempDir) -> DatabaseConfig {
     DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false }
@@ -54,7 +55,7 @@ fn execute(store: &Store, sql: &str) {
 }
 
 /// Adds participants; in a fresh database their keys count from 1.
-fn add_people(store: &Store, event_id: i64, count: u32) {
+fn add_people(store: &Store, event_id: EventId, count: u32) {
     let make = |n| NewParticipant {
         event_id,
         email: format!("p{n}@example.com"),
@@ -65,7 +66,7 @@ fn add_people(store: &Store, event_id: i64, count: u32) {
 }
 
 /// The newest participant as a notification that is opened now would freeze it.
-fn last_participant_id(store: &Store, event_id: i64) -> i64 {
+fn last_participant_id(store: &Store, event_id: EventId) -> i64 {
     let last = store
         .run("find the newest", |connection| {
             crate::store::source::participants::find_last_id(connection, event_id)
@@ -80,7 +81,7 @@ fn page(store: &Store, after: i64, up_to: i64, limit: u32) -> Vec<Participant> {
 }
 
 /// Which participants of a range have an outcome.
-fn decided(store: &Store, notification_id: i64, after: i64, up_to: i64) -> HashSet<i64> {
+fn decided(store: &Store, notification_id: NotificationId, after: i64, up_to: i64) -> HashSet<i64> {
     let decided = store.decided_between(notification_id, ParticipantId(after), ParticipantId(up_to)).unwrap();
     decided.into_iter().map(|id| id.0).collect()
 }
@@ -124,12 +125,12 @@ fn open(store: &Store) -> Notification {
 }
 
 /// The lease of whoever opened the notification.
-fn first_lease(notification_id: i64) -> Lease {
+fn first_lease(notification_id: NotificationId) -> Lease {
     Lease { notification_id, epoch: Epoch::FIRST }
 }
 
 /// Completes a notification, by its newest lease.
-fn complete(store: &Store, notification_id: i64) {
+fn complete(store: &Store, notification_id: NotificationId) {
     let epoch = store.find_notification(notification_id).unwrap().unwrap().epoch;
     assert!(store.complete_notification(Lease { notification_id, epoch }).unwrap());
 }

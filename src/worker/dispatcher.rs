@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::worker::fan_out::context::{Context, FanOutResult};
@@ -37,13 +38,13 @@ pub struct Dispatcher {
     /// The newest connection to the broker that has delivered a message.
     session: u64,
     /// The results of fan-outs, with their events.
-    results: Receiver<(i64, FanOutResult)>,
+    results: Receiver<(EventId, FanOutResult)>,
     /// Events whose acks are recorded in the ledger.
-    ack_recorded: (Sender<i64>, Receiver<i64>),
+    ack_recorded: (Sender<EventId>, Receiver<EventId>),
 }
 
 /// The tasks of each event, in order of arrival. Only the first task of an event is ever in progress.
-type EventQueues = HashMap<i64, VecDeque<Task>>;
+type EventQueues = HashMap<EventId, VecDeque<Task>>;
 
 /// One message, from its arrival until the broker and the ledger know that it is dealt with.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ enum TaskState {
     Running,
     /// The notification is completed. Its ack is on its way to the broker.
     Acking {
-        notification_id: i64,
+        notification_id: NotificationId,
     },
     /// The broker has the ack. It is being recorded in the ledger.
     RecordingAck,
@@ -169,7 +170,7 @@ impl Dispatcher {
     }
 
     /// Starts the first task of an event, unless it is in progress.
-    fn start_next(&mut self, event_id: i64) -> io::Result<()> {
+    fn start_next(&mut self, event_id: EventId) -> io::Result<()> {
         let Entry::Occupied(mut queue) = self.events.entry(event_id) else {
             return Ok(());
         };
@@ -186,7 +187,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn fan_out_ended(&mut self, event_id: i64, result: FanOutResult) -> io::Result<()> {
+    fn fan_out_ended(&mut self, event_id: EventId, result: FanOutResult) -> io::Result<()> {
         self.running -= 1;
         let Some(task) = first_task(&mut self.events, event_id) else {
             return Ok(());
@@ -212,14 +213,14 @@ impl Dispatcher {
 
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: what tells a
     /// redelivered message without an id from the one before it is the recorded ack alone.
-    fn ack_recorded(&mut self, event_id: i64) -> io::Result<()> {
+    fn ack_recorded(&mut self, event_id: EventId) -> io::Result<()> {
         match first_task(&mut self.events, event_id) {
             Some(task) if task.state == TaskState::RecordingAck => self.end_first_task(event_id),
             _ => Ok(()),
         }
     }
 
-    fn end_first_task(&mut self, event_id: i64) -> io::Result<()> {
+    fn end_first_task(&mut self, event_id: EventId) -> io::Result<()> {
         if let Some(queue) = self.events.get_mut(&event_id) {
             queue.pop_front();
         }
@@ -245,13 +246,13 @@ impl Task {
     }
 }
 
-fn first_task(events: &mut EventQueues, event_id: i64) -> Option<&mut Task> {
+fn first_task(events: &mut EventQueues, event_id: EventId) -> Option<&mut Task> {
     events.get_mut(&event_id)?.front_mut()
 }
 
 /// The broker has an ack: it is to be recorded in the ledger, too. `recorded` gets the event after that. Ignores the
 /// acks of dead letters, and those of a connection whose tasks were dropped.
-fn record_ack(events: &mut EventQueues, ack: Ack, batch_sender: &BatchSender, recorded: &Sender<i64>) {
+fn record_ack(events: &mut EventQueues, ack: Ack, batch_sender: &BatchSender, recorded: &Sender<EventId>) {
     let Some(event_id) = ack.event_id else { return };
     if let Some(task) = first_task(events, event_id).filter(|task| task.receipt == ack.receipt)
         && let TaskState::Acking { notification_id } = task.state

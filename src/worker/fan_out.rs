@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
 use crate::domain::event::Event;
+use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
@@ -87,7 +88,7 @@ fn run_to_completion(
 }
 
 /// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
-fn look_up_event(context: &Context, event_id: i64) -> Result<Event, FanOutResult> {
+fn look_up_event(context: &Context, event_id: EventId) -> Result<Event, FanOutResult> {
     let grace = context.event_lookup_grace;
     let deadline = Instant::now() + grace;
     let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::Sender;
 
 use crate::content::renderer::NotificationContext;
+use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
@@ -41,7 +42,7 @@ pub enum Report {
 impl FanOutHandle {
     /// The notification of the fan-out.
     #[must_use]
-    pub fn notification_id(&self) -> i64 {
+    pub fn notification_id(&self) -> NotificationId {
         self.held.lease.notification_id
     }
 

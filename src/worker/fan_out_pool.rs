@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::worker::fan_out;
@@ -23,14 +24,14 @@ pub struct FanOutPool {
     context: Arc<Context>,
     /// Rendezvous channel: a send succeeds only if an idle thread is receiving.
     idle: (Sender<(Identity, Message)>, Receiver<(Identity, Message)>),
-    results: Sender<(i64, FanOutResult)>,
+    results: Sender<(EventId, FanOutResult)>,
     started: u64,
 }
 
 impl FanOutPool {
     /// A pool without a thread. `results` gets the event and the result of each fan-out.
     #[must_use]
-    pub fn new(context: Arc<Context>, results: Sender<(i64, FanOutResult)>) -> Self {
+    pub fn new(context: Arc<Context>, results: Sender<(EventId, FanOutResult)>) -> Self {
         Self { context, idle: bounded(0), results, started: 0 }
     }
 

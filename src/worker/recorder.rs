@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Verdict};
@@ -69,9 +70,9 @@ struct Batch {
     outcomes: Vec<Outcome>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
-    acked: Vec<i64>,
+    acked: Vec<NotificationId>,
     /// For each ack its event, and where to tell it.
-    recorded: Vec<(i64, Sender<i64>)>,
+    recorded: Vec<(EventId, Sender<EventId>)>,
 }
 
 impl Batch {

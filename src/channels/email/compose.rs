@@ -15,6 +15,7 @@ use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
 use crate::domain::content::Render;
+use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;
 
@@ -32,7 +33,7 @@ pub struct Composer {
     suffix: String,
     /// The same for notifications up to `untagged_up_to`.
     untagged_suffix: String,
-    untagged_up_to: i64,
+    untagged_up_to: NotificationId,
     shared: SharedHeaders,
 }
 
@@ -61,7 +62,7 @@ impl Composer {
     /// When `address` is not one that a mail can be sent to.
     pub fn compose(
         &mut self,
-        notification_id: i64,
+        notification_id: NotificationId,
         participant: &Participant,
         address: &str,
         render: Render,

@@ -1,6 +1,7 @@
 //! Made-up people with names as the world has them: umlauts, apostrophes, other scripts, and one that would be
 //! markup if a template forgot to escape it. All live at domains that are reserved for examples (RFC 2606).
 
+use crate::domain::ids::EventId;
 use crate::store::source::seeding::NewParticipant;
 
 /// Names that go together. Each comes with its spelling in an address.
@@ -12,7 +13,7 @@ struct Culture {
 }
 
 /// Person number `n` of all that were ever made up; the number makes the address unique.
-pub fn made_up(n: u64, event_id: i64) -> NewParticipant {
+pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
     // One in a hundred, so that 250 participants have two.
     if n % 100 == 13 {
         return NewParticipant {

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::text::clean::cut;
@@ -14,7 +15,7 @@ const TYPE_SHOWN: usize = 40;
 ///
 /// # Errors
 /// When a field is missing, or its value is none that the form allows.
-pub(super) fn read(fields: &Map<String, Value>) -> Result<(Kind, i64), Malformed> {
+pub(super) fn read(fields: &Map<String, Value>) -> Result<(Kind, EventId), Malformed> {
     let kind = match fields.get("type") {
         None => return Err(Malformed::Missing("type")),
         Some(Value::String(word)) => {
@@ -25,7 +26,8 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<(Kind, i64), Malformed
     let event_id = match fields.get("event_id") {
         None => return Err(Malformed::Missing("event_id")),
         Some(Value::Number(number)) => {
-            number.as_i64().filter(|id| *id > 0).ok_or_else(|| Malformed::BadEventId(number.to_string()))?
+            let positive = number.as_i64().filter(|id| *id > 0);
+            positive.map(EventId).ok_or_else(|| Malformed::BadEventId(number.to_string()))?
         }
         Some(other) => {
             return Err(Malformed::WrongType("event_id", "a whole number", json_type(other)));

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::sql_types::{BigInt, Text};
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
 #[cfg(feature = "mysql")]
 use crate::store::backend::mysql;
@@ -47,7 +47,10 @@ pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
 
 /// Key and epoch of those of these notifications that are there, in key order. Until the transaction ends, nobody
 /// else can change them. Wants a write transaction: with SQLite it has locked them already.
-pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
+pub fn lock_notifications(
+    connection: &mut AnyConnection,
+    ids: &[NotificationId],
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     dispatch!(lock_notifications(connection, ids))
 }
 
@@ -55,9 +58,9 @@ pub fn lock_notifications(connection: &mut AnyConnection, ids: &[i64]) -> QueryR
 /// these `ids`; nobody can change it before the rows are committed. A row that is there already stays as it is.
 pub fn record_deliveries(
     connection: &mut AnyConnection,
-    ids: &[i64],
+    ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, Epoch)>> {
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     let work = |connection: &mut AnyConnection| dispatch!(record_deliveries(connection, ids, rows));
     match connection {
         AnyConnection::Sqlite(_) => transaction::write(connection, work),
@@ -70,7 +73,7 @@ pub fn record_deliveries(
 }
 
 /// The key of the notification that this connection has just inserted, in the same transaction.
-pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<i64> {
+pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<NotificationId> {
     dispatch!(last_inserted_id(connection))
 }
 

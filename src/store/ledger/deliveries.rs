@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
@@ -22,7 +22,7 @@ impl Store {
     /// When the database does not answer.
     pub fn decided_between(
         &self,
-        notification_id: i64,
+        notification_id: NotificationId,
         after: ParticipantId,
         up_to: ParticipantId,
     ) -> Result<HashSet<ParticipantId>, StoreError> {
@@ -48,7 +48,7 @@ impl Store {
         }
         let decided_at = now();
         let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
-        let ids: Vec<i64> = leases.iter().map(|lease| lease.notification_id).collect();
+        let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
         let rows: Vec<DeliveryRow> =
             outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
         let record = |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
@@ -61,7 +61,7 @@ impl Store {
 /// Makes people undecided again, and tells how many.
 pub(crate) fn delete_failed(
     connection: &mut AnyConnection,
-    notification_id: i64,
+    notification_id: NotificationId,
     permanent_too: bool,
 ) -> QueryResult<usize> {
     let failed = deliveries::table
@@ -80,7 +80,7 @@ pub(crate) fn delete_failed(
 pub(crate) struct DeliveryRow {
     #[diesel(skip_insertion)]
     pub epoch: Epoch,
-    pub notification_id: i64,
+    pub notification_id: NotificationId,
     pub participant_id: ParticipantId,
     pub status: &'static str,
     pub attempts: i32,
@@ -113,7 +113,7 @@ impl DeliveryRow {
     }
 
     /// Whether its lease is among the epochs that are current.
-    pub fn is_valid(&self, current: &[(i64, Epoch)]) -> bool {
+    pub fn is_valid(&self, current: &[(NotificationId, Epoch)]) -> bool {
         current.contains(&(self.notification_id, self.epoch))
     }
 }

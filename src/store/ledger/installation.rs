@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::store::schema::installation;
 use crate::store::{Store, StoreError};
@@ -15,7 +16,7 @@ impl Store {
         let found = self.run("read the tag of this installation", |connection| {
             installation::table
                 .select((installation::id, installation::untagged_up_to))
-                .first::<(String, i64)>(connection)
+                .first::<(String, NotificationId)>(connection)
                 .optional()
         })?;
         let Some((tag, untagged_up_to)) = found else {

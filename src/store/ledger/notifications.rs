@@ -6,7 +6,7 @@ use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
 use crate::domain::channel::Channel;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, EventId, NotificationId};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -91,7 +91,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn find_notification(&self, notification_id: i64) -> Result<Option<NotificationRecord>, StoreError> {
+    pub fn find_notification(
+        &self,
+        notification_id: NotificationId,
+    ) -> Result<Option<NotificationRecord>, StoreError> {
         self.run("find a notification", |connection| {
             let clock = dispatch::clock(connection)?;
             notifications::table
@@ -131,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn mark_acked(&self, notification_ids: &[i64]) -> Result<(), StoreError> {
+    pub fn mark_acked(&self, notification_ids: &[NotificationId]) -> Result<(), StoreError> {
         let acked_at = now();
         // In the order of all who lock several notifications.
         let mut notification_ids = notification_ids.to_vec();
@@ -221,7 +224,8 @@ fn find_newest_not_acked(
     let Some(row) = newest_not_acked else {
         return Ok(None);
     };
-    let newest: Option<i64> = without_message_id(message).select(max(notifications::id)).first(connection)?;
+    let newest: Option<NotificationId> =
+        without_message_id(message).select(max(notifications::id)).first(connection)?;
     let in_question = row.state == NotificationState::Running.as_str() || newest == Some(row.id);
     Ok(in_question.then_some(row))
 }
@@ -246,7 +250,7 @@ fn find_lost_insert(
 /// `message_key IS NULL` promises one row, as any key does, and it would go through all that have none (2 ms at 5,000).
 #[diesel::dsl::auto_type]
 pub(crate) fn without_message_id(message: Message) -> _ {
-    let (event_id, kind): (i64, &'static str) = (message.event_id, message.kind.as_str());
+    let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
     let channel: &'static str = Channel::Email.as_str();
     notifications::table
         .filter(notifications::event_id.eq(event_id))

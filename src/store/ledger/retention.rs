@@ -12,7 +12,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{count_star, exists, max, min, not};
 use diesel::prelude::*;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::retention::selection::{
@@ -34,13 +34,13 @@ pub struct Purge<'a> {
     /// What was completed before goes, UTC.
     before: NaiveDateTime,
     /// Notifications that are kept because [`find_ack_markers`] says so.
-    ack_markers: Vec<i64>,
+    ack_markers: Vec<NotificationId>,
     /// Next in turn: notifications that have expired, and keys of those that are gone but for some outcomes.
-    found: VecDeque<i64>,
+    found: VecDeque<NotificationId>,
     /// Up to which key expired ones have been looked for.
-    looked_up_to: i64,
+    looked_up_to: NotificationId,
     /// The notification that is gone but for outcomes of participants with larger keys than this.
-    current: Option<(i64, ParticipantId)>,
+    current: Option<(NotificationId, ParticipantId)>,
 }
 
 /// What a purge will delete, and what it will not.
@@ -57,9 +57,9 @@ pub struct PurgePlan {
     /// When the last of them was.
     pub newest: Option<NaiveDateTime>,
     /// Old enough, but messages may still be told by them: the keys.
-    pub not_acked: Vec<i64>,
+    pub not_acked: Vec<NotificationId>,
     /// Old enough, but somebody sends to their people: the keys.
-    pub leased: Vec<i64>,
+    pub leased: Vec<NotificationId>,
 }
 
 /// What was deleted.
@@ -85,7 +85,7 @@ impl Store {
                 before,
                 ack_markers: find_ack_markers(connection)?,
                 found: find_orphaned_outcomes(connection)?,
-                looked_up_to: 0,
+                looked_up_to: NotificationId(0),
                 current: None,
             })
         })
@@ -161,7 +161,7 @@ impl Purge<'_> {
 
     fn find_more(&mut self) -> Result<(), StoreError> {
         let Self { before, ack_markers, looked_up_to, .. } = self;
-        let ids: Vec<i64> = self.store.run("look for what is old", |connection| {
+        let ids: Vec<NotificationId> = self.store.run("look for what is old", |connection| {
             let now = dispatch::clock(connection)?;
             purgeable(*before, ack_markers.clone(), now)
                 .filter(notifications::id.gt(*looked_up_to))
@@ -210,7 +210,7 @@ impl Purge<'_> {
 /// The participant of the `n`th outcome from there on, in the order of their keys, if there are so many.
 fn nth_participant(
     connection: &mut AnyConnection,
-    notification_id: i64,
+    notification_id: NotificationId,
     after: ParticipantId,
     n: u32,
 ) -> QueryResult<Option<ParticipantId>> {
@@ -228,7 +228,7 @@ fn nth_participant(
 /// Deletes outcomes of a range of participants, unless their notification is there.
 fn delete_outcomes(
     connection: &mut AnyConnection,
-    notification_id: i64,
+    notification_id: NotificationId,
     after: ParticipantId,
     up_to: ParticipantId,
 ) -> QueryResult<usize> {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 
 use crate::domain::channel::Channel;
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::store::schema::notifications;
@@ -43,7 +43,7 @@ impl NotificationState {
 pub(crate) const EVENT_AUDIENCE: &str = "event";
 
 /// The error for a word that this binary does not know. Nothing in the tables forbids one (decision 0008).
-pub(crate) fn unknown_word(notification_id: i64, what: &str, word: &str) -> Error {
+pub(crate) fn unknown_word(notification_id: NotificationId, what: &str, word: &str) -> Error {
     Error::DeserializationError(
         format!(
             "notification {notification_id} has the unknown {what} {word:?}; a newer fanmail has written it, use that one"
@@ -90,11 +90,11 @@ pub struct Holder {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = notifications)]
 pub(crate) struct NotificationRow {
-    pub(crate) id: i64,
+    pub(crate) id: NotificationId,
     message_key: Option<String>,
     channel: String,
     kind: String,
-    event_id: Option<i64>,
+    event_id: Option<EventId>,
     max_participant_id: ParticipantId,
     pub(crate) state: String,
     received_at: NaiveDateTime,

@@ -3,7 +3,7 @@
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
 use crate::store::backend::any::{AnyConnection, MultiBackend};
@@ -17,8 +17,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn list_notifications(&self, event_id: Option<i64>) -> Result<Vec<NotificationRecord>, StoreError> {
-        self.run("list the notifications", |connection| load_entries(connection, event_id, i64::MIN))
+    pub fn list_notifications(
+        &self,
+        event_id: Option<EventId>,
+    ) -> Result<Vec<NotificationRecord>, StoreError> {
+        self.run("list the notifications", |connection| {
+            load_entries(connection, event_id, NotificationId::MIN)
+        })
     }
 
     /// The `limit` newest of them and all that are running, oldest first, and how many that leaves out.
@@ -27,19 +32,19 @@ impl Store {
     /// When the database does not answer.
     pub fn list_newest_notifications(
         &self,
-        event_id: Option<i64>,
+        event_id: Option<EventId>,
         limit: u32,
     ) -> Result<(Vec<NotificationRecord>, u64), StoreError> {
         self.read("list the newest notifications", |connection| {
             // Keys grow: the newest has the largest.
-            let oldest_listed: Option<i64> = of_event(event_id)
+            let oldest_listed: Option<NotificationId> = of_event(event_id)
                 .order(notifications::id.desc())
                 .select(notifications::id)
                 .limit(1)
                 .offset(i64::from(limit.max(1)) - 1)
                 .first(connection)
                 .optional()?;
-            let entries = load_entries(connection, event_id, oldest_listed.unwrap_or(i64::MIN))?;
+            let entries = load_entries(connection, event_id, oldest_listed.unwrap_or(NotificationId::MIN))?;
             let all: i64 = of_event(event_id).count().get_result(connection)?;
             let left_out = all.unsigned_abs().saturating_sub(entries.len() as u64);
             Ok((entries, left_out))
@@ -77,7 +82,7 @@ impl Store {
 }
 
 /// Notifications of one event, or of all.
-fn of_event<'a>(event_id: Option<i64>) -> notifications::BoxedQuery<'a, MultiBackend> {
+fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, MultiBackend> {
     match event_id {
         Some(event_id) => notifications::table.filter(notifications::event_id.eq(event_id)).into_boxed(),
         None => notifications::table.into_boxed(),
@@ -87,8 +92,8 @@ fn of_event<'a>(event_id: Option<i64>) -> notifications::BoxedQuery<'a, MultiBac
 /// Those from this key on and all that are running, oldest first.
 fn load_entries(
     connection: &mut AnyConnection,
-    event_id: Option<i64>,
-    from: i64,
+    event_id: Option<EventId>,
+    from: NotificationId,
 ) -> QueryResult<Vec<NotificationRecord>> {
     let clock = dispatch::clock(connection)?;
     let rows: Vec<NotificationRow> = of_event(event_id)
@@ -101,14 +106,14 @@ fn load_entries(
 
 /// The event whose participants are counted. None has the key 0, so a notification that is not about an event counts
 /// only those who have an outcome.
-fn event_of(notification: &Notification) -> i64 {
-    notification.event_id.unwrap_or(0)
+fn event_of(notification: &Notification) -> EventId {
+    notification.event_id.unwrap_or(EventId(0))
 }
 
 /// Those who are part of the notification and still take part in the event.
 #[diesel::dsl::auto_type]
 fn people(notification: &Notification) -> _ {
-    let event_id: i64 = event_of(notification);
+    let event_id: EventId = event_of(notification);
     let newest: ParticipantId = notification.max_participant_id;
     participants::table
         .filter(participants::event_id.eq(event_id))

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
 
 use crate::domain::event::Event;
+use crate::domain::ids::EventId;
 use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
 use crate::store::backend::dispatch;
 use crate::store::backend::dispatch::{AppKey, AppText};
@@ -21,13 +22,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn find_event(&self, event_id: i64) -> Result<Option<Event>, StoreError> {
+    pub fn find_event(&self, event_id: EventId) -> Result<Option<Event>, StoreError> {
         let row = self.run("read an event", |connection| find_row(connection, event_id))?;
         Ok(row.map(EventRow::into_event))
     }
 }
 
-fn find_row(connection: &mut AnyConnection, event_id: i64) -> QueryResult<Option<EventRow>> {
+fn find_row(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<Option<EventRow>> {
     events::table
         .filter(events::id.eq(event_id))
         .filter(events::id.gt(0))
@@ -65,7 +66,7 @@ impl EventRow {
             }
         };
         Event {
-            id,
+            id: EventId(id),
             title: not_blank(self.title).unwrap_or_else(|| UNTITLED.to_owned()),
             description: not_blank(self.description),
             location: not_blank(self.location),

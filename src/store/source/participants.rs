@@ -3,7 +3,7 @@
 use diesel::dsl::max;
 use diesel::prelude::*;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch::{AppKey, AppText};
@@ -18,7 +18,7 @@ impl Store {
     /// When the database does not answer.
     pub fn read_page(
         &self,
-        event_id: i64,
+        event_id: EventId,
         after: ParticipantId,
         up_to: ParticipantId,
         limit: u32,
@@ -32,7 +32,7 @@ impl Store {
 
 fn find_page(
     connection: &mut AnyConnection,
-    event_id: i64,
+    event_id: EventId,
     after: ParticipantId,
     up_to: ParticipantId,
     limit: u32,
@@ -48,7 +48,7 @@ fn find_page(
 }
 
 /// The newest participant of the event, 0 when there is nobody: only positive keys count, everywhere.
-pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: i64) -> QueryResult<ParticipantId> {
+pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
     participants::table
         .filter(participants::event_id.eq(event_id))
         .select(max(participants::id))

@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use crate::domain::ids::EventId;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::schema::{events, participants};
@@ -14,7 +15,7 @@ use crate::store::{Store, StoreError};
 #[diesel(table_name = events)]
 pub struct NewEvent {
     /// Its key.
-    pub id: i64,
+    pub id: EventId,
     /// What it is called.
     pub title: String,
     /// Free text about it.
@@ -38,7 +39,7 @@ pub struct NewEvent {
 #[diesel(table_name = participants, treat_none_as_default_value = false)]
 pub struct NewParticipant {
     /// Which event they take part in.
-    pub event_id: i64,
+    pub event_id: EventId,
     /// Where their mail goes.
     pub email: String,
     /// What they are called.
@@ -82,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn count_participants(&self, event_id: i64) -> Result<u64, StoreError> {
+    pub fn count_participants(&self, event_id: EventId) -> Result<u64, StoreError> {
         self.run("count participants", |connection| {
             participants::table
                 .filter(participants::event_id.eq(event_id))

@@ -103,7 +103,7 @@ pub fn pages_follow_the_keys_and_end_at_the_bound(store: &Store) {
     assert_eq!(last_participant_id(store, EVENT), 0);
     assert!(ids(0, 0, 100).is_empty());
     add_people(store, EVENT, 3);
-    add_people(store, EVENT + 1, 2);
+    add_people(store, OTHER_EVENT, 2);
     add_people(store, EVENT, 2);
     assert_eq!(last_participant_id(store, EVENT), 7);
     assert_eq!(ids(0, 7, 2), [1, 2]);
@@ -134,7 +134,7 @@ pub fn absent_values_of_events_are_filled_in(store: &Store) {
     let event = store.find_event(EVENT).unwrap().unwrap();
     assert_eq!((event.title.as_str(), event.timezone.as_str()), ("(untitled)", "UTC"));
     assert_eq!((event.location, event.starts_at), (None, None));
-    assert_eq!(store.find_event(EVENT + 1).unwrap(), None);
+    assert_eq!(store.find_event(OTHER_EVENT).unwrap(), None);
 }
 
 pub fn an_event_is_added_once(store: &Store) {
@@ -200,7 +200,7 @@ pub fn completing_keeps_the_first_time(store: &Store) {
     let entry = store.find_notification(id).unwrap().unwrap();
     assert_eq!(entry.state, NotificationState::Completed);
     assert_eq!(entry.completed_at.unwrap().to_string(), "2026-01-01 00:00:00");
-    assert_eq!(store.find_notification(id + 1).unwrap(), None);
+    assert_eq!(store.find_notification(NotificationId(id.0 + 1)).unwrap(), None);
 }
 
 pub fn reopening_makes_failed_people_undecided(store: &Store) {
@@ -229,12 +229,12 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {
     let first = open(store);
-    let elsewhere = Message { kind: Kind::Created, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Created, event_id: OTHER_EVENT };
     ask(store, &named("a", false), elsewhere);
     let all = store.list_notifications(None).unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].notification, first);
-    let one = store.list_notifications(Some(EVENT + 1)).unwrap();
+    let one = store.list_notifications(Some(OTHER_EVENT)).unwrap();
     assert_eq!(one, all[1..]);
     assert_eq!(one[0].message_key.as_deref(), Some("a"));
     assert_eq!(one[0].notification.kind, Kind::Created);
@@ -251,11 +251,11 @@ pub fn the_clock_is_utc_and_to_the_millisecond(store: &Store) {
 pub fn notifications_are_locked_in_key_order(store: &Store) {
     let ids = [open(store).id, open(store).id];
     execute(store, &format!("UPDATE notifications SET epoch = 3 WHERE id = {}", ids[1]));
-    let lock = |ids: &[i64]| {
+    let lock = |ids: &[NotificationId]| {
         store
             .write("lock", |connection| crate::store::backend::dispatch::lock_notifications(connection, ids))
             .unwrap()
     };
-    assert_eq!(lock(&[ids[1], 999_999, ids[0]]), [(ids[0], Epoch(1)), (ids[1], Epoch(3))]);
+    assert_eq!(lock(&[ids[1], NotificationId(999_999), ids[0]]), [(ids[0], Epoch(1)), (ids[1], Epoch(3))]);
     assert_eq!(lock(&[]), []);
 }

@@ -165,7 +165,7 @@ pub fn a_deadlock_is_nobodys_trouble(server: Server) {
     let ids = [open(&store).id, open(&store).id];
     let both_hold_one = std::sync::Barrier::new(2);
     let tries = std::sync::atomic::AtomicU32::new(0);
-    let add_one = |connection: &mut AnyConnection, id: i64| {
+    let add_one = |connection: &mut AnyConnection, id: NotificationId| {
         use diesel::connection::SimpleConnection as _;
         connection.batch_execute(&format!("UPDATE notifications SET epoch = epoch + 1 WHERE id = {id}"))
     };

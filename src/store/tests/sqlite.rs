@@ -156,7 +156,7 @@ fn only_positive_keys_count() {
     assert_eq!(notification.max_participant_id, ParticipantId(0));
     assert_eq!(store.tally(&notification).unwrap().participants, 0);
     assert!(page(&store, -9, 9, 9).is_empty());
-    assert_eq!(store.find_event(0).unwrap(), None);
+    assert_eq!(store.find_event(EventId(0)).unwrap(), None);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::domain::backoff::Backoff;
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
 
@@ -42,7 +42,7 @@ pub struct Breaker {
 }
 
 /// Which mail: of which notification, for which participant.
-pub type MailKey = (i64, ParticipantId);
+pub type MailKey = (NotificationId, ParticipantId);
 
 #[derive(Debug)]
 enum BreakerState {

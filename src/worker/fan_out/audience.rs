@@ -1,6 +1,6 @@
 //! Paging: the undecided people of a notification, a page at a time, in key order.
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
@@ -10,7 +10,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 #[derive(Debug)]
 pub struct Pages {
     notification: Notification,
-    event_id: i64,
+    event_id: EventId,
     batch_size: u32,
     /// Some people may have been decided by an earlier run.
     resumed: bool,
@@ -21,7 +21,7 @@ pub struct Pages {
 impl Pages {
     /// The participants of the event, from the first page on. `resumed` when an earlier run may have decided some.
     #[must_use]
-    pub fn new(notification: Notification, event_id: i64, batch_size: u32, resumed: bool) -> Self {
+    pub fn new(notification: Notification, event_id: EventId, batch_size: u32, resumed: bool) -> Self {
         Self { notification, event_id, batch_size, resumed, after: ParticipantId(0), ended: false }
     }
 

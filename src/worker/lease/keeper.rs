@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
@@ -114,7 +115,7 @@ impl Leases {
     ///
     /// # Errors
     /// When the worker is to stop first.
-    pub fn wait_for_lease(&self, notification_id: i64) -> Result<Option<Arc<HeldLease>>, Stopped> {
+    pub fn wait_for_lease(&self, notification_id: NotificationId) -> Result<Option<Arc<HeldLease>>, Stopped> {
         let LeaseKeeper { store, database_retry, lease_request, shutdown, .. } = &*self.keeper;
         let interval = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
         let mut staleness = StalenessWatch::new(Instant::now(), interval * 5);

@@ -168,12 +168,17 @@ mod tests {
     use crossbeam_channel::{Receiver, unbounded};
 
     use super::*;
+    use crate::domain::ids::{EventId, NotificationId};
 
     const NEVER: Duration = Duration::from_secs(3600);
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    fn write(notification_id: i64) -> LedgerWrite {
-        LedgerWrite::Acked { notification_id, event_id: 1, recorded: unbounded().0 }
+    fn write(id: i64) -> LedgerWrite {
+        LedgerWrite::Acked {
+            notification_id: NotificationId(id),
+            event_id: EventId(1),
+            recorded: unbounded().0,
+        }
     }
 
     /// A recorder that hands over what it takes, until there is nothing any more.
@@ -181,7 +186,8 @@ mod tests {
         let (sender, received) = unbounded();
         thread::spawn(move || {
             loop {
-                let ids = batches.next_batch().iter().map(LedgerWrite::notification_id).collect::<Vec<_>>();
+                let ids: Vec<i64> =
+                    batches.next_batch().iter().map(|write| write.notification_id().0).collect();
                 let is_last = ids.is_empty();
                 sender.send(ids).unwrap();
                 if is_last {

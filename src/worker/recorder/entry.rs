@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Outcome;
 use crate::sync::lock;
 use crate::worker::fan_out_handle::FanOutHandle;
@@ -24,11 +25,11 @@ pub enum LedgerWrite {
     /// The broker has the ack of the notification's message.
     Acked {
         /// The notification.
-        notification_id: i64,
+        notification_id: NotificationId,
         /// Its event, which `recorded` gets back.
-        event_id: i64,
+        event_id: EventId,
         /// Gets the event once the ack is committed.
-        recorded: Sender<i64>,
+        recorded: Sender<EventId>,
     },
 }
 
@@ -50,7 +51,7 @@ enum CommitState {
 impl LedgerWrite {
     /// The notification that it is about.
     #[must_use]
-    pub fn notification_id(&self) -> i64 {
+    pub fn notification_id(&self) -> NotificationId {
         match self {
             Self::Outcome { outcome, .. } => outcome.lease.notification_id,
             Self::Acked { notification_id, .. } => *notification_id,

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
@@ -68,7 +69,7 @@ fn acked(session: u64, tag: u64) -> Settlement {
     Settlement::Ack(ack(session, tag))
 }
 
-fn updated(event_id: i64) -> String {
+fn updated(event_id: EventId) -> String {
     format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#)
 }
 
@@ -83,13 +84,13 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(worker.relay.accepted().len(), 120);
-    assert_eq!(worker.store.find_notification(1).unwrap().unwrap().acked_at, None);
+    assert_eq!(worker.store.find_notification(NotificationId(1)).unwrap().unwrap().acked_at, None);
     broker.acked.send(ack(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
     let TestWorker { threads, context, store, .. } = worker;
     drop(context);
     threads.join();
-    assert!(store.find_notification(1).unwrap().unwrap().acked_at.is_some());
+    assert!(store.find_notification(NotificationId(1)).unwrap().unwrap().acked_at.is_some());
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
     broker.deliver(receipt(1, 1), named("m1"), "{}");
     let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!((which, reason.as_str()), (receipt(1, 1), "the field \"type\" is missing"));
-    broker.deliver(receipt(1, 2), named("m2"), &updated(77));
+    broker.deliver(receipt(1, 2), named("m2"), &updated(EventId(77)));
     let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!(which, receipt(1, 2));
     assert!(reason.starts_with("event 77 is not in the database"));
@@ -111,7 +112,7 @@ fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
 #[test]
 fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     let worker = TestWorker::new(3, 1);
-    worker.store.add_event(&event(7)).unwrap();
+    worker.store.add_event(&event(EventId(7))).unwrap();
     let broker = Broker::start(&worker);
     // Two legitimate notifications without an id, both delivered before: the ledger can tell them apart only
     // by the first one's ack.
@@ -119,8 +120,8 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     broker.deliver(receipt(1, 2), without_message_id(true), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
     // Another event does not wait.
-    broker.deliver(receipt(1, 3), named("other"), &updated(7));
-    assert_eq!(broker.settlement(), Settlement::Ack(Ack { event_id: Some(7), ..ack(1, 3) }));
+    broker.deliver(receipt(1, 3), named("other"), &updated(EventId(7)));
+    assert_eq!(broker.settlement(), Settlement::Ack(Ack { event_id: Some(EventId(7)), ..ack(1, 3) }));
     assert_eq!(worker.relay.accepted().len(), 3);
     broker.acked.send(ack(1, 1)).unwrap();
     assert_eq!(broker.settlement(), acked(1, 2));

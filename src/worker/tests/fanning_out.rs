@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::Class;
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -48,7 +48,7 @@ fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let worker = TestWorker::new(1, 1);
-    let unknown = Message { kind: Kind::Created, event_id: 9 };
+    let unknown = Message { kind: Kind::Created, event_id: EventId(9) };
     let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };
@@ -113,7 +113,7 @@ fn retries_are_bounded_and_the_notification_completes() {
         worker.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
     );
-    let lease = Lease { notification_id: 1, epoch: Epoch(1) };
+    let lease = Lease { notification_id: NotificationId(1), epoch: Epoch(1) };
     assert_eq!(worker.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
 }
 
@@ -254,8 +254,10 @@ fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
     let tally = worker.tally(1);
     assert!(tally.adds_up() && tally.sent == first.len() as u64, "{tally:?}");
 
-    let pending: Vec<_> = worker.store.read_page(123, ParticipantId(0), ParticipantId::MAX, 300).unwrap();
-    let decided = worker.store.decided_between(1, ParticipantId(0), ParticipantId::MAX).unwrap();
+    let pending: Vec<_> =
+        worker.store.read_page(EventId(123), ParticipantId(0), ParticipantId::MAX, 300).unwrap();
+    let decided =
+        worker.store.decided_between(NotificationId(1), ParticipantId(0), ParticipantId::MAX).unwrap();
     assert!(pending.iter().all(|one| {
         decided.contains(&one.id) == first.contains(one.email.as_deref().unwrap_or_default())
     }));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::support::{REQUEST, TRANSIENT, TestWorker, named};
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::shutdown::shutdown_pair;
@@ -34,7 +34,7 @@ fn other(term: Duration) -> LeaseRequest {
 }
 
 fn entry(worker: &TestWorker) -> NotificationRecord {
-    worker.store.find_notification(1).unwrap().unwrap()
+    worker.store.find_notification(NotificationId(1)).unwrap().unwrap()
 }
 
 /// The other worker has opened the notification of message `m1`.
@@ -108,7 +108,7 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
     wait_until("two mails under way", || worker.relay.tries() == 2);
     let seen = entry(&worker);
     let until = seen.holder.map(|holder| holder.until);
-    let ours = Lease { notification_id: 1, epoch: seen.epoch };
+    let ours = Lease { notification_id: NotificationId(1), epoch: seen.epoch };
     let theirs = worker.store.take_over(ours, until, &other(Duration::from_secs(30))).unwrap().unwrap();
     drop(open_gate);
 
@@ -125,7 +125,7 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
 fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
     let (handle, shutdown) = shutdown_pair();
     let term = Duration::from_secs(30);
-    let lease = Lease { notification_id: 9, epoch: Epoch(1) };
+    let lease = Lease { notification_id: NotificationId(9), epoch: Epoch(1) };
     assert!(HeldLease::new(lease, Instant::now(), term).wait_until_valid(&shutdown));
 
     let long_ago = Instant::now().checked_sub(term * 2).unwrap();

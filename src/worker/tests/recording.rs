@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::support::{REQUEST, TestWorker, named};
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
@@ -35,7 +35,7 @@ fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
         notification_context: worker
             .context
             .templates
-            .notification_context(REQUEST.kind, &worker.store.find_event(123).unwrap().unwrap()),
+            .notification_context(REQUEST.kind, &worker.store.find_event(EventId(123)).unwrap().unwrap()),
         reports,
         failure_logged: AtomicBool::new(false),
     };

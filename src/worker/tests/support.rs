@@ -18,6 +18,7 @@ use crate::config::database::DatabaseConfig;
 use crate::config::email::EmailConfig;
 use crate::config::worker::WorkerConfig;
 use crate::domain::backoff::Backoff;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -29,7 +30,7 @@ use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
-pub const EVENT: i64 = 123;
+pub const EVENT: EventId = EventId(123);
 pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
@@ -82,8 +83,11 @@ impl Transport for TestRelay {
             return Err(SendError::withdrawn());
         }
         self.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
-        let tally =
-            || self.store.tally(&self.store.find_notification(1).unwrap().unwrap().notification).unwrap();
+        let tally = || {
+            self.store
+                .tally(&self.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
+                .unwrap()
+        };
         (self.decide)(&mail.to, tried, &tally).map_err(|class| {
             let smtp_code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
@@ -167,7 +171,7 @@ impl TestWorker {
     /// Returns once the ledger has the ack of notification `id`.
     pub fn wait_until_acked(&self, id: i64) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while self.store.find_notification(id).unwrap().unwrap().acked_at.is_none() {
+        while self.store.find_notification(NotificationId(id)).unwrap().unwrap().acked_at.is_none() {
             assert!(Instant::now() < deadline, "notification {id} is not acked");
             std::thread::yield_now();
         }
@@ -180,7 +184,9 @@ impl TestWorker {
 
     /// The tally of notification `id`.
     pub fn tally(&self, id: i64) -> Tally {
-        self.store.tally(&self.store.find_notification(id).unwrap().unwrap().notification).unwrap()
+        self.store
+            .tally(&self.store.find_notification(NotificationId(id)).unwrap().unwrap().notification)
+            .unwrap()
     }
 }
 
@@ -209,7 +215,7 @@ fn person(email: &str) -> NewParticipant {
     NewParticipant { event_id: EVENT, email: email.to_owned(), name: "Ann".to_owned(), locale: None }
 }
 
-pub fn event(id: i64) -> NewEvent {
+pub fn event(id: EventId) -> NewEvent {
     let time = DateTime::from_timestamp(1_800_000_000, 0).unwrap().naive_utc();
     NewEvent {
         id,

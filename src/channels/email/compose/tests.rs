@@ -7,6 +7,7 @@ use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::event::Event;
+use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
 use crate::text::clean::{cut, one_line};
 
@@ -23,7 +24,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
 
 /// Its first three notifications are older than its tag.
 fn installation() -> Installation {
-    Installation { tag: "8e9703b916".to_owned(), untagged_up_to: 3 }
+    Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(3) }
 }
 
 fn composer() -> Composer {
@@ -46,7 +47,7 @@ fn named(name: &str) -> Participant {
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
     let render = templates.render(&templates.notification_context(kind, event), participant).unwrap();
-    composer().compose(12, participant, "ada@example.com", render, christmas()).unwrap()
+    composer().compose(NotificationId(12), participant, "ada@example.com", render, christmas()).unwrap()
 }
 
 fn header(mail: &Mail) -> String {
@@ -139,7 +140,13 @@ fn a_notification_from_before_the_tag_keeps_its_message_ids() {
         (i64::MAX, "<n9223372036854775807.p1.8e9703b916@example.org>"),
     ] {
         let mail = composer()
-            .compose(notification_id, &sample::ada(), "a@example.com", simple("s", "t", "h"), christmas())
+            .compose(
+                NotificationId(notification_id),
+                &sample::ada(),
+                "a@example.com",
+                simple("s", "t", "h"),
+                christmas(),
+            )
             .unwrap();
         assert_eq!(mail.message_id, expected);
         assert!(mail.content().contains(&format!("\r\nMessage-ID: {expected}\r\n")), "{}", header(&mail));
@@ -152,7 +159,13 @@ fn no_description_can_end_a_part() {
     for end in ["--=_n1.p1", "--=_n1\0.p1"] {
         let text = format!("x\n{end}\nContent-Type: text/html\n\n<b>forged</b>\n{end}--\n");
         let mail = composer()
-            .compose(1, &sample::ada(), "ada@example.com", simple("s", &text, "<p>h"), christmas())
+            .compose(
+                NotificationId(1),
+                &sample::ada(),
+                "ada@example.com",
+                simple("s", &text, "<p>h"),
+                christmas(),
+            )
             .unwrap();
         let content = mail.content();
         let read = MessageParser::new().parse(&content).unwrap();
@@ -164,7 +177,13 @@ fn no_description_can_end_a_part() {
 #[test]
 fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
     let mail = composer()
-        .compose(1, &named(""), "jürgen@bücher.example", simple("Grüße", "ä", "ä"), christmas())
+        .compose(
+            NotificationId(1),
+            &named(""),
+            "jürgen@bücher.example",
+            simple("Grüße", "ä", "ä"),
+            christmas(),
+        )
         .unwrap();
     assert_eq!(mail.to, "jürgen@xn--bcher-kva.example");
     assert!(mail.content().contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
@@ -172,7 +191,7 @@ fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
     assert!(others.is_ascii());
     assert_eq!(
         composer()
-            .compose(1, &named("x"), "not an address", simple("", "", ""), christmas())
+            .compose(NotificationId(1), &named("x"), "not an address", simple("", "", ""), christmas())
             .unwrap_err()
             .to_string(),
         "the address has spaces"
@@ -188,8 +207,9 @@ fn any_sender_makes_one_from_header() {
         ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
     ] {
         let mut composer = Composer::new(&config("events@example.org", name), &installation());
-        let mail =
-            composer.compose(1, &named(""), "a@example.com", simple("s", "t", "h"), christmas()).unwrap();
+        let mail = composer
+            .compose(NotificationId(1), &named(""), "a@example.com", simple("s", "t", "h"), christmas())
+            .unwrap();
         assert!(mail.content().starts_with(expected), "{}", header(&mail));
     }
 }
@@ -211,7 +231,9 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
         for text in [text, &long] {
             let mut composer = Composer::new(&config("events@example.org", text), &installation());
             let render = simple(text, "t", "h");
-            let mail = composer.compose(1, &named(text), "a@example.com", render, christmas()).unwrap();
+            let mail = composer
+                .compose(NotificationId(1), &named(text), "a@example.com", render, christmas())
+                .unwrap();
             let name = cut(text, NAME_MAX);
             let content = mail.content();
             let read = MessageParser::new().parse(&content).unwrap();
@@ -238,8 +260,9 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
 #[test]
 fn what_is_no_text_does_not_reach_the_wire() {
     let dirty = "a\0b\rc\r\nd\ne\r\r\nf\u{7}\tg\u{7f}\r";
-    let mail =
-        composer().compose(1, &named(""), "a@example.com", simple("s", dirty, dirty), christmas()).unwrap();
+    let mail = composer()
+        .compose(NotificationId(1), &named(""), "a@example.com", simple("s", dirty, dirty), christmas())
+        .unwrap();
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!mail.content().replace("\r\n", "\n").contains(control), "{:?}", mail.content());
     assert_eq!(mail.html, "ab\nc\nd\ne\n\nf\tg\n");
@@ -254,7 +277,7 @@ proptest! {
     fn a_subject_is_read_as_it_was_written(subject in "(=\\?|\\?=|\\?q\\?|utf-8|[ -~]|ü| )*") {
         let subject = cut(one_line(&subject), 120);
         let mail = composer()
-            .compose(1, &named(""), "a@example.com", simple(&subject, "t", "h"), christmas())
+            .compose(NotificationId(1), &named(""), "a@example.com", simple(&subject, "t", "h"), christmas())
             .unwrap();
         let content = mail.content();
         let read = MessageParser::new().parse(&content).unwrap();
@@ -264,7 +287,7 @@ proptest! {
     #[test]
     fn any_ascii_becomes_lines(text in "[\\x00-\\x7f]*") {
         let mail = composer()
-            .compose(1, &named(&text), "a@example.com", simple("s", &text, &text), christmas())
+            .compose(NotificationId(1), &named(&text), "a@example.com", simple("s", &text, &text), christmas())
             .unwrap();
         let lines = mail.content().replace("\r\n", "\n");
         prop_assert!(!lines.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", mail.content());
@@ -274,7 +297,7 @@ proptest! {
     fn whatever_the_data_a_mail_is_wellformed(name: String, subject: String, text: String, html: String) {
         let subject = one_line(&subject);
         let mail = composer()
-            .compose(1, &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
+            .compose(NotificationId(1), &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())
             .unwrap();
         prop_assert!(mail.content().is_ascii());
         prop_assert!(mail.content().split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));

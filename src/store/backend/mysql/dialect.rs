@@ -10,7 +10,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::dispatch::ROWS;
@@ -49,7 +49,10 @@ pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
     Ok(row.now)
 }
 
-pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
+pub fn lock_notifications(
+    mysql: &mut MysqlConnection,
+    ids: &[NotificationId],
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -61,9 +64,9 @@ pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[i64]) -> QueryResu
 /// Not INSERT IGNORE, which would make warnings of all errors.
 pub fn record_deliveries(
     mysql: &mut MysqlConnection,
-    ids: &[i64],
+    ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, Epoch)>> {
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     let current = lock_notifications(mysql, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
     for rows in valid.chunks(ROWS) {
@@ -76,7 +79,7 @@ pub fn record_deliveries(
     Ok(current)
 }
 
-pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<i64> {
+pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<NotificationId> {
     diesel::select(last_insert_id()).get_result(mysql)
 }
 

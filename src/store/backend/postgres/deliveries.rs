@@ -7,21 +7,21 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamp};
 
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::store::ledger::deliveries::DeliveryRow;
 
 pub fn record_deliveries(
     postgres: &mut PgConnection,
-    ids: &[i64],
+    ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, Epoch)>> {
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     RecordDeliveries::new(ids, rows).load(postgres)
 }
 
 /// The rows, column by column.
 struct RecordDeliveries<'a> {
-    ids: &'a [i64],
-    notification_ids: Vec<i64>,
+    ids: &'a [NotificationId],
+    notification_ids: Vec<NotificationId>,
     epochs: Vec<Epoch>,
     participant_ids: Vec<ParticipantId>,
     statuses: Vec<&'a str>,
@@ -33,7 +33,7 @@ struct RecordDeliveries<'a> {
 }
 
 impl<'a> RecordDeliveries<'a> {
-    fn new(ids: &'a [i64], rows: &'a [DeliveryRow]) -> Self {
+    fn new(ids: &'a [NotificationId], rows: &'a [DeliveryRow]) -> Self {
         fn column<'a, T>(rows: &'a [DeliveryRow], value: impl Fn(&'a DeliveryRow) -> T) -> Vec<T> {
             rows.iter().map(value).collect()
         }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz};
 use diesel::{QueryableByName, sql_query};
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::transaction;
@@ -62,7 +62,10 @@ pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
     Ok(row.now)
 }
 
-pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
+pub fn lock_notifications(
+    postgres: &mut PgConnection,
+    ids: &[NotificationId],
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -71,7 +74,7 @@ pub fn lock_notifications(postgres: &mut PgConnection, ids: &[i64]) -> QueryResu
         .load(postgres)
 }
 
-pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<i64> {
+pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<NotificationId> {
     diesel::select(lastval()).get_result(postgres)
 }
 

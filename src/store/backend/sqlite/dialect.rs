@@ -8,7 +8,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch::ROWS;
 use crate::store::backend::transaction;
@@ -52,7 +52,10 @@ pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
     Ok(now())
 }
 
-pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryResult<Vec<(i64, Epoch)>> {
+pub fn lock_notifications(
+    sqlite: &mut SqliteConnection,
+    ids: &[NotificationId],
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -64,9 +67,9 @@ pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[i64]) -> QueryRe
 /// that is kept takes half as many instructions again.
 pub fn record_deliveries(
     sqlite: &mut SqliteConnection,
-    ids: &[i64],
+    ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(i64, Epoch)>> {
+) -> QueryResult<Vec<(NotificationId, Epoch)>> {
     let current = lock_notifications(sqlite, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
     for rows in valid.chunks(ROWS) {
@@ -78,7 +81,7 @@ pub fn record_deliveries(
     Ok(current)
 }
 
-pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<i64> {
+pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId> {
     diesel::select(last_insert_rowid()).get_result(sqlite)
 }
 

@@ -6,6 +6,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::min;
 use diesel::prelude::*;
 
+use crate::domain::ids::{EventId, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deliveries, notifications};
@@ -24,14 +25,14 @@ pub fn completed(before: NaiveDateTime) -> _ {
 
 /// Those of them whose messages are known not to come again, and that no message is told by.
 #[diesel::dsl::auto_type]
-pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<i64>) -> _ {
+pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<NotificationId>) -> _ {
     let completed: completed = completed(before);
     completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(ack_markers))
 }
 
 /// Those of them that nobody has leased at the time `now` of the database.
 #[diesel::dsl::auto_type]
-pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<i64>, now: NaiveDateTime) -> _ {
+pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<NotificationId>, now: NaiveDateTime) -> _ {
     let purge_eligible: purge_eligible = purge_eligible(before, ack_markers);
     purge_eligible.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
 }
@@ -39,9 +40,9 @@ pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<i64>, now: NaiveDateTim
 /// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs
 /// to the newest of its kind and event if the ack of that is not known. One whose ack was never noted, because
 /// its worker died, is harmless only while a newer one is there.
-pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<i64>> {
+pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<NotificationId>> {
     let without_message_id = notifications::table.filter(notifications::message_key.is_null());
-    let in_question: Vec<(i64, String, String)> = without_message_id
+    let in_question: Vec<(EventId, String, String)> = without_message_id
         .filter(notifications::acked_at.is_null())
         .filter(notifications::event_id.is_not_null())
         .select((notifications::event_id.assume_not_null(), notifications::kind, notifications::channel))
@@ -49,7 +50,7 @@ pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<i64>>
         .load(connection)?;
     let mut ack_markers = Vec::new();
     for (event_id, kind, channel) in in_question {
-        let newest: Option<(i64, Option<NaiveDateTime>)> = without_message_id
+        let newest: Option<(NotificationId, Option<NaiveDateTime>)> = without_message_id
             .filter(notifications::event_id.eq(event_id))
             .filter(notifications::kind.eq(kind))
             .filter(notifications::channel.eq(channel))
@@ -64,11 +65,11 @@ pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<i64>>
 
 /// Keys that have outcomes and no notification. Goes through the gaps between the keys of notifications, so that
 /// it need not read all outcomes.
-pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<VecDeque<i64>> {
+pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
     let mut orphaned_outcomes = VecDeque::new();
-    let mut after = i64::MIN;
+    let mut after = NotificationId::MIN;
     loop {
-        let mut ids: Vec<i64> = notifications::table
+        let mut ids: Vec<NotificationId> = notifications::table
             .filter(notifications::id.gt(after))
             .order(notifications::id)
             .select(notifications::id)
@@ -76,11 +77,11 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
             .load(connection)?;
         let last_page = ids.is_empty();
         if last_page {
-            ids.push(i64::MAX);
+            ids.push(NotificationId::MAX);
         }
         for id in ids {
             // Two neighbours have no gap between them.
-            while after.checked_add(1) < Some(id)
+            while after.0.checked_add(1) < Some(id.0)
                 && let Some(found) = first_with_outcomes(connection, after, id)?
             {
                 orphaned_outcomes.push_back(found);
@@ -95,7 +96,11 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
 }
 
 /// The first key between these two that has outcomes.
-fn first_with_outcomes(connection: &mut AnyConnection, after: i64, before: i64) -> QueryResult<Option<i64>> {
+fn first_with_outcomes(
+    connection: &mut AnyConnection,
+    after: NotificationId,
+    before: NotificationId,
+) -> QueryResult<Option<NotificationId>> {
     deliveries::table
         .filter(deliveries::notification_id.gt(after))
         .filter(deliveries::notification_id.lt(before))

@@ -13,7 +13,7 @@ fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
     opened
 }
 
-fn id_of(opened: Opened) -> i64 {
+fn id_of(opened: Opened) -> NotificationId {
     match opened {
         Opened::Ours { notification, .. }
         | Opened::Elsewhere(notification)
@@ -30,7 +30,7 @@ fn is_resumed(opened: Opened) -> bool {
     matches!(opened, Opened::Ours { resumed: true, .. })
 }
 
-fn finish(store: &Store, id: i64) {
+fn finish(store: &Store, id: NotificationId) {
     complete(store, id);
     store.mark_acked(&[id]).unwrap();
 }
@@ -72,14 +72,14 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let first = id_of(open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
-    let elsewhere = Message { kind: Kind::Updated, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
     let other_event = ask(store, &named("a", true), elsewhere);
     assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == Some(EVENT)));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
 }
 
 pub fn without_a_message_id_each_message_is_new(store: &Store) {
-    let ids: HashSet<i64> = (0..3)
+    let ids: HashSet<NotificationId> = (0..3)
         .map(|_| open_as(store, &without_message_id(false), Kind::Updated))
         .inspect(|opened| assert!(is_new(*opened)))
         .map(id_of)
@@ -122,7 +122,7 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
 pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
     open_as(store, &without_message_id(false), Kind::Cancelled);
-    let elsewhere = Message { kind: Kind::Updated, event_id: EVENT + 1 };
+    let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
     ask(store, &without_message_id(false), elsewhere);
     assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }
@@ -158,7 +158,7 @@ pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
 pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
     assert_eq!(open(store).max_participant_id, ParticipantId(0));
     add_people(store, EVENT, 3);
-    add_people(store, EVENT + 1, 2);
+    add_people(store, OTHER_EVENT, 2);
     let notification = open(store);
     assert_eq!(notification.max_participant_id, ParticipantId(3));
     add_people(store, EVENT, 1);

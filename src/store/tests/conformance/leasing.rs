@@ -1,14 +1,14 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::ledger::row::{Holder, NotificationRecord};
 
-fn look(store: &Store, notification_id: i64) -> NotificationRecord {
+fn look(store: &Store, notification_id: NotificationId) -> NotificationRecord {
     store.find_notification(notification_id).unwrap().unwrap()
 }
 
-fn holder(store: &Store, notification_id: i64) -> Option<Holder> {
+fn holder(store: &Store, notification_id: NotificationId) -> Option<Holder> {
     look(store, notification_id).holder
 }
 
@@ -111,7 +111,7 @@ pub fn refused_outcomes_do_not_hold_up_the_others(store: &Store) {
     assert_eq!(store.record_outcomes(&outcomes).unwrap(), BTreeSet::from([first_lease(lost.id)]));
     assert!(decided(store, lost.id, 0, 9).is_empty());
     assert_eq!(decided(store, kept.id, 0, 9).len(), 1);
-    let nowhere = Outcome { lease: first_lease(kept.id + 1), ..outcomes[1].clone() };
+    let nowhere = Outcome { lease: first_lease(NotificationId(kept.id.0 + 1)), ..outcomes[1].clone() };
     assert_eq!(store.record_outcomes(&[nowhere]).unwrap().len(), 1, "there is no such notification");
 }
 

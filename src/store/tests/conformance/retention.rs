@@ -3,7 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::ids::{Epoch, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
@@ -30,7 +30,7 @@ fn done(key: &'static str, completed_days_ago: u64) -> Row {
 }
 
 /// Adds a notification with outcomes for participants 1 to `outcomes`.
-fn add(store: &Store, row: &Row, outcomes: u32) -> i64 {
+fn add(store: &Store, row: &Row, outcomes: u32) -> NotificationId {
     let time = row.completed_days_ago.map_or("NULL".to_owned(), |days| {
         let then = Utc::now().naive_utc() - Days::new(days);
         format!("'{}'", then.format("%F %T"))
@@ -51,7 +51,7 @@ fn add(store: &Store, row: &Row, outcomes: u32) -> i64 {
     id
 }
 
-fn add_outcomes(store: &Store, notification_id: i64, count: u32) {
+fn add_outcomes(store: &Store, notification_id: NotificationId, count: u32) {
     let rows: Vec<String> = (1..=count)
         .map(|id| format!("({notification_id}, {id}, 'sent', 1, FALSE, '2020-01-01 00:00:00')"))
         .collect();
@@ -68,11 +68,11 @@ fn add_outcomes(store: &Store, notification_id: i64, count: u32) {
 }
 
 /// The notifications that there are.
-fn ids(store: &Store) -> Vec<i64> {
+fn ids(store: &Store) -> Vec<NotificationId> {
     store.list_notifications(None).unwrap().iter().map(|entry| entry.notification.id).collect()
 }
 
-fn outcomes(store: &Store, notification_id: i64) -> usize {
+fn outcomes(store: &Store, notification_id: NotificationId) -> usize {
     decided(store, notification_id, i64::MIN, i64::MAX).len()
 }
 
@@ -103,7 +103,7 @@ pub fn a_purge_deletes_what_is_old_and_nothing_else(store: &Store) {
     assert_eq!((plan.notifications, plan.outcomes), (2, 3));
     assert_eq!((plan.oldest, plan.newest), (oldest, newest));
     assert_eq!(plan.not_acked, [not_acked]);
-    assert_eq!(plan.leased, Vec::<i64>::new());
+    assert_eq!(plan.leased, Vec::<NotificationId>::new());
     assert_eq!(ids(store).len(), 5, "a survey deletes nothing");
 
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 3));
@@ -137,7 +137,7 @@ pub fn a_purge_that_ends_in_the_middle_is_finished_by_the_next(store: &Store) {
     drop(purge);
 
     // Nobody sees half of it: it is not listed, and its message is a new notification, for everyone.
-    assert_eq!(ids(store), Vec::<i64>::new());
+    assert_eq!(ids(store), Vec::<NotificationId>::new());
     let Opened::Ours { notification: new, resumed: false, .. } =
         ask(store, &named("a", true), message(Kind::Updated))
     else {
@@ -155,7 +155,8 @@ pub fn a_purge_that_ends_in_the_middle_is_finished_by_the_next(store: &Store) {
 }
 
 pub fn outcomes_without_a_notification_are_found_in_every_gap(store: &Store) {
-    let kept: Vec<i64> = (0..6).map(|_| add(store, &row_without_message_id(NEW, true), 2)).collect();
+    let kept: Vec<NotificationId> =
+        (0..6).map(|_| add(store, &row_without_message_id(NEW, true), 2)).collect();
     for gone in [kept[0], kept[2], kept[3], kept[5]] {
         execute(store, &format!("DELETE FROM notifications WHERE id = {gone}"));
     }
@@ -166,7 +167,7 @@ pub fn outcomes_without_a_notification_are_found_in_every_gap(store: &Store) {
 
 pub fn a_notification_that_is_leased_is_kept(store: &Store) {
     let [leased, expired] = ["leased", "expired"].map(|key| add(store, &done(key, OLD), 2));
-    let lease = |id: i64, until: &str| {
+    let lease = |id: NotificationId, until: &str| {
         execute(store, &format!("UPDATE notifications SET lease_until = '{until}' WHERE id = {id}"));
     };
     lease(leased, "2037-01-01 00:00:00");

@@ -5,7 +5,7 @@ use crate::domain::outcome::Tally;
 
 pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     add_people(store, EVENT, 5);
-    add_people(store, EVENT + 1, 5);
+    add_people(store, OTHER_EVENT, 5);
     let notification = open(store);
     let mut expected = Tally { participants: 5, pending: 5, ..Tally::default() };
     assert_eq!(store.tally(&notification).unwrap(), expected);
@@ -76,7 +76,7 @@ pub fn a_tally_shows_a_late_commit_with_a_lower_key(store: &Store) {
 }
 
 pub fn a_listing_can_be_of_the_newest(store: &Store) {
-    let ids: Vec<i64> = (0..5).map(|_| open(store).id).collect();
+    let ids: Vec<NotificationId> = (0..5).map(|_| open(store).id).collect();
     execute(
         store,
         &format!("UPDATE notifications SET state = 'completed', event_id = 9 WHERE id <> {}", ids[1]),
@@ -89,7 +89,7 @@ pub fn a_listing_can_be_of_the_newest(store: &Store) {
     assert_eq!(newest(None, 4), (ids[1..].to_vec(), 1));
     assert_eq!(newest(None, 5), (ids.clone(), 0));
     assert_eq!(newest(None, u32::MAX), (ids.clone(), 0));
-    assert_eq!(newest(Some(9), 2), (ids[3..].to_vec(), 2));
+    assert_eq!(newest(Some(EventId(9)), 2), (ids[3..].to_vec(), 2));
     assert_eq!(newest(Some(EVENT), 2), (vec![ids[1]], 0));
-    assert_eq!(newest(Some(EVENT + 1), 2), (vec![], 0));
+    assert_eq!(newest(Some(OTHER_EVENT), 2), (vec![], 0));
 }

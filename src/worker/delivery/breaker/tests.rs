@@ -4,7 +4,7 @@ use super::*;
 use crate::shutdown::shutdown_pair;
 
 fn mail(notification: i64, participant: i64) -> MailKey {
-    (notification, ParticipantId(participant))
+    (NotificationId(notification), ParticipantId(participant))
 }
 
 fn closed() -> Breaker {

@@ -4,14 +4,14 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::shutdown::shutdown_pair;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn held() -> Arc<HeldLease> {
-    HeldLease::new(Lease { notification_id: 1, epoch: Epoch(1) }, Instant::now(), PATIENCE)
+    HeldLease::new(Lease { notification_id: NotificationId(1), epoch: Epoch(1) }, Instant::now(), PATIENCE)
 }
 
 fn fill(jobs: &JobSender<u32>) -> usize {
