@@ -3,6 +3,7 @@
 pub(crate) mod any;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod catalogue;
+pub(crate) mod clock;
 pub(crate) mod dispatch;
 #[cfg(feature = "mysql")]
 pub mod mysql;

@@ -3,15 +3,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
-use crate::store::ledger::notifications::now;
 use crate::store::schema::deliveries;
 use crate::store::{Store, StoreError};
 
@@ -46,7 +45,7 @@ impl Store {
         if outcomes.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let decided_at = now();
+        let decided_at = DatabaseTime::now();
         let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
         let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
         let rows: Vec<DeliveryRow> =
@@ -87,11 +86,11 @@ pub(crate) struct DeliveryRow {
     pub permanent: bool,
     pub smtp_code: Option<i32>,
     pub detail: Option<String>,
-    pub decided_at: NaiveDateTime,
+    pub decided_at: DatabaseTime,
 }
 
 impl DeliveryRow {
-    fn new(outcome: &Outcome, decided_at: NaiveDateTime) -> Self {
+    fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Self {
         let (permanent, smtp_code, detail) = match &outcome.verdict {
             Verdict::Sent => (false, None, None),
             Verdict::Skipped(reason) => (false, None, Some(reason)),

@@ -1,7 +1,7 @@
 //! The ledger's notifications: which one a message belongs to, and how it goes on. What became of each mail is
 //! in `deliveries`.
 
-use chrono::{NaiveDateTime, SubsecRound, Utc};
+use chrono::NaiveDateTime;
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
@@ -120,7 +121,7 @@ impl Store {
                 .filter(notifications::state.eq(NotificationState::Running.as_str()))
                 .set((
                     notifications::state.eq(NotificationState::Completed.as_str()),
-                    notifications::completed_at.eq(now()),
+                    notifications::completed_at.eq(DatabaseTime::now().nullable()),
                     notifications::lease_owner.eq(None::<String>),
                     notifications::lease_until.eq(None::<NaiveDateTime>),
                 ))
@@ -135,7 +136,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn mark_acked(&self, notification_ids: &[NotificationId]) -> Result<(), StoreError> {
-        let acked_at = now();
+        let acked_at = DatabaseTime::now();
         // In the order of all who lock several notifications.
         let mut notification_ids = notification_ids.to_vec();
         notification_ids.sort_unstable();
@@ -143,7 +144,7 @@ impl Store {
             notification_ids.iter().try_for_each(|id| {
                 diesel::update(notifications::table.find(id))
                     .filter(notifications::acked_at.is_null())
-                    .set(notifications::acked_at.eq(acked_at))
+                    .set(notifications::acked_at.eq(acked_at.nullable()))
                     .execute(connection)
                     .map(drop)
             })
@@ -167,11 +168,6 @@ impl Store {
             delete_failed(connection, id, permanent_too).map(Some)
         })
     }
-}
-
-/// UTC, to the millisecond.
-pub(crate) fn now() -> NaiveDateTime {
-    Utc::now().naive_utc().trunc_subsecs(3)
 }
 
 /// What to do with a message whose notification is known.
@@ -277,7 +273,7 @@ fn insert_notification(
             notifications::event_id.eq(message.event_id),
             notifications::max_participant_id.eq(max_participant_id),
             notifications::state.eq(NotificationState::Running.as_str()),
-            notifications::received_at.eq(now()),
+            notifications::received_at.eq(DatabaseTime::now()),
             notifications::lease_owner.eq(&lease_request.owner),
             notifications::lease_until.eq(until),
             notifications::epoch.eq(epoch),

@@ -31,6 +31,7 @@ macro_rules! server_tests {
             a_deadlock_is_nobodys_trouble
             a_locked_notification_waits
             the_tables_are_those_of_sqlite
+            times_are_those_of_the_server
         );
     };
     ($server:expr; $($name:ident)*) => {
@@ -190,6 +191,49 @@ pub fn a_deadlock_is_nobodys_trouble(server: Server) {
     assert!(tries.into_inner() > 2, "else this proves nothing");
     let epochs = store.write("read", |connection| dispatch::lock_notifications(connection, &ids)).unwrap();
     assert_eq!(epochs, ids.map(|id| (id, Epoch(3))));
+}
+
+/// One connection to a server whose clock, as this connection sees it, stands still in 2020.
+fn in_2020(server: Server) -> Store {
+    let store = connect(&Database::shared(server).create_database(), 1).unwrap();
+    store.migrate().unwrap();
+    execute(
+        &store,
+        match server {
+            Server::Postgresql => {
+                "CREATE SCHEMA past;
+                 CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                    AS $$ SELECT '2020-02-02 20:20:20.123Z'::timestamptz $$;
+                 SET search_path = past, public, pg_catalog"
+            }
+            Server::Mariadb => "SET timestamp = 1580674820.123",
+        },
+    );
+    store
+}
+
+pub fn times_are_those_of_the_server(server: Server) {
+    let store = in_2020(server);
+    add_people(&store, EVENT, 3);
+    let notification = open_and_hold(&store);
+    record(&store, &notification, Status::Sent, 1..=3);
+    complete(&store, notification.id);
+    store.mark_acked(&[notification.id]).unwrap();
+    store.report_worker("me", "").unwrap();
+    let entry = store.find_notification(notification.id).unwrap().unwrap();
+    let times = [Some(entry.received_at), entry.completed_at, entry.acked_at];
+    assert_eq!(times.map(|time| time.unwrap().to_string()), ["2020-02-02 20:20:20.123"; 3]);
+    assert_eq!(store.list_workers().unwrap()[0].started_at.to_string(), "2020-02-02 20:20:20.123");
+    let decided: i64 = store
+        .run("count outcomes", |connection| {
+            use diesel::prelude::*;
+
+            use crate::store::schema::deliveries;
+            let decided_then = deliveries::decided_at.eq(entry.received_at);
+            deliveries::table.filter(decided_then).count().get_result(connection)
+        })
+        .unwrap();
+    assert_eq!(decided, 3);
 }
 
 pub fn a_locked_notification_waits(server: Server) {

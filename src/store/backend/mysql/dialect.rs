@@ -13,6 +13,7 @@ use diesel::{QueryableByName, sql_query};
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
+use crate::store::backend::clock::MYSQL_TIME;
 use crate::store::backend::dispatch::ROWS;
 use crate::store::ledger::deliveries::DeliveryRow;
 use crate::store::schema::{deliveries, notifications, participants};
@@ -44,8 +45,7 @@ pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
         #[diesel(sql_type = Timestamp)]
         now: NaiveDateTime,
     }
-    // UTC_TIMESTAMP is the time at which the statement began.
-    let row: Row = sql_query("SELECT UTC_TIMESTAMP(3) AS now").get_result(mysql)?;
+    let row: Row = sql_query(format!("SELECT {MYSQL_TIME} AS now")).get_result(mysql)?;
     Ok(row.now)
 }
 

@@ -1,13 +1,13 @@
 //! Writing to the ledger in one statement: lock, check and insert. That is one round trip where a transaction has five,
 //! and always the same text, which is prepared once however many rows there are.
 
-use chrono::NaiveDateTime;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamp};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
+use crate::store::backend::clock::POSTGRES_TIME;
 use crate::store::ledger::deliveries::DeliveryRow;
 
 pub fn record_deliveries(
@@ -29,7 +29,6 @@ struct RecordDeliveries<'a> {
     permanents: Vec<bool>,
     smtp_codes: Vec<Option<i32>>,
     details: Vec<Option<&'a str>>,
-    times: Vec<NaiveDateTime>,
 }
 
 impl<'a> RecordDeliveries<'a> {
@@ -47,7 +46,6 @@ impl<'a> RecordDeliveries<'a> {
             permanents: column(rows, |row| row.permanent),
             smtp_codes: column(rows, |row| row.smtp_code),
             details: column(rows, |row| row.detail.as_deref()),
-            times: column(rows, |row| row.decided_at),
         }
     }
 }
@@ -61,9 +59,12 @@ const LOCKED: &str = "WITH locked AS MATERIALIZED (
 const INSERTED: &str = ") ORDER BY id FOR UPDATE
     ), inserted AS (
         INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, smtp_code, detail, decided_at)
-        SELECT notification_id, participant_id, status, attempts, permanent, smtp_code, detail, decided_at FROM unnest(";
+        SELECT notification_id, participant_id, status, attempts, permanent, smtp_code, detail, ";
 
-const CURRENT: &str = ") AS outcome (notification_id, epoch, participant_id, status, attempts, permanent, smtp_code, detail, decided_at)
+const FROM: &str = " FROM unnest(";
+
+const CURRENT: &str =
+    ") AS outcome (notification_id, epoch, participant_id, status, attempts, permanent, smtp_code, detail)
         JOIN locked ON locked.id = outcome.notification_id AND locked.epoch = outcome.epoch
         ON CONFLICT DO NOTHING
     )
@@ -74,6 +75,8 @@ impl QueryFragment<Pg> for RecordDeliveries<'_> {
         out.push_sql(LOCKED);
         out.push_bind_param::<Array<BigInt>, _>(self.ids)?;
         out.push_sql(INSERTED);
+        out.push_sql(POSTGRES_TIME);
+        out.push_sql(FROM);
         out.push_bind_param::<Array<BigInt>, _>(&self.notification_ids)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.epochs)?;
@@ -89,8 +92,6 @@ impl QueryFragment<Pg> for RecordDeliveries<'_> {
         out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.smtp_codes)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.details)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Timestamp>, _>(&self.times)?;
         out.push_sql(CURRENT);
         Ok(())
     }

@@ -10,6 +10,7 @@ use diesel::{QueryableByName, sql_query};
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
+use crate::store::backend::clock::POSTGRES_TIME;
 use crate::store::backend::transaction;
 use crate::store::schema::{notifications, participants};
 use crate::store::source::seeding::NewParticipant;
@@ -49,16 +50,13 @@ pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
     Ok(format!("PostgreSQL {number}"))
 }
 
-/// Not the time at which the transaction began.
 pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Timestamp)]
         now: NaiveDateTime,
     }
-    let row: Row =
-        sql_query("SELECT date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC') AS now")
-            .get_result(postgres)?;
+    let row: Row = sql_query(format!("SELECT {POSTGRES_TIME} AS now")).get_result(postgres)?;
     Ok(row.now)
 }
 

@@ -10,10 +10,10 @@ use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::clock::machine_time;
 use crate::store::backend::dispatch::ROWS;
 use crate::store::backend::transaction;
 use crate::store::ledger::deliveries::DeliveryRow;
-use crate::store::ledger::notifications::now;
 use crate::store::schema::{deliveries, notifications, participants};
 use crate::store::source::seeding::NewParticipant;
 
@@ -49,7 +49,7 @@ pub fn version(sqlite: &mut SqliteConnection) -> QueryResult<String> {
 
 #[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
 pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
-    Ok(now())
+    Ok(machine_time())
 }
 
 pub fn lock_notifications(
