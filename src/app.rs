@@ -9,12 +9,12 @@ use anyhow::{Context as _, bail};
 
 use crate::broker::consumer::{self, Subscription};
 use crate::broker::watchdog::{CallWatchdog, Limits};
-use crate::channels::email::Transport;
-use crate::channels::email::compose::Composer;
+use crate::channels::Channel;
 use crate::config::Config;
 use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
+use crate::domain::installation::Installation;
 use crate::http::server::{self, HttpError};
 use crate::observe::health::Monitor;
 use crate::shutdown::{self, Shutdown};
@@ -104,26 +104,33 @@ impl Runtime {
         database::wait_until_open(config, self.database_retry.clone(), &self.shutdown)
     }
 
-    /// Starts the lanes (one for each of `transports`), the recorder and the lease keeper. Returns them with what every
+    /// The installation, which every channel puts into its Message-IDs. Waits for a database that is away.
+    ///
+    /// # Errors
+    /// When the database has no tag, or a shutdown is requested first.
+    pub fn find_installation(&self, store: &Store) -> anyhow::Result<Installation> {
+        let installation = self.database_retry.while_transient(|| store.find_installation());
+        let Ok(installation) = installation else { bail!("stopped while the database was away") };
+        Ok(installation?)
+    }
+
+    /// Starts the lanes (one for each of `channels`), the recorder and the lease keeper. Returns them with what every
     /// fan-out needs.
     ///
     /// # Errors
-    /// When the database does not tell the tag of its Message-IDs, or a thread cannot be started.
-    pub fn start_threads(
+    /// When a thread cannot be started.
+    pub fn start_threads<C: Channel + 'static>(
         &self,
         config: &Config,
         templates: Templates,
-        transports: Vec<Box<dyn Transport>>,
+        channels: Vec<C>,
         store: Store,
         role: ProcessRole,
     ) -> anyhow::Result<(Threads, Context)> {
-        let installation = self.database_retry.while_transient(|| store.find_installation());
-        let Ok(installation) = installation else { bail!("stopped while the database was away") };
-        let composer = Composer::new(&config.email, &installation?);
-        let shared = Arc::new(self.lane_shared(config, Arc::new(templates), composer));
+        let shared = Arc::new(self.lane_shared(config));
         let threads = Threads::start(
             &shared,
-            transports,
+            channels,
             &database::for_writers(&store),
             &self.database_retry,
             role,
@@ -134,7 +141,7 @@ impl Runtime {
             store,
             leases: threads.leases.clone(),
             database_retry: self.database_retry.clone(),
-            templates: Arc::clone(&shared.templates),
+            templates,
             jobs: threads.jobs.clone(),
             retry_policy: shared.retry_policy,
             batch_size: config.worker.batch_size,
@@ -146,10 +153,8 @@ impl Runtime {
         Ok((threads, context))
     }
 
-    fn lane_shared(&self, config: &Config, templates: Arc<Templates>, composer: Composer) -> LaneShared {
+    fn lane_shared(&self, config: &Config) -> LaneShared {
         LaneShared {
-            templates,
-            composer,
             breaker: Breaker::new(self.probes.relay, self.monitor.clone()),
             connection_limit: ConnectionLimit::new(
                 config.email.connections,

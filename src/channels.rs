@@ -1,71 +1,169 @@
-//! The ways to reach people. One folder a channel.
+//! The seam between the lanes and the ways to reach people: what a lane asks of a channel, and how a submission can
+//! fail. One folder a channel. A channel knows templates and its protocol; it knows no database and no ledger, and
+//! leaves retries, pace and breaker to the lanes.
 
 pub mod email;
 
-/// Why a mail was not accepted.
+use crate::content::renderer::{NotificationContext, Templates};
+use crate::domain::event::Event;
+use crate::domain::ids::NotificationId;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::Verdict;
+use crate::domain::participant::Participant;
+
+/// A way to reach people. Each lane owns one, with its own connection, and calls all three methods from its thread.
+pub trait Channel: Send {
+    /// What `prepare` makes for one participant and `submit` transmits. For email: a composed mail.
+    type Prepared: Send;
+
+    /// Renders and encodes what one participant gets. Contacts no server and never blocks.
+    ///
+    /// # Errors
+    /// The verdict, where there is nothing to submit: `Skipped` for a participant whom this channel cannot reach,
+    /// `Failed` for a template or an address that cannot be used.
+    fn prepare(
+        &mut self,
+        notification: &PreparedNotification,
+        participant: &Participant,
+    ) -> Result<Self::Prepared, Verdict>;
+
+    /// Transmits one message and waits for the reply. Calls `before_body` right before the first byte that could
+    /// become a delivery. `before_body` may block; when it returns `false`, nothing is transmitted and the error is
+    /// [`Class::Withdrawn`].
+    ///
+    /// `next` is the message that will be submitted next, if it is known: its envelope may be pipelined behind this
+    /// body.
+    ///
+    /// # Errors
+    /// Why the message was not accepted. [`SendError::decision`] says what follows.
+    fn submit(
+        &mut self,
+        prepared: &Self::Prepared,
+        next: Option<&Self::Prepared>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), SendError>;
+
+    /// Called about once a second while the lane has no job: closes a connection that was unused for too long.
+    fn idle(&mut self);
+}
+
+/// What all messages of one notification have in common. Its fan-out makes it once, for whatever channel.
+#[derive(Debug, Clone)]
+pub struct PreparedNotification {
+    /// The notification.
+    pub id: NotificationId,
+    /// What templates see of it.
+    pub context: NotificationContext,
+}
+
+impl PreparedNotification {
+    /// Renders what is the same for every participant.
+    #[must_use]
+    pub fn new(notification: &Notification, event: &Event, templates: &Templates) -> Self {
+        Self { id: notification.id, context: templates.notification_context(notification.kind, event) }
+    }
+}
+
+/// Why a message was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct SendError {
-    /// Whose trouble, and what follows.
+    /// What failed, and what follows.
     pub class: Class,
-    /// The relay's reply code, when there was one.
-    pub smtp_code: Option<u16>,
-    /// The relay's words or ours; addresses are masked.
+    /// The reply code of the relay; `None` when the relay did not reply or was not asked.
+    pub code: Option<u16>,
+    /// The relay's words, or ours. Addresses are masked.
     pub detail: String,
 }
 
-impl SendError {
-    /// A failure of the relay, in our words.
-    #[must_use]
-    pub fn relay_failure(detail: String) -> Self {
-        Self { class: Class::Relay, smtp_code: None, detail }
-    }
-
-    /// The sender took the mail back before its body was written.
-    #[must_use]
-    pub fn withdrawn() -> Self {
-        Self { class: Class::Withdrawn, smtp_code: None, detail: "withdrawn".to_owned() }
-    }
-
-    /// Whether it shows that the relay works: it has answered for a recipient, or was not even asked. A lost
-    /// connection does not.
-    #[must_use]
-    pub fn proves_relay_works(&self) -> bool {
-        match self.class {
-            // Of a mail that is withdrawn the relay had taken the envelope.
-            Class::Permanent | Class::Withdrawn => true,
-            Class::Transient { .. } => matches!(self.smtp_code, Some(400..)),
-            Class::Relay | Class::Breakdown | Class::Unreadable => false,
-        }
-    }
-}
-
-/// What follows from a refusal.
+/// What failed, the recipient's mail or the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Trying again later may help.
+    /// This recipient, for now: another attempt later may help.
     Transient {
-        /// The body was written and no reply came: the relay may have accepted it (RFC 1047).
+        /// The body was transmitted and no reply came: the relay may have accepted it (RFC 1047).
         ambiguous: bool,
     },
-    /// Trying again cannot help this recipient.
+    /// This recipient, for good.
     Permanent,
-    /// The relay answered to the body, and nobody can read what: it may have accepted it. To try again might make
-    /// one more copy each time; a relay that answers everyone like that is of no use.
+    /// The reply to the body cannot be read: the relay may have accepted it. Each further attempt might deliver one
+    /// more copy, and a relay that sends such replies to all mails is unusable anyway.
     Unreadable,
-    /// Not the recipient's trouble: the relay itself does not work for us.
-    Relay,
-    /// The relay ended the connection (421) over this recipient or this body, or lost the thread. Most likely that
-    /// is the relay's trouble, too, but it may be the mail's.
+    /// The relay, or the way to it: no mail is charged.
+    RelayFailure,
+    /// The relay ended the connection (421) at this recipient or this body, or its replies got out of step. Usually a
+    /// relay failure, but this mail may be the cause.
     Breakdown,
-    /// Nobody's trouble: the sender took the mail back.
+    /// Nothing failed: `before_body` returned `false`.
     Withdrawn,
 }
 
-impl Class {
-    /// Whether the relay, or the way to it, is to blame before the mail is.
+/// What a lane does with the job of a message that was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Return the job to its fan-out, uncharged.
+    Return,
+    /// Retry later. The first few of these attempts are not charged.
+    RetryUncharged,
+    /// Retry later. The attempt is charged.
+    Retry,
+    /// Fail, permanently.
+    Fail,
+}
+
+impl SendError {
+    /// A failure of the relay that has no reply code.
     #[must_use]
-    pub fn is_relay_failure(self) -> bool {
-        matches!(self, Self::Relay | Self::Breakdown)
+    pub fn relay_failure(detail: String) -> Self {
+        Self { class: Class::RelayFailure, code: None, detail }
+    }
+
+    /// `before_body` returned `false`.
+    #[must_use]
+    pub fn withdrawn() -> Self {
+        Self { class: Class::Withdrawn, code: None, detail: "withdrawn".to_owned() }
+    }
+
+    /// What follows.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        match self.class {
+            Class::RelayFailure | Class::Withdrawn => Decision::Return,
+            Class::Breakdown => Decision::RetryUncharged,
+            Class::Transient { .. } => Decision::Retry,
+            Class::Permanent | Class::Unreadable => Decision::Fail,
+        }
+    }
+
+    /// Whether the relay works: it has replied to a recipient or a body, or took the envelope. A lost connection
+    /// proves nothing.
+    #[must_use]
+    pub fn proves_relay_works(&self) -> bool {
+        match self.class {
+            // A mail is withdrawn after the relay has taken its envelope.
+            Class::Permanent | Class::Withdrawn => true,
+            Class::Transient { .. } => matches!(self.code, Some(400..)),
+            Class::RelayFailure | Class::Breakdown | Class::Unreadable => false,
+        }
+    }
+
+    /// Whether the relay alone failed. Otherwise this mail may be the cause.
+    #[must_use]
+    pub fn is_relay_failure(&self) -> bool {
+        self.class == Class::RelayFailure
+    }
+
+    /// Whether the relay may have accepted the body all the same.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self.class, Class::Transient { ambiguous: true } | Class::Unreadable)
+    }
+}
+
+impl Class {
+    /// Whether the connection is not worth keeping: the relay failed rather than this mail.
+    #[must_use]
+    pub fn needs_new_connection(self) -> bool {
+        matches!(self, Self::RelayFailure | Self::Breakdown)
     }
 }

@@ -1,11 +1,11 @@
 //! Makes what renders and sends mails, as configured.
 
-use crate::channels::email::Transport;
-use crate::channels::email::outbox::Outbox;
-use crate::channels::email::smtp::SmtpTransport;
+use crate::channels::SendError;
+use crate::channels::email::EmailChannel;
 use crate::config::email::{EmailConfig, Route};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
+use crate::domain::installation::Installation;
 
 /// The built-in templates, with those of `TEMPLATES_DIR` in their place.
 ///
@@ -15,20 +15,17 @@ pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
     Templates::load(config.templates_dir.as_deref())
 }
 
-/// One transport a lane: `SMTP_CONNECTIONS` of them. Logs where mails go.
+/// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go.
 ///
 /// # Errors
-/// When the relay cannot be used as configured.
-pub fn transports(config: &EmailConfig) -> anyhow::Result<Vec<Box<dyn Transport>>> {
+/// When the TLS library cannot be set up.
+pub fn email(
+    config: &EmailConfig,
+    installation: &Installation,
+    templates: &Templates,
+) -> Result<Vec<EmailChannel>, SendError> {
     log_route(config);
-    (0..config.connections).map(|_| transport(config)).collect()
-}
-
-fn transport(config: &EmailConfig) -> anyhow::Result<Box<dyn Transport>> {
-    Ok(match &config.route {
-        Route::Dummy { outbox } => Box::new(Outbox::new(outbox.clone())),
-        Route::Smtp(relay) => Box::new(SmtpTransport::new(relay, &config.from_email)?),
-    })
+    (0..config.connections).map(|_| EmailChannel::new(config, installation, templates.clone())).collect()
 }
 
 fn log_route(config: &EmailConfig) {

@@ -1,4 +1,5 @@
-//! Mails and how they leave: composing, the SMTP conversation, the dummy. Knows no database.
+//! Email: renders, composes, and submits through SMTP, or to an outbox where nothing is sent. The one place where
+//! content, composer and transport meet.
 
 pub mod address;
 pub mod compose;
@@ -6,26 +7,87 @@ pub mod mail;
 pub mod outbox;
 pub mod smtp;
 
-use crate::channels::SendError;
-use crate::channels::email::mail::Mail;
+use chrono::Utc;
 
-/// A way for mails to leave. A lane owns one.
-pub trait Transport: Send {
-    /// Puts one mail to the relay. Right before the body is written, and not earlier, `before_body` is
-    /// called and may block: until then nothing has happened that could become a mail. When it says `false`
-    /// the mail is withdrawn.
-    ///
-    /// The relay may be told of `next` right behind the body: it is the mail that will be submitted next.
+use crate::channels::email::compose::Composer;
+use crate::channels::email::mail::Mail;
+use crate::channels::email::outbox::Outbox;
+use crate::channels::email::smtp::SmtpTransport;
+use crate::channels::{Channel, PreparedNotification, SendError};
+use crate::config::email::{EmailConfig, Route};
+use crate::content::renderer::Templates;
+use crate::domain::installation::Installation;
+use crate::domain::outcome::{Permanence, Verdict};
+use crate::domain::participant::Participant;
+
+/// The email channel of one lane.
+pub struct EmailChannel {
+    templates: Templates,
+    composer: Composer,
+    transport: Transport,
+}
+
+/// Where mails go: an enum, so that a mail takes no indirect call.
+enum Transport {
+    Smtp(Box<SmtpTransport>),
+    Outbox(Outbox),
+}
+
+impl EmailChannel {
+    /// A channel as configured. It connects with its first mail.
     ///
     /// # Errors
-    /// Says whose trouble it is and whether trying again can help.
+    /// When the TLS library cannot be set up.
+    pub fn new(
+        config: &EmailConfig,
+        installation: &Installation,
+        templates: Templates,
+    ) -> Result<Self, SendError> {
+        let transport = match &config.route {
+            Route::Dummy { outbox } => Transport::Outbox(Outbox::new(outbox.clone())),
+            Route::Smtp(relay) => Transport::Smtp(Box::new(SmtpTransport::new(relay, &config.from_email)?)),
+        };
+        Ok(Self { templates, composer: Composer::new(config, installation), transport })
+    }
+}
+
+impl Channel for EmailChannel {
+    type Prepared = Mail;
+
+    fn prepare(
+        &mut self,
+        notification: &PreparedNotification,
+        participant: &Participant,
+    ) -> Result<Mail, Verdict> {
+        let Some(address) = &participant.email else {
+            return Err(Verdict::skipped("the participant has no address"));
+        };
+        // Transient: once the template is corrected, `fanmail retry` reaches this participant.
+        let content = self
+            .templates
+            .render(&notification.context, participant)
+            .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
+        self.composer
+            .compose(notification.id, participant, address, content, Utc::now())
+            .map_err(|error| Verdict::failed(Permanence::Permanent, None, &error.to_string()))
+    }
+
     fn submit(
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), SendError>;
+    ) -> Result<(), SendError> {
+        match &mut self.transport {
+            Transport::Smtp(smtp) => smtp.submit(mail, next, before_body),
+            Transport::Outbox(outbox) => outbox.submit(mail, before_body),
+        }
+    }
 
-    /// Nothing to send for now: a connection unused for too long is given up.
-    fn idle(&mut self);
+    fn idle(&mut self) {
+        match &mut self.transport {
+            Transport::Smtp(smtp) => smtp.idle(),
+            Transport::Outbox(_) => {}
+        }
+    }
 }

@@ -34,13 +34,12 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let event = find_event(&store, &record)?;
 
     let runtime = Runtime::start(config)?;
-    let (threads, context) = runtime.start_threads(
-        config,
-        channels::templates(&config.email)?,
-        channels::transports(&config.email)?,
-        database::open(config)?,
-        ProcessRole::Retry,
-    )?;
+    let templates = channels::templates(&config.email)?;
+    let worker_store = database::open(config)?;
+    let installation = runtime.find_installation(&worker_store)?;
+    let channels = channels::email(&config.email, &installation, &templates)?;
+    let (threads, context) =
+        runtime.start_threads(config, templates, channels, worker_store, ProcessRole::Retry)?;
     if wait_for_silent_holder(&record, config, &runtime) == Err(Halt::Stopping) {
         say("interrupted; no mail was sent");
         return Ok(ExitCode::FAILURE);

@@ -23,9 +23,9 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
     };
-    let transports = channels::transports(&config.email)?;
+    let channels = channels::email(&config.email, &runtime.find_installation(&store)?, &templates)?;
     let (threads, context) =
-        runtime.start_threads(config, templates, transports, store, ProcessRole::Worker)?;
+        runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let (subscription, watchdog) = runtime.subscribe(config)?;
 
     Dispatcher::new(Arc::new(context), subscription.inbox, threads.batch_sender.clone())

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
+use crate::text::clean::cut;
 
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +75,18 @@ pub enum Permanence {
 impl Verdict {
     /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
+
+    /// Skipped, for `reason`.
+    #[must_use]
+    pub fn skipped(reason: &str) -> Self {
+        Self::Skipped(cut(reason, Self::DETAIL_MAX))
+    }
+
+    /// Failed, with the relay's reply code, for the reason `detail`.
+    #[must_use]
+    pub fn failed(permanence: Permanence, code: Option<u16>, detail: &str) -> Self {
+        Self::Failed { permanence, code, detail: cut(detail, Self::DETAIL_MAX) }
+    }
 
     /// The word for it.
     #[must_use]

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
+use crate::channels::PreparedNotification;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::message::Message;
@@ -182,9 +183,7 @@ impl<'a> FanOut<'a> {
         let (sender, reports) = unbounded();
         let handle = FanOutHandle {
             held: Arc::clone(&claim.held),
-            notification_context: context
-                .templates
-                .notification_context(claim.notification.kind, &claim.event),
+            notification: PreparedNotification::new(&claim.notification, &claim.event, &context.templates),
             reports: sender,
             failure_logged: AtomicBool::new(false),
         };

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 
-use crate::content::renderer::NotificationContext;
+use crate::channels::PreparedNotification;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
 use crate::worker::lease::held::HeldLease;
@@ -17,8 +17,8 @@ use crate::worker::recipient::Recipient;
 pub struct FanOutHandle {
     /// The lease under which the mails are sent.
     pub held: Arc<HeldLease>,
-    /// The template context that the mails have in common.
-    pub notification_context: NotificationContext,
+    /// What the mails have in common.
+    pub notification: PreparedNotification,
     /// Where the fan-out gets its reports. Unbounded, but it never holds more reports than there are jobs in flight:
     /// those in the queue, and two for each lane.
     pub reports: Sender<Report>,

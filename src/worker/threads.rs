@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::channels::email::Transport;
+use crate::channels::Channel;
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::lane::{Lane, LaneShared};
@@ -25,25 +25,25 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts the recorder, one lane a transport, and the keeper of leases that last `lease_term` unless renewed.
+    /// Starts the recorder, one lane a channel, and the keeper of leases that last `lease_term` unless renewed.
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(
+    pub fn start<C: Channel + 'static>(
         shared: &Arc<LaneShared>,
-        transports: Vec<Box<dyn Transport>>,
+        channels: Vec<C>,
         store: &Store,
         database_retry: &DatabaseRetry,
         role: ProcessRole,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
-        let lanes = transports.len();
+        let lanes = channels.len();
         let (jobs, queue) = job_queue(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);
         let (batch_sender, recorder) = recorder::start(store.clone(), database_retry.clone(), metrics)?;
         let mut threads = Vec::with_capacity(lanes + 1);
-        for (number, transport) in (1..).zip(transports) {
-            let lane = Lane::new(Arc::clone(shared), transport, queue.clone(), batch_sender.clone());
+        for (number, channel) in (1..).zip(channels) {
+            let lane = Lane::new(Arc::clone(shared), channel, queue.clone(), batch_sender.clone());
             threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
         threads.push(recorder);

@@ -5,9 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::channels::email::Transport;
+use crate::channels::SendError;
 use crate::channels::email::mail::Mail;
-use crate::channels::{Class, SendError};
 use crate::text::mask::mask;
 
 /// The dummy transport.
@@ -24,13 +23,12 @@ impl Outbox {
     }
 }
 
-impl Transport for Outbox {
-    fn submit(
-        &mut self,
-        mail: &Mail,
-        _next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
-    ) -> Result<(), SendError> {
+impl Outbox {
+    /// Writes the mail to its two files.
+    ///
+    /// # Errors
+    /// A relay failure when the files cannot be written: the next mail would not fare better.
+    pub fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), SendError> {
         if !before_body() {
             return Err(SendError::withdrawn());
         }
@@ -43,17 +41,12 @@ impl Transport for Outbox {
         fs::create_dir_all(dir)
             .and_then(|()| write(dir, &format!("{name}.html"), &mail.html))
             .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content()))
-            .map_err(|error| SendError {
-                // Not the recipient's trouble: the next mail would not fare better.
-                class: Class::Relay,
-                smtp_code: None,
-                detail: format!("the outbox {} cannot be written: {error}", dir.display()),
+            .map_err(|error| {
+                SendError::relay_failure(format!("the outbox {} cannot be written: {error}", dir.display()))
             })?;
         log::debug!("dummy: {} to {to} is not sent but written to {name}.eml", mail.message_id);
         Ok(())
     }
-
-    fn idle(&mut self) {}
 }
 
 /// `n12.p34` for `<n12.p34@example.org>`: the same file on every attempt, and never a path.
@@ -80,6 +73,7 @@ fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channels::Class;
 
     fn mail(html: &str) -> Mail {
         Mail {
@@ -110,9 +104,9 @@ mod tests {
             calls += 1;
             true
         };
-        outbox.submit(&mail("<p>one"), None, &mut before_body).unwrap();
-        outbox.submit(&mail("<p>two"), None, &mut before_body).unwrap();
-        assert_eq!(outbox.submit(&mail("<p>three"), None, &mut || false), Err(SendError::withdrawn()));
+        outbox.submit(&mail("<p>one"), &mut before_body).unwrap();
+        outbox.submit(&mail("<p>two"), &mut before_body).unwrap();
+        assert_eq!(outbox.submit(&mail("<p>three"), &mut || false), Err(SendError::withdrawn()));
         assert_eq!(calls, 2);
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
@@ -123,7 +117,7 @@ mod tests {
     fn without_a_directory_nothing_is_written() {
         let mut called = false;
         Outbox::new(None)
-            .submit(&mail(""), None, &mut || {
+            .submit(&mail(""), &mut || {
                 called = true;
                 true
             })
@@ -136,14 +130,14 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("file");
         fs::write(&file, "in the way").unwrap();
-        let error = Outbox::new(Some(file)).submit(&mail(""), None, &mut || true).unwrap_err();
-        assert_eq!((error.class, error.smtp_code), (Class::Relay, None));
+        let error = Outbox::new(Some(file)).submit(&mail(""), &mut || true).unwrap_err();
+        assert_eq!((error.class, error.code), (Class::RelayFailure, None));
         assert!(error.detail.contains("cannot be written"), "{}", error.detail);
 
         // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
-        Outbox::new(Some(dir.clone())).submit(&mail(""), None, &mut || true).unwrap_err();
+        Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || true).unwrap_err();
         assert_eq!(files(&dir), ["n12.p34.html"]);
     }
 

@@ -18,7 +18,6 @@ pub(crate) mod stream;
 
 use std::time::{Duration, Instant};
 
-use crate::channels::email::Transport;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection, RelayConnector};
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
@@ -98,7 +97,7 @@ impl SmtpTransport {
                 if let Some(detail) = unsupported_reason(connection, mail) {
                     return Err(TransactionError::Refused(SendError {
                         class: Class::Permanent,
-                        smtp_code: None,
+                        code: None,
                         detail,
                     }));
                 }
@@ -138,7 +137,7 @@ impl SmtpTransport {
         }
         let error = reply.send_error(Phase::AfterDot);
         match reply {
-            Reply::Complete(400..=599, _) if !error.class.is_relay_failure() => {
+            Reply::Complete(400..=599, _) if !error.class.needs_new_connection() => {
                 Err(TransactionError::Refused(error))
             }
             _ => Err(TransactionError::Broken(error, Phase::AfterDot)),
@@ -164,8 +163,12 @@ impl SmtpTransport {
     }
 }
 
-impl Transport for SmtpTransport {
-    fn submit(
+impl SmtpTransport {
+    /// Transmits one mail, as [`Channel::submit`](crate::channels::Channel::submit) asks for.
+    ///
+    /// # Errors
+    /// Why the relay did not accept the mail.
+    pub fn submit(
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
@@ -181,9 +184,9 @@ impl Transport for SmtpTransport {
                 Err(TransactionError::Broken(error, phase))
                     if phase < Phase::AfterDot && !error.proves_relay_works() =>
                 {
-                    let silent = || error.smtp_code.is_none() && begun.elapsed() >= self.timeout;
+                    let silent = || error.code.is_none() && begun.elapsed() >= self.timeout;
                     let doubted = pipelined && phase == Phase::Sender;
-                    if doubted && (matches!(error.smtp_code, Some(500..)) || silent()) {
+                    if doubted && (matches!(error.code, Some(500..)) || silent()) {
                         not_understood = Some(error.detail);
                     }
                 }
@@ -209,7 +212,8 @@ impl Transport for SmtpTransport {
         settled.map_err(TransactionError::into_refusal)
     }
 
-    fn idle(&mut self) {
+    /// Closes a connection that was unused for too long.
+    pub fn idle(&mut self) {
         self.leave_if_worn();
     }
 }

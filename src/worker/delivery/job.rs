@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::outcome::{Outcome, Permanence, Verdict};
-use crate::text::clean::cut;
+use crate::domain::outcome::{Outcome, Verdict};
 use crate::worker::delivery::breaker::MailKey;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::Recipient;
@@ -29,25 +28,9 @@ impl Job {
         self.fan_out.report(Report::Returned(self.recipient));
     }
 
-    /// The outcome `sent`.
+    /// The outcome of this job.
     #[must_use]
-    pub fn sent(&self) -> Outcome {
-        self.outcome(Verdict::Sent)
-    }
-
-    /// The outcome `skipped`, for `reason`.
-    #[must_use]
-    pub fn skipped(&self, reason: &str) -> Outcome {
-        self.outcome(Verdict::Skipped(cut(reason, Verdict::DETAIL_MAX)))
-    }
-
-    /// The outcome `failed`, with the relay's reply code, for `reason`.
-    #[must_use]
-    pub fn failed(&self, permanence: Permanence, code: Option<u16>, reason: &str) -> Outcome {
-        self.outcome(Verdict::Failed { permanence, code, detail: cut(reason, Verdict::DETAIL_MAX) })
-    }
-
-    fn outcome(&self, verdict: Verdict) -> Outcome {
+    pub fn outcome(&self, verdict: Verdict) -> Outcome {
         Outcome {
             lease: self.fan_out.held.lease,
             participant_id: self.recipient.participant.id,

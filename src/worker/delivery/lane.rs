@@ -1,19 +1,15 @@
-//! A lane: a thread that owns one connection to the relay. It takes jobs, renders, composes, submits, and hands
-//! the outcome to the recorder. A busy one has its next mail ready before it submits one, so that the relay can be
-//! told of it in time.
+//! A lane: a thread that owns one channel, and so one connection. It takes jobs, has the channel prepare and submit
+//! them, and hands each outcome to the recorder. While a lane submits one mail it has the next one prepared, so that
+//! the channel can pipeline it. What a mail looks like and how it is transmitted is the channel's; how a pause or a
+//! limit works is left to the breaker, the connection limit and the rate limiter.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::Utc;
 use crossbeam_channel::RecvTimeoutError;
 
-use crate::channels::email::Transport;
-use crate::channels::email::compose::Composer;
-use crate::channels::email::mail::Mail;
-use crate::channels::{Class, SendError};
-use crate::content::renderer::Templates;
+use crate::channels::{Channel, Decision, SendError};
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
@@ -27,68 +23,57 @@ use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out_handle::Report;
 use crate::worker::recorder::batch::BatchSender;
 
-/// How often a lane without work looks after its connection.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// How often an idle lane calls [`Channel::idle`].
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Times that the relay may break down over one and the same mail, on fresh connections and with the pauses of
-/// a retry in between, before the mail is charged for it. Without a limit, one address that makes a relay answer
-/// 421 would keep its notification open for ever; with `RETRY_DELAY` at 5 s this many take five minutes.
+/// Breakdowns over one mail that are not charged. Each of these attempts has a fresh connection and the pause of a
+/// retry before it. Without a limit, one address that makes a relay reply 421 would keep its notification open for
+/// ever. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
 const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
 pub struct LaneShared {
-    /// Makes renders.
-    pub templates: Arc<Templates>,
-    /// Makes mails of them; each lane has a copy.
-    pub composer: Composer,
-    /// Holds everyone up while the relay is down.
+    /// Stops all lanes while the relay is down.
     pub breaker: Breaker,
     /// How many lanes may have a connection.
     pub connection_limit: ConnectionLimit,
-    /// The limit of mails a second.
+    /// The limit of mails per second.
     pub rate_limiter: RateLimiter,
-    /// How often a mail is tried.
+    /// How many attempts a mail has.
     pub retry_policy: RetryPolicy,
-    /// What is told about all this.
+    /// Metrics and health.
     pub monitor: Monitor,
-    /// The wish to stop.
+    /// The request to stop.
     pub shutdown: Shutdown,
 }
 
 /// One lane.
-pub struct Lane {
+pub struct Lane<C: Channel> {
     shared: Arc<LaneShared>,
-    composer: Composer,
-    transport: Box<dyn Transport>,
+    channel: C,
     jobs: JobReceiver,
-    /// What is submitted next.
-    next: Option<PreparedMail>,
+    /// The job that is submitted next.
+    next: Option<PreparedJob<C::Prepared>>,
     commit_gate: CommitGate,
     permit: ConnectionPermit,
-    /// Times in a row that the relay did not work for this lane.
+    /// Failures of the relay in a row, as this lane has seen them.
     failures: u32,
 }
 
-/// A job whose mail is made.
-struct PreparedMail {
+/// A job, and what the channel has prepared for it.
+struct PreparedJob<P> {
     job: Job,
-    mail: Mail,
+    prepared: P,
 }
 
-impl Lane {
-    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder at `batch_sender`.
+impl<C: Channel> Lane<C> {
+    /// A lane that takes jobs from `jobs` and hands outcomes to the recorder through `batch_sender`.
     #[must_use]
-    pub fn new(
-        shared: Arc<LaneShared>,
-        transport: Box<dyn Transport>,
-        jobs: JobReceiver,
-        batch_sender: BatchSender,
-    ) -> Self {
+    pub fn new(shared: Arc<LaneShared>, channel: C, jobs: JobReceiver, batch_sender: BatchSender) -> Self {
         Self {
-            composer: shared.composer.clone(),
             shared,
-            transport,
+            channel,
             jobs,
             next: None,
             commit_gate: CommitGate::new(batch_sender),
@@ -97,34 +82,34 @@ impl Lane {
         }
     }
 
-    /// Works until nobody is left who could send jobs.
+    /// Runs until the last sender of jobs is gone.
     pub fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let LaneShared { connection_limit, shutdown, .. } = &*shared;
         loop {
-            if let Some(prepared) = self.next.take() {
+            if let Some(prepared_job) = self.next.take() {
                 self.prepare_next();
-                self.send(prepared);
+                self.send(prepared_job);
                 continue;
             }
             connection_limit.acquire(&mut self.permit, shutdown, || !self.jobs.is_empty());
-            match self.wait_for_a_job() {
+            match self.wait_for_job() {
                 Ok(job) => self.next = self.prepare(job),
-                Err(RecvTimeoutError::Timeout) => self.transport.idle(),
+                Err(RecvTimeoutError::Timeout) => self.channel.idle(),
                 Err(RecvTimeoutError::Disconnected) => return connection_limit.close(),
             }
         }
     }
 
-    fn wait_for_a_job(&self) -> Result<Job, RecvTimeoutError> {
+    fn wait_for_job(&self) -> Result<Job, RecvTimeoutError> {
         self.jobs.try_recv().or_else(|_| {
             self.commit_gate.flush();
-            self.jobs.recv_timeout(IDLE_LOOK)
+            self.jobs.recv_timeout(IDLE_INTERVAL)
         })
     }
 
-    /// Makes the next mail already. Not when another lane has nothing to do, which would send it sooner, nor when it
-    /// may have to wait for something else than this lane.
+    /// Takes and prepares one more job. Not while another lane is idle, which would send it sooner, and not when
+    /// the job might wait for more than this lane: for the rate limit, the breaker or a stop.
     fn prepare_next(&mut self) {
         let LaneShared { breaker, rate_limiter, shutdown, .. } = &*self.shared;
         if self.jobs.has_idle_lanes()
@@ -134,109 +119,93 @@ impl Lane {
         {
             return;
         }
-        // One at most: a mail is waiting.
+        // One attempt only: a mail is waiting to be submitted.
         if let Ok(job) = self.jobs.try_recv() {
             self.next = self.prepare(job);
         }
     }
 
-    /// One mail, until its outcome is known.
-    fn send(&mut self, PreparedMail { mut job, mail }: PreparedMail) {
-        let LaneShared { breaker, connection_limit, rate_limiter, monitor, shutdown, .. } = &*self.shared;
-        let Some(admission) = breaker.admit(shutdown).filter(|_| rate_limiter.acquire(shutdown)) else {
-            return job.give_back();
-        };
-        let held = Arc::clone(&job.fan_out.held);
-        let next = self.next.as_ref().filter(|prepared| prepared.job.recipient.may_be_pipelined());
-        let next = next.map(|prepared| &prepared.mail);
-        let submitted = self.transport.submit(&mail, next, &mut || {
-            self.commit_gate.wait_until_committed();
-            held.wait_until_valid(shutdown)
-        });
-        let Err(error) = submitted else {
-            admission.works();
-            self.failures = 0;
-            connection_limit.accepted(&mut self.permit);
-            job.recipient.attempts += 1;
-            let outcome = job.sent();
-            return self.record(job, outcome);
-        };
-        if error.proves_relay_works() {
-            admission.works();
-            self.failures = 0;
-            connection_limit.accepted(&mut self.permit);
-        } else {
-            let suspect = (error.class != Class::Relay).then(|| job.key());
-            self.failures += u32::from(admission.failed(suspect, &error.detail));
-            // Another lane may have more luck with it; or it is the one that the relay stumbles over, and the mail in
-            // front of it has to suffer.
-            if let Some(PreparedMail { mut job, .. }) = self.next.take() {
-                job.recipient.lost_while_pipelined |= error.class != Class::Relay;
-                job.give_back();
-            }
-        }
-        if matches!(error.class, Class::Transient { ambiguous: true } | Class::Unreadable) {
-            monitor.metrics.ambiguous.add(1);
-        }
-        match error.class {
-            // Another lane may have more luck with it, or another worker sends it.
-            Class::Relay | Class::Withdrawn => job.give_back(),
-            Class::Breakdown if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
-                job.recipient.uncharged_attempts += 1;
-                job.fan_out.report(Report::Retry(job.recipient));
-            }
-            Class::Breakdown | Class::Transient { .. } => self.try_later(job, &error),
-            Class::Permanent | Class::Unreadable => {
-                job.recipient.attempts += 1;
-                let outcome = job.failed(Permanence::Permanent, error.smtp_code, &error.detail);
-                self.record(job, outcome);
-            }
-        }
-        self.rest(&error);
-    }
-
-    /// Leaves the relay alone when it has not worked for this lane: for a while, or without a place until it gets
-    /// one again. Otherwise a lane that is refused while others work, and fails faster than they send, would soon
-    /// have had most of the mails. One connection that is lost is no reason yet.
-    fn rest(&mut self, error: &SendError) {
-        let LaneShared { breaker, connection_limit, shutdown, .. } = &*self.shared;
-        let refused = error.class == Class::Relay;
-        if refused && connection_limit.refused(&mut self.permit, &error.detail) {
-            return;
-        }
-        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), shutdown);
-    }
-
-    /// Renders and composes the mail. Where there can be none, the outcome says why, and the relay is not asked.
-    fn prepare(&mut self, job: Job) -> Option<PreparedMail> {
-        match self.compose(&job) {
-            Ok(mail) => Some(PreparedMail { job, mail }),
-            Err(outcome) => {
-                self.record(job, outcome);
+    /// Has the channel prepare the job. Where there is nothing to submit, the verdict is recorded instead.
+    fn prepare(&mut self, job: Job) -> Option<PreparedJob<C::Prepared>> {
+        match self.channel.prepare(&job.fan_out.notification, &job.recipient.participant) {
+            Ok(prepared) => Some(PreparedJob { job, prepared }),
+            Err(verdict) => {
+                self.record(job, verdict);
                 None
             }
         }
     }
 
-    fn compose(&mut self, job: &Job) -> Result<Mail, Outcome> {
-        let participant = &job.recipient.participant;
-        let Some(address) = &participant.email else {
-            return Err(job.skipped("the participant has no address"));
+    /// Submits one job and does what follows from the reply.
+    fn send(&mut self, PreparedJob { mut job, prepared }: PreparedJob<C::Prepared>) {
+        let LaneShared { breaker, connection_limit, rate_limiter, shutdown, .. } = &*self.shared;
+        let Some(admission) = breaker.admit(shutdown).filter(|_| rate_limiter.acquire(shutdown)) else {
+            return job.give_back();
         };
-        // Not permanent: once the template is mended, `fanmail retry` reaches them.
-        let render = self.shared.templates.render(&job.fan_out.notification_context, participant);
-        let render = render.map_err(|error| job.failed(Permanence::Transient, None, &error.to_string()))?;
-        self.composer
-            .compose(job.fan_out.notification_id(), participant, address, render, Utc::now())
-            .map_err(|error| job.failed(Permanence::Permanent, None, &error.to_string()))
+        let next = self.next.as_ref().filter(|next| next.job.recipient.may_be_pipelined());
+        let submitted = self.channel.submit(&prepared, next.map(|next| &next.prepared), &mut || {
+            self.commit_gate.wait_until_committed();
+            job.fan_out.held.wait_until_valid(shutdown)
+        });
+        match &submitted {
+            Err(error) if !error.proves_relay_works() => {
+                let suspect = (!error.is_relay_failure()).then(|| job.key());
+                self.failures += u32::from(admission.failed(suspect, &error.detail));
+                self.return_next(error);
+            }
+            _ => {
+                admission.works();
+                self.failures = 0;
+                connection_limit.accepted(&mut self.permit);
+            }
+        }
+        match submitted {
+            Ok(()) => {
+                job.recipient.attempts += 1;
+                self.record(job, Verdict::Sent);
+            }
+            Err(error) => {
+                self.decide(job, &error);
+                self.back_off(&error);
+            }
+        }
     }
 
-    /// Charges the mail for the try: it goes back to its fan-out to wait, or has failed for good.
-    fn try_later(&mut self, mut job: Job, error: &SendError) {
+    /// Returns the prepared job: another lane may succeed. If its envelope broke the connection, it is not
+    /// pipelined again: that cost the mail in front of it.
+    fn return_next(&mut self, error: &SendError) {
+        if let Some(PreparedJob { mut job, .. }) = self.next.take() {
+            job.recipient.lost_while_pipelined |= !error.is_relay_failure();
+            job.give_back();
+        }
+    }
+
+    /// Does with the job what the error says.
+    fn decide(&mut self, mut job: Job, error: &SendError) {
+        if error.is_ambiguous() {
+            self.shared.monitor.metrics.ambiguous.add(1);
+        }
+        match error.decision() {
+            // Another lane or another worker may succeed.
+            Decision::Return => job.give_back(),
+            Decision::RetryUncharged if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
+                job.recipient.uncharged_attempts += 1;
+                job.fan_out.report(Report::Retry(job.recipient));
+            }
+            Decision::RetryUncharged | Decision::Retry => self.retry_or_fail(job, error),
+            Decision::Fail => {
+                job.recipient.attempts += 1;
+                self.record(job, Verdict::failed(Permanence::Permanent, error.code, &error.detail));
+            }
+        }
+    }
+
+    /// Charges the attempt. The job returns to its fan-out for another attempt later, or has failed.
+    fn retry_or_fail(&mut self, mut job: Job, error: &SendError) {
         job.recipient.attempts += 1;
         if self.shared.retry_policy.allows_another(job.recipient.attempts) {
             log::debug!(
-                "notification {}: participant {} later again: {}",
+                "notification {}: participant {}: will retry: {}",
                 job.fan_out.notification_id(),
                 job.recipient.participant.id,
                 error.detail
@@ -244,13 +213,25 @@ impl Lane {
             self.shared.monitor.metrics.retries.add(1);
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
-            let outcome = job.failed(Permanence::Transient, error.smtp_code, &error.detail);
-            self.record(job, outcome);
+            self.record(job, Verdict::failed(Permanence::Transient, error.code, &error.detail));
         }
     }
 
-    /// Hands the outcome to the recorder, which reports to the fan-out once it is committed.
-    fn record(&mut self, job: Job, outcome: Outcome) {
+    /// Pauses after a failure of the relay: for a while, or until this lane gets a permit again. Otherwise a lane
+    /// that is refused while others send would fail fast and soon have taken most of the jobs. One lost connection
+    /// is no reason to pause yet.
+    fn back_off(&mut self, error: &SendError) {
+        let LaneShared { breaker, connection_limit, shutdown, .. } = &*self.shared;
+        let refused = error.is_relay_failure();
+        if refused && connection_limit.refused(&mut self.permit, &error.detail) {
+            return;
+        }
+        breaker.rest(self.failures.saturating_sub(u32::from(!refused)), shutdown);
+    }
+
+    /// Hands the outcome to the recorder, which reports to the fan-out after the commit.
+    fn record(&mut self, job: Job, verdict: Verdict) {
+        let outcome = job.outcome(verdict);
         log_failure(&job, &outcome);
         if outcome.verdict == Verdict::Sent {
             self.shared.monitor.metrics.unrecorded.inc();
@@ -259,7 +240,7 @@ impl Lane {
     }
 }
 
-/// The first failure of a fan-out is worth a line; the rest is in the ledger.
+/// Logs the first failure of a fan-out as a warning, the others for debugging: the ledger has them all.
 fn log_failure(job: &Job, outcome: &Outcome) {
     let Verdict::Failed { detail, .. } = &outcome.verdict else { return };
     let level = if job.fan_out.failure_logged.swap(true, Ordering::Relaxed) {
@@ -269,11 +250,10 @@ fn log_failure(job: &Job, outcome: &Outcome) {
     };
     log::log!(
         level,
-        "notification {}: the mail to participant {} failed after {} attempts: {} (further failures: in the \
-         ledger, and here at LOG_LEVEL=DEBUG)",
+        "notification {}: the mail to participant {} failed (attempts: {}): {detail}; further failures of this \
+         notification are logged at LOG_LEVEL=DEBUG only, and kept in the ledger",
         outcome.lease.notification_id,
         outcome.participant_id,
         outcome.attempts,
-        detail
     );
 }

@@ -22,7 +22,7 @@ pub struct Context {
     /// How database calls are repeated.
     pub database_retry: DatabaseRetry,
     /// Makes what the mails of one fan-out have in common.
-    pub templates: Arc<Templates>,
+    pub templates: Templates,
     /// The queue to the lanes.
     pub jobs: JobSender,
     /// When a mail is tried again.

@@ -121,7 +121,7 @@ fn retries_are_bounded_and_the_notification_completes() {
 fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
     let failures = AtomicU32::new(0);
     let worker = TestWorker::with_relay(50, 4, move |_, _, _| {
-        if failures.fetch_add(1, Ordering::Relaxed) < 100 { Err(Class::Relay) } else { Ok(()) }
+        if failures.fetch_add(1, Ordering::Relaxed) < 100 { Err(Class::RelayFailure) } else { Ok(()) }
     });
     assert!(completed(&run(&worker)));
     assert_eq!(worker.relay.accepted().len(), 50);
@@ -134,7 +134,7 @@ fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
     let busy = Mutex::new(());
     let worker = TestWorker::with_relay(200, 4, move |_, _, _| {
         let Ok(_turn) = busy.try_lock() else {
-            return Err(Class::Relay);
+            return Err(Class::RelayFailure);
         };
         thread::yield_now();
         Ok(())
@@ -157,7 +157,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
             Ok(())
         } else {
             refused.fetch_add(1, Ordering::Relaxed);
-            Err(Class::Relay)
+            Err(Class::RelayFailure)
         }
     });
     let in_use = || worker.context.metrics.connections_in_use.get();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::support::{REQUEST, TestWorker, named};
+use crate::channels::PreparedNotification;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::Counts;
@@ -28,14 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let lease_request = LeaseRequest { owner: "here".to_owned(), term: PATIENCE };
     let opened = worker.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
-    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
+    let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let (reports, heard) = unbounded();
     let fan_out = FanOutHandle {
         held: HeldLease::new(lease, Instant::now(), PATIENCE),
-        notification_context: worker
-            .context
-            .templates
-            .notification_context(REQUEST.kind, &worker.store.find_event(EventId(123)).unwrap().unwrap()),
+        notification: PreparedNotification::new(
+            &notification,
+            &worker.store.find_event(EventId(123)).unwrap().unwrap(),
+            &worker.context.templates,
+        ),
         reports,
         failure_logged: AtomicBool::new(false),
     };

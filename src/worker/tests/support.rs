@@ -9,9 +9,9 @@ use chrono::DateTime;
 use tempfile::TempDir;
 
 use crate::app::{ProbeIntervals, Runtime, channels, database};
-use crate::channels::email::Transport;
+use crate::channels::email::EmailChannel;
 use crate::channels::email::mail::Mail;
-use crate::channels::{Class, SendError};
+use crate::channels::{Channel, Class, PreparedNotification, SendError};
 use crate::config::Config;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
@@ -22,7 +22,8 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
-use crate::domain::outcome::Tally;
+use crate::domain::outcome::{Tally, Verdict};
+use crate::domain::participant::Participant;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seeding::{NewEvent, NewParticipant};
@@ -38,12 +39,12 @@ const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections:
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
 /// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
-type Decision = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
+type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
 
 /// Notes whom it accepted, in order.
 #[derive(Clone)]
 pub struct TestRelay {
-    decide: Arc<Decision>,
+    decide: Arc<RelayBehavior>,
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
     announced: Arc<Mutex<Vec<(String, String)>>>,
@@ -66,7 +67,23 @@ impl TestRelay {
     }
 }
 
-impl Transport for TestRelay {
+/// Prepares mails as the email channel does, and submits them to the relay of the test.
+struct TestChannel {
+    email: EmailChannel,
+    relay: TestRelay,
+}
+
+impl Channel for TestChannel {
+    type Prepared = Mail;
+
+    fn prepare(
+        &mut self,
+        notification: &PreparedNotification,
+        participant: &Participant,
+    ) -> Result<Mail, Verdict> {
+        self.email.prepare(notification, participant)
+    }
+
     fn submit(
         &mut self,
         mail: &Mail,
@@ -74,7 +91,7 @@ impl Transport for TestRelay {
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), SendError> {
         let tried = {
-            let mut book = self.tries.lock().unwrap();
+            let mut book = self.relay.tries.lock().unwrap();
             let tried = book.entry(mail.to.clone()).or_default();
             *tried += 1;
             *tried - 1
@@ -82,22 +99,23 @@ impl Transport for TestRelay {
         if !before_body() {
             return Err(SendError::withdrawn());
         }
-        self.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
+        self.relay.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
         let tally = || {
-            self.store
-                .tally(&self.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
+            self.relay
+                .store
+                .tally(&self.relay.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
                 .unwrap()
         };
-        (self.decide)(&mail.to, tried, &tally).map_err(|class| {
-            let smtp_code = match class {
+        (self.relay.decide)(&mail.to, tried, &tally).map_err(|class| {
+            let code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
                 Class::Permanent => Some(550),
-                Class::Relay | Class::Unreadable | Class::Withdrawn => None,
+                Class::RelayFailure | Class::Unreadable | Class::Withdrawn => None,
                 Class::Breakdown => Some(421),
             };
-            SendError { class, smtp_code, detail: format!("{class:?}") }
+            SendError { class, code, detail: format!("{class:?}") }
         })?;
-        self.accepted.lock().unwrap().push(mail.to.clone());
+        self.relay.accepted.lock().unwrap().push(mail.to.clone());
         Ok(())
     }
 
@@ -151,13 +169,17 @@ impl TestWorker {
             announced: Arc::default(),
             store: store.clone(),
         };
-        let transports = (0..lanes).map(|_| Box::new(relay.clone()) as Box<dyn Transport>).collect();
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes: QUICK_PROBES, ..Runtime::new(shutdown) };
         let templates = channels::templates(&config.email).unwrap();
-        let (threads, context) = runtime
-            .start_threads(&config, templates, transports, store.clone(), ProcessRole::Worker)
-            .unwrap();
+        let installation = runtime.find_installation(&store).unwrap();
+        let channel = || TestChannel {
+            email: EmailChannel::new(&config.email, &installation, templates.clone()).unwrap(),
+            relay: relay.clone(),
+        };
+        let channels = (0..lanes).map(|_| channel()).collect();
+        let (threads, context) =
+            runtime.start_threads(&config, templates, channels, store.clone(), ProcessRole::Worker).unwrap();
         Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
     }
 

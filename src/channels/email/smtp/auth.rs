@@ -46,7 +46,7 @@ pub(crate) fn log_in(
                     400..=499 => format!("login: {detail}"),
                     _ => format!("login: {detail}; {CHECK_LOGIN}"),
                 };
-                return Err(SendError { class: Class::Relay, smtp_code: Some(*code), detail });
+                return Err(SendError { class: Class::RelayFailure, code: Some(*code), detail });
             }
             Reply::Unreadable(_) | Reply::Lost(_) => return Err(reply.send_error(Phase::Connect)),
         }

@@ -70,7 +70,7 @@ impl RelayConnector {
     /// TLS, unless the configuration says in so many words that there is none.
     ///
     /// # Errors
-    /// Every failure here is the relay's: [`Class::Relay`](crate::channels::Class::Relay).
+    /// Every failure here is the relay's: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut wire = self.open()?;
         let mut capabilities = self.ehlo(&mut wire)?;
@@ -129,7 +129,7 @@ impl RelayConnector {
         let Relay { host, port, .. } = &self.relay;
         let error = reply.send_error(Phase::Connect);
         // A relay that answers has been reached; then its answer says enough.
-        let advice = if error.smtp_code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
+        let advice = if error.code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
         let detail = format!("{host}:{port}: {}{advice}", error.detail);
         SendError { detail, ..error }
     }

@@ -25,8 +25,8 @@ impl TransactionError {
             Self::Withdrawn => SendError::withdrawn(),
             Self::Refused(error) | Self::Broken(error, _) => error,
             Self::BodyDelayed => SendError {
-                class: Class::Relay,
-                smtp_code: None,
+                class: Class::RelayFailure,
+                code: None,
                 detail: "the body had to wait for too long, twice".to_owned(),
             },
         }
@@ -113,7 +113,7 @@ pub(crate) fn read_replies(
 /// with the relay is best tried again on a fresh connection.
 fn refused(connection: &mut RelayConnection, phase: Phase, reply: &Reply) -> TransactionError {
     let error = reply.send_error(phase);
-    if reply.is_complete() && !error.class.is_relay_failure() && connection.reset() {
+    if reply.is_complete() && !error.class.needs_new_connection() && connection.reset() {
         TransactionError::Refused(error)
     } else {
         TransactionError::Broken(error, phase)

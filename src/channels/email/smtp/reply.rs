@@ -76,7 +76,7 @@ impl Reply {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
         };
-        SendError { class, smtp_code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
+        SendError { class, code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
     }
 
     fn code(&self) -> Option<u16> {
@@ -108,7 +108,9 @@ impl Phase {
 /// not due, such as 250 to DATA, is a relay that has lost the thread; after the body, it may have taken the mail.
 fn classify(phase: Phase, code: Option<u16>) -> Class {
     match (phase, code) {
-        (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => Class::Relay,
+        (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => {
+            Class::RelayFailure
+        }
         (Phase::AfterDot, None | Some(..=399)) => Class::Transient { ambiguous: true },
         (_, Some(421 | ..=399)) | (Phase::Sender, None) => Class::Breakdown,
         (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
@@ -128,19 +130,19 @@ mod tests {
     fn every_row_of_the_table() {
         use Phase::{AfterDot, Connect, Data, Recipient, Sender};
         let rows = [
-            (Connect, None, Class::Relay),
-            (Connect, Some(554), Class::Relay),
-            (Connect, Some(454), Class::Relay),
-            (Connect, Some(535), Class::Relay),
-            (Sender, Some(451), Class::Relay),
-            (Sender, Some(550), Class::Relay),
-            (Sender, Some(421), Class::Relay),
+            (Connect, None, Class::RelayFailure),
+            (Connect, Some(554), Class::RelayFailure),
+            (Connect, Some(454), Class::RelayFailure),
+            (Connect, Some(535), Class::RelayFailure),
+            (Sender, Some(451), Class::RelayFailure),
+            (Sender, Some(550), Class::RelayFailure),
+            (Sender, Some(421), Class::RelayFailure),
             (Sender, None, Class::Breakdown),
             (Recipient, Some(450), TRANSIENT),
             (Recipient, Some(552), TRANSIENT),
             (Recipient, Some(550), Class::Permanent),
-            (Recipient, Some(530), Class::Relay),
-            (Data, Some(535), Class::Relay),
+            (Recipient, Some(530), Class::RelayFailure),
+            (Data, Some(535), Class::RelayFailure),
             (Recipient, Some(421), Class::Breakdown),
             (Recipient, None, TRANSIENT),
             (Data, Some(451), TRANSIENT),
@@ -175,6 +177,6 @@ mod tests {
         let reply = Reply::Complete(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
         let error = reply.send_error(Phase::Recipient);
         assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
-        assert_eq!(error.smtp_code, Some(550));
+        assert_eq!(error.code, Some(550));
     }
 }

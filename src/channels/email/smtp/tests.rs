@@ -178,7 +178,7 @@ fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "a@example.com");
     let error = result.unwrap_err();
-    assert_eq!((error.class, error.smtp_code, bodies), (Class::Permanent, Some(550), 0));
+    assert_eq!((error.class, error.code, bodies), (Class::Permanent, Some(550), 0));
     assert_eq!(error.detail, "550 no such user <a***@example.com>");
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
@@ -210,7 +210,7 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, reply])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
         let error = result.unwrap_err();
-        assert_eq!((error.class, error.smtp_code, bodies), (Class::Unreadable, None, 1));
+        assert_eq!((error.class, error.code, bodies), (Class::Unreadable, None, 1));
         assert!(error.detail.starts_with("unreadable reply to the body, the relay may have it"), "{error}");
     }
 }
@@ -238,11 +238,11 @@ fn trouble_with_the_relay_is_nobodys_fault() {
     for lines in scripts {
         let relay = ScriptedRelay::start(vec![lines.clone()]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
-        assert_eq!((result.unwrap_err().class, bodies), (Class::Relay, 0), "{lines:?}");
+        assert_eq!((result.unwrap_err().class, bodies), (Class::RelayFailure, 0), "{lines:?}");
     }
     let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let relay = ScriptedRelay { port: refused, thread: thread::spawn(Vec::new) };
-    assert_eq!(submit(&mut relay.transport(), "a@example.com").0.unwrap_err().class, Class::Relay);
+    assert_eq!(submit(&mut relay.transport(), "a@example.com").0.unwrap_err().class, Class::RelayFailure);
 }
 
 #[test]
@@ -269,6 +269,6 @@ fn a_silent_relay_is_given_up_after_the_timeout() {
             idle_timeout: Duration::from_secs(60),
         };
         let error = probe(&relay, "events@example.com").unwrap_err();
-        assert_eq!(error.class, Class::Relay, "{security:?}");
+        assert_eq!(error.class, Class::RelayFailure, "{security:?}");
     }
 }

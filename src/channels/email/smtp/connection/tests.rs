@@ -30,7 +30,7 @@ fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendEr
         idle_timeout: Duration::from_secs(60),
     };
     let refused = RelayConnector::new(&relay).unwrap().connect().err().expect("it connected");
-    assert_eq!(refused.class, Class::Relay);
+    assert_eq!(refused.class, Class::RelayFailure);
     assert!(!refused.detail.contains("MARKER"));
     refused
 }

@@ -8,7 +8,7 @@ fn an_address_beyond_ascii_needs_smtputf8() {
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "jürgen@example.com");
     let error = result.unwrap_err();
-    assert_eq!((error.class, error.smtp_code, bodies), (Class::Permanent, None, 0));
+    assert_eq!((error.class, error.code, bodies), (Class::Permanent, None, 0));
     assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
 
     let utf8 = ["220 relay", "250-relay\r\n250-PIPELINING\r\n250 SMTPUTF8"];
@@ -27,7 +27,7 @@ fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
     let mut transport = relay.transport();
     let (result, bodies) = submit(&mut transport, "a@example.com");
     let error = result.unwrap_err();
-    assert_eq!((error.class, error.smtp_code, bodies), (Class::Permanent, None, 0));
+    assert_eq!((error.class, error.code, bodies), (Class::Permanent, None, 0));
     assert_eq!(error.detail, "the mail has 20 bytes, and the relay takes no more than 19 (SIZE, RFC 1870)");
     let smaller = Mail { size: 19, ..mail("b@example.com") };
     assert_eq!(transport.submit(&smaller, None, &mut || true), Ok(()));

@@ -147,7 +147,7 @@ fn a_relay_that_waited_for_a_mail_that_is_long_in_coming_is_asked_anew() {
         waits += 1;
         true
     });
-    assert_eq!((result.map_err(|error| error.class), waits), (Err(Class::Relay), 1), "twice too late");
+    assert_eq!((result.map_err(|error| error.class), waits), (Err(Class::RelayFailure), 1), "twice too late");
     drop(transport);
     assert_eq!(bodies(&relay.heard()), [1, 0]);
 }
