@@ -1,9 +1,20 @@
 //! The main job: messages in, fan-outs side by side, mails out, outcomes recorded.
 //!
 //! ```text
-//! dispatcher ── one thread per running notification: fan_out ──► jobs ──► lanes ──► recorder
-//!                      ▲ reports (recorded, retry, returned) ◄──────────────┴──────────┘
+//! broker thread ⇄ dispatcher ──► fan-outs ──► job queue ──► lanes ──► batch queue ──► recorder ──► ledger
+//!   (broker)      one map of     one thread    (fair)        one SMTP    (group         commits, then tells
+//!                 all events     each, pooled                connection  commit)        lane and fan-out
+//!                      ▲            ▲ ▲                      each          ▲                │
+//!                      │  results   │ └─ reports: retry, returned ┘        │                │
+//!                      └────────────┘ └─ reports: recorded, refused ───────┼────────────────┤
+//!                      └── an ack to record ───────────────────────────────┘    recorded ───┘
+//!
+//! lease keeper: renews the leases of all fan-outs, and reports the worker as alive
+//! database watch: notices a query without an answer
 //! ```
+//!
+//! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `fan-out-N` (at most
+//! `PREFETCH`), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. Their start is left to `app`.
 
 pub mod database_retry;
 pub mod delivery;

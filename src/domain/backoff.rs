@@ -1,4 +1,5 @@
-//! How long to wait before trying again: doubling, with jitter, capped. Randomness comes in from outside.
+//! How long to wait before the next attempt: doubling, with jitter, capped. Randomness is a parameter; counting the
+//! attempts is left to the callers.
 
 use std::time::Duration;
 
@@ -12,12 +13,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For something that is away and is expected back soon: 1 s, doubling, at most 30 s.
+    /// For a server that is expected back soon: 1 s, doubling, at most 30 s.
     pub const RECONNECT: Self = Self { first: Duration::from_secs(1), cap: Duration::from_secs(30) };
 
-    /// The pause before try number `failures + 1`, after `failures` (from 1) failures in a row. `jitter`, from
-    /// 0 to 1, moves it by up to a fifth in either direction, so that many who failed together do not all
-    /// come back together.
+    /// The pause after `failures` (from 1) failures in a row. `jitter`, from 0 to 1, moves it by up to a fifth in either
+    /// direction, so that threads that failed together do not all retry together.
     #[must_use]
     pub fn pause(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_stays_within_a_fifth_and_never_passes_the_cap() {
+    fn jitter_is_at_most_a_fifth_and_never_exceeds_the_cap() {
         assert_eq!(SECONDS_5.pause(1, 0.0), Duration::from_secs(4));
         assert_eq!(SECONDS_5.pause(1, 1.0), Duration::from_secs(6));
         assert_eq!(SECONDS_5.pause(9, 1.0), Duration::from_secs(60));

@@ -1,4 +1,5 @@
-//! From a job to the relay: the queue, the lanes, and what slows or stops them.
+//! From a job to the relay: the queue, the lanes, and what slows or stops them. Writing outcomes is left to `recorder`,
+//! SMTP to `channels`.
 
 pub mod breaker;
 pub mod commit_gate;

@@ -1,4 +1,5 @@
-//! The crew: the lanes, the recorder and the keeper of leases, which start and end together.
+//! The lanes, the recorder and the lease keeper: started together and joined together. What they do is left to their own
+//! files; the threads of fan-outs are left to `fan_out_pool`.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,19 +14,19 @@ use crate::worker::lease::keeper::{Leases, ProcessRole};
 use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
 
-/// Lanes, recorder and keeper at work.
+/// The running threads, and the ways to reach them.
 pub struct Threads {
-    /// Where fan-outs hand out their jobs.
+    /// The queue from the fan-outs to the lanes.
     pub jobs: JobSender,
-    /// Where the ledger is written.
+    /// The queue to the recorder.
     pub batch_sender: BatchSender,
-    /// By what right fan-outs send.
+    /// The leases of this process.
     pub leases: Leases,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
-    /// Starts the recorder, one lane a channel, and the keeper of leases that last `lease_term` unless renewed.
+    /// Starts the recorder, one lane for each channel, and the keeper of leases with the term `lease_term`.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -53,13 +54,13 @@ impl Threads {
         Ok(Self { jobs, batch_sender, leases, threads })
     }
 
-    /// Lets the lanes and the recorder finish, and waits for them. Whoever else holds a sender must have let go
-    /// of it.
+    /// Waits until the threads have ended. The lanes exit when the last [`JobSender`] is dropped, and the recorder when
+    /// the last [`BatchSender`] is: the caller must have dropped its own, with every fan-out context.
     pub fn join(self) {
         drop((self.jobs, self.batch_sender, self.leases));
         for thread in self.threads {
             if thread.join().is_err() {
-                log::error!("a thread of the crew panicked (a bug in fanmail)");
+                log::error!("a thread panicked (a bug in fanmail)");
             }
         }
     }

@@ -1,13 +1,14 @@
-//! The breaker: stops all lanes while the relay is down, so that no recipient's attempts are burnt.
+//! Circuit breaker: stops all lanes while the relay is down, so that no recipient is charged an attempt. Which failure
+//! counts is left to the lane, a relay that refuses only some connections to `connection_limit`.
 //!
 //! ```text
 //!          3 failures in a row              pause over: one lane probes
 //! closed ───────────────────────► open ──────────────────────────────► probing
-//!    ▲                              ▲ └─────────── it fails, longer pause ◄──┤
-//!    └──────────────────────────────┴──────────────────── its mail gets a reply
+//!    ▲                              └◄──────────── the probe fails: longer pause ─┤
+//!    └────────────────────────────────────────────── the probe gets a reply ◄─────┘
 //! ```
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -16,24 +17,25 @@ use crate::domain::backoff::Backoff;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
+use crate::sync::lock;
 
-/// Failures in a row that open it. One alone may be a connection that the relay had grown tired of.
+/// Failures in a row that open the breaker. A single one may be a connection that the relay closed for its age.
 const THRESHOLD: usize = 3;
 
-/// Between probes of a relay: soon at first, then once a minute.
+/// Pauses between probes of the relay.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
-/// So soon after a mail got through, a lane that is refused is no sign that the relay is down: a relay that allows
-/// fewer connections than there are lanes refuses many at the same moment, again and again.
-const RECENTLY: Duration = Duration::from_secs(2);
+/// For so long after an accepted mail, a refused lane does not count: a relay that allows fewer connections than there are
+/// lanes refuses several of them at the same moment, again and again.
+const SUCCESS_GRACE: Duration = Duration::from_secs(2);
 
-/// How often a lane looks whether the breaker has closed.
+/// How often a blocked lane looks whether the breaker has closed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often the log is reminded of a relay that is still down.
+/// How often the log repeats that the relay is still down.
 const LOG_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// One for all lanes.
+/// The breaker of all lanes.
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<BreakerState>,
@@ -41,15 +43,15 @@ pub struct Breaker {
     monitor: Monitor,
 }
 
-/// Which mail: of which notification, for which participant.
+/// Names a mail: its notification and its participant.
 pub type MailKey = (NotificationId, ParticipantId);
 
 #[derive(Debug)]
 enum BreakerState {
-    /// With the last success and the failures since; those that may be the doing of a mail name it.
     Closed {
+        /// Since the last success. A failure that a mail may have caused names the mail.
         failures: Vec<Option<MailKey>>,
-        success: Option<Instant>,
+        last_success: Option<Instant>,
     },
     Open {
         outage: RelayOutage,
@@ -60,18 +62,18 @@ enum BreakerState {
     },
 }
 
-/// From the opening to the closing.
+/// The time in which the breaker is not closed.
 #[derive(Debug, Clone, Copy)]
 struct RelayOutage {
     since: Instant,
     /// Probes that have failed.
     probes: u32,
-    /// When the log heard of it last.
+    /// When it was last logged.
     last_logged: Instant,
 }
 
-/// The right to put one mail to the relay. Whoever has it says what came of it; whoever drops it instead, because
-/// the relay was not asked after all, has proved nothing, and when it was the probe the next one may be.
+/// Permission to submit one mail. Consume it with `works` or `failed`. Dropping it reports nothing; a dropped probe lets
+/// the next caller probe.
 #[derive(Debug)]
 #[must_use]
 pub struct Admission<'a> {
@@ -80,15 +82,15 @@ pub struct Admission<'a> {
 }
 
 impl Admission<'_> {
-    /// The relay answered for a recipient, whatever it said: it works.
+    /// The relay replied for a recipient, accepted or not: it works.
     pub fn works(mut self) {
         self.probe = false;
         self.breaker.close(Instant::now());
     }
 
-    /// The relay did not work, because of `detail`. When that may be the doing of the mail, `suspect` names it:
-    /// one mail over which the relay stumbles again and again does not open the breaker by itself. Says whether it
-    /// counts as a failure of the relay.
+    /// The relay did not work, because of `detail`. If the mail itself may be the cause, `suspect` names it: one mail over
+    /// which the relay breaks down again and again does not open the breaker alone. Says whether it counts as a failure
+    /// of the relay.
     #[must_use]
     pub fn failed(mut self, suspect: Option<MailKey>, detail: &str) -> bool {
         let probe = std::mem::take(&mut self.probe);
@@ -100,23 +102,23 @@ impl Admission<'_> {
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         if self.probe {
-            self.breaker.give_back_probe();
+            self.breaker.return_probe();
         }
     }
 }
 
 impl Breaker {
-    /// A closed one, which when open is probed after the pauses of `probes`.
+    /// A closed breaker. When it is open, the relay is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        let state = BreakerState::Closed { failures: Vec::new(), success: None };
+        let state = BreakerState::Closed { failures: Vec::new(), last_success: None };
         Self { state: Mutex::new(state), probes, monitor }
     }
 
-    /// Waits until this lane may put a mail to the relay; `None` when the worker is to stop instead.
+    /// Waits until the lane may submit a mail; `None` when the worker is to stop first.
     pub fn admit(&self, shutdown: &Shutdown) -> Option<Admission<'_>> {
         loop {
-            match self.enter(Instant::now()) {
+            match self.try_admit(Instant::now()) {
                 Ok(admission) => return (!shutdown.requested()).then_some(admission),
                 Err(pause) if shutdown.wait(pause.min(POLL_INTERVAL)) => return None,
                 Err(_) => {}
@@ -124,9 +126,9 @@ impl Breaker {
         }
     }
 
-    /// Leaves the relay alone for a while, longer with each of a lane's `failures` in a row: there is no rest after
-    /// none. An open breaker that wants a probe ends it, and so does the wish to stop. A breaker that closes does
-    /// not: when one mail gets through, that is no reason for all who were refused to come back at once.
+    /// Blocks a lane after `failures` failures in a row, longer with each of them, and not at all after none. A probe that
+    /// is due ends it, and so does a shutdown. A breaker that closes does not: one accepted mail is no reason for all
+    /// refused lanes to return at once.
     pub fn rest(&self, failures: u32, shutdown: &Shutdown) {
         if failures == 0 {
             return;
@@ -135,26 +137,25 @@ impl Breaker {
         loop {
             let now = Instant::now();
             let left = end.saturating_duration_since(now);
-            if left.is_zero() || self.wants_probe(now) || shutdown.wait(left.min(POLL_INTERVAL)) {
+            if left.is_zero() || self.is_probe_due(now) || shutdown.wait(left.min(POLL_INTERVAL)) {
                 return;
             }
         }
     }
 
-    fn wants_probe(&self, now: Instant) -> bool {
-        matches!(*self.lock(), BreakerState::Open { until, .. } if until <= now)
+    fn is_probe_due(&self, now: Instant) -> bool {
+        matches!(*lock(&self.state), BreakerState::Open { until, .. } if until <= now)
     }
 
-    /// Whether mails go through without waiting.
+    /// Whether lanes may submit without waiting.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(*self.lock(), BreakerState::Closed { .. })
+        matches!(*lock(&self.state), BreakerState::Closed { .. })
     }
 
-    /// Lets the caller in, or says how long there is to wait. Once its pause is over, an open breaker lets in one,
-    /// as its probe.
-    fn enter(&self, now: Instant) -> Result<Admission<'_>, Duration> {
-        let mut state = self.lock();
+    /// Admits the caller, or says how long to wait. After its pause, an open breaker admits one caller, as its probe.
+    fn try_admit(&self, now: Instant) -> Result<Admission<'_>, Duration> {
+        let mut state = lock(&self.state);
         match *state {
             BreakerState::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
             BreakerState::Open { outage, until } if until <= now => {
@@ -167,13 +168,13 @@ impl Breaker {
     }
 
     fn close(&self, now: Instant) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
             log::info!("the relay works again after {} s", (now - outage.since).as_secs());
             self.monitor.health.clear_problem(Part::Relay);
             self.monitor.metrics.breaker_open.set(0);
         }
-        *state = BreakerState::Closed { failures: Vec::new(), success: Some(now) };
+        *state = BreakerState::Closed { failures: Vec::new(), last_success: Some(now) };
     }
 
     fn failed_at(
@@ -184,13 +185,13 @@ impl Breaker {
         suspect: Option<MailKey>,
         detail: &str,
     ) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let outage = match &mut *state {
-            BreakerState::Closed { failures, success } => {
+            BreakerState::Closed { failures, last_success } => {
                 if suspect.is_some() && failures.contains(&suspect) {
                     return false;
                 }
-                if suspect.is_none() && success.is_some_and(|at| now < at + RECENTLY) {
+                if suspect.is_none() && last_success.is_some_and(|at| now < at + SUCCESS_GRACE) {
                     return true;
                 }
                 failures.push(suspect);
@@ -217,7 +218,7 @@ impl Breaker {
                 }
                 *outage
             }
-            // A mail that was under way when it opened.
+            // A mail that was in flight when the breaker opened.
             BreakerState::Open { .. } | BreakerState::Probing { .. } => return true,
         };
         let pause = self.probes.pause(outage.probes + 1, jitter);
@@ -229,19 +230,15 @@ impl Breaker {
         true
     }
 
-    fn give_back_probe(&self) {
-        let mut state = self.lock();
+    fn return_probe(&self) {
+        let mut state = lock(&self.state);
         if let BreakerState::Probing { outage } = *state {
             *state = BreakerState::Open { outage, until: Instant::now() };
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, BreakerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// What a person reads who asks how the relay is. In times of day, because it may be read some time later.
+/// For `/healthz` and `fanmail status`. With times of day, because it may be read some time later.
 fn describe(since: DateTime<Utc>, probes: u32, next: DateTime<Utc>, detail: &str) -> String {
     format!(
         "down since {}, {probes} probes failed, the next one is the first mail after {}: {detail}",

@@ -1,68 +1,70 @@
-//! Places: how many of the lanes may have a connection at a time. A relay that allows fewer than
-//! `SMTP_CONNECTIONS` turns some lanes away while it serves the others; those give their places up, and one of
-//! them tries again now and then. When nobody is served, the relay is down: that is the breaker's business.
+//! Adaptive concurrency limit: how many lanes may have a connection at a time. A relay that allows fewer than
+//! `SMTP_CONNECTIONS` refuses some lanes while it accepts mails from the others; the refused ones lose their permits, and
+//! one more connection is probed now and then. When no lane gets through, the relay is down: that is left to `breaker`.
 //!
 //! ```text
-//!                   turned away twice in a row, and others served in between
-//!        firm ──────────────────────────────────────────────────────────────► none
-//!          ▲                                                                   │ ▲
-//!          └── served ── on trial ◄── there is work, and a quiet time is over ─┘ │
-//!                            └───────── turned away: a longer quiet time ────────┘
+//!              refused twice in a row, and other lanes were accepted in between
+//! Granted ──────────────────────────────────────────────────────────────────► Revoked
+//!    ▲                                                                          │ ▲
+//!    └──── accepted ──── Probing ◄──── there is work, and the pause is over ────┘ │
+//!                           └──────────────── refused: a longer pause ────────────┘
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
+use crate::sync::lock;
 
-/// The quiet time before one more connection is tried. It doubles each time that one is turned away: a limit that
-/// stays is tried six times an hour in the end.
+/// The pause before one more connection is probed. It doubles each time that a probe is refused: a permanent limit is
+/// probed six times an hour in the end.
 pub const PROBE_BACKOFF: Backoff = Backoff { first: Duration::from_secs(10), cap: Duration::from_secs(600) };
 
-/// How often a lane without a place looks whether it may try, as often as an idle one looks after its connection.
+/// How often a lane without a permit looks whether it may probe; an idle lane checks its connection as often.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A relay that changes its mind all the time is worth no more than a line in so long a time.
+/// Minimum time between two log lines about a changing limit.
 const LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// One for all lanes.
+/// The limit of all lanes.
 #[derive(Debug)]
 pub struct ConnectionLimit {
-    /// As many as there are lanes.
+    /// The number of lanes.
     max: usize,
     probe_backoff: Backoff,
     metrics: Arc<Metrics>,
-    /// Mails for which the relay has answered so far, over all lanes.
+    /// Mails to which the relay has replied so far, over all lanes.
     accepted: AtomicU64,
     state: Mutex<LimitState>,
 }
 
 #[derive(Debug)]
 struct LimitState {
-    /// Lanes that have a place, one at least.
+    /// Permits that are granted or probing: one at least.
     granted: usize,
-    /// Whether one of them is on trial.
+    /// Whether one of them is probing.
     probing: bool,
-    /// Trials in a row that ended badly.
+    /// Probes in a row that were refused.
     failed_probes: u32,
-    /// No trial before.
+    /// The pause: no probe starts earlier.
     no_probe_before: Instant,
-    /// When the log last heard that there are fewer, and whether it has yet to hear that all are back.
+    /// When a reduced limit was last logged.
     last_logged: Option<Instant>,
+    /// Whether its recovery has still to be logged.
     recovery_unlogged: bool,
-    /// Whether there is no more work, ever.
+    /// Whether no more jobs will come.
     closed: bool,
 }
 
-/// A lane's own place. It begins with one; without one it takes no job and has no connection: the relay has just
-/// refused it.
+/// One lane's permit to have a connection. It is granted at first. While it is revoked, the lane takes no job and has no
+/// connection.
 #[derive(Debug, Default)]
 pub struct ConnectionPermit {
     state: PermitState,
-    /// When the lane was turned away and has not been served since: how many mails had been, at the last time.
+    /// After a refusal, until the lane's next accepted mail: the value of `accepted` at that time.
     refused_at: Option<u64>,
 }
 
@@ -75,7 +77,7 @@ enum PermitState {
 }
 
 impl ConnectionLimit {
-    /// A place for each of `max` lanes. Once there are fewer, one more is tried after the pauses of `probe_backoff`.
+    /// A permit for each of `max` lanes. Below that, one more is probed after the pauses of `probe_backoff`.
     #[must_use]
     pub fn new(max: usize, probe_backoff: Backoff, metrics: Arc<Metrics>) -> Self {
         metrics.connections_in_use.set(max as u64);
@@ -91,23 +93,23 @@ impl ConnectionLimit {
         Self { max, probe_backoff, metrics, accepted: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
-    /// Returns once the lane may take a job: it has its place, or gets one to try, for which there has to be work.
-    /// It may also look for jobs when the worker is to stop, or nobody is left to send any: it will send nothing then.
-    pub fn acquire(&self, permit: &mut ConnectionPermit, shutdown: &Shutdown, work: impl Fn() -> bool) {
-        while !self.try_acquire(permit, Instant::now(), fastrand::f64(), &work) {
+    /// Returns once the lane may take a job: its permit is granted, or may probe, for which `has_work` must hold. Also
+    /// returns when the worker is to stop or no more jobs will come: the lane sends nothing then.
+    pub fn acquire(&self, permit: &mut ConnectionPermit, shutdown: &Shutdown, has_work: impl Fn() -> bool) {
+        while !self.try_acquire(permit, Instant::now(), fastrand::f64(), &has_work) {
             if shutdown.wait(POLL_INTERVAL) {
                 return;
             }
         }
     }
 
-    /// The relay has answered for a recipient of this lane.
+    /// The relay has replied for a recipient of this lane.
     pub fn accepted(&self, permit: &mut ConnectionPermit) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
         permit.refused_at = None;
         if permit.state == PermitState::Probing {
             permit.state = PermitState::Granted;
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.probing = false;
             state.failed_probes = 0;
             if state.granted == self.max && std::mem::take(&mut state.recovery_unlogged) {
@@ -116,17 +118,17 @@ impl ConnectionLimit {
         }
     }
 
-    /// The relay did not let this lane send, because of `detail`. Says whether the lane has lost its place over that;
-    /// the last one keeps it. Once is no reason yet: a relay that restarts refuses everyone once, and one that is
-    /// at its limit may still count a connection that has just ended.
+    /// The relay did not let this lane send, because of `detail`. Says whether that revoked the permit; the last permit
+    /// is never revoked. One refusal does not revoke: a relay that restarts refuses every lane once, and a relay at its
+    /// limit may still count a connection that has just ended.
     #[must_use]
     pub fn refused(&self, permit: &mut ConnectionPermit, detail: &str) -> bool {
         self.refused_at(permit, Instant::now(), fastrand::f64(), detail)
     }
 
-    /// There will be no more jobs: lanes without a place may see that for themselves.
+    /// No more jobs will come: lanes without a permit need not wait for one.
     pub fn close(&self) {
-        self.lock().closed = true;
+        lock(&self.state).closed = true;
     }
 
     fn try_acquire(
@@ -134,17 +136,17 @@ impl ConnectionLimit {
         permit: &mut ConnectionPermit,
         now: Instant,
         jitter: f64,
-        work: impl Fn() -> bool,
+        has_work: impl Fn() -> bool,
     ) -> bool {
         if permit.state != PermitState::Revoked {
             return true;
         }
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.closed {
             return true;
         }
-        // One after the other: what the relay says to the first tells about the next.
-        if state.probing || now < state.no_probe_before || !work() {
+        // One probe at a time: its result tells about the next one.
+        if state.probing || now < state.no_probe_before || !has_work() {
             return false;
         }
         permit.state = PermitState::Probing;
@@ -155,14 +157,14 @@ impl ConnectionLimit {
     }
 
     fn refused_at(&self, permit: &mut ConnectionPermit, now: Instant, jitter: f64, detail: &str) -> bool {
-        debug_assert!(permit.state != PermitState::Revoked, "a lane without a place has asked the relay");
+        debug_assert!(permit.state != PermitState::Revoked, "a lane without a permit has submitted a mail");
         let accepted = self.accepted.load(Ordering::Relaxed);
         let before = permit.refused_at.replace(accepted);
         let probing = permit.state == PermitState::Probing;
         if !probing && before.is_none_or(|before| before == accepted) {
             return false;
         }
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if probing {
             state.probing = false;
             state.failed_probes += 1;
@@ -192,10 +194,6 @@ impl ConnectionLimit {
         state.granted = state.granted.saturating_add_signed(change);
         self.metrics.connections_in_use.set(state.granted as u64);
         log::debug!("{} of {} connections in use", state.granted, self.max);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LimitState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

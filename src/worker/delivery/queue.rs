@@ -1,55 +1,56 @@
-//! The queue of jobs between the fan-outs and the lanes. It is short, so that a small notification soon gets its turn
-//! beside a large one, and filled up when one job a lane is left and not for each that is taken: a fan-out that wakes
-//! for every mail costs more than the database that it reads.
+//! The queue of jobs between the fan-outs and the lanes. It is short, so that a small notification soon gets a slot beside
+//! a large one. It is refilled when one job a lane is left and not for each job that is taken: waking a fan-out for every
+//! mail costs more than the database queries of that fan-out. What a job is is left to `job`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, select};
 
 use crate::shutdown::Shutdown;
+use crate::sync::lock;
 use crate::worker::delivery::job::Job;
 use crate::worker::lease::held::HeldLease;
 
-/// The fan-outs' side. The lanes end when all clones are gone.
+/// The fan-outs' end. The lanes exit when all clones are dropped.
 #[derive(Debug)]
 pub struct JobSender<J = Job> {
     queue: Sender<J>,
     wait_list: Arc<WaitList>,
 }
 
-/// The lanes' side.
+/// The lanes' end.
 #[derive(Debug)]
 pub struct JobReceiver<J = Job> {
     queue: Receiver<J>,
     wait_list: Arc<WaitList>,
 }
 
-/// Fan-outs that wait for room, in the order in which they came.
+/// Fan-outs that wait for a slot, in order of arrival.
 #[derive(Debug)]
 struct WaitList {
     waiting: Mutex<VecDeque<Sender<()>>>,
-    /// With so few jobs left there is room.
+    /// With so few jobs left, the next fan-out is woken.
     low_water_mark: usize,
     /// Lanes that wait for a job.
     idle_lanes: AtomicUsize,
 }
 
-/// One fan-out that hands out.
+/// One fan-out's access to the queue: while other fan-outs wait, each of them sends one job for each slot.
 #[derive(Debug)]
 pub struct FairSender<'a, J = Job> {
     jobs: &'a JobSender<J>,
-    /// Its turn has come, and it has not handed out anything since.
+    /// A slot is granted and not used yet.
     has_slot: bool,
     wakeup: (Sender<()>, Receiver<()>),
 }
 
-/// A queue for so many lanes.
+/// A queue for this number of lanes.
 #[must_use]
 pub fn job_queue<J>(lanes: usize) -> (JobSender<J>, JobReceiver<J>) {
-    // About two a lane: enough for the lanes to stay busy while a page is read.
+    // About two jobs a lane: enough to keep the lanes busy while a page is read.
     let (sender, receiver) = bounded(2 * lanes + 2);
     let wait_list = Arc::new(WaitList {
         waiting: Mutex::default(),
@@ -63,20 +64,20 @@ pub fn job_queue<J>(lanes: usize) -> (JobSender<J>, JobReceiver<J>) {
 }
 
 impl<J> JobSender<J> {
-    /// For a fan-out that begins.
+    /// The access of a fan-out that begins.
     #[must_use]
     pub fn fair_sender(&self) -> FairSender<'_, J> {
-        // Whoever is new stands behind those who wait, or a fan-out of a million would never be called while small ones
-        // come and go.
+        // A new fan-out queues behind those that wait, or a fan-out of a million would never be woken while small ones come
+        // and go.
         FairSender { jobs: self, has_slot: self.wait_list.waiting().is_empty(), wakeup: bounded(1) }
     }
 }
 
 impl<J> FairSender<'_, J> {
-    /// Hands a job out. While others wait for room, that is one a turn.
+    /// Sends a job to the lanes. Never blocks.
     ///
     /// # Errors
-    /// Gives the job back when there is no room for it, or it is somebody else's turn.
+    /// Returns the job when the queue is full, or when the slot is another fan-out's.
     pub fn try_send(&mut self, job: J) -> Result<(), J> {
         if !self.has_slot && !self.jobs.wait_list.waiting().is_empty() {
             return Err(job);
@@ -86,7 +87,7 @@ impl<J> FairSender<'_, J> {
         Ok(())
     }
 
-    /// Waits for the next turn, or for a reason to end.
+    /// Waits for a slot, or for a reason to end: a shutdown, or the loss of the lease.
     pub fn wait(&mut self, shutdown: &Shutdown, held: &HeldLease) {
         {
             let mut waiting = self.jobs.wait_list.waiting();
@@ -105,7 +106,7 @@ impl<J> FairSender<'_, J> {
 }
 
 impl<J> Drop for FairSender<'_, J> {
-    /// Leaves the line. A turn that has come and is not used is the next one's.
+    /// Leaves the wait list. A slot that is granted and not used goes to the next fan-out.
     fn drop(&mut self) {
         let mut waiting = self.jobs.wait_list.waiting();
         waiting.retain(|wakeup| !wakeup.same_channel(&self.wakeup.0));
@@ -119,15 +120,15 @@ impl<J> JobReceiver<J> {
     /// The next job, if there is one.
     ///
     /// # Errors
-    /// When there is none, or nobody is left who could hand one out.
+    /// When there is none, or no sender is left.
     pub fn try_recv(&self) -> Result<J, TryRecvError> {
         self.queue.try_recv().inspect(|_| self.taken())
     }
 
-    /// The next job, waited for until `timeout` is over.
+    /// The next job. Waits for it until `timeout` is over.
     ///
     /// # Errors
-    /// When there was none, or nobody is left who could hand one out.
+    /// When there was none, or no sender is left.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<J, RecvTimeoutError> {
         self.wait_list.idle_lanes.fetch_add(1, Ordering::Relaxed);
         let job = self.queue.recv_timeout(timeout);
@@ -135,13 +136,13 @@ impl<J> JobReceiver<J> {
         job.inspect(|_| self.taken())
     }
 
-    /// Whether there is no job to be had just now.
+    /// Whether there is no job at the moment.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether a lane waits for a job.
+    /// Whether a lane is waiting for a job.
     #[must_use]
     pub fn has_idle_lanes(&self) -> bool {
         self.wait_list.idle_lanes.load(Ordering::Relaxed) > 0
@@ -156,15 +157,14 @@ impl<J> JobReceiver<J> {
 
 impl WaitList {
     fn wake_next(mut waiting: MutexGuard<'_, VecDeque<Sender<()>>>) {
-        // Under the lock: whoever leaves the line has been called or is still in it.
+        // Hold the lock while waking: a waiter that deregisters must see either its wakeup or its entry.
         if let Some(Err(error)) = waiting.pop_front().map(|wakeup| wakeup.try_send(())) {
-            log::error!("a fan-out was called to hand out and is not there: {error} (a bug in fanmail)");
+            log::error!("a fan-out was woken twice: {error} (a bug in fanmail)");
         }
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Sender<()>>> {
-        // Every change is a single push, pop or retain, so a panic elsewhere leaves it whole.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -1,20 +1,22 @@
-//! `SMTP_RATE_PER_SECOND`: one limit over all lanes.
+//! `SMTP_RATE_PER_SECOND`: one limit over all lanes. How many of them have a connection is left to `connection_limit`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::shutdown::Shutdown;
+use crate::sync::lock;
 
-/// Gives out turns, evenly spaced. A pause is not saved up for a burst afterwards.
+/// Gives out slots, evenly spaced. Unused slots are not saved up for a burst.
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// Between two mails; `None` is no limit.
+    /// Time between two slots; `None` means no limit.
     interval: Option<Duration>,
+    /// The next free slot.
     next: Mutex<Instant>,
 }
 
 impl RateLimiter {
-    /// At most `per_second` turns a second.
+    /// At most `per_second` slots a second; `None` and 0 mean no limit.
     #[must_use]
     pub fn new(per_second: Option<u32>) -> Self {
         let interval = per_second.filter(|rate| *rate > 0).map(|rate| Duration::from_secs(1) / rate);
@@ -27,7 +29,7 @@ impl RateLimiter {
         self.interval.is_some()
     }
 
-    /// Waits for a turn; `false` when the worker is to stop instead.
+    /// Waits for a slot; `false` when the worker is to stop first.
     pub fn acquire(&self, shutdown: &Shutdown) -> bool {
         match self.reserve(Instant::now()) {
             Some(pause) if !pause.is_zero() => !shutdown.wait(pause),
@@ -35,13 +37,13 @@ impl RateLimiter {
         }
     }
 
-    /// Takes the next free turn and says how long it is until then.
+    /// Takes the next free slot, and says how long it is until then. `None` without a limit.
     fn reserve(&self, now: Instant) -> Option<Duration> {
         let interval = self.interval?;
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = (*next).max(now);
-        *next = turn + interval;
-        Some(turn - now)
+        let mut next = lock(&self.next);
+        let slot = (*next).max(now);
+        *next = slot + interval;
+        Some(slot - now)
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_evenly_spaced_and_a_pause_is_not_saved_up() {
+    fn slots_are_evenly_spaced_and_unused_ones_are_not_saved_up() {
         let rate_limiter = RateLimiter::new(Some(10));
         let start = Instant::now() + Duration::from_secs(1);
         let pauses: Vec<u128> =
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nobody_waits() {
+    fn without_a_limit_there_is_no_wait() {
         assert_eq!(RateLimiter::new(None).reserve(Instant::now()), None);
     }
 }

@@ -1,24 +1,22 @@
-//! The recorder's desk. Entries gather here without waking anybody, until somebody cannot go on before theirs is
-//! committed: then the recorder takes all of them at once (group commit on demand). Where no company comes, because
-//! there are few lanes or the relay is slow, each entry is written at once instead, while its lane goes about the next
-//! mail.
-//!
-//! Refuses to let an entry lie about: one that nobody asks for is taken after a while all the same. That bounds for how
-//! long a lane that waits for something else, the breaker or the limit of mails a second, has one unwritten.
+//! Group-commit queue in front of the recorder. `push` wakes nothing. `flush` wakes the recorder because a lane is blocked
+//! on its commit; the recorder then takes everything that is pending (group commit on demand). After a batch of one,
+//! batching gains nothing, and the next write is committed at once. `linger` bounds how long the write of a paused lane
+//! (breaker, rate limit) stays uncommitted. What is written is left to `entry`, the commit to the recorder.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::sync::lock;
 use crate::worker::recorder::entry::LedgerWrite;
 
-/// The side of those who have something written. The recorder ends when all clones are gone.
+/// The lanes' and the dispatcher's end. The recorder ends when all clones are dropped.
 #[derive(Debug)]
 pub struct BatchSender {
     shared: Arc<BatchShared>,
 }
 
-/// The recorder's side.
+/// The recorder's end.
 #[derive(Debug)]
 pub struct BatchReceiver {
     shared: Arc<BatchShared>,
@@ -28,36 +26,35 @@ pub struct BatchReceiver {
 #[derive(Debug)]
 struct BatchShared {
     state: Mutex<BatchState>,
-    /// Only the recorder waits here.
+    /// Only the recorder waits on it.
     wake: Condvar,
 }
 
 #[derive(Debug)]
 struct BatchState {
     pending: Vec<LedgerWrite>,
-    /// The number of the group that gathers.
+    /// The number of the batch that is pending.
     batch: u64,
-    /// Somebody cannot go on before it is committed.
+    /// A lane is blocked on its commit.
     flush_requested: bool,
-    /// The last group was a single entry: there is nothing to be gained by waiting for more.
+    /// The last batch was a single write: waiting for more gains nothing.
     last_batch_was_single: bool,
     receiver: ReceiverState,
     senders: usize,
 }
 
-/// What has to happen for the recorder to look at the desk. It is woken for nothing less: a thread that wakes costs
-/// more than an entry that is written.
+/// What wakes the recorder. Nothing less does: waking a thread costs more than writing an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReceiverState {
-    /// Nothing: it is writing, or about to look.
+    /// Nothing: it is writing, or about to look at what is pending.
     Busy,
-    /// A group is wanted, or has gathered for long enough.
+    /// A flush, or the end of `linger`.
     WaitingForFlush,
-    /// Anything.
+    /// Any write.
     WaitingForAnything,
 }
 
-/// A desk, and what gathers on it: for `linger`, if nobody asks for it.
+/// A queue whose writes are taken after `linger` at the latest, unless the recorder is still busy.
 #[must_use]
 pub fn batch_queue(linger: Duration) -> (BatchSender, BatchReceiver) {
     let state = BatchState {
@@ -73,7 +70,7 @@ pub fn batch_queue(linger: Duration) -> (BatchSender, BatchReceiver) {
 }
 
 impl BatchSender {
-    /// Leaves an entry, to be written before long, and returns the number of its group.
+    /// Queues a write, and returns the number of its batch for [`Self::flush`]. Never blocks on the database.
     #[must_use]
     pub fn push(&self, write: LedgerWrite) -> u64 {
         let mut state = self.shared.lock();
@@ -86,7 +83,7 @@ impl BatchSender {
         batch
     }
 
-    /// Has a group written now. Nothing happens when it was taken already.
+    /// Has a batch committed now. Does nothing when the recorder has taken it already.
     pub fn flush(&self, batch: u64) {
         let mut state = self.shared.lock();
         if state.batch == batch && !state.flush_requested {
@@ -114,8 +111,7 @@ impl Drop for BatchSender {
 }
 
 impl BatchReceiver {
-    /// Waits until what has gathered is wanted, or has waited for long enough. Nothing has gathered only when
-    /// nobody is left who could leave anything.
+    /// Waits for a batch: until a flush is requested or `linger` is over. Empty only when no sender is left.
     #[must_use]
     pub fn next_batch(&self) -> Vec<LedgerWrite> {
         let mut state = self.shared.lock();
@@ -124,7 +120,7 @@ impl BatchReceiver {
             let waited = self.shared.wake.wait_timeout(state, self.linger);
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
-            // What happened just when its time was over is seen by the loop.
+            // What happened just as the time was over is seen by the loop.
             if !timeout.timed_out() || state.senders == 0 {
                 continue;
             }
@@ -136,7 +132,7 @@ impl BatchReceiver {
         }
         state.receiver = ReceiverState::Busy;
         drop(state);
-        // Lanes that only want a processor leave their entries first; where there are none, this takes no time.
+        // Lanes that only need a processor push their writes first; without such lanes this takes no time.
         thread::yield_now();
         let mut state = self.shared.lock();
         state.flush_requested = false;
@@ -156,8 +152,7 @@ impl BatchShared {
     }
 
     fn lock(&self) -> MutexGuard<'_, BatchState> {
-        // Nothing that is done under the lock can panic half way.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -171,7 +166,7 @@ mod tests {
     use crate::domain::ids::{EventId, NotificationId};
 
     const NEVER: Duration = Duration::from_secs(3600);
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn write(id: i64) -> LedgerWrite {
         LedgerWrite::Acked {
@@ -181,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A recorder that hands over what it takes, until there is nothing any more.
+    /// A recorder that hands over the batches that it takes, and ends after the last one.
     fn receive_all(batches: BatchReceiver) -> Receiver<Vec<i64>> {
         let (sender, received) = unbounded();
         thread::spawn(move || {
@@ -199,7 +194,7 @@ mod tests {
     }
 
     fn wait_until(batch_sender: &BatchSender, expected: ReceiverState) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while batch_sender.shared.lock().receiver != expected {
             assert!(Instant::now() < deadline, "the recorder is not {expected:?}");
             thread::yield_now();
@@ -207,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_wanted_is_taken_at_once_with_all_that_has_gathered() {
+    fn a_flush_takes_everything_that_is_pending_at_once() {
         let (batch_sender, batches) = batch_queue(NEVER);
         batch_sender.shared.lock().last_batch_was_single = false;
         let received = receive_all(batches);
@@ -217,62 +212,62 @@ mod tests {
         assert_eq!(
             batch_sender.shared.lock().receiver,
             ReceiverState::WaitingForFlush,
-            "nobody has asked for them"
+            "no flush was requested"
         );
         batch_sender.flush(batch);
-        assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [1, 2]);
-        assert_ne!(batch_sender.push(write(3)), batch, "that is gathering for the next one");
+        assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [1, 2]);
+        assert_ne!(batch_sender.push(write(3)), batch, "it belongs to the next batch");
         batch_sender.flush(batch);
-        assert!(!batch_sender.shared.lock().flush_requested, "it was taken already");
+        assert!(!batch_sender.shared.lock().flush_requested, "the batch was taken already");
     }
 
     #[test]
-    fn while_no_company_comes_an_entry_does_not_wait_for_it() {
+    fn after_a_batch_of_one_a_write_is_taken_without_a_flush() {
         let (batch_sender, batches) = batch_queue(NEVER);
         for id in 1..=3 {
-            let _group = batch_sender.push(write(id));
-            assert_eq!(batches.next_batch().len(), 1, "though nobody has asked for it");
+            let _batch = batch_sender.push(write(id));
+            assert_eq!(batches.next_batch().len(), 1, "without a flush");
         }
-        let _group = (batch_sender.push(write(4)), batch_sender.push(write(5)));
+        let _batch = (batch_sender.push(write(4)), batch_sender.push(write(5)));
         assert_eq!(batches.next_batch().len(), 2);
         let batch = batch_sender.push(write(6));
-        assert!(!batch_sender.shared.lock().flush_requested, "more may come, as it did before");
+        assert!(!batch_sender.shared.lock().flush_requested, "more may follow, as before");
         batch_sender.flush(batch);
         assert_eq!(batches.next_batch().len(), 1);
     }
 
     #[test]
-    fn an_entry_that_nobody_asks_for_is_taken_all_the_same_even_from_a_recorder_that_sleeps() {
+    fn a_write_without_a_flush_is_taken_after_linger_in_every_state_of_the_recorder() {
         let (batch_sender, batches) = batch_queue(Duration::from_millis(1));
         let received = receive_all(batches);
         for id in 1..=3 {
             wait_until(&batch_sender, ReceiverState::WaitingForAnything);
             batch_sender.shared.lock().last_batch_was_single = false;
-            let _group = batch_sender.push(write(id));
-            assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [id]);
+            let _batch = batch_sender.push(write(id));
+            assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [id]);
             batch_sender.shared.lock().last_batch_was_single = false;
-            let _group = batch_sender.push(write(10 + id));
-            assert_eq!(received.recv_timeout(PATIENCE).unwrap(), [10 + id]);
+            let _batch = batch_sender.push(write(10 + id));
+            assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [10 + id]);
         }
     }
 
     #[test]
-    fn the_last_one_may_leave_in_the_moment_in_which_a_doze_is_over() {
+    fn the_last_sender_may_be_dropped_just_as_linger_is_over() {
         let (batch_sender, batches) = batch_queue(Duration::from_millis(50));
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
         let mut state = batch_sender.shared.lock();
         assert_eq!(state.receiver, ReceiverState::WaitingForFlush);
-        // The doze ends while the lock is not to be had.
+        // `linger` ends while the lock is held.
         thread::sleep(Duration::from_millis(200));
         state.senders -= 1;
         batch_sender.shared.wake(state);
         std::mem::forget(batch_sender);
-        assert_eq!(received.recv_timeout(PATIENCE).unwrap(), Vec::<i64>::new());
+        assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), Vec::<i64>::new());
     }
 
     #[test]
-    fn nothing_is_lost_at_the_end() {
+    fn no_write_is_lost_when_the_senders_are_dropped() {
         let (batch_sender, batches) = batch_queue(NEVER);
         batch_sender.shared.lock().last_batch_was_single = false;
         let received = receive_all(batches);
@@ -281,7 +276,7 @@ mod tests {
         let other = batch_sender.clone();
         drop(batch_sender);
         assert_eq!(other.push(write(2)), first);
-        assert!(received.is_empty(), "somebody may still come");
+        assert!(received.is_empty(), "a sender is left");
         drop(other);
         assert_eq!(received.iter().collect::<Vec<_>>(), [vec![1, 2], vec![]]);
     }

@@ -1,4 +1,4 @@
-//! The breaker by itself, with a clock of the tests' own.
+//! The breaker alone; the time is a parameter.
 
 use super::*;
 use crate::shutdown::shutdown_pair;
@@ -18,60 +18,60 @@ fn fail(breaker: &Breaker, now: Instant, probe: bool) {
 fn opened(now: Instant) -> Breaker {
     let breaker = closed();
     for _ in 0..THRESHOLD {
-        assert!(!enters(&breaker, now).probe);
+        assert!(!admit(&breaker, now).probe);
         fail(&breaker, now, false);
     }
     breaker
 }
 
-/// The right to enter, which it has to give.
-fn enters(breaker: &Breaker, now: Instant) -> Admission<'_> {
-    breaker.enter(now).unwrap()
+/// The admission, which has to be granted.
+fn admit(breaker: &Breaker, now: Instant) -> Admission<'_> {
+    breaker.try_admit(now).unwrap()
 }
 
-/// How long there is to wait.
-fn waits(breaker: &Breaker, now: Instant) -> Option<Duration> {
-    breaker.enter(now).err()
+/// How long a lane would have to wait; `None` if it is admitted.
+fn wait_time(breaker: &Breaker, now: Instant) -> Option<Duration> {
+    breaker.try_admit(now).err()
 }
 
-/// The probe, which fails.
+/// A probe that fails.
 fn probe_fails(breaker: &Breaker, now: Instant) {
-    let mut admission = enters(breaker, now);
-    assert!(std::mem::take(&mut admission.probe), "the first to enter an open breaker is its probe");
+    let mut admission = admit(breaker, now);
+    assert!(std::mem::take(&mut admission.probe), "the first admission by an open breaker is its probe");
     fail(breaker, now, true);
 }
 
 #[test]
-fn a_success_in_between_keeps_it_closed() {
+fn a_success_between_failures_keeps_it_closed() {
     let (breaker, now) = (closed(), Instant::now());
     for round in 0..10 {
         for participant in 1..3 {
-            assert!(enters(&breaker, now).failed(Some(mail(round, participant)), "lost"));
+            assert!(admit(&breaker, now).failed(Some(mail(round, participant)), "lost"));
         }
-        enters(&breaker, now).works();
+        admit(&breaker, now).works();
     }
-    assert_eq!(waits(&breaker, now), None);
+    assert_eq!(wait_time(&breaker, now), None);
     assert_eq!(breaker.monitor.metrics.relay_failures.get(), 20);
 }
 
 #[test]
-fn refusals_beside_a_mail_that_gets_through_do_not_open_it_and_lost_mails_do() {
+fn refusals_soon_after_an_accepted_mail_do_not_open_it_and_lost_mails_do() {
     let (breaker, now) = (closed(), Instant::now());
     breaker.close(now);
     for _ in 0..10 {
-        fail(&breaker, now + RECENTLY / 2, false);
+        fail(&breaker, now + SUCCESS_GRACE / 2, false);
     }
     for _ in 0..THRESHOLD {
-        assert_eq!(waits(&breaker, now), None);
-        fail(&breaker, now + RECENTLY, false);
+        assert_eq!(wait_time(&breaker, now), None);
+        fail(&breaker, now + SUCCESS_GRACE, false);
     }
-    assert!(waits(&breaker, now).is_some(), "nothing has got through for a while");
+    assert!(wait_time(&breaker, now).is_some(), "no mail was accepted for a while");
 
     breaker.close(now);
     for participant in 1..=3 {
         breaker.failed_at(now, 0.5, false, Some(mail(1, participant)), "lost");
     }
-    assert!(waits(&breaker, now).is_some(), "these are charged, so it opens at once");
+    assert!(wait_time(&breaker, now).is_some(), "these are charged, so it opens at once");
 }
 
 #[test]
@@ -80,79 +80,78 @@ fn one_probe_at_a_time_with_growing_pauses() {
     let breaker = opened(now);
     for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
         let pause = Duration::from_secs(expected);
-        assert_eq!(waits(&breaker, now), Some(pause));
+        assert_eq!(wait_time(&breaker, now), Some(pause));
         now += pause;
-        let mut probe = enters(&breaker, now);
-        assert_eq!(waits(&breaker, now), Some(POLL_INTERVAL), "only one");
+        let mut probe = admit(&breaker, now);
+        assert_eq!(wait_time(&breaker, now), Some(POLL_INTERVAL), "only one");
         assert!(std::mem::take(&mut probe.probe));
         fail(&breaker, now, true);
     }
 }
 
 #[test]
-fn a_probe_that_succeeds_lets_everyone_in() {
+fn a_probe_that_succeeds_closes_it() {
     let now = Instant::now();
     let breaker = opened(now);
-    let probe = enters(&breaker, now + Duration::from_secs(1));
+    let probe = admit(&breaker, now + Duration::from_secs(1));
     assert_eq!(breaker.monitor.metrics.breaker_open.get(), 1);
     probe.works();
-    assert!(!enters(&breaker, now).probe && !enters(&breaker, now).probe);
+    assert!(!admit(&breaker, now).probe && !admit(&breaker, now).probe);
     assert_eq!(breaker.monitor.metrics.breaker_open.get(), 0);
     assert_eq!(breaker.monitor.health.problems(), "");
 }
 
 #[test]
-fn a_probe_that_never_asks_the_relay_hands_its_right_on() {
+fn a_probe_that_is_dropped_lets_the_next_caller_probe() {
     let now = Instant::now();
     let breaker = opened(now);
     let later = now + Duration::from_secs(1);
-    drop(enters(&breaker, later));
-    assert!(enters(&breaker, Instant::now() + PROBES.cap).probe, "somebody else is the probe at once");
+    drop(admit(&breaker, later));
+    assert!(admit(&breaker, Instant::now() + PROBES.cap).probe, "the next one is the probe at once");
 }
 
 #[test]
-fn a_straggler_neither_prolongs_the_pause_nor_speaks_for_the_probe() {
+fn a_mail_that_was_in_flight_neither_prolongs_the_pause_nor_decides_for_the_probe() {
     let now = Instant::now();
     let breaker = opened(now);
     fail(&breaker, now + Duration::from_millis(900), false);
     let later = now + Duration::from_secs(1);
-    let probe = enters(&breaker, later);
+    let probe = admit(&breaker, later);
     fail(&breaker, later, false);
-    assert_eq!(waits(&breaker, later + PROBES.cap), Some(POLL_INTERVAL), "the probe is still under way");
+    assert_eq!(wait_time(&breaker, later + PROBES.cap), Some(POLL_INTERVAL), "the probe is still in flight");
     probe.works();
-    assert_eq!(waits(&breaker, later), None);
+    assert_eq!(wait_time(&breaker, later), None);
 }
 
 #[test]
-fn a_probe_that_somebody_else_made_needless_counts_as_any_mail() {
+fn a_probe_counts_as_any_mail_once_another_mail_has_closed_it() {
     let now = Instant::now();
     let breaker = opened(now);
-    let straggler = Admission { breaker: &breaker, probe: false };
-    let probe = enters(&breaker, now + Duration::from_secs(1));
-    straggler.works();
+    let in_flight = Admission { breaker: &breaker, probe: false };
+    let probe = admit(&breaker, now + Duration::from_secs(1));
+    in_flight.works();
     assert!(probe.failed(None, "lost"));
-    assert_eq!(waits(&breaker, now), None, "one failure after a success does not open it");
+    assert_eq!(wait_time(&breaker, now), None, "one failure after a success does not open it");
 }
 
 #[test]
-fn one_mail_that_breaks_every_connection_does_not_open_it_but_three_do() {
+fn one_mail_that_breaks_every_connection_does_not_open_it_but_three_mails_do() {
     let now = Instant::now();
     let breaker = closed();
-    let fails = |notification, participant| {
-        enters(&breaker, now).failed(Some(mail(notification, participant)), "421")
-    };
+    let fails =
+        |notification, participant| admit(&breaker, now).failed(Some(mail(notification, participant)), "421");
     assert!(fails(1, 7));
     for _ in 0..10 {
-        assert!(!fails(1, 7), "that says nothing new about the relay");
+        assert!(!fails(1, 7), "the same mail again proves nothing about the relay");
     }
     assert!(fails(1, 8) && !fails(1, 7));
-    assert_eq!(waits(&breaker, now), None);
+    assert_eq!(wait_time(&breaker, now), None);
     assert!(fails(2, 7));
-    assert!(waits(&breaker, now).is_some());
+    assert!(wait_time(&breaker, now).is_some());
 }
 
 #[test]
-fn health_says_since_when_why_and_what_comes_next() {
+fn health_says_since_when_why_and_when_the_next_attempt_is() {
     let now = Instant::now();
     let breaker = opened(now);
     let trouble = breaker.monitor.health.problems();
@@ -171,7 +170,7 @@ fn health_says_since_when_why_and_what_comes_next() {
 }
 
 #[test]
-fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_one() {
+fn a_lane_rests_while_it_is_closed_and_returns_for_the_probe_when_it_is_open() {
     let short = Backoff { first: Duration::from_millis(50), cap: Duration::from_millis(50) };
     let (handle, shutdown) = shutdown_pair();
     let breaker = Breaker::new(short, Monitor::default());
@@ -185,11 +184,11 @@ fn a_lane_rests_behind_a_closed_breaker_and_is_there_for_the_probe_of_an_open_on
 
     let now = Instant::now();
     let breaker = opened(now);
-    assert!(!breaker.wants_probe(now) && breaker.wants_probe(now + Duration::from_secs(1)));
+    assert!(!breaker.is_probe_due(now) && breaker.is_probe_due(now + Duration::from_secs(1)));
     let long_ago = opened(now.checked_sub(PROBES.cap).unwrap());
     long_ago.rest(9, &shutdown);
-    let probe = enters(&long_ago, now);
-    assert!(!long_ago.wants_probe(now), "one is enough");
+    let probe = admit(&long_ago, now);
+    assert!(!long_ago.is_probe_due(now), "one is enough");
     drop(probe);
     drop(handle);
     breaker.rest(9, &shutdown);

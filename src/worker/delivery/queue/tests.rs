@@ -1,4 +1,4 @@
-//! The queue: how little it holds, who is called when, and in which order.
+//! The queue: how little it holds, which fan-out is woken when, and in which order.
 
 use std::thread;
 use std::time::Instant;
@@ -8,10 +8,10 @@ use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::shutdown::shutdown_pair;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn held() -> Arc<HeldLease> {
-    HeldLease::new(Lease { notification_id: NotificationId(1), epoch: Epoch(1) }, Instant::now(), PATIENCE)
+    HeldLease::new(Lease { notification_id: NotificationId(1), epoch: Epoch(1) }, Instant::now(), TIMEOUT)
 }
 
 fn fill(jobs: &JobSender<u32>) -> usize {
@@ -20,7 +20,7 @@ fn fill(jobs: &JobSender<u32>) -> usize {
 }
 
 fn wait_until_waiting(jobs: &JobSender<u32>, fan_outs: usize) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while jobs.wait_list.waiting().len() != fan_outs {
         assert!(Instant::now() < deadline, "{fan_outs} fan-outs wait: not in time");
         thread::yield_now();
@@ -28,7 +28,7 @@ fn wait_until_waiting(jobs: &JobSender<u32>, fan_outs: usize) {
 }
 
 #[test]
-fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
+fn the_queue_is_short_and_refilled_only_when_one_job_a_lane_is_left() {
     let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(4);
     assert_eq!(fill(&jobs), 10);
@@ -40,25 +40,25 @@ fn it_holds_little_and_is_refilled_only_when_one_job_a_lane_is_left() {
         wait_until_waiting(&jobs, 1);
         for job in 1..=5 {
             assert_eq!(lanes.try_recv(), Ok(job));
-            assert_eq!(jobs.wait_list.waiting().len(), 1, "it is not called yet");
+            assert_eq!(jobs.wait_list.waiting().len(), 1, "the fan-out is not woken yet");
         }
-        assert_eq!(lanes.recv_timeout(PATIENCE), Ok(6));
+        assert_eq!(lanes.recv_timeout(TIMEOUT), Ok(6));
         assert_eq!(fan_out.join().unwrap(), 6);
     });
     assert!((0..6).all(|_| lanes.try_recv().is_ok()));
-    jobs.fair_sender().wait(&shutdown, &held()); // not long: there is room already
+    jobs.fair_sender().wait(&shutdown, &held()); // returns at once: the queue is nearly empty
     drop(jobs);
-    assert_eq!(lanes.queue.iter().count(), 4, "what was handed out is not lost");
-    assert_eq!(lanes.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    assert_eq!(lanes.queue.iter().count(), 4, "the jobs in the queue are not lost");
+    assert_eq!(lanes.recv_timeout(TIMEOUT), Err(RecvTimeoutError::Disconnected));
 }
 
 #[test]
-fn while_others_wait_there_is_one_job_a_turn() {
+fn while_others_wait_a_fan_out_sends_one_job_for_each_slot() {
     let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(2);
     assert_eq!(fill(&jobs), 6);
     thread::scope(|scope| {
-        for (permit, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
+        for (number, (name, size)) in [(10, 100), (20, 100), (30, 1)].into_iter().enumerate() {
             let (jobs, shutdown) = (&jobs, &shutdown);
             scope.spawn(move || {
                 let mut sender = jobs.fair_sender();
@@ -69,25 +69,25 @@ fn while_others_wait_there_is_one_job_a_turn() {
                     }
                 }
             });
-            wait_until_waiting(jobs, permit + 1);
+            wait_until_waiting(jobs, number + 1);
         }
         let mut taken: Vec<u32> = (0..4).map(|_| lanes.try_recv().unwrap()).collect();
         for still_waiting in [3, 3, 2] {
-            let deadline = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + TIMEOUT;
             while lanes.queue.len() != 3 {
-                assert!(Instant::now() < deadline, "whoever was called has handed nothing out");
+                assert!(Instant::now() < deadline, "the fan-out that was woken has sent nothing");
                 thread::yield_now();
             }
             wait_until_waiting(&jobs, still_waiting);
             taken.push(lanes.try_recv().unwrap());
         }
-        taken.extend((7..6 + 201).map(|_| lanes.recv_timeout(PATIENCE).unwrap()));
+        taken.extend((7..6 + 201).map(|_| lanes.recv_timeout(TIMEOUT).unwrap()));
         assert_eq!(taken[..9], [1, 2, 3, 4, 5, 6, 10, 20, 30]);
     });
 }
 
 #[test]
-fn whoever_waits_is_called_however_many_small_ones_come() {
+fn a_large_fan_out_is_woken_however_many_small_ones_come() {
     let (_handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
@@ -96,7 +96,7 @@ fn whoever_waits_is_called_however_many_small_ones_come() {
         wait_until_waiting(&jobs, 1);
         for _ in 0..2 {
             assert!(lanes.try_recv().is_ok());
-            assert!(jobs.fair_sender().try_send(9).is_err(), "somebody waits");
+            assert!(jobs.fair_sender().try_send(9).is_err(), "the large one waits");
         }
         assert!(lanes.try_recv().is_ok());
         large.join().unwrap();
@@ -104,7 +104,7 @@ fn whoever_waits_is_called_however_many_small_ones_come() {
 }
 
 #[test]
-fn whoever_ends_leaves_the_turn_to_the_next() {
+fn a_fan_out_that_ends_leaves_its_slot_to_the_next() {
     let (handle, shutdown) = shutdown_pair();
     let (jobs, lanes) = job_queue::<u32>(1);
     assert_eq!(fill(&jobs), 4);
