@@ -1,5 +1,5 @@
-//! Stands between a worker and its broker, and interferes with one ack: cuts the connection around it, or holds
-//! it back.
+//! A proxy between a worker and its broker that interferes with one ack: it closes the connection before or after the
+//! ack, or delays the ack.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -8,22 +8,22 @@ use std::thread;
 
 use crate::wait::wait_until;
 
-/// What happens at the next ack.
+/// What the proxy does with the next ack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AckAction {
-    /// Nothing: it passes.
+    /// Forwards it.
     Pass,
-    /// The connection breaks, and the broker never sees the ack.
+    /// Closes the connection. The broker never gets the ack.
     CutBefore,
-    /// The broker gets the ack, then the connection breaks: the answer that proves it never comes.
+    /// Forwards the ack, then closes the connection. The worker never gets the reply that proves it.
     CutAfter,
-    /// The ack and all that follows it wait for [`AmqpProxy::release`].
+    /// Delays the ack and everything behind it until [`AmqpProxy::release`].
     Hold,
 }
 
-/// A proxy that listens until the tests end.
+/// A proxy that listens until the test process ends.
 pub struct AmqpProxy {
-    /// Where.
+    /// Port on loopback.
     pub port: u16,
     shared: Arc<Shared>,
 }
@@ -35,12 +35,12 @@ struct Shared {
 
 struct State {
     plan: AckAction,
-    /// Times that the plan was carried out.
+    /// How often the action was carried out.
     done: usize,
 }
 
 impl AmqpProxy {
-    /// In front of the broker at this port of loopback.
+    /// Starts a proxy for the broker at this port of loopback.
     pub fn start(broker: u16, plan: AckAction) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -53,7 +53,7 @@ impl AmqpProxy {
                 let (from_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 thread::spawn(move || pass_all(from_server, to_client));
                 thread::spawn(move || {
-                    // Ends with an error when either side goes away, which is no news.
+                    // It returns an error when either side closes, which is expected.
                     drop(pass_frames(&client, &server, &shared));
                     for end in [client, server] {
                         drop(end.shutdown(Shutdown::Both));
@@ -64,13 +64,13 @@ impl AmqpProxy {
         Self { port, shared }
     }
 
-    /// Waits until the plan was carried out.
+    /// Waits until the action was carried out.
     #[track_caller]
     pub fn wait_until_done(&self) {
         wait_until("an ack at the proxy", || self.shared.state.lock().unwrap().done == 1);
     }
 
-    /// Lets go what is held back.
+    /// Forwards what is delayed.
     pub fn release(&self) {
         self.shared.state.lock().unwrap().plan = AckAction::Pass;
         self.shared.changed.notify_all();
@@ -78,7 +78,7 @@ impl AmqpProxy {
 }
 
 fn pass_all(mut from: TcpStream, mut to: TcpStream) {
-    // Ends with an error when either side goes away, which is no news.
+    // It returns an error when either side closes, which is expected.
     drop(io::copy(&mut from, &mut to));
     drop(to.shutdown(Shutdown::Both));
 }
@@ -108,7 +108,7 @@ fn pass_frames(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) 
 }
 
 impl Shared {
-    /// The plan for this ack; cuts happen once.
+    /// The action for this ack. A connection is closed only once.
     fn begin(&self) -> AckAction {
         let mut state = self.state.lock().unwrap();
         let plan = state.plan;

@@ -1,4 +1,4 @@
-//! A private RabbitMQ node: its own ports on loopback, its own epmd, all files in one directory, no plugins. It
+//! A private RabbitMQ node: ports of its own on loopback, an epmd of its own, all files in one folder, no plugins. It
 //! shares nothing with another broker on this machine.
 
 use std::fs::{self, File};
@@ -14,20 +14,20 @@ use crate::cleanup::{self, ChildGuard};
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
-/// The script itself: Debian's wrapper in /usr/sbin wants to be root or rabbitmq.
+/// The server script itself: Debian's wrapper in /usr/sbin insists on user root or rabbitmq.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-/// The same holds for this one.
+/// The control script itself, for the same reason.
 const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-/// Who may log in.
+/// The user of the tests.
 pub const USER: &str = "fanmail-tests";
-/// A word that is easy to look for in logs.
+/// The password, a word that is easy to find in a log.
 pub const PASSWORD: &str = "carrot-in-the-amqp-password";
 
 /// A broker. Dropping it kills it.
 pub struct Broker {
     folder: PathBuf,
     _temporary: Option<TempDir>,
-    /// Of AMQP.
+    /// The port for AMQP.
     pub port: u16,
     dist_port: u16,
     epmd_port: u16,
@@ -36,7 +36,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// The node that most tests share; each with a queue of its own name. It ends with the test process.
+    /// The node that most tests share, each with a queue of its own. It ends with the test process.
     pub fn shared() -> Arc<Self> {
         static SHARED: OnceLock<Arc<Broker>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
@@ -49,13 +49,13 @@ impl Broker {
         }))
     }
 
-    /// A node of one's own that is not started yet: to be killed, or to come late.
+    /// A separate node that is not started yet, for a test that kills it or starts it late.
     pub fn own() -> Arc<Self> {
         let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
         Arc::new(Self::prepare(folder.path().to_owned(), Some(folder)))
     }
 
-    /// The same with more lines in rabbitmq.conf, and this advanced.config (an Erlang term, or nothing).
+    /// The same with more lines in rabbitmq.conf, and this advanced.config (an Erlang term, or empty).
     pub fn own_with(conf: &str, advanced: &str) -> Arc<Self> {
         let broker = Self::own();
         let path = broker.folder.join("rabbitmq.conf");
@@ -103,7 +103,7 @@ impl Broker {
         }
     }
 
-    /// Starts the node, again with the data it had, and waits until it answers.
+    /// Starts the node with the data that it had, and waits until it accepts connections.
     pub fn start(&self) {
         let mut node = self.node.lock().unwrap();
         assert!(node.is_none(), "the broker runs already");
@@ -149,8 +149,8 @@ impl Broker {
         command
     }
 
-    /// Ends the node in good order and starts it again. What RabbitMQ has just declared is on its disk only some
-    /// time later, and a kill before that takes the queue itself ("Recovering 0 queues"); after this it stays.
+    /// Stops the node in good order and starts it again. RabbitMQ writes a new declaration to disk only some time
+    /// later: a kill before that loses the queue itself ("Recovering 0 queues"). After a restart the queue is on disk.
     pub fn restart(&self) {
         let mut node = self.node.lock().unwrap().take().expect("the broker does not run");
         node.signal("TERM");
@@ -159,19 +159,19 @@ impl Broker {
         self.start();
     }
 
-    /// SIGKILL: no goodbye to anybody.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         let node = self.node.lock().unwrap().take();
         assert!(node.is_some(), "the broker does not run");
         drop(node);
     }
 
-    /// SIGSTOP: connections stay open and nothing answers.
+    /// Sends SIGSTOP: connections stay open, and the node answers nothing.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
@@ -180,12 +180,12 @@ impl Broker {
         self.node.lock().unwrap().as_ref().expect("the broker does not run").signal(name);
     }
 
-    /// With user and password.
+    /// The URL with user and password.
     pub fn url(&self) -> String {
         format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f?heartbeat=10&connection_timeout=5000", self.port)
     }
 
-    /// A connection of the tests' own.
+    /// A connection for the test itself.
     pub fn connect(&self) -> Connection {
         wait_for("a connection to the broker", Duration::from_secs(20), || self.try_connect())
     }
@@ -194,7 +194,7 @@ impl Broker {
         Connection::insecure_open(&self.url()).ok()
     }
 
-    /// What `rabbitmqctl` says with these arguments, which it has to like.
+    /// Runs `rabbitmqctl` with these arguments and returns its output. It has to succeed.
     pub fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = self.command();
         let environment: Vec<_> =
@@ -206,13 +206,13 @@ impl Broker {
         said(&output.stdout)
     }
 
-    /// What the node has logged.
+    /// The log of the node.
     pub fn log(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         read("output") + &read("rabbitmq.log")
     }
 
-    /// The process ids of the node, when it runs, and of its epmd.
+    /// The process ids of the node, if it runs, and of its epmd.
     pub fn pids(&self) -> Vec<u32> {
         let node = self.node.lock().unwrap();
         node.iter().map(|ward| ward.child.id()).chain([self.epmd.child.id()]).collect()

@@ -1,4 +1,5 @@
-//! Certificates made at test time: an authority that no system trusts, and what it signs for servers on loopback.
+//! Certificates created at test time: an authority that no system trusts, and the certificates that it signs for
+//! servers on loopback.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +15,7 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
 
-/// The names that tests use for this machine.
+/// The names of this machine in the tests.
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const DAY: i64 = 24 * 60 * 60;
 
@@ -35,7 +36,7 @@ pub struct Issued {
 }
 
 impl Authority {
-    /// One that nobody has heard of.
+    /// A new authority.
     pub fn new() -> Self {
         let key = new_key();
         let name = common_name("an authority of the tests");
@@ -49,22 +50,22 @@ impl Authority {
         Self { certificate: builder.build(), key }
     }
 
-    /// Its own certificate, PEM.
+    /// The certificate of the authority, in PEM.
     pub fn pem(&self) -> String {
         pem(&self.certificate)
     }
 
-    /// A certificate that is right for a server on loopback.
+    /// A valid certificate for a server on loopback.
     pub fn issue(&self) -> Issued {
         self.sign(&THIS_MACHINE, DAY)
     }
 
-    /// One for a server of another name.
+    /// A valid certificate for a server of another name.
     pub fn issue_for(&self, name: &str) -> Issued {
         self.sign(&[name], DAY)
     }
 
-    /// One that was right until yesterday.
+    /// A certificate that expired yesterday.
     pub fn issue_expired(&self) -> Issued {
         self.sign(&THIS_MACHINE, -DAY)
     }
@@ -83,7 +84,7 @@ impl Authority {
         }
         let context = builder.x509v3_context(Some(&self.certificate), None);
         let alternatives = alternatives.build(&context).unwrap();
-        // All authorities of the tests have the same name: this tells them apart, as where a CA has a new key.
+        // All authorities of the tests have the same name. The key id tells them apart, as when a CA has a new key.
         let issuer = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
         builder.append_extension(alternatives).unwrap();
         builder.append_extension(issuer).unwrap();
@@ -94,7 +95,7 @@ impl Authority {
 }
 
 impl Issued {
-    /// For a server of the tests' own.
+    /// A TLS acceptor with this certificate.
     pub fn acceptor(&self) -> TlsAcceptor {
         let identity = Identity::from_pkcs8(self.certificate.as_bytes(), self.key.as_bytes()).unwrap();
         TlsAcceptor::new(identity).unwrap()

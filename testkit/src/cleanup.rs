@@ -1,6 +1,6 @@
-//! A small shell process that outlives the tests by a moment: when they end, however they end, it kills the
-//! processes they left behind and removes their directories. Statics are never dropped, and SIGKILL runs no
-//! destructor; a pipe is closed in either case.
+//! A small shell process that runs a moment longer than the tests. When the tests end for any reason, it kills the
+//! processes that they left behind and removes their folders. A destructor would not do: statics are never dropped, and
+//! SIGKILL runs no destructor. The pipe to the shell is closed in each case.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Reads one order a line until the pipe is closed, then does what is left to do.
+/// Reads one command a line until the pipe is closed, then cleans up.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 pids=' ' quitters=' ' folders=''
@@ -37,16 +37,16 @@ IFS='
 for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
 "#;
 
-/// A child process that surely ends with the tests: killed on drop, or by the guardian.
+/// A child process that ends with the tests: killed on drop, or by the shell process.
 #[derive(Debug)]
 pub struct ChildGuard {
     /// The process.
     pub child: Child,
-    /// Whether it is asked before it is killed.
+    /// Whether the process is sent QUIT before it is killed.
     quits: bool,
 }
 
-/// How long that may take.
+/// How long a process may take to end after QUIT.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 impl ChildGuard {
@@ -57,14 +57,14 @@ impl ChildGuard {
         Self { child, quits: false }
     }
 
-    /// The same for a process that ends at once, and cleans up, when it is sent `QUIT`.
+    /// The same for a process that ends at once, and cleans up, when it gets SIGQUIT.
     pub fn spawn_with_quit(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
         order("quit", &child.id().to_string());
         Self { child, quits: true }
     }
 
-    /// Sends it a signal, such as `TERM`. A process that is over is not an error.
+    /// Sends the process a signal, such as `TERM`. It is no error when the process has ended.
     pub fn signal(&self, name: &str) {
         // The shell's own kill: minimal systems have no program of that name.
         let status = Command::new("sh")
@@ -86,24 +86,24 @@ impl Drop for ChildGuard {
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        // Both fail only for a process that is over.
+        // Both fail only for a process that has ended.
         drop(self.child.kill());
         drop(self.child.wait());
         cancel_kill_at_exit(self.child.id());
     }
 }
 
-/// Has a process killed when the tests have ended.
+/// The process is killed when the tests have ended.
 pub fn kill_at_exit(pid: u32) {
     order("kill", &pid.to_string());
 }
 
-/// Takes that back: the process is over, or ends by itself.
+/// Takes [`kill_at_exit`] back: the process has ended, or will end by itself.
 pub fn cancel_kill_at_exit(pid: u32) {
     order("forget", &pid.to_string());
 }
 
-/// Has a directory removed when the tests have ended.
+/// The folder is removed when the tests have ended.
 pub fn remove_at_exit(folder: &Path) {
     order("remove", folder.to_str().unwrap());
 }
@@ -116,7 +116,7 @@ fn order(verb: &str, argument: &str) {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Not in reach of a Ctrl-C that is meant for the tests.
+            // A Ctrl-C that is meant for the tests must not reach it.
             .process_group(0)
             .spawn();
         Mutex::new(shell.unwrap())

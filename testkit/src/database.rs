@@ -1,7 +1,5 @@
-//! A private `PostgreSQL` or `MariaDB` server: its own port on loopback, all files in one directory, an ordinary
-//! user inside and outside. It shares nothing with another server on this machine.
-//!
-//! Unit tests include it by its path as well, so this needs only its siblings `guardian`, `ports` and `wait`.
+//! A private `PostgreSQL` or `MariaDB` server: a port of its own on loopback, all files in one folder, run by an
+//! ordinary user. It shares nothing with another server on this machine.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,12 +21,12 @@ mod postgresql;
 mod process_tree;
 mod unprivileged;
 
-/// Whom fanmail logs in as: the owner of its database, and nothing more.
+/// The user of fanmail: owner of its database, without other rights.
 pub const USER: &str = "fanmail_tests";
-/// A word that is easy to look for in logs.
+/// The password, a word that is easy to find in a log.
 pub const PASSWORD: &str = "parsnip-in-the-database-password";
 
-/// Which server.
+/// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     /// `PostgreSQL`.
@@ -37,19 +35,19 @@ pub enum Server {
     Mariadb,
 }
 
-/// A running server, or one that could run. Dropping it ends it.
+/// A server that runs or can be started. Dropping it stops it.
 pub struct Database {
     server: Server,
     folder: PathBuf,
     _temporary: Option<TempDir>,
-    /// Where it listens.
+    /// Port on loopback.
     pub port: u16,
     user: UnprivilegedUser,
     process: Mutex<Option<ChildGuard>>,
 }
 
 impl Database {
-    /// The server that most tests share; each with a database of its own. It ends with the test process.
+    /// The server that most tests share, each with a database of its own. It ends with the test process.
     pub fn shared(server: Server) -> Arc<Self> {
         static POSTGRESQL: OnceLock<Arc<Database>> = OnceLock::new();
         static MARIADB: OnceLock<Arc<Database>> = OnceLock::new();
@@ -66,13 +64,13 @@ impl Database {
         }))
     }
 
-    /// A server of one's own that is not started yet: to be killed, or to come late.
+    /// A separate server that is not started yet, for a test that kills it or starts it late.
     pub fn own(server: Server) -> Arc<Self> {
         let folder = temporary_folder();
         Arc::new(Self::prepare(server, folder.path().to_owned(), Some(folder)))
     }
 
-    /// The same with its data in a folder that is there, empty and the caller's: on a disk that fills up, say.
+    /// The same with its data in this folder, which has to exist and to be empty; on a disk that fills up, for example.
     pub fn own_in(server: Server, folder: &Path) -> Arc<Self> {
         Arc::new(Self::prepare(server, folder.to_owned(), None))
     }
@@ -91,7 +89,7 @@ impl Database {
         Self { server, folder, _temporary: temporary, port: free_port(), user, process: Mutex::new(None) }
     }
 
-    /// Starts it, again with the data it had, and waits until it answers.
+    /// Starts the server with the data that it had, and waits until it answers.
     pub fn start(&self) {
         let mut process = self.process.lock().unwrap();
         assert!(process.is_none(), "the database runs already");
@@ -103,7 +101,7 @@ impl Database {
         self.user.becomes(&mut command);
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut ward = match self.server {
-            // Killed, it would leave its shared memory behind.
+            // After SIGKILL its shared memory would stay behind.
             Server::Postgresql => ChildGuard::spawn_with_quit(&mut command),
             Server::Mariadb => ChildGuard::spawn(&mut command),
         };
@@ -115,13 +113,13 @@ impl Database {
         *process = Some(ward);
     }
 
-    /// Ends it in good order and starts it again.
+    /// Stops the server in good order and starts it again.
     pub fn restart(&self) {
         self.stop();
         self.start();
     }
 
-    /// Ends it in good order; whoever is connected is sent away.
+    /// Stops the server in good order. It closes all connections.
     pub fn stop(&self) {
         let mut process = self.process.lock().unwrap().take().expect("the database does not run");
         process.signal(match self.server {
@@ -131,20 +129,21 @@ impl Database {
         wait_for("the database to end", Duration::from_secs(60), || process.child.try_wait().unwrap());
     }
 
-    /// SIGKILL to all its processes at once, as when the power goes: no goodbye to anybody.
+    /// Sends SIGKILL to all processes of the server at once, as in a power failure.
     pub fn kill(&self) {
         let mut process = self.process.lock().unwrap().take().expect("the database does not run");
         ProcessTree::freeze(&process).kill();
         process.child.wait().unwrap();
     }
 
-    /// SIGSTOP: connections stay open, even new ones are taken, and nothing answers until this is thawed.
+    /// Sends SIGSTOP to all processes of the server: connections stay open, new ones are accepted, and the server
+    /// answers nothing until the result is dropped.
     #[must_use]
     pub fn freeze(&self) -> ProcessTree {
         ProcessTree::freeze(self.process.lock().unwrap().as_ref().expect("the database does not run"))
     }
 
-    /// A fresh database; gives its URL, with user and password.
+    /// Creates a database and returns its URL with user and password.
     pub fn create_database(&self) -> String {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let (scheme, statements) = match self.server {
@@ -160,7 +159,7 @@ impl Database {
         format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}/{name}", self.port)
     }
 
-    /// Runs statements as the server's administrator; gives their rows, tabs between the columns.
+    /// Runs statements as administrator of the server. Returns their rows, with tabs between the columns.
     #[track_caller]
     pub fn administer(&self, statements: &str) -> String {
         match self.try_administer(statements) {
@@ -182,12 +181,12 @@ impl Database {
         }
     }
 
-    /// What it has logged.
+    /// The log of the server.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("output")).unwrap_or_default()
     }
 
-    /// The ids of its processes, when it runs.
+    /// The process ids of the server, if it runs.
     pub fn pids(&self) -> Vec<u32> {
         let process = self.process.lock().unwrap();
         process

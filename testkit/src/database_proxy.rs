@@ -1,5 +1,5 @@
-//! A way to a database server on which answers are lost: a COMMIT arrives and is done, and the connection ends
-//! before the client hears of it.
+//! A proxy for a database server that loses replies to COMMIT: the server commits, and the connection is closed before
+//! the client gets the reply.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// The way. It ends with the test process.
+/// The proxy. It ends with the test process.
 pub struct DatabaseProxy {
-    /// Where it listens.
+    /// Port on loopback.
     pub port: u16,
     commits: Arc<AtomicUsize>,
     every: usize,
 }
 
 impl DatabaseProxy {
-    /// A way to the server at `port` on which the answer to one of `every` so many commits is lost.
+    /// Starts a proxy for the server at `port` that loses the reply to one of `every` commits.
     pub fn dropping_commit_replies(port: u16, every: usize) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let commits = Arc::new(AtomicUsize::new(0));
@@ -43,13 +43,13 @@ impl DatabaseProxy {
         proxy
     }
 
-    /// How many answers were lost.
+    /// Number of lost replies.
     pub fn lost(&self) -> usize {
         self.commits.load(Ordering::Relaxed) / self.every
     }
 }
 
-/// Copies until either side is gone or `passes` has enough.
+/// Copies until either side closes or `passes` returns `false`.
 fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 8 * 1024];
     let mut step = || -> io::Result<bool> {
@@ -62,12 +62,12 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) ->
     };
     while step().unwrap_or(false) {}
     for stream in [&from, &to] {
-        // One that is shut down already is no error.
+        // It is no error when the connection is closed already.
         drop(stream.shutdown(Shutdown::Both));
     }
 }
 
-/// Both systems are sent it as plain text; the level READ COMMITTED is none.
+/// Counts COMMIT in a request. Both servers get it as plain text. The level READ COMMITTED does not count.
 fn commits_in(request: &[u8]) -> usize {
     request.windows(7).filter(|window| window.starts_with(b"COMMIT") && window[6] != b'T').count()
         + usize::from(request.ends_with(b"COMMIT"))

@@ -1,4 +1,4 @@
-//! A small disk that can be filled and freed.
+//! A small disk that a test can fill.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
@@ -7,12 +7,12 @@ use std::process::Command;
 
 use crate::cleanup::{self, ChildGuard};
 
-/// Set for the copy of a test that has the disk; its value is where.
+/// Set in the copy of the test process that has the disk mounted. The value is the folder.
 const MOUNTED: &str = "FANMAIL_TEST_SMALL_DISK";
 
-/// Runs `test` with a folder on a disk of so many MiB. Where none can be mounted, the test says that it was left out. It
-/// runs in a copy of this process, in which alone the disk is mounted (a mount namespace): however
-/// that ends, nothing stays behind. `name` is the test's own.
+/// Runs `test` with a folder on a disk of `mebibytes` MiB. `name` is the name of the calling test: the function runs
+/// that test again in a copy of this process, and mounts the disk for the copy alone (a mount namespace), so that
+/// nothing stays behind. Where no disk can be mounted, it prints that the test was skipped.
 pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDisk<'_>)) {
     if let Some(folder) = std::env::var_os(MOUNTED) {
         return test(&SmallDisk { folder: Path::new(&folder) });
@@ -41,14 +41,14 @@ pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDis
     assert!(status.success(), "the copy of {name} with a small disk failed ({status}); its words are above");
 }
 
-/// The disk.
+/// A disk of its own.
 pub struct SmallDisk<'a> {
-    /// Where it is mounted.
+    /// The folder where it is mounted.
     pub folder: &'a Path,
 }
 
 impl SmallDisk<'_> {
-    /// Leaves no byte free.
+    /// Fills the disk to its last byte.
     pub fn fill(&self) {
         let mut filler = File::create(self.folder.join("filler")).unwrap();
         let block = vec![b'x'; 64 * 1024];
@@ -62,7 +62,7 @@ impl SmallDisk<'_> {
         }
     }
 
-    /// Takes back what filled it.
+    /// Removes what [`fill`](Self::fill) wrote.
     pub fn free(&self) {
         fs::remove_file(self.folder.join("filler")).unwrap();
     }

@@ -1,9 +1,9 @@
-//! What the worker's own HTTP server answers.
+//! Requests to the HTTP server of a worker.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 
-/// The whole answer to `GET path`, status line and all; nothing when nobody listens yet.
+/// The whole response to `GET path`, with its status line; empty when the port is closed.
 pub fn get(port: u16, path: &str) -> String {
     let mut answer = String::new();
     if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {

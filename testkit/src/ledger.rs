@@ -1,4 +1,4 @@
-//! A second look at the database, past fanmail: what the ledger really says.
+//! The database, read and changed without fanmail: what the ledger contains.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use crate::scenario::{DOMAIN, EVENT};
 
 mod connection;
 
-/// The database.
+/// A database of fanmail.
 pub struct Ledger {
     url: String,
     installation: OnceLock<Installation>,
@@ -30,7 +30,7 @@ struct Installation {
 /// A row of `notifications`.
 #[derive(Debug, QueryableByName)]
 pub struct NotificationRow {
-    /// Its key.
+    /// Its id.
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     /// The AMQP `message_id`.
@@ -39,7 +39,7 @@ pub struct NotificationRow {
     /// CREATED, UPDATED or CANCELLED.
     #[diesel(sql_type = Text)]
     pub kind: String,
-    /// Of which event.
+    /// The id of its event.
     #[diesel(sql_type = BigInt)]
     pub event_id: i64,
     /// `running` or `completed`.
@@ -56,25 +56,25 @@ pub struct NotificationRow {
 /// A row of `deliveries`.
 #[derive(Debug, QueryableByName)]
 pub struct DeliveryRow {
-    /// Of which notification.
+    /// The id of its notification.
     #[diesel(sql_type = BigInt)]
     pub notification_id: i64,
-    /// For whom.
+    /// The id of its participant.
     #[diesel(sql_type = BigInt)]
     pub participant_id: i64,
-    /// Where to; `None` when the participant is gone or has no address.
+    /// The participant's address; `None` when the participant is gone or has no address.
     #[diesel(sql_type = Nullable<Text>)]
     pub email: Option<String>,
     /// `sent`, `failed` or `skipped`.
     #[diesel(sql_type = Text)]
     pub status: String,
-    /// How often it was put to the relay.
+    /// Number of attempts.
     #[diesel(sql_type = Integer)]
     pub attempts: i32,
-    /// The relay's last code.
+    /// The last reply code of the relay.
     #[diesel(sql_type = Nullable<Integer>)]
     pub smtp_code: Option<i32>,
-    /// Why.
+    /// The reason.
     #[diesel(sql_type = Nullable<Text>)]
     pub detail: Option<String>,
 }
@@ -82,13 +82,13 @@ pub struct DeliveryRow {
 /// A row of `participants`.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Person {
-    /// Their key.
+    /// Its id.
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    /// Their address.
+    /// The address.
     #[diesel(sql_type = Text)]
     pub email: String,
-    /// Their name.
+    /// The name.
     #[diesel(sql_type = Text)]
     pub name: String,
 }
@@ -100,12 +100,12 @@ struct Count {
 }
 
 impl Ledger {
-    /// The database with this URL; a path is a SQLite file.
+    /// The database with this URL. A path is a SQLite file.
     pub fn new(url: &str) -> Self {
         Self { url: url.to_owned(), installation: OnceLock::new() }
     }
 
-    /// Of the SQLite that is compiled into both, fanmail and the tests.
+    /// The version of the SQLite that is compiled into fanmail and into the tests.
     pub fn sqlite_version() -> String {
         #[derive(QueryableByName)]
         struct Row {
@@ -127,13 +127,13 @@ impl Ledger {
         connection
     }
 
-    /// Runs statements, such as an application would.
+    /// Runs statements as an application would.
     pub fn execute(&self, statements: &str) {
         self.open().batch_execute(statements).unwrap();
     }
 
-    /// Adds so many events that are like the one which is there, with one participant each; gives the key of the first.
-    /// The address is [`small_address`].
+    /// Adds events like [`EVENT`] with one participant each, whose address is [`small_address`]. Returns the id of the
+    /// first.
     pub fn add_small_events(&self, count: usize) -> i64 {
         let (first, last) = (EVENT + 1, EVENT + i64::try_from(count).unwrap());
         let numbers =
@@ -147,7 +147,7 @@ impl Ledger {
         first
     }
 
-    /// Keeps everybody else from writing outcomes until what this gives is dropped.
+    /// Locks the outcomes: no other connection can write them until the result is dropped.
     pub fn lock_deliveries(&self) -> AnyConnection {
         let mut connection = self.open();
         let lock = match &connection {
@@ -161,19 +161,19 @@ impl Ledger {
         connection
     }
 
-    /// A number.
+    /// The number of rows of a table, with an optional WHERE.
     pub fn count(&self, from_where: &str) -> usize {
         let rows: Vec<Count> =
             sql_query(format!("SELECT count(*) AS count FROM {from_where}")).load(&mut self.open()).unwrap();
         usize::try_from(rows[0].count).unwrap()
     }
 
-    /// How many outcomes there are of this status.
+    /// Number of outcomes with this status.
     pub fn outcomes(&self, status: &str) -> usize {
         self.count(&format!("deliveries WHERE status = '{status}'"))
     }
 
-    /// How many tries all outcomes took together.
+    /// The sum of the attempts of all outcomes.
     pub fn attempts(&self) -> usize {
         let rows: Vec<Count> = sql_query("SELECT coalesce(sum(attempts), 0) AS count FROM deliveries")
             .load(&mut self.open())
@@ -181,17 +181,17 @@ impl Ledger {
         usize::try_from(rows[0].count).unwrap()
     }
 
-    /// How many notifications are completed.
+    /// Number of completed notifications.
     pub fn completed(&self) -> usize {
         self.count("notifications WHERE completed_at IS NOT NULL")
     }
 
-    /// A look at it that stays open, for looking again and again.
+    /// A connection that stays open, for frequent queries.
     pub fn poll(&self) -> LedgerPoll {
         LedgerPoll(self.open())
     }
 
-    /// Empties the ledger, and leaves no work of that kind behind for later.
+    /// Empties the ledger, and leaves no cleanup for a later transaction.
     pub fn clear(&self) {
         let mut connection = self.open();
         let statements = match &connection {
@@ -227,7 +227,7 @@ impl Ledger {
         .unwrap()
     }
 
-    /// Everyone of the event who has an address.
+    /// The participants of an event that have an address.
     pub fn people(&self, event: i64) -> Vec<Person> {
         sql_query(format!(
             "SELECT id, email, name FROM participants WHERE event_id = {event} AND email IS NOT NULL ORDER BY id"
@@ -236,7 +236,7 @@ impl Ledger {
         .unwrap()
     }
 
-    /// What a mail has as its Message-ID, the same on every attempt.
+    /// The Message-ID of a mail, the same on each attempt.
     pub fn message_id(&self, notification: i64, participant: i64) -> String {
         let installation = self.installation.get_or_init(|| {
             let statement = sql_query("SELECT id, untagged_up_to FROM installation");
@@ -250,7 +250,7 @@ impl Ledger {
         format!("<n{notification}.p{participant}{tag}@{DOMAIN}>")
     }
 
-    /// Everyone's address.
+    /// The addresses of all participants.
     pub fn addresses(&self) -> Vec<String> {
         #[derive(QueryableByName)]
         struct Row {
@@ -264,11 +264,11 @@ impl Ledger {
     }
 }
 
-/// A second look that stays open.
+/// A connection to the ledger that stays open.
 pub struct LedgerPoll(AnyConnection);
 
 impl LedgerPoll {
-    /// When the last of all notifications was acked, in UTC, once so many of them are.
+    /// The time of the last ack in UTC, once this number of notifications is acked.
     pub fn acked(&mut self, notifications: usize) -> Option<NaiveDateTime> {
         #[derive(QueryableByName)]
         struct Row {
@@ -293,7 +293,7 @@ impl LedgerPoll {
     }
 }
 
-/// The one address of one of [`Ledger::add_small_events`].
+/// The address of the participant of an event of [`Ledger::add_small_events`].
 pub fn small_address(event: i64) -> String {
     format!("small.{event}@example.org")
 }

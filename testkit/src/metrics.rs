@@ -1,11 +1,11 @@
-//! What a worker tells over HTTP, where `HTTP_ADDR` is `127.0.0.1:0`.
+//! The metrics of a worker whose `HTTP_ADDR` is `127.0.0.1:0`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::process::Process;
 
-/// Asks the worker's small HTTP server.
+/// The whole response of the worker to `GET path`. Takes the address from the worker's log.
 #[track_caller]
 pub fn ask(worker: &Process, path: &str) -> String {
     let start = "on http://";
@@ -19,7 +19,7 @@ pub fn ask(worker: &Process, path: &str) -> String {
     answer
 }
 
-/// The value of a metric.
+/// The value of a metric without labels.
 #[track_caller]
 pub fn metric(worker: &Process, name: &str) -> usize {
     let answer = ask(worker, "/metrics");

@@ -1,11 +1,11 @@
-//! Ports that nobody listens on.
+//! Free TCP ports on loopback.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, PoisonError};
 
-/// A free port on loopback that no other test of this process was given. It is below the range that outgoing
-/// connections take theirs from: a server can go away and come back on it.
+/// A free port on loopback that no other test of this process was given. It is below the range of outgoing connections,
+/// so that a server can stop and start again on it.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);

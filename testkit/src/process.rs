@@ -1,4 +1,5 @@
-//! The real binary: started with exactly the given environment, its output captured to files, surely ended.
+//! A running `fanmail`: started with exactly the given environment, its output written to files, killed at the end at
+//! the latest.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,10 +14,10 @@ use crate::cleanup::ChildGuard;
 use crate::program;
 use crate::wait::{TIMEOUT, wait_for, wait_until};
 
-/// The Linux kernel counts CPU time in these for everybody, whatever its own clock does (`USER_HZ`).
+/// The unit in which the Linux kernel reports CPU time (`USER_HZ`), whatever its own clock does.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Variables for the binary.
+/// Variables for `fanmail`.
 pub type Environment = BTreeMap<String, String>;
 
 /// A running `fanmail`. Dropping it kills it.
@@ -34,17 +35,17 @@ pub struct Exit {
     pub code: Option<i32>,
     /// Standard output.
     pub out: String,
-    /// Standard error: the log, and what is said to the person at the terminal.
+    /// Standard error: the log, and the messages for the user.
     pub err: String,
 }
 
 impl Process {
-    /// Starts `fanmail` with these arguments in `dir`. Nothing of the tests' own environment reaches it.
+    /// Starts `fanmail` with these arguments in `dir`. It gets nothing of the environment of the tests.
     pub fn start(dir: &Path, environment: &Environment, arguments: &[&str]) -> Self {
         Self::start_under(&[], dir, environment, arguments)
     }
 
-    /// The same as the last argument of another program, which becomes it.
+    /// The same below another program, which gets `fanmail` and its arguments as its last arguments.
     pub fn start_under(
         wrapper: &[String],
         dir: &Path,
@@ -75,8 +76,7 @@ impl Process {
         self.ward.child.id()
     }
 
-    /// User and system time of all threads so far in seconds, those that have ended included (proc(5), fields 14
-    /// and 15).
+    /// User and system time of all threads in seconds, ended threads included (proc(5), fields 14 and 15).
     pub fn cpu_seconds(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         let (_, fields) = stat.rsplit_once(") ").unwrap();
@@ -84,7 +84,7 @@ impl Process {
         (ticks(14) + ticks(15)) / TICKS_PER_SECOND
     }
 
-    /// Everything it has logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         read(&self.err)
     }
@@ -95,18 +95,18 @@ impl Process {
         wait_until(&format!("{} to log {text:?}", self.what), || self.log().contains(text));
     }
 
-    /// Whether it is still there.
+    /// Whether the process has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.ward.child.try_wait().unwrap().is_none()
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.ward.signal("TERM");
     }
 
-    /// SIGSTOP: once this returns it does nothing any more, and its connections stay open. On a busy machine some of
-    /// its threads run on for a while after the signal is sent.
+    /// Sends SIGSTOP and waits until all threads are stopped: on a busy machine some of them run on for a while. The
+    /// connections stay open.
     #[track_caller]
     pub fn freeze(&self) {
         self.ward.signal("STOP");
@@ -114,31 +114,31 @@ impl Process {
         wait_until(&format!("{} to be frozen", self.what), || {
             fs::read_dir(&threads).unwrap().all(|thread| {
                 let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
-                // The state follows the name, which is in brackets and may have brackets in it (proc(5)).
+                // The state follows the name of the program, which is in brackets and may contain brackets (proc(5)).
                 stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
             })
         });
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn thaw(&self) {
         self.ward.signal("CONT");
     }
 
-    /// SIGKILL, and waits until it is gone; gives what it logged.
+    /// Sends SIGKILL and waits for the end. Returns the log.
     pub fn kill(mut self) -> String {
         self.ward.child.kill().unwrap();
         self.ward.child.wait().unwrap();
         self.log()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the process has ended by itself.
     #[track_caller]
     pub fn wait(self) -> Exit {
         self.wait_within(TIMEOUT)
     }
 
-    /// The same with a deadline.
+    /// The same with a deadline of its own.
     #[track_caller]
     pub fn wait_within(mut self, patience: Duration) -> Exit {
         let child = &mut self.ward.child;
@@ -146,7 +146,7 @@ impl Process {
         Exit { code: status.code(), out: read(&self.out), err: read(&self.err) }
     }
 
-    /// SIGTERM, and a clean end.
+    /// Sends SIGTERM. The exit code has to be 0.
     #[track_caller]
     pub fn stop(self) -> Exit {
         self.terminate();

@@ -13,14 +13,14 @@ pub struct Decoder<'a, R, E> {
     pub max_body: usize,
     /// The decoder itself.
     pub decode: &'a dyn Fn(&[u8]) -> Result<R, E>,
-    /// The opposite direction.
+    /// The opposite of `decode`.
     pub encode: &'a dyn Fn(&R) -> String,
     /// Whether the ledger can hold a message.
     pub fits_ledger: &'a dyn Fn(&R) -> bool,
 }
 
-/// Any bytes are decoded, to a message that the ledger can hold and that decodes again, or refused with a reason that a
-/// person can read on one line.
+/// Any bytes are either decoded, to a message that the ledger can hold and that can be encoded and decoded again, or
+/// refused with a reason that fits on one line.
 pub fn decoding<R: Debug + PartialEq, E: Debug + Display + PartialEq>(
     decoder: &Decoder<'_, R, E>,
     body: &[u8],
@@ -33,12 +33,12 @@ pub fn decoding<R: Debug + PartialEq, E: Debug + Display + PartialEq>(
             let message = Ok(message);
             assert_eq!((decoder.decode)(encoded.as_bytes()), message, "its encoding");
 
-            // What JSON calls insignificant is (RFC 8259 section 2).
+            // White space around a JSON value means nothing (RFC 8259 section 2).
             let spaced = [b" \r\n\t", body, b"\n"].concat();
             if spaced.len() <= decoder.max_body {
                 assert_eq!((decoder.decode)(&spaced), message, "with white space around it");
             }
-            // Anything after the object makes it something else.
+            // Text behind the object makes the body invalid.
             assert!((decoder.decode)(&[body, b"}"].concat()).is_err(), "with more after it");
         }
         Err(malformed) => {
@@ -49,8 +49,8 @@ pub fn decoding<R: Debug + PartialEq, E: Debug + Display + PartialEq>(
     }
 }
 
-/// Whatever the content, a receiver finds the same lines and the end of the mail exactly at its end. `stuffed` gives
-/// what goes over the wire and the size of the mail; `unstuff` is its opposite.
+/// For any content, a receiver finds the same lines, and the end of the mail exactly at its end. `stuffed` returns what
+/// goes over the wire and the size of the mail; `unstuff` is its opposite.
 pub fn dot_stuffing(
     stuffed: impl Fn(&str) -> (String, usize),
     unstuff: impl Fn(&str) -> String,
@@ -65,12 +65,12 @@ pub fn dot_stuffing(
     assert_eq!(size, got.len(), "{wire:?}");
     assert_eq!(unstuff(&wire), got);
 
-    // What came through once comes through unchanged: forwarding adds nothing.
+    // A second transfer changes nothing.
     assert_eq!(received(&stuffed(&got).0).0, got);
 }
 
-/// What a receiver does, written from RFC 5321 section 4.5.2 and not from the code: it cuts at the first line that
-/// is a single dot, and takes one dot off every other line that begins with one.
+/// What a receiver does, written from RFC 5321 section 4.5.2 and not from the code: it ends the mail at the first line
+/// that is a single dot, and removes one dot from each other line that begins with one.
 fn received(wire: &str) -> (String, &str) {
     let mut content = String::new();
     let mut rest = wire;
@@ -87,7 +87,7 @@ fn received(wire: &str) -> (String, &str) {
     }
 }
 
-/// `content` with every line end, be it CRLF, CR or LF, as CRLF, and one at the end.
+/// `content` with CRLF for each line end (CRLF, CR or LF), and one at the end.
 fn in_lines(content: &str) -> String {
     let mut lines = content.replace("\r\n", "\n").replace('\r', "\n");
     if !lines.is_empty() && !lines.ends_with('\n') {

@@ -1,4 +1,4 @@
-//! One test's own queue on a broker: publishing like somebody else's program would, and looking at what is left.
+//! The queue of one test: publishing as another program would, and looking at what is left in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use crate::broker::Broker;
 
 /// A queue, and the queue of its dead letters.
 pub struct Queue {
-    /// Where it is.
+    /// The broker of the queue.
     pub broker: Arc<Broker>,
-    /// What `LAVINMQ_QUEUE` is to say.
+    /// The value of `LAVINMQ_QUEUE`.
     pub name: String,
 }
 
-/// A connection that stays open, for those to whom a new one for each message would be too slow.
+/// A connection for many messages. It stays open.
 pub struct Publisher {
-    // Before its connection, so that it is closed first.
+    // Declared before its connection, so that it is closed first.
     channel: Channel,
     _connection: Connection,
     queue: String,
 }
 
 impl Publisher {
-    /// Publishes one notification, with a `message_id` of its own, and does not wait for a confirm.
+    /// Publishes one notification with a `message_id` of its own, and does not wait for a confirm.
     pub fn publish(&self, kind: &str, event: i64) {
         let body = format!(r#"{{"type":"{kind}","event_id":{event}}}"#);
         let properties = properties(Some(&Uuid::now_v7().to_string()));
@@ -38,11 +38,11 @@ impl Publisher {
     }
 }
 
-/// One message out of the dead-letter queue.
+/// A message of the dead-letter queue.
 pub struct DeadLetter {
-    /// As published.
+    /// The body as it was published.
     pub body: Vec<u8>,
-    /// Those of the original, and more headers.
+    /// The properties of the original message, with more headers.
     pub properties: AmqpProperties,
 }
 
@@ -51,7 +51,7 @@ impl DeadLetter {
         Self { body: delivery.body, properties: delivery.properties }
     }
 
-    /// A header, if it is there and a string.
+    /// A header of type string.
     pub fn header(&self, name: &str) -> Option<String> {
         match self.properties.headers().as_ref()?.get(name)? {
             AmqpValue::LongString(text) => Some(text.clone()),
@@ -59,13 +59,13 @@ impl DeadLetter {
         }
     }
 
-    /// Why it is here.
+    /// The header `x-dead-reason`.
     pub fn reason(&self) -> String {
         self.header("x-dead-reason").expect("no x-dead-reason")
     }
 }
 
-/// What a careful publisher sets.
+/// The properties that publishers should set.
 pub fn properties(message_id: Option<&str>) -> AmqpProperties {
     let properties =
         AmqpProperties::default().with_delivery_mode(2).with_content_type("application/json".to_owned());
@@ -76,7 +76,7 @@ pub fn properties(message_id: Option<&str>) -> AmqpProperties {
 }
 
 impl Queue {
-    /// Names the queue; it is made by the first publication, or by the worker.
+    /// Names a queue. The first publication or the worker declares it.
     pub fn new(broker: Arc<Broker>, name: String) -> Self {
         Self { broker, name }
     }
@@ -112,7 +112,7 @@ impl Queue {
         });
     }
 
-    /// A connection to publish many messages over.
+    /// A connection for publishing many messages.
     pub fn publisher(&self) -> Publisher {
         let mut connection = self.broker.connect();
         let channel = connection.open_channel(None).unwrap();
@@ -120,32 +120,32 @@ impl Queue {
         Publisher { channel, _connection: connection, queue: self.name.clone() }
     }
 
-    /// Messages that wait to be delivered; those that are delivered and not acked do not count.
+    /// Number of messages ready for delivery. Messages that are delivered and not acked do not count.
     pub fn depth(&self) -> u32 {
         self.on_channel(|channel| declare(channel, &self.name).0)
     }
 
-    /// How many consume from it.
+    /// Number of consumers.
     pub fn consumers(&self) -> u32 {
         self.on_channel(|channel| declare(channel, &self.name).1)
     }
 
-    /// How many dead letters there are.
+    /// Number of dead letters.
     pub fn dead_depth(&self) -> u32 {
         self.on_channel(|channel| declare(channel, &self.dead_name()).0)
     }
 
-    /// Takes all dead letters out.
+    /// Removes and returns all dead letters.
     pub fn take_dead_letters(&self) -> Vec<DeadLetter> {
         self.take_all(&self.dead_name())
     }
 
-    /// Takes out all messages that wait to be delivered.
+    /// Removes and returns all messages that are ready for delivery.
     pub fn take_messages(&self) -> Vec<DeadLetter> {
         self.take_all(&self.name)
     }
 
-    /// The dead-letter queue's name.
+    /// The name of the dead-letter queue.
     pub fn dead_name(&self) -> String {
         format!("{}.dead", self.name)
     }
@@ -169,14 +169,15 @@ impl Queue {
     }
 }
 
-/// As the earlier service's publishers do it: durable, no arguments. Gives ready messages and consumers.
+/// Declares the queue as the publishers of the earlier service do: durable, no arguments. Returns the numbers of ready
+/// messages and consumers.
 fn declare(channel: &Channel, name: &str) -> (u32, u32) {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let queue = channel.queue_declare(name, options).unwrap();
     (queue.declared_message_count().unwrap(), queue.declared_consumer_count().unwrap())
 }
 
-/// Properties that an odd publisher might set, to see whether they are kept.
+/// Rarely used properties, to check that a dead letter keeps them.
 pub fn unusual_properties() -> AmqpProperties {
     let headers = BTreeMap::from([
         ("traceparent".to_owned(), AmqpValue::LongString("00-4bf9-01".to_owned())),

@@ -1,5 +1,5 @@
-//! A publisher that writes AMQP 0-9-1 frames itself, for messages that no library would let through: names and
-//! properties that are not UTF-8.
+//! A publisher that writes AMQP 0-9-1 frames itself, for messages that no client library accepts: names and properties
+//! that are not UTF-8.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,7 +10,7 @@ use crate::broker::{Broker, PASSWORD, USER};
 /// `basic` (AMQP 0-9-1 section 1.8).
 const BASIC: u16 = 60;
 
-/// A connection with one channel that has asked for confirms.
+/// A connection with one channel in confirm mode.
 pub struct RawPublisher {
     stream: TcpStream,
 }
@@ -25,7 +25,7 @@ pub struct RawProperties {
 }
 
 impl RawProperties {
-    /// One more header, with a long string in it.
+    /// Adds a header with a long string.
     pub fn header(mut self, name: &[u8], value: &[u8]) -> Self {
         self.headers.extend([short(name), vec![b'S'], long(value)].concat());
         self
@@ -37,7 +37,7 @@ impl RawProperties {
         self
     }
 
-    /// `expiration`: milliseconds, in words.
+    /// `expiration`: milliseconds, as text.
     pub fn expiration(mut self, milliseconds: &[u8]) -> Self {
         self.expiration = Some(short(milliseconds));
         self
@@ -49,7 +49,7 @@ impl RawProperties {
         self
     }
 
-    /// A flag for each that is there, and the values in the order of their flags.
+    /// The flags of the properties that are set, then their values in the order of the flags.
     fn encode(&self) -> Vec<u8> {
         let headers = (!self.headers.is_empty()).then(|| long(&self.headers));
         let priority = self.priority.map(|priority| vec![priority]);
@@ -79,7 +79,7 @@ impl RawPublisher {
         let start_ok = [long(b""), short(b"PLAIN"), long(login.as_bytes()), short(b"en_US")].concat();
         publisher.method(0, 10, 11, &start_ok);
         publisher.expect(10, 30);
-        // tune-ok: no more than one channel is used, frames of 128 KiB, no heartbeats.
+        // tune-ok: one channel, frames of 128 KiB, no heartbeats.
         publisher.method(0, 10, 31, &[0, 1, 0, 2, 0, 0, 0, 0]);
         publisher.method(0, 10, 40, &[short(b"/"), short(b""), vec![0]].concat());
         publisher.expect(10, 41);
@@ -118,7 +118,7 @@ impl RawPublisher {
         self.stream.write_all(&frame).unwrap();
     }
 
-    /// Reads the next method, which has to be this one.
+    /// Reads the next method and checks that it is this one.
     fn expect(&mut self, class: u16, method: u16) {
         let mut head = [0; 7];
         self.stream.read_exact(&mut head).unwrap();

@@ -1,5 +1,5 @@
-//! Everything that one test needs, glued together: a database with people, a queue of its own, a relay, and the
-//! binary configured for them. At the end it can tell whether everything adds up.
+//! Everything that one test needs: a database with participants, a queue, a relay, and `fanmail` configured for them.
+//! At the end it checks that ledger, queue and relay agree.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,16 +19,16 @@ use crate::smtp::{Capabilities, SmtpServer};
 use crate::system::System;
 use crate::wait::wait_until;
 
-/// The event that most tests are about.
+/// The event of most tests.
 pub const EVENT: i64 = 123;
-/// The domain of the sender, and so of every Message-ID.
+/// The domain of the sender, and so of each Message-ID.
 pub const DOMAIN: &str = "sender.example";
-/// The relay's user and password, where it wants them.
+/// The user of a relay that asks for a login.
 pub const RELAY_USER: &str = "relay-user";
-/// A word that is easy to look for in logs.
+/// Its password, a word that is easy to find in a log.
 pub const RELAY_PASSWORD: &str = "turnip-in-the-smtp-password";
 
-/// What a scenario is to be like.
+/// What a scenario is made of.
 pub struct ScenarioBuilder {
     name: String,
     participants: usize,
@@ -38,9 +38,9 @@ pub struct ScenarioBuilder {
     environment: Environment,
 }
 
-/// A scenario that is ready.
+/// A scenario with its tables and participants.
 pub struct Scenario {
-    /// Where the binary runs, and everything is.
+    /// The working folder of `fanmail`. All files are in it.
     pub dir: TempDir,
     /// The relay.
     pub smtp: SmtpServer,
@@ -48,23 +48,23 @@ pub struct Scenario {
     pub queue: Queue,
     /// The database.
     pub ledger: Ledger,
-    /// For the binary.
+    /// The variables of `fanmail`.
     pub environment: Environment,
 }
 
 impl ScenarioBuilder {
-    /// An event with so many participants.
+    /// Number of participants of [`EVENT`].
     pub fn participants(mut self, participants: usize) -> Self {
         self.participants = participants;
         self
     }
 
-    /// So many lanes.
+    /// Number of SMTP connections of a worker.
     pub fn connections(self, connections: usize) -> Self {
         self.env("SMTP_CONNECTIONS", &connections.to_string())
     }
 
-    /// Another value of a variable.
+    /// Sets a variable of `fanmail`.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
@@ -76,25 +76,25 @@ impl ScenarioBuilder {
         self
     }
 
-    /// This kind of database; otherwise a SQLite file.
+    /// The kind of database. The default is a SQLite file.
     pub fn database(mut self, system: System) -> Self {
         self.server = system.server().map(Database::shared);
         self
     }
 
-    /// A database on this server.
+    /// A new database on this server.
     pub fn server(mut self, server: &Arc<Database>) -> Self {
         self.server = Some(Arc::clone(server));
         self
     }
 
-    /// Another relay.
+    /// The relay. The default refuses connections.
     pub fn relay(mut self, relay: SmtpServer) -> Self {
         self.relay = relay;
         self
     }
 
-    /// Makes the tables and the people.
+    /// Creates the tables and the participants.
     pub fn build(self) -> Scenario {
         let dir = tempfile::Builder::new().prefix("fanmail-test-").tempdir().unwrap();
         let broker = self.broker.unwrap_or_else(Broker::shared);
@@ -131,7 +131,7 @@ impl ScenarioBuilder {
 }
 
 impl Scenario {
-    /// A scenario with a name that goes into its queue's.
+    /// Begins a scenario. The name becomes part of the name of its queue.
     pub fn builder(name: &str) -> ScenarioBuilder {
         ScenarioBuilder {
             name: name.to_owned(),
@@ -143,23 +143,23 @@ impl Scenario {
         }
     }
 
-    /// With a relay that works and so many participants.
+    /// The same with a relay that works and with this number of participants.
     pub fn with_relay(name: &str, participants: usize) -> ScenarioBuilder {
         Self::builder(name).relay(SmtpServer::start()).participants(participants)
     }
 
-    /// Starts a verb.
+    /// Starts `fanmail` with these arguments.
     pub fn start(&self, arguments: &[&str]) -> Process {
         Process::start(self.dir.path(), &self.environment, arguments)
     }
 
-    /// Runs a verb to its end.
+    /// Runs `fanmail` to its end.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Exit {
         self.start(arguments).wait()
     }
 
-    /// Runs a verb that has to succeed; gives its standard output.
+    /// Runs `fanmail`, which has to succeed. Returns its standard output.
     #[track_caller]
     pub fn run_ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
@@ -172,27 +172,27 @@ impl Scenario {
         self.start(&["worker"])
     }
 
-    /// Has so many participants for an event.
+    /// Adds participants to an event.
     pub fn seed(&self, event: i64, participants: usize) {
         self.run_ok(&["seed", "--event", &event.to_string(), "--participants", &participants.to_string()]);
     }
 
-    /// Publishes a notification of the event, with a `message_id` of its own.
+    /// Publishes a notification of [`EVENT`] with a `message_id` of its own.
     pub fn publish(&self, kind: &str) {
         self.queue.publish(kind, EVENT, Some(&Uuid::now_v7().to_string()));
     }
 
-    /// The people of the event.
+    /// The participants of [`EVENT`].
     pub fn people(&self) -> Vec<Person> {
         self.ledger.people(EVENT)
     }
 
-    /// A path in the directory.
+    /// A path in the working folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Waits until so many notifications are completed, and their acks are known to have arrived.
+    /// Waits until this number of notifications is completed and their acks are recorded.
     #[track_caller]
     pub fn wait_for_acks(&self, notifications: usize) {
         wait_until(&format!("{notifications} notifications to be completed and acked"), || {
@@ -201,7 +201,7 @@ impl Scenario {
         });
     }
 
-    /// Waits until so many connections stand before the relay's gate.
+    /// Waits until this number of connections is held at the gate of the relay.
     #[track_caller]
     pub fn wait_until_held(&self, connections: usize) {
         wait_until(&format!("{connections} mails held at the gate"), || {
@@ -209,12 +209,12 @@ impl Scenario {
         });
     }
 
-    /// How many mails were delivered that had been delivered before.
+    /// Number of mails that were delivered and had been delivered before.
     pub fn duplicates(&self) -> usize {
         self.smtp.delivered_ids().values().map(|count| count - 1).sum()
     }
 
-    /// What `fanmail status --all --format json` says, which has to add up.
+    /// The output of `fanmail status --all --format json`. The numbers of each notification have to add up.
     #[track_caller]
     pub fn status(&self) -> Vec<Value> {
         let out = self.run_ok(&["status", "--all", "--format", "json"]);
@@ -227,21 +227,21 @@ impl Scenario {
         lines
     }
 
-    /// What `fanmail status` prints for people.
+    /// The output of `fanmail status`.
     #[track_caller]
     pub fn status_text(&self) -> String {
         self.run_ok(&["status"])
     }
 
-    /// The workers, for programs.
+    /// The workers, from `fanmail status --workers --format json`.
     #[track_caller]
     pub fn workers(&self) -> Vec<Value> {
         serde_json::from_str(&self.run_ok(&["status", "--workers", "--format", "json"])).unwrap()
     }
 
-    /// Stops the worker and checks what must hold whenever all is done: every notification is completed and
-    /// acked, the queue is empty, `status` adds up, ledger and relay agree on who got a mail, the protocol was
-    /// kept, and the log is check_redacted.
+    /// Stops the worker and checks what has to hold at the end: each notification is completed and acked, the queue is
+    /// empty, `status` adds up, ledger and relay agree on the recipients, the protocol was kept, and the log contains
+    /// nothing personal.
     #[track_caller]
     pub fn stop_and_check(&self, worker: Process) {
         let ended = worker.stop();
@@ -249,7 +249,7 @@ impl Scenario {
         self.check_completed();
     }
 
-    /// The same when the worker is already gone.
+    /// The same when the worker has ended.
     #[track_caller]
     pub fn check_completed(&self) {
         let rows = self.ledger.notifications();
@@ -259,8 +259,8 @@ impl Scenario {
         self.check_completed_except_acks();
     }
 
-    /// The same when the broker died: it may know an ack without having told the worker, and then nobody tells the
-    /// ledger.
+    /// The same when the broker died: it may have got an ack without the worker's knowledge. Then the ledger has no
+    /// `acked_at`.
     #[track_caller]
     pub fn check_completed_except_acks(&self) {
         let rows = self.ledger.notifications();
@@ -278,7 +278,7 @@ impl Scenario {
         assert_eq!(self.smtp.log().violations, Vec::<String>::new());
     }
 
-    /// Whom the ledger calls `sent` has got a mail, at the right address; and nobody else.
+    /// Checks that exactly those recipients got a mail that the ledger calls `sent`, at the right address.
     #[track_caller]
     pub fn check_ledger_matches_relay(&self) {
         let deliveries = self.ledger.deliveries();
@@ -307,7 +307,7 @@ impl Scenario {
         );
     }
 
-    /// No password and no participant's address is in this log.
+    /// Checks that a log contains no password and no address of a participant.
     #[track_caller]
     pub fn check_redacted(&self, log: &str) {
         for password in [broker::PASSWORD, database::PASSWORD, RELAY_PASSWORD] {

@@ -1,7 +1,7 @@
-//! A relay that is far away: what it says arrives later by a fixed time. A delay line and no bottleneck: any number of
-//! replies can be on their way at once, and what the client says passes at once.
+//! A proxy that makes a relay seem far away: each reply arrives later by a fixed time. It is a delay and not a
+//! bottleneck: any number of replies can be on their way at once, and commands are not delayed.
 //!
-//! It can speak TLS for a relay that does not. The handshake is as late as everything else.
+//! It can speak TLS for a relay that does not. The handshake is delayed as well.
 
 mod layer;
 
@@ -17,9 +17,9 @@ use native_tls::TlsAcceptor;
 use crate::certificates::Issued;
 use layer::Layer;
 
-/// The way to it. Dropping it lets nobody else in; connections stay as they are.
+/// The proxy. Dropping it refuses new connections; open connections stay.
 pub struct SlowRelay {
-    /// Where it listens, on loopback.
+    /// Port on loopback.
     pub port: u16,
     closed: Arc<AtomicBool>,
 }
@@ -33,21 +33,21 @@ struct Way {
     line: mpsc::Sender<Late>,
 }
 
-/// Something that the relay has said and the client does not know yet.
+/// Bytes of the relay that the client does not have yet.
 struct Late {
     due: Instant,
     client: Arc<TcpStream>,
-    /// Nothing: the relay has hung up.
+    /// Empty when the relay has closed the connection.
     said: Vec<u8>,
 }
 
 impl SlowRelay {
-    /// What the relay at `port` says arrives later by `delay`.
+    /// A proxy for the relay at `port` that delays its replies by `delay`.
     pub fn plain(port: u16, delay: Duration) -> Self {
         Self::before(port, delay, None)
     }
 
-    /// The same with STARTTLS, which the relay itself does not offer then.
+    /// The same with STARTTLS. The relay itself must not announce it.
     pub fn encrypted(port: u16, delay: Duration, issued: &Issued) -> Self {
         Self::before(port, delay, Some(issued.acceptor()))
     }
@@ -62,7 +62,7 @@ impl SlowRelay {
         thread::spawn(move || {
             for client in listener.incoming().take_while(|_| !is_closed.load(Ordering::SeqCst)) {
                 let (way, client) = (way.clone(), Arc::new(client.unwrap()));
-                // Whoever hangs up ends it.
+                // Either side ends the connection by closing it.
                 thread::spawn(move || drop(way.connect(&client)));
             }
         });
@@ -73,22 +73,22 @@ impl SlowRelay {
 impl Drop for SlowRelay {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
-        // So that it looks.
+        // Wakes the thread, which then sees that it has to end.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
     }
 }
 
-/// Everything is late by the same time, so what was said first is due first, and one thread serves all connections.
+/// The delay is the same for all bytes, so they are due in their order, and one thread serves all connections.
 fn deliver(late: &mpsc::Receiver<Late>) {
     for Late { due, client, said } in late {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A client that has hung up misses nothing.
+        // It is no error when the client has closed the connection.
         drop(if said.is_empty() { client.shutdown(Shutdown::Write) } else { (&*client).write_all(&said) });
     }
 }
 
 impl Way {
-    /// Serves a client until it, or the relay, hangs up.
+    /// Serves a client until the client or the relay closes the connection.
     fn connect(self, client: &Arc<TcpStream>) -> io::Result<()> {
         client.set_nodelay(true)?;
         let relay = TcpStream::connect((Ipv4Addr::LOCALHOST, self.relay))?;
@@ -97,7 +97,7 @@ impl Way {
             None => Layer::Plain,
             Some(acceptor) => {
                 self.start_tls(client)?;
-                read_line(&relay)?; // the relay's own greeting
+                read_line(&relay)?; // the greeting of the relay
                 Layer::encrypted(&acceptor, || read(client), |said| self.say(client, said))?
             }
         };
@@ -120,13 +120,13 @@ impl Way {
         relay.shutdown(Shutdown::Write)
     }
 
-    /// Lets the client know, in a while.
+    /// Sends bytes to the client after the delay.
     fn say(&self, client: &Arc<TcpStream>, said: Vec<u8>) {
-        // Its thread lives as long as there is anybody to send it something.
+        // The receiving thread lives as long as a sender does.
         self.line.send(Late { due: Instant::now() + self.delay, client: Arc::clone(client), said }).unwrap();
     }
 
-    /// The conversation before TLS (RFC 3207).
+    /// The session before TLS (RFC 3207).
     fn start_tls(&self, client: &Arc<TcpStream>) -> io::Result<()> {
         self.say(client, b"220 slow.example.org ESMTP\r\n".to_vec());
         for reply in ["250-slow.example.org\r\n250 STARTTLS\r\n", "220 2.0.0 go ahead\r\n"] {
@@ -137,7 +137,7 @@ impl Way {
     }
 }
 
-/// What has arrived; nothing when the other side has hung up.
+/// The next bytes; empty when the other side has closed the connection.
 fn read(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let mut received = vec![0; 32 * 1024];
     let length = stream.read(&mut received)?;
@@ -145,7 +145,7 @@ fn read(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     Ok(received)
 }
 
-/// Waits for a line, after which nothing comes unasked.
+/// Reads a line. The other side sends nothing behind it unasked.
 fn read_line(stream: &TcpStream) -> io::Result<()> {
     let mut line = Vec::new();
     while !line.ends_with(b"\n") {

@@ -1,5 +1,5 @@
-//! An SMTP server of the tests' own: strict about the protocol, obedient about faults, and with an exact memory
-//! of which bodies it received and which of them it confirmed.
+//! An SMTP server for tests. It checks the client against the protocol, fails where the test tells it to, and records
+//! which bodies it received and which of them it accepted.
 
 mod connection;
 pub mod gate;
@@ -26,18 +26,18 @@ use crate::ports::free_port;
 use crate::wait::wait_until;
 use step_fault::{Order, Step, StepFault};
 
-/// What EHLO offers beside SIZE.
+/// What EHLO announces beside SIZE.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
-    /// RFC 2920.
+    /// PIPELINING (RFC 2920).
     pub pipelining: bool,
-    /// RFC 6152.
+    /// 8BITMIME (RFC 6152).
     pub eight_bit: bool,
-    /// RFC 6531.
+    /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
-    /// AUTH is offered, and needed, with this user and this password.
+    /// AUTH is announced and required, with this user and this password.
     pub credentials: Option<(String, String)>,
-    /// TLS, and the certificate to begin with.
+    /// TLS, with the first certificate.
     pub tls: Option<(Tls, Issued)>,
 }
 
@@ -47,43 +47,43 @@ impl Default for Capabilities {
     }
 }
 
-/// What happens to the mails of one recipient.
+/// How the mails to one recipient fail.
 #[derive(Debug, Clone)]
 pub enum RecipientFault {
     /// This reply to RCPT.
     Rcpt(&'static str),
-    /// This reply to RCPT, and DATA is answered with 354 all the same.
+    /// This reply to RCPT, and 354 to DATA all the same.
     RcptThen354(&'static str),
-    /// This reply to RCPT, and the server hangs up.
+    /// This reply to RCPT, then the server closes the connection.
     RcptThenHangUp(&'static str),
-    /// The connection breaks instead of the 354: no body was sent.
+    /// The connection breaks instead of the 354: no body is sent.
     DropAtData,
     /// The connection breaks within the body: the dot never arrives.
     DropInBody,
     /// This reply to the dot.
     Dot(&'static str),
-    /// The body is received and the connection breaks before the reply.
+    /// The body is received, and the connection breaks before the reply.
     DropAfterDot,
 }
 
 /// Settings that hold for all connections.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Instead of the 220; then the server hangs up.
+    /// Sent instead of the 220; then the server closes the connection.
     pub greeting: Option<String>,
-    /// The certificate, from now on, of a server that has TLS.
+    /// The certificate for the next handshakes, of a server that has TLS.
     pub certificate: Option<Issued>,
-    /// What somebody on the way adds to the 220 to STARTTLS, in plain text.
+    /// Plain text behind the 220 to STARTTLS, as an attacker on the network would inject it.
     pub injected: Option<String>,
-    /// To AUTH, whatever the credentials.
+    /// The reply to AUTH, whatever the credentials are.
     pub auth_refusal: Option<String>,
-    /// After so many bodies, MAIL is answered with 421 and the server hangs up.
+    /// After this number of bodies, MAIL gets 421 and the server closes the connection.
     pub mails_per_connection: Option<usize>,
-    /// While so many connections are open, a further one gets into this trouble at this step.
+    /// While this number of connections is open, a further connection fails so at this step.
     pub most_connections: Option<(usize, Step, StepFault)>,
-    /// Forgets the text of each mail, of which there are very many.
+    /// The bodies are not kept, because there are very many of them.
     pub discards_bodies: bool,
-    /// Pause before each group of replies, on connections made from now on.
+    /// Pause before each group of replies, on new connections.
     pub reply_delay: Duration,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Shared {
     gate: Gate,
     log: Mutex<Log>,
     settings: Mutex<Settings>,
-    /// By recipient: what is to happen, and how often it still is.
+    /// For each recipient: the faults, and how often each still happens.
     recipient_faults: Mutex<HashMap<String, Vec<(RecipientFault, usize)>>>,
     step_faults: Mutex<Vec<Order>>,
     sockets: Mutex<HashMap<usize, TcpStream>>,
@@ -112,7 +112,7 @@ impl Shared {
         lock(&self.settings)
     }
 
-    /// The first fault of this recipient that is not used up and that `pick` wants; uses it up once.
+    /// The first fault of this recipient that is left and that `pick` accepts. Counts it down by one.
     fn take_fault<T>(&self, recipient: &str, pick: impl Fn(&RecipientFault) -> Option<T>) -> Option<T> {
         let mut faults = lock(&self.recipient_faults);
         let ordered = faults.get_mut(recipient)?;
@@ -123,7 +123,7 @@ impl Shared {
         })
     }
 
-    /// Goes on encrypted.
+    /// Starts TLS.
     ///
     /// # Errors
     /// When the client breaks off the handshake.
@@ -156,26 +156,26 @@ impl Shared {
 
 /// The server. Dropping it stops it.
 pub struct SmtpServer {
-    /// On loopback.
+    /// Port on loopback.
     pub port: u16,
     shared: Arc<Shared>,
     listening: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SmtpServer {
-    /// One that offers the usual.
+    /// A server with the usual capabilities.
     pub fn start() -> Self {
         Self::with_capabilities(Capabilities::default())
     }
 
-    /// One that offers this.
+    /// A server with these capabilities.
     pub fn with_capabilities(capabilities: Capabilities) -> Self {
         let server = Self::down(capabilities);
         server.come_up();
         server
     }
 
-    /// One that refuses connections until it is told to [come up](Self::come_up).
+    /// A server that refuses connections until [`come_up`](Self::come_up).
     pub fn down(capabilities: Capabilities) -> Self {
         let certificate = capabilities.tls.as_ref().map(|(_, certificate)| certificate.clone());
         let shared = Shared {
@@ -191,7 +191,7 @@ impl SmtpServer {
         Self { port: free_port(), shared: Arc::new(shared), listening: Mutex::new(None) }
     }
 
-    /// Listens.
+    /// Starts to listen.
     pub fn come_up(&self) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         *lock(&self.shared.down) = false;
@@ -205,57 +205,57 @@ impl SmtpServer {
         let Some(listening) = lock(&self.listening).take() else {
             return;
         };
-        // Wakes the thread up, which sees that it is over.
+        // Wakes the listening thread, which then sees that it has to end.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
         listening.join().unwrap();
         for socket in lock(&self.shared.sockets).values() {
-            // Fails when the client was quicker.
+            // Fails when the client has closed the connection before.
             drop(socket.shutdown(Shutdown::Both));
         }
         wait_until("the SMTP connections to end", || self.shared.log().open == 0);
     }
 
-    /// Settings a fault for the next `times` mails to `recipient`.
+    /// The next `times` mails to `recipient` fail so.
     pub fn fail_recipient(&self, recipient: &str, fault: RecipientFault, times: usize) {
         lock(&self.shared.recipient_faults).entry(recipient.to_owned()).or_default().push((fault, times));
     }
 
-    /// Forgets all faults of recipients that are not used up.
+    /// Removes the faults of all recipients.
     pub fn clear_recipient_faults(&self) {
         lock(&self.shared.recipient_faults).clear();
     }
 
-    /// Changes the orders for all connections.
+    /// Changes the settings for all connections.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.shared.settings());
     }
 
-    /// The gate.
+    /// The gate of the server.
     pub fn gate(&self) -> &Gate {
         &self.shared.gate
     }
 
-    /// Everything it saw so far: a copy.
+    /// A copy of the log.
     pub fn log(&self) -> Log {
         self.shared.log().clone()
     }
 
-    /// The same without a copy.
+    /// Reads the log without a copy.
     pub fn read_log<T>(&self, read: impl FnOnce(&Log) -> T) -> T {
         read(&self.shared.log())
     }
 
-    /// How many bodies were accepted.
+    /// Number of accepted bodies.
     pub fn accepted(&self) -> usize {
         self.shared.log().accepted
     }
 
-    /// Message-IDs of the bodies that were confirmed with 250.
+    /// Message-IDs of the bodies that were accepted with 250.
     pub fn accepted_ids(&self) -> Multiset {
         self.shared.log().count(|received| received.answer == BodyReply::Accepted)
     }
 
-    /// Message-IDs of the bodies that a real server would deliver: all but those it refused.
+    /// Message-IDs of the bodies that a real server would deliver: all but the refused ones.
     pub fn delivered_ids(&self) -> Multiset {
         self.shared.log().count(|received| received.answer != BodyReply::Refused)
     }
@@ -284,7 +284,7 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             let delay = shared.settings().reply_delay;
-            // However it ended, what counts is in the log.
+            // The log has all that matters, however the session ended.
             drop(converse(&shared, stream, delay, (number, open)));
             lock(&shared.sockets).remove(&number);
             shared.log().open -= 1;

@@ -1,22 +1,22 @@
-//! The kinds of database that this build knows.
+//! The databases that this build supports.
 
 use crate::database::Server;
 
-/// Which kind of database.
+/// A database that a scenario can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
-    /// A file.
+    /// A SQLite file.
     Sqlite,
-    /// On the server that most tests share.
+    /// A database on the shared PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgresql,
-    /// On the server that most tests share.
+    /// A database on the shared MariaDB server.
     #[cfg(feature = "mysql")]
     Mariadb,
 }
 
 impl System {
-    /// As the modules of tests are called.
+    /// The name of the test module for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -27,7 +27,7 @@ impl System {
         }
     }
 
-    /// The kind of its server, if it has one.
+    /// The kind of its server; none for SQLite.
     pub fn server(self) -> Option<Server> {
         match self {
             Self::Sqlite => None,

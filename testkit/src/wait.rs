@@ -1,15 +1,15 @@
-//! Waiting for something to become true: polling with a deadline. Nothing here sleeps and hopes.
+//! Waiting until something becomes true, by polling with a deadline. No function here sleeps for a fixed time.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Generous: it is only used up by a test that fails.
+/// Deadline of a wait, when the caller names no other. Long on purpose: only a test that fails uses it up.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Polls `probe` until it gives something, and gives that.
+/// Calls `probe` every 10 ms until it returns `Some`, and returns that value.
 ///
 /// # Panics
-/// When it gives nothing within `patience`; the message says what was waited for.
+/// When `probe` returns nothing within `timeout`. The message says what was waited for.
 #[track_caller]
 pub fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
@@ -22,7 +22,7 @@ pub fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Op
     }
 }
 
-/// Polls `condition` until it holds.
+/// Calls `condition` every 10 ms until it is true.
 ///
 /// # Panics
 /// As [`wait_for`].

@@ -1,41 +1,41 @@
-//! What is kept of the instructions, and what is said when they change.
+//! The baseline of instruction counts, and the report of how they have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Largest change that passes, in percent. The numbers repeat within 1 %, whatever else the machine does.
+/// Largest accepted change, in percent. The counts repeat within 1 %, whatever else the machine does.
 const TOLERANCE: f64 = 5.0;
 
-/// Instructions of everything that is counted.
+/// Counted instructions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// What else they depend on. Only those that were made with the same are compared.
+    /// Compiler, processor and C library. Only counts that were made with the same ones are compared.
     pub made_with: String,
-    /// By what they are for.
+    /// The counts by what was measured.
     pub instructions: BTreeMap<String, u64>,
 }
 
-/// What is kept, and what was found.
+/// The baseline and the counts of today.
 #[derive(Debug)]
 pub struct Comparison<'a> {
     kept: &'a Baseline,
     found: &'a Baseline,
 }
 
-/// How one of them has changed.
+/// How one count has changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Change {
     /// Within the tolerance.
     Same,
-    /// By so many percent.
+    /// Grown by this many percent.
     Grown(f64),
-    /// By so many percent.
+    /// Shrunk by this many percent.
     Shrunk(f64),
-    /// It is not kept.
+    /// Not in the baseline.
     New,
-    /// It is not counted any more.
+    /// In the baseline, and not counted today.
     Gone,
 }
 
@@ -43,24 +43,24 @@ impl Baseline {
     /// Reads what [`Self::to_json`] wrote.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// When the text is anything else.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
-    /// For the file.
+    /// The text of the file.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("text and numbers can be written") + "\n"
     }
 
-    /// Holds what was found against what is kept.
+    /// Compares the counts of today with this baseline.
     pub fn compare<'a>(&'a self, found: &'a Self) -> Comparison<'a> {
         Comparison { kept: self, found }
     }
 }
 
 impl Comparison<'_> {
-    /// Whether nothing has grown, and everything is kept that is counted; also when they cannot be compared.
+    /// Whether nothing has grown and the baseline has all that is counted. Also `true` when the two cannot be compared.
     pub fn is_fine(&self) -> bool {
         !self.is_possible()
             || self.changes().all(|(_, change)| matches!(change, Change::Same | Change::Shrunk(_)))

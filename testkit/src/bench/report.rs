@@ -1,4 +1,4 @@
-//! The result, as a table for people, as JSON for programs, and as a plot.
+//! The result of scripts/bench, as a table and as JSON.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::bench::row::{Figure, Goal, Row, Verdict, figure};
 
-/// Some rows that were measured together.
+/// Rows that were measured together.
 pub struct Part {
-    /// As on the command line.
+    /// The name of the section on the command line.
     pub name: &'static str,
     /// The heading.
     pub what: &'static str,
@@ -18,30 +18,30 @@ pub struct Part {
     pub rows: Vec<Row>,
 }
 
-/// Everything that was measured.
+/// All results.
 pub struct Report {
-    /// Whether the figures mean nothing.
+    /// Whether the counts were too small for a result.
     pub quick: bool,
-    /// How often each contestant had its turn.
+    /// Number of rounds.
     pub rounds: usize,
-    /// Names and values of what it was measured on.
+    /// The facts about the machine: name and value.
     pub machine: Vec<(&'static str, String)>,
-    /// In the order in which they were measured.
+    /// In the order of measurement.
     pub parts: Vec<Part>,
 }
 
 impl Report {
-    /// Those of all parts.
+    /// The rows of all parts.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.parts.iter().flat_map(|part| &part.rows)
     }
 
-    /// Whether every row could be measured. A missed goal is a result, too.
+    /// Whether each row could be measured. A missed goal is a result.
     pub fn is_sound(&self) -> bool {
         !self.rows().any(|row| matches!(row.verdict(), Verdict::Refused(_) | Verdict::BrokenDown))
     }
 
-    /// Everything, with every sample.
+    /// All results with each sample.
     pub fn json(&self) -> Value {
         let parts: Vec<Value> = self
             .parts
@@ -83,7 +83,7 @@ fn row_json(row: &Row) -> Value {
         "value": row.value(),
         "min": spread.map(|(min, _)| min),
         "max": spread.map(|(_, max)| max),
-        // Nothing that could be taken for a result where there is none.
+        // No value where there is no result.
         "samples": if row.value().is_some() { row.samples.as_slice() } else { &[] },
         "goal": goal,
         "verdict": verdict,

@@ -1,26 +1,26 @@
-//! One row of the table: what was measured, its samples, its goal, and whether that is met.
+//! One row of the table: what was measured, its samples, its goal, and whether the goal is met.
 
 use std::fmt;
 
 use crate::bench::faults::Faults;
 
-/// What a row has to reach.
+/// The goal of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Goal {
-    /// This or more.
+    /// At least this.
     AtLeast(f64),
-    /// This or less.
+    /// At most this.
     AtMost(f64),
     /// Less than this.
     Below(f64),
 }
 
-/// Which figure stands for all samples.
+/// The figure that stands for all samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// The middle one.
+    /// The median.
     Median,
-    /// The one that 99 of 100 do not exceed.
+    /// The 99th percentile.
     P99,
 }
 
@@ -29,30 +29,30 @@ pub enum Figure {
 pub struct Row {
     /// What was measured, the first column.
     pub what: String,
-    /// Of the samples and the goal, such as `mails/s`; `×` for a ratio.
+    /// The unit of the samples and of the goal, such as `mails/s`; `×` for a ratio.
     pub unit: &'static str,
-    /// One for each run, or for each mail.
+    /// One sample for each run, or for each mail.
     pub samples: Vec<f64>,
-    /// Which of them is shown and judged.
+    /// The figure that is shown and judged.
     pub figure: Figure,
     /// None for a row that only informs.
     pub goal: Option<Goal>,
-    /// Of all runs that the samples are made of.
+    /// The faults of all runs.
     pub faults: Faults,
-    /// Where it is in the plot: whose curve, and at how many connections.
+    /// The place in the plot: the curve, and the number of connections.
     pub point: Option<(String, usize)>,
 }
 
-/// What became of a row.
+/// The result of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is no goal.
+    /// The row has no goal.
     Informs,
-    /// The goal is reached.
+    /// The goal is met.
     Met,
-    /// It is not.
+    /// The goal is missed.
     Missed,
-    /// Mails were lost or sent twice, so there is no figure.
+    /// Mails were lost or repeated, so there is no figure.
     Refused(Faults),
     /// It could not be measured.
     BrokenDown,
@@ -77,22 +77,22 @@ impl Row {
         Self::new(what, "", Vec::new())
     }
 
-    /// With a goal.
+    /// Sets the goal.
     pub fn goal(self, goal: Goal) -> Self {
         Self { goal: Some(goal), ..self }
     }
 
-    /// With the faults of its runs.
+    /// Sets the faults of its runs.
     pub fn faults(self, faults: Faults) -> Self {
         Self { faults, ..self }
     }
 
-    /// With another figure than the median.
+    /// Sets the figure.
     pub fn figure(self, figure: Figure) -> Self {
         Self { figure, ..self }
     }
 
-    /// As a point of the plot, whose unit is mails/s.
+    /// Makes it a point of the plot, whose unit is mails/s.
     pub fn point(self, system: &str, connections: usize) -> Self {
         Self { point: Some((system.to_owned(), connections)), ..self }
     }
@@ -104,7 +104,7 @@ impl Row {
         sorted
     }
 
-    /// The figure; none when the row is refused or broken down.
+    /// The figure; none when the row is refused or could not be measured.
     pub fn value(&self) -> Option<f64> {
         let sorted = self.sorted();
         let last = sorted.len().checked_sub(1).filter(|_| self.faults.is_none())?;
@@ -121,7 +121,7 @@ impl Row {
         Some((*sorted.first()?, *sorted.last()?))
     }
 
-    /// What became of it.
+    /// The result of the row.
     pub fn verdict(&self) -> Verdict {
         if !self.faults.is_none() {
             return Verdict::Refused(self.faults);
@@ -161,7 +161,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Three digits that count, and commas between thousands.
+/// Three significant digits, and commas between thousands.
 pub fn figure(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => {

@@ -1,8 +1,8 @@
-//! Postfix's smtp-sink, and how many bodies it has received.
+//! Postfix's smtp-sink, and the number of bodies that it has received.
 //!
-//! Its own counter (`-c`) writes a line for each mail, which costs time that belongs to the senders. Counting in the
-//! other direction is free: it is told to end after some more mails than there will be (`-M`), and afterwards it is
-//! sent further ones until it does.
+//! Its own counter (`-c`) writes a line for each mail, which takes time from the senders. Counting down is free: the
+//! sink is started so that it ends after some more mails than expected (`-M`). Afterwards [`Sink::count`] sends the
+//! missing mails until it ends.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,19 +13,19 @@ use crate::cleanup::ChildGuard;
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
-/// How many mails more than expected can be counted. A sink that gets still more ends early, which shows as well.
+/// Number of mails above the expected ones that can be counted. With still more the sink ends early.
 const SLACK: usize = 64;
 
-/// A running smtp-sink, which offers PIPELINING and 8BITMIME. Dropping it ends it.
+/// A running smtp-sink, which announces PIPELINING and 8BITMIME. Dropping it ends it.
 pub struct Sink {
     ward: ChildGuard,
-    /// On loopback.
+    /// Port on loopback.
     pub port: u16,
     limit: usize,
 }
 
 impl Sink {
-    /// One that expects so many mails.
+    /// A sink that expects this number of mails.
     pub fn expecting(mails: usize) -> Self {
         let (port, limit) = (free_port(), mails + SLACK);
         let ward = ChildGuard::spawn(
@@ -47,8 +47,8 @@ impl Sink {
         Ok(stream)
     }
 
-    /// How many bodies it has received; ends it. One that has ended already got [`SLACK`] more than it expected, at
-    /// least.
+    /// The number of received bodies. Ends the sink. When the sink had ended before, the result is the expected number
+    /// and [`SLACK`], and there may have been more.
     pub fn count(mut self) -> usize {
         let mut fillers = 0;
         while let Ok(answered) = self.feed() {
@@ -61,10 +61,10 @@ impl Sink {
         self.limit - fillers
     }
 
-    /// Sends it one mail; gives whether there is an answer. The mail that it ends with gets none.
+    /// Sends one mail. Returns whether the sink replied. It ends with the last mail and sends no reply to it.
     ///
     /// # Errors
-    /// When it has ended before.
+    /// When the sink has ended before.
     pub fn feed(&self) -> io::Result<bool> {
         let mut wire = BufReader::new(self.connect()?);
         for command in
@@ -76,12 +76,12 @@ impl Sink {
             }
         }
         wire.get_mut().write_all(b"\r\n.\r\n")?;
-        // Reading fails when it ended with something unread.
+        // Reading fails when the sink ended with unread input.
         Ok(wire.read_line(&mut String::new()).is_ok_and(|length| length > 0))
     }
 }
 
-/// A program that the script found which starts this.
+/// The path in a variable that the script sets.
 pub fn program(variable: &str) -> String {
     std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set; start this with its script, in scripts/"))

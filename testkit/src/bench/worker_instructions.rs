@@ -1,5 +1,6 @@
-//! The real worker, with a real broker, a SQLite file and smtp-sink, under callgrind: what a mail costs in a large
-//! fan-out, and what a notification of one participant costs. Refuses a figure from a run that was not clean.
+//! Counts the instructions of a real worker under callgrind, with a real broker, a SQLite file and smtp-sink: for a
+//! mail of a large fan-out, and for a notification of one participant. A run with lost or repeated mails gives no
+//! count.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::queue::properties;
 use crate::scenario::{EVENT, Scenario};
 use crate::wait::wait_for;
 
-/// For a run under callgrind on a busy machine.
+/// Deadline of a run under callgrind on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// As in the rows of scripts/bench that have a goal.
 const CONNECTIONS: usize = 16;
@@ -22,7 +23,7 @@ pub fn per_mail() -> u64 {
     callgrind::per_unit(500, 2_500, |mails| count(&fan_out(mails), 1, mails))
 }
 
-/// Instructions for one notification of one participant, of many that wait in the queue.
+/// Instructions for one notification with one participant, of many in the queue.
 pub fn per_small_notification() -> u64 {
     callgrind::per_unit(50, 550, |notifications| {
         let scenario = fan_out(1);
@@ -31,14 +32,14 @@ pub fn per_small_notification() -> u64 {
     })
 }
 
-/// User and system time of one mail of a large fan-out, without callgrind.
+/// CPU time of one mail of a large fan-out, in seconds, without callgrind.
 pub fn cpu_seconds_per_mail() -> f64 {
     const MAILS: u32 = 20_000;
     let scenario = fan_out(MAILS.into());
     run(&scenario, &[], 1, MAILS.into()) / f64::from(MAILS)
 }
 
-/// Everything that a fan-out to so many participants needs, its message excepted.
+/// All that a fan-out to this number of participants needs, except for its message.
 fn fan_out(participants: u64) -> Scenario {
     Scenario::builder("instructions")
         .connections(CONNECTIONS)
@@ -47,14 +48,14 @@ fn fan_out(participants: u64) -> Scenario {
         .build()
 }
 
-/// How many instructions a worker executes until it has done what was published and is told to stop.
+/// Instructions of a worker from its start to its stop after the published notifications.
 fn count(scenario: &Scenario, notifications: u64, mails: u64) -> u64 {
     let out = scenario.path("callgrind.out");
     run(scenario, &callgrind::command(&out), notifications, mails);
     callgrind::total(&out)
 }
 
-/// Lets a worker, as the last argument of another program, send everything to everybody; gives the CPU time.
+/// Runs a worker below another program until all mails are sent. Returns its CPU time in seconds.
 fn run(scenario: &Scenario, wrapper: &[String], notifications: u64, mails: u64) -> f64 {
     let mails = usize::try_from(mails).unwrap();
     let sink = Sink::expecting(mails);
@@ -73,7 +74,7 @@ fn run(scenario: &Scenario, wrapper: &[String], notifications: u64, mails: u64) 
     cpu
 }
 
-/// The message of one event, or those of the further ones; they wait until somebody consumes.
+/// Publishes the message of one event, or those of the small events, before a worker consumes.
 fn publish(scenario: &Scenario, notifications: u64) {
     let events = if notifications == 1 { 0..=0 } else { 1..=notifications };
     let messages: Vec<_> = events

@@ -1,4 +1,4 @@
-//! The programs of `MariaDB`. Each has an older name.
+//! The programs of `MariaDB`. Each has an older name, too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::process::Command;
 use super::unprivileged::{UnprivilegedUser, program, run};
 use super::{PASSWORD, USER};
 
-/// Said when the files are made and whenever the server starts; otherwise it would make the log again.
+/// Given when the files are created and at each start; otherwise the server would create the log anew.
 const LOG_SIZE: &str = "--innodb-log-file-size=16M";
 
 fn find(names: &[&str]) -> PathBuf {
     program(names, &["/usr/sbin", "/usr/libexec", "/usr/local/sbin"].map(PathBuf::from))
 }
 
-/// Makes the files of a server, and the user. In memory, and then copied: the installation cannot be told not to
-/// wait for the disk, and takes 3.8 s there instead of 0.4 s.
+/// Creates the files of a server, and the user. In memory, then copied to the folder: the installation always waits for
+/// the disk, which takes 3.8 s there instead of 0.4 s.
 pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let memory = tempfile::Builder::new().prefix("fanmail-database-").tempdir_in("/dev/shm");
     let scratch = memory.as_ref().map_or(folder, |memory| memory.path()).join("new");
@@ -24,7 +24,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     command
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", LOG_SIZE])
         .arg(format!("--datadir={}", scratch.display()))
-        // When it starts, a server removes what looks like an older one's from there.
+        // At its start a server removes from there what looks like files of an older server.
         .env("TMPDIR", scratch.parent().unwrap())
         .current_dir(folder);
     run(&mut command, user);
@@ -38,7 +38,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     user.own(&statements);
 }
 
-/// The server. What is not said here is as in production; above all, it waits for the disk.
+/// The server. What is not set here is as in production; above all, it waits for the disk.
 pub fn command(folder: &Path, port: u16) -> Command {
     let mut command = Command::new(find(&["mariadbd", "mysqld"]));
     let at = |option: &str, name: &str| format!("--{option}={}", folder.join(name).display());

@@ -7,10 +7,10 @@ use std::process::Command;
 use super::unprivileged::{UnprivilegedUser, program, run};
 use super::{PASSWORD, USER};
 
-/// The superuser, and their database.
+/// The superuser, and the name of its database.
 const ADMINISTRATOR: &str = "postgres";
 
-/// Debian keeps each version in a folder of its own that is in nobody's `PATH`. The newest first.
+/// Debian keeps each version in a folder of its own that is not in `PATH`. The newest version comes first.
 fn find(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut versions: Vec<u32> =
@@ -21,7 +21,7 @@ fn find(name: &str) -> PathBuf {
     program(&[name], &folders)
 }
 
-/// Makes the files of a server, and the user.
+/// Creates the files of a server, and the user.
 pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let secret = folder.join("password");
     fs::write(&secret, PASSWORD).unwrap();
@@ -42,7 +42,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
         .arg(folder.join("data"))
         .current_dir(folder);
     run(&mut command, user);
-    // A server that only reads its standard input, as nobody listens on a port yet.
+    // A server without a port that reads statements from its standard input.
     let statements = folder.join("statements");
     fs::write(&statements, format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'\n")).unwrap();
     let mut command = Command::new(find("postgres"));
@@ -55,7 +55,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     run(&mut command, user);
 }
 
-/// The server. What is not said here is as in production; above all, it waits for the disk.
+/// The server. What is not set here is as in production; above all, it waits for the disk.
 pub fn command(folder: &Path, port: u16) -> Command {
     let mut command = Command::new(find("postgres"));
     command.arg("-D").arg(folder.join("data")).current_dir(folder).env_remove("PGDATA");
@@ -65,7 +65,7 @@ pub fn command(folder: &Path, port: u16) -> Command {
         "unix_socket_directories=",
         "shared_buffers=16MB",
         "max_connections=200",
-        // In the data folder, which is removed in any case.
+        // In the data folder, which is removed at the end.
         "dynamic_shared_memory_type=mmap",
     ] {
         command.args(["-c", setting]);
@@ -73,7 +73,7 @@ pub fn command(folder: &Path, port: u16) -> Command {
     command
 }
 
-/// psql, with these statements, each a transaction of its own.
+/// psql with these statements, each in a transaction of its own.
 pub fn client(port: u16, statements: &str) -> Command {
     let mut command = Command::new(find("psql"));
     command

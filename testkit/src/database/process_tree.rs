@@ -1,4 +1,4 @@
-//! All processes of a server at once: `PostgreSQL` has one for each connection, and each is a group of its own.
+//! All processes of a server at once: `PostgreSQL` has one for each connection, each in a process group of its own.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 use crate::cleanup::{self, ChildGuard};
 use crate::wait::wait_until;
 
-/// A server that is frozen. Dropping this lets it go on.
+/// A server that is frozen. Dropping it thaws the server.
 pub struct ProcessTree {
-    /// The first is the parent.
+    /// The first one is the parent.
     pids: Vec<u32>,
 }
 
 impl ProcessTree {
-    /// Stops the parent first: it could have more children meanwhile.
+    /// Stops the parent first, because it could start more children meanwhile.
     pub(super) fn freeze(parent: &ChildGuard) -> Self {
         parent.signal("STOP");
         let children = children_of(parent.child.id());
@@ -25,20 +25,20 @@ impl ProcessTree {
         family
     }
 
-    /// Returns when all are over: a server that is started while a child of the former one still is there refuses.
+    /// Returns when all have ended: a server refuses to start while a child of the former server runs.
     pub(super) fn kill(self) {
         self.signal("KILL");
         wait_until("the killed processes to end", || self.pids.iter().all(|pid| is_over(*pid)));
     }
 
-    /// Lets it go on.
+    /// Sends SIGCONT to all of them.
     pub fn thaw(self) {
         drop(self);
     }
 
     fn signal(&self, name: &str) {
         let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
-        // One that is over is no error.
+        // It is no error when a process has ended.
         let status = Command::new("sh")
             .args(["-c", &format!("kill -{name} {}", pids.join(" "))])
             .stderr(Stdio::null())
@@ -56,7 +56,7 @@ impl Drop for ProcessTree {
     }
 }
 
-/// Whom this process has started.
+/// The children of a process.
 pub(super) fn children_of(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap();
     let pids = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -67,14 +67,14 @@ fn parent_of(pid: u32) -> Option<u32> {
     status_of(pid)?.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Whether there is nothing left of it but a name that somebody may ask for.
+/// Whether the process has ended; a zombie counts as ended.
 fn is_over(pid: u32) -> bool {
     status_of(pid).is_none_or(|status| status.trim_start().starts_with(['Z', 'X']))
 }
 
-/// Its state, its parent, and more (proc(5)).
+/// State, parent and more (proc(5)).
 fn status_of(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program comes before, in brackets, and may have blanks and brackets in it.
+    // The name of the program comes first, in brackets, and may contain blanks and brackets.
     stat.rsplit_once(')').map(|(_, status)| status.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Both servers refuse to be root. Where the tests are root, they start them as somebody else.
+//! Both servers refuse to run as root. Tests that run as root start them as another user.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -6,14 +6,14 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Who a server is run by.
+/// The user that runs a server.
 pub struct UnprivilegedUser {
-    /// Group and user; `None` for whoever runs the tests.
+    /// User and group; `None` for the user that runs the tests.
     other: Option<(u32, u32)>,
 }
 
 impl UnprivilegedUser {
-    /// The user of that name, or nobody; oneself, when the tests are not root's.
+    /// The user of that name, or `nobody`. The user of the tests, when that is not root.
     pub fn for_server(name: &str) -> Self {
         let root = fs::metadata("/proc/self").unwrap().uid() == 0;
         let other = root.then(|| {
@@ -26,14 +26,14 @@ impl UnprivilegedUser {
         Self { other }
     }
 
-    /// Gives them a folder.
+    /// Makes the user the owner of a folder or file.
     pub fn own(&self, folder: &Path) {
         if let Some((uid, gid)) = self.other {
             chown(folder, Some(uid), Some(gid)).unwrap();
         }
     }
 
-    /// Has them run the program. The supplementary groups go as well.
+    /// Runs the command as that user, without supplementary groups.
     pub fn becomes<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         match self.other {
             Some((uid, gid)) => command.uid(uid).gid(gid),
@@ -48,7 +48,7 @@ fn ids_of(users: &str, name: &str) -> Option<(u32, u32)> {
     Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
 }
 
-/// The first of these programs that is somewhere in these folders or in `PATH`.
+/// The first of these programs that is in one of these folders or in `PATH`.
 pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = folders.iter().cloned().chain(std::env::split_paths(&path)).collect();
@@ -58,7 +58,7 @@ pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
     })
 }
 
-/// Runs it as that user to its end; it has to succeed.
+/// Runs a program as that user to its end. It has to succeed.
 pub fn run(command: &mut Command, user: &UnprivilegedUser) {
     let output = user.becomes(command).output().unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));

@@ -2,15 +2,15 @@
 
 use diesel::SqliteConnection;
 
-/// A connection to it.
+/// A connection to a database.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
-    /// The path of a file, which may not be there yet.
+    /// The path of a SQLite file. SQLite creates a missing file.
     Sqlite(SqliteConnection),
-    /// postgres://…
+    /// A URL postgres://…
     #[cfg(feature = "postgres")]
     Postgresql(diesel::PgConnection),
-    /// mysql://…
+    /// A URL mysql://…
     #[cfg(feature = "mysql")]
     Mariadb(diesel::MysqlConnection),
 }

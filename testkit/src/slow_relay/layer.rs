@@ -1,5 +1,5 @@
-//! What lies between the bytes on a connection and what they mean: nothing, or TLS. TLS is kept away from the socket,
-//! so that both directions can go on at once, and so that its bytes can be held back.
+//! Plain text or TLS between the bytes of a connection and their content. The TLS works on buffers and not on the
+//! socket, so that both directions run at once and its bytes can be delayed.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,15 +8,15 @@ use std::sync::{Mutex, PoisonError};
 
 use native_tls::{HandshakeError, TlsAcceptor, TlsStream};
 
-/// Of one connection.
+/// The layer of one connection.
 pub enum Layer {
-    /// Bytes are what they mean.
+    /// The bytes are the content.
     Plain,
-    /// Encrypted.
+    /// TLS.
     Tls(Mutex<TlsStream<Pipe>>),
 }
 
-/// Takes the place of a socket.
+/// Buffers in place of a socket.
 #[derive(Debug, Default)]
 pub struct Pipe {
     received: VecDeque<u8>,
@@ -24,10 +24,10 @@ pub struct Pipe {
 }
 
 impl Layer {
-    /// TLS with a client: `receive` waits for what it sends next, and `send` lets it have something.
+    /// TLS with a client. `receive` waits for its next bytes, and `send` sends it bytes.
     ///
     /// # Errors
-    /// When the client breaks off.
+    /// When the client breaks off the handshake.
     pub fn encrypted(
         acceptor: &TlsAcceptor,
         mut receive: impl FnMut() -> io::Result<Vec<u8>>,
@@ -57,10 +57,10 @@ impl Layer {
         }
     }
 
-    /// What the client means by these bytes.
+    /// The content of these bytes of the client.
     ///
     /// # Errors
-    /// When they mean nothing.
+    /// When they cannot be decrypted.
     pub fn open(&self, received: &[u8]) -> io::Result<Vec<u8>> {
         let Self::Tls(tls) = self else {
             return Ok(received.to_vec());
@@ -74,10 +74,10 @@ impl Layer {
         }
     }
 
-    /// The bytes that say this to the client; none for nothing.
+    /// The bytes that carry this content to the client; empty for no content.
     ///
     /// # Errors
-    /// When the connection is over.
+    /// When the connection is closed.
     pub fn seal(&self, said: &[u8]) -> io::Result<Vec<u8>> {
         let Self::Tls(tls) = self else {
             return Ok(said.to_vec());

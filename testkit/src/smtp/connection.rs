@@ -1,4 +1,4 @@
-//! Lines in, replies out. Replies of a pipelined group leave together, as those of real servers do.
+//! Reads lines and sends replies. Replies to a pipelined group are sent together, as real servers do.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,29 +9,28 @@ use native_tls::TlsAcceptor;
 
 use super::stream::Stream;
 
-/// One connection.
+/// A connection to a client.
 pub struct Connection {
     stream: Stream,
     input: Vec<u8>,
-    /// How much of `input` has been taken.
+    /// How much of `input` was read.
     taken: usize,
     output: Vec<u8>,
-    /// Pause before each group of replies leaves.
+    /// Pause before each group of replies.
     delay: Duration,
 }
 
 impl Connection {
-    /// Over an accepted connection.
+    /// A connection over an accepted socket.
     pub fn new(stream: TcpStream, delay: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self { stream: Stream::Plain(stream), input: Vec::new(), taken: 0, output: Vec::new(), delay })
     }
 
-    /// Lets the replies leave, then goes on encrypted. What the client had sent before is forgotten (RFC 3207
-    /// section 4.2).
+    /// Sends the replies, then starts TLS. What the client has sent before is discarded (RFC 3207 section 4.2).
     ///
     /// # Errors
-    /// When the client breaks off, as it does where it does not trust the certificate.
+    /// When the client breaks off the handshake, as it does when it does not trust the certificate.
     pub fn encrypt(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
         self.flush()?;
         self.stream = self.stream.encrypted(acceptor)?;
@@ -40,12 +39,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether TLS has begun.
+    /// Whether TLS is on.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    /// The next line with its end, however it ends. What was replied leaves before anything is waited for.
+    /// The next line with its end, CRLF or LF. Sends the replies before it waits.
     pub fn read_line(&mut self) -> io::Result<Vec<u8>> {
         let mut searched = self.taken;
         loop {
@@ -72,15 +71,15 @@ impl Connection {
         Ok(length)
     }
 
-    /// Whether the client has sent more than was read so far.
+    /// Whether the client has sent more than was read.
     pub fn has_more(&self) -> bool {
         self.taken < self.input.len()
     }
 
-    /// Takes in what has arrived without waiting for more.
+    /// Reads what has arrived, without waiting.
     ///
     /// # Errors
-    /// When the client is gone.
+    /// When the client has closed the connection.
     pub fn look(&mut self) -> io::Result<()> {
         self.stream.socket().set_nonblocking(true)?;
         let outcome = loop {
@@ -95,13 +94,13 @@ impl Connection {
         outcome
     }
 
-    /// Adds a reply to those that leave next.
+    /// Adds a reply to the group that is sent next.
     pub fn reply(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
         self.output.extend_from_slice(text.as_ref());
         self.output.extend_from_slice(b"\r\n");
     }
 
-    /// Lets the replies leave.
+    /// Sends the group of replies.
     pub fn flush(&mut self) -> io::Result<()> {
         if !self.output.is_empty() {
             thread::sleep(self.delay);
@@ -111,8 +110,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Says the last word and hangs up, such that the client can read it: closing with unread input would reset
-    /// the connection and could destroy what was sent.
+    /// Sends the last reply and closes the connection so that the client can read the reply: a close with unread input
+    /// would reset the connection and could destroy the reply.
     pub fn hang_up(mut self) -> io::Result<()> {
         self.flush()?;
         self.stream.end()?;

@@ -1,5 +1,5 @@
-//! A gate in the server: holds mails at one point of their way until the test lets them through, so that a test
-//! can look at a fan-out that is in the middle, for as long as it likes.
+//! A gate in the server: it holds mails at one point of a session until the test opens it, so that a test can examine a
+//! fan-out in the middle, for any time.
 
 use std::io;
 use std::sync::{Condvar, Mutex};
@@ -10,15 +10,15 @@ use super::connection::Connection;
 /// Where a mail is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// The connection is made, and the server says nothing.
+    /// After the connection is made, before the greeting.
     Greeting,
-    /// Before any reply to a group that begins with MAIL.
+    /// Before any reply to a group of commands that begins with MAIL.
     Mail,
-    /// After the reply to MAIL, before the one to RCPT.
+    /// After the reply to MAIL, before the reply to RCPT.
     Rcpt,
-    /// After DATA, before the 354: no body has been written.
+    /// After DATA, before the 354: no body is sent.
     BeforeBody,
-    /// After the dot, before the 250: the body is here, and the client does not know.
+    /// After the dot, before the 250: the server has the body, and the client does not know it.
     BeforeReply,
 }
 
@@ -31,34 +31,34 @@ pub struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// Where it is, and how many mails may still pass; `None` when it is open.
+    /// The point, and how many mails may still pass; `None` when the gate is open.
     closed: Option<(Point, usize)>,
-    /// How many connections stand before it.
+    /// Number of connections that are held.
     held: usize,
 }
 
 impl Gate {
-    /// Lets `first` more mails pass `point`, and holds all others there.
+    /// Lets the next `first` mails pass `point`, and holds all others there.
     pub fn close_after(&self, point: Point, first: usize) {
         self.state.lock().unwrap().closed = Some((point, first));
         self.changed.notify_all();
     }
 
-    /// Lets everything pass from now on.
+    /// Lets all mails pass.
     pub fn open(&self) {
         self.state.lock().unwrap().closed = None;
         self.changed.notify_all();
     }
 
-    /// How many connections stand before it.
+    /// Number of connections that are held.
     pub fn held(&self) -> usize {
         self.state.lock().unwrap().held
     }
 
-    /// Passes `point`, when the gate lets it.
+    /// Waits until the gate lets this connection pass `point`.
     ///
     /// # Errors
-    /// When the client goes away meanwhile.
+    /// When the client closes the connection meanwhile.
     pub(super) fn pass(&self, point: Point, connection: &mut Connection) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
         let mut counted = false;
@@ -83,7 +83,7 @@ impl Gate {
             if let Err(gone) = connection.look() {
                 break Err(gone);
             }
-            // Also wakes up by itself, to see whether the client is still there.
+            // The timeout is for a client that has closed the connection.
             state = self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap().0;
         };
         if counted {

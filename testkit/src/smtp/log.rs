@@ -1,54 +1,54 @@
-//! What the server saw: bodies, what it answered to each, connections, commands, breaches of the protocol.
+//! What the server recorded: bodies, its reply to each, connections, commands, violations of the protocol.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A body that was received to its dot.
+/// A body that was received with its dot.
 #[derive(Debug, Clone)]
 pub struct ReceivedMail {
-    /// The header, with its angle brackets; empty when there is none.
+    /// The Message-ID header with its angle brackets; empty when there is none.
     pub message_id: String,
-    /// Out of the envelope.
+    /// The recipient of the envelope.
     pub recipient: String,
-    /// When its dot was read.
+    /// When the dot was read.
     pub at: Instant,
-    /// The whole mail, dots un-stuffed; empty where it is not to be kept.
+    /// The whole mail, with the dots unstuffed; empty when bodies are not kept.
     pub raw: Arc<[u8]>,
-    /// What the client was told.
+    /// The reply to the body.
     pub answer: BodyReply,
 }
 
-/// What the client was told about a body.
+/// The reply to a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyReply {
-    /// Nothing: the connection was lost first. A real server has the mail then, and delivers it.
+    /// None: the connection was lost before. A real server has the mail then, and delivers it.
     None,
     /// 250.
     Accepted,
-    /// 4yz or 5yz: it will not be delivered.
+    /// 4yz or 5yz: the mail will not be delivered.
     Refused,
 }
 
 /// How often each Message-ID occurs.
 pub type Multiset = BTreeMap<String, usize>;
 
-/// Everything that was seen.
+/// All records.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
-    /// In the order in which they came.
+    /// In the order of arrival.
     pub received: Vec<ReceivedMail>,
-    /// How many of them were accepted.
+    /// Number of accepted bodies.
     pub accepted: usize,
-    /// What the client must not do, and did.
+    /// What the client did against the protocol.
     pub violations: Vec<String>,
-    /// Connections so far.
+    /// Number of connections so far.
     pub connections: usize,
-    /// Open now.
+    /// Number of open connections.
     pub open: usize,
-    /// Most that were open at the same time.
+    /// Largest number of connections that were open at the same time.
     pub most_open: usize,
-    /// TLS handshakes that the client broke off.
+    /// Number of TLS handshakes that the client broke off.
     pub failed_handshakes: usize,
     /// The first hundred command lines that came in plain text.
     pub plain_text: Vec<String>,
@@ -57,7 +57,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Counts by Message-ID those bodies that `wanted` picks.
+    /// Counts the bodies that `wanted` accepts, by Message-ID.
     pub fn count(&self, wanted: impl Fn(&ReceivedMail) -> bool) -> Multiset {
         let mut counts = Multiset::new();
         for received in self.received.iter().filter(|received| wanted(received)) {

@@ -1,5 +1,5 @@
-//! One SMTP conversation (RFC 5321, RFC 2920), as strict as a server can be: whatever a client must not do is
-//! noted, and what a fault was ordered for is done.
+//! One SMTP session (RFC 5321, RFC 2920). It records whatever a client must not do, and fails where a test has asked
+//! for it.
 
 mod body;
 mod step_fault;
@@ -21,7 +21,7 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     connection: Connection,
     number: usize,
-    /// How many connections were open when this one had been made.
+    /// Number of open connections when this one was made.
     open: usize,
     greeted: bool,
     authenticated: bool,
@@ -34,7 +34,7 @@ struct Transaction {
     eight_bit: bool,
     recipient: Option<String>,
     refused: bool,
-    /// Whether the relay will ask for a body although it has refused the recipient.
+    /// Whether the server asks for a body although it has refused the recipient.
     wants_body: bool,
 }
 
@@ -58,7 +58,7 @@ impl Session {
         }
     }
 
-    /// Talks until either side ends it.
+    /// Runs the session until either side closes the connection.
     pub(super) fn run(mut self) -> io::Result<()> {
         self.connection.look()?;
         if self.connection.has_more() {
@@ -105,7 +105,7 @@ impl Session {
         String::from_utf8_lossy(line).into_owned()
     }
 
-    /// RFC 2920 section 3.1: who may pipeline, and which commands end a group.
+    /// RFC 2920 section 3.1: which commands may be pipelined, and which end a group.
     fn check_group(&self, verb: &str) {
         if !self.connection.has_more() {
             return;
@@ -124,7 +124,7 @@ impl Session {
         match verb {
             _ if self.refuses_plain_text(verb) => {}
             "EHLO" => self.ehlo(command),
-            // smtp-source of Postfix says it, fanmail never does.
+            // Postfix's smtp-source sends it, fanmail never does.
             "HELO" => {
                 self.greeted = true;
                 self.connection.reply("250 relay.test");
@@ -255,7 +255,7 @@ impl Session {
         }
     }
 
-    /// Address and parameters of MAIL or RCPT. Answers by itself when the syntax is wrong.
+    /// The address and the parameters of MAIL or RCPT. Sends the reply itself when the syntax is wrong.
     fn path(&mut self, command: &str, start: &str) -> Option<(String, String)> {
         let found = command
             .get(..start.len())
@@ -275,7 +275,7 @@ impl Session {
 
     fn rcpt(&mut self, command: &str) -> Next {
         if self.transaction.is_none() {
-            // Pipelined behind a MAIL that was refused (RFC 2920): no fault of the client's.
+            // Pipelined behind a refused MAIL (RFC 2920): no fault of the client.
             self.connection.reply("503 5.5.1 MAIL first");
             return Next::Go;
         }

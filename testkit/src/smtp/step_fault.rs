@@ -1,4 +1,4 @@
-//! Troubles of the relay itself: at one step of the conversation, something else happens than should.
+//! Faults of the server: at one step of the session, the server does something else than it should.
 
 use std::io::Write as _;
 use std::net::Shutdown;
@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use super::log::BodyReply;
 use super::{Shared, SmtpServer, lock};
 
-/// A step of the conversation.
+/// A step of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Right after the connection is made.
@@ -21,22 +21,22 @@ pub enum Step {
     Rcpt,
     /// DATA.
     Data,
-    /// The body has come, with its dot.
+    /// The body has arrived with its dot.
     Dot,
 }
 
-/// What happens there instead of the usual reply.
+/// What happens instead of the usual reply.
 #[derive(Debug, Clone, Copy)]
 pub enum StepFault {
-    /// These bytes and a line end, and the conversation goes on.
+    /// The server sends these bytes and a line end, and the session goes on.
     Say(&'static [u8]),
-    /// This line, unless it is empty, and the server hangs up.
+    /// The server sends this line, unless it is empty, and closes the connection.
     HangUp(&'static str),
-    /// A reply that has no end.
+    /// The server sends a reply without an end.
     Endless,
 }
 
-/// A trouble that was ordered.
+/// A fault that a test has asked for.
 pub(super) struct Order {
     step: Step,
     trouble: StepFault,
@@ -46,12 +46,12 @@ pub(super) struct Order {
 }
 
 impl SmtpServer {
-    /// Settings a trouble for the next `times` times that a connection comes to this step.
+    /// The next `times` times that a connection comes to this step, this happens.
     pub fn fail_step(&self, step: Step, trouble: StepFault, times: usize) {
         self.fail_step_on(step, trouble, times, |_| true);
     }
 
-    /// The same on `wanted` connections only, which are numbered from 1.
+    /// The same on `wanted` connections only. They are numbered from 1.
     pub fn fail_step_on(
         &self,
         step: Step,
@@ -63,15 +63,15 @@ impl SmtpServer {
         lock(&self.shared.step_faults).push(order);
     }
 
-    /// Ends all troubles.
+    /// Removes the faults of all steps.
     pub fn clear_step_faults(&self) {
         lock(&self.shared.step_faults).clear();
     }
 
-    /// Says this on every connection, out of turn, and hangs up.
+    /// Sends this line on each connection without a command, and closes the connections.
     pub fn send_unsolicited_and_hang_up(&self, line: &str) {
         for mut socket in lock(&self.shared.sockets).values() {
-            // Either fails when the client was quicker.
+            // Either fails when the client has closed the connection before.
             drop(socket.write_all(format!("{line}\r\n").as_bytes()));
             drop(socket.shutdown(Shutdown::Write));
         }
@@ -79,8 +79,8 @@ impl SmtpServer {
 }
 
 impl Shared {
-    /// What was ordered for this step of this connection, which was made as the `open`th beside others, if
-    /// anything; uses it up once.
+    /// The fault for this step of this connection, if there is one. `open` is the number of open connections when this
+    /// one was made. Counts the fault down by one.
     pub(super) fn take_step_fault(&self, step: Step, connection: usize, open: usize) -> Option<StepFault> {
         if let Some((most, its_step, trouble)) = self.settings().most_connections
             && its_step == step
@@ -97,7 +97,7 @@ impl Shared {
 }
 
 impl StepFault {
-    /// What a client makes of it that said the dot and reads as much as it can.
+    /// The reply to the body, as a client sees it that has sent the dot and reads as much as it can.
     pub(super) fn body_reply(self) -> BodyReply {
         match self {
             Self::Say([b'4' | b'5', ..]) => BodyReply::Refused,

@@ -1,39 +1,39 @@
-//! A connection of the server's, in plain text or in TLS.
+//! A socket of the server, in plain text or with TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use native_tls::{TlsAcceptor, TlsStream};
 
-/// When TLS begins.
+/// How TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// After STARTTLS (RFC 3207), which is offered; nothing else goes before it.
+    /// With STARTTLS (RFC 3207), which is announced and required.
     StartTls,
     /// With the first byte (RFC 8314).
     Implicit,
 }
 
-/// What bytes come from and go to.
+/// A socket, or TLS on a socket.
 pub enum Stream {
-    /// As they are.
+    /// Plain text.
     Plain(TcpStream),
     /// Encrypted.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// The same connection, encrypted from here on.
+    /// Starts TLS on the connection.
     ///
     /// # Errors
-    /// When the client does not want to, after all.
+    /// When the client breaks off the handshake.
     pub fn encrypted(&self, acceptor: &TlsAcceptor) -> io::Result<Self> {
         let socket = self.socket().try_clone()?;
         let accepted = acceptor.accept(socket).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self::Tls(Box::new(accepted)))
     }
 
-    /// The connection below.
+    /// The socket.
     pub fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
@@ -41,7 +41,7 @@ impl Stream {
         }
     }
 
-    /// No more will be written.
+    /// Closes the direction to the client.
     pub fn end(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
             stream.shutdown()?;

@@ -1,4 +1,4 @@
-//! From DATA to the answer to the dot.
+//! From DATA to the reply to the dot.
 
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -18,7 +18,7 @@ impl Session {
             }
             Some(Transaction { wants_body: true, .. }) => {
                 self.connection.reply("354 Go ahead");
-                // Only a client that lets itself be fooled gets as far as the dot.
+                // A correct client never sends this body.
                 self.read_body(true)?;
                 self.violation("a body for nobody");
                 return Ok(Next::HangUp);
@@ -57,7 +57,7 @@ impl Session {
         self.answer(recipient, raw)
     }
 
-    /// Up to the lone dot, with the dots un-stuffed (RFC 5321 section 4.5.2).
+    /// Reads up to the final dot and unstuffs the dots (RFC 5321 section 4.5.2).
     pub(super) fn read_body(&mut self, eight_bit: bool) -> io::Result<Vec<u8>> {
         let mut raw = Vec::new();
         let mut ascii = true;
@@ -118,7 +118,7 @@ impl Session {
             None => {
                 self.shared.gate.pass(Point::BeforeReply, &mut self.connection)?;
                 self.connection.reply("250 2.0.0 Queued");
-                // Before it leaves: whoever has seen it in the ledger sees it here, too.
+                // Before the reply is sent: a test that sees the mail in the ledger finds it here, too.
                 self.shared.accepted(index, true);
                 if let Err(gone) = self.connection.flush() {
                     self.shared.accepted(index, false);

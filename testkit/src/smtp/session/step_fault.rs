@@ -1,4 +1,4 @@
-//! Where the conversation takes another turn than it should, because a trouble was ordered.
+//! Carries out the faults that a test has asked for at a step.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::smtp::gate::Point;
 use crate::smtp::step_fault::{Step, StepFault};
 
 impl Session {
-    /// Holds the client, or does what was ordered for this command instead of the usual.
+    /// Holds the client at the gate, or carries out the fault for this command instead of the usual reply.
     pub(super) fn troubled(&mut self, verb: &str) -> io::Result<Option<Next>> {
         let (point, step) = match verb {
             "EHLO" => (None, Step::Ehlo),
@@ -29,7 +29,7 @@ impl Session {
         self.make(trouble).map(Some)
     }
 
-    /// The greeting, or what was ordered instead of it.
+    /// Sends the greeting, or carries out the fault for it.
     pub(super) fn greet(&mut self) -> io::Result<Next> {
         self.shared.gate.pass(Point::Greeting, &mut self.connection)?;
         let settings = self.shared.settings().clone();

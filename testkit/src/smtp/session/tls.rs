@@ -1,11 +1,11 @@
-//! STARTTLS (RFC 3207), and what must not be said in plain text where TLS is to be had.
+//! STARTTLS (RFC 3207), and the commands that must not be sent in plain text when TLS is available.
 
 use std::io;
 
 use super::{Next, Session};
 use crate::smtp::Tls;
 
-/// How many lines are kept to be looked at.
+/// Largest number of recorded lines.
 const KEPT: usize = 100;
 
 impl Session {
@@ -14,7 +14,7 @@ impl Session {
         matches!(self.shared.capabilities.tls, Some((Tls::StartTls, _))) && !self.connection.is_encrypted()
     }
 
-    /// Notes a line that everybody on the way could read.
+    /// Records a line that came in plain text.
     pub(super) fn overhear(&self, line: &[u8]) {
         let mut log = self.shared.log();
         if !self.connection.is_encrypted() && log.plain_text.len() < KEPT {
@@ -22,7 +22,7 @@ impl Session {
         }
     }
 
-    /// Refuses what has to wait for TLS; `false` where it does not.
+    /// Refuses a command that needs TLS first. Returns `false` when the command needs none.
     pub(super) fn refuses_plain_text(&mut self, verb: &str) -> bool {
         if !self.offers_starttls() || matches!(verb, "EHLO" | "STARTTLS" | "NOOP" | "QUIT") {
             return false;
@@ -42,7 +42,7 @@ impl Session {
             self.connection.reply(&injected);
         }
         self.shared.encrypt(&mut self.connection)?;
-        // Nothing that was said before counts.
+        // The session starts anew after TLS (RFC 3207 section 4.2).
         self.greeted = false;
         Ok(Next::Go)
     }
