@@ -34,17 +34,18 @@ struct Shared {
 }
 
 struct State {
-    plan: AckAction,
+    action: AckAction,
     /// How often the action was carried out.
     done: usize,
 }
 
 impl AmqpProxy {
     /// Starts a proxy for the broker at this port of loopback.
-    pub fn start(broker: u16, plan: AckAction) -> Self {
+    pub fn start(broker: u16, action: AckAction) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { state: Mutex::new(State { plan, done: 0 }), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(State { action, done: 0 }), changed: Condvar::new() });
         let for_clients = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -72,7 +73,7 @@ impl AmqpProxy {
 
     /// Forwards what is delayed.
     pub fn release(&self) {
-        self.shared.state.lock().unwrap().plan = AckAction::Pass;
+        self.shared.state.lock().unwrap().action = AckAction::Pass;
         self.shared.changed.notify_all();
     }
 }
@@ -96,8 +97,8 @@ fn pass_frames(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) 
         frame.resize(7 + usize::try_from(size).unwrap() + 1, 0);
         client.read_exact(&mut frame[7..])?;
         let is_ack = frame[0] == 1 && frame[7..11] == [0, 60, 0, 80];
-        let plan = if is_ack { shared.begin() } else { AckAction::Pass };
-        match plan {
+        let action = if is_ack { shared.begin() } else { AckAction::Pass };
+        match action {
             AckAction::CutBefore => return Ok(()),
             AckAction::CutAfter => return server.write_all(&frame),
             AckAction::Hold => shared.wait_for_release(),
@@ -111,18 +112,18 @@ impl Shared {
     /// The action for this ack. A connection is closed only once.
     fn begin(&self) -> AckAction {
         let mut state = self.state.lock().unwrap();
-        let plan = state.plan;
-        if plan != AckAction::Pass {
+        let action = state.action;
+        if action != AckAction::Pass {
             state.done += 1;
         }
-        if plan != AckAction::Hold {
-            state.plan = AckAction::Pass;
+        if action != AckAction::Hold {
+            state.action = AckAction::Pass;
         }
-        plan
+        action
     }
 
     fn wait_for_release(&self) {
         let state = self.state.lock().unwrap();
-        drop(self.changed.wait_while(state, |state| state.plan == AckAction::Hold).unwrap());
+        drop(self.changed.wait_while(state, |state| state.action == AckAction::Hold).unwrap());
     }
 }

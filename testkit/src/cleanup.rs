@@ -47,7 +47,7 @@ pub struct ChildGuard {
 }
 
 /// How long a process may take to end after QUIT.
-const FAREWELL: Duration = Duration::from_secs(5);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ChildGuard {
     /// Starts the process.
@@ -60,7 +60,7 @@ impl ChildGuard {
     /// The same for a process that ends at once, and cleans up, when it gets SIGQUIT.
     pub fn spawn_with_quit(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
-        order("quit", &child.id().to_string());
+        send("quit", &child.id().to_string());
         Self { child, quits: true }
     }
 
@@ -78,7 +78,7 @@ impl ChildGuard {
 impl Drop for ChildGuard {
     fn drop(&mut self) {
         if self.quits {
-            let deadline = Instant::now() + FAREWELL;
+            let deadline = Instant::now() + QUIT_TIMEOUT;
             if matches!(self.child.try_wait(), Ok(None)) {
                 self.signal("QUIT");
             }
@@ -95,23 +95,23 @@ impl Drop for ChildGuard {
 
 /// The process is killed when the tests have ended.
 pub fn kill_at_exit(pid: u32) {
-    order("kill", &pid.to_string());
+    send("kill", &pid.to_string());
 }
 
 /// Takes [`kill_at_exit`] back: the process has ended, or will end by itself.
 pub fn cancel_kill_at_exit(pid: u32) {
-    order("forget", &pid.to_string());
+    send("forget", &pid.to_string());
 }
 
 /// The folder is removed when the tests have ended.
 pub fn remove_at_exit(folder: &Path) {
-    order("remove", folder.to_str().unwrap());
+    send("remove", folder.to_str().unwrap());
 }
 
-fn order(verb: &str, argument: &str) {
-    static GUARDIAN: OnceLock<Mutex<Child>> = OnceLock::new();
-    let guardian = GUARDIAN.get_or_init(|| {
-        let shell = Command::new("sh")
+fn send(verb: &str, argument: &str) {
+    static SHELL: OnceLock<Mutex<Child>> = OnceLock::new();
+    let shell = SHELL.get_or_init(|| {
+        let child = Command::new("sh")
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -119,8 +119,8 @@ fn order(verb: &str, argument: &str) {
             // A Ctrl-C that is meant for the tests must not reach it.
             .process_group(0)
             .spawn();
-        Mutex::new(shell.unwrap())
+        Mutex::new(child.unwrap())
     });
-    let mut guardian = guardian.lock().unwrap_or_else(PoisonError::into_inner);
-    writeln!(guardian.stdin.as_mut().unwrap(), "{verb} {argument}").unwrap();
+    let mut shell = shell.lock().unwrap_or_else(PoisonError::into_inner);
+    writeln!(shell.stdin.as_mut().unwrap(), "{verb} {argument}").unwrap();
 }

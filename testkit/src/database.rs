@@ -10,9 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::process_tree::{ProcessTree, children_of};
-use self::unprivileged::UnprivilegedUser;
 use crate::cleanup::{self, ChildGuard};
+use crate::database::process_tree::{ProcessTree, children_of};
+use crate::database::unprivileged::UnprivilegedUser;
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
@@ -81,7 +81,7 @@ impl Database {
             Server::Postgresql => "postgres",
             Server::Mariadb => "mysql",
         });
-        user.own(&folder);
+        user.give(&folder);
         match server {
             Server::Postgresql => postgresql::make_files(&folder, &user),
             Server::Mariadb => mariadb::make_files(&folder, &user),
@@ -98,7 +98,7 @@ impl Database {
             Server::Postgresql => postgresql::command(&self.folder, self.port),
             Server::Mariadb => mariadb::command(&self.folder, self.port),
         };
-        self.user.becomes(&mut command);
+        self.user.run_as(&mut command);
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut ward = match self.server {
             // After SIGKILL its shared memory would stay behind.

@@ -8,23 +8,24 @@ use std::process::Command;
 use crate::cleanup::{self, ChildGuard};
 
 /// Set in the copy of the test process that has the disk mounted. The value is the folder.
-const MOUNTED: &str = "FANMAIL_TEST_SMALL_DISK";
+const FOLDER_VARIABLE: &str = "FANMAIL_TEST_SMALL_DISK";
 
 /// Runs `test` with a folder on a disk of `mebibytes` MiB. `name` is the name of the calling test: the function runs
 /// that test again in a copy of this process, and mounts the disk for the copy alone (a mount namespace), so that
 /// nothing stays behind. Where no disk can be mounted, it prints that the test was skipped.
 pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDisk<'_>)) {
-    if let Some(folder) = std::env::var_os(MOUNTED) {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE) {
         return test(&SmallDisk { folder: Path::new(&folder) });
     }
     let folder = tempfile::Builder::new().prefix("fanmail-disk-").tempdir().unwrap();
     cleanup::remove_at_exit(folder.path());
-    let script =
-        format!("mount -t tmpfs -o size={mebibytes}m,mode=755 fanmail-test \"${MOUNTED}\" && exec \"$@\"");
+    let script = format!(
+        "mount -t tmpfs -o size={mebibytes}m,mode=755 fanmail-test \"${FOLDER_VARIABLE}\" && exec \"$@\""
+    );
     let with_disk = || {
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
-        command.env(MOUNTED, folder.path());
+        command.env(FOLDER_VARIABLE, folder.path());
         command
     };
     let allowed = with_disk().arg("true").output();

@@ -140,9 +140,9 @@ impl Process {
 
     /// The same with a deadline of its own.
     #[track_caller]
-    pub fn wait_within(mut self, patience: Duration) -> Exit {
+    pub fn wait_within(mut self, timeout: Duration) -> Exit {
         let child = &mut self.ward.child;
-        let status = wait_for(&format!("{} to end", self.what), patience, || child.try_wait().unwrap());
+        let status = wait_for(&format!("{} to end", self.what), timeout, || child.try_wait().unwrap());
         Exit { code: status.code(), out: read(&self.out), err: read(&self.err) }
     }
 
@@ -162,7 +162,7 @@ impl Drop for Process {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(40)..];
-            eprintln!("the last words of {}:\n{}", self.what, tail.join("\n"));
+            eprintln!("the last log lines of {}:\n{}", self.what, tail.join("\n"));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A proxy that makes a relay seem far away: each reply arrives later by a fixed time. It is a delay and not a
-//! bottleneck: any number of replies can be on their way at once, and commands are not delayed.
+//! bottleneck: any number of replies can be on their route at once, and commands are not delayed.
 //!
 //! It can speak TLS for a relay that does not. The handshake is delayed as well.
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use native_tls::TlsAcceptor;
 
 use crate::certificates::Issued;
-use layer::Layer;
+use crate::slow_relay::layer::Layer;
 
 /// The proxy. Dropping it refuses new connections; open connections stay.
 pub struct SlowRelay {
@@ -26,44 +26,44 @@ pub struct SlowRelay {
 
 /// What all connections share.
 #[derive(Clone)]
-struct Way {
+struct Route {
     relay: u16,
     delay: Duration,
     acceptor: Option<TlsAcceptor>,
-    line: mpsc::Sender<Late>,
+    replies: mpsc::Sender<DelayedReply>,
 }
 
 /// Bytes of the relay that the client does not have yet.
-struct Late {
+struct DelayedReply {
     due: Instant,
     client: Arc<TcpStream>,
     /// Empty when the relay has closed the connection.
-    said: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl SlowRelay {
     /// A proxy for the relay at `port` that delays its replies by `delay`.
     pub fn plain(port: u16, delay: Duration) -> Self {
-        Self::before(port, delay, None)
+        Self::start(port, delay, None)
     }
 
     /// The same with STARTTLS. The relay itself must not announce it.
     pub fn encrypted(port: u16, delay: Duration, issued: &Issued) -> Self {
-        Self::before(port, delay, Some(issued.acceptor()))
+        Self::start(port, delay, Some(issued.acceptor()))
     }
 
-    fn before(relay: u16, delay: Duration, acceptor: Option<TlsAcceptor>) -> Self {
+    fn start(relay: u16, delay: Duration, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let closed = Arc::new(AtomicBool::new(false));
-        let (line, late) = mpsc::channel();
-        thread::spawn(move || deliver(&late));
-        let (way, is_closed) = (Way { relay, delay, acceptor, line }, Arc::clone(&closed));
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || deliver(&receiver));
+        let (route, is_closed) = (Route { relay, delay, acceptor, replies: sender }, Arc::clone(&closed));
         thread::spawn(move || {
             for client in listener.incoming().take_while(|_| !is_closed.load(Ordering::SeqCst)) {
-                let (way, client) = (way.clone(), Arc::new(client.unwrap()));
+                let (route, client) = (route.clone(), Arc::new(client.unwrap()));
                 // Either side ends the connection by closing it.
-                thread::spawn(move || drop(way.connect(&client)));
+                thread::spawn(move || drop(route.connect(&client)));
             }
         });
         Self { port, closed }
@@ -79,15 +79,15 @@ impl Drop for SlowRelay {
 }
 
 /// The delay is the same for all bytes, so they are due in their order, and one thread serves all connections.
-fn deliver(late: &mpsc::Receiver<Late>) {
-    for Late { due, client, said } in late {
+fn deliver(replies: &mpsc::Receiver<DelayedReply>) {
+    for DelayedReply { due, client, bytes } in replies {
         thread::sleep(due.saturating_duration_since(Instant::now()));
         // It is no error when the client has closed the connection.
-        drop(if said.is_empty() { client.shutdown(Shutdown::Write) } else { (&*client).write_all(&said) });
+        drop(if bytes.is_empty() { client.shutdown(Shutdown::Write) } else { (&*client).write_all(&bytes) });
     }
 }
 
-impl Way {
+impl Route {
     /// Serves a client until the client or the relay closes the connection.
     fn connect(self, client: &Arc<TcpStream>) -> io::Result<()> {
         client.set_nodelay(true)?;
@@ -98,16 +98,16 @@ impl Way {
             Some(acceptor) => {
                 self.start_tls(client)?;
                 read_line(&relay)?; // the greeting of the relay
-                Layer::encrypted(&acceptor, || read(client), |said| self.say(client, said))?
+                Layer::encrypted(&acceptor, || read(client), |bytes| self.send_later(client, bytes))?
             }
         };
         let (layer, replies, listener) = (Arc::new(layer), relay.try_clone()?, Arc::clone(client));
         let forward = {
             let layer = Arc::clone(&layer);
             move || loop {
-                let said = layer.seal(&read(&replies)?)?;
-                let is_over = said.is_empty();
-                self.say(&listener, said);
+                let bytes = layer.encrypt(&read(&replies)?)?;
+                let is_over = bytes.is_empty();
+                self.send_later(&listener, bytes);
                 if is_over {
                     return io::Result::Ok(());
                 }
@@ -115,23 +115,25 @@ impl Way {
         };
         thread::spawn(forward);
         while let received @ [_, ..] = &*read(client)? {
-            (&relay).write_all(&layer.open(received)?)?;
+            (&relay).write_all(&layer.decrypt(received)?)?;
         }
         relay.shutdown(Shutdown::Write)
     }
 
     /// Sends bytes to the client after the delay.
-    fn say(&self, client: &Arc<TcpStream>, said: Vec<u8>) {
+    fn send_later(&self, client: &Arc<TcpStream>, bytes: Vec<u8>) {
         // The receiving thread lives as long as a sender does.
-        self.line.send(Late { due: Instant::now() + self.delay, client: Arc::clone(client), said }).unwrap();
+        self.replies
+            .send(DelayedReply { due: Instant::now() + self.delay, client: Arc::clone(client), bytes })
+            .unwrap();
     }
 
     /// The session before TLS (RFC 3207).
     fn start_tls(&self, client: &Arc<TcpStream>) -> io::Result<()> {
-        self.say(client, b"220 slow.example.org ESMTP\r\n".to_vec());
+        self.send_later(client, b"220 slow.example.org ESMTP\r\n".to_vec());
         for reply in ["250-slow.example.org\r\n250 STARTTLS\r\n", "220 2.0.0 go ahead\r\n"] {
             read_line(client)?;
-            self.say(client, reply.into());
+            self.send_later(client, reply.into());
         }
         Ok(())
     }

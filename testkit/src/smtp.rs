@@ -1,30 +1,31 @@
 //! An SMTP server for tests. It checks the client against the protocol, fails where the test tells it to, and records
 //! which bodies it received and which of them it accepted.
 
-mod connection;
 pub mod gate;
 pub mod log;
-mod session;
 pub mod step_fault;
-mod stream;
+pub mod stream;
 
-use std::collections::HashMap;
+mod connection;
+mod session;
+mod shared;
+
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use connection::Connection;
-use gate::Gate;
-use log::{BodyReply, Log, Multiset, ReceivedMail};
-use session::Session;
-pub use stream::Tls;
-
 use crate::certificates::Issued;
 use crate::ports::free_port;
+use crate::smtp::connection::Connection;
+use crate::smtp::gate::Gate;
+use crate::smtp::log::{BodyReply, Log, Multiset};
+use crate::smtp::session::Session;
+use crate::smtp::shared::{Shared, lock};
+use crate::smtp::step_fault::{Step, StepFault};
+use crate::smtp::stream::Tls;
 use crate::wait::wait_until;
-use step_fault::{Order, Step, StepFault};
 
 /// What EHLO announces beside SIZE.
 #[derive(Debug, Clone)]
@@ -85,73 +86,6 @@ pub struct Settings {
     pub discards_bodies: bool,
     /// Pause before each group of replies, on new connections.
     pub reply_delay: Duration,
-}
-
-pub(crate) struct Shared {
-    capabilities: Capabilities,
-    gate: Gate,
-    log: Mutex<Log>,
-    settings: Mutex<Settings>,
-    /// For each recipient: the faults, and how often each still happens.
-    recipient_faults: Mutex<HashMap<String, Vec<(RecipientFault, usize)>>>,
-    step_faults: Mutex<Vec<Order>>,
-    sockets: Mutex<HashMap<usize, TcpStream>>,
-    down: Mutex<bool>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn log(&self) -> MutexGuard<'_, Log> {
-        lock(&self.log)
-    }
-
-    fn settings(&self) -> MutexGuard<'_, Settings> {
-        lock(&self.settings)
-    }
-
-    /// The first fault of this recipient that is left and that `pick` accepts. Counts it down by one.
-    fn take_fault<T>(&self, recipient: &str, pick: impl Fn(&RecipientFault) -> Option<T>) -> Option<T> {
-        let mut faults = lock(&self.recipient_faults);
-        let ordered = faults.get_mut(recipient)?;
-        ordered.iter_mut().find_map(|(fault, left)| {
-            let picked = pick(fault).filter(|_| *left > 0)?;
-            *left -= 1;
-            Some(picked)
-        })
-    }
-
-    /// Starts TLS.
-    ///
-    /// # Errors
-    /// When the client breaks off the handshake.
-    fn encrypt(&self, connection: &mut Connection) -> io::Result<()> {
-        let certificate = self.settings().certificate.clone().unwrap();
-        let encrypted = connection.encrypt(&certificate.acceptor());
-        if encrypted.is_err() {
-            self.log().failed_handshakes += 1;
-        }
-        encrypted
-    }
-
-    fn note(&self, received: ReceivedMail) -> usize {
-        let mut log = self.log();
-        log.received.push(received);
-        log.received.len() - 1
-    }
-
-    fn accepted(&self, index: usize, yes: bool) {
-        let mut log = self.log();
-        if yes {
-            log.received[index].answer = BodyReply::Accepted;
-            log.accepted += 1;
-        } else {
-            log.received[index].answer = BodyReply::None;
-            log.accepted -= 1;
-        }
-    }
 }
 
 /// The server. Dropping it stops it.

@@ -11,13 +11,13 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// # Panics
 /// When `probe` returns nothing within `timeout`. The message says what was waited for.
 #[track_caller]
-pub fn wait_for<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + patience;
+pub fn wait_for<T>(what: &str, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + timeout;
     loop {
         if let Some(found) = probe() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {} s in vain for: {what}", patience.as_secs());
+        assert!(Instant::now() < deadline, "waited {} s for {what}", timeout.as_secs());
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
-use testkit::scenario::{Scenario, ScenarioBuilder};
+use testkit::scenario::Scenario;
+use testkit::scenario::builder::ScenarioBuilder;
 use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::system::System;

@@ -10,7 +10,8 @@ use std::{env, thread};
 use fastrand::Rng;
 
 use crate::table::Row;
-use testkit::scenario::{Scenario, ScenarioBuilder};
+use testkit::scenario::Scenario;
+use testkit::scenario::builder::ScenarioBuilder;
 use testkit::smtp::log::BodyReply;
 use testkit::system::System;
 

@@ -5,7 +5,7 @@ use amiquip::AmqpProperties;
 use openssl::base64::encode_block;
 
 use testkit::broker;
-use testkit::metrics::ask;
+use testkit::http::get_from_worker;
 use testkit::scenario::{EVENT, RELAY_PASSWORD, RELAY_USER, Scenario};
 use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
@@ -96,7 +96,7 @@ fn nothing_slips_out(level: &str, format: &str) {
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     worker.wait_for_log("the relay does not work");
-    is_discreet(&secrets, &ask(&worker, "/healthz"));
+    is_discreet(&secrets, &get_from_worker(&worker, "/healthz"));
     let check = scenario.run(&["check"]);
     assert!(check.out.contains("500 5.5.1") && check.code == Some(1), "{}", check.out);
     is_discreet(&secrets, &format!("{}{}", check.out, check.err));
@@ -116,8 +116,8 @@ fn nothing_slips_out(level: &str, format: &str) {
         scenario.queue.publish_raw(body.as_bytes(), properties.clone());
     }
     wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
-    is_discreet(&secrets, &ask(&worker, "/healthz"));
-    is_discreet(&secrets, &ask(&worker, "/metrics"));
+    is_discreet(&secrets, &get_from_worker(&worker, "/healthz"));
+    is_discreet(&secrets, &get_from_worker(&worker, "/metrics"));
 
     let counts = ["sent", "failed"].map(|status| scenario.ledger.outcomes(status));
     assert_eq!(counts, [55, 5]);

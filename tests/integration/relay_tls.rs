@@ -11,8 +11,10 @@ use tempfile::NamedTempFile;
 
 use testkit::certificates::{Authority, Issued};
 use testkit::process::Process;
-use testkit::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario, ScenarioBuilder};
-use testkit::smtp::{Capabilities, SmtpServer, Tls};
+use testkit::scenario::builder::ScenarioBuilder;
+use testkit::scenario::{DOMAIN, RELAY_PASSWORD, RELAY_USER, Scenario};
+use testkit::smtp::stream::Tls;
+use testkit::smtp::{Capabilities, SmtpServer};
 
 fn relay(tls: Option<(Tls, Issued)>) -> SmtpServer {
     let credentials = Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned()));

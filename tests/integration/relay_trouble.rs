@@ -7,9 +7,11 @@ mod recipients;
 mod replies;
 mod sessions;
 
-use testkit::metrics::{ask, metric};
+use testkit::http::get_from_worker;
+use testkit::metrics::metric;
 use testkit::process::Process;
-use testkit::scenario::{Scenario, ScenarioBuilder};
+use testkit::scenario::Scenario;
+use testkit::scenario::builder::ScenarioBuilder;
 
 /// What the worker says when the breaker opens, and when it closes.
 const DOWN: &str = "the relay does not work";
@@ -24,7 +26,7 @@ fn strict(setup: ScenarioBuilder) -> ScenarioBuilder {
 #[track_caller]
 fn is_down(worker: &Process, cause: &str) {
     worker.wait_for_log(DOWN);
-    let health = ask(worker, "/healthz");
+    let health = get_from_worker(&worker, "/healthz");
     assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("relay: down since "), "{health}");
     assert!(health.contains(cause), "{cause:?} is not in {health}");
     assert!(worker.log().contains(cause), "{cause:?} is not in the log");
@@ -43,7 +45,7 @@ fn nobody_was_charged(scenario: &Scenario, worker: Process) {
     }
     assert_eq!(scenario.duplicates(), 0);
     if scenario.environment.contains_key("HTTP_ADDR") {
-        assert!(ask(&worker, "/healthz").starts_with("HTTP/1.1 200 "));
+        assert!(get_from_worker(&worker, "/healthz").starts_with("HTTP/1.1 200 "));
         assert_eq!(metric(&worker, "fanmail_breaker_open"), 0);
     }
     scenario.stop_and_check(worker);

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::unprivileged::{UnprivilegedUser, program, run};
-use super::{PASSWORD, USER};
+use crate::database::unprivileged::{UnprivilegedUser, program, run};
+use crate::database::{PASSWORD, USER};
 
 /// Given when the files are created and at each start; otherwise the server would create the log anew.
 const LOG_SIZE: &str = "--innodb-log-file-size=16M";
@@ -19,7 +19,7 @@ fn find(names: &[&str]) -> PathBuf {
 pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let memory = tempfile::Builder::new().prefix("fanmail-database-").tempdir_in("/dev/shm");
     let scratch = memory.as_ref().map_or(folder, |memory| memory.path()).join("new");
-    user.own(scratch.parent().unwrap());
+    user.give(scratch.parent().unwrap());
     let mut command = Command::new(find(&["mariadb-install-db", "mysql_install_db"]));
     command
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", LOG_SIZE])
@@ -35,7 +35,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
         format!("CREATE USER IF NOT EXISTS {USER}@127.0.0.1 IDENTIFIED BY '{PASSWORD}';\n"),
     )
     .unwrap();
-    user.own(&statements);
+    user.give(&statements);
 }
 
 /// The server. What is not set here is as in production; above all, it waits for the disk.

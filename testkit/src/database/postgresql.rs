@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::unprivileged::{UnprivilegedUser, program, run};
-use super::{PASSWORD, USER};
+use crate::database::unprivileged::{UnprivilegedUser, program, run};
+use crate::database::{PASSWORD, USER};
 
 /// The superuser, and the name of its database.
 const ADMINISTRATOR: &str = "postgres";
@@ -25,7 +25,7 @@ fn find(name: &str) -> PathBuf {
 pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     let secret = folder.join("password");
     fs::write(&secret, PASSWORD).unwrap();
-    user.own(&secret);
+    user.give(&secret);
     let mut command = Command::new(find("initdb"));
     command
         .args([

@@ -27,14 +27,14 @@ impl UnprivilegedUser {
     }
 
     /// Makes the user the owner of a folder or file.
-    pub fn own(&self, folder: &Path) {
+    pub fn give(&self, folder: &Path) {
         if let Some((uid, gid)) = self.other {
             chown(folder, Some(uid), Some(gid)).unwrap();
         }
     }
 
     /// Runs the command as that user, without supplementary groups.
-    pub fn becomes<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub fn run_as<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         match self.other {
             Some((uid, gid)) => command.uid(uid).gid(gid),
             None => command,
@@ -60,7 +60,7 @@ pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
 
 /// Runs a program as that user to its end. It has to succeed.
 pub fn run(command: &mut Command, user: &UnprivilegedUser) {
-    let output = user.becomes(command).output().unwrap();
+    let output = user.run_as(command).output().unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success(), "{command:?} failed ({}):\n{out}{err}", output.status);
 }

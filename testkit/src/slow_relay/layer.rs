@@ -61,16 +61,16 @@ impl Layer {
     ///
     /// # Errors
     /// When they cannot be decrypted.
-    pub fn open(&self, received: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn decrypt(&self, received: &[u8]) -> io::Result<Vec<u8>> {
         let Self::Tls(tls) = self else {
             return Ok(received.to_vec());
         };
         let mut tls = tls.lock().unwrap_or_else(PoisonError::into_inner);
         tls.get_mut().received.extend(received);
-        let mut meaning = Vec::with_capacity(received.len());
-        match tls.read_to_end(&mut meaning) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(meaning),
-            outcome => outcome.map(|_| meaning),
+        let mut content = Vec::with_capacity(received.len());
+        match tls.read_to_end(&mut content) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(content),
+            outcome => outcome.map(|_| content),
         }
     }
 
@@ -78,12 +78,12 @@ impl Layer {
     ///
     /// # Errors
     /// When the connection is closed.
-    pub fn seal(&self, said: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn encrypt(&self, content: &[u8]) -> io::Result<Vec<u8>> {
         let Self::Tls(tls) = self else {
-            return Ok(said.to_vec());
+            return Ok(content.to_vec());
         };
         let mut tls = tls.lock().unwrap_or_else(PoisonError::into_inner);
-        tls.write_all(said)?;
+        tls.write_all(content)?;
         Ok(mem::take(&mut tls.get_mut().to_send))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use native_tls::TlsAcceptor;
 
-use super::stream::Stream;
+use crate::smtp::stream::Stream;
 
 /// A connection to a client.
 pub struct Connection {
@@ -72,7 +72,7 @@ impl Connection {
     }
 
     /// Whether the client has sent more than was read.
-    pub fn has_more(&self) -> bool {
+    pub fn has_unread(&self) -> bool {
         self.taken < self.input.len()
     }
 
@@ -80,7 +80,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the client has closed the connection.
-    pub fn look(&mut self) -> io::Result<()> {
+    pub fn receive_available(&mut self) -> io::Result<()> {
         self.stream.socket().set_nonblocking(true)?;
         let outcome = loop {
             match self.receive() {

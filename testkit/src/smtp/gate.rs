@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use super::connection::Connection;
+use crate::smtp::connection::Connection;
 
 /// Where a mail is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Gate {
                 state = self.state.lock().unwrap();
                 continue;
             }
-            if let Err(gone) = connection.look() {
+            if let Err(gone) = connection.receive_available() {
                 break Err(gone);
             }
             // The timeout is for a client that has closed the connection.

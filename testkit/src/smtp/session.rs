@@ -1,6 +1,7 @@
 //! One SMTP session (RFC 5321, RFC 2920). It records whatever a client must not do, and fails where a test has asked
 //! for it.
 
+mod auth;
 mod body;
 mod step_fault;
 mod tls;
@@ -8,10 +9,9 @@ mod tls;
 use std::io;
 use std::sync::Arc;
 
-use mail_parser::decoders::base64::base64_decode;
-
-use super::connection::Connection;
-use super::{RecipientFault, Shared};
+use crate::smtp::RecipientFault;
+use crate::smtp::connection::Connection;
+use crate::smtp::shared::Shared;
 
 /// RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, without CRLF.
 const LONGEST_COMMAND: usize = 510;
@@ -40,7 +40,7 @@ struct Transaction {
 
 /// What follows a command.
 enum Next {
-    Go,
+    Continue,
     HangUp,
 }
 
@@ -60,8 +60,8 @@ impl Session {
 
     /// Runs the session until either side closes the connection.
     pub(super) fn run(mut self) -> io::Result<()> {
-        self.connection.look()?;
-        if self.connection.has_more() {
+        self.connection.receive_available()?;
+        if self.connection.has_unread() {
             self.violation("the client talked before the greeting");
         }
         if let Next::HangUp = self.greet()? {
@@ -69,7 +69,7 @@ impl Session {
         }
         loop {
             let line = self.connection.read_line()?;
-            self.overhear(&line);
+            self.record_plain_text(&line);
             let command = self.text(&line, LONGEST_COMMAND);
             let verb: String = command
                 .chars()
@@ -78,8 +78,8 @@ impl Session {
                 .to_ascii_uppercase();
             *self.shared.log().commands.entry(verb.clone()).or_default() += 1;
             self.check_group(&verb);
-            match self.obey(&verb, &command)? {
-                Next::Go => {}
+            match self.execute(&verb, &command)? {
+                Next::Continue => {}
                 Next::HangUp => return self.connection.hang_up(),
             }
         }
@@ -107,7 +107,7 @@ impl Session {
 
     /// RFC 2920 section 3.1: which commands may be pipelined, and which end a group.
     fn check_group(&self, verb: &str) {
-        if !self.connection.has_more() {
+        if !self.connection.has_unread() {
             return;
         }
         if !self.shared.capabilities.pipelining {
@@ -117,8 +117,8 @@ impl Session {
         }
     }
 
-    fn obey(&mut self, verb: &str, command: &str) -> io::Result<Next> {
-        if let Some(next) = self.troubled(verb)? {
+    fn execute(&mut self, verb: &str, command: &str) -> io::Result<Next> {
+        if let Some(next) = self.fault_at(verb)? {
             return Ok(next);
         }
         match verb {
@@ -148,7 +148,7 @@ impl Session {
                 self.connection.reply("500 5.5.2 What?");
             }
         }
-        Ok(Next::Go)
+        Ok(Next::Continue)
     }
 
     fn out_of_order(&mut self, what: &str) {
@@ -179,46 +179,6 @@ impl Session {
         }
     }
 
-    fn auth(&mut self, command: &str) -> io::Result<Next> {
-        let Some((user, password)) = self.shared.capabilities.credentials.clone() else {
-            self.out_of_order("AUTH, which is not offered");
-            return Ok(Next::Go);
-        };
-        if !self.greeted || self.authenticated || self.transaction.is_some() {
-            self.out_of_order("AUTH out of order");
-            return Ok(Next::Go);
-        }
-        let mut words = command.split(' ').skip(1);
-        let given = match (words.next().map(str::to_ascii_uppercase).as_deref(), words.next()) {
-            (Some("PLAIN"), Some(initial)) => decode(initial),
-            (Some("PLAIN"), None) => self.challenge("")?,
-            (Some("LOGIN"), None) => {
-                let name = self.challenge("VXNlcm5hbWU6")?;
-                let word = self.challenge("UGFzc3dvcmQ6")?;
-                [b"\0", name.as_slice(), b"\0", word.as_slice()].concat()
-            }
-            _ => {
-                self.connection.reply("504 5.5.4 Unrecognized authentication type");
-                return Ok(Next::Go);
-            }
-        };
-        if let Some(refusal) = self.shared.settings().auth_refusal.clone() {
-            self.connection.reply(&refusal);
-        } else if given == format!("\0{user}\0{password}").into_bytes() {
-            self.authenticated = true;
-            self.connection.reply("235 2.7.0 Authentication successful");
-        } else {
-            self.connection.reply("535 5.7.8 Authentication credentials invalid");
-        }
-        Ok(Next::Go)
-    }
-
-    fn challenge(&mut self, text: &str) -> io::Result<Vec<u8>> {
-        self.connection.reply(&format!("334 {text}"));
-        let line = self.connection.read_line()?;
-        Ok(decode(&self.text(&line, 12_288)))
-    }
-
     fn mail(&mut self, command: &str) -> Next {
         let limit = self.shared.settings().mails_per_connection;
         if !self.greeted || self.transaction.is_some() {
@@ -236,7 +196,7 @@ impl Session {
             });
             self.connection.reply("250 2.1.0 OK");
         }
-        Next::Go
+        Next::Continue
     }
 
     fn check_parameters(&self, parameters: &str) {
@@ -277,10 +237,10 @@ impl Session {
         if self.transaction.is_none() {
             // Pipelined behind a refused MAIL (RFC 2920): no fault of the client.
             self.connection.reply("503 5.5.1 MAIL first");
-            return Next::Go;
+            return Next::Continue;
         }
         let Some((recipient, _)) = self.path(command, "RCPT TO:<") else {
-            return Next::Go;
+            return Next::Continue;
         };
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
             RecipientFault::Rcpt(_) | RecipientFault::RcptThen354(_) | RecipientFault::RcptThenHangUp(_) => {
@@ -307,10 +267,6 @@ impl Session {
         } else {
             self.connection.reply("250 2.1.5 OK");
         }
-        Next::Go
+        Next::Continue
     }
-}
-
-fn decode(text: &str) -> Vec<u8> {
-    base64_decode(text.as_bytes()).unwrap_or_default()
 }

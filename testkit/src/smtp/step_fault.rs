@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use super::log::BodyReply;
-use super::{Shared, SmtpServer, lock};
+use crate::smtp::SmtpServer;
+use crate::smtp::log::BodyReply;
+use crate::smtp::shared::{Shared, lock};
 
 /// A step of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! A relay that is away, or wants nothing to do with us: the breaker opens, tells why, and closes.
 
 use super::{DOWN, UP, is_down, metric, nobody_was_charged, strict};
-use testkit::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario, ScenarioBuilder};
+use testkit::scenario::builder::ScenarioBuilder;
+use testkit::scenario::{RELAY_PASSWORD, RELAY_USER, Scenario};
 use testkit::smtp::gate::Point;
 use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::smtp::{Capabilities, SmtpServer};

@@ -7,7 +7,8 @@ use lettre::transport::smtp::client::{Certificate, Tls as LettreTls, TlsParamete
 use lettre::{Message, SmtpTransport, Transport as _};
 
 use testkit::certificates::{Authority, Issued};
-use testkit::smtp::{Capabilities, SmtpServer, Tls};
+use testkit::smtp::stream::Tls;
+use testkit::smtp::{Capabilities, SmtpServer};
 
 fn server(tls: Tls, certificate: Issued) -> SmtpServer {
     SmtpServer::with_capabilities(Capabilities {

@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use super::{LONGEST_LINE, Next, Session, Transaction};
 use crate::smtp::RecipientFault;
 use crate::smtp::gate::Point;
 use crate::smtp::log::{BodyReply, ReceivedMail, message_id};
+use crate::smtp::session::{LONGEST_LINE, Next, Session, Transaction};
 use crate::smtp::step_fault::Step;
 
 impl Session {
@@ -14,7 +14,7 @@ impl Session {
         let (recipient, eight_bit) = match &self.transaction {
             None => {
                 self.connection.reply("503 5.5.1 MAIL first");
-                return Ok(Next::Go);
+                return Ok(Next::Continue);
             }
             Some(Transaction { wants_body: true, .. }) => {
                 self.connection.reply("354 Go ahead");
@@ -28,7 +28,7 @@ impl Session {
                     self.violation("DATA without RCPT");
                 }
                 self.connection.reply("554 5.5.1 No valid recipients");
-                return Ok(Next::Go);
+                return Ok(Next::Continue);
             }
             Some(Transaction { recipient: Some(recipient), eight_bit, .. }) => {
                 (recipient.clone(), *eight_bit)
@@ -42,8 +42,8 @@ impl Session {
             return Err(ErrorKind::ConnectionAborted.into());
         }
         self.shared.gate.pass(Point::BeforeBody, &mut self.connection)?;
-        self.connection.look()?;
-        if self.connection.has_more() {
+        self.connection.receive_available()?;
+        if self.connection.has_unread() {
             self.violation("data before the 354");
         }
         self.connection.reply("354 Go ahead");
@@ -99,7 +99,7 @@ impl Session {
             (None, Some(RecipientFault::Dot(_))) => BodyReply::Refused,
             (None, _) => BodyReply::None,
         };
-        let index = self.shared.note(ReceivedMail {
+        let index = self.shared.record(ReceivedMail {
             message_id,
             recipient,
             at,
@@ -108,9 +108,9 @@ impl Session {
         });
         if let Some(trouble) = trouble {
             if told == BodyReply::Accepted {
-                self.shared.accepted(index, true);
+                self.shared.set_accepted(index, true);
             }
-            return self.make(trouble);
+            return self.apply(trouble);
         }
         match fault {
             Some(RecipientFault::Dot(reply)) => self.connection.reply(reply),
@@ -119,13 +119,13 @@ impl Session {
                 self.shared.gate.pass(Point::BeforeReply, &mut self.connection)?;
                 self.connection.reply("250 2.0.0 Queued");
                 // Before the reply is sent: a test that sees the mail in the ledger finds it here, too.
-                self.shared.accepted(index, true);
+                self.shared.set_accepted(index, true);
                 if let Err(gone) = self.connection.flush() {
-                    self.shared.accepted(index, false);
+                    self.shared.set_accepted(index, false);
                     return Err(gone);
                 }
             }
         }
-        Ok(Next::Go)
+        Ok(Next::Continue)
     }
 }

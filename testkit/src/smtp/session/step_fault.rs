@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::{Next, Session};
 use crate::smtp::gate::Point;
+use crate::smtp::session::{Next, Session};
 use crate::smtp::step_fault::{Step, StepFault};
 
 impl Session {
     /// Holds the client at the gate, or carries out the fault for this command instead of the usual reply.
-    pub(super) fn troubled(&mut self, verb: &str) -> io::Result<Option<Next>> {
+    pub(super) fn fault_at(&mut self, verb: &str) -> io::Result<Option<Next>> {
         let (point, step) = match verb {
             "EHLO" => (None, Step::Ehlo),
             "AUTH" => (None, Step::Auth),
@@ -26,7 +26,7 @@ impl Session {
         if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
             transaction.refused = true;
         }
-        self.make(trouble).map(Some)
+        self.apply(trouble).map(Some)
     }
 
     /// Sends the greeting, or carries out the fault for it.
@@ -34,21 +34,21 @@ impl Session {
         self.shared.gate.pass(Point::Greeting, &mut self.connection)?;
         let settings = self.shared.settings().clone();
         if let Some(trouble) = self.shared.take_step_fault(Step::Greeting, self.number, self.open) {
-            return self.make(trouble);
+            return self.apply(trouble);
         }
         if let Some(greeting) = settings.greeting {
             self.connection.reply(&greeting);
             return Ok(Next::HangUp);
         }
         self.connection.reply("220 relay.test ESMTP");
-        Ok(Next::Go)
+        Ok(Next::Continue)
     }
 
-    pub(super) fn make(&mut self, trouble: StepFault) -> io::Result<Next> {
+    pub(super) fn apply(&mut self, trouble: StepFault) -> io::Result<Next> {
         match trouble {
             StepFault::Say(bytes) => {
                 self.connection.reply(bytes);
-                Ok(Next::Go)
+                Ok(Next::Continue)
             }
             StepFault::HangUp(line) => {
                 if !line.is_empty() {

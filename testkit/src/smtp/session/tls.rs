@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::{Next, Session};
-use crate::smtp::Tls;
+use crate::smtp::session::{Next, Session};
+use crate::smtp::stream::Tls;
 
 /// Largest number of recorded lines.
-const KEPT: usize = 100;
+const MAX_LINES: usize = 100;
 
 impl Session {
     /// Whether EHLO offers STARTTLS.
@@ -15,9 +15,9 @@ impl Session {
     }
 
     /// Records a line that came in plain text.
-    pub(super) fn overhear(&self, line: &[u8]) {
+    pub(super) fn record_plain_text(&self, line: &[u8]) {
         let mut log = self.shared.log();
-        if !self.connection.is_encrypted() && log.plain_text.len() < KEPT {
+        if !self.connection.is_encrypted() && log.plain_text.len() < MAX_LINES {
             log.plain_text.push(String::from_utf8_lossy(line).into_owned());
         }
     }
@@ -35,7 +35,7 @@ impl Session {
     pub(super) fn starttls(&mut self) -> io::Result<Next> {
         if !self.offers_starttls() || !self.greeted {
             self.out_of_order("STARTTLS, which is not offered");
-            return Ok(Next::Go);
+            return Ok(Next::Continue);
         }
         self.connection.reply("220 2.0.0 Ready to start TLS");
         if let Some(injected) = self.shared.settings().injected.clone() {
@@ -44,6 +44,6 @@ impl Session {
         self.shared.encrypt(&mut self.connection)?;
         // The session starts anew after TLS (RFC 3207 section 4.2).
         self.greeted = false;
-        Ok(Next::Go)
+        Ok(Next::Continue)
     }
 }
