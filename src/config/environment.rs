@@ -70,7 +70,9 @@ impl Environment {
             .keys()
             .filter(|name| !known.contains(name))
             .filter_map(|name| {
-                let meant = known.iter().find(|known| strsim::damerau_levenshtein(name, known) <= 2)?;
+                let distance = |known: &String| strsim::damerau_levenshtein(name, known);
+                let meant =
+                    known.iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= 2)?;
                 Some(format!("{name} is set, but fanmail does not know it; is {meant} meant?"))
             })
             .collect()

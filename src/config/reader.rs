@@ -57,6 +57,27 @@ impl<'a> Reader<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
+    /// The first of these variables that has a value.
+    pub fn first_set(&mut self, names: &[&'static str]) -> Option<&'static str> {
+        names.iter().copied().find(|name| self.text(name).is_some())
+    }
+
+    /// A setting that has two names. Both may be set, to the same value.
+    pub fn either<T: PartialEq>(
+        &mut self,
+        names: [&str; 2],
+        read: impl Fn(&mut Self, &str) -> Option<T>,
+    ) -> Option<T> {
+        let [first, second] = names.map(|name| read(self, name));
+        if first.is_some() && second.is_some() && first != second {
+            let [first, second] = names;
+            let sentence =
+                format!("and {first} are two names of one setting, but have different values; remove one");
+            self.problem(second, sentence);
+        }
+        first.or(second)
+    }
+
     /// A value that `parse` makes sense of.
     pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = self.text(name)?;

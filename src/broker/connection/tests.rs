@@ -7,21 +7,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::ca_certificates::CaCertificates;
+use crate::config::Config;
 use crate::config::secret::Secret;
 
 const PASSWORD: &str = "s3cret/p@ss:word";
 
 fn config(host: &str, port: u16) -> BrokerConfig {
     BrokerConfig {
-        tls: false,
-        ca_certificates: CaCertificates::default(),
         host: host.to_owned(),
         port,
         username: "alice".to_owned(),
         password: Secret::new(PASSWORD.to_owned()),
-        vhost: "/".to_owned(),
-        queue: "events".to_owned(),
+        ..Config::from_lookup(&|_| None).unwrap().broker
     }
 }
 

@@ -141,9 +141,10 @@ fn an_authority_for_plain_text_is_a_contradiction() {
     let path = dir.path().join("ca.pem");
     fs::write(&path, Authority::new().pem()).unwrap();
     let amqp = format!("AMQP_CA_FILE={}\n", path.display());
-    assert!(problems(&amqp).starts_with("LAVINMQ_USE_TLS asks for plain text, but AMQP_CA_FILE is set"));
+    assert!(problems(&amqp).starts_with("LAVINMQ_USE_TLS is not True, but AMQP_CA_FILE is set"));
     assert!(
-        problems(&format!("{amqp}AMQP_URL=amqp://localhost\n")).starts_with("AMQP_URL asks for plain text")
+        problems(&format!("{amqp}AMQP_URL=amqp://localhost\n"))
+            .starts_with("AMQP_URL begins with amqp:// (plain text), but AMQP_CA_FILE is set")
     );
     let config = read(&format!("{amqp}AMQP_URL=amqps://localhost\n")).unwrap();
     assert_eq!(format!("{:?}", config.broker.ca_certificates), "Authorities(1)");
