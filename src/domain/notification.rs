@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::audience::Audience;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 
 /// One accepted message: a row of `notifications`.
@@ -14,9 +15,8 @@ pub struct Notification {
     pub kind: Kind,
     /// The event; `None` when the notification is not about one.
     pub event_id: Option<EventId>,
-    /// The highest participant id when the notification was opened; later participants are not part of it. 0 when the
-    /// event had no participants.
-    pub max_participant_id: ParticipantId,
+    /// Who it is for.
+    pub audience: Audience,
 }
 
 /// What happened, as logs say it: `UPDATED of event 123`.

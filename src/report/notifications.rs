@@ -92,6 +92,7 @@ pub mod tests {
     use chrono::NaiveDateTime;
 
     use super::*;
+    use crate::domain::audience::Audience;
     use crate::domain::channel::Channel;
     use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
@@ -108,7 +109,7 @@ pub mod tests {
                     id: NotificationId(id),
                     kind: Kind::Updated,
                     event_id: Some(EventId(123)),
-                    max_participant_id: ParticipantId(250),
+                    audience: Audience::Event { id: EventId(123), up_to: ParticipantId(250) },
                 },
                 channel: Channel::Email,
                 message_key: None,

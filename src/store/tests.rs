@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
+use crate::domain::audience::Audience;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
@@ -52,6 +53,11 @@ fn empty_sqlite() -> (TempDir, Store) {
 
 fn execute(store: &Store, sql: &str) {
     store.run("execute", |connection| connection.batch_execute(sql)).unwrap();
+}
+
+/// The participants of [`EVENT`] up to this one.
+fn participants_up_to(id: i64) -> Audience {
+    Audience::Event { id: EVENT, up_to: ParticipantId(id) }
 }
 
 /// Adds participants; in a fresh database their keys count from 1.

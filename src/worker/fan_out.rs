@@ -191,7 +191,7 @@ impl<'a> FanOut<'a> {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(claim.notification, claim.event.id, context.batch_size, claim.resumed),
+            pages: Pages::new(&claim.notification, context.batch_size, claim.resumed),
             pending: VecDeque::new(),
             retries: RetryQueue::default(),
             in_flight: 0,

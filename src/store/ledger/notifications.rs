@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
+use crate::domain::audience::Audience;
 use crate::domain::channel::Channel;
 use crate::domain::ids::{Epoch, EventId, NotificationId};
 use crate::domain::lease::Lease;
@@ -17,7 +18,7 @@ use crate::store::backend::dispatch;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{EVENT_AUDIENCE, NotificationRecord, NotificationRow, NotificationState};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
 use crate::store::{Store, StoreError};
@@ -262,16 +263,17 @@ fn insert_notification(
     message: Message,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
-    let max_participant_id = find_last_id(connection, message.event_id)?;
+    let up_to = find_last_id(connection, message.event_id)?;
+    let audience = Audience::Event { id: message.event_id, up_to };
     let (epoch, until) = (Epoch::FIRST, lease_request.until(connection)?);
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
             notifications::channel.eq(Channel::Email.as_str()),
-            notifications::audience.eq(EVENT_AUDIENCE),
+            notifications::audience.eq(audience.as_str()),
             notifications::kind.eq(message.kind.as_str()),
             notifications::event_id.eq(message.event_id),
-            notifications::max_participant_id.eq(max_participant_id),
+            notifications::max_participant_id.eq(up_to),
             notifications::state.eq(NotificationState::Running.as_str()),
             notifications::received_at.eq(DatabaseTime::now()),
             notifications::lease_owner.eq(&lease_request.owner),
@@ -282,7 +284,7 @@ fn insert_notification(
     let id = dispatch::last_inserted_id(connection)?;
     let Message { kind, event_id } = message;
     Ok(Opened::Ours {
-        notification: Notification { id, kind, event_id: Some(event_id), max_participant_id },
+        notification: Notification { id, kind, event_id: Some(event_id), audience },
         lease: Lease { notification_id: id, epoch },
         resumed: false,
     })

@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::Error;
 
+use crate::domain::audience::Audience;
 use crate::domain::channel::Channel;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
@@ -38,9 +39,6 @@ impl NotificationState {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
-
-/// The word in `audience` for the participants of the event in `event_id`.
-pub(crate) const EVENT_AUDIENCE: &str = "event";
 
 /// The error for a word that this binary does not know. Nothing in the tables forbids one (decision 0008).
 pub(crate) fn unknown_word(notification_id: NotificationId, what: &str, word: &str) -> Error {
@@ -95,6 +93,7 @@ pub(crate) struct NotificationRow {
     channel: String,
     kind: String,
     event_id: Option<EventId>,
+    audience: String,
     max_participant_id: ParticipantId,
     pub(crate) state: String,
     received_at: NaiveDateTime,
@@ -106,6 +105,13 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
+    /// `None` when its word is unknown. No event has the key 0, so a row without an event is for nobody.
+    fn audience(&self) -> Option<Audience> {
+        let event =
+            Audience::Event { id: self.event_id.unwrap_or(EventId(0)), up_to: self.max_participant_id };
+        Some(event).filter(|audience| audience.as_str() == self.audience)
+    }
+
     /// The entry that it is at the time `clock` of the database.
     pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
@@ -115,7 +121,7 @@ impl NotificationRow {
                 id: row.id,
                 kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
                 event_id: row.event_id,
-                max_participant_id: row.max_participant_id,
+                audience: row.audience().ok_or_else(|| unknown("audience", &row.audience))?,
             },
             channel: Channel::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
             state: NotificationState::from_word(&row.state).ok_or_else(|| unknown("state", &row.state))?,

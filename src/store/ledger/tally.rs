@@ -3,6 +3,7 @@
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
+use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
@@ -104,35 +105,29 @@ fn load_entries(
     rows.into_iter().map(|row| row.into_entry(clock)).collect()
 }
 
-/// The event whose participants are counted. None has the key 0, so a notification that is not about an event counts
-/// only those who have an outcome.
-fn event_of(notification: &Notification) -> EventId {
-    notification.event_id.unwrap_or(EventId(0))
-}
-
 /// Those who are part of the notification and still take part in the event.
 #[diesel::dsl::auto_type]
-fn people(notification: &Notification) -> _ {
-    let event_id: EventId = event_of(notification);
-    let newest: ParticipantId = notification.max_participant_id;
+fn people(event_id: EventId, up_to: ParticipantId) -> _ {
     participants::table
         .filter(participants::event_id.eq(event_id))
         .filter(participants::id.gt(0_i64))
-        .filter(participants::id.le(newest))
+        .filter(participants::id.le(up_to))
 }
 
 fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    people(notification).count().get_result(connection).map(i64::unsigned_abs)
+    let Audience::Event { id: event_id, up_to } = notification.audience;
+    people(event_id, up_to).count().get_result(connection).map(i64::unsigned_abs)
 }
 
 /// Those who were decided and have left the event since.
 fn count_removed(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    let Audience::Event { id: event_id, up_to } = notification.audience;
     deliveries::table
         .filter(deliveries::notification_id.eq(notification.id))
-        .filter(deliveries::participant_id.le(notification.max_participant_id))
+        .filter(deliveries::participant_id.le(up_to))
         .filter(not(exists(
             participants::table
-                .filter(participants::event_id.eq(event_of(notification)))
+                .filter(participants::event_id.eq(event_id))
                 .filter(participants::id.eq(deliveries::participant_id)),
         )))
         .count()
@@ -141,7 +136,8 @@ fn count_removed(connection: &mut AnyConnection, notification: &Notification) ->
 }
 
 fn count_pending(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    people(notification)
+    let Audience::Event { id: event_id, up_to } = notification.audience;
+    people(event_id, up_to)
         .filter(not(exists(
             deliveries::table
                 .filter(deliveries::notification_id.eq(notification.id))

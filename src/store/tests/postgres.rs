@@ -107,7 +107,7 @@ fn the_last_pages_are_as_quick_as_the_first() {
         ),
     );
     let notification = open(&store);
-    assert_eq!(notification.max_participant_id, ParticipantId(PEOPLE));
+    assert_eq!(notification.audience, participants_up_to(PEOPLE));
     let median = |times: &[Duration]| {
         let mut times = times.to_vec();
         times.sort_unstable();

@@ -40,7 +40,7 @@ fn views_may_stand_for_the_tables() {
     assert_eq!((event.title.as_str(), event.timezone.as_str()), ("Ball", "UTC"));
     assert_eq!(event.starts_at.unwrap().to_rfc3339(), "2026-11-21T20:00:00+00:00");
     let notification = open(&store);
-    assert_eq!(notification.max_participant_id, ParticipantId(3));
+    assert_eq!(notification.audience, participants_up_to(3));
     let page = page(&store, 0, 3, 100);
     assert_eq!(page.iter().map(|person| person.id.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!((page[1].email.as_ref(), page[1].name.as_str()), (None, ""));
@@ -153,7 +153,7 @@ fn only_positive_keys_count() {
         "INSERT INTO participants (id, event_id) VALUES (-3, 7), (0, 7); INSERT INTO events (id, title) VALUES (0, 'x')",
     );
     let notification = open(&store);
-    assert_eq!(notification.max_participant_id, ParticipantId(0));
+    assert_eq!(notification.audience, participants_up_to(0));
     assert_eq!(store.tally(&notification).unwrap().participants, 0);
     assert!(page(&store, -9, 9, 9).is_empty());
     assert_eq!(store.find_event(EventId(0)).unwrap(), None);

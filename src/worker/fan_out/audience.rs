@@ -1,28 +1,37 @@
-//! Paging: the undecided people of a notification, a page at a time, in key order.
+//! Paging: the undecided participants of a notification, a page at a time, in key order. What is read is left to the store.
 
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::audience::Audience;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
-/// Where the reading of one notification's people stands.
+/// The pages of one notification, as far as they are read.
 #[derive(Debug)]
 pub struct Pages {
-    notification: Notification,
-    event_id: EventId,
+    notification_id: NotificationId,
+    audience: Audience,
     batch_size: u32,
-    /// Some people may have been decided by an earlier run.
     resumed: bool,
+    /// The last participant that was read.
     after: ParticipantId,
     ended: bool,
 }
 
 impl Pages {
-    /// The participants of the event, from the first page on. `resumed` when an earlier run may have decided some.
+    /// The audience of the notification, from the first page on, in pages of `batch_size`. `resumed` when an earlier run
+    /// may have decided some participants.
     #[must_use]
-    pub fn new(notification: Notification, event_id: EventId, batch_size: u32, resumed: bool) -> Self {
-        Self { notification, event_id, batch_size, resumed, after: ParticipantId(0), ended: false }
+    pub fn new(notification: &Notification, batch_size: u32, resumed: bool) -> Self {
+        Self {
+            notification_id: notification.id,
+            audience: notification.audience,
+            batch_size,
+            resumed,
+            after: ParticipantId(0),
+            ended: false,
+        }
     }
 
     /// Whether there is no further page.
@@ -31,7 +40,7 @@ impl Pages {
         self.ended
     }
 
-    /// The undecided people of the next page; possibly none. Two range queries and no join: on PostgreSQL with
+    /// The undecided participants of the next page; possibly none. Two range queries and no join: on PostgreSQL with
     /// stale statistics a join was measured going quadratic (27 s for 500 pages, against 0.1 s).
     ///
     /// # Errors
@@ -41,11 +50,14 @@ impl Pages {
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<Vec<Participant>, Stopped> {
-        let Notification { id, max_participant_id: max, .. } = self.notification;
-        let (event_id, after) = (self.event_id, self.after);
-        let mut page = database_retry.until_ok(|| store.read_page(event_id, after, max, self.batch_size))?;
-        self.ended = page.len() < self.batch_size as usize;
-        // A view over a join may have somebody twice; they are one participant all the same.
+        let (id, after, limit) = (self.notification_id, self.after, self.batch_size);
+        let mut page = match self.audience {
+            Audience::Event { id: event_id, up_to } => {
+                database_retry.until_ok(|| store.read_page(event_id, after, up_to, limit))?
+            }
+        };
+        self.ended = page.len() < limit as usize;
+        // A view over a join may return a participant twice.
         page.dedup_by_key(|participant| participant.id);
         let Some(last) = page.last() else { return Ok(page) };
         self.after = last.id;

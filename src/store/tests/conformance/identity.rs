@@ -156,11 +156,11 @@ pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
 }
 
 pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
-    assert_eq!(open(store).max_participant_id, ParticipantId(0));
+    assert_eq!(open(store).audience, participants_up_to(0));
     add_people(store, EVENT, 3);
     add_people(store, OTHER_EVENT, 2);
     let notification = open(store);
-    assert_eq!(notification.max_participant_id, ParticipantId(3));
+    assert_eq!(notification.audience, participants_up_to(3));
     add_people(store, EVENT, 1);
     let again = open_as(store, &without_message_id(true), Kind::Updated);
     assert!(matches!(again, Opened::Ours { notification: same, resumed: true, .. } if same == notification));

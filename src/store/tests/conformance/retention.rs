@@ -3,7 +3,7 @@
 use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
@@ -200,12 +200,8 @@ pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
     execute(store, &format!("UPDATE notifications SET lease_until = '2026-01-01 00:00:00' WHERE id = {old}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
 
-    let notification = Notification {
-        id: old,
-        kind: Kind::Updated,
-        event_id: Some(EVENT),
-        max_participant_id: ParticipantId(2),
-    };
+    let notification =
+        Notification { id: old, kind: Kind::Updated, event_id: Some(EVENT), audience: participants_up_to(2) };
     let late = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
     assert_eq!(store.record_outcomes(&[late]).unwrap(), BTreeSet::from([lease]));
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [lease]);

@@ -41,7 +41,7 @@ pub fn views_may_stand_for_the_tables(server: Server) {
     assert_eq!((event.id, event.title.as_str(), event.timezone.as_str()), (EVENT, "Ball", "UTC"));
     assert_eq!(event.starts_at.unwrap().to_rfc3339(), "2026-11-21T20:00:00+00:00");
     let notification = open(&store);
-    assert_eq!(notification.max_participant_id, ParticipantId(3));
+    assert_eq!(notification.audience, participants_up_to(3));
     let page = page(&store, 0, 3, 100);
     assert_eq!(page.iter().map(|person| person.id.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!((page[1].email.as_ref(), page[1].name.as_str()), (None, ""));
