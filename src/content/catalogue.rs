@@ -6,22 +6,75 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::content::error::TemplateError;
+use crate::domain::kind::Kind;
 
-/// Name and text of every embedded template. The two frames come first: a mistake in a frame is reported there
-/// and not at a template that extends it.
-const EMBEDDED: [(&str, &str); 11] = [
+/// Name and text of a template that is compiled into the binary. The name is how templates call each other.
+type Embedded = (&'static str, &'static str);
+
+/// The frames of the mails. They come first: a mistake in a frame is reported there and not at a template that extends
+/// it.
+const FRAMES: [Embedded; 2] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("base.txt", include_str!("../../templates/base.txt")),
-    ("created/subject.txt", include_str!("../../templates/created/subject.txt")),
-    ("created/body.html", include_str!("../../templates/created/body.html")),
-    ("created/body.txt", include_str!("../../templates/created/body.txt")),
-    ("updated/subject.txt", include_str!("../../templates/updated/subject.txt")),
-    ("updated/body.html", include_str!("../../templates/updated/body.html")),
-    ("updated/body.txt", include_str!("../../templates/updated/body.txt")),
-    ("cancelled/subject.txt", include_str!("../../templates/cancelled/subject.txt")),
-    ("cancelled/body.html", include_str!("../../templates/cancelled/body.html")),
-    ("cancelled/body.txt", include_str!("../../templates/cancelled/body.txt")),
 ];
+
+/// The templates of one kind.
+pub(crate) struct KindTemplates {
+    subject: Embedded,
+    html: Embedded,
+    text: Embedded,
+}
+
+/// The templates in a folder of `templates/`.
+macro_rules! templates_in {
+    ($folder:literal) => {
+        KindTemplates {
+            subject: embedded!($folder, "/subject.txt"),
+            html: embedded!($folder, "/body.html"),
+            text: embedded!($folder, "/body.txt"),
+        }
+    };
+}
+
+macro_rules! embedded {
+    ($folder:literal, $file:literal) => {
+        (concat!($folder, $file), include_str!(concat!("../../templates/", $folder, $file)))
+    };
+}
+
+impl KindTemplates {
+    /// The templates of `kind`.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Created => templates_in!("created"),
+            Kind::Updated => templates_in!("updated"),
+            Kind::Cancelled => templates_in!("cancelled"),
+        }
+    }
+
+    /// The name of the subject's template.
+    pub const fn subject(&self) -> &'static str {
+        self.subject.0
+    }
+
+    /// The name of the template for the HTML part.
+    pub const fn html(&self) -> &'static str {
+        self.html.0
+    }
+
+    /// The name of the template for the text part.
+    pub const fn text(&self) -> &'static str {
+        self.text.0
+    }
+}
+
+/// Every embedded template, the frames first.
+fn embedded() -> impl Iterator<Item = Embedded> {
+    let of_kinds = Kind::ALL.into_iter().map(KindTemplates::of);
+    FRAMES
+        .into_iter()
+        .chain(of_kinds.flat_map(|templates| [templates.subject, templates.html, templates.text]))
+}
 
 /// One template before it is parsed.
 #[derive(Debug)]
@@ -43,7 +96,7 @@ impl Sources {
     /// files there do not matter.
     pub fn read(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let Some(dir) = dir else {
-            return Ok(Self(EMBEDDED.into_iter().map(Source::embedded).collect()));
+            return Ok(Self(embedded().map(Source::embedded).collect()));
         };
         if !dir.is_dir() {
             return Err(TemplateError(format!(
@@ -52,9 +105,9 @@ impl Sources {
                 dir.display()
             )));
         }
-        let mut sources = Vec::with_capacity(EMBEDDED.len());
+        let mut sources = Vec::new();
         let mut replaced = Vec::new();
-        for (name, text) in EMBEDDED {
+        for (name, text) in embedded() {
             let path = dir.join(name);
             match fs::read_to_string(&path) {
                 Ok(text) => {
@@ -73,7 +126,7 @@ impl Sources {
             log::warn!(
                 "TEMPLATES_DIR: {} has none of {}; the embedded templates are used",
                 dir.display(),
-                EMBEDDED.map(|(name, _)| name).join(", ")
+                embedded().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
             );
         } else {
             log::info!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tera::{Context, Tera};
 
-use crate::content::catalogue::Sources;
+use crate::content::catalogue::{KindTemplates, Sources};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::layout;
@@ -37,31 +37,6 @@ pub struct NotificationContext {
     subject: Option<String>,
 }
 
-/// The three templates of one mail, by their names in Tera.
-struct Names {
-    subject: &'static str,
-    html: &'static str,
-    text: &'static str,
-}
-
-impl Names {
-    const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Created => {
-                Self { subject: "created/subject.txt", html: "created/body.html", text: "created/body.txt" }
-            }
-            Kind::Updated => {
-                Self { subject: "updated/subject.txt", html: "updated/body.html", text: "updated/body.txt" }
-            }
-            Kind::Cancelled => Self {
-                subject: "cancelled/subject.txt",
-                html: "cancelled/body.html",
-                text: "cancelled/body.txt",
-            },
-        }
-    }
-}
-
 impl Templates {
     /// Templates that are parsed, and come from `sources`.
     pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
@@ -74,7 +49,7 @@ impl Templates {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value("event", view::event(event));
-        let name = Names::of(kind).subject;
+        let name = KindTemplates::of(kind).subject();
         let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
         let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
         // A subject that fails does so again for each mail, which then says why.
@@ -91,16 +66,16 @@ impl Templates {
         notification_context: &NotificationContext,
         participant: &Participant,
     ) -> Result<Render, TemplateError> {
-        let names = Names::of(notification_context.kind);
+        let names = KindTemplates::of(notification_context.kind);
         let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
         Ok(Render {
             subject: match &notification_context.subject {
                 Some(subject) => subject.clone(),
-                None => self.subject(names.subject, &context)?,
+                None => self.subject(names.subject(), &context)?,
             },
-            html: self.fill(names.html, &context)?,
-            text: layout::lay_out(&self.fill(names.text, &context)?),
+            html: self.fill(names.html(), &context)?,
+            text: layout::lay_out(&self.fill(names.text(), &context)?),
         })
     }
 
