@@ -115,7 +115,7 @@ impl Store {
 }
 
 /// The migrations of the connection's system.
-fn all(connection: &AnyConnection) -> EmbeddedMigrations {
+pub(super) fn embedded(connection: &AnyConnection) -> EmbeddedMigrations {
     match connection {
         AnyConnection::Sqlite(_) => SQLITE,
         #[cfg(feature = "postgres")]
@@ -155,13 +155,13 @@ fn applied_versions(connection: &mut AnyConnection) -> QueryResult<Vec<String>> 
 /// The migrations of this binary.
 fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
     let all: Vec<Box<dyn Migration<MultiBackend>>> =
-        all(connection).migrations().map_err(Error::QueryBuilderError)?;
+        embedded(connection).migrations().map_err(Error::QueryBuilderError)?;
     Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 /// Applies what is missing, in order.
 fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
-    let all = all(connection);
+    let all = embedded(connection);
     let pending = connection.pending_migrations(all).map_err(Error::QueryBuilderError)?;
     pending
         .iter()

@@ -32,6 +32,7 @@ mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod servers;
 mod sqlite;
+mod upgrade;
 
 /// All of them, in order.
 const MIGRATIONS: [&str; 3] = ["0001_tables", "0002_workers", "0003_channels_and_audiences"];

@@ -2,13 +2,19 @@
 
 use super::conformance::conformance_tests;
 use super::servers::{Server, migrated, server_tests};
+use super::upgrade::upgrade_tests;
 use super::*;
 
 fn mysql() -> ((), Store) {
     ((), migrated(Server::Mariadb))
 }
 
+fn empty() -> ((), Store) {
+    ((), servers::empty(Server::Mariadb))
+}
+
 conformance_tests!(mysql);
+upgrade_tests!(empty);
 server_tests!(Server::Mariadb);
 
 #[test]

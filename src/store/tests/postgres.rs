@@ -4,13 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::conformance::conformance_tests;
 use super::servers::{Server, migrated, server_tests, settle};
+use super::upgrade::upgrade_tests;
 use super::*;
 
 fn postgres() -> ((), Store) {
     ((), migrated(Server::Postgresql))
 }
 
+fn empty() -> ((), Store) {
+    ((), servers::empty(Server::Postgresql))
+}
+
 conformance_tests!(postgres);
+upgrade_tests!(empty);
 server_tests!(Server::Postgresql);
 
 #[test]

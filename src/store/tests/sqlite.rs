@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use diesel::{QueryDsl as _, RunQueryDsl as _};
 
 use super::conformance::conformance_tests;
+use super::upgrade::upgrade_tests;
 use super::*;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::notifications;
@@ -17,6 +18,7 @@ fn sqlite() -> (TempDir, Store) {
 }
 
 conformance_tests!(sqlite);
+upgrade_tests!(empty_sqlite);
 
 /// A team's own tables, with views of the names that fanmail reads.
 const TEAMS_TABLES: &str = "
