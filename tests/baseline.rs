@@ -20,34 +20,34 @@ fn verdict(kept: &[(&str, u64)], found: &[(&str, u64)]) -> (bool, String) {
 }
 
 #[test]
-fn five_percent_pass_in_silence() {
+fn a_change_of_five_percent_passes() {
     for found in [95_000, 100_000, 105_000] {
         assert_eq!(verdict(&[("mail", 100_000)], &[("mail", found)]), (true, String::new()));
     }
 }
 
 #[test]
-fn more_fails_and_says_which_by_how_much_and_what_to_do() {
+fn growth_fails_and_names_the_count_the_percentage_and_the_remedy() {
     let (fine, said) = verdict(&[("mail", 100_000), ("render", 500)], &[("mail", 106_000), ("render", 500)]);
     assert!(!fine && said.starts_with("mail: from 100000 to 106000 instructions, 6.0 % more"), "{said}");
     assert!(said.contains("scripts/instructions --accept") && !said.contains("render"), "{said}");
 }
 
 #[test]
-fn fewer_are_to_be_recorded() {
+fn a_decrease_passes_and_asks_for_a_new_baseline() {
     let (fine, said) = verdict(&[("mail", 100_000)], &[("mail", 90_000)]);
     assert!(fine && said.starts_with("mail: from 100000 to 90000 instructions, 10.0 % less"), "{said}");
     assert!(said.contains("scripts/instructions --accept"), "{said}");
 }
 
 #[test]
-fn nothing_escapes_by_another_name() {
+fn a_renamed_count_fails() {
     let (fine, said) = verdict(&[("mail", 100)], &[("letter", 900)]);
     assert!(!fine && said.contains("letter: 900") && said.contains("mail: in the baseline"), "{said}");
 }
 
 #[test]
-fn other_compilers_are_not_compared() {
+fn counts_of_another_compiler_are_not_compared() {
     let (kept, found) = (made_with("rustc 1", &[("mail", 100)]), made_with("rustc 2", &[("mail", 900)]));
     let comparison = kept.compare(&found);
     assert!(comparison.is_fine());
@@ -58,7 +58,7 @@ fn other_compilers_are_not_compared() {
 }
 
 #[test]
-fn what_is_kept_can_be_read() {
+fn the_baseline_file_can_be_read_and_written() {
     let text = include_str!("../benches/baseline.json");
     let kept = Baseline::from_json(text).unwrap();
     assert!(kept.instructions.contains_key("mail") && kept.instructions.contains_key("small notification"));

@@ -44,7 +44,7 @@ enum Change {
 }
 
 /// A message body with values that a publisher might get wrong.
-fn doubtful() -> impl Strategy<Value = String> {
+fn questionable_body() -> impl Strategy<Value = String> {
     let word =
         prop_oneof![2 => prop::sample::select(&Kind::ALL).prop_map(|kind| kind.to_string()), 1 => ".{0,400}"];
     let event_id = prop_oneof![
@@ -57,11 +57,11 @@ fn doubtful() -> impl Strategy<Value = String> {
 }
 
 /// One with a few bytes put in, taken out or replaced.
-fn damaged() -> impl Strategy<Value = Vec<u8>> {
+fn damaged_body() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE \n\0".as_slice())];
     let change = prop::sample::select(&[Change::Insert, Change::Remove, Change::Replace]);
     let changes = prop::collection::vec((any::<prop::sample::Index>(), change, byte), 0..4);
-    (doubtful(), changes).prop_map(|(body, changes)| {
+    (questionable_body(), changes).prop_map(|(body, changes)| {
         let mut body = body.into_bytes();
         for (place, change, byte) in changes {
             // Never empty: there are fewer changes than bytes.
@@ -83,12 +83,12 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_body_is_decoded_or_refused(body in damaged()) {
+    fn a_damaged_body_is_decoded_or_refused(body in damaged_body()) {
         decoding(&body);
     }
 
     #[test]
-    fn every_message_survives_its_encoding(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
+    fn an_encoded_message_decodes_to_itself(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
         let message = Message { kind, event_id: EventId(event_id) };
         prop_assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
     }
@@ -105,7 +105,7 @@ proptest! {
 }
 
 #[test]
-fn the_seeds_of_the_fuzz_targets_hold() {
+fn the_properties_hold_for_the_seeds_of_the_fuzz_targets() {
     let seeds = |target: &str| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
         let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

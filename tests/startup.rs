@@ -17,7 +17,7 @@ fn fanmail(dir: &Path, args: &[&str]) -> Command {
 }
 
 /// A directory with this `.env`.
-fn with_dotenv(text: &str) -> TempDir {
+fn folder_with_dotenv(text: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(".env"), text).unwrap();
     dir
@@ -31,7 +31,7 @@ fn ends(command: &mut Command) -> (Option<i32>, String) {
 
 #[test]
 fn help_and_version_need_no_configuration() {
-    let dir = with_dotenv("this is no variable\n");
+    let dir = folder_with_dotenv("this is no variable\n");
     for flag in ["--help", "--version", "help"] {
         assert_eq!(ends(&mut fanmail(dir.path(), &[flag])), (Some(0), String::new()));
     }
@@ -41,8 +41,8 @@ fn help_and_version_need_no_configuration() {
 }
 
 #[test]
-fn mistakes_of_dotenv_and_environment_are_told_together() {
-    let dir = with_dotenv("SMTP_PORT=mail\nPREFETCH=0\n");
+fn problems_in_dotenv_and_environment_are_reported_together() {
+    let dir = folder_with_dotenv("SMTP_PORT=mail\nPREFETCH=0\n");
     let (code, stderr) = ends(fanmail(dir.path(), &["status"]).env("PREFETCH", "many"));
     assert_eq!(code, Some(2));
     assert_eq!(
@@ -55,8 +55,8 @@ fn mistakes_of_dotenv_and_environment_are_told_together() {
 }
 
 #[test]
-fn a_malformed_dotenv_is_told_by_its_line_and_not_by_its_content() {
-    let dir = with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\n");
+fn a_malformed_dotenv_is_reported_by_its_line_without_its_content() {
+    let dir = folder_with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     assert_eq!(code, Some(2));
     assert!(stderr.starts_with("fanmail: line 2 of .env cannot be read"), "{stderr}");
@@ -64,8 +64,8 @@ fn a_malformed_dotenv_is_told_by_its_line_and_not_by_its_content() {
 }
 
 #[test]
-fn a_log_file_that_does_not_open_is_told_with_its_cause() {
-    let dir = with_dotenv("LOG_FILE=missing/fanmail.log\n");
+fn a_log_file_that_cannot_be_opened_is_reported_with_the_cause() {
+    let dir = folder_with_dotenv("LOG_FILE=missing/fanmail.log\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     assert_eq!(code, Some(2));
     assert!(stderr.starts_with("fanmail: LOG_FILE missing/fanmail.log cannot be opened"), "{stderr}");
@@ -73,8 +73,8 @@ fn a_log_file_that_does_not_open_is_told_with_its_cause() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_panic_and_the_log_goes_to_its_file() {
-    let dir = with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_FORMAT=json\n");
+fn a_closed_stdout_causes_no_panic_and_the_log_goes_to_its_file() {
+    let dir = folder_with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_FORMAT=json\n");
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     let mut command = fanmail(dir.path(), &["check"]);

@@ -35,8 +35,8 @@ fn send_with(
         workers.reach(moment);
         fault(run, &mut workers);
     }
-    let crashes = workers.finish_but_for_acks(NOTIFICATIONS);
-    run.judge_but_for_acks(&scenario, NOTIFICATIONS, crashes);
+    let crashes = workers.finish_except_acks(NOTIFICATIONS);
+    run.check_except_acks(&scenario, NOTIFICATIONS, crashes);
 }
 
 fn started() -> Arc<Broker> {

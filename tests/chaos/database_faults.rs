@@ -28,7 +28,7 @@ fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&
     }
     let crashes = workers.finish(1);
     assert_eq!(crashes, 0, "no database makes a worker end");
-    run.judge(scenario, 1, crashes);
+    run.check(scenario, 1, crashes);
 }
 
 /// One notification on a server of its own, with a fault of that at random moments.

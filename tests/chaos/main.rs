@@ -65,7 +65,7 @@ scenarios! {
     relay_frozen: "relay frozen", relay_faults::frozen;
     relay_refusing: "relay greeting with 421, 450, 554", relay_faults::refusing;
     relay_throttling: "relay answering one in ten with 450", relay_faults::throttling;
-    relay_weary: "relay answering 421 after each 50 mails", relay_faults::weary;
+    relay_limiting: "relay answering 421 after each 50 mails", relay_faults::limiting;
     relay_dropping: "relay dropping one connection in fifty", relay_faults::dropping;
     poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite",
         |run| poison::poison(run, System::Sqlite);

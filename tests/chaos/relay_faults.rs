@@ -28,7 +28,7 @@ fn send_to_all(run: &mut Run, scenario: &Scenario) {
     scenario.publish("UPDATED");
     let crashes = Workers::start(scenario, 1).finish(1);
     assert_eq!(crashes, 0, "no relay makes a worker end");
-    run.judge(scenario, 1, crashes);
+    run.check(scenario, 1, crashes);
 }
 
 /// One notification, with a fault at random moments of all but its last fifth.
@@ -47,7 +47,7 @@ fn send_to_all_with(
     }
     let crashes = workers.finish(1);
     assert_eq!(crashes, 0, "no relay makes a worker end");
-    run.judge(scenario, 1, crashes);
+    run.check(scenario, 1, crashes);
 }
 
 /// All connections break, sometimes with every reply still owed, and new ones are refused for up to two seconds.
@@ -119,7 +119,7 @@ pub fn throttling(run: &mut Run) {
 }
 
 /// It takes 50 mails a connection and answers the next with 421.
-pub fn weary(run: &mut Run) {
+pub fn limiting(run: &mut Run) {
     let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").build();
     scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
     send_to_all(run, &scenario);

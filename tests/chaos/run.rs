@@ -93,14 +93,14 @@ impl Run {
     /// [`LANES`] connections, as many mails may be there twice; without any, exactly those whose reply the relay
     /// kept to itself.
     #[track_caller]
-    pub fn judge(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
-        self.judge_but_for_acks(scenario, notifications, crashes);
+    pub fn check(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
+        self.check_except_acks(scenario, notifications, crashes);
         scenario.check_completed();
     }
 
     /// The same when the broker died, which may know an ack that the ledger does not.
     #[track_caller]
-    pub fn judge_but_for_acks(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
+    pub fn check_except_acks(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
         let expected = expected_ids(scenario);
         let accepted = scenario.smtp.accepted_ids();
         let lost: Vec<&String> = expected.iter().filter(|id| !accepted.contains_key(*id)).collect();

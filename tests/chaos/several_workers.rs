@@ -47,8 +47,8 @@ pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
     workers.wait_until("the others to do everything", |_| scenario.ledger.completed() == notifications);
     workers.thaw(victim);
     workers.wait_until("its writes to be refused", |workers| workers.metric(victim, REFUSED) > 0);
-    let crashes = workers.finish_but_for_acks(notifications);
-    run.judge_but_for_acks(&scenario, notifications, crashes);
+    let crashes = workers.finish_except_acks(notifications);
+    run.check_except_acks(&scenario, notifications, crashes);
 }
 
 /// So many, in any order, each with a `message_id` of its own.

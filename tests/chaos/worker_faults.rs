@@ -19,8 +19,8 @@ pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
         workers.reach(moment);
         workers.kill(0);
     }
-    let crashes = workers.finish_but_for_acks(1);
-    run.judge_but_for_acks(&scenario, 1, crashes);
+    let crashes = workers.finish_except_acks(1);
+    run.check_except_acks(&scenario, 1, crashes);
 }
 
 /// SIGTERM at random moments: whatever is in flight is finished and recorded first.
@@ -35,7 +35,7 @@ pub fn stopped(run: &mut Run) {
     }
     let crashes = workers.finish(1);
     assert_eq!(crashes, 0, "a worker that is asked to stop must do so cleanly");
-    run.judge(&scenario, 1, crashes);
+    run.check(&scenario, 1, crashes);
 }
 
 /// A second signal, while the relay holds the mails in flight: the worker leaves at once.
@@ -66,5 +66,5 @@ pub fn stopped_by_two_signals(run: &mut Run) {
         scenario.smtp.gate().open();
     }
     crashes += Workers::start(&scenario, 1).finish(1);
-    run.judge(&scenario, 1, crashes);
+    run.check(&scenario, 1, crashes);
 }

@@ -123,7 +123,7 @@ impl<'scenario> Workers<'scenario> {
     /// broker knows is then never noted, and one that it does not know makes its message come once more. So does a
     /// message that was published twice.
     #[track_caller]
-    pub fn finish_but_for_acks(mut self, notifications: usize) -> usize {
+    pub fn finish_except_acks(mut self, notifications: usize) -> usize {
         self.wait_for_rows(notifications, "completed_at IS NOT NULL");
         loop {
             self.stop_all();

@@ -18,7 +18,7 @@ fn through_proxy(name: &str, participants: usize, plan: AckAction) -> (Scenario,
 }
 
 #[test]
-fn acked_at_waits_for_the_brokers_answer_and_comes_soon_after_it() {
+fn acked_at_is_set_soon_after_the_reply_of_the_broker_and_not_before() {
     const OTHER: i64 = 77;
     let (scenario, proxy) = through_proxy("barrier", 5, AckAction::Hold);
     scenario.seed(OTHER, 200);

@@ -15,7 +15,7 @@ const LANES: usize = 2;
 const OTHER: i64 = 77;
 
 /// A broker that allows five seconds between a message and its ack, and looks every second.
-fn impatient_broker() -> Arc<Broker> {
+fn broker_with_ack_timeout() -> Arc<Broker> {
     let broker =
         Broker::own_with("", "[{rabbit, [{consumer_timeout, 5000}, {channel_tick_interval, 1000}]}].");
     broker.start();
@@ -24,7 +24,7 @@ fn impatient_broker() -> Arc<Broker> {
 
 /// Two fan-outs outlast the timeout twice, while two more messages wait for the first of them.
 fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
-    let broker = impatient_broker();
+    let broker = broker_with_ack_timeout();
     let scenario = Scenario::with_relay(name, 40)
         .broker(&broker)
         .connections(LANES)
@@ -79,8 +79,8 @@ fn fan_outs_outlast_the_timeout_without_message_ids() {
 
 /// Completed while the worker has no connection: the ack of the old delivery is void, and the next one is acked.
 #[test]
-fn a_message_that_timed_out_while_its_fan_out_ended_is_acked_when_it_comes_again() {
-    let broker = impatient_broker();
+fn a_message_whose_ack_timed_out_at_the_end_of_its_fan_out_is_acked_when_redelivered() {
+    let broker = broker_with_ack_timeout();
     let scenario = Scenario::with_relay("timeout-end", 10).broker(&broker).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 5);
     let worker = scenario.worker();
@@ -95,7 +95,7 @@ fn a_message_that_timed_out_while_its_fan_out_ended_is_acked_when_it_comes_again
 
 /// What `fanmail check` tells the owner of this broker to write into rabbitmq.conf.
 #[test]
-fn the_advice_of_check_is_understood_by_the_broker() {
+fn the_broker_accepts_the_settings_that_check_recommends() {
     let scenario = Scenario::with_relay("timeout-advice", 0).build();
     let out = scenario.run(&["check"]).out;
     let advice = out.lines().find(|line| line.contains("consumer_timeout")).expect(&out);

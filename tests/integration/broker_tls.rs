@@ -98,7 +98,7 @@ fn a_fan_out_over_amqps_adds_up() {
 }
 
 #[test]
-fn a_broker_whose_certificate_is_not_right_is_refused() {
+fn a_broker_with_an_invalid_certificate_is_refused() {
     let encrypted = Encrypted::new();
     let mut scenario = encrypted.scenario("amqps-refused", 10);
     let file = |name: &str| encrypted.dir.path().join(name);

@@ -15,7 +15,7 @@ use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::wait_until;
 
 #[test]
-fn publish_says_what_arrives() {
+fn publish_sends_the_message_that_it_prints() {
     let scenario = Scenario::with_relay("publish", 0).build();
     let out = scenario.run_ok(&["publish", "--type", "updated", "--event", "123"]);
     let out_2 = scenario.run_ok(&[
@@ -41,7 +41,7 @@ fn publish_says_what_arrives() {
 }
 
 #[test]
-fn status_shows_what_the_ledger_says() {
+fn status_shows_what_the_ledger_contains() {
     let scenario = Scenario::with_relay("status", 30).build();
     assert_snapshot!(scenario.run_ok(&["status"]), @r"
     No worker is at work.
@@ -80,7 +80,7 @@ fn status_shows_what_the_ledger_says() {
 }
 
 #[test]
-fn dead_letters_stay_where_they_are() {
+fn listing_dead_letters_leaves_them_in_the_queue() {
     let scenario = Scenario::with_relay("letters", 0).build();
     let worker = scenario.worker();
     for n in 0..3 {
@@ -117,7 +117,7 @@ fn preview_writes_html() {
 }
 
 #[test]
-fn seeding_twice_is_seeding_once() {
+fn seeding_again_adds_nothing() {
     let scenario = Scenario::with_relay("seed", 0).build();
     let args = ["seed", "--event", "123", "--participants", "40"];
     assert_snapshot!(scenario.run_ok(&args), @r"
@@ -130,7 +130,7 @@ fn seeding_twice_is_seeding_once() {
 }
 
 #[test]
-fn check_tells_what_does_not_work() {
+fn check_reports_what_does_not_work() {
     let scenario = Scenario::with_relay("check", 1).build();
     let fine = scenario.run(&["check"]);
     assert_eq!(fine.code, Some(0), "{fine:?}");
@@ -148,7 +148,7 @@ fn check_tells_what_does_not_work() {
 }
 
 #[test]
-fn a_dead_broker_is_told_without_its_password() {
+fn an_unreachable_broker_is_reported_without_its_password() {
     let scenario = Scenario::with_relay("dead", 0).env("LAVINMQ_PORT", &free_port().to_string()).build();
     for arguments in [&["publish", "--type", "UPDATED", "--event", "1"][..], &["dead-letters", "list"][..]] {
         let ended = scenario.run(arguments);
@@ -159,7 +159,7 @@ fn a_dead_broker_is_told_without_its_password() {
 }
 
 #[test]
-fn every_verb_explains_itself() {
+fn every_verb_has_help() {
     let dir = tempfile::tempdir().unwrap();
     let verbs = "worker migrate seed publish send-test-message status retry purge preview check dead-letters";
     for verb in verbs.split(' ') {
@@ -172,7 +172,7 @@ fn every_verb_explains_itself() {
 }
 
 #[test]
-fn configuration_mistakes_are_told_together() {
+fn configuration_problems_are_reported_together() {
     let scenario = Scenario::with_relay("mistakes", 0).build();
     let mut environment = scenario.environment.clone();
     for (name, value) in [
@@ -211,7 +211,7 @@ fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn a_template_with_a_mistake_stops_the_worker_before_it_consumes() {
+fn a_broken_template_stops_the_worker_before_it_consumes() {
     let scenario = Scenario::with_relay("template", 5).build();
     scenario.publish("UPDATED");
     for (mistake, says) in [
@@ -271,7 +271,7 @@ fn the_dotenv_of_the_earlier_service_works() {
 }
 
 #[test]
-fn the_dummy_writes_its_mails_to_an_outbox() {
+fn dry_run_mode_writes_its_mails_to_the_outbox() {
     let scenario = Scenario::with_relay("outbox", 12)
         .env("EMAIL_DUMMY_MODE", "True")
         .env("EMAIL_OUTBOX_DIR", "outbox")

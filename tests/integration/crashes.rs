@@ -15,7 +15,7 @@ const LANES: usize = 4;
 on_every_system!(
     killed_in_the_middle_with_a_message_id
     killed_in_the_middle_without_a_message_id
-    no_lane_writes_a_second_body_before_the_first_is_in_the_ledger
+    no_lane_sends_a_second_body_before_the_first_is_in_the_ledger
     stopped_in_the_middle_several_times
 );
 
@@ -60,7 +60,7 @@ fn killed_in_the_middle_without_a_message_id(system: System) {
 }
 
 /// This is what bounds the duplicates of a kill to one for each lane.
-fn no_lane_writes_a_second_body_before_the_first_is_in_the_ledger(system: System) {
+fn no_lane_sends_a_second_body_before_the_first_is_in_the_ledger(system: System) {
     let scenario = Scenario::with_relay("recorded", 100).database(system).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let worker = scenario.worker();
@@ -115,7 +115,7 @@ fn stopped_while_idle() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_worker_at_once() {
     let scenario = Scenario::with_relay("second", 50).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
@@ -155,7 +155,7 @@ fn a_stop_that_takes_too_long_is_cut_short() {
 }
 
 #[test]
-fn the_broker_dies_in_the_middle() {
+fn the_broker_is_killed_in_the_middle() {
     let broker = Broker::own();
     broker.start();
     let scenario = Scenario::with_relay("broker", 300).broker(&broker).connections(LANES).build();
@@ -182,7 +182,7 @@ fn the_broker_dies_in_the_middle() {
 }
 
 #[test]
-fn the_broker_comes_later() {
+fn the_broker_starts_after_the_worker() {
     let broker = Broker::own();
     let scenario = Scenario::with_relay("later", 40).broker(&broker).build();
     let mut worker = scenario.worker();

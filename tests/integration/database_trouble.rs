@@ -36,7 +36,7 @@ fn in_the_middle(scenario: &Scenario) -> Process {
 }
 
 /// The replies come, the outcomes cannot be written: the trouble is told, and no lane sends anything more.
-fn trouble_is_met(scenario: &Scenario, worker: &Process) {
+fn database_failure_is_reported(scenario: &Scenario, worker: &Process) {
     scenario.smtp.gate().open();
     worker.wait_for_log(BEGINS);
     wait_until("the other replies", || scenario.smtp.accepted() >= BEFORE + LANES);
@@ -57,7 +57,7 @@ fn locked_for_long(system: System) {
     let scenario = Scenario::with_relay("locked", PEOPLE).database(system).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     let held = scenario.ledger.lock_deliveries();
-    trouble_is_met(&scenario, &worker);
+    database_failure_is_reported(&scenario, &worker);
     drop(held);
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
@@ -67,7 +67,7 @@ fn stopped_while_locked() {
     let scenario = Scenario::with_relay("stop-locked", PEOPLE).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     let held = scenario.ledger.lock_deliveries();
-    trouble_is_met(&scenario, &worker);
+    database_failure_is_reported(&scenario, &worker);
     worker.terminate();
     worker.wait_for_log("stopping");
     drop(held);
@@ -81,12 +81,12 @@ fn stopped_while_locked() {
 }
 
 #[test]
-fn stopped_for_good_while_locked() {
+fn the_shutdown_timeout_ends_while_locked() {
     let scenario =
         Scenario::with_relay("leave-locked", PEOPLE).connections(LANES).env("SHUTDOWN_TIMEOUT", "1").build();
     let worker = in_the_middle(&scenario);
     let held = scenario.ledger.lock_deliveries();
-    trouble_is_met(&scenario, &worker);
+    database_failure_is_reported(&scenario, &worker);
     worker.terminate();
     let ended = worker.wait_within(Duration::from_secs(10));
     assert_eq!(ended.code, Some(1), "{}", ended.err);
@@ -143,7 +143,7 @@ fn the_disk_of_the_file_is_full() {
             .build();
         let worker = in_the_middle(&scenario);
         disk.fill();
-        trouble_is_met(&scenario, &worker);
+        database_failure_is_reported(&scenario, &worker);
         assert!(worker.log().contains("free space"), "the cure is told:\n{}", worker.log());
         disk.free();
         nothing_is_lost(&scenario, worker, PEOPLE);

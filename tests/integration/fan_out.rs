@@ -13,7 +13,7 @@ use testkit::smtp::{Capabilities, SmtpServer};
 use testkit::system::System;
 use testkit::wait::wait_until;
 
-on_every_system!(everyone_is_mailed_once_for_each_kind small_pages_reach_everyone_who_was_there);
+on_every_system!(everyone_is_mailed_once_for_each_kind small_pages_reach_everyone_who_had_joined_before);
 
 fn everyone_is_mailed_once_for_each_kind(system: System) {
     let scenario = Scenario::with_relay("once", 250).database(system).build();
@@ -57,7 +57,7 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
 }
 
 /// Pages of 7, while others join and leave.
-fn small_pages_reach_everyone_who_was_there(system: System) {
+fn small_pages_reach_everyone_who_had_joined_before(system: System) {
     let scenario =
         Scenario::with_relay("pages", 100).database(system).connections(2).env("BATCH_SIZE", "7").build();
     let people = scenario.people();
@@ -79,7 +79,7 @@ fn small_pages_reach_everyone_who_was_there(system: System) {
 }
 
 #[test]
-fn a_relay_without_extensions_gets_them_as_well() {
+fn a_relay_without_extensions_gets_all_mails() {
     let plain = Capabilities { pipelining: false, eight_bit: false, ..Capabilities::default() };
     let scenario =
         Scenario::builder("plain").relay(SmtpServer::with_capabilities(plain)).participants(120).build();
@@ -91,7 +91,7 @@ fn a_relay_without_extensions_gets_them_as_well() {
 }
 
 #[test]
-fn dots_arrive_as_they_are() {
+fn lines_that_begin_with_a_dot_arrive_unchanged() {
     let scenario = Scenario::with_relay("dots", 5).build();
     scenario.ledger.execute("UPDATE events SET title = '.', description = '.. .', location = '...'");
     let worker = scenario.worker();
@@ -123,7 +123,7 @@ fn an_event_without_participants_is_completed_at_once() {
 }
 
 #[test]
-fn the_same_message_id_is_the_same_notification_and_none_is_a_new_one() {
+fn messages_with_one_id_are_one_notification_and_those_without_are_new_ones() {
     let scenario = Scenario::with_relay("identity", 20).build();
     let worker = scenario.worker();
     for id in [Some("one"), Some("one"), None, None, Some("two")] {
@@ -136,7 +136,7 @@ fn the_same_message_id_is_the_same_notification_and_none_is_a_new_one() {
 }
 
 #[test]
-fn views_may_stand_in_for_the_tables() {
+fn views_can_replace_the_tables() {
     let scenario = Scenario::with_relay("views", 0).build();
     scenario.ledger.execute(
         "DROP TABLE events; DROP TABLE participants;
@@ -208,7 +208,7 @@ fn notifications_of_one_event_keep_their_order() {
 }
 
 #[test]
-fn ten_thousand_take_seconds() {
+fn ten_thousand_mails_take_seconds() {
     let scenario =
         Scenario::with_relay("many", 10_000).connections(16).env("SMTP_MAX_PER_CONNECTION", "10000").build();
     let worker = scenario.worker();

@@ -11,7 +11,7 @@ const LANES: usize = 4;
 
 /// Heartbeats notice it in 20 seconds, and the worker goes on when the broker does.
 #[test]
-fn heartbeats_notice_a_frozen_broker_and_the_worker_reconnects() {
+fn heartbeats_detect_a_frozen_broker_and_the_worker_reconnects() {
     let broker = Broker::own();
     broker.start();
     let scenario = Scenario::with_relay("frozen", 40).broker(&broker).connections(LANES).build();
@@ -74,7 +74,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
 
 /// A stop by hand while everything is silent is not held up, and is no failure of the library's.
 #[test]
-fn a_worker_that_is_stopped_while_the_broker_is_frozen_ends_within_its_time() {
+fn a_worker_that_is_stopped_while_the_broker_is_frozen_ends_in_time() {
     let broker = Broker::own_with("heartbeat = 0", "");
     broker.start();
     let scenario = Scenario::with_relay("frozen-stop", 20)

@@ -18,7 +18,7 @@ const NAMES: [&str; 8] = [
 ];
 
 #[test]
-fn a_name_is_a_name_whatever_it_says() {
+fn hostile_names_are_shown_as_text() {
     let scenario = Scenario::with_relay("hostile-rows", NAMES.len()).build();
     let people = scenario.people();
     for (person, name) in people.iter().zip(NAMES) {

@@ -27,7 +27,7 @@ fn secrets(scenario: &Scenario) -> Vec<String> {
 }
 
 #[track_caller]
-fn is_discreet(secrets: &[String], text: &str) {
+fn check_redacted(secrets: &[String], text: &str) {
     let lowered = text.to_lowercase();
     for secret in secrets {
         assert!(!lowered.contains(&secret.to_lowercase()), "{secret} is in:\n{text}");
@@ -39,7 +39,7 @@ fn leak(text: String) -> &'static str {
 }
 
 /// A fan-out among relays, publishers and people who mention addresses and passwords wherever they can.
-fn nothing_slips_out(level: &str, format: &str) {
+fn check_all_output(level: &str, format: &str) {
     let offer = Capabilities {
         credentials: Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned())),
         ..Capabilities::default()
@@ -96,10 +96,10 @@ fn nothing_slips_out(level: &str, format: &str) {
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     worker.wait_for_log("the relay does not work");
-    is_discreet(&secrets, &get_from_worker(&worker, "/healthz"));
+    check_redacted(&secrets, &get_from_worker(&worker, "/healthz"));
     let check = scenario.run(&["check"]);
     assert!(check.out.contains("500 5.5.1") && check.code == Some(1), "{}", check.out);
-    is_discreet(&secrets, &format!("{}{}", check.out, check.err));
+    check_redacted(&secrets, &format!("{}{}", check.out, check.err));
 
     scenario.smtp.fail_step(Step::Greeting, StepFault::Say(leak(format!("554 no, {email}")).as_bytes()), 1);
     scenario.smtp.fail_step(Step::Mail, StepFault::HangUp(leak(format!("421 not from {email}"))), 1);
@@ -116,27 +116,27 @@ fn nothing_slips_out(level: &str, format: &str) {
         scenario.queue.publish_raw(body.as_bytes(), properties.clone());
     }
     wait_until("the dead letters", || scenario.queue.dead_depth() == 3);
-    is_discreet(&secrets, &get_from_worker(&worker, "/healthz"));
-    is_discreet(&secrets, &get_from_worker(&worker, "/metrics"));
+    check_redacted(&secrets, &get_from_worker(&worker, "/healthz"));
+    check_redacted(&secrets, &get_from_worker(&worker, "/metrics"));
 
     let counts = ["sent", "failed"].map(|status| scenario.ledger.outcomes(status));
     assert_eq!(counts, [55, 5]);
     for row in scenario.ledger.deliveries() {
-        is_discreet(&secrets, row.detail.as_deref().unwrap_or_default());
+        check_redacted(&secrets, row.detail.as_deref().unwrap_or_default());
     }
     let log = worker.stop().err;
     assert!(log.contains("P***@example.com"), "nobody was mentioned:\n{log}");
     assert!(log.contains("moved to"), "no dead letter was told:\n{log}");
-    is_discreet(&secrets, &log);
+    check_redacted(&secrets, &log);
     scenario.check_completed();
 }
 
 #[test]
-fn the_log_for_people_holds_no_secret_not_even_at_debug() {
-    nothing_slips_out("DEBUG", "text");
+fn the_text_log_contains_no_secret_even_at_debug() {
+    check_all_output("DEBUG", "text");
 }
 
 #[test]
-fn the_log_for_collectors_holds_no_secret() {
-    nothing_slips_out("INFO", "json");
+fn the_json_log_contains_no_secret() {
+    check_all_output("INFO", "json");
 }

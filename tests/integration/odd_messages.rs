@@ -46,7 +46,7 @@ fn every_header() -> FieldTable {
 }
 
 #[test]
-fn odd_properties_are_no_hindrance() {
+fn messages_with_unusual_properties_are_processed() {
     let scenario = Scenario::with_relay("odd", 3).env("PREFETCH", "20").build();
     let longest = "ü".repeat(127) + "x";
     let nasty = "line one\r\nFORGED line two\0\u{1b}[31m\u{202e}";
@@ -88,7 +88,7 @@ fn odd_properties_are_no_hindrance() {
 
 /// Headers and ids that are not UTF-8. amiquip drops such an id, so the message has no name.
 #[test]
-fn properties_that_are_not_utf8_are_no_hindrance() {
+fn messages_with_properties_that_are_not_utf8_are_processed() {
     let scenario = Scenario::with_relay("not-utf8", 4).build();
     assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
     let mut publisher = RawPublisher::connect(&scenario.queue.broker);
@@ -111,7 +111,7 @@ fn properties_that_are_not_utf8_are_no_hindrance() {
 /// A routing key that is not UTF-8 is a frame that amiquip cannot read: the connection dies, and the message
 /// comes again.
 #[test]
-fn a_message_that_breaks_the_connection_is_told_loudly_and_backed_off_from() {
+fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pauses() {
     let scenario = Scenario::with_relay("breaks", 5).build();
     let queue = &scenario.queue;
     bind_to_a_fanout_exchange(&queue.broker, &queue.name);
@@ -168,7 +168,7 @@ fn purge(broker: &Broker, queue: &str) {
 
 /// Without an id only the hint tells that a message was here before; with one it decides nothing.
 #[test]
-fn the_redelivered_hint_is_counted_where_it_decides() {
+fn the_redelivered_flag_is_counted_where_it_decides() {
     let scenario = Scenario::with_relay("hint", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();
     scenario.queue.publish("UPDATED", EVENT, None);
     for mails in [3, 5] {
@@ -193,7 +193,7 @@ fn the_redelivered_hint_is_counted_where_it_decides() {
 
 /// A named message that was delivered before, by the broker's word or not, is the notification of its id.
 #[test]
-fn a_known_id_decides_whatever_the_broker_says() {
+fn a_known_message_id_decides_whatever_the_redelivered_flag_says() {
     let scenario = Scenario::with_relay("known", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();
     scenario.queue.publish("UPDATED", EVENT, Some("known"));
     scenario.smtp.gate().close_after(Point::BeforeReply, 5);

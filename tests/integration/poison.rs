@@ -8,10 +8,10 @@ use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
 use testkit::wait::wait_until;
 
-on_every_system!(odd_message_ids_are_taken_and_told_apart);
+on_every_system!(unusual_message_ids_are_accepted_and_distinguished);
 
 /// What one database or another would refuse, cut off or take for something else.
-fn odd_message_ids_are_taken_and_told_apart(system: System) {
+fn unusual_message_ids_are_accepted_and_distinguished(system: System) {
     let long = "x".repeat(254);
     let wide = "\u{1F600}".repeat(63);
     let ids: [&str; 11] = [
@@ -66,7 +66,7 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn poison_is_kept_with_its_reason_while_good_messages_pass() {
+fn poison_messages_become_dead_letters_while_good_messages_pass() {
     let scenario = Scenario::with_relay("poison", 30).build();
     let poison = poison();
     let good =
@@ -111,7 +111,7 @@ fn properties_of_good(n: usize) -> AmqpProperties {
 }
 
 #[test]
-fn an_unknown_event_is_waited_for_and_then_kept() {
+fn an_event_that_appears_within_the_grace_is_mailed() {
     let scenario = Scenario::with_relay("unknown", 0).env("EVENT_LOOKUP_GRACE", "20").build();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", 77, Some("raced"));
@@ -137,7 +137,7 @@ fn an_event_that_never_appears_is_a_dead_letter() {
 }
 
 #[test]
-fn a_message_id_that_was_used_for_something_else_is_a_dead_letter() {
+fn a_message_id_that_was_used_for_another_event_is_a_dead_letter() {
     let scenario = Scenario::with_relay("conflict", 5).build();
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", EVENT, Some("same"));

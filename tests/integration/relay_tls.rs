@@ -47,17 +47,17 @@ fn scenario(name: &str, participants: usize, relay: SmtpServer) -> ScenarioBuild
 
 /// Everyone has a mail, nobody was charged, and nothing was said in plain text that anybody may not hear.
 #[track_caller]
-fn all_were_mailed_in_private(scenario: &Scenario, worker: Process) {
+fn all_were_mailed_over_tls(scenario: &Scenario, worker: Process) {
     scenario.wait_for_acks(1);
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.people().len());
     assert_eq!(scenario.duplicates(), 0);
-    nothing_was_overheard(&scenario.smtp);
+    no_secret_in_plain_text(&scenario.smtp);
     scenario.stop_and_check(worker);
 }
 
 /// What anybody on the way to the relay could read says nothing.
 #[track_caller]
-fn nothing_was_overheard(relay: &SmtpServer) {
+fn no_secret_in_plain_text(relay: &SmtpServer) {
     let log = relay.log();
     assert!(!log.plain_text.is_empty(), "nobody came");
     for line in &log.plain_text {
@@ -69,14 +69,14 @@ fn nothing_was_overheard(relay: &SmtpServer) {
 
 /// Nobody got anything, nobody was charged, and the log names this cause.
 #[track_caller]
-fn is_the_relays_trouble(scenario: &Scenario, worker: &Process, cause: &str) {
+fn is_a_relay_failure(scenario: &Scenario, worker: &Process, cause: &str) {
     worker.wait_for_log("the relay does not work");
     let log = worker.log();
     assert!(log.contains(cause), "{cause:?} is not in the log:\n{log}");
     scenario.check_redacted(&log);
     assert_eq!((scenario.smtp.log().received.len(), scenario.ledger.count("deliveries")), (0, 0));
     assert_eq!(scenario.smtp.log().commands.get("AUTH"), None, "the password was sent");
-    nothing_was_overheard(&scenario.smtp);
+    no_secret_in_plain_text(&scenario.smtp);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_fan_out_with_a_login_over_starttls_adds_up() {
         .build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    all_were_mailed_in_private(&scenario, worker);
+    all_were_mailed_over_tls(&scenario, worker);
     let log = scenario.smtp.log();
     assert!(log.connections >= 15, "{}", log.connections);
     for verb in ["STARTTLS", "AUTH"] {
@@ -98,7 +98,7 @@ fn a_fan_out_with_a_login_over_starttls_adds_up() {
 }
 
 #[test]
-fn a_relay_that_nobody_vouches_for_gets_nothing() {
+fn a_relay_with_an_untrusted_certificate_gets_nothing() {
     let (ours, other) = (Authority::new(), Authority::new());
     let scenario = scenario("stranger", 40, relay(Some((Tls::StartTls, ours.issue())))).build();
     let (right, wrong) = (ca_file(&[&ours]), ca_file(&[&other]));
@@ -107,7 +107,7 @@ fn a_relay_that_nobody_vouches_for_gets_nothing() {
         let mut environment = scenario.environment.clone();
         environment.extend(ca.map(|ca| ("SMTP_CA_FILE".to_owned(), ca.to_owned())));
         let worker = Process::start(scenario.dir.path(), &environment, &["worker"]);
-        is_the_relays_trouble(
+        is_a_relay_failure(
             &scenario,
             &worker,
             "the relay's certificate is refused: unable to get local issuer",
@@ -117,11 +117,11 @@ fn a_relay_that_nobody_vouches_for_gets_nothing() {
     }
     let mut environment = scenario.environment.clone();
     environment.insert("SMTP_CA_FILE".to_owned(), path(&right).to_owned());
-    all_were_mailed_in_private(&scenario, Process::start(scenario.dir.path(), &environment, &["worker"]));
+    all_were_mailed_over_tls(&scenario, Process::start(scenario.dir.path(), &environment, &["worker"]));
 }
 
 #[test]
-fn a_certificate_that_is_not_right_is_refused_until_it_is() {
+fn an_invalid_certificate_is_refused_until_it_is_replaced() {
     let authority = Authority::new();
     let file = ca_file(&[&authority]);
     for (bad, cause) in [
@@ -133,27 +133,27 @@ fn a_certificate_that_is_not_right_is_refused_until_it_is() {
             .build();
         let worker = scenario.worker();
         scenario.publish("UPDATED");
-        is_the_relays_trouble(&scenario, &worker, cause);
+        is_a_relay_failure(&scenario, &worker, cause);
         assert!(scenario.smtp.log().failed_handshakes > 0);
         scenario.smtp.configure(|settings| settings.certificate = Some(authority.issue()));
-        all_were_mailed_in_private(&scenario, worker);
+        all_were_mailed_over_tls(&scenario, worker);
     }
 }
 
 #[test]
-fn a_relay_without_starttls_hears_neither_password_nor_mail() {
+fn a_relay_without_starttls_gets_no_password_and_no_mail() {
     // Or somebody on the way who has taken the word out of its greeting.
     let scenario = scenario("no-starttls", 40, relay(None)).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    is_the_relays_trouble(&scenario, &worker, "does not offer STARTTLS, so nothing was sent");
+    is_a_relay_failure(&scenario, &worker, "does not offer STARTTLS, so nothing was sent");
     worker.stop();
     assert_eq!(scenario.ledger.count("deliveries"), 0);
-    nothing_was_overheard(&scenario.smtp);
+    no_secret_in_plain_text(&scenario.smtp);
 }
 
 #[test]
-fn what_is_put_behind_the_reply_to_starttls_is_not_believed() {
+fn text_injected_behind_the_reply_to_starttls_is_a_relay_failure() {
     let authority = Authority::new();
     let file = ca_file(&[&authority]);
     let scenario = scenario("injection", 40, relay(Some((Tls::StartTls, authority.issue()))))
@@ -165,9 +165,9 @@ fn what_is_put_behind_the_reply_to_starttls_is_not_believed() {
     scenario.smtp.configure(|settings| settings.injected = Some(injected));
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    is_the_relays_trouble(&scenario, &worker, "sent more than the reply to STARTTLS before TLS began");
+    is_a_relay_failure(&scenario, &worker, "sent more than the reply to STARTTLS before TLS began");
     scenario.smtp.configure(|settings| settings.injected = None);
-    all_were_mailed_in_private(&scenario, worker);
+    all_were_mailed_over_tls(&scenario, worker);
 }
 
 /// `fanmail check` at this relay. TLS from the first byte belongs to port 465, which a test cannot have: only that
@@ -198,7 +198,7 @@ fn probe(server: &SmtpServer, tls: Tls, host: &str, ca: Option<&str>) -> Result<
 }
 
 #[test]
-fn a_certificate_is_judged_the_same_however_tls_begins() {
+fn starttls_and_implicit_tls_verify_certificates_alike() {
     let (ours, other) = (Authority::new(), Authority::new());
     let (right, wrong, both) = (ca_file(&[&ours]), ca_file(&[&other]), ca_file(&[&other, &ours]));
     for tls in [Tls::StartTls, Tls::Implicit] {
@@ -224,7 +224,7 @@ fn a_certificate_is_judged_the_same_however_tls_begins() {
         }
         assert_eq!(server.log().commands["AUTH"], logins, "the password was sent");
         if tls == Tls::StartTls {
-            nothing_was_overheard(&server);
+            no_secret_in_plain_text(&server);
         } else {
             assert_eq!(server.log().plain_text, Vec::<String>::new());
         }
@@ -232,7 +232,7 @@ fn a_certificate_is_judged_the_same_however_tls_begins() {
 }
 
 #[test]
-fn either_way_of_tls_with_a_server_of_the_other_way_is_told() {
+fn a_mismatch_of_starttls_and_implicit_tls_is_reported() {
     let authority = Authority::new();
     let file = ca_file(&[&authority]);
     let starttls = relay(Some((Tls::StartTls, authority.issue())));

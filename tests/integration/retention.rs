@@ -33,7 +33,7 @@ fn old_outcomes(scenario: &Scenario) -> usize {
 }
 
 #[test]
-fn a_purge_beside_a_worker_touches_nothing_of_its_work() {
+fn a_purge_does_not_touch_the_work_of_a_running_worker() {
     let scenario = Scenario::with_relay("purge", 300).build();
     add_old(&scenario, 100, 20);
     add_old(&scenario, 1, 30_000);
@@ -86,7 +86,7 @@ fn cut_off(name: &str, end: impl FnOnce(Process)) {
 }
 
 #[test]
-fn a_purge_that_is_stopped_goes_on_later() {
+fn a_stopped_purge_can_be_continued() {
     cut_off("purge-stop", |purge| {
         purge.terminate();
         let ended = purge.wait();
@@ -96,12 +96,12 @@ fn a_purge_that_is_stopped_goes_on_later() {
 }
 
 #[test]
-fn a_purge_that_is_killed_goes_on_later() {
+fn a_killed_purge_can_be_continued() {
     cut_off("purge-kill", |purge| drop(purge.kill()));
 }
 
 #[test]
-fn an_age_that_is_none_is_refused_with_an_example() {
+fn an_invalid_age_is_refused_with_an_example() {
     let dir = tempfile::tempdir().unwrap();
     for (age, says) in [
         ("90", "such as 12h, 90d or 2w"),

@@ -30,7 +30,7 @@ fn two_workers_share_the_notifications_of_many_events() {
 }
 
 #[test]
-fn a_killed_worker_is_succeeded_at_once_on_the_same_machine() {
+fn the_work_of_a_killed_worker_is_taken_over_at_once_on_the_same_machine() {
     // Nothing but the name of the lease's owner can tell so soon that it is no more.
     let scenario =
         Scenario::with_relay("succeeded", 200).connections(LANES).env("LEASE_TIMEOUT", "3600").build();
@@ -48,7 +48,7 @@ fn a_killed_worker_is_succeeded_at_once_on_the_same_machine() {
 }
 
 #[test]
-fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
+fn the_work_of_a_frozen_worker_is_taken_over_and_its_late_writes_are_refused() {
     let scenario = Scenario::with_relay("frozen", 200).connections(LANES).env("LEASE_TIMEOUT", "1").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
     scenario.queue.publish("UPDATED", EVENT, Some("once"));
@@ -77,7 +77,7 @@ fn a_frozen_worker_is_taken_over_and_writes_nothing_when_it_thaws() {
 }
 
 #[test]
-fn two_retries_at_once_are_one() {
+fn of_two_retries_at_once_one_is_refused() {
     let scenario = Scenario::with_relay("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").build();
     for person in scenario.people() {
         scenario.smtp.fail_recipient(&person.email, testkit::smtp::RecipientFault::Rcpt("450 later"), 1);

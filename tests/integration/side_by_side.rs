@@ -21,7 +21,7 @@ fn report_of(row: Row) -> Report {
 }
 
 #[test]
-fn a_sink_counts_what_arrives() {
+fn the_sink_counts_what_arrives() {
     assert_eq!(faults_of(10), Faults::default());
     assert_eq!(faults_of(8), Faults { lost: 2, twice: 0 });
     assert_eq!(faults_of(11), Faults { lost: 0, twice: 1 });
@@ -33,7 +33,7 @@ fn a_sink_counts_what_arrives() {
 }
 
 #[test]
-fn a_ledger_tells_a_loss_that_a_second_mail_hides() {
+fn the_ledger_reveals_a_loss_that_a_repeated_mail_hides() {
     assert_eq!(Faults::by_ledger(10, 10, 10, 10), Faults::default());
     assert_eq!(Faults::by_ledger(10, 9, 10, 10), Faults { lost: 1, twice: 0 });
     assert_eq!(Faults::by_ledger(10, 10, 11, 10), Faults { lost: 0, twice: 1 });

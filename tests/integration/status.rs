@@ -8,7 +8,7 @@ use testkit::smtp::gate::Point;
 use testkit::wait::{TIMEOUT, wait_for, wait_until};
 
 #[test]
-fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
+fn status_shows_the_problem_of_a_worker_and_drops_the_worker_when_it_stops() {
     let scenario = Scenario::builder("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -35,7 +35,7 @@ fn a_worker_shows_its_trouble_and_leaves_the_list_when_it_stops() {
 }
 
 #[test]
-fn a_killed_worker_is_gone_and_so_is_said_of_its_notification() {
+fn status_shows_a_killed_worker_as_gone_in_both_lists() {
     let scenario = Scenario::with_relay("status-gone", 50).env("LEASE_TIMEOUT", "3600").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 10);
     scenario.publish("UPDATED");
@@ -64,7 +64,7 @@ fn a_killed_worker_is_gone_and_so_is_said_of_its_notification() {
 }
 
 #[test]
-fn a_retry_is_no_worker() {
+fn a_retry_is_not_listed_as_a_worker() {
     let scenario = Scenario::with_relay("status-retry", 3)
         .connections(1)
         .env("MAX_RETRIES", "0")

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BEGINS, LANES, OVER, PEOPLE, in_the_middle, nothing_is_lost, trouble_is_met};
+use super::{BEGINS, LANES, OVER, PEOPLE, database_failure_is_reported, in_the_middle, nothing_is_lost};
 use crate::systems::on_every_server;
 use testkit::database::Database;
 use testkit::database_proxy::DatabaseProxy;
@@ -16,7 +16,7 @@ use testkit::system::System;
 use testkit::wait::wait_until;
 
 on_every_server!(away_at_the_start killed_in_the_middle frozen_in_the_middle restarted_again_and_again
-    the_disk_is_full answers_to_commits_are_lost);
+    the_disk_is_full replies_to_commits_are_lost);
 
 fn away_at_the_start(system: System) {
     let server = own_server(system);
@@ -55,7 +55,7 @@ fn killed_in_the_middle(system: System) {
     let scenario = Scenario::with_relay("db-killed", PEOPLE).server(&server).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     server.kill();
-    trouble_is_met(&scenario, &worker);
+    database_failure_is_reported(&scenario, &worker);
     server.start();
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
@@ -66,7 +66,7 @@ fn frozen_in_the_middle(system: System) {
     let scenario = Scenario::with_relay("db-frozen", PEOPLE).server(&server).connections(LANES).build();
     let worker = in_the_middle(&scenario);
     let frozen = server.freeze();
-    trouble_is_met(&scenario, &worker);
+    database_failure_is_reported(&scenario, &worker);
     frozen.thaw();
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
@@ -119,7 +119,7 @@ fn the_disk_is_full(system: System) {
 
 /// What was committed is repeated, as nobody can know: a notification must not be opened twice, nor an outcome
 /// counted twice.
-fn answers_to_commits_are_lost(system: System) {
+fn replies_to_commits_are_lost(system: System) {
     let server = Database::shared(system.server().unwrap());
     let proxy = DatabaseProxy::dropping_commit_replies(server.port, 2);
     let mut scenario = Scenario::with_relay("answers", 3).server(&server).connections(1).build();

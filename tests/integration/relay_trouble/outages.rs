@@ -58,7 +58,7 @@ fn the_relay_goes_down_in_the_middle() {
 }
 
 #[test]
-fn the_relay_has_no_address() {
+fn the_host_name_of_the_relay_does_not_resolve() {
     let scenario = strict(Scenario::with_relay("dns", 30)).env("SMTP_HOST", "relay.invalid").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -90,7 +90,7 @@ fn the_relay_refuses_the_sender() {
 }
 
 #[test]
-fn the_relay_has_no_room_for_the_sender() {
+fn the_relay_refuses_the_sender_for_now() {
     passes("mail-452", Step::Mail, StepFault::Say(b"452 4.3.1 Disk is full"), "452 4.3.1 Disk is full");
 }
 

@@ -8,7 +8,7 @@ use testkit::smtp::RecipientFault;
 use testkit::wait::wait_until;
 
 #[test]
-fn one_refused_and_one_for_later_in_a_page() {
+fn a_permanent_and_a_transient_failure_in_one_page() {
     // One lane: a pause in it would hold up everybody.
     let scenario = Scenario::with_relay("refused", 100).connections(1).env("RETRY_DELAY", "2").build();
     let people = scenario.people();
@@ -46,7 +46,7 @@ fn one_refused_and_one_for_later_in_a_page() {
 }
 
 #[test]
-fn who_is_refused_for_ever_fails_and_can_be_retried_alone() {
+fn a_recipient_who_is_always_refused_fails_and_can_be_retried_alone() {
     let scenario =
         Scenario::with_relay("for-ever", 60).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "2").build();
     let people = scenario.people();
@@ -107,7 +107,7 @@ fn connections_lost_before_and_after_the_dot() {
 }
 
 #[test]
-fn a_recipient_who_breaks_every_connection_fails_alone() {
+fn a_recipient_whose_mail_breaks_each_connection_fails_alone() {
     let scenario =
         Scenario::with_relay("breaker-of", 120).env("RETRY_DELAY", "0.1").env("MAX_RETRIES", "1").build();
     let people = scenario.people();
@@ -121,7 +121,7 @@ fn a_recipient_who_breaks_every_connection_fails_alone() {
 }
 
 #[test]
-fn an_address_that_no_mail_can_be_sent_to_fails_without_the_relay() {
+fn an_invalid_address_fails_without_the_relay() {
     let scenario = Scenario::with_relay("addresses", 30).build();
     let people = scenario.people();
     let change = |n: usize, email: &str| {
@@ -171,7 +171,7 @@ fn a_relay_that_throttles() {
 
 /// 452, and 552 to RCPT, which means the same (RFC 5321 section 4.5.3.1.10), pass; 552 to the dot does not.
 #[test]
-fn no_room_for_now_and_no_room_at_all() {
+fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
     let scenario = Scenario::with_relay("room", 50).connections(2).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     for (n, fault) in [
@@ -208,7 +208,7 @@ fn no_room_for_now_and_no_room_at_all() {
 /// The relay ends the connection whenever it hears of this one. They wait by themselves, uncharged, and the
 /// others, also those of a later notification, are sent as if nothing were.
 #[test]
-fn one_over_whom_the_relay_always_says_goodbye_holds_up_nobody() {
+fn a_recipient_with_421_each_time_delays_no_other() {
     let scenario = Scenario::with_relay("goodbye", 80)
         .connections(1)
         .env("RETRY_DELAY", "0.1")

@@ -39,7 +39,7 @@ fn something_that_is_not_smtp() {
 
 /// The code is what counts.
 #[test]
-fn replies_in_latin_1_are_understood() {
+fn replies_in_latin_1_count_by_their_code() {
     let scenario = strict(Scenario::with_relay("latin-1", 60)).connections(2).build();
     scenario.smtp.fail_step(Step::Greeting, StepFault::Say(b"220 \xe0 votre service"), usize::MAX);
     scenario.smtp.fail_step(Step::Dot, StepFault::Say(b"250 2.0.0 Accept\xe9"), usize::MAX);
@@ -54,7 +54,7 @@ fn a_greeting_without_an_end() {
 }
 
 #[test]
-fn an_answer_to_mail_without_an_end() {
+fn a_reply_to_mail_without_an_end() {
     garbage_at("endless-mail", Step::Mail, StepFault::Endless, "unreadable reply");
 }
 
@@ -66,7 +66,7 @@ fn a_relay_that_says_250_to_data() {
 /// The mail has arrived, most likely, but not even the code can be read. To try again would make copies, and to
 /// go on would turn everyone into a failure that is none: after three the breaker opens.
 #[test]
-fn an_unreadable_reply_to_the_dot_fails_a_few_and_stops() {
+fn an_unreadable_reply_to_the_dot_fails_a_few_mails_and_opens_the_breaker() {
     let scenario = strict(Scenario::with_relay("dot-no-code", 200)).connections(2).build();
     scenario.smtp.fail_step(Step::Dot, StepFault::Say(b"Accepted"), usize::MAX);
     let worker = scenario.worker();
@@ -88,7 +88,7 @@ fn an_unreadable_reply_to_the_dot_fails_a_few_and_stops() {
 
 /// The relay refuses the recipient and waits for a body all the same.
 #[test]
-fn a_body_is_never_sent_for_nobody() {
+fn no_body_is_sent_after_a_refused_recipient() {
     let scenario = Scenario::with_relay("nobody", 40).connections(2).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     scenario.smtp.fail_recipient(

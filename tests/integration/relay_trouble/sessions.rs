@@ -9,7 +9,7 @@ use testkit::smtp::log::BodyReply;
 use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::wait::wait_until;
 
-const GOODBYE: StepFault = StepFault::HangUp("421 4.3.2 Shutting down");
+const CLOSING_421: StepFault = StepFault::HangUp("421 4.3.2 Shutting down");
 
 /// What the worker says when the relay serves some lanes and not others.
 const SOME: &str = "serves some connections and not others";
@@ -17,10 +17,10 @@ const SOME: &str = "serves some connections and not others";
 /// 421 at this step, always, until the breaker is open. Where a recipient may be the cause, the mail waits for its
 /// next try, and is charged for none.
 #[track_caller]
-fn says_goodbye_at(name: &str, step: Step) {
+fn replies_421_at(name: &str, step: Step) {
     // One lane with a connection that has worked, the others with none.
     let scenario = strict(Scenario::with_relay(name, 120)).connections(4).env("RETRY_DELAY", "0.1").build();
-    scenario.smtp.fail_step(step, GOODBYE, usize::MAX);
+    scenario.smtp.fail_step(step, CLOSING_421, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, "421 4.3.2 Shutting down");
@@ -30,42 +30,42 @@ fn says_goodbye_at(name: &str, step: Step) {
 }
 
 #[test]
-fn goodbye_instead_of_the_greeting() {
-    says_goodbye_at("bye-greeting", Step::Greeting);
+fn reply_421_instead_of_the_greeting() {
+    replies_421_at("bye-greeting", Step::Greeting);
 }
 
 #[test]
-fn goodbye_to_ehlo() {
-    says_goodbye_at("bye-ehlo", Step::Ehlo);
+fn reply_421_to_ehlo() {
+    replies_421_at("bye-ehlo", Step::Ehlo);
 }
 
 #[test]
-fn goodbye_to_mail() {
-    says_goodbye_at("bye-mail", Step::Mail);
+fn reply_421_to_mail() {
+    replies_421_at("bye-mail", Step::Mail);
 }
 
 #[test]
-fn goodbye_to_rcpt() {
-    says_goodbye_at("bye-rcpt", Step::Rcpt);
+fn reply_421_to_rcpt() {
+    replies_421_at("bye-rcpt", Step::Rcpt);
 }
 
 #[test]
-fn goodbye_to_data() {
-    says_goodbye_at("bye-data", Step::Data);
+fn reply_421_to_data() {
+    replies_421_at("bye-data", Step::Data);
 }
 
 #[test]
-fn goodbye_instead_of_the_reply_to_the_dot() {
-    says_goodbye_at("bye-dot", Step::Dot);
+fn reply_421_to_the_dot() {
+    replies_421_at("bye-dot", Step::Dot);
 }
 
 /// Now and then, and the relay otherwise works: the breaker stays closed.
 #[test]
-fn goodbye_now_and_then_at_each_step() {
+fn occasional_421_at_each_step() {
     let scenario =
         strict(Scenario::with_relay("bye-often", 300)).connections(2).env("RETRY_DELAY", "0.1").build();
     for step in [Step::Mail, Step::Rcpt, Step::Data, Step::Dot] {
-        scenario.smtp.fail_step_on(step, GOODBYE, 5, |connection| connection % 3 == 0);
+        scenario.smtp.fail_step_on(step, CLOSING_421, 5, |connection| connection % 3 == 0);
     }
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -73,7 +73,7 @@ fn goodbye_now_and_then_at_each_step() {
 }
 
 #[test]
-fn the_relay_takes_only_so_many_mails_a_connection() {
+fn the_relay_limits_the_mails_of_a_connection() {
     let scenario = strict(Scenario::with_relay("421", 250))
         .connections(2)
         .env("SMTP_MAX_PER_CONNECTION", "1000")
@@ -89,7 +89,7 @@ fn the_relay_takes_only_so_many_mails_a_connection() {
 }
 
 #[test]
-fn goodbye_unasked_while_idle() {
+fn unsolicited_421_while_idle() {
     let scenario = strict(Scenario::with_relay("idle", 60)).connections(3).build();
     let worker = scenario.worker();
     scenario.publish("CREATED");
@@ -132,7 +132,7 @@ fn too_many_connections_are_greeted_with_421() {
 }
 
 #[test]
-fn too_many_connections_are_dropped_without_a_word() {
+fn too_many_connections_are_closed_without_a_reply() {
     allows_four_of_sixteen(
         "fewer-drop",
         Step::Greeting,
@@ -149,10 +149,10 @@ fn too_many_connections_are_ended_at_mail() {
 
 /// The number grows again by itself; how slowly is the business of unit tests.
 #[test]
-fn a_limit_that_is_lifted_in_the_middle() {
+fn the_limit_of_connections_is_lifted_in_the_middle() {
     let scenario = strict(Scenario::with_relay("lifted", 1_500)).connections(6).build();
     scenario.smtp.configure(|settings| {
-        settings.most_connections = Some((4, Step::Greeting, GOODBYE));
+        settings.most_connections = Some((4, Step::Greeting, CLOSING_421));
         settings.reply_delay = Duration::from_millis(40);
     });
     let worker = scenario.worker();
@@ -167,7 +167,7 @@ fn a_limit_that_is_lifted_in_the_middle() {
 #[test]
 fn half_of_the_connections_reach_a_broken_machine() {
     let scenario = strict(Scenario::with_relay("half", 300)).connections(4).env("RETRY_DELAY", "0.1").build();
-    scenario.smtp.fail_step_on(Step::Mail, GOODBYE, usize::MAX, |connection| connection % 2 == 0);
+    scenario.smtp.fail_step_on(Step::Mail, CLOSING_421, usize::MAX, |connection| connection % 2 == 0);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     nobody_was_charged(&scenario, worker);
@@ -211,7 +211,7 @@ fn the_relay_drops_every_connection_after_the_dot() {
 }
 
 #[test]
-fn one_whose_mail_is_swallowed_every_time_fails_alone_after_the_last_retry() {
+fn a_recipient_whose_mail_never_gets_a_reply_fails_alone_after_the_last_retry() {
     let scenario = Scenario::with_relay("swallowed", 100)
         .connections(2)
         .env("MAX_RETRIES", "2")

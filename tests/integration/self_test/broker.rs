@@ -28,7 +28,7 @@ fn the_shared_broker_keeps_what_is_published() {
 }
 
 #[test]
-fn a_broker_is_killed_and_comes_back_with_its_messages() {
+fn a_killed_broker_restarts_with_its_messages() {
     let broker = Broker::own();
     broker.start();
     let queue = Queue::new(broker.clone(), "self-test".to_owned());

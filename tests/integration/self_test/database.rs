@@ -15,7 +15,7 @@ use testkit::wait::{TIMEOUT, wait_until};
 const BOTH: [Server; 2] = [Server::Postgresql, Server::Mariadb];
 
 #[test]
-fn every_database_of_the_shared_servers_is_new_and_waits_for_the_disk() {
+fn each_database_of_the_shared_servers_is_new_and_waits_for_the_disk() {
     for (server, scheme, durable) in [
         (Server::Postgresql, "postgres", "SHOW fsync"),
         (Server::Mariadb, "mysql", "SELECT IF(@@innodb_flush_log_at_trx_commit = 1, 'on', 'off')"),
@@ -31,7 +31,7 @@ fn every_database_of_the_shared_servers_is_new_and_waits_for_the_disk() {
 }
 
 #[test]
-fn a_server_is_killed_and_comes_back_with_what_was_committed() {
+fn a_killed_server_restarts_with_what_was_committed() {
     for server in BOTH {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::own_in(server, folder.path());

@@ -32,7 +32,7 @@ fn mail(n: usize) -> Message {
 }
 
 #[test]
-fn the_server_counts_what_a_known_client_sends() {
+fn the_server_records_what_lettre_sends() {
     let server = SmtpServer::start();
     thread::scope(|scope| {
         for lane in 0..4 {
@@ -66,7 +66,7 @@ fn the_server_counts_what_a_known_client_sends() {
 }
 
 #[test]
-fn every_fault_happens_as_often_as_it_was_ordered() {
+fn each_fault_happens_as_often_as_configured() {
     let server = SmtpServer::start();
     server.fail_recipient("p1@example.com", RecipientFault::Rcpt("450 4.2.0 Later"), 1);
     server.fail_recipient("p1@example.com", RecipientFault::Dot("554 5.7.1 Spam"), 1);
@@ -95,7 +95,7 @@ fn every_fault_happens_as_often_as_it_was_ordered() {
 }
 
 #[test]
-fn orders_hold_for_connections() {
+fn settings_hold_for_all_connections() {
     let server = SmtpServer::with_capabilities(Capabilities {
         credentials: Some(("user".to_owned(), "secret".to_owned())),
         ..Capabilities::default()
@@ -126,7 +126,7 @@ fn orders_hold_for_connections() {
 }
 
 #[test]
-fn a_connection_has_its_limit() {
+fn the_mails_of_a_connection_can_be_limited() {
     let server = SmtpServer::start();
     server.configure(|settings| settings.mails_per_connection = Some(2));
     let hello = ClientId::Domain("me".to_owned());
@@ -147,7 +147,7 @@ fn a_connection_has_its_limit() {
 }
 
 #[test]
-fn the_gate_holds_and_lets_go() {
+fn the_gate_holds_and_releases_mails() {
     let server = SmtpServer::start();
     thread::scope(|scope| {
         for point in [Point::BeforeBody, Point::BeforeReply] {
@@ -195,7 +195,7 @@ fn noted(offer: Capabilities, text: &str, what: &str) {
 }
 
 #[test]
-fn breaches_of_the_protocol_are_noted() {
+fn protocol_violations_are_recorded() {
     let plain = || Capabilities { pipelining: false, eight_bit: false, ..Capabilities::default() };
     let usual = Capabilities::default;
     noted(usual(), "MAIL FROM:<a@b.c>\r\n", "MAIL before EHLO");
@@ -216,7 +216,7 @@ fn breaches_of_the_protocol_are_noted() {
 }
 
 #[test]
-fn data_that_does_not_wait_for_the_354_is_noted() {
+fn data_before_the_354_is_recorded() {
     let server = SmtpServer::start();
     server.gate().close_after(Point::BeforeBody, 0);
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).unwrap();

@@ -33,7 +33,7 @@ fn connect(port: u16) -> TcpStream {
 }
 
 #[test]
-fn a_reply_is_late_by_the_delay_and_hardly_more() {
+fn a_reply_arrives_after_the_delay_and_hardly_later() {
     let relay = SlowRelay::plain(echo(), DELAY);
     let mut stream = connect(relay.port);
     let times: Vec<Duration> = (0..10)
@@ -69,7 +69,7 @@ fn many_replies_are_on_their_way_at_once_and_stay_in_order() {
 }
 
 #[test]
-fn through_tls_every_step_is_late() {
+fn with_tls_each_step_is_delayed() {
     let (server, authority) = (SmtpServer::start(), Authority::new());
     let relay = SlowRelay::encrypted(server.port, DELAY, &authority.issue());
     let begun = Instant::now();

@@ -41,7 +41,7 @@ fn send(server: &SmtpServer, tls: Tls, trusted: &Authority) -> bool {
 }
 
 #[test]
-fn a_known_client_sends_over_tls_to_whom_it_trusts() {
+fn lettre_sends_over_tls_only_with_a_trusted_certificate() {
     let authority = Authority::new();
     for tls in [Tls::StartTls, Tls::Implicit] {
         let server = server(tls, authority.issue());
@@ -59,7 +59,7 @@ fn a_known_client_sends_over_tls_to_whom_it_trusts() {
 }
 
 #[test]
-fn who_does_not_wait_for_tls_is_noted() {
+fn a_mail_before_starttls_is_recorded_as_a_violation() {
     let server = server(Tls::StartTls, Authority::new().issue());
     let client = SmtpTransport::builder_dangerous("127.0.0.1").port(server.port).build();
     let mail = Message::builder()
