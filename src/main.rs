@@ -14,7 +14,7 @@ use fanmail::config::environment::Environment;
 use fanmail::content::error::TemplateError;
 use fanmail::http::server::HttpError;
 use fanmail::observe::logging;
-use fanmail::store::StoreError;
+use fanmail::store::error::StoreError;
 use fanmail::text::clean::printable;
 use signal_hook::consts::SIGPIPE;
 

@@ -13,10 +13,11 @@ use crate::config::database::DatabaseConfig;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
+use crate::store::error::StoreError;
 use crate::store::pool::DatabaseConnector;
 
 pub mod backend;
-mod error;
+pub mod error;
 mod ids;
 pub mod ledger;
 pub mod migrations;
@@ -26,8 +27,6 @@ pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod workers;
-
-pub use error::StoreError;
 
 /// Longest wait for a connection of the pool. After that the database counts as away, and the caller decides
 /// when to try again.

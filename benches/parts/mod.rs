@@ -25,7 +25,7 @@ use fanmail::domain::participant::Participant;
 use fanmail::store::Store;
 use fanmail::store::ledger::leases::LeaseRequest;
 use fanmail::store::ledger::notifications::Opened;
-use fanmail::store::source::seeding::{NewEvent, NewParticipant};
+use fanmail::store::source::seed_rows::{NewEvent, NewParticipant};
 use tempfile::TempDir;
 
 /// A message as publishers send it.

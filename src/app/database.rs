@@ -7,7 +7,8 @@ use crossbeam_channel::{bounded, select};
 
 use crate::config::Config;
 use crate::shutdown::Shutdown;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::worker::database_retry::DatabaseRetry;
 
 /// Fan-outs that use the database at a time. Each has only a few short queries, and a server's connections are not free.

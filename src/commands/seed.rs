@@ -12,7 +12,7 @@ use crate::cli::SeedArgs;
 use crate::config::Config;
 use crate::domain::ids::EventId;
 use crate::store::Store;
-use crate::store::source::seeding::NewEvent;
+use crate::store::source::seed_rows::NewEvent;
 
 /// Participants in one transaction: few enough that a running worker is not held up, many enough to be quick.
 const BATCH: u32 = 1000;

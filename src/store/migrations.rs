@@ -7,13 +7,14 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::schema::{
     __diesel_schema_migrations, deferrals, deliveries, events, installation, notifications, participants,
     recipients, workers,
 };
-use crate::store::{Store, StoreError};
 
 // They are part of the binary, so that a deployment is one file.
 pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

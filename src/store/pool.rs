@@ -12,13 +12,13 @@ use diesel::result::{DatabaseErrorKind, Error};
 use r2d2::ManageConnection;
 
 use crate::config::database::{Backend, DatabaseConfig};
-use crate::store::StoreError;
 use crate::store::backend::any::AnyConnection;
 #[cfg(feature = "mysql")]
 use crate::store::backend::mysql;
 #[cfg(feature = "postgres")]
 use crate::store::backend::postgres;
 use crate::store::backend::sqlite;
+use crate::store::error::StoreError;
 
 /// Opens connections for the pool. Clones know of each other's losses.
 #[derive(Clone)]

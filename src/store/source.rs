@@ -2,4 +2,5 @@
 
 pub mod events;
 pub mod participants;
+pub mod seed_rows;
 pub mod seeding;

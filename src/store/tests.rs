@@ -21,7 +21,7 @@ use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::domain::participant::Participant;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
-use crate::store::source::seeding::NewParticipant;
+use crate::store::source::seed_rows::NewParticipant;
 
 mod conformance;
 mod migrations;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
+use crate::store::Store;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::schema::workers;
-use crate::store::{Store, StoreError};
 
 /// A worker that has said nothing for this long is forgotten.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(1);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::domain::backoff::Backoff;
 use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// Between tries. The first comes soon: most trouble is a lock that lasts a moment.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(10) };

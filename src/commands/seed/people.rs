@@ -2,7 +2,7 @@
 //! markup if a template forgot to escape it. All live at domains that are reserved for examples (RFC 2606).
 
 use crate::domain::ids::EventId;
-use crate::store::source::seeding::NewParticipant;
+use crate::store::source::seed_rows::NewParticipant;
 
 /// Names that go together. Each comes with its spelling in an address.
 struct Culture {

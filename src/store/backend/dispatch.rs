@@ -14,8 +14,8 @@ use crate::store::backend::mysql;
 use crate::store::backend::postgres;
 use crate::store::backend::sqlite;
 use crate::store::backend::transaction;
-use crate::store::ledger::deliveries::DeliveryRow;
-use crate::store::source::seeding::NewParticipant;
+use crate::store::ledger::row::DeliveryRow;
+use crate::store::source::seed_rows::NewParticipant;
 
 /// Rows in one INSERT. SQLite binds at most 32,766 values to a statement (<https://www.sqlite.org/limits.html>), the
 /// servers 65,535.

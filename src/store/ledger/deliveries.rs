@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
 
-use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
-use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
+use crate::domain::outcome::{Outcome, Status};
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::deliveries;
-use crate::store::{Store, StoreError};
 
 impl Store {
     /// Which participants with `after < id <= up_to` have an outcome already.
@@ -70,49 +72,5 @@ pub(crate) fn delete_failed(
         diesel::delete(failed).execute(connection)
     } else {
         diesel::delete(failed.filter(deliveries::permanent.eq(false))).execute(connection)
-    }
-}
-
-/// A row of `deliveries`, and the epoch without which it must not become one.
-#[derive(Insertable)]
-#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
-pub(crate) struct DeliveryRow {
-    #[diesel(skip_insertion)]
-    pub epoch: Epoch,
-    pub notification_id: NotificationId,
-    pub participant_id: ParticipantId,
-    pub status: &'static str,
-    pub attempts: i32,
-    pub permanent: bool,
-    pub smtp_code: Option<i32>,
-    pub detail: Option<String>,
-    pub decided_at: DatabaseTime,
-}
-
-impl DeliveryRow {
-    fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Self {
-        let (permanent, smtp_code, detail) = match &outcome.verdict {
-            Verdict::Sent => (false, None, None),
-            Verdict::Skipped(reason) => (false, None, Some(reason)),
-            Verdict::Failed { permanence, code, detail } => {
-                (*permanence == Permanence::Permanent, *code, Some(detail))
-            }
-        };
-        Self {
-            epoch: outcome.lease.epoch,
-            notification_id: outcome.lease.notification_id,
-            participant_id: outcome.participant_id,
-            status: outcome.verdict.status().as_str(),
-            attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
-            permanent,
-            smtp_code: smtp_code.map(i32::from),
-            detail: detail.cloned(),
-            decided_at,
-        }
-    }
-
-    /// Whether its lease is among the epochs that are current.
-    pub fn is_valid(&self, current: &[(NotificationId, Epoch)]) -> bool {
-        current.contains(&(self.notification_id, self.epoch))
     }
 }

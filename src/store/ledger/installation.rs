@@ -4,8 +4,9 @@ use diesel::prelude::*;
 
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
+use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::store::schema::installation;
-use crate::store::{Store, StoreError};
 
 impl Store {
     /// Reads the tag of this ledger. It never changes, so once for each process is enough.

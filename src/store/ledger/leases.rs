@@ -7,10 +7,11 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use crate::domain::lease::Lease;
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::schema::notifications;
-use crate::store::{Store, StoreError};
 
 /// Who asks for leases, and how long each of them lasts unless it is renewed.
 #[derive(Debug, Clone)]

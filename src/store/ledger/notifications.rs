@@ -12,16 +12,17 @@ use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::leases;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
-use crate::store::{Store, StoreError};
 
 /// What the ledger says of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

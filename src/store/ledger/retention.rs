@@ -13,13 +13,14 @@ use diesel::dsl::{count_star, exists, max, min, not};
 use diesel::prelude::*;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::ledger::retention::selection::{
     KEYS, completed, find_ack_markers, find_orphaned_outcomes, purge_eligible, purgeable,
 };
 use crate::store::schema::{deliveries, notifications};
-use crate::store::{Store, StoreError};
 
 pub(crate) mod selection;
 

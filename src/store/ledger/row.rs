@@ -9,7 +9,9 @@ use crate::domain::channel::Channel;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
-use crate::store::schema::notifications;
+use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::schema::{deliveries, notifications};
 
 /// Where a notification is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,5 +138,49 @@ impl NotificationRow {
                 expired: until <= clock,
             }),
         })
+    }
+}
+
+/// A row of `deliveries`, and the epoch without which it must not become one.
+#[derive(Insertable)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+pub(crate) struct DeliveryRow {
+    #[diesel(skip_insertion)]
+    pub epoch: Epoch,
+    pub notification_id: NotificationId,
+    pub participant_id: ParticipantId,
+    pub status: &'static str,
+    pub attempts: i32,
+    pub permanent: bool,
+    pub smtp_code: Option<i32>,
+    pub detail: Option<String>,
+    pub decided_at: DatabaseTime,
+}
+
+impl DeliveryRow {
+    pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Self {
+        let (permanent, smtp_code, detail) = match &outcome.verdict {
+            Verdict::Sent => (false, None, None),
+            Verdict::Skipped(reason) => (false, None, Some(reason)),
+            Verdict::Failed { permanence, code, detail } => {
+                (*permanence == Permanence::Permanent, *code, Some(detail))
+            }
+        };
+        Self {
+            epoch: outcome.lease.epoch,
+            notification_id: outcome.lease.notification_id,
+            participant_id: outcome.participant_id,
+            status: outcome.verdict.status().as_str(),
+            attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
+            permanent,
+            smtp_code: smtp_code.map(i32::from),
+            detail: detail.cloned(),
+            decided_at,
+        }
+    }
+
+    /// Whether its lease is among the epochs that are current.
+    pub fn is_valid(&self, current: &[(NotificationId, Epoch)]) -> bool {
+        current.contains(&(self.notification_id, self.epoch))
     }
 }

@@ -7,11 +7,12 @@ use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Tally};
+use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::schema::{deliveries, notifications, participants};
-use crate::store::{Store, StoreError};
 
 impl Store {
     /// All notifications, or those of one event, oldest first.

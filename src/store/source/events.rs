@@ -8,11 +8,12 @@ use diesel::sql_types::Timestamp;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
 use crate::store::backend::dispatch;
 use crate::store::backend::dispatch::{AppKey, AppText};
+use crate::store::error::StoreError;
 use crate::store::schema::events;
-use crate::store::{Store, StoreError};
 
 /// Shown where an event has no title.
 const UNTITLED: &str = "(untitled)";

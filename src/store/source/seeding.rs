@@ -1,52 +1,15 @@
 //! Made-up data for trying things out: the only statements that write to the application's tables.
 
-use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
 use crate::domain::ids::EventId;
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
-use crate::store::{Store, StoreError};
-
-/// An event to be.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = events)]
-pub struct NewEvent {
-    /// Its key.
-    pub id: EventId,
-    /// What it is called.
-    pub title: String,
-    /// Free text about it.
-    pub description: String,
-    /// Where it takes place.
-    pub location: String,
-    /// When it begins, UTC.
-    pub starts_at: NaiveDateTime,
-    /// When it ends, UTC.
-    pub ends_at: NaiveDateTime,
-    /// IANA name of its zone.
-    pub timezone: String,
-    /// Its page on the web.
-    pub url: String,
-    /// When it was made, UTC.
-    pub updated_at: NaiveDateTime,
-}
-
-/// A participant to be; the database chooses the key.
-#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
-#[diesel(table_name = participants, treat_none_as_default_value = false)]
-pub struct NewParticipant {
-    /// Which event they take part in.
-    pub event_id: EventId,
-    /// Where their mail goes.
-    pub email: String,
-    /// What they are called.
-    pub name: String,
-    /// BCP 47 tag of their language.
-    pub locale: Option<String>,
-}
+use crate::store::source::seed_rows::{NewEvent, NewParticipant};
 
 impl Store {
     /// Which of `events` and `participants` are views over somebody's own tables.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::domain::ids::Epoch;
 use crate::store::ledger::row::NotificationState;
-use crate::store::source::seeding::NewEvent;
+use crate::store::source::seed_rows::NewEvent;
 
 mod identity;
 mod leasing;

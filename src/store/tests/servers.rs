@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::ids::Epoch;
-use crate::store::StoreError;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 
 mod tables;
 

@@ -26,7 +26,7 @@ use crate::domain::outcome::{Tally, Verdict};
 use crate::domain::participant::Participant;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
-use crate::store::source::seeding::{NewEvent, NewParticipant};
+use crate::store::source::seed_rows::{NewEvent, NewParticipant};
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;

@@ -15,9 +15,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::MYSQL_TIME;
 use crate::store::backend::dispatch::ROWS;
-use crate::store::ledger::deliveries::DeliveryRow;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{deliveries, notifications, participants};
-use crate::store::source::seeding::NewParticipant;
+use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
     /// The key that the last INSERT of this connection was given.

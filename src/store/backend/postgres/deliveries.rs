@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::store::backend::clock::POSTGRES_TIME;
-use crate::store::ledger::deliveries::DeliveryRow;
+use crate::store::ledger::row::DeliveryRow;
 
 pub fn record_deliveries(
     postgres: &mut PgConnection,

@@ -13,7 +13,7 @@ use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::POSTGRES_TIME;
 use crate::store::backend::transaction;
 use crate::store::schema::{notifications, participants};
-use crate::store::source::seeding::NewParticipant;
+use crate::store::source::seed_rows::NewParticipant;
 
 pub use crate::store::backend::postgres::deliveries::record_deliveries;
 

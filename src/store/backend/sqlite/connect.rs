@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::result::Error;
 use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// Said first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the last commits
 /// when the machine does (<https://www.sqlite.org/pragma.html#pragma_synchronous>).

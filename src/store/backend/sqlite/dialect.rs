@@ -13,9 +13,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::machine_time;
 use crate::store::backend::dispatch::ROWS;
 use crate::store::backend::transaction;
-use crate::store::ledger::deliveries::DeliveryRow;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{deliveries, notifications, participants};
-use crate::store::source::seeding::NewParticipant;
+use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
     /// The version of SQLite.
