@@ -1,8 +1,9 @@
-//! Patience with the database: what it cannot do now is tried again until it can, and the log says so once.
+//! Repeats database calls until they succeed, and reports once that they do not. Which errors may pass is left to the
+//! store, what is done while waiting to the callers.
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,18 +11,19 @@ use crate::domain::backoff::Backoff;
 use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
 use crate::store::error::StoreError;
+use crate::sync::lock;
 
-/// Between tries. The first comes soon: most trouble is a lock that lasts a moment.
+/// Pauses between attempts. The first one is short: most failures are locks that last a moment.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(10) };
 
-/// A question that is unanswered for so long is trouble, even though nobody has said so yet: a server that hangs,
-/// or a network that swallows everything, gives no error. SQLite gives up by then: 5 s in line, and 5 s for the lock.
+/// A query without an answer counts as failed after so long: a server that hangs, or a network that drops every packet,
+/// returns no error. SQLite gives up by then: 5 s for a connection, and 5 s for the lock.
 const UNANSWERED: Duration = Duration::from_secs(10);
 
-/// How often trouble that lasts is told.
+/// How often a failure that lasts is logged.
 const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Shared by all threads that use the database, so that its absence is told once and not by each.
+/// Shared by all threads that use the database, so that one log line speaks for all of them. All clones are one.
 #[derive(Debug, Clone)]
 pub struct DatabaseRetry {
     queries: Arc<Mutex<Queries>>,
@@ -29,11 +31,11 @@ pub struct DatabaseRetry {
     shutdown: Shutdown,
 }
 
-/// The worker is to stop; the database has not answered until then.
+/// The worker is to stop, and the database has not answered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-/// What the database is being asked.
+/// The queries that are not answered yet.
 #[derive(Debug, Default)]
 struct Queries {
     pending: HashMap<u64, PendingQuery>,
@@ -48,25 +50,25 @@ struct PendingQuery {
 }
 
 impl DatabaseRetry {
-    /// Patience that ends when the worker is to stop.
+    /// Reports to `health`, and stops repeating on a shutdown.
     #[must_use]
     pub fn new(shutdown: Shutdown, health: Health) -> Self {
         Self { queries: Arc::default(), health, shutdown }
     }
 
-    /// Asks until the database answers.
+    /// Repeats a query until it succeeds.
     ///
     /// # Errors
-    /// When the worker is to stop before it does.
+    /// When the worker is to stop first.
     pub fn until_ok<T>(&self, query: impl FnMut() -> Result<T, StoreError>) -> Result<T, Stopped> {
-        // An error is never kept, so it never is the answer.
+        // `gives_up` is always false, so the inner result is never `Err`.
         self.retry_unless(|_| false, query)?.map_err(|_| Stopped)
     }
 
-    /// Asks until the database answers, or has an error that no waiting will mend; gives either.
+    /// Repeats a query until it succeeds or fails permanently, and returns either.
     ///
     /// # Errors
-    /// When the worker is to stop before that.
+    /// When the worker is to stop first.
     pub fn while_transient<T>(
         &self,
         query: impl FnMut() -> Result<T, StoreError>,
@@ -91,8 +93,8 @@ impl DatabaseRetry {
         }
     }
 
-    /// Asks until the database answers, even when the worker is to stop: for what must not be forgotten. The
-    /// limit is `SHUTDOWN_TIMEOUT`, which ends the process.
+    /// Repeats a query until it succeeds, also during a shutdown: for outcomes that must not be lost. `SHUTDOWN_TIMEOUT`
+    /// is the limit, which ends the process.
     pub fn until_ok_uninterruptible<T>(&self, mut query: impl FnMut() -> Result<T, StoreError>) -> T {
         let mut attempt = self.begin();
         loop {
@@ -104,7 +106,8 @@ impl DatabaseRetry {
         }
     }
 
-    /// Asks once, for those who have other things to do between tries; `attempt` is for the next of them.
+    /// Runs a query once, for a caller with other work between attempts; `None` when it fails. `attempt` carries over to
+    /// the next call.
     pub fn try_once<'a, T>(
         &'a self,
         attempt: &mut Option<QueryAttempt<'a>>,
@@ -123,7 +126,7 @@ impl DatabaseRetry {
         }
     }
 
-    /// Starts to look after questions that nobody answers, for as long as the process lives.
+    /// Starts the thread that notices queries without an answer, for as long as the process lives.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -139,7 +142,7 @@ impl DatabaseRetry {
     }
 
     fn check_unanswered(&self, limit: Duration) {
-        let mut queries = self.lock();
+        let mut queries = lock(&self.queries);
         let unanswered = |query: &&PendingQuery| !query.failed && query.started_at.elapsed() >= limit;
         let ids: Vec<u64> =
             queries.pending.iter().filter(|(_, query)| unanswered(query)).map(|(id, _)| *id).collect();
@@ -148,12 +151,11 @@ impl DatabaseRetry {
         }
     }
 
-    /// Only the first of the questions that are in trouble at a time is worth a line, and now and then one more: the
-    /// cause may be another by then.
+    /// Logs the first of the queries that fail at the same time, and one more now and then: the cause may have changed.
     fn report_failure(&self, queries: &mut Queries, id: u64, reason: &str) {
-        let logged_lately =
+        let logged_recently =
             queries.last_logged.is_some_and(|last_logged| last_logged.elapsed() < LOG_INTERVAL);
-        if queries.failed() && logged_lately {
+        if queries.failed() && logged_recently {
             log::debug!("still: {reason}");
         } else {
             log::error!("{reason}; nothing is acked or forgotten, and it is tried again until it works");
@@ -166,16 +168,11 @@ impl DatabaseRetry {
     }
 
     fn begin(&self) -> QueryAttempt<'_> {
-        let mut queries = self.lock();
+        let mut queries = lock(&self.queries);
         let id = queries.next;
         queries.next += 1;
         queries.pending.insert(id, PendingQuery { started_at: Instant::now(), failed: false });
         QueryAttempt { database_retry: self, id, failures: 0, succeeded: false }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queries> {
-        // Every change is a single insert, remove or assignment, so a panic elsewhere leaves it whole.
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -185,7 +182,7 @@ impl Queries {
     }
 }
 
-/// One question, from its first try to its answer.
+/// One query, from its first attempt to its answer.
 #[derive(Debug)]
 pub struct QueryAttempt<'a> {
     database_retry: &'a DatabaseRetry,
@@ -197,7 +194,7 @@ pub struct QueryAttempt<'a> {
 impl QueryAttempt<'_> {
     fn once<T>(&mut self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.failures > 0
-            && let Some(query) = self.database_retry.lock().pending.get_mut(&self.id)
+            && let Some(query) = lock(&self.database_retry.queries).pending.get_mut(&self.id)
         {
             query.started_at = Instant::now();
         }
@@ -208,7 +205,11 @@ impl QueryAttempt<'_> {
 
     fn failed(&mut self, error: &StoreError) {
         self.failures += 1;
-        self.database_retry.report_failure(&mut self.database_retry.lock(), self.id, &error.to_string());
+        self.database_retry.report_failure(
+            &mut lock(&self.database_retry.queries),
+            self.id,
+            &error.to_string(),
+        );
     }
 
     fn pause(&self) -> Duration {
@@ -217,10 +218,10 @@ impl QueryAttempt<'_> {
 }
 
 impl Drop for QueryAttempt<'_> {
-    /// The trouble is over when the last question that was in trouble has its answer: that others are answered
-    /// proves little, as one may read while nobody can write.
+    /// Healthy again once every failed query has succeeded. Other successes prove little: reads may work while writes
+    /// fail.
     fn drop(&mut self) {
-        let mut queries = self.database_retry.lock();
+        let mut queries = lock(&self.database_retry.queries);
         let ended = queries.pending.remove(&self.id);
         if self.succeeded && ended.is_some_and(|query| query.failed) && !queries.failed() {
             log::info!("the database works again");

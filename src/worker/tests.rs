@@ -1,4 +1,4 @@
-//! The worker's rooms together, with a real ledger and a relay that does as it is told.
+//! The parts of the worker together, with a real ledger and a relay that the test controls.
 
 mod dispatcher;
 mod fan_out;

@@ -1,9 +1,9 @@
-//! Questions that fail, hang and recover; a database is not needed for that.
+//! Queries that fail, hang and recover, without a database.
 
 use super::*;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 
-fn trouble() -> StoreError {
+fn failure() -> StoreError {
     StoreError::new("test", &"out of order")
 }
 
@@ -13,7 +13,7 @@ fn database_retry() -> (DatabaseRetry, ShutdownTrigger) {
 }
 
 #[test]
-fn asks_until_there_is_an_answer_and_tells_health_meanwhile() {
+fn a_query_is_repeated_until_it_succeeds_and_health_shows_it_meanwhile() {
     let (database_retry, _handle) = database_retry();
     let mut tries = 0;
     let result = database_retry.until_ok(|| {
@@ -21,36 +21,36 @@ fn asks_until_there_is_an_answer_and_tells_health_meanwhile() {
         if tries == 2 {
             assert!(database_retry.health.problems().contains("out of order"));
         }
-        if tries < 3 { Err(trouble()) } else { Ok(7) }
+        if tries < 3 { Err(failure()) } else { Ok(7) }
     });
     assert_eq!((result, tries, database_retry.health.problems().as_str()), (Ok(7), 3, ""));
 }
 
 #[test]
-fn the_trouble_is_over_when_the_last_question_that_met_it_is_answered() {
+fn health_is_clear_when_the_last_failed_query_has_succeeded() {
     let (database_retry, _handle) = database_retry();
     let mut tries = 0;
     let result = database_retry.until_ok(|| {
         tries += 1;
         if tries == 1 {
-            return Err(trouble());
+            return Err(failure());
         }
         assert_eq!(database_retry.until_ok(|| Ok(1)), Ok(1));
-        assert_ne!(database_retry.health.problems(), "", "one that met no trouble does not end it");
+        assert_ne!(database_retry.health.problems(), "", "a query that has not failed proves nothing");
         let mut others = 0;
         let other = database_retry.until_ok_uninterruptible(|| {
             others += 1;
-            if others == 1 { Err(trouble()) } else { Ok(others) }
+            if others == 1 { Err(failure()) } else { Ok(others) }
         });
         assert_eq!(other, 2);
-        assert_ne!(database_retry.health.problems(), "", "nor does one that met it, too");
+        assert_ne!(database_retry.health.problems(), "", "one of two failed queries is left");
         Ok(7)
     });
     assert_eq!((result, database_retry.health.problems().as_str()), (Ok(7), ""));
 }
 
 #[test]
-fn a_question_without_an_answer_is_trouble_until_it_has_one() {
+fn a_query_without_an_answer_is_a_problem_until_it_has_one() {
     let (database_retry, _handle) = database_retry();
     let result = database_retry.until_ok(|| {
         database_retry.check_unanswered(Duration::from_secs(3600));
@@ -65,7 +65,7 @@ fn a_question_without_an_answer_is_trouble_until_it_has_one() {
 }
 
 #[test]
-fn an_error_that_no_waiting_mends_is_an_answer_for_those_who_ask_so() {
+fn while_transient_returns_a_permanent_error() {
     let (database_retry, _handle) = database_retry();
     let mut tries = 0;
     let result = database_retry.while_transient(|| {
@@ -80,14 +80,14 @@ fn an_error_that_no_waiting_mends_is_an_answer_for_those_who_ask_so() {
 }
 
 #[test]
-fn a_stop_ends_a_question_but_not_what_must_not_be_forgotten() {
+fn a_shutdown_ends_a_query_but_not_an_uninterruptible_one() {
     let (database_retry, handle) = database_retry();
     drop(handle);
-    assert_eq!(database_retry.until_ok(|| Err::<(), _>(trouble())), Err(Stopped));
+    assert_eq!(database_retry.until_ok(|| Err::<(), _>(failure())), Err(Stopped));
     let mut tries = 0;
     let result = database_retry.until_ok_uninterruptible(|| {
         tries += 1;
-        if tries < 2 { Err(trouble()) } else { Ok(tries) }
+        if tries < 2 { Err(failure()) } else { Ok(tries) }
     });
     assert_eq!(result, 2);
 }

@@ -1,4 +1,4 @@
-//! The dispatcher between a broker that is played by the test and real fan-outs.
+//! The dispatcher between a broker that the test plays and real fan-outs.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -14,9 +14,9 @@ use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The broker's side of a dispatcher at work.
+/// The broker's side of a running dispatcher.
 struct Broker {
     incoming: Sender<Incoming>,
     settlements: Receiver<Settlement>,
@@ -43,10 +43,10 @@ impl Broker {
     }
 
     fn settlement(&self) -> Settlement {
-        self.settlements.recv_timeout(PATIENCE).expect("a settlement in time")
+        self.settlements.recv_timeout(TIMEOUT).expect("a settlement in time")
     }
 
-    /// Stops as the broker thread does: no more messages, then no more acks.
+    /// Stops as the broker thread does: first no more messages, then no more acks. Returns what was settled meanwhile.
     fn close(self) -> Vec<Settlement> {
         drop(self.incoming);
         let rest = self.settlements.iter().collect();
@@ -78,7 +78,7 @@ fn without_message_id(redelivered: bool) -> Identity {
 }
 
 #[test]
-fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
+fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_recorded() {
     let worker = TestWorker::new(120, 4);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
@@ -94,7 +94,7 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_noted() {
 }
 
 #[test]
-fn what_nobody_can_process_becomes_a_dead_letter_and_holds_up_nobody() {
+fn a_message_that_cannot_be_processed_becomes_a_dead_letter_and_delays_no_other() {
     let worker = TestWorker::new(1, 1);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), "{}");
@@ -114,8 +114,8 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     let worker = TestWorker::new(3, 1);
     worker.store.add_event(&event(EventId(7))).unwrap();
     let broker = Broker::start(&worker);
-    // Two legitimate notifications without an id, both delivered before: the ledger can tell them apart only
-    // by the first one's ack.
+    // Two legitimate notifications without an id, both delivered before: only the recorded ack of the first one tells
+    // the ledger that they are two.
     broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(true), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
@@ -130,7 +130,7 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
 }
 
 #[test]
-fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_is_acked() {
+fn a_redelivered_message_rejoins_its_running_fan_out_and_the_newest_receipt_is_acked() {
     for identity in [named("m1"), without_message_id(true)] {
         let (open_gate, gate) = bounded::<()>(0);
         let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
@@ -139,28 +139,28 @@ fn a_message_that_comes_again_joins_its_running_fan_out_and_the_newest_receipt_i
         });
         let broker = Broker::start(&worker);
         broker.deliver(receipt(1, 1), Identity { redelivered: false, ..identity.clone() }, &updated(EVENT));
-        // This one only waited, and comes again by the new connection, to some other worker.
+        // This one only waited. The broker delivers it again to another worker.
         broker.deliver(receipt(1, 2), named("lost"), &updated(EVENT));
         broker.deliver(receipt(2, 1), Identity { redelivered: true, ..identity }, &updated(EVENT));
-        // The dispatcher has read all of this once it has refused the next.
+        // The dispatcher has read all of this once it has settled the next message.
         broker.deliver(receipt(2, 2), named("marker"), "marker");
         assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         drop(open_gate);
         assert_eq!(broker.settlement(), acked(2, 1));
         broker.acked.send(ack(2, 1)).unwrap();
         worker.wait_until_acked(1);
-        // Time for what only waited, if it were still there, to begin.
+        // Time to start the message that only waited, if the dispatcher still had it.
         for tag in 3..23 {
             broker.deliver(receipt(2, tag), named("marker"), "marker");
             assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         }
         assert_eq!(broker.close(), []);
-        assert_eq!(worker.relay.accepted().len(), 5, "what only waited is not ours any more");
+        assert_eq!(worker.relay.accepted().len(), 5, "the message that only waited is another worker's");
     }
 }
 
 #[test]
-fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition() {
+fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_redelivered_message() {
     let (open_gate, gate) = bounded::<()>(0);
     let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
         assert!(gate.recv().is_err(), "the gate only ever closes");
@@ -178,10 +178,10 @@ fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_repetition(
 }
 
 #[test]
-fn an_ack_that_is_not_noted_yet_holds_back_the_next_message_even_over_a_new_connection() {
+fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_connection() {
     let worker = TestWorker::new(3, 1);
     // The test plays the recorder, a slow one.
-    let (batch_sender, slow_recorder) = batch_queue(PATIENCE);
+    let (batch_sender, slow_recorder) = batch_queue(TIMEOUT);
     let broker = Broker::start_with(&worker, batch_sender);
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));

@@ -34,12 +34,12 @@ fn everyone_is_mailed_once_over_several_pages_and_lanes() {
     assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 250);
     assert_eq!(worker.tally(1), Tally { participants: 250, sent: 250, ..Tally::default() });
 
-    assert!(completed(&run(&worker)), "the same message again only wants its ack");
+    assert!(completed(&run(&worker)), "the same message again is only acked");
     assert_eq!(worker.relay.accepted().len(), 250);
 }
 
 #[test]
-fn nobody_to_mail_is_a_fan_out_that_is_completed_at_once() {
+fn an_event_without_participants_is_completed_at_once() {
     let worker = TestWorker::new(0, 1);
     assert!(completed(&run(&worker)));
     assert_eq!(worker.tally(1), Tally::default());
@@ -63,35 +63,35 @@ fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
 }
 
 #[test]
-fn whoever_was_announced_when_a_connection_was_lost_is_not_announced_again() {
+fn a_recipient_whose_envelope_was_pipelined_when_a_connection_was_lost_is_not_pipelined_again() {
     let is_lost = |to: &str, tried| to.contains("7@") && tried == 0;
     let worker = TestWorker::with_relay(300, 1, move |to, tried, _| {
         if is_lost(to, tried) { Err(Class::Transient { ambiguous: true }) } else { Ok(()) }
     });
     assert!(completed(&run(&worker)));
     assert_eq!(worker.tally(1).sent, 300);
-    let announced = worker.relay.announced();
+    let pipelined = worker.relay.pipelined();
     let mut suspects = HashSet::new();
     let mut lost = HashSet::new();
-    for (to, next) in &announced {
-        assert!(!suspects.contains(next) && !lost.contains(next), "{next} is announced behind {to}");
+    for (to, next) in &pipelined {
+        assert!(!suspects.contains(next) && !lost.contains(next), "{next} is pipelined behind {to}");
         if to.contains("7@") && lost.insert(to) {
             suspects.insert(next);
         }
     }
-    assert!(!suspects.is_empty(), "else this proves nothing: {announced:?}");
+    assert!(!suspects.is_empty(), "else this proves nothing: {pipelined:?}");
 }
 
 #[test]
-fn a_transient_refusal_waits_while_the_others_go_on() {
+fn a_transient_refusal_waits_while_others_are_sent() {
     let worker = TestWorker::with_relay(250, 1, |to, tried, _| {
         if to == "p1@example.com" && tried < 2 { Err(TRANSIENT) } else { Ok(()) }
     });
     assert!(completed(&run(&worker)));
     let accepted = worker.relay.accepted();
     assert_eq!(accepted.len(), 250);
-    let permit = accepted.iter().position(|to| to == "p1@example.com");
-    assert!(permit > Some(1), "accepted as number {permit:?}");
+    let position = accepted.iter().position(|to| to == "p1@example.com");
+    assert!(position > Some(1), "accepted as number {position:?}");
     assert_eq!(worker.tally(1).sent, 250);
 }
 
@@ -108,7 +108,7 @@ fn retries_are_bounded_and_the_notification_completes() {
         _ => Ok(()),
     });
     assert!(completed(&run(&worker)));
-    assert_eq!(tries.load(Ordering::Relaxed), 4, "one try and three retries");
+    assert_eq!(tries.load(Ordering::Relaxed), 4, "one attempt and three retries");
     assert_eq!(
         worker.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
@@ -118,7 +118,7 @@ fn retries_are_bounded_and_the_notification_completes() {
 }
 
 #[test]
-fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
+fn a_relay_failure_is_charged_to_no_recipient_however_long_it_lasts() {
     let failures = AtomicU32::new(0);
     let worker = TestWorker::with_relay(50, 4, move |_, _, _| {
         if failures.fetch_add(1, Ordering::Relaxed) < 100 { Err(Class::RelayFailure) } else { Ok(()) }
@@ -130,10 +130,10 @@ fn trouble_with_the_relay_is_charged_to_nobody_however_long_it_lasts() {
 
 #[test]
 fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
-    // Lane by lane: whoever comes while another submits is refused, as by a limit of one connection.
+    // One lane at a time: a lane that submits while another one does is refused, as by a limit of one connection.
     let busy = Mutex::new(());
     let worker = TestWorker::with_relay(200, 4, move |_, _, _| {
-        let Ok(_turn) = busy.try_lock() else {
+        let Ok(_alone) = busy.try_lock() else {
             return Err(Class::RelayFailure);
         };
         thread::yield_now();
@@ -144,7 +144,7 @@ fn a_relay_that_refuses_some_lanes_gets_everything_from_the_others() {
 }
 
 #[test]
-fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_later_by_all() {
+fn as_many_lanes_send_as_the_relay_allows_connections_and_later_all() {
     let (most, attempts) = (Arc::new(AtomicUsize::new(2)), Arc::new(AtomicU32::new(0)));
     let (limit, refused) = (Arc::clone(&most), Arc::clone(&attempts));
     let connections = Arc::new(Mutex::new(HashSet::new()));
@@ -161,7 +161,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
         }
     });
     let in_use = || worker.context.metrics.connections_in_use.get();
-    // Small ones, and as many as it takes.
+    // Small notifications, as many as it takes.
     let notifications = Cell::new(0);
     let send_until_in_use = |expected: u64| {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -176,10 +176,10 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
     most.store(4, Ordering::Relaxed);
     let before = attempts.load(Ordering::Relaxed);
     send_until_in_use(4);
-    assert_eq!(attempts.load(Ordering::Relaxed), before, "each trial succeeds");
+    assert_eq!(attempts.load(Ordering::Relaxed), before, "each probe succeeds");
     assert_eq!(worker.relay.accepted().len(), 200 * notifications.get());
 
-    // Those without a place go home as well when there is no more work.
+    // Lanes without a permit end as well when there is no more work.
     most.store(2, Ordering::Relaxed);
     connections.lock().unwrap().clear();
     send_until_in_use(2);
@@ -189,7 +189,7 @@ fn a_relay_that_allows_fewer_connections_than_lanes_is_asked_by_as_many_and_late
 }
 
 #[test]
-fn one_address_over_which_the_relay_always_breaks_down_does_not_hold_up_everyone_for_ever() {
+fn one_address_over_which_the_relay_always_breaks_down_fails_in_the_end() {
     let worker =
         TestWorker::with_relay(
             20,
@@ -203,7 +203,7 @@ fn one_address_over_which_the_relay_always_breaks_down_does_not_hold_up_everyone
 }
 
 #[test]
-fn no_address_is_skipped_and_an_impossible_one_has_failed() {
+fn a_missing_address_is_skipped_and_an_impossible_one_fails() {
     let worker = TestWorker::new(1, 1);
     worker.join(&[" ", "not an address", "last@example.com"]);
     assert!(completed(&run(&worker)));
@@ -215,7 +215,7 @@ fn no_address_is_skipped_and_an_impossible_one_has_failed() {
 }
 
 #[test]
-fn whoever_joins_later_is_not_part_of_it() {
+fn a_participant_who_joins_later_is_not_part_of_it() {
     let worker = TestWorker::new(10, 1);
     assert!(completed(&run(&worker)));
     worker.join(&["late@example.com"]);
@@ -237,7 +237,7 @@ fn a_lane_sends_no_second_body_before_its_last_outcome_is_recorded() {
 }
 
 #[test]
-fn a_stop_in_the_middle_skips_nobody_and_mails_nobody_twice() {
+fn a_shutdown_in_the_middle_skips_nobody_and_mails_nobody_twice() {
     let handle = Arc::new(Mutex::new(None));
     let seen = AtomicU32::new(0);
     let trigger = Arc::clone(&handle);

@@ -1,4 +1,4 @@
-//! Several workers at one notification: one sends, the others wait, and a lost lease ends the sending.
+//! Several workers and one notification: one sends, the others wait, and a lost lease ends the sending.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,10 +18,10 @@ use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !condition() {
         assert!(Instant::now() < deadline, "{what}: not in time");
         thread::yield_now();
@@ -60,11 +60,11 @@ fn worker_with_gate(people: u32, lanes: usize) -> (TestWorker, Sender<()>) {
 }
 
 #[test]
-fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
+fn a_notification_of_another_worker_is_acked_when_that_has_completed_it() {
     let worker = TestWorker::new(5, 1);
     let lease = opened_elsewhere(&worker, Duration::from_secs(30));
     let waiting = run_elsewhere(&worker);
-    // That it waits shows in nothing but that it neither sends nor ends.
+    // All that shows is that it neither sends nor ends.
     thread::sleep(Duration::from_millis(300));
     assert!(!waiting.is_finished() && worker.relay.accepted().is_empty());
     assert!(worker.store.complete_notification(lease).unwrap());
@@ -74,7 +74,7 @@ fn a_notification_of_another_worker_is_left_to_it_and_acked_when_it_is_done() {
 }
 
 #[test]
-fn a_lease_that_is_given_up_is_taken_at_once() {
+fn a_released_lease_is_taken_at_once() {
     let worker = TestWorker::new(5, 1);
     let lease = opened_elsewhere(&worker, Duration::from_secs(30));
     let waiting = run_elsewhere(&worker);
@@ -85,12 +85,12 @@ fn a_lease_that_is_given_up_is_taken_at_once() {
 }
 
 #[test]
-fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
+fn a_worker_that_stops_renewing_is_taken_over_after_a_term_and_one_that_renews_is_not() {
     let worker = TestWorker::with_term(5, 1, Duration::from_millis(300));
     let lease_request = other(Duration::from_millis(1));
     let lease = opened_elsewhere(&worker, lease_request.term);
     let waiting = run_elsewhere(&worker);
-    // Its leases are over each time that somebody looks, but it is there.
+    // Its lease is expired at every look, but it is renewed.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(20));
@@ -102,10 +102,10 @@ fn a_silent_worker_is_taken_over_after_a_term_and_one_that_renews_is_not() {
 }
 
 #[test]
-fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
+fn a_worker_that_lost_its_lease_sends_no_further_body_and_waits_for_the_other() {
     let (worker, open_gate) = worker_with_gate(50, 2);
     let running = run_elsewhere(&worker);
-    wait_until("two mails under way", || worker.relay.tries() == 2);
+    wait_until("two mails in flight", || worker.relay.tries() == 2);
     let seen = entry(&worker);
     let until = seen.holder.map(|holder| holder.until);
     let ours = Lease { notification_id: NotificationId(1), epoch: seen.epoch };
@@ -113,16 +113,16 @@ fn whoever_is_taken_over_sends_no_further_body_and_waits_for_the_other() {
     drop(open_gate);
 
     wait_until("the refusal", || worker.refused_outcomes() == 2);
-    assert!(!running.is_finished(), "it waits for the other one");
+    assert!(!running.is_finished(), "it waits for the other worker");
     assert!(worker.store.complete_notification(theirs).unwrap());
     assert!(matches!(running.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!(worker.relay.accepted().len(), 2, "only what was under way");
-    assert_eq!(worker.tally(1).sent, 0, "and the ledger has none of it");
-    assert_eq!(worker.context.metrics.unrecorded.get(), 0, "nor is it waited for");
+    assert_eq!(worker.relay.accepted().len(), 2, "only the mails in flight");
+    assert_eq!(worker.tally(1).sent, 0, "and the ledger has neither");
+    assert_eq!(worker.context.metrics.unrecorded.get(), 0, "nor are they waited for");
 }
 
 #[test]
-fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
+fn an_expired_lease_holds_back_the_bodies_until_it_is_renewed() {
     let (handle, shutdown) = shutdown_pair();
     let term = Duration::from_secs(30);
     let lease = Lease { notification_id: NotificationId(9), epoch: Epoch(1) };
@@ -142,14 +142,14 @@ fn a_lease_that_could_not_be_renewed_holds_back_the_bodies_until_it_is() {
     let [of_lost, of_renewed, of_kept] = waiting;
     assert!(!of_lost.join().unwrap() && of_renewed.join().unwrap());
     drop(handle);
-    assert!(!of_kept.join().unwrap(), "a stop does not wait for it");
+    assert!(!of_kept.join().unwrap(), "a shutdown does not wait for it");
 }
 
 #[test]
-fn a_stop_gives_the_lease_up() {
+fn a_shutdown_releases_the_lease() {
     let (mut worker, open_gate) = worker_with_gate(50, 2);
     let running = run_elsewhere(&worker);
-    wait_until("two mails under way", || worker.relay.tries() == 2);
+    wait_until("two mails in flight", || worker.relay.tries() == 2);
     drop(worker.handle.take());
     drop(open_gate);
     assert_eq!(running.join().unwrap(), FanOutResult::Interrupted);
@@ -158,7 +158,7 @@ fn a_stop_gives_the_lease_up() {
 }
 
 #[test]
-fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_there() {
+fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_is_listed() {
     let (open_gate, gate) = bounded::<()>(0);
     let worker = TestWorker::with_relay_and_term(
         3,
@@ -170,7 +170,7 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
         Duration::from_millis(300),
     );
     let running = run_elsewhere(&worker);
-    wait_until("a mail under way", || worker.relay.tries() == 1);
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
     let first = entry(&worker).holder.unwrap().until;
     wait_until("renewals", || {
         let holder = entry(&worker).holder.unwrap();
@@ -187,14 +187,14 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_says_that_it_is_ther
 }
 
 #[test]
-fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
-    // Somebody of the first page is put off, and their second try takes until the last page is under way: if that
-    // waited for the retry, it would never be.
+fn a_recipient_who_waits_for_a_retry_does_not_delay_those_behind_decided_pages() {
+    // A recipient of the first page is to be retried, and the second attempt lasts until the last page is sent: if that
+    // page waited for the retry, it never would be.
     let (last_page, seen) = bounded(1);
     let worker = TestWorker::with_relay(2000, 2, move |to, tried, _| {
         if to != "p1@example.com" {
             last_page.send(()).unwrap();
-        } else if tried == 0 || seen.recv_timeout(PATIENCE).is_err() {
+        } else if tried == 0 || seen.recv_timeout(TIMEOUT).is_err() {
             return Err(TRANSIENT);
         }
         Ok(())
@@ -206,5 +206,5 @@ fn whoever_waits_for_a_retry_holds_up_nobody_behind_decided_pages() {
     assert!(matches!(fan_out::run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
     assert_eq!(worker.tally(1).sent, 2000);
     let attempts = worker.relay.tries();
-    assert_eq!(attempts, 3, "one try of the last page, and two of whoever was put off");
+    assert_eq!(attempts, 3, "one attempt of the last page, and two of the first recipient");
 }

@@ -1,4 +1,4 @@
-//! From a lane's hand to the ledger: who waits for a commit gets it, and who does not is not forgotten.
+//! From a lane to the ledger: a lane that is blocked gets its commit, and no other outcome waits for long.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,25 +23,25 @@ use crate::worker::recorder::entry::LedgerWrite;
 use crate::worker::recorder::record_batches;
 
 const NEVER: Duration = Duration::from_secs(3600);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An open notification, and what its fan-out would hear.
+/// An open notification, and the reports that its fan-out would get.
 fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
-    let lease_request = LeaseRequest { owner: "here".to_owned(), term: PATIENCE };
+    let lease_request = LeaseRequest { owner: "here".to_owned(), term: TIMEOUT };
     let opened = worker.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
-    let (reports, heard) = unbounded();
+    let (sender, reports) = unbounded();
     let fan_out = FanOutHandle {
-        held: HeldLease::new(lease, Instant::now(), PATIENCE),
+        held: HeldLease::new(lease, Instant::now(), TIMEOUT),
         notification: PreparedNotification::new(
             &notification,
             &worker.store.find_event(EventId(123)).unwrap().unwrap(),
             &worker.context.templates,
         ),
-        reports,
+        reports: sender,
         failure_logged: AtomicBool::new(false),
     };
-    (Arc::new(fan_out), heard)
+    (Arc::new(fan_out), reports)
 }
 
 fn outcome(lease: Lease, participant_id: i64, verdict: Verdict) -> Outcome {
@@ -56,29 +56,29 @@ fn failed() -> Verdict {
     Verdict::Failed { permanence: Permanence::Transient, code: None, detail: "lost".to_owned() }
 }
 
-/// The test plays the recorder: this is what it would tell the lane.
+/// The test plays the recorder: commits a batch, and says how many outcomes are in it.
 fn commit(batches: &BatchReceiver) -> usize {
-    let entries = batches.next_batch();
-    for entry in &entries {
-        let LedgerWrite::Outcome { committed, .. } = entry else { panic!("{entry:?}") };
+    let writes = batches.next_batch();
+    for write in &writes {
+        let LedgerWrite::Outcome { committed, .. } = write else { panic!("{write:?}") };
         committed.set();
     }
-    entries.len()
+    writes.len()
 }
 
 #[test]
-fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
+fn a_blocked_lane_gets_its_commit_though_no_other_outcome_comes() {
     let worker = TestWorker::new(2, 1);
-    let (fan_out, _heard) = open(&worker);
+    let (fan_out, _reports) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let lane = thread::spawn(move || {
-        let mut last = CommitGate::new(batch_sender);
-        last.wait_until_committed();
+        let mut gate = CommitGate::new(batch_sender);
+        gate.wait_until_committed();
         for id in 1..=2 {
-            last.record(outcome(fan_out.held.lease, id, Verdict::Sent), Arc::clone(&fan_out));
+            gate.record(outcome(fan_out.held.lease, id, Verdict::Sent), Arc::clone(&fan_out));
         }
-        last.wait_until_committed();
-        last.wait_until_committed();
+        gate.wait_until_committed();
+        gate.wait_until_committed();
     });
     assert_eq!(commit(&batches), 1, "the second one is handed over only after that");
     assert_eq!(commit(&batches), 1);
@@ -87,54 +87,54 @@ fn a_lane_that_waits_gets_its_commit_though_no_other_outcome_comes() {
 }
 
 #[test]
-fn a_lane_without_work_has_its_outcome_written_for_others_who_wait() {
+fn an_idle_lane_has_its_last_outcome_committed() {
     let worker = TestWorker::new(1, 1);
-    let (fan_out, _heard) = open(&worker);
+    let (fan_out, _reports) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
-    let mut last = CommitGate::new(batch_sender);
-    last.flush();
-    last.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
-    last.flush();
+    let mut gate = CommitGate::new(batch_sender);
+    gate.flush();
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
+    gate.flush();
     assert_eq!(commit(&batches), 1);
-    last.wait_until_committed();
+    gate.wait_until_committed();
 }
 
 #[test]
-fn an_outcome_that_nobody_waits_for_is_in_the_ledger_before_long() {
+fn an_outcome_that_no_lane_waits_for_is_soon_in_the_ledger() {
     let worker = TestWorker::new(1, 1);
-    let (fan_out, heard) = open(&worker);
-    let mut last = CommitGate::new(worker.threads.batch_sender.clone());
-    last.record(outcome(fan_out.held.lease, 1, skipped()), Arc::clone(&fan_out));
-    let Report::Recorded(counts) = heard.recv_timeout(PATIENCE).unwrap() else { panic!() };
+    let (fan_out, reports) = open(&worker);
+    let mut gate = CommitGate::new(worker.threads.batch_sender.clone());
+    gate.record(outcome(fan_out.held.lease, 1, skipped()), Arc::clone(&fan_out));
+    let Report::Recorded(counts) = reports.recv_timeout(TIMEOUT).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
     assert_eq!(worker.tally(1).skipped, 1);
 }
 
 #[test]
-fn a_lease_is_lost_before_the_lane_whose_outcome_was_refused_goes_on() {
+fn a_lease_is_marked_lost_before_the_lane_of_a_refused_outcome_continues() {
     let worker = TestWorker::new(3, 1);
-    let (fan_out, heard) = open(&worker);
+    let (fan_out, reports) = open(&worker);
     let Lease { notification_id, epoch } = fan_out.held.lease;
-    let mut last = CommitGate::new(worker.threads.batch_sender.clone());
-    last.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
-    last.wait_until_committed();
+    let mut gate = CommitGate::new(worker.threads.batch_sender.clone());
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
+    gate.wait_until_committed();
     assert!(!fan_out.held.is_lost());
 
-    last.record(
+    gate.record(
         outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent),
         Arc::clone(&fan_out),
     );
-    last.wait_until_committed();
+    gate.wait_until_committed();
     assert!(fan_out.held.is_lost());
-    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Recorded(_)));
-    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Report::Refused));
+    assert!(matches!(reports.recv_timeout(TIMEOUT).unwrap(), Report::Recorded(_)));
+    assert!(matches!(reports.recv_timeout(TIMEOUT).unwrap(), Report::Refused));
     assert_eq!(worker.tally(1).sent, 1);
 }
 
 #[test]
-fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
+fn a_fan_out_gets_one_report_of_all_its_outcomes_in_a_batch() {
     let worker = TestWorker::new(5, 1);
-    let (fan_out, heard) = open(&worker);
+    let (fan_out, reports) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
     let verdicts = [Verdict::Sent, failed(), Verdict::Sent, skipped(), Verdict::Sent];
@@ -143,8 +143,8 @@ fn a_fan_out_hears_once_of_all_its_outcomes_in_a_group() {
     }
     drop((lanes, batch_sender));
     record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
-    let Ok(Report::Recorded(counts)) = heard.try_recv() else { panic!() };
+    let Ok(Report::Recorded(counts)) = reports.try_recv() else { panic!() };
     assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
-    assert!(heard.is_empty());
+    assert!(reports.is_empty());
     assert_eq!((worker.context.metrics.sent.get(), worker.tally(1).sent), (3, 3));
 }

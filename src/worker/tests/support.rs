@@ -1,4 +1,4 @@
-//! A database with people in it, a crew, and a relay that does as it is told.
+//! A worker without a broker: a database with participants, the threads, and a relay that the test controls.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,16 +38,16 @@ const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration:
 const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };
 pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
 
-/// Decides about one try: the address, how often it was tried before, what the ledger says at that moment.
+/// The relay's reply to one mail. Gets the address, the number of attempts before, and the tally at that moment.
 type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
 
-/// Notes whom it accepted, in order.
+/// A relay that records what it was sent, in order.
 #[derive(Clone)]
 pub struct TestRelay {
     decide: Arc<RelayBehavior>,
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
-    announced: Arc<Mutex<Vec<(String, String)>>>,
+    pipelined: Arc<Mutex<Vec<(String, String)>>>,
     store: Store,
 }
 
@@ -56,12 +56,12 @@ impl TestRelay {
         self.accepted.lock().unwrap().clone()
     }
 
-    /// Behind whose mail it was told of whom, in order.
-    pub fn announced(&self) -> Vec<(String, String)> {
-        self.announced.lock().unwrap().clone()
+    /// Each mail with the one whose envelope was pipelined behind it.
+    pub fn pipelined(&self) -> Vec<(String, String)> {
+        self.pipelined.lock().unwrap().clone()
     }
 
-    /// How many mails were put to it.
+    /// How many mails were submitted to it.
     pub fn tries(&self) -> u32 {
         self.tries.lock().unwrap().values().sum()
     }
@@ -91,15 +91,15 @@ impl Channel for TestChannel {
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), SendError> {
         let tried = {
-            let mut book = self.relay.tries.lock().unwrap();
-            let tried = book.entry(mail.to.clone()).or_default();
+            let mut tries = self.relay.tries.lock().unwrap();
+            let tried = tries.entry(mail.to.clone()).or_default();
             *tried += 1;
             *tried - 1
         };
         if !before_body() {
             return Err(SendError::withdrawn());
         }
-        self.relay.announced.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
+        self.relay.pipelined.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
         let tally = || {
             self.relay
                 .store
@@ -133,12 +133,12 @@ pub struct TestWorker {
 }
 
 impl TestWorker {
-    /// A house with `people` at `p<n>@example.com`, and `lanes` to a relay that accepts everyone.
+    /// A worker with participants `p<n>@example.com`, and `lanes` to a relay that accepts everyone.
     pub fn new(people: u32, lanes: usize) -> Self {
         Self::with_relay(people, lanes, |_, _, _| Ok(()))
     }
 
-    /// A house whose leases last `term`.
+    /// A worker whose leases last `term`.
     pub fn with_term(people: u32, lanes: usize, term: Duration) -> Self {
         Self::with_relay_and_term(people, lanes, |_, _, _| Ok(()), term)
     }
@@ -166,7 +166,7 @@ impl TestWorker {
             decide: Arc::new(decide),
             tries: Arc::default(),
             accepted: Arc::default(),
-            announced: Arc::default(),
+            pipelined: Arc::default(),
             store: store.clone(),
         };
         let (handle, shutdown) = shutdown_pair();
@@ -183,7 +183,7 @@ impl TestWorker {
         Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
     }
 
-    /// Adds people with these addresses.
+    /// Adds participants with these addresses.
     pub fn join(&self, addresses: &[&str]) {
         for address in addresses {
             self.store.add_participants(1, |_| person(address)).unwrap();
@@ -212,7 +212,7 @@ impl TestWorker {
     }
 }
 
-/// Retries come soon, and an event that is missing is not waited for.
+/// Retries come soon, and a missing event is not looked up again.
 fn config(dir: &Path, lanes: usize, lease_timeout: Duration) -> Config {
     let defaults = Config::from_lookup(&|_| None).unwrap();
     Config {
