@@ -1,4 +1,4 @@
-//! What `scripts/check` says of instructions that have become more, or fewer.
+//! What `scripts/check` reports when instruction counts have changed.
 
 #![expect(clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
@@ -11,7 +11,7 @@ fn made_with(compiler: &str, instructions: &[(&str, u64)]) -> Baseline {
     }
 }
 
-/// Whether it is fine, and what is said of it, when this was kept and that was found.
+/// Whether the comparison passes, and what it reports beside the counts, for this baseline and these counts of today.
 fn verdict(kept: &[(&str, u64)], found: &[(&str, u64)]) -> (bool, String) {
     let (kept, found) = (made_with("rustc 1", kept), made_with("rustc 1", found));
     let comparison = kept.compare(&found);

@@ -1,5 +1,5 @@
-//! What has to hold for every message body and every mail body, tried on random ones. The properties themselves are
-//! those of the fuzz targets, which search longer (scripts/chaos).
+//! The properties of message bodies and mail bodies, checked with random ones. The fuzz targets search longer for a
+//! counterexample (scripts/chaos).
 
 use std::fs;
 use std::path::Path;
@@ -56,7 +56,7 @@ fn questionable_body() -> impl Strategy<Value = String> {
     (word, event_id).prop_map(|(word, id)| format!(r#"{{"type":{},"event_id":{id}}}"#, Value::from(word)))
 }
 
-/// One with a few bytes put in, taken out or replaced.
+/// The same with a few bytes inserted, removed or replaced.
 fn damaged_body() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE \n\0".as_slice())];
     let change = prop::sample::select(&[Change::Insert, Change::Remove, Change::Replace]);
@@ -64,7 +64,7 @@ fn damaged_body() -> impl Strategy<Value = Vec<u8>> {
     (questionable_body(), changes).prop_map(|(body, changes)| {
         let mut body = body.into_bytes();
         for (place, change, byte) in changes {
-            // Never empty: there are fewer changes than bytes.
+            // The body is never empty: there are fewer changes than bytes.
             let place = place.index(body.len());
             match change {
                 Change::Insert => body.insert(place, byte),

@@ -1,4 +1,5 @@
-//! The real binary up to the point where a verb begins: `.env`, environment, mistakes, log, exit codes.
+//! The start of the binary up to the point where a verb begins: `.env`, environment, configuration problems, log, exit
+//! codes.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
@@ -16,14 +17,14 @@ fn fanmail(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// A directory with this `.env`.
+/// A folder with this `.env`.
 fn folder_with_dotenv(text: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(".env"), text).unwrap();
     dir
 }
 
-/// Runs it to its end; gives the exit code and standard error.
+/// Runs a command to its end. Returns the exit code and standard error.
 fn ends(command: &mut Command) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command.output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())

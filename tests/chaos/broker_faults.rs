@@ -1,5 +1,5 @@
-//! The broker dies, freezes or is restarted. A running fan-out needs no broker; its message comes again and finds
-//! it, or its ledger.
+//! The broker is killed, frozen or restarted. A running fan-out needs no broker; its message is delivered again and
+//! finds its notification in the ledger.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::workers::Workers;
 use testkit::broker::Broker;
 use testkit::system::System;
 
-/// Notifications of the one event, which run one after another.
+/// Notifications of the event. They run one after another.
 const NOTIFICATIONS: usize = 4;
 
-/// As slow as to last about as long as the faults do, with so many seconds for each.
+/// Sends notifications so slowly that there are `seconds` for each fault.
 fn send_with(
     run: &mut Run,
     broker: &Arc<Broker>,
@@ -51,7 +51,7 @@ pub fn killed(run: &mut Run) {
     let first = Cell::new(true);
     send_with(run, &broker, run.size(1, 10), 8, |run, _| {
         if first.replace(false) {
-            // What RabbitMQ has just declared would not survive the kill.
+            // RabbitMQ loses a queue that was declared right before a kill.
             broker.restart();
         }
         broker.kill();
@@ -60,16 +60,16 @@ pub fn killed(run: &mut Run) {
     });
 }
 
-/// It ends in good order and starts again.
+/// Stopped in good order and started again.
 pub fn restarted(run: &mut Run) {
     let broker = started();
     send_with(run, &broker, run.size(1, 10), 8, |_, _| broker.restart());
 }
 
-/// SIGSTOP: first until the worker has noticed, then for a few seconds that nobody needs to notice.
+/// SIGSTOP: first until the worker has detected it, then for a few seconds that the worker need not detect.
 pub fn frozen(run: &mut Run) {
     const TROUBLE: &str = "cannot take messages";
-    // A broker is given up after 20 silent seconds. A loss soon after another one is not told.
+    // A worker gives up a broker after 20 silent seconds. It does not log a loss soon after another one.
     const LONG_ENOUGH: Duration = Duration::from_secs(30);
     let broker = started();
     send_with(run, &broker, run.size(1, 3), 10, |run, workers| {

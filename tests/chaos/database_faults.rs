@@ -1,5 +1,5 @@
-//! The database dies, freezes or has no room left. Nothing is acked or forgotten meanwhile, and nobody is mailed
-//! twice: the recorder keeps what the relay has accepted.
+//! The database is killed, frozen or full. Meanwhile nothing is acked or forgotten, and nobody is mailed twice: the
+//! recorder keeps the outcomes of what the relay has accepted.
 
 use std::cell::Cell;
 use std::thread;
@@ -12,12 +12,12 @@ use testkit::full_disk::SmallDisk;
 use testkit::scenario::Scenario;
 use testkit::system::System;
 
-/// What the worker says when trouble of the database begins.
+/// The log line when the database stops working.
 const TROUBLE: &str = "nothing is acked or forgotten";
-/// What it says when that is over.
+/// The log line when the database works again.
 const OVER: &str = "the database works again";
 
-/// One notification, with a fault at random moments.
+/// Sends one notification, with a fault at random moments.
 fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&mut Run, &mut Workers)) {
     let people = scenario.people().len();
     scenario.publish("UPDATED");
@@ -31,7 +31,7 @@ fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&
     run.check(scenario, 1, crashes);
 }
 
-/// One notification on a server of its own, with a fault of that at random moments.
+/// Sends one notification on a server of its own, with a fault of the server at random moments.
 fn send_with_server(run: &mut Run, server: Server, fault: impl Fn(&mut Run, &Database)) {
     let (people, faults) = (run.size(1_000, 20_000), run.size(2, 20));
     let database = Database::own(server);
@@ -49,7 +49,7 @@ pub fn killed(run: &mut Run, server: Server) {
     });
 }
 
-/// It ends in good order and starts again.
+/// Stopped in good order and started again.
 pub fn restarted(run: &mut Run, server: Server) {
     send_with_server(run, server, |_, database| database.restart());
 }
@@ -63,8 +63,8 @@ pub fn frozen(run: &mut Run, server: Server) {
     });
 }
 
-/// Not one byte is free, until up to two seconds after the worker has noticed. It may be done before it does: the
-/// files have some room in them.
+/// The disk has no free byte, until up to two seconds after the worker has detected it. The worker may be done before:
+/// the files have some room in them.
 pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
     let (people, faults) = (run.size(1_000, 20_000), run.size(2, 10));
     let file = disk.folder.join(format!("{}.db", run.random.u64(..)));
@@ -83,7 +83,7 @@ pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
     assert!(noticed.get(), "the worker has never noticed that the disk was full");
 }
 
-/// Whether the log of the only worker says that the database does not work.
+/// Whether the last log line about the database of the only worker says that it does not work.
 fn in_trouble(workers: &Workers) -> bool {
     let log = workers.log(0);
     log.matches(TROUBLE).count() > log.matches(OVER).count()

@@ -1,8 +1,8 @@
-//! Faults at random moments, against the real binary, and whether the promise holds: nobody is skipped, and nobody
-//! is mailed twice but for the mails in flight at a crash.
+//! Faults at random moments, against the real binary. The promise has to hold: nobody is skipped, and nobody is mailed
+//! twice but for the mails in flight at a crash.
 //!
-//! Each scenario runs once and small with the other tests, and often and large from `scripts/chaos`, which prints
-//! the table of docs/reliability.md. The same seed draws the same moments again.
+//! Each scenario runs once and small with the other tests, and often and large with `scripts/chaos`, which prints the
+//! table of docs/reliability.md. The same seed chooses the same moments again.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
@@ -75,7 +75,7 @@ scenarios! {
         |run| poison::poison(run, System::Mariadb);
 }
 
-/// Apart from the others, as it runs in a process of its own.
+/// Not in the list above, because it runs in a process of its own.
 #[test]
 fn disk_full() {
     with_small_disk("disk_full", 64, |disk| {

@@ -1,5 +1,5 @@
-//! Random bytes, mutated JSON and odd properties: each message becomes a notification or a dead letter, and the good
-//! ones in between are delivered.
+//! Random bytes, mutated JSON and unusual properties: each message becomes a notification or a dead letter, and the
+//! good messages between them are mailed.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use testkit::raw_publisher::{RawProperties, RawPublisher};
 use testkit::scenario::EVENT;
 use testkit::system::System;
 
-/// One good message among so many bad ones.
+/// Size of a group of messages with one good message.
 const GOOD_ONE_IN: usize = 25;
-/// Longest `message_id` that AMQP carries.
+/// Longest `message_id` that AMQP can carry.
 const LONGEST_ID: usize = 255;
 
-/// So many messages at once. How many of the mutated ones are still understood is a matter of luck.
+/// Publishes many messages at once. Chance decides how many of the mutated ones are still valid.
 pub fn poison(run: &mut Run, system: System) {
     let messages = run.size(100, 500);
     let scenario = run.setup(system, 5).env("EVENT_LOOKUP_GRACE", "0").build();
@@ -26,7 +26,7 @@ pub fn poison(run: &mut Run, system: System) {
     let mut good = BTreeSet::new();
     for n in 0..messages {
         let (body, id) = if n % GOOD_ONE_IN == 0 {
-            // The ledger's word for an id with a NUL.
+            // How the ledger writes an id with a NUL.
             good.insert(good_id(n / GOOD_ONE_IN).replace('\0', "\u{fffd}"));
             (good_body().into_bytes(), good_id(n / GOOD_ONE_IN).into_bytes())
         } else {
@@ -52,7 +52,7 @@ fn good_body() -> String {
     format!(r#"{{"type":"UPDATED","event_id":{EVENT}}}"#)
 }
 
-/// Ids that only a careless comparison takes for the same, and the longest there is.
+/// Ids that a careless comparison takes for equal, and the longest possible id.
 fn good_id(n: usize) -> String {
     let ids =
         ["id", "ID", "id ", " id", "íd", "i\u{301}d", "id\u{200b}", "ıd", "\u{1f4e7}", "'; --", "i%", "\0"];
@@ -62,7 +62,7 @@ fn good_id(n: usize) -> String {
     }
 }
 
-/// Bytes without any sense, or a good message that is changed in a few places.
+/// Random bytes, or a good message with a few changes.
 fn bad_body(random: &mut Rng) -> Vec<u8> {
     match random.u8(..10) {
         0 => random_bytes(random, 70_000),
@@ -90,7 +90,7 @@ fn random_bytes(random: &mut Rng, most: usize) -> Vec<u8> {
     (0..random.usize(..=most)).map(|_| random.u8(..)).collect()
 }
 
-/// Properties that nobody expects: not UTF-8, with NULs, enormous, or all of it.
+/// Unusual properties: not UTF-8, with NULs, very long, or all of these.
 fn unusual_properties(random: &mut Rng) -> RawProperties {
     let mut properties = RawProperties::default();
     for _ in 0..random.usize(..4) {
@@ -101,7 +101,7 @@ fn unusual_properties(random: &mut Rng) -> RawProperties {
         properties = properties.priority(random.u8(..));
     }
     if random.bool() {
-        // An hour: messages that expire are the publisher's wish.
+        // An hour, so that no message expires during the test.
         properties = properties.expiration(b"3600000");
     }
     properties

@@ -1,5 +1,5 @@
-//! The relay dies, freezes, refuses or throttles. No mail is lost and nobody is charged for it; a mail is there
-//! twice only if the relay has taken it and kept its reply to itself.
+//! The relay is killed, frozen, refuses or throttles. No mail is lost, and no recipient is charged. A mail arrives
+//! twice only if the relay has accepted it and its reply was lost.
 
 use std::thread;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
 
-/// Seconds until a lane gives up a reply.
+/// Seconds until a lane gives up waiting for a reply.
 const SMTP_TIMEOUT: u64 = 3;
 
-/// Tries are not the point here, and bad luck may strike the same mail several times.
+/// Many retries, because chance may choose the same mail several times.
 fn setup(run: &Run, people: usize) -> ScenarioBuilder {
     run.setup(System::Sqlite, people)
         .env("MAX_RETRIES", "100")
@@ -23,7 +23,7 @@ fn setup(run: &Run, people: usize) -> ScenarioBuilder {
         .env("SMTP_TIMEOUT", &SMTP_TIMEOUT.to_string())
 }
 
-/// One notification from beginning to end.
+/// Sends one notification from beginning to end.
 fn send_to_all(run: &mut Run, scenario: &Scenario) {
     scenario.publish("UPDATED");
     let crashes = Workers::start(scenario, 1).finish(1);
@@ -31,7 +31,7 @@ fn send_to_all(run: &mut Run, scenario: &Scenario) {
     run.check(scenario, 1, crashes);
 }
 
-/// One notification, with a fault at random moments of all but its last fifth.
+/// Sends one notification, with a fault at random moments of all but its last fifth.
 fn send_to_all_with(
     run: &mut Run,
     scenario: &Scenario,
@@ -50,14 +50,14 @@ fn send_to_all_with(
     run.check(scenario, 1, crashes);
 }
 
-/// All connections break, sometimes with every reply still owed, and new ones are refused for up to two seconds.
+/// All connections break, sometimes with all replies outstanding, and new ones are refused for up to two seconds.
 pub fn killed(run: &mut Run) {
     let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
     let scenario = setup(run, people).build();
     send_to_all_with(run, &scenario, kills, |run, workers| {
         if run.random.bool() {
             scenario.smtp.gate().close_after(Point::BeforeReply, 0);
-            // All lanes, or the one that probes when the last time has opened the breaker.
+            // All lanes, or the one that probes when the last fault has opened the breaker.
             workers.wait_until("a body without a reply", |_| scenario.smtp.gate().held() > 0);
         }
         scenario.smtp.go_down();
@@ -67,8 +67,8 @@ pub fn killed(run: &mut Run) {
     });
 }
 
-/// It takes connections and commands and does not answer: sometimes for a moment, sometimes until every lane has
-/// given up.
+/// The relay accepts connections and commands and sends no reply: sometimes for a moment, sometimes until all lanes
+/// have given up.
 pub fn frozen(run: &mut Run) {
     let (people, freezes) = (run.size(1_000, 20_000), run.size(2, 10));
     let scenario = setup(run, people).build();
@@ -80,14 +80,14 @@ pub fn frozen(run: &mut Run) {
         if run.random.bool() {
             thread::sleep(run.pause(Duration::from_secs(SMTP_TIMEOUT) / 3));
         } else {
-            // Not one of them may have gone away unnoticed, or its reply would count as sent.
+            // Before the gate opens: otherwise the reply would be recorded as sent on a connection that is closed.
             workers.wait_until("the lanes to give up", |_| gate.held() == 0);
         }
         gate.open();
     });
 }
 
-/// It greets with a refusal, until it has done so a few times.
+/// The greeting is a refusal, a few times.
 pub fn refusing(run: &mut Run) {
     let (people, refusals) = (run.size(1_000, 20_000), run.size(2, 10));
     let scenario = setup(run, people).env("SMTP_MAX_PER_CONNECTION", "10").build();
@@ -101,7 +101,7 @@ pub fn refusing(run: &mut Run) {
     });
 }
 
-/// Every tenth mail is put off, at RCPT or after the dot, once or twice.
+/// Each tenth mail gets a transient reply, to RCPT or to the dot, once or twice.
 pub fn throttling(run: &mut Run) {
     let scenario = setup(run, run.size(1_000, 20_000)).build();
     for person in scenario.people() {
@@ -118,14 +118,14 @@ pub fn throttling(run: &mut Run) {
     send_to_all(run, &scenario);
 }
 
-/// It takes 50 mails a connection and answers the next with 421.
+/// The relay accepts 50 mails per connection and answers the next with 421.
 pub fn limiting(run: &mut Run) {
     let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").build();
     scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
     send_to_all(run, &scenario);
 }
 
-/// It breaks the connection in every fiftieth mail: before the body, within it, or after the dot.
+/// The connection breaks in each fiftieth mail: before the body, within it, or after the dot.
 pub fn dropping(run: &mut Run) {
     let scenario = setup(run, run.size(1_000, 20_000)).build();
     let faults = [RecipientFault::DropAtData, RecipientFault::DropInBody, RecipientFault::DropAfterDot];

@@ -1,5 +1,5 @@
-//! The runs of one scenario: its own stream of random numbers, how large it is, and the judgement at the end of
-//! each run.
+//! The runs of one scenario: a stream of random numbers, the size of the scenario, and the checks at the end of each
+//! run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Write as _, stderr};
@@ -18,21 +18,21 @@ use testkit::system::System;
 /// SMTP connections of each worker.
 pub const LANES: usize = 4;
 
-/// Longest random pause after the mail that a moment names: longer than a mail or a commit takes.
+/// Longest random pause of a [`Moment`]: longer than a mail or a commit takes.
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A random moment of a fan-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
-    /// When so many mails are accepted,
+    /// The number of accepted mails,
     pub mails: usize,
-    /// and so much later.
+    /// and the time after that.
     pub pause: Duration,
 }
 
-/// A scenario that is being run.
+/// A scenario that is running.
 pub struct Run {
-    /// The same numbers whenever seed, scenario and number of the run are the same.
+    /// Depends only on the seed, the scenario and the number of the run.
     pub random: Rng,
     name: &'static str,
     /// How often the scenario runs; `None` in the short form.
@@ -41,7 +41,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a scenario: once and small in the tests, as often as `CHAOS_RUNS` says and large when that is set.
+    /// Runs a scenario: once and small with the tests, or large and as often as `CHAOS_RUNS` says.
     pub fn repeat(name: &'static str, fault: &'static str, scenario: impl Fn(&mut Self)) {
         let mut run = Self { random: Rng::with_seed(0), name, runs: runs(), row: Row::new(name, fault) };
         let runs = run.runs.unwrap_or(1);
@@ -59,7 +59,7 @@ impl Run {
         }
     }
 
-    /// One number for the tests, and another for the long form.
+    /// `short` for the tests, `long` for the long form.
     pub fn size(&self, short: usize, long: usize) -> usize {
         if self.is_long() { long } else { short }
     }
@@ -69,13 +69,13 @@ impl Run {
         self.runs.is_some()
     }
 
-    /// A database with so many participants, a queue, and a relay that works.
+    /// A database with this number of participants, a queue, and a relay that works.
     pub fn setup(&self, system: System, participants: usize) -> ScenarioBuilder {
         let name = format!("chaos-{}", self.name);
         Scenario::with_relay(&name, participants).connections(LANES).database(system)
     }
 
-    /// So many random moments while `mails` mails are sent, in their order.
+    /// Random moments while `mails` mails are sent, in their order.
     pub fn moments(&mut self, count: usize, mails: usize) -> Vec<Moment> {
         let mut moments: Vec<Moment> = (0..count)
             .map(|_| Moment { mails: self.random.usize(..mails), pause: self.pause(LONGEST_PAUSE) })
@@ -89,16 +89,15 @@ impl Run {
         longest.mul_f64(self.random.f64())
     }
 
-    /// What must hold after every run, with all workers gone. After so many crashes, each of a worker with
-    /// [`LANES`] connections, as many mails may be there twice; without any, exactly those whose reply the relay
-    /// kept to itself.
+    /// Checks what has to hold after each run, without workers. Each crash of a worker with [`LANES`] connections may
+    /// have repeated that many mails. Without a crash, exactly those mails are repeated whose reply was lost.
     #[track_caller]
     pub fn check(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
         self.check_except_acks(scenario, notifications, crashes);
         scenario.check_completed();
     }
 
-    /// The same when the broker died, which may know an ack that the ledger does not.
+    /// The same when the broker was killed: it may have got an ack that the ledger does not have.
     #[track_caller]
     pub fn check_except_acks(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
         let expected = expected_ids(scenario);
@@ -139,7 +138,7 @@ impl Drop for Run {
     }
 }
 
-/// The Message-ID of everyone of every notification.
+/// The Message-IDs of all recipients of all notifications.
 fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
     let mut people = BTreeMap::new();
     let mut ids = BTreeSet::new();
@@ -150,12 +149,12 @@ fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
     ids
 }
 
-/// How often each scenario is to run in the long form; `None` in the short one.
+/// The number of runs in the long form; `None` in the short form.
 fn runs() -> Option<usize> {
     env::var("CHAOS_RUNS").ok().map(|runs| runs.parse().expect("CHAOS_RUNS must be a number"))
 }
 
-/// `CHAOS_SEED`, or any number; told once in either case.
+/// `CHAOS_SEED`, or a random number. Prints it once.
 fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {
@@ -168,14 +167,14 @@ fn seed() -> u64 {
     })
 }
 
-/// A seed of its own for each run of each scenario, so that one can be repeated without the others (FNV-1a).
+/// A seed for each run of each scenario, so that one run can be repeated without the others (FNV-1a).
 fn derive(seed: u64, name: &str, number: usize) -> u64 {
     format!("{seed} {name} {number}")
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Says something past the test harness, which shows the output of a test only when that fails.
+/// Prints a text at once: the test harness shows the output of a test only when the test fails.
 #[expect(clippy::explicit_write, reason = "eprintln is what the harness catches")]
 fn say(text: &str) {
     writeln!(stderr(), "chaos: {text}").unwrap();

@@ -1,5 +1,5 @@
-//! Several workers on one queue and one database: one is killed, and one is frozen for so long that the others take
-//! its notifications over. Whatever it writes after that has to be refused.
+//! Several workers on one queue and one database: one is killed, and one is frozen until the others have taken over its
+//! notifications. What the frozen one writes after that has to be refused.
 
 use amiquip::AmqpProperties;
 
@@ -9,13 +9,13 @@ use testkit::queue::properties;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
 
-/// Seconds after which a notification may be taken over. The broker is slower: it gives a silent worker up after
-/// two missing heartbeats, 20 to 30 s.
+/// Seconds until a notification may be taken over. The broker is slower: it gives up a silent worker after two missing
+/// heartbeats, 20 to 30 s.
 const LEASE_TIMEOUT: &str = "2";
-/// The metric that counts what the ledger did not take from a worker.
+/// The metric for the outcomes that the ledger has refused.
 const REFUSED: &str = "fanmail_refused_outcomes_total";
 
-/// So many workers; notifications of some events, in any order.
+/// `count` workers, and notifications of some events in any order.
 pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
     let (events, notifications, people) = (run.size(4, 20), run.size(20, 100), run.size(50, 200));
     let scenario = run.setup(system, 0).env("LEASE_TIMEOUT", LEASE_TIMEOUT).env("PREFETCH", "2").build();
@@ -26,22 +26,22 @@ pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
     let messages = messages(run, events, notifications);
     scenario.queue.publish_all(&messages);
 
-    // Early: in the end some would have nothing left to do.
+    // Early, because at the end some workers would have nothing to do.
     let moments = run.moments(2, notifications * people / 2);
     workers.reach(moments[0]);
     let killed = run.random.usize(..count);
     workers.kill(killed);
 
     workers.reach(moments[1]);
-    // Another one, as the successor of the killed may have nothing to do yet.
+    // Not the successor of the killed one, which may have nothing to do yet.
     let victim = (killed + run.random.usize(1..count)) % count;
-    // So many that each worker has one of them under way: the victim will have an outcome to write.
+    // So many mails that each worker has one in flight: the victim will have an outcome to write.
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     workers.wait_until("mails of all workers", |_| scenario.smtp.gate().held() > (count - 1) * LANES);
     workers.freeze(victim);
     scenario.smtp.gate().open();
     if !run.is_long() {
-        // Or the broker would keep back, for half a minute, what the victim has.
+        // Otherwise the broker keeps the messages of the victim for half a minute.
         scenario.queue.publish_all(&messages);
     }
     workers.wait_until("the others to do everything", |_| scenario.ledger.completed() == notifications);
@@ -51,7 +51,7 @@ pub fn killed_and_frozen(run: &mut Run, system: System, count: usize) {
     run.check_except_acks(&scenario, notifications, crashes);
 }
 
-/// So many, in any order, each with a `message_id` of its own.
+/// Messages in any order, each with a `message_id` of its own.
 fn messages(run: &mut Run, events: usize, notifications: usize) -> Vec<(Vec<u8>, AmqpProperties)> {
     let mut message = |n| {
         let kind = run.random.choice(["CREATED", "UPDATED", "CANCELLED"]).unwrap();

@@ -1,24 +1,24 @@
-//! One row of the table: what a scenario has counted over all its runs.
+//! A row of the table: the counts of a scenario over all its runs.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::{env, thread};
 
-/// A row. Dropping it writes it down, also when the scenario has failed.
+/// A row. Dropping it writes it to the table, also when the scenario has failed.
 pub struct Row {
     name: &'static str,
     fault: &'static str,
-    /// Runs that were judged.
+    /// Runs with checks.
     pub runs: usize,
-    /// Mails that somebody was to get.
+    /// Mails that were due.
     pub mails: usize,
-    /// Of those, the ones that the relay never confirmed.
+    /// Mails that were due and that the relay never confirmed.
     pub lost: usize,
-    /// Mails that were delivered more often than once, as often as they were.
+    /// Repeated mails, as often as each was repeated.
     pub duplicates: usize,
-    /// How many of those there may be.
+    /// The largest allowed number of duplicates.
     pub bound: usize,
-    /// Whether there have to be exactly as many.
+    /// Whether there have to be exactly that many.
     pub exact: bool,
 }
 

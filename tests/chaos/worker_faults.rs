@@ -1,4 +1,4 @@
-//! The worker is killed or stopped, over and over during one fan-out.
+//! The worker is killed or stopped, several times during one fan-out.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
     run.check_except_acks(&scenario, 1, crashes);
 }
 
-/// SIGTERM at random moments: whatever is in flight is finished and recorded first.
+/// SIGTERM at random moments: the worker finishes and records the mails in flight first.
 pub fn stopped(run: &mut Run) {
     let (people, stops) = (run.size(1_000, 20_000), run.size(3, 20));
     let scenario = run.setup(System::Sqlite, people).build();
@@ -38,7 +38,7 @@ pub fn stopped(run: &mut Run) {
     run.check(&scenario, 1, crashes);
 }
 
-/// A second signal, while the relay holds the mails in flight: the worker leaves at once.
+/// A second signal, while the relay holds the mails in flight: the worker ends at once.
 pub fn stopped_by_two_signals(run: &mut Run) {
     let (people, stops) = (run.size(500, 2_000), run.size(2, 10));
     let scenario = run.setup(System::Sqlite, people).build();
@@ -53,7 +53,7 @@ pub fn stopped_by_two_signals(run: &mut Run) {
         worker.wait_for_log("stopping");
         let mut worker = worker;
         wait_until("the worker to end", || {
-            // One that follows at once is taken for an echo of the first.
+            // fanmail takes a second signal right behind the first for the same signal.
             worker.terminate();
             !worker.is_running()
         });

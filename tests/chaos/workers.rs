@@ -1,4 +1,4 @@
-//! The workers of a run, and their supervisor: whoever dies is replaced, as systemd would do it.
+//! The workers of a run, and their supervisor: a worker that has ended is replaced, as systemd would do.
 
 use std::thread;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use testkit::process::Process;
 use testkit::scenario::Scenario;
 use testkit::wait::wait_for;
 
-/// Longer than anything should take, also on a busy machine and with pauses that double.
+/// Deadline for everything, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Some workers of one scenario.
+/// The workers of one scenario.
 pub struct Workers<'scenario> {
     scenario: &'scenario Scenario,
     running: Vec<Worker>,
-    /// How often one ended without being asked, or was frozen for so long that others took over. Mails that were
-    /// under way then may be sent twice.
+    /// How often a worker was killed, has ended by itself, or was frozen until others took over its work. The mails in
+    /// flight at that time may be sent twice.
     pub crashes: usize,
 }
 
 struct Worker {
     process: Process,
-    /// Of its metrics.
+    /// The port of its metrics.
     port: u16,
 }
 
 impl<'scenario> Workers<'scenario> {
-    /// Starts so many.
+    /// Starts this number of workers.
     pub fn start(scenario: &'scenario Scenario, count: usize) -> Self {
         let running = (0..count).map(|_| Worker::start(scenario)).collect();
         Self { scenario, running, crashes: 0 }
     }
 
-    /// What one of them has logged.
+    /// The log of a worker.
     pub fn log(&self, n: usize) -> String {
         self.running[n].process.log()
     }
 
-    /// What the metrics of one of them say of `name`.
+    /// The value of a metric of a worker.
     #[track_caller]
     pub fn metric(&self, n: usize, name: &str) -> u64 {
         let metrics = http::get(self.running[n].port, "/metrics");
@@ -48,14 +48,14 @@ impl<'scenario> Workers<'scenario> {
         value.expect(name).trim().parse().unwrap()
     }
 
-    /// SIGKILL, and another one in its place.
+    /// SIGKILL, and a new worker in its place.
     pub fn kill(&mut self, n: usize) {
         let dead = self.replace(n);
         self.scenario.check_redacted(&dead.kill());
         self.crashes += 1;
     }
 
-    /// SIGSTOP, for so long that others take over what it does.
+    /// SIGSTOP, until others have taken over the work.
     pub fn freeze(&mut self, n: usize) {
         self.running[n].process.freeze();
         self.crashes += 1;
@@ -66,13 +66,13 @@ impl<'scenario> Workers<'scenario> {
         self.running[n].process.thaw();
     }
 
-    /// SIGTERM, which has to end it cleanly, and another one in its place.
+    /// SIGTERM and a clean end, and a new worker in its place.
     #[track_caller]
     pub fn stop(&mut self, n: usize) {
         let worker = self.replace(n);
         worker.terminate();
         let ended = worker.wait();
-        // Right after its start a signal just ends it, as it does any program that has not asked for it yet.
+        // Right after its start, a signal ends the process at once: the handler is not installed yet.
         let not_ready = ended.code.is_none() && !ended.err.contains("sending mails through");
         assert!(ended.code == Some(0) || not_ready, "SIGTERM must end it cleanly:\n{}", ended.err);
         self.scenario.check_redacted(&ended.err);
@@ -82,7 +82,7 @@ impl<'scenario> Workers<'scenario> {
         std::mem::replace(&mut self.running[n], Worker::start(self.scenario)).process
     }
 
-    /// Replaces those that have ended by themselves.
+    /// Replaces workers that have ended by themselves.
     pub fn supervise(&mut self) {
         for n in 0..self.running.len() {
             if !self.running[n].process.is_running() {
@@ -93,7 +93,7 @@ impl<'scenario> Workers<'scenario> {
         }
     }
 
-    /// Waits for something while the supervisor looks after the workers.
+    /// Waits for a condition while the supervisor replaces workers.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         wait_for(what, LONGEST, || {
@@ -102,7 +102,7 @@ impl<'scenario> Workers<'scenario> {
         });
     }
 
-    /// Waits until the moment has come.
+    /// Waits until the moment.
     #[track_caller]
     pub fn reach(&mut self, moment: Moment) {
         let Moment { mails, pause } = moment;
@@ -110,8 +110,8 @@ impl<'scenario> Workers<'scenario> {
         thread::sleep(pause);
     }
 
-    /// Waits until so many notifications are completed and acked, and stops all workers cleanly. Gives the number
-    /// of crashes.
+    /// Waits until this number of notifications is completed and acked, and stops all workers cleanly. Returns the
+    /// number of crashes.
     #[track_caller]
     pub fn finish(mut self, notifications: usize) -> usize {
         self.wait_for_rows(notifications, "completed_at IS NOT NULL AND acked_at IS NOT NULL");
@@ -119,9 +119,9 @@ impl<'scenario> Workers<'scenario> {
         self.crashes
     }
 
-    /// The same where a worker or the broker ended or froze in the moment between an ack and its note: an ack that the
-    /// broker knows is then never noted, and one that it does not know makes its message come once more. So does a
-    /// message that was published twice.
+    /// The same when a worker or the broker ended or froze between an ack and its record. The broker may have the ack
+    /// without a record of it, or the message is delivered once more. A message that was published twice is delivered
+    /// twice as well.
     #[track_caller]
     pub fn finish_except_acks(mut self, notifications: usize) -> usize {
         self.wait_for_rows(notifications, "completed_at IS NOT NULL");

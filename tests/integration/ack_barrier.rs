@@ -1,5 +1,5 @@
-//! Between the ack and the proof that the broker has it. `acked_at` says the latter, and nothing that happens in
-//! between mails anybody twice.
+//! The time between an ack and the proof that the broker has it. `acked_at` stands for the proof, and nothing that
+//! happens before it makes anybody get two mails.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ fn acked_at_is_set_soon_after_the_reply_of_the_broker_and_not_before() {
     wait_until("both to run", || scenario.ledger.notifications().len() == 2);
     scenario.smtp.gate().open();
     proxy.wait_until_done();
-    // Whatever was to be written about the first ack is written before the last outcome of the other fan-out.
+    // All records of the first ack are written before the last outcome of the other fan-out.
     wait_until("both to be completed", || scenario.ledger.completed() == 2);
     assert_eq!(scenario.ledger.count("notifications WHERE acked_at IS NOT NULL"), 0);
     proxy.release();
@@ -40,7 +40,7 @@ fn acked_at_is_set_soon_after_the_reply_of_the_broker_and_not_before() {
     scenario.stop_and_check(worker);
 }
 
-/// The connection breaks before the broker has the ack: the message comes again, and the ledger knows it.
+/// The connection breaks before the broker gets the ack: the message is delivered again, and the ledger knows it.
 fn cut_before_the_ack(name: &str, message_id: Option<&str>) {
     let (scenario, proxy) = through_proxy(name, 30, AckAction::CutBefore);
     let worker = scenario.worker();
@@ -63,15 +63,15 @@ fn cut_before_the_ack_without_a_message_id() {
     cut_before_the_ack("cut-before", None);
 }
 
-/// The connection breaks between the ack and its proof: nobody can know, and whether the message comes again
-/// or not, the next one of its event is not held up.
+/// The connection breaks between the ack and its proof: whether the message is delivered again cannot be known. The
+/// next message of the event is not delayed in either case.
 fn cut_after_the_ack(name: &str, message_id: Option<&str>) {
     let (scenario, proxy) = through_proxy(name, 30, AckAction::CutAfter);
     let worker = scenario.worker();
     scenario.queue.publish("UPDATED", EVENT, message_id);
     proxy.wait_until_done();
     wait_until("the worker to be back", || scenario.queue.consumers() == 1);
-    // Of the same kind: without an id, only the broker's hint tells it from the first one.
+    // A message of the same kind: without an id, only the redelivered flag distinguishes it from the first one.
     scenario.queue.publish("UPDATED", EVENT, message_id.map(|_| "next"));
     wait_until("the next one to be acked", || {
         scenario.ledger.notifications().get(1).is_some_and(|row| row.acked)

@@ -1,5 +1,5 @@
-//! RabbitMQ's delivery acknowledgement timeout: it closes the channel of a consumer that has not acked for too
-//! long (406) and delivers the messages again, in the middle of their fan-outs.
+//! RabbitMQ's delivery acknowledgement timeout: the broker closes the channel of a consumer that has not acked for too
+//! long (406), and delivers the messages again in the middle of their fan-outs.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use testkit::smtp::gate::Point;
 use testkit::wait::wait_until;
 
 const LANES: usize = 2;
-/// Runs beside the long one.
+/// An event whose notification runs beside the long one.
 const OTHER: i64 = 77;
 
-/// A broker that allows five seconds between a message and its ack, and looks every second.
+/// A broker with an ack timeout of five seconds that it checks each second.
 fn broker_with_ack_timeout() -> Arc<Broker> {
     let broker =
         Broker::own_with("", "[{rabbit, [{consumer_timeout, 5000}, {channel_tick_interval, 1000}]}].");
@@ -22,7 +22,7 @@ fn broker_with_ack_timeout() -> Arc<Broker> {
     broker
 }
 
-/// Two fan-outs outlast the timeout twice, while two more messages wait for the first of them.
+/// Two fan-outs outlast the timeout twice, while two more messages wait for the first fan-out.
 fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     let broker = broker_with_ack_timeout();
     let scenario = Scenario::with_relay(name, 40)
@@ -39,7 +39,7 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     scenario.queue.publish_all(&[
         message("UPDATED", EVENT, ids[0]),
         message("CREATED", OTHER, ids[1]),
-        // Without an id it equals the first one, and is a notification of its own all the same.
+        // Without an id it equals the first message, and is a notification of its own.
         message("UPDATED", EVENT, ids[2]),
         message("CANCELLED", EVENT, ids[3]),
     ]);
@@ -77,7 +77,8 @@ fn fan_outs_outlast_the_timeout_without_message_ids() {
     fan_outs_outlast_the_timeout("timeout", [None; 4]);
 }
 
-/// Completed while the worker has no connection: the ack of the old delivery is void, and the next one is acked.
+/// The fan-out completes while the worker has no connection: the ack of the old delivery is void, and the next delivery
+/// is acked.
 #[test]
 fn a_message_whose_ack_timed_out_at_the_end_of_its_fan_out_is_acked_when_redelivered() {
     let broker = broker_with_ack_timeout();
@@ -93,7 +94,7 @@ fn a_message_whose_ack_timed_out_at_the_end_of_its_fan_out_is_acked_when_redeliv
     scenario.stop_and_check(worker);
 }
 
-/// What `fanmail check` tells the owner of this broker to write into rabbitmq.conf.
+/// The lines for rabbitmq.conf that `fanmail check` recommends.
 #[test]
 fn the_broker_accepts_the_settings_that_check_recommends() {
     let scenario = Scenario::with_relay("timeout-advice", 0).build();

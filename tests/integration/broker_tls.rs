@@ -1,5 +1,5 @@
-//! TLS towards the broker (amqps), with an authority of the tests' own: a real RabbitMQ with a TLS listener, and a
-//! worker that talks to nobody else.
+//! TLS to the broker (amqps), with an authority of the tests: a real RabbitMQ with a TLS listener, and a worker that
+//! connects to no other port.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,13 @@ use testkit::ports::free_port;
 use testkit::scenario::Scenario;
 use testkit::wait::wait_until;
 
-/// RabbitMQ shows its authority along with its certificate.
+/// RabbitMQ sends the certificate of its authority along with its own.
 const UNKNOWN: &str = "its certificate is refused: self-signed certificate in certificate chain";
 
-/// A broker with a TLS listener, and all that belongs to it.
+/// A broker with a TLS listener, and its files.
 struct Encrypted {
     broker: Arc<Broker>,
-    /// Of amqps, on 127.0.0.1 and on 127.0.0.2, which is in no certificate.
+    /// Port of amqps, on 127.0.0.1 and on 127.0.0.2; the latter is in no certificate.
     port: u16,
     authority: Authority,
     dir: TempDir,
@@ -54,13 +54,13 @@ impl Encrypted {
         path.display().to_string()
     }
 
-    /// Has another certificate from the next start on.
+    /// Sets the certificate for the next start.
     fn show(&self, certificate: &Issued) {
         self.write("certificate.pem", &certificate.certificate);
         self.write("key.pem", &certificate.key);
     }
 
-    /// A scenario whose binary knows only the encrypted port.
+    /// A scenario that knows only the TLS port.
     fn scenario(&self, name: &str, participants: usize) -> Scenario {
         Scenario::with_relay(name, participants)
             .broker(&self.broker)
@@ -71,7 +71,7 @@ impl Encrypted {
     }
 }
 
-/// The line of `fanmail check` about the broker, with another host and file.
+/// The line of `fanmail check` about the broker, with this host and this CA file.
 fn check(scenario: &mut Scenario, host: &str, ca: Option<&Path>) -> String {
     scenario.environment.insert("LAVINMQ_HOST".to_owned(), host.to_owned());
     scenario.environment.remove("AMQP_CA_FILE");
@@ -123,7 +123,7 @@ fn a_broker_with_an_invalid_certificate_is_refused() {
     encrypted.broker.restart();
     refused("localhost", Some(&file("ca.pem")), "hostname mismatch");
 
-    // A worker that meets such a broker waits, until the certificate is right.
+    // A worker waits for such a broker until its certificate is valid.
     scenario.environment.insert("LAVINMQ_HOST".to_owned(), "localhost".to_owned());
     scenario.environment.insert("AMQP_CA_FILE".to_owned(), file("ca.pem").display().to_string());
     let worker = scenario.worker();

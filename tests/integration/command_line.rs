@@ -1,5 +1,4 @@
-//! What a person at the terminal sees: every verb, configuration mistakes, templates of one's own, and the `.env`
-//! of the earlier service.
+//! The command line: each verb, configuration problems, templates of the user, and the `.env` of the earlier service.
 
 use std::fs;
 use std::path::Path;
@@ -69,7 +68,7 @@ fn status_shows_what_the_ledger_contains() {
     assert!(ended.out.contains("  1 shown of 2  "), "{}", ended.out);
     assert!(ended.err.contains("1 older ones are not shown"), "{}", ended.err);
 
-    // An outcome for somebody who was never part of it does not add up.
+    // An outcome of a participant who is not of this event does not add up.
     scenario.ledger.execute(
         "INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
          VALUES (2, 999999, 'sent', 1, 0, '2026-01-01 00:00:00')",
@@ -192,7 +191,7 @@ fn configuration_problems_are_reported_together() {
     scenario.check_redacted(&ended.err);
 }
 
-/// Copies the built-in templates, and breaks one.
+/// Copies the built-in templates, and changes one.
 fn broken_templates(to: &Path, file: &str, break_it: impl Fn(&str) -> String) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     for entry in walk(&from) {

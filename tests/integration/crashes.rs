@@ -1,5 +1,5 @@
-//! The worker is killed or stopped in the middle, and the broker dies under it. Nobody is skipped; nobody is
-//! mailed twice but for the mails in flight at a kill.
+//! The worker is killed or stopped in the middle, and the broker is killed. Nobody is skipped; nobody is mailed twice
+//! but for the mails in flight when the worker is killed.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ on_every_system!(
     stopped_in_the_middle_several_times
 );
 
-/// Kills the worker while the relay holds a mail of every lane, at a few points of the fan-out.
+/// Kills the worker while the relay holds a mail of each lane, at a few points of the fan-out.
 fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
     let scenario = Scenario::with_relay(name, 300).database(system).connections(LANES).build();
     scenario.queue.publish("UPDATED", EVENT, message_id);
@@ -46,7 +46,7 @@ fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
     assert_eq!(rows[0].message_key.as_deref(), message_id);
     let duplicates = scenario.duplicates();
     assert!(duplicates <= kills.len() * LANES, "{duplicates} duplicates");
-    // Without any the kills have missed the moment that they were for.
+    // Without duplicates, the kills have missed the moment that this test is about.
     assert!(duplicates > 0);
     scenario.stop_and_check(worker);
 }
@@ -59,7 +59,7 @@ fn killed_in_the_middle_without_a_message_id(system: System) {
     killed_in_the_middle(system, "killed", None);
 }
 
-/// This is what bounds the duplicates of a kill to one for each lane.
+/// Because of this, a kill repeats at most one mail for each lane.
 fn no_lane_sends_a_second_body_before_the_first_is_in_the_ledger(system: System) {
     let scenario = Scenario::with_relay("recorded", 100).database(system).connections(LANES).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
@@ -123,7 +123,7 @@ fn a_second_signal_ends_the_worker_at_once() {
     scenario.wait_until_held(LANES);
     worker.terminate();
     worker.wait_for_log("stopping");
-    // One that follows at once is taken for an echo of the first.
+    // fanmail takes a second signal right behind the first for the same signal.
     let mut worker = worker;
     wait_until("the worker to end", || {
         worker.terminate();
@@ -167,7 +167,7 @@ fn the_broker_is_killed_in_the_middle() {
     scenario.wait_until_held(LANES);
     broker.kill();
     scenario.smtp.gate().open();
-    // The fan-out needs no broker.
+    // A running fan-out needs no broker.
     wait_for("the fan-out to go on", Duration::from_secs(20), || {
         (scenario.ledger.completed() == 1).then_some(())
     });

@@ -1,5 +1,5 @@
-//! The database is locked, its disk is full; `servers`: it is away, killed, frozen. The worker pauses, acks nothing, forgets nothing that the
-//! relay has accepted, and goes on by itself: nobody is skipped, nobody is mailed twice.
+//! The database is locked or its disk is full; `servers`: it is down, killed, frozen. The worker pauses, acks nothing,
+//! forgets no mail that the relay has accepted, and continues by itself: nobody is skipped, nobody is mailed twice.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use testkit::wait::wait_until;
 mod servers;
 
 const LANES: usize = 4;
-/// Mails that are sent before the trouble begins.
+/// Mails that are sent before the database fails.
 const BEFORE: usize = 70;
 const PEOPLE: usize = 300;
 
-/// Said when trouble begins.
+/// Logged when the database stops working.
 const BEGINS: &str = "nothing is acked or forgotten";
-/// Said when it is over.
+/// Logged when the database works again.
 const OVER: &str = "the database works again";
 
-/// A worker in the middle of a fan-out; each lane has a mail whose reply it waits for.
+/// A worker in the middle of a fan-out. Each lane waits for the reply to a mail.
 fn in_the_middle(scenario: &Scenario) -> Process {
     scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
     let worker = scenario.worker();
@@ -35,7 +35,7 @@ fn in_the_middle(scenario: &Scenario) -> Process {
     worker
 }
 
-/// The replies come, the outcomes cannot be written: the trouble is told, and no lane sends anything more.
+/// The replies arrive, and the outcomes cannot be written: the log says so, and no lane sends another mail.
 fn database_failure_is_reported(scenario: &Scenario, worker: &Process) {
     scenario.smtp.gate().open();
     worker.wait_for_log(BEGINS);
@@ -43,7 +43,7 @@ fn database_failure_is_reported(scenario: &Scenario, worker: &Process) {
     assert_eq!(scenario.smtp.accepted(), BEFORE + LANES, "a lane went on before its outcome was written");
 }
 
-/// All goes on by itself, and the log has a line for the beginning and one for the end.
+/// The worker continues by itself. The log has one line for the beginning and one for the end.
 fn nothing_is_lost(scenario: &Scenario, worker: Process, people: usize) {
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (people, 0));
@@ -118,7 +118,7 @@ fn locked_at_the_start() {
     let ended = worker.wait_within(Duration::from_secs(2));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.err.matches("database is locked").count(), 1, "a line for each try:\n{}", ended.err);
-    // A person at a terminal does not wait for ever.
+    // A verb at a terminal does not wait for ever.
     let ended = scenario.run(&["seed", "--event", "7", "--participants", "1"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("another program has been writing"), "{}", ended.err);

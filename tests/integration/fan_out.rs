@@ -1,4 +1,4 @@
-//! The main job when nothing goes wrong: everyone once, whatever the database and the load look like.
+//! The main job without failures: everyone is mailed once, with each database and under load.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
     scenario.stop_and_check(worker);
 }
 
-/// Pages of 7, while others join and leave.
+/// Pages of 7, while participants join and leave.
 fn small_pages_reach_everyone_who_had_joined_before(system: System) {
     let scenario =
         Scenario::with_relay("pages", 100).database(system).connections(2).env("BATCH_SIZE", "7").build();
@@ -171,7 +171,7 @@ fn a_small_notification_overtakes_a_big_one() {
     scenario.wait_until_held(2);
     scenario.queue.publish("UPDATED", 7, Some("small"));
     wait_until("the small one to begin", || scenario.ledger.notifications().len() == 2);
-    // The big one cannot be over after these.
+    // The big one cannot be complete after these.
     scenario.smtp.gate().close_after(Point::BeforeReply, 500);
     wait_until("the small one to be completed", || scenario.ledger.completed() == 1);
     let rows = scenario.ledger.notifications();

@@ -1,4 +1,4 @@
-//! A broker that is there and says nothing (SIGSTOP), with heartbeats and without.
+//! A broker that is frozen (SIGSTOP), with heartbeats and without.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use testkit::wait::{wait_for, wait_until};
 
 const LANES: usize = 4;
 
-/// Heartbeats notice it in 20 seconds, and the worker goes on when the broker does.
+/// Heartbeats detect it within 20 seconds, and the worker continues when the broker does.
 #[test]
 fn heartbeats_detect_a_frozen_broker_and_the_worker_reconnects() {
     let broker = Broker::own();
@@ -21,7 +21,8 @@ fn heartbeats_detect_a_frozen_broker_and_the_worker_reconnects() {
     scenario.wait_until_held(LANES);
     broker.freeze();
     worker.wait_for_log("nothing was heard from it for 20 s");
-    // An ack any sooner would wait in the frozen broker's socket: whether the message comes again is up to it.
+    // An earlier ack would wait in the socket of the frozen broker, which decides whether the message is delivered
+    // again.
     scenario.smtp.gate().open();
     wait_for("the fan-out to go on", Duration::from_secs(20), || {
         (scenario.ledger.completed() == 1).then_some(())
@@ -33,8 +34,8 @@ fn heartbeats_detect_a_frozen_broker_and_the_worker_reconnects() {
     scenario.stop_and_check(worker);
 }
 
-/// Without heartbeats only an unanswered call tells: the worker ends in good order, for a supervisor to start
-/// it again, and nobody is mailed twice.
+/// Without heartbeats only a call without a reply shows it: the worker ends in good order, so that a supervisor
+/// restarts it, and nobody is mailed twice.
 #[test]
 fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     let broker = Broker::own_with("heartbeat = 0", "");
@@ -52,7 +53,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
         worker.log().contains("the broker has not answered to").then_some(())
     });
     let noticed = frozen.elapsed();
-    // Mails in flight are finished and recorded before it ends.
+    // The worker finishes and records the mails in flight before it ends.
     worker.wait_for_log("stopping: ");
     scenario.smtp.gate().open();
     let ended = worker.wait_within(Duration::from_secs(20));
@@ -72,7 +73,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     scenario.stop_and_check(worker);
 }
 
-/// A stop by hand while everything is silent is not held up, and is no failure of the library's.
+/// A stop by hand while the broker is frozen is not delayed, and is not reported as a hanging library call.
 #[test]
 fn a_worker_that_is_stopped_while_the_broker_is_frozen_ends_in_time() {
     let broker = Broker::own_with("heartbeat = 0", "");

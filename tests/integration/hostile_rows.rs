@@ -1,11 +1,11 @@
-//! Rows of somebody who could write to the application's tables: whatever stands in a name or a title, each mail
-//! has one recipient and the promised headers, and shows what was written instead of obeying it.
+//! Rows of an attacker with access to the application's tables: whatever a name or a title contains, each mail has one
+//! recipient and the promised headers, and shows the text without obeying it.
 
 use mail_parser::MessageParser;
 
 use testkit::scenario::{EVENT, Scenario};
 
-/// What each of them tries to be.
+/// Each name tries to be something else.
 const NAMES: [&str; 8] = [
     "Bob\r\nBcc: everyone@example.org",
     "Bob\nContent-Type: text/html\n\n<h1>Pwned</h1>",

@@ -1,5 +1,5 @@
-//! What fanmail says about itself: no password and nobody's address, whatever a relay, a publisher or the data put
-//! into it. In the log at every level, in `/healthz` and `/metrics`, and in `fanmail check`.
+//! The log at each level, `/healthz`, `/metrics` and `fanmail check` contain no password and no address, whatever a
+//! relay, a publisher or the data put into them.
 
 use amiquip::AmqpProperties;
 use openssl::base64::encode_block;
@@ -11,10 +11,10 @@ use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
 use testkit::wait::wait_until;
 
-/// A person who is known for being in everybody's reply.
+/// The local part of an address that the relay quotes in each of its replies.
 const NAME: &str = "Penelope.O'Featherstonehaugh";
 
-/// Everything that must not be seen: passwords however written, and the part before the @ of each address.
+/// All that must not be seen: the passwords in each encoding, and the local part of each address.
 fn secrets(scenario: &Scenario) -> Vec<String> {
     let login = format!("\0{RELAY_USER}\0{RELAY_PASSWORD}");
     let mut secrets: Vec<String> =
@@ -38,7 +38,7 @@ fn leak(text: String) -> &'static str {
     text.leak()
 }
 
-/// A fan-out among relays, publishers and people who mention addresses and passwords wherever they can.
+/// A fan-out with a relay, publishers and participants that put addresses and passwords wherever they can.
 fn check_all_output(level: &str, format: &str) {
     let offer = Capabilities {
         credentials: Some((RELAY_USER.to_owned(), RELAY_PASSWORD.to_owned())),
@@ -65,7 +65,7 @@ fn check_all_output(level: &str, format: &str) {
         .execute(&format!("UPDATE participants SET email = '{quoted}' WHERE id = {}", people[0].id));
     let secrets = secrets(&scenario);
 
-    // The relay, about each recipient in other words.
+    // Replies of the relay about a recipient, each in another form.
     let upper = email.to_uppercase();
     let encoded = people[1].email.replace('@', "%40");
     let (local, domain) = people[2].email.split_once('@').unwrap();
@@ -89,7 +89,7 @@ fn check_all_output(level: &str, format: &str) {
     ] {
         scenario.smtp.fail_recipient(email, fault, usize::MAX);
     }
-    // And about everybody: the login that it did not understand, and a customer it has enough of.
+    // Replies about the connection: the login that it did not understand, and a customer that it blocks.
     let login = encode_block(format!("\0{RELAY_USER}\0{RELAY_PASSWORD}").as_bytes());
     let refusal = format!("500 5.5.1 \"AUTH PLAIN {login}\" ({RELAY_PASSWORD})? Ask {email}");
     scenario.smtp.configure(|settings| settings.auth_refusal = Some(refusal));
@@ -106,7 +106,7 @@ fn check_all_output(level: &str, format: &str) {
     scenario.smtp.configure(|settings| settings.auth_refusal = None);
     scenario.wait_for_acks(1);
 
-    // A publisher who puts an address wherever there is room.
+    // A publisher that puts an address into each field.
     let properties = AmqpProperties::default().with_message_id(email.clone());
     for body in [
         format!(r#"{{"type":"{email}","event_id":{EVENT}}}"#),

@@ -1,4 +1,4 @@
-//! The real binary against a real broker, real databases and a relay that can be told to misbehave.
+//! Tests of the real binary with a real broker, real databases and a relay that fails where a test tells it to.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 

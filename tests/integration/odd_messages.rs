@@ -1,5 +1,5 @@
-//! Messages with properties that no honest publisher sets: they are mailed or kept like any other, and none of
-//! them spoils the log, the ledger or the connection for the others.
+//! Messages with properties that no usual publisher sets: they are mailed or become dead letters like any other, and do
+//! no harm to the log, the ledger or the connection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn body(kind: &str) -> Vec<u8> {
     format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#).into_bytes()
 }
 
-/// Headers of every type that AMQP 0-9-1 and RabbitMQ know.
+/// Headers of each type that AMQP 0-9-1 and RabbitMQ know.
 fn every_header() -> FieldTable {
     let inner = BTreeMap::from([("deep".to_owned(), AmqpValue::LongString("x".repeat(10_000)))]);
     let values = [
@@ -33,7 +33,7 @@ fn every_header() -> FieldTable {
         AmqpValue::LongUInt(u32::MAX),
         AmqpValue::LongLongInt(i64::MIN),
         AmqpValue::Float(1.5),
-        // Not a NaN: RabbitMQ itself cannot read that, and throws its publisher out.
+        // Not a NaN: RabbitMQ cannot read it, and closes the connection of the publisher.
         AmqpValue::Double(-1e300),
         AmqpValue::LongString("\n\r\0 \u{202e}".to_owned()),
         AmqpValue::FieldArray(vec![AmqpValue::Void, AmqpValue::FieldTable(inner.clone())]),
@@ -53,7 +53,7 @@ fn messages_with_unusual_properties_are_processed() {
     let odd: Vec<AmqpProperties> = vec![
         properties(Some(&longest)),
         properties(Some(nasty)),
-        // An empty one names nothing: these two are two notifications.
+        // An empty id is no id: these are two notifications.
         properties(Some("")),
         properties(Some("")),
         properties(Some("priority")).with_priority(255),
@@ -68,7 +68,7 @@ fn messages_with_unusual_properties_are_processed() {
     scenario.wait_for_acks(odd.len());
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (3 * odd.len(), 0));
 
-    // The same ids once more are the same notifications; of another kind, they are mistakes of the publisher.
+    // The same ids again are the same notifications; with another kind they are errors of the publisher.
     scenario.queue.publish_all(&[
         (body("UPDATED"), properties(Some(&longest))),
         (body("UPDATED"), properties(Some(nasty))),
@@ -86,7 +86,7 @@ fn messages_with_unusual_properties_are_processed() {
     assert_eq!(ids, [nasty, &longest]);
 }
 
-/// Headers and ids that are not UTF-8. amiquip drops such an id, so the message has no name.
+/// Headers and ids that are not UTF-8. amiquip drops such an id, so the message has none.
 #[test]
 fn messages_with_properties_that_are_not_utf8_are_processed() {
     let scenario = Scenario::with_relay("not-utf8", 4).build();
@@ -108,8 +108,8 @@ fn messages_with_properties_that_are_not_utf8_are_processed() {
     scenario.stop_and_check(worker);
 }
 
-/// A routing key that is not UTF-8 is a frame that amiquip cannot read: the connection dies, and the message
-/// comes again.
+/// amiquip cannot read a frame with a routing key that is not UTF-8: the connection breaks, and the message is
+/// delivered again.
 #[test]
 fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pauses() {
     let scenario = Scenario::with_relay("breaks", 5).build();
@@ -120,7 +120,7 @@ fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pau
     scenario.publish("CREATED");
     let mut worker = scenario.worker();
     worker.wait_for_log("breaks the protocol for this program");
-    // Pauses grow: 1, 2, 4, 8 seconds. Ten seconds later there are two more tries at most.
+    // The pauses grow: 1, 2, 4, 8 seconds. In ten seconds there are two more attempts at most.
     let tries = || worker.log().matches("taking messages from").count();
     let told = tries();
     assert_eq!(told, 3);
@@ -131,7 +131,7 @@ fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pau
     assert!(log.contains(&format!("rabbitmqadmin get queue={}", queue.name)), "{log}");
     assert!(worker.is_running());
 
-    // What the advice comes to: the first message is taken out, and the others pass.
+    // What the log recommends: the first message is removed from the queue, and the others pass.
     wait_until("the bad message to be back", || {
         let mut connection = queue.broker.connect();
         let channel = connection.open_channel(None).unwrap();
@@ -166,7 +166,8 @@ fn purge(broker: &Broker, queue: &str) {
     connection.close().unwrap();
 }
 
-/// Without an id only the hint tells that a message was here before; with one it decides nothing.
+/// Without an id, only the redelivered flag shows that a message was delivered before. With an id, the flag decides
+/// nothing.
 #[test]
 fn the_redelivered_flag_is_counted_where_it_decides() {
     let scenario = Scenario::with_relay("hint", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();
@@ -182,7 +183,7 @@ fn the_redelivered_flag_is_counted_where_it_decides() {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 1);
-    // Nameless and new, then named: no hint is asked.
+    // Without an id and new, then with an id: the flag decides nothing.
     scenario.queue.publish("UPDATED", EVENT, None);
     scenario.queue.publish("UPDATED", EVENT, Some("named"));
     scenario.wait_for_acks(3);
@@ -191,7 +192,7 @@ fn the_redelivered_flag_is_counted_where_it_decides() {
     scenario.stop_and_check(worker);
 }
 
-/// A named message that was delivered before, by the broker's word or not, is the notification of its id.
+/// A message with an id that was delivered before is the notification of its id, with the redelivered flag and without.
 #[test]
 fn a_known_message_id_decides_whatever_the_redelivered_flag_says() {
     let scenario = Scenario::with_relay("known", 20).connections(1).env("HTTP_ADDR", "127.0.0.1:0").build();

@@ -1,4 +1,4 @@
-//! Messages that nobody can process: kept with their reason, and out of the way of the others.
+//! Messages that cannot be processed: they become dead letters with a reason, and delay no other message.
 
 use amiquip::AmqpProperties;
 
@@ -10,7 +10,7 @@ use testkit::wait::wait_until;
 
 on_every_system!(unusual_message_ids_are_accepted_and_distinguished);
 
-/// What one database or another would refuse, cut off or take for something else.
+/// Ids that one database or another would refuse, cut off or take for equal.
 fn unusual_message_ids_are_accepted_and_distinguished(system: System) {
     let long = "x".repeat(254);
     let wide = "\u{1F600}".repeat(63);
@@ -40,7 +40,7 @@ fn unusual_message_ids_are_accepted_and_distinguished(system: System) {
     scenario.stop_and_check(worker);
 }
 
-/// Bodies, and a part of the reason each has to get.
+/// Bodies, and a part of the reason that each has to get.
 fn poison() -> Vec<(Vec<u8>, &'static str)> {
     let text = |body: &str, reason| (body.as_bytes().to_vec(), reason);
     vec![

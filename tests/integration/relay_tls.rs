@@ -1,5 +1,5 @@
-//! TLS towards the relay, with an authority of the tests' own: nothing that matters is said before it, nor to a
-//! server whose certificate is not right. All of that is the relay's trouble, and no recipient's.
+//! TLS to the relay, with an authority of the tests: no secret is sent before TLS, and none to a server without a valid
+//! certificate. All of these are relay failures, and no recipient is charged.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn relay(tls: Option<(Tls, Issued)>) -> SmtpServer {
     SmtpServer::with_capabilities(Capabilities { credentials, tls, ..Capabilities::default() })
 }
 
-/// A file with these authorities.
+/// A file with the certificates of these authorities.
 fn ca_file(authorities: &[&Authority]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     for authority in authorities {
@@ -34,7 +34,7 @@ fn path(file: &NamedTempFile) -> &str {
     file.path().to_str().unwrap()
 }
 
-/// A fan-out that logs in at this relay, by STARTTLS, and forgives nobody a charge.
+/// A fan-out that logs in at this relay after STARTTLS. `MAX_RETRIES` is 0, so that one charged attempt is a failure.
 fn scenario(name: &str, participants: usize, relay: SmtpServer) -> ScenarioBuilder {
     Scenario::builder(name)
         .relay(relay)
@@ -45,7 +45,7 @@ fn scenario(name: &str, participants: usize, relay: SmtpServer) -> ScenarioBuild
         .env("MAX_RETRIES", "0")
 }
 
-/// Everyone has a mail, nobody was charged, and nothing was said in plain text that anybody may not hear.
+/// Everyone got a mail, no recipient was charged, and no secret was sent in plain text.
 #[track_caller]
 fn all_were_mailed_over_tls(scenario: &Scenario, worker: Process) {
     scenario.wait_for_acks(1);
@@ -55,7 +55,7 @@ fn all_were_mailed_over_tls(scenario: &Scenario, worker: Process) {
     scenario.stop_and_check(worker);
 }
 
-/// What anybody on the way to the relay could read says nothing.
+/// The lines in plain text contain no secret.
 #[track_caller]
 fn no_secret_in_plain_text(relay: &SmtpServer) {
     let log = relay.log();
@@ -67,7 +67,7 @@ fn no_secret_in_plain_text(relay: &SmtpServer) {
     assert_eq!(log.violations, Vec::<String>::new());
 }
 
-/// Nobody got anything, nobody was charged, and the log names this cause.
+/// Nobody got a mail, no recipient was charged, and the log names this cause.
 #[track_caller]
 fn is_a_relay_failure(scenario: &Scenario, worker: &Process, cause: &str) {
     worker.wait_for_log("the relay does not work");
@@ -142,7 +142,7 @@ fn an_invalid_certificate_is_refused_until_it_is_replaced() {
 
 #[test]
 fn a_relay_without_starttls_gets_no_password_and_no_mail() {
-    // Or somebody on the way who has taken the word out of its greeting.
+    // Or an attacker on the network has removed STARTTLS from the reply to EHLO.
     let scenario = scenario("no-starttls", 40, relay(None)).build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
@@ -159,8 +159,8 @@ fn text_injected_behind_the_reply_to_starttls_is_a_relay_failure() {
     let scenario = scenario("injection", 40, relay(Some((Tls::StartTls, authority.issue()))))
         .env("SMTP_CA_FILE", path(&file))
         .build();
-    // Taken for the answer to EHLO under TLS, it would choose how to log in, and each later answer would be taken
-    // for that to the next command.
+    // Taken for the reply to EHLO under TLS, it would choose how to log in, and each later reply would be taken for the
+    // reply to the next command.
     let injected = "250-relay.test\r\n250 AUTH PLAIN LOGIN".to_owned();
     scenario.smtp.configure(|settings| settings.injected = Some(injected));
     let worker = scenario.worker();
@@ -170,8 +170,8 @@ fn text_injected_behind_the_reply_to_starttls_is_a_relay_failure() {
     all_were_mailed_over_tls(&scenario, worker);
 }
 
-/// `fanmail check` at this relay. TLS from the first byte belongs to port 465, which a test cannot have: only that
-/// is decided here instead of in the configuration.
+/// `fanmail check` with this relay. Implicit TLS belongs to port 465, which a test cannot have, so this function sets
+/// it instead of the configuration.
 fn probe(server: &SmtpServer, tls: Tls, host: &str, ca: Option<&str>) -> Result<String, String> {
     let port = server.port.to_string();
     let lookup = |name: &str| {

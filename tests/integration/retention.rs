@@ -1,4 +1,5 @@
-//! `fanmail purge`: old notifications go while a worker is at work, and a purge that is cut off shows nowhere.
+//! `fanmail purge`: it deletes old notifications beside a running worker, and an interrupted purge leaves no
+//! inconsistent notification.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use testkit::wait::wait_until;
 
 const PURGE: [&str; 3] = ["purge", "--older-than", "90d"];
 
-/// Adds so many notifications with so many outcomes each, completed and acked in 2020. Gives the first key.
+/// Adds notifications with this number of outcomes each, completed and acked in 2020.
 fn add_old(scenario: &Scenario, notifications: usize, outcomes: usize) {
     scenario.ledger.execute(&format!(
         "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {notifications})
@@ -60,7 +61,7 @@ fn a_purge_does_not_touch_the_work_of_a_running_worker() {
     scenario.stop_and_check(worker);
 }
 
-/// Ends a purge in the middle, and looks at what is left.
+/// Ends a purge in the middle, and checks what is left.
 fn cut_off(name: &str, end: impl FnOnce(Process)) {
     const OUTCOMES: usize = 200_000;
     let scenario = Scenario::with_relay(name, 20).build();
@@ -71,7 +72,7 @@ fn cut_off(name: &str, end: impl FnOnce(Process)) {
     let left = old_outcomes(&scenario);
     assert!(left > 0, "it was over before it could be ended");
 
-    // Its message may come even now: it is a new one, and everyone gets a mail of it.
+    // Its message may still arrive: it is a new notification, and everyone gets a mail.
     assert_eq!(scenario.status(), Vec::<Value>::new());
     let worker = scenario.worker();
     scenario.queue.publish("UPDATED", EVENT, Some(&format!("old-{OUTCOMES}-1")));

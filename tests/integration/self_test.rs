@@ -1,5 +1,5 @@
-//! The pieces that the scenarios are made of, tried against what is known to work: a server that noted nothing
-//! would make every scenario pass.
+//! Tests of the testkit itself, with other software where possible: an SMTP server that recorded nothing would make
+//! each scenario pass.
 
 mod broker;
 mod database;

@@ -1,5 +1,5 @@
-//! Several workers on one queue and one database: each notification is one worker's, also when a worker is killed or
-//! frozen in the middle of it.
+//! Several workers on one queue and one database: each notification belongs to one worker, also when a worker is killed
+//! or frozen in the middle.
 
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
@@ -31,7 +31,7 @@ fn two_workers_share_the_notifications_of_many_events() {
 
 #[test]
 fn the_work_of_a_killed_worker_is_taken_over_at_once_on_the_same_machine() {
-    // Nothing but the name of the lease's owner can tell so soon that it is no more.
+    // So soon, only the process id in the lease can show that its owner has exited.
     let scenario =
         Scenario::with_relay("succeeded", 200).connections(LANES).env("LEASE_TIMEOUT", "3600").build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 50);
@@ -55,8 +55,8 @@ fn the_work_of_a_frozen_worker_is_taken_over_and_its_late_writes_are_refused() {
     let frozen = scenario.worker();
     scenario.wait_until_held(LANES);
     frozen.freeze();
-    // The broker would notice the freeze only after some heartbeats. A message that was published twice shows the
-    // same to the other worker.
+    // The broker would detect the freeze only after some heartbeats. A message that was published twice gives it to the
+    // other worker at once.
     let worker = scenario.worker();
     wait_until("the other worker to consume", || scenario.queue.consumers() == 2);
     scenario.queue.publish("UPDATED", EVENT, Some("once"));

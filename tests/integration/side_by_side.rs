@@ -1,12 +1,11 @@
-//! What `scripts/bench` judges by: it counts the mails that arrive, and refuses a figure when one was lost or came
-//! twice.
+//! The checks of `scripts/bench`: it counts the mails that arrive, and refuses a figure when one was lost or repeated.
 
 use testkit::bench::faults::Faults;
 use testkit::bench::report::{Part, Report};
 use testkit::bench::row::{Figure, Goal, Row, Verdict};
 use testkit::bench::sink::Sink;
 
-/// The faults of a run that was to send ten mails when so many arrive.
+/// The faults of a run with ten expected mails.
 fn faults_of(arriving: usize) -> Faults {
     let sink = Sink::expecting(10);
     for _ in 0..arriving {
@@ -26,7 +25,7 @@ fn the_sink_counts_what_arrives() {
     assert_eq!(faults_of(8), Faults { lost: 2, twice: 0 });
     assert_eq!(faults_of(11), Faults { lost: 0, twice: 1 });
     assert_eq!(faults_of(0), Faults { lost: 10, twice: 0 });
-    // It ended early, and says at least that.
+    // The sink has ended early, so this is the minimum.
     let many = Sink::expecting(0);
     while many.feed().unwrap() {}
     assert!(many.count() >= 64);
@@ -59,7 +58,7 @@ fn a_figure_is_refused_when_a_mail_was_lost_or_sent_twice() {
         text.contains("| fanmail ÷ smtp-source | – |  | ≥ 1.00 | **refused: 2 lost, 1 twice** |"),
         "{text}"
     );
-    // Nowhere is there a figure that somebody could take for a result.
+    // No text contains a figure that could be taken for a result.
     let json = refused.json();
     let row = &json["parts"][0]["rows"][0];
     assert_eq!((&row["verdict"], &row["lost"], &row["twice"]), (&"refused".into(), &2.into(), &1.into()));

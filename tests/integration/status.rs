@@ -1,4 +1,4 @@
-//! What `fanmail status` tells of the workers: what troubles them, whether they are there, and what they left behind.
+//! What `fanmail status` shows about workers: their problems, whether they run, and what they have left behind.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ fn a_retry_is_not_listed_as_a_worker() {
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let retry = scenario.start(&["retry", "--notification", "1"]);
     scenario.wait_until_held(1);
-    // It has the lease, and whoever renews it a second time has reported after the first.
+    // The retry has the lease. When it renews the lease a second time, it has reported itself after the first.
     for _ in 0..2 {
         let until = lease(&scenario);
         wait_until("the lease to be renewed", || lease(&scenario) != until);
@@ -99,7 +99,7 @@ fn a_retry_is_not_listed_as_a_worker() {
     scenario.check_completed();
 }
 
-/// Until when the only notification is leased.
+/// The end of the lease of the only notification.
 fn lease(scenario: &Scenario) -> String {
     let out = scenario.run(&["status", "--format", "json"]).out;
     let lines: Vec<Value> = serde_json::from_str(&out).unwrap();

@@ -1,6 +1,6 @@
-//! The same test for every kind of database that this build knows.
+//! The same test for each database that this build supports.
 
-/// For each of these functions a test with each of them, in modules named for them.
+/// Makes a test of each function for each database, in modules with their names.
 macro_rules! on_every_system {
     ($($test:ident)*) => {
         mod sqlite {
@@ -10,7 +10,7 @@ macro_rules! on_every_system {
     };
 }
 
-/// The same without SQLite, which has no server that could be away.
+/// The same without SQLite, which has no server.
 macro_rules! on_every_server {
     ($($test:ident)*) => {
         #[cfg(feature = "postgres")]

@@ -1,4 +1,4 @@
-//! A database server of the test's own is away, killed, frozen, or out of space.
+//! A database server is down, killed, frozen, or its disk is full.
 
 use std::fs;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ fn away_at_the_start(system: System) {
     let ended = worker.wait_within(Duration::from_secs(5));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.err.matches("could not").count(), 1, "a line for each try:\n{}", ended.err);
-    // A person at a terminal does not wait for ever.
+    // A verb at a terminal does not wait for ever.
     let ended = scenario.start(&["status"]).wait_within(Duration::from_secs(15));
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("database: could not ") && ended.err.contains("; "), "no cure: {}", ended.err);
@@ -60,7 +60,7 @@ fn killed_in_the_middle(system: System) {
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
 
-/// Without an error: it hangs.
+/// No error arrives: the calls hang.
 fn frozen_in_the_middle(system: System) {
     let server = own_server(system);
     let scenario = Scenario::with_relay("db-frozen", PEOPLE).server(&server).connections(LANES).build();
@@ -71,7 +71,7 @@ fn frozen_in_the_middle(system: System) {
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
 
-/// While mails go out as fast as they can, and every connection of the pool is in use.
+/// While mails are sent at full speed, and all connections of the pool are in use.
 fn restarted_again_and_again(system: System) {
     let server = own_server(system);
     let scenario = Scenario::with_relay("db-restarted", 1200)
@@ -98,7 +98,7 @@ fn own_server(system: System) -> Arc<Database> {
     server
 }
 
-/// Its tables cannot grow any more.
+/// The tables of the server cannot grow.
 fn the_disk_is_full(system: System) {
     let name = format!("database_trouble::servers::{}::the_disk_is_full", system.name());
     with_small_disk(&name, 128, |disk| {
@@ -117,8 +117,8 @@ fn the_disk_is_full(system: System) {
     });
 }
 
-/// What was committed is repeated, as nobody can know: a notification must not be opened twice, nor an outcome
-/// counted twice.
+/// A commit without a reply is repeated, because its result is unknown. Still, no notification is opened twice and no
+/// outcome is counted twice.
 fn replies_to_commits_are_lost(system: System) {
     let server = Database::shared(system.server().unwrap());
     let proxy = DatabaseProxy::dropping_commit_replies(server.port, 2);

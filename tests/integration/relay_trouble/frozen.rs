@@ -1,4 +1,4 @@
-//! A relay that accepts and says nothing, from some step on; and one that is slow.
+//! A relay that accepts connections and sends no replies from some step on; and a slow one.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use testkit::scenario::Scenario;
 use testkit::smtp::gate::Point;
 use testkit::wait::wait_until;
 
-/// For one reply, in seconds.
+/// Timeout for a reply, in seconds.
 const TIMEOUT: &str = "0.5";
 
-/// Frozen at `point` after `first` mails, until the breaker is open; then it thaws. What was held is charged when
-/// it may be the mail's doing, and never lost.
+/// Frozen at `point` after `first` mails until the breaker is open, then it works again. A held mail is charged when
+/// the recipient may be the cause, and is never lost.
 #[track_caller]
 fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, testkit::process::Process) {
     let scenario = Scenario::with_relay(name, 150)
@@ -41,7 +41,7 @@ fn frozen_from_the_start() {
 
 #[test]
 fn frozen_for_new_connections_in_the_middle() {
-    // The connections that are there are renewed after ten mails.
+    // Open connections are renewed after ten mails.
     let scenario =
         strict(Scenario::with_relay("frozen-new", 150)).connections(4).env("SMTP_TIMEOUT", TIMEOUT);
     let scenario = scenario.env("SMTP_MAX_PER_CONNECTION", "10").build();
@@ -60,7 +60,8 @@ fn frozen_at_mail() {
     nobody_was_charged(&scenario, worker);
 }
 
-/// The relay took sender and recipient and says no more: that may be the recipient's doing, so a try is charged.
+/// The relay has accepted sender and recipient and sends no more: the recipient may be the cause, so an attempt is
+/// charged.
 #[test]
 fn frozen_in_the_envelope() {
     for (name, point) in [("frozen-rcpt", Point::Rcpt), ("frozen-data", Point::BeforeBody)] {
@@ -88,7 +89,7 @@ fn a_slow_relay_and_a_stop_in_the_middle() {
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     wait_until("bodies without a reply", || scenario.smtp.log().received.len() >= 3);
-    // Exit code 0: what is in flight is finished.
+    // Exit code 0: the mails in flight are finished.
     let ended = worker.stop();
     scenario.check_redacted(&ended.err);
     let sent = scenario.smtp.accepted();

@@ -1,4 +1,4 @@
-//! A relay that is away, or wants nothing to do with us: the breaker opens, tells why, and closes.
+//! A relay that is down or refuses us: the breaker opens, the log names the cause, and the breaker closes.
 
 use super::{DOWN, UP, is_down, metric, nobody_was_charged, strict};
 use testkit::scenario::builder::ScenarioBuilder;
@@ -10,7 +10,7 @@ use testkit::wait::wait_until;
 
 const FOR_EVER: usize = usize::MAX;
 
-/// A relay with this trouble from the start, which then ends.
+/// A relay with this fault from the start; then the fault ends.
 #[track_caller]
 fn passes(name: &str, step: Step, trouble: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 40)).build();
@@ -53,7 +53,7 @@ fn the_relay_goes_down_in_the_middle() {
     is_down(&worker, "Connection refused");
     wait_until("the outcomes of what was accepted", || scenario.ledger.count("deliveries") == 100);
     scenario.smtp.come_up();
-    // What was under way had no body yet.
+    // The mails in flight had no body yet.
     nobody_was_charged(&scenario, worker);
 }
 
@@ -65,7 +65,7 @@ fn the_host_name_of_the_relay_does_not_resolve() {
     is_down(&worker, "relay.invalid:");
     assert!(worker.log().contains("check SMTP_HOST and SMTP_PORT"));
     assert_eq!(scenario.ledger.count("deliveries"), 0);
-    // A clean stop, although it is down; and a worker that knows the relay finishes the work.
+    // A clean stop while the relay is down. A worker with the right host name finishes the work.
     let ended = worker.stop();
     scenario.check_redacted(&ended.err);
     let mut scenario = scenario;
@@ -116,7 +116,7 @@ fn the_password_is_wrong_from_the_start() {
     nobody_was_charged(&scenario, worker);
 }
 
-/// The login works at first and not for new connections, until it does again.
+/// The login works at first, fails for new connections, and then works again.
 #[track_caller]
 fn login_refused_in_the_middle(name: &str, refusal: &str, cause: &str) {
     let scenario = with_login(name).connections(4).env("SMTP_MAX_PER_CONNECTION", "10").build();

@@ -1,4 +1,4 @@
-//! What is a recipient's trouble: refused, put off, or over whom the connection breaks.
+//! Failures of one recipient: refused, deferred, or the connection breaks over it.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use testkit::wait::wait_until;
 
 #[test]
 fn a_permanent_and_a_transient_failure_in_one_page() {
-    // One lane: a pause in it would hold up everybody.
+    // One lane: a pause in it would delay all recipients.
     let scenario = Scenario::with_relay("refused", 100).connections(1).env("RETRY_DELAY", "2").build();
     let people = scenario.people();
     let (never, later, late_dot) = (&people[40], &people[41], &people[42]);
@@ -20,7 +20,7 @@ fn a_permanent_and_a_transient_failure_in_one_page() {
     let worker = scenario.worker();
     scenario.publish("UPDATED");
 
-    // Nobody waits for the one whose retry is not due.
+    // No recipient waits for the one whose retry is not due.
     wait_until("98 outcomes", || scenario.ledger.count("deliveries") == 98);
     let decided: BTreeSet<i64> = scenario.ledger.deliveries().iter().map(|row| row.participant_id).collect();
     assert!(!decided.contains(&later.id) && !decided.contains(&late_dot.id));
@@ -71,7 +71,7 @@ fn a_recipient_who_is_always_refused_fails_and_can_be_retried_alone() {
     );
     assert_eq!(scenario.ledger.outcomes("failed"), 1);
 
-    // Nothing is left to do but for the one whose failure was permanent.
+    // Nothing is left to do except for the permanent failure.
     scenario.run_ok(&["retry", "--notification", "1"]);
     assert_eq!(scenario.smtp.accepted(), 59);
     scenario.run_ok(&["retry", "--notification", "1", "--permanent-too"]);
@@ -143,7 +143,8 @@ fn an_invalid_address_fails_without_the_relay() {
     scenario.stop_and_check(worker);
 }
 
-/// One in ten is put off once, at RCPT or at the dot; each is charged one try more, and no one else is.
+/// One recipient in ten gets a transient reply once, to RCPT or to the dot; each of them is charged one attempt more,
+/// and no other is.
 #[test]
 fn a_relay_that_throttles() {
     let scenario = Scenario::with_relay("throttle", 300).connections(3).env("RETRY_DELAY", "0.1").build();
@@ -169,7 +170,8 @@ fn a_relay_that_throttles() {
     scenario.stop_and_check(worker);
 }
 
-/// 452, and 552 to RCPT, which means the same (RFC 5321 section 4.5.3.1.10), pass; 552 to the dot does not.
+/// 452 is transient, and so is 552 to RCPT, which means the same (RFC 5321 section 4.5.3.1.10); 552 to the dot is
+/// permanent.
 #[test]
 fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
     let scenario = Scenario::with_relay("room", 50).connections(2).env("RETRY_DELAY", "0.1").build();
@@ -205,8 +207,8 @@ fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
     scenario.stop_and_check(worker);
 }
 
-/// The relay ends the connection whenever it hears of this one. They wait by themselves, uncharged, and the
-/// others, also those of a later notification, are sent as if nothing were.
+/// The relay closes the connection each time it gets this recipient. The recipient waits without being charged, and the
+/// others, of a later notification as well, get their mails as usual.
 #[test]
 fn a_recipient_with_421_each_time_delays_no_other() {
     let scenario = Scenario::with_relay("goodbye", 80)

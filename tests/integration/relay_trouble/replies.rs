@@ -1,4 +1,4 @@
-//! Replies that are odd: of several lines, without a code, in no known encoding, without an end, out of turn.
+//! Unusual replies: of several lines, without a code, in an unknown encoding, without an end, unsolicited.
 
 use super::{UP, is_down, metric, nobody_was_charged, strict};
 use testkit::scenario::Scenario;
@@ -19,7 +19,7 @@ fn replies_of_several_lines_are_read_to_their_end() {
     nobody_was_charged(&scenario, worker);
 }
 
-/// A reply at `step` that nobody can read, for a while; no body was written.
+/// For a while, a reply at `step` that cannot be read; no body was sent.
 #[track_caller]
 fn garbage_at(name: &str, step: Step, trouble: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 60)).env("RETRY_DELAY", "0.1").build();
@@ -37,7 +37,7 @@ fn something_that_is_not_smtp() {
     garbage_at("not-smtp", Step::Greeting, StepFault::Say(b"HTTP/1.1 400 Bad Request"), "unreadable reply");
 }
 
-/// The code is what counts.
+/// Only the code counts.
 #[test]
 fn replies_in_latin_1_count_by_their_code() {
     let scenario = strict(Scenario::with_relay("latin-1", 60)).connections(2).build();
@@ -63,8 +63,8 @@ fn a_relay_that_says_250_to_data() {
     garbage_at("data-250", Step::Data, StepFault::Say(b"250 2.0.0 OK"), "250 2.0.0 OK");
 }
 
-/// The mail has arrived, most likely, but not even the code can be read. To try again would make copies, and to
-/// go on would turn everyone into a failure that is none: after three the breaker opens.
+/// The mail has probably arrived, but not even the code can be read. A retry would make copies, and without a stop each
+/// mail would be recorded as a failure that is none: after three the breaker opens.
 #[test]
 fn an_unreadable_reply_to_the_dot_fails_a_few_mails_and_opens_the_breaker() {
     let scenario = strict(Scenario::with_relay("dot-no-code", 200)).connections(2).build();

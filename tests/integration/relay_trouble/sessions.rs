@@ -1,4 +1,4 @@
-//! A relay that ends or refuses connections: 421 at each step, limits, broken machines behind one address.
+//! A relay that closes or refuses connections: 421 at each step, limits, broken machines behind one address.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use testkit::wait::wait_until;
 
 const CLOSING_421: StepFault = StepFault::HangUp("421 4.3.2 Shutting down");
 
-/// What the worker says when the relay serves some lanes and not others.
+/// Logged when the relay serves some lanes and not others.
 const SOME: &str = "serves some connections and not others";
 
-/// 421 at this step, always, until the breaker is open. Where a recipient may be the cause, the mail waits for its
-/// next try, and is charged for none.
+/// 421 at this step, always, until the breaker is open. Where the recipient may be the cause, its mail waits for the
+/// next attempt; no attempt is charged.
 #[track_caller]
 fn replies_421_at(name: &str, step: Step) {
-    // One lane with a connection that has worked, the others with none.
+    // One lane has a connection that has worked, the others have none.
     let scenario = strict(Scenario::with_relay(name, 120)).connections(4).env("RETRY_DELAY", "0.1").build();
     scenario.smtp.fail_step(step, CLOSING_421, usize::MAX);
     let worker = scenario.worker();
@@ -59,7 +59,7 @@ fn reply_421_to_the_dot() {
     replies_421_at("bye-dot", Step::Dot);
 }
 
-/// Now and then, and the relay otherwise works: the breaker stays closed.
+/// The relay works apart from an occasional 421: the breaker stays closed.
 #[test]
 fn occasional_421_at_each_step() {
     let scenario =
@@ -83,7 +83,7 @@ fn the_relay_limits_the_mails_of_a_connection() {
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     assert!(scenario.smtp.log().connections >= 5);
-    // A worn connection gets one free try: that is no failure of the relay.
+    // A used connection gets one free retry: that is no relay failure.
     assert_eq!(metric(&worker, "fanmail_relay_failures_total"), 0);
     nobody_was_charged(&scenario, worker);
 }
@@ -103,11 +103,11 @@ fn unsolicited_421_while_idle() {
     scenario.stop_and_check(worker);
 }
 
-/// Sixteen lanes, of which the relay serves four: they carry all mails, the others ask twice and leave it alone.
+/// Sixteen lanes, of which the relay serves four: the four send all mails, and the others stop after two attempts.
 #[track_caller]
 fn allows_four_of_sixteen(name: &str, step: Step, trouble: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 300)).connections(16).build();
-    // So slow that the lanes that are refused come back while the others are at work.
+    // So slow that the refused lanes try again while the others work.
     scenario.smtp.configure(|settings| {
         settings.most_connections = Some((4, step, trouble));
         settings.reply_delay = Duration::from_millis(40);
@@ -147,7 +147,7 @@ fn too_many_connections_are_ended_at_mail() {
     allows_four_of_sixteen("fewer-mail", Step::Mail, trouble, "421 4.7.0 Too many sessions");
 }
 
-/// The number grows again by itself; how slowly is the business of unit tests.
+/// The limit grows by itself. How fast it grows is tested by the unit tests.
 #[test]
 fn the_limit_of_connections_is_lifted_in_the_middle() {
     let scenario = strict(Scenario::with_relay("lifted", 1_500)).connections(6).build();
@@ -173,8 +173,8 @@ fn half_of_the_connections_reach_a_broken_machine() {
     nobody_was_charged(&scenario, worker);
 }
 
-/// Each mail is in the hands of the relay, which never says so (RFC 1047): every try may be one more copy, so
-/// tries are charged, and the breaker keeps them few.
+/// The relay accepts each mail and its reply is lost (RFC 1047): each attempt may be one more copy, so attempts are
+/// charged, and the breaker keeps them few.
 #[test]
 fn the_relay_drops_every_connection_after_the_dot() {
     let scenario = Scenario::with_relay("swallows", 200)
@@ -190,7 +190,7 @@ fn the_relay_drops_every_connection_after_the_dot() {
     let failures = metric(&worker, "fanmail_relay_failures_total");
     wait_until("two probes", || metric(&worker, "fanmail_relay_failures_total") >= failures + 2);
     let swallowed = scenario.smtp.log().received.len();
-    // Three failures open it, while the other lanes may be under way; then one a probe.
+    // Three failures open the breaker, while other lanes may have a mail in flight; then one for each probe.
     assert!(swallowed <= 3 + 3 + 2 + 1, "no storm, but {swallowed}");
     scenario.smtp.clear_step_faults();
     scenario.wait_for_acks(1);

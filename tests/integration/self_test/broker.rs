@@ -1,4 +1,4 @@
-//! The private broker: what it keeps, how it dies, and that it never outlives the tests.
+//! The private broker: what it keeps, how it is killed, and that it ends with the tests.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
@@ -44,7 +44,7 @@ fn a_killed_broker_restarts_with_its_messages() {
     assert_eq!(queue.depth(), 0);
 }
 
-/// Set for the copy of the test below that is to be killed.
+/// Set in the copy of the test below that is killed.
 const ABANDON: &str = "FANMAIL_TEST_ABANDON_BROKER";
 
 #[test]

@@ -1,4 +1,4 @@
-//! The private database servers: what they keep, how they die, and that they never outlive the tests.
+//! The private database servers: what they keep, how they are killed, and that they end with the tests.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
@@ -61,7 +61,7 @@ fn a_frozen_server_answers_nothing_until_it_is_thawed() {
         let (sender, answers) = mpsc::channel();
         let asking = database.clone();
         let asker = thread::spawn(move || sender.send(asking.administer("SELECT 42")).unwrap());
-        // The client gives up after 10 s, and it answers within some 50 ms otherwise.
+        // The client gives up after 10 s. Otherwise the server answers within about 50 ms.
         answers.recv_timeout(Duration::from_secs(1)).unwrap_err();
         frozen.thaw();
         assert_eq!(answers.recv_timeout(TIMEOUT).unwrap().trim(), "42");
@@ -69,7 +69,7 @@ fn a_frozen_server_answers_nothing_until_it_is_thawed() {
     }
 }
 
-/// Set for the copy of the test below that is to be killed.
+/// Set in the copy of the test below that is killed.
 const ABANDON: &str = "FANMAIL_TEST_ABANDON_DATABASE";
 
 #[test]
@@ -96,7 +96,7 @@ fn a_killed_test_leaves_no_database_behind() {
     wait_until("the guardian to clean up", || !pids.iter().any(runs));
 }
 
-/// One of each, and a frozen one.
+/// Starts one server of each kind and one that is frozen.
 fn start_databases_and_wait_to_be_killed() -> ! {
     let databases = [BOTH.map(Database::own), [Server::Postgresql; 2].map(Database::own)].concat();
     for database in &databases {

@@ -1,4 +1,4 @@
-//! The SMTP server against lettre's own client, and against clients that do what they must not.
+//! The SMTP server with lettre's client, and with clients that violate the protocol.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -167,7 +167,7 @@ fn the_gate_holds_and_releases_mails() {
             assert_eq!((server.gate().held(), server.accepted()), (0, before + 3));
         }
     });
-    // Who goes away while held is not answered.
+    // A client that closes its connection while held gets no reply.
     server.gate().close_after(Point::BeforeReply, 0);
     let impatient = SmtpTransport::builder_dangerous("127.0.0.1")
         .port(server.port)
@@ -180,7 +180,7 @@ fn the_gate_holds_and_releases_mails() {
     assert_eq!(server.accepted_ids().get("<9@example.org>"), None);
 }
 
-/// Talks to the server in one write, and waits until this breach is noted.
+/// Sends a text in one write, and waits until the server has recorded this violation.
 #[track_caller]
 fn noted(offer: Capabilities, text: &str, what: &str) {
     let server = SmtpServer::with_capabilities(offer);

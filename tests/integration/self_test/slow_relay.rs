@@ -1,4 +1,4 @@
-//! The relay that is far away: how late, in which order, and through TLS.
+//! The delayed relay: how late, in which order, and with TLS.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use testkit::smtp::SmtpServer;
 
 const DELAY: Duration = Duration::from_millis(50);
 
-/// Says at once what it is told, on one connection.
+/// Sends back what it receives, on one connection.
 fn echo() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -64,7 +64,7 @@ fn many_replies_are_on_their_way_at_once_and_stay_in_order() {
         reader.read_line(&mut line).unwrap();
         assert_eq!(line.trim(), number.to_string());
     }
-    // One after the other they would take 25 s.
+    // One after another they would take 25 s.
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 

@@ -1,4 +1,4 @@
-//! The TLS of the SMTP server, with lettre's own client.
+//! The TLS of the SMTP server, with lettre's client.
 
 use std::time::Duration;
 
