@@ -12,7 +12,7 @@ use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
-use fanmail::domain::content::Render;
+use fanmail::domain::content::Content;
 use fanmail::domain::event::Event;
 use fanmail::domain::ids::{EventId, NotificationId, ParticipantId};
 use fanmail::domain::installation::Installation;
@@ -64,14 +64,14 @@ impl Mails {
     }
 
     /// Fills the templates.
-    pub fn render(&self) -> Render {
+    pub fn render(&self) -> Content {
         self.templates.render(&self.notification_context, &self.participant).unwrap()
     }
 
-    /// Makes a mail of a render.
-    pub fn compose(&mut self, render: Render) -> Mail {
+    /// Makes a mail of its content.
+    pub fn compose(&mut self, content: Content) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
-        self.composer.compose(NotificationId(1), &self.participant, address, render, moment()).unwrap()
+        self.composer.compose(NotificationId(1), &self.participant, address, content, moment()).unwrap()
     }
 }
 

@@ -45,7 +45,7 @@ impl EmailChannel {
     ) -> Result<Self, SendError> {
         let transport = match &config.route {
             Route::Dummy { outbox } => Transport::Outbox(Outbox::new(outbox.clone())),
-            Route::Smtp(relay) => Transport::Smtp(Box::new(SmtpTransport::new(relay, &config.from_email)?)),
+            Route::Smtp(relay) => Transport::Smtp(Box::new(SmtpTransport::new(relay)?)),
         };
         Ok(Self { templates, composer: Composer::new(config, installation), transport })
     }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::config::database::DatabaseConfig;
 use crate::content::renderer::Templates;
 use crate::content::sample;
+use crate::domain::content::MediaType;
 use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
@@ -28,10 +29,16 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Some(event_id) => from_database(event_id, &config.database)?,
         None => (sample::full(), sample::ada()),
     };
-    let render = templates.render(&templates.notification_context(args.kind, &event), &participant)?;
-    let path = write_html(args.output.as_deref(), &render.html)?;
+    let content = templates.render(&templates.notification_context(args.kind, &event), &participant)?;
+    let path = write_html(args.output.as_deref(), content.text(MediaType::Html))?;
     let mut out = io::stdout().lock();
-    writeln!(out, "Subject: {}\n\n{}\nHTML: {}", render.subject, render.text, path.display())?;
+    writeln!(
+        out,
+        "Subject: {}\n\n{}\nHTML: {}",
+        content.subject,
+        content.text(MediaType::Plain),
+        path.display()
+    )?;
     if args.open
         && let Err(error) = open::that(&path)
     {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::content::error::TemplateError;
+use crate::domain::content::MediaType;
 use crate::domain::kind::Kind;
 
 /// Name and text of a template that is compiled into the binary. The name is how templates call each other.
@@ -21,8 +22,15 @@ const FRAMES: [Embedded; 2] = [
 /// The templates of one kind.
 pub(crate) struct KindTemplates {
     subject: Embedded,
-    html: Embedded,
-    text: Embedded,
+    /// The parts, the plainest first.
+    pub parts: [PartTemplate; 2],
+}
+
+/// The template of one part.
+pub(crate) struct PartTemplate {
+    /// What it renders.
+    pub media_type: MediaType,
+    embedded: Embedded,
 }
 
 /// The templates in a folder of `templates/`.
@@ -30,8 +38,10 @@ macro_rules! templates_in {
     ($folder:literal) => {
         KindTemplates {
             subject: embedded!($folder, "/subject.txt"),
-            html: embedded!($folder, "/body.html"),
-            text: embedded!($folder, "/body.txt"),
+            parts: [
+                PartTemplate { media_type: MediaType::Plain, embedded: embedded!($folder, "/body.txt") },
+                PartTemplate { media_type: MediaType::Html, embedded: embedded!($folder, "/body.html") },
+            ],
         }
     };
 }
@@ -57,23 +67,21 @@ impl KindTemplates {
         self.subject.0
     }
 
-    /// The name of the template for the HTML part.
-    pub const fn html(&self) -> &'static str {
-        self.html.0
+    fn all(self) -> impl Iterator<Item = Embedded> {
+        [self.subject].into_iter().chain(self.parts.map(|part| part.embedded))
     }
+}
 
-    /// The name of the template for the text part.
-    pub const fn text(&self) -> &'static str {
-        self.text.0
+impl PartTemplate {
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.embedded.0
     }
 }
 
 /// Every embedded template, the frames first.
 fn embedded() -> impl Iterator<Item = Embedded> {
-    let of_kinds = Kind::ALL.into_iter().map(KindTemplates::of);
-    FRAMES
-        .into_iter()
-        .chain(of_kinds.flat_map(|templates| [templates.subject, templates.html, templates.text]))
+    FRAMES.into_iter().chain(Kind::ALL.into_iter().map(KindTemplates::of).flat_map(KindTemplates::all))
 }
 
 /// One template before it is parsed.

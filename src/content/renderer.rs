@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tera::{Context, Tera};
 
-use crate::content::catalogue::{KindTemplates, Sources};
+use crate::content::catalogue::{KindTemplates, PartTemplate, Sources};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::layout;
 use crate::content::view;
-use crate::domain::content::Render;
+use crate::domain::content::{Content, ContentPart, MediaType};
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
@@ -19,11 +19,11 @@ use crate::text::clean::{cut, one_line};
 /// The templates of all kinds, parsed and checked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Templates {
-    inner: Arc<Parsed>,
+    inner: Arc<ParsedTemplates>,
 }
 
 #[derive(Debug)]
-struct Parsed {
+struct ParsedTemplates {
     tera: Tera,
     sources: Sources,
 }
@@ -40,7 +40,7 @@ pub struct NotificationContext {
 impl Templates {
     /// Templates that are parsed, and come from `sources`.
     pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
-        Self { inner: Arc::new(Parsed { tera, sources }) }
+        Self { inner: Arc::new(ParsedTemplates { tera, sources }) }
     }
 
     /// Prepares what all mails about this event have in common.
@@ -65,18 +65,28 @@ impl Templates {
         &self,
         notification_context: &NotificationContext,
         participant: &Participant,
-    ) -> Result<Render, TemplateError> {
-        let names = KindTemplates::of(notification_context.kind);
+    ) -> Result<Content, TemplateError> {
+        let templates = KindTemplates::of(notification_context.kind);
         let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
-        Ok(Render {
-            subject: match &notification_context.subject {
-                Some(subject) => subject.clone(),
-                None => self.subject(names.subject(), &context)?,
-            },
-            html: self.fill(names.html(), &context)?,
-            text: layout::lay_out(&self.fill(names.text(), &context)?),
-        })
+        let subject = match &notification_context.subject {
+            Some(subject) => subject.clone(),
+            None => self.subject(templates.subject(), &context)?,
+        };
+        let mut parts = Vec::with_capacity(templates.parts.len());
+        for template in &templates.parts {
+            parts.push(self.part(template, &context)?);
+        }
+        Ok(Content { subject, parts })
+    }
+
+    fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {
+        let text = self.fill(template.name(), context)?;
+        let text = match template.media_type {
+            MediaType::Plain => layout::lay_out(&text),
+            MediaType::Html => text,
+        };
+        Ok(ContentPart { media_type: template.media_type, text })
     }
 
     fn subject(&self, name: &str, context: &Context) -> Result<String, TemplateError> {

@@ -5,16 +5,17 @@ pub(crate) mod headers;
 pub(crate) mod part;
 pub mod wire_format;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use memchr::memmem;
 
 use crate::channels::email::address::{self, BadAddress};
 use crate::channels::email::compose::headers::{SharedHeaders, mailbox};
-use crate::channels::email::compose::part::{Encoding, sanitized};
+use crate::channels::email::compose::part::EncodedPart;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
-use crate::domain::content::Render;
+use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;
@@ -28,6 +29,7 @@ const OVERHEAD: usize = 2048;
 /// Composes mails from one sender. A lane has one of its own.
 #[derive(Debug, Clone)]
 pub struct Composer {
+    envelope_from: Arc<str>,
     from: String,
     /// What a Message-ID ends with.
     suffix: String,
@@ -44,6 +46,7 @@ impl Composer {
     pub fn new(config: &EmailConfig, installation: &Installation) -> Self {
         let (_, domain) = config.from_email.rsplit_once('@').unwrap_or(("", "localhost"));
         Self {
+            envelope_from: config.from_email.as_str().into(),
             from: mailbox("From", &config.from_name, &config.from_email),
             suffix: format!(".{}@{domain}>", installation.tag),
             untagged_suffix: format!("@{domain}>"),
@@ -65,22 +68,23 @@ impl Composer {
         notification_id: NotificationId,
         participant: &Participant,
         address: &str,
-        render: Render,
+        content: Content,
         date: DateTime<Utc>,
     ) -> Result<Mail, BadAddress> {
-        let (text, html) = (sanitized(render.text), sanitized(render.html));
         let to = address::parse(address)?.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
         let tagged = notification_id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
-        let parts = [("plain", Encoding::of(&text), &text), ("html", Encoding::of(&html), &html)];
+        // Both kinds of part have one size: the vector is reused.
+        let parts: Vec<EncodedPart> = content.parts.into_iter().map(EncodedPart::new).collect();
         let boundary = boundary(&key, &parts);
 
-        let mut mail = DotStuffed::with_capacity((text.len() + html.len()) * 9 / 8 + OVERHEAD);
+        let length: usize = parts.iter().map(|part| part.text.len()).sum();
+        let mut mail = DotStuffed::with_capacity(length * 9 / 8 + OVERHEAD);
         mail.lines(&self.from);
         mail.lines(&mailbox("To", &participant.name, &to));
-        mail.lines(self.shared.with(render.subject, date));
+        mail.lines(self.shared.with(content.subject, date));
         mail.lines(&format!(
             "Message-ID: {message_id}\n\
              Auto-Submitted: auto-generated\n\
@@ -88,29 +92,19 @@ impl Composer {
              Content-Type: multipart/alternative;{}boundary=\"{boundary}\"\n\n",
             if boundary.len() > BOUNDARY_MAX { "\n " } else { " " }
         ));
-        for (subtype, encoding, content) in parts {
-            mail.lines(&format!(
-                "--{boundary}\n\
-                 Content-Type: text/{subtype}; charset=utf-8\n\
-                 Content-Transfer-Encoding: {}\n\n",
-                encoding.name()
-            ));
-            encoding.append(content, &mut mail);
-        }
-        mail.lines(&format!("--{boundary}--\n"));
+        parts.iter().for_each(|part| part.append(&boundary, &mut mail));
+        mail.line_of(&["--", &boundary, "--"]);
         let (wire, size) = mail.finish();
-        Ok(Mail { to, message_id, wire, size, html })
+        let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
+        let html = html.map(|part| part.text).unwrap_or_default();
+        Ok(Mail { envelope_from: Arc::clone(&self.envelope_from), to, message_id, wire, size, html })
     }
 }
 
 /// A boundary that is the same on every attempt and stands in neither part, whatever somebody wrote into the
 /// description. No encoded part can hold `=_` (RFC 2045 section 6.7), but a part of plain ASCII is not encoded.
-fn boundary(key: &str, parts: &[(&str, Encoding, &String)]) -> String {
-    let stands_in = |boundary: &str| {
-        parts.iter().any(|(_, encoding, text)| {
-            *encoding == Encoding::SevenBit && memmem::find(text.as_bytes(), boundary.as_bytes()).is_some()
-        })
-    };
+fn boundary(key: &str, parts: &[EncodedPart]) -> String {
+    let stands_in = |boundary: &str| parts.iter().any(|part| part.contains(boundary));
     let mut boundary = format!("=_{key}");
     let mut number = 0_u32;
     while stands_in(&boundary) {

@@ -1,10 +1,14 @@
 //! One composed mail, as the transports take it.
 
+use std::sync::Arc;
+
 use crate::channels::email::compose::wire_format;
 
 /// One composed message for one participant, ready to be put on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
+    /// Envelope sender, for `MAIL FROM`: where bounces go. Without angle brackets.
+    pub envelope_from: Arc<str>,
     /// Envelope recipient, checked: no control characters, no angle brackets, no spaces. Where it is not ASCII, only
     /// a relay with SMTPUTF8 can take the mail (RFC 6531).
     pub to: String,

@@ -77,6 +77,7 @@ mod tests {
 
     fn mail(html: &str) -> Mail {
         Mail {
+            envelope_from: "events@example.com".into(),
             to: "ada@example.com".to_owned(),
             message_id: "<n12.p34@example.org>".to_owned(),
             wire: "Subject: hi\r\n\r\n..hi\r\n.\r\n".to_owned(),

@@ -31,7 +31,6 @@ const RELAY_WAITS: Duration = Duration::from_secs(5);
 /// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
 pub struct SmtpTransport {
     connector: RelayConnector,
-    from_email: String,
     max_per_connection: u32,
     timeout: Duration,
     idle_timeout: Duration,
@@ -49,10 +48,9 @@ impl SmtpTransport {
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(relay: &Relay, from_email: &str) -> Result<Self, SendError> {
+    pub fn new(relay: &Relay) -> Result<Self, SendError> {
         Ok(Self {
             connector: RelayConnector::new(relay)?,
-            from_email: from_email.to_owned(),
             max_per_connection: relay.max_per_connection,
             timeout: relay.timeout,
             idle_timeout: relay.idle_timeout,
@@ -101,7 +99,7 @@ impl SmtpTransport {
                         detail,
                     }));
                 }
-                Envelope::new(&self.from_email, mail).open(connection)?;
+                Envelope::new(mail).open(connection)?;
             }
             Some(PipelinedEnvelope { message_id, since })
                 if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>
@@ -117,7 +115,7 @@ impl SmtpTransport {
         if let Some(next) = next {
             self.group.clear();
             self.group.push_str(&mail.wire);
-            self.group.push_str(&Envelope::new(&self.from_email, next).in_one());
+            self.group.push_str(&Envelope::new(next).in_one());
         }
         if !before_body() {
             // All that the relay can be told, which waits for a body, is a connection that never brings it one.

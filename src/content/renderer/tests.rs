@@ -4,7 +4,7 @@ use super::*;
 use crate::content::{layout, sample};
 use crate::domain::kind::Kind;
 
-fn render(kind: Kind, event: &Event, participant: &Participant) -> Render {
+fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
     let templates = Templates::load(None).unwrap();
     templates.render(&templates.notification_context(kind, event), participant).unwrap()
 }
@@ -61,8 +61,8 @@ fn a_mistake_names_file_line_and_variable() {
             "created/body.html",
             "{% extends \"bse.html\" %}",
             ": extends \"bse.html\", which is not there (there are: base.html, base.txt, created/subject.txt, \
-             created/body.html, created/body.txt, updated/subject.txt, updated/body.html, updated/body.txt, \
-             cancelled/subject.txt, cancelled/body.html, cancelled/body.txt)",
+             created/body.txt, created/body.html, updated/subject.txt, updated/body.txt, updated/body.html, \
+             cancelled/subject.txt, cancelled/body.txt, cancelled/body.html)",
         ),
         (
             "created/body.txt",
@@ -93,7 +93,10 @@ fn one_file_can_be_replaced_and_others_do_not_matter() {
         .render(&templates.notification_context(Kind::Created, &sample::full()), &sample::ada())
         .unwrap();
     assert_eq!(created.subject, "Welcome to Winter Lights Concert");
-    assert_eq!(created.html, render(Kind::Created, &sample::full(), &sample::ada()).html);
+    assert_eq!(
+        created.text(MediaType::Html),
+        render(Kind::Created, &sample::full(), &sample::ada()).text(MediaType::Html)
+    );
 }
 
 #[test]
@@ -140,10 +143,13 @@ fn each_kind_says_in_its_own_words_what_happened() {
         ]
     );
     let [created, updated, cancelled] = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()));
-    assert!(created.text.contains("Here is what you need."));
-    assert!(updated.text.contains("This is how it stands now."));
-    assert!(cancelled.text.contains("will not take place"));
-    assert!(cancelled.html.contains("line-through") && !updated.html.contains("line-through"));
+    assert!(created.text(MediaType::Plain).contains("Here is what you need."));
+    assert!(updated.text(MediaType::Plain).contains("This is how it stands now."));
+    assert!(cancelled.text(MediaType::Plain).contains("will not take place"));
+    assert!(
+        cancelled.text(MediaType::Html).contains("line-through")
+            && !updated.text(MediaType::Html).contains("line-through")
+    );
 }
 
 #[test]
@@ -152,13 +158,22 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
     for kind in Kind::ALL {
         let mail = render(kind, &sample::nasty(), &bob);
         assert!(
-            mail.html.contains(
+            mail.text(MediaType::Html).contains(
                 "Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x@example.org&gt;,"
             )
         );
-        assert!(mail.text.starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n"));
-        assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{}", mail.html);
-        assert!(!mail.text.contains("&amp;") && !mail.text.contains("&quot;"));
+        assert!(
+            mail.text(MediaType::Plain)
+                .starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n")
+        );
+        assert!(
+            !mail.text(MediaType::Html).contains("<script") && !mail.text(MediaType::Html).contains("<img"),
+            "{}",
+            mail.text(MediaType::Html)
+        );
+        assert!(
+            !mail.text(MediaType::Plain).contains("&amp;") && !mail.text(MediaType::Plain).contains("&quot;")
+        );
         assert!(
             mail.subject.contains("<script>alert(\"1\")</script> & 'Übung' Bcc: everyone@example.org 🎉")
         );
@@ -169,13 +184,13 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
 #[test]
 fn what_is_missing_is_left_out() {
     let mail = render(Kind::Created, &sample::bare(), &sample::nobody());
-    assert!(mail.html.contains(">Hello,</p>"));
+    assert!(mail.text(MediaType::Html).contains(">Hello,</p>"));
     for absent in ["class=\"panel\"", "<a ", "None"] {
-        assert!(!mail.html.contains(absent), "{absent}");
+        assert!(!mail.text(MediaType::Html).contains(absent), "{absent}");
     }
     assert_eq!(mail.subject, "You are in: Summer party");
     assert_eq!(
-        mail.text,
+        mail.text(MediaType::Plain),
         "Hello,\n\nYou are on the list for \"Summer party\".\nHere is what you need.\n\n    Summer party\n\n\
          ------------------------------------------------------------------------\n\
          You get this mail because you take part in \"Summer party\". It was sent\nautomatically.\n"

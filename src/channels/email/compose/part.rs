@@ -4,8 +4,10 @@
 //! same to the byte, and a test holds the two against each other.
 
 use email_encoding::body::base64;
+use memchr::memmem;
 
 use crate::channels::email::compose::wire_format::DotStuffed;
+use crate::domain::content::{ContentPart, MediaType};
 
 /// Longest line of a part, in bytes and without its end (RFC 2045 section 6.7).
 const LINE_MAX: usize = 76;
@@ -33,6 +35,39 @@ pub(crate) enum Encoding {
     SevenBit,
     QuotedPrintable,
     Base64,
+}
+
+/// One part of a mail, ready to be written.
+pub(crate) struct EncodedPart {
+    /// Its format.
+    pub media_type: MediaType,
+    /// The text before it is encoded, without control characters other than tabs and `\n`.
+    pub text: String,
+    encoding: Encoding,
+}
+
+impl EncodedPart {
+    /// Chooses the encoding.
+    pub fn new(part: ContentPart) -> Self {
+        let text = sanitized(part.text);
+        Self { media_type: part.media_type, encoding: Encoding::of(&text), text }
+    }
+
+    /// Whether a line of the encoded part might be taken for this boundary. No other encoding than 7bit can hold `=_`
+    /// (RFC 2045 section 6.7).
+    pub fn contains(&self, boundary: &str) -> bool {
+        self.encoding == Encoding::SevenBit
+            && memmem::find(self.text.as_bytes(), boundary.as_bytes()).is_some()
+    }
+
+    /// Appends the boundary in front of the part, its headers and its encoded text.
+    pub fn append(&self, boundary: &str, mail: &mut DotStuffed) {
+        mail.line_of(&["--", boundary]);
+        mail.line_of(&["Content-Type: ", self.media_type.as_str(), "; charset=utf-8"]);
+        mail.line_of(&["Content-Transfer-Encoding: ", self.encoding.name()]);
+        mail.line("");
+        self.encoding.append(&self.text, mail);
+    }
 }
 
 impl Encoding {

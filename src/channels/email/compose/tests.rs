@@ -6,6 +6,7 @@ use crate::channels::email::compose::headers::NAME_MAX;
 use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
+use crate::domain::content::ContentPart;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
@@ -35,8 +36,10 @@ fn christmas() -> DateTime<Utc> {
     "2026-12-01T08:30:00Z".parse().unwrap()
 }
 
-fn simple(subject: &str, text: &str, html: &str) -> Render {
-    Render { subject: subject.to_owned(), html: html.to_owned(), text: text.to_owned() }
+fn simple(subject: &str, text: &str, html: &str) -> Content {
+    let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
+    let parts = vec![part(MediaType::Plain, text), part(MediaType::Html, html)];
+    Content { subject: subject.to_owned(), parts }
 }
 
 fn named(name: &str) -> Participant {
@@ -46,8 +49,8 @@ fn named(name: &str) -> Participant {
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
-    let render = templates.render(&templates.notification_context(kind, event), participant).unwrap();
-    composer().compose(NotificationId(12), participant, "ada@example.com", render, christmas()).unwrap()
+    let content = templates.render(&templates.notification_context(kind, event), participant).unwrap();
+    composer().compose(NotificationId(12), participant, "ada@example.com", content, christmas()).unwrap()
 }
 
 fn header(mail: &Mail) -> String {
@@ -102,12 +105,18 @@ fn a_mail_client_reads_what_was_written() {
     assert_eq!(read.parts.len(), 3);
     assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
     let templates = Templates::load(None).unwrap();
-    let render = templates
+    let content = templates
         .render(&templates.notification_context(Kind::Cancelled, &sample::nasty()), &sample::bob_and_ann())
         .unwrap();
     // The line break before the boundary is the boundary's (RFC 2046 section 5.1.1).
-    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), render.text.trim_end());
-    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(), render.html.trim_end());
+    assert_eq!(
+        read.body_text(0).unwrap().replace("\r\n", "\n").trim_end(),
+        content.text(MediaType::Plain).trim_end()
+    );
+    assert_eq!(
+        read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(),
+        content.text(MediaType::Html).trim_end()
+    );
 }
 
 #[test]
@@ -214,6 +223,29 @@ fn any_sender_makes_one_from_header() {
     }
 }
 
+#[test]
+fn a_mail_has_as_many_parts_as_its_content() {
+    let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
+    let all = [
+        part(MediaType::Plain, "one"),
+        part(MediaType::Html, "<p>zwei für dich"),
+        part(MediaType::Plain, "три"),
+    ];
+    for count in 1..=all.len() {
+        let content = Content { subject: "s".to_owned(), parts: all[..count].to_vec() };
+        let mail =
+            composer().compose(NotificationId(1), &named(""), "a@example.com", content, christmas()).unwrap();
+        let content = mail.content();
+        let read = MessageParser::new().parse(&content).unwrap();
+        assert_eq!(read.parts.len(), 1 + count);
+        for (read, part) in read.parts[1..].iter().zip(&all) {
+            let (kind, subtype) = part.media_type.as_str().split_once('/').unwrap();
+            assert!(read.is_content_type(kind, subtype));
+            assert_eq!(read.text_contents(), Some(part.text.as_str()));
+        }
+    }
+}
+
 /// What makes mail clients read something else than what stands there.
 const ENCODED_WORDS: [&str; 6] = [
     "=?utf-8?q?=0D=0ABcc:_y?=",
@@ -230,9 +262,9 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
         let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
         for text in [text, &long] {
             let mut composer = Composer::new(&config("events@example.org", text), &installation());
-            let render = simple(text, "t", "h");
+            let content = simple(text, "t", "h");
             let mail = composer
-                .compose(NotificationId(1), &named(text), "a@example.com", render, christmas())
+                .compose(NotificationId(1), &named(text), "a@example.com", content, christmas())
                 .unwrap();
             let name = cut(text, NAME_MAX);
             let content = mail.content();

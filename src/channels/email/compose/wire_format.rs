@@ -33,6 +33,14 @@ impl DotStuffed {
         self.go_on("\r\n");
     }
 
+    /// Appends one line that consists of these pieces, in the same way.
+    pub(crate) fn line_of(&mut self, pieces: &[&str]) {
+        let (first, others) = pieces.split_first().unwrap_or((&"", &[]));
+        self.begin(first);
+        others.iter().for_each(|piece| self.go_on(piece));
+        self.go_on("\r\n");
+    }
+
     /// Begins a line, in the same way.
     pub(crate) fn begin(&mut self, text: &str) {
         if text.starts_with('.') {

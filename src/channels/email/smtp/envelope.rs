@@ -37,10 +37,10 @@ impl TransactionError {
 pub(crate) struct Envelope([String; 3]);
 
 impl Envelope {
-    pub fn new(from_email: &str, mail: &Mail) -> Self {
+    pub fn new(mail: &Mail) -> Self {
         let parameters = if mail.to.is_ascii() { "" } else { " SMTPUTF8 BODY=8BITMIME" };
         Self([
-            format!("MAIL FROM:<{from_email}>{parameters}\r\n"),
+            format!("MAIL FROM:<{}>{parameters}\r\n", mail.envelope_from),
             format!("RCPT TO:<{}>\r\n", mail.to),
             "DATA\r\n".to_owned(),
         ])

@@ -59,7 +59,7 @@ impl ScriptedRelay {
             timeout,
             idle_timeout: Duration::from_secs(60),
         };
-        SmtpTransport::new(&relay, "events@example.com").unwrap()
+        SmtpTransport::new(&relay).unwrap()
     }
 
     /// What was read on each connection after EHLO.
@@ -113,6 +113,7 @@ fn latin1(line: &str) -> Vec<u8> {
 
 fn mail(to: &str) -> Mail {
     Mail {
+        envelope_from: "events@example.com".into(),
         to: to.to_owned(),
         message_id: format!("<{to}>"),
         wire: "Subject: x\r\n\r\n..dot\r\n.\r\n".to_owned(),

@@ -34,6 +34,22 @@ fn a_mail_takes_one_wait() {
 }
 
 #[test]
+fn each_mail_has_its_own_envelope_sender() {
+    let behind = ["~250 ok", "~250 ok", "~250 ok", GO_ON];
+    let relay =
+        ScriptedRelay::start(vec![script(PIPELINING, &[&[OK, OK, GO_ON], &behind[..], &[OK, OK]].concat())]);
+    let mut transport = relay.transport();
+    let (a, b) = (mail("a@example.com"), mail("b@example.com"));
+    let b = Mail { envelope_from: "bounces+b@example.com".into(), ..b };
+    assert_eq!(transport.submit(&a, Some(&b), &mut || true), Ok(()));
+    assert_eq!(transport.submit(&b, None, &mut || true), Ok(()));
+    drop(transport);
+    let heard = relay.heard();
+    let senders: Vec<_> = heard[0].iter().filter(|line| line.starts_with("MAIL")).collect();
+    assert_eq!(senders, ["MAIL FROM:<events@example.com>", "MAIL FROM:<bounces+b@example.com>"]);
+}
+
+#[test]
 fn without_pipelining_everything_waits_its_turn() {
     let relay = ScriptedRelay::start(vec![script(PLAIN, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, OK])]);
     let mut transport = relay.transport();
