@@ -23,7 +23,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct FanOutPool {
     context: Arc<Context>,
     /// Rendezvous channel: a send succeeds only if an idle thread is receiving.
-    idle: (Sender<(Identity, Message)>, Receiver<(Identity, Message)>),
+    to_idle: Sender<(Identity, Message)>,
+    idle: Receiver<(Identity, Message)>,
     results: Sender<(EventId, FanOutResult)>,
     started: u64,
 }
@@ -32,7 +33,8 @@ impl FanOutPool {
     /// A pool without a thread. `results` gets the event and the result of each fan-out.
     #[must_use]
     pub fn new(context: Arc<Context>, results: Sender<(EventId, FanOutResult)>) -> Self {
-        Self { context, idle: bounded(0), results, started: 0 }
+        let (to_idle, idle) = bounded(0);
+        Self { context, to_idle, idle, results, started: 0 }
     }
 
     /// Runs the fan-out of a message at once, in an idle thread or in a new one. Never blocks.
@@ -40,7 +42,7 @@ impl FanOutPool {
     /// # Errors
     /// When a thread cannot be started.
     pub fn run(&mut self, identity: Identity, message: Message) -> io::Result<()> {
-        match self.idle.0.try_send((identity, message)) {
+        match self.to_idle.try_send((identity, message)) {
             Ok(()) => Ok(()),
             Err(none_idle) => self.start_thread(none_idle.into_inner()),
         }
@@ -48,7 +50,7 @@ impl FanOutPool {
 
     fn start_thread(&mut self, first: (Identity, Message)) -> io::Result<()> {
         self.started += 1;
-        let (context, idle, results) = (Arc::clone(&self.context), self.idle.1.clone(), self.results.clone());
+        let (context, idle, results) = (Arc::clone(&self.context), self.idle.clone(), self.results.clone());
         thread::Builder::new().name(format!("fan-out-{}", self.started)).spawn(move || {
             let mut next = Ok(first);
             while let Ok((identity, message)) = next {

@@ -22,7 +22,7 @@ pub struct Threads {
     pub batch_sender: BatchSender,
     /// The leases of this process.
     pub leases: Leases,
-    threads: Vec<JoinHandle<()>>,
+    handles: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
@@ -42,24 +42,24 @@ impl Threads {
         let (jobs, queue) = job_queue(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);
         let (batch_sender, recorder) = recorder::start(store.clone(), database_retry.clone(), metrics)?;
-        let mut threads = Vec::with_capacity(lanes + 1);
+        let mut handles = Vec::with_capacity(lanes + 1);
         for (number, channel) in (1..).zip(channels) {
             let lane = Lane::new(Arc::clone(shared), channel, queue.clone(), batch_sender.clone());
-            threads.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
+            handles.push(thread::Builder::new().name(format!("lane-{number}")).spawn(move || lane.run())?);
         }
-        threads.push(recorder);
+        handles.push(recorder);
         let (leases, keeper) =
             Leases::start(store, database_retry, &shared.monitor.health, role, lease_term, &shared.shutdown)?;
-        threads.push(keeper);
-        Ok(Self { jobs, batch_sender, leases, threads })
+        handles.push(keeper);
+        Ok(Self { jobs, batch_sender, leases, handles })
     }
 
     /// Waits until the threads have ended. The lanes exit when the last [`JobSender`] is dropped, and the recorder when
     /// the last [`BatchSender`] is: the caller must have dropped its own, with every fan-out context.
     pub fn join(self) {
         drop((self.jobs, self.batch_sender, self.leases));
-        for thread in self.threads {
-            if thread.join().is_err() {
+        for handle in self.handles {
+            if handle.join().is_err() {
                 log::error!("a thread panicked (a bug in fanmail)");
             }
         }
