@@ -96,8 +96,13 @@ pub struct SeedArgs {
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
 pub struct PublishArgs {
-    /// What happened to the event: CREATED, UPDATED or CANCELLED
-    #[arg(long = "type", value_name = "TYPE", value_parser = parse_kind)]
+    /// What happened to the event.
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = parse_kind,
+        help = format!("What happened to the event: one of {}", Kind::words())
+    )]
     pub kind: Kind,
     /// Key of the event
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
@@ -155,8 +160,13 @@ pub struct PurgeArgs {
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// Which mail: CREATED, UPDATED or CANCELLED
-    #[arg(long = "type", value_name = "TYPE", value_parser = parse_kind)]
+    /// Which mail.
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = parse_kind,
+        help = format!("Which mail: one of {}", Kind::words())
+    )]
     pub kind: Kind,
     /// An event of the database; sample data unless given
     #[arg(long, value_name = "ID")]
@@ -194,6 +204,5 @@ pub enum Format {
 
 /// Reads a kind in any case, for fingers; messages are stricter.
 fn parse_kind(word: &str) -> Result<Kind, String> {
-    Kind::from_word(&word.to_ascii_uppercase())
-        .ok_or_else(|| "expected CREATED, UPDATED or CANCELLED".to_owned())
+    Kind::from_word(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
 }

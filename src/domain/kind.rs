@@ -27,7 +27,13 @@ impl Kind {
         }
     }
 
-    /// The kind that `word` names, if it is exactly one of the three words.
+    /// All words, for error texts and help.
+    #[must_use]
+    pub fn words() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
+    /// The kind that `word` names, if it is exactly one of the words.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -37,5 +43,19 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_word_and_is_found_by_it() {
+        assert_eq!(Kind::words(), "CREATED, UPDATED, CANCELLED");
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_word(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::from_word("updated"), None);
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         );
         assert_eq!(
             reason(br#"{"type":"updated","event_id":1}"#),
-            "the type \"updated\" is not one of CREATED, UPDATED, CANCELLED"
+            format!("the type \"updated\" is not one of {}", Kind::words())
         );
         assert_eq!(
             reason(br#"{"type":"UPDATED","event_id":"1"}"#),

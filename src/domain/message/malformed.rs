@@ -29,7 +29,7 @@ pub enum Malformed {
     #[error("the field \"{0}\" must be {1}, not {2}")]
     WrongType(&'static str, &'static str, &'static str),
     /// `type` is a string, but no [`Kind`]. Holds its beginning.
-    #[error("the type {0:?} is not one of {kinds}", kinds = Kind::ALL.map(Kind::as_str).join(", "))]
+    #[error("the type {0:?} is not one of {kinds}", kinds = Kind::words())]
     UnknownType(String),
     /// `event_id` is a number, but no key. Holds the number.
     #[error("the event_id {0} is not a whole number from 1 to 9223372036854775807")]
