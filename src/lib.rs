@@ -17,6 +17,7 @@ pub mod commands;
 pub mod config;
 pub mod content;
 pub mod domain;
+pub mod exit_code;
 pub mod http;
 pub mod net;
 pub mod observe;

@@ -12,7 +12,7 @@ const RAISED: &str = "14400000";
 
 /// Whether these words, with code 406, tell of the timeout. RabbitMQ: "delivery acknowledgement on channel 1
 /// timed out"; LavinMQ: "consumer timeout".
-pub(super) fn is_told_by(message: &str) -> bool {
+pub(super) fn is_ack_timeout(message: &str) -> bool {
     message.contains("delivery acknowledgement") || message.contains("consumer timeout")
 }
 
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn the_brokers_words_are_known() {
-        assert!(is_told_by(
+        assert!(is_ack_timeout(
             "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms."
         ));
-        assert!(is_told_by("PRECONDITION_FAILED - consumer timeout"));
-        assert!(!is_told_by("PRECONDITION_FAILED - unknown delivery tag 7"));
+        assert!(is_ack_timeout("PRECONDITION_FAILED - consumer timeout"));
+        assert!(!is_ack_timeout("PRECONDITION_FAILED - unknown delivery tag 7"));
     }
 }

@@ -1,7 +1,7 @@
-//! Opening and closing a connection to the broker, always within bounded time, and declaring a queue. No URL
-//! with a password is ever built.
+//! Opens and closes connections to the broker, each within a bounded time. Never builds a URL, which would hold the
+//! password. Reconnecting is left to `reconnect`, queues to `topology`.
 
-use std::io;
+use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread;
@@ -15,64 +15,67 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use crate::broker::connection::amqp_socket::AmqpSocket;
 use crate::broker::error::BrokerError;
 use crate::config::broker::BrokerConfig;
+use crate::config::broker::variables::BrokerVariables;
 use crate::net::{self, ConnectError};
 use crate::tls::{self, certificate_error};
 
 mod amqp_socket;
 
-/// Longest wait for one TCP connection, and for each step of opening AMQP on it.
+/// Longest wait for a TCP connection to one address, and for each step of opening AMQP on it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Seconds between signs of life. The broker is given up after two silent intervals: 20 s.
+/// Seconds between heartbeats. After two silent intervals, 20 s, amiquip ends the connection.
 const HEARTBEAT: u16 = 10;
 
-/// Longest wait for an orderly goodbye. A broker with a memory alarm does not read from connections that
-/// publish, not even their goodbye.
+/// Longest wait for an orderly close. A broker with a memory alarm reads nothing from connections that publish, not even
+/// their close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One connection with one channel on it.
+/// An AMQP connection with one channel.
 pub struct BrokerConnection {
-    /// Where the work happens.
+    /// For consuming, publishing and acking.
     pub channel: Channel,
     connection: Connection,
-    /// Who is at the other end, such as `RabbitMQ 3.10.8 at localhost:5672`.
+    /// The broker, its version and address, such as `RabbitMQ 3.10.8 at localhost:5672`.
     pub peer: String,
-    /// What that is, such as `RabbitMQ 3.10.8`.
+    /// The broker and its version, such as `RabbitMQ 3.10.8`.
     pub product: String,
-    /// The socket below the connection, to cut it when nothing else helps.
+    /// The variable with the name of the queue, for errors.
+    pub(super) queue_variable: &'static str,
+    /// The socket below the connection: shutting it down ends every call that hangs.
     pub(super) socket: Arc<mio::net::TcpStream>,
 }
 
 impl BrokerConnection {
-    /// Opens a connection and a channel. Blocks for at most a few times ten seconds.
+    /// Opens a connection and a channel. Blocks for about half a minute at most, beside the resolver.
     ///
     /// # Errors
-    /// With cause and cure, when the broker is away or does not want us.
+    /// When the broker is away or refuses the connection.
     pub fn open(config: &BrokerConfig) -> Result<Self, BrokerError> {
         Self::open_within(config, CONNECT_TIMEOUT)
     }
 
-    /// Does the same on a thread of its own and hands over the result, so that the caller may wait for other
-    /// things as well. Whoever does not want it any more drops the receiver. No result, if there is no thread.
+    /// Like [`Self::open`], on a thread of its own, so that the caller can wait for other events as well. If the caller
+    /// drops the receiver, the thread closes the connection. The receiver is disconnected if no thread starts.
     #[must_use]
-    pub fn open_elsewhere(config: &BrokerConfig) -> Receiver<Result<Self, BrokerError>> {
+    pub fn open_in_background(config: &BrokerConfig) -> Receiver<Result<Self, BrokerError>> {
         let (sender, receiver) = bounded(1);
         let config = config.clone();
         let started = thread::Builder::new().name("broker-open".to_owned()).spawn(move || {
-            if let Err(unwanted) = sender.send(Self::open(&config))
-                && let Ok(connection) = unwanted.into_inner()
+            if let Err(unsent) = sender.send(Self::open(&config))
+                && let Ok(connection) = unsent.into_inner()
             {
                 connection.close_quietly();
             }
         });
         if let Err(error) = started {
-            log::error!("no thread to connect to the broker: {error}");
+            log::error!("cannot start a thread to connect to the broker: {error}");
         }
         receiver
     }
 
     fn open_within(config: &BrokerConfig, timeout: Duration) -> Result<Self, BrokerError> {
-        let stream = connect(config, timeout)?;
+        let stream = connect_tcp(config, timeout)?;
         let socket = stream.try_clone().map_err(|error| BrokerError::Lost(error.to_string()))?;
         let options = ConnectionOptions::default()
             .auth(Auth::Plain {
@@ -91,18 +94,19 @@ impl BrokerConnection {
         } else {
             Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
         };
-        let mut connection = opened.map_err(|error| refused(error, config))?;
+        let mut connection = opened.map_err(|error| open_error(error, config))?;
         let product = product(&connection);
         Ok(Self {
             channel: connection.open_channel(None)?,
             peer: format!("{product} at {}", address(config)),
             product,
+            queue_variable: config.variables.queue,
             connection,
             socket: Arc::new(socket),
         })
     }
 
-    /// Tells when the broker begins and ceases to refuse messages, because of an alarm.
+    /// Notices of the broker when a memory or disk alarm makes it refuse messages, and when the alarm is over.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -110,37 +114,37 @@ impl BrokerConnection {
         Ok(self.connection.listen_for_connection_blocked()?)
     }
 
-    /// Says goodbye and waits for the answer, but no longer than three seconds. All that was received and not
-    /// acked goes back to its queue.
+    /// Closes the connection; waits up to three seconds for the broker. Messages that are not acked go back to their
+    /// queue.
     ///
     /// # Errors
-    /// Why the connection was lost, if it was: amiquip tells the cause nowhere else.
+    /// Why the connection was lost before: amiquip reports the cause nowhere else.
     pub fn close(self) -> Result<(), BrokerError> {
         let Self { channel, connection, socket, .. } = self;
-        let (done, closed) = bounded(1);
+        let (sender, closed) = bounded(1);
         thread::Builder::new()
             .name("broker-close".to_owned())
             .spawn(move || {
                 let result = connection.close();
                 drop(channel);
-                if let Err(late) = done.send(result) {
+                if let Err(late) = sender.send(result) {
                     log::debug!("a broker connection was closed late: {:?}", late.into_inner());
                 }
             })
-            .map_err(|error| BrokerError::Lost(format!("no thread to close it: {error}")))?;
+            .map_err(|error| BrokerError::Lost(format!("cannot start a thread to close it: {error}")))?;
         match closed.recv_timeout(CLOSE_TIMEOUT) {
             Ok(result) => Ok(result?),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                // Or the thread would wait for ever for a broker without heartbeats.
-                if let Err(gone) = socket.shutdown(Shutdown::Both) {
-                    log::debug!("cutting a broker connection: {gone}");
+                // Without heartbeats the thread would wait for ever.
+                if let Err(error) = socket.shutdown(Shutdown::Both) {
+                    log::debug!("shutting down the socket of a broker connection: {error}");
                 }
                 Err(BrokerError::Lost("it does not answer".to_owned()))
             }
         }
     }
 
-    /// Closes, and only remarks it when that fails: for when the work is done or already reported as failed.
+    /// Like [`Self::close`]; logs an error at debug level. For when the work is done, or has failed already.
     pub fn close_quietly(self) {
         if let Err(error) = self.close() {
             log::debug!("closing a broker connection: {error}");
@@ -148,68 +152,82 @@ impl BrokerConnection {
     }
 }
 
-/// A TCP connection in the form that amiquip takes.
-fn connect(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
-    let unreachable = |source| BrokerError::Unreachable { address: address(config), source };
+/// Opens the socket for amiquip.
+fn connect_tcp(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
+    let BrokerVariables { host, port, .. } = config.variables;
+    let unreachable =
+        |cause| BrokerError::Unreachable { address: address(config), cause, variables: both(host, port) };
     net::connect(bare_host(config), config.port, timeout)
         .map_err(|error| match error {
-            ConnectError::Unresolved(source) => BrokerError::Unresolved { host: config.host.clone(), source },
-            ConnectError::Unreachable(source) => unreachable(source),
+            ConnectError::Unresolved(cause) => {
+                BrokerError::Unresolved { host: config.host.clone(), cause, variable: host }
+            }
+            ConnectError::Unreachable(cause) => unreachable(cause),
         })
         .and_then(|stream| mio::net::TcpStream::from_stream(stream).map_err(unreachable))
 }
 
-/// Why the broker did not open the connection.
-fn refused(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
+/// Why the AMQP connection did not open.
+fn open_error(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
     use amiquip::Error as E;
+    let BrokerVariables { port, use_tls, username, password, vhost, .. } = config.variables;
     let address = address(config);
+    let not_amqp = |address, cause: &str| BrokerError::NotAmqp {
+        address,
+        cause: cause.to_owned(),
+        variables: both(port, use_tls),
+    };
     match error {
         E::TlsHandshake { source } => BrokerError::Tls {
             address,
             cause: certificate_error(&source)
-                .map_or_else(|| source.to_string(), |found| format!("its certificate is refused: {found}")),
+                .map_or_else(|| source.to_string(), |cause| format!("its certificate is refused: {cause}")),
         },
-        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => {
-            BrokerError::Credentials { address, user: config.username.clone() }
-        }
+        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => BrokerError::Credentials {
+            address,
+            user: config.username.clone(),
+            variables: both(username, password),
+        },
         // NOT_ALLOWED: how both RabbitMQ and LavinMQ refuse a virtual host.
-        E::ServerClosedConnection { code: 530, message } => {
-            BrokerError::Vhost { vhost: config.vhost.clone(), user: config.username.clone(), message }
+        E::ServerClosedConnection { code: 530, message } => BrokerError::Vhost {
+            vhost: config.vhost.clone(),
+            user: config.username.clone(),
+            message,
+            variable: vhost,
+        },
+        E::ConnectionTimeout => not_amqp(address, "it says nothing, or is too busy to answer"),
+        E::UnexpectedSocketClose => not_amqp(address, "it closes the connection at once"),
+        E::IoErrorReadingSocket { source } if source.kind() == ErrorKind::InvalidData => {
+            not_amqp(address, &source.to_string())
         }
-        E::ConnectionTimeout => {
-            BrokerError::NotAmqp { address, cause: "it says nothing, or is too busy to".to_owned() }
-        }
-        E::UnexpectedSocketClose => {
-            BrokerError::NotAmqp { address, cause: "it closes the connection at once".to_owned() }
-        }
-        E::IoErrorReadingSocket { source } if source.kind() == io::ErrorKind::InvalidData => {
-            BrokerError::NotAmqp { address, cause: source.to_string() }
-        }
-        E::MalformedFrame | E::FrameUnexpected => {
-            BrokerError::NotAmqp { address, cause: "it speaks another protocol".to_owned() }
-        }
+        E::MalformedFrame | E::FrameUnexpected => not_amqp(address, "it speaks another protocol"),
         other => other.into(),
     }
 }
 
-/// The host for the resolver and for TLS: an IPv6 address without its brackets.
+/// Two variables for an error; they are one when both settings come from a URL.
+fn both(first: &str, second: &str) -> String {
+    if first == second { first.to_owned() } else { format!("{first} and {second}") }
+}
+
+/// The host for the resolver and for TLS: an IPv6 address without brackets.
 fn bare_host(config: &BrokerConfig) -> &str {
     config.host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// Host and port, for people.
+/// Host and port, for errors and the log.
 fn address(config: &BrokerConfig) -> String {
     let host = bare_host(config);
     if host.contains(':') { format!("[{host}]:{}", config.port) } else { format!("{host}:{}", config.port) }
 }
 
-/// Name and version of the broker, as it tells them.
+/// Name and version, as the broker reports them.
 fn product(connection: &Connection) -> String {
-    let told = |key| match connection.server_properties().get(key) {
+    let property = |key| match connection.server_properties().get(key) {
         Some(AmqpValue::LongString(text)) => Some(text.as_str()),
         _ => None,
     };
-    match (told("product"), told("version")) {
+    match (property("product"), property("version")) {
         (Some(product), Some(version)) => format!("{product} {version}"),
         (Some(product), None) => product.to_owned(),
         _ => "a broker".to_owned(),

@@ -1,105 +1,119 @@
-//! What can go wrong with a broker, in words for the person who has to cure it. No text here ever holds a
-//! password: amiquip's own connection errors may, so only harmless parts of them are taken over.
+//! What can go wrong with a broker. Each text says what happened and what to do. None holds a password: amiquip's own
+//! connection errors may, so only harmless parts of them are used.
 
 use std::io;
 
 use crate::broker::ack_timeout;
+use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 
-/// What went wrong between us and the broker.
+/// A failure between fanmail and the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The name of the host has no address.
-    #[error("cannot find the host {host:?} of the broker: {source}; check LAVINMQ_HOST or AMQP_URL")]
+    /// The host name has no address.
+    #[error("cannot find the host {host:?} of the broker: {cause}; check {variable}")]
     Unresolved {
         /// The name as configured.
         host: String,
-        /// What the resolver says.
-        source: io::Error,
+        /// The resolver's error.
+        cause: io::Error,
+        /// The variable with the host.
+        variable: &'static str,
     },
     /// No TCP connection to any address of the host.
     #[error(
-        "no broker answers at {address}: {source}; is RabbitMQ or LavinMQ running there, and are LAVINMQ_HOST \
-         and LAVINMQ_PORT, or AMQP_URL, right?"
+        "no broker answers at {address}: {cause}; check that RabbitMQ or LavinMQ runs there, and check {variables}"
     )]
     Unreachable {
         /// Host and port.
         address: String,
-        /// What the operating system says.
-        source: io::Error,
+        /// The operating system's error.
+        cause: io::Error,
+        /// The variables with host and port.
+        variables: String,
     },
     /// Connected, but the other side does not open an AMQP connection.
     #[error(
-        "{address} accepts connections but does not answer as an AMQP broker: {cause}; is it the right port, \
-         and with TLS (amqps, 5671) or without (amqp, 5672)?"
+        "{address} accepts connections but does not answer as an AMQP broker: {cause}; check {variables}: the usual \
+         port is 5672 without TLS (amqp) and 5671 with TLS (amqps)"
     )]
     NotAmqp {
         /// Host and port.
         address: String,
         /// What happened instead.
         cause: String,
+        /// The variables with port and TLS.
+        variables: String,
     },
     /// No TLS session.
     #[error(
-        "no TLS connection to {address}: {cause}; does that port speak TLS (amqps, 5671), and is the broker's \
-         certificate made for this host name, still valid, and signed by an authority this machine trusts? \
-         AMQP_CA_FILE names a file with further ones"
+        "no TLS connection to {address}: {cause}; check that this port speaks TLS (amqps, 5671), and that the broker's \
+         certificate is made for this host name, has not expired, and is signed by an authority that this machine \
+         trusts or that the file in AMQP_CA_FILE contains"
     )]
     Tls {
         /// Host and port.
         address: String,
-        /// What the TLS library says.
+        /// The TLS library's error.
         cause: String,
     },
-    /// User or password are not accepted.
+    /// User name or password are not accepted.
     #[error(
-        "the broker at {address} refused the user {user:?}; check LAVINMQ_USERNAME and LAVINMQ_PASSWORD, or \
-         AMQP_URL. The user guest is usually accepted only from the broker's own machine"
+        "the broker at {address} refused the user {user:?}; check {variables}. Brokers usually accept the user guest \
+         from their own machine only"
     )]
     Credentials {
         /// Host and port.
         address: String,
-        /// The user that was refused.
+        /// The user name.
         user: String,
+        /// The variables with user name and password.
+        variables: String,
     },
     /// The virtual host does not exist, or the user may not use it.
     #[error(
-        "the broker refused the virtual host {vhost:?} to the user {user:?}: {message}; check LAVINMQ_VHOST or \
-         AMQP_URL. `rabbitmqctl list_vhosts` shows which exist, `rabbitmqctl list_permissions -p {vhost}` who \
-         may use it"
+        "the broker refused the virtual host {vhost:?} to the user {user:?}: {message}; check {variable}. \
+         `rabbitmqctl list_vhosts` shows which exist, `rabbitmqctl list_permissions -p {vhost}` shows the users that \
+         may use one"
     )]
     Vhost {
         /// The virtual host as configured.
         vhost: String,
-        /// The user who asked for it.
+        /// The user name.
         user: String,
         /// The broker's words.
         message: String,
+        /// The variable with the virtual host.
+        variable: &'static str,
     },
     /// The queue exists, but is not plain durable (AMQP code 406).
     #[error(
-        "the queue {queue:?} exists, but not as durable and without arguments: {message}. \
-         `rabbitmqctl list_queues name durable auto_delete arguments` shows how it was declared. Delete it once \
-         it is empty so that it is declared anew (and put what its arguments did into a policy), or use another \
-         name (LAVINMQ_QUEUE)"
+        "the queue {queue:?} exists, but is not durable or has arguments: {message}; `rabbitmqctl list_queues name \
+         durable auto_delete arguments` shows how it was declared. Either delete the queue when it is empty (fanmail \
+         declares it again; a policy can do what the arguments did), or set another name in {variable}"
     )]
     QueueDiffers {
         /// Its name.
         queue: String,
         /// The broker's words.
         message: String,
+        /// The variable with the queue.
+        variable: &'static str,
     },
-    /// The user may not do that with the queue (AMQP code 403).
+    /// The user lacks a permission on the queue (AMQP code 403).
     #[error(
-        "the user may not use the queue {queue:?}: {message}; it needs the permissions configure, write and read \
-         on it and on {queue}.dead, and write on the default exchange (`rabbitmqctl set_permissions`)"
+        "the user may not use the queue {queue:?}: {message}; with `rabbitmqctl set_permissions`, give the user \
+         configure, write and read on the queue in {variable} and on the queue of its dead letters (the same name \
+         with .dead), and write on the default exchange"
     )]
     NotPermitted {
         /// Its name.
         queue: String,
         /// The broker's words.
         message: String,
+        /// The variable with the queue.
+        variable: &'static str,
     },
-    /// The broker closed the channel or the connection, and said why.
+    /// The broker closed the channel or the connection with a reason.
     #[error("the broker closed the connection: {message} (code {code})")]
     Closed {
         /// AMQP reply code.
@@ -119,15 +133,15 @@ pub enum BrokerError {
     /// The broker ended the subscription. RabbitMQ 4.3 does so with consumers of quorum queues that are late with
     /// an ack, instead of closing their channel.
     #[error(
-        "the broker ended the subscription: the queue was deleted or moved to another node, or is a quorum queue \
-         whose consumer timeout is shorter than a fan-out; it is declared and consumed again"
+        "the broker ended the subscription: the queue was deleted or moved to another node, or it is a quorum queue \
+         with a consumer timeout that is shorter than a fan-out; fanmail declares and consumes the queue again"
     )]
     Cancelled,
     /// amiquip cannot read what the broker sent.
     #[error("the broker sent a frame that cannot be read")]
     Unreadable,
-    /// The connection is gone, without a word from the broker.
-    #[error("the connection to the broker broke: {0}")]
+    /// The connection is gone, without a reason from the broker.
+    #[error("the connection to the broker is lost: {0}")]
     Lost(String),
     /// A memory or disk alarm: the broker takes no messages.
     #[error(
@@ -138,30 +152,42 @@ pub enum BrokerError {
         /// The broker's words.
         reason: String,
     },
-    /// The broker did not say whether it has the message.
-    #[error("the broker did not confirm the message within {0} s; it may have it or not")]
+    /// Neither a confirm nor a refusal came in time.
+    #[error("the broker did not confirm the message within {0} s; the message may have arrived or not")]
     Unconfirmed(u64),
     /// The broker said that it does not have the message.
-    #[error("the broker refused the message, most likely because the queue {queue:?} has reached its limit")]
+    #[error("the broker refused the message; most likely the queue {queue:?} has reached its length limit")]
     Refused {
-        /// Where it was to go.
+        /// Where the message was to go.
         queue: String,
     },
     /// The message could not be routed.
-    #[error("the broker returned the message: {message}; was the queue {queue:?} deleted just now?")]
+    #[error(
+        "the broker returned the message: {message}; check whether the queue {queue:?} was deleted just now"
+    )]
     Returned {
-        /// Where it was to go.
+        /// Where the message was to go.
         queue: String,
         /// The broker's words.
         message: String,
     },
     /// AMQP allows at most 255 bytes (short string, AMQP 0-9-1 section 4.2.5.3).
-    #[error("a message id must have 1 to 255 bytes, this one has {0}")]
+    #[error("a message id must have 1 to 255 bytes; this one has {0}")]
     BadMessageId(usize),
 }
 
 impl BrokerError {
-    /// What to tell once the connection is closed: if it was lost, only closing tells why.
+    /// The error of declaring `queue` or asking for it. `variable` names the queue in the configuration.
+    pub(super) fn of_queue(error: amiquip::Error, queue: &str, variable: &'static str) -> Self {
+        let queue = queue.to_owned();
+        match Self::from(error) {
+            Self::Closed { code: 406, message } => Self::QueueDiffers { queue, message, variable },
+            Self::Closed { code: 403, message } => Self::NotPermitted { queue, message, variable },
+            other => other,
+        }
+    }
+
+    /// The error to report once the connection is closed: of a lost connection, only `close` knows the cause.
     pub(super) fn explained_by(self, closed: Result<(), Self>) -> Self {
         match (self, closed) {
             (Self::Lost(_), Err(cause)) => cause,
@@ -169,20 +195,32 @@ impl BrokerError {
         }
     }
 
-    /// Whether the broker objects to what was sent, so that sending the same again is pointless. Being
-    /// closed by an operator or a shutdown (320) is no objection, nor is an error of the broker itself (541).
+    /// Whether the same call may work later although nobody changes the configuration, the broker's users or its
+    /// queues. The worker tries again either way.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        !matches!(
+            self,
+            Self::Credentials { .. }
+                | Self::Vhost { .. }
+                | Self::QueueDiffers { .. }
+                | Self::NotPermitted { .. }
+                | Self::BadMessageId(_)
+        )
+    }
+
+    /// Whether the broker objects to what was sent, so that sending the same again is pointless. Being closed by an
+    /// operator or a shutdown (320) is no objection, and neither is an error of the broker itself (541).
     #[must_use]
     pub fn is_objection(&self) -> bool {
         matches!(self, Self::Closed { code, .. } if !matches!(code, 320 | 541))
     }
+}
 
-    /// What became of declaring or looking at `queue`.
-    pub(super) fn of_queue(error: amiquip::Error, queue: &str) -> Self {
-        match Self::from(error) {
-            Self::Closed { code: 406, message } => Self::QueueDiffers { queue: queue.to_owned(), message },
-            Self::Closed { code: 403, message } => Self::NotPermitted { queue: queue.to_owned(), message },
-            other => other,
-        }
+impl HasExitCode for BrokerError {
+    /// A broker that is away or refuses is no mistake of the command line.
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::BadMessageId(_)) { MISCONFIGURED } else { FAILED }
     }
 }
 
@@ -191,7 +229,7 @@ impl From<amiquip::Error> for BrokerError {
     fn from(error: amiquip::Error) -> Self {
         use amiquip::Error as E;
         match error {
-            E::ServerClosedChannel { code: 406, message, .. } if ack_timeout::is_told_by(&message) => {
+            E::ServerClosedChannel { code: 406, message, .. } if ack_timeout::is_ack_timeout(&message) => {
                 Self::AckTimeout { message }
             }
             E::ServerClosedConnection { code, message } | E::ServerClosedChannel { code, message, .. } => {
@@ -199,7 +237,7 @@ impl From<amiquip::Error> for BrokerError {
             }
             E::MalformedFrame => Self::Unreadable,
             E::MissedServerHeartbeats => Self::Lost("nothing was heard from it for 20 s".to_owned()),
-            E::UnexpectedSocketClose => Self::Lost("it closed the connection without a word".to_owned()),
+            E::UnexpectedSocketClose => Self::Lost("the broker closed it and gave no reason".to_owned()),
             E::IoErrorReadingSocket { source } | E::IoErrorWritingSocket { source } => {
                 Self::Lost(source.to_string())
             }

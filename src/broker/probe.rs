@@ -21,9 +21,9 @@ pub struct Probe {
 /// When the worker could not use this broker or queue.
 pub fn probe(config: &BrokerConfig) -> Result<Probe, BrokerError> {
     let connection = BrokerConnection::open(config)?;
-    let found = topology::find(&connection.channel, &config.queue).and_then(|found| match found {
+    let found = topology::find(&connection, &config.queue).and_then(|found| match found {
         // Declaring an existing queue changes nothing, and shows whether the worker may declare it.
-        Some(_) => topology::declare(&connection.channel, &config.queue).map(Some),
+        Some(_) => topology::declare(&connection, &config.queue).map(Some),
         None => Ok(None),
     });
     let peer = connection.peer.clone();

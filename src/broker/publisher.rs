@@ -84,7 +84,7 @@ impl Publisher {
     }
 
     fn prepare(connection: &mut BrokerConnection, queue: &str) -> Result<Listeners, BrokerError> {
-        topology::declare(&connection.channel, queue)?;
+        topology::declare(connection, queue)?;
         let listeners = (
             connection.channel.listen_for_publisher_confirms()?,
             connection.channel.listen_for_returns()?,

@@ -83,7 +83,7 @@ impl Reconnect {
         if shutdown.requested() {
             return ConnectAttempt::Stopped;
         }
-        let opening = BrokerConnection::open_elsewhere(config);
+        let opening = BrokerConnection::open_in_background(config);
         select! {
             recv(opening) -> opened => match opened {
                 Ok(Ok(connection)) => ConnectAttempt::Open(Box::new(connection)),
@@ -210,7 +210,8 @@ mod tests {
     fn refused() -> BrokerError {
         BrokerError::Unreachable {
             address: "localhost:5672".to_owned(),
-            source: std::io::ErrorKind::ConnectionRefused.into(),
+            cause: std::io::ErrorKind::ConnectionRefused.into(),
+            variables: "LAVINMQ_HOST".to_owned(),
         }
     }
 

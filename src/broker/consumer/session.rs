@@ -36,13 +36,13 @@ impl<'connection> ConsumerSession<'connection> {
         watchdog: &CallWatchdog,
     ) -> Result<Self, BrokerError> {
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
-            topology::declare(&connection.channel, queue)?;
+            topology::declare(connection, queue)?;
             // The one bound there is: amiquip's own buffer has none.
             connection.channel.qos(0, prefetch, false)?;
             connection
                 .channel
                 .basic_consume(queue, ConsumerOptions::default())
-                .map_err(|error| BrokerError::of_queue(error, queue))
+                .map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))
         })?;
         Ok(Self {
             number,
