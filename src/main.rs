@@ -1,5 +1,7 @@
-//! Parses the command line, reads `.env` and the environment, dispatches, turns a result into an exit code.
+//! Parses the command line, reads `.env` and the environment, starts the log, runs the verb, and turns its result into
+//! an exit code.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,40 +9,31 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
+use fanmail::broker::error::BrokerError;
 use fanmail::cli::{Cli, Command};
 use fanmail::commands;
 use fanmail::config::Config;
-use fanmail::config::environment::Environment;
+use fanmail::config::environment::{DotenvError, Environment};
+use fanmail::config::problem::ConfigErrors;
 use fanmail::content::error::TemplateError;
+use fanmail::exit_code::{FAILED, HasExitCode};
 use fanmail::http::server::HttpError;
-use fanmail::observe::logging;
+use fanmail::observe::logging::{self, LogError};
 use fanmail::store::error::StoreError;
 use fanmail::text::clean::printable;
 use signal_hook::consts::SIGPIPE;
 
-/// It could not be done.
-const FAILED: u8 = 1;
-/// The command line or the configuration is wrong. clap uses it, too.
-const MISCONFIGURED: u8 = 2;
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let config = match configure() {
-        Ok(config) => config,
-        Err(error) => return report(&error, MISCONFIGURED),
-    };
-    match run(&cli, &config) {
-        Ok(code) => code,
-        Err(error) if is_misconfiguration(&error) => report(&error, MISCONFIGURED),
-        Err(error) => report(&error, FAILED),
-    }
+    run(&Cli::parse()).unwrap_or_else(|error| report(&error))
 }
 
-/// Whether trying again cannot help until something else is configured or installed.
-fn is_misconfiguration(error: &anyhow::Error) -> bool {
-    error.is::<TemplateError>()
-        || error.is::<HttpError>()
-        || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_misconfiguration)
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let config = configure()?;
+    // `worker` and `retry` send mail and must survive a closed stdout; the other verbs exit on SIGPIPE.
+    if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
+        exit_on_sigpipe()?;
+    }
+    commands::run(cli, &config)
 }
 
 /// Reads the configuration and starts the log.
@@ -54,27 +47,37 @@ fn configure() -> anyhow::Result<Config> {
     Ok(config)
 }
 
-fn run(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
-    // The two that send mails must not end in the middle because nobody reads what they print.
-    if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
-        exit_on_sigpipe()?;
-    }
-    commands::run(cli, config)
-}
-
-/// `fanmail status | head` ends like any other program when `head` has seen enough, with the exit code that a
-/// shell gives to SIGPIPE. Rust ignores that signal, and `println!` would panic.
+/// Exits as other programs do when the reader of a pipe has closed it (`fanmail status | head`), with the exit code
+/// that a shell gives to SIGPIPE. Rust ignores that signal, and `println!` would panic.
 fn exit_on_sigpipe() -> io::Result<()> {
     let always = Arc::new(AtomicBool::new(true));
     signal_hook::flag::register_conditional_shutdown(SIGPIPE, 128 + SIGPIPE, always)?;
     Ok(())
 }
 
-/// Prints an error with all its causes. A server's words may be among them.
-fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+/// Prints an error with all its causes. They may repeat text of a server, so control characters are removed.
+fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("fanmail: {}", printable(&error.to_string()));
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {}", printable(&cause.to_string()));
     }
-    ExitCode::from(code)
+    ExitCode::from(exit_code(error))
+}
+
+/// The exit code that the error itself decides.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let errors_with_exit_code = [
+        decided_by::<ConfigErrors>,
+        decided_by::<DotenvError>,
+        decided_by::<LogError>,
+        decided_by::<TemplateError>,
+        decided_by::<HttpError>,
+        decided_by::<StoreError>,
+        decided_by::<BrokerError>,
+    ];
+    errors_with_exit_code.into_iter().find_map(|decided_by| decided_by(error)).unwrap_or(FAILED)
+}
+
+fn decided_by<E: Error + HasExitCode + Send + Sync + 'static>(error: &anyhow::Error) -> Option<u8> {
+    error.downcast_ref::<E>().map(E::exit_code)
 }

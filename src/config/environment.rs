@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
+
 /// All variables, those of the process before those of the file.
 #[derive(Clone)]
 pub struct Environment {
@@ -32,6 +34,12 @@ pub enum DotenvError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl HasExitCode for DotenvError {
+    fn exit_code(&self) -> u8 {
+        MISCONFIGURED
+    }
 }
 
 impl Environment {

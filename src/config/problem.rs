@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
+
 /// One mistake: the variable, its value unless that is a secret, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -58,3 +60,9 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+impl HasExitCode for ConfigErrors {
+    fn exit_code(&self) -> u8 {
+        MISCONFIGURED
+    }
+}

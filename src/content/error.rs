@@ -1,6 +1,14 @@
 //! What is wrong with a template.
 
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
+
 /// A template that cannot be used: says file, line and variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TemplateError(pub(crate) String);
+
+impl HasExitCode for TemplateError {
+    fn exit_code(&self) -> u8 {
+        MISCONFIGURED
+    }
+}

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
 use crate::http::probes::{self, Response};
 use crate::observe::health::Monitor;
 
@@ -20,6 +21,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct HttpError {
     addr: SocketAddr,
     source: io::Error,
+}
+
+impl HasExitCode for HttpError {
+    fn exit_code(&self) -> u8 {
+        MISCONFIGURED
+    }
 }
 
 /// Serves at `addr` in a thread that ends with the process. Returns the address with the port that the system chose

@@ -10,6 +10,7 @@ use log::{LevelFilter, Record};
 use serde::Serialize;
 
 use crate::config::log::{LogConfig, LogFormat};
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
 use crate::text::clean::turns_direction;
 use crate::text::mask::mask;
 
@@ -30,6 +31,12 @@ pub enum LogError {
     /// There is a logger already.
     #[error("the logger cannot be installed")]
     Install(#[from] log::SetLoggerError),
+}
+
+impl HasExitCode for LogError {
+    fn exit_code(&self) -> u8 {
+        MISCONFIGURED
+    }
 }
 
 /// Starts logging, to standard error or to the end of `LOG_FILE`. Every line is one write at the end of the

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 use crate::text::clean::one_line;
 
 mod known;
@@ -58,12 +59,6 @@ impl StoreError {
             .with_cure(hint.to_owned())
     }
 
-    /// Whether this binary cannot work with this database, whatever is tried: it exits with 2.
-    #[must_use]
-    pub fn is_misconfiguration(&self) -> bool {
-        self.misconfigured
-    }
-
     /// Whether the database is only away for now (it restarts, it is locked, its disk is full), so that waiting
     /// helps. Otherwise it does not work as it is configured, or the cause is not known.
     #[must_use]
@@ -75,6 +70,13 @@ impl StoreError {
     #[must_use]
     pub(super) fn with_cure(self, hint: String) -> Self {
         Self { hint: Some(hint), ..self }
+    }
+}
+
+impl HasExitCode for StoreError {
+    /// A database that only a newer fanmail can use counts as a wrong configuration.
+    fn exit_code(&self) -> u8 {
+        if self.misconfigured { MISCONFIGURED } else { FAILED }
     }
 }
 
