@@ -1,5 +1,6 @@
-//! What operators see: metrics, health and logs.
+//! What operators see: metrics, health and logs. `events` updates all three when something changes.
 
+pub mod events;
 pub mod health;
 pub mod logging;
 pub mod metrics;

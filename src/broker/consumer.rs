@@ -7,7 +7,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
-use log::{error, info};
+use log::error;
 
 use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
@@ -18,13 +18,11 @@ use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
+use crate::observe::events;
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
 
 mod session;
-
-const LOST_WHILE_STOPPING: &str =
-    "lost the connection to the broker while stopping, so unacked messages come again";
 
 /// A running subscription to the queue.
 #[derive(Debug)]
@@ -106,7 +104,7 @@ impl BrokerThread {
             let closed = connection.close();
             match end {
                 End::Lost(error) if self.shutdown.requested() => {
-                    info!("{LOST_WHILE_STOPPING}: {}", error.explained_by(closed));
+                    events::broker::lost_while_stopping(&error.explained_by(closed));
                     break;
                 }
                 End::NotBegun(error) => reconnect.failed(&error),
@@ -119,7 +117,7 @@ impl BrokerThread {
         self.to_worker = None;
         self.settlements.iter().for_each(drop);
         self.dead_letters.finish();
-        info!("the broker thread has ended; unfinished messages are back in the queue");
+        events::broker::disconnected();
     }
 
     /// One session, from declaring the queue to its end.
@@ -133,12 +131,8 @@ impl BrokerThread {
         // The broker delivers again whatever an earlier session received.
         self.not_taken.try_iter().for_each(drop);
         self.dead_letters.begin_session(number);
-        // Before the macro, which evaluates nothing when its level is off.
-        let over = reconnect.guard();
-        info!(
-            "connected to {}{}; taking messages from {}, at most {} at a time",
-            connection.peer, over, self.config.queue, self.prefetch
-        );
+        let recovery = reconnect.connected();
+        events::broker::subscribed(&connection.peer, &self.config.queue, self.prefetch, recovery);
         let result = self.take_messages(&mut session);
         if result.is_ok() {
             self.to_worker = None;
@@ -176,7 +170,10 @@ impl BrokerThread {
             && let Err(TrySendError::Full(message)) = worker.try_send(message)
         {
             // Cannot happen with a broker that keeps to the prefetch.
-            error!("more than {} messages: {:?} goes back", self.prefetch, message.receipt);
+            error!(
+                "the broker sent more than {} unacked messages; {:?} goes back to the queue",
+                self.prefetch, message.receipt
+            );
             session.give_back_one(message.receipt.tag)?;
         }
         Ok(())
@@ -189,7 +186,7 @@ impl BrokerThread {
             self.ack_kept(session, last.into_iter())
         });
         if let Err(error) = result {
-            info!("{LOST_WHILE_STOPPING}: {error}");
+            events::broker::lost_while_stopping(&error);
         }
     }
 

@@ -4,12 +4,13 @@ use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{after, select};
-use log::{debug, error, warn};
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::config::broker::BrokerConfig;
 use crate::domain::backoff::Backoff;
+use crate::observe::events;
+use crate::observe::events::broker::{ConnectionHealth, Recovery};
 use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
 
@@ -32,10 +33,7 @@ const OPENING: Duration = Duration::from_secs(60);
 /// Failures in a row of one connection, and what has been told about them.
 #[derive(Debug)]
 pub(super) struct Reconnect {
-    /// Completes "cannot …".
-    purpose: &'static str,
-    part: Part,
-    health: Health,
+    health: ConnectionHealth,
     /// In a row, for the backoff.
     failures: u32,
     /// Tries that failed in this outage, for people.
@@ -45,7 +43,7 @@ pub(super) struct Reconnect {
     told: Option<(Discriminant<BrokerError>, Instant)>,
     /// Connections in a row that were lost before they had proved good.
     short_lived: u32,
-    ack_timeout_told: bool,
+    ack_timeout_logged: bool,
 }
 
 /// What became of one try to connect.
@@ -62,16 +60,14 @@ impl Reconnect {
     /// Nothing has failed yet.
     pub(super) fn new(purpose: &'static str, part: Part, health: Health) -> Self {
         Self {
-            purpose,
-            part,
-            health,
+            health: ConnectionHealth { part, purpose, health },
             failures: 0,
             tries: 0,
             since: None,
             up_since: None,
             told: None,
             short_lived: 0,
-            ack_timeout_told: false,
+            ack_timeout_logged: false,
         }
     }
 
@@ -106,30 +102,16 @@ impl Reconnect {
 
     /// Notes that a try failed, and tells it if it is news.
     pub(super) fn failed(&mut self, error: &BrokerError) {
-        self.health.set_problem(self.part, error.to_string());
-        if self.note_failure(error, Instant::now()) {
-            warn!("cannot {} (try {}), trying until it works: {error}", self.purpose, self.tries);
-        }
+        let is_news = self.note_failure(error, Instant::now());
+        self.health.connect_failed(error, self.tries, !is_news);
     }
 
     /// Notes that an open connection was lost, and tells it if it is news. `queue` is what it consumed.
     pub(super) fn lost(&mut self, error: &BrokerError, queue: &str) {
-        self.health.set_problem(self.part, error.to_string());
-        if self.note_loss(error, Instant::now()) {
-            warn!("cannot {} any more, trying until it works again: {error}", self.purpose);
-        } else {
-            debug!("lost once more: {error}");
-        }
+        let is_news = self.note_loss(error, Instant::now());
+        self.health.lost(error, !is_news);
         if self.short_lived == SUSPICIOUS {
-            error!(
-                "{SUSPICIOUS} connections in a row were lost soon after they had begun to {}. If the broker itself \
-                 is well, a message near the head of the queue {queue} breaks the protocol for this program: a \
-                 routing key that is not UTF-8 text does. Nothing is lost, but as long as it is there no message \
-                 comes through. Look at the first messages with Get messages on the broker's management page, and \
-                 take the bad one out there, or with rabbitmqadmin get queue={queue} ackmode=ack_requeue_false \
-                 count=1, once that shows the bad one to be first. rabbitmqctl purge_queue would delete all of them",
-                self.purpose
-            );
+            self.health.poison_suspected(SUSPICIOUS, queue);
         }
     }
 
@@ -138,32 +120,23 @@ impl Reconnect {
     pub(super) fn ack_timed_out(&mut self, error: &BrokerError, advice: &str) {
         let young = self.up_since.take().is_some_and(|up| up.elapsed() < TOO_SOON);
         self.failures = if young { self.failures.saturating_add(1) } else { 0 };
-        if std::mem::replace(&mut self.ack_timeout_told, true) {
-            debug!("{error}");
-        } else {
-            warn!(
-                "{error}. The fan-out goes on, nobody is mailed twice, and the message is asked for again. This is \
-                 told once. {advice}"
-            );
-        }
+        let logged = std::mem::replace(&mut self.ack_timeout_logged, true);
+        events::broker::ack_timed_out(error, advice, logged);
     }
 
     /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
     /// had failed.
-    pub(super) fn guard(&mut self) -> String {
-        self.health.clear_problem(self.part);
-        match self.note_success(Instant::now()) {
-            Some((tries, lasted)) => format!(", back at try {tries} after {} s", lasted.as_secs()),
-            None => String::new(),
-        }
+    pub(super) fn connected(&mut self) -> Option<Recovery> {
+        self.health.connected();
+        self.note_success(Instant::now())
     }
 
     /// Notes that the connection has done its work, so that whatever fails next is a new outage. Returns the
-    /// same as [`Self::over`].
-    pub(super) fn proved_good(&mut self) -> String {
+    /// same as [`Self::connected`].
+    pub(super) fn proved_good(&mut self) -> Option<Recovery> {
         self.failures = 0;
         self.told = None;
-        self.guard()
+        self.connected()
     }
 
     /// Whether this failure is news.
@@ -196,10 +169,10 @@ impl Reconnect {
     /// How many tries the outage took and how long it lasted. The number of failures is kept until the
     /// connection has proved good, so that one that dies young again and again is not a hot loop, and what was
     /// told, so that it does not flood the log.
-    fn note_success(&mut self, now: Instant) -> Option<(u32, Duration)> {
+    fn note_success(&mut self, now: Instant) -> Option<Recovery> {
         self.up_since = Some(now);
-        let tries = std::mem::take(&mut self.tries) + 1;
-        self.since.take().map(|since| (tries, now.duration_since(since)))
+        let attempt = std::mem::take(&mut self.tries) + 1;
+        self.since.take().map(|since| Recovery { attempt, lasted: now.duration_since(since) })
     }
 }
 
@@ -229,7 +202,10 @@ mod tests {
         assert!(reconnect.note_failure(&lost(), at(2)), "another cause is news");
         assert!(!reconnect.note_failure(&lost(), at(300)));
         assert!(reconnect.note_failure(&lost(), at(302)));
-        assert_eq!(reconnect.note_success(at(310)), Some((6, Duration::from_secs(310))));
+        assert_eq!(
+            reconnect.note_success(at(310)),
+            Some(Recovery { attempt: 6, lasted: Duration::from_secs(310) })
+        );
         assert_eq!(reconnect.note_success(at(311)), None, "it is told once");
     }
 

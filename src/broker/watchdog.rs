@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{debug, error};
+use log::debug;
 
+use crate::observe::events;
 use crate::sync::lock;
 
 /// How long the watchdog waits for what. A dead silence is noticed after all three together: 51 s.
@@ -128,14 +129,7 @@ impl CallWatchdog {
             }
             call.logged = true;
             self.hung.store(true, Ordering::SeqCst);
-            error!(
-                "the broker has not answered to {} for {} s, and no heartbeat has ended the connection: it is frozen \
-                 or cut off, and its configuration turns heartbeats off (heartbeat = 0), or the AMQP library hangs. \
-                 Stopping with exit code 1, to be started again: mails in flight are finished, and unfinished \
-                 messages go back to the queue. Look after the broker, and give it a heartbeat (heartbeat = 60)",
-                call.what,
-                lasted.as_secs()
-            );
+            events::broker::call_hangs(call.what, lasted);
             shutdown();
         }
     }

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
-use crate::observe::health::{Health, Part};
+use crate::observe::events;
+use crate::observe::health::Health;
 use crate::shutdown::Shutdown;
 use crate::store::error::StoreError;
 use crate::sync::lock;
@@ -156,15 +157,14 @@ impl DatabaseRetry {
         let logged_recently =
             queries.last_logged.is_some_and(|last_logged| last_logged.elapsed() < LOG_INTERVAL);
         if queries.failed() && logged_recently {
-            log::debug!("still: {reason}");
+            events::database::still_failing(&self.health, reason);
         } else {
-            log::error!("{reason}; nothing is acked or forgotten, and it is tried again until it works");
+            events::database::failing(&self.health, reason);
             queries.last_logged = Some(Instant::now());
         }
         if let Some(query) = queries.pending.get_mut(&id) {
             query.failed = true;
         }
-        self.health.set_problem(Part::Database, reason.trim_start_matches("database: ").to_owned());
     }
 
     fn begin(&self) -> QueryAttempt<'_> {
@@ -224,8 +224,7 @@ impl Drop for QueryAttempt<'_> {
         let mut queries = lock(&self.database_retry.queries);
         let ended = queries.pending.remove(&self.id);
         if self.succeeded && ended.is_some_and(|query| query.failed) && !queries.failed() {
-            log::info!("the database works again");
-            self.database_retry.health.clear_problem(Part::Database);
+            events::database::restored(&self.database_retry.health);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::observe::events;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::FanOutPool;
 use crate::worker::recorder::batch::BatchSender;
@@ -162,10 +163,7 @@ impl Dispatcher {
             return false;
         };
         running.receipt = receipt;
-        log::info!("the broker has delivered the message of {message} again; its fan-out goes on");
-        if identity.key().is_none() {
-            self.context.metrics.redelivered_decided.add(1);
-        }
+        events::notification::redelivered(&self.context.metrics, message, identity.key().is_none());
         true
     }
 

@@ -24,6 +24,7 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
+use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
@@ -62,13 +63,8 @@ fn run_to_completion(
 ) -> Result<Notification, FanOutResult> {
     let event = look_up_event(context, message.event_id)?;
     let (notification, mut next_claim) = open(context, identity, message, event)?;
-    let id = notification.id;
     while let Some(claim) = next_claim {
-        log::info!(
-            "notification {id} ({message}) {}{}",
-            if claim.resumed { "goes on" } else { "begins" },
-            if context.dummy { "; the dummy is on, NOTHING IS REALLY SENT" } else { "" }
-        );
+        events::notification::started(&notification, claim.resumed, context.dummy);
         next_claim = match send_and_complete(context, &claim) {
             Ok(()) => return Ok(notification),
             Err(Halt::Stopping) => {
@@ -76,15 +72,12 @@ fn run_to_completion(
                 return Err(FanOutResult::Interrupted);
             }
             Err(Halt::TakenOver) => {
-                log::warn!(
-                    "notification {id} ({message}) was taken over by another worker while this one was frozen or cut \
-                     off from the database; the mails that were just being sent may be sent twice"
-                );
+                events::notification::taken_over(&notification);
                 wait_for_claim(context, notification, claim.event)?
             }
         };
     }
-    log::info!("notification {id} ({message}) was completed before; acked");
+    events::notification::already_completed(&notification);
     Ok(notification)
 }
 
@@ -95,8 +88,7 @@ fn look_up_event(context: &Context, event_id: EventId) -> Result<Event, FanOutRe
     let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
     let mut event = find()?;
     if event.is_none() {
-        let grace = grace.as_secs();
-        log::info!("event {event_id} is not in the database yet; it is looked up again for {grace} s");
+        events::notification::event_missing(event_id, grace);
     }
     while event.is_none() && Instant::now() < deadline {
         if context.shutdown.wait(EVENT_LOOKUP_INTERVAL) {
@@ -120,27 +112,14 @@ fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
     let counts = send_to_undecided(context, claim, |counts| {
         if logged_at.elapsed() >= PROGRESS_INTERVAL {
             logged_at = Instant::now();
-            log::info!(
-                "notification {}: {} sent, {} failed so far",
-                notification.id,
-                counts.sent,
-                counts.failed
-            );
+            events::notification::progress(&notification, counts);
         }
     })?;
 
     if !context.database_retry.until_ok(|| context.store.complete_notification(claim.held.lease))? {
         return Err(Halt::TakenOver);
     }
-    context.metrics.completed.add(1);
-    log::info!(
-        "notification {} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s",
-        notification.id,
-        counts.sent,
-        counts.failed,
-        counts.skipped,
-        started_at.elapsed().as_secs_f64()
-    );
+    events::notification::completed(&context.metrics, &notification, counts, started_at.elapsed());
     Ok(())
 }
 

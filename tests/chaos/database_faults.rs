@@ -13,7 +13,7 @@ use testkit::scenario::Scenario;
 use testkit::system::System;
 
 /// The log line when the database stops working.
-const TROUBLE: &str = "nothing is acked or forgotten";
+const TROUBLE: &str = "nothing is acked or lost";
 /// The log line when the database works again.
 const OVER: &str = "the database works again";
 

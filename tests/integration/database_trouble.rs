@@ -22,7 +22,7 @@ const BEFORE: usize = 70;
 const PEOPLE: usize = 300;
 
 /// Logged when the database stops working.
-const BEGINS: &str = "nothing is acked or forgotten";
+const BEGINS: &str = "nothing is acked or lost";
 /// Logged when the database works again.
 const OVER: &str = "the database works again";
 

@@ -60,7 +60,7 @@ fn the_work_of_a_frozen_worker_is_taken_over_and_its_late_writes_are_refused() {
     let worker = scenario.worker();
     wait_until("the other worker to consume", || scenario.queue.consumers() == 2);
     scenario.queue.publish("UPDATED", EVENT, Some("once"));
-    worker.wait_for_log("goes on");
+    worker.wait_for_log(" resumed");
     scenario.smtp.gate().open();
     wait_until("the other worker to complete it", || scenario.ledger.completed() == 1);
 

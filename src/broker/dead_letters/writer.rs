@@ -14,7 +14,7 @@ use std::time::Duration;
 use amiquip::AmqpProperties;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
-use log::{debug, error, info, warn};
+use log::{debug, error};
 
 use crate::broker::dead_letters::properties;
 use crate::broker::error::BrokerError;
@@ -24,6 +24,7 @@ use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
+use crate::observe::events;
 use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
@@ -80,7 +81,7 @@ impl DeadLetterWriter {
             shutdown,
             session: Arc::clone(&session),
             confirmed: kept_sender,
-            reconnect: Reconnect::new("keep dead letters", Part::DeadLetters, monitor.health.clone()),
+            reconnect: Reconnect::new("store dead letters", Part::DeadLetters, monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
             watchdog: watchdog.clone(),
             publisher: None,
@@ -96,7 +97,7 @@ impl DeadLetterWriter {
         self.session.store(session, Ordering::SeqCst);
         let forgotten = self.waiting.try_iter().count();
         if forgotten > 0 {
-            debug!("{forgotten} dead letters were not kept yet; their messages come again");
+            debug!("{forgotten} dead letters were not stored yet; their messages will be redelivered");
         }
     }
 
@@ -111,7 +112,7 @@ impl DeadLetterWriter {
             self.letters.try_send(letter)
         {
             // Cannot happen; the message is not lost, it comes again with the next session.
-            error!("no room for the dead letter {:?}: it stays unacked", letter.receipt);
+            error!("the dead-letter queue is full (a bug in fanmail): {:?} stays unacked", letter.receipt);
         }
     }
 
@@ -126,7 +127,9 @@ impl DeadLetterWriter {
         if let Some((shutdown, thread)) = self.running.take() {
             drop(shutdown);
             if thread.join().is_err() {
-                error!("the dead-letter thread panicked; what it held goes back to the queue");
+                error!(
+                    "the dead-letter thread panicked (a bug in fanmail); its messages go back to the queue"
+                );
             }
         }
         self.confirmed.try_iter().collect()
@@ -167,32 +170,31 @@ impl DeadLetterThread {
         let mut bare = false;
         while let Some(publisher) = self.publisher() {
             if self.session.load(Ordering::SeqCst) != letter.receipt.session {
-                debug!("the dead letter {:?} will come again", letter.receipt);
+                debug!("dead letter {:?}: its message will be redelivered", letter.receipt);
                 self.publisher = Some(publisher);
                 return;
             }
             match self.publish(&publisher, letter, bare) {
                 Ok(()) => {
                     self.publisher = Some(publisher);
-                    // Before the macro, which evaluates nothing when its level is off.
-                    let over = self.reconnect.proved_good();
-                    warn!(
-                        "moved to {}: {} (message id {}){}",
-                        self.queue,
-                        letter.reason,
-                        shown_id(&letter.properties),
-                        over
+                    let recovery = self.reconnect.proved_good();
+                    let message_id = shown_id(&letter.properties);
+                    events::broker::dead_letter_stored(
+                        &self.metrics,
+                        &self.queue,
+                        &letter.reason,
+                        &message_id,
+                        recovery,
                     );
-                    self.metrics.dead_letters.add(1);
                     if self.confirmed.send(letter.receipt).is_err() {
-                        debug!("the broker thread is gone");
+                        debug!("a dead letter was stored after the broker thread had ended");
                     }
                     return;
                 }
                 Err(error) => {
                     let closed = publisher.close();
                     if self.shutdown.requested() {
-                        info!("a dead letter is not kept yet; its message goes back to the queue");
+                        events::broker::dead_letter_returned();
                         return;
                     }
                     let cause = error.explained_by(closed);
@@ -234,8 +236,7 @@ impl DeadLetterThread {
             match publisher.wait(CONFIRM_TIMEOUT, self.shutdown.receiver()) {
                 Err(BrokerError::Blocked { reason }) => {
                     blocked = true;
-                    let cause = BrokerError::Blocked { reason };
-                    warn!("dead letters have to wait: {cause}");
+                    events::broker::dead_letters_blocked(&BrokerError::Blocked { reason });
                 }
                 Err(BrokerError::Unconfirmed(_)) if self.shutdown.requested() => {
                     return publisher.wait(LAST_WAIT, &never());

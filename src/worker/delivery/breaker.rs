@@ -11,11 +11,11 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::backoff::Backoff;
 use crate::domain::ids::{NotificationId, ParticipantId};
-use crate::observe::health::{Monitor, Part};
+use crate::observe::events;
+use crate::observe::events::relay::RelayProblem;
+use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
 
@@ -68,7 +68,7 @@ struct RelayOutage {
     since: Instant,
     /// Probes that have failed.
     probes: u32,
-    /// When it was last logged.
+    /// When the log last mentioned it.
     last_logged: Instant,
 }
 
@@ -170,9 +170,7 @@ impl Breaker {
     fn close(&self, now: Instant) {
         let mut state = lock(&self.state);
         if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
-            log::info!("the relay works again after {} s", (now - outage.since).as_secs());
-            self.monitor.health.clear_problem(Part::Relay);
-            self.monitor.metrics.breaker_open.set(0);
+            events::relay::up(&self.monitor, now - outage.since);
         }
         *state = BreakerState::Closed { failures: Vec::new(), last_success: Some(now) };
     }
@@ -186,7 +184,7 @@ impl Breaker {
         detail: &str,
     ) -> bool {
         let mut state = lock(&self.state);
-        let outage = match &mut *state {
+        let (outage, event): (RelayOutage, fn(&Monitor, &RelayProblem<'_>)) = match &mut *state {
             BreakerState::Closed { failures, last_success } => {
                 if suspect.is_some() && failures.contains(&suspect) {
                     return false;
@@ -198,35 +196,29 @@ impl Breaker {
                 if failures.len() < THRESHOLD {
                     return true;
                 }
-                log::warn!(
-                    "the relay does not work: {detail}; sending pauses until a probe gets through, nothing is lost"
-                );
-                self.monitor.metrics.breaker_open.set(1);
-                RelayOutage { since: now, probes: 0, last_logged: now }
+                (RelayOutage { since: now, probes: 0, last_logged: now }, events::relay::down)
             }
             BreakerState::Probing { outage } if probe => {
                 outage.probes += 1;
-                log::debug!("probe {} of the relay failed: {detail}", outage.probes);
                 if now - outage.last_logged >= LOG_INTERVAL {
                     outage.last_logged = now;
-                    log::warn!(
-                        "the relay has not worked for {} minutes and {} probes: {detail}; `fanmail status` \
-                         tells how many people wait",
-                        (now - outage.since).as_secs() / 60,
-                        outage.probes
-                    );
+                    (*outage, events::relay::still_down)
+                } else {
+                    (*outage, events::relay::probe_failed)
                 }
-                *outage
             }
             // A mail that was in flight when the breaker opened.
             BreakerState::Open { .. } | BreakerState::Probing { .. } => return true,
         };
         let pause = self.probes.pause(outage.probes + 1, jitter);
-        let since = Utc::now() - (now - outage.since);
-        self.monitor
-            .health
-            .set_problem(Part::Relay, describe(since, outage.probes, Utc::now() + pause, detail));
         *state = BreakerState::Open { outage, until: now + pause };
+        let problem = RelayProblem {
+            lasted: now - outage.since,
+            failed_probes: outage.probes,
+            next_probe_in: pause,
+            detail,
+        };
+        event(&self.monitor, &problem);
         true
     }
 
@@ -236,15 +228,6 @@ impl Breaker {
             *state = BreakerState::Open { outage, until: Instant::now() };
         }
     }
-}
-
-/// For `/healthz` and `fanmail status`. With times of day, because it may be read some time later.
-fn describe(since: DateTime<Utc>, probes: u32, next: DateTime<Utc>, detail: &str) -> String {
-    format!(
-        "down since {}, {probes} probes failed, the next one is the first mail after {}: {detail}",
-        since.format("%Y-%m-%d %H:%M:%SZ"),
-        next.format("%H:%M:%SZ")
-    )
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
+use crate::observe::events;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
@@ -113,7 +114,7 @@ impl ConnectionLimit {
             state.probing = false;
             state.failed_probes = 0;
             if state.granted == self.max && std::mem::take(&mut state.recovery_unlogged) {
-                log::info!("the relay serves all {} connections again", self.max);
+                events::relay::connections_restored(self.max);
             }
         }
     }
@@ -179,21 +180,14 @@ impl ConnectionLimit {
         if state.last_logged.is_none_or(|last_logged| now - last_logged >= LOG_INTERVAL) {
             state.last_logged = Some(now);
             state.recovery_unlogged = true;
-            log::warn!(
-                "the relay serves some connections and not others: {detail}; fanmail goes on with those it serves and \
-                 tries one more now and then, nothing is lost. If the relay allows fewer than SMTP_CONNECTIONS ({}), \
-                 lower that; if not, one of its machines is broken (said once; fanmail_connections_in_use tells how \
-                 many there are)",
-                self.max
-            );
+            events::relay::connections_refused(self.max, detail);
         }
         true
     }
 
     fn change_granted(&self, state: &mut LimitState, change: isize) {
         state.granted = state.granted.saturating_add_signed(change);
-        self.metrics.connections_in_use.set(state.granted as u64);
-        log::debug!("{} of {} connections in use", state.granted, self.max);
+        events::relay::connections_changed(&self.metrics, state.granted, self.max);
     }
 }
 

@@ -11,6 +11,7 @@ use crossbeam_channel::RecvTimeoutError;
 
 use crate::channels::{Channel, Decision, SendError};
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::Breaker;
@@ -204,13 +205,12 @@ impl<C: Channel> Lane<C> {
     fn retry_or_fail(&mut self, mut job: Job, error: &SendError) {
         job.recipient.attempts += 1;
         if self.shared.retry_policy.allows_another(job.recipient.attempts) {
-            log::debug!(
-                "notification {}: participant {}: will retry: {}",
+            events::notification::retry_later(
+                &self.shared.monitor.metrics,
                 job.fan_out.notification_id(),
                 job.recipient.participant.id,
-                error.detail
+                &error.detail,
             );
-            self.shared.monitor.metrics.retries.add(1);
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
             self.record(job, Verdict::failed(Permanence::Transient, error.code, &error.detail));
@@ -240,20 +240,15 @@ impl<C: Channel> Lane<C> {
     }
 }
 
-/// Logs the first failure of a fan-out as a warning, the others for debugging: the ledger has them all.
 fn log_failure(job: &Job, outcome: &Outcome) {
     let Verdict::Failed { detail, .. } = &outcome.verdict else { return };
-    let level = if job.fan_out.failure_logged.swap(true, Ordering::Relaxed) {
-        log::Level::Debug
-    } else {
-        log::Level::Warn
-    };
-    log::log!(
-        level,
-        "notification {}: the mail to participant {} failed (attempts: {}): {detail}; further failures of this \
-         notification are logged at LOG_LEVEL=DEBUG only, and kept in the ledger",
-        outcome.lease.notification_id,
+    let first = !job.fan_out.failure_logged.swap(true, Ordering::Relaxed);
+    let notification_id = outcome.lease.notification_id;
+    events::notification::mail_failed(
+        first,
+        notification_id,
         outcome.participant_id,
         outcome.attempts,
+        detail,
     );
 }

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
+use crate::observe::events;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::Shutdown;
@@ -122,9 +123,7 @@ impl Leases {
         let mut staleness = StalenessWatch::new(Instant::now(), interval * 5);
         loop {
             let Some(seen) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
-                log::error!(
-                    "notification {notification_id} was deleted from the database while it was running"
-                );
+                events::notification::deleted(notification_id);
                 return Ok(None);
             };
             if seen.state == NotificationState::Completed {

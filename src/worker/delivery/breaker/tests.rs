@@ -156,17 +156,10 @@ fn health_says_since_when_why_and_when_the_next_attempt_is() {
     let breaker = opened(now);
     let trouble = breaker.monitor.health.problems();
     assert!(trouble.starts_with("relay: down since 20"), "{trouble}");
-    assert!(trouble.contains("Z, 0 probes failed, the next one is the first mail after "), "{trouble}");
+    assert!(trouble.contains("Z, 0 probes failed, next attempt after "), "{trouble}");
     assert!(trouble.ends_with("Z: refused\n"), "{trouble}");
     probe_fails(&breaker, now + Duration::from_secs(1));
-    assert!(breaker.monitor.health.problems().contains(", 1 probes failed"));
-
-    let time = |second: i64| DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap();
-    assert_eq!(
-        describe(time(0), 3, time(95), "127.0.0.1:25: cannot connect"),
-        "down since 2027-01-15 08:00:00Z, 3 probes failed, the next one is the first mail after 08:01:35Z: \
-         127.0.0.1:25: cannot connect"
-    );
+    assert!(breaker.monitor.health.problems().contains(", 1 probe failed, "));
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! One function for each change that operators hear of. It writes the log line and updates health and metrics, so that a
+//! state machine makes one call and holds no sentences. When a change is worth an event is left to its caller.
+
+pub mod broker;
+pub mod database;
+pub mod notification;
+pub mod relay;

@@ -1,0 +1,137 @@
+//! The broker: connections are lost and made, calls hang, and messages become dead letters.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::observe::health::{Health, Part};
+use crate::observe::metrics::Metrics;
+
+/// The health of one connection to the broker.
+#[derive(Debug, Clone)]
+pub struct ConnectionHealth {
+    /// Which problem it sets.
+    pub part: Part,
+    /// Completes "cannot …", such as "take messages".
+    pub purpose: &'static str,
+    /// Where the problem is set.
+    pub health: Health,
+}
+
+/// What an outage came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// The attempt that worked.
+    pub attempt: u32,
+    /// From the first failure to the connection.
+    pub lasted: Duration,
+}
+
+impl ConnectionHealth {
+    /// An attempt to connect failed. `logged`: the log has said so lately.
+    pub fn connect_failed(&self, error: &impl Display, attempt: u32, logged: bool) {
+        self.health.set_problem(self.part, error.to_string());
+        if !logged {
+            log::warn!("cannot {} (attempt {attempt}): {error}; retrying until it works", self.purpose);
+        }
+    }
+
+    /// An open connection was lost. `logged`: the log has said so lately.
+    pub fn lost(&self, error: &impl Display, logged: bool) {
+        self.health.set_problem(self.part, error.to_string());
+        if logged {
+            log::debug!("connection to the broker lost again: {error}");
+        } else {
+            log::warn!("cannot {} any more: {error}; reconnecting until it works", self.purpose);
+        }
+    }
+
+    /// `count` connections in a row were lost soon after they were made: a message may be the cause.
+    pub fn poison_suspected(&self, count: u32, queue: &str) {
+        log::error!(
+            "{count} connections in a row were lost soon after they began to {}. If the broker itself works, a message \
+             near the head of the queue {queue} breaks the protocol for this program; a routing key that is not UTF-8 \
+             text does that. Nothing is lost, but no message can be processed until that one is removed. Look at the \
+             first messages with Get messages on the broker's management page, and remove the bad one there; or, once \
+             you have seen that it is the first one, with rabbitmqadmin get queue={queue} \
+             ackmode=ack_requeue_false count=1. Do not use rabbitmqctl purge_queue: it deletes all messages",
+            self.purpose
+        );
+    }
+
+    /// The connection works.
+    pub fn connected(&self) {
+        self.health.clear_problem(self.part);
+    }
+}
+
+/// What to add to a line about a connection that works: nothing, if nothing had failed.
+pub fn describe_recovery(recovery: Option<Recovery>) -> String {
+    recovery.map_or(String::new(), |Recovery { attempt, lasted }| {
+        format!(", reconnected at attempt {attempt} after {} s", lasted.as_secs())
+    })
+}
+
+/// Messages are taken from `queue` at `peer`.
+pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recovery>) {
+    log::info!(
+        "connected to {peer}{}; taking messages from {queue}, at most {prefetch} at a time",
+        describe_recovery(recovery)
+    );
+}
+
+/// The broker closed the connection because an ack was late. `logged`: the log has said so before.
+pub fn ack_timed_out(error: &impl Display, advice: &str, logged: bool) {
+    if logged {
+        log::debug!("{error}");
+    } else {
+        log::warn!(
+            "{error}. The fan-out continues, no mail is sent twice, and the message is redelivered. This is logged once. \
+             {advice}"
+        );
+    }
+}
+
+/// The connection was lost after a shutdown was requested.
+pub fn lost_while_stopping(error: &impl Display) {
+    log::info!(
+        "lost the connection to the broker while stopping; unacked messages will be redelivered: {error}"
+    );
+}
+
+/// The broker thread ends.
+pub fn disconnected() {
+    log::info!("disconnected from the broker; unfinished messages are back in the queue");
+}
+
+/// A call into the AMQP library has not returned for `lasted`; `call` completes "the broker has not answered to …".
+pub fn call_hangs(call: &str, lasted: Duration) {
+    log::error!(
+        "the broker has not answered to {call} for {} s, and no heartbeat has ended the connection: either the broker is \
+         frozen or unreachable and its configuration turns heartbeats off (heartbeat = 0), or the AMQP library hangs. \
+         Stopping with exit code 1, so that a supervisor restarts the worker: mails in flight are finished, unfinished \
+         messages go back to the queue. Check the broker, and turn its heartbeats on (heartbeat = 60)",
+        lasted.as_secs()
+    );
+}
+
+/// A dead letter is stored in `queue`.
+pub fn dead_letter_stored(
+    metrics: &Metrics,
+    queue: &str,
+    reason: &str,
+    message_id: &str,
+    recovery: Option<Recovery>,
+) {
+    log::warn!("message moved to {queue}: {reason} (message id {message_id}){}", describe_recovery(recovery));
+    metrics.dead_letters.add(1);
+}
+
+/// The broker does not take dead letters at the moment.
+pub fn dead_letters_blocked(cause: &impl Display) {
+    log::warn!("dead letters must wait: {cause}");
+}
+
+/// The worker stops before a dead letter was stored.
+pub fn dead_letter_returned() {
+    log::info!("stopping before a dead letter was stored; its message goes back to the queue");
+}

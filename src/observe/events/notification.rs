@@ -1,0 +1,103 @@
+//! One notification: its fan-out starts, proceeds and ends, and single mails fail.
+
+use std::time::Duration;
+
+use log::Level;
+
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::message::Message;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::Counts;
+use crate::observe::metrics::Metrics;
+
+/// A fan-out starts, or resumes what another one has begun.
+pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
+    log::info!(
+        "notification {} ({notification}) {}{}",
+        notification.id,
+        if resumed { "resumed" } else { "started" },
+        if dry_run { "; dry-run mode, NO MAIL IS SENT" } else { "" }
+    );
+}
+
+/// A fan-out that takes long is still running.
+pub fn progress(notification: &Notification, counts: Counts) {
+    log::info!("notification {}: {} sent, {} failed so far", notification.id, counts.sent, counts.failed);
+}
+
+/// Every participant has an outcome. `counts` are those of this fan-out.
+pub fn completed(metrics: &Metrics, notification: &Notification, counts: Counts, lasted: Duration) {
+    metrics.completed.add(1);
+    let id = notification.id;
+    let hint = match counts.failed {
+        0 => String::new(),
+        _ => format!("; retry the failed ones with: fanmail retry --notification {id}"),
+    };
+    log::info!(
+        "notification {id} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s{hint}",
+        counts.sent,
+        counts.failed,
+        counts.skipped,
+        lasted.as_secs_f64()
+    );
+}
+
+/// A message was delivered again after its notification had been completed.
+pub fn already_completed(notification: &Notification) {
+    log::info!("notification {} ({notification}) was completed before; message acked", notification.id);
+}
+
+/// Another worker has the lease.
+pub fn taken_over(notification: &Notification) {
+    log::warn!(
+        "notification {} ({notification}) was taken over by another worker, because this worker was frozen or cut off \
+         from the database; mails in flight at that moment may be sent twice",
+        notification.id
+    );
+}
+
+/// The row is not in the ledger any more.
+pub fn deleted(notification_id: NotificationId) {
+    log::error!("notification {notification_id} was deleted from the database while it was running");
+}
+
+/// The event is not in the database yet.
+pub fn event_missing(event_id: EventId, grace: Duration) {
+    log::info!("event {event_id} is not in the database yet; looking it up again for {} s", grace.as_secs());
+}
+
+/// The broker delivered a message again whose fan-out runs here. `by_flag`: only the redelivered flag says so, because
+/// the message has no id.
+pub fn redelivered(metrics: &Metrics, message: Message, by_flag: bool) {
+    log::info!("the message {message} was redelivered; its fan-out continues");
+    if by_flag {
+        metrics.redelivered_decided.add(1);
+    }
+}
+
+/// A mail failed for a transient reason and is tried again later.
+pub fn retry_later(
+    metrics: &Metrics,
+    notification_id: NotificationId,
+    participant_id: ParticipantId,
+    detail: &str,
+) {
+    log::debug!("notification {notification_id}: participant {participant_id}: will retry: {detail}");
+    metrics.retries.add(1);
+}
+
+/// A mail failed for good. Only the first one of a fan-out is logged at WARN: a million may follow.
+pub fn mail_failed(
+    first: bool,
+    notification_id: NotificationId,
+    participant_id: ParticipantId,
+    attempts: u32,
+    detail: &str,
+) {
+    let level = if first { Level::Warn } else { Level::Debug };
+    log::log!(
+        level,
+        "notification {notification_id}: the mail to participant {participant_id} failed (attempts: {attempts}): \
+         {detail}; further failures of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only"
+    );
+}

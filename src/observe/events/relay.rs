@@ -1,0 +1,115 @@
+//! The SMTP relay: the breaker opens and closes, and the number of usable connections changes.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::observe::health::{Monitor, Part};
+use crate::observe::metrics::Metrics;
+
+/// A relay that does not work.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayProblem<'a> {
+    /// For how long it has not worked.
+    pub lasted: Duration,
+    /// Probes that have failed.
+    pub failed_probes: u32,
+    /// When the next mail may be submitted as a probe.
+    pub next_probe_in: Duration,
+    /// What the relay or the connection said last.
+    pub detail: &'a str,
+}
+
+impl RelayProblem<'_> {
+    /// For health and `status`. With times of day, because it may be read some time later.
+    fn describe(&self, now: DateTime<Utc>) -> String {
+        let probes = match self.failed_probes {
+            1 => "1 probe failed".to_owned(),
+            probes => format!("{probes} probes failed"),
+        };
+        format!(
+            "down since {}, {probes}, next attempt after {}: {}",
+            (now - self.lasted).format("%Y-%m-%d %H:%M:%SZ"),
+            (now + self.next_probe_in).format("%H:%M:%SZ"),
+            self.detail
+        )
+    }
+}
+
+/// The breaker opened.
+pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
+    log::warn!(
+        "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
+        problem.detail
+    );
+    monitor.metrics.breaker_open.set(1);
+    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
+}
+
+/// A probe of the open breaker failed.
+pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
+    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.detail);
+    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
+}
+
+/// A probe failed, and the log has not mentioned the relay for some time.
+pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
+    log::warn!(
+        "the relay has not worked for {} minutes ({} probes failed): {}; see how many mails wait with: fanmail status",
+        problem.lasted.as_secs() / 60,
+        problem.failed_probes,
+        problem.detail
+    );
+    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
+}
+
+/// The breaker closed, after the relay had not worked for `lasted`.
+pub fn up(monitor: &Monitor, lasted: Duration) {
+    log::info!("the relay works again after {} s", lasted.as_secs());
+    monitor.health.clear_problem(Part::Relay);
+    monitor.metrics.breaker_open.set(0);
+}
+
+/// The number of connections that may be open changed to `granted` of `max`.
+pub fn connections_changed(metrics: &Metrics, granted: usize, max: usize) {
+    metrics.connections_in_use.set(granted as u64);
+    log::debug!("{granted} of {max} connections to the relay in use");
+}
+
+/// The relay refuses a connection while others work.
+pub fn connections_refused(max: usize, detail: &str) {
+    log::warn!(
+        "the relay accepts some connections and refuses others: {detail}; sending continues on the accepted ones, and \
+         one more is tried from time to time; nothing is lost. If the relay allows fewer connections than \
+         SMTP_CONNECTIONS ({max}), lower SMTP_CONNECTIONS; if not, one of the relay's machines may be broken. \
+         (Logged at most once an hour; the metric fanmail_connections_in_use has the current number)"
+    );
+}
+
+/// All `max` connections may be open again.
+pub fn connections_restored(max: usize) {
+    log::info!("the relay accepts all {max} connections again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_described_with_times_of_day() {
+        let now = DateTime::from_timestamp(1_800_000_060, 0).unwrap();
+        let problem = RelayProblem {
+            lasted: Duration::from_secs(60),
+            failed_probes: 3,
+            next_probe_in: Duration::from_secs(35),
+            detail: "127.0.0.1:25: cannot connect",
+        };
+        assert_eq!(
+            problem.describe(now),
+            "down since 2027-01-15 08:00:00Z, 3 probes failed, next attempt after 08:01:35Z: 127.0.0.1:25: cannot \
+             connect"
+        );
+        let first = RelayProblem { failed_probes: 1, ..problem };
+        assert!(first.describe(now).contains(", 1 probe failed, "));
+    }
+}
