@@ -12,11 +12,13 @@ mod identity;
 mod leasing;
 mod retention;
 mod tallies;
+mod words;
 
 pub use identity::*;
 pub use leasing::*;
 pub use retention::*;
 pub use tallies::*;
+pub use words::*;
 
 /// Makes a test of each function of this file; `$fresh` returns a guard and a migrated, empty `Store`.
 macro_rules! conformance_tests {
@@ -75,6 +77,12 @@ macro_rules! conformance_tests {
             workers_come_and_go
             the_clock_is_utc_and_to_the_millisecond
             notifications_are_locked_in_key_order
+            every_word_of_the_ledger_is_read_as_it_is_written
+            an_unknown_word_is_an_error_that_names_its_row
+            a_notification_without_an_event_is_listed_and_adds_up
+            a_notification_without_an_event_is_purged
+            a_message_id_is_looked_for_on_its_channel
+            an_installation_has_one_tag
         );
     };
     ($fresh:path: $($name:ident)*) => {

@@ -65,3 +65,38 @@ fn columns_that_would_be_misread_are_refused() {
     assert_eq!(last_participant_id(&store, EVENT), 3);
     assert_eq!(page(&store, 1, 9, 9).len(), 2);
 }
+
+/// The statements of the last migration.
+fn statements() -> Vec<&'static str> {
+    let file = include_str!("../../../migrations/mysql/0003_channels_and_audiences/up.sql");
+    let statements: Vec<_> = file.split_inclusive(";\n").collect();
+    assert!(statements.len() > 15, "{statements:?}");
+    statements
+}
+
+/// A process may be killed, and a server may lose its power, after any of the statements.
+#[test]
+fn a_migration_that_ends_in_the_middle_goes_on() {
+    for done in 0..=statements().len() {
+        let ((), store) = empty();
+        upgrade::make_0_1_0(&store);
+        if done > 0 {
+            execute(&store, &statements()[..done].concat());
+        }
+        assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..], "after {done} statements");
+        upgrade::is_upgraded(&store);
+    }
+}
+
+/// Each of them, that is: even one that was done is done again.
+#[test]
+fn a_migration_that_was_done_but_not_noted_changes_nothing() {
+    let ((), store) = empty();
+    upgrade::make_0_1_0(&store);
+    store.migrate().unwrap();
+    let tag = store.find_installation().unwrap();
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version = '0003'");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
+    upgrade::is_upgraded(&store);
+    assert_eq!(store.find_installation().unwrap(), tag);
+}
