@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Fuzzing: searching for an input that breaks one of the properties in testkit/src/properties.rs. Works with stable Rust, as
-# no sanitizer is asked for: fanmail has no unsafe code. Needs common.sh and prerequisites.sh.
+# Fuzzing: the search for an input that breaks a property of testkit/src/properties.rs. Works with stable Rust, because
+# it uses no sanitizer: fanmail has no unsafe code. Needs common.sh and prerequisites.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 
-# fuzz_targets SECONDS: every target for that long. What a target finds is kept in fuzz/artifacts, and shown again by
-# the command that cargo-fuzz prints.
+# fuzz_targets SECONDS: runs each target for that long. An input that breaks a property is kept in fuzz/artifacts;
+# cargo-fuzz prints the command that runs it again.
 fuzz_targets() {
   local seconds=$1 target targets
   targets=("$root"/fuzz/fuzz_targets/*.rs) targets=("${targets[@]##*/}") targets=("${targets[@]%.rs}")
@@ -21,6 +21,6 @@ fuzz_targets() {
       cd "$root"
       cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time="$seconds" -timeout=5 -max_len=70000 -print_final_stats=1 -verbosity=0
-    ) || die "the fuzz target $target found an input that breaks its properties; it is named above."
+    ) || die "the fuzz target $target found an input that breaks a property; its file is named above."
   done
 }
