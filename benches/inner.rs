@@ -1,6 +1,5 @@
-//! How long the inner parts of a mail's way take, and how often each of them allocates: `cargo bench --bench inner`.
-//! Whole mails are measured by `scripts/bench`, and instructions, which no other load changes, by
-//! `scripts/instructions`.
+//! Time and allocations of the inner parts of a mail: `cargo bench --bench inner`. Whole mails are measured by
+//! `scripts/bench`, and instructions by `scripts/instructions`.
 
 #![expect(clippy::unwrap_used, reason = "a bench fails like a test")]
 
@@ -12,7 +11,7 @@ use fanmail::domain::message::Message;
 
 use parts::{BODY, Mails, PAGE, Tables};
 
-/// Enough for pages that are not all at hand.
+/// Enough that the pages are not all in the cache.
 const PARTICIPANTS: u32 = 100_000;
 
 #[global_allocator]

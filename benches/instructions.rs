@@ -1,7 +1,7 @@
-//! Counts the instructions that fanmail needs, for a mail, for a small notification, and for the inner parts, and
-//! holds them against benches/baseline.json. `scripts/instructions` runs it, and `scripts/check` does so as well.
+//! Counts the instructions of fanmail for a mail, for a small notification, and for the inner parts, and compares them
+//! with benches/baseline.json. `scripts/instructions` and `scripts/check` run it.
 //!
-//! Seconds depend on what else the machine does, and instructions hardly: they repeat within half a percent.
+//! Seconds depend on what else the machine does. Instructions hardly do: they repeat within half a percent.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
@@ -19,26 +19,26 @@ use testkit::bench::worker_instructions;
 
 use crate::instructions::repeat::Part;
 
-/// What is kept, relative to where cargo runs benches.
+/// The baseline, relative to the folder in which cargo runs benches.
 const KEPT: &str = "benches/baseline.json";
 
-/// As `scripts/instructions` passes them on.
+/// The options, passed on by `scripts/instructions`.
 #[derive(Debug, Parser)]
 #[command(about = "Counts the instructions that fanmail needs.", disable_version_flag = true)]
 struct Options {
-    /// Keep what is measured as the baseline
+    /// Write the counts as the new baseline
     #[arg(long)]
     accept: bool,
-    /// What else the numbers depend on: compiler, libraries, processor
+    /// What else the counts depend on: compiler, libraries, processor
     #[arg(long, default_value = "nobody knows what")]
     made_with: String,
-    /// Only run this part, to be counted
+    /// Only run this part, under callgrind
     #[arg(long, hide = true, requires = "times")]
     part: Option<Part>,
-    /// So often
+    /// How often to run the part
     #[arg(long, hide = true)]
     times: Option<u64>,
-    /// What `cargo bench` says to every bench, and `cargo test` does not
+    /// `cargo bench` passes it to every bench, `cargo test` does not
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     let kept = Baseline::from_json(&kept).expect("the baseline cannot be read");
     let comparison = kept.compare(&found);
     print!("{comparison}");
-    if comparison.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if comparison.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn measure(made_with: String) -> Baseline {

@@ -16,7 +16,7 @@ fn verdict(kept: &[(&str, u64)], found: &[(&str, u64)]) -> (bool, String) {
     let (kept, found) = (made_with("rustc 1", kept), made_with("rustc 1", found));
     let comparison = kept.compare(&found);
     let said = comparison.to_string();
-    (comparison.is_fine(), said.strip_prefix(&found.to_string()).expect("all are shown first").to_owned())
+    (comparison.passes(), said.strip_prefix(&found.to_string()).expect("all are shown first").to_owned())
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_renamed_count_fails() {
 fn counts_of_another_compiler_are_not_compared() {
     let (kept, found) = (made_with("rustc 1", &[("mail", 100)]), made_with("rustc 2", &[("mail", 900)]));
     let comparison = kept.compare(&found);
-    assert!(comparison.is_fine());
+    assert!(comparison.passes());
     assert!(
         comparison.to_string().contains("Not compared: the baseline was made with rustc 1"),
         "{comparison}"

@@ -1,4 +1,4 @@
-//! The inner parts under callgrind: this program starts itself there, to run one of them some times.
+//! The inner parts under callgrind: this program starts itself there, to run one part many times.
 
 use std::fmt;
 use std::hint::black_box;
@@ -11,32 +11,32 @@ use testkit::bench::callgrind;
 
 use crate::parts::{BODY, Mails, Tables, stuff};
 
-/// People in the database. Many more would only take longer: nothing here grows with them.
+/// Participants in the database. More would only take longer: no count depends on them.
 const PARTICIPANTS: u32 = 2_000;
 
 /// An inner part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// A message.
+    /// Decoding a message.
     Decode,
-    /// The templates of a mail.
+    /// Rendering the templates of a mail.
     Render,
-    /// A mail of a render.
+    /// Composing a mail from the rendered texts.
     Compose,
-    /// The wire form of a mail.
+    /// Dot-stuffing a mail.
     DotStuff,
-    /// 100 participants.
+    /// Reading a page of 100 participants.
     PageRead,
-    /// An outcome by itself.
+    /// Committing one outcome.
     Commit1,
-    /// 16 outcomes.
+    /// Committing 16 outcomes.
     Commit16,
-    /// 100 outcomes.
+    /// Committing 100 outcomes.
     Commit100,
 }
 
 impl Part {
-    /// Each of them.
+    /// All parts.
     pub const ALL: [Self; 8] = [
         Self::Decode,
         Self::Render,
@@ -48,9 +48,9 @@ impl Part {
         Self::Commit100,
     ];
 
-    /// How many instructions it takes once.
+    /// The instructions of one run.
     pub fn count(self) -> u64 {
-        // Enough that what the first times cost more, and the tables' growth, do not show.
+        // Enough runs that the cost of the first ones and the growth of the tables do not show.
         callgrind::per_unit(20, 220, |times| self.count_many(times))
     }
 
@@ -69,7 +69,7 @@ impl Part {
         callgrind::total(out.path())
     }
 
-    /// Runs it so often.
+    /// Runs the part this many times.
     pub fn run(self, times: u64) {
         match self {
             Self::Decode => repeat(times, || Message::decode(black_box(BODY))),

@@ -1,5 +1,5 @@
-//! The inner parts of a mail's way, with everything that each of them needs made ready, so that it can be run again
-//! and again. What is measured of them, and how, is up to the benches.
+//! The inner parts of a mail, each with what it needs, so that a bench can run it many times. What is measured, and
+//! how, is up to the benches.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,13 +31,13 @@ use tempfile::TempDir;
 /// A message as publishers send it.
 pub const BODY: &[u8] = br#"{"type":"UPDATED","event_id":123}"#;
 
-/// How many participants a page has, unless somebody configures it.
+/// The default number of participants of a page.
 pub const PAGE: u32 = 100;
 
-/// The event in the database.
+/// The id of the event in the database.
 const EVENT: EventId = EventId(123);
 
-/// What a lane does for a mail before it talks to the relay, for one and the same participant.
+/// What a lane does for a mail before it talks to the relay, always for the same participant.
 pub struct Mails {
     templates: Templates,
     notification_context: NotificationContext,
@@ -63,38 +63,38 @@ impl Mails {
         Self { templates, notification_context, composer, participant: sample::ada() }
     }
 
-    /// Fills the templates.
+    /// Renders the templates.
     pub fn render(&self) -> Content {
         self.templates.render(&self.notification_context, &self.participant).unwrap()
     }
 
-    /// Makes a mail of its content.
+    /// Composes a mail of its content.
     pub fn compose(&mut self, content: Content) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
         self.composer.compose(NotificationId(1), &self.participant, address, content, moment()).unwrap()
     }
 }
 
-/// Puts the lines of a mail into the form that goes over the wire.
+/// Converts a mail to the form that goes over the wire.
 pub fn stuff(content: &str) -> String {
     let mut stuffed = DotStuffed::with_capacity(content.len() + 64);
     stuffed.lines(content);
     stuffed.finish().0
 }
 
-/// A SQLite file with one event, its participants, and a notification about it that is leased.
+/// A SQLite file with one event, its participants, and a leased notification.
 pub struct Tables {
     store: Store,
     lease: Lease,
-    /// The last participant who was read.
+    /// The id of the last participant on the last page.
     read: ParticipantId,
-    /// The last participant who has an outcome.
+    /// The id of the last participant with an outcome.
     decided: ParticipantId,
     _dir: TempDir,
 }
 
 impl Tables {
-    /// With so many participants.
+    /// Tables with this number of participants.
     pub fn with(participants: u32) -> Self {
         let dir = TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
         let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("bench.db")), echo: false };
@@ -113,7 +113,7 @@ impl Tables {
         Self { store, lease, read: ParticipantId(0), decided: ParticipantId(0), _dir: dir }
     }
 
-    /// Reads the next page, after the last one the first again.
+    /// Reads the next page; after the last page, the first one.
     pub fn read_page(&mut self) -> Vec<Participant> {
         let page = self.store.read_page(EVENT, self.read, ParticipantId::MAX, PAGE).unwrap();
         assert!(!page.is_empty() || self.read > ParticipantId(0), "there is nobody");
@@ -121,14 +121,14 @@ impl Tables {
         page
     }
 
-    /// The next so many participants' outcomes to be.
+    /// The outcomes of the next participants, not recorded yet.
     pub fn outcomes(&mut self, count: u16) -> Vec<Outcome> {
         let first = self.decided.0 + 1;
         self.decided.0 += i64::from(count);
         (first..=self.decided.0).map(|id| sent(self.lease, ParticipantId(id))).collect()
     }
 
-    /// Commits a group of outcomes.
+    /// Commits outcomes in one transaction.
     pub fn record(&self, outcomes: &[Outcome]) {
         let refused = self.store.record_outcomes(outcomes).unwrap();
         assert!(refused.is_empty(), "the lease is lost");
@@ -139,7 +139,7 @@ fn sent(lease: Lease, participant_id: ParticipantId) -> Outcome {
     Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent }
 }
 
-/// The sample that has everything, and other letters than those of ASCII: most mails have to be encoded.
+/// The sample event with all fields, and letters that are not ASCII: most mails have to be encoded.
 fn event() -> Event {
     let location = "Botanischer Garten, Königin-Luise-Straße 6–8, 14195 Berlin".to_owned();
     Event { id: EVENT, location: Some(location), ..sample::full() }
@@ -169,7 +169,7 @@ fn participant(number: u64) -> NewParticipant {
     }
 }
 
-/// The date of every mail: a bench that reads the clock would measure it.
+/// The date of each mail. Reading the clock would be measured as well.
 fn moment() -> DateTime<Utc> {
     DateTime::from_timestamp(1_797_000_000, 0).unwrap()
 }

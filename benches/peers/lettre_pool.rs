@@ -1,7 +1,8 @@
-//! lettre's pooled, blocking transport, shared by as many threads as it has connections: as its documentation has it,
-//! and as most programs in Rust send their mail.
+//! lettre's blocking transport with its connection pool, shared by as many threads as connections: as its documentation
+//! shows, and as most Rust programs send mails.
 //!
-//! `lettre_pool PORT CONNECTIONS MAILS.json`; says how many were sent, and in how many seconds by its own clock.
+//! `lettre_pool PORT CONNECTIONS MAILS.json` prints how many mails it has sent and in how many seconds by its own
+//! clock.
 
 use std::error::Error;
 use std::time::Instant;

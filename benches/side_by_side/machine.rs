@@ -1,4 +1,4 @@
-//! On what it was measured: without this a table cannot be compared with another.
+//! The facts about the machine. Tables from different machines cannot be compared.
 
 use std::fs;
 use std::process::Command;
@@ -7,10 +7,10 @@ use testkit::broker::Broker;
 use testkit::database::{Database, Server};
 use testkit::ledger::Ledger;
 
-/// Names and values, in the order in which they are shown.
+/// Names and values, in the order of the table.
 pub type Facts = Vec<(&'static str, String)>;
 
-/// Machine, programs, and what decides how soon a database is content.
+/// The machine, the programs, and the settings that decide when a database reports a commit.
 pub fn facts() -> Facts {
     let postgresql = Database::shared(Server::Postgresql);
     let show = |name: &str| postgresql.administer(&format!("SHOW {name}")).trim().to_owned();
@@ -59,7 +59,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The value of the first line of a file in /proc that has this name.
+/// The value of the first line with this name in a file of /proc.
 fn value_in(path: &str, name: &str) -> String {
     let text = read(path);
     let line = text.lines().filter_map(|line| line.split_once(':')).find(|(found, _)| found.trim() == name);
@@ -76,7 +76,7 @@ fn memory() -> String {
     kib.map_or(total, |kib| format!("{} GiB", (kib + (1 << 19)) >> 20))
 }
 
-/// Of the folder that everything temporary is in.
+/// The file system of the folder for temporary files.
 fn file_system() -> String {
     let folder = std::env::temp_dir();
     let said = said_by("df", &["--output=fstype", &folder.to_string_lossy()]);

@@ -1,7 +1,7 @@
-//! Measures fanmail beside what else sends mails, each in turn, against the same sink on the same machine, and
-//! prints a table with each row's goal. `scripts/bench` runs it.
+//! Measures fanmail and other programs that send mails, in turn, with the same sink on the same machine, and prints a
+//! table with the goal of each row. `scripts/bench` runs it.
 //!
-//! Refuses a figure in which any run lost a mail or sent one twice.
+//! A figure is refused when a run has lost or repeated a mail.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
 
@@ -26,7 +26,7 @@ use testkit::bench::row::Row;
 use options::Options;
 use stage::{Section, Stage};
 
-/// In the order in which they are measured.
+/// In the order of measurement.
 const SECTIONS: &[Section] = &[
     rows::end_to_end::SECTION,
     rows::peers::SECTION,
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     }
     let report = measure(options);
     println!("{report}");
-    if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.is_valid() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn measure(options: Options) -> Report {
@@ -62,18 +62,18 @@ fn measure(options: Options) -> Report {
     let mut report = Report { quick: *quick, rounds: stage.options.rounds(), machine, parts: Vec::new() };
     fs::create_dir_all(out).unwrap();
     let plot = out.join("bench.svg");
-    // That of another run would not belong to these figures.
+    // The plot of another run would not belong to these figures.
     if plot.exists() {
         fs::remove_file(&plot).unwrap();
     }
-    for section in SECTIONS.iter().filter(|section| stage.options.wants(section.name)) {
+    for section in SECTIONS.iter().filter(|section| stage.options.is_selected(section.name)) {
         let Section { name, what, how, run } = *section;
         stage.say(what);
-        // One that breaks down must not take the others with it. Why, is on standard error already.
+        // A section that panics must not end the others. The reason is on standard error already.
         let rows =
-            catch_unwind(AssertUnwindSafe(|| run(&stage))).unwrap_or_else(|_| vec![Row::broken_down(what)]);
+            catch_unwind(AssertUnwindSafe(|| run(&stage))).unwrap_or_else(|_| vec![Row::not_measured(what)]);
         report.parts.push(Part { name, what, how, rows });
-        // After each, so that what there is survives an end before the end.
+        // After each section, so that the results survive an early end.
         let json = serde_json::to_string_pretty(&report.json()).unwrap();
         fs::write(out.join("bench.json"), json + "\n").unwrap();
         plot::draw(report.rows(), &plot).unwrap();

@@ -1,5 +1,5 @@
-//! What people use instead of fanmail: the programs of `benches/peers/`. Each is given the same mails in a file and
-//! composes and sends them with its own library.
+//! Other libraries: the programs of `benches/peers/`. Each gets the same mails in a file, composes them and sends them
+//! with its own library.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use mail_parser::MessageParser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::rounds::{Contestant, Run};
+use crate::rounds::{Run, Sender};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
 use testkit::cleanup::ChildGuard;
@@ -19,10 +19,10 @@ use testkit::ledger::Person;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::{wait_for, wait_until};
 
-/// What a run may take.
+/// Deadline of a run.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A library that sends mails, and the language it is for.
+/// A library that sends mails, by its language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Library {
     /// Rust.
@@ -33,28 +33,28 @@ pub enum Library {
     Aiosmtplib,
 }
 
-/// One of them with some mails.
+/// A library, with mails to send.
 pub struct Peer<'a> {
-    /// Which.
+    /// The library.
     pub library: Library,
-    /// What to send.
+    /// The mails.
     pub mails: &'a Mails,
-    /// How many of them.
+    /// Number of mails.
     pub count: usize,
-    /// Over how many connections.
+    /// Number of connections.
     pub connections: usize,
 }
 
-/// What fanmail sends, for others to send.
+/// A mail of fanmail, for the other libraries to send.
 pub struct Mails {
-    /// Subject and bodies, with a placeholder where a participant's name belongs.
+    /// Subject and bodies, with a placeholder for the name of the participant.
     mail: Value,
     people: Vec<Person>,
     folder: TempDir,
 }
 
 impl Mails {
-    /// One of fanmail's own mails, for these people.
+    /// A mail of fanmail, and the recipients.
     pub fn to(people: Vec<Person>) -> Self {
         let scenario = Scenario::with_relay("bench-mail", 1).build();
         scenario
@@ -80,7 +80,7 @@ impl Mails {
         Self { mail, people, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// The first so many, in a file.
+    /// The first `count` mails, in a file.
     fn write(&self, count: usize) -> PathBuf {
         let people = self.people[..count].iter();
         let mut mails = self.mail.clone();
@@ -93,7 +93,7 @@ impl Mails {
 }
 
 impl Library {
-    /// The program, without arguments.
+    /// The program and its first arguments.
     fn command(self) -> Command {
         let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
         match self {
@@ -114,7 +114,7 @@ impl Library {
     }
 }
 
-impl Contestant for Peer<'_> {
+impl Sender for Peer<'_> {
     fn name(&self) -> String {
         match self.library {
             Library::Lettre => "lettre, pool (Rust)",
@@ -149,7 +149,7 @@ impl Contestant for Peer<'_> {
     }
 }
 
-/// What scripts/lib/peers.sh has set.
+/// A variable of scripts/lib/peers.sh.
 fn required(variable: &str) -> OsString {
     env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set; start this with scripts/bench"))
 }

@@ -1,4 +1,4 @@
-//! Mails per second over connections, a curve for each system, as SVG.
+//! The plot: mails per second by number of connections, a curve for each sender, as SVG.
 
 use std::error::Error;
 use std::path::Path;
@@ -7,14 +7,14 @@ use plotters::prelude::*;
 
 use testkit::bench::row::{Row, figure};
 
-/// A system's name, and its mails per second at some numbers of connections.
+/// The name of a sender, and its mails per second for some numbers of connections.
 struct Curve<'a> {
     system: &'a str,
     points: Vec<(f64, f64)>,
 }
 
-/// Colours that people with colour-blindness tell apart (Okabe and Ito), on white, which the picture brings along for
-/// dark pages.
+/// Colours that colour-blind people can distinguish (Okabe and Ito), on white. The picture has a white background of
+/// its own, for dark pages.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(90, 90, 90),
     RGBColor(0, 114, 178),
@@ -25,10 +25,10 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
 ];
 const SIZE: (u32, u32) = (1000, 520);
-/// Of that width.
+/// Width of the legend.
 const LEGEND: u32 = 220;
 
-/// Draws those rows that have a place in the plot into a file; nothing when there are none.
+/// Draws the rows that have a place in the plot into a file. Without such rows it writes no file.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -63,7 +63,7 @@ pub fn draw<'a>(rows: impl Iterator<Item = &'a Row>, path: &Path) -> Result<(), 
     for (Curve { system, points }, colour) in curves.iter().zip(COLOURS.into_iter().cycle()) {
         chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
-        // Beside the chart, where it hides no curve.
+        // Beside the chart, where the legend hides no curve.
         right.draw(&PathElement::new([(0, line + 8), (24, line + 8)], colour.stroke_width(3)))?;
         right.draw(&Text::new(*system, (32, line), ("sans-serif", 15)))?;
         line += 26;

@@ -1,21 +1,21 @@
-//! Contestants in turn: A B C, A B C, … A machine that is slower for a while is so for all of them, and a ratio is
-//! taken within a round.
+//! Senders in turn: A B C, A B C, … When the machine is slower for a while, it is so for all of them; a ratio is taken
+//! within one round.
 
 use crate::stage::Stage;
 use testkit::bench::faults::Faults;
 
-/// What one run gave.
+/// The result of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
-    /// How many mails were to be sent.
+    /// Number of mails to send.
     pub mails: usize,
-    /// From the first to the last.
+    /// Time from the first to the last mail.
     pub seconds: f64,
-    /// What went wrong.
+    /// Lost and repeated mails.
     pub faults: Faults,
-    /// User and system time of the sender, where it is known.
+    /// CPU time of the sender in seconds, if known.
     pub cpu_seconds: Option<f64>,
-    /// The most memory that the sender has had, in MiB, where it is known.
+    /// Largest memory of the sender in MiB, if known.
     pub peak_memory: Option<f64>,
 }
 
@@ -26,37 +26,37 @@ impl Run {
         self.mails as f64 / self.seconds
     }
 
-    /// Microseconds of CPU for each mail.
+    /// CPU time for each mail, in microseconds.
     pub fn cpu_per_mail(&self) -> Option<f64> {
         Some(self.cpu_seconds? * 1e6 / self.mails as f64)
     }
 }
 
-/// Somebody who sends mails.
-pub trait Contestant {
-    /// For the table, the plot and the progress.
+/// A program that sends mails.
+pub trait Sender {
+    /// Its name in the table, the plot and the progress.
     fn name(&self) -> String;
 
-    /// Sends them once, and counts what arrived.
+    /// Sends the mails once, and counts those that arrived.
     fn run(&self) -> Run;
 }
 
-/// Who takes longer than this has one turn only, in seconds.
+/// A sender that needs more seconds than this runs once only.
 const LONG: f64 = 60.0;
 
-/// The runs of each contestant, in the order of the contestants, one for each round.
-pub fn take_turns(stage: &Stage, rounds: usize, contestants: &[&dyn Contestant]) -> Vec<Vec<Run>> {
-    let mut runs = vec![Vec::new(); contestants.len()];
+/// The runs of each sender, in the order of the senders, one for each round.
+pub fn take_turns(stage: &Stage, rounds: usize, senders: &[&dyn Sender]) -> Vec<Vec<Run>> {
+    let mut runs = vec![Vec::new(); senders.len()];
     for round in 1..=rounds {
-        for (contestant, runs) in contestants.iter().zip(&mut runs) {
+        for (sender, runs) in senders.iter().zip(&mut runs) {
             if runs.last().is_some_and(|run: &Run| run.seconds > LONG) {
                 continue;
             }
-            let run = contestant.run();
+            let run = sender.run();
             let remark = if run.faults.is_none() { String::new() } else { format!(" ({})", run.faults) };
             stage.say(&format!(
                 "  round {round} of {rounds}: {}: {:.0} mails/s{remark}",
-                contestant.name(),
+                sender.name(),
                 run.rate()
             ));
             runs.push(run);

@@ -1,4 +1,4 @@
-//! What is measured, a file for each section.
+//! The measurements, one file for each section.
 
 pub mod end_to_end;
 pub mod first_mail;

@@ -1,31 +1,31 @@
-//! Postfix's smtp-source: the same prebuilt mail again and again, without a database, a queue or a ledger. What it
-//! reaches is what this machine and the sink can take from a program in C.
+//! Postfix's smtp-source: the same prebuilt mail many times, without database, queue or ledger. It shows the limit of
+//! this machine and the sink for a program in C.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::rounds::{Contestant, Run};
+use crate::rounds::{Run, Sender};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::{Sink, program};
 use testkit::cleanup::ChildGuard;
 use testkit::smtp::SmtpServer;
 use testkit::wait::wait_for;
 
-/// What a run may take.
+/// Deadline of a run.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// smtp-source with these arguments.
 pub struct Source {
-    /// How many mails.
+    /// Number of mails.
     pub mails: usize,
-    /// Sessions side by side.
+    /// Number of sessions.
     pub sessions: usize,
-    /// For `-l`.
+    /// The value of `-l`.
     pub payload: usize,
 }
 
 impl Source {
-    /// Runs it to its end; gives how long that took.
+    /// Runs it to its end. Returns the time that it took.
     pub fn send(&self, port: u16) -> Duration {
         let begun = Instant::now();
         let mut ward = ChildGuard::spawn(
@@ -41,7 +41,7 @@ impl Source {
         took
     }
 
-    /// What `-l` has to say for mails of `octets`: it does not count the header.
+    /// The value of `-l` for mails of `octets` octets: it does not count the header.
     pub fn payload_for(octets: usize) -> usize {
         let size_with = |payload| {
             let relay = SmtpServer::start();
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-impl Contestant for Source {
+impl Sender for Source {
     fn name(&self) -> String {
         "smtp-source".to_owned()
     }

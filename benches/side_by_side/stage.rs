@@ -1,36 +1,36 @@
-//! What all measurements share: what a section is, the options, and how they tell of their progress.
+//! What all measurements share: the definition of a section, the options, and the progress.
 
 use std::time::Instant;
 
 use crate::options::Options;
 use testkit::bench::row::Row;
 
-/// Some rows that are measured together.
+/// Rows that are measured together.
 pub struct Section {
-    /// To choose it on the command line.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What is measured, as a heading.
+    /// The heading.
     pub what: &'static str,
-    /// How it is measured, for the text below the heading.
+    /// The text below the heading: how it is measured.
     pub how: &'static str,
-    /// Measures it.
+    /// Measures the rows.
     pub run: fn(&Stage) -> Vec<Row>,
 }
 
-/// Where it all happens.
+/// The context of all sections.
 pub struct Stage {
-    /// As given.
+    /// The options.
     pub options: Options,
     begun: Instant,
 }
 
 impl Stage {
-    /// Ready for the first section.
+    /// Starts the clock of the progress.
     pub fn new(options: Options) -> Self {
         Self { options, begun: Instant::now() }
     }
 
-    /// Tells the person who waits.
+    /// Prints the progress.
     pub fn say(&self, text: &str) {
         eprintln!("{:4} s  {text}", self.begun.elapsed().as_secs());
     }

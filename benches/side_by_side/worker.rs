@@ -1,11 +1,11 @@
-//! The real binary under measurement: `fanmail worker` with its defaults, on a database with people in it.
+//! The real binary: `fanmail worker` with its defaults, on a database with participants.
 
 use std::fs;
 use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 
-use crate::rounds::{Contestant, Run};
+use crate::rounds::{Run, Sender};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
 use testkit::database::Database;
@@ -16,39 +16,39 @@ use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
 use testkit::wait::{wait_for, wait_until};
 
-/// What a run may take.
+/// Deadline of a run.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A queue, a database with an event and its participants, and everything that the binary is told.
+/// A queue, a database with an event and its participants, and the variables of fanmail.
 pub struct Fanmail {
-    /// Its glue.
+    /// The servers and the variables.
     pub scenario: Scenario,
-    /// Of its event.
+    /// Number of participants of the event.
     pub participants: usize,
     system: System,
 }
 
-/// Work for a worker.
+/// Notifications for a worker.
 pub struct Task<'a> {
     /// Variables beside the defaults.
     pub settings: &'a [(&'static str, usize)],
-    /// How many are published,
+    /// Number of notifications.
     pub notifications: usize,
-    /// and how many mails they ask for.
+    /// Number of mails.
     pub mails: usize,
-    /// Publishes them.
+    /// Publishes the notifications.
     pub publish: &'a dyn Fn(&Publisher),
 }
 
 impl Fanmail {
-    /// With an event of so many participants.
+    /// With an event of this number of participants.
     pub fn new(system: System, participants: usize) -> Self {
         let scenario = Scenario::builder("bench").database(system).env("LOG_LEVEL", "INFO").build();
         scenario.seed(EVENT, participants);
         Self { scenario, participants, system }
     }
 
-    /// For the table.
+    /// The name of the database in the table.
     pub fn name(&self) -> &'static str {
         match self.system {
             System::Sqlite => "fanmail, SQLite",
@@ -58,15 +58,15 @@ impl Fanmail {
         }
     }
 
-    /// Empties the ledger, so that each run begins alike and none pays for what the last one left to be written.
-    fn forget(&self) {
+    /// Empties the ledger, so that each run begins alike and does not pay for the writes of the run before.
+    fn clear_ledger(&self) {
         self.scenario.ledger.clear();
         if let Some(server) = self.system.server() {
             Database::shared(server).administer("CHECKPOINT");
         }
     }
 
-    /// A worker that consumes and has nothing to do.
+    /// An idle worker that consumes.
     pub fn worker(&self, port: u16, settings: &[(&'static str, usize)]) -> Process {
         let mut environment = self.scenario.environment.clone();
         environment.insert("SMTP_PORT".to_owned(), port.to_string());
@@ -76,8 +76,8 @@ impl Fanmail {
         worker
     }
 
-    /// Waits until so many notifications are acked; gives when the last one was. The ledger tells, which notes an ack
-    /// only when the broker is known to have it: looking now and then disturbs nobody, and the time is exact.
+    /// Waits until this number of notifications is acked. Returns the time of the last ack from the ledger, which
+    /// records an ack when the broker is known to have it. Polling disturbs no worker, and the time is exact.
     pub fn wait_for_acks(watch: &mut LedgerPoll, notifications: usize) -> NaiveDateTime {
         wait_for(&format!("{notifications} acks"), TIMEOUT, || {
             std::thread::sleep(Duration::from_millis(40));
@@ -85,29 +85,29 @@ impl Fanmail {
         })
     }
 
-    /// What went wrong when all are acked, `asked` mails were to be sent and `arrived` were received.
+    /// The faults of a run with `asked` expected and `arrived` received mails, when all notifications are acked.
     pub fn faults(&self, asked: usize, arrived: usize) -> Faults {
         let ledger = &self.scenario.ledger;
         Faults::by_ledger(asked, ledger.outcomes("sent"), ledger.attempts(), arrived)
     }
 
-    /// Has a new worker do some work from an empty ledger, into a sink.
+    /// Runs a new worker with an empty ledger and a sink.
     pub fn measure(&self, task: &Task) -> Run {
         self.measure_through(|sink| (sink, ()), task)
     }
 
-    /// The same with something between the worker and the sink: given the port of one, it gives that for the other,
-    /// and what lasts as long as the run.
-    pub fn measure_through<W>(&self, way: impl FnOnce(u16) -> (u16, W), task: &Task) -> Run {
-        self.forget();
+    /// The same with a proxy between the worker and its sink. `proxy` gets the port of the sink. It returns the port of
+    /// the proxy, and a value that lives as long as the run.
+    pub fn measure_through<W>(&self, proxy: impl FnOnce(u16) -> (u16, W), task: &Task) -> Run {
+        self.clear_ledger();
         let sink = Sink::expecting(task.mails);
-        let (port, _way) = way(sink.port);
+        let (port, _proxy) = proxy(sink.port);
         let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.poll());
         let worker = self.worker(port, task.settings);
         let idle = worker.cpu_seconds();
         let begun = Utc::now().naive_utc();
         (task.publish)(&publisher);
-        // The ledger cuts its times to milliseconds.
+        // The ledger has times in milliseconds.
         let took = Self::wait_for_acks(&mut watch, task.notifications) - begun + TimeDelta::milliseconds(1);
         let cpu_seconds = worker.cpu_seconds() - idle;
         let peak_memory = peak_memory(&worker);
@@ -122,15 +122,15 @@ impl Fanmail {
     }
 }
 
-/// One fan-out to everyone of the event.
+/// One fan-out to all participants of the event.
 pub struct FanOut<'a> {
-    /// Who sends.
+    /// The worker.
     pub fanmail: &'a Fanmail,
     /// `SMTP_CONNECTIONS`.
     pub connections: usize,
 }
 
-impl Contestant for FanOut<'_> {
+impl Sender for FanOut<'_> {
     fn name(&self) -> String {
         self.fanmail.name().to_owned()
     }
@@ -145,7 +145,7 @@ impl Contestant for FanOut<'_> {
     }
 }
 
-/// The most physical memory it has had so far, in MiB (proc(5), `VmHWM`).
+/// Largest physical memory so far, in MiB (proc(5), `VmHWM`).
 fn peak_memory(process: &Process) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

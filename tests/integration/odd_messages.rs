@@ -82,7 +82,8 @@ fn messages_with_unusual_properties_are_processed() {
     assert!(log.lines().all(|line| !line.starts_with("FORGED") && !line.contains('\u{1b}')), "{log}");
     scenario.stop_and_check(worker);
     let ids: Vec<_> = scenario.queue.take_dead_letters();
-    let ids: Vec<_> = ids.iter().map(|letter| letter.properties.message_id().clone().unwrap()).collect();
+    let ids: Vec<_> =
+        ids.iter().map(|dead_letter| dead_letter.properties.message_id().clone().unwrap()).collect();
     assert_eq!(ids, [nasty, &longest]);
 }
 

@@ -89,15 +89,19 @@ fn poison_messages_become_dead_letters_while_good_messages_pass() {
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (90, 0));
     scenario.stop_and_check(worker);
 
-    let letters = scenario.queue.take_dead_letters();
+    let dead_letters = scenario.queue.take_dead_letters();
     for (n, (body, reason)) in poison.iter().enumerate() {
-        let letter = letters.iter().find(|letter| letter.body == *body).expect(reason);
-        assert!(letter.reason().contains(reason), "{reason}: {}", letter.reason());
-        assert!(letter.reason().chars().count() < 300);
-        assert_eq!(letter.header("x-original-queue").as_ref(), Some(&scenario.queue.name));
-        assert!(letter.header("x-dead-at").unwrap().starts_with("20"), "{:?}", letter.header("x-dead-at"));
+        let dead_letter = dead_letters.iter().find(|dead_letter| dead_letter.body == *body).expect(reason);
+        assert!(dead_letter.reason().contains(reason), "{reason}: {}", dead_letter.reason());
+        assert!(dead_letter.reason().chars().count() < 300);
+        assert_eq!(dead_letter.header("x-original-queue").as_ref(), Some(&scenario.queue.name));
+        assert!(
+            dead_letter.header("x-dead-at").unwrap().starts_with("20"),
+            "{:?}",
+            dead_letter.header("x-dead-at")
+        );
         if n > 0 {
-            let mut kept = letter.properties.clone();
+            let mut kept = dead_letter.properties.clone();
             let mut headers = kept.headers().clone().unwrap();
             headers.retain(|name, _| !name.starts_with("x-dead-") && name != "x-original-queue");
             kept = kept.with_headers(headers);
@@ -131,9 +135,13 @@ fn an_event_that_never_appears_is_a_dead_letter() {
     scenario.wait_for_acks(1);
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
     scenario.stop_and_check(worker);
-    let letters = scenario.queue.take_dead_letters();
-    assert!(letters[0].reason().contains("event 4711 is not in the database"), "{}", letters[0].reason());
-    assert_eq!(letters[0].properties.message_id().as_deref(), Some("lost"));
+    let dead_letters = scenario.queue.take_dead_letters();
+    assert!(
+        dead_letters[0].reason().contains("event 4711 is not in the database"),
+        "{}",
+        dead_letters[0].reason()
+    );
+    assert_eq!(dead_letters[0].properties.message_id().as_deref(), Some("lost"));
 }
 
 #[test]

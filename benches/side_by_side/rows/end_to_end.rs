@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::rounds::{Run, Sender, faults, take_turns};
 use crate::source::Source;
 use crate::stage::{Section, Stage};
 use crate::worker::{FanOut, Fanmail};
@@ -23,7 +23,7 @@ pub const SECTION: Section = Section {
 };
 
 const CONNECTIONS: [usize; 4] = [1, 4, 16, 64];
-/// Where the goals are.
+/// The number of connections with a goal.
 const JUDGED: usize = 16;
 
 fn run(stage: &Stage) -> Vec<Row> {
@@ -37,25 +37,25 @@ fn run(stage: &Stage) -> Vec<Row> {
         let source = Source { mails: participants, sessions: connections, payload };
         let fan_outs = [&sqlite, &postgresql].map(|fanmail| FanOut { fanmail, connections });
         stage.say(&format!("  {connections} connections"));
-        let contestants: [&dyn Contestant; 3] = [&source, &fan_outs[0], &fan_outs[1]];
-        let runs = take_turns(stage, stage.options.rounds(), &contestants);
-        rows.extend(rows_of(&runs, &contestants, connections));
+        let senders: [&dyn Sender; 3] = [&source, &fan_outs[0], &fan_outs[1]];
+        let runs = take_turns(stage, stage.options.rounds(), &senders);
+        rows.extend(rows_of(&runs, &senders, connections));
     }
     rows
 }
 
-fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
+fn rows_of(runs: &[Vec<Run>], senders: &[&dyn Sender], connections: usize) -> Vec<Row> {
     let at = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
     let row = |what: &str, unit, samples| Row::new(format!("{what}, {at}"), unit, samples);
     let mut rows = Vec::new();
-    for (runs, contestant) in runs.iter().zip(contestants) {
+    for (runs, sender) in runs.iter().zip(senders) {
         let rates = runs.iter().map(Run::rate).collect();
-        let name = contestant.name();
+        let name = sender.name();
         rows.push(row(&name, "mails/s", rates).faults(faults(runs)).point(&name, connections));
     }
     let goals = [Goal::AtLeast(1.0), Goal::AtLeast(0.8)];
-    for ((fanmail, contestant), goal) in runs[1..].iter().zip(&contestants[1..]).zip(goals) {
-        let name = contestant.name();
+    for ((fanmail, sender), goal) in runs[1..].iter().zip(&senders[1..]).zip(goals) {
+        let name = sender.name();
         let ratios = fanmail.iter().zip(&runs[0]).map(|(run, source)| run.rate() / source.rate()).collect();
         let ratio =
             row(&format!("{name} ÷ smtp-source"), "×", ratios).faults(faults(fanmail.iter().chain(&runs[0])));
@@ -66,7 +66,7 @@ fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usiz
     rows
 }
 
-/// Octets of one of fanmail's mails on the wire, on average.
+/// Average size of a mail of fanmail on the wire, in octets.
 fn size_of_a_mail() -> usize {
     const SAMPLE: usize = 200;
     let scenario = Scenario::with_relay("bench-size", SAMPLE).build();

@@ -1,4 +1,4 @@
-//! How long the first person waits when nothing else is to be done.
+//! The time to the first mail of an idle worker.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub const SECTION: Section = Section {
 };
 
 const PARTICIPANTS: usize = 100;
-/// In milliseconds, for the median.
+/// Median, in milliseconds.
 const GOAL: Goal = Goal::AtMost(5.0);
 
 fn run(stage: &Stage) -> Vec<Row> {
@@ -48,7 +48,7 @@ fn rows_of(system: System, messages: usize) -> [Row; 3] {
         Fanmail::wait_for_acks(&mut watch, sent);
         (arrived - begun).as_secs_f64() * 1e3
     };
-    // For another worker: the first message that a new RabbitMQ delivers waits until that has loaded its own code.
+    // For another worker: RabbitMQ loads code before it delivers the first message of a new node.
     let worker = fanmail.worker(relay.port, &[]);
     publish_one();
     worker.stop();

@@ -1,4 +1,4 @@
-//! What a mail costs in a unit that no other load on the machine changes.
+//! Instructions per mail, which do not depend on what else the machine does.
 
 use crate::stage::{Section, Stage};
 use testkit::bench::row::Row;

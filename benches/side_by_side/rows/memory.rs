@@ -1,6 +1,6 @@
-//! Whether memory stays the same however many participants there are.
+//! Memory for different numbers of participants.
 
-use crate::rounds::{Contestant as _, Run, faults};
+use crate::rounds::{Run, Sender as _, faults};
 use crate::stage::{Section, Stage};
 use crate::worker::{FanOut, Fanmail};
 use testkit::bench::row::{Goal, Row, figure};
@@ -18,7 +18,7 @@ pub const SECTION: Section = Section {
 const CONNECTIONS: usize = 16;
 /// In MiB.
 const GOAL: Goal = Goal::AtMost(40.0);
-/// The most that one size takes, divided by the least that another one does.
+/// The largest memory of one size divided by the smallest of another.
 const FLAT: Goal = Goal::AtMost(1.1);
 
 fn run(stage: &Stage) -> Vec<Row> {

@@ -1,4 +1,4 @@
-//! Small notifications while a large one is being sent: whether they wait behind it.
+//! Small notifications beside a large one: they must not wait for it.
 
 use std::collections::HashMap;
 use std::thread;
@@ -23,11 +23,11 @@ pub const SECTION: Section = Section {
     run,
 };
 
-/// Between two small notifications.
+/// Pause between two small notifications.
 const PAUSE: Duration = Duration::from_millis(50);
-/// When it is given up.
+/// Largest number of small notifications.
 const MOST: usize = 10_000;
-/// In milliseconds, for one in a hundred: below a second.
+/// The 99th percentile in milliseconds: below a second.
 const GOAL: Goal = Goal::Below(1_000.0);
 
 fn run(stage: &Stage) -> Vec<Row> {
@@ -67,7 +67,7 @@ fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
         let small = log.received.iter().filter(|mail| mail.recipient.starts_with("small."));
         small.map(|mail| (mail.recipient.clone(), mail.at)).collect()
     });
-    // One that is lost shows in the faults.
+    // A lost mail shows in the faults.
     let waited = |(address, at): &(String, Instant)| Some((*arrived.get(address)? - *at).as_secs_f64() * 1e3);
     let latencies: Vec<f64> = asked.iter().filter_map(waited).collect();
     let faults = fanmail.faults(participants + asked.len(), relay.accepted());

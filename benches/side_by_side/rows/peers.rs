@@ -1,7 +1,7 @@
-//! What people use instead of fanmail.
+//! fanmail and the other libraries.
 
 use crate::peer::{Library, Mails, Peer};
-use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::rounds::{Run, Sender, faults, take_turns};
 use crate::stage::{Section, Stage};
 use crate::worker::{FanOut, Fanmail};
 use testkit::bench::row::Row;
@@ -20,10 +20,10 @@ pub const SECTION: Section = Section {
     run,
 };
 
-/// Numbers of connections, and of mails that take the slowest about 20 s over so many.
+/// Numbers of connections, and of mails: the slowest library needs about 20 s for them.
 const SIZES: [(usize, usize); 4] = [(1, 500), (4, 2_000), (16, 5_000), (64, 10_000)];
 const LIBRARIES: [Library; 3] = [Library::Lettre, Library::Nodemailer, Library::Aiosmtplib];
-/// Where the ratios are.
+/// The number of connections with a ratio.
 const COMPARED: usize = 16;
 
 fn run(stage: &Stage) -> Vec<Row> {
@@ -34,25 +34,25 @@ fn run(stage: &Stage) -> Vec<Row> {
         let count = stage.options.size(count, 100);
         let fan_out = FanOut { fanmail: &fanmail, connections };
         let peers = LIBRARIES.map(|library| Peer { library, mails: &mails, count, connections });
-        let mut contestants: Vec<&dyn Contestant> = vec![&fan_out];
-        contestants.extend(peers.iter().map(|peer| peer as &dyn Contestant));
+        let mut senders: Vec<&dyn Sender> = vec![&fan_out];
+        senders.extend(peers.iter().map(|peer| peer as &dyn Sender));
         stage.say(&format!("  {connections} connections"));
-        let runs = take_turns(stage, stage.options.rounds(), &contestants);
-        rows.extend(rows_of(&runs, &contestants, connections));
+        let runs = take_turns(stage, stage.options.rounds(), &senders);
+        rows.extend(rows_of(&runs, &senders, connections));
     }
     rows
 }
 
-fn rows_of(runs: &[Vec<Run>], contestants: &[&dyn Contestant], connections: usize) -> Vec<Row> {
+fn rows_of(runs: &[Vec<Run>], senders: &[&dyn Sender], connections: usize) -> Vec<Row> {
     let at = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
     let mut rows = Vec::new();
-    for (permit, (theirs, contestant)) in runs.iter().zip(contestants).enumerate() {
-        let name = contestant.name();
+    for (index, (theirs, sender)) in runs.iter().zip(senders).enumerate() {
+        let name = sender.name();
         let rates = theirs.iter().map(Run::rate).collect();
         let row = Row::new(format!("{name}, {at}"), "mails/s", rates).faults(faults(theirs));
         // The curve of fanmail is that of the first section.
-        rows.push(if permit == 0 { row } else { row.point(&name, connections) });
-        if permit > 0 && connections == COMPARED {
+        rows.push(if index == 0 { row } else { row.point(&name, connections) });
+        if index > 0 && connections == COMPARED {
             let ratios =
                 runs[0].iter().zip(theirs).map(|(fanmail, peer)| fanmail.rate() / peer.rate()).collect();
             let ratio = Row::new(format!("fanmail ÷ {name}, {at}"), "×", ratios);

@@ -1,11 +1,11 @@
-//! A relay that is far away: how many waits for it a mail costs.
+//! A relay that is far away: how many round trips a mail needs.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::rounds::{Run, Sender, faults, take_turns};
 use crate::source::Source;
 use crate::stage::{Section, Stage};
 use crate::worker::{Fanmail, Task};
@@ -33,17 +33,17 @@ pub const SECTION: Section = Section {
 const DELAYS: [Duration; 3] =
     [Duration::from_millis(1), Duration::from_millis(10), Duration::from_millis(50)];
 const CONNECTIONS: usize = 16;
-/// At the limit, in seconds.
+/// Length of a run at the limit, in seconds.
 const LENGTH: f64 = 6.0;
 
-/// Fanmail before such a relay.
-struct FarAway {
+/// fanmail with such a relay.
+struct DistantRelay {
     fanmail: Fanmail,
     delay: Duration,
     certificate: Option<Issued>,
 }
 
-impl FarAway {
+impl DistantRelay {
     fn new(stage: &Stage, delay: Duration, authority: Option<&Authority>) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
         let participants = (LENGTH * limit(delay)) as usize;
@@ -59,7 +59,7 @@ impl FarAway {
     }
 }
 
-impl Contestant for FarAway {
+impl Sender for DistantRelay {
     fn name(&self) -> String {
         let security = if self.certificate.is_some() { "TLS" } else { "plain" };
         format!("{} ms, {security}", self.delay.as_millis())
@@ -88,17 +88,17 @@ fn run(stage: &Stage) -> Vec<Row> {
     let mut rows: Vec<_> = DELAYS.into_iter().map(lateness).collect();
     rows.push(capacity(stage));
     for delay in DELAYS {
-        let contestants = [None, Some(&authority)].map(|authority| FarAway::new(stage, delay, authority));
-        let turns = contestants.each_ref().map(|one| one as &dyn Contestant);
+        let senders = [None, Some(&authority)].map(|authority| DistantRelay::new(stage, delay, authority));
+        let turns = senders.each_ref().map(|one| one as &dyn Sender);
         let runs = take_turns(stage, stage.options.rounds(), &turns);
-        for (runs, contestant) in runs.iter().zip(&contestants) {
-            rows.extend(rows_of(runs, contestant));
+        for (runs, sender) in runs.iter().zip(&senders) {
+            rows.extend(rows_of(runs, sender));
         }
     }
     rows
 }
 
-/// How late a reply is that nothing but the delay line delays.
+/// The delay of a reply that only the proxy delays.
 fn lateness(delay: Duration) -> Row {
     let sink = Sink::expecting(0);
     let relay = SlowRelay::plain(sink.port, delay);
@@ -114,7 +114,7 @@ fn lateness(delay: Duration) -> Row {
     Row::new(format!("{} ms, one reply", delay.as_millis()), "ms", samples.collect())
 }
 
-/// What passes the delay line at most.
+/// The largest throughput of the proxy.
 fn capacity(stage: &Stage) -> Row {
     let source = Source { mails: stage.options.size(20_000, 500), sessions: CONNECTIONS, payload: 3_400 };
     let (mut rates, mut faults) = (Vec::new(), Faults::default());
@@ -129,8 +129,8 @@ fn capacity(stage: &Stage) -> Row {
     Row::new("smtp-source through the delay line without a delay", "mails/s", rates).faults(faults)
 }
 
-fn rows_of(runs: &[Run], contestant: &FarAway) -> [Row; 3] {
-    let (name, limit) = (contestant.name(), limit(contestant.delay));
+fn rows_of(runs: &[Run], sender: &DistantRelay) -> [Row; 3] {
+    let (name, limit) = (sender.name(), limit(sender.delay));
     let row = |what: String, unit, of: &dyn Fn(&Run) -> f64| {
         Row::new(format!("{name}{what}"), unit, runs.iter().map(of).collect()).faults(faults(runs))
     };
@@ -141,7 +141,7 @@ fn rows_of(runs: &[Run], contestant: &FarAway) -> [Row; 3] {
     ]
 }
 
-/// What a sender that waits twice for each mail can reach, in mails per second.
+/// Mails per second of a sender with two round trips for each mail.
 #[expect(clippy::cast_precision_loss, reason = "a few connections")]
 fn limit(delay: Duration) -> f64 {
     CONNECTIONS as f64 / (2.0 * delay.as_secs_f64())

@@ -1,6 +1,6 @@
-//! Very many notifications of one mail each: what a notification costs beside its mails.
+//! Very many notifications of one mail each: the cost of a notification beside its mails.
 
-use crate::rounds::{Contestant, Run, faults, take_turns};
+use crate::rounds::{Run, Sender, faults, take_turns};
 use crate::stage::{Section, Stage};
 use crate::worker::{Fanmail, Task};
 use testkit::bench::row::{Goal, Row};
@@ -17,8 +17,8 @@ pub const SECTION: Section = Section {
 };
 
 const CONNECTIONS: usize = 16;
-/// On each system, with so many notifications side by side.
-const CONTESTANTS: [(System, usize); 4] =
+/// The databases, with the number of notifications at once (`PREFETCH`).
+const SENDERS: [(System, usize); 4] =
     [(System::Sqlite, 16), (System::Sqlite, 64), (System::Postgresql, 16), (System::Postgresql, 64)];
 
 struct ManyEvents {
@@ -36,7 +36,7 @@ impl ManyEvents {
     }
 }
 
-impl Contestant for ManyEvents {
+impl Sender for ManyEvents {
     fn name(&self) -> String {
         format!("{}, PREFETCH={}", self.fanmail.name(), self.prefetch)
     }
@@ -57,12 +57,11 @@ impl Contestant for ManyEvents {
 
 fn run(stage: &Stage) -> Vec<Row> {
     let count = stage.options.size(5_000, 200);
-    let contestants = CONTESTANTS.map(|(system, prefetch)| ManyEvents::new(system, prefetch, count));
-    let runs =
-        take_turns(stage, stage.options.rounds(), &contestants.each_ref().map(|one| one as &dyn Contestant));
+    let senders = SENDERS.map(|(system, prefetch)| ManyEvents::new(system, prefetch, count));
+    let runs = take_turns(stage, stage.options.rounds(), &senders.each_ref().map(|one| one as &dyn Sender));
     let mut rows = Vec::new();
-    for ((runs, contestant), (system, _)) in runs.iter().zip(&contestants).zip(CONTESTANTS) {
-        let name = contestant.name();
+    for ((runs, sender), (system, _)) in runs.iter().zip(&senders).zip(SENDERS) {
+        let name = sender.name();
         let goal = (system == System::Sqlite).then_some(Goal::AtLeast(2_500.0));
         let rate = Row::new(&name, "notifications/s", runs.iter().map(Run::rate).collect());
         rows.push(Row { goal, ..rate.faults(faults(runs)) });

@@ -61,7 +61,7 @@ impl Baseline {
 
 impl Comparison<'_> {
     /// Whether nothing has grown and the baseline has all that is counted. Also `true` when the two cannot be compared.
-    pub fn is_fine(&self) -> bool {
+    pub fn passes(&self) -> bool {
         !self.is_possible()
             || self.changes().all(|(_, change)| matches!(change, Change::Same | Change::Shrunk(_)))
     }

@@ -37,8 +37,8 @@ impl Report {
     }
 
     /// Whether each row could be measured. A missed goal is a result.
-    pub fn is_sound(&self) -> bool {
-        !self.rows().any(|row| matches!(row.verdict(), Verdict::Refused(_) | Verdict::BrokenDown))
+    pub fn is_valid(&self) -> bool {
+        !self.rows().any(|row| matches!(row.verdict(), Verdict::Refused(_) | Verdict::NotMeasured))
     }
 
     /// All results with each sample.
@@ -69,7 +69,7 @@ fn row_json(row: &Row) -> Value {
         Verdict::Met => "met",
         Verdict::Missed => "missed",
         Verdict::Refused(_) => "refused",
-        Verdict::BrokenDown => "not measured",
+        Verdict::NotMeasured => "not measured",
     };
     let figure = match row.figure {
         Figure::Median => "median",

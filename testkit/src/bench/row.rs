@@ -55,7 +55,7 @@ pub enum Verdict {
     /// Mails were lost or repeated, so there is no figure.
     Refused(Faults),
     /// It could not be measured.
-    BrokenDown,
+    NotMeasured,
 }
 
 impl Row {
@@ -73,7 +73,7 @@ impl Row {
     }
 
     /// A row that could not be measured.
-    pub fn broken_down(what: &str) -> Self {
+    pub fn not_measured(what: &str) -> Self {
         Self::new(what, "", Vec::new())
     }
 
@@ -127,7 +127,7 @@ impl Row {
             return Verdict::Refused(self.faults);
         }
         let Some(value) = self.value() else {
-            return Verdict::BrokenDown;
+            return Verdict::NotMeasured;
         };
         match self.goal {
             None => Verdict::Informs,
@@ -156,7 +156,7 @@ impl fmt::Display for Verdict {
             Self::Met => write!(f, "met"),
             Self::Missed => write!(f, "**missed**"),
             Self::Refused(faults) => write!(f, "**refused: {faults}**"),
-            Self::BrokenDown => write!(f, "**not measured**"),
+            Self::NotMeasured => write!(f, "**not measured**"),
         }
     }
 }
@@ -167,8 +167,8 @@ pub fn figure(value: f64) -> String {
         large if large >= 100.0 => {
             let digits = format!("{value:.0}");
             let mut out = String::new();
-            for (permit, digit) in digits.chars().enumerate() {
-                if permit > 0 && (digits.len() - permit) % 3 == 0 {
+            for (index, digit) in digits.chars().enumerate() {
+                if index > 0 && (digits.len() - index) % 3 == 0 {
                     out.push(',');
                 }
                 out.push(digit);

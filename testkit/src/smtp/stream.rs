@@ -15,7 +15,7 @@ pub enum Tls {
 }
 
 /// A socket, or TLS on a socket.
-pub enum Stream {
+pub(super) enum Stream {
     /// Plain text.
     Plain(TcpStream),
     /// Encrypted.
