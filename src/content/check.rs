@@ -64,9 +64,9 @@ fn not_known(
 /// Renders every mail with every sample.
 pub(crate) fn samples(templates: &Templates) -> Result<(), TemplateError> {
     for kind in Kind::ALL {
-        for event in [sample::full(), sample::bare(), sample::nasty()] {
+        for event in [sample::full(), sample::bare(), sample::hostile()] {
             let notification_context = templates.notification_context(kind, &event);
-            for participant in [sample::ada(), sample::nobody(), sample::bob_and_ann()] {
+            for participant in [sample::ada(), sample::nameless(), sample::hostile_name()] {
                 templates.render(&notification_context, &participant)?;
             }
         }

@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 
 /// The local time of an event, in words.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct When {
+pub(crate) struct EventTime {
     /// `Thursday, 24 December 2026`
     pub date: String,
     /// `18:00 to 20:00 (CET, Europe/Berlin)`; an end on another day is written in full.
@@ -19,7 +19,7 @@ pub(crate) struct When {
     pub month: String,
 }
 
-impl When {
+impl EventTime {
     /// `None` for an event without a start, or one so far from now that it is no date.
     pub fn of(event: &Event) -> Option<Self> {
         let zone: Tz = event.timezone.trim().parse().unwrap_or(Tz::UTC);
@@ -43,7 +43,7 @@ fn local(time: DateTime<Utc>, zone: Tz) -> Option<DateTime<Tz>> {
 fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
     let from = start.format("%H:%M");
     let Some(end) = end else {
-        return format!("{from} ({})", zone_words(start, zone));
+        return format!("{from} ({})", zone_name(start, zone));
     };
     let to = if end.date_naive() == start.date_naive() {
         end.format("%H:%M").to_string()
@@ -52,15 +52,15 @@ fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
     };
     let (before, after) = (abbreviation(start), abbreviation(end));
     if before == after {
-        format!("{from} to {to} ({})", zone_words(start, zone))
+        format!("{from} to {to} ({})", zone_name(start, zone))
     } else {
         // The clocks change while the event goes on.
-        format!("{from} ({before}) to {to} ({})", zone_words(end, zone))
+        format!("{from} ({before}) to {to} ({})", zone_name(end, zone))
     }
 }
 
 /// `CET, Europe/Berlin`, or just `UTC`.
-fn zone_words(time: &DateTime<Tz>, zone: Tz) -> String {
+fn zone_name(time: &DateTime<Tz>, zone: Tz) -> String {
     let abbreviation = abbreviation(time);
     if abbreviation == zone.name() { abbreviation } else { format!("{abbreviation}, {}", zone.name()) }
 }
@@ -83,7 +83,7 @@ mod tests {
             timezone: zone.to_owned(),
             ..sample::full()
         };
-        When::of(&event).map(|when| format!("{}, {}", when.date, when.time))
+        EventTime::of(&event).map(|when| format!("{}, {}", when.date, when.time))
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             "Monday, 1 June 2026, 10:00 (UTC)"
         );
         let event = Event { starts_at: Some(DateTime::<Utc>::MAX_UTC), ..sample::full() };
-        assert_eq!(When::of(&event), None);
-        assert_eq!(When::of(&sample::bare()), None);
+        assert_eq!(EventTime::of(&event), None);
+        assert_eq!(EventTime::of(&sample::bare()), None);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn to_html(text: &str) -> String {
 
 /// A text part as a person reads it: no white space at the end of a line, never two blank lines in a row, long
 /// lines wrapped, one line break at the end.
-pub(crate) fn lay_out(text: &str) -> String {
+pub(crate) fn wrap_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     let mut blank = false;
     for line in text.lines().map(str::trim_end) {
@@ -111,18 +111,18 @@ mod tests {
     #[test]
     fn lay_out_wraps_and_closes_gaps() {
         let long = "word ".repeat(30);
-        let laid_out = lay_out(&format!("\n\n\nHi,  \n\n\n\n    {long}\nend\n\n"));
+        let laid_out = wrap_text(&format!("\n\n\nHi,  \n\n\n\n    {long}\nend\n\n"));
         assert!(laid_out.starts_with("Hi,\n\n    word word"), "{laid_out}");
         assert!(laid_out.ends_with("word\nend\n"), "{laid_out}");
         assert!(laid_out.lines().skip(2).take(2).all(|line| line.starts_with("    word")));
         let address = format!("https://example.org/{}", "x".repeat(100));
-        assert_eq!(lay_out(&address), format!("{address}\n"));
+        assert_eq!(wrap_text(&address), format!("{address}\n"));
     }
 
     proptest! {
         #[test]
         fn wrapping_loses_no_word_and_is_narrow(text: String) {
-            let laid_out = lay_out(&text);
+            let laid_out = wrap_text(&text);
             prop_assert!(laid_out.split_whitespace().eq(text.split_whitespace()));
             for line in laid_out.lines() {
                 prop_assert!(line.chars().count() <= WIDTH || !line.trim_start_matches(' ').contains(' '));

@@ -81,16 +81,16 @@ impl Templates {
     }
 
     fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {
-        let text = self.fill(template.name(), context)?;
+        let text = self.render_template(template.name(), context)?;
         let text = match template.media_type {
-            MediaType::Plain => layout::lay_out(&text),
+            MediaType::Plain => layout::wrap_text(&text),
             MediaType::Html => text,
         };
         Ok(ContentPart { media_type: template.media_type, text })
     }
 
     fn subject(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
-        let subject = cut(one_line(&self.fill(name, context)?), layout::SUBJECT_MAX);
+        let subject = cut(one_line(&self.render_template(name, context)?), layout::SUBJECT_MAX);
         if subject.is_empty() {
             let path = self.inner.sources.path(name);
             return Err(TemplateError(format!("{path}: the subject is empty")));
@@ -98,7 +98,7 @@ impl Templates {
         Ok(subject)
     }
 
-    fn fill(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+    fn render_template(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
         self.inner.tera.render(name, context).map_err(|error| explain(&error, &self.inner.sources))
     }
 }

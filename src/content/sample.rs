@@ -45,7 +45,7 @@ pub fn bare() -> Event {
 
 /// An event of characters that mean something to HTML, to a header or to a terminal.
 #[must_use]
-pub fn nasty() -> Event {
+pub fn hostile() -> Event {
     Event {
         title: "<script>alert(\"1\")</script> & 'Übung'\r\nBcc: everyone@example.org 🎉".to_owned(),
         description: Some(
@@ -71,12 +71,12 @@ pub fn ada() -> Participant {
 
 /// Someone without a name.
 #[must_use]
-pub fn nobody() -> Participant {
+pub fn nameless() -> Participant {
     Participant { name: String::new(), locale: None, ..ada() }
 }
 
 /// Someone whose name means something to HTML and to a header.
 #[must_use]
-pub fn bob_and_ann() -> Participant {
+pub fn hostile_name() -> Participant {
     Participant { name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(), ..ada() }
 }

@@ -4,7 +4,7 @@
 use tera::{Map, Value};
 use url::Url;
 
-use crate::content::dates::When;
+use crate::content::dates::EventTime;
 use crate::content::layout;
 use crate::domain::event::Event;
 use crate::domain::participant::Participant;
@@ -47,14 +47,14 @@ pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
 pub(crate) fn event(event: &Event) -> Value {
     let description = layout::paragraphs(event.description.as_deref().unwrap_or_default());
     let description = cut(description, DESCRIPTION_MAX);
-    let when = When::of(event);
-    let of_when = |field: fn(&When) -> &String| when.as_ref().map(|when| field(when).as_str());
+    let when = EventTime::of(event);
+    let of_when = |field: fn(&EventTime) -> &String| when.as_ref().map(|when| field(when).as_str());
     map([
         ("id", event.id.0.into()),
         ("title", title(event).into()),
         ("description_html", Value::safe_string(&layout::to_html(&description))),
         ("description", description.into()),
-        ("location", filled(event.location.as_deref())),
+        ("location", line_or_none(event.location.as_deref())),
         ("url", event.url.as_deref().and_then(web_address).into()),
         ("when", when.as_ref().map(|when| format!("{}, {}", when.date, when.time)).into()),
         ("date", of_when(|when| &when.date).into()),
@@ -69,7 +69,7 @@ pub(crate) fn participant(participant: &Participant) -> Value {
     map([
         ("id", participant.id.0.into()),
         ("name", line(&participant.name).into()),
-        ("locale", filled(participant.locale.as_deref())),
+        ("locale", line_or_none(participant.locale.as_deref())),
     ])
 }
 
@@ -84,7 +84,7 @@ fn line(text: &str) -> String {
 }
 
 /// One line, or none when nothing is in it.
-fn filled(text: Option<&str>) -> Value {
+fn line_or_none(text: Option<&str>) -> Value {
     text.map(line).filter(|line| !line.is_empty()).into()
 }
 

@@ -109,7 +109,7 @@ fn a_subject_may_differ_from_person_to_person() {
         fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
         let notification_context = templates.notification_context(Kind::Created, &sample::full());
-        for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::bob_and_ann(), "Ann")] {
+        for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::hostile_name(), "Ann")] {
             let subject = templates.render(&notification_context, &participant).unwrap().subject;
             assert!(subject.contains(name), "{subject}");
         }
@@ -154,9 +154,9 @@ fn each_kind_says_in_its_own_words_what_happened() {
 
 #[test]
 fn names_and_titles_are_shown_literally_in_both_parts() {
-    let bob = sample::bob_and_ann();
+    let bob = sample::hostile_name();
     for kind in Kind::ALL {
-        let mail = render(kind, &sample::nasty(), &bob);
+        let mail = render(kind, &sample::hostile(), &bob);
         assert!(
             mail.text(MediaType::Html).contains(
                 "Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x@example.org&gt;,"
@@ -183,7 +183,7 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
 
 #[test]
 fn what_is_missing_is_left_out() {
-    let mail = render(Kind::Created, &sample::bare(), &sample::nobody());
+    let mail = render(Kind::Created, &sample::bare(), &sample::nameless());
     assert!(mail.text(MediaType::Html).contains(">Hello,</p>"));
     for absent in ["class=\"panel\"", "<a ", "None"] {
         assert!(!mail.text(MediaType::Html).contains(absent), "{absent}");
