@@ -42,7 +42,7 @@ fn compose(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn dot_stuff(bencher: Bencher<'_, '_>) {
     let mut mails = Mails::new();
-    let content = mails.compose(mails.render()).content();
+    let content = mails.compose(mails.render()).as_received();
     bencher.bench_local(|| parts::stuff(black_box(&content)));
 }
 

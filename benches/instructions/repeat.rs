@@ -84,7 +84,7 @@ impl Part {
             }
             Self::DotStuff => {
                 let mut mails = Mails::new();
-                let content = mails.compose(mails.render()).content();
+                let content = mails.compose(mails.render()).as_received();
                 repeat(times, || stuff(black_box(&content)));
             }
             Self::PageRead => {

@@ -1,5 +1,5 @@
-//! Reading a mail address: what may stand in an envelope and in a header, and nothing else. An error never
-//! contains the address.
+//! Parses mail addresses: accepts only what may stand in an envelope and in a header. An error never contains the
+//! address, so that it can be logged.
 
 use lettre::Address;
 use url::Host;
@@ -9,20 +9,19 @@ use crate::text::clean::turns_direction;
 /// Longest address: the path of RFC 5321 section 4.5.3.1.3 without its angle brackets.
 const MAX: usize = 254;
 
-/// An address that no mail can be sent to: local and permanent.
+/// Why no mail can be sent to an address. Found without asking the relay, and permanent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadAddress(pub String);
+pub struct AddressError(pub String);
 
-/// Reads one address. White space around it does not count; a domain of other letters becomes its `xn--` form, and
-/// nothing in it is left out on the way.
-/// Letters beyond ASCII may remain before the `@`: such a mail needs a relay with SMTPUTF8 (RFC 6531).
+/// Parses one address. White space around it is ignored. A domain that is not ASCII is converted to its `xn--` form.
+/// The part before the `@` may be other than ASCII: such a mail needs a relay with SMTPUTF8 (RFC 6531).
 ///
 /// # Errors
-/// Says in a few words what is wrong.
-pub fn parse(text: &str) -> Result<Address, BadAddress> {
+/// What is wrong, in a few words.
+pub fn parse(text: &str) -> Result<Address, AddressError> {
     let text = text.trim();
-    let bad = |reason: &str| Err(BadAddress(format!("the address {reason}")));
+    let bad = |reason: &str| Err(AddressError(format!("the address {reason}")));
     if text.is_empty() {
         return bad("is empty");
     }
@@ -38,12 +37,12 @@ pub fn parse(text: &str) -> Result<Address, BadAddress> {
     if text.contains(['<', '>']) {
         return bad("has angle brackets");
     }
-    if text.chars().any(is_unseen) {
-        return bad("has characters that nobody sees");
+    if text.chars().any(is_invisible) {
+        return bad("has invisible characters");
     }
-    // RFC 2047 forbids an encoded word here, but there are mail clients that decode it.
+    // RFC 2047 forbids an encoded word here, but some mail clients decode it.
     if text.contains("=?") {
-        return bad("would be taken for encoded text");
+        return bad("contains \"=?\", which mail clients read as encoded text");
     }
     let Some((user, domain)) = text.split_once('@') else {
         return bad("has no @");
@@ -58,25 +57,25 @@ pub fn parse(text: &str) -> Result<Address, BadAddress> {
         return bad("has no domain");
     }
     let Some(domain) = ascii_domain(domain) else {
-        return bad("has a domain that cannot exist");
+        return bad("has an invalid domain");
     };
     match Address::new(user, domain) {
         Ok(address) if address.to_string().len() <= MAX => Ok(address),
         Ok(_) => bad("is longer than 254 bytes"),
         Err(lettre::address::AddressError::InvalidUser) => bad("is not valid before the @"),
-        Err(_) => bad("has a domain that cannot exist"),
+        Err(_) => bad("has an invalid domain"),
     }
 }
 
-/// What shows nothing, or turns the rest: with one of these, an address is not the one that it seems to be. A domain
-/// would lose most of them on its way to `xn--` (UTS 46), of which the URL library has the list.
-fn is_unseen(c: char) -> bool {
-    let is_left_out = || matches!(Host::parse(&format!("a{c}b")), Ok(Host::Domain(domain)) if domain == "ab");
-    !c.is_ascii() && (turns_direction(c) || is_left_out())
+/// Whether a character shows nothing or changes the direction of the text: with one, an address is not the one that it
+/// seems to be. The conversion to `xn--` (UTS 46) drops most of them from a domain; the URL library has the list.
+fn is_invisible(c: char) -> bool {
+    let is_dropped = || matches!(Host::parse(&format!("a{c}b")), Ok(Host::Domain(domain)) if domain == "ab");
+    !c.is_ascii() && (turns_direction(c) || is_dropped())
 }
 
 fn ascii_domain(domain: &str) -> Option<String> {
-    // The URL library would decode it, and nobody has such a domain.
+    // The URL library would decode it, and no domain has one.
     if domain.contains('%') {
         return None;
     }
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn honest_addresses_are_taken() {
+    fn valid_addresses_are_accepted() {
         for (text, expected) in [
             ("ada@example.com", "ada@example.com"),
             (" ada@example.com\r\n", "ada@example.com"),
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_mail_can_be_sent_to_is_refused_without_repeating_it() {
+    fn an_invalid_address_is_refused_and_the_error_does_not_repeat_it() {
         let long = format!("{}@example.com", "x".repeat(250));
         let long_user = format!("{}@example.com", "x".repeat(65));
         for (text, reason) in [
@@ -132,23 +131,23 @@ mod tests {
             ("secret\u{0}@example.com", "has control characters"),
             ("Secret <secret@example.com>", "has spaces"),
             ("<secret@example.com>", "has angle brackets"),
-            ("secret@example..com", "has a domain that cannot exist"),
-            ("secret@-example.com", "has a domain that cannot exist"),
-            ("secret@exa_mple,com", "has a domain that cannot exist"),
+            ("secret@example..com", "has an invalid domain"),
+            ("secret@-example.com", "has an invalid domain"),
+            ("secret@exa_mple,com", "has an invalid domain"),
             (".secret@example.com", "is not valid before the @"),
             ("sec..ret@example.com", "is not valid before the @"),
             ("secret,x@example.com", "is not valid before the @"),
-            ("=?utf-8?q?secret?=@example.com", "would be taken for encoded text"),
-            ("secret@=?utf-8?q?x?=.example.com", "would be taken for encoded text"),
-            ("secret@exa\u{ad}mple.com", "has characters that nobody sees"),
-            ("secret@b\u{fc}ch\u{ad}er.example", "has characters that nobody sees"),
-            ("secret@b\u{fc}cher\u{200b}.example", "has characters that nobody sees"),
-            ("secret@b\u{fc}cher\u{3164}.example", "has characters that nobody sees"),
-            ("secret@b\u{fc}cher\u{fe0f}.example", "has characters that nobody sees"),
-            ("sec\u{ad}ret@example.com", "has characters that nobody sees"),
-            ("sec\u{202e}ret@example.com", "has characters that nobody sees"),
-            ("secret@b\u{fc}cher.ex%61mple", "has a domain that cannot exist"),
-            ("secret@ex%61mple.com", "has a domain that cannot exist"),
+            ("=?utf-8?q?secret?=@example.com", "contains \"=?\", which mail clients read as encoded text"),
+            ("secret@=?utf-8?q?x?=.example.com", "contains \"=?\", which mail clients read as encoded text"),
+            ("secret@exa\u{ad}mple.com", "has invisible characters"),
+            ("secret@b\u{fc}ch\u{ad}er.example", "has invisible characters"),
+            ("secret@b\u{fc}cher\u{200b}.example", "has invisible characters"),
+            ("secret@b\u{fc}cher\u{3164}.example", "has invisible characters"),
+            ("secret@b\u{fc}cher\u{fe0f}.example", "has invisible characters"),
+            ("sec\u{ad}ret@example.com", "has invisible characters"),
+            ("sec\u{202e}ret@example.com", "has invisible characters"),
+            ("secret@b\u{fc}cher.ex%61mple", "has an invalid domain"),
+            ("secret@ex%61mple.com", "has an invalid domain"),
             (&long, "is longer than 254 bytes"),
             (&long_user, "is not valid before the @"),
         ] {

@@ -1,5 +1,5 @@
-//! Making a mail out of a render: headers, multipart/alternative, encodings. Refuses an address that no mail can be
-//! sent to; everything else can be composed, whatever the data.
+//! Composes a mail from its content: headers, multipart/alternative, Message-ID. Refuses an invalid address and
+//! composes everything else, whatever the data. How texts are rendered is left to `content`.
 
 pub(crate) mod headers;
 pub(crate) mod part;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::channels::email::address::{self, BadAddress};
+use crate::channels::email::address::{self, AddressError};
 use crate::channels::email::compose::headers::{SharedHeaders, mailbox};
 use crate::channels::email::compose::part::EncodedPart;
 use crate::channels::email::compose::wire_format::DotStuffed;
@@ -20,13 +20,13 @@ use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;
 
-/// Longest boundary that fits on the line of its header, which has 76 bytes then.
+/// Longest boundary, in bytes, that fits on the line of its header: that line then has 76 bytes.
 const BOUNDARY_MAX: usize = 28;
 
-/// Bytes of a mail beside its parts, more or less.
+/// Bytes of a mail in addition to its parts, estimated.
 const OVERHEAD: usize = 2048;
 
-/// Composes mails from one sender. A lane has one of its own.
+/// Composes mails from one sender. Each lane has its own.
 #[derive(Debug, Clone)]
 pub struct Composer {
     envelope_from: Arc<str>,
@@ -55,14 +55,14 @@ impl Composer {
         }
     }
 
-    /// The mail of `notification_id` to `participant` at `address`, dated `date`. The same arguments make the same
-    /// bytes.
+    /// Composes the mail of a notification to `participant` at `address`, dated `date`. The same arguments give the
+    /// same bytes.
     ///
-    /// The content is ASCII with lines of at most 76 bytes wherever a line can be broken, except for the address
-    /// in `To:` when its part before the `@` is not (RFC 6532).
+    /// The mail is ASCII with lines of at most 76 bytes wherever a line can be broken. Only the address in `To:` may
+    /// be other than ASCII, before its `@` (RFC 6532).
     ///
     /// # Errors
-    /// When `address` is not one that a mail can be sent to.
+    /// When `address` is invalid.
     pub fn compose(
         &mut self,
         notification_id: NotificationId,
@@ -70,13 +70,13 @@ impl Composer {
         address: &str,
         content: Content,
         date: DateTime<Utc>,
-    ) -> Result<Mail, BadAddress> {
+    ) -> Result<Mail, AddressError> {
         let to = address::parse(address)?.to_string();
         let key = format!("n{notification_id}.p{}", participant.id);
         let tagged = notification_id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
-        // Both kinds of part have one size: the vector is reused.
+        // `ContentPart` and `EncodedPart` have the same size, so collecting reuses the allocation.
         let parts: Vec<EncodedPart> = content.parts.into_iter().map(EncodedPart::new).collect();
         let boundary = boundary(&key, &parts);
 
@@ -84,7 +84,7 @@ impl Composer {
         let mut mail = DotStuffed::with_capacity(length * 9 / 8 + OVERHEAD);
         mail.lines(&self.from);
         mail.lines(&mailbox("To", &participant.name, &to));
-        mail.lines(self.shared.with(content.subject, date));
+        mail.lines(self.shared.lines_for(content.subject, date));
         mail.lines(&format!(
             "Message-ID: {message_id}\n\
              Auto-Submitted: auto-generated\n\
@@ -94,20 +94,19 @@ impl Composer {
         ));
         parts.iter().for_each(|part| part.append(&boundary, &mut mail));
         mail.line_of(&["--", &boundary, "--"]);
-        let (wire, size) = mail.finish();
+        let (data, size) = mail.finish();
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
-        Ok(Mail { envelope_from: Arc::clone(&self.envelope_from), to, message_id, wire, size, html })
+        Ok(Mail { envelope_from: Arc::clone(&self.envelope_from), to, message_id, data, size, html })
     }
 }
 
-/// A boundary that is the same on every attempt and stands in neither part, whatever somebody wrote into the
-/// description. No encoded part can hold `=_` (RFC 2045 section 6.7), but a part of plain ASCII is not encoded.
+/// A boundary that is the same on every attempt and that no part contains, whatever the description of the event says.
 fn boundary(key: &str, parts: &[EncodedPart]) -> String {
-    let stands_in = |boundary: &str| parts.iter().any(|part| part.contains(boundary));
+    let is_taken = |boundary: &str| parts.iter().any(|part| part.contains(boundary));
     let mut boundary = format!("=_{key}");
     let mut number = 0_u32;
-    while stands_in(&boundary) {
+    while is_taken(&boundary) {
         number += 1;
         boundary = format!("=_{key}_{number}");
     }

@@ -1,32 +1,32 @@
-//! One composed mail, as the transports take it.
+//! One composed mail, as SMTP and the outbox take it. How it is composed is left to `compose`.
 
 use std::sync::Arc;
 
 use crate::channels::email::compose::wire_format;
 
-/// One composed message for one participant, ready to be put on the wire.
+/// One composed mail for one participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// Envelope sender, for `MAIL FROM`: where bounces go. Without angle brackets.
     pub envelope_from: Arc<str>,
-    /// Envelope recipient, checked: no control characters, no angle brackets, no spaces. Where it is not ASCII, only
-    /// a relay with SMTPUTF8 can take the mail (RFC 6531).
+    /// Envelope recipient, for `RCPT TO`, checked: no control characters, no angle brackets, no spaces. An address
+    /// that is not ASCII needs a relay with SMTPUTF8 (RFC 6531).
     pub to: String,
-    /// The same on every attempt: `<n{notification}.p{participant}@domain>`.
+    /// The same on every attempt, with its angle brackets.
     pub message_id: String,
-    /// Header and body as they go on the wire after `DATA`: ASCII but for `to` itself, lines ended by CRLF, dots
-    /// stuffed, with the final dot.
-    pub wire: String,
-    /// Its size in bytes as RFC 1870 counts it.
+    /// Header and body in the form that follows `DATA`: lines end with CRLF, dots are stuffed, and the final dot is
+    /// there. ASCII except for `to`.
+    pub data: String,
+    /// Size in bytes as RFC 1870 counts it: without stuffed dots and the final dot.
     pub size: usize,
-    /// The HTML part by itself, for the outbox.
+    /// The HTML part alone, for the outbox.
     pub html: String,
 }
 
 impl Mail {
-    /// Header and body as a receiver has them.
+    /// Header and body as the recipient's server stores them.
     #[must_use]
-    pub fn content(&self) -> String {
-        wire_format::unstuff(&self.wire)
+    pub fn as_received(&self) -> String {
+        wire_format::unstuff(&self.data)
     }
 }

@@ -1,5 +1,5 @@
-//! The dummy: sends nothing, and with an outbox writes each mail to files that a mail client and a browser open. It
-//! never opens a connection.
+//! The dry run (`EMAIL_DUMMY_MODE=True`): sends nothing and opens no connection. With a directory (`EMAIL_OUTBOX_DIR`)
+//! it writes each mail to two files, for a mail client and for a browser.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,14 @@ use crate::channels::SendError;
 use crate::channels::email::mail::Mail;
 use crate::text::mask::mask;
 
-/// The dummy transport.
+/// Takes mails and sends none.
 #[derive(Debug)]
 pub struct Outbox {
     dir: Option<PathBuf>,
 }
 
 impl Outbox {
-    /// A dummy that writes to `dir`, when there is one. It is made when the first mail comes.
+    /// An outbox that writes to `dir`, if there is one. The first mail creates the directory.
     #[must_use]
     pub fn new(dir: Option<PathBuf>) -> Self {
         Self { dir }
@@ -27,29 +27,29 @@ impl Outbox {
     /// Writes the mail to its two files.
     ///
     /// # Errors
-    /// A relay failure when the files cannot be written: the next mail would not fare better.
+    /// A relay failure when the files cannot be written: the next mail would fail in the same way.
     pub fn submit(&mut self, mail: &Mail, before_body: &mut dyn FnMut() -> bool) -> Result<(), SendError> {
         if !before_body() {
             return Err(SendError::withdrawn());
         }
         let to = mask(&mail.to);
         let Some(dir) = &self.dir else {
-            log::debug!("dummy: {} to {to} is not sent", mail.message_id);
+            log::debug!("dry run: {} to {to} is not sent", mail.message_id);
             return Ok(());
         };
         let name = file_name(&mail.message_id);
         fs::create_dir_all(dir)
             .and_then(|()| write(dir, &format!("{name}.html"), &mail.html))
-            .and_then(|()| write(dir, &format!("{name}.eml"), &mail.content()))
+            .and_then(|()| write(dir, &format!("{name}.eml"), &mail.as_received()))
             .map_err(|error| {
                 SendError::relay_failure(format!("the outbox {} cannot be written: {error}", dir.display()))
             })?;
-        log::debug!("dummy: {} to {to} is not sent but written to {name}.eml", mail.message_id);
+        log::debug!("dry run: {} to {to} is not sent, but written to {name}.eml", mail.message_id);
         Ok(())
     }
 }
 
-/// `n12.p34` for `<n12.p34@example.org>`: the same file on every attempt, and never a path.
+/// `n12.p34` for `<n12.p34@example.org>`: the same name on every attempt, and never a path.
 fn file_name(message_id: &str) -> String {
     let id = message_id.trim_start_matches('<');
     let id = id.split('@').next().unwrap_or(id);
@@ -60,12 +60,12 @@ fn file_name(message_id: &str) -> String {
     safe.trim_start_matches('.').to_owned()
 }
 
-/// Writes a file that is there as a whole or not at all.
+/// Writes a file atomically: under another name first, then renamed.
 fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
     let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
     fs::write(&unfinished, content).and_then(|()| fs::rename(&unfinished, dir.join(name))).inspect_err(|_| {
         if let Err(error) = fs::remove_file(&unfinished) {
-            log::debug!("{} stays behind: {error}", unfinished.display());
+            log::debug!("cannot remove {}: {error}", unfinished.display());
         }
     })
 }
@@ -80,7 +80,7 @@ mod tests {
             envelope_from: "events@example.com".into(),
             to: "ada@example.com".to_owned(),
             message_id: "<n12.p34@example.org>".to_owned(),
-            wire: "Subject: hi\r\n\r\n..hi\r\n.\r\n".to_owned(),
+            data: "Subject: hi\r\n\r\n..hi\r\n.\r\n".to_owned(),
             size: 20,
             html: html.to_owned(),
         }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outbox_that_cannot_be_written_is_not_the_recipients_trouble() {
+    fn an_outbox_that_cannot_be_written_is_a_relay_failure() {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("file");
         fs::write(&file, "in the way").unwrap();
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((error.class, error.code), (Class::RelayFailure, None));
         assert!(error.detail.contains("cannot be written"), "{}", error.detail);
 
-        // A directory where the file is to be: the rename fails, and nothing unfinished stays behind.
+        // A directory has the name of the file: the rename fails, and no temporary file is left.
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
         Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || true).unwrap_err();

@@ -26,7 +26,7 @@ use crate::channels::{Class, SendError};
 use crate::config::email::Relay;
 
 /// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
-const RELAY_WAITS: Duration = Duration::from_secs(5);
+const MAX_DATA_WAIT: Duration = Duration::from_secs(5);
 
 /// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
 pub struct SmtpTransport {
@@ -56,14 +56,14 @@ impl SmtpTransport {
             idle_timeout: relay.idle_timeout,
             connection: None,
             last_used: Instant::now(),
-            max_data_wait: RELAY_WAITS,
+            max_data_wait: MAX_DATA_WAIT,
             pipelines_next: true,
             group: String::new(),
         })
     }
 
     /// One try on one connection, which is kept if it is still of use.
-    fn try_on(
+    fn submit_on(
         &mut self,
         mut connection: RelayConnection,
         mail: &Mail,
@@ -104,18 +104,18 @@ impl SmtpTransport {
             Some(PipelinedEnvelope { message_id, since })
                 if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>
             {
-                let to_sender = connection.read_answer();
-                envelope::read_replies(connection, to_sender)?;
+                let sender_reply = connection.read_reply();
+                envelope::read_replies(connection, sender_reply)?;
             }
             // The relay waits for another mail, or has waited for this one already.
             Some(_) => return Err(TransactionError::BodyDelayed),
         }
         let relay_waits_since = Instant::now();
-        let next = next.filter(|next| self.may_look_ahead(connection, next));
+        let next = next.filter(|next| self.may_pipeline(connection, next));
         if let Some(next) = next {
             self.group.clear();
-            self.group.push_str(&mail.wire);
-            self.group.push_str(&Envelope::new(next).in_one());
+            self.group.push_str(&mail.data);
+            self.group.push_str(&Envelope::new(next).all_commands());
         }
         if !before_body() {
             // All that the relay can be told, which waits for a body, is a connection that never brings it one.
@@ -126,7 +126,7 @@ impl SmtpTransport {
         }
         let reply = match next {
             Some(_) => connection.command_with_envelope(&self.group),
-            None => connection.command(&mail.wire),
+            None => connection.command(&mail.data),
         };
         connection.pipelined =
             next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
@@ -142,7 +142,7 @@ impl SmtpTransport {
         }
     }
 
-    fn may_look_ahead(&self, connection: &RelayConnection, next: &Mail) -> bool {
+    fn may_pipeline(&self, connection: &RelayConnection, next: &Mail) -> bool {
         self.pipelines_next
             && connection.pipelining
             && connection.mails < self.max_per_connection
@@ -151,7 +151,7 @@ impl SmtpTransport {
 
     /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
     /// that: an outcome does not wait for the answer to QUIT.
-    fn leave_if_worn(&mut self) {
+    fn quit_if_used_up(&mut self) {
         let idle = self.last_used.elapsed() >= self.idle_timeout;
         if let Some(connection) =
             self.connection.take_if(|connection| idle || connection.mails >= self.max_per_connection)
@@ -172,11 +172,11 @@ impl SmtpTransport {
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), SendError> {
-        self.leave_if_worn();
+        self.quit_if_used_up();
         let mut not_understood = None;
         if let Some(connection) = self.connection.take() {
             let (pipelined, begun) = (connection.pipelined.is_some(), Instant::now());
-            match self.try_on(connection, mail, next, before_body) {
+            match self.submit_on(connection, mail, next, before_body) {
                 // It had worked and is gone before the body was written: the relay had closed it, tired of
                 // it or restarted. That says nothing about this mail, unless the relay has said something.
                 Err(TransactionError::Broken(error, phase))
@@ -189,14 +189,14 @@ impl SmtpTransport {
                     }
                 }
                 Err(TransactionError::BodyDelayed) => {}
-                settled => return settled.map_err(TransactionError::into_refusal),
+                settled => return settled.map_err(TransactionError::into_send_error),
             }
         }
         let fresh = self.connector.connect()?;
-        let settled = match self.try_on(fresh, mail, next, before_body) {
+        let settled = match self.submit_on(fresh, mail, next, before_body) {
             Err(TransactionError::BodyDelayed) => {
                 let fresh = self.connector.connect()?;
-                self.try_on(fresh, mail, next, before_body)
+                self.submit_on(fresh, mail, next, before_body)
             }
             settled => settled,
         };
@@ -207,12 +207,12 @@ impl SmtpTransport {
                  this connection goes on without that"
             );
         }
-        settled.map_err(TransactionError::into_refusal)
+        settled.map_err(TransactionError::into_send_error)
     }
 
     /// Closes a connection that was unused for too long.
     pub fn idle(&mut self) {
-        self.leave_if_worn();
+        self.quit_if_used_up();
     }
 }
 
@@ -240,9 +240,9 @@ fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<Strin
 /// What a lane would run into.
 pub fn probe(relay: &Relay, from_email: &str) -> Result<String, SendError> {
     let mut connection = RelayConnector::new(relay)?.connect()?;
-    let to_sender = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
-    if !to_sender.is_positive() {
-        return Err(to_sender.send_error(Phase::Sender));
+    let sender_reply = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
+    if !sender_reply.is_positive() {
+        return Err(sender_reply.send_error(Phase::Sender));
     }
     let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, connection.describe());
     connection.quit();

@@ -1,4 +1,4 @@
-//! The headers of a mail that hold names, addresses and free text, encoded so that they show what was written.
+//! Headers with names, addresses and free text, encoded so that mail clients show the text as it was given.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use lettre::message::header::{Date, Header, HeaderValue, Headers, Subject};
 
 use crate::text::clean::{cut, one_line};
 
-/// Longest display name, in characters: a line of a header ends at 998 bytes whatever it holds (RFC 5322 section
-/// 2.1.1), and one word cannot be folded.
+/// Longest display name, in characters. A header line may have 998 bytes (RFC 5322 section 2.1.1), and a single word
+/// cannot be folded.
 pub(crate) const NAME_MAX: usize = 100;
 
-/// Headers that mails one after another have in common. lettre takes 9,000 instructions for them, so they are
-/// kept until another subject or another second comes.
+/// `Subject:` and `Date:`, kept until the subject or the second changes: consecutive mails mostly share them, and lettre
+/// takes 9,000 instructions to encode them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedHeaders {
     subject: String,
@@ -22,8 +22,8 @@ pub(crate) struct SharedHeaders {
 }
 
 impl SharedHeaders {
-    /// `Subject:` and `Date:`.
-    pub fn with(&mut self, subject: String, date: DateTime<Utc>) -> &str {
+    /// The two header lines.
+    pub fn lines_for(&mut self, subject: String, date: DateTime<Utc>) -> &str {
         let second = date.timestamp();
         if self.lines.is_empty() || second != self.second || subject != self.subject {
             let mut headers = Headers::new();
@@ -35,7 +35,7 @@ impl SharedHeaders {
     }
 }
 
-/// One address with its display name, as lettre writes it; its own way there costs three copies of each.
+/// A header with one address and its display name. Writes what lettre writes, which makes three copies of each.
 pub(crate) fn mailbox(header: &str, name: &str, address: &str) -> String {
     let name = cut(one_line(name), NAME_MAX);
     let mut line = format!("{header}: ");
@@ -57,9 +57,9 @@ pub(crate) fn mailbox(header: &str, name: &str, address: &str) -> String {
     line
 }
 
-/// `Subject:`, which shows `text` and nothing else. What looks like an encoded word (RFC 2047) is plain ASCII to
-/// lettre, and mail clients would decode it: a title could show line breaks, or text that reads backwards. Names have
-/// no need of this, as lettre encodes them for a `?` alone.
+/// `Subject:`, encoded so that mail clients show exactly `text`. Text that looks like an encoded word (RFC 2047) is
+/// plain ASCII to lettre, and mail clients would decode it: a title could show line breaks, or text that reads
+/// backwards. Display names need no such care: lettre encodes every name with a `?`.
 fn subject(text: String) -> HeaderValue {
     if !text.contains("=?") {
         return Subject::from(text).display();

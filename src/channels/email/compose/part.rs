@@ -1,7 +1,7 @@
-//! One part of a mail: how its text is encoded, and encoding it straight into the form that goes on the wire.
+//! One part of a mail: chooses its encoding, and encodes it directly into the form that follows `DATA`.
 //!
-//! lettre would do it in six passes over six copies, at 70 instructions a byte; this takes 10. What it writes is the
-//! same to the byte, and a test holds the two against each other.
+//! lettre makes six passes over six copies, at 70 instructions a byte; this takes 10. A test compares the two: they
+//! write the same bytes.
 
 use email_encoding::body::base64;
 use memchr::memmem;
@@ -9,11 +9,11 @@ use memchr::memmem;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::domain::content::{ContentPart, MediaType};
 
-/// Longest line of a part, in bytes and without its end (RFC 2045 section 6.7).
+/// Longest line of a part, in bytes, without its end (RFC 2045 section 6.7).
 const LINE_MAX: usize = 76;
 
 /// Every byte in quoted-printable, three characters each.
-const QUOTED: &str = {
+const QUOTED_BYTES: &str = {
     const BYTES: [u8; 3 * 256] = {
         let (digits, mut bytes, mut at) = (b"0123456789ABCDEF", [b'='; 3 * 256], 0);
         while at < 256 {
@@ -71,8 +71,8 @@ impl EncodedPart {
 }
 
 impl Encoding {
-    /// What suits `text`, which has no control characters other than tabs and `\n`. Quoted-printable can be read as
-    /// it is, but makes three bytes of one that is not ASCII.
+    /// The encoding for `text`, which has no control characters other than tabs and `\n`. Quoted-printable stays
+    /// readable, but takes three bytes for each byte that is not ASCII: with many of those, base64 is shorter.
     pub fn of(text: &str) -> Self {
         let characters = text.chars().count();
         if text.len() > characters + characters / 4 {
@@ -84,7 +84,7 @@ impl Encoding {
         }
     }
 
-    /// As it stands in the header.
+    /// As the header has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SevenBit => "7bit",
@@ -93,7 +93,7 @@ impl Encoding {
         }
     }
 
-    /// Appends `text`, for which this was chosen.
+    /// Appends `text`, encoded.
     pub fn append(self, text: &str, mail: &mut DotStuffed) {
         match self {
             Self::SevenBit => lines(text).for_each(|line| mail.line(line)),
@@ -111,20 +111,20 @@ impl Encoding {
     }
 }
 
-/// `text` without control characters other than tabs, every line break a `\n`: a template can hold a bare CR or a NUL,
-/// neither of which can travel (RFC 5322 sections 2.1, 2.3). Most have nothing to mend and cost no copy.
+/// `text` without control characters other than tabs, with `\n` for every line break. A template can contain a bare CR
+/// or a NUL, which mail does not allow (RFC 5322 sections 2.1, 2.3). Most texts have none and are not copied.
 pub(crate) fn sanitized(text: String) -> String {
-    let mend = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
-    // Looking at all is quicker than stopping at the first.
-    if !text.bytes().fold(false, |found, c| found | mend(c)) {
+    let is_forbidden = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
+    // A pass over all bytes vectorizes; stopping at the first would not.
+    if !text.bytes().fold(false, |found, c| found | is_forbidden(c)) {
         return text;
     }
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|&c| !u8::try_from(c).is_ok_and(mend)).collect()
+    text.chars().filter(|&c| !u8::try_from(c).is_ok_and(is_forbidden)).collect()
 }
 
-/// The lines of `text`, the last of which is empty when `text` ends with a `\n`: its line end is the boundary's (RFC
-/// 2046 section 5.1.1).
+/// The lines of `text`. When `text` ends with `\n`, the last line is empty: the line end before a boundary belongs to
+/// the boundary (RFC 2046 section 5.1.1).
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
     let mut rest = Some(0);
@@ -138,7 +138,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Appends `line` in quoted-printable (RFC 2045 section 6.7).
 fn quote(line: &str, mail: &mut DotStuffed) {
-    // White space does not stand at the end of a line as it is.
+    // White space at the end of a line has to be encoded.
     let kept = line.strip_suffix([' ', '\t']).unwrap_or(line);
     let is_ascii = kept.is_ascii();
     let mut quoted = Quoted { mail, column: 0 };
@@ -164,24 +164,24 @@ fn quote(line: &str, mail: &mut DotStuffed) {
     if let Some(&space) = line.as_bytes().get(kept.len()) {
         quoted.byte(space, true);
     }
-    mail.go_on("\r\n");
+    mail.append("\r\n");
 }
 
-/// A line of quoted-printable on its way into a mail.
+/// Writes one line of quoted-printable.
 struct Quoted<'a> {
     mail: &'a mut DotStuffed,
     column: usize,
 }
 
 impl Quoted<'_> {
-    /// Bytes that still fit on the line; at the `end` no soft break follows.
-    fn room(&self, end: bool) -> usize {
+    /// Bytes that still fit on the line. At the `end` of the text no soft break follows.
+    fn space_left(&self, end: bool) -> usize {
         LINE_MAX - self.column - usize::from(!end)
     }
 
     fn plain(&mut self, mut text: &str, end: bool) {
-        while text.len() > self.room(end) {
-            let (fits, more) = text.split_at(self.room(false));
+        while text.len() > self.space_left(end) {
+            let (fits, more) = text.split_at(self.space_left(false));
             self.put(fits);
             self.soft_break();
             text = more;
@@ -190,23 +190,23 @@ impl Quoted<'_> {
     }
 
     fn byte(&mut self, byte: u8, end: bool) {
-        if self.room(end) < 3 {
+        if self.space_left(end) < 3 {
             self.soft_break();
         }
         let at = 3 * usize::from(byte);
-        self.put(&QUOTED[at..at + 3]);
+        self.put(&QUOTED_BYTES[at..at + 3]);
     }
 
     fn soft_break(&mut self) {
-        self.mail.go_on("=\r\n");
+        self.mail.append("=\r\n");
         self.column = 0;
     }
 
     fn put(&mut self, text: &str) {
         if self.column == 0 {
-            self.mail.begin(text);
+            self.mail.begin_line(text);
         } else {
-            self.mail.go_on(text);
+            self.mail.append(text);
         }
         self.column += text.len();
     }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_text_gets_what_suits_it() {
+    fn each_text_gets_the_encoding_that_suits_it() {
         let line = "x".repeat(LINE_MAX);
         for (text, encoding) in [
             ("", Encoding::SevenBit),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_printable_ends_its_lines_where_they_have_to_end() {
+    fn quoted_printable_breaks_lines_at_76_bytes() {
         let line = "x".repeat(LINE_MAX - 3);
         for (text, expected) in [
             (format!("{line}xxx"), format!("{line}xxx\r\n")),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     proptest! {
-        // Any text, and text of little else than what is special somewhere.
+        // Any text, and text with many special characters.
         #[test]
         fn lettre_writes_the_same(text in "(?s:.)*|([ -~]{0,90}|[.=\n\t ü漢]){0,50}") {
             let text = sanitized(text);

@@ -1,22 +1,22 @@
-//! A mail on the wire: CRLF line ends, dots stuffed, the final dot (RFC 5321 sections 2.3.8, 4.5.2).
+//! The form of a mail that follows `DATA`: CRLF line ends, stuffed dots, the final dot (RFC 5321 sections 2.3.8, 4.5.2).
 
-/// A mail that is being written as it goes on the wire after `DATA`. It grows by whole lines, and by nothing else.
+/// Builds a mail in the form that follows `DATA`. It grows by whole lines only.
 #[derive(Debug, Default)]
 pub struct DotStuffed {
-    wire: String,
-    /// Dots that the receiver takes off again.
-    added: usize,
+    data: String,
+    /// Dots that the receiver removes.
+    added_dots: usize,
 }
 
 impl DotStuffed {
-    /// An empty mail with room for `capacity` bytes.
+    /// An empty mail with space for `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { wire: String::with_capacity(capacity), added: 0 }
+        Self { data: String::with_capacity(capacity), added_dots: 0 }
     }
 
-    /// Appends lines, whatever ends them. A bare CR or LF becomes CRLF: relays disagree about what such a byte ends,
-    /// and a line that one of them takes for the final dot would let content start a mail of its own.
+    /// Appends lines with any line ends. A bare CR or LF becomes CRLF: relays disagree about what such a byte ends, and
+    /// a line that a relay takes for the final dot would let the content start another mail (SMTP smuggling).
     pub fn lines(&mut self, text: &str) {
         for line in text.split_inclusive('\n') {
             let line = line.strip_suffix('\n').unwrap_or(line);
@@ -27,47 +27,48 @@ impl DotStuffed {
         }
     }
 
-    /// Appends one line, in which there is neither CR nor LF.
+    /// Appends one line. `line` has neither CR nor LF.
     pub(crate) fn line(&mut self, line: &str) {
-        self.begin(line);
-        self.go_on("\r\n");
+        self.begin_line(line);
+        self.append("\r\n");
     }
 
-    /// Appends one line that consists of these pieces, in the same way.
+    /// Appends one line that consists of these pieces. They have neither CR nor LF.
     pub(crate) fn line_of(&mut self, pieces: &[&str]) {
         let (first, others) = pieces.split_first().unwrap_or((&"", &[]));
-        self.begin(first);
-        others.iter().for_each(|piece| self.go_on(piece));
-        self.go_on("\r\n");
+        self.begin_line(first);
+        others.iter().for_each(|piece| self.append(piece));
+        self.append("\r\n");
     }
 
-    /// Begins a line, in the same way.
-    pub(crate) fn begin(&mut self, text: &str) {
+    /// Begins a line, and stuffs its dot.
+    pub(crate) fn begin_line(&mut self, text: &str) {
         if text.starts_with('.') {
-            self.wire.push('.');
-            self.added += 1;
+            self.data.push('.');
+            self.added_dots += 1;
         }
-        self.wire.push_str(text);
+        self.data.push_str(text);
     }
 
-    /// Goes on with the line that was begun.
-    pub(crate) fn go_on(&mut self, text: &str) {
-        self.wire.push_str(text);
+    /// Continues the line.
+    pub(crate) fn append(&mut self, text: &str) {
+        self.data.push_str(text);
     }
 
-    /// The mail with its final dot, and its size as RFC 1870 counts it: without that and without the dots added.
+    /// The mail with its final dot, and its size in bytes as RFC 1870 counts it: without the final dot and the stuffed
+    /// ones.
     #[must_use]
     pub fn finish(mut self) -> (String, usize) {
-        let size = self.wire.len() - self.added;
-        self.wire.push_str(".\r\n");
-        (self.wire, size)
+        let size = self.data.len() - self.added_dots;
+        self.data.push_str(".\r\n");
+        (self.data, size)
     }
 }
 
-/// What a receiver makes of a mail on the wire.
+/// The mail as the receiver stores it: without the final dot and the stuffed ones.
 #[must_use]
-pub fn unstuff(wire: &str) -> String {
-    let content = wire.strip_suffix(".\r\n").unwrap_or(wire);
+pub fn unstuff(data: &str) -> String {
+    let content = data.strip_suffix(".\r\n").unwrap_or(data);
     content.split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect()
 }
 

@@ -15,7 +15,7 @@ const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
 
 /// Logs in, with the first way that the relay offers and lettre knows.
 pub(crate) fn log_in(
-    wire: &mut RelayStream,
+    stream: &mut RelayStream,
     capabilities: &Capabilities,
     username: &str,
     password: &Secret,
@@ -23,14 +23,14 @@ pub(crate) fn log_in(
     const STEPS: usize = 2;
     let unable = |cause: &str| SendError::relay_failure(format!("login: {cause}; {CHECK_LOGIN}"));
     let mechanism =
-        [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.logs_in_by(*way));
+        [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.supports_auth(*way));
     let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
     let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
     let mut auth = Auth::new(mechanism, credentials.clone(), None);
     for _ in 0..=STEPS {
         // lettre's errors name what it did not expect, never what it was given.
         let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = redacted(wire.command(&said, 1), &said, password);
+        let reply = redacted(stream.command(&said, 1), &said, password);
         match &reply {
             Reply::Complete(200..=299, _) => return Ok(()),
             Reply::Complete(334, challenge) => {

@@ -26,7 +26,7 @@ pub struct RelayConnector {
 
 /// An open connection, past EHLO, TLS and AUTH.
 pub struct RelayConnection {
-    wire: RelayStream,
+    stream: RelayStream,
     /// The relay takes several commands in one write (RFC 2920).
     pub pipelining: bool,
     /// The relay takes addresses beyond ASCII (RFC 6531).
@@ -66,14 +66,14 @@ impl RelayConnector {
         Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
     }
 
-    /// Connects, greets, encrypts and authenticates, as configured. The password goes over the wire only after
+    /// Connects, greets, encrypts and authenticates, as configured. The password goes over the stream only after
     /// TLS, unless the configuration says in so many words that there is none.
     ///
     /// # Errors
     /// Every failure here is the relay's: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
-        let mut wire = self.open()?;
-        let mut capabilities = self.ehlo(&mut wire)?;
+        let mut stream = self.open()?;
+        let mut capabilities = self.ehlo(&mut stream)?;
         if let (Security::StartTls, Some(tls)) = (self.relay.security, &self.tls) {
             if !capabilities.has("STARTTLS") {
                 return Err(SendError::relay_failure(
@@ -82,16 +82,16 @@ impl RelayConnector {
                         .to_owned(),
                 ));
             }
-            wire.command("STARTTLS\r\n", 1).into_text()?;
-            self.starttls(&mut wire, tls)?;
+            stream.command("STARTTLS\r\n", 1).into_text()?;
+            self.starttls(&mut stream, tls)?;
             // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
-            capabilities = self.ehlo(&mut wire)?;
+            capabilities = self.ehlo(&mut stream)?;
         }
         if let Some((username, password)) = &self.relay.credentials {
-            auth::log_in(&mut wire, &capabilities, username, password)?;
+            auth::log_in(&mut stream, &capabilities, username, password)?;
         }
         Ok(RelayConnection {
-            wire,
+            stream,
             pipelining: capabilities.has("PIPELINING"),
             smtputf8: capabilities.has("SMTPUTF8"),
             size_limit: capabilities.size_limit(),
@@ -104,28 +104,33 @@ impl RelayConnector {
     fn open(&self) -> Result<RelayStream, SendError> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
         let connected = RelayStream::connect(host, *port, *timeout);
-        let mut wire = connected.map_err(|cause| self.not_reached(&Reply::Lost(cause)))?;
+        let mut stream = connected.map_err(|cause| self.unreachable(&Reply::Lost(cause)))?;
         if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
-            self.starttls(&mut wire, tls)?;
+            self.starttls(&mut stream, tls)?;
         }
-        match wire.read_answer(1) {
-            greeting if greeting.is_positive() => Ok(wire),
-            other => Err(self.not_reached(&other)),
+        match stream.read_reply(1) {
+            greeting if greeting.is_positive() => Ok(stream),
+            other => Err(self.unreachable(&other)),
         }
     }
 
-    fn starttls(&self, wire: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
+    fn starttls(&self, stream: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
-        wire.starttls(tls, host).map_err(|cause| SendError::relay_failure(format!("{host}:{port}: {cause}")))
+        stream
+            .starttls(tls, host)
+            .map_err(|cause| SendError::relay_failure(format!("{host}:{port}: {cause}")))
     }
 
     /// Says EHLO.
-    fn ehlo(&self, wire: &mut RelayStream) -> Result<Capabilities, SendError> {
-        wire.command(&format!("EHLO {}\r\n", self.hello), 1).into_text().map(|text| Capabilities::read(&text))
+    fn ehlo(&self, stream: &mut RelayStream) -> Result<Capabilities, SendError> {
+        stream
+            .command(&format!("EHLO {}\r\n", self.hello), 1)
+            .into_text()
+            .map(|text| Capabilities::read(&text))
     }
 
     /// Names what was tried, and what to check.
-    fn not_reached(&self, reply: &Reply) -> SendError {
+    fn unreachable(&self, reply: &Reply) -> SendError {
         let Relay { host, port, .. } = &self.relay;
         let error = reply.send_error(Phase::Connect);
         // A relay that answers has been reached; then its answer says enough.
@@ -138,18 +143,18 @@ impl RelayConnector {
 impl RelayConnection {
     /// Writes `text` in one write and reads one answer.
     pub fn command(&mut self, text: &str) -> Reply {
-        self.wire.command(text, 1)
+        self.stream.command(text, 1)
     }
 
     /// Writes a body with an envelope behind it, and reads the answer to the body. That may take the time of two: a
     /// relay that has more to read may keep an answer until all is done (Postfix does).
     pub fn command_with_envelope(&mut self, text: &str) -> Reply {
-        self.wire.command(text, 2)
+        self.stream.command(text, 2)
     }
 
     /// Reads one more answer of a pipelined group.
-    pub fn read_answer(&mut self) -> Reply {
-        self.wire.read_answer(1)
+    pub fn read_reply(&mut self) -> Reply {
+        self.stream.read_reply(1)
     }
 
     /// Abandons the current mail; says whether the connection is ready for the next one.
@@ -162,7 +167,7 @@ impl RelayConnection {
         if self.pipelined.is_some() {
             return;
         }
-        let farewell = self.wire.set_timeout(QUIT_TIMEOUT);
+        let farewell = self.stream.set_timeout(QUIT_TIMEOUT);
         if farewell.is_err() || !self.command("QUIT\r\n").is_positive() {
             log::debug!("the relay did not answer QUIT");
         }
@@ -174,7 +179,7 @@ impl RelayConnection {
         let yes_no = |offered| if offered { "yes" } else { "no" };
         format!(
             "connected; encrypted: {}, PIPELINING: {}, SMTPUTF8: {}",
-            yes_no(self.wire.is_encrypted()),
+            yes_no(self.stream.is_encrypted()),
             yes_no(self.pipelining),
             yes_no(self.smtputf8)
         )

@@ -20,7 +20,7 @@ pub(crate) enum TransactionError {
 }
 
 impl TransactionError {
-    pub fn into_refusal(self) -> SendError {
+    pub fn into_send_error(self) -> SendError {
         match self {
             Self::Withdrawn => SendError::withdrawn(),
             Self::Refused(error) | Self::Broken(error, _) => error,
@@ -47,15 +47,15 @@ impl Envelope {
     }
 
     /// All of it, for one write. Only for a relay that offers PIPELINING.
-    pub fn in_one(&self) -> String {
+    pub fn all_commands(&self) -> String {
         self.0.concat()
     }
 
     /// Writes it, in one write where the relay allows that, and reads what the relay says: that it waits for the body.
     pub fn open(&self, connection: &mut RelayConnection) -> Result<(), TransactionError> {
         if connection.pipelining {
-            let to_sender = connection.command(&self.in_one());
-            return read_replies(connection, to_sender);
+            let sender_reply = connection.command(&self.all_commands());
+            return read_replies(connection, sender_reply);
         }
         let Self([sender, recipient, data]) = self;
         for (phase, command) in [(Phase::Sender, sender), (Phase::Recipient, recipient)] {
@@ -64,8 +64,8 @@ impl Envelope {
                 return Err(refused(connection, phase, &reply));
             }
         }
-        let to_data = connection.command(data);
-        if to_data.wants_body() { Ok(()) } else { Err(refused(connection, Phase::Data, &to_data)) }
+        let data_reply = connection.command(data);
+        if data_reply.wants_body() { Ok(()) } else { Err(refused(connection, Phase::Data, &data_reply)) }
     }
 }
 
@@ -74,33 +74,33 @@ impl Envelope {
 /// (RFC 2920 section 3.1).
 pub(crate) fn read_replies(
     connection: &mut RelayConnection,
-    to_sender: Reply,
+    sender_reply: Reply,
 ) -> Result<(), TransactionError> {
-    if !to_sender.is_complete() {
-        return Err(refused(connection, Phase::Sender, &to_sender));
+    if !sender_reply.is_complete() {
+        return Err(refused(connection, Phase::Sender, &sender_reply));
     }
-    let to_recipient = connection.read_answer();
-    if !to_recipient.is_complete() {
+    let recipient_reply = connection.read_reply();
+    if !recipient_reply.is_complete() {
         // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
         // the recipient's.
-        let (phase, reply) = if to_sender.is_positive() {
-            (Phase::Recipient, to_recipient)
+        let (phase, reply) = if sender_reply.is_positive() {
+            (Phase::Recipient, recipient_reply)
         } else {
-            (Phase::Sender, to_sender)
+            (Phase::Sender, sender_reply)
         };
         return Err(TransactionError::Broken(reply.send_error(phase), phase));
     }
-    let to_data = connection.read_answer();
-    let (phase, reply) = if !to_sender.is_positive() {
-        (Phase::Sender, to_sender)
-    } else if !to_recipient.is_positive() {
-        (Phase::Recipient, to_recipient)
-    } else if to_data.wants_body() {
+    let data_reply = connection.read_reply();
+    let (phase, reply) = if !sender_reply.is_positive() {
+        (Phase::Sender, sender_reply)
+    } else if !recipient_reply.is_positive() {
+        (Phase::Recipient, recipient_reply)
+    } else if data_reply.wants_body() {
         return Ok(());
     } else {
-        return Err(refused(connection, Phase::Data, &to_data));
+        return Err(refused(connection, Phase::Data, &data_reply));
     };
-    if to_data.wants_body() || !to_data.is_complete() {
+    if data_reply.wants_body() || !data_reply.is_complete() {
         // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
         // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
         // asked for a RSET.

@@ -72,9 +72,11 @@ impl Reply {
         };
         let detail = match self {
             Self::Complete(code, text) => format!("{code} {}", one_line(text)),
-            Self::Unreadable(cause) => format!("unreadable reply {}: {}", phase.words(), one_line(cause)),
+            Self::Unreadable(cause) => {
+                format!("unreadable reply {}: {}", phase.description(), one_line(cause))
+            }
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
-            Self::Lost(cause) => format!("no reply {}: {}", phase.words(), one_line(cause)),
+            Self::Lost(cause) => format!("no reply {}: {}", phase.description(), one_line(cause)),
         };
         SendError { class, code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
     }
@@ -88,7 +90,7 @@ impl Reply {
 }
 
 impl Phase {
-    fn words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Connect => "while connecting",
             Self::Sender => "to MAIL FROM",

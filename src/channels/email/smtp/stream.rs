@@ -110,7 +110,7 @@ impl RelayStream {
     /// Writes `text` in one write and reads one reply, which may take so many times the timeout.
     pub fn command(&mut self, text: &str, times: u32) -> Reply {
         match self.write(text.as_bytes()) {
-            Ok(()) => self.read_answer(times),
+            Ok(()) => self.read_reply(times),
             Err(error) => Reply::Lost(lost(&error)),
         }
     }
@@ -125,7 +125,7 @@ impl RelayStream {
     }
 
     /// Reads one reply, all its lines, which may take so many times the timeout.
-    pub fn read_answer(&mut self, times: u32) -> Reply {
+    pub fn read_reply(&mut self, times: u32) -> Reply {
         if let Err(error) = self.start_clock(times) {
             return Reply::Lost(lost(&error));
         }

@@ -116,7 +116,7 @@ fn mail(to: &str) -> Mail {
         envelope_from: "events@example.com".into(),
         to: to.to_owned(),
         message_id: format!("<{to}>"),
-        wire: "Subject: x\r\n\r\n..dot\r\n.\r\n".to_owned(),
+        data: "Subject: x\r\n\r\n..dot\r\n.\r\n".to_owned(),
         size: "Subject: x\r\n\r\n.dot\r\n".len(),
         html: String::new(),
     }
