@@ -10,7 +10,7 @@ use diesel::QueryResult;
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use crate::config::database::DatabaseConfig;
-use crate::store::backend::any::AnyConnection;
+use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
 use crate::store::error::StoreError;
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be opened or does not answer.
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        Self::connect_with(DatabaseConnector::new(config)?, pool_size)
+        Self::connect_with(DatabaseConnector::new(config, IfMissing::Create)?, pool_size)
     }
 
     /// Like [`Self::connect`], for commands that use a database and make none.
@@ -59,8 +59,7 @@ impl Store {
     /// # Errors
     /// Also when there is no such database, or when its tables have another version than this binary.
     pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        let connector = DatabaseConnector::new(config)?;
-        connector.must_exist()?;
+        let connector = DatabaseConnector::new(config, IfMissing::Fail)?;
         let store = Self::connect_with(connector, pool_size)?;
         store.check_version()?;
         Ok(store)

@@ -1,13 +1,15 @@
-//! What differs between databases.
+//! What differs between databases: one folder each, and the dispatch between them.
 
 pub(crate) mod any;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod catalogue;
 pub(crate) mod clock;
 pub(crate) mod dispatch;
+pub(crate) mod errors;
+pub(crate) mod known_error;
 #[cfg(feature = "mysql")]
-pub mod mysql;
+pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
-pub mod postgres;
-pub mod sqlite;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 pub(crate) mod transaction;

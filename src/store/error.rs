@@ -3,9 +3,8 @@
 use std::fmt;
 
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
+use crate::store::backend::errors;
 use crate::text::clean::one_line;
-
-mod known;
 
 /// Which fanmail this is.
 const FANMAIL: &str = env!("CARGO_PKG_VERSION");
@@ -24,11 +23,11 @@ impl StoreError {
     /// `operation` completes "could not …"; the cure is looked up by the words of the cause.
     pub(crate) fn new(operation: &str, cause: &dyn fmt::Display) -> Self {
         let cause = one_line(&cause.to_string());
-        let known = known::find(&cause);
+        let known = errors::find_known(&cause);
         Self {
             operation: operation.to_owned(),
             hint: known.map(|known| known.hint.to_owned()),
-            transient: known.is_some_and(|known| known.transient),
+            transient: known.is_some_and(|known| known.is_transient),
             misconfigured: false,
             cause,
         }
@@ -42,21 +41,21 @@ impl StoreError {
         let hint = format!(
             "install the newer fanmail, or restore the backup that was made before the update to version {found}"
         );
-        Self { misconfigured: true, ..Self::new("use the tables", &cause).with_cure(hint) }
+        Self { misconfigured: true, ..Self::new("use the tables", &cause).with_hint(hint) }
     }
 
     /// The tables have to be migrated first.
     pub(super) fn older_tables(found: &str, wanted: &str) -> Self {
         let cause = format!("they have version {found}; fanmail {FANMAIL} wants version {wanted}");
         let hint = "stop the workers of the older fanmail, then run `fanmail migrate`".to_owned();
-        Self::new("use the tables", &cause).with_cure(hint)
+        Self::new("use the tables", &cause).with_hint(hint)
     }
 
     /// The row of `installation` is gone.
     pub(super) fn no_installation() -> Self {
         let hint = "restore the row from a backup: with another tag, mails that are sent again have another Message-ID";
         Self::new("read the tag of this installation", &"the table installation is empty")
-            .with_cure(hint.to_owned())
+            .with_hint(hint.to_owned())
     }
 
     /// Whether the database is only away for now (it restarts, it is locked, its disk is full), so that waiting
@@ -68,7 +67,7 @@ impl StoreError {
 
     /// The same with a cure that only the caller knows.
     #[must_use]
-    pub(super) fn with_cure(self, hint: String) -> Self {
+    pub(super) fn with_hint(self, hint: String) -> Self {
         Self { hint: Some(hint), ..self }
     }
 }
@@ -86,38 +85,6 @@ impl fmt::Display for StoreError {
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tells_what_may_be_over_by_itself_from_what_will_not() {
-        let is_transient = |cause: &str| StoreError::new("test", &cause).is_transient();
-        for cause in [
-            "database is locked",
-            "database or disk is full",
-            "timed out waiting for connection",
-            "connection to server at \"10.0.0.1\", port 5432 failed: timeout expired",
-            "FATAL: the database system is starting up",
-            "Can't connect to server on 'db' (115)",
-            "Lost connection to server during query",
-        ] {
-            assert!(is_transient(cause), "{cause}");
-        }
-        for cause in [
-            "file is not a database",
-            "no such table: events",
-            "FATAL: password authentication failed for user \"me\"",
-            "Access denied for user 'me'@'db' (using password: YES)",
-            "FATAL: database \"app\" does not exist",
-            "Unknown database 'app'",
-            "out of order",
-        ] {
-            assert!(!is_transient(cause), "{cause}");
         }
     }
 }

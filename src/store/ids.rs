@@ -7,6 +7,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, SingleValue};
 
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::lease::Lease;
 
 macro_rules! bigint {
     ($($name:ident)*) => { $(
@@ -66,3 +67,15 @@ macro_rules! bigint {
 }
 
 bigint!(NotificationId EventId ParticipantId Epoch);
+
+/// A lease is the key of its notification and the epoch, in this order.
+impl<DB: Backend> Queryable<(BigInt, BigInt), DB> for Lease
+where
+    i64: FromSql<BigInt, DB>,
+{
+    type Row = (NotificationId, Epoch);
+
+    fn build((notification_id, epoch): Self::Row) -> deserialize::Result<Self> {
+        Ok(Self { notification_id, epoch })
+    }
+}

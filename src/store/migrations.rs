@@ -5,7 +5,7 @@ use diesel::migration::{Migration, MigrationSource as _};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::MigrationHarness;
 
 use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
@@ -15,13 +15,6 @@ use crate::store::schema::{
     __diesel_schema_migrations, deferrals, deliveries, events, installation, notifications, participants,
     recipients, workers,
 };
-
-// They are part of the binary, so that a deployment is one file.
-pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-#[cfg(feature = "postgres")]
-pub(super) const POSTGRESQL: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
-#[cfg(feature = "mysql")]
-pub(super) const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 
 impl Store {
     /// Brings the tables up to date and names the migrations that were applied, none when all were there.
@@ -115,17 +108,6 @@ impl Store {
     }
 }
 
-/// The migrations of the connection's system.
-pub(super) fn embedded(connection: &AnyConnection) -> EmbeddedMigrations {
-    match connection {
-        AnyConnection::Sqlite(_) => SQLITE,
-        #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(_) => POSTGRESQL,
-        #[cfg(feature = "mysql")]
-        AnyConnection::Mysql(_) => MYSQL,
-    }
-}
-
 /// How the tables of a database compare with this binary.
 #[derive(Debug, PartialEq, Eq)]
 enum TableVersion {
@@ -156,13 +138,13 @@ fn applied_versions(connection: &mut AnyConnection) -> QueryResult<Vec<String>> 
 /// The migrations of this binary.
 fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
     let all: Vec<Box<dyn Migration<MultiBackend>>> =
-        embedded(connection).migrations().map_err(Error::QueryBuilderError)?;
+        dispatch::migrations(connection).migrations().map_err(Error::QueryBuilderError)?;
     Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 /// Applies what is missing, in order.
 fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
-    let all = embedded(connection);
+    let all = dispatch::migrations(connection);
     let pending = connection.pending_migrations(all).map_err(Error::QueryBuilderError)?;
     pending
         .iter()

@@ -12,12 +12,8 @@ use diesel::result::{DatabaseErrorKind, Error};
 use r2d2::ManageConnection;
 
 use crate::config::database::{Backend, DatabaseConfig};
-use crate::store::backend::any::AnyConnection;
-#[cfg(feature = "mysql")]
-use crate::store::backend::mysql;
-#[cfg(feature = "postgres")]
-use crate::store::backend::postgres;
-use crate::store::backend::sqlite;
+use crate::store::backend::any::{AnyConnection, IfMissing, dispatch};
+use crate::store::backend::errors;
 use crate::store::error::StoreError;
 
 /// Opens connections for the pool. Clones know of each other's losses.
@@ -30,28 +26,14 @@ pub struct DatabaseConnector {
 
 impl DatabaseConnector {
     /// Checks what can be said before a connection is opened.
-    pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
-        match &config.backend {
-            Backend::Sqlite(path) => sqlite::connect::check_path(path)?,
-            #[cfg(any(feature = "mysql", feature = "postgres"))]
-            _ => {}
-        }
+    pub fn new(config: &DatabaseConfig, if_missing: IfMissing) -> Result<Self, StoreError> {
+        dispatch!(&config.backend, Backend(target) => connect::check(target, if_missing))?;
         Ok(Self { backend: config.backend.clone(), echo: config.echo, losses: Arc::default() })
-    }
-
-    /// Fails unless the database is there: a command that only reads must not leave an empty one behind. Servers
-    /// say so by themselves.
-    pub fn must_exist(&self) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(path) => sqlite::connect::must_exist(path),
-            #[cfg(any(feature = "mysql", feature = "postgres"))]
-            _ => Ok(()),
-        }
     }
 
     /// Whether writers exclude each other.
     pub fn has_one_writer(&self) -> bool {
-        matches!(self.backend, Backend::Sqlite(_))
+        dispatch!(self.backend, Backend => connect::HAS_ONE_WRITER)
     }
 
     /// What errors call the database.
@@ -60,13 +42,7 @@ impl DatabaseConnector {
     }
 
     fn open(&self) -> Result<AnyConnection, diesel::r2d2::Error> {
-        Ok(match &self.backend {
-            Backend::Sqlite(path) => AnyConnection::Sqlite(sqlite::connect::open(path)?),
-            #[cfg(feature = "postgres")]
-            Backend::Postgres(server) => AnyConnection::Postgres(postgres::connect::open(server)?),
-            #[cfg(feature = "mysql")]
-            Backend::Mysql(server) => AnyConnection::Mysql(mysql::connect::open(server)?),
-        })
+        dispatch!(&self.backend, Backend(target) => connect::open(target))
     }
 }
 
@@ -129,34 +105,11 @@ impl Pooled {
             ) => {}
             other => {
                 self.given_up = true;
-                if is_loss(other) {
+                if errors::is_connection_lost(&self.any, other) {
                     self.losses.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
-    }
-}
-
-/// `PostgreSQL`: a table or view was changed after the statement was prepared. All connections have prepared it.
-const STALE_PLAN: &str = "cached plan must not change result type";
-
-/// Whether the connection is gone, or of no use any more. `MySQL` has no kind of error for it, only words.
-fn is_loss(error: &Error) -> bool {
-    const WORDS: [&str; 6] = [
-        "server has gone away",
-        "Lost connection",
-        "server closed the connection",
-        "terminating connection",
-        "could not receive data",
-        STALE_PLAN,
-    ];
-    match error {
-        Error::DatabaseError(
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
-            _,
-        ) => true,
-        Error::DatabaseError(_, cause) => WORDS.iter().any(|words| cause.message().contains(words)),
-        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables of the application: events and participants. fanmail only reads them.
 
+pub(crate) mod columns;
 pub mod events;
 pub mod participants;
 pub mod seed_rows;

@@ -131,9 +131,13 @@ fn open(store: &Store) -> Notification {
     notification
 }
 
+fn lease(notification_id: NotificationId, epoch: i64) -> Lease {
+    Lease { notification_id, epoch: Epoch(epoch) }
+}
+
 /// The lease of whoever opened the notification.
 fn first_lease(notification_id: NotificationId) -> Lease {
-    Lease { notification_id, epoch: Epoch::FIRST }
+    lease(notification_id, 1)
 }
 
 /// Completes a notification, by its newest lease.

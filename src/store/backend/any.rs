@@ -1,4 +1,5 @@
-//! One connection to any of the databases.
+//! One connection to any of the databases, and the list of databases: whatever depends on the database goes through
+//! the macros here. What each database does is left to its folder.
 
 /// One connection to whichever database is configured.
 #[derive(diesel::MultiConnection)]
@@ -12,3 +13,53 @@ pub enum AnyConnection {
     #[cfg(feature = "mysql")]
     Mysql(diesel::MysqlConnection),
 }
+
+/// What to do about a database that does not exist. Servers decide this by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    /// Create an empty one.
+    Create,
+    /// Fail: a command that only reads must not leave an empty database behind.
+    Fail,
+}
+
+/// Calls a function, or reads a constant, of the database that a value belongs to. The value is an `AnyConnection`, a
+/// `MultiRawValue` or a `Backend` of the configuration; each of them has one variant for each database.
+///
+/// `dispatch!(connection, AnyConnection(own) => dialect::version(own))` calls `sqlite::dialect::version(own)` if
+/// `connection` is `AnyConnection::Sqlite(own)`.
+macro_rules! dispatch {
+    ($value:expr, $enum:ident($own:pat) => $module:ident::$function:ident($($argument:expr),*)) => {
+        match $value {
+            $enum::Sqlite($own) => $crate::store::backend::sqlite::$module::$function($($argument),*),
+            #[cfg(feature = "postgres")]
+            $enum::Postgres($own) => $crate::store::backend::postgres::$module::$function($($argument),*),
+            #[cfg(feature = "mysql")]
+            $enum::Mysql($own) => $crate::store::backend::mysql::$module::$function($($argument),*),
+        }
+    };
+    ($value:expr, $enum:ident => $module:ident::$constant:ident) => {
+        match $value {
+            $enum::Sqlite(_) => $crate::store::backend::sqlite::$module::$constant,
+            #[cfg(feature = "postgres")]
+            $enum::Postgres(_) => $crate::store::backend::postgres::$module::$constant,
+            #[cfg(feature = "mysql")]
+            $enum::Mysql(_) => $crate::store::backend::mysql::$module::$constant,
+        }
+    };
+}
+pub(crate) use dispatch;
+
+/// A constant of every database, as an array.
+macro_rules! of_every_database {
+    ($module:ident::$constant:ident) => {
+        [
+            $crate::store::backend::sqlite::$module::$constant,
+            #[cfg(feature = "postgres")]
+            $crate::store::backend::postgres::$module::$constant,
+            #[cfg(feature = "mysql")]
+            $crate::store::backend::mysql::$module::$constant,
+        ]
+    };
+}
+pub(crate) use of_every_database;

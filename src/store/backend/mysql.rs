@@ -1,6 +1,5 @@
-//! MySQL and MariaDB.
+//! `MySQL` and `MariaDB`.
 
-#[cfg(feature = "mysql")]
 pub(crate) mod connect;
-#[cfg(feature = "mysql")]
 pub(crate) mod dialect;
+pub(crate) mod errors;

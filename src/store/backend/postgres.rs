@@ -1,7 +1,6 @@
-//! PostgreSQL.
+//! `PostgreSQL`.
 
-#[cfg(feature = "postgres")]
 pub(crate) mod connect;
 pub(crate) mod deliveries;
-#[cfg(feature = "postgres")]
 pub(crate) mod dialect;
+pub(crate) mod errors;

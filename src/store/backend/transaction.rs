@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::connection::TransactionManager;
 use diesel::{Connection, QueryResult};
 
-use crate::store::backend::any::AnyConnection;
+use crate::store::backend::any::{AnyConnection, dispatch};
+use crate::store::backend::errors;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
@@ -21,7 +21,7 @@ pub fn read<T>(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
-    begin_reading(connection)?;
+    dispatch!(connection, AnyConnection(own) => connect::begin_read(own))?;
     finish(connection, work)
 }
 
@@ -32,7 +32,7 @@ pub fn write<T>(
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     repeat(connection, |connection| {
-        begin_writing(connection)?;
+        dispatch!(connection, AnyConnection(own) => connect::begin_write(own))?;
         finish(connection, &mut work)
     })
 }
@@ -45,43 +45,13 @@ pub fn repeat<T>(
     let mut tries = 1;
     loop {
         match work(connection) {
-            Err(error) if tries < TRIES && is_defeat(&error) => {
+            Err(error) if tries < TRIES && errors::is_conflict(connection, &error) => {
                 log::debug!("a transaction is repeated: {error}");
                 std::thread::sleep(Duration::from_millis(fastrand::u64(0..=FIRST_PAUSE << tries)));
                 tries += 1;
             }
             result => return result,
         }
-    }
-}
-
-fn begin_reading(connection: &mut AnyConnection) -> QueryResult<()> {
-    match connection {
-        AnyConnection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN"),
-        #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(postgres) => AnsiTransactionManager::begin_transaction_sql(
-            postgres,
-            "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-        ),
-        #[cfg(feature = "mysql")]
-        AnyConnection::Mysql(mysql) => {
-            use diesel::connection::SimpleConnection as _;
-            // For the next transaction only.
-            mysql.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-            AnsiTransactionManager::begin_transaction_sql(mysql, "START TRANSACTION READ ONLY")
-        }
-    }
-}
-
-fn begin_writing(connection: &mut AnyConnection) -> QueryResult<()> {
-    match connection {
-        // A transaction that begins by reading cannot start to write when another has written since: it fails
-        // at once, whatever the timeout.
-        AnyConnection::Sqlite(sqlite) => {
-            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
-        }
-        #[cfg(any(feature = "mysql", feature = "postgres"))]
-        server => Manager::begin_transaction(server),
     }
 }
 
@@ -100,20 +70,5 @@ fn finish<T>(
             }
             Err(error)
         }
-    }
-}
-
-/// Whether nothing was wrong with the transaction but its neighbours.
-fn is_defeat(error: &Error) -> bool {
-    // PostgreSQL's deadlock, MySQL's wait for a lock, MariaDB's changed row: diesel has no kinds for them.
-    const WORDS: [&str; 3] =
-        ["deadlock detected", "try restarting transaction", "Record has changed since last read"];
-    match error {
-        Error::DatabaseError(
-            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::UniqueViolation,
-            _,
-        ) => true,
-        Error::DatabaseError(_, cause) => WORDS.iter().any(|words| cause.message().contains(words)),
-        _ => false,
     }
 }

@@ -54,8 +54,7 @@ impl Store {
             outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
         let record = |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
         let current = self.write_once("record outcomes", record)?;
-        let is_valid = |lease: &Lease| current.contains(&(lease.notification_id, lease.epoch));
-        Ok(leases.into_iter().filter(|lease| !is_valid(lease)).collect())
+        Ok(leases.into_iter().filter(|lease| !current.contains(lease)).collect())
     }
 }
 

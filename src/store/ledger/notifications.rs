@@ -164,7 +164,7 @@ impl Store {
     pub fn reopen_failed(&self, lease: Lease, permanent_too: bool) -> Result<Option<usize>, StoreError> {
         let id = lease.notification_id;
         self.write("reopen a notification", |connection| {
-            if dispatch::lock_notifications(connection, &[id])? != [(id, lease.epoch)] {
+            if dispatch::lock_notifications(connection, &[id])? != [lease] {
                 return Ok(None);
             }
             delete_failed(connection, id, permanent_too).map(Some)

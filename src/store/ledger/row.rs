@@ -8,6 +8,7 @@ use crate::domain::audience::Audience;
 use crate::domain::channel::Channel;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
+use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::backend::clock::DatabaseTime;
@@ -180,7 +181,7 @@ impl DeliveryRow {
     }
 
     /// Whether its lease is among the epochs that are current.
-    pub fn is_valid(&self, current: &[(NotificationId, Epoch)]) -> bool {
-        current.contains(&(self.notification_id, self.epoch))
+    pub fn is_valid(&self, current: &[Lease]) -> bool {
+        current.contains(&Lease { notification_id: self.notification_id, epoch: self.epoch })
     }
 }

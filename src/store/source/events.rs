@@ -1,19 +1,15 @@
 //! Reading events. The application owns them, perhaps as a view over something else: whatever is NULL or
 //! odd is filled in, so that one bad column does not cost everybody their mail.
 
-use chrono::{DateTime, Utc};
-use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamp;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::store::Store;
-use crate::store::backend::any::{AnyConnection, MultiBackend, MultiRawValue};
-use crate::store::backend::dispatch;
-use crate::store::backend::dispatch::{AppKey, AppText};
+use crate::store::backend::any::AnyConnection;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
+use crate::store::source::columns::{AppKey, AppText, AppTime, not_blank};
 
 /// Shown where an event has no title.
 const UNTITLED: &str = "(untitled)";
@@ -77,24 +73,5 @@ impl EventRow {
             url: not_blank(self.url),
             updated_at: time("updated_at", self.updated_at),
         }
-    }
-}
-
-/// The text without blanks around it, if there is any.
-pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
-    text.map(|AppText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-/// A time as the application wrote it.
-#[derive(Debug, FromSqlRow)]
-#[diesel(sql_type = Timestamp)]
-enum AppTime {
-    Known(DateTime<Utc>),
-    Unreadable,
-}
-
-impl FromSql<Timestamp, MultiBackend> for AppTime {
-    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
-        Ok(dispatch::read_time(value).map_or(Self::Unreadable, Self::Known))
     }
 }

@@ -7,10 +7,9 @@ use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::dispatch::{AppKey, AppText};
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
-use crate::store::source::events::not_blank;
+use crate::store::source::columns::{AppKey, AppText, not_blank};
 
 impl Store {
     /// Up to `limit` participants of the event with `after < id <= up_to`, in key order.

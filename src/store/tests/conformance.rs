@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::domain::ids::Epoch;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
 
@@ -264,6 +263,6 @@ pub fn notifications_are_locked_in_key_order(store: &Store) {
             .write("lock", |connection| crate::store::backend::dispatch::lock_notifications(connection, ids))
             .unwrap()
     };
-    assert_eq!(lock(&[ids[1], NotificationId(999_999), ids[0]]), [(ids[0], Epoch(1)), (ids[1], Epoch(3))]);
+    assert_eq!(lock(&[ids[1], NotificationId(999_999), ids[0]]), [lease(ids[0], 1), lease(ids[1], 3)]);
     assert_eq!(lock(&[]), []);
 }

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::ids::Epoch;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
@@ -190,7 +189,7 @@ pub fn a_deadlock_is_nobodys_trouble(server: Server) {
     });
     assert!(tries.into_inner() > 2, "else this proves nothing");
     let epochs = store.write("read", |connection| dispatch::lock_notifications(connection, &ids)).unwrap();
-    assert_eq!(epochs, ids.map(|id| (id, Epoch(3))));
+    assert_eq!(epochs, ids.map(|id| lease(id, 3)));
 }
 
 /// One connection to a server whose clock, as this connection sees it, stands still in 2020.
@@ -263,6 +262,6 @@ pub fn a_locked_notification_waits(server: Server) {
                 Ok(other)
             })
             .unwrap();
-        assert_eq!(other.join().unwrap(), [(id, Epoch(2))], "it sees what was committed meanwhile");
+        assert_eq!(other.join().unwrap(), [lease(id, 2)], "it sees what was committed meanwhile");
     });
 }

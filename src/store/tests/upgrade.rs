@@ -7,10 +7,10 @@ use diesel_migrations::MigrationHarness as _;
 use super::*;
 use crate::domain::channel::Channel;
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
-use crate::store::StoreError;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::migrations::embedded;
 
 /// Makes a test of each function of this file; `$empty` returns a guard and a `Store` without tables.
 macro_rules! upgrade_tests {
@@ -43,7 +43,7 @@ pub(super) use upgrade_tests;
 pub fn make_0_1_0(store: &Store) {
     let make = |connection: &mut AnyConnection| -> QueryResult<()> {
         for _ in 0..2 {
-            let migrations = embedded(connection);
+            let migrations = dispatch::migrations(connection);
             connection.run_next_migration(migrations).map_err(Error::QueryBuilderError)?;
         }
         Ok(())
@@ -166,7 +166,7 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
             VALUES (1, 4, 'bounced', 1, TRUE, '2026-11-06 10:00:00')",
     );
     let revert = |connection: &mut AnyConnection| {
-        let migrations = embedded(connection);
+        let migrations = dispatch::migrations(connection);
         connection.revert_last_migration(migrations).map(drop).map_err(Error::QueryBuilderError)
     };
     store.run("take the migration back", revert).unwrap();

@@ -1,15 +1,17 @@
 //! How a `MySQL` or `MariaDB` server is connected to, with either of the two client libraries that fanmail may be
 //! linked with.
 
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::sql_types::Text;
 use diesel::{
-    Connection as _, ConnectionError, MysqlConnection, QueryableByName, RunQueryDsl as _, sql_query,
+    Connection as _, ConnectionError, MysqlConnection, QueryResult, QueryableByName, RunQueryDsl as _,
+    sql_query,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::config::database::mysql::MysqlServer;
-use crate::config::database::mysql::MysqlTls;
+use crate::config::database::mysql::{MysqlServer, MysqlTls};
+use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::error::StoreError;
 
 /// Seconds.
 const CONNECT_TIMEOUT: u32 = 5;
@@ -20,8 +22,17 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10
         /*M!100300 , idle_transaction_timeout = 30 */";
 
+/// Whether writers exclude each other.
+pub const HAS_ONE_WRITER: bool = false;
+
+/// Checks nothing: the server itself explains what is wrong.
+#[expect(clippy::unnecessary_wraps, reason = "the same for every database")]
+pub fn check(_server: &MysqlServer, _if_missing: IfMissing) -> Result<(), StoreError> {
+    Ok(())
+}
+
 /// Opens a connection.
-pub fn open(server: &MysqlServer) -> Result<MysqlConnection, diesel::r2d2::Error> {
+pub fn open(server: &MysqlServer) -> Result<AnyConnection, diesel::r2d2::Error> {
     let mut mysql = MysqlConnection::establish(&url(server))?;
     mysql.batch_execute(SESSION)?;
     if server.tls >= MysqlTls::Required && !is_encrypted(&mut mysql)? {
@@ -30,11 +41,23 @@ pub fn open(server: &MysqlServer) -> Result<MysqlConnection, diesel::r2d2::Error
         )
         .into());
     }
-    Ok(mysql)
+    Ok(AnyConnection::Mysql(mysql))
+}
+
+/// Begins a transaction that sees one state of the database.
+pub fn begin_read(mysql: &mut MysqlConnection) -> QueryResult<()> {
+    // For the next transaction only.
+    mysql.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    AnsiTransactionManager::begin_transaction_sql(mysql, "START TRANSACTION READ ONLY")
+}
+
+/// Begins a transaction that may write.
+pub fn begin_write(mysql: &mut MysqlConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction(mysql)
 }
 
 /// `MariaDB`'s library takes "TLS, whatever the certificate" for a wish.
-fn is_encrypted(mysql: &mut MysqlConnection) -> diesel::QueryResult<bool> {
+fn is_encrypted(mysql: &mut MysqlConnection) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Variable {
         #[diesel(sql_type = Text, column_name = "Value")]

@@ -6,18 +6,23 @@ use diesel::deserialize::{self, FromSql};
 use diesel::dsl::DuplicatedKeys;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use crate::domain::ids::{Epoch, NotificationId};
+use crate::domain::ids::NotificationId;
+use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
-use crate::store::backend::clock::MYSQL_TIME;
-use crate::store::backend::dispatch::ROWS;
+use crate::store::backend::clock::DatabaseTime;
 use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::schema::{INSERT_ROWS, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
+
+/// The time when the statement began, UTC, to the millisecond.
+const TIME: &str = "UTC_TIMESTAMP(3)";
 
 diesel::define_sql_function!(
     /// The key that the last INSERT of this connection was given.
@@ -29,6 +34,12 @@ diesel::define_sql_function!(
     #[sql_name = "VERSION"]
     fn server_version() -> Text
 );
+
+/// Whether [`record_deliveries`] is one statement, and so needs no transaction around it.
+pub const RECORDS_IN_ONE_STATEMENT: bool = false;
+
+/// Part of the binary, so that a deployment is one file.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 
 /// `MariaDB` says in its version that it is.
 pub fn version(mysql: &mut MysqlConnection) -> QueryResult<String> {
@@ -45,14 +56,18 @@ pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
         #[diesel(sql_type = Timestamp)]
         now: NaiveDateTime,
     }
-    let row: Row = sql_query(format!("SELECT {MYSQL_TIME} AS now")).get_result(mysql)?;
+    let row: Row = sql_query(format!("SELECT {TIME} AS now")).get_result(mysql)?;
     Ok(row.now)
 }
 
-pub fn lock_notifications(
-    mysql: &mut MysqlConnection,
-    ids: &[NotificationId],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
+impl QueryFragment<Mysql> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(TIME);
+        Ok(())
+    }
+}
+
+pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -66,10 +81,10 @@ pub fn record_deliveries(
     mysql: &mut MysqlConnection,
     ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
+) -> QueryResult<Vec<Lease>> {
     let current = lock_notifications(mysql, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
-    for rows in valid.chunks(ROWS) {
+    for rows in valid.chunks(INSERT_ROWS) {
         diesel::insert_into(deliveries::table)
             .values(rows.to_vec())
             .on_conflict(DuplicatedKeys)
@@ -147,6 +162,14 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
         }
     }
     Ok(())
+}
+
+pub fn read_key(value: MysqlValue<'_>) -> deserialize::Result<i64> {
+    <i64 as FromSql<BigInt, Mysql>>::from_sql(value)
+}
+
+pub fn read_text(value: MysqlValue<'_>) -> deserialize::Result<String> {
+    <String as FromSql<Text, Mysql>>::from_sql(value)
 }
 
 /// A DATETIME is taken for UTC. A TIMESTAMP is in the time zone of the connection, which is UTC.

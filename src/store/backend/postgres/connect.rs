@@ -1,9 +1,11 @@
 //! How a `PostgreSQL` server is connected to.
 
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
+use diesel::{Connection as _, PgConnection, QueryResult};
 
 use crate::config::database::postgres::PostgresServer;
+use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::error::StoreError;
 
 /// What libpq is told unless `DATABASE_URL` says otherwise. A server that is unplugged is noticed within half a
 /// minute: probes when nothing is under way, a limit for what is not confirmed when something is.
@@ -24,11 +26,33 @@ const SESSION: &str = "SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '30s'";
 
+/// Whether writers exclude each other.
+pub const HAS_ONE_WRITER: bool = false;
+
+/// Checks nothing: the server itself explains what is wrong.
+#[expect(clippy::unnecessary_wraps, reason = "the same for every database")]
+pub fn check(_server: &PostgresServer, _if_missing: IfMissing) -> Result<(), StoreError> {
+    Ok(())
+}
+
 /// Opens a connection.
-pub fn open(server: &PostgresServer) -> Result<PgConnection, diesel::r2d2::Error> {
+pub fn open(server: &PostgresServer) -> Result<AnyConnection, diesel::r2d2::Error> {
     let mut postgres = PgConnection::establish(&conninfo(server))?;
     postgres.batch_execute(SESSION)?;
-    Ok(postgres)
+    Ok(AnyConnection::Postgres(postgres))
+}
+
+/// Begins a transaction that sees one state of the database.
+pub fn begin_read(postgres: &mut PgConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(
+        postgres,
+        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    )
+}
+
+/// Begins a transaction that may write.
+pub fn begin_write(postgres: &mut PgConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction(postgres)
 }
 
 /// Keywords and values, which libpq never repeats in an error, unlike a URL that it cannot read.

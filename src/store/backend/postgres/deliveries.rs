@@ -7,19 +7,13 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
-use crate::store::backend::clock::POSTGRES_TIME;
 use crate::store::ledger::row::DeliveryRow;
 
-pub fn record_deliveries(
-    postgres: &mut PgConnection,
-    ids: &[NotificationId],
-    rows: &[DeliveryRow],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
-    RecordDeliveries::new(ids, rows).load(postgres)
-}
+/// This server's time, UTC, to the millisecond. Not the time at which the transaction began.
+pub const TIME: &str = "date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC')";
 
 /// The rows, column by column.
-struct RecordDeliveries<'a> {
+pub struct RecordDeliveries<'a> {
     ids: &'a [NotificationId],
     notification_ids: Vec<NotificationId>,
     epochs: Vec<Epoch>,
@@ -32,7 +26,7 @@ struct RecordDeliveries<'a> {
 }
 
 impl<'a> RecordDeliveries<'a> {
-    fn new(ids: &'a [NotificationId], rows: &'a [DeliveryRow]) -> Self {
+    pub fn new(ids: &'a [NotificationId], rows: &'a [DeliveryRow]) -> Self {
         fn column<'a, T>(rows: &'a [DeliveryRow], value: impl Fn(&'a DeliveryRow) -> T) -> Vec<T> {
             rows.iter().map(value).collect()
         }
@@ -75,7 +69,7 @@ impl QueryFragment<Pg> for RecordDeliveries<'_> {
         out.push_sql(LOCKED);
         out.push_bind_param::<Array<BigInt>, _>(self.ids)?;
         out.push_sql(INSERTED);
-        out.push_sql(POSTGRES_TIME);
+        out.push_sql(TIME);
         out.push_sql(FROM);
         out.push_bind_param::<Array<BigInt>, _>(&self.notification_ids)?;
         out.push_sql(", ");

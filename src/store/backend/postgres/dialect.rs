@@ -4,21 +4,24 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
 use diesel::pg::{Pg, PgConnection, PgValue};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz};
 use diesel::{QueryableByName, sql_query};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use crate::domain::ids::{Epoch, NotificationId};
+use crate::domain::ids::NotificationId;
+use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
-use crate::store::backend::clock::POSTGRES_TIME;
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::transaction;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
-pub use crate::store::backend::postgres::deliveries::record_deliveries;
-
 /// The advisory lock of migrations: "fanmail" in ASCII. Advisory locks are each database's own.
-const MIGRATIONS: i64 = 0x0066_616e_6d61_696c;
+const MIGRATION_LOCK: i64 = 0x0066_616e_6d61_696c;
 
 /// Types as `pg_type` numbers them, for ever.
 mod oid {
@@ -43,6 +46,12 @@ diesel::define_sql_function!(
     fn pg_advisory_xact_lock(key: BigInt)
 );
 
+/// Whether [`record_deliveries`] is one statement, and so needs no transaction around it.
+pub const RECORDS_IN_ONE_STATEMENT: bool = true;
+
+/// Part of the binary, so that a deployment is one file.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
+
 pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
     let version: String = diesel::select(current_setting("server_version")).get_result(postgres)?;
     // Debian adds its own.
@@ -56,20 +65,32 @@ pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
         #[diesel(sql_type = Timestamp)]
         now: NaiveDateTime,
     }
-    let row: Row = sql_query(format!("SELECT {POSTGRES_TIME} AS now")).get_result(postgres)?;
+    let row: Row = sql_query(format!("SELECT {TIME} AS now")).get_result(postgres)?;
     Ok(row.now)
 }
 
-pub fn lock_notifications(
-    postgres: &mut PgConnection,
-    ids: &[NotificationId],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
+impl QueryFragment<Pg> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(TIME);
+        Ok(())
+    }
+}
+
+pub fn lock_notifications(postgres: &mut PgConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
         .select((notifications::id, notifications::epoch))
         .for_update()
         .load(postgres)
+}
+
+pub fn record_deliveries(
+    postgres: &mut PgConnection,
+    ids: &[NotificationId],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<Lease>> {
+    RecordDeliveries::new(ids, rows).load(postgres)
 }
 
 pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<NotificationId> {
@@ -101,11 +122,9 @@ pub fn migrate_alone<T>(
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     transaction::write(connection, |connection| {
-        if let AnyConnection::Postgres(postgres) = connection {
-            // Another process may take longer to migrate than any other lock is held.
-            sql_query("SET LOCAL lock_timeout = '60s'").execute(postgres)?;
-            diesel::select(pg_advisory_xact_lock(MIGRATIONS)).execute(postgres)?;
-        }
+        // Another process may take longer to migrate than any other lock is held.
+        sql_query("SET LOCAL lock_timeout = '60s'").execute(connection)?;
+        diesel::select(pg_advisory_xact_lock(MIGRATION_LOCK)).execute(connection)?;
         work(connection)
     })
 }
@@ -136,12 +155,17 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     Ok(())
 }
 
-pub fn read_key(value: &PgValue<'_>) -> deserialize::Result<i64> {
+/// Sent in as many bytes as the column has, whatever is asked for.
+pub fn read_key(value: PgValue<'_>) -> deserialize::Result<i64> {
     match value.as_bytes().len() {
-        2 => <i16 as FromSql<SmallInt, Pg>>::from_sql(*value).map(i64::from),
-        4 => <i32 as FromSql<Integer, Pg>>::from_sql(*value).map(i64::from),
-        _ => <i64 as FromSql<BigInt, Pg>>::from_sql(*value),
+        2 => <i16 as FromSql<SmallInt, Pg>>::from_sql(value).map(i64::from),
+        4 => <i32 as FromSql<Integer, Pg>>::from_sql(value).map(i64::from),
+        _ => <i64 as FromSql<BigInt, Pg>>::from_sql(value),
     }
+}
+
+pub fn read_text(value: PgValue<'_>) -> deserialize::Result<String> {
+    <String as FromSql<Text, Pg>>::from_sql(value)
 }
 
 /// A time without a zone is taken for UTC, as text it may be any of those that SQLite understands.

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
 use diesel::result::Error;
 use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 
+use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::error::StoreError;
 
 /// Said first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the last commits
@@ -16,44 +17,65 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; 
 /// How long others may hold up the switch to WAL.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whether writers exclude each other.
+pub const HAS_ONE_WRITER: bool = true;
+
 /// Checks what SQLite would explain badly.
-pub fn check_path(path: &Path) -> Result<(), StoreError> {
+pub fn check(path: &Path, if_missing: IfMissing) -> Result<(), StoreError> {
+    check_name(path)?;
+    match if_missing {
+        IfMissing::Create => Ok(()),
+        IfMissing::Fail => check_exists(path),
+    }
+}
+
+fn check_name(path: &Path) -> Result<(), StoreError> {
     let doing = format!("open {}", path.display());
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
         && !parent.is_dir()
     {
         let cause = format!("there is no directory {}", parent.display());
         return Err(StoreError::new(&doing, &cause)
-            .with_cure("create it, or name another file in DATABASE_URL".to_owned()));
+            .with_hint("create it, or name another file in DATABASE_URL".to_owned()));
     }
     if path.to_str().is_none() {
         return Err(StoreError::new(&doing, &"its name is not UTF-8")
-            .with_cure("name another file in DATABASE_URL".to_owned()));
+            .with_hint("name another file in DATABASE_URL".to_owned()));
     }
     Ok(())
 }
 
-/// Fails unless the file is there.
-pub fn must_exist(path: &Path) -> Result<(), StoreError> {
+fn check_exists(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
     }
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    Err(StoreError::new("open the database", &format!("there is no {}", absolute.display())).with_cure(
+    Err(StoreError::new("open the database", &format!("there is no {}", absolute.display())).with_hint(
         "a relative path in DATABASE_URL begins in the current directory; `fanmail migrate` makes a new one"
             .to_owned(),
     ))
 }
 
-/// Opens the file, which is created if it is not there.
-pub fn open(path: &Path) -> Result<SqliteConnection, diesel::r2d2::Error> {
+/// Opens the file, and creates it if it does not exist.
+pub fn open(path: &Path) -> Result<AnyConnection, diesel::r2d2::Error> {
     let Some(path) = path.to_str() else {
         return Err(ConnectionError::BadConnection("its name is not UTF-8".to_owned()).into());
     };
     let mut sqlite = SqliteConnection::establish(path)?;
     sqlite.batch_execute(PRAGMAS)?;
     switch_to_wal(&mut sqlite)?;
-    Ok(sqlite)
+    Ok(AnyConnection::Sqlite(sqlite))
+}
+
+/// Begins a transaction that sees one state of the database.
+pub fn begin_read(sqlite: &mut SqliteConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN")
+}
+
+/// Begins a transaction that may write. With a plain BEGIN, a transaction that reads first and writes later fails at once
+/// when another one has written in between, whatever the timeout.
+pub fn begin_write(sqlite: &mut SqliteConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
 }
 
 /// WAL lets readers and the one writer work side by side, and the file remembers it. While another process

@@ -4,17 +4,19 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Binary, Nullable, TimestamptzSqlite};
+use diesel::sql_types::{BigInt, Binary, Nullable, Timestamp, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use crate::domain::ids::{Epoch, NotificationId};
+use crate::domain::ids::NotificationId;
+use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::machine_time;
-use crate::store::backend::dispatch::ROWS;
+use crate::store::backend::clock::{DatabaseTime, machine_time};
 use crate::store::backend::transaction;
 use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::schema::{INSERT_ROWS, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
@@ -42,6 +44,12 @@ diesel::table! {
     }
 }
 
+/// Whether [`record_deliveries`] is one statement, and so needs no transaction around it.
+pub const RECORDS_IN_ONE_STATEMENT: bool = false;
+
+/// Part of the binary, so that a deployment is one file.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
 pub fn version(sqlite: &mut SqliteConnection) -> QueryResult<String> {
     let version: String = diesel::select(sqlite_version()).get_result(sqlite)?;
     Ok(format!("SQLite {version}"))
@@ -52,10 +60,13 @@ pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
     Ok(machine_time())
 }
 
-pub fn lock_notifications(
-    sqlite: &mut SqliteConnection,
-    ids: &[NotificationId],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
+impl QueryFragment<Sqlite> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_bind_param::<Timestamp, _>(&self.machine)
+    }
+}
+
+pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {
     notifications::table
         .filter(notifications::id.eq_any(ids))
         .order(notifications::id)
@@ -69,10 +80,10 @@ pub fn record_deliveries(
     sqlite: &mut SqliteConnection,
     ids: &[NotificationId],
     rows: &[DeliveryRow],
-) -> QueryResult<Vec<(NotificationId, Epoch)>> {
+) -> QueryResult<Vec<Lease>> {
     let current = lock_notifications(sqlite, ids)?;
     let valid: Vec<&DeliveryRow> = rows.iter().filter(|row| row.is_valid(&current)).collect();
-    for rows in valid.chunks(ROWS) {
+    for rows in valid.chunks(INSERT_ROWS) {
         diesel::insert_into(deliveries::table)
             .values(rows.to_vec())
             .on_conflict_do_nothing()
@@ -113,6 +124,11 @@ pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
             format!("participants.id holds {other}, but must be a whole number").into(),
         )),
     }
+}
+
+/// Any length is read as eight bytes.
+pub fn read_key(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<i64> {
+    <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)
 }
 
 /// Most shapes of ISO 8601 are text that is understood, an offset included, and without one it is taken for UTC.

@@ -51,12 +51,12 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(store.renew_leases(&[first_lease(id)], &longer).unwrap(), []);
     assert_eq!(take_over(store, &seen, "they"), None);
     let seen = look(store, id);
-    assert_eq!(take_over(store, &seen, "they"), Some(Lease { notification_id: id, epoch: Epoch(2) }));
+    assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)));
     assert_eq!(holder(store, id).unwrap().owner, "they");
     assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
-    store.release_lease(Lease { notification_id: id, epoch: Epoch(2) }).unwrap();
+    store.release_lease(lease(id, 2)).unwrap();
     let free = look(store, id);
-    assert_eq!(take_over(store, &free, "others"), Some(Lease { notification_id: id, epoch: Epoch(3) }));
+    assert_eq!(take_over(store, &free, "others"), Some(lease(id, 3)));
 }
 
 pub fn only_one_of_many_takes_over(store: &Store) {

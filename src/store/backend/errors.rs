@@ -1,0 +1,45 @@
+//! What an error of a database means: whether it is known, whether the transaction may be repeated, whether the
+//! connection is lost. The words that decide stand in the folders of the databases.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+use crate::store::backend::any::{AnyConnection, dispatch, of_every_database};
+use crate::store::backend::known_error::{COMMON, KnownError};
+
+/// The first known error that fits. A cause names no database, but its words do.
+pub fn find_known(cause: &str) -> Option<&'static KnownError> {
+    let tables = of_every_database!(errors::KNOWN);
+    tables.into_iter().flatten().chain(COMMON).find(|known| known.matches(cause))
+}
+
+/// Whether a transaction failed only because another one was in its way: repeated, it may succeed.
+pub fn is_conflict(connection: &AnyConnection, error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(
+            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::UniqueViolation,
+            _,
+        ) => true,
+        Error::DatabaseError(_, cause) => {
+            contains_any(cause.message(), dispatch!(connection, AnyConnection => errors::CONFLICTS))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the connection is lost, or of no use any more.
+pub fn is_connection_lost(connection: &AnyConnection, error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+            _,
+        ) => true,
+        Error::DatabaseError(_, cause) => {
+            contains_any(cause.message(), dispatch!(connection, AnyConnection => errors::CONNECTION_LOST))
+        }
+        _ => false,
+    }
+}
+
+fn contains_any(message: &str, words: &[&str]) -> bool {
+    words.iter().any(|words| message.contains(words))
+}

@@ -1,0 +1,79 @@
+//! An error that is known by its words: whether waiting helps, and what the reader can do. The words of each database
+//! stand in its folder; here are the words that no database has for itself, and hints that databases share.
+
+/// A cause that is known.
+pub struct KnownError {
+    /// Parts of the cause, all of which it has.
+    words: &'static [&'static str],
+    /// Whether it may be over by itself. Otherwise the configuration or the database must be changed.
+    pub is_transient: bool,
+    /// What the reader can do about it.
+    pub hint: &'static str,
+}
+
+impl KnownError {
+    /// It may be over by itself.
+    pub const fn transient(words: &'static [&'static str], hint: &'static str) -> Self {
+        Self { words, is_transient: true, hint }
+    }
+
+    /// It stays until the configuration or the database is changed.
+    pub const fn permanent(words: &'static [&'static str], hint: &'static str) -> Self {
+        Self { words, is_transient: false, hint }
+    }
+
+    /// Whether `cause` is this error.
+    pub fn matches(&self, cause: &str) -> bool {
+        self.words.iter().all(|words| cause.contains(words))
+    }
+}
+
+/// Tables are missing.
+pub const MIGRATE: &str = "run `fanmail migrate`";
+/// A column is missing.
+pub const COLUMN: &str =
+    "run `fanmail migrate`; a view of your own must have every column that fanmail reads";
+
+/// Nothing listens there.
+pub const START: &str = "start the database server, or correct host and port in DATABASE_URL";
+/// The disk is full.
+pub const DISK: &str = "free space on the disk of the database";
+
+/// Hints about servers.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub mod server {
+    /// The name of the host is unknown.
+    pub const NAME: &str = "correct the host in DATABASE_URL, or repair the name resolution of this machine";
+    /// An open connection is gone.
+    pub const LOST: &str = "the server was stopped or restarted, or the network failed";
+    /// The server has too many connections.
+    pub const MANY: &str = "let the server allow more connections (max_connections), or give fewer to other \
+                            programs; a worker takes up to 10";
+    /// The login is refused.
+    pub const LOGIN: &str = "correct user and password in DATABASE_URL (@ : / ? # % are written %40 %3A %2F %3F %23 \
+                             %25), or let the server allow the login";
+    /// The server has no such database.
+    pub const NO_DATABASE: &str = "create it, or correct the name in DATABASE_URL";
+    /// The certificate of the server is not trusted.
+    pub const CERTIFICATE: &str = "name the file of the certificate authority that signed it in DATABASE_URL: \
+                                   sslrootcert (PostgreSQL) or ssl_ca (MySQL), and the host as the certificate does";
+    /// The server is a replica.
+    pub const READ_ONLY: &str = "DATABASE_URL must name a server that can be written to, not a replica";
+    /// A lock was not granted in time.
+    pub const LOCK: &str = "another program holds locks for a long time; let it finish, or end it";
+    /// The user lacks a right.
+    pub const DENIED: &str = "let the user of DATABASE_URL own the tables, or grant it the right to use them";
+}
+
+/// Words of the operating system and of the pool, which come after those of the databases.
+pub const COMMON: &[KnownError] = &[
+    KnownError::transient(&["Connection refused"], START),
+    KnownError::transient(&["No route to host"], START),
+    KnownError::transient(&["Network is unreachable"], START),
+    KnownError::transient(&["No space left on device"], DISK),
+    // The pool knows no cause.
+    KnownError::transient(
+        &["timed out waiting for connection"],
+        "start the database server, or end the program that holds locks there",
+    ),
+];

@@ -1,0 +1,56 @@
+//! The words of SQLite's errors (<https://www.sqlite.org/rescode.html>).
+
+use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE};
+
+/// Errors with a hint.
+pub const KNOWN: &[KnownError] = &[
+    KnownError::transient(
+        &["database is locked"],
+        "another program has been writing to the file for a long time; let it finish, or end it",
+    ),
+    KnownError::transient(&["database or disk is full"], "free space on the disk of the file"),
+    KnownError::permanent(
+        &["readonly database"],
+        "let this user write to the file and to its directory, where SQLite keeps its -wal and -shm files",
+    ),
+    KnownError::permanent(
+        &["file is not a database"],
+        "DATABASE_URL names a file of another kind; name another file",
+    ),
+    KnownError::permanent(
+        &["unable to open"],
+        "check that DATABASE_URL names a file, and that this user may write to it and to its directory",
+    ),
+    KnownError::permanent(&["no such table"], MIGRATE),
+    KnownError::permanent(&["no such column"], COLUMN),
+    KnownError::transient(
+        &["disk I/O error"],
+        "check the system's log for disk errors, and that the file is still there",
+    ),
+    KnownError::permanent(
+        &["malformed"],
+        "the file is damaged; restore it from a backup, and do not copy it while fanmail runs",
+    ),
+];
+
+/// Of a transaction that another one was in the way of. diesel knows them all.
+pub const CONFLICTS: &[&str] = &[];
+
+/// Of a lost connection: a file has none to lose.
+pub const CONNECTION_LOST: &[&str] = &[];
+
+#[cfg(test)]
+mod tests {
+    use crate::store::error::StoreError;
+
+    #[test]
+    fn transient_errors_are_told_from_permanent_ones() {
+        let is_transient = |cause: &str| StoreError::new("test", &cause).is_transient();
+        for cause in ["database is locked", "database or disk is full", "timed out waiting for connection"] {
+            assert!(is_transient(cause), "{cause}");
+        }
+        for cause in ["file is not a database", "no such table: events", "out of order"] {
+            assert!(!is_transient(cause), "{cause}");
+        }
+    }
+}

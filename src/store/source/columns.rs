@@ -1,0 +1,52 @@
+//! Values of the application's tables, which may be views over anything. A value is read as well as it can be, so that one
+//! odd row does not hold up everyone's mail. How a database sends it is left to `backend`.
+
+use chrono::{DateTime, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::sql_types::{BigInt, Text, Timestamp};
+
+use crate::store::backend::any::{MultiBackend, MultiRawValue};
+use crate::store::backend::dispatch;
+
+/// A key, of any type of whole number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
+#[diesel(sql_type = BigInt)]
+pub struct AppKey(pub i64);
+
+impl FromSql<BigInt, MultiBackend> for AppKey {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        dispatch::read_key(value).map(Self)
+    }
+}
+
+/// A text. What is not UTF-8 in it was replaced (U+FFFD): SQLite keeps any bytes as text.
+#[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct AppText(pub String);
+
+impl FromSql<Text, MultiBackend> for AppText {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        dispatch::read_text(value).map(Self)
+    }
+}
+
+/// The text without blanks around it; `None` if nothing is left.
+pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
+    text.map(|AppText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A time.
+#[derive(Debug, FromSqlRow)]
+#[diesel(sql_type = Timestamp)]
+pub enum AppTime {
+    /// UTC.
+    Known(DateTime<Utc>),
+    /// Something else is stored there.
+    Unreadable,
+}
+
+impl FromSql<Timestamp, MultiBackend> for AppTime {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        Ok(dispatch::read_time(value).map_or(Self::Unreadable, Self::Known))
+    }
+}
