@@ -72,6 +72,12 @@ struct RelayOutage {
     last_logged: Instant,
 }
 
+impl RelayOutage {
+    fn problem<'a>(&self, now: Instant, next_probe_in: Duration, detail: &'a str) -> RelayProblem<'a> {
+        RelayProblem { lasted: now - self.since, failed_probes: self.probes, next_probe_in, detail }
+    }
+}
+
 /// Permission to submit one mail. Consume it with `works` or `failed`. Dropping it reports nothing; a dropped probe lets
 /// the next caller probe.
 #[derive(Debug)]
@@ -184,41 +190,38 @@ impl Breaker {
         detail: &str,
     ) -> bool {
         let mut state = lock(&self.state);
-        let (outage, event): (RelayOutage, fn(&Monitor, &RelayProblem<'_>)) = match &mut *state {
+        match &mut *state {
+            BreakerState::Closed { failures, .. } if suspect.is_some() && failures.contains(&suspect) => {
+                return false;
+            }
             BreakerState::Closed { failures, last_success } => {
-                if suspect.is_some() && failures.contains(&suspect) {
-                    return false;
+                let worked_recently = last_success.is_some_and(|at| now < at + SUCCESS_GRACE);
+                if suspect.is_some() || !worked_recently {
+                    failures.push(suspect);
                 }
-                if suspect.is_none() && last_success.is_some_and(|at| now < at + SUCCESS_GRACE) {
-                    return true;
+                if failures.len() == THRESHOLD {
+                    let pause = self.probes.pause(1, jitter);
+                    let outage = RelayOutage { since: now, probes: 0, last_logged: now };
+                    events::relay::down(&self.monitor, &outage.problem(now, pause, detail));
+                    *state = BreakerState::Open { outage, until: now + pause };
                 }
-                failures.push(suspect);
-                if failures.len() < THRESHOLD {
-                    return true;
-                }
-                (RelayOutage { since: now, probes: 0, last_logged: now }, events::relay::down)
             }
             BreakerState::Probing { outage } if probe => {
+                let mut outage = *outage;
                 outage.probes += 1;
-                if now - outage.last_logged >= LOG_INTERVAL {
-                    outage.last_logged = now;
-                    (*outage, events::relay::still_down)
+                let pause = self.probes.pause(outage.probes + 1, jitter);
+                let problem = outage.problem(now, pause, detail);
+                if now - outage.last_logged < LOG_INTERVAL {
+                    events::relay::probe_failed(&self.monitor, &problem);
                 } else {
-                    (*outage, events::relay::probe_failed)
+                    outage.last_logged = now;
+                    events::relay::still_down(&self.monitor, &problem);
                 }
+                *state = BreakerState::Open { outage, until: now + pause };
             }
             // A mail that was in flight when the breaker opened.
-            BreakerState::Open { .. } | BreakerState::Probing { .. } => return true,
-        };
-        let pause = self.probes.pause(outage.probes + 1, jitter);
-        *state = BreakerState::Open { outage, until: now + pause };
-        let problem = RelayProblem {
-            lasted: now - outage.since,
-            failed_probes: outage.probes,
-            next_probe_in: pause,
-            detail,
-        };
-        event(&self.monitor, &problem);
+            BreakerState::Open { .. } | BreakerState::Probing { .. } => {}
+        }
         true
     }
 

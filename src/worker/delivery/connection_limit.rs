@@ -146,7 +146,7 @@ impl ConnectionLimit {
         if state.closed {
             return true;
         }
-        // One probe at a time: its result tells about the next one.
+        // One probe at a time: its result decides about the next one.
         if state.probing || now < state.no_probe_before || !has_work() {
             return false;
         }

@@ -1,7 +1,8 @@
-//! Group-commit queue in front of the recorder. `push` wakes nothing. `flush` wakes the recorder because a lane is blocked
-//! on its commit; the recorder then takes everything that is pending (group commit on demand). After a batch of one,
-//! batching gains nothing, and the next write is committed at once. `linger` bounds how long the write of a paused lane
-//! (breaker, rate limit) stays uncommitted. What is written is left to `entry`, the commit to the recorder.
+//! Group-commit queue in front of the recorder. `push` wakes no thread while batches are larger than one write. `flush`
+//! wakes the recorder because a lane is blocked on its commit; the recorder then takes everything that is pending (group
+//! commit on demand). After a batch of one, batching gains nothing, and the next write is committed at once. `linger`
+//! bounds how long the write of a paused lane (breaker, rate limit) stays uncommitted. What is written is left to `entry`,
+//! the commit to the recorder.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -73,7 +74,7 @@ impl BatchSender {
     /// Queues a write, and returns the number of its batch for [`Self::flush`]. Never blocks on the database.
     #[must_use]
     pub fn push(&self, write: LedgerWrite) -> u64 {
-        let mut state = self.shared.lock();
+        let mut state = lock(&self.shared.state);
         state.pending.push(write);
         let batch = state.batch;
         state.flush_requested |= state.last_batch_was_single;
@@ -85,7 +86,7 @@ impl BatchSender {
 
     /// Has a batch committed now. Does nothing when the recorder has taken it already.
     pub fn flush(&self, batch: u64) {
-        let mut state = self.shared.lock();
+        let mut state = lock(&self.shared.state);
         if state.batch == batch && !state.flush_requested {
             state.flush_requested = true;
             self.shared.wake(state);
@@ -95,14 +96,14 @@ impl BatchSender {
 
 impl Clone for BatchSender {
     fn clone(&self) -> Self {
-        self.shared.lock().senders += 1;
+        lock(&self.shared.state).senders += 1;
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl Drop for BatchSender {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = lock(&self.shared.state);
         state.senders -= 1;
         if state.senders == 0 {
             self.shared.wake(state);
@@ -114,7 +115,18 @@ impl BatchReceiver {
     /// Waits for a batch: until a flush is requested or `linger` is over. Empty only when no sender is left.
     #[must_use]
     pub fn next_batch(&self) -> Vec<LedgerWrite> {
-        let mut state = self.shared.lock();
+        self.wait_until_due();
+        // Lanes that only need a processor push their writes first; without such lanes this takes no time.
+        thread::yield_now();
+        let mut state = lock(&self.shared.state);
+        state.flush_requested = false;
+        state.batch += 1;
+        state.last_batch_was_single = state.pending.len() <= 1;
+        std::mem::take(&mut state.pending)
+    }
+
+    fn wait_until_due(&self) {
+        let mut state = lock(&self.shared.state);
         while !state.flush_requested && state.senders > 0 {
             state.receiver = ReceiverState::WaitingForFlush;
             let waited = self.shared.wake.wait_timeout(state, self.linger);
@@ -131,14 +143,6 @@ impl BatchReceiver {
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.receiver = ReceiverState::Busy;
-        drop(state);
-        // Lanes that only need a processor push their writes first; without such lanes this takes no time.
-        thread::yield_now();
-        let mut state = self.shared.lock();
-        state.flush_requested = false;
-        state.batch += 1;
-        state.last_batch_was_single = state.pending.len() <= 1;
-        std::mem::take(&mut state.pending)
     }
 }
 
@@ -149,10 +153,6 @@ impl BatchShared {
             drop(state);
             self.wake.notify_one();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BatchState> {
-        lock(&self.state)
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
 
     fn wait_until(batch_sender: &BatchSender, expected: ReceiverState) {
         let deadline = Instant::now() + TIMEOUT;
-        while batch_sender.shared.lock().receiver != expected {
+        while lock(&batch_sender.shared.state).receiver != expected {
             assert!(Instant::now() < deadline, "the recorder is not {expected:?}");
             thread::yield_now();
         }
@@ -204,13 +204,13 @@ mod tests {
     #[test]
     fn a_flush_takes_everything_that_is_pending_at_once() {
         let (batch_sender, batches) = batch_queue(NEVER);
-        batch_sender.shared.lock().last_batch_was_single = false;
+        lock(&batch_sender.shared.state).last_batch_was_single = false;
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
         let batch = batch_sender.push(write(1));
         assert_eq!(batch_sender.clone().push(write(2)), batch);
         assert_eq!(
-            batch_sender.shared.lock().receiver,
+            lock(&batch_sender.shared.state).receiver,
             ReceiverState::WaitingForFlush,
             "no flush was requested"
         );
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [1, 2]);
         assert_ne!(batch_sender.push(write(3)), batch, "it belongs to the next batch");
         batch_sender.flush(batch);
-        assert!(!batch_sender.shared.lock().flush_requested, "the batch was taken already");
+        assert!(!lock(&batch_sender.shared.state).flush_requested, "the batch was taken already");
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         let _batch = (batch_sender.push(write(4)), batch_sender.push(write(5)));
         assert_eq!(batches.next_batch().len(), 2);
         let batch = batch_sender.push(write(6));
-        assert!(!batch_sender.shared.lock().flush_requested, "more may follow, as before");
+        assert!(!lock(&batch_sender.shared.state).flush_requested, "more may follow, as before");
         batch_sender.flush(batch);
         assert_eq!(batches.next_batch().len(), 1);
     }
@@ -242,10 +242,10 @@ mod tests {
         let received = receive_all(batches);
         for id in 1..=3 {
             wait_until(&batch_sender, ReceiverState::WaitingForAnything);
-            batch_sender.shared.lock().last_batch_was_single = false;
+            lock(&batch_sender.shared.state).last_batch_was_single = false;
             let _batch = batch_sender.push(write(id));
             assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [id]);
-            batch_sender.shared.lock().last_batch_was_single = false;
+            lock(&batch_sender.shared.state).last_batch_was_single = false;
             let _batch = batch_sender.push(write(10 + id));
             assert_eq!(received.recv_timeout(TIMEOUT).unwrap(), [10 + id]);
         }
@@ -256,7 +256,7 @@ mod tests {
         let (batch_sender, batches) = batch_queue(Duration::from_millis(50));
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
-        let mut state = batch_sender.shared.lock();
+        let mut state = lock(&batch_sender.shared.state);
         assert_eq!(state.receiver, ReceiverState::WaitingForFlush);
         // `linger` ends while the lock is held.
         thread::sleep(Duration::from_millis(200));
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn no_write_is_lost_when_the_senders_are_dropped() {
         let (batch_sender, batches) = batch_queue(NEVER);
-        batch_sender.shared.lock().last_batch_was_single = false;
+        lock(&batch_sender.shared.state).last_batch_was_single = false;
         let received = receive_all(batches);
         wait_until(&batch_sender, ReceiverState::WaitingForFlush);
         let first = batch_sender.push(write(1));

@@ -154,10 +154,10 @@ fn one_mail_that_breaks_every_connection_does_not_open_it_but_three_mails_do() {
 fn health_says_since_when_why_and_when_the_next_attempt_is() {
     let now = Instant::now();
     let breaker = opened(now);
-    let trouble = breaker.monitor.health.problems();
-    assert!(trouble.starts_with("relay: down since 20"), "{trouble}");
-    assert!(trouble.contains("Z, 0 probes failed, next attempt after "), "{trouble}");
-    assert!(trouble.ends_with("Z: refused\n"), "{trouble}");
+    let problem = breaker.monitor.health.problems();
+    assert!(problem.starts_with("relay: down since 20"), "{problem}");
+    assert!(problem.contains("Z, 0 probes failed, next attempt after "), "{problem}");
+    assert!(problem.ends_with("Z: refused\n"), "{problem}");
     probe_fails(&breaker, now + Duration::from_secs(1));
     assert!(breaker.monitor.health.problems().contains(", 1 probe failed, "));
 }
@@ -168,9 +168,9 @@ fn a_lane_rests_while_it_is_closed_and_returns_for_the_probe_when_it_is_open() {
     let (handle, shutdown) = shutdown_pair();
     let breaker = Breaker::new(short, Monitor::default());
     let rest = |failures| {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         breaker.rest(failures, &shutdown);
-        begun.elapsed()
+        started_at.elapsed()
     };
     assert!(rest(0) < Duration::from_millis(5));
     assert!(rest(1) >= Duration::from_millis(40));

@@ -54,12 +54,12 @@ impl Lanes {
 
     /// How long it takes until this lane may probe, in seconds.
     fn seconds_until_probe(&mut self, lane: usize) -> u64 {
-        let begun = self.now;
+        let started_at = self.now;
         while !self.try_acquire(lane) {
             self.now += SECOND;
-            assert!(self.now - begun < PROBE_BACKOFF.cap * 2, "it may never probe");
+            assert!(self.now - started_at < PROBE_BACKOFF.cap * 2, "it may never probe");
         }
-        (self.now - begun).as_secs()
+        (self.now - started_at).as_secs()
     }
 
     fn last_logged(&self) -> (Option<Instant>, bool) {
