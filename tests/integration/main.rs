@@ -22,3 +22,4 @@ mod several_workers;
 mod side_by_side;
 mod status;
 mod systems;
+mod upgrade;

@@ -21,6 +21,7 @@ pub struct ScenarioBuilder {
     server: Option<Arc<Database>>,
     relay: SmtpServer,
     environment: Environment,
+    tables: Option<String>,
 }
 
 impl ScenarioBuilder {
@@ -33,6 +34,7 @@ impl ScenarioBuilder {
             server: None,
             relay: SmtpServer::down(Capabilities::default()),
             environment: Environment::new(),
+            tables: None,
         }
     }
 
@@ -77,6 +79,12 @@ impl ScenarioBuilder {
         self
     }
 
+    /// Statements that create other tables than those of today.
+    pub fn tables(mut self, statements: String) -> Self {
+        self.tables = Some(statements);
+        self
+    }
+
     /// Creates the tables and the participants.
     pub fn build(self) -> Scenario {
         let dir = tempfile::Builder::new().prefix("fanmail-test-").tempdir().unwrap();
@@ -105,7 +113,10 @@ impl ScenarioBuilder {
         environment.extend(self.environment);
         let ledger = Ledger::new(&environment["DATABASE_URL"]);
         let scenario = Scenario { dir, smtp: self.relay, queue, ledger, environment };
-        scenario.run_ok(&["migrate"]);
+        match self.tables {
+            Some(statements) => scenario.ledger.execute(&statements),
+            None => drop(scenario.run_ok(&["migrate"])),
+        }
         if self.participants > 0 {
             scenario.seed(EVENT, self.participants);
         }

@@ -127,6 +127,8 @@ pub fn migrate_alone<T>(
         #[diesel(sql_type = Nullable<Integer>)]
         taken: Option<i32>,
     }
+    // Else it waits for a day for the transactions that others have left open, and holds up everyone behind it.
+    sql_query("SET SESSION lock_wait_timeout = 60").execute(connection)?;
     // A name may have 64 characters, as the name of a database.
     let lock: Lock = sql_query("SELECT GET_LOCK(CONCAT('fanmail.', MD5(DATABASE())), 60) AS taken")
         .get_result(connection)?;
