@@ -1,14 +1,18 @@
-//! The command line: clap definitions, nothing else.
+//! The list of verbs, and which function each of them calls. The arguments of a verb stand in its file of `commands`.
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use chrono::TimeDelta;
-use clap::builder::TypedValueParser as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-use crate::commands::purge::age;
-use crate::domain::ids::{EventId, NotificationId};
-use crate::domain::kind::Kind;
+use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::preview::PreviewArgs;
+use crate::commands::publish::PublishArgs;
+use crate::commands::purge::PurgeArgs;
+use crate::commands::retry::RetryArgs;
+use crate::commands::seed::SeedArgs;
+use crate::commands::status::StatusArgs;
+use crate::commands::{check, dead_letters, migrate, preview, publish, purge, retry, seed, status, worker};
+use crate::config::Config;
 
 /// Mail everyone who takes part in an event, once.
 ///
@@ -82,127 +86,23 @@ pub enum Command {
     },
 }
 
-/// Arguments of `seed`.
-#[derive(Debug, Args)]
-pub struct SeedArgs {
-    /// Key of the event; made if the database does not have it
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
-    pub event: EventId,
-    /// How many participants it is to have; those it has already count
-    #[arg(long, value_name = "N", default_value_t = 250)]
-    pub participants: u32,
-}
-
-/// Arguments of `publish`.
-#[derive(Debug, Args)]
-pub struct PublishArgs {
-    /// What happened to the event.
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        value_parser = parse_kind,
-        help = format!("What happened to the event: one of {}", Kind::words())
-    )]
-    pub kind: Kind,
-    /// Key of the event
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
-    pub event: EventId,
-    /// Identifies the notification for ever; a new UUID unless given
-    #[arg(long, value_name = "ID")]
-    pub message_id: Option<String>,
-}
-
-/// Arguments of `status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Only notifications of this event
-    #[arg(long, value_name = "ID")]
-    pub event: Option<EventId>,
-    /// How many of the newest to show, beside those that are running
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-    /// Show all there are
-    #[arg(long, conflicts_with = "limit")]
-    pub all: bool,
-    /// Show the workers only; with --format json, a list of them
-    #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
-    pub workers: bool,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-}
-
-/// Arguments of `retry`.
-#[derive(Debug, Args)]
-pub struct RetryArgs {
-    /// Key of the notification, as `fanmail status` shows it
-    #[arg(long, value_name = "N")]
-    pub notification: NotificationId,
-    /// Also those whose failure was permanent, such as a refused address that has been corrected
-    #[arg(long)]
-    pub permanent_too: bool,
-}
-
-/// Arguments of `purge`.
-#[derive(Debug, Args)]
-pub struct PurgeArgs {
-    /// How long ago they were completed, in hours, days or weeks: 12h, 90d, 2w
-    #[arg(long, value_name = "AGE", value_parser = age::parse)]
-    pub older_than: TimeDelta,
-    /// Only tell what would be deleted
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-}
-
-/// Arguments of `preview`.
-#[derive(Debug, Args)]
-pub struct PreviewArgs {
-    /// Which mail.
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        value_parser = parse_kind,
-        help = format!("Which mail: one of {}", Kind::words())
-    )]
-    pub kind: Kind,
-    /// An event of the database; sample data unless given
-    #[arg(long, value_name = "ID")]
-    pub event: Option<EventId>,
-    /// Write the HTML to this file instead of a temporary one
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Open the HTML in the browser
-    #[arg(long)]
-    pub open: bool,
-}
-
-/// What to do with dead letters.
-#[derive(Debug, Subcommand)]
-pub enum DeadLettersCommand {
-    /// List them with their reasons; they stay where they are, marked as redelivered
-    List {
-        /// How many at most
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u32,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
-}
-
-/// How a listing is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-/// Reads a kind in any case, for fingers; messages are stricter.
-fn parse_kind(word: &str) -> Result<Kind, String> {
-    Kind::from_word(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
+impl Cli {
+    /// Runs the verb of the command line.
+    ///
+    /// # Errors
+    /// What the verb could not do, and why.
+    pub fn run(&self, config: &Config) -> anyhow::Result<ExitCode> {
+        match &self.command {
+            Command::Worker => worker::run(config),
+            Command::Migrate => migrate::run(config),
+            Command::Seed(args) => seed::run(args, config),
+            Command::Publish(args) => publish::run(args, config),
+            Command::Status(args) => status::run(args, config),
+            Command::Retry(args) => retry::run(args, config),
+            Command::Purge(args) => purge::run(args, config),
+            Command::Preview(args) => preview::run(args, config),
+            Command::Check => check::run(config),
+            Command::DeadLetters { command } => dead_letters::run(command, config),
+        }
+    }
 }

@@ -11,7 +11,6 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use fanmail::broker::error::BrokerError;
 use fanmail::cli::{Cli, Command};
-use fanmail::commands;
 use fanmail::config::Config;
 use fanmail::config::environment::{DotenvError, Environment};
 use fanmail::config::problem::ConfigErrors;
@@ -33,7 +32,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
         exit_on_sigpipe()?;
     }
-    commands::run(cli, &config)
+    cli.run(&config)
 }
 
 /// Reads the configuration and starts the log.

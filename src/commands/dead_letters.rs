@@ -4,15 +4,30 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::broker::dead_letters::browse;
 use crate::broker::dead_letters::browse::{DeadLetterList, DeadLetterView};
-use crate::cli::{DeadLettersCommand, Format};
+use crate::commands::arguments::Format;
 use crate::config::Config;
 
 /// Longest text of a stranger that is shown to people, in characters.
 const SHOWN: usize = 200;
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersCommand {
+    /// List them with their reasons; they stay where they are, marked as redelivered
+    List {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
 
 /// Lists them; they stay where they are.
 ///

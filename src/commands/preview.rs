@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::Args;
 use uuid::Uuid;
 
-use crate::cli::PreviewArgs;
+use crate::commands::arguments::parse_kind;
 use crate::config::Config;
 use crate::config::database::DatabaseConfig;
 use crate::content::renderer::Templates;
@@ -16,8 +17,31 @@ use crate::content::sample;
 use crate::domain::content::MediaType;
 use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
 use crate::store::Store;
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// Which mail.
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = parse_kind,
+        help = format!("Which mail: one of {}", Kind::words())
+    )]
+    pub kind: Kind,
+    /// An event of the database; sample data unless given
+    #[arg(long, value_name = "ID")]
+    pub event: Option<EventId>,
+    /// Write the HTML to this file instead of a temporary one
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Open the HTML in the browser
+    #[arg(long)]
+    pub open: bool,
+}
 
 /// Prints subject and text, writes the HTML and says where it is.
 ///

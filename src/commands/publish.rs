@@ -4,12 +4,35 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::Args;
+use clap::builder::TypedValueParser as _;
 
 use crate::broker::error::BrokerError;
 use crate::broker::publisher;
-use crate::cli::PublishArgs;
+use crate::commands::arguments::parse_kind;
 use crate::config::Config;
+use crate::domain::ids::EventId;
+use crate::domain::kind::Kind;
 use crate::domain::message::Message;
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// What happened to the event.
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = parse_kind,
+        help = format!("What happened to the event: one of {}", Kind::words())
+    )]
+    pub kind: Kind,
+    /// Key of the event
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
+    pub event: EventId,
+    /// Identifies the notification for ever; a new UUID unless given
+    #[arg(long, value_name = "ID")]
+    pub message_id: Option<String>,
+}
 
 /// Publishes, waits for the broker's confirm and says under which message id.
 ///

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use chrono::{NaiveDateTime, SecondsFormat};
+use chrono::{NaiveDateTime, SecondsFormat, TimeDelta};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::cli::{Format, PurgeArgs};
+use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::domain::ids::NotificationId;
 use crate::shutdown::{self, Shutdown};
@@ -16,6 +17,20 @@ use crate::store::Store;
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
 
 pub mod age;
+
+/// Arguments of `purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// How long ago they were completed, in hours, days or weeks: 12h, 90d, 2w
+    #[arg(long, value_name = "AGE", value_parser = age::parse)]
+    pub older_than: TimeDelta,
+    /// Only tell what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 /// Tells what is old enough, and deletes it unless this is a dry run. Exits with 1 when it was interrupted.
 ///

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
-use crate::cli::RetryArgs;
 use crate::config::Config;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
@@ -22,6 +22,17 @@ use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::ProcessRole;
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Key of the notification, as `fanmail status` shows it
+    #[arg(long, value_name = "N")]
+    pub notification: NotificationId,
+    /// Also those whose failure was permanent, such as a refused address that has been corrected
+    #[arg(long)]
+    pub permanent_too: bool,
+}
 
 /// Sends to everyone of the notification whose mail failed or who has no outcome yet, through the same lanes and with
 /// the same Message-IDs as the worker.

@@ -6,13 +6,25 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use clap::Args;
+use clap::builder::TypedValueParser as _;
 use indicatif::ProgressBar;
 
-use crate::cli::SeedArgs;
 use crate::config::Config;
 use crate::domain::ids::EventId;
 use crate::store::Store;
 use crate::store::source::seed_rows::NewEvent;
+
+/// Arguments of `seed`.
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    /// Key of the event; made if the database does not have it
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
+    pub event: EventId,
+    /// How many participants it is to have; those it has already count
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub participants: u32,
+}
 
 /// Participants in one transaction: few enough that a running worker is not held up, many enough to be quick.
 const BATCH: u32 = 1000;

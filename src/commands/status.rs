@@ -5,14 +5,36 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::Utc;
+use clap::Args;
 
-use crate::cli::{Format, StatusArgs};
+use crate::commands::arguments::Format;
 use crate::config::Config;
+use crate::domain::ids::EventId;
 use crate::report::advice;
 use crate::report::notifications::NotificationLine;
 use crate::report::table;
 use crate::report::workers::Workers;
 use crate::store::Store;
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only notifications of this event
+    #[arg(long, value_name = "ID")]
+    pub event: Option<EventId>,
+    /// How many of the newest to show, beside those that are running
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Show all there are
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Show the workers only; with --format json, a list of them
+    #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
+    pub workers: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 /// Prints the workers and a line for each notification, and exits with 1 when one does not add up.
 ///
