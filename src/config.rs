@@ -1,5 +1,5 @@
-//! What the environment says, read once at start. All mistakes are reported together, and no secret is ever
-//! printed.
+//! The configuration, read once at start from environment variables. All problems are reported together, and no secret
+//! is ever printed. Each section has a file; `environment` finds the variables and `reader` reads one value.
 
 pub mod broker;
 pub mod ca_certificates;
@@ -22,27 +22,27 @@ use crate::config::problem::ConfigErrors;
 use crate::config::reader::Reader;
 use crate::config::worker::WorkerConfig;
 
-/// Everything that can be configured, one section a room.
+/// Everything that can be configured.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// RabbitMQ or LavinMQ.
     pub broker: BrokerConfig,
-    /// Where events, participants and the ledger are.
+    /// The database with events, participants and ledger.
     pub database: DatabaseConfig,
     /// How mails leave.
     pub email: EmailConfig,
-    /// How the worker works.
+    /// Sizes, retries and timeouts of the worker.
     pub worker: WorkerConfig,
-    /// What is logged, and where.
+    /// Level, format and file of the log.
     pub log: LogConfig,
 }
 
 impl Config {
-    /// Reads every section. `lookup` gives the value of a variable, as [`environment::Environment::get`] does; only the
-    /// files that `NAME_FILE` variables point to are read beside it.
+    /// Reads every section. `lookup` returns the value of a variable, as [`environment::Environment::get`] does. Also
+    /// reads the files that variables name: secrets (`NAME_FILE`) and CA certificates.
     ///
     /// # Errors
-    /// All mistakes together, each with its variable, the value and what would be right.
+    /// All problems together, each with the variable, its value and what is expected.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(lookup);
         let config = Self {
@@ -56,18 +56,18 @@ impl Config {
         Ok(config)
     }
 
-    /// The name of every variable that is read: those that an empty environment is asked for.
+    /// The name of every variable, sorted: those that are looked up when nothing is set.
     #[must_use]
     pub fn variables() -> Vec<String> {
-        let asked = RefCell::new(Vec::new());
+        let names = RefCell::new(Vec::new());
         let nothing = |name: &str| {
-            asked.borrow_mut().push(name.to_owned());
+            names.borrow_mut().push(name.to_owned());
             None
         };
         if let Err(errors) = Self::from_lookup(&nothing) {
             ::log::error!("the defaults contradict each other: {errors}");
         }
-        let mut names = asked.into_inner();
+        let mut names = names.into_inner();
         names.sort_unstable();
         names.dedup();
         names

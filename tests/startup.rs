@@ -48,7 +48,7 @@ fn problems_in_dotenv_and_environment_are_reported_together() {
     assert_eq!(code, Some(2));
     assert_eq!(
         stderr,
-        "fanmail: the configuration has 2 mistakes:\n  \
+        "fanmail: the configuration has 2 problems:\n  \
          SMTP_PORT is \"mail\"; expected a whole number from 1 to 65535\n  \
          PREFETCH is \"many\"; expected a whole number from 1 to 1000\n\
          .env.example explains every variable\n"
@@ -82,5 +82,5 @@ fn a_closed_stdout_causes_no_panic_and_the_log_goes_to_its_file() {
     assert_eq!(ends(command.stdout(Stdio::from(writer))), (Some(141), String::new()));
     let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
     assert!(log.starts_with("{\"ts\":\""), "{log}");
-    assert!(log.contains("is SMTP_CONNECTIONS meant?"), "{log}");
+    assert!(log.contains("did you mean SMTP_CONNECTIONS?"), "{log}");
 }

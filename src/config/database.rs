@@ -1,4 +1,4 @@
-//! The section of the database.
+//! The section of the database: which system, and where. Connecting is left to `store`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,19 +16,19 @@ pub mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
 
-/// Where events, participants and the ledger are.
+/// The database with events, participants and ledger.
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// Which database system, and where.
+    /// System and place (`DATABASE_URL`).
     pub backend: Backend,
-    /// Whether every statement is logged.
+    /// Whether every statement is logged (`DATABASE_ECHO`).
     pub echo: bool,
 }
 
-/// Which database system, and where.
+/// A database system, and where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
-    /// The path of a SQLite file. `:memory:` is refused: two connections would see two databases.
+    /// The path of a SQLite file. `:memory:` is refused: two connections would have two databases.
     Sqlite(PathBuf),
     /// A `PostgreSQL` server.
     #[cfg(feature = "postgres")]
@@ -55,7 +55,7 @@ impl DatabaseConfig {
 }
 
 impl fmt::Display for Backend {
-    /// Where it is, for people: without user and password.
+    /// Place of the database, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
@@ -68,12 +68,10 @@ impl fmt::Display for Backend {
 }
 
 impl Backend {
-    /// Reads a URL as `SQLAlchemy` writes it (`scheme+driver`; the driver does not matter), or the plain path of a
-    /// SQLite file.
+    /// Reads a URL in `SQLAlchemy`'s form (`scheme+driver`; the driver is ignored), or the plain path of a SQLite file.
     ///
     /// # Errors
-    /// The rest of a sentence that begins with `DATABASE_URL`. It never shows the URL: there may be a password
-    /// in it.
+    /// The rest of a sentence that begins with `DATABASE_URL`. It never shows the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected sqlite:///relative.db, sqlite:////absolute.db, a plain path, \
                                 postgresql://user:password@host/database or mysql://user:password@host/database";
@@ -83,25 +81,25 @@ impl Backend {
         match scheme.split('+').next() {
             Some("sqlite") => match rest.strip_prefix('/') {
                 Some(path) if !path.is_empty() && !path.contains('?') => sqlite_file(path),
-                _ => Err(format!("is not a SQLite URL that fanmail understands; expected {SQLITE}")),
+                _ => Err(format!("is not a valid SQLite URL; expected {SQLITE}")),
             },
             #[cfg(feature = "postgres")]
             Some("postgres" | "postgresql") => PostgresServer::parse(rest).map(Self::Postgres),
             #[cfg(feature = "mysql")]
             Some("mysql" | "mariadb") => MysqlServer::parse(rest).map(Self::Mysql),
             #[cfg(not(feature = "postgres"))]
-            Some("postgres" | "postgresql") => Err(left_out("PostgreSQL", "postgres")),
+            Some("postgres" | "postgresql") => Err(not_built_in("PostgreSQL", "postgres")),
             #[cfg(not(feature = "mysql"))]
-            Some("mysql" | "mariadb") => Err(left_out("MySQL", "mysql")),
-            _ => Err(format!("names no database that fanmail knows; {EXPECTED}")),
+            Some("mysql" | "mariadb") => Err(not_built_in("MySQL", "mysql")),
+            _ => Err(format!("names no database system that fanmail supports; {EXPECTED}")),
         }
     }
 }
 
-/// How a SQLite file is named.
+/// The accepted forms for SQLite.
 const SQLITE: &str = "sqlite:///relative.db, sqlite:////absolute.db or a plain path";
 
-/// A SQLite file. SQLite reads `file:` as a URI, with parameters of its own.
+/// Refuses what SQLite would not read as a path: `file:` begins a URI with parameters of its own.
 fn sqlite_file(path: &str) -> Result<Backend, String> {
     if path.starts_with(':') || path.starts_with("file:") || path.starts_with("sqlite:") {
         return Err(format!("does not name a file; expected {SQLITE}"));
@@ -110,10 +108,10 @@ fn sqlite_file(path: &str) -> Result<Backend, String> {
 }
 
 #[cfg(not(all(feature = "mysql", feature = "postgres")))]
-fn left_out(system: &str, feature: &str) -> String {
+fn not_built_in(system: &str, feature: &str) -> String {
     format!(
-        "asks for {system}, which was left out when this fanmail was built; \
-         build it again with: cargo build --release --features {feature}"
+        "names {system}, but this fanmail was built without it; \
+         build with: cargo build --release --features {feature}"
     )
 }
 
@@ -122,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_and_plain_paths_name_a_file() {
+    fn urls_and_plain_paths_name_a_sqlite_file() {
         for (url, path) in [
             ("sqlite:///notification_service.db", "notification_service.db"),
             ("sqlite:////var/lib/fanmail.db", "/var/lib/fanmail.db"),
@@ -135,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_database_is_refused_without_showing_it() {
+    fn an_invalid_url_is_refused_without_showing_it() {
         for (url, word) in [
-            ("oracle://me:MARKER@db/app", "names no database that fanmail knows"),
-            ("sqlite://MARKER.db", "is not a SQLite URL"),
-            ("sqlite:///MARKER.db?mode=memory", "is not a SQLite URL"),
-            ("sqlite://", "is not a SQLite URL"),
+            ("oracle://me:MARKER@db/app", "names no database system that fanmail supports"),
+            ("sqlite://MARKER.db", "is not a valid SQLite URL"),
+            ("sqlite:///MARKER.db?mode=memory", "is not a valid SQLite URL"),
+            ("sqlite://", "is not a valid SQLite URL"),
             ("sqlite:MARKER.db", "does not name a file"),
             ("sqlite:///:memory:", "does not name a file"),
             (":memory:", "does not name a file"),
@@ -153,10 +151,10 @@ mod tests {
 
     #[cfg(not(feature = "postgres"))]
     #[test]
-    fn a_system_that_was_left_out_is_explained() {
+    fn a_system_that_is_not_built_in_is_explained() {
         for url in ["postgres://me:MARKER@db/app", "postgresql+asyncpg://me:MARKER@db/app"] {
             let wrong = Backend::parse(url).unwrap_err();
-            assert!(wrong.contains("asks for PostgreSQL, which was left out"), "{wrong}");
+            assert!(wrong.contains("names PostgreSQL, but this fanmail was built without it"), "{wrong}");
             assert!(wrong.contains("--features postgres") && !wrong.contains("MARKER"), "{wrong}");
         }
     }

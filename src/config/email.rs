@@ -1,4 +1,4 @@
-//! The section of outgoing mail.
+//! The section of outgoing mail: sender, templates, and the relay or the dry-run mode.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
 use crate::config::secret::Secret;
 
-/// How mails leave, and what they look like.
+/// Sender, templates and route of mails.
 #[derive(Debug, Clone)]
 pub struct EmailConfig {
-    /// Through a relay, or nowhere.
+    /// Through a relay, or dry-run mode.
     pub route: Route,
     /// Address in `From:` and in the envelope (`FROM_EMAIL`); its domain also ends every Message-ID.
     pub from_email: String,
@@ -20,16 +20,16 @@ pub struct EmailConfig {
     pub from_name: String,
     /// Templates to use instead of the embedded ones (`TEMPLATES_DIR`).
     pub templates_dir: Option<PathBuf>,
-    /// How many lanes work, each with one connection (`SMTP_CONNECTIONS`).
+    /// Lanes, each with one connection (`SMTP_CONNECTIONS`).
     pub connections: usize,
     /// Most mails per second over all lanes (`SMTP_RATE_PER_SECOND`); `None` is no limit.
     pub rate_per_second: Option<u32>,
 }
 
-/// Where mails go.
+/// How mails leave.
 #[derive(Debug, Clone)]
 pub enum Route {
-    /// Nothing is sent; with an outbox (`EMAIL_OUTBOX_DIR`) each mail is written there.
+    /// Dry-run mode (`EMAIL_DUMMY_MODE`): no mail is sent; with `EMAIL_OUTBOX_DIR` each mail is written to a file.
     Dummy {
         /// Directory for the mails.
         outbox: Option<PathBuf>,
@@ -38,29 +38,29 @@ pub enum Route {
     Smtp(Relay),
 }
 
-/// One SMTP relay and how to talk to it.
+/// An SMTP relay, and how to connect to it.
 #[derive(Debug, Clone)]
 pub struct Relay {
-    /// Name or address (`SMTP_HOST`).
+    /// Host name or address (`SMTP_HOST`).
     pub host: String,
     /// Port (`SMTP_PORT`).
     pub port: u16,
-    /// How the connection is protected.
+    /// Whether and when the connection uses TLS.
     pub security: Security,
-    /// Who may have signed its certificate, beside those whom the system trusts (`SMTP_CA_FILE`).
+    /// Authorities that are trusted in addition to the system's (`SMTP_CA_FILE`).
     pub ca_certificates: CaCertificates,
     /// User name and password, when the relay wants them.
     pub credentials: Option<(String, Secret)>,
     /// Mails after which a connection is renewed (`SMTP_MAX_PER_CONNECTION`).
     pub max_per_connection: u32,
-    /// Longest wait for one reply or one write (`SMTP_TIMEOUT`).
+    /// Longest wait for a connection, a reply or a write (`SMTP_TIMEOUT`).
     pub timeout: Duration,
     /// A connection unused for this long is closed (`SMTP_IDLE_TIMEOUT`).
     pub idle_timeout: Duration,
 }
 
 impl Relay {
-    /// Whether people on the way to the relay can read what it is sent.
+    /// Whether mails and the password cross a network unencrypted.
     #[must_use]
     pub fn is_plaintext_off_host(&self) -> bool {
         self.security == Security::Plain && !is_loopback(&self.host)
@@ -88,13 +88,13 @@ impl EmailConfig {
 }
 
 impl Relay {
-    /// Reads `SMTP_…`. The dummy needs none of them, but a value that makes no sense is a mistake even then.
+    /// Reads `SMTP_…`. Dry-run mode needs none of them, but an invalid value is a problem even then.
     fn read(reader: &mut Reader<'_>, dummy: bool) -> Self {
         let host = reader.host("SMTP_HOST");
         if host.is_none() && !dummy {
             reader.problem(
                 "SMTP_HOST",
-                "is not set; expected the name of your relay, or EMAIL_DUMMY_MODE=True to send nothing"
+                "is not set; expected the host of your relay, or EMAIL_DUMMY_MODE=True to send no mail"
                     .to_owned(),
             );
         }
@@ -120,7 +120,7 @@ impl Relay {
     }
 }
 
-/// Reads `SMTP_USE_TLS`: plain text only where it says `False`.
+/// Reads `SMTP_USE_TLS`: plain text only if it is `False`.
 fn read_security(reader: &mut Reader<'_>, port: u16) -> Security {
     let tls = reader.flag("SMTP_USE_TLS").unwrap_or(true);
     match (tls, port) {
@@ -139,7 +139,7 @@ fn read_security(reader: &mut Reader<'_>, port: u16) -> Security {
     }
 }
 
-/// Reads user name and password: both, or neither for a relay that wants none.
+/// Reads user name and password: both, or neither.
 fn read_credentials(reader: &mut Reader<'_>, dummy: bool) -> Option<(String, Secret)> {
     let username = reader.text("SMTP_USERNAME");
     let password = reader.secret("SMTP_PASSWORD");
@@ -152,31 +152,31 @@ fn read_credentials(reader: &mut Reader<'_>, dummy: bool) -> Option<(String, Sec
     if !dummy {
         reader.problem(
             missing,
-            format!("is not set, but {present} is; expected both, or neither when the relay wants none"),
+            format!("is not set, but {present} is; expected both, or neither if the relay needs no login"),
         );
     }
     None
 }
 
-/// Reads `FROM_EMAIL`. Only the dummy may invent a sender.
+/// Reads `FROM_EMAIL`. Only dry-run mode has a default.
 fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
-    let expected = "one address such as events@example.org, without a name; a domain with other letters in \
+    let expected = "one address such as events@example.org, without a name; write a domain with non-ASCII letters in \
                     its xn-- form";
     let address = reader.parsed("FROM_EMAIL", expected, |value| {
         (value.is_ascii() && value.parse::<Address>().is_ok()).then(|| value.to_owned())
     });
     if address.is_none() && !dummy {
-        reader.problem("FROM_EMAIL", "is not set; expected the address that your mails come from".to_owned());
+        reader.problem("FROM_EMAIL", "is not set; expected the sender's address of your mails".to_owned());
     }
     address.unwrap_or_else(|| "noreply@example.com".to_owned())
 }
 
-/// How a connection to the relay is protected.
+/// TLS on a connection to the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Not at all.
+    /// No TLS.
     Plain,
-    /// STARTTLS, required (RFC 3207).
+    /// STARTTLS, required: no mail without TLS (RFC 3207).
     StartTls,
     /// TLS from the first byte, as on port 465 (RFC 8314).
     ImplicitTls,

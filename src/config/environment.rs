@@ -1,4 +1,5 @@
-//! Where variables come from: the environment of the process, and a file `.env` for what it does not set.
+//! Where variables come from: the environment of the process, then a file `.env`, read as python-dotenv reads it. What
+//! the values mean is left to the sections.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -7,31 +8,31 @@ use std::{env, fs, io};
 
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
 
-/// All variables, those of the process before those of the file.
+/// All variables. Those of the process win over those of the file.
 #[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }
 
-/// A `.env` that cannot be used. Shows no line: it may hold a password.
+/// A `.env` that cannot be used. No text shows a line, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum DotenvError {
-    /// Not a line of the form NAME=value.
+    /// A line that is not of the form NAME=value.
     #[error(
         "line {line} of {path} cannot be read; expected NAME=value, or NAME=\"value\" with the quotes closed"
     )]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// Line number, from 1.
         line: usize,
     },
-    /// It is there, but cannot be opened.
+    /// The file exists, but cannot be read.
     #[error("{path} cannot be read; correct its permissions and encoding (UTF-8), or remove it")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -43,11 +44,10 @@ impl HasExitCode for DotenvError {
 }
 
 impl Environment {
-    /// Takes the environment of the process, and from the file at `dotenv` what that one does not set. A file
-    /// that is not there is fine.
+    /// Reads the environment of the process, and the file `dotenv` if it exists.
     ///
     /// # Errors
-    /// When the file is there and cannot be used.
+    /// When the file exists and cannot be used.
     pub fn load(dotenv: &Path) -> Result<Self, DotenvError> {
         let text = match fs::read_to_string(dotenv) {
             Ok(text) => text,
@@ -58,7 +58,7 @@ impl Environment {
         };
         let mut variables =
             parse_dotenv(&text).map_err(|line| DotenvError::Malformed { path: dotenv.to_owned(), line })?;
-        // What is not UTF-8 is reported with the name of its variable when it is read.
+        // A value that is not UTF-8 is reported with its variable when a section reads it.
         variables.extend(env::vars_os().map(|(name, value)| {
             (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         }));
@@ -71,7 +71,7 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
-    /// A sentence for each variable that is set and that looks like a misspelt one of `known`.
+    /// A sentence for each variable that is set and differs from one of `known` by one or two letters.
     #[must_use]
     pub fn misspelt(&self, known: &[String]) -> Vec<String> {
         self.variables
@@ -81,30 +81,29 @@ impl Environment {
                 let distance = |known: &String| strsim::damerau_levenshtein(name, known);
                 let meant =
                     known.iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= 2)?;
-                Some(format!("{name} is set, but fanmail does not know it; is {meant} meant?"))
+                Some(format!("{name} is set, but fanmail has no such variable; did you mean {meant}?"))
             })
             .collect()
     }
 }
 
-/// Reads the text of a `.env`. Of a name that stands there twice the last value counts, as in Python.
+/// Reads the text of a `.env`. If a name occurs twice, the last value counts, as in Python.
 ///
 /// # Errors
 /// The number of the first line, from 1, that cannot be read.
 pub fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, usize> {
-    let (text, starts) = as_python_reads_it(text);
+    let (text, starts) = to_dotenvy_syntax(text);
     dotenvy::from_read_iter(text.as_bytes())
         .enumerate()
         .map(|(index, entry)| entry.map_err(|_| starts.get(index).copied().unwrap_or_default()))
         .collect()
 }
 
-/// Rewrites the text so that dotenvy reads what python-dotenv read, and gives the line number of each entry.
+/// Rewrites the text so that dotenvy reads it as python-dotenv does. Also returns the line number of each entry.
 ///
-/// They differ in this: Python takes a value without quotes to the end of the line, spaces and backslashes
-/// included, and only `${NAME}` as a reference, while dotenvy refuses the former (`FROM_NAME=Our Events`) and
-/// replaces the `$word` within a password.
-fn as_python_reads_it(text: &str) -> (String, Vec<usize>) {
+/// Python reads a value without quotes to the end of the line, with spaces and backslashes, and replaces only `${NAME}`.
+/// dotenvy refuses such a value (`FROM_NAME=Our Events`), and replaces `$word` within a password.
+fn to_dotenvy_syntax(text: &str) -> (String, Vec<usize>) {
     let mut rewritten = Vec::new();
     let mut starts = Vec::new();
     let mut open_quote = None;
@@ -137,7 +136,7 @@ fn as_python_reads_it(text: &str) -> (String, Vec<usize>) {
     (rewritten.join("\n"), starts)
 }
 
-/// Cuts ` # …` off a value without quotes; a `#` within a word is part of the value.
+/// Removes ` # …` from a value without quotes; a `#` within a word is part of the value.
 fn without_comment(value: &str) -> &str {
     let mut after_space = true;
     for (index, c) in value.char_indices() {
@@ -149,8 +148,8 @@ fn without_comment(value: &str) -> &str {
     value
 }
 
-/// Keeps dotenvy from replacing any `$` that does not begin `${NAME}`, and, in a value that had no quotes of its
-/// own, from taking a backslash or a quote for more than what it is.
+/// Escapes every `$` that does not begin `${NAME}`, which dotenvy would replace. In a value without quotes also escapes
+/// backslashes and quotes, which are plain characters there.
 fn escape(value: &str, had_quotes: bool) -> String {
     let mut escaped = String::with_capacity(value.len());
     let mut after_backslash = false;
@@ -210,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn names_the_line_that_cannot_be_read() {
+    fn an_error_names_the_line_that_cannot_be_read() {
         assert_eq!(parse_dotenv("# one\n\nA=1\nB is 2\nC=3\n"), Err(4));
         assert_eq!(parse_dotenv("A=\"one\ntwo\"\n1B=2\n"), Err(3));
         assert_eq!(parse_dotenv("A=1\nB=\"never closed\nC=3\n"), Err(2));
     }
 
     #[test]
-    fn the_process_wins_over_the_file_and_a_missing_file_is_fine() {
+    fn the_process_wins_over_the_file_and_a_missing_file_is_allowed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         let from_process = env::var("PATH").unwrap();
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_told_without_its_content() {
+    fn a_broken_file_is_reported_without_its_content() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         fs::write(&path, "A=1\nSMTP_PASSWORD \"MARKER\n").unwrap();
@@ -242,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_gets_a_hint_and_a_strange_one_does_not() {
+    fn a_misspelt_name_gets_a_hint_and_an_unrelated_one_does_not() {
         let variables = ["SMTP_CONECTIONS", "LAVINMQ_SERVICE_HOST", "SMTP_HOST"]
             .map(|name| (name.to_owned(), "x".to_owned()))
             .into();
         let known = ["SMTP_CONNECTIONS", "LAVINMQ_HOST", "SMTP_HOST"].map(str::to_owned);
         assert_eq!(
             Environment { variables }.misspelt(&known),
-            ["SMTP_CONECTIONS is set, but fanmail does not know it; is SMTP_CONNECTIONS meant?"]
+            ["SMTP_CONECTIONS is set, but fanmail has no such variable; did you mean SMTP_CONNECTIONS?"]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The section of the log.
+//! The section of the log. Writing it is left to `observe`.
 
 use std::path::PathBuf;
 
@@ -6,23 +6,23 @@ use log::LevelFilter;
 
 use crate::config::reader::Reader;
 
-/// What is logged, and where.
+/// Level, file and format of the log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// Most detailed level that is written (`LOG_LEVEL`).
+    /// The most detailed level that is written (`LOG_LEVEL`).
     pub level: LevelFilter,
     /// A file instead of standard error (`LOG_FILE`).
     pub file: Option<PathBuf>,
-    /// How a line looks (`LOG_FORMAT`).
+    /// The form of a line (`LOG_FORMAT`).
     pub format: LogFormat,
 }
 
-/// How a log line looks.
+/// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line, for collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
@@ -44,7 +44,7 @@ impl LogConfig {
     }
 }
 
-/// Python's words and ours; nothing here is more critical than an error.
+/// Accepts the level names of Python and of Rust. There is no level above error.
 fn parse_level(word: &str) -> Option<LevelFilter> {
     match word.to_ascii_uppercase().as_str() {
         "TRACE" => Some(LevelFilter::Trace),

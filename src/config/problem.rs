@@ -1,10 +1,10 @@
-//! Mistakes of the configuration, in words for the person who made them.
+//! Problems of a configuration: the texts that fanmail prints before it exits with 2.
 
 use std::fmt;
 
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
 
-/// One mistake: the variable, its value unless that is a secret, and what would be right.
+/// One problem: the variable, its value unless it is secret, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     variable: String,
@@ -12,12 +12,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// `sentence` goes on where the name of the variable stops: `is "x"; expected …`.
+    /// `sentence` continues after the name of the variable: `is "x"; expected …`.
     pub(super) fn new(variable: &str, sentence: String) -> Self {
         Self { variable: variable.to_owned(), sentence }
     }
 
-    /// Which variable is to be changed.
+    /// The variable to change.
     #[must_use]
     pub fn variable(&self) -> &str {
         &self.variable
@@ -30,7 +30,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All mistakes of one configuration; never empty.
+/// All problems of a configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<Problem>);
 
@@ -39,7 +39,7 @@ impl ConfigErrors {
         Self(problems)
     }
 
-    /// Each of them, in the order of the sections.
+    /// In the order of the sections.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0
@@ -49,8 +49,8 @@ impl ConfigErrors {
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => writeln!(f, "the configuration has a mistake:")?,
-            count => writeln!(f, "the configuration has {count} mistakes:")?,
+            1 => writeln!(f, "the configuration has a problem:")?,
+            count => writeln!(f, "the configuration has {count} problems:")?,
         }
         for problem in &self.0 {
             writeln!(f, "  {problem}")?;

@@ -1,5 +1,5 @@
-//! Reads one variable at a time and collects what is wrong with them. Knows shapes (a number, a host, a secret),
-//! not sections.
+//! Reads one variable at a time and collects the problems. Knows the form of values (number, host, secret); which
+//! variables exist is left to the sections.
 
 use std::fmt::Display;
 use std::fs;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::config::problem::{ConfigErrors, Problem};
 use crate::config::secret::Secret;
 
-/// Values are trimmed, and an empty one counts as not set. A value that is wrong is noted and replaced by the
-/// default, so that reading goes on to the next mistake.
+/// Reads values and collects problems. Values are trimmed, and an empty value counts as not set. After an invalid value
+/// reading continues with the default, so that all problems are found.
 pub struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<Problem>,
@@ -24,7 +24,10 @@ impl<'a> Reader<'a> {
         Self { lookup, problems: Vec::new() }
     }
 
-    /// The end of reading: an error if anything was wrong.
+    /// Ends reading.
+    ///
+    /// # Errors
+    /// All problems, if there are any.
     pub fn finish(self) -> Result<(), ConfigErrors> {
         if self.problems.is_empty() {
             return Ok(());
@@ -32,8 +35,8 @@ impl<'a> Reader<'a> {
         Err(ConfigErrors::new(self.problems))
     }
 
-    /// Notes a mistake; `sentence` goes on after the variable's name. Only the first one of a variable (or of
-    /// its `_FILE`) counts, as others would follow from it.
+    /// Adds a problem; `sentence` continues after the name of the variable. Only the first problem of a variable (or of
+    /// its `_FILE`) is kept, because further ones follow from it.
     pub fn problem(&mut self, name: &str, sentence: String) {
         let base = |name: &str| name.strip_suffix("_FILE").unwrap_or(name).to_owned();
         if !self.problems.iter().any(|known| base(known.variable()) == base(name)) {
@@ -41,17 +44,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes a value that is not a secret, and what was expected instead.
+    /// Adds the problem of a value that is no secret.
     pub fn invalid(&mut self, name: &str, value: &str, expected: &str) {
         self.problem(name, format!("is {}; expected {expected}", quote(value)));
     }
 
-    /// A value as it is.
+    /// A value, trimmed.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.problem(name, "is not UTF-8 text; save it in that encoding and set it again".to_owned());
+            self.problem(name, "is not UTF-8 text; save it as UTF-8 and set it again".to_owned());
             return None;
         }
         (!value.is_empty()).then(|| value.to_owned())
@@ -78,7 +81,7 @@ impl<'a> Reader<'a> {
         first.or(second)
     }
 
-    /// A value that `parse` makes sense of.
+    /// A value that `parse` accepts.
     pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = self.text(name)?;
         let parsed = parse(&value);
@@ -97,7 +100,7 @@ impl<'a> Reader<'a> {
         self.parsed(name, &expected, |value| value.parse().ok().filter(|number| range.contains(number)))
     }
 
-    /// Seconds within `range`; fractions are fine.
+    /// Seconds within `range`, fractions allowed.
     pub fn seconds(&mut self, name: &str, default: u64, range: &RangeInclusive<f64>) -> Duration {
         let expected = format!("seconds, from {} to {}", range.start(), range.end());
         self.parsed(name, &expected, |value| {
@@ -107,7 +110,7 @@ impl<'a> Reader<'a> {
         .unwrap_or(Duration::from_secs(default))
     }
 
-    /// Yes or no, in the words that Python services use, too.
+    /// A boolean, in the words that Python services accept.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         self.parsed(name, "True or False", |value| match value.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Some(true),
@@ -116,7 +119,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A path; whether it is there is found out by whoever opens it.
+    /// A path. Whether the file exists is checked when it is opened.
     pub fn path(&mut self, name: &str) -> Option<PathBuf> {
         self.text(name).map(PathBuf::from)
     }
@@ -126,7 +129,7 @@ impl<'a> Reader<'a> {
         self.parsed(name, "a host name or an address, without scheme and port", parse_host)
     }
 
-    /// A value that must not be shown: of the variable itself, or of the file that `<name>_FILE` names.
+    /// A value that must not be shown: from the variable, or from the file that `<name>_FILE` names.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let file_name = format!("{name}_FILE");
         let value = self.text(name);
@@ -144,7 +147,7 @@ impl<'a> Reader<'a> {
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
-                self.invalid(&file_name, &path, "a file with the value in it, but that one is empty");
+                self.invalid(&file_name, &path, "a file that contains the value, but this file is empty");
             }
             Err(error) => {
                 let expected = format!("a file that can be read, but: {error}");
@@ -155,24 +158,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value for an error text, not longer than a line can bear.
+/// A value for an error text, cut to 80 characters.
 fn quote(value: &str) -> String {
-    const KEPT: usize = 80;
-    if value.chars().count() <= KEPT {
+    const MAX_CHARS: usize = 80;
+    if value.chars().count() <= MAX_CHARS {
         return format!("{value:?}");
     }
-    format!("{:?}…", value.chars().take(KEPT).collect::<String>())
+    format!("{:?}…", value.chars().take(MAX_CHARS).collect::<String>())
 }
 
-/// A host name (letters, digits, `-`, `_`, `.`) or an IP address; the brackets of IPv6 are taken off.
+/// A host name (letters, digits, `-`, `_`, `.`) or an IP address; brackets of IPv6 are removed.
 pub fn parse_host(text: &str) -> Option<String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
     (!text.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok())).then(|| bare.to_owned())
 }
 
-/// Whether `host` is this machine, where nobody else can read what is said. Only what cannot be looked up
-/// elsewhere counts: a dot behind an address makes a name of it that is asked of DNS.
+/// Whether `host` is certainly this machine, so that plain text does not cross a network. Names that DNS decides do not
+/// count; a dot after an address makes it such a name.
 pub fn is_loopback(host: &str) -> bool {
     let is_name = host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost");
     is_name || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())

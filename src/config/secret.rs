@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// A value that must not be printed: its `Debug` shows only that it is there.
+/// A value that must not be printed: `Debug` shows a placeholder.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a value.
+    /// Wraps the text as it is.
     #[must_use]
     pub fn new(value: String) -> Self {
         Self(value)
     }
 
-    /// The value itself, for the one place that hands it to a server.
+    /// The text itself, for the code that sends it to a server.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

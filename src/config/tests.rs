@@ -1,4 +1,4 @@
-//! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its mistakes.
+//! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its problems.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn read(text: &str) -> Result<Config, ConfigErrors> {
     Config::from_lookup(&|name| variables.get(name).cloned())
 }
 
-/// The mistakes of a configuration, one a line.
+/// The problems of a configuration, one per line.
 fn problems(text: &str) -> String {
     let errors = read(text).unwrap_err();
     let lines: Vec<String> = errors.problems().iter().map(Problem::to_string).collect();
@@ -31,7 +31,7 @@ fn problems(text: &str) -> String {
 }
 
 #[test]
-fn the_example_documents_what_is_read_and_nothing_else() {
+fn the_example_documents_exactly_the_variables_that_are_read() {
     let documented: BTreeSet<String> = EXAMPLE
         .lines()
         .filter_map(|line| line.trim_start_matches('#').split_once('='))
@@ -40,7 +40,7 @@ fn the_example_documents_what_is_read_and_nothing_else() {
     let (second_names, names): (BTreeSet<String>, BTreeSet<String>) =
         Config::variables().into_iter().partition(|name| name.starts_with("BROKER_"));
     assert_eq!(documented, names);
-    // Those are named in one sentence.
+    // The example names the second names in one sentence.
     assert_eq!(second_names.len(), 8, "{second_names:?}");
     for name in second_names {
         assert!(EXAMPLE.contains(&name), "{name}");
@@ -55,7 +55,7 @@ fn the_example_shows_the_defaults() {
 }
 
 #[test]
-fn what_the_example_leaves_out_can_be_put_in() {
+fn the_commented_lines_of_the_example_are_valid() {
     let lines: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| line.trim_start_matches('#'))
@@ -124,19 +124,19 @@ LOG_LEVEL=warning
 }
 
 #[test]
-fn all_mistakes_are_told_together() {
+fn all_problems_are_reported_together() {
     let text = "SMTP_PORT=smtp\nBATCH_SIZE=0\nPREFETCH=1001\nRETRY_DELAY=inf\nSMTP_TIMEOUT=0\n\
                 EMAIL_DUMMY_MODE=Fasle\nLOG_LEVEL=LOUD\nLOG_FORMAT=xml\nHTTP_ADDR=9090\nLAVINMQ_HOST=amqp://b\n\
                 LAVINMQ_PORT=tcp://10.0.0.1:5672\nFROM_EMAIL=Me <me@example.org>\nFROM_NAME=\"a\\nb\"\n";
     assert_eq!(
         read(text).unwrap_err().to_string(),
-        r#"the configuration has 13 mistakes:
+        r#"the configuration has 13 problems:
   LAVINMQ_HOST is "amqp://b"; expected a host name or an address, without scheme and port
   LAVINMQ_PORT was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set enableServiceLinks: false for the pod
   EMAIL_DUMMY_MODE is "Fasle"; expected True or False
   SMTP_PORT is "smtp"; expected a whole number from 1 to 65535
   SMTP_TIMEOUT is "0"; expected seconds, from 0.1 to 3600
-  FROM_EMAIL is "Me <me@example.org>"; expected one address such as events@example.org, without a name; a domain with other letters in its xn-- form
+  FROM_EMAIL is "Me <me@example.org>"; expected one address such as events@example.org, without a name; write a domain with non-ASCII letters in its xn-- form
   FROM_NAME is "a\nb"; expected a name on one line
   BATCH_SIZE is "0"; expected a whole number from 1 to 10000
   PREFETCH is "1001"; expected a whole number from 1 to 1000
@@ -149,22 +149,22 @@ fn all_mistakes_are_told_together() {
 }
 
 #[test]
-fn sending_for_real_needs_a_relay_and_a_sender() {
-    let told = problems("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
+fn sending_mail_needs_a_relay_and_a_sender() {
+    let found = problems("EMAIL_DUMMY_MODE=off\nSMTP_USERNAME=me\n");
     for start in
         ["SMTP_HOST is not set", "SMTP_PASSWORD is not set, but SMTP_USERNAME is", "FROM_EMAIL is not set"]
     {
-        assert!(told.lines().any(|line| line.starts_with(start)), "{start}: {told}");
+        assert!(found.lines().any(|line| line.starts_with(start)), "{start}: {found}");
     }
-    assert_eq!(told.lines().count(), 3, "{told}");
-    // The dummy does not mind.
+    assert_eq!(found.lines().count(), 3, "{found}");
+    // Dry-run mode needs neither.
     assert!(read("SMTP_USERNAME=me\n").is_ok());
 }
 
 #[test]
 fn an_amqp_url_wins_and_is_percent_decoded() {
     let broker = |url: &str| read(&format!("LAVINMQ_HOST=other\nLAVINMQ_PORT=tcp://x\nAMQP_URL={url}\n"));
-    let seen = |url: &str| {
+    let parts = |url: &str| {
         let broker = broker(url).unwrap().broker;
         let password = broker.password.expose();
         format!(
@@ -172,11 +172,11 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
             broker.tls, broker.host, broker.port, broker.username, broker.vhost
         )
     };
-    assert_eq!(seen("amqp://localhost"), "false localhost 5672 guest guest /");
-    assert_eq!(seen("amqps://u:p@h/"), "true h 5671 u p /");
-    assert_eq!(seen("amqps://u:p@[::1]:99/%2F"), "true ::1 99 u p /");
-    assert_eq!(seen("amqp://u:p@h//"), "false h 5672 u p /");
-    assert_eq!(seen("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"), "false h 1 a@b p/q:% team/one");
+    assert_eq!(parts("amqp://localhost"), "false localhost 5672 guest guest /");
+    assert_eq!(parts("amqps://u:p@h/"), "true h 5671 u p /");
+    assert_eq!(parts("amqps://u:p@[::1]:99/%2F"), "true ::1 99 u p /");
+    assert_eq!(parts("amqp://u:p@h//"), "false h 5672 u p /");
+    assert_eq!(parts("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"), "false h 1 a@b p/q:% team/one");
     for url in [
         "http://u:MARKER@h",
         "u:MARKER@h",
@@ -187,13 +187,13 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
         "amqp://u:MARKER%FF@h",
         "amqp:///MARKER",
     ] {
-        let told = broker(url).unwrap_err().to_string();
-        assert!(told.contains("\n  AMQP_URL ") && !told.contains("MAR"), "{url}: {told}");
+        let found = broker(url).unwrap_err().to_string();
+        assert!(found.contains("\n  AMQP_URL ") && !found.contains("MAR"), "{url}: {found}");
     }
 }
 
 #[test]
-fn a_secret_comes_from_a_file_as_well() {
+fn a_secret_may_come_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| {
         let path = dir.path().join(name);
@@ -205,18 +205,18 @@ fn a_secret_comes_from_a_file_as_well() {
     assert_eq!(config.broker.password.expose(), " with space ");
     assert_eq!(config.database.backend, Backend::Sqlite("/var/a.db".into()));
 
-    let told = problems(&format!("LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"));
-    assert_eq!(told, "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them");
+    let found = problems(&format!("LAVINMQ_PASSWORD_FILE={password}\nLAVINMQ_PASSWORD=MARKER\n"));
+    assert_eq!(found, "LAVINMQ_PASSWORD is set, and LAVINMQ_PASSWORD_FILE as well; keep one of them");
     let empty = file("empty", "\n");
     let real = "EMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n";
-    let told = problems(&format!("{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"));
-    let lines: Vec<&str> = told.lines().collect();
+    let found = problems(&format!("{real}SMTP_PASSWORD_FILE={empty}\nAMQP_URL_FILE=/nowhere\n"));
+    let lines: Vec<&str> = found.lines().collect();
     assert_eq!(
         lines[0],
         "AMQP_URL_FILE is \"/nowhere\"; expected a file that can be read, but: No such file or directory (os error 2)"
     );
-    assert!(lines[1].starts_with("SMTP_PASSWORD_FILE is ") && lines[1].ends_with("but that one is empty"));
-    assert_eq!(lines.len(), 2, "{told}");
+    assert!(lines[1].starts_with("SMTP_PASSWORD_FILE is ") && lines[1].ends_with("but this file is empty"));
+    assert_eq!(lines.len(), 2, "{found}");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn no_secret_is_printed() {
 }
 
 #[test]
-fn a_value_that_is_not_utf8_is_a_mistake() {
+fn a_value_that_is_not_utf8_is_a_problem() {
     let lookup = |name: &str| (name == "SMTP_PASSWORD").then(|| "p\u{fffd}ss".to_owned());
     let errors = Config::from_lookup(&lookup).unwrap_err();
     assert!(errors.to_string().contains("SMTP_PASSWORD is not UTF-8 text"), "{errors}");

@@ -1,28 +1,28 @@
-//! The section of the worker itself.
+//! The section of the worker: sizes, retries, timeouts and the address of its HTTP server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::reader::Reader;
 
-/// How the worker works.
+/// Sizes, retries and timeouts of the worker.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// Participants in one page (`BATCH_SIZE`).
+    /// Recipients per page (`BATCH_SIZE`).
     pub batch_size: u32,
-    /// Notifications that run side by side (`PREFETCH`).
+    /// Most notifications at a time (`PREFETCH`).
     pub prefetch: u16,
-    /// Tries after the first one (`MAX_RETRIES`); 0 means one try.
+    /// Attempts after the first one (`MAX_RETRIES`); 0 means one attempt.
     pub max_retries: u32,
-    /// Pause before the first of them (`RETRY_DELAY`).
+    /// Pause before the first retry (`RETRY_DELAY`); it doubles each time.
     pub retry_delay: Duration,
-    /// How long an event that is not in the database is looked up again (`EVENT_LOOKUP_GRACE`).
+    /// How long a missing event is looked up again before its message becomes a dead letter (`EVENT_LOOKUP_GRACE`).
     pub event_lookup_grace: Duration,
-    /// How long a stop may take (`SHUTDOWN_TIMEOUT`).
+    /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
-    /// How long a worker that has gone silent keeps its notifications (`LEASE_TIMEOUT`).
+    /// Term of a lease: how long a worker that has stopped renewing keeps its notifications (`LEASE_TIMEOUT`).
     pub lease_timeout: Duration,
-    /// Where `/healthz` and `/metrics` are served (`HTTP_ADDR`); `None` is nowhere.
+    /// Address of `/healthz` and `/metrics` (`HTTP_ADDR`); `None` starts no HTTP server.
     pub http_addr: Option<SocketAddr>,
 }
 

@@ -1,46 +1,46 @@
-//! The URL of a `MySQL` or `MariaDB` server. The Python drivers have many parameters; those that matter here are
-//! about TLS.
+//! The URL of a `MySQL` or `MariaDB` server. Of the many parameters of the Python drivers, those about TLS and the socket
+//! are read.
 
 use crate::config::database::server::ServerUrl;
 use crate::config::secret::Secret;
 
-/// A `MySQL` or `MariaDB` server, and whoever logs in there.
+/// A `MySQL` or `MariaDB` server, with database and login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MysqlServer {
-    /// Its name or IPv4 address.
+    /// Host name or IPv4 address.
     pub host: String,
-    /// Its port.
+    /// TCP port.
     pub port: u16,
-    /// A socket of this machine instead.
+    /// Path of a Unix socket to use instead of host and port.
     pub unix_socket: Option<String>,
-    /// Who logs in.
+    /// User name.
     pub user: String,
-    /// Their password, if they have one.
+    /// Password, if the user has one.
     pub password: Option<Secret>,
-    /// The database there.
+    /// Name of the database.
     pub database: String,
-    /// Where it is, for errors.
+    /// Database and host, for texts.
     pub place: String,
-    /// How secure the connection has to be.
+    /// TLS that is required.
     pub tls: MysqlTls,
-    /// A file with the certificates that are trusted instead of the system's.
+    /// A PEM file of CA certificates to trust instead of the system's.
     pub ca_file: Option<String>,
-    /// Files with a certificate of one's own and its key.
+    /// Files with the client's certificate and its key.
     pub certificate: Option<(String, String)>,
 }
 
-/// How secure the connection has to be; the words of `ssl_mode`.
+/// How secure the connection must be; the values of `ssl_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MysqlTls {
     /// Plain text.
     Disabled,
-    /// TLS if the server offers it; its certificate is not looked at.
+    /// TLS if the server offers it; its certificate is not checked.
     Preferred,
-    /// TLS; its certificate is not looked at.
+    /// TLS; the server's certificate is not checked.
     Required,
-    /// TLS with a certificate that a trusted authority has signed, for any name.
+    /// TLS; the certificate must be signed by a trusted authority, for any name.
     VerifyCa,
-    /// TLS with a certificate for this host.
+    /// TLS; the certificate must also be made for this host.
     VerifyIdentity,
 }
 
@@ -55,7 +55,7 @@ impl MysqlServer {
             return Err("names several hosts; MySQL takes one".to_owned());
         }
         if host.contains(':') {
-            // The client library gets its options in one string with the host, which has no room for colons.
+            // The client library gets the host in one string with its options, where a host cannot contain colons.
             return Err("has an IPv6 address; name the host, or its IPv4 address".to_owned());
         }
         let name_fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$');
@@ -99,7 +99,7 @@ impl MysqlServer {
                         .take(40)
                         .collect();
                     return Err(format!(
-                        "has the parameter {shown}, which fanmail does not have for MySQL; expected ssl_mode, \
+                        "has the parameter {shown}, which fanmail does not support for MySQL; expected ssl_mode, \
                          ssl_ca, ssl_cert, ssl_key or unix_socket"
                     ));
                 }
@@ -110,7 +110,7 @@ impl MysqlServer {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             _ => return Err("has one of ssl_cert and ssl_key without the other".to_owned()),
         };
-        // Whoever names an authority wants it to be asked.
+        // A CA file is useless unless the certificate is checked.
         let default = if self.ca_file.is_some() { MysqlTls::VerifyIdentity } else { MysqlTls::Preferred };
         self.tls = mode.unwrap_or(default);
         Ok(())
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_urls_of_sqlalchemy() {
+    fn reads_urls_in_the_form_of_sqlalchemy() {
         for url in [
             "mysql://me:p%40ss@db/app",
             "mariadb://me:p%40ss@db:3306/app",
@@ -184,16 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_without_showing_it() {
+    fn an_invalid_url_is_refused_without_showing_it() {
         for (url, word) in [
             ("mysql://me:MARKER@db", "names no database"),
             ("mysql://db/app", "names no user"),
             ("mysql://me:MARKER@[::1]/app", "has an IPv6 address"),
             ("mysql://me:MARKER@one,two/app", "names several hosts"),
             ("mysql://me:MARKER@db/a%2Fb", "names a database with other characters"),
-            ("mysql://me:MARKER@db;x=1/app", "has a host or a port that makes no sense"),
+            ("mysql://me:MARKER@db;x=1/app", "has an invalid host or port"),
             ("mysql://me:MARKER@db/app?ssl_mode=MARKER", "has an ssl_mode that does not exist"),
-            ("mysql://me:MARKER@db/app?ssl=true", "has the parameter ssl, which fanmail does not have"),
+            ("mysql://me:MARKER@db/app?ssl=true", "has the parameter ssl, which fanmail does not support"),
             ("mysql://me:MARKER@db/app?charset=latin1", "has a charset"),
             ("mysql://me:MARKER@db/app?ssl_key=/MARKER", "has one of ssl_cert and ssl_key without"),
         ] {

@@ -1,23 +1,23 @@
-//! The URL of a `PostgreSQL` server: which parameters are passed on to its client library, libpq.
+//! The URL of a `PostgreSQL` server. Its parameters are passed to the client library, libpq.
 
 use crate::config::database::server::ServerUrl;
 use crate::config::secret::Secret;
 
-/// A `PostgreSQL` server, and whoever logs in there.
+/// A `PostgreSQL` server, with database and login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresServer {
     /// Keywords of libpq and their values, without the password.
     pub settings: Vec<(String, String)>,
     /// The password, unless libpq finds one elsewhere (`~/.pgpass`) or needs none.
     pub password: Option<Secret>,
-    /// Where it is, for errors.
+    /// Database and hosts, for texts.
     pub place: String,
 }
 
-/// How secure the connection has to be, from least to most.
+/// The values of `sslmode`, from least to most secure.
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// What libpq understands, beside what stands in other parts of the URL
+/// The parameters of libpq, except those that are other parts of the URL
 /// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
 const PARAMETERS: [&str; 35] = [
     "application_name",
@@ -75,7 +75,7 @@ impl PostgresServer {
         }
         for (name, value) in url.parameters {
             let (name, value) = translate(name, value)?;
-            // A parameter counts more than the part of the URL before it.
+            // A parameter wins over the part of the URL with the same meaning.
             settings.retain(|(known, _)| *known != name);
             settings.push((name, value));
         }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_urls_of_sqlalchemy_and_of_libpq() {
+    fn reads_urls_in_the_forms_of_sqlalchemy_and_libpq() {
         for (url, expected) in [
             ("postgres://db/app", "dbname=app host=db port="),
             ("postgresql://me@db:5433/app", "dbname=app user=me host=db port=5433"),
@@ -128,7 +128,7 @@ mod tests {
                 "postgresql+asyncpg://me:p%40ss%2Fw%25rd@10.0.0.1/my%20app?ssl=require",
                 "dbname=my app user=me host=10.0.0.1 port= sslmode=require password=p@ss/w%rd",
             ),
-            // SQLAlchemy takes a password as it is up to the @.
+            // SQLAlchemy accepts any character but @ in a password.
             (
                 "postgresql+psycopg2://me:p/a?s#s:w@db/app",
                 "dbname=app user=me host=db port= password=p/a?s#s:w",
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_without_showing_it() {
+    fn an_invalid_url_is_refused_without_showing_it() {
         for (url, word) in [
             ("postgres://me:MARKER@db", "names no database"),
             ("postgres://me:MARKER@db/", "names no database"),
             ("postgres://me:MAR@KER@db/app", "write @ : / ? and # in a user or password as %40"),
-            ("postgres://me:MARKER@db:port/app", "has a host or a port that makes no sense"),
-            ("postgres://me:MARKER@db:0/app", "has a host or a port that makes no sense"),
+            ("postgres://me:MARKER@db:port/app", "has an invalid host or port"),
+            ("postgres://me:MARKER@db:0/app", "has an invalid host or port"),
             ("postgres://me:MARKER%FF@db/app", "has a password that is not UTF-8"),
             ("postgres://me:MARKER%00@db/app", "has a NUL character in its password"),
             (

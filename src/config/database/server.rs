@@ -1,5 +1,5 @@
-//! The URL of a database server, as `SQLAlchemy` reads it: `user:password@host:port/database?name=value`. Knows no
-//! system. No error shows any part of it but the names of parameters.
+//! The URL of a database server, as `SQLAlchemy` reads it: `user:password@host:port/database?name=value`. What its parts
+//! mean is left to the systems. No error shows a part of the URL, except names of parameters.
 
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
@@ -7,19 +7,19 @@ use url::form_urlencoded;
 use crate::config::reader::parse_host;
 use crate::config::secret::Secret;
 
-/// What a URL says of a server and whoever logs in there.
+/// The parts of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     pub user: Option<String>,
     pub password: Option<Secret>,
-    /// One or several, as `PostgreSQL` may have replicas; none when a parameter names it.
+    /// Several for a `PostgreSQL` server with replicas; none if a parameter names the host.
     pub hosts: Vec<(String, Option<u16>)>,
     pub database: String,
     pub parameters: Vec<(String, String)>,
 }
 
 impl ServerUrl {
-    /// Reads what stands after `://`. A password may hold anything but `@`, as it is or percent-encoded.
+    /// Reads the text after `://`. A password may hold any character but `@`, percent-encoded or not.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (login, rest) = match text.split_once('@') {
             Some((login, rest)) if !before(login, ':').contains(['/', '?']) => (Some(login), rest),
@@ -51,7 +51,7 @@ impl ServerUrl {
         Ok(Self { user, password, hosts: hosts.collect::<Result<_, _>>()?, database, parameters })
     }
 
-    /// Where it is, for errors.
+    /// Database and hosts, for texts.
     pub fn place(&self) -> String {
         let hosts: Vec<String> = self
             .hosts
@@ -70,17 +70,18 @@ fn before(text: &str, end: char) -> &str {
 }
 
 fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
-    const WRONG: &str = "has a host or a port that makes no sense; write @ : / ? and # in a user or password as %40 %3A %2F %3F and %23";
+    const INVALID: &str =
+        "has an invalid host or port; write @ : / ? and # in a user or password as %40 %3A %2F %3F and %23";
     let (host, port) = match text.rsplit_once(':') {
-        // The colons of an IPv6 address are within brackets.
+        // An IPv6 address has its colons in brackets.
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (text, None),
     };
     let port = match port {
         None | Some("") => None,
-        Some(port) => Some(port.parse().ok().filter(|port| *port > 0).ok_or(WRONG)?),
+        Some(port) => Some(port.parse().ok().filter(|port| *port > 0).ok_or(INVALID)?),
     };
-    let bare = parse_host(host).ok_or(WRONG)?;
+    let bare = parse_host(host).ok_or(INVALID)?;
     Ok((bare, port))
 }
 

@@ -106,8 +106,8 @@ fn a_misspelt_second_name_gets_a_hint() {
     assert_eq!(
         hints,
         [
-            "BROKER_HOTS is set, but fanmail does not know it; is BROKER_HOST meant?",
-            "BROKER_VHOSTS is set, but fanmail does not know it; is BROKER_VHOST meant?"
+            "BROKER_HOTS is set, but fanmail has no such variable; did you mean BROKER_HOST?",
+            "BROKER_VHOSTS is set, but fanmail has no such variable; did you mean BROKER_VHOST?"
         ]
     );
 }

@@ -1,10 +1,10 @@
-//! What leaves this machine readable only when somebody asked for it, and what never does.
+//! Connections off this machine: plain text only if it is asked for, and never with a public password.
 
 use testkit::certificates::Authority;
 
 use super::*;
 
-/// Only these are this machine whatever DNS says.
+/// These are this machine whatever DNS says.
 const LOOPBACK: [&str; 8] = [
     "localhost",
     "LocalHost",
@@ -27,7 +27,7 @@ const REMOTE: [&str; 18] = [
     "localhost..",
     "localhost.localdomain",
     "127.0.0.1.nip.io",
-    // Names, and so a matter of DNS.
+    // Names, so DNS decides.
     "127.0.0.1.",
     "[::1].",
     "127.1",
@@ -41,7 +41,7 @@ const REMOTE: [&str; 18] = [
 const USER: &str = "LAVINMQ_USERNAME=fan\nLAVINMQ_PASSWORD=s3cret\n";
 
 #[test]
-fn a_broker_on_this_machine_needs_no_word_about_tls() {
+fn a_broker_on_this_machine_needs_no_tls_setting() {
     for host in LOOPBACK {
         let broker = read(&format!("LAVINMQ_HOST={host}\n")).unwrap().broker;
         assert_eq!((broker.tls, broker.port), (false, 5672), "{host}");
@@ -49,33 +49,36 @@ fn a_broker_on_this_machine_needs_no_word_about_tls() {
 }
 
 #[test]
-fn a_broker_elsewhere_needs_a_word_about_tls() {
+fn a_broker_on_another_machine_needs_a_tls_setting() {
     for host in REMOTE {
         let set = format!("LAVINMQ_HOST={host}\n{USER}");
         if host == "[::1]." {
             assert!(problems(&set).starts_with("LAVINMQ_HOST is "), "{host}");
             continue;
         }
-        let told = problems(&set);
-        assert!(told.starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}: {told}");
+        let problem = problems(&set);
+        assert!(problem.starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}: {problem}");
         assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
         assert!(
             read(&format!("{set}LAVINMQ_USE_TLS=False\n")).is_ok_and(|config| config.broker.port == 5672)
         );
     }
-    // The scheme of a URL is a word, too.
+    // The scheme of a URL is a TLS setting, too.
     assert!(read("AMQP_URL=amqp://u:p@rabbitmq\n").is_ok_and(|config| !config.broker.tls));
     assert!(read("AMQP_URL=amqps://u:p@rabbitmq\n").is_ok_and(|config| config.broker.tls));
 }
 
 #[test]
-fn guest_with_the_password_guest_stays_on_this_machine() {
+fn guest_with_the_password_guest_is_for_this_machine_only() {
     for host in REMOTE.into_iter().filter(|host| *host != "[::1].") {
         for tls in ["True", "False"] {
             let set = format!("LAVINMQ_HOST={host}\nLAVINMQ_USE_TLS={tls}\n");
-            let told = problems(&set);
-            assert!(told.starts_with("LAVINMQ_USERNAME is guest with the password guest"), "{host}: {told}");
-            assert!(told.contains("rabbitmqctl add_user") && !told.contains('\n'), "{told}");
+            let problem = problems(&set);
+            assert!(
+                problem.starts_with("LAVINMQ_USERNAME is guest with the password guest"),
+                "{host}: {problem}"
+            );
+            assert!(problem.contains("rabbitmqctl add_user") && !problem.contains('\n'), "{problem}");
             assert!(read(&format!("{set}LAVINMQ_PASSWORD=other\n")).is_ok(), "{host}");
             assert!(read(&format!("{set}LAVINMQ_USERNAME=other\n")).is_ok(), "{host}");
         }
@@ -83,31 +86,31 @@ fn guest_with_the_password_guest_stays_on_this_machine() {
     for url in
         ["amqps://h", "amqp://h", "amqps://guest:guest@h/v", "amqps://%67uest:gues%74@h", "amqps://guest@h"]
     {
-        let told = problems(&format!("AMQP_URL={url}\n"));
-        assert!(told.starts_with("AMQP_URL is guest with the password guest"), "{url}: {told}");
+        let problem = problems(&format!("AMQP_URL={url}\n"));
+        assert!(problem.starts_with("AMQP_URL is guest with the password guest"), "{url}: {problem}");
     }
     assert!(read("AMQP_URL=amqp://guest:guest@127.0.0.1\n").is_ok());
-    // What stands before the @ is no host.
+    // The text before the @ is no host.
     assert!(
         problems("AMQP_URL=amqps://localhost:guest@h\nLAVINMQ_QUEUE=\u{1}\n").starts_with("LAVINMQ_QUEUE")
     );
     assert!(read("AMQP_URL=amqps://localhost:guest@h\n").is_ok_and(|config| config.broker.host == "h"));
 }
 
-/// A configuration that sends for real.
-fn real(more: &str) -> String {
+/// A configuration that sends mail.
+fn sending(more: &str) -> String {
     format!("EMAIL_DUMMY_MODE=False\nFROM_EMAIL=me@example.org\n{more}")
 }
 
 fn relay(more: &str) -> Relay {
-    match read(&real(&format!("SMTP_HOST=relay.example.org\n{more}"))).unwrap().email.route {
+    match read(&sending(&format!("SMTP_HOST=relay.example.org\n{more}"))).unwrap().email.route {
         Route::Smtp(relay) => relay,
         Route::Dummy { .. } => panic!("not the relay"),
     }
 }
 
 #[test]
-fn a_relay_gets_plain_text_only_where_false_is_said() {
+fn a_relay_gets_plain_text_only_with_false() {
     let security = |more: &str| relay(more).security;
     assert_eq!(security(""), Security::StartTls);
     assert_eq!(security("SMTP_PORT=25\n"), Security::StartTls);
@@ -116,27 +119,27 @@ fn a_relay_gets_plain_text_only_where_false_is_said() {
     assert_eq!(security("SMTP_USE_TLS=False\nSMTP_PORT=25\n"), Security::Plain);
     assert!(problems("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
     assert!(problems("SMTP_USE_TLS=none\n").contains("expected True or False"));
-    let Route::Smtp(local) = read(&real("SMTP_HOST=localhost\n")).unwrap().email.route else {
+    let Route::Smtp(local) = read(&sending("SMTP_HOST=localhost\n")).unwrap().email.route else {
         panic!("not the relay");
     };
     assert_eq!(local.security, Security::StartTls);
 }
 
 #[test]
-fn a_relay_that_can_be_read_along_is_known_as_such() {
-    let readable = |host: &str, tls: &str| {
+fn plaintext_off_host_is_recognised() {
+    let plaintext = |host: &str, tls: &str| {
         relay(&format!("SMTP_HOST={host}\nSMTP_USE_TLS={tls}\n")).is_plaintext_off_host()
     };
     for host in LOOPBACK {
-        assert!(!readable(host, "False"), "{host}");
+        assert!(!plaintext(host, "False"), "{host}");
     }
     for host in REMOTE.into_iter().filter(|host| *host != "[::1].") {
-        assert!(readable(host, "False") && !readable(host, "True"), "{host}");
+        assert!(plaintext(host, "False") && !plaintext(host, "True"), "{host}");
     }
 }
 
 #[test]
-fn an_authority_for_plain_text_is_a_contradiction() {
+fn a_ca_file_for_plain_text_is_a_problem() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ca.pem");
     fs::write(&path, Authority::new().pem()).unwrap();
@@ -147,11 +150,11 @@ fn an_authority_for_plain_text_is_a_contradiction() {
             .starts_with("AMQP_URL begins with amqp:// (plain text), but AMQP_CA_FILE is set")
     );
     let config = read(&format!("{amqp}AMQP_URL=amqps://localhost\n")).unwrap();
-    assert_eq!(format!("{:?}", config.broker.ca_certificates), "Authorities(1)");
+    assert_eq!(format!("{:?}", config.broker.ca_certificates), "CaCertificates(1)");
 
     let smtp = format!("SMTP_CA_FILE={}\n", path.display());
     assert!(
         problems(&format!("{smtp}SMTP_USE_TLS=False\n")).starts_with("SMTP_USE_TLS is False, but SMTP_CA")
     );
-    assert_eq!(format!("{:?}", relay(&smtp).ca_certificates), "Authorities(1)");
+    assert_eq!(format!("{:?}", relay(&smtp).ca_certificates), "CaCertificates(1)");
 }
