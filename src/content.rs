@@ -1,4 +1,4 @@
-//! What a recipient reads: templates, their check, and the rendering.
+//! What a participant reads: loads, checks and renders templates. How a channel sends the result is left to `channels`.
 
 pub(crate) mod catalogue;
 pub(crate) mod check;

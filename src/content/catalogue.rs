@@ -1,5 +1,5 @@
-//! Where the templates come from: those in the binary, and a team's own in `TEMPLATES_DIR` in their place.
-//! Reads files, parses nothing.
+//! Which templates exist, and where their text comes from: compiled into the binary, or a file in `TEMPLATES_DIR` that
+//! replaces one. Parsing is left to `loader`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,8 +12,8 @@ use crate::domain::kind::Kind;
 /// Name and text of a template that is compiled into the binary. The name is how templates call each other.
 type Embedded = (&'static str, &'static str);
 
-/// The frames of the mails. They come first: a mistake in a frame is reported there and not at a template that extends
-/// it.
+/// The frames of the mails. They come first, so that a mistake in a frame is reported there and not at a template that
+/// extends it.
 const FRAMES: [Embedded; 2] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("base.txt", include_str!("../../templates/base.txt")),
@@ -28,7 +28,7 @@ pub(crate) struct KindTemplates {
 
 /// The template of one part.
 pub(crate) struct PartTemplate {
-    /// What it renders.
+    /// The format that it renders.
     pub media_type: MediaType,
     embedded: Embedded,
 }
@@ -87,9 +87,9 @@ fn embedded() -> impl Iterator<Item = Embedded> {
 /// One template before it is parsed.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// How templates call each other.
+    /// How templates refer to it.
     pub name: &'static str,
-    /// Where a person finds it.
+    /// Its path, for users.
     pub path: String,
     /// Its text.
     pub text: String,
@@ -100,15 +100,18 @@ pub(crate) struct Source {
 pub(crate) struct Sources(Vec<Source>);
 
 impl Sources {
-    /// The embedded templates, each replaced by the file of the same name in `dir`, where there is one. Other
-    /// files there do not matter.
+    /// The built-in templates, each replaced by the file of the same name in `dir`, if there is one. Other files there
+    /// are ignored.
+    ///
+    /// # Errors
+    /// When `dir` is not a directory or a file in it cannot be read.
     pub fn read(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let Some(dir) = dir else {
             return Ok(Self(embedded().map(Source::embedded).collect()));
         };
         if !dir.is_dir() {
             return Err(TemplateError(format!(
-                "TEMPLATES_DIR: {} is not a directory; make it, or unset the variable to use the embedded \
+                "TEMPLATES_DIR: {} is not a directory; create it, or unset the variable to use the built-in \
                  templates",
                 dir.display()
             )));
@@ -132,31 +135,27 @@ impl Sources {
         }
         if replaced.is_empty() {
             log::warn!(
-                "TEMPLATES_DIR: {} has none of {}; the embedded templates are used",
+                "TEMPLATES_DIR: no template found in {}, so the built-in ones are used; expected at least one of {}",
                 dir.display(),
                 embedded().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
             );
         } else {
-            log::info!(
-                "templates from {}: {}; the others are the embedded ones",
-                dir.display(),
-                replaced.join(", ")
-            );
+            log::info!("templates from {}: {}; the others are built in", dir.display(), replaced.join(", "));
         }
         Ok(Self(sources))
     }
 
-    /// Name and text of each, as Tera wants them.
+    /// Name and text of each, for Tera.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|source| (source.name, source.text.as_str()))
     }
 
-    /// Each of them, the frames first.
+    /// All of them, the frames first.
     pub fn all(&self) -> &[Source] {
         &self.0
     }
 
-    /// Where a person finds the template that Tera calls `name`.
+    /// The path, for users, of the template that Tera calls `name`.
     pub fn path<'a>(&'a self, name: &'a str) -> &'a str {
         self.0.iter().find(|source| source.name == name).map_or(name, |source| &source.path)
     }

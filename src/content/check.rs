@@ -1,5 +1,5 @@
-//! Finding mistakes in templates before the first mail: unknown names anywhere, also in branches that no sample
-//! takes, and whatever only rendering shows. Every mistake names its file and line.
+//! Finds mistakes in templates before the first mail: unknown variables and fields anywhere, also in branches that no
+//! sample takes, and errors that only rendering shows. Each error names file and line.
 
 pub(crate) mod names;
 
@@ -13,10 +13,13 @@ use crate::content::renderer::Templates;
 use crate::content::{sample, view};
 use crate::domain::kind::Kind;
 
-/// Looks for variables and fields that do not exist.
-pub(crate) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateError> {
+/// Finds variables and fields that do not exist.
+///
+/// # Errors
+/// The first one.
+pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateError> {
     let names_in: Vec<Vec<Name>> = sources.all().iter().map(|source| names(&source.text)).collect();
-    // A frame may set a variable that the templates which extend it use.
+    // A frame may set a variable for the templates that extend it.
     let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
     for (source, names) in sources.all().iter().zip(&names_in) {
         let mut used: Vec<&str> = tera
@@ -29,7 +32,7 @@ pub(crate) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateEr
             used.into_iter().find(|variable| !view::VARIABLES.contains(variable) && !set.contains(variable));
         if let Some(unknown) = unknown {
             let name = names.iter().find(|name| name.root == unknown);
-            return Err(not_known("variable", unknown, source, name, &view::VARIABLES));
+            return Err(unknown_name("variable", unknown, source, name, &view::VARIABLES));
         }
         for name in names {
             let fields: &[&str] = match name.root {
@@ -39,14 +42,14 @@ pub(crate) fn variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateEr
             };
             if let Some(field) = name.field.filter(|field| !fields.contains(field)) {
                 let what = format!("{}.{field}", name.root);
-                return Err(not_known("field", &what, source, Some(name), fields));
+                return Err(unknown_name("field", &what, source, Some(name), fields));
             }
         }
     }
     Ok(())
 }
 
-fn not_known(
+fn unknown_name(
     sort: &str,
     what: &str,
     source: &Source,
@@ -61,8 +64,11 @@ fn not_known(
     ))
 }
 
-/// Renders every mail with every sample.
-pub(crate) fn samples(templates: &Templates) -> Result<(), TemplateError> {
+/// Renders the mails of all kinds with all sample data.
+///
+/// # Errors
+/// The first template that does not render.
+pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError> {
     for kind in Kind::ALL {
         for event in [sample::full(), sample::bare(), sample::hostile()] {
             let notification_context = templates.notification_context(kind, &event);

@@ -1,12 +1,11 @@
-//! When an event takes place, in the words of a person who is there. Pure; a zone comes from the tz database
-//! that is compiled in.
+//! Writes when an event takes place, in its local time. Pure; time zones come from the tz database that is compiled in.
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::{OffsetName, Tz};
 
 use crate::domain::event::Event;
 
-/// The local time of an event, in words.
+/// The local time of an event, as text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EventTime {
     /// `Thursday, 24 December 2026`
@@ -20,7 +19,7 @@ pub(crate) struct EventTime {
 }
 
 impl EventTime {
-    /// `None` for an event without a start, or one so far from now that it is no date.
+    /// `None` for an event without a start, or with a year beyond 9998.
     pub fn of(event: &Event) -> Option<Self> {
         let zone: Tz = event.timezone.trim().parse().unwrap_or(Tz::UTC);
         let start = local(event.starts_at?, zone)?;
@@ -54,7 +53,7 @@ fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
     if before == after {
         format!("{from} to {to} ({})", zone_name(start, zone))
     } else {
-        // The clocks change while the event goes on.
+        // Daylight saving time begins or ends during the event.
         format!("{from} ({before}) to {to} ({})", zone_name(end, zone))
     }
 }
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_change_meanwhile_are_told() {
+    fn a_change_of_daylight_saving_time_is_shown() {
         assert_eq!(
             when("2026-10-24T23:00:00Z", Some("2026-10-25T03:00:00Z"), "Europe/Berlin").unwrap(),
             "Sunday, 25 October 2026, 01:00 (CEST) to 04:00 (CET, Europe/Berlin)"
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_named_so_that_a_person_knows_them() {
+    fn a_zone_is_shown_with_its_abbreviation_and_name() {
         let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
         assert_eq!(in_zone("America/Sao_Paulo"), "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)");
         assert_eq!(in_zone("UTC"), "Monday, 1 June 2026, 10:00 (UTC)");

@@ -1,8 +1,8 @@
-//! What is wrong with a template.
+//! The error of a template.
 
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
 
-/// A template that cannot be used: says file, line and variable.
+/// A template that cannot be used. The text names file, line and variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TemplateError(pub(crate) String);

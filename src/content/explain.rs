@@ -1,11 +1,11 @@
-//! Tera's errors in one line: file, line and cause.
+//! Turns errors of Tera into one line with file, line and cause.
 
 use tera::ErrorKind;
 
 use crate::content::catalogue::Sources;
 use crate::content::error::TemplateError;
 
-/// Says where Tera's mistake is, in one line.
+/// The error in one line, with the path that the user knows.
 pub(crate) fn explain(error: &tera::Error, sources: &Sources) -> TemplateError {
     let text = match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
@@ -13,11 +13,11 @@ pub(crate) fn explain(error: &tera::Error, sources: &Sources) -> TemplateError {
             format!("{path}, line {}: {}", report.span().start_line, report.message())
         }
         ErrorKind::MissingParent { current, parent } => format!(
-            "{}: extends \"{parent}\", which is not there (there are: {})",
+            "{}: extends \"{parent}\", which does not exist (existing templates: {})",
             sources.path(current),
             sources.all().iter().map(|source| source.name).collect::<Vec<_>>().join(", ")
         ),
-        // What the templates refer to and do not have comes as a printed report.
+        // For unknown templates, blocks and filters, Tera returns a printed report.
         ErrorKind::Msg(report) => from_report(report, sources).unwrap_or_else(|| report.clone()),
         _ => error.to_string(),
     };

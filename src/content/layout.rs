@@ -1,4 +1,4 @@
-//! Laying out text for a mail: wrapped lines, paragraphs, line breaks in HTML.
+//! Formats text for a mail: wraps lines, keeps paragraphs, makes line breaks in HTML.
 
 use std::iter;
 
@@ -7,8 +7,8 @@ use crate::text::clean::turns_direction;
 /// Longest subject, in characters. Mail clients show fewer.
 pub const SUBJECT_MAX: usize = 120;
 
-/// Longest line of a text part that holds a space, in characters: below the 78 of RFC 5322 section 2.1.1, with room
-/// for a quoting mark.
+/// Longest line of a text part that contains a space, in characters: below the 78 of RFC 5322 section 2.1.1, with space
+/// for quotation marks.
 const WIDTH: usize = 72;
 
 /// Free text with its line breaks, as `\n`, and without any other control character.
@@ -44,8 +44,8 @@ pub(crate) fn to_html(text: &str) -> String {
     String::from_utf8_lossy(&html).into_owned()
 }
 
-/// A text part as a person reads it: no white space at the end of a line, never two blank lines in a row, long
-/// lines wrapped, one line break at the end.
+/// Formats a text part: no white space at the end of a line, never two blank lines in a row, long lines wrapped, one
+/// line break at the end.
 pub(crate) fn wrap_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     let mut blank = false;
@@ -64,8 +64,8 @@ pub(crate) fn wrap_text(text: &str) -> String {
     out
 }
 
-/// Appends `line`, broken at spaces where it is longer than [`WIDTH`]. Its indentation is kept on every line; a
-/// word that is too long, such as a web address, stays whole.
+/// Appends `line`, broken at spaces where it is longer than [`WIDTH`]. Each line keeps the indentation. A word that is too
+/// long, such as a web address, is not broken.
 fn wrap(line: &str, out: &mut String) {
     if line.len() <= WIDTH || line.chars().count() <= WIDTH {
         out.push_str(line);

@@ -1,4 +1,4 @@
-//! From files to templates that can be rendered: read, parsed, and checked with sample data.
+//! Loads templates: reads, parses and checks them. What is checked is left to `check`.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use crate::content::explain::explain;
 use crate::content::renderer::Templates;
 
 impl Templates {
-    /// Loads the embedded templates, or those of `dir` where it has them, and renders each with sample data.
+    /// Loads the built-in templates, replaced by those in `dir` where it has them, and renders each with sample data.
     ///
     /// # Errors
-    /// Names file, line and variable of the first mistake.
+    /// The first mistake, with file, line and variable.
     pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let sources = Sources::read(dir)?;
         let mut tera = Tera::default();
         tera.add_raw_templates(sources.iter()).map_err(|error| explain(&error, &sources))?;
-        check::variables(&tera, &sources)?;
+        check::check_variables(&tera, &sources)?;
         let templates = Self::new(tera, sources);
-        check::samples(&templates)?;
+        check::render_samples(&templates)?;
         Ok(templates)
     }
 }

@@ -1,5 +1,4 @@
-//! The Tera templates: embedded or from a directory, checked with sample data at start, rendered in the lanes.
-//! Knows nothing about headers or encodings; that is the composer's.
+//! Renders the Tera templates, in the lanes. Headers and encodings are left to the channels, loading to `loader`.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 
-/// The templates of all kinds, parsed and checked. Cheap to clone.
+/// The templates of all kinds, parsed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Templates {
     inner: Arc<ParsedTemplates>,
@@ -28,22 +27,22 @@ struct ParsedTemplates {
     sources: Sources,
 }
 
-/// What all mails of one fan-out have in common, made once. Cheap to clone.
+/// What templates see of one notification, made once for all its mails. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct NotificationContext {
     kind: Kind,
     context: Context,
-    /// Where it is the same for everyone.
+    /// The subject, if it is the same for all participants.
     subject: Option<String>,
 }
 
 impl Templates {
-    /// Templates that are parsed, and come from `sources`.
+    /// Parsed templates and their sources.
     pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
         Self { inner: Arc::new(ParsedTemplates { tera, sources }) }
     }
 
-    /// Prepares what all mails about this event have in common.
+    /// Prepares what all mails of a notification about this event have in common.
     #[must_use]
     pub fn notification_context(&self, kind: Kind, event: &Event) -> NotificationContext {
         let mut context = Context::new();
@@ -52,15 +51,15 @@ impl Templates {
         let name = KindTemplates::of(kind).subject();
         let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
         let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
-        // A subject that fails does so again for each mail, which then says why.
+        // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { self.subject(name, &context).ok() };
         NotificationContext { kind, context, subject }
     }
 
-    /// Renders the mail for one participant.
+    /// Renders the content for one participant.
     ///
     /// # Errors
-    /// When the data of this event or participant trips a template that the sample data did not.
+    /// When a template does not render with the data of this event or participant, although it did with the samples.
     pub fn render(
         &self,
         notification_context: &NotificationContext,

@@ -1,4 +1,4 @@
-//! Sample data: what templates are checked with at start, and what `fanmail preview` shows.
+//! Sample data, for the check of templates at start and for `fanmail preview`.
 
 use chrono::DateTime;
 
@@ -6,7 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 
-/// An event that has everything.
+/// An event with all fields.
 #[must_use]
 pub fn full() -> Event {
     Event {
@@ -27,7 +27,7 @@ pub fn full() -> Event {
     }
 }
 
-/// An event that has nothing but a title.
+/// An event with a title only.
 #[must_use]
 pub fn bare() -> Event {
     Event {
@@ -43,7 +43,7 @@ pub fn bare() -> Event {
     }
 }
 
-/// An event of characters that mean something to HTML, to a header or to a terminal.
+/// An event with characters that have a meaning in HTML, headers or terminals.
 #[must_use]
 pub fn hostile() -> Event {
     Event {
@@ -58,7 +58,7 @@ pub fn hostile() -> Event {
     }
 }
 
-/// Someone who has everything.
+/// A participant with all fields.
 #[must_use]
 pub fn ada() -> Participant {
     Participant {
@@ -69,13 +69,13 @@ pub fn ada() -> Participant {
     }
 }
 
-/// Someone without a name.
+/// A participant without a name.
 #[must_use]
 pub fn nameless() -> Participant {
     Participant { name: String::new(), locale: None, ..ada() }
 }
 
-/// Someone whose name means something to HTML and to a header.
+/// A participant whose name has a meaning in HTML and in headers.
 #[must_use]
 pub fn hostile_name() -> Participant {
     Participant { name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(), ..ada() }

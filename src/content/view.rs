@@ -1,5 +1,5 @@
-//! What the templates see of an event and of a participant: cleaned, in words, and prepared so that a mail needs
-//! nothing but filling in. Every field is always there; one without a value is none, never undefined.
+//! What templates see of an event and of a participant: cleaned text, prepared so that rendering only fills it in. Every
+//! field always exists; a field without a value is none, never undefined.
 
 use tera::{Map, Value};
 use url::Url;
@@ -10,19 +10,19 @@ use crate::domain::event::Event;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 
-/// Longest title, place and name, in characters: more than anybody means to write.
+/// Longest title, location and name, in characters: longer ones are not meant.
 const LINE_MAX: usize = 300;
 
-/// Longest description, in characters. It is in every mail twice, and relays rarely take more than 10 MB.
+/// Longest description, in characters. Every mail has it twice, and relays rarely accept more than 10 MB.
 const DESCRIPTION_MAX: usize = 50_000;
 
-/// Longest address of an event, in bytes. Longer ones do not work everywhere.
+/// Longest web address of an event, in bytes. Longer ones do not work in all browsers.
 const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
 pub(crate) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
 
-/// Those that are the same for all mails of a fan-out.
+/// Those that are the same for all mails of a notification.
 pub(crate) const SHARED: [&str; 2] = ["event", "kind"];
 
 /// The fields of `event`.
@@ -40,7 +40,7 @@ pub(crate) const EVENT: [&str; 11] = [
     "month",
 ];
 
-/// The fields of `participant`. The address is not among them: nothing in a template may leak it.
+/// The fields of `participant`. Without the address, so that no template can leak it.
 pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
 
 /// The value of `event`. Tera keeps maps and longer strings behind an `Arc`, so that a clone copies nothing.
@@ -78,18 +78,18 @@ fn title(event: &Event) -> String {
     if title.is_empty() { format!("Event {}", event.id) } else { title }
 }
 
-/// One line of sane length.
+/// One line of at most [`LINE_MAX`] characters.
 fn line(text: &str) -> String {
     cut(one_line(text), LINE_MAX)
 }
 
-/// One line, or none when nothing is in it.
+/// One line, or none when it is empty.
 fn line_or_none(text: Option<&str>) -> Value {
     text.map(line).filter(|line| !line.is_empty()).into()
 }
 
-/// Only http and https become links: anything else, `javascript:` for one, has no business in a mail. Part of a long
-/// one would lead elsewhere.
+/// A web address that may become a link: http or https only, not `javascript:` for one. A long address is dropped and
+/// not cut: a part of it would lead elsewhere.
 fn web_address(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_of_fields_are_what_is_there() {
+    fn the_lists_name_all_fields() {
         for given in [sample::full(), sample::bare()] {
             let mut expected = EVENT.map(str::to_owned);
             expected.sort();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_to_its_end_is_cut() {
+    fn long_texts_are_cut() {
         let long = "wörd\n".repeat(1_000_000);
         let of_event = event(&Event {
             title: long.clone(),

@@ -1,6 +1,6 @@
-//! Where names stand in the source of a template. Tera knows which names a template uses but not on which line
-//! unless it renders them, and an unknown field inside `{% if %}` is simply false to it; this finds both. It reads
-//! names only and judges nothing.
+//! Finds names in the source of a template, with their lines. Tera knows which names a template uses, but their line
+//! only when it renders them, and it evaluates an unknown field inside `{% if %}` to false. Which names are unknown is
+//! left to `check`.
 
 /// A name in a template, such as `event.title` or `kind`.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,11 +11,11 @@ pub(crate) struct Name<'a> {
     pub root: &'a str,
     /// Between the first dot and the second, when there is one.
     pub field: Option<&'a str>,
-    /// Whether the template itself gives it its value (`{% set name = … %}`).
+    /// Whether the template sets it (`{% set name = … %}`).
     pub is_set: bool,
 }
 
-/// Every name in the tags of `source`, keywords and filters included, in their order.
+/// All names in the tags of `source`, in order, with keywords and filters.
 pub(crate) fn names(source: &str) -> Vec<Name<'_>> {
     let mut names = Vec::new();
     let mut at = 0;
@@ -43,7 +43,7 @@ pub(crate) fn names(source: &str) -> Vec<Name<'_>> {
     names
 }
 
-/// Bytes before `close`, which does not count inside a string.
+/// Length of a tag in bytes: up to `close`, outside strings.
 fn tag_end(source: &str, close: &str, has_strings: bool) -> Option<usize> {
     let mut quote = None;
     for (at, byte) in source.bytes().enumerate() {
@@ -57,7 +57,7 @@ fn tag_end(source: &str, close: &str, has_strings: bool) -> Option<usize> {
     None
 }
 
-/// The names from byte `start` to `end` of `source`, one tag, without its strings.
+/// Appends the names in one tag, from byte `start` to `end` of `source`. Strings are skipped.
 fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a>>) {
     let first = names.len();
     let mut line = 1 + source[..start].matches('\n').count();

@@ -60,7 +60,7 @@ fn a_mistake_names_file_line_and_variable() {
         (
             "created/body.html",
             "{% extends \"bse.html\" %}",
-            ": extends \"bse.html\", which is not there (there are: base.html, base.txt, created/subject.txt, \
+            ": extends \"bse.html\", which does not exist (existing templates: base.html, base.txt, created/subject.txt, \
              created/body.txt, created/body.html, updated/subject.txt, updated/body.txt, updated/body.html, \
              cancelled/subject.txt, cancelled/body.txt, cancelled/body.html)",
         ),
