@@ -237,7 +237,7 @@ fn a_mismatch_of_starttls_and_implicit_tls_is_reported() {
     let file = ca_file(&[&authority]);
     let starttls = relay(Some((Tls::StartTls, authority.issue())));
     let refused = probe(&starttls, Tls::Implicit, "localhost", Some(path(&file))).unwrap_err();
-    assert!(refused.contains("TLS comes first on SMTP_PORT 465"), "{refused}");
+    assert!(refused.contains("SMTP_PORT 465 begins with TLS"), "{refused}");
     assert_eq!(starttls.log().commands.get("AUTH"), None);
     let implicit = relay(Some((Tls::Implicit, authority.issue())));
     let refused = probe(&implicit, Tls::StartTls, "localhost", Some(path(&file))).unwrap_err();

@@ -92,12 +92,21 @@ impl Composer {
              Content-Type: multipart/alternative;{}boundary=\"{boundary}\"\n\n",
             if boundary.len() > BOUNDARY_MAX { "\n " } else { " " }
         ));
-        parts.iter().for_each(|part| part.append(&boundary, &mut mail));
+        for part in &parts {
+            part.append(&boundary, &mut mail);
+        }
         mail.line_of(&["--", &boundary, "--"]);
-        let (data, size) = mail.finish();
+        let (contents, size) = mail.finish();
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
-        Ok(Mail { envelope_from: Arc::clone(&self.envelope_from), to, message_id, data, size, html })
+        Ok(Mail {
+            envelope_from: Arc::clone(&self.envelope_from),
+            to,
+            message_id,
+            data: contents,
+            size,
+            html,
+        })
     }
 }
 

@@ -1,9 +1,9 @@
-//! The SMTP conversation: one connection, and what is written on it when. The session connects, speaks TLS, EHLO and
-//! AUTH.
+//! SMTP: keeps one connection to the relay and decides what is written on it when. Connecting, TLS, EHLO and AUTH are
+//! left to `connection`.
 //!
-//! Where the relay offers PIPELINING, the envelope of the next mail goes out right behind the body of the one before,
-//! in one write: a group may begin with the end of a body, and ends with `DATA` (RFC 2920 section 3.1). So a mail takes
-//! one wait for the relay instead of two:
+//! If the relay offers PIPELINING, the envelope of the next mail is written directly behind the body of the mail before
+//! it, in one write: a group may begin with the end of a body, and ends with `DATA` (RFC 2920 section 3.1). So a mail
+//! takes one round trip instead of two:
 //!
 //! ```text
 //! ► body 1 . MAIL 2 RCPT 2 DATA        ◄ 250  250 250 354        ► body 2 . MAIL 3 RCPT 3 DATA
@@ -25,10 +25,11 @@ use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::{Class, SendError};
 use crate::config::email::Relay;
 
-/// A relay that waits so long for a body may have given up (Postfix under stress does after 10 s).
+/// Longest time that a relay may wait for a body before we doubt it. Postfix under stress gives up after 10 s.
 const MAX_DATA_WAIT: Duration = Duration::from_secs(5);
 
-/// Owns one connection to the relay and renews it when it is worn, idle for too long or broken.
+/// Owns one connection to the relay. Replaces it after `SMTP_MAX_PER_CONNECTION` mails, after `SMTP_IDLE_TIMEOUT`, and
+/// when it is broken.
 pub struct SmtpTransport {
     connector: RelayConnector,
     max_per_connection: u32,
@@ -37,9 +38,9 @@ pub struct SmtpTransport {
     connection: Option<RelayConnection>,
     last_used: Instant,
     max_data_wait: Duration,
-    /// Whether an envelope may go out behind a body: until the relay turns out not to understand that.
+    /// Whether envelopes are pipelined behind bodies. Turned off when the relay does not accept that.
     pipelines_next: bool,
-    /// A body with an envelope behind it; kept so that it is allocated once.
+    /// A body with an envelope behind it. Kept to reuse the allocation.
     group: String,
 }
 
@@ -62,7 +63,7 @@ impl SmtpTransport {
         })
     }
 
-    /// One try on one connection, which is kept if it is still of use.
+    /// Submits the mail on this connection, and keeps the connection if it is still usable.
     fn submit_on(
         &mut self,
         mut connection: RelayConnection,
@@ -82,7 +83,7 @@ impl SmtpTransport {
         result
     }
 
-    /// One mail on an open connection.
+    /// One transaction on an open connection.
     fn transact(
         &mut self,
         connection: &mut RelayConnection,
@@ -90,26 +91,7 @@ impl SmtpTransport {
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), TransactionError> {
-        match connection.pipelined.take() {
-            None => {
-                if let Some(detail) = unsupported_reason(connection, mail) {
-                    return Err(TransactionError::Refused(SendError {
-                        class: Class::Permanent,
-                        code: None,
-                        detail,
-                    }));
-                }
-                Envelope::new(mail).open(connection)?;
-            }
-            Some(PipelinedEnvelope { message_id, since })
-                if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>
-            {
-                let sender_reply = connection.read_reply();
-                envelope::read_replies(connection, sender_reply)?;
-            }
-            // The relay waits for another mail, or has waited for this one already.
-            Some(_) => return Err(TransactionError::BodyDelayed),
-        }
+        self.open_transaction(connection, mail)?;
         let relay_waits_since = Instant::now();
         let next = next.filter(|next| self.may_pipeline(connection, next));
         if let Some(next) = next {
@@ -118,7 +100,7 @@ impl SmtpTransport {
             self.group.push_str(&Envelope::new(next).all_commands());
         }
         if !before_body() {
-            // All that the relay can be told, which waits for a body, is a connection that never brings it one.
+            // No command ends the relay's wait for a body. Only closing the connection does.
             return Err(TransactionError::Withdrawn);
         }
         if relay_waits_since.elapsed() >= self.max_data_wait {
@@ -130,15 +112,30 @@ impl SmtpTransport {
         };
         connection.pipelined =
             next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
-        if reply.is_positive() {
-            return Ok(());
-        }
-        let error = reply.send_error(Phase::AfterDot);
-        match reply {
-            Reply::Complete(400..=599, _) if !error.class.needs_new_connection() => {
-                Err(TransactionError::Refused(error))
+        body_result(&reply)
+    }
+
+    /// Makes the relay wait for the body of `mail`: sends the envelope, or reads the replies to one that was pipelined.
+    fn open_transaction(
+        &self,
+        connection: &mut RelayConnection,
+        mail: &Mail,
+    ) -> Result<(), TransactionError> {
+        match connection.pipelined.take() {
+            None => match unsupported_reason(connection, mail) {
+                None => Envelope::new(mail).send(connection),
+                Some(detail) => {
+                    Err(TransactionError::Refused(SendError { class: Class::Permanent, code: None, detail }))
+                }
+            },
+            Some(PipelinedEnvelope { message_id, since })
+                if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>
+            {
+                let sender_reply = connection.read_reply();
+                envelope::read_replies(connection, sender_reply)
             }
-            _ => Err(TransactionError::Broken(error, Phase::AfterDot)),
+            // The relay waits for another mail, or has waited for this one for too long.
+            Some(_) => Err(TransactionError::BodyDelayed),
         }
     }
 
@@ -149,8 +146,8 @@ impl SmtpTransport {
             && unsupported_reason(connection, next).is_none()
     }
 
-    /// Takes leave of a connection that has carried its share of mails, or has long been idle. Not sooner than
-    /// that: an outcome does not wait for the answer to QUIT.
+    /// Closes a connection that has carried its share of mails or was idle for too long. Done before the next mail
+    /// and not after the last one, so that no outcome waits for the reply to QUIT.
     fn quit_if_used_up(&mut self) {
         let idle = self.last_used.elapsed() >= self.idle_timeout;
         if let Some(connection) =
@@ -159,10 +156,8 @@ impl SmtpTransport {
             connection.quit();
         }
     }
-}
 
-impl SmtpTransport {
-    /// Transmits one mail, as [`Channel::submit`](crate::channels::Channel::submit) asks for.
+    /// Transmits one mail, as [`Channel::submit`](crate::channels::Channel::submit) describes.
     ///
     /// # Errors
     /// Why the relay did not accept the mail.
@@ -173,41 +168,49 @@ impl SmtpTransport {
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), SendError> {
         self.quit_if_used_up();
-        let mut not_understood = None;
+        let mut pipelining_error = None;
         if let Some(connection) = self.connection.take() {
-            let (pipelined, begun) = (connection.pipelined.is_some(), Instant::now());
+            let (pipelined, started_at) = (connection.pipelined.is_some(), Instant::now());
             match self.submit_on(connection, mail, next, before_body) {
-                // It had worked and is gone before the body was written: the relay had closed it, tired of
-                // it or restarted. That says nothing about this mail, unless the relay has said something.
+                // The connection had worked and broke before the body was written: the relay had closed it, or was
+                // restarted. Without a reply about this mail, that says nothing about this mail (decision 0003).
                 Err(TransactionError::Broken(error, phase))
                     if phase < Phase::AfterDot && !error.proves_relay_works() =>
                 {
-                    let silent = || error.code.is_none() && begun.elapsed() >= self.timeout;
-                    let doubted = pipelined && phase == Phase::Sender;
-                    if doubted && (matches!(error.code, Some(500..)) || silent()) {
-                        not_understood = Some(error.detail);
+                    let silent = || error.code.is_none() && started_at.elapsed() >= self.timeout;
+                    let is_first_reply = pipelined && phase == Phase::Sender;
+                    if is_first_reply && (matches!(error.code, Some(500..)) || silent()) {
+                        pipelining_error = Some(error.detail);
                     }
                 }
                 Err(TransactionError::BodyDelayed) => {}
-                settled => return settled.map_err(TransactionError::into_send_error),
+                result => return result.map_err(TransactionError::into_send_error),
             }
         }
-        let fresh = self.connector.connect()?;
-        let settled = match self.submit_on(fresh, mail, next, before_body) {
-            Err(TransactionError::BodyDelayed) => {
-                let fresh = self.connector.connect()?;
-                self.submit_on(fresh, mail, next, before_body)
-            }
-            settled => settled,
-        };
-        if let Some(detail) = not_understood.filter(|_| settled.is_ok()) {
+        let result = self.submit_on_new_connection(mail, next, before_body);
+        if let Some(detail) = pipelining_error.filter(|_| result.is_ok()) {
             self.pipelines_next = false;
             log::info!(
-                "the relay offers PIPELINING, but does not take the next mail's envelope right behind a body: {detail}; \
-                 this connection goes on without that"
+                "the relay offers PIPELINING, but does not accept an envelope behind a body: {detail}; this lane \
+                 no longer sends envelopes ahead"
             );
         }
-        settled.map_err(TransactionError::into_send_error)
+        result
+    }
+
+    fn submit_on_new_connection(
+        &mut self,
+        mail: &Mail,
+        next: Option<&Mail>,
+        before_body: &mut dyn FnMut() -> bool,
+    ) -> Result<(), SendError> {
+        let connection = self.connector.connect()?;
+        let mut result = self.submit_on(connection, mail, next, before_body);
+        if matches!(result, Err(TransactionError::BodyDelayed)) {
+            let connection = self.connector.connect()?;
+            result = self.submit_on(connection, mail, next, before_body);
+        }
+        result.map_err(TransactionError::into_send_error)
     }
 
     /// Closes a connection that was unused for too long.
@@ -224,27 +227,42 @@ impl Drop for SmtpTransport {
     }
 }
 
-/// Why the relay would refuse this mail, by what it has offered.
+/// What the reply to the body means.
+fn body_result(reply: &Reply) -> Result<(), TransactionError> {
+    if reply.is_positive() {
+        return Ok(());
+    }
+    let error = reply.send_error(Phase::AfterDot);
+    match reply {
+        Reply::Complete(400..=599, _) if !error.class.needs_new_connection() => {
+            Err(TransactionError::Refused(error))
+        }
+        _ => Err(TransactionError::Broken(error, Phase::AfterDot)),
+    }
+}
+
+/// Why the relay would refuse this mail, according to its capabilities.
 fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<String> {
     if !mail.to.is_ascii() && !connection.smtputf8 {
         return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
     }
     let size = mail.size;
     let limit = connection.size_limit.filter(|&limit| size > limit)?;
-    Some(format!("the mail has {size} bytes, and the relay takes no more than {limit} (SIZE, RFC 1870)"))
+    Some(format!("the mail has {size} bytes, and the relay accepts at most {limit} (SIZE, RFC 1870)"))
 }
 
-/// Connects as a lane would and offers the sender, but sends nothing: for `fanmail check`.
+/// Connects as a lane does and offers the sender, but sends no mail: for `fanmail check`. Returns what was negotiated.
 ///
 /// # Errors
-/// What a lane would run into.
+/// Why a lane could not send.
 pub fn probe(relay: &Relay, from_email: &str) -> Result<String, SendError> {
     let mut connection = RelayConnector::new(relay)?.connect()?;
     let sender_reply = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
     if !sender_reply.is_positive() {
         return Err(sender_reply.send_error(Phase::Sender));
     }
-    let sentence = format!("{}:{}: {}, and takes FROM_EMAIL", relay.host, relay.port, connection.describe());
+    let sentence =
+        format!("{}:{}: {}; FROM_EMAIL is accepted", relay.host, relay.port, connection.describe());
     connection.quit();
     Ok(sentence)
 }

@@ -37,7 +37,9 @@ impl DotStuffed {
     pub(crate) fn line_of(&mut self, pieces: &[&str]) {
         let (first, others) = pieces.split_first().unwrap_or((&"", &[]));
         self.begin_line(first);
-        others.iter().for_each(|piece| self.append(piece));
+        for piece in others {
+            self.append(piece);
+        }
         self.append("\r\n");
     }
 

@@ -1,4 +1,4 @@
-//! Logging in: AUTH (RFC 4954).
+//! Login with AUTH PLAIN or AUTH LOGIN (RFC 4954). lettre encodes the answers; no credential reaches a log or an error.
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::Auth;
@@ -10,27 +10,33 @@ use crate::channels::email::smtp::stream::RelayStream;
 use crate::channels::{Class, SendError};
 use crate::config::secret::Secret;
 
-/// What to look at when the relay does not let us in.
+/// What the user should check when the relay refuses the login.
 const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
 
-/// Logs in, with the first way that the relay offers and lettre knows.
+/// Challenges that the relay may send: user name and password.
+const MAX_CHALLENGES: usize = 2;
+
+/// Logs in with the first mechanism that the relay offers.
+///
+/// # Errors
+/// A relay failure that says what to check.
 pub(crate) fn log_in(
     stream: &mut RelayStream,
     capabilities: &Capabilities,
     username: &str,
     password: &Secret,
 ) -> Result<(), SendError> {
-    const STEPS: usize = 2;
     let unable = |cause: &str| SendError::relay_failure(format!("login: {cause}; {CHECK_LOGIN}"));
-    let mechanism =
-        [Mechanism::Plain, Mechanism::Login].into_iter().find(|way| capabilities.supports_auth(*way));
+    let mechanism = [Mechanism::Plain, Mechanism::Login]
+        .into_iter()
+        .find(|mechanism| capabilities.supports_auth(*mechanism));
     let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
     let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
     let mut auth = Auth::new(mechanism, credentials.clone(), None);
-    for _ in 0..=STEPS {
-        // lettre's errors name what it did not expect, never what it was given.
-        let said = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = redacted(stream.command(&said, 1), &said, password);
+    for _ in 0..=MAX_CHALLENGES {
+        // lettre's errors never contain the credentials.
+        let command = auth.map_err(|error| unable(&error.to_string()))?.to_string();
+        let reply = redacted(stream.command(&command, 1), &command, password);
         match &reply {
             Reply::Complete(200..=299, _) => return Ok(()),
             Reply::Complete(334, challenge) => {
@@ -41,7 +47,7 @@ pub(crate) fn log_in(
             }
             Reply::Complete(code, _) => {
                 let SendError { detail, .. } = reply.send_error(Phase::Connect);
-                // 4yz is the relay's own trouble with its list of users, and passes.
+                // 4yz: the relay cannot reach its user database for now. The configuration is not at fault.
                 let detail = match code {
                     400..=499 => format!("login: {detail}"),
                     _ => format!("login: {detail}; {CHECK_LOGIN}"),
@@ -54,11 +60,11 @@ pub(crate) fn log_in(
     Err(unable("the relay asks for more than user name and password"))
 }
 
-/// Some relays repeat the line that they do not understand; what we said to log in is not to be seen in a log.
-fn redacted(reply: Reply, said: &str, password: &Secret) -> Reply {
+/// The reply without credentials: some relays repeat a line that they do not understand, and replies are logged.
+fn redacted(reply: Reply, command: &str, password: &Secret) -> Reply {
     let hide = |text: String| {
-        let said = said.split_ascii_whitespace().next_back().unwrap_or_default();
-        text.replace(said, "…").replace(password.expose(), "…")
+        let encoded = command.split_ascii_whitespace().next_back().unwrap_or_default();
+        text.replace(encoded, "…").replace(password.expose(), "…")
     };
     match reply {
         Reply::Complete(code, text) if code != 334 => Reply::Complete(code, hide(text)),

@@ -1,5 +1,5 @@
-//! One connection to the relay: how it is made, what the relay offers on it, and plain commands and answers.
-//! Knows no mail.
+//! One connection to the relay: connecting, EHLO, STARTTLS, login, then single commands and their replies. Knows no
+//! mail: what is written when is left to `smtp`, and reading and writing bytes to `stream`.
 
 use std::time::{Duration, Instant};
 
@@ -14,34 +14,34 @@ use crate::channels::email::smtp::stream::RelayStream;
 use crate::config::email::{Relay, Security};
 use crate::tls;
 
-/// How long a relay may take to answer `QUIT`; we leave either way.
+/// How long we wait for the reply to `QUIT` before we close the connection anyway.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens connections to one relay.
 pub struct RelayConnector {
     relay: Relay,
-    hello: ClientId,
+    client_id: ClientId,
     tls: Option<TlsConnector>,
 }
 
-/// An open connection, past EHLO, TLS and AUTH.
+/// An open connection, after EHLO, TLS and AUTH.
 pub struct RelayConnection {
     stream: RelayStream,
-    /// The relay takes several commands in one write (RFC 2920).
+    /// Whether the relay accepts several commands in one write (RFC 2920).
     pub pipelining: bool,
-    /// The relay takes addresses beyond ASCII (RFC 6531).
+    /// Whether the relay accepts addresses that are not ASCII (RFC 6531).
     pub smtputf8: bool,
-    /// The largest mail that the relay takes, in bytes, if it says so (RFC 1870).
+    /// The largest mail that the relay accepts, in bytes; `None` for no limit (RFC 1870).
     pub size_limit: Option<usize>,
-    /// Mails that were tried on it.
+    /// Mails that were submitted on it, accepted or not.
     pub mails: u32,
-    /// The envelope that was written behind the last body, if its answers are not read yet.
+    /// The envelope that was written behind the last body, while its replies are unread.
     pub pipelined: Option<PipelinedEnvelope>,
 }
 
-/// An envelope that was written ahead of its turn.
+/// An envelope that was written behind the body of the mail before it.
 pub struct PipelinedEnvelope {
-    /// Its mail.
+    /// The Message-ID of its mail.
     pub message_id: String,
     /// Since when the relay may be waiting for the body.
     pub since: Instant,
@@ -57,20 +57,18 @@ impl RelayConnector {
             Security::Plain => None,
             Security::StartTls | Security::ImplicitTls => {
                 let connector = tls::connector(relay.ca_certificates.as_slice());
-                Some(
-                    connector
-                        .map_err(|error| SendError::relay_failure(format!("cannot set up TLS: {error}")))?,
-                )
+                let cannot = |error| SendError::relay_failure(format!("cannot set up TLS: {error}"));
+                Some(connector.map_err(cannot)?)
             }
         };
-        Ok(Self { relay: relay.clone(), hello: ClientId::default(), tls })
+        Ok(Self { relay: relay.clone(), client_id: ClientId::default(), tls })
     }
 
-    /// Connects, greets, encrypts and authenticates, as configured. The password goes over the stream only after
-    /// TLS, unless the configuration says in so many words that there is none.
+    /// Connects, sends EHLO, starts TLS and logs in, as configured. The password is sent only under TLS, unless the
+    /// configuration explicitly turns TLS off.
     ///
     /// # Errors
-    /// Every failure here is the relay's: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
+    /// Every failure is a relay failure: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let mut stream = self.open()?;
         let mut capabilities = self.ehlo(&mut stream)?;
@@ -83,8 +81,8 @@ impl RelayConnector {
                 ));
             }
             stream.command("STARTTLS\r\n", 1).into_text()?;
-            self.starttls(&mut stream, tls)?;
-            // What was offered in plain text may be anybody's (RFC 3207 section 4.2).
+            self.start_tls(&mut stream, tls)?;
+            // The keywords received in plain text may be forged (RFC 3207 section 4.2).
             capabilities = self.ehlo(&mut stream)?;
         }
         if let Some((username, password)) = &self.relay.credentials {
@@ -100,13 +98,13 @@ impl RelayConnector {
         })
     }
 
-    /// A connection past the greeting, encrypted already if TLS comes first.
+    /// Connects and reads the greeting, under TLS if TLS is implicit.
     fn open(&self) -> Result<RelayStream, SendError> {
         let Relay { host, port, timeout, security, .. } = &self.relay;
         let connected = RelayStream::connect(host, *port, *timeout);
         let mut stream = connected.map_err(|cause| self.unreachable(&Reply::Lost(cause)))?;
         if let (Security::ImplicitTls, Some(tls)) = (security, &self.tls) {
-            self.starttls(&mut stream, tls)?;
+            self.start_tls(&mut stream, tls)?;
         }
         match stream.read_reply(1) {
             greeting if greeting.is_positive() => Ok(stream),
@@ -114,26 +112,26 @@ impl RelayConnector {
         }
     }
 
-    fn starttls(&self, stream: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
+    fn start_tls(&self, stream: &mut RelayStream, tls: &TlsConnector) -> Result<(), SendError> {
         let Relay { host, port, .. } = &self.relay;
         stream
-            .starttls(tls, host)
+            .start_tls(tls, host)
             .map_err(|cause| SendError::relay_failure(format!("{host}:{port}: {cause}")))
     }
 
-    /// Says EHLO.
+    /// Sends EHLO and reads the keywords.
     fn ehlo(&self, stream: &mut RelayStream) -> Result<Capabilities, SendError> {
         stream
-            .command(&format!("EHLO {}\r\n", self.hello), 1)
+            .command(&format!("EHLO {}\r\n", self.client_id), 1)
             .into_text()
             .map(|text| Capabilities::read(&text))
     }
 
-    /// Names what was tried, and what to check.
+    /// The error for a relay that could not be connected to, with host and port.
     fn unreachable(&self, reply: &Reply) -> SendError {
         let Relay { host, port, .. } = &self.relay;
         let error = reply.send_error(Phase::Connect);
-        // A relay that answers has been reached; then its answer says enough.
+        // A relay that replies was reached: then host and port are right.
         let advice = if error.code.is_some() { "" } else { "; check SMTP_HOST and SMTP_PORT" };
         let detail = format!("{host}:{port}: {}{advice}", error.detail);
         SendError { detail, ..error }
@@ -141,39 +139,39 @@ impl RelayConnector {
 }
 
 impl RelayConnection {
-    /// Writes `text` in one write and reads one answer.
+    /// Writes `text` in one write and reads one reply.
     pub fn command(&mut self, text: &str) -> Reply {
         self.stream.command(text, 1)
     }
 
-    /// Writes a body with an envelope behind it, and reads the answer to the body. That may take the time of two: a
-    /// relay that has more to read may keep an answer until all is done (Postfix does).
+    /// Writes a body with an envelope behind it, and reads the reply to the body. Waits for up to two timeouts: a relay
+    /// may hold back that reply until it has processed the envelope (Postfix does).
     pub fn command_with_envelope(&mut self, text: &str) -> Reply {
         self.stream.command(text, 2)
     }
 
-    /// Reads one more answer of a pipelined group.
+    /// Reads the next reply of a pipelined group.
     pub fn read_reply(&mut self) -> Reply {
         self.stream.read_reply(1)
     }
 
-    /// Abandons the current mail; says whether the connection is ready for the next one.
+    /// Sends RSET. Returns whether the connection is ready for another mail.
     pub fn reset(&mut self) -> bool {
         self.command("RSET\r\n").is_positive()
     }
 
-    /// Takes leave politely, and briefly; without a word of a relay that waits for a body, which would take it for one.
+    /// Sends QUIT and waits briefly. Sends nothing while the relay expects a body: QUIT would become part of it.
     pub fn quit(mut self) {
         if self.pipelined.is_some() {
             return;
         }
-        let farewell = self.stream.set_timeout(QUIT_TIMEOUT);
-        if farewell.is_err() || !self.command("QUIT\r\n").is_positive() {
-            log::debug!("the relay did not answer QUIT");
+        let timeout_set = self.stream.set_timeout(QUIT_TIMEOUT);
+        if timeout_set.is_err() || !self.command("QUIT\r\n").is_positive() {
+            log::debug!("the relay did not reply to QUIT");
         }
     }
 
-    /// One sentence for people.
+    /// What was negotiated, in one line, for `fanmail check`.
     #[must_use]
     pub fn describe(&self) -> String {
         let yes_no = |offered| if offered { "yes" } else { "no" };

@@ -1,34 +1,33 @@
-//! The envelope of a mail, `MAIL FROM`, `RCPT TO` and `DATA`: how it is written, and what its answers mean for the mail
-//! and for the connection. Writes no body.
+//! The envelope of a mail: `MAIL FROM`, `RCPT TO` and `DATA`. Writes it, and decides what the replies mean for the mail
+//! and for the connection. Writes no body: that is left to `smtp`.
 
+use crate::channels::SendError;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::RelayConnection;
 use crate::channels::email::smtp::reply::{Phase, Reply};
-use crate::channels::{Class, SendError};
 
-/// How a transaction can end badly.
+/// How an SMTP transaction failed.
 pub(crate) enum TransactionError {
-    /// The relay said no; the connection is ready for the next mail.
+    /// The relay refused the mail. The connection is ready for the next mail.
     Refused(SendError),
-    /// The sender took the mail back; so the connection is of no use any more.
+    /// `before_body` returned `false`. The connection is closed, as the relay expects a body.
     Withdrawn,
-    /// The connection is of no use any more.
+    /// The connection is unusable.
     Broken(SendError, Phase),
-    /// The body had to wait for so long that the relay may have given up. Written now, it would be lost, and
-    /// nobody could tell it from one that was taken.
+    /// The body waited longer than the relay may tolerate. Writing it now risks a loss after the dot, which is
+    /// ambiguous.
     BodyDelayed,
 }
 
 impl TransactionError {
+    /// The error as a lane sees it.
     pub fn into_send_error(self) -> SendError {
         match self {
             Self::Withdrawn => SendError::withdrawn(),
             Self::Refused(error) | Self::Broken(error, _) => error,
-            Self::BodyDelayed => SendError {
-                class: Class::RelayFailure,
-                code: None,
-                detail: "the body had to wait for too long, twice".to_owned(),
-            },
+            Self::BodyDelayed => {
+                SendError::relay_failure("the relay waited too long for the body, twice".to_owned())
+            }
         }
     }
 }
@@ -37,6 +36,7 @@ impl TransactionError {
 pub(crate) struct Envelope([String; 3]);
 
 impl Envelope {
+    /// The envelope of `mail`.
     pub fn new(mail: &Mail) -> Self {
         let parameters = if mail.to.is_ascii() { "" } else { " SMTPUTF8 BODY=8BITMIME" };
         Self([
@@ -46,13 +46,17 @@ impl Envelope {
         ])
     }
 
-    /// All of it, for one write. Only for a relay that offers PIPELINING.
+    /// All three in one text. Only for a relay that offers PIPELINING.
     pub fn all_commands(&self) -> String {
         self.0.concat()
     }
 
-    /// Writes it, in one write where the relay allows that, and reads what the relay says: that it waits for the body.
-    pub fn open(&self, connection: &mut RelayConnection) -> Result<(), TransactionError> {
+    /// Writes the envelope, in one write if the relay offers PIPELINING, and reads the replies. After `Ok`, the relay
+    /// waits for the body.
+    ///
+    /// # Errors
+    /// When the relay does not accept the envelope.
+    pub fn send(&self, connection: &mut RelayConnection) -> Result<(), TransactionError> {
         if connection.pipelining {
             let sender_reply = connection.command(&self.all_commands());
             return read_replies(connection, sender_reply);
@@ -61,28 +65,34 @@ impl Envelope {
         for (phase, command) in [(Phase::Sender, sender), (Phase::Recipient, recipient)] {
             let reply = connection.command(command);
             if !reply.is_positive() {
-                return Err(refused(connection, phase, &reply));
+                return Err(transaction_error(connection, phase, &reply));
             }
         }
         let data_reply = connection.command(data);
-        if data_reply.wants_body() { Ok(()) } else { Err(refused(connection, Phase::Data, &data_reply)) }
+        if data_reply.wants_body() {
+            Ok(())
+        } else {
+            Err(transaction_error(connection, Phase::Data, &data_reply))
+        }
     }
 }
 
-/// What the relay says to an envelope that was written in one, of which the first answer is read already. Every
-/// reply that such a group owes is read before the next command, or the next mail would read this one's replies
-/// (RFC 2920 section 3.1).
+/// Reads the replies to an envelope that was written in one; `sender_reply` is already read. All replies of the group
+/// are read before the next command. Otherwise the next mail would read this one's replies (RFC 2920 section 3.1).
+///
+/// # Errors
+/// When the relay does not accept the envelope.
 pub(crate) fn read_replies(
     connection: &mut RelayConnection,
     sender_reply: Reply,
 ) -> Result<(), TransactionError> {
     if !sender_reply.is_complete() {
-        return Err(refused(connection, Phase::Sender, &sender_reply));
+        return Err(transaction_error(connection, Phase::Sender, &sender_reply));
     }
     let recipient_reply = connection.read_reply();
     if !recipient_reply.is_complete() {
-        // A relay that says 421 to the sender and hangs up has given its reason: what is then missing is not
-        // the recipient's.
+        // After a 421 to the sender and a closed connection, the missing reply is not the recipient's fault: the 421
+        // is the reason.
         let (phase, reply) = if sender_reply.is_positive() {
             (Phase::Recipient, recipient_reply)
         } else {
@@ -98,20 +108,19 @@ pub(crate) fn read_replies(
     } else if data_reply.wants_body() {
         return Ok(());
     } else {
-        return Err(refused(connection, Phase::Data, &data_reply));
+        return Err(transaction_error(connection, Phase::Data, &data_reply));
     };
     if data_reply.wants_body() || !data_reply.is_complete() {
-        // A relay that waits for a body although it took no recipient is left waiting: an empty one would end
-        // the wait (RFC 2920 section 3.1), but might be delivered as a mail. One that is gone, or silent, is not
-        // asked for a RSET.
+        // A relay that waits for a body although it accepted no recipient gets none: an empty body would end the wait
+        // (RFC 2920 section 3.1), but might be delivered. A relay that is gone or silent gets no RSET.
         return Err(TransactionError::Broken(reply.send_error(phase), phase));
     }
-    Err(refused(connection, phase, &reply))
+    Err(transaction_error(connection, phase, &reply))
 }
 
-/// What a refused envelope means for the mail and for the connection. A refused recipient costs a RSET; trouble
-/// with the relay is best tried again on a fresh connection.
-fn refused(connection: &mut RelayConnection, phase: Phase, reply: &Reply) -> TransactionError {
+/// The error for an envelope that was not accepted. After a refused recipient, RSET makes the connection ready again;
+/// after a relay failure, the connection is given up.
+fn transaction_error(connection: &mut RelayConnection, phase: Phase, reply: &Reply) -> TransactionError {
     let error = reply.send_error(phase);
     if reply.is_complete() && !error.class.needs_new_connection() && connection.reset() {
         TransactionError::Refused(error)

@@ -1,40 +1,41 @@
-//! What a relay's answer means: whose trouble it is, and whether trying again can help.
+//! The replies of a relay, and what each means in each phase: the recipient's failure or the relay's, transient or
+//! permanent.
 
 use crate::channels::{Class, SendError};
 use crate::text::clean::{cut, one_line};
 use crate::text::mask::mask;
 
-/// Longest detail, in characters: relays explain themselves in a few lines, and each refusal is kept.
+/// Longest detail, in characters. Relays explain in a few lines, and every error is kept for a while.
 const DETAIL_MAX: usize = 500;
 
-/// How far the conversation had come. The order is the order on the wire.
+/// How far a transaction had come, in the order of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Name look-up, connect, TLS, greeting, EHLO, AUTH.
     Connect,
-    /// `MAIL FROM`: about the sender, so about us.
+    /// `MAIL FROM`: about the sender, not about the recipient.
     Sender,
     /// `RCPT TO`.
     Recipient,
     /// `DATA`, until the reply 354.
     Data,
-    /// Body and final dot were written, whole or in part.
+    /// The body was written, completely or in part.
     AfterDot,
 }
 
-/// What came back, if anything did.
+/// What came back after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A complete reply: its code and its text.
     Complete(u16, String),
-    /// Something that is no reply: no code, or no end. Holds the cause.
+    /// Bytes that are no reply: without a code, or without an end. With the cause.
     Unreadable(String),
-    /// Nothing: the connection was lost or timed out. Holds the cause.
+    /// Nothing: the connection was lost or timed out. With the cause.
     Lost(String),
 }
 
 impl Reply {
-    /// Whether it is a complete reply, whatever it says.
+    /// Whether it is a complete reply, positive or negative.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         matches!(self, Self::Complete(..))
@@ -63,7 +64,7 @@ impl Reply {
         }
     }
 
-    /// The refusal that this answer, which is not the one hoped for, means in this phase.
+    /// The error that this reply means in this phase. For replies that are not the expected one.
     #[must_use]
     pub fn send_error(&self, phase: Phase) -> SendError {
         let class = match self {
@@ -101,13 +102,15 @@ impl Phase {
     }
 }
 
-/// The table of reply classes; `code` is `None` when the connection was lost.
+/// The table of reply classes. `code` is `None` when the connection was lost or the reply is unreadable.
 ///
-/// 421 announces the end of the connection whatever it answers (RFC 5321 section 3.8). 552 to RCPT is to
-/// be read as 452, "too many recipients" (RFC 5321 section 4.5.3.1.10). 530, 534, 535 and 538 ask for TLS or a
-/// login (RFC 4954 section 6, RFC 3207 section 4), and many relays do so no earlier than at RCPT. Silence to
-/// MAIL FROM is the relay's, unless the recipient behind it in the same write is to blame. A 2yz or 3yz that was
-/// not due, such as 250 to DATA, is a relay that has lost the thread; after the body, it may have taken the mail.
+/// - 421 means the end of the connection, whatever the command (RFC 5321 section 3.8).
+/// - 552 to RCPT means 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
+/// - 530, 534, 535 and 538 ask for TLS or a login (RFC 4954 section 6, RFC 3207 section 4). Many relays send them no
+///   earlier than at RCPT.
+/// - No reply to MAIL FROM is a relay failure, unless the recipient in the same write caused it.
+/// - An unexpected 2yz or 3yz, such as 250 to DATA, means that the replies are out of step. After the body, the relay may
+///   have accepted the mail.
 fn classify(phase: Phase, code: Option<u16>) -> Class {
     match (phase, code) {
         (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => {
@@ -165,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_reply_for_the_recipient_speaks_for_the_relay() {
-        let speaks = |reply: Reply, phase| reply.send_error(phase).proves_relay_works();
+    fn only_a_reply_about_the_recipient_proves_that_the_relay_works() {
+        let proves = |reply: Reply, phase| reply.send_error(phase).proves_relay_works();
         let reply = |code| Reply::Complete(code, String::new());
-        assert!(speaks(reply(450), Phase::Recipient) && speaks(reply(554), Phase::AfterDot));
-        assert!(!speaks(reply(421), Phase::Recipient) && !speaks(reply(354), Phase::AfterDot));
-        assert!(!speaks(Reply::Lost(String::new()), Phase::Data));
-        assert!(!speaks(Reply::Unreadable(String::new()), Phase::AfterDot));
+        assert!(proves(reply(450), Phase::Recipient) && proves(reply(554), Phase::AfterDot));
+        assert!(!proves(reply(421), Phase::Recipient) && !proves(reply(354), Phase::AfterDot));
+        assert!(!proves(Reply::Lost(String::new()), Phase::Data));
+        assert!(!proves(Reply::Unreadable(String::new()), Phase::AfterDot));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The wire to the relay: connecting, TLS, writing, reading replies. Whatever the other side does, each of these ends
-//! in bounded time and memory. Knows replies (RFC 5321 section 4.2), no commands.
+//! The TCP or TLS stream to the relay: connects, writes, reads replies (RFC 5321 section 4.2). Each step ends in bounded
+//! time and memory, whatever the relay does. Knows no commands.
 //!
-//! lettre's own connection bounds neither: it reads a line to its end however long that is, waits anew for each
-//! byte, sets its timeouts after the TLS handshake only, and takes for the first reply under TLS what somebody on
-//! the way had put behind the reply to STARTTLS in plain text.
+//! lettre's own connection bounds neither: it reads a line of any length, restarts its timeout with each byte, and sets
+//! its timeouts only after the TLS handshake. It also accepts as the first reply under TLS what an attacker has put
+//! behind the reply to STARTTLS in plain text.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -16,22 +16,22 @@ use crate::net::{self, ConnectError};
 use crate::text::clean::{cut, one_line};
 use crate::tls::certificate_error;
 
-/// Longest reply, all its lines together, in bytes. RFC 5321 section 4.5.3.1.5 allows 512 a line.
-const LONGEST_REPLY: usize = 64 * 1024;
+/// Longest reply, in bytes, all lines together. RFC 5321 section 4.5.3.1.5 allows 512 bytes a line.
+const REPLY_MAX: usize = 64 * 1024;
 
-/// Characters of a line without a code that are worth showing.
-const SHOWN: usize = 80;
+/// Characters of a line without a code that an error shows.
+const SHOWN_MAX: usize = 80;
 
-/// What to look at when the other side does not speak TLS.
-const CHECK_PORT: &str = "TLS comes first on SMTP_PORT 465, and after STARTTLS on others";
+/// What the user should check when the TLS handshake fails.
+const CHECK_PORT: &str = "SMTP_PORT 465 begins with TLS, other ports begin with STARTTLS";
 
-/// Cause of a [`Reply::Lost`] when time is up.
-const TOO_SLOW: &str = "no answer within SMTP_TIMEOUT";
+/// The cause in [`Reply::Lost`] after a timeout.
+const TIMED_OUT: &str = "no answer within SMTP_TIMEOUT";
 
 /// One connection.
 pub(crate) struct RelayStream {
     stream: Stream,
-    /// What was received and is not read yet.
+    /// Received bytes that are not read yet.
     received: Vec<u8>,
     timeout: Duration,
 }
@@ -39,12 +39,11 @@ pub(crate) struct RelayStream {
 enum Stream {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
-    /// Lost in a handshake.
-    Gone,
+    /// Closed by a failed handshake.
+    Closed,
 }
 
-/// A socket that gives up at the deadline, or at the first silence of the timeout after it: what drips is not
-/// waited for.
+/// A socket that fails after the deadline, even if single bytes keep coming.
 struct Socket {
     tcp: TcpStream,
     deadline: Instant,
@@ -54,29 +53,28 @@ impl RelayStream {
     /// Connects to the first address of the host that accepts.
     ///
     /// # Errors
-    /// Why there is no connection, in words for people.
+    /// The cause, for users.
     pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<Self, String> {
         let tcp = net::connect(host, port, timeout).map_err(|error| match error {
             ConnectError::Unresolved(error) => error.to_string(),
-            ConnectError::Unreachable(error) => lost(&error),
+            ConnectError::Unreachable(error) => describe(&error),
         })?;
-        let socket = Socket::new(tcp, timeout).map_err(|error| lost(&error))?;
+        let socket = Socket::new(tcp, timeout).map_err(|error| describe(&error))?;
         Ok(Self { stream: Stream::Plain(socket), received: Vec::new(), timeout })
     }
 
-    /// Goes on in TLS, with a server that is `host`. Nothing may have been received in plain text that was not
-    /// read: it would be taken for replies under TLS, whoever wrote it.
+    /// Starts TLS and verifies that the server is `host`. Refuses when unread bytes were received in plain text: they
+    /// would be read as replies under TLS, and may be forged.
     ///
     /// # Errors
-    /// Why not, in words for people; the connection is of no use any more.
-    pub fn starttls(&mut self, connector: &TlsConnector, host: &str) -> Result<(), String> {
-        let Stream::Plain(mut socket) = std::mem::replace(&mut self.stream, Stream::Gone) else {
-            return Err("TLS has begun already".to_owned());
+    /// The cause, for users. The connection is closed then.
+    pub fn start_tls(&mut self, connector: &TlsConnector, host: &str) -> Result<(), String> {
+        let Stream::Plain(mut socket) = std::mem::replace(&mut self.stream, Stream::Closed) else {
+            return Err("TLS was started already".to_owned());
         };
         if !self.received.is_empty() {
             return Err(
-                "the relay, or somebody on the way to it, sent more than the reply to STARTTLS before TLS \
-                        began"
+                "the relay, or an attacker between, sent more than the reply to STARTTLS before TLS began"
                     .to_owned(),
             );
         }
@@ -89,70 +87,70 @@ impl RelayStream {
             Err(HandshakeError::WouldBlock(_)) => {
                 Err(format!("no TLS handshake within SMTP_TIMEOUT; {CHECK_PORT}"))
             }
-            Err(HandshakeError::Failure(error)) => Err(no_tls(&error)),
+            Err(HandshakeError::Failure(error)) => Err(describe_tls(&error)),
         }
     }
 
-    /// Whether nobody on the way can read what is said.
+    /// Whether TLS is on.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    /// How long each step may take from now on.
+    /// Sets how long each step may take from now on.
     ///
     /// # Errors
-    /// When the socket does not take it.
+    /// When the socket refuses it.
     pub fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         self.timeout = timeout;
         self.socket()?.set_timeout(timeout)
     }
 
-    /// Writes `text` in one write and reads one reply, which may take so many times the timeout.
-    pub fn command(&mut self, text: &str, times: u32) -> Reply {
+    /// Writes `text` in one write and reads one reply. Waits for it for `timeouts` times the timeout.
+    pub fn command(&mut self, text: &str, timeouts: u32) -> Reply {
         match self.write(text.as_bytes()) {
-            Ok(()) => self.read_reply(times),
-            Err(error) => Reply::Lost(lost(&error)),
+            Ok(()) => self.read_reply(timeouts),
+            Err(error) => Reply::Lost(describe(&error)),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.start_clock(1)?;
+        self.set_deadline(1)?;
         match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(bytes),
             Stream::Tls(stream) => stream.write_all(bytes),
-            Stream::Gone => Err(ErrorKind::NotConnected.into()),
+            Stream::Closed => Err(ErrorKind::NotConnected.into()),
         }
     }
 
-    /// Reads one reply, all its lines, which may take so many times the timeout.
-    pub fn read_reply(&mut self, times: u32) -> Reply {
-        if let Err(error) = self.start_clock(times) {
-            return Reply::Lost(lost(&error));
+    /// Reads one reply with all its lines. Waits for it for `timeouts` times the timeout.
+    pub fn read_reply(&mut self, timeouts: u32) -> Reply {
+        if let Err(error) = self.set_deadline(timeouts) {
+            return Reply::Lost(describe(&error));
         }
         let (mut code, mut text, mut length) = (None, String::new(), 0);
         loop {
-            let line = match self.read_line(LONGEST_REPLY - length) {
+            let line = match self.read_line(REPLY_MAX - length) {
                 Ok(Some(line)) => line,
                 Ok(None) => return Reply::Unreadable("it does not end".to_owned()),
-                Err(error) => return Reply::Lost(lost(&error)),
+                Err(error) => return Reply::Lost(describe(&error)),
             };
             length += line.len();
-            let Some((its_code, goes_on, words)) = split(&line) else {
-                let line = cut(one_line(&String::from_utf8_lossy(&line)), SHOWN);
+            let Some((line_code, continues, words)) = split(&line) else {
+                let line = cut(one_line(&String::from_utf8_lossy(&line)), SHOWN_MAX);
                 return Reply::Unreadable(format!("it has no code: {line:?}"));
             };
-            if *code.get_or_insert(its_code) != its_code {
+            if *code.get_or_insert(line_code) != line_code {
                 return Reply::Unreadable("its lines have different codes".to_owned());
             }
             text.push_str(&String::from_utf8_lossy(words));
-            if !goes_on {
-                return Reply::Complete(its_code, text);
+            if !continues {
+                return Reply::Complete(line_code, text);
             }
             text.push('\n');
         }
     }
 
-    /// The next line with its end; `None` when it is longer than `longest`.
+    /// The next line with its end; `None` when it is longer than `longest` bytes.
     fn read_line(&mut self, longest: usize) -> io::Result<Option<Vec<u8>>> {
         let mut searched = 0;
         loop {
@@ -168,21 +166,21 @@ impl RelayStream {
             let count = match &mut self.stream {
                 Stream::Plain(socket) => socket.read(&mut chunk),
                 Stream::Tls(stream) => stream.read(&mut chunk),
-                Stream::Gone => Err(ErrorKind::NotConnected.into()),
+                Stream::Closed => Err(ErrorKind::NotConnected.into()),
             };
             match count {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // A silence of one timeout, where more are allowed.
-                Err(error) if is_silence(&error) && self.socket()?.in_time().is_ok() => {}
+                // One timeout of the socket is over, but the deadline is not.
+                Err(error) if is_timeout(&error) && self.socket()?.check_deadline().is_ok() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn start_clock(&mut self, times: u32) -> io::Result<()> {
-        let deadline = Instant::now() + times * self.timeout;
+    fn set_deadline(&mut self, timeouts: u32) -> io::Result<()> {
+        let deadline = Instant::now() + timeouts * self.timeout;
         self.socket()?.deadline = deadline;
         Ok(())
     }
@@ -191,7 +189,7 @@ impl RelayStream {
         match &mut self.stream {
             Stream::Plain(socket) => Ok(socket),
             Stream::Tls(stream) => Ok(stream.get_mut()),
-            Stream::Gone => Err(ErrorKind::NotConnected.into()),
+            Stream::Closed => Err(ErrorKind::NotConnected.into()),
         }
     }
 }
@@ -208,22 +206,22 @@ impl Socket {
         self.tcp.set_write_timeout(Some(timeout))
     }
 
-    fn in_time(&self) -> io::Result<()> {
-        // What a socket with a timeout says when the time is over, and what the handshake goes on after.
+    fn check_deadline(&self) -> io::Result<()> {
+        // The error of a socket whose timeout is over; the TLS handshake can continue after it.
         if Instant::now() < self.deadline { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 }
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.in_time()?;
+        self.check_deadline()?;
         self.tcp.read(buffer)
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.in_time()?;
+        self.check_deadline()?;
         self.tcp.write(buffer)
     }
 
@@ -232,7 +230,7 @@ impl Write for Socket {
     }
 }
 
-/// Code, whether more lines follow, and text of a line: `250-SIZE`, `250 ok`, or a bare `250`.
+/// The code of a reply line, whether more lines follow, and its text: `250-SIZE`, `250 ok`, or a bare `250`.
 fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -246,22 +244,22 @@ fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// What a socket with a timeout says when that is over.
-fn is_silence(error: &io::Error) -> bool {
+/// Whether the timeout of the socket is over. Its kind of error depends on the platform.
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Why a connection is lost, in words for people.
-fn lost(error: &io::Error) -> String {
+/// Why the connection was lost, for users.
+fn describe(error: &io::Error) -> String {
     match error.kind() {
-        _ if is_silence(error) => TOO_SLOW.to_owned(),
+        _ if is_timeout(error) => TIMED_OUT.to_owned(),
         ErrorKind::UnexpectedEof => "the relay closed the connection".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Why there is no TLS, in words for people.
-fn no_tls(error: &native_tls::Error) -> String {
+/// Why the TLS handshake failed, for users.
+fn describe_tls(error: &native_tls::Error) -> String {
     certificate_error(error).map_or_else(
         || format!("no TLS: {error}; {CHECK_PORT}"),
         |found| {

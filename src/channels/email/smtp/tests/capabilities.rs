@@ -28,7 +28,7 @@ fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
     let (result, bodies) = submit(&mut transport, "a@example.com");
     let error = result.unwrap_err();
     assert_eq!((error.class, error.code, bodies), (Class::Permanent, None, 0));
-    assert_eq!(error.detail, "the mail has 20 bytes, and the relay takes no more than 19 (SIZE, RFC 1870)");
+    assert_eq!(error.detail, "the mail has 20 bytes, and the relay accepts at most 19 (SIZE, RFC 1870)");
     let smaller = Mail { size: 19, ..mail("b@example.com") };
     assert_eq!(transport.submit(&smaller, None, &mut || true), Ok(()));
     drop(transport);
