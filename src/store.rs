@@ -1,8 +1,7 @@
-//! The database: every SQL statement of the house, each a small function named for its intent. Knows no mail
-//! and no broker.
+//! The database: the connection pools, and below it every SQL statement of fanmail as a small function that is named for
+//! its intent. Mails and the broker are left to others.
 //!
-//! What differs between database systems is in `connection` (how to connect), `transaction` and `dialect` (a few
-//! statements); everything else is written once.
+//! What differs between databases is in `backend`; everything else is written once.
 
 use std::time::Duration;
 
@@ -28,8 +27,8 @@ pub mod source;
 mod tests;
 pub mod workers;
 
-/// Longest wait for a connection of the pool. After that the database counts as away, and the caller decides
-/// when to try again.
+/// Longest wait for a connection of the pool. After that the database counts as unavailable, and the caller decides when
+/// to try again.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A pool of connections to one database. Cheap to clone; its methods block, and each is safe to repeat when
@@ -38,15 +37,15 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Store {
     connector: DatabaseConnector,
     pool: Pool<DatabaseConnector>,
-    /// SQLite has one writer at a time. Ours wait in line for this pool's only connection: SQLite itself would let
-    /// them sleep for milliseconds over a lock that is held for microseconds, and that connection's cache stays
-    /// good, since nobody else writes.
+    /// SQLite has one writer at a time. The threads of this process wait for this pool's only connection: SQLite itself
+    /// would let them sleep for milliseconds over a lock that is held for microseconds. The connection's cache stays
+    /// valid, as no other connection writes.
     writer: Option<Pool<DatabaseConnector>>,
 }
 
 impl Store {
-    /// Connects; a SQLite file that does not exist is created, without tables. `pool_size` is how many
-    /// threads can be served at once, at least 1.
+    /// Connects. A SQLite file that does not exist is created, without tables. `pool_size` is the number of connections,
+    /// at least 1.
     ///
     /// # Errors
     /// When the database cannot be opened or does not answer.
@@ -54,7 +53,7 @@ impl Store {
         Self::connect_with(DatabaseConnector::new(config, IfMissing::Create)?, pool_size)
     }
 
-    /// Like [`Self::connect`], for commands that use a database and make none.
+    /// Like [`Self::connect`], for commands that use a database and create none.
     ///
     /// # Errors
     /// Also when there is no such database, or when its tables have another version than this binary.
@@ -68,12 +67,12 @@ impl Store {
     fn connect_with(connector: DatabaseConnector, pool_size: u32) -> Result<Self, StoreError> {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
-        connected.map_err(|error| StoreError::new(&format!("open {}", connector.place()), &error))?;
+        connected.map_err(|error| StoreError::new(&format!("open {}", connector.display_name()), &error))?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         Ok(Self { pool: pool_of(connector.clone(), pool_size.max(1)), connector, writer })
     }
 
-    /// The same database over connections that nobody else takes, at most `pool_size`.
+    /// The same database over a pool of its own, of at most `pool_size` connections.
     #[must_use]
     pub fn with_own_connections(&self, pool_size: u32) -> Self {
         Self { pool: pool_of(self.connector.clone(), pool_size), ..self.clone() }
@@ -84,54 +83,54 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn version(&self) -> Result<String, StoreError> {
-        self.run("ask for the version", dispatch::version)
+        self.run("read the version of the database", dispatch::version)
     }
 
-    /// Runs statements on a connection. `doing` completes "could not …".
+    /// Runs statements on a connection. `operation` completes "could not …".
     fn run<T>(
         &self,
-        doing: &str,
+        operation: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
         let connection = take_connection(&self.pool);
-        run_on(connection.map_err(|error| StoreError::new("get a connection", &error))?, doing, work)
+        run_on(connection.map_err(|error| StoreError::new("get a connection", &error))?, operation, work)
     }
 
-    /// Runs statements that see one state of the database, whatever others write meanwhile.
+    /// Runs statements that see one state of the database, whatever other connections write meanwhile.
     fn read<T>(
         &self,
-        doing: &str,
+        operation: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.run(doing, |connection| transaction::read(connection, work))
+        self.run(operation, |connection| transaction::read(connection, work))
     }
 
-    /// Runs statements that all happen or none; again, when another transaction was in the way.
+    /// Runs statements of which all happen or none, and repeats them after a conflict with another transaction.
     fn write<T>(
         &self,
-        doing: &str,
+        operation: &str,
         work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.write_once(doing, |connection| transaction::write(connection, work))
+        self.write_once(operation, |connection| transaction::write(connection, work))
     }
 
     /// Runs a change that is one statement: it happens or not without a transaction around it.
     fn write_once<T>(
         &self,
-        doing: &str,
+        operation: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
         let Some(writer) = &self.writer else {
-            return self.run(doing, work);
+            return self.run(operation, work);
         };
         let connection = take_connection(writer).map_err(|error| match error.to_string() {
-            // Whoever has it waits for another program.
+            // The writer connection is busy: its transaction waits for another process's lock.
             cause if cause.ends_with("waiting for connection") => {
-                StoreError::new(doing, &"database is locked")
+                StoreError::new(operation, &"database is locked")
             }
             cause => StoreError::new("get a connection", &cause),
         })?;
-        run_on(connection, doing, work)
+        run_on(connection, operation, work)
     }
 }
 
@@ -141,14 +140,14 @@ fn pool_of(connector: DatabaseConnector, size: u32) -> Pool<DatabaseConnector> {
         // Opened when needed: most commands need one.
         .min_idle(Some(0))
         .connection_timeout(CONNECTION_TIMEOUT)
-        // A broken connection shows in its error (`Pooled::examine`); asking first would cost a statement each time.
+        // A lost connection shows in its error (`Pooled::record_error`); a test would cost a statement each time.
         .test_on_check_out(false)
-        // The error that reaches the caller names the cause; it is logged where it is handled.
+        // The caller gets the error with its cause, and logs it where it is handled.
         .error_handler(Box::new(NopErrorHandler))
         .build_unchecked(connector)
 }
 
-/// Leaves out those of the pool that were lost with another one.
+/// A connection of the pool. Skips those that are probably lost since another one was.
 fn take_connection(
     pool: &Pool<DatabaseConnector>,
 ) -> Result<PooledConnection<DatabaseConnector>, r2d2::Error> {
@@ -162,11 +161,11 @@ fn take_connection(
 
 fn run_on<T>(
     mut connection: PooledConnection<DatabaseConnector>,
-    doing: &str,
+    operation: &str,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> Result<T, StoreError> {
     work(connection.get()).map_err(|error| {
-        connection.examine(&error);
-        StoreError::new(doing, &error)
+        connection.record_error(&error);
+        StoreError::new(operation, &error)
     })
 }

@@ -1,4 +1,4 @@
-//! What went wrong in the database, for the person who has to mend it: what was tried, the cause, the cure.
+//! The error of every database operation: what was tried, the cause, and a hint for the reader.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 use crate::store::backend::errors;
 use crate::text::clean::one_line;
 
-/// Which fanmail this is.
+/// The version of this binary.
 const FANMAIL: &str = env!("CARGO_PKG_VERSION");
 
-/// What went wrong in the database. Whatever it was, the statement may be repeated later.
+/// A failed database operation. It may always be repeated later.
 #[derive(Debug, thiserror::Error)]
 pub struct StoreError {
     operation: String,
@@ -20,7 +20,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// `operation` completes "could not …"; the cure is looked up by the words of the cause.
+    /// `operation` completes "could not …". The words of the cause decide about the hint.
     pub(crate) fn new(operation: &str, cause: &dyn fmt::Display) -> Self {
         let cause = one_line(&cause.to_string());
         let known = errors::find_known(&cause);
@@ -53,19 +53,19 @@ impl StoreError {
 
     /// The row of `installation` is gone.
     pub(super) fn no_installation() -> Self {
-        let hint = "restore the row from a backup: with another tag, mails that are sent again have another Message-ID";
+        let hint = "restore the row from a backup: with another tag, a mail that is sent again gets another Message-ID";
         Self::new("read the tag of this installation", &"the table installation is empty")
             .with_hint(hint.to_owned())
     }
 
-    /// Whether the database is only away for now (it restarts, it is locked, its disk is full), so that waiting
-    /// helps. Otherwise it does not work as it is configured, or the cause is not known.
+    /// Whether waiting may help: the database restarts, it is locked, its disk is full. Otherwise it does not work as it
+    /// is configured, or the cause is not known.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.transient
     }
 
-    /// The same with a cure that only the caller knows.
+    /// The same error with a hint that only the caller knows.
     #[must_use]
     pub(super) fn with_hint(self, hint: String) -> Self {
         Self { hint: Some(hint), ..self }

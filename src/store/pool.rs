@@ -1,5 +1,5 @@
-//! One connection to whichever database is configured, and the pool's way to open one and to tell when it has to
-//! be given up. What each system is told first is in a file of its own.
+//! How the pool opens a connection to the configured database, and which connections it discards. The settings of a
+//! connection are left to the folders of the databases.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::store::backend::any::{AnyConnection, IfMissing, dispatch};
 use crate::store::backend::errors;
 use crate::store::error::StoreError;
 
-/// Opens connections for the pool. Clones know of each other's losses.
+/// Opens connections for the pool. Clones share the count of lost connections.
 #[derive(Clone)]
 pub struct DatabaseConnector {
     backend: Backend,
     echo: bool,
-    losses: Arc<AtomicU64>,
+    lost_connections: Arc<AtomicU64>,
 }
 
 impl DatabaseConnector {
-    /// Checks what can be said before a connection is opened.
+    /// Checks what can be checked before a connection is opened.
     pub fn new(config: &DatabaseConfig, if_missing: IfMissing) -> Result<Self, StoreError> {
         dispatch!(&config.backend, Backend(target) => connect::check(target, if_missing))?;
-        Ok(Self { backend: config.backend.clone(), echo: config.echo, losses: Arc::default() })
+        Ok(Self { backend: config.backend.clone(), echo: config.echo, lost_connections: Arc::default() })
     }
 
     /// Whether writers exclude each other.
@@ -36,8 +36,8 @@ impl DatabaseConnector {
         dispatch!(self.backend, Backend => connect::HAS_ONE_WRITER)
     }
 
-    /// What errors call the database.
-    pub fn place(&self) -> &dyn fmt::Display {
+    /// The database as errors name it: without user and password.
+    pub fn display_name(&self) -> &dyn fmt::Display {
         &self.backend
     }
 
@@ -51,7 +51,7 @@ impl ManageConnection for DatabaseConnector {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        let losses_before = self.losses.load(Ordering::Relaxed);
+        let lost_before_opening = self.lost_connections.load(Ordering::Relaxed);
         let mut any = self.open()?;
         if self.echo {
             any.set_instrumentation(|event: InstrumentationEvent<'_>| {
@@ -60,7 +60,12 @@ impl ManageConnection for DatabaseConnector {
                 }
             });
         }
-        Ok(Pooled { any, losses: Arc::clone(&self.losses), losses_before, given_up: false })
+        Ok(Pooled {
+            any,
+            lost_connections: Arc::clone(&self.lost_connections),
+            lost_before_opening,
+            discarded: false,
+        })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
@@ -68,19 +73,18 @@ impl ManageConnection for DatabaseConnector {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        pooled.given_up || pooled.is_suspect() || pooled.any.is_broken() || std::thread::panicking()
+        pooled.discarded || pooled.is_suspect() || pooled.any.is_broken() || std::thread::panicking()
     }
 }
 
-/// A connection of the pool, with what the pool has to know of it. Neither client library tells whether a
-/// connection is lost before a statement fails, and when one is, the others of the pool are lost as a rule, too:
-/// the server was restarted.
+/// A connection of the pool. No client library notices a lost connection before a statement fails. When one is lost, the
+/// others of the pool are usually lost, too, because the server was restarted.
 pub struct Pooled {
     any: AnyConnection,
-    /// How many connections of the pool were found lost.
-    losses: Arc<AtomicU64>,
-    losses_before: u64,
-    given_up: bool,
+    /// Lost connections so far, of all pools of this database.
+    lost_connections: Arc<AtomicU64>,
+    lost_before_opening: u64,
+    discarded: bool,
 }
 
 impl Pooled {
@@ -90,11 +94,11 @@ impl Pooled {
 
     /// Whether it was opened before another connection was found lost.
     pub fn is_suspect(&self) -> bool {
-        self.losses_before < self.losses.load(Ordering::Relaxed)
+        self.lost_before_opening < self.lost_connections.load(Ordering::Relaxed)
     }
 
-    /// Draws the conclusions from an error. Only what is known to leave a connection intact lets it live.
-    pub fn examine(&mut self, error: &Error) {
+    /// Discards the connection unless the error is one that is known to leave a connection intact.
+    pub fn record_error(&mut self, error: &Error) {
         use DatabaseErrorKind as Kind;
         match error {
             Error::NotFound
@@ -104,16 +108,16 @@ impl Pooled {
                 _,
             ) => {}
             other => {
-                self.given_up = true;
+                self.discarded = true;
                 if errors::is_connection_lost(&self.any, other) {
-                    self.losses.fetch_add(1, Ordering::Relaxed);
+                    self.lost_connections.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
     }
 }
 
-/// A statement as it is logged: without the values bound to it, which may be addresses.
+/// A statement for the log, without the values that are bound to it: they may be addresses.
 fn statement(query: &dyn DebugQuery) -> String {
     let mut text = query.to_string();
     if let Some(end) = text.find(" -- binds:") {

@@ -1,4 +1,5 @@
-//! Transactions: what they see, what they exclude, and repeating one that lost against another.
+//! Transactions: what they see, what they exclude, and their repetition after a conflict. How a database begins one is left
+//! to its folder.
 
 use std::time::Duration;
 
@@ -10,34 +11,34 @@ use crate::store::backend::errors;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
-/// How often a transaction is tried that others keep defeating.
-const TRIES: u32 = 8;
+/// Most tries of a transaction that conflicts with others.
+const MAX_TRIES: u32 = 8;
 
-/// Most that is waited after the first defeat; it doubles with each. In milliseconds.
-const FIRST_PAUSE: u64 = 5;
+/// Longest pause after the first conflict, in milliseconds. It doubles with each conflict.
+const FIRST_PAUSE_MS: u64 = 5;
 
-/// Runs `work` in a transaction that sees one state of the database, whatever others write meanwhile.
+/// Runs `work` in a transaction that sees one state of the database, whatever other connections write meanwhile.
 pub fn read<T>(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     dispatch!(connection, AnyConnection(own) => connect::begin_read(own))?;
-    finish(connection, work)
+    commit_or_roll_back(connection, work)
 }
 
-/// Runs `work` in a transaction, again when it was defeated by another: by a deadlock, or because both inserted
-/// the same key.
+/// Runs `work` in a transaction, and repeats it after a conflict with another one: a deadlock, or the same key inserted by
+/// both.
 pub fn write<T>(
     connection: &mut AnyConnection,
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     repeat(connection, |connection| {
         dispatch!(connection, AnyConnection(own) => connect::begin_write(own))?;
-        finish(connection, &mut work)
+        commit_or_roll_back(connection, &mut work)
     })
 }
 
-/// Runs `work`, again when it was defeated by another: a transaction, or a statement that is one by itself.
+/// Runs `work`, a transaction or a single statement, and repeats it after a conflict.
 pub fn repeat<T>(
     connection: &mut AnyConnection,
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
@@ -45,9 +46,9 @@ pub fn repeat<T>(
     let mut tries = 1;
     loop {
         match work(connection) {
-            Err(error) if tries < TRIES && errors::is_conflict(connection, &error) => {
-                log::debug!("a transaction is repeated: {error}");
-                std::thread::sleep(Duration::from_millis(fastrand::u64(0..=FIRST_PAUSE << tries)));
+            Err(error) if tries < MAX_TRIES && errors::is_conflict(connection, &error) => {
+                log::debug!("repeating a transaction after a conflict: {error}");
+                std::thread::sleep(Duration::from_millis(fastrand::u64(0..=FIRST_PAUSE_MS << tries)));
                 tries += 1;
             }
             result => return result,
@@ -55,7 +56,7 @@ pub fn repeat<T>(
     }
 }
 
-fn finish<T>(
+fn commit_or_roll_back<T>(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
@@ -63,10 +64,10 @@ fn finish<T>(
         // A commit that is refused is rolled back by diesel.
         Ok(value) => Manager::commit_transaction(connection).map(|()| value),
         Err(error) => {
-            // The database has often rolled back by itself (disk full, say). The pool gives up a connection whose
-            // rollback failed, and the cause is what the caller needs.
+            // The database has often rolled back by itself, for example when the disk is full. The pool discards a
+            // connection whose rollback failed. The caller needs the first cause.
             if let Err(rollback) = Manager::rollback_transaction(connection) {
-                log::debug!("a connection is given up, its rollback failed: {rollback}");
+                log::debug!("discarding a connection: its rollback failed: {rollback}");
             }
             Err(error)
         }
