@@ -1,6 +1,6 @@
-//! The seam between the lanes and the ways to reach people: what a lane asks of a channel, and how a submission can
-//! fail. One folder a channel. A channel knows templates and its protocol; it knows no database and no ledger, and
-//! leaves retries, pace and breaker to the lanes.
+//! The interface between lanes and channels, which are ways to reach people: what a lane calls, and how a submission can
+//! fail. One folder for each channel. A channel knows templates and its protocol, and no database: retries, rate limit
+//! and breaker are left to the lanes.
 
 pub mod email;
 
@@ -70,9 +70,9 @@ impl PreparedNotification {
 pub struct SendError {
     /// What failed, and what follows.
     pub class: Class,
-    /// The reply code of the relay; `None` when the relay did not reply or was not asked.
+    /// The reply code of the relay; `None` when the relay sent no reply or was not contacted.
     pub code: Option<u16>,
-    /// The relay's words, or ours. Addresses are masked.
+    /// The relay's text, or ours. Addresses are masked.
     pub detail: String,
 }
 

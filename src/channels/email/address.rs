@@ -151,8 +151,8 @@ mod tests {
             (&long, "is longer than 254 bytes"),
             (&long_user, "is not valid before the @"),
         ] {
-            let said = read(text).expect_err(text);
-            assert_eq!(said, format!("the address {reason}"), "{text:?}");
+            let error = read(text).expect_err(text);
+            assert_eq!(error, format!("the address {reason}"), "{text:?}");
         }
     }
 }

@@ -9,15 +9,15 @@ fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
     templates.render(&templates.notification_context(kind, event), participant).unwrap()
 }
 
-/// What `load` says about a directory that holds `text` as the template `name`, after the path of that file.
+/// The error of `load` for a directory where `name` has this text, without the path of that file.
 fn mistake(name: &str, text: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
-    let said = Templates::load(Some(dir.path())).unwrap_err().to_string();
-    let rest = said.strip_prefix(&*path.display().to_string());
-    rest.unwrap_or_else(|| panic!("names another file: {said}")).to_owned()
+    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let rest = error.strip_prefix(&*path.display().to_string());
+    rest.unwrap_or_else(|| panic!("names another file: {error}")).to_owned()
 }
 
 #[test]
@@ -76,13 +76,13 @@ fn a_mistake_names_file_line_and_variable() {
 }
 
 #[test]
-fn a_mistake_in_an_embedded_template_would_name_the_file_in_the_repository() {
+fn a_mistake_in_a_built_in_template_names_the_file_in_the_repository() {
     let sources = Sources::read(None).unwrap();
     assert_eq!(sources.path("updated/body.html"), "templates/updated/body.html");
 }
 
 #[test]
-fn one_file_can_be_replaced_and_others_do_not_matter() {
+fn one_file_can_be_replaced_and_other_files_are_ignored() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("created")).unwrap();
     fs::write(dir.path().join("created/subject.txt"), "Welcome to {{ event.title }}").unwrap();
@@ -100,7 +100,7 @@ fn one_file_can_be_replaced_and_others_do_not_matter() {
 }
 
 #[test]
-fn a_subject_may_differ_from_person_to_person() {
+fn a_subject_may_contain_the_name_of_the_participant() {
     for subject in
         ["{{ event.title }} for {{ participant.name }}", "{% set who = participant.name %}For {{ who }}"]
     {
@@ -120,8 +120,11 @@ fn a_subject_may_differ_from_person_to_person() {
 fn a_directory_or_file_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");
-    let said = Templates::load(Some(&missing)).unwrap_err().to_string();
-    assert!(said.starts_with(&format!("TEMPLATES_DIR: {} is not a directory", missing.display())), "{said}");
+    let error = Templates::load(Some(&missing)).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("TEMPLATES_DIR: {} is not a directory", missing.display())),
+        "{error}"
+    );
     assert_eq!(
         {
             fs::write(dir.path().join("base.html"), b"\xff").unwrap();
@@ -132,7 +135,7 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn each_kind_says_in_its_own_words_what_happened() {
+fn each_kind_has_its_own_wording() {
     let subjects = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()).subject);
     assert_eq!(
         subjects,

@@ -27,8 +27,8 @@ use crate::worker::recorder::batch::BatchSender;
 /// How often an idle lane calls [`Channel::idle`].
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Breakdowns over one mail that are not charged. Each of these attempts has a fresh connection and the pause of a
-/// retry before it. Without a limit, one address that makes a relay reply 421 would keep its notification open for
+/// Attempts of one mail that are not charged after a breakdown of the relay. Each has a new connection and the pause of
+/// a retry before it. Without a limit, one address that makes a relay reply 421 would keep its notification open for
 /// ever. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
 const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
 
@@ -166,7 +166,7 @@ impl<C: Channel> Lane<C> {
                 self.record(job, Verdict::Sent);
             }
             Err(error) => {
-                self.decide(job, &error);
+                self.apply_decision(job, &error);
                 self.back_off(&error);
             }
         }
@@ -181,8 +181,8 @@ impl<C: Channel> Lane<C> {
         }
     }
 
-    /// Does with the job what the error says.
-    fn decide(&mut self, mut job: Job, error: &SendError) {
+    /// Returns, retries or fails the job, by the decision of the error.
+    fn apply_decision(&mut self, mut job: Job, error: &SendError) {
         if error.is_ambiguous() {
             self.shared.monitor.metrics.ambiguous.add(1);
         }

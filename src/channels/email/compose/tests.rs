@@ -58,7 +58,7 @@ fn header(mail: &Mail) -> String {
 }
 
 #[test]
-fn the_three_mails_are_as_they_were() {
+fn the_mails_match_their_snapshots() {
     for kind in Kind::ALL {
         let mail = sample_mail(kind, &sample::full(), &sample::ada());
         insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.as_received().replace("\r\n", "\n"));
@@ -82,7 +82,7 @@ fn a_mail_of_plain_ascii_needs_no_encoding() {
 }
 
 #[test]
-fn a_mail_client_reads_what_was_written() {
+fn a_mail_client_reads_back_what_was_composed() {
     let mail = sample_mail(Kind::Cancelled, &sample::hostile(), &sample::hostile_name());
     let content = mail.as_received();
     let read = MessageParser::new().parse(&content).unwrap();
@@ -120,7 +120,7 @@ fn a_mail_client_reads_what_was_written() {
 }
 
 #[test]
-fn there_are_the_promised_headers_and_no_others() {
+fn a_mail_has_exactly_these_headers() {
     let mail = sample_mail(Kind::Created, &sample::hostile(), &sample::hostile_name());
     let header = header(&mail);
     let names: Vec<&str> = header
@@ -135,7 +135,7 @@ fn there_are_the_promised_headers_and_no_others() {
 }
 
 #[test]
-fn a_retry_is_the_same_to_the_byte() {
+fn a_retry_has_the_same_bytes() {
     let one = sample_mail(Kind::Updated, &sample::full(), &sample::ada());
     assert_eq!(one, sample_mail(Kind::Updated, &sample::full(), &sample::ada()));
 }
@@ -163,7 +163,7 @@ fn a_notification_from_before_the_tag_keeps_its_message_ids() {
 }
 
 #[test]
-fn no_description_can_end_a_part() {
+fn no_description_contains_the_boundary() {
     // The second becomes the first when the NUL is left out.
     for end in ["--=_n1.p1", "--=_n1\0.p1"] {
         let text = format!("x\n{end}\nContent-Type: text/html\n\n<b>forged</b>\n{end}--\n");
@@ -184,7 +184,7 @@ fn no_description_can_end_a_part() {
 }
 
 #[test]
-fn an_address_beyond_ascii_stands_raw_in_to_and_nowhere_else() {
+fn an_address_that_is_not_ascii_is_in_to_only() {
     let mail = composer()
         .compose(
             NotificationId(1),
@@ -246,7 +246,7 @@ fn a_mail_has_as_many_parts_as_its_content() {
     }
 }
 
-/// What makes mail clients read something else than what stands there.
+/// Texts that mail clients would decode.
 const ENCODED_WORDS: [&str; 6] = [
     "=?utf-8?q?=0D=0ABcc:_y?=",
     "=?utf-8?b?4oCuZXZpbA==?=",
@@ -257,7 +257,7 @@ const ENCODED_WORDS: [&str; 6] = [
 ];
 
 #[test]
-fn encoded_words_of_strangers_are_shown_and_not_decoded() {
+fn text_that_looks_like_an_encoded_word_is_shown_as_it_is() {
     for text in ENCODED_WORDS {
         let long = format!("{text} {}", "long ".repeat(20)).trim_end().to_owned();
         for text in [text, &long] {
@@ -290,7 +290,7 @@ fn encoded_words_of_strangers_are_shown_and_not_decoded() {
 }
 
 #[test]
-fn what_is_no_text_does_not_reach_the_wire() {
+fn control_characters_are_removed() {
     let dirty = "a\0b\rc\r\nd\ne\r\r\nf\u{7}\tg\u{7f}\r";
     let mail = composer()
         .compose(NotificationId(1), &named(""), "a@example.com", simple("s", dirty, dirty), christmas())
@@ -317,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn any_ascii_becomes_lines(text in "[\\x00-\\x7f]*") {
+    fn any_ascii_becomes_lines_without_control_characters(text in "[\\x00-\\x7f]*") {
         let mail = composer()
             .compose(NotificationId(1), &named(&text), "a@example.com", simple("s", &text, &text), christmas())
             .unwrap();
@@ -326,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_data_a_mail_is_wellformed(name: String, subject: String, text: String, html: String) {
+    fn any_data_makes_a_well_formed_mail(name: String, subject: String, text: String, html: String) {
         let subject = one_line(&subject);
         let mail = composer()
             .compose(NotificationId(1), &named(&name), "a@example.com", simple(&subject, &text, &html), christmas())

@@ -81,13 +81,13 @@ mod tests {
     fn stuffed(content: &str) -> String {
         let mut stuffed = DotStuffed::default();
         stuffed.lines(content);
-        let (wire, size) = stuffed.finish();
-        assert_eq!(unstuff(&wire).len(), size);
-        wire
+        let (data, size) = stuffed.finish();
+        assert_eq!(unstuff(&data).len(), size);
+        data
     }
 
     #[test]
-    fn a_body_of_dots_survives() {
+    fn a_body_of_dots_is_received_unchanged() {
         let dots = ".\r\n..\r\nx.\r\n.y\r\n";
         assert_eq!(stuffed(dots), "..\r\n...\r\nx.\r\n..y\r\n.\r\n");
         assert_eq!(unstuff(&stuffed(dots)), dots);
@@ -96,11 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_body_can_end_it_early() {
+    fn no_content_ends_the_mail_early() {
         for trick in ["a\n.\nb", "a\r.\rb", "a\n.\r\nb", "a\r\n.\nb", "a\r\r\n.\r\r\nb"] {
-            let wire = stuffed(trick);
-            assert_eq!(wire.matches("\r\n.\r\n").count(), 1, "{trick:?} became {wire:?}");
-            assert!(!wire.replace("\r\n", "").contains(['\r', '\n']), "{wire:?}");
+            let data = stuffed(trick);
+            assert_eq!(data.matches("\r\n.\r\n").count(), 1, "{trick:?} became {data:?}");
+            assert!(!data.replace("\r\n", "").contains(['\r', '\n']), "{data:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The conversation against a scripted relay: what is written, in which order, and what is made of each answer.
+//! SMTP against a scripted relay: what is written in which order, and what each reply leads to.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ mod delayed_body;
 mod lost_connections;
 mod pipelining;
 
-/// Greeting and answer to EHLO, as every connection begins.
+/// Greeting and reply to EHLO: the beginning of every connection.
 const PIPELINING: [&str; 2] = ["220 relay", "250-relay\r\n250 PIPELINING"];
 const PLAIN: [&str; 2] = ["220 relay", "250 relay"];
 const OK: &str = "250 ok";
@@ -22,14 +22,14 @@ const GO_ON: &str = "354 go on";
 /// Not a reply: the relay closes the connection instead.
 const HANG_UP: &str = "";
 
-/// Before an answer: it goes out together with the next one.
+/// In front of a reply: it is sent together with the next one.
 const HOLD: char = '~';
 
-/// Before an answer: it comes a second late.
+/// In front of a reply: it is sent a second late.
 const LATE: char = '+';
 
-/// A relay that answers each command, and each body, with the next line of its script; one script a
-/// connection. Joined, it returns what it read on each.
+/// A relay that replies to each command and each body with the next line of its script. One script for each
+/// connection.
 struct ScriptedRelay {
     port: u16,
     thread: JoinHandle<Vec<Vec<String>>>,
@@ -40,7 +40,7 @@ impl ScriptedRelay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let thread =
-            thread::spawn(move || scripts.iter().map(|script| converse(&listener, script)).collect());
+            thread::spawn(move || scripts.iter().map(|script| play_script(&listener, script)).collect());
         Self { port, thread }
     }
 
@@ -62,16 +62,16 @@ impl ScriptedRelay {
         SmtpTransport::new(&relay).unwrap()
     }
 
-    /// What was read on each connection after EHLO.
-    fn heard(self) -> Vec<Vec<String>> {
+    /// What it received on each connection after EHLO.
+    fn received(self) -> Vec<Vec<String>> {
         self.thread.join().unwrap()
     }
 }
 
-fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
+fn play_script(listener: &TcpListener, script: &[&str]) -> Vec<String> {
     let (stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let mut held = Vec::new();
     let mut in_body = false;
     for (step, reply) in script.iter().enumerate() {
@@ -79,15 +79,15 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
             let end = if in_body { "\r\n.\r\n" } else { "\r\n" };
             let mut text = String::new();
             while !(text.ends_with(end) || in_body && text == ".\r\n") {
-                // A client that leaves answers unread resets the connection.
+                // A client that leaves replies unread resets the connection.
                 if reader.read_line(&mut text).unwrap_or(0) == 0 {
-                    return heard;
+                    return received;
                 }
             }
-            heard.push(text.trim_end().to_owned());
+            received.push(text.trim_end().to_owned());
         }
         if reply.is_empty() {
-            return heard.split_off(1.min(heard.len()));
+            return received.split_off(1.min(received.len()));
         }
         let reply =
             reply.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(reply);
@@ -103,10 +103,10 @@ fn converse(listener: &TcpListener, script: &[&str]) -> Vec<String> {
     }
     let mut quit = String::new();
     reader.read_line(&mut quit).unwrap();
-    heard.split_off(1.min(heard.len()))
+    received.split_off(1.min(received.len()))
 }
 
-/// A line as a relay sends it that has never heard of UTF-8.
+/// The line in Latin-1, as old relays send it.
 fn latin1(line: &str) -> Vec<u8> {
     line.chars().chain("\r\n".chars()).map(|character| u8::try_from(character).unwrap()).collect()
 }
@@ -126,7 +126,7 @@ fn script(opening: [&'static str; 2], rest: &[&'static str]) -> Vec<&'static str
     opening.iter().chain(rest).copied().collect()
 }
 
-/// Submits to `relay`, counting how often the body was about to be written.
+/// Submits one mail, and counts the calls of `before_body`.
 fn submit(transport: &mut SmtpTransport, to: &str) -> (Result<(), SendError>, u32) {
     let mut bodies = 0;
     let result = transport.submit(&mail(to), None, &mut || {
@@ -152,12 +152,12 @@ fn two_mails_on_one_connection_with_and_without_pipelining() {
                 "Subject: x\r\n\r\n..dot\r\n.".to_owned(),
             ]
         };
-        assert_eq!(relay.heard(), [[envelope("a"), envelope("b")].concat()]);
+        assert_eq!(relay.received(), [[envelope("a"), envelope("b")].concat()]);
     }
 }
 
 #[test]
-fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
+fn a_withdrawn_mail_is_not_written_and_its_connection_is_closed() {
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, OK, GO_ON]),
         script(PIPELINING, &[OK, OK, GO_ON, OK]),
@@ -166,13 +166,13 @@ fn a_mail_that_is_withdrawn_is_not_written_and_costs_the_connection() {
     assert_eq!(transport.submit(&mail("a@example.com"), None, &mut || false), Err(SendError::withdrawn()));
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
-    let heard = relay.heard();
-    assert_eq!(heard[0].last().unwrap(), "DATA", "no body, not even an empty one");
-    assert_eq!(heard.len(), 2);
+    let received = relay.received();
+    assert_eq!(received[0].last().unwrap(), "DATA", "no body, not even an empty one");
+    assert_eq!(received.len(), 2);
 }
 
 #[test]
-fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
+fn after_a_refused_recipient_rset_keeps_the_connection() {
     let refused = ["250 ok", "550 no such user <a@example.com>", "503 no recipient", "250 reset"];
     let relay =
         ScriptedRelay::start(vec![script(PIPELINING, &[&refused[..], &[OK, OK, GO_ON, OK]].concat())]);
@@ -183,12 +183,12 @@ fn a_refused_recipient_costs_a_reset_and_not_the_connection() {
     assert_eq!(error.detail, "550 no such user <a***@example.com>");
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
-    assert_eq!(relay.heard()[0][3], "RSET");
+    assert_eq!(relay.received()[0][3], "RSET");
 }
 
 #[test]
-fn a_relay_that_wants_a_body_for_nobody_is_left_waiting() {
-    // An empty body would end its wait, but it might be delivered.
+fn a_relay_that_waits_for_a_body_without_a_recipient_gets_none() {
+    // An empty body would end the wait, but might be delivered.
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, "450 later", GO_ON, HANG_UP]),
         script(PIPELINING, &[OK, "ok without a code", GO_ON, HANG_UP]),
@@ -201,12 +201,12 @@ fn a_relay_that_wants_a_body_for_nobody_is_left_waiting() {
     }
     assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
     drop(transport);
-    let heard = relay.heard();
-    assert!(heard[..2].iter().flatten().all(|line| line != "."), "{heard:?}");
+    let received = relay.received();
+    assert!(received[..2].iter().flatten().all(|line| line != "."), "{received:?}");
 }
 
 #[test]
-fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
+fn after_an_unreadable_reply_to_the_body_no_copy_is_sent() {
     for reply in ["accepted, thank you", "25 ok", "2500 ok", "999 ok", "250-ok\r\n450 but", "250_ok"] {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, reply])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
@@ -217,7 +217,7 @@ fn an_unreadable_reply_to_the_body_is_not_answered_with_more_copies() {
 }
 
 #[test]
-fn the_code_alone_decides_and_not_how_it_is_written() {
+fn only_the_code_of_a_reply_decides() {
     // Text in Latin-1, no text, no CR, a NUL.
     for reply in ["250 accept\u{e9}", "250", "250-one\r\n250-\r\n250", "250-one\n250 two", "250 \0"] {
         let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, reply])]);
@@ -226,13 +226,13 @@ fn the_code_alone_decides_and_not_how_it_is_written() {
 }
 
 #[test]
-fn trouble_with_the_relay_is_nobodys_fault() {
+fn failures_before_the_recipient_are_relay_failures() {
     let scripts = [
         vec!["554 go away"],
         vec!["220 relay", "421 too busy"],
         script(PIPELINING, &["550 sender refused", "503 no", "503 no"]),
         script(PIPELINING, &["451 sender later", "503 no", "503 no"]),
-        // A 421 is the last word: the replies that the group is still owed do not come.
+        // A 421 ends the connection: the other replies of the group do not come.
         script(PIPELINING, &["421 too busy for this sender", HANG_UP]),
         vec!["not smtp at all"],
     ];
@@ -247,7 +247,7 @@ fn trouble_with_the_relay_is_nobodys_fault() {
 }
 
 #[test]
-fn a_relay_that_loses_the_thread_gets_no_body_and_charges_nobody() {
+fn replies_out_of_step_are_a_breakdown_and_no_body_is_written() {
     for opening in [PIPELINING, PLAIN] {
         let relay = ScriptedRelay::start(vec![script(opening, &[OK, OK, OK, HANG_UP])]);
         let (result, bodies) = submit(&mut relay.transport(), "a@example.com");
@@ -256,7 +256,7 @@ fn a_relay_that_loses_the_thread_gets_no_body_and_charges_nobody() {
 }
 
 #[test]
-fn a_silent_relay_is_given_up_after_the_timeout() {
+fn a_silent_relay_is_a_relay_failure_after_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for security in [Security::Plain, Security::ImplicitTls] {
         let relay = Relay {

@@ -1,4 +1,4 @@
-//! Relays that mean no good, or have lost their mind: a connection ends in bounded time and memory.
+//! Hostile and broken relays: connecting ends in bounded time and memory.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,14 +10,14 @@ use crate::channels::Class;
 use crate::config::ca_certificates::CaCertificates;
 use crate::config::secret::Secret;
 
-/// A relay that does this with its only client.
+/// A relay that runs `act` with its only client.
 fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -> (u16, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     (port, thread::spawn(move || act(listener.accept().unwrap().0)))
 }
 
-/// What becomes of connecting to it.
+/// Connects to the relay, which must fail.
 fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendError {
     let relay = Relay {
         host: "127.0.0.1".to_owned(),
@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn a_greeting_that_never_ends_is_not_kept() {
+fn a_greeting_that_never_ends_takes_bounded_memory() {
     for (begin, more) in [("220 ", "x"), ("", "220-welcome\r\n"), ("220 \0", "\0"), ("", "\r\n")] {
         let (port, relay) = relay(move |mut client| {
             let chunk = more.repeat(64 * 1024 / more.len());
@@ -58,8 +58,8 @@ fn a_greeting_that_never_ends_is_not_kept() {
 }
 
 #[test]
-fn a_reply_that_drips_is_given_up() {
-    // Each byte comes in time, the whole never.
+fn a_reply_of_single_slow_bytes_times_out() {
+    // Each byte arrives in time, the whole reply never.
     let greeting = || b"220 welcome to the slowest relay that there is on this side of the sea".to_vec();
     // The header of a TLS record of 16 KiB.
     let record = || [b"\x16\x03\x03\x40\x00\x02".to_vec(), vec![0; 100]].concat();
@@ -81,12 +81,12 @@ fn a_reply_that_drips_is_given_up() {
 }
 
 #[test]
-fn a_handshake_with_a_silent_relay_leaves_no_thread_behind() {
+fn a_handshake_with_a_silent_relay_ends_and_closes_the_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let refused = refuse_connection(port, Security::ImplicitTls, SHORT);
     assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
-    // The connection is closed, and so nobody holds it any more.
+    // The connection is closed, so no thread holds it.
     let (mut connection, _) = listener.accept().unwrap();
     connection.set_read_timeout(Some(LONG)).unwrap();
     let mut hello = Vec::new();
@@ -94,22 +94,22 @@ fn a_handshake_with_a_silent_relay_leaves_no_thread_behind() {
 }
 
 #[test]
-fn a_relay_that_repeats_the_login_does_not_bring_it_into_the_log() {
+fn a_relay_that_repeats_the_credentials_does_not_get_them_into_the_log() {
     for (way, secret) in [("PLAIN", "AG1lAE1BUktFUg=="), ("LOGIN", "TUFSS0VS")] {
         let (port, relay) = relay(move |client| {
             let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
-            let mut say = |text: &str| {
+            let mut send_line = |text: &str| {
                 (&client).write_all(format!("{text}\r\n").as_bytes()).unwrap();
                 lines.next().map(Result::unwrap)
             };
-            say("220 relay").unwrap();
-            let mut said = say(&format!("250-relay\r\n250 AUTH {way}")).unwrap();
+            send_line("220 relay").unwrap();
+            let mut received = send_line(&format!("250-relay\r\n250 AUTH {way}")).unwrap();
             if way == "LOGIN" {
-                say("334 VXNlcm5hbWU6").unwrap();
-                said = say("334 UGFzc3dvcmQ6").unwrap();
+                send_line("334 VXNlcm5hbWU6").unwrap();
+                received = send_line("334 UGFzc3dvcmQ6").unwrap();
             }
-            assert!(said.ends_with(secret), "the password was not sent: {said}");
-            say(&format!("500 5.5.1 Command unrecognized: \"{said}\" (MARKER)"));
+            assert!(received.ends_with(secret), "the password was not sent: {received}");
+            send_line(&format!("500 5.5.1 Command unrecognized: \"{received}\" (MARKER)"));
         });
         let refused = refuse_connection(port, Security::Plain, LONG);
         assert!(refused.detail.contains("500 5.5.1 Command unrecognized"), "{refused}");

@@ -1,4 +1,4 @@
-//! What a relay offers decides about mails that need it.
+//! Mails that need a capability: with and without it.
 
 use super::*;
 
@@ -16,11 +16,11 @@ fn an_address_beyond_ascii_needs_smtputf8() {
     let mut transport = relay.transport();
     assert_eq!(submit(&mut transport, "jürgen@example.com"), (Ok(()), 1));
     drop(transport);
-    assert_eq!(relay.heard()[0][0], "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME");
+    assert_eq!(relay.received()[0][0], "MAIL FROM:<events@example.com> SMTPUTF8 BODY=8BITMIME");
 }
 
 #[test]
-fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
+fn a_mail_beyond_the_size_limit_fails_without_asking_the_relay() {
     // The limit is about the mail as it is, without stuffed dots and the final one (RFC 1870).
     let fits = mail("a@example.com").size;
     let relay = ScriptedRelay::start(vec![script(opening(fits - 1), &[OK, OK, GO_ON, OK])]);
@@ -32,7 +32,11 @@ fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
     let smaller = Mail { size: 19, ..mail("b@example.com") };
     assert_eq!(transport.submit(&smaller, None, &mut || true), Ok(()));
     drop(transport);
-    assert_eq!(relay.heard()[0][0], "MAIL FROM:<events@example.com>", "the relay heard of one mail only");
+    assert_eq!(
+        relay.received()[0][0],
+        "MAIL FROM:<events@example.com>",
+        "the relay received one envelope only"
+    );
 
     for size in ["20", "0", "", "-1", "much", "99999999999999999999999999"] {
         let relay = ScriptedRelay::start(vec![script(opening(size), &[OK, OK, GO_ON, OK])]);
@@ -40,7 +44,7 @@ fn a_mail_that_is_too_large_for_the_relay_is_refused_without_asking_it() {
     }
 }
 
-/// Greeting and answer to EHLO of a relay with a limit.
+/// Greeting and reply to EHLO of a relay with a size limit.
 fn opening(size: impl std::fmt::Display) -> [&'static str; 2] {
     ["220 relay", format!("250-relay\r\n250-PIPELINING\r\n250 SIZE {size}").leak()]
 }

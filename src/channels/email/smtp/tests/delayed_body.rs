@@ -1,13 +1,13 @@
-//! A body that has to wait, because the database does.
+//! A body that waits because the commit before it takes long.
 
 use super::*;
 
 #[test]
-fn a_relay_that_has_long_waited_for_a_body_is_not_trusted_with_it() {
+fn a_body_that_was_delayed_goes_to_a_new_connection() {
     let until_body = script(PIPELINING, &[OK, OK, GO_ON, HANG_UP]);
     let one_before = script(PIPELINING, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, HANG_UP]);
     let all = script(PIPELINING, &[OK, OK, GO_ON, OK]);
-    // On a fresh connection, and on one that has carried a mail before.
+    // On a new connection, and on one that has carried a mail before.
     for (scripts, mails_before) in [(vec![until_body, all.clone()], 0), (vec![one_before, all], 1)] {
         let relay = ScriptedRelay::start(scripts);
         let mut transport = relay.transport();
@@ -26,6 +26,6 @@ fn a_relay_that_has_long_waited_for_a_body_is_not_trusted_with_it() {
         assert_eq!((result, waits), (Ok(()), 2));
         drop(transport);
         let bodies = |lines: &Vec<String>| lines.iter().filter(|line| line.contains("Subject:")).count();
-        assert_eq!(relay.heard().iter().map(bodies).collect::<Vec<_>>(), [mails_before, 1]);
+        assert_eq!(relay.received().iter().map(bodies).collect::<Vec<_>>(), [mails_before, 1]);
     }
 }

@@ -1,10 +1,10 @@
-//! The envelope of the next mail behind the body of the one before.
+//! The envelope of the next mail behind the body of the mail before it.
 
 use super::*;
 
-/// Submits the mails to these people, each of them announced with the one before. What became of each.
-fn submit_all(transport: &mut SmtpTransport, people: &[&str]) -> Vec<Result<(), Class>> {
-    let mails: Vec<Mail> = people.iter().map(|to| mail(to)).collect();
+/// Submits mails to these recipients, each envelope pipelined behind the mail before it. Returns all results.
+fn submit_all(transport: &mut SmtpTransport, recipients: &[&str]) -> Vec<Result<(), Class>> {
+    let mails: Vec<Mail> = recipients.iter().map(|to| mail(to)).collect();
     let nexts = mails.iter().skip(1).map(Some).chain([None]);
     mails
         .iter()
@@ -13,13 +13,13 @@ fn submit_all(transport: &mut SmtpTransport, people: &[&str]) -> Vec<Result<(), 
         .collect()
 }
 
-fn bodies(heard: &[Vec<String>]) -> Vec<usize> {
-    heard.iter().map(|lines| lines.iter().filter(|line| line.contains("Subject:")).count()).collect()
+fn bodies(received: &[Vec<String>]) -> Vec<usize> {
+    received.iter().map(|lines| lines.iter().filter(|line| line.contains("Subject:")).count()).collect()
 }
 
 #[test]
-fn a_mail_takes_one_wait() {
-    // Nothing is answered to a body before the next envelope has come, whole.
+fn a_pipelined_mail_takes_one_round_trip() {
+    // The relay replies to a body only after it has the whole next envelope.
     let behind = ["~250 ok", "~250 ok", "~250 ok", GO_ON];
     let relay = ScriptedRelay::start(vec![script(
         PIPELINING,
@@ -28,9 +28,9 @@ fn a_mail_takes_one_wait() {
     let mut transport = relay.transport();
     assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]), [Ok(()); 3]);
     drop(transport);
-    let heard = relay.heard();
-    assert_eq!(bodies(&heard), [3]);
-    assert_eq!(heard[0].last().unwrap(), "QUIT");
+    let received = relay.received();
+    assert_eq!(bodies(&received), [3]);
+    assert_eq!(received[0].last().unwrap(), "QUIT");
 }
 
 #[test]
@@ -44,48 +44,48 @@ fn each_mail_has_its_own_envelope_sender() {
     assert_eq!(transport.submit(&a, Some(&b), &mut || true), Ok(()));
     assert_eq!(transport.submit(&b, None, &mut || true), Ok(()));
     drop(transport);
-    let heard = relay.heard();
-    let senders: Vec<_> = heard[0].iter().filter(|line| line.starts_with("MAIL")).collect();
+    let received = relay.received();
+    let senders: Vec<_> = received[0].iter().filter(|line| line.starts_with("MAIL")).collect();
     assert_eq!(senders, ["MAIL FROM:<events@example.com>", "MAIL FROM:<bounces+b@example.com>"]);
 }
 
 #[test]
-fn without_pipelining_everything_waits_its_turn() {
+fn without_pipelining_each_command_waits_for_its_reply() {
     let relay = ScriptedRelay::start(vec![script(PLAIN, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, OK])]);
     let mut transport = relay.transport();
     assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"]), [Ok(()); 2]);
     drop(transport);
-    assert_eq!(bodies(&relay.heard()), [2]);
+    assert_eq!(bodies(&relay.received()), [2]);
 }
 
 #[test]
-fn a_recipient_that_is_refused_ahead_is_refused_in_its_turn() {
+fn a_recipient_that_is_refused_while_pipelined_fails_alone() {
     let relay = ScriptedRelay::start(vec![script(
         PIPELINING,
         &[OK, OK, GO_ON, OK, OK, "550 no such user", "503 no recipient", "250 reset", OK, OK, GO_ON, OK],
     )]);
     let mut transport = relay.transport();
-    let became = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
-    assert_eq!(became, [Ok(()), Err(Class::Permanent), Ok(())]);
+    let results = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
+    assert_eq!(results, [Ok(()), Err(Class::Permanent), Ok(())]);
     drop(transport);
-    assert_eq!(bodies(&relay.heard()), [2]);
+    assert_eq!(bodies(&relay.received()), [2]);
 }
 
 #[test]
-fn a_refused_body_does_not_confuse_the_answers_to_what_is_behind_it() {
+fn after_a_refused_body_the_pipelined_replies_are_read_correctly() {
     let relay = ScriptedRelay::start(vec![script(
         PIPELINING,
         &[OK, OK, GO_ON, "~554 not this one", "~250 ok", "~250 ok", GO_ON, OK],
     )]);
     let mut transport = relay.transport();
-    let became = submit_all(&mut transport, &["a@example.com", "b@example.com"]);
-    assert_eq!(became, [Err(Class::Permanent), Ok(())]);
+    let results = submit_all(&mut transport, &["a@example.com", "b@example.com"]);
+    assert_eq!(results, [Err(Class::Permanent), Ok(())]);
     drop(transport);
-    assert_eq!(bodies(&relay.heard()), [2]);
+    assert_eq!(bodies(&relay.received()), [2]);
 }
 
 #[test]
-fn a_relay_that_has_had_enough_after_a_body_costs_nobody_a_try() {
+fn a_connection_closed_after_a_body_charges_no_mail() {
     for end in [HANG_UP, "421 closing"] {
         let fresh = [OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK];
         let relay = ScriptedRelay::start(vec![
@@ -93,16 +93,16 @@ fn a_relay_that_has_had_enough_after_a_body_costs_nobody_a_try() {
             script(PIPELINING, &fresh),
         ]);
         let mut transport = relay.transport();
-        let became = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
-        assert_eq!(became, [Ok(()); 3]);
+        let results = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
+        assert_eq!(results, [Ok(()); 3]);
         drop(transport);
-        assert_eq!(bodies(&relay.heard()), [1, 2], "and the next envelope goes behind the body again");
+        assert_eq!(bodies(&relay.received()), [1, 2], "the next envelope is pipelined again");
     }
 }
 
 #[test]
-fn a_relay_that_does_not_understand_what_is_behind_a_body_gets_one_after_the_other() {
-    // It loses what comes behind the dot, or refuses it.
+fn a_relay_that_cannot_pipeline_behind_a_body_gets_one_mail_at_a_time() {
+    // It ignores the envelope behind the dot, or refuses it.
     let silent = [OK, OK, GO_ON, OK, "~250 ok", "~250 ok", "~354 go on"];
     let refusing = [OK, OK, GO_ON, OK, "503 bad sequence", "503 bad sequence", "503 bad sequence"];
     for first in [&silent[..], &refusing] {
@@ -111,29 +111,30 @@ fn a_relay_that_does_not_understand_what_is_behind_a_body_gets_one_after_the_oth
             script(PIPELINING, &[OK, OK, GO_ON, OK, OK, OK, GO_ON, OK]),
         ]);
         let mut transport = relay.transport_with_timeout(Duration::from_millis(500));
-        let became = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
-        assert_eq!(became, [Ok(()); 3]);
+        let results = submit_all(&mut transport, &["a@example.com", "b@example.com", "c@example.com"]);
+        assert_eq!(results, [Ok(()); 3]);
         assert!(!transport.pipelines_next);
         drop(transport);
-        assert_eq!(bodies(&relay.heard()), [1, 2]);
+        assert_eq!(bodies(&relay.received()), [1, 2]);
     }
 }
 
 #[test]
-fn a_relay_that_answers_to_both_at_once_has_the_time_of_two() {
+fn a_relay_that_holds_back_the_reply_to_a_body_has_two_timeouts() {
     // Longer than the timeout, and shorter than two.
-    for (people, became) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Transient { ambiguous: true })])] {
+    for (recipients, results) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Transient { ambiguous: true })])]
+    {
         let relay = ScriptedRelay::start(vec![script(
             PIPELINING,
             &[OK, OK, GO_ON, "+~250 ok", "~250 ok", "~250 ok", GO_ON, OK],
         )]);
         let mut transport = relay.transport_with_timeout(Duration::from_millis(700));
-        assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"][..people]), became);
+        assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"][..recipients]), results);
     }
 }
 
 #[test]
-fn a_relay_that_waits_for_a_mail_gets_no_other() {
+fn a_relay_that_waits_for_one_mail_does_not_get_another() {
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK]),
         script(PIPELINING, &[OK, OK, GO_ON, OK]),
@@ -143,13 +144,13 @@ fn a_relay_that_waits_for_a_mail_gets_no_other() {
     assert_eq!(transport.submit(&a, Some(&b), &mut || true), Ok(()));
     assert_eq!(transport.submit(&c, None, &mut || true), Ok(()));
     drop(transport);
-    let heard = relay.heard();
-    assert_eq!(bodies(&heard), [1, 1]);
-    assert!(heard[1].contains(&"RCPT TO:<c@example.com>".to_owned()), "{heard:?}");
+    let received = relay.received();
+    assert_eq!(bodies(&received), [1, 1]);
+    assert!(received[1].contains(&"RCPT TO:<c@example.com>".to_owned()), "{received:?}");
 }
 
 #[test]
-fn a_relay_that_waited_for_a_mail_that_is_long_in_coming_is_asked_anew() {
+fn after_a_long_wait_for_a_body_the_mail_goes_to_a_new_connection() {
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK]),
         script(PIPELINING, &[OK, OK, GO_ON, OK]),
@@ -163,13 +164,13 @@ fn a_relay_that_waited_for_a_mail_that_is_long_in_coming_is_asked_anew() {
         waits += 1;
         true
     });
-    assert_eq!((result.map_err(|error| error.class), waits), (Err(Class::RelayFailure), 1), "twice too late");
+    assert_eq!((result.map_err(|error| error.class), waits), (Err(Class::RelayFailure), 1), "delayed twice");
     drop(transport);
-    assert_eq!(bodies(&relay.heard()), [1, 0]);
+    assert_eq!(bodies(&relay.received()), [1, 0]);
 }
 
 #[test]
-fn nobody_takes_leave_of_a_relay_that_waits_for_a_body() {
+fn no_quit_is_sent_to_a_relay_that_waits_for_a_body() {
     let relay = ScriptedRelay::start(vec![script(
         PIPELINING,
         &[OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK],
@@ -178,16 +179,16 @@ fn nobody_takes_leave_of_a_relay_that_waits_for_a_body() {
     let (a, b) = (mail("a@example.com"), mail("b@example.com"));
     assert_eq!(transport.submit(&a, Some(&b), &mut || true), Ok(()));
     drop(transport);
-    assert_eq!(relay.heard()[0].last().unwrap(), "DATA");
+    assert_eq!(relay.received()[0].last().unwrap(), "DATA");
 }
 
 #[test]
-fn what_the_next_connection_has_to_carry_is_not_announced_on_a_worn_one() {
+fn the_last_mail_of_a_connection_has_no_envelope_behind_it() {
     let one_mail = || script(PIPELINING, &[OK, OK, GO_ON, OK, "221 bye"]);
     let relay = ScriptedRelay::start(vec![one_mail(), one_mail()]);
     let mut transport = relay.transport();
     transport.max_per_connection = 1;
     assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"]), [Ok(()); 2]);
     drop(transport);
-    assert!(relay.heard().iter().all(|lines| lines.last().unwrap() == "QUIT"));
+    assert!(relay.received().iter().all(|lines| lines.last().unwrap() == "QUIT"));
 }
