@@ -20,7 +20,7 @@ use testkit::bench::worker_instructions;
 use crate::instructions::repeat::Part;
 
 /// The baseline, relative to the folder in which cargo runs benches.
-const KEPT: &str = "benches/baseline.json";
+const BASELINE: &str = "benches/baseline.json";
 
 /// The options, passed on by `scripts/instructions`.
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ struct Options {
     #[arg(long)]
     accept: bool,
     /// What else the counts depend on: compiler, libraries, processor
-    #[arg(long, default_value = "nobody knows what")]
+    #[arg(long, default_value = "unknown")]
     made_with: String,
     /// Only run this part, under callgrind
     #[arg(long, hide = true, requires = "times")]
@@ -50,18 +50,19 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if !options.bench {
-        eprintln!("Instructions are counted with: scripts/instructions");
+        eprintln!("Count the instructions with: scripts/instructions");
         return ExitCode::SUCCESS;
     }
     let found = measure(options.made_with);
     if options.accept {
-        fs::write(KEPT, found.to_json()).unwrap();
-        print!("{found}\nKept in {KEPT}.\n");
+        fs::write(BASELINE, found.to_json()).unwrap();
+        print!("{found}\nWritten to {BASELINE}.\n");
         return ExitCode::SUCCESS;
     }
-    let kept = fs::read_to_string(KEPT).expect("there is no baseline: scripts/instructions --accept");
-    let kept = Baseline::from_json(&kept).expect("the baseline cannot be read");
-    let comparison = kept.compare(&found);
+    let baseline = fs::read_to_string(BASELINE)
+        .expect("there is no baseline; write it with scripts/instructions --accept");
+    let baseline = Baseline::from_json(&baseline).expect("the baseline cannot be read");
+    let comparison = baseline.compare(&found);
     print!("{comparison}");
     if comparison.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -108,7 +108,7 @@ impl Tables {
         let request = Message { kind: Kind::Updated, event_id: EVENT };
         let opened = store.open_notification(&Identity::default(), request, &lease_request).unwrap();
         let Opened::Ours { lease, .. } = opened else {
-            panic!("somebody else is at work: {opened:?}");
+            panic!("another worker has the lease: {opened:?}");
         };
         Self { store, lease, read: ParticipantId(0), decided: ParticipantId(0), _dir: dir }
     }
@@ -116,7 +116,7 @@ impl Tables {
     /// Reads the next page; after the last page, the first one.
     pub fn read_page(&mut self) -> Vec<Participant> {
         let page = self.store.read_page(EVENT, self.read, ParticipantId::MAX, PAGE).unwrap();
-        assert!(!page.is_empty() || self.read > ParticipantId(0), "there is nobody");
+        assert!(!page.is_empty() || self.read > ParticipantId(0), "there are no participants");
         self.read = page.last().map_or(ParticipantId(0), |last| last.id);
         page
     }

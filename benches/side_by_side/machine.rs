@@ -14,13 +14,13 @@ pub type Facts = Vec<(&'static str, String)>;
 pub fn facts() -> Facts {
     let postgresql = Database::shared(Server::Postgresql);
     let show = |name: &str| postgresql.administer(&format!("SHOW {name}")).trim().to_owned();
-    let commit = said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]);
+    let commit = output_of("git", &["describe", "--always", "--dirty", "--abbrev=12"]);
     vec![
         ("fanmail", format!("{}, commit {commit}", env!("CARGO_PKG_VERSION"))),
         ("machine", format!("{} × {}, {} memory", cores(), processor(), memory())),
         ("kernel", format!("Linux {}", read("/proc/sys/kernel/osrelease"))),
         ("files", format!("{}, for the databases and the broker", file_system())),
-        ("Rust", said_by("rustc", &["--version"])),
+        ("Rust", output_of("rustc", &["--version"])),
         ("RabbitMQ", Broker::shared().ctl(&["version"]).trim().to_owned()),
         (
             "PostgreSQL",
@@ -47,9 +47,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
-fn said_by(program: &str, arguments: &[&str]) -> String {
-    let said = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
-    said.map_or_else(
+fn output_of(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
+    output.map_or_else(
         || "unknown".to_owned(),
         |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
     )
@@ -79,6 +79,6 @@ fn memory() -> String {
 /// The file system of the folder for temporary files.
 fn file_system() -> String {
     let folder = std::env::temp_dir();
-    let said = said_by("df", &["--output=fstype", &folder.to_string_lossy()]);
-    said.lines().last().unwrap_or("unknown").to_owned()
+    let output = output_of("df", &["--output=fstype", &folder.to_string_lossy()]);
+    output.lines().last().unwrap_or("unknown").to_owned()
 }

@@ -41,13 +41,13 @@ const SECTIONS: &[Section] = &[
 fn main() -> ExitCode {
     let options = Options::parse();
     if !options.bench {
-        eprintln!("The measurements run with: scripts/bench");
+        eprintln!("Run the measurements with: scripts/bench");
         return ExitCode::SUCCESS;
     }
     let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
     if let Some(unknown) = options.sections.iter().find(|name| !known(name)) {
         let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
-        eprintln!("There is no section {unknown}; there are: {}", names.join(", "));
+        eprintln!("There is no section {unknown}. The sections are: {}", names.join(", "));
         return ExitCode::from(2);
     }
     let report = measure(options);

@@ -126,22 +126,22 @@ impl Sender for Peer<'_> {
 
     fn run(&self) -> Run {
         let (file, sink) = (self.mails.write(self.count), Sink::expecting(self.count));
-        let said = self.mails.folder.path().join("said");
+        let output = self.mails.folder.path().join("output");
         let mut ward = ChildGuard::spawn(
             self.library
                 .command()
                 .args([sink.port.to_string(), self.connections.to_string()])
                 .arg(file)
                 .stdin(Stdio::null())
-                .stdout(fs::File::create(&said).unwrap()),
+                .stdout(fs::File::create(&output).unwrap()),
         );
         let status = wait_for(&self.name(), TIMEOUT, || ward.child.try_wait().unwrap());
         assert!(status.success(), "{}: {status}", self.name());
-        let said: Value = serde_json::from_str(&fs::read_to_string(said).unwrap()).unwrap();
-        assert_eq!(said["sent"], self.count, "{}", self.name());
+        let output: Value = serde_json::from_str(&fs::read_to_string(output).unwrap()).unwrap();
+        assert_eq!(output["sent"], self.count, "{}", self.name());
         Run {
             mails: self.count,
-            seconds: said["seconds"].as_f64().unwrap(),
+            seconds: output["seconds"].as_f64().unwrap(),
             faults: Faults::by_count(self.count, sink.count()),
             cpu_seconds: None,
             peak_memory: None,

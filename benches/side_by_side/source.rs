@@ -27,7 +27,7 @@ pub struct Source {
 impl Source {
     /// Runs it to its end. Returns the time that it took.
     pub fn send(&self, port: u16) -> Duration {
-        let begun = Instant::now();
+        let start = Instant::now();
         let mut ward = ChildGuard::spawn(
             Command::new(program("SMTP_SOURCE"))
                 .args(["-d", "-s", &self.sessions.to_string(), "-m", &self.mails.to_string()])
@@ -36,7 +36,7 @@ impl Source {
                 .stdin(Stdio::null()),
         );
         let status = wait_for("smtp-source to end", TIMEOUT, || ward.child.try_wait().unwrap());
-        let took = begun.elapsed();
+        let took = start.elapsed();
         assert!(status.success(), "smtp-source: {status}");
         took
     }

@@ -105,10 +105,10 @@ impl Fanmail {
         let (publisher, mut watch) = (self.scenario.queue.publisher(), self.scenario.ledger.poll());
         let worker = self.worker(port, task.settings);
         let idle = worker.cpu_seconds();
-        let begun = Utc::now().naive_utc();
+        let start = Utc::now().naive_utc();
         (task.publish)(&publisher);
         // The ledger has times in milliseconds.
-        let took = Self::wait_for_acks(&mut watch, task.notifications) - begun + TimeDelta::milliseconds(1);
+        let took = Self::wait_for_acks(&mut watch, task.notifications) - start + TimeDelta::milliseconds(1);
         let cpu_seconds = worker.cpu_seconds() - idle;
         let peak_memory = peak_memory(&worker);
         worker.stop();

@@ -201,9 +201,9 @@ impl Broker {
             command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
         command = Command::new(CTL);
         let output = command.args(arguments).env_clear().envs(environment).output().unwrap();
-        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", said(&output.stderr));
-        said(&output.stdout)
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
     }
 
     /// The log of the node.

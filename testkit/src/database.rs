@@ -164,7 +164,7 @@ impl Database {
     pub fn administer(&self, statements: &str) -> String {
         match self.try_administer(statements) {
             Ok(rows) => rows,
-            Err(trouble) => panic!("{statements}: {trouble}"),
+            Err(error) => panic!("{statements}: {error}"),
         }
     }
 

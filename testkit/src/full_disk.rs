@@ -39,7 +39,7 @@ pub fn with_small_disk(name: &str, mebibytes: usize, test: impl FnOnce(&SmallDis
         "--nocapture",
     ]));
     let status = copy.child.wait().unwrap();
-    assert!(status.success(), "the copy of {name} with a small disk failed ({status}); its words are above");
+    assert!(status.success(), "the copy of {name} with a small disk failed ({status}); its output is above");
 }
 
 /// A disk of its own.

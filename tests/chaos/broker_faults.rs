@@ -74,11 +74,11 @@ pub fn frozen(run: &mut Run) {
     let broker = started();
     send_with(run, &broker, run.size(1, 3), 10, |run, workers| {
         let (deaths, troubles) = (workers.crashes, workers.log(0).matches(TROUBLE).count());
-        let begun = Instant::now();
+        let start = Instant::now();
         broker.freeze();
         workers.wait_until("the worker to notice", |workers| {
-            let told = workers.log(0).matches(TROUBLE).count() > troubles;
-            told || workers.crashes > deaths || begun.elapsed() > LONG_ENOUGH
+            let logged = workers.log(0).matches(TROUBLE).count() > troubles;
+            logged || workers.crashes > deaths || start.elapsed() > LONG_ENOUGH
         });
         broker.thaw();
         thread::sleep(run.pause(Duration::from_secs(2)));

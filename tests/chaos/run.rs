@@ -45,7 +45,7 @@ impl Run {
     pub fn repeat(name: &'static str, fault: &'static str, scenario: impl Fn(&mut Self)) {
         let mut run = Self { random: Rng::with_seed(0), name, runs: runs(), row: Row::new(name, fault) };
         let runs = run.runs.unwrap_or(1);
-        let begun = Instant::now();
+        let start = Instant::now();
         for number in 1..=runs {
             run.random = Rng::with_seed(derive(seed(), name, number));
             scenario(&mut run);
@@ -54,7 +54,7 @@ impl Run {
             let Row { mails, lost, duplicates, .. } = run.row;
             say(&format!(
                 "{name}: {runs} runs, {mails} mails, {lost} lost, {duplicates} duplicates, {} s",
-                begun.elapsed().as_secs()
+                start.elapsed().as_secs()
             ));
         }
     }
@@ -118,7 +118,7 @@ impl Run {
 
         assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
         assert!(lost.is_empty(), "{} of {} are lost, such as {:?}", lost.len(), expected.len(), lost[0]);
-        assert!(unexpected.is_empty(), "nobody asked for {unexpected:?}");
+        assert!(unexpected.is_empty(), "unexpected mails: {unexpected:?}");
         assert!(duplicates <= bound, "{duplicates} duplicates, and at most {bound} may be");
         assert!(crashes > 0 || duplicates == bound, "{duplicates} duplicates, and {bound} have to be");
         scenario.check_completed_except_acks();

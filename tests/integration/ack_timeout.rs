@@ -58,11 +58,11 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     let attached = log.matches("was redelivered; its fan-out continues").count();
     let by_hint = if ids[0].is_some() { 0 } else { attached };
     assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), by_hint);
-    let told = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
-    let told: Vec<&str> = told.collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("longer than the broker allows"), "{told:?}");
-    assert!(told[0].contains("consumer_timeout = 14400000"), "{told:?}");
+    let problems = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+    let problems: Vec<&str> = problems.collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("longer than the broker allows"), "{problems:?}");
+    assert!(problems[0].contains("consumer_timeout = 14400000"), "{problems:?}");
     assert!(!log.contains("reconnected at attempt"), "it is no outage:\n{log}");
     scenario.stop_and_check(worker);
 }

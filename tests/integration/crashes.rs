@@ -40,7 +40,7 @@ fn killed_in_the_middle(system: System, name: &str, message_id: Option<&str>) {
     scenario.smtp.gate().open();
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
-    assert_eq!(scenario.smtp.delivered_ids().len(), 300, "somebody was skipped");
+    assert_eq!(scenario.smtp.delivered_ids().len(), 300, "a participant was skipped");
     let rows = scenario.ledger.notifications();
     assert_eq!(rows.len(), 1, "a redelivery became another notification");
     assert_eq!(rows[0].message_key.as_deref(), message_id);
@@ -66,13 +66,13 @@ fn no_lane_sends_a_second_body_before_the_first_is_in_the_ledger(system: System)
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_until_held(LANES);
-    let held = scenario.ledger.lock_deliveries();
+    let lock = scenario.ledger.lock_deliveries();
     scenario.smtp.gate().open();
     wait_until("the next envelopes", || scenario.smtp.log().commands["DATA"] == 2 * LANES);
     worker.kill();
     wait_until("the connections to end", || scenario.smtp.log().open == 0);
     assert_eq!(scenario.smtp.log().received.len(), LANES);
-    drop(held);
+    drop(lock);
     assert_eq!(scenario.ledger.count("deliveries"), 0);
 
     let worker = scenario.worker();

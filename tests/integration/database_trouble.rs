@@ -56,9 +56,9 @@ fn nothing_is_lost(scenario: &Scenario, worker: Process, people: usize) {
 fn locked_for_long(system: System) {
     let scenario = Scenario::with_relay("locked", PEOPLE).database(system).connections(LANES).build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.lock_deliveries();
+    let lock = scenario.ledger.lock_deliveries();
     database_failure_is_reported(&scenario, &worker);
-    drop(held);
+    drop(lock);
     nothing_is_lost(&scenario, worker, PEOPLE);
 }
 
@@ -66,11 +66,11 @@ fn locked_for_long(system: System) {
 fn stopped_while_locked() {
     let scenario = Scenario::with_relay("stop-locked", PEOPLE).connections(LANES).build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.lock_deliveries();
+    let lock = scenario.ledger.lock_deliveries();
     database_failure_is_reported(&scenario, &worker);
     worker.terminate();
     worker.wait_for_log("stopping");
-    drop(held);
+    drop(lock);
     let ended = worker.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted(), "mails in flight are recorded");
@@ -85,7 +85,7 @@ fn the_shutdown_timeout_ends_while_locked() {
     let scenario =
         Scenario::with_relay("leave-locked", PEOPLE).connections(LANES).env("SHUTDOWN_TIMEOUT", "1").build();
     let worker = in_the_middle(&scenario);
-    let held = scenario.ledger.lock_deliveries();
+    let lock = scenario.ledger.lock_deliveries();
     database_failure_is_reported(&scenario, &worker);
     worker.terminate();
     let ended = worker.wait_within(Duration::from_secs(10));
@@ -93,7 +93,7 @@ fn the_shutdown_timeout_ends_while_locked() {
     let words: Vec<&str> = ended.err.lines().skip_while(|line| !line.contains("SHUTDOWN_TIMEOUT")).collect();
     assert!(words[1].contains("database: "), "{words:?}");
     assert!(words[2].contains(&format!("not recorded in the ledger: {LANES};")), "{words:?}");
-    drop(held);
+    drop(lock);
 
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
@@ -108,7 +108,7 @@ fn locked_at_the_start() {
     let port = free_port();
     let scenario =
         Scenario::with_relay("lock-start", 40).env("HTTP_ADDR", &format!("127.0.0.1:{port}")).build();
-    let held = scenario.ledger.lock_deliveries();
+    let lock = scenario.ledger.lock_deliveries();
     let worker = scenario.worker();
     worker.wait_for_log(BEGINS);
     let health = http::get(port, "/healthz");
@@ -126,7 +126,7 @@ fn locked_at_the_start() {
     scenario.publish("UPDATED");
     let worker = scenario.worker();
     worker.wait_for_log(BEGINS);
-    drop(held);
+    drop(lock);
     scenario.wait_for_acks(1);
     wait_until("health", || http::get(port, "/healthz").starts_with("HTTP/1.1 200"));
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));

@@ -33,7 +33,7 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
     let got: BTreeSet<(String, String)> =
         received.iter().map(|mail| (mail.message_id.clone(), mail.recipient.clone())).collect();
     assert_eq!((got.len(), received.len()), (750, 750));
-    assert!(got == expected, "somebody got somebody else's mail");
+    assert!(got == expected, "a participant got the mail of another one");
 
     for received in received {
         let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
@@ -212,10 +212,10 @@ fn ten_thousand_mails_take_seconds() {
     let scenario =
         Scenario::with_relay("many", 10_000).connections(16).env("SMTP_MAX_PER_CONNECTION", "10000").build();
     let worker = scenario.worker();
-    let begun = Instant::now();
+    let start = Instant::now();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
-    let took = begun.elapsed();
+    let took = start.elapsed();
     assert!(took < Duration::from_secs(60), "{took:?}");
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (10_000, 0));
     let log = scenario.smtp.log();

@@ -59,9 +59,9 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     let ended = worker.wait_within(Duration::from_secs(20));
     assert_eq!(ended.code, Some(1), "{}", ended.err);
     assert!(noticed < Duration::from_secs(60), "{noticed:?}");
-    let told: Vec<&str> = ended.err.lines().filter(|line| line.contains(" ERROR ")).collect();
-    assert_eq!(told.len(), 1, "{}", ended.err);
-    assert!(told[0].contains("heartbeat = 60"), "the cure is told: {told:?}");
+    let errors: Vec<&str> = ended.err.lines().filter(|line| line.contains(" ERROR ")).collect();
+    assert_eq!(errors.len(), 1, "{}", ended.err);
+    assert!(errors[0].contains("heartbeat = 60"), "the cure is errors: {errors:?}");
     scenario.check_redacted(&ended.err);
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
     assert_eq!(scenario.ledger.completed(), 0);

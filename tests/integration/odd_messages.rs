@@ -123,12 +123,12 @@ fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pau
     worker.wait_for_log("breaks the protocol for this program");
     // The pauses grow: 1, 2, 4, 8 seconds. In ten seconds there are two more attempts at most.
     let tries = || worker.log().matches("taking messages from").count();
-    let told = tries();
-    assert_eq!(told, 3);
-    wait_for("the next try", Duration::from_secs(20), || (tries() > told).then_some(()));
+    let tries_before = tries();
+    assert_eq!(tries_before, 3);
+    wait_for("the next try", Duration::from_secs(20), || (tries() > tries_before).then_some(()));
     let log = worker.log();
-    assert_eq!(log.matches("breaks the protocol for this program").count(), 1, "it is told once:\n{log}");
-    assert_eq!(log.matches("a frame that cannot be read").count(), 1, "it is told once:\n{log}");
+    assert_eq!(log.matches("breaks the protocol for this program").count(), 1, "it is logged once:\n{log}");
+    assert_eq!(log.matches("a frame that cannot be read").count(), 1, "it is logged once:\n{log}");
     assert!(log.contains(&format!("rabbitmqadmin get queue={}", queue.name)), "{log}");
     assert!(worker.is_running());
 
@@ -141,7 +141,7 @@ fn a_message_that_breaks_the_connection_is_reported_and_retried_with_growing_pau
     });
     purge(&queue.broker, &queue.name);
     scenario.publish("CREATED");
-    wait_for("the worker to be well", Duration::from_secs(90), || {
+    wait_for("the worker to be healthy", Duration::from_secs(90), || {
         scenario.ledger.notifications().iter().any(|row| row.acked).then_some(())
     });
     scenario.stop_and_check(worker);

@@ -59,7 +59,7 @@ fn all_were_mailed_over_tls(scenario: &Scenario, worker: Process) {
 #[track_caller]
 fn no_secret_in_plain_text(relay: &SmtpServer) {
     let log = relay.log();
-    assert!(!log.plain_text.is_empty(), "nobody came");
+    assert!(!log.plain_text.is_empty(), "no client connected");
     for line in &log.plain_text {
         let verb = line.split([' ', '\r']).next().unwrap();
         assert!(["EHLO", "STARTTLS", "QUIT"].contains(&verb), "in plain text: {line:?}");

@@ -12,7 +12,7 @@ fn status_shows_the_problem_of_a_worker_and_drops_the_worker_when_it_stops() {
     let scenario = Scenario::builder("status-trouble").participants(5).env("LEASE_TIMEOUT", "1").build();
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    let text = wait_for("the worker to tell its trouble", TIMEOUT, || {
+    let text = wait_for("the worker to report its problem", TIMEOUT, || {
         Some(scenario.status_text()).filter(|text| text.contains("\n    relay: down since "))
     });
     assert!(text.contains("Connection refused"), "{text}");
@@ -26,7 +26,7 @@ fn status_shows_the_problem_of_a_worker_and_drops_the_worker_when_it_stops() {
 
     scenario.smtp.come_up();
     scenario.wait_for_acks(1);
-    wait_until("the trouble to be over", || scenario.workers()[0]["troubles"] == json!([]));
+    wait_until("the problem to be over", || scenario.workers()[0]["troubles"] == json!([]));
     let text = scenario.status_text();
     assert_eq!(text.matches(name).count(), 1, "it works at nothing:\n{text}");
     scenario.stop_and_check(worker);

@@ -41,12 +41,12 @@ fn rows_of(system: System, messages: usize) -> [Row; 3] {
         let before = sent * PARTICIPANTS;
         sent += 1;
         thread::sleep(Duration::from_micros(fastrand::u64(0..50_000)));
-        let begun = Instant::now();
+        let start = Instant::now();
         publisher.publish("UPDATED", EVENT);
         wait_until("the first mail", || relay.accepted() > before);
         let arrived = relay.read_log(|log| log.received[before].at);
         Fanmail::wait_for_acks(&mut watch, sent);
-        (arrived - begun).as_secs_f64() * 1e3
+        (arrived - start).as_secs_f64() * 1e3
     };
     // For another worker: RabbitMQ loads code before it delivers the first message of a new node.
     let worker = fanmail.worker(relay.port, &[]);

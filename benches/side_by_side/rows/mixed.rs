@@ -47,7 +47,7 @@ fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
     let mut watch = fanmail.scenario.ledger.poll();
     let worker = fanmail.worker(relay.port, &[("SMTP_CONNECTIONS", 16)]);
 
-    let begun = Instant::now();
+    let start = Instant::now();
     publisher.publish("UPDATED", EVENT);
     let mut asked = Vec::new();
     for event in (first..).take(MOST) {
@@ -58,7 +58,7 @@ fn rows_of(stage: &Stage, system: System, participants: usize) -> [Row; 2] {
         asked.push((small_address(event), Instant::now()));
         publisher.publish("UPDATED", event);
     }
-    let took = begun.elapsed();
+    let took = start.elapsed();
     assert!(asked.len() < MOST, "the fan-out has not ended after {} s", took.as_secs());
     Fanmail::wait_for_acks(&mut watch, asked.len() + 1);
     worker.stop();

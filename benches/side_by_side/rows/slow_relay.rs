@@ -106,10 +106,10 @@ fn lateness(delay: Duration) -> Row {
     wire.get_ref().set_nodelay(true).unwrap();
     wire.read_line(&mut String::new()).unwrap();
     let samples = (0..20).map(|_| {
-        let begun = Instant::now();
+        let start = Instant::now();
         wire.get_mut().write_all(b"NOOP\r\n").unwrap();
         wire.read_line(&mut String::new()).unwrap();
-        begun.elapsed().as_secs_f64() * 1e3
+        start.elapsed().as_secs_f64() * 1e3
     });
     Row::new(format!("{} ms, one reply", delay.as_millis()), "ms", samples.collect())
 }

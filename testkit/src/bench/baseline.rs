@@ -20,8 +20,8 @@ pub struct Baseline {
 /// The baseline and the counts of today.
 #[derive(Debug)]
 pub struct Comparison<'a> {
-    kept: &'a Baseline,
-    found: &'a Baseline,
+    baseline: &'a Baseline,
+    counted: &'a Baseline,
 }
 
 /// How one count has changed.
@@ -54,8 +54,8 @@ impl Baseline {
     }
 
     /// Compares the counts of today with this baseline.
-    pub fn compare<'a>(&'a self, found: &'a Self) -> Comparison<'a> {
-        Comparison { kept: self, found }
+    pub fn compare<'a>(&'a self, counted: &'a Self) -> Comparison<'a> {
+        Comparison { baseline: self, counted }
     }
 }
 
@@ -67,15 +67,15 @@ impl Comparison<'_> {
     }
 
     fn is_possible(&self) -> bool {
-        self.kept.made_with == self.found.made_with
+        self.baseline.made_with == self.counted.made_with
     }
 
     fn changes(&self) -> impl Iterator<Item = (&str, Change)> {
-        let (kept, found) = (&self.kept.instructions, &self.found.instructions);
-        let names: BTreeSet<&String> = kept.keys().chain(found.keys()).collect();
+        let (baseline, counted) = (&self.baseline.instructions, &self.counted.instructions);
+        let names: BTreeSet<&String> = baseline.keys().chain(counted.keys()).collect();
         names.into_iter().map(|name| {
-            let change = match (kept.get(name), found.get(name)) {
-                (Some(&kept), Some(&found)) => Change::between(kept, found),
+            let change = match (baseline.get(name), counted.get(name)) {
+                (Some(&baseline), Some(&counted)) => Change::between(baseline, counted),
                 (None, _) => Change::New,
                 (_, None) => Change::Gone,
             };
@@ -86,8 +86,8 @@ impl Comparison<'_> {
 
 impl Change {
     #[expect(clippy::cast_precision_loss, reason = "they are small enough")]
-    fn between(kept: u64, found: u64) -> Self {
-        let percent = 100.0 * (found as f64 - kept as f64) / kept as f64;
+    fn between(baseline: u64, counted: u64) -> Self {
+        let percent = 100.0 * (counted as f64 - baseline as f64) / baseline as f64;
         match percent {
             more if more > TOLERANCE => Self::Grown(more),
             less if less < -TOLERANCE => Self::Shrunk(-less),
@@ -107,35 +107,35 @@ impl fmt::Display for Baseline {
 
 impl fmt::Display for Comparison<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.found)?;
+        write!(f, "{}", self.counted)?;
         if !self.is_possible() {
-            return writeln!(f, "Not compared: the baseline was made with {}", self.kept.made_with);
+            return writeln!(f, "Not compared: the baseline was made with {}", self.baseline.made_with);
         }
         let count = |baseline: &Baseline, name| baseline.instructions.get(name).copied().unwrap_or_default();
         for (name, change) in self.changes() {
-            let (kept, found) = (count(self.kept, name), count(self.found, name));
+            let (baseline, counted) = (count(self.baseline, name), count(self.counted, name));
             match change {
                 Change::Same => {}
                 Change::Grown(percent) => writeln!(
                     f,
-                    "{name}: from {kept} to {found} instructions, {percent:.1} % more; {TOLERANCE} % may pass. Is the \
-                     cause worth it? Then accept it with scripts/instructions --accept, and commit both together"
+                    "{name}: from {baseline} to {counted} instructions, {percent:.1} % more ({TOLERANCE} % are \
+                     accepted). If the cause is worth it, run scripts/instructions --accept and commit both together"
                 )?,
                 Change::Shrunk(percent) => writeln!(
                     f,
-                    "{name}: from {kept} to {found} instructions, {percent:.1} % less. Well done; record it with \
-                     scripts/instructions --accept, so that it stays so"
+                    "{name}: from {baseline} to {counted} instructions, {percent:.1} % less. Run \
+                     scripts/instructions --accept, so that a later growth is noticed"
                 )?,
                 Change::New => {
                     writeln!(
                         f,
-                        "{name}: {found} instructions, not in the baseline; scripts/instructions --accept adds it"
+                        "{name}: {counted} instructions, not in the baseline; add it with scripts/instructions --accept"
                     )?;
                 }
                 Change::Gone => {
                     writeln!(
                         f,
-                        "{name}: in the baseline, not counted; scripts/instructions --accept takes it out"
+                        "{name}: in the baseline, not counted; remove it with scripts/instructions --accept"
                     )?;
                 }
             }

@@ -20,7 +20,7 @@ impl UnprivilegedUser {
             let users = fs::read_to_string("/etc/passwd").unwrap();
             let ids = [name, "nobody"].into_iter().find_map(|name| ids_of(&users, name));
             ids.unwrap_or_else(|| {
-                panic!("root may not run a database, and there is neither {name} nor nobody")
+                panic!("a database refuses to run as root, and there is no user {name} and no user nobody")
             })
         });
         Self { other }
@@ -54,7 +54,10 @@ pub fn program(names: &[&str], folders: &[PathBuf]) -> PathBuf {
     let folders: Vec<PathBuf> = folders.iter().cloned().chain(std::env::split_paths(&path)).collect();
     let mut candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| {
-        panic!("{} is not there; start the tests with scripts/test, which installs what they need", names[0])
+        panic!(
+            "{} is not installed; run the tests with scripts/test, which installs what they need",
+            names[0]
+        )
     })
 }
 

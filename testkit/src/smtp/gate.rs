@@ -80,8 +80,8 @@ impl Gate {
                 state = self.state.lock().unwrap();
                 continue;
             }
-            if let Err(gone) = connection.receive_available() {
-                break Err(gone);
+            if let Err(error) = connection.receive_available() {
+                break Err(error);
             }
             // The timeout is for a client that has closed the connection.
             state = self.changed.wait_timeout(state, Duration::from_millis(20)).unwrap().0;

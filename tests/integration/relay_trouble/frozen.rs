@@ -23,9 +23,9 @@ fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, te
     scenario.smtp.gate().close_after(point, first);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
-    let begun = Instant::now();
+    let start = Instant::now();
     is_down(&worker, cause);
-    assert!(begun.elapsed() < Duration::from_secs(20), "SMTP_TIMEOUT bounds each wait");
+    assert!(start.elapsed() < Duration::from_secs(20), "SMTP_TIMEOUT bounds each wait");
     scenario.smtp.gate().open();
     scenario.wait_for_acks(1);
     assert_eq!(scenario.ledger.outcomes("sent"), 150);

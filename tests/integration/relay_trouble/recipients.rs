@@ -192,7 +192,7 @@ fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     let rows = scenario.ledger.deliveries();
-    let fates: Vec<(&str, i32, Option<i32>)> =
+    let outcomes: Vec<(&str, i32, Option<i32>)> =
         rows[..6].iter().map(|row| (row.status.as_str(), row.attempts, row.smtp_code)).collect();
     let expected = [
         ("sent", 2, None),
@@ -202,7 +202,7 @@ fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
         ("failed", 1, Some(521)),
         ("sent", 1, None),
     ];
-    assert_eq!(fates, expected);
+    assert_eq!(outcomes, expected);
     assert_eq!(scenario.duplicates(), 0);
     scenario.stop_and_check(worker);
 }

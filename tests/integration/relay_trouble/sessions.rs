@@ -120,7 +120,7 @@ fn allows_four_of_sixteen(name: &str, step: Step, trouble: StepFault, cause: &st
     assert!((24..50).contains(&refused), "{refused} refusals");
     let log = worker.log();
     assert!(log.matches(DOWN).count() <= 1, "at the very start it may look down, and not again:\n{log}");
-    assert_eq!(log.matches(SOME).count(), 1, "said once:\n{log}");
+    assert_eq!(log.matches(SOME).count(), 1, "logged once:\n{log}");
     assert!(
         log.contains(cause) && log.contains("SMTP_CONNECTIONS (16), lower SMTP_CONNECTIONS"),
         "with cause and cure"

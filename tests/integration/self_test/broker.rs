@@ -68,7 +68,7 @@ fn a_killed_test_leaves_no_broker_behind() {
     };
     assert_eq!((pids.len(), pids.iter().all(runs)), (2, true));
     test.child.kill().unwrap();
-    wait_until("the guardian to clean up", || !pids.iter().any(runs));
+    wait_until("the processes to be killed", || !pids.iter().any(runs));
 }
 
 fn start_a_broker_and_wait_to_be_killed() -> ! {

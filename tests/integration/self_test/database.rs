@@ -93,7 +93,7 @@ fn a_killed_test_leaves_no_database_behind() {
     };
     assert!(pids.len() > BOTH.len() && pids.iter().all(runs), "{pids:?}");
     test.child.kill().unwrap();
-    wait_until("the guardian to clean up", || !pids.iter().any(runs));
+    wait_until("the processes to be killed", || !pids.iter().any(runs));
 }
 
 /// Starts one server of each kind and one that is frozen.

@@ -174,7 +174,7 @@ fn the_gate_holds_and_releases_mails() {
         .timeout(Some(Duration::from_millis(50)))
         .build();
     assert!(impatient.send(&mail(9)).is_err());
-    wait_until("nobody at the gate", || server.gate().held() == 0);
+    wait_until("no connection at the gate", || server.gate().held() == 0);
     server.gate().open();
     assert_eq!(server.delivered_ids()["<9@example.org>"], 1);
     assert_eq!(server.accepted_ids().get("<9@example.org>"), None);

@@ -38,10 +38,10 @@ fn a_reply_arrives_after_the_delay_and_hardly_later() {
     let mut stream = connect(relay.port);
     let times: Vec<Duration> = (0..10)
         .map(|_| {
-            let begun = Instant::now();
+            let start = Instant::now();
             stream.write_all(b"x").unwrap();
             stream.read_exact(&mut [0]).unwrap();
-            begun.elapsed()
+            start.elapsed()
         })
         .collect();
     assert!(times.iter().all(|time| *time >= DELAY), "too early: {times:?}");
@@ -53,7 +53,7 @@ fn a_reply_arrives_after_the_delay_and_hardly_later() {
 fn many_replies_are_on_their_way_at_once_and_stay_in_order() {
     let relay = SlowRelay::plain(echo(), Duration::from_millis(500));
     let stream = connect(relay.port);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     for number in 0..50 {
         writeln!(&stream, "{number}").unwrap();
@@ -65,14 +65,14 @@ fn many_replies_are_on_their_way_at_once_and_stay_in_order() {
         assert_eq!(line.trim(), number.to_string());
     }
     // One after another they would take 25 s.
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]
 fn with_tls_each_step_is_delayed() {
     let (server, authority) = (SmtpServer::start(), Authority::new());
     let relay = SlowRelay::encrypted(server.port, DELAY, &authority.issue());
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut plain = connect(relay.port);
     let expect = |stream: &mut dyn Read, starts: &str| {
         let mut reply = [0; 512];
@@ -102,7 +102,7 @@ fn with_tls_each_step_is_delayed() {
     }
     assert_eq!(secret.read(&mut [0]).unwrap_or(0), 0, "the relay hangs up, and so does the way to it");
     // The greeting, two replies, the handshake, and six more.
-    assert!(begun.elapsed() >= DELAY * 10, "{:?}", begun.elapsed());
+    assert!(start.elapsed() >= DELAY * 10, "{:?}", start.elapsed());
     assert_eq!(server.log().received[0].raw.len(), mail.len() - 3);
     assert_eq!(server.log().violations, Vec::<String>::new());
 }

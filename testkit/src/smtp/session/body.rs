@@ -20,7 +20,7 @@ impl Session {
                 self.connection.reply("354 Go ahead");
                 // A correct client never sends this body.
                 self.read_body(true)?;
-                self.violation("a body for nobody");
+                self.violation("a body without a recipient");
                 return Ok(Next::HangUp);
             }
             Some(Transaction { recipient: None, refused, .. }) => {
@@ -94,7 +94,7 @@ impl Session {
             _ => None,
         });
         let trouble = self.shared.take_step_fault(Step::Dot, self.number, self.open);
-        let told = match (trouble, &fault) {
+        let reply = match (trouble, &fault) {
             (Some(fault), _) => fault.body_reply(),
             (None, Some(RecipientFault::Dot(_))) => BodyReply::Refused,
             (None, _) => BodyReply::None,
@@ -104,10 +104,10 @@ impl Session {
             recipient,
             at,
             raw: raw.into(),
-            answer: if told == BodyReply::Refused { told } else { BodyReply::None },
+            answer: if reply == BodyReply::Refused { reply } else { BodyReply::None },
         });
         if let Some(trouble) = trouble {
-            if told == BodyReply::Accepted {
+            if reply == BodyReply::Accepted {
                 self.shared.set_accepted(index, true);
             }
             return self.apply(trouble);
@@ -120,9 +120,9 @@ impl Session {
                 self.connection.reply("250 2.0.0 Queued");
                 // Before the reply is sent: a test that sees the mail in the ledger finds it here, too.
                 self.shared.set_accepted(index, true);
-                if let Err(gone) = self.connection.flush() {
+                if let Err(error) = self.connection.flush() {
                     self.shared.set_accepted(index, false);
-                    return Err(gone);
+                    return Err(error);
                 }
             }
         }
