@@ -14,17 +14,24 @@ use crate::commands::status::StatusArgs;
 use crate::commands::{check, dead_letters, migrate, preview, publish, purge, retry, seed, status, worker};
 use crate::config::Config;
 
-/// Mail everyone who takes part in an event, once.
+/// Mails every participant of an event once.
 ///
-/// fanmail takes small notifications such as `{"type":"UPDATED","event_id":123}` from a RabbitMQ or
-/// LavinMQ queue, looks up the participants of the event and sends each of them one mail. It is
-/// configured by environment variables, or by a file .env in the current directory; .env.example
-/// explains each of them.
+/// fanmail consumes small notifications, such as {"type":"UPDATED","event_id":123}, from a RabbitMQ or
+/// LavinMQ queue. For each one it reads the participants of the event from a database and sends each
+/// participant one mail. It is configured with environment variables, or with a file named .env in the
+/// current directory; .env.example explains every variable.
 #[derive(Debug, Parser)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[command(
     version,
     verbatim_doc_comment,
-    after_help = "Exit codes: 0 fine, 1 it failed, 2 the command line or the configuration is wrong."
+    after_help = "\
+Try it without sending mail (EMAIL_DUMMY_MODE is True by default):
+  fanmail seed --event 123
+  fanmail publish --type UPDATED --event 123
+  fanmail worker
+
+Exit codes: 0 success, 1 failure, 2 wrong command line or configuration"
 )]
 pub struct Cli {
     /// What to do.
@@ -34,51 +41,99 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 pub enum Command {
-    /// Consume notifications for ever (the main job)
+    /// Run the worker: consume notifications until stopped
     ///
-    /// Needs the database, the broker (it waits for one that is away) and, unless `EMAIL_DUMMY_MODE` is True, the
-    /// relay. The first SIGTERM or SIGINT lets mails in flight finish and ends it with exit code 0; a second
-    /// one, or `SHUTDOWN_TIMEOUT`, ends it at once with 1. Nothing is lost either way. With `HTTP_ADDR` it serves
-    /// /healthz and /metrics. Several workers may share a queue and a database.
+    /// Needs the database and the broker, and waits for each of them if it is not available. Needs the SMTP relay
+    /// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
+    /// queue and a database.
+    ///
+    /// Stop it with SIGTERM or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
+    /// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
+    #[command(after_help = "\
+Example:
+  HTTP_ADDR=127.0.0.1:9090 fanmail worker")]
     Worker,
-    /// Create or update the tables (the worker does it at start, too)
+    /// Create or update the tables (the worker also does this at start)
+    #[command(after_help = "\
+Example:
+  DATABASE_URL=sqlite:///fanmail.db fanmail migrate")]
     Migrate,
-    /// Put an event with made-up participants into the database, to try things out
+    /// Create an event with made-up participants, to try things out
+    ///
+    /// Only writes to tables that fanmail created, never to views over tables of your own.
+    #[command(after_help = "\
+Example:
+  fanmail seed --event 123 --participants 1000")]
     Seed(SeedArgs),
-    /// Publish a notification and wait until the broker has confirmed it
-    #[command(visible_alias = "send-test-message")]
+    /// Publish a notification, and wait until the broker has confirmed it
+    ///
+    /// If the command fails, run it again with the same --message-id: the notification then counts once.
+    #[command(
+        visible_alias = "send-test-message",
+        after_help = "\
+Example:
+  fanmail publish --type UPDATED --event 123 --message-id order-4711"
+    )]
     Publish(PublishArgs),
-    /// Show who is at work, and how notifications add up: participants = sent + failed + skipped + pending
+    /// Show workers, and for each notification: participants = sent + failed + skipped + pending
     ///
-    /// First the workers, each with what troubles it. Then the newest notifications and all that are running,
-    /// oldest first. One is running, for as long as is said there, until everyone has an outcome, then completed.
-    /// Below the table, on standard error, stands what wants a person, and what to do. The exit code is 1 when
-    /// one of those shown does not add up, or is completed while somebody is pending; for nothing else.
+    /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
+    /// What needs attention, and what to do about it, is printed below the table (on standard error).
+    ///
+    /// The exit code is 1 if a notification does not add up, or is completed although participants are pending.
+    #[command(after_help = "\
+Examples:
+  fanmail status
+  fanmail status --event 123 --format json")]
     Status(StatusArgs),
-    /// Send again to the people of a notification whose mail failed
+    /// Send the failed mails of a completed notification again
     ///
-    /// Temporary failures only, unless --permanent-too. Everyone who has no outcome is sent to as well, with the
-    /// same Message-ID as before. It sends by itself, beside a worker or without one, and waits for a relay that
-    /// is down; when it is stopped or killed, the same command goes on. The exit code is 1 when somebody has failed
-    /// again.
+    /// Sends to recipients whose failure was temporary (with --permanent-too, to all that failed), and to participants
+    /// without an outcome. A mail keeps its Message-ID. The command sends by itself, with or without a running worker,
+    /// and waits for a relay that is down. If it is interrupted, run the same command again: it continues.
+    ///
+    /// The exit code is 1 if a mail failed again.
+    #[command(after_help = "\
+Example:
+  fanmail retry --notification 72")]
     Retry(RetryArgs),
     /// Delete old notifications and their outcomes from the database
     ///
-    /// Those that were completed longer ago than --older-than; never one that is running, one that a retry is
-    /// sending for, or one whose message may come again because its ack was never confirmed. It works beside
-    /// workers, a small transaction at a time; when it is stopped or killed, the same command goes on. A
-    /// `message_id` is forgotten with its notification: should it come once more, everyone is mailed once more.
-    /// Dead letters are not touched: they are messages of the broker, see `fanmail dead-letters`.
-    Purge(PurgeArgs),
-    /// Show what a mail looks like, without sending it
-    Preview(PreviewArgs),
-    /// Try everything that fanmail needs, a line each, with cause and cure
-    Check,
-    /// Look at the messages that nobody could process
+    /// Deletes notifications that were completed longer ago than --older-than. Keeps those that are running, those that
+    /// a retry is sending, and those whose ack was never confirmed, because their message may be redelivered.
     ///
-    /// They are in the queue `<LAVINMQ_QUEUE>.dead` of the broker, each with a reason. Once the cause is mended, publish the
-    /// notification again with `fanmail publish`.
+    /// Workers may run meanwhile. If the command is interrupted, run it again: it continues. Together with a
+    /// notification its message_id is deleted: if that message comes again, everyone is mailed again. Dead letters are
+    /// not deleted; they belong to the broker (see: fanmail dead-letters).
+    #[command(after_help = "\
+Examples:
+  fanmail purge --older-than 90d --dry-run
+  fanmail purge --older-than 90d")]
+    Purge(PurgeArgs),
+    /// Show a mail without sending it
+    ///
+    /// Prints subject and text, and writes the HTML to a file.
+    #[command(after_help = "\
+Example:
+  fanmail preview --type UPDATED --event 123 --open")]
+    Preview(PreviewArgs),
+    /// Test everything that the configuration names: templates, database, broker, relay
+    ///
+    /// Prints one line for each, with the cause and what to do if it does not work. Sends and consumes nothing. The exit
+    /// code is 1 if something does not work.
+    #[command(after_help = "\
+Example:
+  fanmail check")]
+    Check,
+    /// List the messages that could not be processed
+    ///
+    /// The broker keeps them in the queue <LAVINMQ_QUEUE>.dead, each with the reason. After you have fixed the cause,
+    /// publish the notification again with: fanmail publish
+    #[command(after_help = "\
+Example:
+  fanmail dead-letters list --limit 10")]
     DeadLetters {
         /// What to do with them.
         #[command(subcommand)]

@@ -1,16 +1,10 @@
-//! What the ledger says, as people and programs read it.
+//! What the ledger and the workers report, as text and as JSON: the same for `fanmail status`, a web page and an API. It
+//! knows no terminal and prints nothing.
 
-use chrono::{NaiveDateTime, SecondsFormat};
+pub mod advice;
+pub mod notifications;
+pub mod table;
+pub mod workers;
 
-pub(crate) mod advice;
-pub(crate) mod notifications;
-pub(crate) mod table;
-pub(crate) mod workers;
-
-/// Most things that are named one by one, so that what matters does not scroll away.
-pub(crate) const NAMED: usize = 10;
-
-/// A time for programs.
-pub(crate) fn rfc3339(time: NaiveDateTime) -> String {
-    time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
-}
+/// Most things that are named one by one: a long list would hide the rest.
+pub(crate) const MAX_NAMED: usize = 10;

@@ -1,4 +1,4 @@
-//! `fanmail dead-letters`: what nobody could process.
+//! `fanmail dead-letters`: lists the messages that could not be processed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,39 +12,39 @@ use crate::broker::dead_letters::browse::{DeadLetterList, DeadLetterView};
 use crate::commands::arguments::Format;
 use crate::config::Config;
 
-/// Longest text of a stranger that is shown to people, in characters.
-const SHOWN: usize = 200;
+/// Longest text of a publisher that is printed, in characters.
+const MAX_SHOWN: usize = 200;
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
-    /// List them with their reasons; they stay where they are, marked as redelivered
+    /// List dead letters with their reasons; they stay in the queue, marked as redelivered
     List {
-        /// How many at most
+        /// Maximum number to list
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
-        /// How to print it
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
 }
 
-/// Lists them; they stay where they are.
+/// Lists them; they stay in the queue.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let DeadLettersCommand::List { limit, format } = command;
     let list = browse::list(&config.broker, *limit)?;
     let text = match format {
-        Format::Table => for_people(&list),
-        Format::Json => for_programs(&list)?,
+        Format::Table => to_text(&list),
+        Format::Json => to_json(&list)?,
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn for_people(list: &DeadLetterList) -> String {
+fn to_text(list: &DeadLetterList) -> String {
     if list.count == 0 && list.letters.is_empty() {
         return format!("no dead letters in {}\n", list.queue);
     }
@@ -66,7 +66,7 @@ fn for_people(list: &DeadLetterList) -> String {
     text
 }
 
-fn for_programs(list: &DeadLetterList) -> serde_json::Result<String> {
+fn to_json(list: &DeadLetterList) -> serde_json::Result<String> {
     let letters: Vec<Value> = list.letters.iter().map(as_json).collect();
     serde_json::to_string_pretty(&letters).map(|text| text + "\n")
 }
@@ -81,11 +81,11 @@ fn as_json(letter: &DeadLetterView) -> Value {
     })
 }
 
-/// A stranger's text on one line, cut, and unable to steer the terminal.
+/// A publisher's text on one line, cut, with control characters escaped: they could change what the terminal shows.
 fn one_line(text: &str) -> String {
     let mut line: String = text
         .chars()
-        .take(SHOWN)
+        .take(MAX_SHOWN)
         .flat_map(|c| {
             match c {
                 '"' | '\'' => c.to_string(),
@@ -95,7 +95,7 @@ fn one_line(text: &str) -> String {
             .collect::<Vec<_>>()
         })
         .collect();
-    if text.chars().nth(SHOWN).is_some() {
+    if text.chars().nth(MAX_SHOWN).is_some() {
         line.push('…');
     }
     line
@@ -120,28 +120,28 @@ mod tests {
     }
 
     #[test]
-    fn people_see_one_harmless_line_for_each_text() {
+    fn text_has_one_escaped_line_for_each_value() {
         assert_eq!(
-            for_people(&list(vec![letter()])),
+            to_text(&list(vec![letter()])),
             "1 of 17 dead letters in events.dead, oldest first\n\
              \n2026-01-02T12:00:00Z  the body is not JSON\
              \n  message id  -\
              \n  body        {\"a\":\\n\\u{1b}[31mred\u{fffd} \\u{202e}\n"
         );
         let long = DeadLetterView { body: vec![b'x'; 5000], ..letter() };
-        assert!(for_people(&list(vec![long])).ends_with(&format!("{}…\n", "x".repeat(SHOWN))));
+        assert!(to_text(&list(vec![long])).ends_with(&format!("{}…\n", "x".repeat(MAX_SHOWN))));
     }
 
     #[test]
-    fn an_empty_queue_is_said_to_be_empty() {
+    fn an_empty_queue_is_reported() {
         let empty = DeadLetterList { count: 0, ..list(Vec::new()) };
-        assert_eq!(for_people(&empty), "no dead letters in events.dead\n");
-        assert_eq!(for_programs(&empty).unwrap(), "[]\n");
+        assert_eq!(to_text(&empty), "no dead letters in events.dead\n");
+        assert_eq!(to_json(&empty).unwrap(), "[]\n");
     }
 
     #[test]
-    fn programs_get_the_whole_body() {
-        let text = for_programs(&list(vec![letter()])).unwrap();
+    fn json_has_the_whole_body() {
+        let text = to_json(&list(vec![letter()])).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value[0]["reason"], "the body is not JSON");
         assert_eq!(value[0]["message_id"], Value::Null);

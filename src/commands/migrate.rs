@@ -1,17 +1,16 @@
-//! `fanmail migrate`: create or update the tables.
+//! `fanmail migrate`: creates or updates the tables.
 
 use std::process::ExitCode;
 
+use crate::app::database;
 use crate::config::Config;
-use crate::store::Store;
 
-/// Applies what is missing, says what that was, and checks that every column is there.
+/// Applies the migrations that are missing, prints their names, and checks that every column exists.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.database, 1)?;
-    let applied = store.migrate()?;
+    let (store, applied) = database::migrate(config)?;
     for name in &applied {
         println!("applied {name}");
     }

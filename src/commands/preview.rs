@@ -1,4 +1,4 @@
-//! `fanmail preview`: what a mail looks like, without sending it. Writes one HTML file.
+//! `fanmail preview`: shows a mail without sending it. Writes one HTML file.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -9,17 +9,15 @@ use anyhow::Context;
 use clap::Args;
 use uuid::Uuid;
 
+use crate::app::{channels, database};
 use crate::commands::arguments::parse_kind;
 use crate::config::Config;
-use crate::config::database::DatabaseConfig;
-use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::content::MediaType;
 use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
-use crate::store::Store;
 
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
@@ -32,25 +30,25 @@ pub struct PreviewArgs {
         help = format!("Which mail: one of {}", Kind::words())
     )]
     pub kind: Kind,
-    /// An event of the database; sample data unless given
+    /// Event ID in the database [default: sample data]
     #[arg(long, value_name = "ID")]
     pub event: Option<EventId>,
-    /// Write the HTML to this file instead of a temporary one
+    /// Write the HTML to this file [default: a temporary file]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Open the HTML in the browser
+    /// Open the HTML in a browser
     #[arg(long)]
     pub open: bool,
 }
 
-/// Prints subject and text, writes the HTML and says where it is.
+/// Prints subject and text, writes the HTML, and prints the name of its file.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let templates = Templates::load(config.email.templates_dir.as_deref())?;
+    let templates = channels::templates(&config.email)?;
     let (event, participant) = match args.event {
-        Some(event_id) => from_database(event_id, &config.database)?,
+        Some(event_id) => from_database(event_id, config)?,
         None => (sample::full(), sample::ada()),
     };
     let content = templates.render(&templates.notification_context(args.kind, &event), &participant)?;
@@ -66,16 +64,18 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if args.open
         && let Err(error) = open::that(&path)
     {
-        writeln!(out, "It could not be opened here ({error}); open {} in a browser.", path.display())?;
+        writeln!(out, "Cannot open a browser here ({error}); open {} yourself.", path.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The event and its first participant, or a made-up one when nobody takes part yet.
-fn from_database(event_id: EventId, config: &DatabaseConfig) -> anyhow::Result<(Event, Participant)> {
-    let store = Store::connect_existing(config, 1)?;
+/// The event and its first participant, or a made-up participant if it has none.
+fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, Participant)> {
+    let store = database::connect_existing(config)?;
     let event = store.find_event(event_id)?.with_context(|| {
-        format!("event {event_id} is not in the database; `fanmail seed --event {event_id}` makes one to try")
+        format!(
+            "event {event_id} is not in the database; create a made-up one with: fanmail seed --event {event_id}"
+        )
     })?;
     let first = store.read_page(event_id, ParticipantId(0), ParticipantId::MAX, 1)?.into_iter().next();
     Ok((event, first.unwrap_or_else(sample::ada)))
@@ -88,14 +88,14 @@ fn write_html(output: Option<&Path>, html: &str) -> anyhow::Result<PathBuf> {
         options.create(true).truncate(true);
         path.to_owned()
     } else {
-        // A new name, and only a file that was not there: the directory is everybody's.
+        // A new name, and only a file that did not exist: every user may write to the directory.
         options.create_new(true);
         std::env::temp_dir().join(format!("fanmail-preview-{}.html", Uuid::now_v7()))
     };
     options
         .open(&path)
         .and_then(|mut file| file.write_all(html.as_bytes()))
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
@@ -106,19 +106,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_named_file_is_replaced() {
+    fn an_existing_output_file_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("mail.html");
         fs::write(&output, "something longer that was there").unwrap();
         assert_eq!(write_html(Some(&output), "<p>ü").unwrap(), output);
         assert_eq!(fs::read_to_string(&output).unwrap(), "<p>ü");
         let nowhere = dir.path().join("nowhere/mail.html");
-        let said = write_html(Some(&nowhere), "").unwrap_err().to_string();
-        assert_eq!(said, format!("{} cannot be written", nowhere.display()));
+        let error = write_html(Some(&nowhere), "").unwrap_err().to_string();
+        assert_eq!(error, format!("cannot write {}", nowhere.display()));
     }
 
     #[test]
-    fn without_a_name_each_preview_is_a_file_of_its_own() {
+    fn without_an_output_file_each_preview_gets_a_new_file() {
         let (one, other) = (write_html(None, "1").unwrap(), write_html(None, "2").unwrap());
         assert_ne!(one, other);
         assert_eq!(fs::read_to_string(&one).unwrap(), "1");

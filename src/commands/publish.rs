@@ -1,4 +1,4 @@
-//! `fanmail publish`: publish a notification.
+//! `fanmail publish`: publishes a notification.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,18 +26,18 @@ pub struct PublishArgs {
         help = format!("What happened to the event: one of {}", Kind::words())
     )]
     pub kind: Kind,
-    /// Key of the event
+    /// Event ID
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
     pub event: EventId,
-    /// Identifies the notification for ever; a new UUID unless given
+    /// Identifies the notification: messages with the same id count once [default: a new UUID]
     #[arg(long, value_name = "ID")]
     pub message_id: Option<String>,
 }
 
-/// Publishes, waits for the broker's confirm and says under which message id.
+/// Publishes, waits for the broker's confirm, and prints the message id.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let message = Message { kind: args.kind, event_id: args.event };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
@@ -47,9 +47,9 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
             eprintln!("error: --message-id: {error}");
             return Ok(ExitCode::from(2));
         }
-        // It may have arrived all the same; the id makes a second try harmless.
+        // The message may have arrived all the same; with the same id, a second attempt counts once.
         Err(error) => {
-            bail!("{error}\nto try again: --message-id {message_id:?} makes sure that it counts once")
+            bail!("{error}\nRetry safely with: --message-id {message_id:?} (counts as the same notification)")
         }
     }
     writeln!(

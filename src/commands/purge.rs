@@ -1,43 +1,46 @@
-//! `fanmail purge`: old notifications leave the ledger, while workers go on.
+//! `fanmail purge`: deletes old notifications and their outcomes, while workers run. Which ones, is decided in
+//! `store::ledger::retention`.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use chrono::{NaiveDateTime, SecondsFormat, TimeDelta};
+use chrono::{NaiveDateTime, TimeDelta};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::app::database;
 use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::domain::ids::NotificationId;
 use crate::shutdown::{self, Shutdown};
-use crate::store::Store;
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
+use crate::text::count::count;
+use crate::text::timestamp::{rfc3339, to_the_second};
 
 pub mod age;
 
 /// Arguments of `purge`.
 #[derive(Debug, Args)]
 pub struct PurgeArgs {
-    /// How long ago they were completed, in hours, days or weeks: 12h, 90d, 2w
+    /// Minimum age since completion, in hours, days or weeks: 12h, 90d, 2w
     #[arg(long, value_name = "AGE", value_parser = age::parse)]
     pub older_than: TimeDelta,
-    /// Only tell what would be deleted
+    /// Only show what would be deleted
     #[arg(long)]
     pub dry_run: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// Tells what is old enough, and deletes it unless this is a dry run. Exits with 1 when it was interrupted.
+/// Prints what is old enough, and deletes it unless this is a dry run. The exit code is 1 when it was interrupted.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal. What was deleted until then stays deleted.
+/// What failed, and why. What was deleted until then stays deleted.
 pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect_existing(&config.database, 1)?;
+    let store = database::connect_existing(config)?;
     let mut purge = store.purge(args.older_than)?;
     let plan = purge.plan()?;
     if args.dry_run {
@@ -56,14 +59,14 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     let done = delete_all(&mut purge, &plan, &shutdown)?;
     match args.format {
-        Format::Table => print!("{}{}", told(&done), kept(&plan)),
+        Format::Table => print!("{}{}", deleted(&done), kept(&plan)),
         Format::Json => print_json(&plan, Some(&done))?,
     }
     Ok(if done.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Most notifications that are named in a line.
-const NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// How a purge ended.
 struct PurgeSummary {
@@ -73,7 +76,7 @@ struct PurgeSummary {
 
 fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> anyhow::Result<PurgeSummary> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} outcomes, {eta} left")?;
-    // The bar shows itself at a terminal only.
+    // Shown at a terminal only.
     let bar = ProgressBar::new(plan.outcomes).with_style(style);
     let mut purged = Purged::default();
     let interrupted = loop {
@@ -81,12 +84,12 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
             break true;
         }
         let began = Instant::now();
-        let Some(some) = purge.step()? else { break false };
-        purged.notifications += some.notifications;
-        purged.outcomes += some.outcomes;
-        bar.inc(some.outcomes);
-        // SQLite has one writer, and whoever waits for it only looks now and then whether it is its turn: half of
-        // the time is left to the workers.
+        let Some(step) = purge.step()? else { break false };
+        purged.notifications += step.notifications;
+        purged.outcomes += step.outcomes;
+        bar.inc(step.outcomes);
+        // SQLite has one writer, and a process that waits for it only polls the lock: half of the time is left to the
+        // workers.
         if shutdown.wait(began.elapsed()) {
             break true;
         }
@@ -95,46 +98,52 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
     Ok(PurgeSummary { purged, interrupted })
 }
 
-/// What goes, a line for people; `doing` is its first word.
-fn planned(doing: &str, plan: &PurgePlan) -> String {
+/// A line about what is or would be deleted; `verb` is its first word.
+fn planned(verb: &str, plan: &PurgePlan) -> String {
     let PurgePlan { before, notifications, outcomes, oldest, newest, .. } = plan;
-    let time = |time: &NaiveDateTime| time.format("%F %TZ").to_string();
+    let time = |time: &NaiveDateTime| to_the_second(time.and_utc());
     let range = match (oldest, newest) {
         (Some(oldest), Some(newest)) => format!(" (oldest {}, newest {})", time(oldest), time(newest)),
         _ => String::new(),
     };
     let before = time(before);
     format!(
-        "{doing} {notifications} notifications with {outcomes} outcomes, completed before {before}{range}\n"
+        "{verb} {} with {}, completed before {before}{range}\n",
+        count(*notifications, "notification"),
+        count(*outcomes, "outcome")
     )
 }
 
-/// What was deleted, a line for people.
-fn told(done: &PurgeSummary) -> String {
+/// A line about what was deleted.
+fn deleted(done: &PurgeSummary) -> String {
     let Purged { notifications, outcomes } = done.purged;
-    let interrupted = if done.interrupted { "; interrupted, the same command goes on" } else { "" };
-    format!("deleted {notifications} notifications with {outcomes} outcomes{interrupted}\n")
+    let interrupted = if done.interrupted { "; interrupted, continue with the same command" } else { "" };
+    format!(
+        "deleted {} with {}{interrupted}\n",
+        count(notifications, "notification"),
+        count(outcomes, "outcome")
+    )
 }
 
-/// What is old enough and kept all the same, a line for each reason.
+/// A line for each reason to keep notifications that are old enough.
 fn kept(plan: &PurgePlan) -> String {
     let line = |ids: &[NotificationId], why: &str| {
         if ids.is_empty() {
             return String::new();
         }
-        let mut named: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
-        if ids.len() > NAMED {
+        let mut named: Vec<String> = ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+        if ids.len() > MAX_NAMED {
             named.push("…".to_owned());
         }
-        format!("kept {} notifications {why}: {}\n", ids.len(), named.join(", "))
+        format!("kept {} {why}: {}\n", count(ids.len() as u64, "notification"), named.join(", "))
     };
     line(
         &plan.not_acked,
-        "because their messages may come again, as far as the ledger knows (see \"Retention\" in docs/operations.md)",
-    ) + &line(&plan.leased, "because a retry is sending for them")
+        "because no ack is recorded and the message may be redelivered (see \"Retention\" in docs/operations.md)",
+    ) + &line(&plan.leased, "because a retry is running")
 }
 
-/// The same for programs.
+/// What `--format json` prints.
 #[derive(Serialize)]
 struct JsonPurge {
     dry_run: bool,
@@ -150,7 +159,7 @@ struct JsonPurge {
 
 /// Without `done` it is a dry run.
 fn to_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> JsonPurge {
-    let time = |time: NaiveDateTime| time.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let time = |time: NaiveDateTime| rfc3339(time.and_utc());
     let planned = Purged { notifications: plan.notifications, outcomes: plan.outcomes };
     let Purged { notifications, outcomes } = done.map_or(planned, |done| done.purged);
     JsonPurge {
@@ -189,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn people_read_what_goes_and_what_is_kept_and_why() {
+    fn text_says_what_is_deleted_what_is_kept_and_why() {
         let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
-        insta::assert_snapshot!(planned("deleting", &sample_plan()) + &told(&done) + &kept(&sample_plan()), @r#"
+        insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&done) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
-        deleted 3 notifications with 9000 outcomes; interrupted, the same command goes on
-        kept 11 notifications because their messages may come again, as far as the ledger knows (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
-        kept 1 notifications because a retry is sending for them: 40
+        deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
+        kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
+        kept 1 notification because a retry is running: 40
         "#);
         let nothing = PurgePlan {
             notifications: 0,
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_read_the_words_of_the_ledger() {
+    fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
         insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
         let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };

@@ -26,10 +26,10 @@ use crate::worker::lease::keeper::ProcessRole;
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Key of the notification, as `fanmail status` shows it
+    /// Notification ID, as shown by: fanmail status
     #[arg(long, value_name = "N")]
     pub notification: NotificationId,
-    /// Also those whose failure was permanent, such as a refused address that has been corrected
+    /// Also send to recipients whose failure was permanent, for example after an address was corrected
     #[arg(long)]
     pub permanent_too: bool,
 }

@@ -1,4 +1,4 @@
-//! `fanmail seed`: an event with made-up participants. Refuses to write to what is not fanmail's own table.
+//! `fanmail seed`: creates an event with made-up participants. Writes only to tables that fanmail created.
 
 mod people;
 
@@ -10,6 +10,7 @@ use clap::Args;
 use clap::builder::TypedValueParser as _;
 use indicatif::ProgressBar;
 
+use crate::app::database;
 use crate::config::Config;
 use crate::domain::ids::EventId;
 use crate::store::Store;
@@ -18,24 +19,23 @@ use crate::store::source::seed_rows::NewEvent;
 /// Arguments of `seed`.
 #[derive(Debug, Args)]
 pub struct SeedArgs {
-    /// Key of the event; made if the database does not have it
+    /// Event ID; created if missing
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
     pub event: EventId,
-    /// How many participants it is to have; those it has already count
+    /// Number of participants after the command; existing participants are counted
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub participants: u32,
 }
 
-/// Participants in one transaction: few enough that a running worker is not held up, many enough to be quick.
+/// Participants in one transaction: few enough that a running worker does not wait long, many enough to be fast.
 const BATCH: u32 = 1000;
 
-/// Makes the tables, the event and the participants that are missing.
+/// Creates the tables, the event and the participants that are missing.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(args: &SeedArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect(&config.database, 1)?;
-    store.migrate()?;
+    let (store, _) = database::migrate(config)?;
     let seeded = seed(&store, args, Utc::now())?;
     if seeded.new_event {
         println!("Added event {}.", args.event);
@@ -49,7 +49,7 @@ pub fn run(args: &SeedArgs, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What seeding found and did.
+/// What `seed` found and did.
 #[derive(Debug, PartialEq, Eq)]
 struct Seeded {
     new_event: bool,
@@ -60,14 +60,14 @@ struct Seeded {
 fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Seeded> {
     if let Some(view) = store.find_views()?.first() {
         bail!(
-            "`{view}` is a view over tables of your own, and seed only writes to tables that fanmail made; \
-             let DATABASE_URL name another database, such as a new SQLite file, to try things out"
+            "`{view}` is a view over tables of your own, and `fanmail seed` writes only to tables that fanmail created; \
+             set DATABASE_URL to another database, for example to a new SQLite file"
         );
     }
     let new_event = store.add_event(&made_up_event(args.event, now))?;
     let before = store.count_participants(args.event)?;
     let missing = u32::try_from(before).map_or(0, |before| args.participants.saturating_sub(before));
-    // The bar shows itself at a terminal only.
+    // Shown at a terminal only.
     let bar = ProgressBar::new(missing.into());
     let mut added = 0;
     while added < missing {
@@ -80,7 +80,7 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
     Ok(Seeded { new_event, before, added })
 }
 
-/// An evening two weeks from now.
+/// In the evening, two weeks from `now`.
 fn made_up_event(id: EventId, now: DateTime<Utc>) -> NewEvent {
     let day = (now + TimeDelta::days(14)).date_naive().and_time(NaiveTime::MIN);
     NewEvent {
@@ -111,7 +111,7 @@ mod tests {
         SeedArgs { event: EventId(123), participants }
     }
 
-    fn fresh() -> (tempfile::TempDir, Store) {
+    fn empty_database() -> (tempfile::TempDir, Store) {
         let dir = tempfile::TempDir::new().unwrap();
         let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
         let store = Store::connect(&config, 1).unwrap();
@@ -119,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn seeding_tops_up() {
-        let (_dir, store) = fresh();
+    fn seed_adds_what_is_missing() {
+        let (_dir, store) = empty_database();
         store.migrate().unwrap();
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let seeded = |new_event, before, added| Seeded { new_event, before, added };
@@ -143,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn seeding_refuses_views() {
+    fn seed_refuses_views() {
         use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-        let (dir, store) = fresh();
+        let (dir, store) = empty_database();
         let path = dir.path().join("test.db");
         SqliteConnection::establish(path.to_str().unwrap())
             .unwrap()

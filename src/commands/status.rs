@@ -1,4 +1,5 @@
-//! `fanmail status`: who is at work, how notifications add up, and what wants a person.
+//! `fanmail status`: prints the workers, how notifications add up, and what needs attention. What it prints is made in
+//! `report`.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 
+use crate::app::database;
 use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::domain::ids::EventId;
@@ -14,37 +16,36 @@ use crate::report::advice;
 use crate::report::notifications::NotificationLine;
 use crate::report::table;
 use crate::report::workers::Workers;
-use crate::store::Store;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Only notifications of this event
+    /// Show only notifications of this event
     #[arg(long, value_name = "ID")]
     pub event: Option<EventId>,
-    /// How many of the newest to show, beside those that are running
+    /// Number of newest notifications to show; those that are running are always shown
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
-    /// Show all there are
+    /// Show all notifications
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
-    /// Show the workers only; with --format json, a list of them
+    /// Show only the workers; with --format json, as a list
     #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
     pub workers: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// Prints the workers and a line for each notification, and exits with 1 when one does not add up.
+/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up.
 ///
 /// # Errors
-/// With the cause, for the person at the terminal.
+/// What failed, and why.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::connect_existing(&config.database, 1)?;
-    // A worker reports three times a term. A minute is nothing yet, whatever the term.
-    let database_retry = config.worker.lease_timeout.max(Duration::from_secs(60));
-    let workers = Workers::new(store.list_workers()?, database_retry);
+    let store = database::connect_existing(config)?;
+    // A worker reports three times a term. With a short term, a minute without a report is still no sign.
+    let report_timeout = config.worker.lease_timeout.max(Duration::from_secs(60));
+    let workers = Workers::new(store.list_workers()?, report_timeout);
     if args.workers {
         print(&match args.format {
             Format::Json => serde_json::to_string_pretty(&workers.to_json())? + "\n",
@@ -53,14 +54,14 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (entries, left_out) = if args.all {
+    let (records, hidden) = if args.all {
         (store.list_notifications(args.event)?, 0)
     } else {
         store.list_newest_notifications(args.event, args.limit)?
     };
-    let lines = entries
+    let lines = records
         .into_iter()
-        .map(|entry| Ok(NotificationLine::new(store.tally(&entry.notification)?, entry)))
+        .map(|record| Ok(NotificationLine::new(store.tally(&record.notification)?, record)))
         .collect::<anyhow::Result<Vec<NotificationLine>>>()?;
     let now = Utc::now().naive_utc();
     print(&match args.format {
@@ -73,27 +74,27 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
             let notifications = match args.event {
                 Some(event) if lines.is_empty() => format!("No notifications of event {event} yet.\n"),
                 None if lines.is_empty() => "No notifications.\n".to_owned(),
-                _ => table::table(&lines, left_out, now),
+                _ => table::table(&lines, hidden, now),
             };
             format!("{}\n{notifications}", workers.to_text(running))
         }
     })?;
-    if left_out > 0 {
-        eprintln!("{left_out} older ones are not shown, all of them completed; --all shows them");
+    if hidden > 0 {
+        eprintln!("{}", advice::hidden(hidden));
     }
     if args.format == Format::Table {
-        for remark in advice::advice(&lines, now) {
-            eprintln!("{remark}");
+        for line in advice::advice(&lines, now) {
+            eprintln!("{line}");
         }
     }
-    let troubles = advice::troubles(&lines);
-    for trouble in &troubles {
-        eprintln!("{trouble}");
+    let problems = advice::problems(&lines);
+    for problem in &problems {
+        eprintln!("{problem}");
     }
-    Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Writes to standard output. Whoever reads it may stop early, as `head` does.
+/// Writes to standard output. The reader of a pipe may close it early, as `head` does.
 fn print(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -1,10 +1,10 @@
-//! Where log lines go and how they look. What is logged is decided by the rooms; whose lines pass is decided here.
+//! Where log lines go, how they look, and which of them pass. What is logged is decided elsewhere, mostly in `events`.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use env_logger::{Builder, Target};
 use log::{LevelFilter, Record};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use crate::config::log::{LogConfig, LogFormat};
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
 use crate::text::clean::turns_direction;
 use crate::text::mask::mask;
+use crate::text::timestamp::rfc3339;
 
 /// The log cannot be written as configured.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum LogError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// There is a logger already.
@@ -64,8 +65,9 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Lets our lines pass up to `level`. Other crates speak only of trouble unless details are wanted. amiquip is
-/// silent: it logs its handshake, which has the password in it, and bodies, and its failures reach us as errors.
+/// Passes lines of fanmail up to `level`, and of other crates only warnings and errors unless `level` is DEBUG or TRACE.
+/// Nothing of amiquip passes: it logs its handshake, which contains the password, and bodies; its failures reach us as
+/// errors.
 fn filtered(level: LevelFilter) -> Builder {
     let others = if level >= LevelFilter::Debug { level } else { level.min(LevelFilter::Warn) };
     let mut builder = Builder::new();
@@ -73,7 +75,7 @@ fn filtered(level: LevelFilter) -> Builder {
     builder
 }
 
-/// `2026-03-01T09:30:00.123Z INFO  message`. `level` comes with its colours, when there are any.
+/// `2026-03-01T09:30:00.123Z INFO  message`. `level` includes its colours, if there are any.
 fn write_text(
     out: &mut dyn Write,
     now: DateTime<Utc>,
@@ -81,14 +83,14 @@ fn write_text(
     record: &Record<'_>,
     show_target: bool,
 ) -> io::Result<()> {
-    write!(out, "{} {level} ", timestamp(now))?;
+    write!(out, "{} {level} ", rfc3339(now))?;
     if show_target {
         write!(out, "{}: ", record.target())?;
     }
     writeln!(out, "{}", on_one_line(&message(record)))
 }
 
-/// What a collector gets of a line.
+/// A log line for a log collector.
 #[derive(Serialize)]
 struct JsonLogLine<'a> {
     ts: String,
@@ -97,10 +99,9 @@ struct JsonLogLine<'a> {
     message: String,
 }
 
-/// One JSON object a line.
 fn write_json(out: &mut dyn Write, now: DateTime<Utc>, record: &Record<'_>) -> io::Result<()> {
     let line = JsonLogLine {
-        ts: timestamp(now),
+        ts: rfc3339(now),
         level: record.level().as_str(),
         target: record.target(),
         message: message(record),
@@ -109,19 +110,14 @@ fn write_json(out: &mut dyn Write, now: DateTime<Utc>, record: &Record<'_>) -> i
     writeln!(out)
 }
 
-/// What is logged, with every address masked: whoever wrote the line has seen to that already, but not to what
-/// libraries and servers put into theirs.
+/// The message with every mail address masked. fanmail masks them itself, but texts of libraries and servers may contain
+/// addresses, too.
 fn message(record: &Record<'_>) -> String {
     mask(&record.args().to_string())
 }
 
-/// RFC 3339, UTC, milliseconds.
-fn timestamp(now: DateTime<Utc>) -> String {
-    now.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Escapes control characters and what turns the direction of text, so that no relay's or publisher's words can
-/// pass for a line of ours.
+/// Escapes control characters and those that turn the direction of text, so that no text of a relay or a publisher looks
+/// like a log line of fanmail.
 fn on_one_line(message: &str) -> String {
     let mut line = String::with_capacity(message.len());
     for c in message.chars() {
@@ -154,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_one_line_for_people() {
+    fn text_is_one_line() {
         assert_eq!(
             written(false, LogFormat::Text),
             "2026-03-01T09:30:00.123Z INFO  the relay said \"5.7.1\\r\\n\\u{1b}[2Jno\\u{202e}\" → ü <b***@example.com>\n"
@@ -179,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_speak_of_trouble_only_and_amiquip_is_silent() {
+    fn other_crates_log_only_warnings_and_errors_and_amiquip_nothing() {
         let passes = |level, target: &str, of: Level| {
             let metadata = Metadata::builder().target(target).level(of).build();
             filtered(level).build().enabled(&metadata)

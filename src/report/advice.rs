@@ -1,54 +1,58 @@
-//! What stands below the table: what does not add up, and what else a person may have to see to.
+//! What needs attention, and what to do about it: notifications that do not add up, and what is wrong beyond that.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::report::NAMED;
+use crate::report::MAX_NAMED;
 use crate::report::notifications::NotificationLine;
+use crate::text::count::count;
 
-/// What lasts no longer settles by itself: an ack is noted within seconds, and a queue has a worker again.
-const SETTLING: TimeDelta = TimeDelta::minutes(1);
+/// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
+const GRACE: TimeDelta = TimeDelta::minutes(1);
 
-/// What is wrong, a line each: at most [`NAMED`] of them, and one that counts the others. The exit code tells.
-pub fn troubles(lines: &[NotificationLine]) -> Vec<String> {
-    let mut troubles = lines.iter().filter_map(trouble);
-    let mut named: Vec<String> = troubles.by_ref().take(NAMED).collect();
-    match troubles.count() {
+/// Notifications that do not add up, one a line: at most [`MAX_NAMED`], and a line that counts the others. If there are
+/// any, `fanmail status` exits with 1.
+#[must_use]
+pub fn problems(lines: &[NotificationLine]) -> Vec<String> {
+    let mut problems = lines.iter().filter_map(problem);
+    let mut named: Vec<String> = problems.by_ref().take(MAX_NAMED).collect();
+    match problems.count() {
         0 => {}
         more => {
-            named.push(format!("and {more} more such notifications; `--event ID` shows those of one event"));
+            named.push(format!(
+                "and {more} more such notifications; show those of one event with: --event ID"
+            ));
         }
     }
     named
 }
 
 /// What is wrong with the notification, and what to do about it.
-fn trouble(line: &NotificationLine) -> Option<String> {
+fn problem(line: &NotificationLine) -> Option<String> {
     let (id, tally) = (line.id(), &line.tally);
     if !tally.adds_up() {
         return Some(format!(
             "notification {id} does not add up: {} participants, but {} sent + {} failed + {} skipped + {} pending; \
-             look for keys that are twice in participants, and for rows of deliveries that fanmail did not write",
+             look for duplicate keys in participants, and for rows of deliveries that fanmail did not write",
             tally.participants, tally.sent, tally.failed, tally.skipped, tally.pending
         ));
     }
     if line.is_running() || tally.pending == 0 {
         return None;
     }
+    let pending = count(tally.pending, "participant");
     Some(match line.worker() {
-        Some(worker) if !line.is_abandoned() => format!(
-            "notification {id} is completed, and {worker} (a `fanmail retry`) is sending to {} of its people",
-            tally.pending
-        ),
+        Some(worker) if !line.is_abandoned() => {
+            format!("notification {id} is completed; {pending} pending: fanmail retry is running ({worker})")
+        }
         _ => format!(
-            "notification {id} is completed, but {} of its people got nothing: a `fanmail retry` was cut off, or they \
-             joined the event with a lower key than others who had joined before; `fanmail retry --notification {id}` \
-             mails them",
-            tally.pending
+            "notification {id} is completed, but {pending} got no mail: a `fanmail retry` was interrupted, or \
+             participants were added with a lower key than existing ones; send with: fanmail retry --notification {id}"
         ),
     })
 }
 
-/// What is in order as far as the ledger goes, and yet may want a person, a line for each sort.
+/// What adds up and may need attention all the same, a line for each sort.
+#[must_use]
 pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
     [abandoned(lines), waiting(lines, now), not_acked(lines, now), failed(lines)]
         .into_iter()
@@ -56,66 +60,86 @@ pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
         .collect()
 }
 
-/// Running ones whose worker does not work at them any more.
+/// About older notifications that are not shown.
+#[must_use]
+pub fn hidden(number: u64) -> String {
+    let are = if number == 1 { "is" } else { "are" };
+    format!("{} {are} hidden (completed). Show with --all", count(number, "older notification"))
+}
+
+/// Running ones whose worker has exited or stopped renewing its lease.
 fn abandoned(lines: &[NotificationLine]) -> Option<String> {
     let abandoned = lines.iter().filter(|line| line.is_running() && line.is_abandoned());
     let named = name(abandoned, |line| {
-        let how = if line.holder_is_gone { "gone" } else { "silent" };
+        let how = if line.holder_has_exited { "gone" } else { "silent" };
         format!("{} ({}, {how})", line.id(), line.worker().unwrap_or_default())
     })?;
     Some(format!(
-        "notifications that have lost their worker {named}; another one goes on with them once the broker delivers their \
-         messages to it, at the latest twice LEASE_TIMEOUT after that. If none does, start one, and kill the process that is \
-         silent: frozen, it may keep the messages"
+        "Lost their worker: {named}. Another worker resumes them after the broker has redelivered their messages, at \
+         the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process \
+         that is silent: if it is frozen, it may hold the messages"
     ))
 }
 
-/// Running ones that were given up by a worker that stopped.
+/// Running ones whose worker was stopped.
 fn waiting(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let waiting = lines.iter().filter(|line| {
-        line.is_running() && line.entry.holder.is_none() && now - line.entry.received_at > SETTLING
+        line.is_running() && line.record.holder.is_none() && now - line.record.received_at > GRACE
     });
     let named = name(waiting, |line| line.id().to_string())?;
     Some(format!(
-        "notifications that wait for a worker {named}; their messages are in the queue. Should one be lost, publish it once \
-         more with the same --message-id (`--format json` has it)"
+        "Waiting for a worker: {named}. The messages are in the queue. If a message was lost, publish it again with the \
+         same --message-id (shown by: fanmail status --format json)"
     ))
 }
 
 /// Completed ones whose messages the broker may still have.
 fn not_acked(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let not_acked = lines.iter().filter(|line| {
-        let completed_at = line.entry.completed_at.filter(|_| line.entry.acked_at.is_none());
-        completed_at.is_some_and(|completed_at| now - completed_at > SETTLING)
+        let completed_at = line.record.completed_at.filter(|_| line.record.acked_at.is_none());
+        completed_at.is_some_and(|completed_at| now - completed_at > GRACE)
     });
     let named = name(not_acked, |line| line.id().to_string())?;
     Some(format!(
-        "notifications that are completed, but not known to be acked {named}; a message of theirs that comes again is only \
-         acked (without a message_id: as long as none of the same event and type came after it)"
+        "Completed, but no ack is recorded: {named}. If a message is redelivered, it is acked and no mail is sent \
+         (a message without a message_id: only until a newer one of the same event and type arrives)"
     ))
 }
 
-/// Those with people whose mail failed.
+/// Those with failed deliveries.
 fn failed(lines: &[NotificationLine]) -> Option<String> {
     let with_failed = || lines.iter().filter(|line| line.tally.failed > 0);
-    let named = name(with_failed(), |line| line.id().to_string())?;
-    let permanent: u64 = with_failed().map(|line| line.tally.failed_permanent).sum();
-    let transient = with_failed().map(|line| line.tally.failed).sum::<u64>().saturating_sub(permanent);
+    let named = name(with_failed(), |line| {
+        let permanent = line.tally.failed_permanent;
+        let temporary = line.tally.failed.saturating_sub(permanent);
+        format!("{} ({temporary} temporary, {permanent} permanent)", line.id())
+    })?;
+    let mut ids = with_failed().map(NotificationLine::id);
+    let id = match (ids.next(), ids.next()) {
+        (Some(id), None) => id.to_string(),
+        _ => "ID".to_owned(),
+    };
+    let when = if with_failed().any(NotificationLine::is_running) { " once it is completed" } else { "" };
     Some(format!(
-        "notifications with failed people {named}; {transient} transient, {permanent} permanent. Once one is completed, \
-         `fanmail retry --notification ID` sends to the transient ones again, with --permanent-too to all"
+        "Failed deliveries: {named}. Retry temporary failures{when} with: fanmail retry --notification {id} \
+         (all failures: --permanent-too)"
     ))
 }
 
-/// How many they are, and the newest of them by name; `None` when there is none.
+/// How many they are, and the newest of them by name. `None` if there is none.
 fn name<'a>(
     lines: impl Iterator<Item = &'a NotificationLine>,
     describe: impl Fn(&NotificationLine) -> String,
 ) -> Option<String> {
     let all: Vec<String> = lines.map(describe).collect();
-    let left_out = all.len().saturating_sub(NAMED);
-    let ellipsis = if left_out > 0 { "…, " } else { "" };
-    (!all.is_empty()).then(|| format!("({}): {ellipsis}{}", all.len(), all[left_out..].join(", ")))
+    let hidden = all.len().saturating_sub(MAX_NAMED);
+    let named = all[hidden..].join(", ");
+    match (all.len(), hidden) {
+        (0, _) => None,
+        (1, _) => Some(format!("notification {named}")),
+        (_, 0) => Some(format!("notifications {named}")),
+        (number, _) => Some(format!("{number} notifications, the newest are {named}")),
+    }
 }
 
 #[cfg(test)]
@@ -132,56 +156,59 @@ mod tests {
 
     fn not_acked(id: i64) -> NotificationLine {
         let line = line(id, NotificationState::Completed, [3, 3, 0, 0, 0]);
-        NotificationLine { entry: NotificationRecord { acked_at: None, ..line.entry }, ..line }
+        NotificationLine { record: NotificationRecord { acked_at: None, ..line.record }, ..line }
     }
 
     fn running(id: i64) -> NotificationLine {
         line(id, NotificationState::Running, [3, 1, 0, 0, 2])
     }
 
-    fn told(lines: &[NotificationLine]) -> String {
+    fn text(lines: &[NotificationLine]) -> String {
         advice(lines, now()).join("\n")
     }
 
     #[test]
-    fn of_what_is_in_order_nothing_is_said() {
+    fn nothing_is_said_about_what_is_in_order() {
         let lines = [line(1, NotificationState::Completed, [3, 2, 0, 1, 0]), held(running(2), OWNER, false)];
-        assert_eq!(told(&lines), "");
-        assert_eq!(troubles(&lines), Vec::<String>::new());
+        assert_eq!(text(&lines), "");
+        assert_eq!(problems(&lines), Vec::<String>::new());
         let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
         assert_eq!(advice(&[not_acked(3), running(4)], soon), Vec::<String>::new(), "a minute is nothing");
     }
 
     #[test]
-    fn a_night_that_wants_a_person() {
+    fn everything_that_needs_attention_is_named_with_what_to_do() {
         let lines = [
             line(1, NotificationState::Completed, [9, 4, 5, 0, 0]),
             line(2, NotificationState::Completed, [9, 8, 1, 0, 0]),
             not_acked(3),
             held(running(4), OWNER, true),
-            NotificationLine { holder_is_gone: true, ..held(running(5), OWNER, false) },
+            NotificationLine { holder_has_exited: true, ..held(running(5), OWNER, false) },
             running(6),
             running(7),
         ];
-        assert_eq!(troubles(&lines), Vec::<String>::new(), "all of them add up");
-        insta::assert_snapshot!(told(&lines), @r"
-        notifications that have lost their worker (2): 4 (web-1:4711, silent), 5 (web-1:4711, gone); another one goes on with them once the broker delivers their messages to it, at the latest twice LEASE_TIMEOUT after that. If none does, start one, and kill the process that is silent: frozen, it may keep the messages
-        notifications that wait for a worker (2): 6, 7; their messages are in the queue. Should one be lost, publish it once more with the same --message-id (`--format json` has it)
-        notifications that are completed, but not known to be acked (1): 3; a message of theirs that comes again is only acked (without a message_id: as long as none of the same event and type came after it)
-        notifications with failed people (2): 1, 2; 4 transient, 2 permanent. Once one is completed, `fanmail retry --notification ID` sends to the transient ones again, with --permanent-too to all
+        assert_eq!(problems(&lines), Vec::<String>::new(), "all of them add up");
+        insta::assert_snapshot!(text(&lines), @r"
+        Lost their worker: notifications 4 (web-1:4711, silent), 5 (web-1:4711, gone). Another worker resumes them after the broker has redelivered their messages, at the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process that is silent: if it is frozen, it may hold the messages
+        Waiting for a worker: notifications 6, 7. The messages are in the queue. If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)
+        Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only until a newer one of the same event and type arrives)
+        Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Retry temporary failures with: fanmail retry --notification ID (all failures: --permanent-too)
         ");
     }
 
     #[test]
-    fn many_are_counted_and_the_newest_named() {
+    fn of_many_the_newest_are_named() {
         let lines: Vec<NotificationLine> = (1..=14).map(not_acked).collect();
-        let text = told(&lines);
-        assert!(text.starts_with("notifications that are completed"), "{text}");
-        assert!(text.contains(" (14): …, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14; "), "{text}");
+        let text = text(&lines);
+        assert!(
+            text.starts_with("Completed, but no ack is recorded: 14 notifications, the newest are 5, 6, "),
+            "{text}"
+        );
+        assert!(text.contains(", the newest are 5, 6, 7, 8, 9, 10, 11, 12, 13, 14. "), "{text}");
     }
 
     #[test]
-    fn trouble_is_named_with_its_cure() {
+    fn a_problem_is_named_with_what_to_do() {
         let lines = [
             line(1, NotificationState::Completed, [3, 1, 1, 1, 0]),
             line(2, NotificationState::Completed, [3, 3, 1, 0, 0]),
@@ -190,23 +217,23 @@ mod tests {
             held(line(5, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, true),
             line(6, NotificationState::Running, [3, 1, 0, 0, 2]),
         ];
-        insta::assert_snapshot!(troubles(&lines).join("\n"), @r"
-        notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 pending; look for keys that are twice in participants, and for rows of deliveries that fanmail did not write
-        notification 3 is completed, but 1 of its people got nothing: a `fanmail retry` was cut off, or they joined the event with a lower key than others who had joined before; `fanmail retry --notification 3` mails them
-        notification 4 is completed, and web-1:4711 (a `fanmail retry`) is sending to 1 of its people
-        notification 5 is completed, but 1 of its people got nothing: a `fanmail retry` was cut off, or they joined the event with a lower key than others who had joined before; `fanmail retry --notification 5` mails them
+        insta::assert_snapshot!(problems(&lines).join("\n"), @r"
+        notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 pending; look for duplicate keys in participants, and for rows of deliveries that fanmail did not write
+        notification 3 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 3
+        notification 4 is completed; 1 participant pending: fanmail retry is running (web-1:4711)
+        notification 5 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 5
         ");
     }
 
     #[test]
-    fn of_many_troubles_the_first_are_named() {
+    fn of_many_problems_the_first_are_named() {
         let lines: Vec<NotificationLine> =
             (1..=14).map(|id| line(id, NotificationState::Completed, [3, 2, 0, 0, 1])).collect();
-        let troubles = troubles(&lines);
-        assert_eq!(troubles.len(), 11);
+        let problems = problems(&lines);
+        assert_eq!(problems.len(), 11);
         assert!(
-            troubles[9].starts_with("notification 10 ") && troubles[10].starts_with("and 4 more"),
-            "{troubles:?}"
+            problems[9].starts_with("notification 10 ") && problems[10].starts_with("and 4 more"),
+            "{problems:?}"
         );
     }
 }

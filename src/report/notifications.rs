@@ -1,61 +1,74 @@
-//! One notification with its people and its worker, as a program reads it.
+//! One notification with its tally and its worker, and the same as JSON.
 
+use chrono::NaiveDateTime;
 use serde::Serialize;
 
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
-use crate::report::rfc3339;
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
+use crate::text::timestamp::rfc3339;
 
-/// One notification, its people, and whether whoever works at it is there.
+/// One notification, its tally, and whether its worker is alive.
 pub struct NotificationLine {
-    pub entry: NotificationRecord,
+    /// The row in the ledger.
+    pub record: NotificationRecord,
+    /// How its participants add up.
     pub tally: Tally,
-    /// Its holder was a process of this machine and has ended.
-    pub holder_is_gone: bool,
+    /// Whether the holder of its lease was a process of this machine and has exited.
+    pub holder_has_exited: bool,
 }
 
 impl NotificationLine {
-    /// Looks whether the holder is there.
-    pub fn new(tally: Tally, entry: NotificationRecord) -> Self {
-        let holder_is_gone =
-            entry.holder.as_ref().is_some_and(|holder| process_id::has_exited(&holder.owner));
-        Self { entry, tally, holder_is_gone }
+    /// Checks whether the holder of the lease has exited.
+    #[must_use]
+    pub fn new(tally: Tally, record: NotificationRecord) -> Self {
+        let holder_has_exited =
+            record.holder.as_ref().is_some_and(|holder| process_id::has_exited(&holder.owner));
+        Self { record, tally, holder_has_exited }
     }
 
+    /// Its key.
+    #[must_use]
     pub fn id(&self) -> NotificationId {
-        self.entry.notification.id
+        self.record.notification.id
     }
 
+    /// Whether it is not completed.
+    #[must_use]
     pub fn is_running(&self) -> bool {
-        self.entry.state == NotificationState::Running
+        self.record.state == NotificationState::Running
     }
 
-    /// Whoever works at it, `host:pid`.
+    /// The process that holds its lease, as `host:pid`.
+    #[must_use]
     pub fn worker(&self) -> Option<&str> {
-        self.entry.holder.as_ref().map(|holder| process_id::display_name(&holder.owner))
+        self.record.holder.as_ref().map(|holder| process_id::display_name(&holder.owner))
     }
 
-    /// Whether it has a holder that does not work at it any more, as far as can be told.
+    /// Whether its holder has exited or has not renewed the lease in time.
+    #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.entry.holder.as_ref().is_some_and(|holder| holder.expired || self.holder_is_gone)
+        self.record.holder.as_ref().is_some_and(|holder| holder.expired || self.holder_has_exited)
     }
 
+    /// For programs.
+    #[must_use]
     pub fn to_json(&self) -> JsonNotification<'_> {
-        let Self { entry, tally, .. } = self;
-        let lease_until = |holder: &Holder| rfc3339(holder.until);
+        let Self { record, tally, .. } = self;
+        let time = |time: NaiveDateTime| rfc3339(time.and_utc());
+        let lease_until = |holder: &Holder| time(holder.until);
         JsonNotification {
-            notification: entry.notification.id,
-            event: entry.notification.event_id,
-            r#type: entry.notification.kind.as_str(),
-            message_id: entry.message_key.as_deref(),
-            state: entry.state.as_str(),
-            received_at: rfc3339(entry.received_at),
-            completed_at: entry.completed_at.map(rfc3339),
-            acked_at: entry.acked_at.map(rfc3339),
+            notification: record.notification.id,
+            event: record.notification.event_id,
+            r#type: record.notification.kind.as_str(),
+            message_id: record.message_key.as_deref(),
+            state: record.state.as_str(),
+            received_at: time(record.received_at),
+            completed_at: record.completed_at.map(time),
+            acked_at: record.acked_at.map(time),
             worker: self.worker(),
-            lease_until: entry.holder.as_ref().map(lease_until),
+            lease_until: record.holder.as_ref().map(lease_until),
             participants: tally.participants,
             sent: tally.sent,
             failed: tally.failed,
@@ -66,7 +79,7 @@ impl NotificationLine {
     }
 }
 
-/// What `--format json` prints of a notification.
+/// A notification as JSON. Scripts rely on these keys.
 #[derive(Serialize)]
 pub struct JsonNotification<'a> {
     notification: NotificationId,
@@ -88,9 +101,7 @@ pub struct JsonNotification<'a> {
 }
 
 #[cfg(test)]
-pub mod tests {
-    use chrono::NaiveDateTime;
-
+pub(crate) mod tests {
     use super::*;
     use crate::domain::audience::Audience;
     use crate::domain::channel::Channel;
@@ -98,13 +109,13 @@ pub mod tests {
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
 
-    /// A notification that was received at nine, and completed and acked at once if at all.
+    /// A notification that was received at nine; if it is completed, it was completed and acked at the same time.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
         let received_at: NaiveDateTime = "2026-11-21T09:00:00.250".parse().unwrap();
         let [participants, sent, failed, skipped, pending] = tally;
         let over = (state == NotificationState::Completed).then_some(received_at);
         NotificationLine {
-            entry: NotificationRecord {
+            record: NotificationRecord {
                 notification: Notification {
                     id: NotificationId(id),
                     kind: Kind::Updated,
@@ -121,22 +132,22 @@ pub mod tests {
                 holder: None,
             },
             tally: Tally { participants, sent, failed, failed_permanent: failed / 2, skipped, pending },
-            holder_is_gone: false,
+            holder_has_exited: false,
         }
     }
 
-    /// The same, with somebody who works at it.
+    /// The same with a lease of `owner`.
     pub fn held(line: NotificationLine, owner: &str, expired: bool) -> NotificationLine {
         let until = "2026-11-21T09:05:30".parse().unwrap();
         let holder = Some(Holder { owner: owner.to_owned(), until, expired });
-        NotificationLine { entry: NotificationRecord { holder, ..line.entry }, ..line }
+        NotificationLine { record: NotificationRecord { holder, ..line.record }, ..line }
     }
 
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let done = line(1, NotificationState::Completed, [250, 246, 3, 1, 0]);
         let done = NotificationLine {
-            entry: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.entry },
+            record: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.record },
             ..done
         };
         let running = held(

@@ -1,9 +1,10 @@
-//! The table of notifications, for people.
+//! The table of notifications.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
+use crate::text::timestamp::to_the_second;
 
 /// The columns, and whether they hold numbers.
 const COLUMNS: [(&str, bool); 11] = [
@@ -17,18 +18,19 @@ const COLUMNS: [(&str, bool); 11] = [
     ("failed", true),
     ("skipped", true),
     ("pending", true),
-    // The last one, because a host may have a long name. Only there when somebody works at one of them.
+    // Last, because a host may have a long name. Left out when no notification has a worker.
     ("worker", false),
 ];
 
 type Cells = [String; COLUMNS.len()];
 
-/// The lines as a table with a total; `left_out` notifications are not in it.
-pub fn table(lines: &[NotificationLine], left_out: u64, now: NaiveDateTime) -> String {
+/// The lines as a table with a total. `hidden` notifications are not in it.
+#[must_use]
+pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> String {
     let columns = COLUMNS.len() - usize::from(lines.iter().all(|line| line.worker().is_none()));
     let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
     rows.extend(lines.iter().map(|line| cells(line, now)));
-    rows.push(total(lines, left_out));
+    rows.push(total(lines, hidden));
 
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
@@ -51,19 +53,19 @@ pub fn table(lines: &[NotificationLine], left_out: u64, now: NaiveDateTime) -> S
 }
 
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
-    let NotificationLine { entry, tally, .. } = line;
+    let NotificationLine { record, tally, .. } = line;
     let [participants, sent, failed, skipped, pending] = numbers(tally);
-    let state = entry.state.as_str();
+    let state = record.state.as_str();
     [
         line.id().to_string(),
-        entry.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
-        entry.notification.kind.to_string(),
+        record.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+        record.notification.kind.to_string(),
         if line.is_running() {
-            format!("{state} {}", age(now - entry.received_at))
+            format!("{state} {}", age(now - record.received_at))
         } else {
             state.to_owned()
         },
-        entry.received_at.format("%F %TZ").to_string(),
+        to_the_second(record.received_at.and_utc()),
         participants,
         sent,
         failed,
@@ -73,12 +75,11 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     ]
 }
 
-/// The last line of the table.
-fn total(lines: &[NotificationLine], left_out: u64) -> Cells {
+fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
     let sum = |count: fn(&Tally) -> u64| lines.iter().map(|line| count(&line.tally)).sum::<u64>().to_string();
-    let covers = match left_out {
+    let covers = match hidden {
         0 => String::new(),
-        _ => format!("{} shown of {}", lines.len(), lines.len() as u64 + left_out),
+        _ => format!("{} shown of {}", lines.len(), lines.len() as u64 + hidden),
     };
     let [event, kind, state, worker] = [const { String::new() }; 4];
     [
@@ -101,7 +102,7 @@ fn numbers(tally: &Tally) -> [String; 5] {
         .map(|number| number.to_string())
 }
 
-/// How long, in the largest unit that fits; a clock that is behind makes it 0 s.
+/// A duration in the largest unit that fits. A negative one, of clocks that differ, is 0 s.
 fn age(age: TimeDelta) -> String {
     match age.num_seconds().max(0) {
         seconds @ ..120 => format!("{seconds}s"),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_running_has_an_age_and_a_worker() {
+    fn a_running_notification_has_an_age_and_a_worker() {
         let lines = [
             line(1, NotificationState::Completed, [250, 248, 1, 1, 0]),
             held(

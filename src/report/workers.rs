@@ -1,4 +1,4 @@
-//! Who is at work: what each worker last said of itself, and whether it can still be believed.
+//! The workers: what each of them last reported, and whether it is still alive.
 
 use std::time::Duration;
 
@@ -6,9 +6,11 @@ use chrono::NaiveDateTime;
 use serde::Serialize;
 
 use crate::process_id;
-use crate::report::{NAMED, rfc3339};
+use crate::report::MAX_NAMED;
 use crate::store::workers::Worker;
 use crate::text::clean::one_line;
+use crate::text::count::count;
+use crate::text::timestamp::{rfc3339, to_the_second};
 
 /// All workers that the database knows.
 pub struct Workers(Vec<WorkerLine>);
@@ -18,105 +20,112 @@ struct WorkerLine {
     worker: String,
     started_at: NaiveDateTime,
     silent_for: Duration,
-    presence: WorkerState,
-    troubles: Vec<String>,
+    state: WorkerState,
+    problems: Vec<String>,
 }
 
-/// Whether a worker is there.
+/// Whether a worker is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkerState {
-    AtWork,
-    /// It ought to have reported: frozen, cut off from the database, or no more.
+    /// It has reported in time.
+    Running,
+    /// It has not reported in time: frozen, cut off from the database, or dead.
     Silent,
-    /// It has certainly ended, and not by a clean stop.
+    /// It was a process of this machine and has exited without a clean stop.
     Gone,
 }
 
 impl Workers {
-    /// These workers; one that has said nothing for longer than `patience` is silent.
-    pub fn new(workers: Vec<Worker>, patience: Duration) -> Self {
-        let member = |worker: Worker| {
-            let presence = if process_id::has_exited(&worker.name) {
+    /// A worker that has not reported for longer than `report_timeout` is silent.
+    #[must_use]
+    pub fn new(workers: Vec<Worker>, report_timeout: Duration) -> Self {
+        let line = |worker: Worker| {
+            let state = if process_id::has_exited(&worker.name) {
                 WorkerState::Gone
-            } else if worker.silent_for > patience {
+            } else if worker.silent_for > report_timeout {
                 WorkerState::Silent
             } else {
-                WorkerState::AtWork
+                WorkerState::Running
             };
-            WorkerLine::new(&worker, presence)
+            WorkerLine::new(&worker, state)
         };
-        Self(workers.into_iter().map(member).collect())
+        Self(workers.into_iter().map(line).collect())
     }
 
-    /// A line for each and one for each of its troubles. So many notifications are `running`.
+    /// A line for each worker and each of its problems. `running` is the number of notifications that are running.
+    #[must_use]
     pub fn to_text(&self, running: usize) -> String {
-        let (present, absent): (Vec<_>, Vec<_>) =
-            self.0.iter().partition(|member| member.presence == WorkerState::AtWork);
-        let mut parts: Vec<String> = present.iter().map(|member| member.to_text()).collect();
-        if present.is_empty() {
-            let is_certain = absent.iter().all(|member| member.presence == WorkerState::Gone);
-            let nobody = if is_certain { "No worker is at work" } else { "No worker is known to be at work" };
+        let (alive, others): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|line| line.state == WorkerState::Running);
+        let mut parts: Vec<String> = alive.iter().map(|line| line.to_text()).collect();
+        if alive.is_empty() {
+            let is_certain = others.iter().all(|line| line.state == WorkerState::Gone);
+            let none = if is_certain { "No worker is running" } else { "No worker is known to be running" };
             parts.push(match running {
-                0 => format!("{nobody}.\n"),
-                1 => format!("{nobody}, and 1 notification waits for one: start `fanmail worker`.\n"),
-                _ => format!("{nobody}, and {running} notifications wait for one: start `fanmail worker`.\n"),
+                0 => format!("{none}.\n"),
+                _ => format!(
+                    "{none}; {} waiting. Start one with: fanmail worker\n",
+                    count(running as u64, "notification")
+                ),
             });
         }
-        // One that crashes as soon as it is started again leaves many behind; the newest tell most.
-        let left_out = absent.len().saturating_sub(NAMED);
-        parts.extend(absent[left_out..].iter().map(|member| member.to_text()));
-        if left_out > 0 {
-            parts.push(format!("and {left_out} older ones that are silent or gone\n"));
+        // A worker that crashes after every restart leaves many lines; the newest ones matter most.
+        let hidden = others.len().saturating_sub(MAX_NAMED);
+        parts.extend(others[hidden..].iter().map(|line| line.to_text()));
+        if hidden > 0 {
+            parts.push(format!("and {} that are silent or gone\n", count(hidden as u64, "older worker")));
         }
         parts.concat()
     }
 
+    /// For programs.
+    #[must_use]
     pub fn to_json(&self) -> Vec<JsonWorker<'_>> {
         self.0.iter().map(WorkerLine::to_json).collect()
     }
 }
 
 impl WorkerLine {
-    fn new(worker: &Worker, presence: WorkerState) -> Self {
+    fn new(worker: &Worker, state: WorkerState) -> Self {
         Self {
             worker: process_id::display_name(&worker.name).to_owned(),
             started_at: worker.started_at,
             silent_for: worker.silent_for,
-            presence,
-            troubles: worker.troubles.lines().map(one_line).collect(),
+            state,
+            problems: worker.troubles.lines().map(one_line).collect(),
         }
     }
 
     fn to_text(&self) -> String {
-        let presence = match self.presence {
-            WorkerState::AtWork => String::new(),
+        let state = match self.state {
+            WorkerState::Running => String::new(),
             WorkerState::Silent => format!(
                 ", silent for {} s: frozen, cut off from the database, or killed",
                 self.silent_for.as_secs()
             ),
-            WorkerState::Gone => ", gone: killed or crashed; look at the end of its log".to_owned(),
+            WorkerState::Gone => ", gone: killed or crashed; see the end of its log".to_owned(),
         };
-        let since = self.started_at.format("%F %TZ");
-        let troubles: Vec<String> = self.troubles.iter().map(|trouble| format!("    {trouble}\n")).collect();
-        format!("worker {} since {since}{presence}\n{}", self.worker, troubles.concat())
+        let since = to_the_second(self.started_at.and_utc());
+        let problems: Vec<String> = self.problems.iter().map(|problem| format!("    {problem}\n")).collect();
+        format!("worker {} since {since}{state}\n{}", self.worker, problems.concat())
     }
 
     fn to_json(&self) -> JsonWorker<'_> {
         JsonWorker {
             worker: &self.worker,
-            started_at: rfc3339(self.started_at),
+            started_at: rfc3339(self.started_at.and_utc()),
             silent_seconds: self.silent_for.as_secs(),
-            presence: match self.presence {
-                WorkerState::AtWork => "at work",
+            presence: match self.state {
+                WorkerState::Running => "at work",
                 WorkerState::Silent => "silent",
                 WorkerState::Gone => "gone",
             },
-            troubles: &self.troubles,
+            troubles: &self.problems,
         }
     }
 }
 
-/// What `--workers --format json` prints of a worker.
+/// A worker as JSON. Scripts rely on these keys and on the words of `presence`.
 #[derive(Serialize)]
 pub struct JsonWorker<'a> {
     worker: &'a str,
@@ -130,7 +139,7 @@ pub struct JsonWorker<'a> {
 mod tests {
     use super::*;
 
-    const TROUBLES: &str = "broker: connection refused\nrelay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 \u{1b}[2Jbusy\n";
+    const PROBLEMS: &str = "broker: connection refused\nrelay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 \u{1b}[2Jbusy\n";
 
     fn worker(pid: u32, silent_for: u64, troubles: &str) -> Worker {
         Worker {
@@ -150,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_trouble_is_one_line() {
-        let workers = vec![worker(1, 60, ""), worker(2, 61, ""), worker(3, 0, TROUBLES)];
+    fn a_worker_without_a_problem_is_one_line() {
+        let workers = vec![worker(1, 60, ""), worker(2, 61, ""), worker(3, 0, PROBLEMS)];
         insta::assert_snapshot!(report_of(workers).to_text(7), @r"
         worker web-1:1 since 2026-11-21 08:00:00Z
         worker web-3:3 since 2026-11-21 08:00:00Z
@@ -162,20 +171,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_at_work_is_said_in_plain_words() {
-        let nobody = report_of(Vec::new());
+    fn no_running_worker_is_reported_with_what_to_do() {
+        let none = report_of(Vec::new());
         let silent = report_of(vec![worker(1, 240, "")]);
-        let texts =
-            [nobody.to_text(0), nobody.to_text(1), Workers(vec![gone(4)]).to_text(2), silent.to_text(2)];
+        let texts = [none.to_text(0), none.to_text(1), Workers(vec![gone(4)]).to_text(2), silent.to_text(2)];
         insta::assert_snapshot!(texts.join("\n"), @r"
-        No worker is at work.
+        No worker is running.
 
-        No worker is at work, and 1 notification waits for one: start `fanmail worker`.
+        No worker is running; 1 notification waiting. Start one with: fanmail worker
 
-        No worker is at work, and 2 notifications wait for one: start `fanmail worker`.
-        worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed; look at the end of its log
+        No worker is running; 2 notifications waiting. Start one with: fanmail worker
+        worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed; see the end of its log
 
-        No worker is known to be at work, and 2 notifications wait for one: start `fanmail worker`.
+        No worker is known to be running; 2 notifications waiting. Start one with: fanmail worker
         worker web-1:1 since 2026-11-21 08:00:00Z, silent for 240 s: frozen, cut off from the database, or killed
         ");
     }
@@ -188,12 +196,12 @@ mod tests {
             !text.contains("web-4:4 ") && text.contains("web-5:5 ") && text.contains("web-14:14 "),
             "{text}"
         );
-        assert!(text.ends_with("and 4 older ones that are silent or gone\n"), "{text}");
+        assert!(text.ends_with("and 4 older workers that are silent or gone\n"), "{text}");
     }
 
     #[test]
-    fn programs_read_the_same() {
-        let mut workers = report_of(vec![worker(1, 0, TROUBLES), worker(2, 61, "")]);
+    fn json_has_the_same() {
+        let mut workers = report_of(vec![worker(1, 0, PROBLEMS), worker(2, 61, "")]);
         workers.0.push(gone(3));
         let json: Vec<_> = workers.to_json().iter().map(|one| serde_json::to_string(one).unwrap()).collect();
         insta::assert_snapshot!(json.join("\n"), @r#"

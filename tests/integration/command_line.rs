@@ -43,7 +43,7 @@ fn publish_sends_the_message_that_it_prints() {
 fn status_shows_what_the_ledger_contains() {
     let scenario = Scenario::with_relay("status", 30).build();
     assert_snapshot!(scenario.run_ok(&["status"]), @r"
-    No worker is at work.
+    No worker is running.
 
     No notifications.
     ");
@@ -66,7 +66,7 @@ fn status_shows_what_the_ledger_contains() {
     let ended = scenario.run(&["status", "--limit", "1"]);
     assert_eq!((ended.code, ended.out.contains("123  CREATED")), (Some(0), false), "{ended:?}");
     assert!(ended.out.contains("  1 shown of 2  "), "{}", ended.out);
-    assert!(ended.err.contains("1 older ones are not shown"), "{}", ended.err);
+    assert!(ended.err.contains("1 older notification is hidden"), "{}", ended.err);
 
     // An outcome of a participant who is not of this event does not add up.
     scenario.ledger.execute(

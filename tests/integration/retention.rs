@@ -92,7 +92,7 @@ fn a_stopped_purge_can_be_continued() {
         purge.terminate();
         let ended = purge.wait();
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.out.contains("interrupted, the same command goes on"), "{}", ended.out);
+        assert!(ended.out.contains("interrupted, continue with the same command"), "{}", ended.out);
     });
 }
 

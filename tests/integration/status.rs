@@ -31,7 +31,7 @@ fn status_shows_the_problem_of_a_worker_and_drops_the_worker_when_it_stops() {
     assert_eq!(text.matches(name).count(), 1, "it works at nothing:\n{text}");
     scenario.stop_and_check(worker);
     assert_eq!(scenario.workers(), Vec::<Value>::new());
-    assert!(scenario.status_text().starts_with("No worker is at work.\n"));
+    assert!(scenario.status_text().starts_with("No worker is running.\n"));
 }
 
 #[test]
@@ -46,10 +46,10 @@ fn status_shows_a_killed_worker_as_gone_in_both_lists() {
     let name = scenario.workers()[0]["worker"].as_str().unwrap().to_owned();
     let ended = scenario.run(&["status"]);
     assert_eq!(ended.code, Some(0), "all of it adds up: {ended:?}");
-    let first = "No worker is at work, and 1 notification waits for one: start `fanmail worker`.\n";
+    let first = "No worker is running; 1 notification waiting. Start one with: fanmail worker\n";
     assert!(ended.out.starts_with(&format!("{first}worker {name} since ")), "{}", ended.out);
     assert!(ended.out.contains(", gone: "), "{}", ended.out);
-    let lost = format!("notifications that have lost their worker (1): 1 ({name}, gone); ");
+    let lost = format!("Lost their worker: notification 1 ({name}, gone). ");
     assert!(ended.err.contains(&lost), "{}", ended.err);
 
     scenario.smtp.gate().open();
@@ -79,7 +79,11 @@ fn a_retry_is_not_listed_as_a_worker() {
     worker.stop();
     let ended = scenario.run(&["status"]);
     assert_eq!(ended.code, Some(0), "it adds up: {ended:?}");
-    assert!(ended.err.contains("failed people (1): 1; 3 transient, 0 permanent."), "{}", ended.err);
+    assert!(
+        ended.err.contains("Failed deliveries: notification 1 (3 temporary, 0 permanent). "),
+        "{}",
+        ended.err
+    );
 
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let retry = scenario.start(&["retry", "--notification", "1"]);
@@ -92,8 +96,8 @@ fn a_retry_is_not_listed_as_a_worker() {
     assert_eq!(scenario.workers(), Vec::<Value>::new());
     let ended = scenario.run(&["status"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.out.starts_with("No worker is at work.\n"), "{}", ended.out);
-    assert!(ended.err.contains("(a `fanmail retry`) is sending to 3 of its people"), "{}", ended.err);
+    assert!(ended.out.starts_with("No worker is running.\n"), "{}", ended.out);
+    assert!(ended.err.contains("; 3 participants pending: fanmail retry is running ("), "{}", ended.err);
     scenario.smtp.gate().open();
     assert_eq!(retry.wait().code, Some(0));
     scenario.check_completed();

@@ -1,10 +1,10 @@
-//! Made-up people with names as the world has them: umlauts, apostrophes, other scripts, and one that would be
-//! markup if a template forgot to escape it. All live at domains that are reserved for examples (RFC 2606).
+//! Made-up people with names of many languages: umlauts, apostrophes, other scripts, and one name that is markup if a
+//! template does not escape it. All addresses are in domains that are reserved for examples (RFC 2606).
 
 use crate::domain::ids::EventId;
 use crate::store::source::seed_rows::NewParticipant;
 
-/// Names that go together. Each comes with its spelling in an address.
+/// Names of one language, each with its spelling in an address.
 struct Culture {
     locale: Option<&'static str>,
     family_first: bool,
@@ -12,7 +12,7 @@ struct Culture {
     family: [(&'static str, &'static str); 4],
 }
 
-/// Person number `n` of all that were ever made up; the number makes the address unique.
+/// Person number `n` of the database; the number makes the address unique.
 pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
     // One in a hundred, so that 250 participants have two.
     if n % 100 == 13 {
@@ -37,7 +37,7 @@ pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
     }
 }
 
-/// The entry that `n` falls on, going round.
+/// Entry `n`, starting again after the last one.
 fn pick<T, const N: usize>(list: &[T; N], n: u64) -> &T {
     &list[usize::try_from(n % N as u64).unwrap_or(0)]
 }

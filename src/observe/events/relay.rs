@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;
+use crate::text::count::count;
+use crate::text::timestamp::to_the_second;
 
 /// A relay that does not work.
 #[derive(Debug, Clone, Copy)]
@@ -23,13 +25,10 @@ pub struct RelayProblem<'a> {
 impl RelayProblem<'_> {
     /// For health and `status`. With times of day, because it may be read some time later.
     fn describe(&self, now: DateTime<Utc>) -> String {
-        let probes = match self.failed_probes {
-            1 => "1 probe failed".to_owned(),
-            probes => format!("{probes} probes failed"),
-        };
         format!(
-            "down since {}, {probes}, next attempt after {}: {}",
-            (now - self.lasted).format("%Y-%m-%d %H:%M:%SZ"),
+            "down since {}, {} failed, next attempt after {}: {}",
+            to_the_second(now - self.lasted),
+            count(self.failed_probes.into(), "probe"),
             (now + self.next_probe_in).format("%H:%M:%SZ"),
             self.detail
         )
