@@ -65,7 +65,7 @@ impl ConnectionHealth {
 }
 
 /// What to add to a line about a connection that works: nothing, if nothing had failed.
-pub fn describe_recovery(recovery: Option<Recovery>) -> String {
+fn describe_recovery(recovery: Option<Recovery>) -> String {
     recovery.map_or(String::new(), |Recovery { attempt, lasted }| {
         format!(", reconnected at attempt {attempt} after {} s", lasted.as_secs())
     })
