@@ -1,6 +1,7 @@
 //! The ledger: notifications, their outcomes and their leases.
 
 pub mod deliveries;
+pub(crate) mod identity;
 pub mod installation;
 pub mod leases;
 pub mod notifications;

@@ -1,13 +1,12 @@
-//! The ledger's notifications: which one a message belongs to, and how it goes on. What became of each mail is
-//! in `deliveries`.
+//! The notifications of the ledger: how they are opened, completed and reopened. Which notification a message belongs to is
+//! left to `identity`, what became of each mail to `deliveries`.
 
 use chrono::NaiveDateTime;
-use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
 use crate::domain::channel::Channel;
-use crate::domain::ids::{Epoch, EventId, NotificationId};
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -18,37 +17,36 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::delete_failed;
-use crate::store::ledger::leases;
-use crate::store::ledger::leases::LeaseRequest;
+use crate::store::ledger::identity::find_of_message;
+use crate::store::ledger::leases::{self, LeaseRequest};
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
 use crate::store::source::participants::find_last_id;
 
-/// What the ledger says of a message.
+/// What a message turns out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// Its fan-out is ours: it is new, or was interrupted.
+    /// A notification that this worker has leased: it is new, or was interrupted.
     Ours {
         /// The notification.
         notification: Notification,
-        /// Our right to work at it.
+        /// The lease of this worker.
         lease: Lease,
-        /// Whether an earlier run had begun.
+        /// Whether an earlier fan-out had begun.
         resumed: bool,
     },
-    /// Another worker has its lease.
+    /// A notification that another worker has leased.
     Elsewhere(Notification),
-    /// All its people were decided before: it only wants an ack.
+    /// A completed notification: the message only needs an ack.
     Completed(Notification),
     /// Its `message_id` belongs to a notification that asks for something else.
     Conflict(Notification),
 }
 
 impl Opened {
-    /// Whether the message was attached to a notification by the broker's hint alone, for the one that
-    /// counts how often that decides.
+    /// Whether only the broker's redelivered flag has attached the message to a notification.
     #[must_use]
-    pub fn by_hint(&self, identity: &Identity) -> bool {
+    pub fn decided_by_redelivered_flag(&self, identity: &Identity) -> bool {
         let attached = match self {
             Self::Ours { resumed, .. } => *resumed,
             Self::Elsewhere(_) | Self::Completed(_) => true,
@@ -59,12 +57,8 @@ impl Opened {
 }
 
 impl Store {
-    /// Finds the notification that a message belongs to, or opens a new one, in one transaction. One that is
-    /// running and that nobody works at is leased to `lease_request`.
-    ///
-    /// A `message_id` decides for ever. Without one, a message is new unless the broker hints at a repetition:
-    /// then it belongs to the newest notification of the same kind and event, also without a `message_id`,
-    /// that is running or completed but not known to be acked.
+    /// Finds the notification that a message belongs to (see `identity`), or opens a new one, in one transaction. A
+    /// running notification without a lease is leased as `lease_request` says.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -75,22 +69,17 @@ impl Store {
         lease_request: &LeaseRequest,
     ) -> Result<Opened, StoreError> {
         self.write("open a notification", |connection| {
-            let found = match identity.key() {
-                Some(key) => find_by_key(connection, key)?,
-                None if identity.redelivered => find_newest_not_acked(connection, message)?,
-                None => find_lost_insert(connection, message, lease_request)?,
-            };
-            match found {
+            match find_of_message(connection, identity, message, &lease_request.owner)? {
                 Some(row) => {
                     let clock = dispatch::clock(connection)?;
-                    attach(connection, &row.into_entry(clock)?, message, lease_request)
+                    attach(connection, &row.into_record(clock)?, message, lease_request)
                 }
                 None => insert_notification(connection, identity.key(), message, lease_request),
             }
         })
     }
 
-    /// The notification with this key, if there is one.
+    /// The notification with this key, if it exists.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -105,13 +94,13 @@ impl Store {
                 .select(NotificationRow::as_select())
                 .first(connection)
                 .optional()?
-                .map(|row: NotificationRow| row.into_entry(clock))
+                .map(|row: NotificationRow| row.into_record(clock))
                 .transpose()
         })
     }
 
-    /// Marks a notification as completed and gives up its lease; one that is completed keeps its time. `false`
-    /// when the lease is not valid any more: then nothing has changed.
+    /// Marks a notification as completed and ends its lease. One that is completed already keeps its time. `false` when the
+    /// lease is not valid any more; then nothing has changed.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -128,21 +117,21 @@ impl Store {
                     notifications::lease_until.eq(None::<NaiveDateTime>),
                 ))
                 .execute(connection)?;
-            // It was completed already when the answer to the first try was lost.
+            // It is completed already if the reply to the first try was lost.
             Ok(completed > 0 || leased.count().get_result(connection).map(|found: i64| found > 0)?)
         })
     }
 
-    /// Notes that the broker knows of the acks of these notifications.
+    /// Records that the broker has the acks of these notifications.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn mark_acked(&self, notification_ids: &[NotificationId]) -> Result<(), StoreError> {
         let acked_at = DatabaseTime::now();
-        // In the order of all who lock several notifications.
+        // Every transaction that locks several notifications does so in key order.
         let mut notification_ids = notification_ids.to_vec();
         notification_ids.sort_unstable();
-        self.write("note that messages are acked", |connection| {
+        self.write("record that messages are acked", |connection| {
             notification_ids.iter().try_for_each(|id| {
                 diesel::update(notifications::table.find(id))
                     .filter(notifications::acked_at.is_null())
@@ -153,11 +142,11 @@ impl Store {
         })
     }
 
-    /// Makes the people whose mail failed undecided again, and tells how many they are. Those who failed for a
-    /// permanent reason only if `permanent_too`. The notification stays completed: a message of it that comes
-    /// once more is acked as before, and whoever has the lease is the only one to send.
+    /// Deletes the outcomes `failed`, so that these participants are undecided again, and returns their number. Permanent
+    /// failures are included if `permanent_too`. The notification stays completed: its message is acked as before if it
+    /// comes once more, and only the holder of the lease sends.
     ///
-    /// `None` when the lease is not valid any more: then nothing has changed.
+    /// `None` when the lease is not valid any more; then nothing has changed.
     ///
     /// # Errors
     /// When the database does not answer; then nothing has changed.
@@ -172,92 +161,33 @@ impl Store {
     }
 }
 
-/// What to do with a message whose notification is known.
+/// What to do with a message whose notification exists.
 fn attach(
     connection: &mut AnyConnection,
-    entry: &NotificationRecord,
+    record: &NotificationRecord,
     message: Message,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Opened> {
-    let notification = entry.notification;
+    let notification = record.notification;
     if (notification.kind, notification.event_id) != (message.kind, Some(message.event_id)) {
         return Ok(Opened::Conflict(notification));
     }
-    if entry.state == NotificationState::Completed {
+    if record.state == NotificationState::Completed {
         return Ok(Opened::Completed(notification));
     }
-    let until = match &entry.holder {
-        // Whether the holder is still there, only time tells.
+    let until = match &record.holder {
+        // Only time shows whether the holder is still alive.
         Some(holder) if holder.owner != lease_request.owner => return Ok(Opened::Elsewhere(notification)),
         holder => holder.as_ref().map(|holder| holder.until),
     };
-    let seen = Lease { notification_id: notification.id, epoch: entry.epoch };
+    let seen = Lease { notification_id: notification.id, epoch: record.epoch };
     Ok(match leases::take(connection, seen, until, lease_request)? {
         Some(lease) => Opened::Ours { notification, lease, resumed: true },
         None => Opened::Elsewhere(notification),
     })
 }
 
-fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<NotificationRow>> {
-    notifications::table
-        .filter(notifications::message_key.eq(key))
-        .filter(notifications::channel.eq(Channel::Email.as_str()))
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()
-}
-
-/// The newest one that is not known to be acked. One that is completed is in question only while none came after
-/// it: that its ack was never noted must not swallow a message of some later day.
-fn find_newest_not_acked(
-    connection: &mut AnyConnection,
-    message: Message,
-) -> QueryResult<Option<NotificationRow>> {
-    let newest_not_acked = without_message_id(message)
-        .filter(notifications::acked_at.is_null())
-        .order(notifications::id.desc())
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(row) = newest_not_acked else {
-        return Ok(None);
-    };
-    let newest: Option<NotificationId> =
-        without_message_id(message).select(max(notifications::id)).first(connection)?;
-    let in_question = row.state == NotificationState::Running.as_str() || newest == Some(row.id);
-    Ok(in_question.then_some(row))
-}
-
-/// One that this worker has opened without knowing: the commit's answer was lost, and the question asked again. A worker
-/// sends one notification of an event at a time, so one that it has and that still runs can be nothing else.
-fn find_lost_insert(
-    connection: &mut AnyConnection,
-    message: Message,
-    lease_request: &LeaseRequest,
-) -> QueryResult<Option<NotificationRow>> {
-    without_message_id(message)
-        .filter(notifications::state.eq(NotificationState::Running.as_str()))
-        .filter(notifications::lease_owner.eq(&lease_request.owner))
-        .order(notifications::id.desc())
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()
-}
-
-/// Those of this kind and event whose messages had no `message_id`. Written so that SQLite finds them by the event: to it
-/// `message_key IS NULL` promises one row, as any key does, and it would go through all that have none (2 ms at 5,000).
-#[diesel::dsl::auto_type]
-pub(crate) fn without_message_id(message: Message) -> _ {
-    let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
-    let channel: &'static str = Channel::Email.as_str();
-    notifications::table
-        .filter(notifications::event_id.eq(event_id))
-        .filter(notifications::kind.eq(kind))
-        .filter(notifications::channel.eq(channel))
-        .filter(not(notifications::message_key.is_not_null()))
-}
-
-/// Freezes who is part of it. Wants a write transaction, for the key that it reads back.
+/// Freezes the audience. Needs a write transaction, for the key that it reads back.
 fn insert_notification(
     connection: &mut AnyConnection,
     key: Option<&str>,

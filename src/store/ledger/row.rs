@@ -116,7 +116,7 @@ impl NotificationRow {
     }
 
     /// The entry that it is at the time `clock` of the database.
-    pub(crate) fn into_entry(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
+    pub(crate) fn into_record(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
         let unknown = |what: &str, word: &str| unknown_word(row.id, what, word);
         Ok(NotificationRecord {

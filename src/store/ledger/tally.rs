@@ -24,7 +24,7 @@ impl Store {
         event_id: Option<EventId>,
     ) -> Result<Vec<NotificationRecord>, StoreError> {
         self.run("list the notifications", |connection| {
-            load_entries(connection, event_id, NotificationId::MIN)
+            load_records(connection, event_id, NotificationId::MIN)
         })
     }
 
@@ -46,7 +46,7 @@ impl Store {
                 .offset(i64::from(limit.max(1)) - 1)
                 .first(connection)
                 .optional()?;
-            let entries = load_entries(connection, event_id, oldest_listed.unwrap_or(NotificationId::MIN))?;
+            let entries = load_records(connection, event_id, oldest_listed.unwrap_or(NotificationId::MIN))?;
             let all: i64 = of_event(event_id).count().get_result(connection)?;
             let left_out = all.unsigned_abs().saturating_sub(entries.len() as u64);
             Ok((entries, left_out))
@@ -92,7 +92,7 @@ fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, Mult
 }
 
 /// Those from this key on and all that are running, oldest first.
-fn load_entries(
+fn load_records(
     connection: &mut AnyConnection,
     event_id: Option<EventId>,
     from: NotificationId,
@@ -103,7 +103,7 @@ fn load_entries(
         .order(notifications::id)
         .select(NotificationRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(|row| row.into_entry(clock)).collect()
+    rows.into_iter().map(|row| row.into_record(clock)).collect()
 }
 
 /// Those who are part of the notification and still take part in the event.

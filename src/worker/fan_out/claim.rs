@@ -39,7 +39,7 @@ pub(super) fn open(
         requested_at = Instant::now();
         context.store.open_notification(identity, message, context.leases.lease_request())
     })?;
-    if opened.by_hint(identity) {
+    if opened.decided_by_redelivered_flag(identity) {
         context.metrics.redelivered_decided.add(1);
     }
     match opened {

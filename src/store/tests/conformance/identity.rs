@@ -42,7 +42,7 @@ pub fn a_message_id_decides_for_ever(store: &Store) {
         let again = open_as(store, &named("a", redelivered), Kind::Updated);
         assert!(is_resumed(again));
         assert_eq!(id_of(again), id_of(first));
-        assert!(!again.by_hint(&named("a", redelivered)));
+        assert!(!again.decided_by_redelivered_flag(&named("a", redelivered)));
     }
     assert!(is_new(open_as(store, &named("A", false), Kind::Updated)), "case matters");
     finish(store, id_of(first));
@@ -92,7 +92,7 @@ pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store
     let lost = ask(store, &without_message_id(false), message(Kind::Updated));
     let again = ask(store, &without_message_id(false), message(Kind::Updated));
     assert_eq!(id_of(again), id_of(lost));
-    assert!(is_resumed(again) && !again.by_hint(&without_message_id(false)));
+    assert!(is_resumed(again) && !again.decided_by_redelivered_flag(&without_message_id(false)));
     let elsewhere =
         store.open_notification(&without_message_id(false), message(Kind::Updated), &lease_request("they"));
     assert!(is_new(elsewhere.unwrap()), "another worker has another message");
@@ -103,20 +103,20 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
     let older = open(store).id;
     let newer = open(store).id;
     let running = open_as(store, &again, Kind::Updated);
-    assert!(is_resumed(running) && running.by_hint(&again));
+    assert!(is_resumed(running) && running.decided_by_redelivered_flag(&again));
     assert_eq!(id_of(running), newer);
 
     complete(store, newer);
     let completed = open_as(store, &again, Kind::Updated);
     assert!(matches!(completed, Opened::Completed(notification) if notification.id == newer));
-    assert!(completed.by_hint(&again));
+    assert!(completed.decided_by_redelivered_flag(&again));
 
     store.mark_acked(&[newer]).unwrap();
     assert_eq!(id_of(open_as(store, &again, Kind::Updated)), older);
 
     finish(store, older);
     let new = open_as(store, &again, Kind::Updated);
-    assert!(is_new(new) && !new.by_hint(&again));
+    assert!(is_new(new) && !new.decided_by_redelivered_flag(&again));
 }
 
 pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
