@@ -1,4 +1,4 @@
-//! Creates and updates the tables, and checks that whatever has their names has their columns.
+//! Creates and updates the tables, and checks that the tables or views of their names have their columns.
 
 use diesel::QueryResult;
 use diesel::migration::{Migration, MigrationSource as _};
@@ -17,20 +17,19 @@ use crate::store::schema::{
 };
 
 impl Store {
-    /// Brings the tables up to date and names the migrations that were applied, none when all were there.
-    /// Several processes may do this at once. What already has the name of a table, such as a view, stays.
+    /// Applies the migrations that are missing, and returns their names. Several processes may do this at once. A view that
+    /// has the name of a table stays.
     ///
     /// # Errors
-    /// When a newer fanmail has made the tables. When the database does not answer or refuses a statement; then
-    /// nothing has changed (with `MySQL`, which cannot take back such statements, what was done is left out the
-    /// next time).
+    /// When a newer fanmail has made the tables. When the database does not answer or refuses a statement; then nothing has
+    /// changed. `MySQL` cannot roll back such statements: there, the next attempt skips what was done.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        // Without a right to change tables this is all that a worker needs, as long as nothing is missing.
+        // A user without the right to change tables can run a worker while no migration is missing.
         let version = self.compare_versions()?;
         if version == TableVersion::Current {
             return Ok(Vec::new());
         }
-        let applied = self.run("bring the tables up to date", |connection| {
+        let applied = self.run("update the tables", |connection| {
             dispatch::migrate_alone(connection, apply_pending)
         })?;
         if version == TableVersion::Unknown {
@@ -40,8 +39,8 @@ impl Store {
         Ok(applied)
     }
 
-    /// Checks that no newer fanmail has made the tables, and that `fanmail migrate` has nothing to do. Tables that
-    /// were not made at all are left to whoever reads them.
+    /// Checks that no newer fanmail has made the tables, and that `fanmail migrate` has nothing to do. Missing
+    /// tables are left to the statement that reads them.
     ///
     /// # Errors
     /// When the tables are newer or older than this binary.
@@ -53,10 +52,10 @@ impl Store {
     }
 
     fn compare_versions(&self) -> Result<TableVersion, StoreError> {
-        let applied = self.run("see whether the tables are up to date", |connection| {
+        let applied = self.run("read the version of the tables", |connection| {
             Ok((applied_versions(connection)?, wanted_versions(connection)?))
         });
-        // Without a table of migrations nothing is known; the next statement tells what is wrong.
+        // Without a table of migrations nothing is known; the next statement fails with the reason.
         let Ok((applied, wanted)) = applied else { return Ok(TableVersion::Unknown) };
         let newest = |versions: &[String]| versions.iter().max().cloned().unwrap_or_default();
         let (found, newest_wanted) = (newest(&applied), newest(&wanted));
@@ -73,7 +72,7 @@ impl Store {
         })
     }
 
-    /// Checks that this user may write to the ledger now, by a statement that changes nothing.
+    /// Checks with a statement that changes nothing that this user may write to the ledger.
     ///
     /// # Errors
     /// When the database refuses that, or does not answer.

@@ -105,7 +105,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// What diesel notes of the migrations that were applied.
+    /// The migrations that were applied, as diesel records them.
     __diesel_schema_migrations (version) {
         version -> Text,
     }

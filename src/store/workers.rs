@@ -1,5 +1,5 @@
-//! Who is at work on this database, for people who ask: each worker says every few seconds that it is there, and
-//! what troubles it. Nothing depends on it; leases decide who works at what.
+//! The workers of this database, for `fanmail status`: each worker reports every few seconds that it runs, and its problems.
+//! Nothing else depends on these reports; leases decide which worker works on what.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::workers;
 
-/// A worker that has said nothing for this long is forgotten.
-const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(1);
+/// A worker that has not reported for this long is removed.
+const REMOVED_AFTER: TimeDelta = TimeDelta::days(1);
 
-/// A worker, as it has last said.
+/// A worker at its last report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
-    /// Its name, which is that of its leases.
+    /// Its name, the owner of its leases.
     pub name: String,
-    /// Since when it is there, UTC.
+    /// When it started, UTC.
     pub started_at: NaiveDateTime,
-    /// How long it has said nothing.
+    /// Time since its last report.
     pub silent_for: Duration,
-    /// What troubles it, a line each; empty when all is well.
+    /// Its problems, one a line; empty when it has none.
     pub troubles: String,
 }
 
 impl Store {
-    /// Says that the worker `name` is there, and what troubles it: a line each, or nothing.
+    /// Reports that the worker `name` runs, and its problems, one a line.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -46,24 +46,24 @@ impl Store {
                     workers::troubles.eq(troubles),
                 );
                 diesel::insert_into(workers::table).values(worker).execute(connection)?;
-                let forgotten = workers::seen_at.lt(clock - FORGOTTEN_AFTER);
+                let forgotten = workers::seen_at.lt(clock - REMOVED_AFTER);
                 diesel::delete(workers::table.filter(forgotten)).execute(connection)?;
             }
             Ok(())
         })
     }
 
-    /// Takes the worker off the list: it has stopped.
+    /// Removes a worker that has stopped.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn forget_worker(&self, name: &str) -> Result<(), StoreError> {
-        self.write("forget a worker", |connection| {
+    pub fn remove_worker(&self, name: &str) -> Result<(), StoreError> {
+        self.write("remove a worker", |connection| {
             diesel::delete(workers::table.find(name)).execute(connection).map(drop)
         })
     }
 
-    /// All workers, those that have been there longest first.
+    /// All workers, the oldest first.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -1,5 +1,5 @@
-//! The ledger's outcomes: what became of each mail. Outcomes are added, never changed; only a retry that somebody
-//! asks for takes failed ones away, and a purge those of old notifications.
+//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones, and a purge
+//! those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -27,7 +27,7 @@ impl Store {
         after: ParticipantId,
         up_to: ParticipantId,
     ) -> Result<HashSet<ParticipantId>, StoreError> {
-        self.run("read who is decided", |connection| {
+        self.run("read which participants are decided", |connection| {
             deliveries::table
                 .filter(deliveries::notification_id.eq(notification_id))
                 .filter(deliveries::participant_id.gt(after))
@@ -38,8 +38,8 @@ impl Store {
         })
     }
 
-    /// Commits the outcomes of valid leases, all or none, and names the leases that are not valid any more: their
-    /// outcomes are refused. An outcome that is there already stays as it is, so this may be repeated.
+    /// Commits the outcomes of valid leases, all or none, and returns the leases that are not valid any more; their outcomes
+    /// are refused. An outcome that exists already stays as it is, so this may be repeated.
     ///
     /// # Errors
     /// When the database does not answer; then none of them is recorded.
@@ -58,7 +58,7 @@ impl Store {
     }
 }
 
-/// Makes people undecided again, and tells how many.
+/// Deletes outcomes `failed`, and returns their number.
 pub(crate) fn delete_failed(
     connection: &mut AnyConnection,
     notification_id: NotificationId,

@@ -1,5 +1,5 @@
-//! Leases: which worker works at a notification, and until when nobody else may. Times are the database's, so that
-//! the clocks of the workers' machines do not matter.
+//! Leases: which worker may work on a notification, and until when no other worker may. Times are the database's, so that
+//! the clocks of the workers' machines do not matter. When a lease is renewed or taken over is left to the worker.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::notifications;
 
-/// Who asks for leases, and how long each of them lasts unless it is renewed.
+/// Which worker requests leases, and for how long.
 #[derive(Debug, Clone)]
 pub struct LeaseRequest {
-    /// The worker's name, which no other worker has.
+    /// The worker's name, unique among the workers of this database.
     pub owner: String,
-    /// How long.
+    /// How long a lease is valid unless it is renewed.
     pub term: Duration,
 }
 
 impl LeaseRequest {
-    /// When a lease that begins now ends.
+    /// The end of a lease that begins now.
     pub(crate) fn until(&self, connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
         let term = TimeDelta::from_std(self.term).unwrap_or(TimeDelta::MAX);
         let now = dispatch::clock(connection)?;
@@ -32,8 +32,8 @@ impl LeaseRequest {
 }
 
 impl Store {
-    /// Takes the lease of a notification that was seen with this epoch and this end of its lease, free or not.
-    /// `None` when it has changed since, because its holder or somebody else was quicker.
+    /// Leases a notification that was seen with this epoch and this end of its lease, whether it was free or not. `None`
+    /// when its lease has changed since: the holder has renewed it, or another worker was quicker.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -43,12 +43,12 @@ impl Store {
         seen_until: Option<NaiveDateTime>,
         lease_request: &LeaseRequest,
     ) -> Result<Option<Lease>, StoreError> {
-        self.write("take the lease of a notification", |connection| {
-            take(connection, seen, seen_until, lease_request)
+        self.write("lease a notification", |connection| {
+            compare_and_set(connection, seen, seen_until, lease_request)
         })
     }
 
-    /// Renews leases, and names those that are not valid any more.
+    /// Renews leases, and returns those that are not valid any more.
     ///
     /// # Errors
     /// When the database does not answer; then none is renewed.
@@ -65,7 +65,7 @@ impl Store {
         self.write("renew leases", |connection| {
             let until = lease_request.until(connection)?;
             let mut lost = Vec::new();
-            // In the order of all who lock several notifications.
+            // Every transaction that locks several notifications does so in key order.
             for lease in &leases {
                 let renewed = diesel::update(notifications::table.find(lease.notification_id))
                     .filter(notifications::epoch.eq(lease.epoch))
@@ -80,13 +80,12 @@ impl Store {
         })
     }
 
-    /// Gives a lease up, so that another worker need not wait until it ends. One that is not valid any more
-    /// stays as it is.
+    /// Ends a lease now, so that another worker need not wait. Changes nothing when the lease is not valid any more.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn release_lease(&self, lease: Lease) -> Result<(), StoreError> {
-        self.write("give up a lease", |connection| {
+        self.write("release a lease", |connection| {
             diesel::update(notifications::table.find(lease.notification_id))
                 .filter(notifications::epoch.eq(lease.epoch))
                 .set((
@@ -99,8 +98,8 @@ impl Store {
     }
 }
 
-/// Compare and set, in a write transaction.
-pub(crate) fn take(
+/// Leases the notification if its lease is still the one that was seen. Needs a write transaction.
+pub(crate) fn compare_and_set(
     connection: &mut AnyConnection,
     seen: Lease,
     seen_until: Option<NaiveDateTime>,

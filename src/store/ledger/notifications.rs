@@ -181,7 +181,7 @@ fn attach(
         holder => holder.as_ref().map(|holder| holder.until),
     };
     let seen = Lease { notification_id: notification.id, epoch: record.epoch };
-    Ok(match leases::take(connection, seen, until, lease_request)? {
+    Ok(match leases::compare_and_set(connection, seen, until, lease_request)? {
         Some(lease) => Opened::Ours { notification, lease, resumed: true },
         None => Opened::Elsewhere(notification),
     })

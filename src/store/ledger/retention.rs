@@ -1,10 +1,10 @@
-//! Retention: old notifications and their outcomes leave the ledger, a small transaction at a time.
+//! Retention: deletes old notifications and their outcomes, in small transactions. What may be deleted is left to
+//! `selection`.
 //!
-//! A notification goes before its outcomes. From then on it is unknown to everybody: `status` does not list it, a
-//! worker that gets its message opens a new one under a new key, and whoever still holds its lease finds their
-//! writes refused. The other way round `status` would show people who got nothing, and a retry would mail them
-//! all again. Outcomes that an interrupted purge has left behind belong to nobody; the next purge takes them
-//! first.
+//! A notification is deleted before its outcomes. From then on it does not exist: `status` does not list it, a worker that
+//! gets its message opens a new notification under a new key, and the ledger refuses the writes of a lease on it. In the
+//! other order, `status` would show participants without an outcome, and a retry would mail all of them again. The outcomes
+//! that an interrupted purge has left behind belong to no notification; the next purge deletes them first.
 
 use std::collections::VecDeque;
 
@@ -18,48 +18,48 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::selection::{
-    KEYS, completed, find_ack_markers, find_orphaned_outcomes, purge_eligible, purgeable,
+    KEYS_PER_QUERY, completed_before, find_ack_markers, find_orphaned_outcomes, purge_eligible, purgeable,
 };
 use crate::store::schema::{deliveries, notifications};
 
 pub(crate) mod selection;
 
 /// Most rows that one transaction deletes. Measured with SQLite, an unoptimized build and 2,000,000 outcomes in the
-/// table: 1 ms for 1000 outcomes of one notification, 8 ms at most; 40 ms for 500 notifications of one person.
+/// table: 1 ms for 1000 outcomes of one notification, 8 ms at most; 40 ms for 500 notifications of one participant.
 /// With 20,000 rows these are 40 ms and 1.4 s, and the whole purge takes no less time.
-const ROWS: u32 = 1000;
+const ROWS_PER_STEP: u32 = 1000;
 
-/// One purge, between its transactions.
+/// A purge, between its transactions.
 pub struct Purge<'a> {
     store: &'a Store,
-    /// What was completed before goes, UTC.
+    /// Deletes notifications that were completed before, UTC.
     before: NaiveDateTime,
-    /// Notifications that are kept because [`find_ack_markers`] says so.
+    /// Kept by [`find_ack_markers`].
     ack_markers: Vec<NotificationId>,
-    /// Next in turn: notifications that have expired, and keys of those that are gone but for some outcomes.
-    found: VecDeque<NotificationId>,
-    /// Up to which key expired ones have been looked for.
-    looked_up_to: NotificationId,
-    /// The notification that is gone but for outcomes of participants with larger keys than this.
+    /// To be deleted next: expired notifications, and keys of deleted ones that still have outcomes.
+    pending: VecDeque<NotificationId>,
+    /// The largest key up to which the search for expired notifications has come.
+    searched_up_to: NotificationId,
+    /// A deleted notification that still has outcomes of participants with larger keys than this one.
     current: Option<(NotificationId, ParticipantId)>,
 }
 
 /// What a purge will delete, and what it will not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PurgePlan {
-    /// What was completed before goes, UTC.
+    /// Deletes notifications that were completed before, UTC.
     pub before: NaiveDateTime,
-    /// Notifications that go.
+    /// Notifications to be deleted.
     pub notifications: u64,
     /// Their outcomes, and those that an interrupted purge has left behind.
     pub outcomes: u64,
     /// When the first of these notifications was completed, UTC.
     pub oldest: Option<NaiveDateTime>,
-    /// When the last of them was.
+    /// When the last of these notifications was completed, UTC.
     pub newest: Option<NaiveDateTime>,
-    /// Old enough, but messages may still be told by them: the keys.
+    /// Expired, but kept: their ack is unconfirmed, so a redelivered message without an id may still match them.
     pub not_acked: Vec<NotificationId>,
-    /// Old enough, but somebody sends to their people: the keys.
+    /// Expired, but kept: a worker or a retry has leased them.
     pub leased: Vec<NotificationId>,
 }
 
@@ -73,20 +73,20 @@ pub struct Purged {
 }
 
 impl Store {
-    /// Prepares to delete what was completed longer than `age` ago, by the database's clock. Reads through the
-    /// keys of all notifications, once.
+    /// Prepares to delete notifications that were completed longer than `age` ago, by the database's clock. Reads the keys
+    /// of all notifications once.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn purge(&self, age: TimeDelta) -> Result<Purge<'_>, StoreError> {
-        self.run("look for what is old", |connection| {
+        self.run("find old notifications", |connection| {
             let before = dispatch::clock(connection)?.checked_sub_signed(age).unwrap_or(NaiveDateTime::MIN);
             Ok(Purge {
                 store: self,
                 before,
                 ack_markers: find_ack_markers(connection)?,
-                found: find_orphaned_outcomes(connection)?,
-                looked_up_to: NotificationId(0),
+                pending: find_orphaned_outcomes(connection)?,
+                searched_up_to: NotificationId(0),
                 current: None,
             })
         })
@@ -94,13 +94,13 @@ impl Store {
 }
 
 impl Purge<'_> {
-    /// Counts without deleting anything. Good before the first step.
+    /// Counts and deletes nothing. The numbers are right before the first step.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn plan(&self) -> Result<PurgePlan, StoreError> {
         let (before, ack_markers) = (self.before, &self.ack_markers);
-        self.store.read("count what is old", |connection| {
+        self.store.read("count old notifications", |connection| {
             let now = dispatch::clock(connection)?;
             let (notifications, oldest, newest) = purgeable(before, ack_markers.clone(), now)
                 .select((count_star(), min(notifications::completed_at), max(notifications::completed_at)))
@@ -112,21 +112,21 @@ impl Purge<'_> {
                 )
                 .count()
                 .get_result(connection)?;
-            for id in &self.found {
+            for id in &self.pending {
                 outcomes += deliveries::table
                     .filter(deliveries::notification_id.eq(id))
                     .count()
                     .get_result::<i64>(connection)?;
             }
-            let in_question = notifications::acked_at.is_null().or(notifications::id.eq_any(ack_markers));
+            let unconfirmed = notifications::acked_at.is_null().or(notifications::id.eq_any(ack_markers));
             Ok(PurgePlan {
                 before,
                 notifications: notifications.unsigned_abs(),
                 outcomes: outcomes.unsigned_abs(),
                 oldest,
                 newest,
-                not_acked: completed(before)
-                    .filter(in_question)
+                not_acked: completed_before(before)
+                    .filter(unconfirmed)
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
@@ -139,21 +139,21 @@ impl Purge<'_> {
         })
     }
 
-    /// Deletes some, in one transaction; `None` when nothing is left.
+    /// Deletes at most [`ROWS_PER_STEP`] rows in one transaction. `None` when nothing is left.
     ///
     /// # Errors
-    /// When the database does not answer; then this transaction has changed nothing, and a new purge goes on.
+    /// When the database does not answer; then this transaction has changed nothing, and a new purge continues.
     pub fn step(&mut self) -> Result<Option<Purged>, StoreError> {
-        if self.current.is_none() && self.found.is_empty() {
+        if self.current.is_none() && self.pending.is_empty() {
             self.find_more()?;
         }
-        if self.current.is_none() && self.found.is_empty() {
+        if self.current.is_none() && self.pending.is_empty() {
             return Ok(None);
         }
-        let (store, found, current) = (self.store, self.found.clone(), self.current);
-        let deleted = store.write("delete what is old", |connection| {
-            // A transaction that lost against another is repeated, from where it began.
-            self.found.clone_from(&found);
+        let (store, pending, current) = (self.store, self.pending.clone(), self.current);
+        let deleted = store.write("delete old notifications", |connection| {
+            // After a conflict the transaction is repeated from where it began.
+            self.pending.clone_from(&pending);
             self.current = current;
             self.delete_some(connection)
         })?;
@@ -161,33 +161,33 @@ impl Purge<'_> {
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {
-        let Self { before, ack_markers, looked_up_to, .. } = self;
-        let ids: Vec<NotificationId> = self.store.run("look for what is old", |connection| {
+        let Self { before, ack_markers, searched_up_to, .. } = self;
+        let ids: Vec<NotificationId> = self.store.run("find old notifications", |connection| {
             let now = dispatch::clock(connection)?;
             purgeable(*before, ack_markers.clone(), now)
-                .filter(notifications::id.gt(*looked_up_to))
+                .filter(notifications::id.gt(*searched_up_to))
                 .order(notifications::id)
                 .select(notifications::id)
-                .limit(KEYS)
+                .limit(KEYS_PER_QUERY)
                 .load(connection)
         })?;
-        self.looked_up_to = ids.last().copied().unwrap_or(self.looked_up_to);
-        self.found = ids.into();
+        self.searched_up_to = ids.last().copied().unwrap_or(self.searched_up_to);
+        self.pending = ids.into();
         Ok(())
     }
 
     fn delete_some(&mut self, connection: &mut AnyConnection) -> QueryResult<Purged> {
         let now = dispatch::clock(connection)?;
         let mut purged = Purged::default();
-        let mut rows_left = ROWS;
+        let mut rows_left = ROWS_PER_STEP;
         while rows_left > 0 {
             let (id, after) = if let Some(current) = self.current.take() {
                 current
-            } else if let Some(id) = self.found.pop_front() {
-                // Somebody may have leased it meanwhile.
-                let it =
+            } else if let Some(id) = self.pending.pop_front() {
+                // It may have been leased since the search.
+                let expired =
                     purgeable(self.before, self.ack_markers.clone(), now).filter(notifications::id.eq(id));
-                purged.notifications += diesel::delete(it).execute(connection)? as u64;
+                purged.notifications += diesel::delete(expired).execute(connection)? as u64;
                 rows_left -= 1;
                 if rows_left == 0 {
                     self.current = Some((id, ParticipantId::MIN));
@@ -201,14 +201,14 @@ impl Purge<'_> {
             let deleted = delete_outcomes(connection, id, after, last.unwrap_or(ParticipantId::MAX))?;
             purged.outcomes += deleted as u64;
             rows_left = rows_left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
-            // None deleted: the notification is still there, or another purge is at it.
+            // None deleted: the notification was kept, or another purge has deleted its outcomes.
             self.current = last.filter(|_| deleted > 0).map(|last| (id, last));
         }
         Ok(purged)
     }
 }
 
-/// The participant of the `n`th outcome from there on, in the order of their keys, if there are so many.
+/// The participant of the `n`th outcome after `after`, in key order; `None` if there are fewer.
 fn nth_participant(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
@@ -226,7 +226,7 @@ fn nth_participant(
         .optional()
 }
 
-/// Deletes outcomes of a range of participants, unless their notification is there.
+/// Deletes the outcomes of `after < participant <= up_to`, unless their notification exists.
 fn delete_outcomes(
     connection: &mut AnyConnection,
     notification_id: NotificationId,

@@ -1,4 +1,4 @@
-//! A notification as the ledger tells it: what it is, how far it is, who works at it.
+//! Rows of the ledger as Rust types: a notification with its state and lease, and an outcome to be inserted.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -14,17 +14,17 @@ use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::{deliveries, notifications};
 
-/// Where a notification is in its life.
+/// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationState {
-    /// Somebody may be undecided.
+    /// Recipients may be undecided.
     Running,
-    /// Everyone was decided.
+    /// Every recipient had an outcome.
     Completed,
 }
 
 impl NotificationState {
-    /// Both of them.
+    /// Every state.
     pub const ALL: [Self; 2] = [Self::Running, Self::Completed];
 
     /// The word in the ledger and in `status`.
@@ -43,7 +43,7 @@ impl NotificationState {
     }
 }
 
-/// The error for a word that this binary does not know. Nothing in the tables forbids one (decision 0008).
+/// The error for a word that this binary does not know. The tables forbid none (decision 0008).
 pub(crate) fn unknown_word(notification_id: NotificationId, what: &str, word: &str) -> Error {
     Error::DeserializationError(
         format!(
@@ -53,7 +53,7 @@ pub(crate) fn unknown_word(notification_id: NotificationId, what: &str, word: &s
     )
 }
 
-/// A notification with its life so far.
+/// A notification with its state and lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationRecord {
     /// The notification.
@@ -62,28 +62,28 @@ pub struct NotificationRecord {
     pub channel: Channel,
     /// The `message_id` of its message, when it had one.
     pub message_key: Option<String>,
-    /// Where it is in its life.
+    /// Its state.
     pub state: NotificationState,
-    /// When its message came for the first time, UTC.
+    /// When its message arrived for the first time, UTC.
     pub received_at: NaiveDateTime,
-    /// When everyone was decided, UTC.
+    /// When it was completed, UTC.
     pub completed_at: Option<NaiveDateTime>,
-    /// When the broker was known to have its message's ack, UTC.
+    /// When the broker was known to have the ack of its message, UTC.
     pub acked_at: Option<NaiveDateTime>,
-    /// How many leases there have been.
+    /// The number of its newest lease; 0 before the first one.
     pub epoch: Epoch,
-    /// Who works at it.
+    /// The worker that has leased it.
     pub holder: Option<Holder>,
 }
 
-/// Who has the lease of a notification.
+/// The worker that has leased a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The worker's name.
     pub owner: String,
-    /// Until when nobody else may take it, by the database's clock, UTC.
+    /// When the lease ends, by the database's clock, UTC.
     pub until: NaiveDateTime,
-    /// Whether that time is over.
+    /// Whether that time has passed.
     pub expired: bool,
 }
 
@@ -115,7 +115,10 @@ impl NotificationRow {
         Some(event).filter(|audience| audience.as_str() == self.audience)
     }
 
-    /// The entry that it is at the time `clock` of the database.
+    /// The record at the database's time `clock`.
+    ///
+    /// # Errors
+    /// When a word in it is unknown.
     pub(crate) fn into_record(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
         let unknown = |what: &str, word: &str| unknown_word(row.id, what, word);
@@ -142,7 +145,7 @@ impl NotificationRow {
     }
 }
 
-/// A row of `deliveries`, and the epoch without which it must not become one.
+/// A row of `deliveries` to be, with the epoch that its notification must have.
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
 pub(crate) struct DeliveryRow {
@@ -180,7 +183,7 @@ impl DeliveryRow {
         }
     }
 
-    /// Whether its lease is among the epochs that are current.
+    /// Whether its lease is one of the current ones.
     pub fn is_valid(&self, current: &[Lease]) -> bool {
         current.contains(&Lease { notification_id: self.notification_id, epoch: self.epoch })
     }

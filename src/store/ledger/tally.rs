@@ -1,4 +1,4 @@
-//! How the ledger adds up: what `fanmail status` shows.
+//! How the ledger adds up: the numbers that `fanmail status` shows.
 
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
@@ -28,7 +28,7 @@ impl Store {
         })
     }
 
-    /// The `limit` newest of them and all that are running, oldest first, and how many that leaves out.
+    /// The `limit` newest notifications and all running ones, oldest first, and the number of those left out.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -53,8 +53,8 @@ impl Store {
         })
     }
 
-    /// How the people of a notification add up. Each number is counted by itself, so that a ledger that is
-    /// wrong shows: an outcome of somebody who never was part of it, a view that has somebody twice.
+    /// How the participants of a notification add up. Each number is counted by itself, so that a wrong ledger shows: an
+    /// outcome of a participant who never was part of the notification, a view that has a participant twice.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -91,7 +91,7 @@ fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, Mult
     }
 }
 
-/// Those from this key on and all that are running, oldest first.
+/// The notifications from this key on and all running ones, oldest first.
 fn load_records(
     connection: &mut AnyConnection,
     event_id: Option<EventId>,
@@ -106,7 +106,7 @@ fn load_records(
     rows.into_iter().map(|row| row.into_record(clock)).collect()
 }
 
-/// Those who are part of the notification and still take part in the event.
+/// The participants who are part of the notification and still take part in the event.
 #[diesel::dsl::auto_type]
 fn people(event_id: EventId, up_to: ParticipantId) -> _ {
     participants::table
@@ -120,7 +120,7 @@ fn count_people(connection: &mut AnyConnection, notification: &Notification) -> 
     people(event_id, up_to).count().get_result(connection).map(i64::unsigned_abs)
 }
 
-/// Those who were decided and have left the event since.
+/// The participants who have an outcome and have left the event since.
 fn count_removed(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
     let Audience::Event { id: event_id, up_to } = notification.audience;
     deliveries::table

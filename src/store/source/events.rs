@@ -1,5 +1,5 @@
-//! Reading events. The application owns them, perhaps as a view over something else: whatever is NULL or
-//! odd is filled in, so that one bad column does not cost everybody their mail.
+//! Reads events. The application owns them, perhaps as a view over its own tables. Columns that are NULL or unreadable are
+//! filled in, so that one bad column does not cost all participants their mail.
 
 use diesel::prelude::*;
 

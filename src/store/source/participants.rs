@@ -1,4 +1,4 @@
-//! Reading the people of an event, a page at a time, in key order.
+//! Reads the participants of an event, a page at a time, in key order.
 
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -47,7 +47,7 @@ fn find_page(
         .load(connection)
 }
 
-/// The newest participant of the event, 0 when there is nobody: only positive keys count, everywhere.
+/// The largest key of a participant of the event; 0 when the event has none. Only positive keys count, everywhere.
 pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
     participants::table
         .filter(participants::event_id.eq(event_id))

@@ -6,13 +6,13 @@ use diesel::Insertable;
 use crate::domain::ids::EventId;
 use crate::store::schema::{events, participants};
 
-/// An event to be.
+/// An event to be added.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = events)]
 pub struct NewEvent {
-    /// Its key.
+    /// The key.
     pub id: EventId,
-    /// What it is called.
+    /// The title.
     pub title: String,
     /// Free text about it.
     pub description: String,
@@ -30,16 +30,16 @@ pub struct NewEvent {
     pub updated_at: NaiveDateTime,
 }
 
-/// A participant to be; the database chooses the key.
+/// A participant to be added. The database chooses the key.
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
 #[diesel(table_name = participants, treat_none_as_default_value = false)]
 pub struct NewParticipant {
-    /// Which event they take part in.
+    /// The event.
     pub event_id: EventId,
-    /// Where their mail goes.
+    /// The address.
     pub email: String,
-    /// What they are called.
+    /// The name.
     pub name: String,
-    /// BCP 47 tag of their language.
+    /// BCP 47 tag of the language.
     pub locale: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Made-up data for trying things out: the only statements that write to the application's tables.
+//! Adds made-up data to try fanmail with: the only statements that write to the application's tables.
 
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use crate::store::schema::{events, participants};
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
 
 impl Store {
-    /// Which of `events` and `participants` are views over somebody's own tables.
+    /// Which of `events` and `participants` are views over tables of the application.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -28,7 +28,7 @@ impl Store {
         })
     }
 
-    /// Adds an event unless its key is taken, and tells whether it did.
+    /// Adds an event unless its key exists. Returns whether it was added.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -42,7 +42,7 @@ impl Store {
         })
     }
 
-    /// How many people take part in an event.
+    /// The number of participants of an event.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -56,8 +56,8 @@ impl Store {
         })
     }
 
-    /// Adds `count` participants, all or none. `make` gets a number that no participant of the table had from
-    /// it before.
+    /// Adds `count` participants, all or none. `make` gets a number that it
+    /// has never got for another participant of the table.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -174,7 +174,7 @@ impl LeaseKeeper {
             }
         }
         if self.role == ProcessRole::Worker
-            && let Err(error) = self.store.forget_worker(&self.lease_request.owner)
+            && let Err(error) = self.store.remove_worker(&self.lease_request.owner)
         {
             log::debug!("{error}");
         }

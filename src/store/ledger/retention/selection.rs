@@ -1,4 +1,5 @@
-//! Which notifications a purge may delete, which it has to keep, and what earlier ones have left behind.
+//! Which notifications a purge may delete, which it must keep, and which outcomes an interrupted purge has left behind. The
+//! deleting is left to `retention`.
 
 use std::collections::VecDeque;
 
@@ -11,45 +12,45 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deliveries, notifications};
 
-/// Most keys that are read at a time.
-pub const KEYS: i64 = 10_000;
+/// Most keys that one query reads.
+pub const KEYS_PER_QUERY: i64 = 10_000;
 
-/// What was completed before, whoever still needs it.
+/// Completed before `before`.
 #[diesel::dsl::auto_type]
-pub fn completed(before: NaiveDateTime) -> _ {
+pub fn completed_before(before: NaiveDateTime) -> _ {
     let completed: &'static str = NotificationState::Completed.as_str();
     notifications::table
         .filter(notifications::state.eq(completed))
         .filter(notifications::completed_at.lt(before))
 }
 
-/// Those of them whose messages are known not to come again, and that no message is told by.
+/// Completed before `before`, whose ack is recorded and which are not `ack_markers`.
 #[diesel::dsl::auto_type]
 pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<NotificationId>) -> _ {
-    let completed: completed = completed(before);
+    let completed: completed_before = completed_before(before);
     completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(ack_markers))
 }
 
-/// Those of them that nobody has leased at the time `now` of the database.
+/// The same without those that are leased at the database's time `now`.
 #[diesel::dsl::auto_type]
 pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<NotificationId>, now: NaiveDateTime) -> _ {
     let purge_eligible: purge_eligible = purge_eligible(before, ack_markers);
     purge_eligible.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
 }
 
-/// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs
-/// to the newest of its kind and event if the ack of that is not known. One whose ack was never noted, because
-/// its worker died, is harmless only while a newer one is there.
+/// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs to the
+/// newest notification of its kind and event if the ack of that one is not recorded. A notification whose ack was never
+/// recorded, because its worker died, is harmless only while a newer one exists.
 pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<NotificationId>> {
     let without_message_id = notifications::table.filter(notifications::message_key.is_null());
-    let in_question: Vec<(EventId, String, String)> = without_message_id
+    let unacked: Vec<(EventId, String, String)> = without_message_id
         .filter(notifications::acked_at.is_null())
         .filter(notifications::event_id.is_not_null())
         .select((notifications::event_id.assume_not_null(), notifications::kind, notifications::channel))
         .distinct()
         .load(connection)?;
     let mut ack_markers = Vec::new();
-    for (event_id, kind, channel) in in_question {
+    for (event_id, kind, channel) in unacked {
         let newest: Option<(NotificationId, Option<NaiveDateTime>)> = without_message_id
             .filter(notifications::event_id.eq(event_id))
             .filter(notifications::kind.eq(kind))
@@ -63,8 +64,8 @@ pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<Notif
     Ok(ack_markers)
 }
 
-/// Keys that have outcomes and no notification. Goes through the gaps between the keys of notifications, so that
-/// it need not read all outcomes.
+/// Keys of notifications that are deleted and still have outcomes. Searches the gaps between the keys of notifications, so
+/// that it need not read all outcomes.
 pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
     let mut orphaned_outcomes = VecDeque::new();
     let mut after = NotificationId::MIN;
@@ -73,14 +74,14 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
             .filter(notifications::id.gt(after))
             .order(notifications::id)
             .select(notifications::id)
-            .limit(KEYS)
+            .limit(KEYS_PER_QUERY)
             .load(connection)?;
         let last_page = ids.is_empty();
         if last_page {
             ids.push(NotificationId::MAX);
         }
         for id in ids {
-            // Two neighbours have no gap between them.
+            // Two adjacent keys have no gap between them.
             while after.0.checked_add(1) < Some(id.0)
                 && let Some(found) = first_with_outcomes(connection, after, id)?
             {
@@ -95,7 +96,7 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
     }
 }
 
-/// The first key between these two that has outcomes.
+/// The first key between `after` and `before` that has outcomes.
 fn first_with_outcomes(
     connection: &mut AnyConnection,
     after: NotificationId,

@@ -142,8 +142,8 @@ pub fn workers_come_and_go(store: &Store) {
     let told: Vec<_> = workers.iter().map(|one| (one.name.as_str(), one.troubles.as_str())).collect();
     assert_eq!(told, [("one", "relay: refused\n"), ("two", "")]);
     assert!(workers.iter().all(|one| one.silent_for < Duration::from_secs(60)));
-    store.forget_worker("one").unwrap();
-    store.forget_worker("nobody").unwrap();
+    store.remove_worker("one").unwrap();
+    store.remove_worker("nobody").unwrap();
     assert_eq!(store.list_workers().unwrap().len(), 1);
     execute(store, "UPDATE workers SET seen_at = '2026-01-01 00:00:00'");
     store.report_worker("three", "").unwrap();
