@@ -29,9 +29,8 @@ impl Store {
         if version == TableVersion::Current {
             return Ok(Vec::new());
         }
-        let applied = self.run("update the tables", |connection| {
-            dispatch::migrate_alone(connection, apply_pending)
-        })?;
+        let applied =
+            self.run("update the tables", |connection| dispatch::migrate_alone(connection, apply_pending))?;
         if version == TableVersion::Unknown {
             // It could not be read, and now it can.
             self.compare_versions()?;
