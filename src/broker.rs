@@ -1,7 +1,7 @@
 //! RabbitMQ or LavinMQ: taking messages in, putting them back, publishing. Knows no database and no mail.
 //!
 //! [`consumer`] is what the worker uses; everything else serves it or a verb of the command line. amiquip,
-//! the AMQP library, is named in this room and nowhere else.
+//! the AMQP library, is named only here.
 
 pub mod ack_timeout;
 pub mod connection;

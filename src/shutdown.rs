@@ -1,4 +1,5 @@
-//! Stopping: the first SIGTERM or SIGINT asks everyone to finish, the second one leaves at once.
+//! Shutdown: the first SIGTERM or SIGINT requests it, the second one exits at once. What a thread finishes before it ends
+//! is left to the thread.
 
 use std::convert::Infallible;
 use std::process;
@@ -9,19 +10,19 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// The wish to stop, as every thread sees it. Cheap to clone; once expressed it stays.
+/// Cancellation token: whether a shutdown was requested. Cheap to clone. A request cannot be taken back.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     receiver: Receiver<Infallible>,
 }
 
-/// The other end: whoever drops it asks everyone who holds a [`Shutdown`] to finish.
+/// Requests the shutdown when it is dropped: every clone of its [`Shutdown`] sees that.
 #[derive(Debug)]
 pub struct ShutdownTrigger {
     _sender: Sender<Infallible>,
 }
 
-/// A wish that is not expressed yet, and the handle that expresses it when it is dropped.
+/// A token, and the trigger that requests the shutdown when it is dropped.
 #[must_use]
 pub fn shutdown_pair() -> (ShutdownTrigger, Shutdown) {
     let (sender, receiver) = bounded(0);
@@ -29,82 +30,83 @@ pub fn shutdown_pair() -> (ShutdownTrigger, Shutdown) {
 }
 
 impl Shutdown {
-    /// Whether the wish has been expressed.
+    /// Whether the shutdown was requested. Does not block.
     #[must_use]
     pub fn requested(&self) -> bool {
         matches!(self.receiver.try_recv(), Err(TryRecvError::Disconnected))
     }
 
-    /// For `select!`: becomes ready, with an error, once the wish is expressed.
+    /// For `select!`: becomes ready, with an error, once the shutdown is requested.
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Infallible> {
         &self.receiver
     }
 
-    /// Waits for `pause`, or less if the wish comes first; says whether it came.
+    /// Waits for `pause` or until the shutdown is requested. Returns whether it was requested.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
         matches!(self.receiver.recv_timeout(pause), Err(RecvTimeoutError::Disconnected))
     }
 }
 
-/// A second signal within this time is the first one again: `timeout` and other wrappers send it to the process
-/// and to its group, too.
-const ECHO: Duration = Duration::from_millis(500);
+/// A second signal within this time counts as the first one: `timeout` and other wrappers send a signal to the process
+/// and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
-/// Lets the first SIGTERM or SIGINT express the wish through `handle`. The second one, or `timeout` after the
-/// first, ends the process at once with exit code 1: the ledger is safe, unfinished messages go back to the
-/// queue, and at most the mails in flight are sent again. `exit_summary` are logged then, a line each.
+/// Drops `trigger` at the first SIGTERM or SIGINT. The second signal, or `timeout` after the first, ends the process at
+/// once with exit code 1, after logging the lines of `exit_summary`. The ledger is safe then, unfinished messages go
+/// back to the queue, and at most the mails in flight are sent again.
 ///
 /// # Errors
 /// When the signals cannot be caught or the thread cannot be started.
 pub fn stop_on_signals(
-    handle: ShutdownTrigger,
+    trigger: ShutdownTrigger,
     timeout: Duration,
     exit_summary: impl Fn() -> String + Clone + Send + 'static,
 ) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut arrivals = signals.forever();
-        arrivals.next();
+        let mut received = signals.forever();
+        received.next();
         let first = Instant::now();
         log::info!(
-            "stopping: what is under way is finished, nothing else begins (a second signal stops at once)"
+            "stopping: finishing mails in flight, at most {} s; a second signal exits at once",
+            timeout.as_secs()
         );
-        drop(handle);
-        leave_after(timeout, exit_summary.clone());
-        arrivals.find(|_| first.elapsed() > ECHO);
-        log::warn!("stopped at once by a second signal");
-        leave(&exit_summary());
+        drop(trigger);
+        exit_after(timeout, exit_summary.clone());
+        received.find(|_| first.elapsed() > SAME_SIGNAL);
+        log::warn!("second signal: exiting at once, with work unfinished");
+        exit(&exit_summary());
     })?;
     Ok(())
 }
 
-/// Asks the process itself to stop, just as a SIGTERM does, unless it was asked before.
+/// Requests the shutdown from inside the process, by a SIGTERM to itself, unless it was requested before.
 pub fn request(shutdown: &Shutdown) {
     if !shutdown.requested()
         && let Err(error) = signal_hook::low_level::raise(SIGTERM)
     {
-        log::error!("cannot ask this process to stop: {error}");
+        log::error!("cannot request the shutdown: {error}");
     }
 }
 
-/// Ends the process when the stop takes too long.
-fn leave_after(timeout: Duration, exit_summary: impl Fn() -> String + Send + 'static) {
-    let guard = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
+/// Ends the process when the shutdown takes longer than `timeout`.
+fn exit_after(timeout: Duration, exit_summary: impl Fn() -> String + Send + 'static) {
+    let started = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
         thread::sleep(timeout);
         log::error!(
-            "the stop took longer than SHUTDOWN_TIMEOUT ({} s); leaving with work unfinished",
+            "the shutdown took longer than SHUTDOWN_TIMEOUT ({} s); exiting with work unfinished",
             timeout.as_secs()
         );
-        leave(&exit_summary());
+        exit(&exit_summary());
     });
-    if let Err(error) = guard {
-        log::error!("cannot watch SHUTDOWN_TIMEOUT: {error}");
+    if let Err(error) = started {
+        log::error!("cannot start the thread that enforces SHUTDOWN_TIMEOUT: {error}");
     }
 }
 
-fn leave(exit_summary: &str) -> ! {
+fn exit(exit_summary: &str) -> ! {
     for line in exit_summary.lines() {
         log::error!("{line}");
     }
@@ -116,12 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wish_reaches_every_clone_and_stays() {
-        let (handle, shutdown) = shutdown_pair();
+    fn a_request_reaches_every_clone_and_stays() {
+        let (trigger, shutdown) = shutdown_pair();
         let other = shutdown.clone();
         assert!(!shutdown.requested());
         assert!(!shutdown.wait(Duration::ZERO));
-        drop(handle);
+        drop(trigger);
         assert!(shutdown.requested() && other.requested() && other.wait(Duration::from_secs(3600)));
     }
 }

@@ -1,4 +1,4 @@
-//! Text for people and for logs: cleaned, cut, and without addresses.
+//! Text for people and for logs: cleaned, cut, and with addresses masked.
 
 pub mod clean;
 pub mod count;

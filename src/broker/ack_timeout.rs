@@ -1,5 +1,5 @@
-//! The delivery acknowledgement timeout: how a broker says that a fan-out took too long for it, and what to do
-//! about that on which broker. A fan-out survives it; this is about being rid of the noise.
+//! The delivery acknowledgement timeout: how a broker reports that an ack is late, and how to raise the limit on each
+//! broker. A fan-out survives the timeout; reconnecting is left to `reconnect`.
 //!
 //! RabbitMQ: 30 minutes since 3.8.17; a policy can raise it for one queue since 3.12; since 4.3 it exists for
 //! quorum queues only (its consumers guide and release notes). LavinMQ: none by default, no policy for it up to
@@ -7,31 +7,31 @@
 
 use crate::config::broker::BrokerConfig;
 
-/// Four hours, in milliseconds: what the advice raises it to.
+/// The limit that the advice recommends: four hours, in milliseconds.
 const RAISED: &str = "14400000";
 
-/// Whether these words, with code 406, tell of the timeout. RabbitMQ: "delivery acknowledgement on channel 1
+/// Whether this text, with code 406, reports the timeout. RabbitMQ: "delivery acknowledgement on channel 1
 /// timed out"; LavinMQ: "consumer timeout".
 pub(super) fn is_ack_timeout(message: &str) -> bool {
     message.contains("delivery acknowledgement") || message.contains("consumer timeout")
 }
 
-/// What the broker `product` (such as `RabbitMQ 3.10.8`) does about a fan-out that takes long, and how to
-/// raise its limit for the configured queue.
+/// What the broker `product` (such as `RabbitMQ 3.10.8`) does about a long fan-out, and how to raise its limit for the
+/// configured queue.
 #[must_use]
 pub fn advice(product: &str, config: &BrokerConfig) -> String {
     match product.split_once(' ').unwrap_or((product, "")) {
         ("RabbitMQ", version) => {
             let version = parse(version);
-            let which = if version >= Some((4, 3)) { "Of quorum queues (no others), " } else { "" };
+            let queues = if version >= Some((4, 3)) { "Of quorum queues only, " } else { "" };
             let limit = format!(
-                "{which}{product} takes a message back when its fan-out lasts longer than consumer_timeout, 30 \
-                 minutes unless changed. That costs nothing but a reconnect; to raise it to 4 hours"
+                "{queues}{product} takes a message back when its fan-out lasts longer than consumer_timeout, 30 \
+                 minutes unless changed. The only effect is a reconnect; to raise the limit to 4 hours"
             );
             if version >= Some((3, 12)) {
                 format!(
-                    "{limit}: {} (of several policies for a queue only one applies: add the key to that one, if \
-                     there is one)",
+                    "{limit}: {} (only one policy applies to a queue: if the queue has one, add the key to that \
+                     policy)",
                     policy_command(config)
                 )
             } else {
@@ -41,17 +41,17 @@ pub fn advice(product: &str, config: &BrokerConfig) -> String {
             }
         }
         ("LavinMQ", _) => format!(
-            "{product} lets a fan-out take as long as it likes, unless consumer_timeout is set in lavinmq.ini: then \
-             raise it there, to 4 hours with consumer_timeout = {RAISED}"
+            "{product} has no limit for the length of a fan-out, unless consumer_timeout is set in lavinmq.ini: in that \
+             case raise it there, to 4 hours with consumer_timeout = {RAISED}"
         ),
         _ => format!(
-            "{product} may take a message back when its fan-out lasts long. That costs nothing but a reconnect; to \
-             be rid of it, raise the broker's delivery acknowledgement timeout (consumer_timeout)"
+            "{product} may take a message back when its fan-out lasts long. The only effect is a reconnect; to avoid it, \
+             raise the broker's delivery acknowledgement timeout (consumer_timeout)"
         ),
     }
 }
 
-/// Sets the timeout for the configured queue, on RabbitMQ 3.12 or newer; to be pasted into a shell.
+/// The shell command that sets the timeout for the configured queue, on RabbitMQ 3.12 or newer.
 fn policy_command(config: &BrokerConfig) -> String {
     let vhost = match config.vhost.as_str() {
         "/" => String::new(),
@@ -63,13 +63,13 @@ fn policy_command(config: &BrokerConfig) -> String {
     )
 }
 
-/// Major and minor version.
+/// Major and minor version; `None` if there are none.
 fn parse(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split(['.', '-', '+']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The name as a regular expression that matches nothing else.
+/// A regular expression that matches exactly this name.
 fn escaped(name: &str) -> String {
     name.chars()
         .flat_map(|c| {
@@ -79,7 +79,7 @@ fn escaped(name: &str) -> String {
         .collect()
 }
 
-/// One word for a POSIX shell.
+/// Quotes a text as one word for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broker_gets_what_works_there() {
+    fn each_broker_gets_advice_for_its_version() {
         let usual = config("/", "event_notifications");
         let command = "rabbitmqctl set_policy fanmail '^event_notifications$' \
                        '{\"consumer-timeout\":14400000}' --apply-to queues";
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_survives_regular_expressions_and_the_shell() {
+    fn the_command_escapes_for_regular_expressions_and_the_shell() {
         assert_eq!(
             policy_command(&config("it's", "mail.out+1")),
             "rabbitmqctl set_policy -p 'it'\\''s' fanmail '^mail\\.out\\+1$' \
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_brokers_words_are_known() {
+    fn the_texts_of_both_brokers_are_recognised() {
         assert!(is_ack_timeout(
             "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms."
         ));

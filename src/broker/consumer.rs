@@ -1,7 +1,8 @@
 //! The broker thread: one AMQP channel, messages in, settlements out, reconnecting for ever.
 //!
-//! A message stays unacked at the broker until the worker settles it, so whatever goes wrong here, it comes
-//! again. It never waits for the database, for a mail or for the publishing of a dead letter.
+//! A message stays unacked until the worker settles it, so the broker delivers it again whatever goes wrong here. The
+//! thread never waits for the database, for a mail or for the publishing of a dead letter. When to reconnect is left to
+//! `reconnect`, one connection to `session`.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -27,17 +28,17 @@ mod session;
 /// A running subscription to the queue.
 #[derive(Debug)]
 pub struct Subscription {
-    /// For the worker.
+    /// The worker's end.
     pub inbox: Inbox,
-    /// The thread.
+    /// The broker thread, to join.
     pub thread: JoinHandle<()>,
 }
 
-/// Starts the broker thread, which connects and reconnects for ever, and another one for dead letters.
+/// Starts the broker thread, which connects and reconnects for ever, and the thread for dead letters.
 ///
-/// Once a stop is requested, `incoming` is closed, what the worker has not taken returns to the queue, and
-/// settlements are served until the worker drops its end. Then the thread ends: at once, or within about half
-/// a minute if the broker is frozen, since that is noticed by two missing heartbeats.
+/// When a shutdown is requested, the broker thread closes `incoming`, returns messages that the worker has not taken to
+/// the queue, and settles the others until the worker drops its end. Then the thread ends: at once, or within about half
+/// a minute if the broker is frozen, which two missing heartbeats show.
 ///
 /// # Errors
 /// When a thread cannot be started.
@@ -48,10 +49,10 @@ pub fn subscribe(
     watchdog: &CallWatchdog,
     shutdown: &Shutdown,
 ) -> io::Result<Subscription> {
-    // AMQP takes 0 for "no limit", which is never meant.
+    // In AMQP, 0 means no limit.
     let prefetch = prefetch.max(1);
     let (to_worker, incoming) = bounded(usize::from(prefetch));
-    // Neither holds more than one entry for each message handed out, and those are bounded by the prefetch.
+    // Bounded all the same: each holds at most one entry per delivered message, and the prefetch bounds those.
     let (settlements, settled) = unbounded();
     let (acks, acked) = unbounded();
     let thread = BrokerThread {
@@ -70,14 +71,14 @@ pub fn subscribe(
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked }, thread })
 }
 
-/// What the thread owns.
+/// The state of the broker thread.
 struct BrokerThread {
     config: BrokerConfig,
     prefetch: u16,
     shutdown: Shutdown,
-    /// `None` once a stop was asked for.
+    /// `None` once a shutdown is requested.
     to_worker: Option<Sender<Incoming>>,
-    /// The worker's end of `incoming`, to take back what it has not taken.
+    /// A second receiver of `incoming`, to take back messages that the worker has not taken.
     not_taken: Receiver<Incoming>,
     settlements: Receiver<Settlement>,
     acked: Sender<Ack>,
@@ -87,7 +88,7 @@ struct BrokerThread {
 }
 
 impl BrokerThread {
-    /// Session after session, until a stop is requested.
+    /// Runs one session after the other until a shutdown is requested.
     fn run(mut self) {
         let mut reconnect = Reconnect::new("take messages", Part::Broker, self.monitor.health.clone());
         let mut number = 0;
@@ -103,15 +104,17 @@ impl BrokerThread {
             let advice = ack_timeout::advice(&connection.product, &self.config);
             let closed = connection.close();
             match end {
-                End::Lost(error) if self.shutdown.requested() => {
+                SessionEnd::Lost(error) if self.shutdown.requested() => {
                     events::broker::lost_while_stopping(&error.explained_by(closed));
                     break;
                 }
-                End::NotBegun(error) => reconnect.failed(&error),
-                End::Lost(error @ BrokerError::AckTimeout { .. }) => reconnect.ack_timed_out(&error, &advice),
-                // If the connection is dead, closing it tells why, and `error` is only a symptom.
-                End::Lost(error) => reconnect.lost(&closed.err().unwrap_or(error), &self.config.queue),
-                End::Stopped => break,
+                SessionEnd::NotStarted(error) => reconnect.failed(&error),
+                SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
+                    reconnect.ack_timed_out(&error, &advice)
+                }
+                // Of a lost connection only `close` reports the cause; `error` is a symptom.
+                SessionEnd::Lost(error) => reconnect.lost(&closed.err().unwrap_or(error), &self.config.queue),
+                SessionEnd::Stopped => break,
             }
         }
         self.to_worker = None;
@@ -120,15 +123,15 @@ impl BrokerThread {
         events::broker::disconnected();
     }
 
-    /// One session, from declaring the queue to its end.
-    fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> End {
-        let begun =
-            ConsumerSession::begin(connection, &self.config.queue, self.prefetch, number, &self.watchdog);
-        let mut session = match begun {
+    /// Runs one session, from declaring the queue to its end.
+    fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> SessionEnd {
+        let started =
+            ConsumerSession::start(connection, &self.config.queue, self.prefetch, number, &self.watchdog);
+        let mut session = match started {
             Ok(session) => session,
-            Err(error) => return End::NotBegun(error),
+            Err(error) => return SessionEnd::NotStarted(error),
         };
-        // The broker delivers again whatever an earlier session received.
+        // The broker redelivers all messages of an earlier session.
         self.not_taken.try_iter().for_each(drop);
         self.dead_letters.begin_session(number);
         let recovery = reconnect.connected();
@@ -141,69 +144,69 @@ impl BrokerThread {
         session.end();
         self.dead_letters.end_session();
         match result {
-            Ok(()) => End::Stopped,
-            Err(error) => End::Lost(error),
+            Ok(()) => SessionEnd::Stopped,
+            Err(error) => SessionEnd::Lost(error),
         }
     }
 
-    /// Takes and settles until a stop is requested, or the worker is gone.
+    /// Takes and settles messages until a shutdown is requested or the worker has ended.
     fn take_messages(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
         loop {
             select! {
                 recv(session.messages()) -> message => {
                     let message = session.receive(message.ok())?;
-                    self.hand_over(session, message)?;
+                    self.deliver(session, message)?;
                 }
                 recv(self.settlements) -> settlement => match settlement {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack_kept(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
                 recv(self.shutdown.receiver()) -> _ => return Ok(()),
                 default(self.watchdog.limits().silence) => session.ping()?,
             }
         }
     }
 
-    fn hand_over(&self, session: &mut ConsumerSession, message: Incoming) -> Result<(), BrokerError> {
+    fn deliver(&self, session: &mut ConsumerSession, message: Incoming) -> Result<(), BrokerError> {
         if let Some(worker) = &self.to_worker
             && let Err(TrySendError::Full(message)) = worker.try_send(message)
         {
-            // Cannot happen with a broker that keeps to the prefetch.
+            // Cannot happen unless the broker ignores the prefetch.
             error!(
                 "the broker sent more than {} unacked messages; {:?} goes back to the queue",
                 self.prefetch, message.receipt
             );
-            session.give_back_one(message.receipt.tag)?;
+            session.return_to_queue(message.receipt.tag)?;
         }
         Ok(())
     }
 
-    /// After a stop: gives back what nobody works at, and settles the rest as the worker gets it done.
+    /// After a shutdown request: returns messages that no fan-out works on, and settles the others when they are done.
     fn finish(&mut self, session: &mut ConsumerSession) {
-        let result = self.settle_the_rest(session).and_then(|()| {
+        let result = self.settle_remaining(session).and_then(|()| {
             let last = self.dead_letters.finish();
-            self.ack_kept(session, last.into_iter())
+            self.ack_dead_letters(session, last.into_iter())
         });
         if let Err(error) = result {
             events::broker::lost_while_stopping(&error);
         }
     }
 
-    fn settle_the_rest(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
-        session.give_back(&self.not_taken)?;
+    fn settle_remaining(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
+        session.return_untaken(&self.not_taken)?;
         loop {
             select! {
                 recv(self.settlements) -> settlement => match settlement {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack_kept(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
             }
         }
     }
 
-    /// Settles this message and all others that are ready, so that they share one barrier.
+    /// Settles this message and all others that are ready: they share one round trip.
     fn settle(&self, session: &mut ConsumerSession, first: Settlement) -> Result<(), BrokerError> {
         let mut acks = Vec::new();
         for settlement in std::iter::once(first).chain(self.settlements.try_iter()) {
@@ -211,7 +214,7 @@ impl BrokerThread {
                 Settlement::Ack(ack) => acks.push(ack),
                 Settlement::DeadLetter(receipt, reason) => {
                     if let Some(letter) = session.dead_letter(receipt, reason) {
-                        self.dead_letters.keep(letter);
+                        self.dead_letters.store(letter);
                     }
                 }
             }
@@ -219,8 +222,8 @@ impl BrokerThread {
         session.ack(acks.into_iter(), &self.acked)
     }
 
-    /// Acks messages that are in the dead-letter queue now.
-    fn ack_kept(
+    /// Acks messages whose dead letters are stored.
+    fn ack_dead_letters(
         &self,
         session: &mut ConsumerSession,
         receipts: impl Iterator<Item = Receipt>,
@@ -230,11 +233,11 @@ impl BrokerThread {
 }
 
 /// How a session ended.
-enum End {
-    /// The queue could not be consumed.
-    NotBegun(BrokerError),
-    /// The connection, the channel or the queue is gone.
+enum SessionEnd {
+    /// The queue could not be declared or consumed.
+    NotStarted(BrokerError),
+    /// The connection, the channel or the queue was lost.
     Lost(BrokerError),
-    /// A stop was requested, and everything is settled.
+    /// A shutdown was requested, and all settlements are sent.
     Stopped,
 }

@@ -1,4 +1,4 @@
-//! Dead letters: messages that nobody can process, kept with their reasons.
+//! Dead letters: messages that cannot be processed, stored in `<queue>.dead` with their reasons.
 
 pub mod browse;
 pub(super) mod properties;

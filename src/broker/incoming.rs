@@ -1,49 +1,48 @@
-//! What the rest of the house sees of a message: its body, who it is, and a receipt to settle it with.
+//! A message as the worker sees it: body, identity, and a receipt to settle it with. Names nothing of amiquip.
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::domain::ids::EventId;
 use crate::domain::message::identity::Identity;
 
-/// Where messages come from and are settled: the worker's side of a subscription.
+/// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
 pub struct Inbox {
-    /// Messages as they come, never more than the prefetch of them; closed once a stop was asked for.
+    /// Messages in order of arrival, at most `PREFETCH` unsettled; closed once a shutdown is requested.
     pub incoming: Receiver<Incoming>,
-    /// What became of them; sending never blocks. Dropping it, after a stop was asked for, lets the broker
-    /// thread end.
+    /// Sending never blocks. After a shutdown request, the broker thread ends when this sender is dropped.
     pub settlements: Sender<Settlement>,
     /// Acks that the broker is known to have received; closed after the last one.
     pub acked: Receiver<Ack>,
 }
 
-/// One message on its way in, as the worker sees it.
+/// One delivered message.
 #[derive(Debug)]
 pub struct Incoming {
-    /// To settle it with.
+    /// Names this delivery in its settlement.
     pub receipt: Receipt,
     /// The body, as published.
     pub body: Vec<u8>,
-    /// Who it is.
+    /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
 }
 
-/// Names one delivery of one message. A receipt of a lost connection is worthless: the broker delivers the
-/// message again, and the newer receipt is the one to use.
+/// Names one delivery of one message. A receipt of a lost connection is void: the broker delivers the message again, with
+/// a new receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Receipt {
-    /// Counts the connections of this process, from 1.
+    /// Number of the connection in this process, from 1.
     pub session: u64,
-    /// The delivery tag within it.
+    /// The delivery tag on that connection.
     pub tag: u64,
 }
 
-/// What is to become of a message.
+/// What to do with a message (AMQP calls it settling).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// It has been dealt with: the broker may forget it.
+    /// The broker may delete it.
     Ack(Ack),
-    /// Nobody can process it: keep it in the dead-letter queue with this reason, then ack it.
+    /// It cannot be processed: store it in the dead-letter queue with this reason, then ack it.
     DeadLetter(Receipt, String),
 }
 

@@ -1,5 +1,5 @@
-//! Publishing, with the confirm of the broker: a message counts as published only once the broker has said
-//! that it has it.
+//! Publishing with publisher confirms: a message counts as published only when the broker has confirmed it. Which message
+//! to publish, and trying again, are left to the callers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,21 +18,21 @@ use crate::domain::message::Message;
 /// Longest wait for a confirm. A broker that writes to disk needs a few milliseconds.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// AMQP: the broker keeps the message on disk.
+/// AMQP delivery mode 2: the broker stores the message on disk.
 pub(super) const PERSISTENT: u8 = 2;
 
-/// A message id that nobody else has (`UUIDv7`, RFC 9562).
+/// A unique message id (`UUIDv7`, RFC 9562).
 #[must_use]
 pub fn new_message_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-/// Publishes a notification and waits until the broker has confirmed it, for at most about half a minute.
-/// The message id names the notification for ever: publishing once more with the same one mails nobody twice.
+/// Publishes a message and waits until the broker has confirmed it, for about half a minute at most. The message id
+/// names the notification for ever: a second message with the same id sends no second mail.
 ///
 /// # Errors
-/// With cause and cure, also when a memory alarm keeps the broker from taking messages. Most leave open
-/// whether the message has arrived.
+/// When the broker is away, refuses the message or does not confirm it in time, as during a memory alarm. After most
+/// errors the message may have arrived all the same.
 pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Result<(), BrokerError> {
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
@@ -70,7 +70,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Declares the queue and asks for confirms.
+    /// Declares the queue and turns publisher confirms on.
     pub(super) fn open(mut connection: BrokerConnection, queue: &str) -> Result<Self, BrokerError> {
         match Self::prepare(&mut connection, queue) {
             Ok((confirms, returns, blocked)) => {
@@ -94,22 +94,22 @@ impl Publisher {
         Ok(listeners)
     }
 
-    /// Hands a message to the connection; [`Self::wait`] tells what became of it.
+    /// Hands a message to the connection; [`Self::wait`] returns the broker's answer.
     pub(super) fn send(&self, body: &[u8], properties: AmqpProperties) -> Result<(), BrokerError> {
         let mut publish = Publish::with_properties(body, self.queue.as_str(), properties);
-        // Otherwise the broker confirms and forgets a message whose queue was deleted just now.
+        // Otherwise the broker confirms and drops a message whose queue has just been deleted.
         publish.mandatory = true;
         Ok(self.connection.channel.basic_publish("", publish)?)
     }
 
-    /// Waits for the broker's word on the message sent last. After [`BrokerError::Blocked`] it is still under
-    /// way and may be waited for again.
+    /// Waits for the broker's answer to the message sent last. After [`BrokerError::Blocked`] the message is still on its
+    /// way, and `wait` may be called again.
     pub(super) fn wait(&self, timeout: Duration, shutdown: &Receiver<Infallible>) -> Result<(), BrokerError> {
-        let lost = || BrokerError::Lost("no confirm came".to_owned());
+        let lost = || BrokerError::Lost("before it confirmed the message".to_owned());
         loop {
             select! {
                 recv(self.confirms) -> confirm => return match confirm.map_err(|_| lost())? {
-                    // A message that could not be routed is returned first and confirmed then.
+                    // A message that could not be routed is returned first, then confirmed.
                     Confirm::Ack(_) => match self.returns.try_recv() {
                         Ok(returned) => Err(BrokerError::Returned {
                             queue: self.queue.clone(),

@@ -1,4 +1,5 @@
-//! While the broker is away: when to try again, and which of the failures are worth a log line.
+//! Reconnecting: when to make the next attempt, and which failures are worth a log line. The texts are left to
+//! `observe/events`, opening the connection to `connection`.
 
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
@@ -14,64 +15,64 @@ use crate::observe::events::broker::{ConnectionHealth, Recovery};
 use crate::observe::health::{Health, Part};
 use crate::shutdown::Shutdown;
 
-/// While the cause stays the same it is told again only this often.
+/// How often a failure with the same cause is logged again.
 const REMINDER: Duration = Duration::from_secs(300);
 
-/// A connection that lived longer than this was a good one: its loss is a new outage, and not one more
-/// failure of the last one.
-const GOOD: Duration = Duration::from_secs(60);
+/// A connection that lasted this long was stable: its loss begins a new outage.
+const STABLE: Duration = Duration::from_secs(60);
 
-/// So many connections in a row that were no good ones: if the broker is well, it is something in the queue.
-const SUSPICIOUS: u32 = 3;
+/// After so many unstable connections in a row a message in the queue may be the cause.
+const POISON_SUSPECTED: u32 = 3;
 
-/// A connection that the broker ends over a late ack after less than this is not opened again at once.
-const TOO_SOON: Duration = Duration::from_secs(1);
+/// If the broker ends a connection for a late ack within this time, the next attempt waits.
+const ACK_TIMEOUT_TOO_SOON: Duration = Duration::from_secs(1);
 
-/// Longest wait for an open connection; its parts have limits of their own, all but the last one.
-const OPENING: Duration = Duration::from_secs(60);
+/// Longest wait for an open connection. Its steps have limits of their own, except opening the channel.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Failures in a row of one connection, and what has been told about them.
+/// The failures of one connection, and what was logged about them.
 #[derive(Debug)]
 pub(super) struct Reconnect {
     health: ConnectionHealth,
-    /// In a row, for the backoff.
+    /// Failures in a row, for the backoff.
     failures: u32,
-    /// Tries that failed in this outage, for people.
-    tries: u32,
-    since: Option<Instant>,
+    /// Failed attempts of this outage, for the log.
+    attempts: u32,
+    down_since: Option<Instant>,
     up_since: Option<Instant>,
-    told: Option<(Discriminant<BrokerError>, Instant)>,
-    /// Connections in a row that were lost before they had proved good.
-    short_lived: u32,
+    /// The cause that was logged last, and when.
+    last_logged: Option<(Discriminant<BrokerError>, Instant)>,
+    /// Unstable connections in a row.
+    unstable: u32,
     ack_timeout_logged: bool,
 }
 
-/// What became of one try to connect.
+/// The result of one attempt to connect.
 pub(super) enum ConnectAttempt {
-    /// It worked.
+    /// A connection.
     Open(Box<BrokerConnection>),
-    /// It did not; that has been told if it was news.
+    /// The attempt failed, and the failure was reported.
     Failed,
-    /// A stop was requested meanwhile.
+    /// A shutdown was requested.
     Stopped,
 }
 
 impl Reconnect {
-    /// Nothing has failed yet.
+    /// A connection that has not failed yet.
     pub(super) fn new(purpose: &'static str, part: Part, health: Health) -> Self {
         Self {
             health: ConnectionHealth { part, purpose, health },
             failures: 0,
-            tries: 0,
-            since: None,
+            attempts: 0,
+            down_since: None,
             up_since: None,
-            told: None,
-            short_lived: 0,
+            last_logged: None,
+            unstable: 0,
             ack_timeout_logged: false,
         }
     }
 
-    /// Waits for the next try to be due, then tries once. Notices a stop at any moment of it.
+    /// Waits until the next attempt is due, then makes it. A shutdown request ends the wait and the attempt.
     pub(super) fn try_to_open(&mut self, config: &BrokerConfig, shutdown: &Shutdown) -> ConnectAttempt {
         if self.failures > 0 && shutdown.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
             return ConnectAttempt::Stopped;
@@ -88,91 +89,91 @@ impl Reconnect {
                     ConnectAttempt::Failed
                 }
                 Err(_) => {
-                    self.failed(&BrokerError::Lost("no thread to connect".to_owned()));
+                    self.failed(&BrokerError::Lost("cannot start a thread to connect".to_owned()));
                     ConnectAttempt::Failed
                 }
             },
             recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
-            recv(after(OPENING)) -> _ => {
+            recv(after(OPEN_TIMEOUT)) -> _ => {
                 self.failed(&BrokerError::Lost("it does not answer".to_owned()));
                 ConnectAttempt::Failed
             }
         }
     }
 
-    /// Notes that a try failed, and tells it if it is news.
+    /// Reports a failed attempt; logged if it is news.
     pub(super) fn failed(&mut self, error: &BrokerError) {
-        let is_news = self.note_failure(error, Instant::now());
-        self.health.connect_failed(error, self.tries, !is_news);
+        let is_news = self.count_failure(error, Instant::now());
+        self.health.connect_failed(error, error.is_transient(), self.attempts, !is_news);
     }
 
-    /// Notes that an open connection was lost, and tells it if it is news. `queue` is what it consumed.
+    /// Reports the loss of an open connection that consumed `queue`; logged if it is news.
     pub(super) fn lost(&mut self, error: &BrokerError, queue: &str) {
-        let is_news = self.note_loss(error, Instant::now());
+        let is_news = self.count_loss(error, Instant::now());
         self.health.lost(error, !is_news);
-        if self.short_lived == SUSPICIOUS {
-            self.health.poison_suspected(SUSPICIOUS, queue);
+        if self.unstable == POISON_SUSPECTED {
+            self.health.poison_suspected(POISON_SUSPECTED, queue);
         }
     }
 
-    /// Notes that the broker ended the connection because an ack is late. That is no trouble, and no reason to
-    /// wait; it is told once, with what to do about it.
+    /// Reports that the broker ended the connection because an ack is late. That is no outage and no reason to wait. It is
+    /// logged once, with `advice`.
     pub(super) fn ack_timed_out(&mut self, error: &BrokerError, advice: &str) {
-        let young = self.up_since.take().is_some_and(|up| up.elapsed() < TOO_SOON);
-        self.failures = if young { self.failures.saturating_add(1) } else { 0 };
+        let too_soon = self.up_since.take().is_some_and(|up| up.elapsed() < ACK_TIMEOUT_TOO_SOON);
+        self.failures = if too_soon { self.failures.saturating_add(1) } else { 0 };
         let logged = std::mem::replace(&mut self.ack_timeout_logged, true);
         events::broker::ack_timed_out(error, advice, logged);
     }
 
-    /// Notes that the connection works. Returns what to add to the line that tells it: nothing, if nothing
-    /// had failed.
+    /// Reports that the connection works. Returns the end of the outage, if there was one.
     pub(super) fn connected(&mut self) -> Option<Recovery> {
         self.health.connected();
-        self.note_success(Instant::now())
+        self.end_outage(Instant::now())
     }
 
-    /// Notes that the connection has done its work, so that whatever fails next is a new outage. Returns the
-    /// same as [`Self::connected`].
-    pub(super) fn proved_good(&mut self) -> Option<Recovery> {
+    /// Reports that the connection has done its work, so that the next failure begins a new outage. Returns the same as
+    /// [`Self::connected`].
+    pub(super) fn proved_stable(&mut self) -> Option<Recovery> {
         self.failures = 0;
-        self.told = None;
+        self.last_logged = None;
         self.connected()
     }
 
-    /// Whether this failure is news.
-    fn note_failure(&mut self, error: &BrokerError, now: Instant) -> bool {
+    /// Counts a failure. Returns whether it is news.
+    fn count_failure(&mut self, error: &BrokerError, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
-        self.tries = self.tries.saturating_add(1);
-        self.since.get_or_insert(now);
+        self.attempts = self.attempts.saturating_add(1);
+        self.down_since.get_or_insert(now);
         let cause = discriminant(error);
-        let news = self.told.is_none_or(|(told, when)| told != cause || now.duration_since(when) >= REMINDER);
+        let news = self
+            .last_logged
+            .is_none_or(|(logged, when)| logged != cause || now.duration_since(when) >= REMINDER);
         if news {
-            self.told = Some((cause, now));
+            self.last_logged = Some((cause, now));
         }
         news
     }
 
-    /// Whether this loss is news.
-    fn note_loss(&mut self, error: &BrokerError, now: Instant) -> bool {
-        if self.up_since.take().is_some_and(|up| now.duration_since(up) >= GOOD) {
+    /// Counts a loss. Returns whether it is news.
+    fn count_loss(&mut self, error: &BrokerError, now: Instant) -> bool {
+        if self.up_since.take().is_some_and(|up| now.duration_since(up) >= STABLE) {
             self.failures = 0;
-            self.short_lived = 0;
-            self.told = None;
+            self.unstable = 0;
+            self.last_logged = None;
         }
-        self.short_lived = self.short_lived.saturating_add(1);
-        let news = self.note_failure(error, now);
-        self.tries = 0;
-        self.since = Some(now);
+        self.unstable = self.unstable.saturating_add(1);
+        let news = self.count_failure(error, now);
+        self.attempts = 0;
+        self.down_since = Some(now);
         news
     }
 
-    /// How many tries the outage took and how long it lasted. The number of failures is kept until the
-    /// connection has proved good, so that one that dies young again and again is not a hot loop, and what was
-    /// told, so that it does not flood the log.
-    fn note_success(&mut self, now: Instant) -> Option<Recovery> {
+    /// Ends an outage. Keeps the number of failures and what was logged until the connection is stable: connections that
+    /// are lost at once, again and again, must neither become a hot loop nor flood the log.
+    fn end_outage(&mut self, now: Instant) -> Option<Recovery> {
         self.up_since = Some(now);
-        let attempt = std::mem::take(&mut self.tries) + 1;
-        self.since.take().map(|since| Recovery { attempt, lasted: now.duration_since(since) })
+        let attempt = std::mem::take(&mut self.attempts) + 1;
+        self.down_since.take().map(|since| Recovery { attempt, lasted: now.duration_since(since) })
     }
 }
 
@@ -193,35 +194,35 @@ mod tests {
     }
 
     #[test]
-    fn the_same_cause_is_told_once_and_again_after_five_minutes() {
+    fn the_same_cause_is_logged_once_and_again_after_five_minutes() {
         let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(reconnect.note_failure(&refused(), at(0)));
-        assert!(!reconnect.note_failure(&refused(), at(1)));
-        assert!(reconnect.note_failure(&lost(), at(2)), "another cause is news");
-        assert!(!reconnect.note_failure(&lost(), at(300)));
-        assert!(reconnect.note_failure(&lost(), at(302)));
+        assert!(reconnect.count_failure(&refused(), at(0)));
+        assert!(!reconnect.count_failure(&refused(), at(1)));
+        assert!(reconnect.count_failure(&lost(), at(2)), "another cause is news");
+        assert!(!reconnect.count_failure(&lost(), at(300)));
+        assert!(reconnect.count_failure(&lost(), at(302)));
         assert_eq!(
-            reconnect.note_success(at(310)),
+            reconnect.end_outage(at(310)),
             Some(Recovery { attempt: 6, lasted: Duration::from_secs(310) })
         );
-        assert_eq!(reconnect.note_success(at(311)), None, "it is told once");
+        assert_eq!(reconnect.end_outage(at(311)), None, "it is reported once");
     }
 
     #[test]
-    fn connections_that_die_young_back_off_and_good_ones_start_afresh() {
+    fn unstable_connections_back_off_and_stable_ones_start_afresh() {
         let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
         let mut now = Instant::now();
-        for deaths in 1..=5 {
-            reconnect.note_success(now);
+        for losses in 1..=5 {
+            reconnect.end_outage(now);
             now += Duration::from_secs(2);
-            reconnect.note_loss(&lost(), now);
-            assert_eq!(reconnect.failures, deaths);
+            reconnect.count_loss(&lost(), now);
+            assert_eq!(reconnect.failures, losses);
         }
-        reconnect.note_success(now);
-        now += GOOD;
-        reconnect.note_loss(&lost(), now);
+        reconnect.end_outage(now);
+        now += STABLE;
+        reconnect.count_loss(&lost(), now);
         assert_eq!(reconnect.failures, 1);
     }
 }

@@ -1,9 +1,9 @@
-//! The watchdog: notices when a call into the AMQP library does not return, which is what a frozen broker
-//! looks like when heartbeats are off. Any other lost connection ends its calls with an error.
+//! The watchdog: notices calls into the AMQP library that do not return. That happens when the broker freezes and
+//! heartbeats are off; any other lost connection ends its calls with an error.
 //!
-//! A broker configured with `heartbeat = 0` turns heartbeats off for both sides, whatever we ask for. It then
-//! takes a call that wants an answer to tell silence from death: the broker thread makes one when nothing
-//! else has happened for a while.
+//! A broker with `heartbeat = 0` turns heartbeats off for both sides, whatever fanmail asks for. Then only an unanswered
+//! call tells a frozen broker from an idle one, so the broker thread pings after a while of silence. Stopping the process
+//! is left to the callback.
 
 use std::fmt;
 use std::io;
@@ -18,26 +18,33 @@ use log::debug;
 use crate::observe::events;
 use crate::sync::lock;
 
-/// How long the watchdog waits for what. A dead silence is noticed after all three together: 51 s.
+/// Times of the watchdog. A frozen broker is noticed after all three together: 51 s.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A connection on which nothing happens for this long is asked for a sign of life.
+    /// The broker thread pings the broker after this time without a message or a settlement.
     pub silence: Duration,
-    /// A call may take this long. Heartbeats, where they are on, end a dead connection after 20 s: long before.
+    /// Longest time of a call. Heartbeats, if they are on, end a dead connection earlier, after 20 s.
     pub call: Duration,
-    /// How often calls are looked at.
-    pub look: Duration,
+    /// How often the watchdog checks the calls.
+    pub check_interval: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(20), call: Duration::from_secs(30), look: Duration::from_secs(1) }
+        Self {
+            silence: Duration::from_secs(20),
+            call: Duration::from_secs(30),
+            check_interval: Duration::from_secs(1),
+        }
     }
 }
 
-/// What cuts a connection from outside, so that every call on it ends.
+/// Ends a connection from another thread, so that every call on it returns.
 pub(super) trait Abort: fmt::Debug + Send + Sync {
-    /// Cuts it; it need not be open any more.
+    /// Ends the connection.
+    ///
+    /// # Errors
+    /// When the connection has ended before.
     fn abort(&self) -> io::Result<()>;
 }
 
@@ -47,7 +54,7 @@ impl Abort for mio::net::TcpStream {
     }
 }
 
-/// The calls into the AMQP library that are under way. Cheap to clone; all clones are one.
+/// Watches the calls into the AMQP library. Cheap to clone; all clones share the list of calls.
 #[derive(Debug, Clone, Default)]
 pub struct CallWatchdog {
     limits: Limits,
@@ -59,47 +66,47 @@ pub struct CallWatchdog {
 #[derive(Debug)]
 struct Call {
     number: u64,
-    what: &'static str,
+    name: &'static str,
     since: Instant,
     connection: Arc<dyn Abort>,
     logged: bool,
 }
 
 impl CallWatchdog {
-    /// No call is under way.
+    /// A watchdog without calls; [`Self::start`] starts its thread.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// How long it waits for what.
+    /// The times that it was made with.
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Whether a call has hung.
+    /// Whether any call has taken too long.
     #[must_use]
     pub fn has_hung(&self) -> bool {
         self.hung.load(Ordering::SeqCst)
     }
 
-    /// Makes a call under the watchdog's eyes; `what` completes "the broker has not answered to …".
+    /// Makes a call and watches it; `name` completes "the broker has not answered to …".
     pub(super) fn guard<T>(
         &self,
-        what: &'static str,
+        name: &'static str,
         connection: &Arc<impl Abort + 'static>,
         call: impl FnOnce() -> T,
     ) -> T {
         let number = fastrand::u64(..);
         let connection: Arc<dyn Abort> = Arc::clone(connection) as Arc<dyn Abort>;
-        lock(&self.calls).push(Call { number, what, since: Instant::now(), connection, logged: false });
+        lock(&self.calls).push(Call { number, name, since: Instant::now(), connection, logged: false });
         let result = call();
         lock(&self.calls).retain(|call| call.number != number);
         result
     }
 
-    /// Starts the watchdog. When a call hangs it says so and runs `shutdown`, which is to ask everyone to finish
-    /// what they have begun; then it cuts the connection, so that the thread that hangs can finish, too.
+    /// Starts the thread. When a call hangs, it logs that and calls `shutdown`, which requests a shutdown. At the next
+    /// check it ends the connection, so that the hanging thread can finish, too.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -107,14 +114,14 @@ impl CallWatchdog {
         let watchdog = self.clone();
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
             loop {
-                thread::sleep(watchdog.limits.look);
+                thread::sleep(watchdog.limits.check_interval);
                 watchdog.check(Instant::now(), &shutdown);
             }
         })?;
         Ok(())
     }
 
-    /// Tells of a call that hangs, and cuts its connection at the next look, when everyone knows of the stop.
+    /// Reports calls that hang. Ends their connections one check later, when all threads have seen the shutdown request.
     fn check(&self, now: Instant, shutdown: &impl Fn()) {
         for call in lock(&self.calls).iter_mut() {
             let lasted = now.saturating_duration_since(call.since);
@@ -123,13 +130,13 @@ impl CallWatchdog {
             }
             if call.logged {
                 if let Err(gone) = call.connection.abort() {
-                    debug!("cutting a connection that hangs: {gone}");
+                    debug!("ending a connection that hangs: {gone}");
                 }
                 continue;
             }
             call.logged = true;
             self.hung.store(true, Ordering::SeqCst);
-            events::broker::call_hangs(call.what, lasted);
+            events::broker::call_hangs(call.name, lasted);
             shutdown();
         }
     }
@@ -143,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection on which a call hangs until it is cut.
+    /// A connection on which a call hangs until it is aborted.
     #[derive(Debug)]
     struct Frozen(Mutex<Option<Sender<()>>>, Receiver<()>);
 
@@ -163,12 +170,12 @@ mod tests {
         }
     }
 
-    fn limits(call: Duration, look: Duration) -> Limits {
-        Limits { silence: Duration::from_secs(20), call, look }
+    fn limits(call: Duration, check_interval: Duration) -> Limits {
+        Limits { silence: Duration::from_secs(20), call, check_interval }
     }
 
     #[test]
-    fn a_call_that_hangs_is_told_once_then_cut_and_remembered() {
+    fn a_call_that_hangs_is_logged_once_then_aborted() {
         let watchdog = CallWatchdog::new(limits(Duration::from_millis(20), Duration::from_millis(5)));
         let stops = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&stops);
@@ -178,13 +185,13 @@ mod tests {
         watchdog.start(shutdown).unwrap();
         let connection = Frozen::new();
         let answer = watchdog.guard("a test", &connection, || connection.1.recv());
-        assert!(answer.is_err(), "it was cut");
+        assert!(answer.is_err(), "it was aborted");
         assert_eq!((watchdog.has_hung(), stops.load(Ordering::SeqCst)), (true, 1));
-        assert!(lock(&watchdog.calls).is_empty(), "the call is over");
+        assert!(lock(&watchdog.calls).is_empty(), "the call has returned");
     }
 
     #[test]
-    fn calls_that_return_and_those_that_are_young_are_no_business_of_it() {
+    fn calls_that_return_in_time_are_left_alone() {
         let watchdog = CallWatchdog::new(limits(Duration::from_secs(30), Duration::from_secs(1)));
         let shutdown = || panic!("nothing hangs");
         let connection = Frozen::new();
@@ -198,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_is_asked_to_stop_before_the_connection_is_cut() {
+    fn the_shutdown_is_requested_before_the_connection_is_ended() {
         let watchdog = CallWatchdog::new(Limits::default());
         let connection = Frozen::new();
         let open = || connection.0.lock().unwrap().is_some();
@@ -206,10 +213,10 @@ mod tests {
         watchdog.guard("a test", &connection, || {
             watchdog.check(late, &|| assert!(open()));
             assert!(watchdog.has_hung() && open());
-            watchdog.check(late, &|| panic!("it is told once"));
+            watchdog.check(late, &|| panic!("it is logged once"));
             assert!(!open());
-            // A library that hangs all the same changes nothing.
-            watchdog.check(late, &|| panic!("it is told once"));
+            // If the call hangs all the same, nothing more happens.
+            watchdog.check(late, &|| panic!("it is logged once"));
         });
     }
 }

@@ -1,7 +1,8 @@
-//! Strangers' text made presentable: on one line where a header, a log or an error wants one, and not too long.
+//! Makes text of other programs and people safe to show: on one line where a header, a log or an error needs it, and cut.
+//! Masking addresses is left to `mask`.
 
-/// `text` on one line: every run of white space and control characters becomes one space, and what would turn
-/// the direction of the text around it is dropped.
+/// `text` on one line: every run of white space and control characters becomes one space, and characters that change the
+/// direction of text are removed.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -20,13 +21,13 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// `text` with its lines, and without what could steer the terminal that it is printed to.
+/// `text` with its lines, and without characters that control a terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars().filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c))).collect()
 }
 
-/// At most `max` characters of `line`, with an ellipsis where something is missing.
+/// At most `max` characters of `line`; an ellipsis at the end if it was cut.
 #[must_use]
 pub fn cut(line: impl Into<String>, max: usize) -> String {
     let mut line = line.into();
@@ -42,8 +43,8 @@ pub fn cut(line: impl Into<String>, max: usize) -> String {
     line
 }
 
-/// Embeddings, overrides and isolates (Unicode TR 9): a name that holds one can make the rest of a line read
-/// backwards. The byte order mark is invisible and goes, too.
+/// Embeddings, overrides and isolates (Unicode TR 9): a name that holds one can reverse the rest of its line. Also the
+/// invisible byte order mark.
 #[must_use]
 pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -64,21 +65,21 @@ mod tests {
     }
 
     #[test]
-    fn printable_text_keeps_its_lines_and_steers_nothing() {
+    fn printable_text_keeps_its_lines_and_controls_nothing() {
         assert_eq!(printable("one\r\n  two\u{1b}[2J\u{9b}3m\u{202e}\u{0}"), "one\n  two[2J3m");
     }
 
     #[test]
-    fn cut_says_that_something_is_missing() {
+    fn cut_text_ends_with_an_ellipsis() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
         assert_eq!(cut("one two", 5), "one…");
     }
 
     proptest! {
-        // Any text, and text of little else than what does not stay.
+        // Any text, and text that is mostly characters which are removed.
         #[test]
-        fn one_line_is_clean_and_stays_as_it_is(text in "(?s:.)*|[ a\n\u{202e}\u{2066}\u{feff}\u{a0}]*") {
+        fn one_line_is_clean_and_idempotent(text in "(?s:.)*|[ a\n\u{202e}\u{2066}\u{feff}\u{a0}]*") {
             let line = one_line(&text);
             prop_assert!(!line.chars().any(|c| c.is_control() || turns_direction(c)));
             prop_assert!(line.trim() == line && !line.contains("  "), "{:?}", line);

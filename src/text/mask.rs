@@ -1,7 +1,7 @@
-//! Mail addresses in words: what a log line or an error may show of them.
+//! Masks mail addresses in log lines and errors.
 
 /// `text` with every mail address in it reduced to its first letter and its domain, `a***@example.com`.
-/// Relays like to repeat the recipient in their replies, and an address must never reach a log.
+/// Relays often repeat the recipient in their replies, and an address must never reach a log.
 #[must_use]
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
@@ -20,14 +20,13 @@ pub fn mask(text: &str) -> String {
     masked
 }
 
-/// The next `@`, or what stands for it in a web address: relays like to name a page about their refusal.
+/// The next `@`, or `%40` as in a URL: relays often link a page about a refusal.
 fn next_sign(text: &str) -> Option<(usize, &'static str)> {
     let signs = ["@", "%40"].map(|sign| text.find(sign).map(|at| (at, sign)));
     signs.into_iter().flatten().min()
 }
 
-/// Where the part before the `@` begins that ends `text`. It may be in quotes, spaces and all (RFC 5321 section
-/// 4.1.2).
+/// Where the local part begins that ends `text`. It may be quoted and contain spaces (RFC 5321 section 4.1.2).
 fn start_of_local_part(text: &str) -> usize {
     let quoted = text.strip_suffix('"').and_then(|begin| begin.rsplit_once('"'));
     if let Some((_, inner)) = quoted {
@@ -35,11 +34,11 @@ fn start_of_local_part(text: &str) -> usize {
     }
     let after = |(at, c): (usize, char)| at + c.len_utf8();
     let start = text.char_indices().rfind(|(_, c)| ends_local_part(*c)).map_or(0, after);
-    // An apostrophe may be part of it (O'Brien), but not its beginning.
+    // An apostrophe may be inside a local part (O'Brien), but not at its beginning.
     text.len() - text[start..].trim_start_matches('\'').len()
 }
 
-/// Characters that do not belong to an address when they stand before it in a sentence.
+/// Characters before an address that do not belong to it.
 fn ends_local_part(character: char) -> bool {
     character.is_whitespace() || "<>()[]:;,\"".contains(character)
 }
@@ -67,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_is_left_whatever_stands_around(name in "[a-z][a-z0-9.'+_=-]{3,20}", before: String, after: String) {
+        fn no_local_part_is_left_whatever_surrounds_it(name in "[a-z][a-z0-9.'+_=-]{3,20}", before: String, after: String) {
             for text in [
                 format!("{before} {name}@{after}"),
                 format!("{before}<{name}@example.com> {after}"),

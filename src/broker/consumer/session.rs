@@ -1,6 +1,5 @@
-//! One connection's worth of taking messages, acking and giving back. Knows nothing of reconnecting.
-//!
-//! The only file that knows amiquip's `Delivery`: what is handed on is an [`Incoming`].
+//! One session of the consumer: receiving, acking and returning messages on one connection. Reconnecting is left to
+//! `reconnect`. The only file that names amiquip's `Delivery`; the worker gets an [`Incoming`].
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,7 +15,7 @@ use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 
-/// A consumer, and what it has received that is not settled.
+/// A consumer and its unacked deliveries.
 pub(super) struct ConsumerSession<'connection> {
     number: u64,
     prefetch: u16,
@@ -27,8 +26,8 @@ pub(super) struct ConsumerSession<'connection> {
 }
 
 impl<'connection> ConsumerSession<'connection> {
-    /// Declares the queue and begins to consume it.
-    pub(super) fn begin(
+    /// Declares the queue and starts to consume it.
+    pub(super) fn start(
         connection: &'connection BrokerConnection,
         queue: &str,
         prefetch: u16,
@@ -37,7 +36,7 @@ impl<'connection> ConsumerSession<'connection> {
     ) -> Result<Self, BrokerError> {
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
             topology::declare(connection, queue)?;
-            // The one bound there is: amiquip's own buffer has none.
+            // The only bound: amiquip's own buffer has none.
             connection.channel.qos(0, prefetch, false)?;
             connection
                 .channel
@@ -54,38 +53,38 @@ impl<'connection> ConsumerSession<'connection> {
         })
     }
 
-    /// Ends the subscription. What is unacked goes back to the queue once the connection is closed.
+    /// Ends the subscription. Unacked messages go back to the queue when the connection is closed.
     pub(super) fn end(self) {
         let Self { watchdog, connection, consumer, .. } = self;
         watchdog.guard("unsubscribing from the queue", &connection.socket, || drop(consumer));
     }
 
-    /// Returns once the broker has answered to a call that changes nothing.
+    /// Makes a call that changes nothing; returns when the broker has answered.
     pub(super) fn ping(&self) -> Result<(), BrokerError> {
-        self.watched("a question whether it is there", || self.round_trip())
+        self.guarded("a ping", || self.round_trip())
     }
 
-    fn watched<T>(
+    fn guarded<T>(
         &self,
-        what: &'static str,
+        name: &'static str,
         call: impl FnOnce() -> Result<T, BrokerError>,
     ) -> Result<T, BrokerError> {
-        self.watchdog.guard(what, &self.connection.socket, call)
+        self.watchdog.guard(name, &self.connection.socket, call)
     }
 
-    /// The broker handles a channel's calls in order, so its answer to this one proves that it has handled all
-    /// that was sent before.
+    /// A barrier: the broker handles the calls of a channel in order, so its answer proves that it has handled all calls
+    /// before.
     fn round_trip(&self) -> Result<(), BrokerError> {
         Ok(self.connection.channel.qos(0, self.prefetch, false)?)
     }
 
-    /// What the broker sends; for [`Self::receive`].
+    /// Messages of the broker, for [`Self::receive`].
     pub(super) fn messages(&self) -> &Receiver<ConsumerMessage> {
         self.consumer.receiver()
     }
 
-    /// The message for the worker; anything else that comes is the end of the session. Nothing (`None`) is how
-    /// amiquip tells a lost connection.
+    /// Turns a delivery into a message for the worker. Anything else ends the session; `None` is amiquip's sign of a lost
+    /// connection.
     pub(super) fn receive(&mut self, message: Option<ConsumerMessage>) -> Result<Incoming, BrokerError> {
         let delivery = match message {
             Some(ConsumerMessage::Delivery(delivery)) => delivery,
@@ -98,12 +97,12 @@ impl<'connection> ConsumerSession<'connection> {
                 | ConsumerMessage::ClientClosedChannel
                 | ConsumerMessage::ClientClosedConnection,
             )
-            | None => return Err(BrokerError::Lost("it ended without a cause".to_owned())),
+            | None => return Err(BrokerError::Lost("amiquip gave no cause".to_owned())),
         };
         let tag = delivery.delivery_tag();
         let message = Incoming {
             receipt: Receipt { session: self.number, tag },
-            // A copy: should it become a dead letter, the original goes there as it came.
+            // A copy, because a dead letter needs the original.
             body: delivery.body.clone(),
             identity: Identity::new(delivery.properties.message_id().as_deref(), delivery.redelivered),
         };
@@ -111,7 +110,7 @@ impl<'connection> ConsumerSession<'connection> {
         Ok(message)
     }
 
-    /// Acks what is still unacked of these, proves that the broker knows, and tells the worker.
+    /// Acks those messages that are still unacked, waits until the broker has the acks, and reports them to `acked`.
     pub(super) fn ack(
         &mut self,
         acks: impl Iterator<Item = Ack>,
@@ -124,14 +123,14 @@ impl<'connection> ConsumerSession<'connection> {
         done.sort_unstable_by_key(|(ack, _)| ack.receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
-        self.watched("an ack", || {
+        self.guarded("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.connection.channel)?;
             }
             for delivery in deliveries {
                 delivery.ack(&self.connection.channel)?;
             }
-            // `ack` returns once it is queued.
+            // `ack` only queues the ack.
             self.round_trip()
         })?;
         for ack in done {
@@ -142,7 +141,7 @@ impl<'connection> ConsumerSession<'connection> {
         Ok(())
     }
 
-    /// The message as it came, to be kept elsewhere. It stays unacked.
+    /// The original message for the dead-letter queue. It stays unacked.
     pub(super) fn dead_letter(&mut self, receipt: Receipt, reason: String) -> Option<DeadLetter> {
         let mut delivery = self.take(receipt)?;
         let letter = DeadLetter {
@@ -155,20 +154,20 @@ impl<'connection> ConsumerSession<'connection> {
         Some(letter)
     }
 
-    /// The delivery that the receipt names, unless it is one of a lost connection.
+    /// Removes the delivery that the receipt names; `None` if it belongs to a lost connection.
     fn take(&mut self, receipt: Receipt) -> Option<Delivery> {
         let delivery = (receipt.session == self.number).then(|| self.unacked.remove(&receipt.tag)).flatten();
         if delivery.is_none() {
-            debug!("{receipt:?} is of a lost connection: its message comes again");
+            debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
         }
         delivery
     }
 
-    /// Takes no more messages, and returns those to the queue that nobody works at.
-    pub(super) fn give_back(&mut self, not_taken: &Receiver<Incoming>) -> Result<(), BrokerError> {
-        self.watched("the end of the subscription", || Ok(self.consumer.cancel()?))?;
+    /// Ends the consumer, and returns messages to the queue that the worker has not taken.
+    pub(super) fn return_untaken(&mut self, not_taken: &Receiver<Incoming>) -> Result<(), BrokerError> {
+        self.guarded("the cancelling of the consumer", || Ok(self.consumer.cancel()?))?;
         for message in not_taken.try_iter() {
-            self.give_back_one(message.receipt.tag)?;
+            self.return_to_queue(message.receipt.tag)?;
         }
         for message in self.consumer.receiver().try_iter() {
             if let ConsumerMessage::Delivery(delivery) = message {
@@ -178,8 +177,8 @@ impl<'connection> ConsumerSession<'connection> {
         Ok(())
     }
 
-    /// Returns one message to the queue.
-    pub(super) fn give_back_one(&mut self, tag: u64) -> Result<(), BrokerError> {
+    /// Returns one message to the queue, unless it was settled.
+    pub(super) fn return_to_queue(&mut self, tag: u64) -> Result<(), BrokerError> {
         match self.unacked.remove(&tag) {
             Some(delivery) => Ok(delivery.nack(&self.connection.channel, true)?),
             None => Ok(()),
@@ -187,7 +186,7 @@ impl<'connection> ConsumerSession<'connection> {
     }
 }
 
-/// How many of these, in order of their tags, come before all that stay unacked: one ack does for them.
+/// How many of `done`, sorted by tag, come before every unacked message: one ack with `multiple` covers them.
 fn contiguous(done: &[Ack], first_unacked: Option<u64>) -> usize {
     done.partition_point(|ack| first_unacked.is_none_or(|first| ack.receipt.tag < first))
 }
@@ -197,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_ack_is_for_those_alone_that_come_before_all_others() {
+    fn one_ack_covers_only_messages_before_every_unacked_one() {
         let done: Vec<_> =
             [2, 3, 5, 8].map(|tag| Ack { receipt: Receipt { session: 1, tag }, event_id: None }).into();
         let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| contiguous(&done, first));

@@ -1,5 +1,5 @@
-//! Looking at dead letters: they are fetched, shown and put back in their order. Takes nothing away. The
-//! broker marks them as redelivered, which nobody minds.
+//! Lists dead letters: fetches them and returns them to their queue in their order. Removes none. The broker marks them as
+//! redelivered, which has no effect on dead letters. Printing is left to `commands`.
 
 use amiquip::AmqpValue;
 
@@ -9,25 +9,25 @@ use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
 
-/// What the dead-letter queue holds.
+/// The oldest dead letters of a queue.
 #[derive(Debug)]
 pub struct DeadLetterList {
-    /// Its name.
+    /// Name of the dead-letter queue.
     pub queue: String,
-    /// How many are in it.
+    /// All messages in it.
     pub count: u32,
-    /// The oldest of them.
+    /// The oldest messages in it.
     pub letters: Vec<DeadLetterView>,
 }
 
-/// One dead letter. Whatever a stranger has put into the queue has no reason.
+/// One dead letter. A message that another program put into the queue has no reason and no time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterView {
-    /// When it was moved here, RFC 3339 in UTC.
+    /// When it was stored, RFC 3339 in UTC.
     pub at: Option<String>,
-    /// Why, in a sentence.
+    /// Why it cannot be processed, a sentence.
     pub reason: Option<String>,
-    /// The queue it came from.
+    /// Name of its first queue.
     pub original_queue: Option<String>,
     /// The AMQP message id.
     pub message_id: Option<String>,
@@ -35,17 +35,17 @@ pub struct DeadLetterView {
     pub body: Vec<u8>,
 }
 
-/// Looks at the oldest `limit` dead letters. A queue that does not exist is an empty one.
+/// Lists the oldest `limit` dead letters. A queue that does not exist counts as empty.
 ///
 /// # Errors
-/// With cause and cure, when the broker is away or does not let us look.
+/// When the broker is away, or the user may not read the queue.
 pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerError> {
     let queue = dead_letter_queue(&config.queue);
     let connection = BrokerConnection::open(config)?;
-    let looked = browse(&connection, &queue, limit);
-    // Puts back whatever was fetched, also after an error.
+    let found = browse(&connection, &queue, limit);
+    // Returns all fetched messages to the queue, also after an error.
     connection.close_quietly();
-    let (count, letters) = looked?;
+    let (count, letters) = found?;
     Ok(DeadLetterList { queue, count, letters })
 }
 

@@ -1,19 +1,19 @@
-//! What a dead letter carries: the properties of the original, save for those that would do harm once more,
-//! and why, when and where it died.
+//! The properties of a dead letter: those of the original, except the harmful ones, plus reason, time and original queue.
+//! Publishing is left to `writer`.
 
 use amiquip::{AmqpProperties, AmqpValue, FieldTable};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::broker::publisher::PERSISTENT;
 
-/// Why it is a dead letter, in a sentence.
+/// Header: why the message cannot be processed, a sentence.
 pub(super) const REASON: &str = "x-dead-reason";
-/// Since when, RFC 3339 in UTC.
+/// Header: when it was stored, RFC 3339 in UTC.
 pub(super) const AT: &str = "x-dead-at";
-/// The queue it came from.
+/// Header: name of its first queue.
 pub(super) const ORIGINAL_QUEUE: &str = "x-original-queue";
 
-/// Headers by which RabbitMQ routes copies to further queues: a dead letter must not travel again.
+/// Headers by which RabbitMQ routes copies to further queues, which a dead letter must not do again.
 const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
 
 /// The properties of the dead letter of a message with the properties `original`.
@@ -29,20 +29,20 @@ pub(crate) fn of_dead_letter(
             headers.insert(format!("x-original-{}", name.to_lowercase()), value);
         }
     }
-    // It would let the dead letter vanish when it is over.
+    // The broker would delete the dead letter when it expires.
     if let Some(expiration) = original.expiration() {
         headers.insert("x-original-expiration".to_owned(), text(expiration));
     }
-    // The broker would refuse any user but ours.
+    // The broker refuses any user id but that of the connection.
     if let Some(user) = original.user_id() {
         headers.insert("x-original-user-id".to_owned(), text(user));
     }
-    note_death(&mut headers, queue, reason, now);
+    insert_reason(&mut headers, queue, reason, now);
 
-    let mut confirmed = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    let mut kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     macro_rules! keep {
         ($($property:ident => $with:ident),+ $(,)?) => {
-            $(if let Some(value) = original.$property().clone() { confirmed = confirmed.$with(value); })+
+            $(if let Some(value) = original.$property().clone() { kept = kept.$with(value); })+
         };
     }
     keep!(
@@ -57,11 +57,11 @@ pub(crate) fn of_dead_letter(
         app_id => with_app_id,
         cluster_id => with_cluster_id,
     );
-    confirmed
+    kept
 }
 
-/// Only what identifies the message, for a broker that objects to the properties of the original: headers
-/// that fill a whole frame have no room for ours, for one.
+/// Only what identifies the message, for a broker that objects to the properties of the original, as when its headers
+/// fill a frame and leave no room for ours.
 pub(crate) fn of_bare_dead_letter(
     original: &AmqpProperties,
     queue: &str,
@@ -69,15 +69,15 @@ pub(crate) fn of_bare_dead_letter(
     now: DateTime<Utc>,
 ) -> AmqpProperties {
     let mut headers = FieldTable::new();
-    note_death(&mut headers, queue, reason, now);
-    let confirmed = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    insert_reason(&mut headers, queue, reason, now);
+    let kept = AmqpProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
     match original.message_id().clone() {
-        Some(message_id) => confirmed.with_message_id(message_id),
-        None => confirmed,
+        Some(message_id) => kept.with_message_id(message_id),
+        None => kept,
     }
 }
 
-fn note_death(headers: &mut FieldTable, queue: &str, reason: &str, now: DateTime<Utc>) {
+fn insert_reason(headers: &mut FieldTable, queue: &str, reason: &str, now: DateTime<Utc>) {
     let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
     headers.insert(REASON.to_owned(), text(reason));
     headers.insert(AT.to_owned(), text(&at));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_what_is_harmless_and_moves_what_is_not() {
+    fn harmless_properties_are_kept_and_harmful_ones_renamed() {
         let dead = of_dead_letter(&original(), "events", "the body is not JSON", noon());
         let mut headers = FieldTable::new();
         headers.insert("tenant".to_owned(), text("blue"));
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_one_still_says_who_it_is_and_why() {
+    fn a_bare_dead_letter_keeps_message_id_and_reason() {
         let dead = of_bare_dead_letter(&original(), "events", "why", noon());
         let mut headers = FieldTable::new();
-        note_death(&mut headers, "events", "why", noon());
+        insert_reason(&mut headers, "events", "why", noon());
         let expected = AmqpProperties::default()
             .with_headers(headers)
             .with_delivery_mode(PERSISTENT)

@@ -1,9 +1,9 @@
-//! Keeping what nobody can process: `<queue>.dead`, with its reason.
+//! Stores messages that cannot be processed in `<queue>.dead`, with their reasons.
 //!
-//! Dead letters are published on a thread and a connection of their own: a memory alarm of the broker blocks
-//! connections that publish, and must not keep the broker thread from taking in and acking messages. Only
-//! once the broker has confirmed a dead letter is its original reported as kept, and may be acked. What is
-//! not kept when fanmail stops goes back to the queue and is found again.
+//! Dead letters are published on a thread and a connection of their own: a memory alarm of the broker blocks connections
+//! that publish, and must not keep the broker thread from receiving and acking. The original may be acked only when the
+//! broker has confirmed its dead letter. A message whose dead letter is not stored when fanmail stops goes back to the
+//! queue. Acking is left to `consumer`.
 
 use std::io;
 use std::sync::Arc;
@@ -29,18 +29,17 @@ use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 
-/// Longest wait for a confirm, unless the broker says that it is blocked.
+/// Longest wait for a confirm, unless the broker reports that it is blocked.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much longer a stop lets a dead letter wait that is already on its way: without its confirm it would
-/// be kept twice.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+/// How long a shutdown waits for the confirm of a published dead letter: without the confirm it would be stored twice.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 
-/// A connection without a dead letter for this long is closed.
-const IDLE: Duration = Duration::from_secs(30);
+/// A connection is closed after this time without a dead letter.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest message id in a log line, in characters.
-const SHOWN_ID: usize = 64;
+const MESSAGE_ID_MAX: usize = 64;
 
 /// A message on its way to the dead-letter queue.
 pub(crate) struct DeadLetter {
@@ -53,7 +52,7 @@ pub(crate) struct DeadLetter {
 /// The broker thread's end of the dead-letter thread.
 pub(crate) struct DeadLetterWriter {
     letters: Sender<DeadLetter>,
-    /// The other end of `letters`, to throw away what belongs to a dead session.
+    /// A second receiver of `letters`, to discard those of an earlier session.
     waiting: Receiver<DeadLetter>,
     confirmed: Receiver<Receipt>,
     session: Arc<AtomicU64>,
@@ -61,26 +60,25 @@ pub(crate) struct DeadLetterWriter {
 }
 
 impl DeadLetterWriter {
-    /// Starts the thread. It connects when the first dead letter comes.
+    /// Starts the thread. It connects for the first dead letter.
     pub(crate) fn start(
         config: &BrokerConfig,
         prefetch: u16,
         monitor: &Monitor,
         watchdog: &CallWatchdog,
     ) -> io::Result<Self> {
-        // No more than `prefetch` messages of one session are in our hands, and those of earlier sessions
-        // are thrown away: it never overflows.
+        // Never full: a session has at most `prefetch` unacked messages, and those of earlier sessions are discarded.
         let (letters, waiting) = bounded(usize::from(prefetch));
-        // At most one a dead letter.
-        let (kept_sender, confirmed) = unbounded();
+        // At most one receipt per dead letter.
+        let (confirmed_sender, confirmed) = unbounded();
         let session = Arc::new(AtomicU64::new(0));
-        let (handle, shutdown) = shutdown_pair();
+        let (trigger, shutdown) = shutdown_pair();
         let thread = DeadLetterThread {
             config: config.clone(),
             queue: dead_letter_queue(&config.queue),
             shutdown,
             session: Arc::clone(&session),
-            confirmed: kept_sender,
+            confirmed: confirmed_sender,
             reconnect: Reconnect::new("store dead letters", Part::DeadLetters, monitor.health.clone()),
             metrics: Arc::clone(&monitor.metrics),
             watchdog: watchdog.clone(),
@@ -89,29 +87,29 @@ impl DeadLetterWriter {
         let letters_of_thread = waiting.clone();
         let thread =
             Builder::new().name("dead-letters".to_owned()).spawn(move || thread.run(&letters_of_thread))?;
-        Ok(Self { letters, waiting, confirmed, session, running: Some((handle, thread)) })
+        Ok(Self { letters, waiting, confirmed, session, running: Some((trigger, thread)) })
     }
 
-    /// A new session has begun: the broker delivers what the last one held again, so those are forgotten.
+    /// Starts a session and discards the dead letters of the last one: the broker redelivers their messages.
     pub(crate) fn begin_session(&self, session: u64) {
         self.session.store(session, Ordering::SeqCst);
-        let forgotten = self.waiting.try_iter().count();
-        if forgotten > 0 {
-            debug!("{forgotten} dead letters were not stored yet; their messages will be redelivered");
+        let discarded = self.waiting.try_iter().count();
+        if discarded > 0 {
+            debug!("{discarded} dead letters were not stored yet; their messages will be redelivered");
         }
     }
 
-    /// The session is over.
+    /// Ends the session: its dead letters are not published any more.
     pub(crate) fn end_session(&self) {
         self.session.store(0, Ordering::SeqCst);
     }
 
-    /// Takes a dead letter on. Never blocks.
-    pub(crate) fn keep(&self, letter: DeadLetter) {
+    /// Queues a dead letter for the thread. Never blocks.
+    pub(crate) fn store(&self, letter: DeadLetter) {
         if let Err(TrySendError::Full(letter) | TrySendError::Disconnected(letter)) =
             self.letters.try_send(letter)
         {
-            // Cannot happen; the message is not lost, it comes again with the next session.
+            // Cannot happen. The message is not lost: the broker redelivers it to the next session.
             error!("the dead-letter queue is full (a bug in fanmail): {:?} stays unacked", letter.receipt);
         }
     }
@@ -121,11 +119,10 @@ impl DeadLetterWriter {
         &self.confirmed
     }
 
-    /// Stops the thread and waits for it, a few seconds at most. Returns the receipts of the last dead letters
-    /// that were kept.
+    /// Stops the thread and joins it within a few seconds. Returns the receipts of the last stored dead letters.
     pub(crate) fn finish(&mut self) -> Vec<Receipt> {
-        if let Some((shutdown, thread)) = self.running.take() {
-            drop(shutdown);
+        if let Some((trigger, thread)) = self.running.take() {
+            drop(trigger);
             if thread.join().is_err() {
                 error!(
                     "the dead-letter thread panicked (a bug in fanmail); its messages go back to the queue"
@@ -136,7 +133,7 @@ impl DeadLetterWriter {
     }
 }
 
-/// What the thread owns.
+/// The state of the thread.
 struct DeadLetterThread {
     config: BrokerConfig,
     queue: String,
@@ -154,19 +151,18 @@ impl DeadLetterThread {
         while !self.shutdown.requested() {
             select! {
                 recv(letters) -> letter => match letter {
-                    Ok(letter) => self.keep(&letter),
+                    Ok(letter) => self.store(&letter),
                     Err(_) => break,
                 },
                 recv(self.shutdown.receiver()) -> _ => break,
-                default(IDLE) => self.disconnect(),
+                default(IDLE_TIMEOUT) => self.disconnect(),
             }
         }
         self.disconnect();
     }
 
-    /// Publishes until the broker has confirmed, or the session that received the message is over, or a stop
-    /// is requested.
-    fn keep(&mut self, letter: &DeadLetter) {
+    /// Publishes until the broker has confirmed, the session of the message has ended, or a shutdown is requested.
+    fn store(&mut self, letter: &DeadLetter) {
         let mut bare = false;
         while let Some(publisher) = self.publisher() {
             if self.session.load(Ordering::SeqCst) != letter.receipt.session {
@@ -177,7 +173,7 @@ impl DeadLetterThread {
             match self.publish(&publisher, letter, bare) {
                 Ok(()) => {
                     self.publisher = Some(publisher);
-                    let recovery = self.reconnect.proved_good();
+                    let recovery = self.reconnect.proved_stable();
                     let message_id = shown_id(&letter.properties);
                     events::broker::dead_letter_stored(
                         &self.metrics,
@@ -205,7 +201,7 @@ impl DeadLetterThread {
         }
     }
 
-    /// The connection that is open, or a new one; nothing once a stop is requested.
+    /// The open connection, or a new one; `None` when a shutdown is requested.
     fn publisher(&mut self) -> Option<Publisher> {
         if let Some(open) = self.publisher.take() {
             return Some(open);
@@ -239,10 +235,10 @@ impl DeadLetterThread {
                     events::broker::dead_letters_blocked(&BrokerError::Blocked { reason });
                 }
                 Err(BrokerError::Unconfirmed(_)) if self.shutdown.requested() => {
-                    return publisher.wait(LAST_WAIT, &never());
+                    return publisher.wait(SHUTDOWN_WAIT, &never());
                 }
-                // The message lies in the broker's socket and is taken once there is room. Publishing it on
-                // another connection would only keep it twice.
+                // The message is in the broker's socket buffer, and the broker reads it after the alarm. Publishing it
+                // again would store it twice.
                 Err(BrokerError::Unconfirmed(_)) if blocked => {}
                 result => return result,
             }
@@ -258,10 +254,10 @@ impl DeadLetterThread {
     }
 }
 
-/// The message id for a log line: one line, not endless.
+/// The message id for a log line: escaped and cut.
 fn shown_id(properties: &AmqpProperties) -> String {
     match properties.message_id() {
-        Some(id) => id.chars().take(SHOWN_ID).flat_map(char::escape_debug).collect(),
+        Some(id) => id.chars().take(MESSAGE_ID_MAX).flat_map(char::escape_debug).collect(),
         None => "none".to_owned(),
     }
 }

@@ -27,11 +27,13 @@ pub struct Recovery {
 }
 
 impl ConnectionHealth {
-    /// An attempt to connect failed. `logged`: the log has said so lately.
-    pub fn connect_failed(&self, error: &impl Display, attempt: u32, logged: bool) {
+    /// An attempt to connect failed. `transient`: it may work later without a change. `logged`: the log has said so
+    /// lately.
+    pub fn connect_failed(&self, error: &impl Display, transient: bool, attempt: u32, logged: bool) {
         self.health.set_problem(self.part, error.to_string());
         if !logged {
-            log::warn!("cannot {} (attempt {attempt}): {error}; retrying until it works", self.purpose);
+            let until = if transient { "it works" } else { "this is changed" };
+            log::warn!("cannot {} (attempt {attempt}): {error}; retrying until {until}", self.purpose);
         }
     }
 
