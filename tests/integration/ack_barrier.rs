@@ -47,7 +47,7 @@ fn cut_before_the_ack(name: &str, message_id: Option<&str>) {
     scenario.queue.publish("UPDATED", EVENT, message_id);
     proxy.wait_until_done();
     scenario.wait_for_acks(1);
-    worker.wait_for_log("was completed before; acked");
+    worker.wait_for_log("was completed before; message acked");
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (30, 0));
     assert_eq!(scenario.ledger.notifications().len(), 1);
     scenario.stop_and_check(worker);

@@ -207,7 +207,7 @@ fn a_known_message_id_decides_whatever_the_redelivered_flag_says() {
     let worker = scenario.worker();
     scenario.wait_for_acks(1);
     scenario.queue.publish("UPDATED", EVENT, Some("known"));
-    worker.wait_for_log("was completed before; acked");
+    worker.wait_for_log("was completed before; message acked");
     assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), 0);
     assert_eq!((scenario.smtp.delivered_ids().len(), scenario.ledger.notifications().len()), (20, 1));
     scenario.stop_and_check(worker);

@@ -69,7 +69,7 @@ fn the_work_of_a_frozen_worker_is_taken_over_and_its_late_writes_are_refused() {
     frozen.thaw();
     frozen.wait_for_log("was taken over by another worker");
     wait_until("both messages to be acked", || scenario.queue.depth() == 0);
-    frozen.wait_for_log("was completed before; acked");
+    frozen.wait_for_log("was completed before; message acked");
     assert_eq!(scenario.smtp.delivered_ids(), before, "it sent nothing after the thaw");
     assert!(scenario.duplicates() <= LANES, "{}", scenario.duplicates());
     frozen.stop();
