@@ -1,13 +1,8 @@
 //! fanmail: one small message in, every participant of the event mailed once.
 //!
-//! The rooms, and the one direction in which they depend on each other:
-//!
-//! ```text
-//! main → cli, commands → worker → broker | store | templates | mail → domain
-//! ```
-//!
-//! Start reading at [`worker::fan_out`]: it is the story of one notification from top to bottom.
-//! The library exists so that `tests/` and `benches/` can link the rooms; it is no public API.
+//! Start reading at [`worker::fan_out`]: it is the story of one notification from top to bottom. `docs/architecture.md`
+//! says what each module owns and which modules it may import. The library exists so that `tests/` and `benches/` can link
+//! the modules; it is no public API.
 
 pub mod app;
 pub mod broker;
