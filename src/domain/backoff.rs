@@ -16,8 +16,8 @@ impl Backoff {
     /// For a server that is expected back soon: 1 s, doubling, at most 30 s.
     pub const RECONNECT: Self = Self { first: Duration::from_secs(1), cap: Duration::from_secs(30) };
 
-    /// The pause after `failures` (from 1) failures in a row. `jitter`, from 0 to 1, moves it by up to a fifth in either
-    /// direction, so that threads that failed together do not all retry together.
+    /// The pause after `failures` (from 1) failures in a row. `jitter`, from 0 to 1, moves it by up to a fifth in
+    /// either direction, so that threads that failed together do not all retry together.
     #[must_use]
     pub fn pause(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);

@@ -94,8 +94,8 @@ impl DatabaseRetry {
         }
     }
 
-    /// Repeats a query until it succeeds, also during a shutdown: for outcomes that must not be lost. `SHUTDOWN_TIMEOUT`
-    /// is the limit, which ends the process.
+    /// Repeats a query until it succeeds, also during a shutdown: for outcomes that must not be lost.
+    /// `SHUTDOWN_TIMEOUT` is the limit, which ends the process.
     pub fn until_ok_uninterruptible<T>(&self, mut query: impl FnMut() -> Result<T, StoreError>) -> T {
         let mut attempt = self.begin();
         loop {
@@ -107,8 +107,8 @@ impl DatabaseRetry {
         }
     }
 
-    /// Runs a query once, for a caller with other work between attempts; `None` when it fails. `attempt` carries over to
-    /// the next call.
+    /// Runs a query once, for a caller with other work between attempts; `None` when it fails. `attempt` carries over
+    /// to the next call.
     pub fn try_once<'a, T>(
         &'a self,
         attempt: &mut Option<QueryAttempt<'a>>,

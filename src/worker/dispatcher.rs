@@ -86,8 +86,8 @@ impl Dispatcher {
         }
     }
 
-    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end, and
-    /// records the last acks.
+    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end,
+    /// and records the last acks.
     ///
     /// # Errors
     /// When a thread cannot be started.

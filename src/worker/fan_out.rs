@@ -1,5 +1,5 @@
-//! The story of one notification: look up its event, open it in the ledger, claim it, page its participants, send each of
-//! them to the lanes, wait for every outcome, complete it.
+//! The story of one notification: look up its event, open it in the ledger, claim it, page its participants, send each
+//! of them to the lanes, wait for every outcome, complete it.
 //!
 //! ```text
 //! run ─► look_up_event ─► open ─► send_and_complete ─► Completed

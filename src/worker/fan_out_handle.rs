@@ -1,5 +1,5 @@
-//! What the jobs of one fan-out share, and the reports that lanes and recorder send to it. The fan-out itself is left to
-//! `fan_out`, which alone reads the reports.
+//! What the jobs of one fan-out share, and the reports that lanes and recorder send to it. The fan-out itself is left
+//! to `fan_out`, which alone reads the reports.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

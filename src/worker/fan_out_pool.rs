@@ -1,6 +1,6 @@
-//! The threads in which fan-outs run. A thread waits a while for the next fan-out after it has run one: starting a thread
-//! for each message was about an eighth of the worker's CPU for a small notification (perf: some 60 of 460 µs). The
-//! order of notifications is left to the dispatcher.
+//! The threads in which fan-outs run. A thread waits a while for the next fan-out after it has run one: starting a
+//! thread for each message was about an eighth of the worker's CPU for a small notification (perf: some 60 of 460 µs).
+//! The order of notifications is left to the dispatcher.
 
 use std::io;
 use std::sync::Arc;

@@ -23,8 +23,8 @@ pub mod batch;
 pub mod entry;
 
 /// Bounds how long an outcome is not committed while no lane is blocked on it; the commit before it may take longer. It
-/// adds nothing to the duplicates of a crash, because a lane with an uncommitted outcome transmits no body. It bounds for
-/// how long the mail of a paused lane may become one of them.
+/// adds nothing to the duplicates of a crash, because a lane with an uncommitted outcome transmits no body. It bounds
+/// for how long the mail of a paused lane may become one of them.
 const LINGER: Duration = Duration::from_millis(1);
 
 /// Starts the recorder. It ends when all clones of the sender are dropped.

@@ -1,5 +1,5 @@
-//! The lanes, the recorder and the lease keeper: started together and joined together. What they do is left to their own
-//! files; the threads of fan-outs are left to `fan_out_pool`.
+//! The lanes, the recorder and the lease keeper: started together and joined together. What they do is left to their
+//! own files; the threads of fan-outs are left to `fan_out_pool`.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

@@ -25,8 +25,8 @@ const THRESHOLD: usize = 3;
 /// Pauses between probes of the relay.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
-/// For so long after an accepted mail, a refused lane does not count: a relay that allows fewer connections than there are
-/// lanes refuses several of them at the same moment, again and again.
+/// For so long after an accepted mail, a refused lane does not count: a relay that allows fewer connections than there
+/// are lanes refuses several of them at the same moment, again and again.
 const SUCCESS_GRACE: Duration = Duration::from_secs(2);
 
 /// How often a blocked lane looks whether the breaker has closed.
@@ -78,8 +78,8 @@ impl RelayOutage {
     }
 }
 
-/// Permission to submit one mail. Consume it with `works` or `failed`. Dropping it reports nothing; a dropped probe lets
-/// the next caller probe.
+/// Permission to submit one mail. Consume it with `works` or `failed`. Dropping it reports nothing; a dropped probe
+/// lets the next caller probe.
 #[derive(Debug)]
 #[must_use]
 pub struct Admission<'a> {
@@ -94,9 +94,9 @@ impl Admission<'_> {
         self.breaker.close(Instant::now());
     }
 
-    /// The relay did not work, because of `detail`. If the mail itself may be the cause, `suspect` names it: one mail over
-    /// which the relay breaks down again and again does not open the breaker alone. Says whether it counts as a failure
-    /// of the relay.
+    /// The relay did not work, because of `detail`. If the mail itself may be the cause, `suspect` names it: one mail
+    /// over which the relay breaks down again and again does not open the breaker alone. Says whether it counts as a
+    /// failure of the relay.
     #[must_use]
     pub fn failed(mut self, suspect: Option<MailKey>, detail: &str) -> bool {
         let probe = std::mem::take(&mut self.probe);
@@ -132,9 +132,9 @@ impl Breaker {
         }
     }
 
-    /// Blocks a lane after `failures` failures in a row, longer with each of them, and not at all after none. A probe that
-    /// is due ends it, and so does a shutdown. A breaker that closes does not: one accepted mail is no reason for all
-    /// refused lanes to return at once.
+    /// Blocks a lane after `failures` failures in a row, longer with each of them, and not at all after none. A probe
+    /// that is due ends it, and so does a shutdown. A breaker that closes does not: one accepted mail is no reason for
+    /// all refused lanes to return at once.
     pub fn rest(&self, failures: u32, shutdown: &Shutdown) {
         if failures == 0 {
             return;

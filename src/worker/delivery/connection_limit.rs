@@ -1,6 +1,7 @@
 //! Adaptive concurrency limit: how many lanes may have a connection at a time. A relay that allows fewer than
-//! `SMTP_CONNECTIONS` refuses some lanes while it accepts mails from the others; the refused ones lose their permits, and
-//! one more connection is probed now and then. When no lane gets through, the relay is down: that is left to `breaker`.
+//! `SMTP_CONNECTIONS` refuses some lanes while it accepts mails from the others; the refused ones lose their permits,
+//! and one more connection is probed now and then. When no lane gets through, the relay is down: that is left to
+//! `breaker`.
 //!
 //! ```text
 //!              refused twice in a row, and other lanes were accepted in between
@@ -60,8 +61,8 @@ struct LimitState {
     closed: bool,
 }
 
-/// One lane's permit to have a connection. It is granted at first. While it is revoked, the lane takes no job and has no
-/// connection.
+/// One lane's permit to have a connection. It is granted at first. While it is revoked, the lane takes no job and has
+/// no connection.
 #[derive(Debug, Default)]
 pub struct ConnectionPermit {
     state: PermitState,

@@ -1,6 +1,6 @@
-//! The queue of jobs between the fan-outs and the lanes. It is short, so that a small notification soon gets a slot beside
-//! a large one. It is refilled when one job a lane is left and not for each job that is taken: waking a fan-out for every
-//! mail costs more than the database queries of that fan-out. What a job is is left to `job`.
+//! The queue of jobs between the fan-outs and the lanes. It is short, so that a small notification soon gets a slot
+//! beside a large one. It is refilled when one job a lane is left and not for each job that is taken: waking a fan-out
+//! for every mail costs more than the database queries of that fan-out. The jobs themselves are left to `job`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,8 +67,8 @@ impl<J> JobSender<J> {
     /// The access of a fan-out that begins.
     #[must_use]
     pub fn fair_sender(&self) -> FairSender<'_, J> {
-        // A new fan-out queues behind those that wait, or a fan-out of a million would never be woken while small ones come
-        // and go.
+        // A new fan-out queues behind those that wait, or a fan-out of a million would never be woken while small ones
+        // come and go.
         FairSender { jobs: self, has_slot: self.wait_list.waiting().is_empty(), wakeup: bounded(1) }
     }
 }

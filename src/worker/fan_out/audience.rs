@@ -1,4 +1,5 @@
-//! Paging: the undecided participants of a notification, a page at a time, in key order. What is read is left to the store.
+//! Paging: the undecided participants of a notification, a page at a time, in key order. What is read is left to the
+//! store.
 
 use crate::domain::audience::Audience;
 use crate::domain::ids::{NotificationId, ParticipantId};
@@ -20,8 +21,8 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The audience of the notification, from the first page on, in pages of `batch_size`. `resumed` when an earlier run
-    /// may have decided some participants.
+    /// The audience of the notification, from the first page on, in pages of `batch_size`. `resumed` when an earlier
+    /// run may have decided some participants.
     #[must_use]
     pub fn new(notification: &Notification, batch_size: u32, resumed: bool) -> Self {
         Self {

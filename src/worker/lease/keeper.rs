@@ -109,11 +109,11 @@ impl Leases {
         Ok(taken.map(|lease| self.track(lease, requested_at)))
     }
 
-    /// Waits while another worker has the notification. `None` when that worker has completed it; a lease when it has not
-    /// renewed its own for a whole term, as seen by us.
+    /// Waits while another worker has the notification. `None` when that worker has completed it; a lease when it has
+    /// not renewed its own for a whole term, as seen by us.
     ///
-    /// An expired lease is not enough: after a database outage all leases are expired, and their holders, with uncommitted
-    /// outcomes, are about to renew them (decision 0005).
+    /// An expired lease is not enough: after a database outage all leases are expired, and their holders, with
+    /// uncommitted outcomes, are about to renew them (decision 0005).
     ///
     /// # Errors
     /// When the worker is to stop first.
