@@ -29,13 +29,13 @@ macro_rules! conformance_tests {
             message_ids_differ_in_any_character
             a_message_id_that_asks_for_something_else_is_a_conflict
             without_a_message_id_each_message_is_new
-            a_question_that_is_asked_again_opens_no_second_notification
+            opening_again_after_a_lost_reply_opens_no_second_notification
             a_redelivered_message_attaches_to_the_newest_that_is_not_acked
-            a_redelivered_message_only_attaches_to_its_like
+            a_redelivered_message_attaches_only_to_the_same_kind_and_event
             a_reopened_notification_that_was_acked_is_not_attached_to
-            an_ack_that_was_never_noted_does_not_swallow_a_later_message
+            an_ack_that_was_never_recorded_does_not_swallow_a_later_message
             one_message_id_opened_at_once_gives_one_notification
-            nobody_who_joins_later_is_part_of_it
+            participants_who_join_later_are_not_part_of_a_notification
             pages_follow_the_keys_and_end_at_the_bound
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
@@ -44,32 +44,32 @@ macro_rules! conformance_tests {
             an_outcome_is_recorded_once_and_stays
             outcomes_are_recorded_in_any_number
             completing_keeps_the_first_time
-            reopening_makes_failed_people_undecided
+            reopening_makes_failed_participants_undecided
             reopening_spares_permanent_failures_unless_asked
             a_tally_adds_up_at_every_stage
-            a_tally_tells_failures_for_good_from_those_that_may_pass
-            a_tally_counts_people_who_left_after_they_were_decided
-            a_tally_leaves_out_people_who_left_before
-            a_tally_shows_somebody_who_was_never_part_of_it
+            a_tally_counts_permanent_failures_apart
+            a_tally_counts_participants_who_left_after_their_outcome
+            a_tally_leaves_out_participants_who_left_before_their_outcome
+            a_tally_shows_an_outcome_of_a_participant_who_was_never_part_of_it
             a_tally_shows_a_late_commit_with_a_lower_key
             a_listing_can_be_of_one_event
             a_listing_can_be_of_the_newest
-            a_purge_deletes_what_is_old_and_nothing_else
+            a_purge_deletes_only_old_notifications
             a_purge_deletes_any_number_of_outcomes
             a_purge_deletes_any_number_of_small_notifications
             a_purge_that_ends_in_the_middle_is_finished_by_the_next
             outcomes_without_a_notification_are_found_in_every_gap
             a_notification_that_is_leased_is_kept
             a_notification_that_is_leased_meanwhile_is_kept
-            who_was_slow_cannot_write_to_what_was_purged
+            a_lease_on_a_purged_notification_cannot_write
             a_purge_does_not_make_a_message_look_like_an_old_one
-            purges_may_work_side_by_side
-            a_notification_is_leased_by_whoever_opens_it
-            a_lease_of_somebody_else_is_respected_until_it_is_given_up
+            purges_may_run_side_by_side
+            opening_a_notification_leases_it
+            a_lease_of_another_worker_is_respected_until_it_is_released
             a_lease_is_taken_over_only_as_it_was_seen
-            only_one_of_many_takes_over
+            only_one_of_many_workers_takes_over
             a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed
-            what_a_lost_lease_writes_is_refused
+            writes_of_a_lost_lease_are_refused
             refused_outcomes_do_not_hold_up_the_others
             a_completed_notification_has_no_lease
             a_lost_lease_reopens_nothing
@@ -210,7 +210,7 @@ pub fn completing_keeps_the_first_time(store: &Store) {
     assert_eq!(store.find_notification(NotificationId(id.0 + 1)).unwrap(), None);
 }
 
-pub fn reopening_makes_failed_people_undecided(store: &Store) {
+pub fn reopening_makes_failed_participants_undecided(store: &Store) {
     add_people(store, EVENT, 3);
     let notification = open(store);
     record(store, &notification, Status::Sent, [1]);

@@ -18,16 +18,16 @@ pub use testkit::database::{Database, PASSWORD, Server, USER};
 macro_rules! server_tests {
     ($server:expr) => {
         crate::store::tests::servers::server_tests!($server;
-            a_server_that_is_away_may_come_back
-            who_may_not_log_in_is_told
-            tls_is_required_when_it_was_asked_for
-            a_restart_costs_one_error_and_no_key_is_given_again
-            a_frozen_server_is_not_waited_for_by_new_connections
+            a_server_that_is_down_is_a_transient_error
+            a_refused_login_is_explained
+            tls_is_required_when_it_is_configured
+            a_restart_costs_one_error_and_no_key_is_reused
+            connecting_to_a_frozen_server_fails_in_time
             processes_may_migrate_at_once
             views_may_stand_for_the_tables
-            tables_that_were_not_made_are_named
+            missing_tables_are_named
             a_view_that_lacks_a_column_is_named
-            a_deadlock_is_nobodys_trouble
+            a_deadlock_is_repeated_without_an_error
             a_locked_notification_waits
             the_tables_are_those_of_sqlite
             times_are_those_of_the_server
@@ -75,7 +75,7 @@ fn refusal(url: &str) -> StoreError {
     error
 }
 
-pub fn a_server_that_is_away_may_come_back(server: Server) {
+pub fn a_server_that_is_down_is_a_transient_error(server: Server) {
     let database = Database::own(server);
     let scheme = if server == Server::Mariadb { "mysql" } else { "postgres" };
     let url = |place: &str| format!("{scheme}://{USER}:{PASSWORD}@{place}/app");
@@ -90,7 +90,7 @@ pub fn a_server_that_is_away_may_come_back(server: Server) {
     assert!(unknown.to_string().contains("; correct the host in DATABASE_URL"), "{unknown}");
 }
 
-pub fn who_may_not_log_in_is_told(server: Server) {
+pub fn a_refused_login_is_explained(server: Server) {
     let url = Database::shared(server).create_database();
     for (wrong, cure) in [
         (url.replace(PASSWORD, "another"), "; correct user and password in DATABASE_URL"),
@@ -103,7 +103,7 @@ pub fn who_may_not_log_in_is_told(server: Server) {
 }
 
 /// The servers of these tests have no TLS.
-pub fn tls_is_required_when_it_was_asked_for(server: Server) {
+pub fn tls_is_required_when_it_is_configured(server: Server) {
     let url = Database::shared(server).create_database();
     let modes = match server {
         Server::Postgresql => ["sslmode=require", "ssl=verify-full"],
@@ -128,7 +128,7 @@ fn open_connections(store: &Store, count: u32) {
     nested.unwrap();
 }
 
-pub fn a_restart_costs_one_error_and_no_key_is_given_again(server: Server) {
+pub fn a_restart_costs_one_error_and_no_key_is_reused(server: Server) {
     let database = Database::own(server);
     database.start();
     let store = connect(&database.create_database(), 3).unwrap();
@@ -147,7 +147,7 @@ pub fn a_restart_costs_one_error_and_no_key_is_given_again(server: Server) {
     assert_eq!(last_participant_id(&store, EVENT), 4);
 }
 
-pub fn a_frozen_server_is_not_waited_for_by_new_connections(server: Server) {
+pub fn connecting_to_a_frozen_server_fails_in_time(server: Server) {
     let database = Database::own(server);
     database.start();
     let url = database.create_database();
@@ -160,7 +160,7 @@ pub fn a_frozen_server_is_not_waited_for_by_new_connections(server: Server) {
     connect(&url, 1).unwrap();
 }
 
-pub fn a_deadlock_is_nobodys_trouble(server: Server) {
+pub fn a_deadlock_is_repeated_without_an_error(server: Server) {
     let store = migrated(server);
     let ids = [open(&store).id, open(&store).id];
     let both_hold_one = std::sync::Barrier::new(2);

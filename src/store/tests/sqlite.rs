@@ -65,7 +65,7 @@ fn a_view_that_lacks_a_column_is_named() {
 }
 
 #[test]
-fn keys_that_are_no_numbers_are_refused() {
+fn keys_that_are_not_numbers_are_refused() {
     let (_dir, store) = empty_sqlite();
     execute(&store, TEAMS_TABLES);
     execute(
@@ -79,7 +79,7 @@ fn keys_that_are_no_numbers_are_refused() {
 }
 
 #[test]
-fn a_view_that_has_somebody_twice_does_not_add_up() {
+fn a_view_with_a_participant_twice_does_not_add_up() {
     let (_dir, store) = empty_sqlite();
     execute(&store, TEAMS_TABLES);
     execute(
@@ -95,7 +95,7 @@ fn a_view_that_has_somebody_twice_does_not_add_up() {
 }
 
 #[test]
-fn tables_that_were_not_made_are_named() {
+fn missing_tables_are_named() {
     let (_dir, store) = empty_sqlite();
     let message = store.check_schema().unwrap_err().to_string();
     assert_eq!(message, "database: could not read events: no such table: events; run `fanmail migrate`");
@@ -121,7 +121,7 @@ fn processes_may_migrate_at_once() {
 }
 
 #[test]
-fn dates_are_read_in_the_shapes_that_programs_write() {
+fn times_are_read_in_the_formats_that_programs_write() {
     let (_dir, store) = sqlite();
     execute(&store, "INSERT INTO events (id, title) VALUES (7, 'Ball')");
     let cases = [
@@ -162,7 +162,7 @@ fn only_positive_keys_count() {
 }
 
 #[test]
-fn the_key_of_somebody_who_left_is_not_given_again() {
+fn the_key_of_a_removed_participant_is_not_reused() {
     let (_dir, store) = sqlite();
     add_people(&store, EVENT, 2);
     execute(&store, "DELETE FROM participants WHERE id = 2");
@@ -236,7 +236,7 @@ fn outcomes_are_all_recorded_or_none() {
 }
 
 #[test]
-fn text_that_is_not_utf_8_is_mended_and_holds_up_nobody() {
+fn text_that_is_not_utf_8_is_sanitized_and_blocks_no_mail() {
     let (_dir, store) = sqlite();
     execute(
         &store,

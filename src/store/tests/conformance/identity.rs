@@ -87,7 +87,7 @@ pub fn without_a_message_id_each_message_is_new(store: &Store) {
     assert_eq!(ids.len(), 3);
 }
 
-pub fn a_question_that_is_asked_again_opens_no_second_notification(store: &Store) {
+pub fn opening_again_after_a_lost_reply_opens_no_second_notification(store: &Store) {
     // The first answer was lost on its way.
     let lost = ask(store, &without_message_id(false), message(Kind::Updated));
     let again = ask(store, &without_message_id(false), message(Kind::Updated));
@@ -119,7 +119,7 @@ pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &St
     assert!(is_new(new) && !new.decided_by_redelivered_flag(&again));
 }
 
-pub fn a_redelivered_message_only_attaches_to_its_like(store: &Store) {
+pub fn a_redelivered_message_attaches_only_to_the_same_kind_and_event(store: &Store) {
     open_as(store, &named("a", false), Kind::Updated);
     open_as(store, &without_message_id(false), Kind::Cancelled);
     let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
@@ -134,7 +134,7 @@ pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) 
     assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
 }
 
-pub fn an_ack_that_was_never_noted_does_not_swallow_a_later_message(store: &Store) {
+pub fn an_ack_that_was_never_recorded_does_not_swallow_a_later_message(store: &Store) {
     let old = open(store).id;
     complete(store, old);
     let newer = open(store).id;
@@ -155,7 +155,7 @@ pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
 }
 
-pub fn nobody_who_joins_later_is_part_of_it(store: &Store) {
+pub fn participants_who_join_later_are_not_part_of_a_notification(store: &Store) {
     assert_eq!(open(store).audience, participants_up_to(0));
     add_people(store, EVENT, 3);
     add_people(store, OTHER_EVENT, 2);

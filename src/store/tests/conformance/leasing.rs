@@ -18,7 +18,7 @@ fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Le
     store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &lease_request(owner)).unwrap()
 }
 
-pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
+pub fn opening_a_notification_leases_it(store: &Store) {
     let opened = ask(store, &named("a", false), message(Kind::Updated));
     let Opened::Ours { notification, lease, resumed: false } = opened else { panic!("{opened:?}") };
     let found = holder(store, notification.id).unwrap();
@@ -28,7 +28,7 @@ pub fn a_notification_is_leased_by_whoever_opens_it(store: &Store) {
     assert_eq!(newer, Lease { epoch: Epoch(2), ..lease }, "every lease is another one");
 }
 
-pub fn a_lease_of_somebody_else_is_respected_until_it_is_given_up(store: &Store) {
+pub fn a_lease_of_another_worker_is_respected_until_it_is_released(store: &Store) {
     let identity = named("a", true);
     let opened = ask(store, &identity, message(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
@@ -59,7 +59,7 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(take_over(store, &free, "others"), Some(lease(id, 3)));
 }
 
-pub fn only_one_of_many_takes_over(store: &Store) {
+pub fn only_one_of_many_workers_takes_over(store: &Store) {
     let seen = look(store, open_and_hold(store).id);
     let taken: Vec<Option<Lease>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..4)
@@ -82,7 +82,7 @@ pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &St
     assert!(!holder(store, notification.id).unwrap().expired);
 }
 
-pub fn what_a_lost_lease_writes_is_refused(store: &Store) {
+pub fn writes_of_a_lost_lease_are_refused(store: &Store) {
     add_people(store, EVENT, 3);
     let notification = open_and_hold(store);
     let ours = first_lease(notification.id);

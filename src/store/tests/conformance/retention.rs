@@ -89,7 +89,7 @@ fn purged(notifications: u64, outcomes: u64) -> Purged {
     Purged { notifications, outcomes }
 }
 
-pub fn a_purge_deletes_what_is_old_and_nothing_else(store: &Store) {
+pub fn a_purge_deletes_only_old_notifications(store: &Store) {
     let first = add(store, &done("first", OLD + 7), 3);
     let recent = add(store, &done("recent", NEW), 4);
     let running = add(store, &Row { key: Some("running"), completed_days_ago: None, acked: false }, 5);
@@ -192,7 +192,7 @@ pub fn a_notification_that_is_leased_meanwhile_is_kept(store: &Store) {
     assert_eq!((ids(store), outcomes(store, first), outcomes(store, later)), (vec![later], 0, 1500));
 }
 
-pub fn who_was_slow_cannot_write_to_what_was_purged(store: &Store) {
+pub fn a_lease_on_a_purged_notification_cannot_write(store: &Store) {
     let old = add(store, &done("old", OLD), 2);
     let seen = Lease { notification_id: old, epoch: Epoch(0) };
     let lease = store.take_over(seen, None, &lease_request("me")).unwrap().unwrap();
@@ -227,7 +227,7 @@ pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 2));
 }
 
-pub fn purges_may_work_side_by_side(store: &Store) {
+pub fn purges_may_run_side_by_side(store: &Store) {
     for _ in 0..40 {
         add(store, &row_without_message_id(OLD, true), 120);
     }

@@ -17,7 +17,7 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     assert!(expected.adds_up());
 }
 
-pub fn a_tally_tells_failures_for_good_from_those_that_may_pass(store: &Store) {
+pub fn a_tally_counts_permanent_failures_apart(store: &Store) {
     let notification = open(store);
     let outcomes = [(1, Permanence::Permanent), (2, Permanence::Transient), (3, Permanence::Permanent)].map(
         |(id, permanence)| Outcome {
@@ -31,7 +31,7 @@ pub fn a_tally_tells_failures_for_good_from_those_that_may_pass(store: &Store) {
     assert_eq!((tally.sent, tally.failed, tally.failed_permanent), (1, 3, 2));
 }
 
-pub fn a_tally_counts_people_who_left_after_they_were_decided(store: &Store) {
+pub fn a_tally_counts_participants_who_left_after_their_outcome(store: &Store) {
     add_people(store, EVENT, 3);
     let notification = open(store);
     record(store, &notification, Status::Sent, 1..=3);
@@ -42,7 +42,7 @@ pub fn a_tally_counts_people_who_left_after_they_were_decided(store: &Store) {
     assert!(tally.adds_up());
 }
 
-pub fn a_tally_leaves_out_people_who_left_before(store: &Store) {
+pub fn a_tally_leaves_out_participants_who_left_before_their_outcome(store: &Store) {
     add_people(store, EVENT, 3);
     let notification = open(store);
     execute(store, "DELETE FROM participants WHERE id = 2");
@@ -51,7 +51,7 @@ pub fn a_tally_leaves_out_people_who_left_before(store: &Store) {
     assert_eq!((tally.participants, tally.sent, tally.pending), (2, 2, 0));
 }
 
-pub fn a_tally_shows_somebody_who_was_never_part_of_it(store: &Store) {
+pub fn a_tally_shows_an_outcome_of_a_participant_who_was_never_part_of_it(store: &Store) {
     add_people(store, EVENT, 2);
     let notification = open(store);
     add_people(store, EVENT, 1);

@@ -60,7 +60,7 @@ pub fn views_may_stand_for_the_tables(server: Server) {
     assert!(message.contains("in a view over your own tables, write CAST(id AS "), "{message}");
 }
 
-pub fn tables_that_were_not_made_are_named(server: Server) {
+pub fn missing_tables_are_named(server: Server) {
     let message = empty(server).check_schema().unwrap_err().to_string();
     assert!(message.contains("events") && message.ends_with("; run `fanmail migrate`"), "{message}");
 }
