@@ -1,4 +1,4 @@
-//! What the two servers have in common: a catalogue that tells the types of columns.
+//! Columns of the application with their types, as the catalogues of both servers list them.
 
 use diesel::QueryableByName;
 use diesel::result::Error;
@@ -11,13 +11,13 @@ pub struct AppColumn {
     pub table: String,
     #[diesel(sql_type = Text, column_name = column_name)]
     pub column: String,
-    /// What the database calls its type.
+    /// The database's name of the type.
     #[diesel(sql_type = Text, column_name = type_name)]
     pub kind: String,
 }
 
 impl AppColumn {
-    /// What a value of this column has to be.
+    /// How fanmail uses the column.
     pub fn role(&self) -> ColumnRole {
         match self.column.as_str() {
             "id" | "event_id" => ColumnRole::Key,
@@ -29,27 +29,27 @@ impl AppColumn {
         }
     }
 
-    /// The error for a type that does not do; `cure` is one that does.
-    pub fn refuse(&self, cure: &str) -> Error {
+    /// The error for a type that fanmail would misread; `fitting` is one that it reads.
+    pub fn refuse(&self, fitting: &str) -> Error {
         let Self { table, column, kind } = self;
         Error::DeserializationError(
             format!(
                 "{table}.{column} is of the type {kind}; \
-                 in a view over your own tables, write CAST({column} AS {cure})"
+                 in a view over your own tables, write CAST({column} AS {fitting})"
             )
             .into(),
         )
     }
 }
 
-/// What fanmail takes a column for.
+/// How fanmail uses a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnRole {
     /// A whole number to page by.
     Key,
     /// A time, in UTC.
     Time,
-    /// Words.
+    /// Text.
     Text,
     /// Not read.
     Other,

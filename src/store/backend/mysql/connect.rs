@@ -1,5 +1,5 @@
-//! How a `MySQL` or `MariaDB` server is connected to, with either of the two client libraries that fanmail may be
-//! linked with.
+//! Opens connections to a `MySQL` or `MariaDB` server, with either of the two client libraries that fanmail may be linked
+//! with, and begins transactions.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::sql_types::Text;
@@ -13,11 +13,11 @@ use crate::config::database::mysql::{MysqlServer, MysqlTls};
 use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::error::StoreError;
 
-/// Seconds.
+/// In seconds.
 const CONNECT_TIMEOUT: u32 = 5;
 
-/// Said first on every connection, whatever the server's defaults are. A worker that is frozen in the middle of a
-/// transaction holds up the others no longer than the last limit, which only `MariaDB` has.
+/// Sent first on every connection, because the server's defaults may differ. A worker that is frozen in the middle of a
+/// transaction blocks the others no longer than the last limit, which only `MariaDB` has.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10
         /*M!100300 , idle_transaction_timeout = 30 */";
@@ -56,7 +56,8 @@ pub fn begin_write(mysql: &mut MysqlConnection) -> QueryResult<()> {
     AnsiTransactionManager::begin_transaction(mysql)
 }
 
-/// `MariaDB`'s library takes "TLS, whatever the certificate" for a wish.
+/// `MariaDB`'s library connects without TLS if the server has none, although TLS without a check of the certificate was
+/// asked for.
 fn is_encrypted(mysql: &mut MysqlConnection) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Variable {
@@ -67,10 +68,10 @@ fn is_encrypted(mysql: &mut MysqlConnection) -> QueryResult<bool> {
     Ok(cipher.iter().any(|cipher| !cipher.value.is_empty()))
 }
 
-/// The URL as diesel wants it.
+/// The URL in the form that diesel expects.
 fn url(server: &MysqlServer) -> String {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    // Python's drivers never mean a socket by localhost; the library does.
+    // Python's drivers connect to localhost over TCP, the client library over a socket.
     let host = match server.host.as_str() {
         "localhost" if server.unix_socket.is_none() => "127.0.0.1",
         host => host,
@@ -100,7 +101,7 @@ fn url(server: &MysqlServer) -> String {
     format!("mysql://{login}@{host}:{}/{}?{}", server.port, server.database, parameters.join("&"))
 }
 
-/// `MySQL`'s library has all five.
+/// The names of `MySQL`'s library.
 fn mode(tls: MysqlTls) -> &'static str {
     match tls {
         MysqlTls::Disabled => "disabled",

@@ -1,5 +1,5 @@
-//! `MySQL` and `MariaDB`: the client library turns values into the type that is asked for, as well as it can, and
-//! statements that make tables cannot be part of a transaction.
+//! Statements of `MySQL` and `MariaDB`. The client library converts values to the type that is asked for, as well as it
+//! can. Statements that create tables cannot be part of a transaction.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
@@ -25,7 +25,7 @@ use crate::store::source::seed_rows::NewParticipant;
 const TIME: &str = "UTC_TIMESTAMP(3)";
 
 diesel::define_sql_function!(
-    /// The key that the last INSERT of this connection was given.
+    /// The key of the last row that this connection inserted.
     fn last_insert_id() -> BigInt
 );
 
@@ -41,7 +41,7 @@ pub const RECORDS_IN_ONE_STATEMENT: bool = false;
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 
-/// `MariaDB` says in its version that it is.
+/// The version of `MariaDB` names it.
 pub fn version(mysql: &mut MysqlConnection) -> QueryResult<String> {
     let version: String = diesel::select(server_version()).get_result(mysql)?;
     Ok(match version.split_once("-MariaDB") {
@@ -76,7 +76,7 @@ pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[NotificationId]) -
         .load(mysql)
 }
 
-/// Not INSERT IGNORE, which would make warnings of all errors.
+/// Not INSERT IGNORE, which would turn all errors into warnings.
 pub fn record_deliveries(
     mysql: &mut MysqlConnection,
     ids: &[NotificationId],
@@ -116,8 +116,8 @@ pub fn is_view(mysql: &mut MysqlConnection, name: &str) -> QueryResult<bool> {
     Ok(row.views > 0)
 }
 
-/// A lock of the whole server, named for this database; it ends with the connection. Each migration is noted as it
-/// is done, and may be repeated when it was interrupted.
+/// A lock of the whole server, named for this database; it ends with the connection. Each migration is recorded once
+/// it is applied, and may be repeated if it was interrupted.
 pub fn migrate_alone<T>(
     connection: &mut AnyConnection,
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
@@ -129,7 +129,7 @@ pub fn migrate_alone<T>(
     }
     // Else it waits for a day for the transactions that others have left open, and holds up everyone behind it.
     sql_query("SET SESSION lock_wait_timeout = 60").execute(connection)?;
-    // A name may have 64 characters, as the name of a database.
+    // The name of a lock may have 64 characters, the name of a database as well.
     let lock: Lock = sql_query("SELECT GET_LOCK(CONCAT('fanmail.', MD5(DATABASE())), 60) AS taken")
         .get_result(connection)?;
     if lock.taken != Some(1) {
@@ -140,8 +140,8 @@ pub fn migrate_alone<T>(
     result
 }
 
-/// A key that is text would be read as the number it begins with, or as 0, and a time that is text without its
-/// offset. What is NULL in a view has a type of its own.
+/// A key that is text would be read as the number at its beginning, or as 0, and a time that is text without its offset. A
+/// NULL in a view has a type of its own.
 pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
     let columns: Vec<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,

@@ -1,4 +1,4 @@
-//! How a `PostgreSQL` server is connected to.
+//! Opens connections to a `PostgreSQL` server, and begins transactions.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::{Connection as _, PgConnection, QueryResult};
@@ -7,8 +7,8 @@ use crate::config::database::postgres::PostgresServer;
 use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::error::StoreError;
 
-/// What libpq is told unless `DATABASE_URL` says otherwise. A server that is unplugged is noticed within half a
-/// minute: probes when nothing is under way, a limit for what is not confirmed when something is.
+/// Settings of libpq unless `DATABASE_URL` has others. An unreachable server is noticed within half a minute: by probes of
+/// an idle connection, and by the limit for unconfirmed data.
 const DEFAULTS: [(&str, &str); 7] = [
     ("connect_timeout", "5"),
     ("fallback_application_name", "fanmail"),
@@ -19,8 +19,8 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("tcp_user_timeout", "30000"),
 ];
 
-/// Said first on every connection, whatever the server's defaults are. A worker that is frozen in the middle of a
-/// transaction holds up the others no longer than the last limit.
+/// Sent first on every connection, because the server's defaults may differ. A worker that is frozen in the middle of a
+/// transaction blocks the others no longer than the last limit.
 const SESSION: &str = "SET default_transaction_isolation = 'read committed';
     SET timezone = 'UTC';
     SET lock_timeout = '10s';
@@ -55,7 +55,7 @@ pub fn begin_write(postgres: &mut PgConnection) -> QueryResult<()> {
     AnsiTransactionManager::begin_transaction(postgres)
 }
 
-/// Keywords and values, which libpq never repeats in an error, unlike a URL that it cannot read.
+/// Keywords and values. libpq never repeats these in an error, unlike a URL that it cannot read.
 fn conninfo(server: &PostgresServer) -> String {
     let defaults =
         DEFAULTS.iter().filter(|(name, _)| !server.settings.iter().any(|(known, _)| known == name));

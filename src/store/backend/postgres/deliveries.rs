@@ -1,5 +1,5 @@
-//! Writing to the ledger in one statement: lock, check and insert. That is one round trip where a transaction has five,
-//! and always the same text, which is prepared once however many rows there are.
+//! Writes outcomes to the ledger in one statement: lock, check and insert. This costs one round trip; a transaction costs
+//! five. The text is always the same, so it is prepared once, whatever the number of rows.
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -44,8 +44,8 @@ impl<'a> RecordDeliveries<'a> {
     }
 }
 
-/// That these are the epochs of the rows as they are locked is what FOR UPDATE promises under READ COMMITTED: who had
-/// to wait for a lock sees the row as it has become meanwhile
+/// FOR UPDATE returns the epochs of the rows as they are locked: under READ COMMITTED, a statement that had to wait for a
+/// lock sees the row as it is afterwards
 /// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
 const LOCKED: &str = "WITH locked AS MATERIALIZED (
         SELECT id, epoch FROM notifications WHERE id = ANY (";
@@ -91,7 +91,7 @@ impl QueryFragment<Pg> for RecordDeliveries<'_> {
     }
 }
 
-/// The text depends on nothing.
+/// The text is constant.
 impl QueryId for RecordDeliveries<'_> {
     type QueryId = RecordDeliveries<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;

@@ -1,4 +1,4 @@
-//! `PostgreSQL`: it sends values as they are stored, whatever type is asked for.
+//! Statements of `PostgreSQL`. The server sends values as they are stored, whatever type is asked for.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
@@ -20,10 +20,10 @@ use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
-/// The advisory lock of migrations: "fanmail" in ASCII. Advisory locks are each database's own.
+/// The advisory lock of migrations: "fanmail" in ASCII. Each database has its own advisory locks.
 const MIGRATION_LOCK: i64 = 0x0066_616e_6d61_696c;
 
-/// Types as `pg_type` numbers them, for ever.
+/// Types by their numbers in `pg_type`, which never change.
 mod oid {
     pub const TEXT: u32 = 25;
     pub const VARCHAR: u32 = 1043;
@@ -42,7 +42,7 @@ diesel::define_sql_function!(
 );
 
 diesel::define_sql_function!(
-    /// Locks a number of one's choice until the transaction ends.
+    /// Locks a number until the transaction ends.
     fn pg_advisory_xact_lock(key: BigInt)
 );
 
@@ -54,7 +54,7 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgre
 
 pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
     let version: String = diesel::select(current_setting("server_version")).get_result(postgres)?;
-    // Debian adds its own.
+    // Debian appends the version of its package.
     let number = version.split(' ').next().unwrap_or_default();
     Ok(format!("PostgreSQL {number}"))
 }
@@ -101,7 +101,7 @@ pub fn insert_participants(postgres: &mut PgConnection, rows: &[NewParticipant])
     diesel::insert_into(participants::table).values(rows).execute(postgres).map(drop)
 }
 
-/// Anything that is no table: a foreign table is not fanmail's to write to, either.
+/// Whether it is anything but a table. fanmail must not write to a foreign table, either.
 pub fn is_view(postgres: &mut PgConnection, name: &str) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Row {
@@ -116,21 +116,20 @@ pub fn is_view(postgres: &mut PgConnection, name: &str) -> QueryResult<bool> {
     Ok(row.is_view)
 }
 
-/// Statements that make tables can be part of a transaction; the lock ends with it.
+/// Statements that create tables can be part of a transaction; the lock ends with it.
 pub fn migrate_alone<T>(
     connection: &mut AnyConnection,
     mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     transaction::write(connection, |connection| {
-        // Another process may take longer to migrate than any other lock is held.
+        // A migration of another process may hold this lock for longer than any other lock is held.
         sql_query("SET LOCAL lock_timeout = '60s'").execute(connection)?;
         diesel::select(pg_advisory_xact_lock(MIGRATION_LOCK)).execute(connection)?;
         work(connection)
     })
 }
 
-/// Numbers of any length are understood, text of any kind, and enumerations. A type of one's own counts as the one
-/// it is made of.
+/// Accepts whole numbers of any length, text of any kind, and enumerations. A domain counts as the type below it.
 pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     const STRINGS: &str = "string";
     let columns: Vec<AppColumn> = sql_query(
@@ -155,7 +154,7 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     Ok(())
 }
 
-/// Sent in as many bytes as the column has, whatever is asked for.
+/// The server sends as many bytes as the type of the column has, whatever is asked for.
 pub fn read_key(value: PgValue<'_>) -> deserialize::Result<i64> {
     match value.as_bytes().len() {
         2 => <i16 as FromSql<SmallInt, Pg>>::from_sql(value).map(i64::from),
@@ -168,7 +167,7 @@ pub fn read_text(value: PgValue<'_>) -> deserialize::Result<String> {
     <String as FromSql<Text, Pg>>::from_sql(value)
 }
 
-/// A time without a zone is taken for UTC, as text it may be any of those that SQLite understands.
+/// A time without a zone is UTC. A text may have any of the formats that SQLite understands.
 pub fn read_time(value: PgValue<'_>) -> deserialize::Result<DateTime<Utc>> {
     match value.get_oid().get() {
         oid::TIMESTAMP => {

@@ -1,4 +1,4 @@
-//! How a SQLite file is opened.
+//! Opens SQLite files, and begins transactions.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::error::StoreError;
 
-/// Said first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the last commits
+/// Sent first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the last commits
 /// when the machine does (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
 
-/// How long others may hold up the switch to WAL.
+/// How long other processes may delay the switch to WAL.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether writers exclude each other.
@@ -51,7 +51,7 @@ fn check_exists(path: &Path) -> Result<(), StoreError> {
     }
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Err(StoreError::new("open the database", &format!("there is no {}", absolute.display())).with_hint(
-        "a relative path in DATABASE_URL begins in the current directory; `fanmail migrate` makes a new one"
+        "a relative path in DATABASE_URL starts at the current directory; `fanmail migrate` creates a new database"
             .to_owned(),
     ))
 }

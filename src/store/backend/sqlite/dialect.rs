@@ -1,4 +1,4 @@
-//! SQLite: it stores anything in any column, has one writer at a time, and no type for times.
+//! Statements of SQLite. It stores any value in any column, has one writer at a time, and no type for times.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
@@ -30,13 +30,13 @@ diesel::define_sql_function!(
 );
 
 diesel::define_sql_function!(
-    /// How a value is really stored, whatever its column declares.
+    /// The type of the stored value, whatever its column declares.
     #[sql_name = "typeof"]
     fn stored_as(value: Nullable<BigInt>) -> Text
 );
 
 diesel::table! {
-    /// What SQLite knows of its own tables and views.
+    /// SQLite's list of tables and views.
     sqlite_master (name) {
         name -> Text,
         #[sql_name = "type"]
@@ -74,8 +74,8 @@ pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[NotificationId])
         .load(sqlite)
 }
 
-/// One INSERT for many rows, although it is prepared anew each time: in groups of nine, row by row with a statement
-/// that is kept takes half as many instructions again.
+/// One INSERT for many rows, although it is prepared each time: with nine rows, a cached statement for each row takes 1.5
+/// times as many instructions.
 pub fn record_deliveries(
     sqlite: &mut SqliteConnection,
     ids: &[NotificationId],
@@ -115,7 +115,7 @@ pub fn migrate_alone<T>(
     transaction::write(connection, work)
 }
 
-/// Text sorts after every number, so that people whose keys are text would be left out without a word.
+/// Text sorts after every number, so that participants whose keys are text would be left out silently.
 pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
     let largest: String = participants::table.select(stored_as(max(participants::id))).first(sqlite)?;
     match largest.as_str() {
@@ -131,12 +131,12 @@ pub fn read_key(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<i64> {
     <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)
 }
 
-/// Most shapes of ISO 8601 are text that is understood, an offset included, and without one it is taken for UTC.
+/// Text in most formats of ISO 8601, with or without an offset. Without one it is UTC.
 pub fn read_time(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<DateTime<Utc>> {
     <DateTime<Utc> as FromSql<TimestamptzSqlite, Sqlite>>::from_sql(value)
 }
 
-/// Text as it is stored, mended where it is not UTF-8.
+/// Text as it is stored. What is not UTF-8 is replaced (U+FFFD).
 pub fn read_text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
     let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
     Ok(String::from_utf8(bytes)
