@@ -135,7 +135,7 @@ fn lease(notification_id: NotificationId, epoch: i64) -> Lease {
     Lease { notification_id, epoch: Epoch(epoch) }
 }
 
-/// The lease of whoever opened the notification.
+/// The first lease of a notification: that of the worker that opened it.
 fn first_lease(notification_id: NotificationId) -> Lease {
     lease(notification_id, 1)
 }

@@ -108,7 +108,7 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
-    /// `None` when its word is unknown. No event has the key 0, so a row without an event is for nobody.
+    /// `None` when its word is unknown. No event has the key 0, so a row without an event has no participants.
     fn audience(&self) -> Option<Audience> {
         let event =
             Audience::Event { id: self.event_id.unwrap_or(EventId(0)), up_to: self.max_participant_id };

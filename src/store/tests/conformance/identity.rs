@@ -150,7 +150,7 @@ pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
     assert_eq!(opened.iter().filter(|opened| is_new(**opened)).count(), 1);
-    // The others got it, too, or see that somebody was quicker.
+    // The other threads got the same one, or see that one of them was quicker.
     assert_eq!(opened.iter().map(|opened| id_of(*opened)).collect::<HashSet<_>>().len(), 1);
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);
 }

@@ -136,7 +136,7 @@ pub fn a_purge_that_ends_in_the_middle_is_finished_by_the_next(store: &Store) {
     assert_eq!(purge.step().unwrap(), Some(purged(1, 999)));
     drop(purge);
 
-    // Nobody sees half of it: it is not listed, and its message is a new notification, for everyone.
+    // Half of it is not visible: it is not listed, and its message is a new notification, for everyone.
     assert_eq!(ids(store), Vec::<NotificationId>::new());
     let Opened::Ours { notification: new, resumed: false, .. } =
         ask(store, &named("a", true), message(Kind::Updated))
@@ -222,7 +222,7 @@ pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
     let opened = ask(store, &without_message_id(true), message(Kind::Updated));
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
 
-    // Somebody has looked into it and found that its message is gone; the guard is free with it.
+    // An operator confirms that its message is gone; then the guard may go with it.
     execute(store, &format!("UPDATE notifications SET acked_at = completed_at WHERE id = {in_question}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 2));
 }

@@ -1,4 +1,4 @@
-//! Making tables, and finding those of somebody else in their place.
+//! Creating tables, and finding views of the application in their place.
 
 use super::*;
 
