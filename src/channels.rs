@@ -167,3 +167,30 @@ impl Class {
         matches!(self, Self::RelayFailure | Self::Breakdown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_its_decision() {
+        let error = |class, code| SendError { class, code, detail: String::new() };
+        for (class, code, decision, works, ambiguous) in [
+            (Class::Transient { ambiguous: false }, Some(450), Decision::Retry, true, false),
+            (Class::Transient { ambiguous: false }, None, Decision::Retry, false, false),
+            (Class::Transient { ambiguous: true }, None, Decision::Retry, false, true),
+            (Class::Permanent, Some(550), Decision::Fail, true, false),
+            (Class::Unreadable, None, Decision::Fail, false, true),
+            (Class::RelayFailure, Some(554), Decision::Return, false, false),
+            (Class::Breakdown, Some(421), Decision::RetryUncharged, false, false),
+            (Class::Withdrawn, None, Decision::Return, true, false),
+        ] {
+            let error = error(class, code);
+            assert_eq!(
+                (error.decision(), error.proves_relay_works(), error.is_ambiguous()),
+                (decision, works, ambiguous),
+                "{class:?} {code:?}"
+            );
+        }
+    }
+}

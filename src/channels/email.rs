@@ -91,3 +91,55 @@ impl Channel for EmailChannel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::content::sample;
+    use crate::domain::ids::NotificationId;
+    use crate::domain::kind::Kind;
+
+    /// What becomes of a participant whose mail says hello to everyone but Zoe.
+    fn prepare(participant: &Participant) -> Result<Mail, Verdict> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("updated")).unwrap();
+        let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
+        fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
+        let config = EmailConfig {
+            route: Route::Dummy { outbox: None },
+            from_email: "events@example.com".to_owned(),
+            from_name: "Events".to_owned(),
+            templates_dir: None,
+            connections: 1,
+            rate_per_second: None,
+        };
+        let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
+        let templates = Templates::load(Some(dir.path())).unwrap();
+        let context = templates.notification_context(Kind::Updated, &sample::full());
+        let notification = PreparedNotification { id: NotificationId(7), context };
+        EmailChannel::new(&config, &installation, templates).unwrap().prepare(&notification, participant)
+    }
+
+    #[test]
+    fn a_mail_is_rendered_and_composed_for_its_participant() {
+        let mail = prepare(&sample::ada()).unwrap();
+        assert_eq!((&*mail.envelope_from, mail.to.as_str()), ("events@example.com", "ada@example.com"));
+        assert_eq!(mail.message_id, "<n7.p1.t@example.com>");
+        assert!(mail.as_received().contains("\r\nSubject: Hello\r\n"));
+    }
+
+    #[test]
+    fn without_anything_to_submit_the_verdict_says_why() {
+        let no_address = Participant { email: None, ..sample::ada() };
+        assert_eq!(prepare(&no_address), Err(Verdict::skipped("the participant has no address")));
+        let bad_address = Participant { email: Some("ada".to_owned()), ..sample::ada() };
+        let failed = Verdict::failed(Permanence::Permanent, None, "the address has no @");
+        assert_eq!(prepare(&bad_address), Err(failed));
+        let no_subject = Participant { name: "Zoe".to_owned(), ..sample::ada() };
+        let Err(Verdict::Failed { permanence, code, detail }) = prepare(&no_subject) else { panic!() };
+        assert_eq!((permanence, code), (Permanence::Transient, None));
+        assert!(detail.ends_with("updated/subject.txt: the subject is empty"), "{detail}");
+    }
+}

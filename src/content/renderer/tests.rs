@@ -1,3 +1,5 @@
+//! Templates with the sample data: mistakes in them, and what is rendered.
+
 use std::fs;
 
 use super::*;
