@@ -21,6 +21,9 @@ use crate::text::timestamp::{rfc3339, to_the_second};
 
 pub mod age;
 
+/// Most notifications that are named in a line.
+const MAX_NAMED: usize = 10;
+
 /// Arguments of `purge`.
 #[derive(Debug, Args)]
 pub struct PurgeArgs {
@@ -51,24 +54,21 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (handle, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(handle, config.worker.shutdown_timeout, String::new)
+    let (trigger, shutdown) = shutdown::shutdown_pair();
+    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, String::new)
         .context("cannot catch signals")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &plan));
     }
-    let done = delete_all(&mut purge, &plan, &shutdown)?;
+    let summary = delete_all(&mut purge, &plan, &shutdown)?;
     match args.format {
-        Format::Table => print!("{}{}", deleted(&done), kept(&plan)),
-        Format::Json => print_json(&plan, Some(&done))?,
+        Format::Table => print!("{}{}", deleted(&summary), kept(&plan)),
+        Format::Json => print_json(&plan, Some(&summary))?,
     }
-    Ok(if done.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if summary.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Most notifications that are named in a line.
-const MAX_NAMED: usize = 10;
-
-/// How a purge ended.
+/// What was deleted, and whether all of it.
 struct PurgeSummary {
     purged: Purged,
     interrupted: bool,
@@ -83,14 +83,14 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
         if shutdown.requested() {
             break true;
         }
-        let began = Instant::now();
+        let started_at = Instant::now();
         let Some(step) = purge.step()? else { break false };
         purged.notifications += step.notifications;
         purged.outcomes += step.outcomes;
         bar.inc(step.outcomes);
         // SQLite has one writer, and a process that waits for it only polls the lock: half of the time is left to the
         // workers.
-        if shutdown.wait(began.elapsed()) {
+        if shutdown.wait(started_at.elapsed()) {
             break true;
         }
     };
@@ -115,9 +115,9 @@ fn planned(verb: &str, plan: &PurgePlan) -> String {
 }
 
 /// A line about what was deleted.
-fn deleted(done: &PurgeSummary) -> String {
-    let Purged { notifications, outcomes } = done.purged;
-    let interrupted = if done.interrupted { "; interrupted, continue with the same command" } else { "" };
+fn deleted(summary: &PurgeSummary) -> String {
+    let Purged { notifications, outcomes } = summary.purged;
+    let interrupted = if summary.interrupted { "; interrupted, continue with the same command" } else { "" };
     format!(
         "deleted {} with {}{interrupted}\n",
         count(notifications, "notification"),
@@ -157,14 +157,14 @@ struct JsonPurge {
     kept_leased: Vec<NotificationId>,
 }
 
-/// Without `done` it is a dry run.
-fn to_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> JsonPurge {
+/// Without a `summary` it is a dry run.
+fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
     let time = |time: NaiveDateTime| rfc3339(time.and_utc());
     let planned = Purged { notifications: plan.notifications, outcomes: plan.outcomes };
-    let Purged { notifications, outcomes } = done.map_or(planned, |done| done.purged);
+    let Purged { notifications, outcomes } = summary.map_or(planned, |summary| summary.purged);
     JsonPurge {
-        dry_run: done.is_none(),
-        interrupted: done.is_some_and(|done| done.interrupted),
+        dry_run: summary.is_none(),
+        interrupted: summary.is_some_and(|summary| summary.interrupted),
         completed_before: time(plan.before),
         oldest: plan.oldest.map(time),
         newest: plan.newest.map(time),
@@ -175,8 +175,8 @@ fn to_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> JsonPurge {
     }
 }
 
-fn print_json(plan: &PurgePlan, done: Option<&PurgeSummary>) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&to_json(plan, done))?);
+fn print_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&to_json(plan, summary))?);
     Ok(())
 }
 
@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn text_says_what_is_deleted_what_is_kept_and_why() {
-        let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
-        insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&done) + &kept(&sample_plan()), @r#"
+        let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&summary) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
         kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
@@ -222,9 +222,9 @@ mod tests {
     fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
         insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
-        let done = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
-        let done = serde_json::to_value(to_json(&sample_plan(), Some(&done))).unwrap();
-        assert_eq!((&done["dry_run"], &done["interrupted"]), (&false.into(), &true.into()));
-        assert_eq!((&done["notifications"], &done["outcomes"]), (&3.into(), &9000.into()));
+        let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        let json = serde_json::to_value(to_json(&sample_plan(), Some(&summary))).unwrap();
+        assert_eq!((&json["dry_run"], &json["interrupted"]), (&false.into(), &true.into()));
+        assert_eq!((&json["notifications"], &json["outcomes"]), (&3.into(), &9000.into()));
     }
 }

@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{NaiveDateTime, Utc};
 use clap::Args;
+use serde::Serialize;
 
 use crate::app::database;
 use crate::commands::arguments::Format;
@@ -16,6 +17,7 @@ use crate::report::advice;
 use crate::report::notifications::NotificationLine;
 use crate::report::table;
 use crate::report::workers::Workers;
+use crate::store::Store;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -47,13 +49,36 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let report_timeout = config.worker.lease_timeout.max(Duration::from_secs(60));
     let workers = Workers::new(store.list_workers()?, report_timeout);
     if args.workers {
-        print(&match args.format {
-            Format::Json => serde_json::to_string_pretty(&workers.to_json())? + "\n",
-            Format::Table => workers.to_text(0),
-        })?;
+        print_workers(&workers, args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let (lines, hidden) = read_lines(&store, args)?;
+    let now = Utc::now().naive_utc();
+    match args.format {
+        Format::Json => print(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?,
+        Format::Table => print(&as_text(&workers, &lines, hidden, args.event, now))?,
+    }
+    if hidden > 0 {
+        eprintln!("{}", advice::hidden(hidden));
+    }
+    if args.format == Format::Table {
+        print_to_stderr(&advice::advice(&lines, now));
+    }
+    let problems = advice::problems(&lines);
+    print_to_stderr(&problems);
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
 
+fn print_workers(workers: &Workers, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => print(&as_json(&workers.to_json())?)?,
+        Format::Table => print(&workers.to_text(0))?,
+    }
+    Ok(())
+}
+
+/// The notifications to show, oldest first, and how many older ones are hidden.
+fn read_lines(store: &Store, args: &StatusArgs) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
     let (records, hidden) = if args.all {
         (store.list_notifications(args.event)?, 0)
     } else {
@@ -63,35 +88,33 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         .into_iter()
         .map(|record| Ok(NotificationLine::new(store.tally(&record.notification)?, record)))
         .collect::<anyhow::Result<Vec<NotificationLine>>>()?;
-    let now = Utc::now().naive_utc();
-    print(&match args.format {
-        Format::Json => {
-            serde_json::to_string_pretty(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?
-                + "\n"
-        }
-        Format::Table => {
-            let running = lines.iter().filter(|line| line.is_running()).count();
-            let notifications = match args.event {
-                Some(event) if lines.is_empty() => format!("No notifications of event {event} yet.\n"),
-                None if lines.is_empty() => "No notifications.\n".to_owned(),
-                _ => table::table(&lines, hidden, now),
-            };
-            format!("{}\n{notifications}", workers.to_text(running))
-        }
-    })?;
-    if hidden > 0 {
-        eprintln!("{}", advice::hidden(hidden));
+    Ok((lines, hidden))
+}
+
+fn as_json(list: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(list).map(|text| text + "\n")
+}
+
+fn as_text(
+    workers: &Workers,
+    lines: &[NotificationLine],
+    hidden: u64,
+    event: Option<EventId>,
+    now: NaiveDateTime,
+) -> String {
+    let running = lines.iter().filter(|line| line.is_running()).count();
+    let notifications = match event {
+        Some(event) if lines.is_empty() => format!("No notifications of event {event} yet.\n"),
+        None if lines.is_empty() => "No notifications.\n".to_owned(),
+        _ => table::table(lines, hidden, now),
+    };
+    format!("{}\n{notifications}", workers.to_text(running))
+}
+
+fn print_to_stderr(lines: &[String]) {
+    for line in lines {
+        eprintln!("{line}");
     }
-    if args.format == Format::Table {
-        for line in advice::advice(&lines, now) {
-            eprintln!("{line}");
-        }
-    }
-    let problems = advice::problems(&lines);
-    for problem in &problems {
-        eprintln!("{problem}");
-    }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Writes to standard output. The reader of a pipe may close it early, as `head` does.
