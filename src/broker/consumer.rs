@@ -110,7 +110,7 @@ impl BrokerThread {
                 }
                 SessionEnd::NotStarted(error) => reconnect.failed(&error),
                 SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
-                    reconnect.ack_timed_out(&error, &advice)
+                    reconnect.ack_timed_out(&error, &advice);
                 }
                 // Of a lost connection only `close` reports the cause; `error` is a symptom.
                 SessionEnd::Lost(error) => reconnect.lost(&closed.err().unwrap_or(error), &self.config.queue),

@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(watchdog.guard("first", &connection, || 7), 7);
         watchdog.check(late, &shutdown);
         watchdog.guard("second", &connection, || {
-            watchdog.check(Instant::now() + Duration::from_secs(29), &shutdown)
+            watchdog.check(Instant::now() + Duration::from_secs(29), &shutdown);
         });
         assert!(!watchdog.has_hung() && connection.0.lock().unwrap().is_some());
     }
