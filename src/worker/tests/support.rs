@@ -90,11 +90,11 @@ impl Channel for TestChannel {
         next: Option<&Mail>,
         before_body: &mut dyn FnMut() -> bool,
     ) -> Result<(), SendError> {
-        let tried = {
+        let earlier = {
             let mut tries = self.relay.tries.lock().unwrap();
-            let tried = tries.entry(mail.to.clone()).or_default();
-            *tried += 1;
-            *tried - 1
+            let earlier = tries.entry(mail.to.clone()).or_default();
+            *earlier += 1;
+            *earlier - 1
         };
         if !before_body() {
             return Err(SendError::withdrawn());
@@ -106,7 +106,7 @@ impl Channel for TestChannel {
                 .tally(&self.relay.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
                 .unwrap()
         };
-        (self.relay.decide)(&mail.to, tried, &tally).map_err(|class| {
+        (self.relay.decide)(&mail.to, earlier, &tally).map_err(|class| {
             let code = match class {
                 Class::Transient { ambiguous } => (!ambiguous).then_some(450),
                 Class::Permanent => Some(550),
