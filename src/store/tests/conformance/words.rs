@@ -25,10 +25,10 @@ pub fn an_unknown_word_is_an_error_that_names_its_row(store: &Store) {
     let notification = open(store);
     let id = notification.id;
     for (column, word, known) in [
-        ("kind", "REMINDER", "UPDATED"),
-        ("audience", "list", "event"),
-        ("state", "abandoned", "running"),
-        ("channel", "push", "email"),
+        ("kind", "LATER_KIND", "UPDATED"),
+        ("audience", "later", "event"),
+        ("state", "later", "running"),
+        ("channel", "later", "email"),
     ] {
         execute(store, &format!("UPDATE notifications SET {column} = '{word}'"));
         let expected = format!(
