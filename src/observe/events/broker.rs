@@ -124,8 +124,8 @@ pub fn dead_letter_stored(
     message_id: &str,
     recovery: Option<Recovery>,
 ) {
-    log::warn!("message moved to {queue}: {reason} (message id {message_id}){}", describe_recovery(recovery));
     metrics.dead_letters.add(1);
+    log::warn!("message moved to {queue}: {reason} (message id {message_id}){}", describe_recovery(recovery));
 }
 
 /// The broker does not take dead letters at the moment.

@@ -4,20 +4,20 @@ use crate::observe::health::{Health, Part};
 
 /// A call failed, and the log has not mentioned the database for some time.
 pub fn failing(health: &Health, reason: &str) {
-    log::error!("{reason}; nothing is acked or lost, and the call is repeated until it works");
     set_problem(health, reason);
+    log::error!("{reason}; nothing is acked or lost, and the call is repeated until it works");
 }
 
 /// A call failed, as the log has said before.
 pub fn still_failing(health: &Health, reason: &str) {
-    log::debug!("still: {reason}");
     set_problem(health, reason);
+    log::debug!("still: {reason}");
 }
 
 /// Every call that had failed has succeeded.
 pub fn restored(health: &Health) {
-    log::info!("the database works again");
     health.clear_problem(Part::Database);
+    log::info!("the database works again");
 }
 
 fn set_problem(health: &Health, reason: &str) {

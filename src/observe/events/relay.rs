@@ -37,36 +37,36 @@ impl RelayProblem<'_> {
 
 /// The breaker opened.
 pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
+    monitor.metrics.breaker_open.set(1);
+    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     log::warn!(
         "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
         problem.detail
     );
-    monitor.metrics.breaker_open.set(1);
-    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
 }
 
 /// A probe of the open breaker failed.
 pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
-    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.detail);
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
+    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.detail);
 }
 
 /// A probe failed, and the log has not mentioned the relay for some time.
 pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
+    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     log::warn!(
         "the relay has not worked for {} minutes ({} probes failed): {}; see how many mails wait with: fanmail status",
         problem.lasted.as_secs() / 60,
         problem.failed_probes,
         problem.detail
     );
-    monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
 }
 
 /// The breaker closed, after the relay had not worked for `lasted`.
 pub fn up(monitor: &Monitor, lasted: Duration) {
-    log::info!("the relay works again after {} s", lasted.as_secs());
     monitor.health.clear_problem(Part::Relay);
     monitor.metrics.breaker_open.set(0);
+    log::info!("the relay works again after {} s", lasted.as_secs());
 }
 
 /// The number of connections that may be open changed to `granted` of `max`.
