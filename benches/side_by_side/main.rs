@@ -3,7 +3,7 @@
 //!
 //! A figure is refused when a run has lost or repeated a mail.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails like a test")]
+#![expect(clippy::unwrap_used, reason = "a bench fails like a test")]
 
 mod machine;
 mod options;

@@ -1,6 +1,6 @@
 //! Tests of the real binary with a real broker, real databases and a relay that fails where a test tells it to.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
 mod ack_barrier;
 mod ack_timeout;
