@@ -1,11 +1,11 @@
 //! What `fanmail worker`, `fanmail retry` and the worker's tests run on: signals, telemetry and threads.
 //!
-//! Only this file and its folder turn a [`Config`] into objects: `app/database.rs` opens the database and
+//! This file and its folder turn a [`Config`] into the objects of such a process: `app/database.rs` opens the database and
 //! `app/channels.rs` makes what renders and sends mails. What the parts do with each other stands in `worker`.
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::broker::consumer::{self, Subscription};
 use crate::broker::watchdog::{CallWatchdog, Limits};
@@ -100,18 +100,8 @@ impl Runtime {
     ///
     /// # Errors
     /// When waiting does not help.
-    pub fn wait_for_store(&self, config: &Config) -> anyhow::Result<Option<Store>> {
+    pub fn wait_for_database(&self, config: &Config) -> anyhow::Result<Option<(Store, Installation)>> {
         database::wait_until_open(config, self.database_retry.clone(), &self.shutdown)
-    }
-
-    /// The installation, which every channel puts into its Message-IDs. Waits for a database that is away.
-    ///
-    /// # Errors
-    /// When the database has no tag, or a shutdown is requested first.
-    pub fn find_installation(&self, store: &Store) -> anyhow::Result<Installation> {
-        let installation = self.database_retry.while_transient(|| store.find_installation());
-        let Ok(installation) = installation else { bail!("stopped while the database was away") };
-        Ok(installation?)
     }
 
     /// Starts the lanes (one for each of `channels`), the recorder and the lease keeper. Returns them with what every
@@ -144,7 +134,7 @@ impl Runtime {
             templates,
             jobs: threads.jobs.clone(),
             retry_policy: shared.retry_policy,
-            batch_size: config.worker.batch_size,
+            page_size: config.worker.batch_size,
             event_lookup_grace: config.worker.event_lookup_grace,
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `fan-out-N` (at most
-//! `PREFETCH`), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. Their start is left to `app`.
+//! `PREFETCH`), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. `threads`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
 pub mod database_retry;
 pub mod delivery;

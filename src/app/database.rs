@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{bounded, select};
 
 use crate::config::Config;
+use crate::domain::installation::Installation;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -35,16 +36,18 @@ pub fn migrate(config: &Config) -> Result<(Store, Vec<String>), StoreError> {
     Ok((store, applied))
 }
 
-/// The database with its tables up to date, and connections for the fan-outs.
+/// The database with its tables up to date, and connections for the fan-outs. Also returns its installation, which every
+/// channel puts into its Message-IDs.
 ///
 /// # Errors
 /// When it is away, or cannot be used as configured.
-pub fn open(config: &Config) -> Result<Store, StoreError> {
+pub fn open(config: &Config) -> Result<(Store, Installation), StoreError> {
     let store = Store::connect(&config.database, FAN_OUT_CONNECTIONS.min(config.worker.prefetch.into()))?;
     store.migrate()?;
     store.check_schema()?;
     store.check_writable()?;
-    Ok(store)
+    let installation = store.find_installation()?;
+    Ok((store, installation))
 }
 
 /// The same database, with connections for the recorder and the lease keeper alone.
@@ -61,21 +64,21 @@ pub(crate) fn wait_until_open(
     config: &Config,
     database_retry: DatabaseRetry,
     shutdown: &Shutdown,
-) -> anyhow::Result<Option<Store>> {
+) -> anyhow::Result<Option<(Store, Installation)>> {
     let (sender, opened) = bounded(1);
     let config = config.clone();
     thread::Builder::new()
         .name("database".to_owned())
         .spawn(move || {
-            let store = database_retry.while_transient(|| open(&config));
-            if sender.send(store).is_err() {
+            let database = database_retry.while_transient(|| open(&config));
+            if sender.send(database).is_err() {
                 log::debug!("the database answered after the worker had stopped");
             }
         })
         .context("cannot start a thread")?;
     select! {
-        recv(opened) -> store => match store {
-            Ok(Ok(store)) => Ok(Some(store?)),
+        recv(opened) -> database => match database {
+            Ok(Ok(database)) => Ok(Some(database?)),
             _ => Ok(None),
         },
         recv(shutdown.receiver()) -> _ => Ok(None),

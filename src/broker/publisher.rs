@@ -105,7 +105,7 @@ impl Publisher {
     /// Waits for the broker's answer to the message sent last. After [`BrokerError::Blocked`] the message is still on its
     /// way, and `wait` may be called again.
     pub(super) fn wait(&self, timeout: Duration, shutdown: &Receiver<Infallible>) -> Result<(), BrokerError> {
-        let lost = || BrokerError::Lost("before it confirmed the message".to_owned());
+        let lost = || BrokerError::Lost("the broker had not confirmed the message yet".to_owned());
         loop {
             select! {
                 recv(self.confirms) -> confirm => return match confirm.map_err(|_| lost())? {

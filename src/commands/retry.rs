@@ -46,8 +46,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
 
     let runtime = Runtime::start(config)?;
     let templates = channels::templates(&config.email)?;
-    let worker_store = database::open(config)?;
-    let installation = runtime.find_installation(&worker_store)?;
+    let (worker_store, installation) = database::open(config)?;
     let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, worker_store, ProcessRole::Retry)?;

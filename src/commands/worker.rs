@@ -19,11 +19,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::start(config)?;
     runtime.serve_http(config)?;
     let templates = channels::templates(&config.email)?;
-    let Some(store) = runtime.wait_for_store(config)? else {
+    let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
     };
-    let channels = channels::email(&config.email, &runtime.find_installation(&store)?, &templates)?;
+    let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let (subscription, watchdog) = runtime.subscribe(config)?;

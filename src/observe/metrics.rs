@@ -1,5 +1,5 @@
 //! What the process has counted since it started, for `/metrics`. The ledger is the truth; these are for graphs.
-//! `events` updates most of them, together with the log.
+//! Those of a transition are updated in `events`, those of a mail where it is counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

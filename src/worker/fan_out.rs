@@ -2,17 +2,19 @@
 //! of them to the lanes, wait for every outcome, complete it.
 //!
 //! ```text
-//! run ─► look_up_event ─► open ─► send_and_complete ─► Completed
-//!                           │             ▲ │ another worker has taken over
-//!                           └─► wait_for_claim ◄┘
+//! run ─► look_up_event ─► open ─────► send_and_complete ─► Completed
+//!             │             │              ▲ │ another worker has taken over
+//!             │             │  wait_for_claim ◄┘
+//!             │             └─► Completed before: nothing is sent
+//!             └─► DeadLetter: no such event        a shutdown, at any point ─► Interrupted
 //! ```
 //!
-//! Read from top to bottom, this file explains fanmail. It leaves rendering and SMTP to the lanes (`delivery`), writing
-//! outcomes to the `recorder`, and messages and acks to the `dispatcher`.
+//! Start reading fanmail here, from top to bottom. What a claim is and how one is waited for stands in `fan_out/claim`.
+//! Rendering and SMTP are left to the lanes (`delivery`), writing outcomes to the `recorder`, and messages and acks to
+//! the `dispatcher`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
@@ -29,7 +31,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
 use crate::worker::fan_out::audience::Pages;
-use crate::worker::fan_out::claim::{Claim, open, wait_for_claim};
+use crate::worker::fan_out::claim::{Claim, wait_for_claim};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::retries::RetryQueue;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -42,12 +44,12 @@ pub mod retries;
 
 /// How often an event that is not in the database is looked up again.
 const EVENT_LOOKUP_INTERVAL: Duration = Duration::from_millis(500);
-/// With so many recipients in the retry queue, no further page is read: that bounds the memory, to about 2 MiB.
-const MAX_RETRIES_QUEUED: usize = 10_000;
+/// Recipients in the retry queue above which no further page is read. That bounds the memory of a fan-out to about 2 MiB.
+const RETRY_QUEUE_LIMIT: usize = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Runs the fan-out of one message, to its end or until the worker is to stop.
+/// Runs the fan-out of one message, to its end or until a shutdown is requested.
 #[must_use]
 pub fn run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
     match run_to_completion(context, identity, message) {
@@ -62,7 +64,8 @@ fn run_to_completion(
     message: Message,
 ) -> Result<Notification, FanOutResult> {
     let event = look_up_event(context, message.event_id)?;
-    let (notification, mut next_claim) = open(context, identity, message, event)?;
+    let (notification, mut next_claim) = claim::open(context, identity, message, event)?;
+    // No claim: the notification is completed.
     while let Some(claim) = next_claim {
         events::notification::started(&notification, claim.resumed, context.dummy);
         next_claim = match send_and_complete(context, &claim) {
@@ -127,8 +130,7 @@ fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
 /// `on_progress` gets the counts each time that outcomes are recorded.
 ///
 /// # Errors
-/// When the worker is to stop first, or another worker has taken over. Then no job is in flight any more, and what the
-/// jobs have decided is recorded.
+/// When a shutdown is requested first, or another worker has taken over. Then every job in flight has been reported.
 pub fn send_to_undecided(
     context: &Context,
     claim: &Claim,
@@ -148,8 +150,8 @@ struct FanOut<'a> {
     handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
-    /// Recipients that can be sent at once.
-    pending: VecDeque<Recipient>,
+    /// Recipients that can be sent at once: those of the page, and jobs that came back unsent.
+    ready: VecDeque<Recipient>,
     /// Recipients whose next attempt is not due yet.
     retries: RetryQueue,
     /// Jobs that were sent to the lanes and are not reported yet.
@@ -160,18 +162,14 @@ struct FanOut<'a> {
 impl<'a> FanOut<'a> {
     fn new(context: &'a Context, claim: &Claim) -> Self {
         let (sender, reports) = unbounded();
-        let handle = FanOutHandle {
-            held: Arc::clone(&claim.held),
-            notification: PreparedNotification::new(&claim.notification, &claim.event, &context.templates),
-            reports: sender,
-            failure_logged: AtomicBool::new(false),
-        };
+        let notification = PreparedNotification::new(&claim.notification, &claim.event, &context.templates);
+        let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender);
         Self {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(&claim.notification, context.batch_size, claim.resumed),
-            pending: VecDeque::new(),
+            pages: Pages::new(&claim.notification, context.page_size, claim.resumed),
+            ready: VecDeque::new(),
             retries: RetryQueue::default(),
             in_flight: 0,
             counts: Counts::default(),
@@ -180,12 +178,12 @@ impl<'a> FanOut<'a> {
 
     /// Returns once everyone is decided: every page is read, no recipient is left, and no job is in flight.
     fn run(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let mut lanes = self.context.jobs.fair_sender();
+        let mut jobs = self.context.jobs.fair_sender();
         loop {
             self.check_interrupts()?;
-            self.apply_results(on_progress);
+            self.apply_reports(on_progress);
             if let Some(recipient) = self.next_recipient() {
-                self.send(recipient, &mut lanes)?;
+                self.send(recipient, &mut jobs)?;
             } else if self.may_read_page() {
                 self.read_page()?;
             } else if self.in_flight > 0 || !self.retries.is_empty() {
@@ -206,13 +204,13 @@ impl<'a> FanOut<'a> {
         Ok(())
     }
 
-    fn apply_results(&mut self, on_progress: &mut impl FnMut(Counts)) {
+    fn apply_reports(&mut self, on_progress: &mut impl FnMut(Counts)) {
         while let Ok(report) = self.reports.try_recv() {
-            self.apply_result(report, on_progress);
+            self.apply_report(report, on_progress);
         }
     }
 
-    fn apply_result(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
+    fn apply_report(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
         self.in_flight -= report.jobs();
         match report {
             Report::Recorded(counts) => {
@@ -223,39 +221,39 @@ impl<'a> FanOut<'a> {
                 let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, recipient);
             }
-            Report::Returned(recipient) => self.pending.push_front(recipient),
+            Report::Returned(recipient) => self.ready.push_front(recipient),
             // The worker that has taken over decides about the recipient.
             Report::Refused => {}
         }
     }
 
-    /// A recipient whose retry is due, or else the next one of the page.
+    /// A recipient whose retry is due, or else the next one that is ready.
     fn next_recipient(&mut self) -> Option<Recipient> {
         let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
-        due.or_else(|| self.pending.pop_front())
+        due.or_else(|| self.ready.pop_front())
     }
 
     /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.
-    fn send(&mut self, recipient: Recipient, lanes: &mut FairSender<'_>) -> Result<(), Stopped> {
-        let Err(job) = lanes.try_send(Job { fan_out: Arc::clone(&self.handle), recipient }) else {
+    fn send(&mut self, recipient: Recipient, jobs: &mut FairSender<'_>) -> Result<(), Stopped> {
+        let Err(job) = jobs.try_send(Job { fan_out: Arc::clone(&self.handle), recipient }) else {
             self.in_flight += 1;
             return Ok(());
         };
-        self.pending.push_front(job.recipient);
-        if self.pending.len() <= self.context.batch_size as usize / 2 && self.may_read_page() {
+        self.ready.push_front(job.recipient);
+        if self.ready.len() <= self.context.page_size as usize / 2 && self.may_read_page() {
             return self.read_page();
         }
-        lanes.wait(&self.context.shutdown, &self.handle.held);
+        jobs.wait(&self.context.shutdown, &self.handle.held);
         Ok(())
     }
 
     fn may_read_page(&self) -> bool {
-        !self.pages.ended() && self.retries.len() < MAX_RETRIES_QUEUED
+        !self.pages.ended() && self.retries.len() < RETRY_QUEUE_LIMIT
     }
 
     fn read_page(&mut self) -> Result<(), Stopped> {
         let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.pending.extend(page.into_iter().map(Recipient::new));
+        self.ready.extend(page.into_iter().map(Recipient::new));
         Ok(())
     }
 
@@ -263,7 +261,7 @@ impl<'a> FanOut<'a> {
     fn wait(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
         let due = self.retries.next_due().map_or_else(never, at);
         select! {
-            recv(self.reports) -> report => if let Ok(report) = report { self.apply_result(report, on_progress) },
+            recv(self.reports) -> report => if let Ok(report) = report { self.apply_report(report, on_progress) },
             recv(due) -> _ => {}
             recv(self.context.shutdown.receiver()) -> _ => return Err(Halt::Stopping),
             recv(self.handle.held.lost()) -> _ => return Err(Halt::TakenOver),
@@ -271,12 +269,12 @@ impl<'a> FanOut<'a> {
         Ok(())
     }
 
-    /// After an interrupt: nothing more is sent, and the mails in flight get their outcomes.
+    /// After an interrupt: sends no further job, and waits until each job in flight is reported.
     fn wait_for_jobs_in_flight(&mut self, on_progress: &mut impl FnMut(Counts)) {
         while self.in_flight > 0
             && let Ok(report) = self.reports.recv()
         {
-            self.apply_result(report, on_progress);
+            self.apply_report(report, on_progress);
         }
     }
 }

@@ -33,13 +33,19 @@ pub enum Report {
     Recorded(Counts),
     /// The job is to be sent again after a pause.
     Retry(Recipient),
-    /// The job was not charged, because the relay did not work or the worker is stopping: send it again.
+    /// The job was not charged, because the relay did not work or the worker is stopping. It can be sent again at once.
     Returned(Recipient),
     /// The ledger has refused the outcome: another worker has taken the notification over.
     Refused,
 }
 
 impl FanOutHandle {
+    /// The handle of a fan-out that reads its reports at the other end of `reports`.
+    #[must_use]
+    pub fn new(held: Arc<HeldLease>, notification: PreparedNotification, reports: Sender<Report>) -> Self {
+        Self { held, notification, reports, failure_logged: AtomicBool::new(false) }
+    }
+
     /// The notification of the fan-out.
     #[must_use]
     pub fn notification_id(&self) -> NotificationId {

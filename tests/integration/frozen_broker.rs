@@ -61,7 +61,7 @@ fn without_heartbeats_the_watchdog_ends_the_worker_in_good_order() {
     assert!(noticed < Duration::from_secs(60), "{noticed:?}");
     let errors: Vec<&str> = ended.err.lines().filter(|line| line.contains(" ERROR ")).collect();
     assert_eq!(errors.len(), 1, "{}", ended.err);
-    assert!(errors[0].contains("heartbeat = 60"), "the cure is errors: {errors:?}");
+    assert!(errors[0].contains("heartbeat = 60"), "the hint is missing: {errors:?}");
     scenario.check_redacted(&ended.err);
     assert_eq!(scenario.ledger.outcomes("sent"), scenario.smtp.accepted());
     assert_eq!(scenario.ledger.completed(), 0);

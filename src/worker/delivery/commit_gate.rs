@@ -36,7 +36,7 @@ impl CommitGate {
         }));
     }
 
-    /// Called when the lane goes idle: commits its last outcome now, so that the fan-out need not wait out `linger`.
+    /// Called when the lane goes idle: has its last outcome committed soon, so that the fan-out need not wait out `linger`.
     pub fn flush(&self) {
         if let Some(batch) = self.batch {
             self.batch_sender.flush(batch);

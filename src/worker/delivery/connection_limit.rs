@@ -39,7 +39,7 @@ pub struct ConnectionLimit {
     probe_backoff: Backoff,
     metrics: Arc<Metrics>,
     /// Mails to which the relay has replied so far, over all lanes.
-    accepted: AtomicU64,
+    replies: AtomicU64,
     state: Mutex<LimitState>,
 }
 
@@ -66,7 +66,7 @@ struct LimitState {
 #[derive(Debug, Default)]
 pub struct ConnectionPermit {
     state: PermitState,
-    /// After a refusal, until the lane's next accepted mail: the value of `accepted` at that time.
+    /// After a refusal, until the relay next replies for a recipient of this lane: the value of `replies` at that time.
     refused_at: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ impl ConnectionLimit {
             recovery_unlogged: false,
             closed: false,
         };
-        Self { max, probe_backoff, metrics, accepted: AtomicU64::new(0), state: Mutex::new(state) }
+        Self { max, probe_backoff, metrics, replies: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
     /// Returns once the lane may take a job: its permit is granted, or may probe, for which `has_work` must hold. Also
@@ -106,8 +106,8 @@ impl ConnectionLimit {
     }
 
     /// The relay has replied for a recipient of this lane.
-    pub fn accepted(&self, permit: &mut ConnectionPermit) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+    pub fn replied(&self, permit: &mut ConnectionPermit) {
+        self.replies.fetch_add(1, Ordering::Relaxed);
         permit.refused_at = None;
         if permit.state == PermitState::Probing {
             permit.state = PermitState::Granted;
@@ -160,10 +160,10 @@ impl ConnectionLimit {
 
     fn refused_at(&self, permit: &mut ConnectionPermit, now: Instant, jitter: f64, detail: &str) -> bool {
         debug_assert!(permit.state != PermitState::Revoked, "a lane without a permit has submitted a mail");
-        let accepted = self.accepted.load(Ordering::Relaxed);
-        let before = permit.refused_at.replace(accepted);
+        let replies = self.replies.load(Ordering::Relaxed);
+        let before = permit.refused_at.replace(replies);
         let probing = permit.state == PermitState::Probing;
-        if !probing && before.is_none_or(|before| before == accepted) {
+        if !probing && before.is_none_or(|before| before == replies) {
             return false;
         }
         let mut state = lock(&self.state);

@@ -157,7 +157,7 @@ impl<C: Channel> Lane<C> {
             _ => {
                 admission.works();
                 self.failures = 0;
-                connection_limit.accepted(&mut self.permit);
+                connection_limit.replied(&mut self.permit);
             }
         }
         match submitted {

@@ -13,7 +13,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 pub struct Pages {
     notification_id: NotificationId,
     audience: Audience,
-    batch_size: u32,
+    page_size: u32,
     resumed: bool,
     /// The last participant that was read.
     after: ParticipantId,
@@ -21,14 +21,14 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The audience of the notification, from the first page on, in pages of `batch_size`. `resumed` when an earlier
+    /// The audience of the notification, from the first page on, in pages of `page_size`. `resumed` when an earlier
     /// run may have decided some participants.
     #[must_use]
-    pub fn new(notification: &Notification, batch_size: u32, resumed: bool) -> Self {
+    pub fn new(notification: &Notification, page_size: u32, resumed: bool) -> Self {
         Self {
             notification_id: notification.id,
             audience: notification.audience,
-            batch_size,
+            page_size,
             resumed,
             after: ParticipantId(0),
             ended: false,
@@ -51,7 +51,7 @@ impl Pages {
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<Vec<Participant>, Stopped> {
-        let (id, after, limit) = (self.notification_id, self.after, self.batch_size);
+        let (id, after, limit) = (self.notification_id, self.after, self.page_size);
         let mut page = match self.audience {
             Audience::Event { id: event_id, up_to } => {
                 database_retry.until_ok(|| store.read_page(event_id, after, up_to, limit))?

@@ -28,7 +28,7 @@ pub struct Context {
     /// When a mail is tried again.
     pub retry_policy: RetryPolicy,
     /// Participants in a page.
-    pub batch_size: u32,
+    pub page_size: u32,
     /// How long an event that is not in the database is looked up again.
     pub event_lookup_grace: Duration,
     /// Whether mails only seem to be sent (`EMAIL_DUMMY_MODE`).

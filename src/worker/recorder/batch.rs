@@ -1,6 +1,6 @@
 //! Group-commit queue in front of the recorder. `push` wakes no thread while batches are larger than one write. `flush`
-//! wakes the recorder because a lane is blocked on its commit; the recorder then takes everything that is pending
-//! (group commit on demand). After a batch of one, batching gains nothing, and the next write is committed at once.
+//! wakes the recorder, because a lane is blocked on its commit or idle, or an ack is to be recorded; the recorder then
+//! takes everything that is pending (group commit on demand). After a batch of one, batching gains nothing, and the next write is committed at once.
 //! `linger` bounds how long the write of a paused lane (breaker, rate limit) stays uncommitted. What is written is left
 //! to `entry`, the commit to the recorder.
 
@@ -36,7 +36,7 @@ struct BatchState {
     pending: Vec<LedgerWrite>,
     /// The number of the batch that is pending.
     batch: u64,
-    /// A lane is blocked on its commit.
+    /// The pending batch is to be written now: `flush` was called, or the last batch was a single write.
     flush_requested: bool,
     /// The last batch was a single write: waiting for more gains nothing.
     last_batch_was_single: bool,

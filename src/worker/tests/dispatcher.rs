@@ -200,3 +200,20 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     assert_eq!(worker.relay.accepted().len(), 6, "both were mailed");
     broker.close();
 }
+
+#[test]
+fn an_ack_of_a_lost_connection_is_not_recorded_for_the_next_notification_of_the_event() {
+    let worker = TestWorker::new(1, 1);
+    let (batch_sender, batches) = batch_queue(TIMEOUT);
+    let broker = Broker::start_with(&worker, batch_sender);
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
+    assert_eq!(broker.settlement(), acked(1, 1));
+    broker.deliver(receipt(2, 1), named("m2"), &updated(EVENT));
+    assert_eq!(broker.settlement(), acked(2, 1));
+    // A new connection has the dispatcher read the acks that have come before its first message.
+    broker.acked.send(ack(1, 1)).unwrap();
+    broker.deliver(receipt(3, 1), named("m3"), "no JSON");
+    assert!(matches!(broker.settlement(), Settlement::DeadLetter(..)));
+    broker.close();
+    assert!(batches.next_batch().is_empty(), "only the first connection has confirmed an ack, and of m1");
+}

@@ -1,7 +1,6 @@
 //! From a lane to the ledger: a lane that is blocked gets its commit, and no other outcome waits for long.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,17 +30,10 @@ fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let opened = worker.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let (sender, reports) = unbounded();
-    let fan_out = FanOutHandle {
-        held: HeldLease::new(lease, Instant::now(), TIMEOUT),
-        notification: PreparedNotification::new(
-            &notification,
-            &worker.store.find_event(EventId(123)).unwrap().unwrap(),
-            &worker.context.templates,
-        ),
-        reports: sender,
-        failure_logged: AtomicBool::new(false),
-    };
-    (Arc::new(fan_out), reports)
+    let event = worker.store.find_event(EventId(123)).unwrap().unwrap();
+    let prepared = PreparedNotification::new(&notification, &event, &worker.context.templates);
+    let held = HeldLease::new(lease, Instant::now(), TIMEOUT);
+    (Arc::new(FanOutHandle::new(held, prepared, sender)), reports)
 }
 
 fn outcome(lease: Lease, participant_id: i64, verdict: Verdict) -> Outcome {

@@ -159,7 +159,7 @@ impl TestWorker {
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), lanes, lease_timeout);
-        let store = database::open(&config).unwrap();
+        let (store, installation) = database::open(&config).unwrap();
         store.add_event(&event(EVENT)).unwrap();
         store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
         let relay = TestRelay {
@@ -172,7 +172,6 @@ impl TestWorker {
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes: QUICK_PROBES, ..Runtime::new(shutdown) };
         let templates = channels::templates(&config.email).unwrap();
-        let installation = runtime.find_installation(&store).unwrap();
         let channel = || TestChannel {
             email: EmailChannel::new(&config.email, &installation, templates.clone()).unwrap(),
             relay: relay.clone(),

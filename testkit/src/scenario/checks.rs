@@ -23,7 +23,7 @@ impl Scenario {
     pub fn check_completed(&self) {
         let rows = self.ledger.notifications();
         for row in &rows {
-            assert!(row.acked, "{row:?} is not check_completed");
+            assert!(row.acked, "{row:?} is not acked");
         }
         self.check_completed_except_acks();
     }
@@ -34,7 +34,7 @@ impl Scenario {
     pub fn check_completed_except_acks(&self) {
         let rows = self.ledger.notifications();
         for row in &rows {
-            assert!(row.state == "completed" && row.completed, "{row:?} is not check_completed");
+            assert!(row.state == "completed" && row.completed, "{row:?} is not completed");
         }
         assert_eq!(self.queue.depth(), 0, "something is left in the queue");
         let lines = self.status();

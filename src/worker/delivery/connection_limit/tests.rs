@@ -29,7 +29,7 @@ impl Lanes {
     }
 
     fn accept(&mut self, lane: usize) {
-        self.connection_limit.accepted(&mut self.all[lane]);
+        self.connection_limit.replied(&mut self.all[lane]);
     }
 
     fn refuse(&mut self, lane: usize) -> bool {
@@ -110,17 +110,17 @@ fn refusals_without_an_accepted_lane_revoke_nothing() {
 #[test]
 fn the_last_permit_is_never_revoked() {
     let mut lanes = Lanes::new(1);
-    lanes.connection_limit.accepted.store(1, Ordering::Relaxed);
+    lanes.connection_limit.replies.store(1, Ordering::Relaxed);
     for accepted in 0..10 {
         assert!(!lanes.refuse(0));
-        lanes.connection_limit.accepted.store(accepted, Ordering::Relaxed);
+        lanes.connection_limit.replies.store(accepted, Ordering::Relaxed);
     }
     assert_eq!(lanes.in_use(), 1);
 
     // Two lanes that are refused at the same moment, each after the other was accepted.
     let mut lanes = Lanes::new(2);
     assert!(!lanes.refuse(0) && !lanes.refuse(1));
-    lanes.connection_limit.accepted.fetch_add(1, Ordering::Relaxed);
+    lanes.connection_limit.replies.fetch_add(1, Ordering::Relaxed);
     assert!(lanes.refuse(0) && !lanes.refuse(1));
     assert!(lanes.try_acquire(1));
     assert_eq!(lanes.in_use(), 1);
@@ -173,7 +173,7 @@ fn a_probing_permit_is_kept_when_all_others_are_revoked() {
     lanes.limit_to(1);
     lanes.seconds_until_probe(1);
     assert!(!lanes.refuse(0));
-    lanes.connection_limit.accepted.fetch_add(1, Ordering::Relaxed);
+    lanes.connection_limit.replies.fetch_add(1, Ordering::Relaxed);
     assert!(lanes.refuse(0));
     assert!(!lanes.refuse(1));
     assert_eq!(lanes.in_use(), 1);
