@@ -2,12 +2,12 @@
 
 /// A way to reach people. A notification is on one channel; a message for two channels opens two notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Channel {
+pub enum ChannelName {
     /// A mail over SMTP.
     Email,
 }
 
-impl Channel {
+impl ChannelName {
     /// Every channel.
     pub const ALL: [Self; 1] = [Self::Email];
 

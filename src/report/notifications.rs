@@ -104,7 +104,7 @@ pub struct JsonNotification<'a> {
 pub(crate) mod tests {
     use super::*;
     use crate::domain::audience::Audience;
-    use crate::domain::channel::Channel;
+    use crate::domain::channel::ChannelName;
     use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
@@ -122,7 +122,7 @@ pub(crate) mod tests {
                     event_id: Some(EventId(123)),
                     audience: Audience::Event { id: EventId(123), up_to: ParticipantId(250) },
                 },
-                channel: Channel::Email,
+                channel: ChannelName::Email,
                 message_key: None,
                 state,
                 received_at,

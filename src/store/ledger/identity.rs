@@ -7,7 +7,7 @@
 use diesel::dsl::{max, not};
 use diesel::prelude::*;
 
-use crate::domain::channel::Channel;
+use crate::domain::channel::ChannelName;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -32,7 +32,7 @@ pub(crate) fn find_of_message(
 fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<NotificationRow>> {
     notifications::table
         .filter(notifications::message_key.eq(key))
-        .filter(notifications::channel.eq(Channel::Email.as_str()))
+        .filter(notifications::channel.eq(ChannelName::Email.as_str()))
         .select(NotificationRow::as_select())
         .first(connection)
         .optional()
@@ -81,7 +81,7 @@ fn find_lost_insert(
 #[diesel::dsl::auto_type]
 pub(crate) fn without_message_id(message: Message) -> _ {
     let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
-    let channel: &'static str = Channel::Email.as_str();
+    let channel: &'static str = ChannelName::Email.as_str();
     notifications::table
         .filter(notifications::event_id.eq(event_id))
         .filter(notifications::kind.eq(kind))

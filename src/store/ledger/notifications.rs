@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::channel::Channel;
+use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -200,7 +200,7 @@ fn insert_notification(
     diesel::insert_into(notifications::table)
         .values((
             notifications::message_key.eq(key),
-            notifications::channel.eq(Channel::Email.as_str()),
+            notifications::channel.eq(ChannelName::Email.as_str()),
             notifications::audience.eq(audience.as_str()),
             notifications::kind.eq(message.kind.as_str()),
             notifications::event_id.eq(message.event_id),

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 
 use crate::domain::audience::Audience;
-use crate::domain::channel::Channel;
+use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
@@ -59,7 +59,7 @@ pub struct NotificationRecord {
     /// The notification.
     pub notification: Notification,
     /// How it reaches people.
-    pub channel: Channel,
+    pub channel: ChannelName,
     /// The `message_id` of its message, when it had one.
     pub message_key: Option<String>,
     /// Its state.
@@ -129,7 +129,7 @@ impl NotificationRow {
                 event_id: row.event_id,
                 audience: row.audience().ok_or_else(|| unknown("audience", &row.audience))?,
             },
-            channel: Channel::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
+            channel: ChannelName::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
             state: NotificationState::from_word(&row.state).ok_or_else(|| unknown("state", &row.state))?,
             message_key: row.message_key,
             received_at: row.received_at,

@@ -5,7 +5,7 @@ use diesel::result::Error;
 use diesel_migrations::MigrationHarness as _;
 
 use super::*;
-use crate::domain::channel::Channel;
+use crate::domain::channel::ChannelName;
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
@@ -79,7 +79,7 @@ pub fn is_upgraded(store: &Store) {
         .iter()
         .map(|record| {
             let NotificationRecord { notification, message_key, state, epoch, .. } = record;
-            assert_eq!(record.channel, Channel::Email);
+            assert_eq!(record.channel, ChannelName::Email);
             let key = message_key.as_deref().unwrap_or("-");
             format!("{} {key} {notification} {} {epoch}", notification.id, state.as_str())
         })

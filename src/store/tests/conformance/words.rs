@@ -1,7 +1,7 @@
 //! Words and rows of a newer fanmail, which the tables do not forbid (decision 0008).
 
 use super::*;
-use crate::domain::channel::Channel;
+use crate::domain::channel::ChannelName;
 use crate::domain::outcome::Tally;
 use crate::store::ledger::row::NotificationState;
 
@@ -15,8 +15,8 @@ pub fn every_word_of_the_ledger_is_read_as_it_is_written(_store: &Store) {
     for state in NotificationState::ALL {
         assert_eq!(NotificationState::from_word(state.as_str()), Some(state));
     }
-    for channel in Channel::ALL {
-        assert_eq!(Channel::from_word(channel.as_str()), Some(channel));
+    for channel in ChannelName::ALL {
+        assert_eq!(ChannelName::from_word(channel.as_str()), Some(channel));
     }
 }
 
