@@ -32,7 +32,7 @@ pub struct DatabaseRetry {
     shutdown: Shutdown,
 }
 
-/// The worker is to stop, and the database has not answered yet.
+/// A shutdown is requested, and the database has not answered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
@@ -60,7 +60,7 @@ impl DatabaseRetry {
     /// Repeats a query until it succeeds.
     ///
     /// # Errors
-    /// When the worker is to stop first.
+    /// When a shutdown is requested first.
     pub fn until_ok<T>(&self, query: impl FnMut() -> Result<T, StoreError>) -> Result<T, Stopped> {
         // `gives_up` is always false, so the inner result is never `Err`.
         self.retry_unless(|_| false, query)?.map_err(|_| Stopped)
@@ -69,7 +69,7 @@ impl DatabaseRetry {
     /// Repeats a query until it succeeds or fails permanently, and returns either.
     ///
     /// # Errors
-    /// When the worker is to stop first.
+    /// When a shutdown is requested first.
     pub fn while_transient<T>(
         &self,
         query: impl FnMut() -> Result<T, StoreError>,

@@ -27,7 +27,7 @@ use crate::worker::fan_out_pool::FanOutPool;
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
-/// Accepts messages until the worker is to stop.
+/// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
     context: Arc<Context>,
     inbox: Inbox,

@@ -121,7 +121,7 @@ impl Breaker {
         Self { state: Mutex::new(state), probes, monitor }
     }
 
-    /// Waits until the lane may submit a mail; `None` when the worker is to stop first.
+    /// Waits until the lane may submit a mail; `None` when a shutdown is requested first.
     pub fn admit(&self, shutdown: &Shutdown) -> Option<Admission<'_>> {
         loop {
             match self.try_admit(Instant::now()) {

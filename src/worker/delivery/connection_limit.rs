@@ -96,7 +96,7 @@ impl ConnectionLimit {
     }
 
     /// Returns once the lane may take a job: its permit is granted, or may probe, for which `has_work` must hold. Also
-    /// returns when the worker is to stop or no more jobs will come: the lane sends nothing then.
+    /// returns when a shutdown is requested or no more jobs will come: the lane sends nothing then.
     pub fn acquire(&self, permit: &mut ConnectionPermit, shutdown: &Shutdown, has_work: impl Fn() -> bool) {
         while !self.try_acquire(permit, Instant::now(), fastrand::f64(), &has_work) {
             if shutdown.wait(POLL_INTERVAL) {

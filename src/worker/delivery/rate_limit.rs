@@ -29,7 +29,7 @@ impl RateLimiter {
         self.interval.is_some()
     }
 
-    /// Waits for a slot; `false` when the worker is to stop first.
+    /// Waits for a slot; `false` when a shutdown is requested first.
     pub fn acquire(&self, shutdown: &Shutdown) -> bool {
         match self.reserve(Instant::now()) {
             Some(pause) if !pause.is_zero() => !shutdown.wait(pause),

@@ -33,7 +33,7 @@ impl HeldLease {
         Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(trigger)) })
     }
 
-    /// Waits until the lease is certainly ours; `false` when it is lost, or when the worker is to stop first. A process
+    /// Waits until the lease is certainly ours; `false` when it is lost, or when a shutdown is requested first. A process
     /// that was frozen, or cut off from its database, finds out here before it sends a body.
     #[must_use]
     pub fn wait_until_valid(&self, shutdown: &Shutdown) -> bool {

@@ -116,7 +116,7 @@ impl Leases {
     /// uncommitted outcomes, are about to renew them (decision 0005).
     ///
     /// # Errors
-    /// When the worker is to stop first.
+    /// When a shutdown is requested first.
     pub fn wait_for_lease(&self, notification_id: NotificationId) -> Result<Option<Arc<HeldLease>>, Stopped> {
         let LeaseKeeper { store, database_retry, lease_request, shutdown, .. } = &*self.keeper;
         let interval = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
