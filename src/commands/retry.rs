@@ -72,11 +72,7 @@ fn find_completed(store: &Store, id: NotificationId) -> anyhow::Result<Notificat
         bail!("there is no notification {id}; list them with: fanmail status");
     };
     if record.state == NotificationState::Running {
-        bail!(
-            "notification {id} is not completed: the worker sends to everyone who is pending. If its message was \
-             lost, publish it again with the same --message-id{}",
-            record.message_key.map_or(String::new(), |key| format!(", {key}"))
-        );
+        bail!("{}", not_completed(id, record.message_key.as_deref()));
     }
     if let Some(holder) = &record.holder
         && !(holder.expired || process_id::has_exited(&holder.owner))
@@ -89,6 +85,20 @@ fn find_completed(store: &Store, id: NotificationId) -> anyhow::Result<Notificat
         );
     }
     Ok(record)
+}
+
+/// Without a message id, the message cannot be published as the same notification.
+fn not_completed(id: NotificationId, message_key: Option<&str>) -> String {
+    let lost = match message_key {
+        Some(key) => format!("publish it again with the same --message-id, {key}"),
+        None => {
+            "do not publish it again: it had no id, so that would open a new notification, which mails everyone again"
+                .to_owned()
+        }
+    };
+    format!(
+        "notification {id} is not completed: the worker sends to everyone who is pending. If its message was lost, {lost}"
+    )
 }
 
 fn find_event(store: &Store, record: &NotificationRecord) -> anyhow::Result<Event> {

@@ -83,14 +83,35 @@ fn abandoned(lines: &[NotificationLine]) -> Option<String> {
 
 /// Running ones whose worker was stopped.
 fn waiting(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
-    let waiting = lines.iter().filter(|line| {
-        line.is_running() && line.record.holder.is_none() && now - line.record.received_at > GRACE
-    });
-    let named = name(waiting, |line| line.id().to_string())?;
+    let waiting = || {
+        lines.iter().filter(|line| {
+            line.is_running() && line.record.holder.is_none() && now - line.record.received_at > GRACE
+        })
+    };
+    let named = name(waiting(), |line| line.id().to_string())?;
     Some(format!(
-        "Waiting for a worker: {named}. The messages are in the queue. If a message was lost, publish it again with the \
-         same --message-id (shown by: fanmail status --format json)"
+        "Waiting for a worker: {named}. The messages are in the queue. {}",
+        about_lost_messages(waiting)
     ))
+}
+
+/// When a lost message can be published again: the same message id is the same notification.
+fn about_lost_messages<'a, I: Iterator<Item = &'a NotificationLine>>(waiting: impl Fn() -> I) -> String {
+    let mut sentences = Vec::new();
+    if waiting().any(|line| line.record.message_key.is_some()) {
+        sentences.push(
+            "If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)"
+                .to_owned(),
+        );
+    }
+    let without_id = waiting().filter(|line| line.record.message_key.is_none());
+    if let Some(named) = name(without_id, |line| line.id().to_string()) {
+        sentences.push(format!(
+            "Without a message id: {named}. Publishing such a message again opens a new notification, which mails \
+             everyone again"
+        ));
+    }
+    sentences.join(". ")
 }
 
 /// Completed ones whose messages the broker may still have.
@@ -163,6 +184,11 @@ mod tests {
         line(id, NotificationState::Running, [3, 1, 0, 0, 2])
     }
 
+    fn with_message_id(line: NotificationLine) -> NotificationLine {
+        let message_key = Some(format!("id-{}", line.id()));
+        NotificationLine { record: NotificationRecord { message_key, ..line.record }, ..line }
+    }
+
     fn text(lines: &[NotificationLine]) -> String {
         advice(lines, now()).join("\n")
     }
@@ -184,16 +210,28 @@ mod tests {
             not_acked(3),
             held(running(4), OWNER, true),
             NotificationLine { holder_has_exited: true, ..held(running(5), OWNER, false) },
-            running(6),
+            with_message_id(running(6)),
             running(7),
         ];
         assert_eq!(problems(&lines), Vec::<String>::new(), "all of them add up");
         insta::assert_snapshot!(text(&lines), @r"
         Lost their worker: notifications 4 (web-1:4711, silent), 5 (web-1:4711, gone). Another worker resumes them after the broker has redelivered their messages, at the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process that is silent: if it is frozen, it may hold the messages
-        Waiting for a worker: notifications 6, 7. The messages are in the queue. If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)
+        Waiting for a worker: notifications 6, 7. The messages are in the queue. If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json). Without a message id: notification 7. Publishing such a message again opens a new notification, which mails everyone again
         Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only until a newer one of the same event and type arrives)
         Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Retry temporary failures with: fanmail retry --notification ID (all failures: --permanent-too)
         ");
+    }
+
+    #[test]
+    fn a_lost_message_is_published_again_only_if_it_had_an_id() {
+        let lost = "If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)";
+        let with_id = text(&[with_message_id(running(6))]);
+        assert!(with_id.ends_with(lost) && !with_id.contains("Without"), "{with_id}");
+        let without_id = text(&[running(7)]);
+        assert!(
+            without_id.ends_with("mails everyone again") && !without_id.contains("--message-id"),
+            "{without_id}"
+        );
     }
 
     #[test]
