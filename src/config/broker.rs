@@ -2,7 +2,7 @@
 
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
-    BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST,
+    BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST, is_set_by_kubernetes,
 };
 use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
@@ -57,7 +57,7 @@ impl BrokerConfig {
             };
             reader.problem(config.variables.use_tls, sentence.to_owned());
         }
-        config.refuse_public_password(reader);
+        config.refuse_public_password(reader, from_url);
         Self { ca_certificates, ..config }
     }
 
@@ -108,12 +108,13 @@ impl BrokerConfig {
         }
     }
 
-    fn refuse_public_password(&self, reader: &mut Reader<'_>) {
+    fn refuse_public_password(&self, reader: &mut Reader<'_>, from_url: bool) {
         if self.username == GUEST && self.password.expose() == GUEST && !is_loopback(&self.host) {
+            let verb = if from_url { "uses the user" } else { "is" };
             reader.problem(
                 self.variables.username,
                 format!(
-                    "is guest with the password guest, which is public, and the broker {:?} is not on this machine; \
+                    "{verb} guest with the password guest, which is public, and the broker {:?} is not on this machine; \
                      create a user for fanmail there (rabbitmqctl add_user or lavinmqctl add_user) and set its name \
                      and password",
                     self.host
@@ -135,9 +136,9 @@ fn url_variable(reader: &mut Reader<'_>) -> &'static str {
 }
 
 /// Kubernetes sets `<SERVICE>_PORT` to a URL for every service. For a service called `lavinmq` that is reported, as it
-/// always was. For one called `broker` it counts as not set: nobody meant `BROKER_PORT`.
+/// always was. For one called `broker`, `BROKER_PORT` counts as not set.
 fn read_port(reader: &mut Reader<'_>, name: &str) -> Option<u16> {
-    if reader.text(name).is_some_and(|value| value.starts_with("tcp://")) {
+    if reader.text(name).is_some_and(|value| is_set_by_kubernetes(name, &value)) {
         if name == "LAVINMQ_PORT" {
             reader.problem(
                 name,

@@ -32,17 +32,28 @@ pub struct BrokerVariables {
     pub queue: &'static str,
 }
 
+/// Whether `value` is the URL that Kubernetes puts into `<SERVICE>_PORT` for every service.
+pub(super) fn is_set_by_kubernetes(name: &str, value: &str) -> bool {
+    name.ends_with("_PORT") && value.starts_with("tcp://")
+}
+
+/// The first of these variables that an operator has set.
+fn first_set(reader: &mut Reader<'_>, names: &[&'static str]) -> Option<&'static str> {
+    let mut is_set = |name: &str| reader.text(name).is_some_and(|value| !is_set_by_kubernetes(name, &value));
+    names.iter().copied().find(|name| is_set(name))
+}
+
 impl BrokerVariables {
-    /// The names that are set. A setting without a variable takes the name that fits the variables which are set.
+    /// The names that an operator has set. A setting without a variable takes the name that fits the variables which are set.
     pub(super) fn find(reader: &mut Reader<'_>) -> Self {
         let columns = [0, 1].map(|column| ALL.map(|names| names[column]));
-        let [lavinmq, broker] = columns.map(|names| reader.first_set(&names).is_some());
+        let [lavinmq, broker] = columns.map(|names| first_set(reader, &names).is_some());
         let default = usize::from(broker && !lavinmq);
-        let mut name = |names: Names| reader.first_set(&names).unwrap_or(names[default]);
+        let mut name = |names: Names| first_set(reader, &names).unwrap_or(names[default]);
         let (host, port, use_tls, username) = (name(HOST), name(PORT), name(USE_TLS), name(USERNAME));
         let (vhost, queue) = (name(VHOST), name(QUEUE));
         let password = [PASSWORD[0], PASSWORD_FILE[0], PASSWORD[1], PASSWORD_FILE[1]];
-        let password = reader.first_set(&password).unwrap_or(PASSWORD[default]);
+        let password = first_set(reader, &password).unwrap_or(PASSWORD[default]);
         Self { host, port, use_tls, username, password, vhost, queue }
     }
 

@@ -82,7 +82,7 @@ fn problems_name_the_variable_that_is_set() {
     let path = dir.path().join("url");
     fs::write(&path, "amqps://guest:guest@rabbitmq").unwrap();
     let problem = problems(&format!("AMQP_URL_FILE={}\n", path.display()));
-    assert!(problem.starts_with("AMQP_URL_FILE is guest with the password guest"), "{problem}");
+    assert!(problem.starts_with("AMQP_URL_FILE uses the user guest with the password guest"), "{problem}");
 }
 
 /// Kubernetes sets `BROKER_PORT` for every service that is called `broker`.
@@ -90,6 +90,7 @@ fn problems_name_the_variable_that_is_set() {
 fn a_broker_port_of_kubernetes_counts_as_not_set() {
     let broker = read("BROKER_PORT=tcp://10.0.0.1:5672\nBROKER_SERVICE_HOST=10.0.0.1\n").unwrap().broker;
     assert_eq!(broker.port, 5672);
+    assert_eq!((broker.variables.port, broker.variables.host), ("LAVINMQ_PORT", "LAVINMQ_HOST"));
     assert!(
         read("BROKER_PORT=tcp://10.0.0.1:5672\nLAVINMQ_PORT=5673\n")
             .is_ok_and(|config| config.broker.port == 5673)

@@ -87,7 +87,10 @@ fn guest_with_the_password_guest_is_for_this_machine_only() {
         ["amqps://h", "amqp://h", "amqps://guest:guest@h/v", "amqps://%67uest:gues%74@h", "amqps://guest@h"]
     {
         let problem = problems(&format!("AMQP_URL={url}\n"));
-        assert!(problem.starts_with("AMQP_URL is guest with the password guest"), "{url}: {problem}");
+        assert!(
+            problem.starts_with("AMQP_URL uses the user guest with the password guest"),
+            "{url}: {problem}"
+        );
     }
     assert!(read("AMQP_URL=amqp://guest:guest@127.0.0.1\n").is_ok());
     // The text before the @ is no host.
