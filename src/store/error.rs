@@ -36,7 +36,7 @@ impl StoreError {
     /// A newer fanmail has made the tables.
     pub(super) fn newer_tables(found: &str, wanted: &str) -> Self {
         let cause = format!(
-            "they have version {found}, made by a newer fanmail; fanmail {FANMAIL} wants version {wanted}"
+            "the tables have version {found}, made by a newer fanmail; fanmail {FANMAIL} needs version {wanted}"
         );
         let hint = format!(
             "install the newer fanmail, or restore the backup that was made before the update to version {found}"
@@ -46,7 +46,7 @@ impl StoreError {
 
     /// The tables have to be migrated first.
     pub(super) fn older_tables(found: &str, wanted: &str) -> Self {
-        let cause = format!("they have version {found}; fanmail {FANMAIL} wants version {wanted}");
+        let cause = format!("the tables have version {found}; fanmail {FANMAIL} needs version {wanted}");
         let hint = "stop the workers of the older fanmail, then run `fanmail migrate`".to_owned();
         Self::new("use the tables", &cause).with_hint(hint)
     }

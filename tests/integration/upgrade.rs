@@ -184,12 +184,12 @@ fn a_database_of_a_newer_fanmail_is_refused(system: System) {
     for verb in verbs {
         let ended = scenario.run(verb);
         assert_eq!(ended.code, Some(2), "{verb:?}: {ended:?}");
-        for words in ["version 0099", "wants version 0003", "install the newer fanmail"] {
+        for words in ["version 0099", "needs version 0003", "install the newer fanmail"] {
             assert!(ended.err.contains(words), "{verb:?}: {}", ended.err);
         }
     }
     assert_eq!(scenario.queue.consumers(), 0);
     // It goes through all of its checks.
     let ended = scenario.run(&["check"]);
-    assert!(ended.code == Some(1) && ended.out.contains("they have version 0099"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.out.contains("the tables have version 0099"), "{ended:?}");
 }

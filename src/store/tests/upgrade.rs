@@ -75,7 +75,7 @@ pub fn make_0_1_0(store: &Store) {
 pub fn is_upgraded(store: &Store) {
     store.check_schema().unwrap();
     let all: Vec<NotificationRecord> = store.list_notifications(None).unwrap();
-    let told: Vec<String> = all
+    let found: Vec<String> = all
         .iter()
         .map(|record| {
             let NotificationRecord { notification, message_key, state, epoch, .. } = record;
@@ -85,7 +85,7 @@ pub fn is_upgraded(store: &Store) {
         })
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             "1 done CREATED of event 7 completed 1",
             "2 leased UPDATED of event 7 running 4",
@@ -213,7 +213,7 @@ pub fn tables_of_a_newer_fanmail_are_refused(store: &Store) {
     for error in [store.migrate().unwrap_err(), store.check_version().unwrap_err()] {
         assert!(error.exit_code() == MISCONFIGURED && !error.is_transient(), "{error}");
         let expected = format!(
-            "database: could not use the tables: they have version 0099, made by a newer fanmail; fanmail {} wants \
+            "database: could not use the tables: the tables have version 0099, made by a newer fanmail; fanmail {} needs \
              version 0003; install the newer fanmail, or restore the backup that was made before the update to \
              version 0099",
             env!("CARGO_PKG_VERSION")
@@ -228,7 +228,7 @@ pub fn tables_of_an_older_fanmail_are_named(store: &Store) {
     assert!(error.exit_code() == FAILED && !error.is_transient(), "{error}");
     let error = error.to_string();
     assert!(
-        error.contains("they have version 0002; fanmail ") && error.contains(" wants version 0003; "),
+        error.contains("the tables have version 0002; fanmail ") && error.contains(" needs version 0003; "),
         "{error}"
     );
     assert!(

@@ -133,7 +133,9 @@ pub fn migrate_alone<T>(
     let lock: Lock = sql_query("SELECT GET_LOCK(CONCAT('fanmail.', MD5(DATABASE())), 60) AS taken")
         .get_result(connection)?;
     if lock.taken != Some(1) {
-        return Err(Error::QueryBuilderError("another process has been at it for a minute".into()));
+        return Err(Error::QueryBuilderError(
+            "another process has been updating the tables for a minute; try again".into(),
+        ));
     }
     let result = work(connection);
     sql_query("DO RELEASE_LOCK(CONCAT('fanmail.', MD5(DATABASE())))").execute(connection)?;
