@@ -32,8 +32,9 @@ impl ConnectionHealth {
     pub fn connect_failed(&self, error: &impl Display, transient: bool, attempt: u32, logged: bool) {
         self.health.set_problem(self.part, error.to_string());
         if !logged {
-            let until = if transient { "it works" } else { "this is changed" };
-            log::warn!("cannot {} (attempt {attempt}): {error}; retrying until {until}", self.purpose);
+            let outlook =
+                if transient { "until it works" } else { "but it cannot work until this is corrected" };
+            log::warn!("cannot {} (attempt {attempt}): {error}; retrying {outlook}", self.purpose);
         }
     }
 
