@@ -104,7 +104,7 @@ fn as_text(
 ) -> String {
     let running = lines.iter().filter(|line| line.is_running()).count();
     let notifications = match event {
-        Some(event) if lines.is_empty() => format!("No notifications of event {event} yet.\n"),
+        Some(event) if lines.is_empty() => format!("No notifications of event {event}.\n"),
         None if lines.is_empty() => "No notifications.\n".to_owned(),
         _ => table::table(lines, hidden, now),
     };
