@@ -1,5 +1,5 @@
 //! The identity of a process: the name under which it owns leases, and whether the owner of another name has certainly
-//! exited. What a lease is is left to `worker::lease`.
+//! exited. `worker::lease` explains leases.
 //!
 //! A worker that was killed and is started again on the same machine would have to wait for the end of its own lease.
 //! The name says which process owned it, so that the next worker can see that it has exited.

@@ -3,7 +3,7 @@
 
 use native_tls::{Certificate, TlsConnector};
 
-/// A connector for TLS 1.2 or newer. The server's certificate has to be valid, made for the server's name, and signed
+/// A connector for TLS 1.2 or newer. The server's certificate must be valid, made for the server's name, and signed
 /// by an authority that the system or `ca_certificates` trusts.
 ///
 /// # Errors

@@ -77,13 +77,13 @@ need_packages() {
 need_rust() {
   # rustup puts cargo into a folder that an open shell does not have in PATH yet.
   command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
-  local cure="get it with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  local hint="get it with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
   if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
-    die "Rust $rust_minimum or newer is needed and none was found; $cure"
+    die "Rust $rust_minimum or newer is needed and none was found; $hint"
   fi
   # In the project's folder, so that its own toolchain is used if it has one.
   local version
-  version=$(cd "$root" && rustc --version) || die "rustc does not run; $cure"
+  version=$(cd "$root" && rustc --version) || die "rustc does not run; $hint"
   version=${version#rustc } version=${version%%[ -]*}
   [[ $(printf '%s\n' "$rust_minimum" "$version" | sort -V | sed -n 1p) == "$rust_minimum" ]] ||
     die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"

@@ -42,7 +42,7 @@ smtp_tools_unpack() {
   mkdir -p "${cache%/*}"
   new=$(mktemp -d "$cache.XXXXXX")
   step "Unpacking smtp-source and smtp-sink from Debian's postfix into $cache; no mail server is installed"
-  if ! smtp_tools_download "$new" 2>"$new/trouble"; then
+  if ! smtp_tools_download "$new" 2>"$new/apt-errors"; then
     # No lists of packages yet, as in a fresh container, or old ones.
     as_root apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null || true
     if ! smtp_tools_download "$new"; then
@@ -50,7 +50,7 @@ smtp_tools_unpack() {
       die "apt could not download postfix; see its output above."
     fi
   fi
-  rm "$new/trouble"
+  rm "$new/apt-errors"
   mkdir "$new/bin"
   for tool in smtp-source smtp-sink; do
     # As root, smtp-sink requires -u, the user to become; a later -u of the caller wins.

@@ -195,7 +195,7 @@ impl BrokerError {
         }
     }
 
-    /// Whether the same call may work later although nobody changes the configuration, the broker's users or its
+    /// Whether the same call may work later without a change of the configuration, the broker's users or its
     /// queues. The worker tries again either way.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -218,7 +218,7 @@ impl BrokerError {
 }
 
 impl HasExitCode for BrokerError {
-    /// A broker that is away or refuses is no mistake of the command line.
+    /// A broker that is away or refuses is no error in the command line.
     fn exit_code(&self) -> u8 {
         if matches!(self, Self::BadMessageId(_)) { MISCONFIGURED } else { FAILED }
     }

@@ -21,7 +21,7 @@ const REMINDER: Duration = Duration::from_secs(300);
 /// A connection that lasted this long was stable: its loss begins a new outage.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// After so many unstable connections in a row a message in the queue may be the cause.
+/// Unstable connections in a row after which a message in the queue may be the cause.
 const POISON_SUSPECTED: u32 = 3;
 
 /// If the broker ends a connection for a late ack within this time, the next attempt waits.

@@ -12,7 +12,7 @@ use crate::domain::kind::Kind;
 /// Name and text of a template that is compiled into the binary. The name is how templates call each other.
 type Embedded = (&'static str, &'static str);
 
-/// The frames of the mails. They come first, so that a mistake in a frame is reported there and not at a template that
+/// The frames of the mails. They come first, so that an error in a frame is reported there and not at a template that
 /// extends it.
 const FRAMES: [Embedded; 2] = [
     ("base.html", include_str!("../../templates/base.html")),

@@ -1,4 +1,4 @@
-//! Finds mistakes in templates before the first mail: unknown variables and fields anywhere, also in branches that no
+//! Finds errors in templates before the first mail: unknown variables and fields anywhere, also in branches that no
 //! sample takes, and errors that only rendering shows. Each error names file and line.
 
 pub(crate) mod names;

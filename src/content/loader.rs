@@ -14,7 +14,7 @@ impl Templates {
     /// Loads the built-in templates, replaced by those in `dir` where it has them, and renders each with sample data.
     ///
     /// # Errors
-    /// The first mistake, with file, line and variable.
+    /// The first error, with file, line and variable.
     pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let sources = Sources::read(dir)?;
         let mut tera = Tera::default();

@@ -64,7 +64,7 @@ pub(super) fn record_batches(
     }
 }
 
-/// What is committed together, and what is told about it.
+/// What one transaction commits, and the lanes and fan-outs that hear of it.
 #[derive(Default)]
 struct Batch {
     outcomes: Vec<Outcome>,

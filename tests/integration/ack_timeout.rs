@@ -56,8 +56,8 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
 
     let log = worker.log();
     let attached = log.matches("was redelivered; its fan-out continues").count();
-    let by_hint = if ids[0].is_some() { 0 } else { attached };
-    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), by_hint);
+    let by_flag = if ids[0].is_some() { 0 } else { attached };
+    assert_eq!(metric(&worker, "fanmail_redelivered_decided_total"), by_flag);
     let problems = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
     let problems: Vec<&str> = problems.collect();
     assert_eq!(problems.len(), 1, "{problems:?}");

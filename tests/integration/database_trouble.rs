@@ -144,7 +144,7 @@ fn the_disk_of_the_file_is_full() {
         let worker = in_the_middle(&scenario);
         disk.fill();
         database_failure_is_reported(&scenario, &worker);
-        assert!(worker.log().contains("free space"), "the cure is told:\n{}", worker.log());
+        assert!(worker.log().contains("free space"), "the log has no hint:\n{}", worker.log());
         disk.free();
         nothing_is_lost(&scenario, worker, PEOPLE);
     });

@@ -126,7 +126,7 @@ fn check_all_output(level: &str, format: &str) {
     }
     let log = worker.stop().err;
     assert!(log.contains("P***@example.com"), "nobody was mentioned:\n{log}");
-    assert!(log.contains("moved to"), "no dead letter was told:\n{log}");
+    assert!(log.contains("moved to"), "no dead letter was logged:\n{log}");
     check_redacted(&secrets, &log);
     scenario.check_completed();
 }

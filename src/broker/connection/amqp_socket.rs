@@ -1,5 +1,5 @@
-//! A socket that turns away whoever does not speak AMQP at all. amiquip believes every length it is told: the
-//! "HTTP/1.1 400" of a management port (15672) makes it allocate and clear 1.3 GB.
+//! A socket that refuses a server which does not speak AMQP at all. amiquip believes every length in what it reads:
+//! the "HTTP/1.1 400" of a management port (15672) makes it allocate and clear 1.3 GB.
 
 use std::io::{self, Read, Write};
 

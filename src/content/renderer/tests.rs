@@ -1,4 +1,4 @@
-//! Templates with the sample data: mistakes in them, and what is rendered.
+//! Templates with the sample data: problems in them, and what is rendered.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
 }
 
 /// The error of `load` for a directory where `name` has this text, without the path of that file.
-fn mistake(name: &str, text: &str) -> String {
+fn problem(name: &str, text: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -23,7 +23,7 @@ fn mistake(name: &str, text: &str) -> String {
 }
 
 #[test]
-fn a_mistake_names_file_line_and_variable() {
+fn a_problem_names_file_line_and_variable() {
     for (name, text, expected) in [
         (
             "updated/body.html",
@@ -73,12 +73,12 @@ fn a_mistake_names_file_line_and_variable() {
         ),
         ("created/subject.txt", "{% if event.when %}{{ event.title }}{% endif %}", ": the subject is empty"),
     ] {
-        assert_eq!(mistake(name, text), expected, "{name}: {text}");
+        assert_eq!(problem(name, text), expected, "{name}: {text}");
     }
 }
 
 #[test]
-fn a_mistake_in_a_built_in_template_names_the_file_in_the_repository() {
+fn a_problem_in_a_built_in_template_names_the_file_in_the_repository() {
     let sources = Sources::read(None).unwrap();
     assert_eq!(sources.path("updated/body.html"), "templates/updated/body.html");
 }

@@ -1,4 +1,4 @@
-//! How a message is told from others: its id, and the broker's hint that it was delivered before.
+//! What identifies a message: its id, and the broker's hint that it was delivered before.
 
 /// The identity of a message, as AMQP carries it beside the body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

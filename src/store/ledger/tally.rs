@@ -46,10 +46,10 @@ impl Store {
                 .offset(i64::from(limit.max(1)) - 1)
                 .first(connection)
                 .optional()?;
-            let entries = load_records(connection, event_id, oldest_listed.unwrap_or(NotificationId::MIN))?;
+            let records = load_records(connection, event_id, oldest_listed.unwrap_or(NotificationId::MIN))?;
             let all: i64 = of_event(event_id).count().get_result(connection)?;
-            let left_out = all.unsigned_abs().saturating_sub(entries.len() as u64);
-            Ok((entries, left_out))
+            let left_out = all.unsigned_abs().saturating_sub(records.len() as u64);
+            Ok((records, left_out))
         })
     }
 

@@ -1,4 +1,4 @@
-//! What only concerns databases that are servers: they are away, restart, refuse, and have others at work on them.
+//! What only concerns databases that are servers: they are away, restart, refuse, and are used by others.
 //! Functions over a server, as those of `conformance` are over a store.
 
 use std::time::Duration;
@@ -92,13 +92,13 @@ pub fn a_server_that_is_down_is_a_transient_error(server: Server) {
 
 pub fn a_refused_login_is_explained(server: Server) {
     let url = Database::shared(server).create_database();
-    for (wrong, cure) in [
+    for (wrong, hint) in [
         (url.replace(PASSWORD, "another"), "; correct user and password in DATABASE_URL"),
         (url.replace(USER, "somebody"), "; correct user and password in DATABASE_URL"),
         (url.replace("/test_", "/no_"), if server == Server::Mariadb { "; grant" } else { "; create it" }),
     ] {
         let error = refusal(&wrong);
-        assert!(!error.is_transient() && error.to_string().contains(cure), "{error}");
+        assert!(!error.is_transient() && error.to_string().contains(hint), "{error}");
     }
 }
 
@@ -117,7 +117,7 @@ pub fn tls_is_required_when_it_is_configured(server: Server) {
     connect(&format!("{url}?{plain}"), 1).unwrap();
 }
 
-/// So many at once.
+/// Opens `count` connections at the same time.
 fn open_connections(store: &Store, count: u32) {
     let nested = store.run("open", |_| {
         if count > 1 {

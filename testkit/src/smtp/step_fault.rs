@@ -40,7 +40,7 @@ pub enum StepFault {
 /// A fault that a test has asked for.
 pub(super) struct Order {
     step: Step,
-    trouble: StepFault,
+    fault: StepFault,
     left: usize,
     /// On which connections, by their number from 1.
     wanted: Box<dyn Fn(usize) -> bool + Send>,
@@ -48,19 +48,19 @@ pub(super) struct Order {
 
 impl SmtpServer {
     /// The next `times` times that a connection comes to this step, this happens.
-    pub fn fail_step(&self, step: Step, trouble: StepFault, times: usize) {
-        self.fail_step_on(step, trouble, times, |_| true);
+    pub fn fail_step(&self, step: Step, fault: StepFault, times: usize) {
+        self.fail_step_on(step, fault, times, |_| true);
     }
 
     /// The same on `wanted` connections only. They are numbered from 1.
     pub fn fail_step_on(
         &self,
         step: Step,
-        trouble: StepFault,
+        fault: StepFault,
         times: usize,
         wanted: impl Fn(usize) -> bool + Send + 'static,
     ) {
-        let order = Order { step, trouble, left: times, wanted: Box::new(wanted) };
+        let order = Order { step, fault, left: times, wanted: Box::new(wanted) };
         lock(&self.shared.step_faults).push(order);
     }
 
@@ -83,17 +83,17 @@ impl Shared {
     /// The fault for this step of this connection, if there is one. `open` is the number of open connections when this
     /// one was made. Counts the fault down by one.
     pub(super) fn take_step_fault(&self, step: Step, connection: usize, open: usize) -> Option<StepFault> {
-        if let Some((most, its_step, trouble)) = self.settings().most_connections
+        if let Some((most, its_step, fault)) = self.settings().most_connections
             && its_step == step
             && open > most
         {
-            return Some(trouble);
+            return Some(fault);
         }
         let mut orders = lock(&self.step_faults);
         let fits = |order: &&mut Order| order.step == step && order.left > 0 && (order.wanted)(connection);
         let order = orders.iter_mut().find(fits)?;
         order.left -= 1;
-        Some(order.trouble)
+        Some(order.fault)
     }
 }
 

@@ -38,7 +38,7 @@ fn away_at_the_start(system: System) {
     // A verb at a terminal does not wait for ever.
     let ended = scenario.start(&["status"]).wait_within(Duration::from_secs(15));
     assert_eq!(ended.code, Some(1));
-    assert!(ended.err.contains("database: could not ") && ended.err.contains("; "), "no cure: {}", ended.err);
+    assert!(ended.err.contains("database: could not ") && ended.err.contains("; "), "no hint: {}", ended.err);
 
     let worker = scenario.worker();
     worker.wait_for_log(BEGINS);
@@ -111,7 +111,7 @@ fn the_disk_is_full(system: System) {
         disk.fill();
         scenario.smtp.gate().open();
         worker.wait_for_log(BEGINS);
-        assert!(worker.log().contains("free space"), "the cure is told:\n{}", worker.log());
+        assert!(worker.log().contains("free space"), "the log has no hint:\n{}", worker.log());
         disk.free();
         nothing_is_lost(&scenario, worker, 3000);
     });

@@ -12,9 +12,9 @@ const FOR_EVER: usize = usize::MAX;
 
 /// A relay with this fault from the start; then the fault ends.
 #[track_caller]
-fn passes(name: &str, step: Step, trouble: StepFault, cause: &str) {
+fn passes(name: &str, step: Step, fault: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 40)).build();
-    scenario.smtp.fail_step(step, trouble, FOR_EVER);
+    scenario.smtp.fail_step(step, fault, FOR_EVER);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, cause);

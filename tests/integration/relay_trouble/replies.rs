@@ -21,9 +21,9 @@ fn replies_of_several_lines_are_read_to_their_end() {
 
 /// For a while, a reply at `step` that cannot be read; no body was sent.
 #[track_caller]
-fn garbage_at(name: &str, step: Step, trouble: StepFault, cause: &str) {
+fn garbage_at(name: &str, step: Step, fault: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 60)).env("RETRY_DELAY", "0.1").build();
-    scenario.smtp.fail_step(step, trouble, usize::MAX);
+    scenario.smtp.fail_step(step, fault, usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     is_down(&worker, cause);

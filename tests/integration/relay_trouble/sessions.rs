@@ -105,11 +105,11 @@ fn unsolicited_421_while_idle() {
 
 /// Sixteen lanes, of which the relay serves four: the four send all mails, and the others stop after two attempts.
 #[track_caller]
-fn allows_four_of_sixteen(name: &str, step: Step, trouble: StepFault, cause: &str) {
+fn allows_four_of_sixteen(name: &str, step: Step, fault: StepFault, cause: &str) {
     let scenario = strict(Scenario::with_relay(name, 300)).connections(16).build();
     // So slow that the refused lanes try again while the others work.
     scenario.smtp.configure(|settings| {
-        settings.most_connections = Some((4, step, trouble));
+        settings.most_connections = Some((4, step, fault));
         settings.reply_delay = Duration::from_millis(40);
     });
     let worker = scenario.worker();
@@ -123,15 +123,15 @@ fn allows_four_of_sixteen(name: &str, step: Step, trouble: StepFault, cause: &st
     assert_eq!(log.matches(SOME).count(), 1, "logged once:\n{log}");
     assert!(
         log.contains(cause) && log.contains("SMTP_CONNECTIONS (16), lower SMTP_CONNECTIONS"),
-        "with cause and cure"
+        "with cause and hint"
     );
     nobody_was_charged(&scenario, worker);
 }
 
 #[test]
 fn too_many_connections_are_greeted_with_421() {
-    let trouble = StepFault::HangUp("421 4.7.0 Too many connections");
-    allows_four_of_sixteen("fewer-421", Step::Greeting, trouble, "421 4.7.0 Too many connections");
+    let fault = StepFault::HangUp("421 4.7.0 Too many connections");
+    allows_four_of_sixteen("fewer-421", Step::Greeting, fault, "421 4.7.0 Too many connections");
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn too_many_connections_are_closed_without_a_reply() {
 
 #[test]
 fn too_many_connections_are_ended_at_mail() {
-    let trouble = StepFault::HangUp("421 4.7.0 Too many sessions");
-    allows_four_of_sixteen("fewer-mail", Step::Mail, trouble, "421 4.7.0 Too many sessions");
+    let fault = StepFault::HangUp("421 4.7.0 Too many sessions");
+    allows_four_of_sixteen("fewer-mail", Step::Mail, fault, "421 4.7.0 Too many sessions");
 }
 
 /// The limit grows by itself. How fast it grows is tested by the unit tests.

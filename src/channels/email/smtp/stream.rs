@@ -264,7 +264,7 @@ fn describe_tls(error: &native_tls::Error) -> String {
         || format!("no TLS: {error}; {CHECK_PORT}"),
         |found| {
             format!(
-                "the relay's certificate is refused: {found}; it has to be valid, made for SMTP_HOST, and signed by \
+                "the relay's certificate is refused: {found}; it must be valid, made for SMTP_HOST, and signed by \
                  an authority that this machine trusts or that SMTP_CA_FILE names"
             )
         },

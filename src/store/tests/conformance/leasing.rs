@@ -139,8 +139,8 @@ pub fn workers_come_and_go(store: &Store) {
     store.report_worker("two", "").unwrap();
     store.report_worker("one", "relay: refused\n").unwrap();
     let workers = store.list_workers().unwrap();
-    let told: Vec<_> = workers.iter().map(|one| (one.name.as_str(), one.troubles.as_str())).collect();
-    assert_eq!(told, [("one", "relay: refused\n"), ("two", "")]);
+    let found: Vec<_> = workers.iter().map(|one| (one.name.as_str(), one.troubles.as_str())).collect();
+    assert_eq!(found, [("one", "relay: refused\n"), ("two", "")]);
     assert!(workers.iter().all(|one| one.silent_for < Duration::from_secs(60)));
     store.remove_worker("one").unwrap();
     store.remove_worker("nobody").unwrap();

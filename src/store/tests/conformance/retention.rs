@@ -104,7 +104,7 @@ pub fn a_purge_deletes_only_old_notifications(store: &Store) {
     assert_eq!((plan.oldest, plan.newest), (oldest, newest));
     assert_eq!(plan.not_acked, [not_acked]);
     assert_eq!(plan.leased, Vec::<NotificationId>::new());
-    assert_eq!(ids(store).len(), 5, "a survey deletes nothing");
+    assert_eq!(ids(store).len(), 5, "a plan deletes nothing");
 
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 3));
     assert_eq!(ids(store), [recent, running, not_acked]);
@@ -214,15 +214,15 @@ pub fn a_lease_on_a_purged_notification_cannot_write(store: &Store) {
 pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
     let in_question = add(store, &row_without_message_id(OLD + 2, false), 1);
     let between = add(store, &row_without_message_id(OLD + 1, true), 1);
-    let guard = add(store, &row_without_message_id(OLD, true), 1);
+    let ack_marker = add(store, &row_without_message_id(OLD, true), 1);
     let plan = store.purge(AGE).unwrap().plan().unwrap();
-    assert_eq!((plan.notifications, plan.not_acked), (1, vec![in_question, guard]));
+    assert_eq!((plan.notifications, plan.not_acked), (1, vec![in_question, ack_marker]));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 1));
-    assert_eq!((ids(store), outcomes(store, between)), (vec![in_question, guard], 0));
+    assert_eq!((ids(store), outcomes(store, between)), (vec![in_question, ack_marker], 0));
     let opened = ask(store, &without_message_id(true), message(Kind::Updated));
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
 
-    // An operator confirms that its message is gone; then the guard may go with it.
+    // An operator confirms that its message is gone; then the newest one may go with it.
     execute(store, &format!("UPDATE notifications SET acked_at = completed_at WHERE id = {in_question}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 2));
 }

@@ -82,8 +82,8 @@ pub fn a_listing_can_be_of_the_newest(store: &Store) {
         &format!("UPDATE notifications SET state = 'completed', event_id = 9 WHERE id <> {}", ids[1]),
     );
     let newest = |event, limit| {
-        let (entries, left_out) = store.list_newest_notifications(event, limit).unwrap();
-        (entries.iter().map(|entry| entry.notification.id).collect::<Vec<_>>(), left_out)
+        let (records, left_out) = store.list_newest_notifications(event, limit).unwrap();
+        (records.iter().map(|record| record.notification.id).collect::<Vec<_>>(), left_out)
     };
     assert_eq!(newest(None, 1), (vec![ids[1], ids[4]], 3), "the one that is running is always there");
     assert_eq!(newest(None, 4), (ids[1..].to_vec(), 1));

@@ -93,9 +93,9 @@ impl Session {
             RecipientFault::Dot(_) | RecipientFault::DropAfterDot => Some(fault.clone()),
             _ => None,
         });
-        let trouble = self.shared.take_step_fault(Step::Dot, self.number, self.open);
-        let reply = match (trouble, &fault) {
-            (Some(fault), _) => fault.body_reply(),
+        let step_fault = self.shared.take_step_fault(Step::Dot, self.number, self.open);
+        let reply = match (step_fault, &fault) {
+            (Some(step_fault), _) => step_fault.body_reply(),
             (None, Some(RecipientFault::Dot(_))) => BodyReply::Refused,
             (None, _) => BodyReply::None,
         };
@@ -106,11 +106,11 @@ impl Session {
             raw: raw.into(),
             answer: if reply == BodyReply::Refused { reply } else { BodyReply::None },
         });
-        if let Some(trouble) = trouble {
+        if let Some(step_fault) = step_fault {
             if reply == BodyReply::Accepted {
                 self.shared.set_accepted(index, true);
             }
-            return self.apply(trouble);
+            return self.apply(step_fault);
         }
         match fault {
             Some(RecipientFault::Dot(reply)) => self.connection.reply(reply),

@@ -20,21 +20,21 @@ impl Session {
         if let Some(point) = point {
             self.shared.gate.pass(point, &mut self.connection)?;
         }
-        let Some(trouble) = self.shared.take_step_fault(step, self.number, self.open) else {
+        let Some(fault) = self.shared.take_step_fault(step, self.number, self.open) else {
             return Ok(None);
         };
         if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
             transaction.refused = true;
         }
-        self.apply(trouble).map(Some)
+        self.apply(fault).map(Some)
     }
 
     /// Sends the greeting, or carries out the fault for it.
     pub(super) fn greet(&mut self) -> io::Result<Next> {
         self.shared.gate.pass(Point::Greeting, &mut self.connection)?;
         let settings = self.shared.settings().clone();
-        if let Some(trouble) = self.shared.take_step_fault(Step::Greeting, self.number, self.open) {
-            return self.apply(trouble);
+        if let Some(fault) = self.shared.take_step_fault(Step::Greeting, self.number, self.open) {
+            return self.apply(fault);
         }
         if let Some(greeting) = settings.greeting {
             self.connection.reply(&greeting);
@@ -44,8 +44,8 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    pub(super) fn apply(&mut self, trouble: StepFault) -> io::Result<Next> {
-        match trouble {
+    pub(super) fn apply(&mut self, fault: StepFault) -> io::Result<Next> {
+        match fault {
             StepFault::Say(bytes) => {
                 self.connection.reply(bytes);
                 Ok(Next::Continue)
