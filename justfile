@@ -36,8 +36,9 @@ build:
 # Format all Rust code
 fmt:
     cargo fmt --all
+    rustfmt --edition 2024 fuzz/fuzz_targets/*.rs
 
-# Run clippy as scripts/check does
+# Run clippy with all databases (scripts/check also runs it with SQLite alone)
 clippy:
     cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 
