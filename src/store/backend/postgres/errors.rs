@@ -44,6 +44,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::transient(&["lock timeout"], server::LOCK),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::permanent(&["permission denied for"], server::DENIED),
+    KnownError::permanent(&["must be owner of"], server::DENIED),
     KnownError::permanent(&["relation ", " does not exist"], MIGRATE),
     KnownError::permanent(&["column ", " does not exist"], COLUMN),
 ];
