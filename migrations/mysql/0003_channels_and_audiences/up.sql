@@ -31,16 +31,17 @@ ALTER TABLE notifications ALTER COLUMN audience DROP DEFAULT;
 
 ALTER TABLE deliveries MODIFY status VARCHAR(16) NOT NULL;
 
--- MySQL (since 8.0.16) has made constraints of the CHECKs, and given them names. MariaDB has none left here.
+-- MySQL (since 8.0.16) has made constraints of the CHECKs, and given them names; DROP CONSTRAINT came with 8.0.19. MariaDB
+-- has none left here but those of your own, and no DROP CHECK.
 SET @fanmail = (SELECT IF(COUNT(*) = 0, 'DO 0', CONCAT('ALTER TABLE notifications ',
-        GROUP_CONCAT('DROP CONSTRAINT `', constraint_name, '`' SEPARATOR ', ')))
+        GROUP_CONCAT(IF(VERSION() LIKE '%MariaDB%', 'DROP CONSTRAINT `', 'DROP CHECK `'), constraint_name, '`' SEPARATOR ', ')))
     FROM information_schema.table_constraints
     WHERE table_schema = DATABASE() AND table_name = 'notifications' AND constraint_type = 'CHECK');
 PREPARE fanmail FROM @fanmail;
 EXECUTE fanmail;
 
 SET @fanmail = (SELECT IF(COUNT(*) = 0, 'DO 0', CONCAT('ALTER TABLE deliveries ',
-        GROUP_CONCAT('DROP CONSTRAINT `', constraint_name, '`' SEPARATOR ', ')))
+        GROUP_CONCAT(IF(VERSION() LIKE '%MariaDB%', 'DROP CONSTRAINT `', 'DROP CHECK `'), constraint_name, '`' SEPARATOR ', ')))
     FROM information_schema.table_constraints
     WHERE table_schema = DATABASE() AND table_name = 'deliveries' AND constraint_type = 'CHECK');
 PREPARE fanmail FROM @fanmail;

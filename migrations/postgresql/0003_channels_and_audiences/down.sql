@@ -1,4 +1,6 @@
--- What 0002 has no room for goes.
+-- What 0002 has no room for goes, and so does the tag of this database. Applied again, 0003 makes another tag, and counts
+-- all notifications as opened before there was one. Those that were opened in between lose their tag: a mail of theirs that
+-- is sent again gets another Message-ID.
 DROP TABLE installation;
 DROP TABLE deferrals;
 DROP TABLE recipients;

@@ -55,6 +55,8 @@ CREATE TABLE installation (
     untagged_up_to BIGINT NOT NULL
 );
 
+-- Not md5(), which a server in FIPS mode refuses.
 INSERT INTO installation (id, untagged_up_to)
-    SELECT left(md5(random()::text || clock_timestamp()::text || pg_backend_pid()::text), 10), coalesce(max(id), 0)
+    SELECT left(encode(sha256(convert_to(concat_ws(' ', random(), clock_timestamp(), pg_backend_pid()), 'UTF8')), 'hex'), 10),
+        coalesce(max(id), 0)
     FROM notifications;
