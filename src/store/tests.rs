@@ -23,6 +23,7 @@ use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::source::seed_rows::NewParticipant;
 
+mod application_tables;
 mod conformance;
 mod migrations;
 #[cfg(feature = "mysql")]

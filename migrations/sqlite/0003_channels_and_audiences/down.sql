@@ -1,4 +1,9 @@
--- What 0002 has no room for goes.
+-- What 0002 has no room for goes, and so does the tag of this database. Applied again, 0003 makes another tag, and counts
+-- all notifications as opened before there was one. Those that were opened in between lose their tag: a mail of theirs that
+-- is sent again gets another Message-ID.
+--
+-- Both tables are dropped: `PRAGMA foreign_keys = OFF` comes first, before the transaction. Else SQLite deletes rows of your
+-- own that refer to them.
 PRAGMA legacy_alter_table = ON;
 
 DROP TABLE installation;

@@ -4,6 +4,7 @@
 --
 -- SQLite cannot drop a CHECK, so both tables are copied. All of this is one transaction: a process that is killed in the
 -- middle leaves the old tables, and the next one begins again.
+-- Foreign keys are not enforced meanwhile: else SQLite would delete rows of your own that refer to a table that is dropped.
 
 -- Else a view of your own over one of the two tables would refuse the renaming.
 PRAGMA legacy_alter_table = ON;

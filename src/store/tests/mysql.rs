@@ -1,5 +1,6 @@
 //! `MariaDB`, which stands for `MySQL`: the conformance suite, and what is its own.
 
+use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
 use super::servers::{Server, migrated, server_tests};
 use super::upgrade::upgrade_tests;
@@ -15,6 +16,7 @@ fn empty() -> ((), Store) {
 
 conformance_tests!(mysql);
 upgrade_tests!(empty);
+application_tests!(empty);
 server_tests!(Server::Mariadb);
 
 #[test]
@@ -86,6 +88,29 @@ fn a_migration_that_ends_in_the_middle_goes_on() {
         assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..], "after {done} statements");
         upgrade::is_upgraded(&store);
     }
+}
+
+#[test]
+fn taking_a_migration_back_again_changes_nothing() {
+    let ((), store) = empty();
+    upgrade::make_0_1_0(&store);
+    store.migrate().unwrap();
+    let down = include_str!("../../../migrations/mysql/0003_channels_and_audiences/down.sql");
+    execute(&store, down);
+    execute(&store, down);
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version = '0003'");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
+    upgrade::is_upgraded(&store);
+}
+
+/// `MariaDB` has no DROP CHECK.
+#[test]
+fn a_check_constraint_of_the_application_is_no_obstacle() {
+    let ((), store) = empty();
+    upgrade::make_0_1_0(&store);
+    execute(&store, "ALTER TABLE notifications ADD CONSTRAINT own CHECK (epoch >= 0)");
+    store.migrate().unwrap();
+    upgrade::is_upgraded(&store);
 }
 
 /// Each of them, that is: even one that was done is done again.

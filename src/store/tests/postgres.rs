@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
 use super::servers::{Server, migrated, server_tests, settle};
 use super::upgrade::upgrade_tests;
@@ -17,6 +18,7 @@ fn empty() -> ((), Store) {
 
 conformance_tests!(postgres);
 upgrade_tests!(empty);
+application_tests!(empty);
 server_tests!(Server::Postgresql);
 
 #[test]

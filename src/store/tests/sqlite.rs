@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use diesel::{QueryDsl as _, RunQueryDsl as _};
 
+use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
 use super::upgrade::upgrade_tests;
 use super::*;
@@ -19,6 +20,7 @@ fn sqlite() -> (TempDir, Store) {
 
 conformance_tests!(sqlite);
 upgrade_tests!(empty_sqlite);
+application_tests!(empty_sqlite);
 
 /// A team's own tables, with views of the names that fanmail reads.
 const TEAMS_TABLES: &str = "

@@ -1,6 +1,7 @@
 //! Statements of SQLite. It stores any value in any column, has one writer at a time, and no type for times.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::connection::SimpleConnection as _;
 use diesel::deserialize::{self, FromSql};
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
@@ -107,12 +108,17 @@ pub fn is_view(sqlite: &mut SqliteConnection, name: &str) -> QueryResult<bool> {
     .get_result(sqlite)
 }
 
-/// A write transaction excludes all others.
+/// A write transaction excludes all others. A migration drops a table and puts a copy in its place. With foreign keys
+/// enforced, SQLite would delete the rows of the application that refer to that table, or refuse
+/// (<https://www.sqlite.org/foreignkeys.html#fk_schemacommands>). Within a transaction the setting cannot be changed.
 pub fn migrate_alone<T>(
     connection: &mut AnyConnection,
     work: impl FnMut(&mut AnyConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
-    transaction::write(connection, work)
+    connection.batch_execute("PRAGMA foreign_keys = OFF")?;
+    let result = transaction::write(connection, work);
+    let enforced_again = connection.batch_execute("PRAGMA foreign_keys = ON");
+    result.and_then(|value| enforced_again.map(|()| value))
 }
 
 /// Text sorts after every number, so that participants whose keys are text would be left out silently.
