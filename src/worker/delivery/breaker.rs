@@ -25,7 +25,7 @@ const THRESHOLD: usize = 3;
 /// Pauses between probes of the relay.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
-/// For so long after an accepted mail, a refused lane does not count: a relay that allows fewer connections than there
+/// For so long after a reply for a recipient, a refused lane does not count: a relay that allows fewer connections than there
 /// are lanes refuses several of them at the same moment, again and again.
 const SUCCESS_GRACE: Duration = Duration::from_secs(2);
 

@@ -1,8 +1,8 @@
 //! Group-commit queue in front of the recorder. `push` wakes no thread while batches are larger than one write. `flush`
 //! wakes the recorder, because a lane is blocked on its commit or idle, or an ack is to be recorded; the recorder then
-//! takes everything that is pending (group commit on demand). After a batch of one, batching gains nothing, and the next write is committed at once.
-//! `linger` bounds how long the write of a paused lane (breaker, rate limit) stays uncommitted. What is written is left
-//! to `entry`, the commit to the recorder.
+//! takes everything that is pending (group commit on demand). After a batch of one, batching gains nothing, and the next
+//! write is committed at once. `linger` bounds how long the write of a paused lane (breaker, rate limit) stays
+//! uncommitted. What is written is left to `entry`, the commit to the recorder.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
