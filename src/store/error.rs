@@ -51,6 +51,18 @@ impl StoreError {
         Self::new("use the tables", &cause).with_hint(hint)
     }
 
+    /// Another program uses names of new tables.
+    pub(super) fn names_in_use(names: &[&str]) -> Self {
+        let cause = format!(
+            "fanmail creates new tables, but tables or views of another program have these names: {}; no table was \
+             changed",
+            names.join(", ")
+        );
+        let hint =
+            "rename those tables or views, or let DATABASE_URL name a database or schema of fanmail's own";
+        Self { misconfigured: true, ..Self::new("update the tables", &cause).with_hint(hint.to_owned()) }
+    }
+
     /// The row of `installation` is gone.
     pub(super) fn no_installation() -> Self {
         let hint = "restore the row from a backup: with another tag, a mail that is sent again gets another Message-ID";
@@ -73,7 +85,7 @@ impl StoreError {
 }
 
 impl HasExitCode for StoreError {
-    /// A database that only a newer fanmail can use counts as a wrong configuration.
+    /// A database that this fanmail cannot use as it is counts as a wrong configuration.
     fn exit_code(&self) -> u8 {
         if self.misconfigured { MISCONFIGURED } else { FAILED }
     }

@@ -17,12 +17,13 @@ use crate::store::schema::{
 };
 
 impl Store {
-    /// Applies the migrations that are missing, and returns their names. Several processes may do this at once. A view that
-    /// has the name of a table stays.
+    /// Applies the migrations that are missing, and returns their names. Several processes may do this at once. A view
+    /// `events` or `participants` stays.
     ///
     /// # Errors
-    /// When a newer fanmail has made the tables. When the database does not answer or refuses a statement; then nothing has
-    /// changed. `MySQL` cannot roll back such statements: there, the next attempt skips what was done.
+    /// When a newer fanmail has made the tables. When another program uses the name of a new table. When the database does not
+    /// answer or refuses a statement. Then nothing has changed. `MySQL` cannot roll back such statements: there, the next
+    /// attempt skips what was done.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
         // A user without the right to change tables can run a worker while no migration is missing.
         let version = self.compare_versions()?;
@@ -31,6 +32,7 @@ impl Store {
         }
         let applied =
             self.run("update the tables", |connection| dispatch::migrate_alone(connection, apply_pending))?;
+        let applied = applied.map_err(|names| StoreError::names_in_use(&names))?;
         if version == TableVersion::Unknown {
             // It could not be read, and now it can.
             self.compare_versions()?;
@@ -140,10 +142,44 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
     Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-/// Applies what is missing, in order.
-fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
+/// The migration that creates [`NEW_TABLES`].
+const NEW_TABLES_VERSION: &str = "0003";
+
+/// Tables with their columns. An application may use these names in the same database.
+const NEW_TABLES: [(&str, &[&str]); 3] = [
+    ("recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
+    ("deferrals", &["notification_id", "participant_id", "tries", "next_try_at", "smtp_code", "detail"]),
+    ("installation", &["id", "untagged_up_to"]),
+];
+
+/// Applies what is missing, in order. Applies nothing if another program uses names of new tables, and returns these names.
+fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Result<Vec<String>, Vec<&'static str>>> {
     let all = dispatch::migrations(connection);
     let pending = connection.pending_migrations(all).map_err(Error::QueryBuilderError)?;
+    if pending.iter().any(|migration| migration.name().version().to_string() == NEW_TABLES_VERSION) {
+        let in_use = names_in_use(connection)?;
+        if !in_use.is_empty() {
+            return Ok(Err(in_use));
+        }
+    }
+    apply(connection, &pending).map(Ok)
+}
+
+/// The names of [`NEW_TABLES`] that another program uses.
+fn names_in_use(connection: &mut AnyConnection) -> QueryResult<Vec<&'static str>> {
+    let mut in_use = Vec::new();
+    for (name, columns) in NEW_TABLES {
+        if dispatch::is_name_in_use(connection, name, columns)? {
+            in_use.push(name);
+        }
+    }
+    Ok(in_use)
+}
+
+fn apply(
+    connection: &mut AnyConnection,
+    pending: &[Box<dyn Migration<MultiBackend>>],
+) -> QueryResult<Vec<String>> {
     pending
         .iter()
         .map(|migration| {

@@ -69,6 +69,11 @@ pub fn migrations(connection: &AnyConnection) -> EmbeddedMigrations {
     dispatch!(connection, AnyConnection => dialect::MIGRATIONS)
 }
 
+/// Whether a table of fanmail with this name and these columns cannot be created, because something else has the name.
+pub fn is_name_in_use(connection: &mut AnyConnection, name: &str, columns: &[&str]) -> QueryResult<bool> {
+    dispatch!(connection, AnyConnection(own) => dialect::is_name_in_use(own, name, columns))
+}
+
 /// Runs `work`, which creates tables, while no other process does so.
 pub fn migrate_alone<T>(
     connection: &mut AnyConnection,

@@ -2,6 +2,7 @@
 
 use super::upgrade::make_0_1_0;
 use super::*;
+use crate::exit_code::{HasExitCode, MISCONFIGURED};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 
@@ -10,6 +11,8 @@ macro_rules! application_tests {
     ($empty:path) => {
         crate::store::tests::application_tables::application_tests!($empty:
             rows_that_refer_to_a_notification_stay
+            tables_of_another_program_are_named_and_nothing_is_changed
+            a_new_database_is_left_as_it_is_if_a_name_is_in_use
         );
     };
     ($empty:path: $($name:ident)*) => {
@@ -68,6 +71,52 @@ pub fn rows_that_refer_to_a_notification_stay(store: &Store) {
     }
     execute(store, "INSERT INTO invoice VALUES (3); DELETE FROM notifications WHERE id = 2");
     assert_eq!(count(store, "invoice"), 2);
+}
+
+/// An application's table, and a view.
+const OTHERS: &str = "
+    CREATE TABLE recipients (id INTEGER, address VARCHAR(99)); INSERT INTO recipients VALUES (1, 'a@example.com');
+    CREATE VIEW installation AS SELECT id, address AS untagged_up_to FROM recipients";
+
+fn names_are_refused(store: &Store, names: &str) {
+    let error = store.migrate().unwrap_err();
+    assert!(error.exit_code() == MISCONFIGURED && !error.is_transient(), "{error}");
+    let expected = format!(
+        "database: could not update the tables: fanmail creates new tables, but tables or views of another program have \
+         these names: {names}; no table was changed; rename those tables or views, or let DATABASE_URL name a database \
+         or schema of fanmail's own"
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+pub fn tables_of_another_program_are_named_and_nothing_is_changed(store: &Store) {
+    make_0_1_0(store);
+    execute(store, OTHERS);
+    for _ in 0..2 {
+        names_are_refused(store, "recipients, installation");
+    }
+    assert_eq!(count(store, "recipients WHERE address = 'a@example.com'"), 1);
+    assert!(is_refused(store, "SELECT tries FROM deferrals"));
+    // fanmail 0.1.0 can go on.
+    execute(
+        store,
+        "INSERT INTO notifications (message_key, kind, event_id, max_participant_id, state, received_at)
+            VALUES ('new', 'UPDATED', 7, 3, 'running', '2026-11-06 10:00:00');
+         DELETE FROM notifications WHERE message_key = 'new'",
+    );
+    execute(store, "DROP VIEW installation; ALTER TABLE recipients RENAME TO addresses");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
+    upgrade::is_upgraded(store);
+    assert_eq!(count(store, "addresses"), 1);
+}
+
+pub fn a_new_database_is_left_as_it_is_if_a_name_is_in_use(store: &Store) {
+    execute(store, OTHERS);
+    names_are_refused(store, "recipients, installation");
+    assert!(is_refused(store, "SELECT id FROM notifications"));
+    execute(store, "DROP VIEW installation; ALTER TABLE recipients RENAME TO addresses");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS);
+    store.check_schema().unwrap();
 }
 
 /// SQLite: foreign keys are not enforced while tables are copied, and are afterwards.

@@ -91,6 +91,21 @@ fn a_migration_that_ends_in_the_middle_goes_on() {
 }
 
 #[test]
+fn a_table_of_another_program_is_not_adopted_in_the_middle() {
+    let ((), store) = empty();
+    upgrade::make_0_1_0(&store);
+    let to_recipients =
+        statements().iter().position(|statement| statement.contains("CREATE TABLE IF NOT EXISTS recipients"));
+    execute(&store, &statements()[..=to_recipients.unwrap()].concat());
+    execute(&store, "CREATE TABLE deferrals (id INTEGER)");
+    let error = store.migrate().unwrap_err().to_string();
+    assert!(error.contains("have these names: deferrals;"), "{error}");
+    execute(&store, "RENAME TABLE deferrals TO others");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
+    upgrade::is_upgraded(&store);
+}
+
+#[test]
 fn taking_a_migration_back_again_changes_nothing() {
     let ((), store) = empty();
     upgrade::make_0_1_0(&store);

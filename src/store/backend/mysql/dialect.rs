@@ -116,6 +116,23 @@ pub fn is_view(mysql: &mut MysqlConnection, name: &str) -> QueryResult<bool> {
     Ok(row.views > 0)
 }
 
+/// Whether a view or a table with other columns has the name. An interrupted migration has left tables with these.
+pub fn is_name_in_use(mysql: &mut MysqlConnection, name: &str, columns: &[&str]) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let found: Vec<Row> = sql_query(
+        "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?",
+    )
+    .bind::<Text, _>(name)
+    .load(mysql)?;
+    let is_ours =
+        found.len() == columns.len() && found.iter().all(|row| columns.contains(&row.name.as_str()));
+    Ok(!found.is_empty() && (!is_ours || is_view(mysql, name)?))
+}
+
 /// A lock of the whole server, named for this database; it ends with the connection. Each migration is recorded once
 /// it is applied, and may be repeated if it was interrupted.
 pub fn migrate_alone<T>(

@@ -116,6 +116,24 @@ pub fn is_view(postgres: &mut PgConnection, name: &str) -> QueryResult<bool> {
     Ok(row.is_view)
 }
 
+/// Whether anything has the name in the schema where tables are created; the name of a type is refused, too. Migrations are
+/// all done or not at all, so that before one of them none of these is fanmail's.
+pub fn is_name_in_use(postgres: &mut PgConnection, name: &str, _columns: &[&str]) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        is_in_use: bool,
+    }
+    let row: Row = sql_query(
+        "SELECT EXISTS (SELECT FROM pg_namespace n WHERE nspname = current_schema()
+            AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = $1)
+                OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid AND typname = $1))) AS is_in_use",
+    )
+    .bind::<Text, _>(name)
+    .get_result(postgres)?;
+    Ok(row.is_in_use)
+}
+
 /// Statements that create tables can be part of a transaction; the lock ends with it.
 pub fn migrate_alone<T>(
     connection: &mut AnyConnection,

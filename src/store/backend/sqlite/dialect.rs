@@ -7,7 +7,7 @@ use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Binary, Nullable, Timestamp, TimestamptzSqlite};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -34,6 +34,11 @@ diesel::define_sql_function!(
     /// The type of the stored value, whatever its column declares.
     #[sql_name = "typeof"]
     fn stored_as(value: Nullable<BigInt>) -> Text
+);
+
+diesel::define_sql_function!(
+    /// The text in small letters: names are the same in small and in capital letters.
+    fn lower(text: Text) -> Text
 );
 
 diesel::table! {
@@ -106,6 +111,15 @@ pub fn is_view(sqlite: &mut SqliteConnection, name: &str) -> QueryResult<bool> {
         sqlite_master::table.filter(sqlite_master::kind.eq("view")).filter(sqlite_master::name.eq(name)),
     ))
     .get_result(sqlite)
+}
+
+/// Whether a table, a view or an index has the name, which must be in small letters. Migrations are all done or not at all,
+/// so that before one of them none of these is fanmail's.
+pub fn is_name_in_use(sqlite: &mut SqliteConnection, name: &str, _columns: &[&str]) -> QueryResult<bool> {
+    let same_name = sqlite_master::table
+        .filter(lower(sqlite_master::name).eq(name))
+        .filter(sqlite_master::kind.ne("trigger"));
+    diesel::select(exists(same_name)).get_result(sqlite)
 }
 
 /// A write transaction excludes all others. A migration drops a table and puts a copy in its place. With foreign keys
