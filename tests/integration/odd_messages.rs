@@ -75,7 +75,7 @@ fn messages_with_unusual_properties_are_processed() {
         (body("CANCELLED"), properties(Some(nasty))),
         (body("CANCELLED"), properties(Some(&longest))),
     ]);
-    wait_until("the mistakes to be kept", || scenario.queue.dead_depth() == 2);
+    wait_until("the dead letters to be kept", || scenario.queue.dead_depth() == 2);
     wait_until("the queue to be empty", || scenario.queue.depth() == 0);
     assert_eq!(scenario.smtp.accepted(), 3 * odd.len());
     let log = worker.log();
