@@ -7,6 +7,7 @@ use super::conformance::conformance_tests;
 use super::servers::{Server, migrated, server_tests, settle};
 use super::upgrade::upgrade_tests;
 use super::*;
+use crate::store::backend::any::AnyConnection;
 
 fn postgres() -> ((), Store) {
     ((), migrated(Server::Postgresql))
@@ -20,6 +21,17 @@ conformance_tests!(postgres);
 upgrade_tests!(empty);
 application_tests!(empty);
 server_tests!(Server::Postgresql);
+
+/// A migration changes tables, as a user that may only use them cannot. Here it is a table of the server's own user.
+#[test]
+fn the_owner_of_the_tables_must_migrate() {
+    let ((), store) = postgres();
+    let change =
+        |connection: &mut AnyConnection| connection.batch_execute("ALTER TABLE pg_class ADD channel TEXT");
+    let error = store.run("update the tables", change).unwrap_err().to_string();
+    assert!(error.contains("must be owner of table pg_class"), "{error}");
+    assert!(error.ends_with("; run `fanmail migrate` as the user that owns the tables"), "{error}");
+}
 
 #[test]
 fn times_are_read_from_the_types_that_have_them() {

@@ -44,7 +44,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::transient(&["lock timeout"], server::LOCK),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::permanent(&["permission denied for"], server::DENIED),
-    KnownError::permanent(&["must be owner of"], server::DENIED),
+    KnownError::permanent(&["must be owner of"], "run `fanmail migrate` as the user that owns the tables"),
     KnownError::permanent(&["relation ", " does not exist"], MIGRATE),
     KnownError::permanent(&["column ", " does not exist"], COLUMN),
 ];
@@ -70,6 +70,7 @@ mod tests {
             assert!(is_transient(cause), "{cause}");
         }
         for cause in [
+            "must be owner of table notifications",
             "FATAL: password authentication failed for user \"me\"",
             "FATAL: database \"app\" does not exist",
             "out of order",
