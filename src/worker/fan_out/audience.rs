@@ -45,7 +45,7 @@ impl Pages {
     /// stale statistics a join was measured going quadratic (27 s for 500 pages, against 0.1 s).
     ///
     /// # Errors
-    /// When the worker is to stop before the database answers.
+    /// When a shutdown is requested before the database answers.
     pub fn next(
         &mut self,
         store: &Store,

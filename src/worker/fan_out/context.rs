@@ -35,7 +35,7 @@ pub struct Context {
     pub dummy: bool,
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
-    /// Requested when the worker is to stop.
+    /// Requested by the first SIGTERM or SIGINT.
     pub shutdown: Shutdown,
 }
 
@@ -53,7 +53,7 @@ pub enum FanOutResult {
 /// Why sending ends before everyone is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
-    /// The worker is to stop.
+    /// A shutdown is requested.
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
