@@ -129,7 +129,7 @@ Example:
     Check,
     /// List the messages that could not be processed
     ///
-    /// The broker keeps them in the queue <your queue>.dead, each with the reason. After you have fixed the cause,
+    /// The broker keeps them in the queue QUEUE.dead, each with the reason. After you have fixed the cause,
     /// publish the notification again with: fanmail publish
     #[command(after_help = "\
 Example:

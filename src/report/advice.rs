@@ -9,7 +9,7 @@ use crate::text::count::count;
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
 const GRACE: TimeDelta = TimeDelta::minutes(1);
 
-/// Notifications that do not add up, one a line: at most [`MAX_NAMED`], and a line that counts the others. If there are
+/// Notifications that do not add up, one a line: at most `MAX_NAMED`, and a line that counts the others. If there are
 /// any, `fanmail status` exits with 1.
 #[must_use]
 pub fn problems(lines: &[NotificationLine]) -> Vec<String> {

@@ -31,7 +31,7 @@ pub fn completed(metrics: &Metrics, notification: &Notification, counts: Counts,
     let id = notification.id;
     let hint = match counts.failed {
         0 => String::new(),
-        _ => format!("; retry the failed ones with: fanmail retry --notification {id}"),
+        _ => format!("; retry temporary failures with: fanmail retry --notification {id}"),
     };
     log::info!(
         "notification {id} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s{hint}",

@@ -139,7 +139,7 @@ impl Purge<'_> {
         })
     }
 
-    /// Deletes at most [`ROWS_PER_STEP`] rows in one transaction. `None` when nothing is left.
+    /// Deletes at most `ROWS_PER_STEP` rows in one transaction. `None` when nothing is left.
     ///
     /// # Errors
     /// When the database does not answer; then this transaction has changed nothing, and a new purge continues.

@@ -48,7 +48,7 @@ impl Sink {
     }
 
     /// The number of received bodies. Ends the sink. When the sink had ended before, the result is the expected number
-    /// and [`SLACK`], and there may have been more.
+    /// and `SLACK`, and there may have been more.
     pub fn count(mut self) -> usize {
         let mut fillers = 0;
         while let Ok(answered) = self.feed() {
