@@ -51,7 +51,7 @@ fn to_text(list: &DeadLetterList) -> String {
     let mut text =
         format!("{} of {} dead letters in {}, oldest first\n", list.letters.len(), list.count, list.queue);
     for letter in &list.letters {
-        let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
+        let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), escaped_line);
         // Writing to a String cannot fail.
         write!(
             text,
@@ -59,7 +59,7 @@ fn to_text(list: &DeadLetterList) -> String {
             shown(&letter.at),
             shown(&letter.reason),
             shown(&letter.message_id),
-            one_line(&String::from_utf8_lossy(&letter.body)),
+            escaped_line(&String::from_utf8_lossy(&letter.body)),
         )
         .unwrap_or_default();
     }
@@ -82,7 +82,7 @@ fn as_json(letter: &DeadLetterView) -> Value {
 }
 
 /// A publisher's text on one line, cut, with control characters escaped: they could change what the terminal shows.
-fn one_line(text: &str) -> String {
+fn escaped_line(text: &str) -> String {
     let mut line: String = text
         .chars()
         .take(MAX_SHOWN)

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
+use crate::exit_code::HasExitCode as _;
 
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Ok(()) => {}
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");
-            return Ok(ExitCode::from(2));
+            return Ok(ExitCode::from(error.exit_code()));
         }
         // The message may have arrived all the same; with the same id, a second attempt counts once.
         Err(error) => {

@@ -17,6 +17,7 @@ use crate::domain::outcome::Counts;
 use crate::process_id;
 use crate::store::Store;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
+use crate::text::count::count;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
@@ -156,9 +157,9 @@ fn taken_by_another(record: &NotificationRecord) -> String {
 fn send(store: &Store, context: &Context, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
     let pending = store.tally(&claim.notification)?.pending;
     say(&format!(
-        "notification {}: {pending} recipient{} to retry (Ctrl-C stops; the same command continues)",
+        "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
         claim.notification.id,
-        if pending == 1 { "" } else { "s" }
+        count(pending, "recipient")
     ));
     let bar = ProgressBar::new(pending).with_style(style()?);
     let result = fan_out::send_to_undecided(context, claim, |counts| bar.set_position(counts.total()));

@@ -39,8 +39,8 @@ pub struct StatusArgs {
     pub format: Format,
 }
 
-/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up, or is completed although
-/// participants are pending.
+/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up, or is completed
+/// although participants are pending.
 ///
 /// # Errors
 /// What failed, and why.

@@ -2,7 +2,7 @@
 
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
-    BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST, is_set_by_kubernetes,
+    BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST, first_set, is_set_by_kubernetes,
 };
 use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
@@ -132,7 +132,7 @@ fn read_url(reader: &mut Reader<'_>) -> Option<BrokerUrl> {
 
 /// Where the URL stands.
 fn url_variable(reader: &mut Reader<'_>) -> &'static str {
-    reader.first_set(&[URL, "AMQP_URL_FILE"]).unwrap_or(URL)
+    first_set(reader, &[URL, "AMQP_URL_FILE"]).unwrap_or(URL)
 }
 
 /// Kubernetes sets `<SERVICE>_PORT` to a URL for every service. For a service called `lavinmq` that is reported, as it

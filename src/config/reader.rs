@@ -60,11 +60,6 @@ impl<'a> Reader<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The first of these variables that has a value.
-    pub fn first_set(&mut self, names: &[&'static str]) -> Option<&'static str> {
-        names.iter().copied().find(|name| self.text(name).is_some())
-    }
-
     /// A setting that has two names. Both may be set, to the same value.
     pub fn either<T: PartialEq>(
         &mut self,

@@ -38,13 +38,14 @@ pub(super) fn is_set_by_kubernetes(name: &str, value: &str) -> bool {
 }
 
 /// The first of these variables that an operator has set.
-fn first_set(reader: &mut Reader<'_>, names: &[&'static str]) -> Option<&'static str> {
+pub(super) fn first_set(reader: &mut Reader<'_>, names: &[&'static str]) -> Option<&'static str> {
     let mut is_set = |name: &str| reader.text(name).is_some_and(|value| !is_set_by_kubernetes(name, &value));
     names.iter().copied().find(|name| is_set(name))
 }
 
 impl BrokerVariables {
-    /// The names that an operator has set. A setting without a variable takes the name that fits the variables which are set.
+    /// The names that an operator has set. A setting without a variable takes the name that fits the variables which
+    /// are set.
     pub(super) fn find(reader: &mut Reader<'_>) -> Self {
         let columns = [0, 1].map(|column| ALL.map(|names| names[column]));
         let [lavinmq, broker] = columns.map(|names| first_set(reader, &names).is_some());

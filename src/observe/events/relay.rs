@@ -55,9 +55,9 @@ pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
 pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     log::warn!(
-        "the relay has not worked for {} minutes ({} probes failed): {}; see how many mails wait with: fanmail status",
+        "the relay has not worked for {} minutes ({} failed): {}; see how many mails wait with: fanmail status",
         problem.lasted.as_secs() / 60,
-        problem.failed_probes,
+        count(problem.failed_probes.into(), "probe"),
         problem.detail
     );
 }
