@@ -6,9 +6,11 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::sync::lock;
 
 /// Reads one command a line until the pipe is closed, then cleans up.
 const SCRIPT: &str = r#"
@@ -121,6 +123,6 @@ fn send(verb: &str, argument: &str) {
             .spawn();
         Mutex::new(child.unwrap())
     });
-    let mut shell = shell.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shell = lock(shell);
     writeln!(shell.stdin.as_mut().unwrap(), "{verb} {argument}").unwrap();
 }

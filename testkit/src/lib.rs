@@ -33,5 +33,6 @@ pub mod raw_publisher;
 pub mod scenario;
 pub mod slow_relay;
 pub mod smtp;
+pub mod sync;
 pub mod system;
 pub mod wait;

@@ -22,9 +22,10 @@ use crate::smtp::connection::Connection;
 use crate::smtp::gate::Gate;
 use crate::smtp::log::{BodyReply, Log, Multiset};
 use crate::smtp::session::Session;
-use crate::smtp::shared::{Shared, lock};
+use crate::smtp::shared::Shared;
 use crate::smtp::step_fault::{Step, StepFault};
 use crate::smtp::stream::Tls;
+use crate::sync::lock;
 use crate::wait::wait_until;
 
 /// What EHLO announces beside SIZE.

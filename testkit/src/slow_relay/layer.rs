@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use native_tls::{HandshakeError, TlsAcceptor, TlsStream};
+
+use crate::sync::lock;
 
 /// The layer of one connection.
 pub enum Layer {
@@ -65,7 +67,7 @@ impl Layer {
         let Self::Tls(tls) = self else {
             return Ok(received.to_vec());
         };
-        let mut tls = tls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tls = lock(tls);
         tls.get_mut().received.extend(received);
         let mut content = Vec::with_capacity(received.len());
         match tls.read_to_end(&mut content) {
@@ -82,7 +84,7 @@ impl Layer {
         let Self::Tls(tls) = self else {
             return Ok(content.to_vec());
         };
-        let mut tls = tls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tls = lock(tls);
         tls.write_all(content)?;
         Ok(mem::take(&mut tls.get_mut().to_send))
     }

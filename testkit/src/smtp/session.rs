@@ -1,4 +1,4 @@
-//! One SMTP session (RFC 5321, RFC 2920). It records whatever a client must not do, and fails where a test has asked
+//! One SMTP session (RFC 5321, RFC 2920). It records what a client must not do, and fails where a test has asked
 //! for it.
 
 mod auth;

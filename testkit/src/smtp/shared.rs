@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::smtp::connection::Connection;
 use crate::smtp::gate::Gate;
 use crate::smtp::log::{BodyReply, Log, ReceivedMail};
 use crate::smtp::step_fault::Order;
 use crate::smtp::{Capabilities, RecipientFault, Settings};
+use crate::sync::lock;
 
 /// The state of the server, shared with its sessions.
 pub(super) struct Shared {
@@ -23,10 +24,6 @@ pub(super) struct Shared {
     /// By the number of the connection.
     pub(super) sockets: Mutex<HashMap<usize, TcpStream>>,
     pub(super) down: Mutex<bool>,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -5,7 +5,8 @@ use std::net::Shutdown;
 
 use crate::smtp::SmtpServer;
 use crate::smtp::log::BodyReply;
-use crate::smtp::shared::{Shared, lock};
+use crate::smtp::shared::Shared;
+use crate::sync::lock;
 
 /// A step of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
