@@ -47,7 +47,7 @@ pub trait Channel: Send {
     fn idle(&mut self);
 }
 
-/// What all messages of one notification have in common. Its fan-out makes it once, for whatever channel.
+/// What all messages of one notification have in common. Its fan-out makes it once, for any channel.
 #[derive(Debug, Clone)]
 pub struct PreparedNotification {
     /// The notification.

@@ -1,4 +1,5 @@
-//! Renders the Tera templates: once for each fan-out what its mails share, and in the lanes the rest. Headers and encodings are left to the channels, loading to `loader`.
+//! Renders the Tera templates: once for each fan-out what its mails share, and in the lanes the rest. Headers and
+//! encodings are left to the channels, loading to `loader`.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! One function for each change of state that operators read about. It writes the log line and updates health and metrics, so that a
-//! state machine makes one call and holds no sentences. Health and metrics change before the line is written: whatever
-//! reacts to the line finds them changed. When a change is worth an event is left to its caller.
+//! state machine makes one call and holds no sentences. Health and metrics change before the line is written: an
+//! alert that reacts to the line finds them changed. When a change is worth an event is left to its caller.
 
 pub mod broker;
 pub mod database;

@@ -10,8 +10,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From the properties of a delivery. A NUL becomes U+FFFD: AMQP allows one in a `message_id`, and the text of a `PostgreSQL`
-    /// database cannot hold any.
+    /// From the properties of a delivery. A NUL becomes U+FFFD: AMQP allows one in a `message_id`, and the text of a
+    /// `PostgreSQL` database cannot hold any.
     #[must_use]
     pub fn new(message_id: Option<&str>, redelivered: bool) -> Self {
         Self { message_id: message_id.map(|id| id.replace('\0', "\u{FFFD}")), redelivered }

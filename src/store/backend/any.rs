@@ -1,4 +1,4 @@
-//! One connection to any of the databases, and the list of databases: whatever depends on the database goes through
+//! One connection to any of the databases, and the list of databases: code that depends on the database goes through
 //! the macros here. What each database does is left to its folder.
 
 /// One connection to whichever database is configured.
