@@ -4,11 +4,13 @@
 
 pub mod email;
 
+use std::time::Duration;
+
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::Verdict;
+use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
 
 /// A way to reach people. Each lane owns one, with its own connection, and calls all three methods from its thread.
@@ -79,13 +81,18 @@ pub struct SendError {
 /// What failed, the recipient's mail or the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// This recipient, for now: another attempt later may help.
-    Transient {
-        /// The body was transmitted and no reply came: the relay may have accepted it (RFC 1047).
-        ambiguous: bool,
-    },
+    /// This recipient, for now: another attempt later may help. Also a connection that was lost before the body was
+    /// transmitted.
+    Transient,
     /// This recipient, for good.
     Permanent,
+    /// A refusal that may be about us or the relay instead of this recipient: sender, relaying, quota, an unspecific
+    /// reply. Only what the relay says to other recipients shows whose failure it is.
+    Suspect(Permanence),
+    /// The relay works, and asks for fewer mails at a time. No mail is charged.
+    Throttled(Throttle),
+    /// The body was transmitted and no reply came: the relay may have accepted it (RFC 1047).
+    Ambiguous,
     /// The reply to the body cannot be read: the relay may have accepted it. Each further attempt might deliver one
     /// more copy, and a relay that sends such replies to all mails is unusable anyway.
     Unreadable,
@@ -96,6 +103,20 @@ pub enum Class {
     Breakdown,
     /// Nothing failed: `before_body` returned `false`.
     Withdrawn,
+    /// The body was not ready in time, because the ledger is slow. Neither the relay nor this mail has failed.
+    BodyDelayed,
+}
+
+/// What a relay that throttles wants less of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// Mails in a time.
+    Rate {
+        /// For how long the relay wants none, when it says so.
+        pause: Option<Duration>,
+    },
+    /// Connections at a time.
+    Connections,
 }
 
 /// What a lane does with the job of a message that was not accepted.
@@ -107,6 +128,8 @@ pub enum Decision {
     RetryUncharged,
     /// Retry later. The attempt is charged.
     Retry,
+    /// Submit it once more, at the earliest after minutes: the relay may have accepted it.
+    RetryOnceLater,
     /// Fail, permanently.
     Fail,
 }
@@ -128,9 +151,12 @@ impl SendError {
     #[must_use]
     pub fn decision(&self) -> Decision {
         match self.class {
-            Class::RelayFailure | Class::Withdrawn => Decision::Return,
+            Class::RelayFailure | Class::Withdrawn | Class::BodyDelayed | Class::Throttled(_) => {
+                Decision::Return
+            }
             Class::Breakdown => Decision::RetryUncharged,
-            Class::Transient { .. } => Decision::Retry,
+            Class::Transient | Class::Suspect(_) => Decision::Retry,
+            Class::Ambiguous => Decision::RetryOnceLater,
             Class::Permanent | Class::Unreadable => Decision::Fail,
         }
     }
@@ -141,9 +167,13 @@ impl SendError {
     pub fn proves_relay_works(&self) -> bool {
         match self.class {
             // A mail is withdrawn after the relay has taken its envelope.
-            Class::Permanent | Class::Withdrawn => true,
-            Class::Transient { .. } => matches!(self.code, Some(400..)),
-            Class::RelayFailure | Class::Breakdown | Class::Unreadable => false,
+            Class::Permanent | Class::Withdrawn | Class::Suspect(_) | Class::Throttled(_) => true,
+            Class::Transient => matches!(self.code, Some(400..)),
+            Class::RelayFailure
+            | Class::Breakdown
+            | Class::Unreadable
+            | Class::Ambiguous
+            | Class::BodyDelayed => false,
         }
     }
 
@@ -156,7 +186,7 @@ impl SendError {
     /// Whether the relay may have accepted the body all the same.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        matches!(self.class, Class::Transient { ambiguous: true } | Class::Unreadable)
+        matches!(self.class, Class::Ambiguous | Class::Unreadable)
     }
 }
 
@@ -176,9 +206,11 @@ mod tests {
     fn every_class_has_its_decision() {
         let error = |class, code| SendError { class, code, detail: String::new() };
         for (class, code, decision, works, ambiguous) in [
-            (Class::Transient { ambiguous: false }, Some(450), Decision::Retry, true, false),
-            (Class::Transient { ambiguous: false }, None, Decision::Retry, false, false),
-            (Class::Transient { ambiguous: true }, None, Decision::Retry, false, true),
+            (Class::Transient, Some(450), Decision::Retry, true, false),
+            (Class::Transient, None, Decision::Retry, false, false),
+            (Class::Suspect(Permanence::Permanent), Some(554), Decision::Retry, true, false),
+            (Class::Throttled(Throttle::Connections), Some(432), Decision::Return, true, false),
+            (Class::Ambiguous, None, Decision::RetryOnceLater, false, true),
             (Class::Permanent, Some(550), Decision::Fail, true, false),
             (Class::Unreadable, None, Decision::Fail, false, true),
             (Class::RelayFailure, Some(554), Decision::Return, false, false),

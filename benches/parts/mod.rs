@@ -136,7 +136,7 @@ impl Tables {
 }
 
 fn sent(lease: Lease, participant_id: ParticipantId) -> Outcome {
-    Outcome { lease, participant_id, attempts: 1, verdict: Verdict::Sent }
+    Outcome { lease, participant_id, attempts: 1, deferrals: 0, verdict: Verdict::Sent }
 }
 
 /// The sample event with all fields, and letters that are not ASCII: most mails have to be encoded.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::AddAssign;
+use std::time::Duration;
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
@@ -61,6 +62,17 @@ pub enum Verdict {
         /// The relay's words, or ours.
         detail: String,
     },
+    /// Tried in vain for a transient reason, and to be tried again after `pause`. A row in `deferrals`, and none in
+    /// `deliveries`.
+    Deferred {
+        /// Time until the next attempt.
+        pause: Duration,
+        /// The relay's last reply code. 354 when the body was transmitted and no reply came: the relay may have accepted
+        /// it, and the next attempt is the last one.
+        code: Option<u16>,
+        /// The relay's words, or ours.
+        detail: String,
+    },
 }
 
 /// Whether a failure may pass.
@@ -88,18 +100,25 @@ impl Verdict {
         Self::Failed { permanence, code, detail: cut(detail, Self::DETAIL_MAX) }
     }
 
-    /// The word for it.
+    /// Deferred for `pause`, with the relay's reply code, for the reason `detail`.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn deferred(pause: Duration, code: Option<u16>, detail: &str) -> Self {
+        Self::Deferred { pause, code, detail: cut(detail, Self::DETAIL_MAX) }
+    }
+
+    /// The word for it in `deliveries`; `None` while it is deferred.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Sent => Status::Sent,
-            Self::Skipped(_) => Status::Skipped,
-            Self::Failed { .. } => Status::Failed,
+            Self::Sent => Some(Status::Sent),
+            Self::Skipped(_) => Some(Status::Skipped),
+            Self::Failed { .. } => Some(Status::Failed),
+            Self::Deferred { .. } => None,
         }
     }
 }
 
-/// The verdict about the mail to one participant: a row of `deliveries` to be.
+/// The verdict about the mail to one participant: a row of `deliveries` or `deferrals` to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The notification, and the fencing token of the lease under which the mail was sent.
@@ -108,6 +127,8 @@ pub struct Outcome {
     pub participant_id: ParticipantId,
     /// How many times the mail was submitted to the relay; 0 when the relay was not asked.
     pub attempts: u32,
+    /// How many times the mail was deferred before. If it was, its row in `deferrals` is replaced by this outcome.
+    pub deferrals: u32,
     /// What became of the mail.
     pub verdict: Verdict,
 }
@@ -125,7 +146,9 @@ pub struct Tally {
     pub failed_permanent: u64,
     /// Outcomes `skipped`.
     pub skipped: u64,
-    /// Without an outcome yet.
+    /// Deferred: tried again later.
+    pub deferred: u64,
+    /// Without an outcome, and not deferred.
     pub pending: u64,
 }
 
@@ -133,9 +156,10 @@ impl Tally {
     /// Whether everyone is accounted for exactly once.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        self.participants == self.sent + self.failed + self.skipped + self.pending
+        self.participants == self.sent + self.failed + self.skipped + self.deferred + self.pending
     }
 }
+
 /// How many outcomes there are of each status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -145,6 +169,8 @@ pub struct Counts {
     pub failed: u64,
     /// Outcomes `skipped`.
     pub skipped: u64,
+    /// Mails that were deferred.
+    pub deferred: u64,
 }
 
 impl Counts {
@@ -154,13 +180,14 @@ impl Counts {
             Verdict::Sent => self.sent += 1,
             Verdict::Failed { .. } => self.failed += 1,
             Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Deferred { .. } => self.deferred += 1,
         }
     }
 
     /// The sum.
     #[must_use]
     pub fn total(self) -> u64 {
-        self.sent + self.failed + self.skipped
+        self.sent + self.failed + self.skipped + self.deferred
     }
 }
 
@@ -169,5 +196,6 @@ impl AddAssign for Counts {
         self.sent += more.sent;
         self.failed += more.failed;
         self.skipped += more.skipped;
+        self.deferred += more.deferred;
     }
 }

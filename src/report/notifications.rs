@@ -131,7 +131,15 @@ pub(crate) mod tests {
                 epoch: Epoch(1),
                 holder: None,
             },
-            tally: Tally { participants, sent, failed, failed_permanent: failed / 2, skipped, pending },
+            tally: Tally {
+                participants,
+                sent,
+                failed,
+                failed_permanent: failed / 2,
+                skipped,
+                deferred: 0,
+                pending,
+            },
             holder_has_exited: false,
         }
     }

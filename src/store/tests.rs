@@ -157,6 +157,7 @@ fn outcome(notification: &Notification, participant_id: i64, status: Status) -> 
         lease: first_lease(notification.id),
         participant_id: ParticipantId(participant_id),
         attempts: 1,
+        deferrals: 0,
         verdict,
     }
 }

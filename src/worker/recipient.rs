@@ -12,6 +12,10 @@ pub struct Recipient {
     pub attempts: u32,
     /// Submissions over which the relay broke down, and which were not charged as attempts.
     pub uncharged_attempts: u32,
+    /// How many times the mail was deferred before this fan-out.
+    pub deferrals: u32,
+    /// Whether the relay may have accepted the mail already: it was transmitted once, and no reply came.
+    pub ambiguous: bool,
     /// Whether a connection was lost over another mail while this recipient's envelope was pipelined behind it.
     pub lost_while_pipelined: bool,
 }
@@ -20,7 +24,14 @@ impl Recipient {
     /// A recipient without an attempt.
     #[must_use]
     pub fn new(participant: Participant) -> Self {
-        Self { participant, attempts: 0, uncharged_attempts: 0, lost_while_pipelined: false }
+        Self {
+            participant,
+            attempts: 0,
+            uncharged_attempts: 0,
+            deferrals: 0,
+            ambiguous: false,
+            lost_while_pipelined: false,
+        }
     }
 
     /// Whether this recipient's envelope may be pipelined behind another mail's body. Not after a failed attempt: some

@@ -51,7 +51,7 @@ impl Store {
         let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
         let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
         let rows: Vec<DeliveryRow> =
-            outcomes.iter().map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
+            outcomes.iter().filter_map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
         let record = |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
         let current = self.write_once("record outcomes", record)?;
         Ok(leases.into_iter().filter(|lease| !current.contains(lease)).collect())

@@ -162,25 +162,27 @@ pub(crate) struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Self {
+    /// `None` for a mail that is deferred.
+    pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Option<Self> {
         let (permanent, smtp_code, detail) = match &outcome.verdict {
             Verdict::Sent => (false, None, None),
             Verdict::Skipped(reason) => (false, None, Some(reason)),
             Verdict::Failed { permanence, code, detail } => {
                 (*permanence == Permanence::Permanent, *code, Some(detail))
             }
+            Verdict::Deferred { .. } => return None,
         };
-        Self {
+        Some(Self {
             epoch: outcome.lease.epoch,
             notification_id: outcome.lease.notification_id,
             participant_id: outcome.participant_id,
-            status: outcome.verdict.status().as_str(),
+            status: outcome.verdict.status()?.as_str(),
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
             permanent,
             smtp_code: smtp_code.map(i32::from),
             detail: detail.cloned(),
             decided_at,
-        }
+        })
     }
 
     /// Whether its lease is one of the current ones.

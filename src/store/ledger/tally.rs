@@ -77,6 +77,7 @@ impl Store {
                 failed: count(Status::Failed),
                 failed_permanent,
                 skipped: count(Status::Skipped),
+                deferred: 0,
                 pending: count_pending(connection, notification)?,
             })
         })

@@ -35,6 +35,7 @@ impl Job {
             lease: self.fan_out.held.lease,
             participant_id: self.recipient.participant.id,
             attempts: self.recipient.attempts,
+            deferrals: self.recipient.deferrals,
             verdict,
         }
     }

@@ -193,7 +193,9 @@ impl<C: Channel> Lane<C> {
                 job.recipient.uncharged_attempts += 1;
                 job.fan_out.report(Report::Retry(job.recipient));
             }
-            Decision::RetryUncharged | Decision::Retry => self.retry_or_fail(job, error),
+            Decision::RetryUncharged | Decision::Retry | Decision::RetryOnceLater => {
+                self.retry_or_fail(job, error)
+            }
             Decision::Fail => {
                 job.recipient.attempts += 1;
                 self.record(job, Verdict::failed(Permanence::Permanent, error.code, &error.detail));

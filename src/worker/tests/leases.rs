@@ -200,7 +200,13 @@ fn a_recipient_who_waits_for_a_retry_does_not_delay_those_behind_decided_pages()
         Ok(())
     });
     let lease = opened_elsewhere(&worker, Duration::from_secs(30));
-    let sent = |id| Outcome { lease, participant_id: ParticipantId(id), attempts: 1, verdict: Verdict::Sent };
+    let sent = |id| Outcome {
+        lease,
+        participant_id: ParticipantId(id),
+        attempts: 1,
+        deferrals: 0,
+        verdict: Verdict::Sent,
+    };
     worker.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     worker.store.release_lease(lease).unwrap();
     assert!(matches!(fan_out::run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));

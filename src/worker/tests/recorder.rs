@@ -37,7 +37,7 @@ fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
 }
 
 fn outcome(lease: Lease, participant_id: i64, verdict: Verdict) -> Outcome {
-    Outcome { lease, participant_id: ParticipantId(participant_id), attempts: 1, verdict }
+    Outcome { lease, participant_id: ParticipantId(participant_id), attempts: 1, deferrals: 0, verdict }
 }
 
 fn skipped() -> Verdict {
@@ -136,7 +136,7 @@ fn a_fan_out_gets_one_report_of_all_its_outcomes_in_a_batch() {
     drop((lanes, batch_sender));
     record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
     let Ok(Report::Recorded(counts)) = reports.try_recv() else { panic!() };
-    assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1 });
+    assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1, deferred: 0 });
     assert!(reports.is_empty());
     assert_eq!((worker.context.metrics.sent.get(), worker.tally(1).sent), (3, 3));
 }

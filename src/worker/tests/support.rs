@@ -22,7 +22,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
-use crate::domain::outcome::{Tally, Verdict};
+use crate::domain::outcome::{Permanence, Tally, Verdict};
 use crate::domain::participant::Participant;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
@@ -36,7 +36,7 @@ pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };
-pub const TRANSIENT: Class = Class::Transient { ambiguous: false };
+pub const TRANSIENT: Class = Class::Transient;
 
 /// The relay's reply to one mail. Gets the address, the number of attempts before, and the tally at that moment.
 type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
@@ -108,9 +108,13 @@ impl Channel for TestChannel {
         };
         (self.relay.decide)(&mail.to, earlier, &tally).map_err(|class| {
             let code = match class {
-                Class::Transient { ambiguous } => (!ambiguous).then_some(450),
-                Class::Permanent => Some(550),
-                Class::RelayFailure | Class::Unreadable | Class::Withdrawn => None,
+                Class::Transient | Class::Suspect(Permanence::Transient) | Class::Throttled(_) => Some(450),
+                Class::Permanent | Class::Suspect(Permanence::Permanent) => Some(550),
+                Class::RelayFailure
+                | Class::Unreadable
+                | Class::Withdrawn
+                | Class::Ambiguous
+                | Class::BodyDelayed => None,
                 Class::Breakdown => Some(421),
             };
             SendError { class, code, detail: format!("{class:?}") }

@@ -116,11 +116,11 @@ fn classify(phase: Phase, code: Option<u16>) -> Class {
         (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => {
             Class::RelayFailure
         }
-        (Phase::AfterDot, None | Some(..=399)) => Class::Transient { ambiguous: true },
+        (Phase::AfterDot, None | Some(..=399)) => Class::Ambiguous,
         (_, Some(421 | ..=399)) | (Phase::Sender, None) => Class::Breakdown,
-        (Phase::Recipient, Some(552)) => Class::Transient { ambiguous: false },
+        (Phase::Recipient, Some(552)) => Class::Transient,
         (_, Some(500..=599)) => Class::Permanent,
-        (_, _) => Class::Transient { ambiguous: false },
+        (_, _) => Class::Transient,
     }
 }
 
@@ -128,8 +128,8 @@ fn classify(phase: Phase, code: Option<u16>) -> Class {
 mod tests {
     use super::*;
 
-    const TRANSIENT: Class = Class::Transient { ambiguous: false };
-    const AMBIGUOUS: Class = Class::Transient { ambiguous: true };
+    const TRANSIENT: Class = Class::Transient;
+    const AMBIGUOUS: Class = Class::Ambiguous;
 
     #[test]
     fn every_row_of_the_table() {

@@ -34,11 +34,11 @@ fn a_refusal_counts_even_if_the_connection_is_lost_with_it() {
 fn a_loss_is_ambiguous_only_after_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
     let (result, bodies) = submit(&mut before.transport(), "a@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: false }, 0));
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient, 0));
 
     let after = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, HANG_UP])]);
     let (result, bodies) = submit(&mut after.transport(), "a@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Ambiguous, 1));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn after_a_loss_behind_the_dot_the_transport_does_not_retry() {
     let mut transport = relay.transport();
     assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
     let (result, bodies) = submit(&mut transport, "b@example.com");
-    assert_eq!((result.unwrap_err().class, bodies), (Class::Transient { ambiguous: true }, 1));
+    assert_eq!((result.unwrap_err().class, bodies), (Class::Ambiguous, 1));
     drop(transport);
     assert_eq!(relay.received().len(), 1);
 }

@@ -122,8 +122,7 @@ fn a_relay_that_cannot_pipeline_behind_a_body_gets_one_mail_at_a_time() {
 #[test]
 fn a_relay_that_holds_back_the_reply_to_a_body_has_two_timeouts() {
     // Longer than the timeout, and shorter than two.
-    for (recipients, results) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Transient { ambiguous: true })])]
-    {
+    for (recipients, results) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Ambiguous)])] {
         let relay = ScriptedRelay::start(vec![script(
             PIPELINING,
             &[OK, OK, GO_ON, "+~250 ok", "~250 ok", "~250 ok", GO_ON, OK],
