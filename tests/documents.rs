@@ -1,0 +1,81 @@
+//! The documentation, held against itself: every link to a file or a heading leads somewhere, and README names every
+//! variable of `.env.example`. Addresses of other sites are not opened.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => document.clone(),
+                file => document.with_file_name("").join(file),
+            };
+            if !target.exists() || (!heading.is_empty() && !has_heading(&target, heading)) {
+                wrong.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links that lead nowhere:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn headings_become_the_anchors_that_links_use() {
+    assert_eq!(anchor("Gmail relay, smtp-relay.gmail.com"), "gmail-relay-smtp-relaygmailcom");
+    assert_eq!(anchor("What `fanmail_x` says, and what not"), "what-fanmail_x-says-and-what-not");
+    assert_eq!(links("see [a](b.md#c) and ![d](e.png)").collect::<Vec<_>>(), ["b.md#c", "e.png"]);
+}
+
+#[test]
+fn readme_names_every_variable() {
+    let (readme, example) = (read("README.md"), read(".env.example"));
+    let name = |line: &str| Some(line.trim_start_matches('#').split_once('=')?.0.to_owned());
+    let variables = example.lines().filter_map(name).filter(|name| is_variable(name));
+    // The file form of a secret has one sentence for all, and not a line of its own.
+    let missing: Vec<String> = variables
+        .filter(|name| !readme.contains(&format!("`{name}`")))
+        .filter(|name| !name.strip_suffix("_FILE").is_some_and(|name| readme.contains(&format!("`{name}`"))))
+        .collect();
+    assert!(missing.is_empty(), "in .env.example, and not in the table of README.md: {}", missing.join(", "));
+}
+
+/// README and the other documents of the root, and all of docs/.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in [".", "docs", "docs/decisions"] {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    }
+    found
+}
+
+/// The targets of all links and pictures in `text`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link)
+}
+
+fn has_heading(file: &Path, wanted: &str) -> bool {
+    let text = fs::read_to_string(file).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor(line.trim_start_matches('#').trim())).any(|anchor| anchor == wanted)
+}
+
+/// The anchor that GitHub gives a heading: small letters, no punctuation, and `-` for a blank.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).flat_map(char::to_lowercase).collect()
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(file).unwrap()
+}
