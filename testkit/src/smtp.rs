@@ -3,6 +3,7 @@
 
 pub mod gate;
 pub mod log;
+pub mod policy;
 pub mod step_fault;
 pub mod stream;
 
@@ -64,6 +65,8 @@ pub enum RecipientFault {
     DropInBody,
     /// This reply to the dot.
     Dot(&'static str),
+    /// The reply to the dot is 250 and comes after this time.
+    LateReply(Duration),
     /// The body is received, and the connection breaks before the reply.
     DropAfterDot,
 }
@@ -120,6 +123,7 @@ impl SmtpServer {
             settings: Mutex::new(Settings { certificate, ..Settings::default() }),
             recipient_faults: Mutex::default(),
             step_faults: Mutex::default(),
+            policies: Mutex::default(),
             sockets: Mutex::default(),
             down: Mutex::new(true),
         };

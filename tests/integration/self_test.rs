@@ -3,6 +3,7 @@
 
 mod broker;
 mod database;
+mod policy;
 mod relay;
 mod slow_relay;
 mod tls;

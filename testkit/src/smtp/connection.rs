@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use native_tls::TlsAcceptor;
 
@@ -92,6 +92,20 @@ impl Connection {
         };
         self.stream.socket().set_nonblocking(false)?;
         outcome
+    }
+
+    /// Lets this time pass.
+    ///
+    /// # Errors
+    /// When the client closes the connection meanwhile.
+    pub fn wait(&mut self, time: Duration) -> io::Result<()> {
+        self.flush()?;
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            thread::sleep(end.saturating_duration_since(Instant::now()).min(Duration::from_millis(5)));
+            self.receive_available()?;
+        }
+        Ok(())
     }
 
     /// Adds a reply to the group that is sent next.

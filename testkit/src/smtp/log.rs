@@ -40,6 +40,8 @@ pub struct Log {
     pub received: Vec<ReceivedMail>,
     /// Number of accepted bodies.
     pub accepted: usize,
+    /// When a policy refused a mail.
+    pub refusals: Vec<Instant>,
     /// What the client did against the protocol.
     pub violations: Vec<String>,
     /// Number of connections so far.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::smtp::RecipientFault;
 use crate::smtp::connection::Connection;
 use crate::smtp::shared::Shared;
+use crate::smtp::step_fault::Step;
 
 /// RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, without CRLF.
 const LONGEST_COMMAND: usize = 510;
@@ -190,6 +191,10 @@ impl Session {
             self.connection.reply("530 5.7.0 Authentication required");
         } else if let Some((_, parameters)) = self.path(command, "MAIL FROM:<") {
             self.check_parameters(&parameters);
+            if let Some(refusal) = self.shared.policy_reply(Step::Mail, "") {
+                self.connection.reply(refusal);
+                return Next::Continue;
+            }
             self.transaction = Some(Transaction {
                 eight_bit: parameters.contains("BODY=8BITMIME"),
                 ..Transaction::default()
@@ -247,6 +252,10 @@ impl Session {
                 Some(fault.clone())
             }
             _ => None,
+        });
+        let fault = fault.or_else(|| {
+            let refusal = self.shared.policy_reply(Step::Rcpt, &recipient)?;
+            Some(RecipientFault::Rcpt(refusal))
         });
         let transaction = self.transaction.get_or_insert_default();
         if let Some(

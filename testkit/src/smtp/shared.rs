@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::smtp::connection::Connection;
 use crate::smtp::gate::Gate;
 use crate::smtp::log::{BodyReply, Log, ReceivedMail};
+use crate::smtp::policy::Policy;
 use crate::smtp::step_fault::Order;
 use crate::smtp::{Capabilities, RecipientFault, Settings};
 use crate::sync::lock;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     /// For each recipient: the faults, and how often each still happens.
     pub(super) recipient_faults: Mutex<HashMap<String, Vec<(RecipientFault, usize)>>>,
     pub(super) step_faults: Mutex<Vec<Order>>,
+    pub(super) policies: Mutex<Vec<Policy>>,
     /// By the number of the connection.
     pub(super) sockets: Mutex<HashMap<usize, TcpStream>>,
     pub(super) down: Mutex<bool>,

@@ -34,6 +34,10 @@ impl Session {
                 (recipient.clone(), *eight_bit)
             }
         };
+        if let Some(refusal) = self.shared.policy_reply(Step::Data, &recipient) {
+            self.connection.reply(refusal);
+            return Ok(Next::Continue);
+        }
         let drops = self.shared.take_fault(&recipient, |fault| match fault {
             RecipientFault::DropAtData | RecipientFault::DropInBody => Some(fault.clone()),
             _ => None,
@@ -90,9 +94,13 @@ impl Session {
             raw.clear();
         }
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
-            RecipientFault::Dot(_) | RecipientFault::DropAfterDot => Some(fault.clone()),
+            RecipientFault::Dot(_) | RecipientFault::LateReply(_) | RecipientFault::DropAfterDot => {
+                Some(fault.clone())
+            }
             _ => None,
         });
+        let fault =
+            fault.or_else(|| self.shared.policy_reply(Step::Dot, &recipient).map(RecipientFault::Dot));
         let step_fault = self.shared.take_step_fault(Step::Dot, self.number, self.open);
         let reply = match (step_fault, &fault) {
             (Some(step_fault), _) => step_fault.body_reply(),
@@ -114,18 +122,26 @@ impl Session {
         }
         match fault {
             Some(RecipientFault::Dot(reply)) => self.connection.reply(reply),
-            Some(_) => return Err(ErrorKind::ConnectionAborted.into()),
-            None => {
-                self.shared.gate.pass(Point::BeforeReply, &mut self.connection)?;
-                self.connection.reply("250 2.0.0 Queued");
-                // Before the reply is sent: a test that sees the mail in the ledger finds it here, too.
-                self.shared.set_accepted(index, true);
-                if let Err(error) = self.connection.flush() {
-                    self.shared.set_accepted(index, false);
-                    return Err(error);
-                }
+            Some(RecipientFault::LateReply(time)) => {
+                self.connection.wait(time)?;
+                self.accept(index)?;
             }
+            Some(_) => return Err(ErrorKind::ConnectionAborted.into()),
+            None => self.accept(index)?,
         }
         Ok(Next::Continue)
+    }
+
+    /// Replies with 250.
+    fn accept(&mut self, index: usize) -> io::Result<()> {
+        self.shared.gate.pass(Point::BeforeReply, &mut self.connection)?;
+        self.connection.reply("250 2.0.0 Queued");
+        // Before the reply is sent: a test that sees the mail in the ledger finds it here, too.
+        self.shared.set_accepted(index, true);
+        let sent = self.connection.flush();
+        if sent.is_err() {
+            self.shared.set_accepted(index, false);
+        }
+        sent
     }
 }
