@@ -109,8 +109,7 @@ fn a_rate_limit_can_change() {
 
 #[test]
 fn a_relay_can_refuse_everyone_for_a_time() {
-    for (reply, code) in
-        [("451 4.3.0 Temporary lookup failure", 451), ("554 5.7.1 Relay access denied", 554)]
+    for (reply, code) in [("451 4.3.0 Temporary lookup failure", 451), ("554 5.7.1 Relay access denied", 554)]
     {
         let server = SmtpServer::start();
         let start = Instant::now();
