@@ -133,7 +133,7 @@ impl Runtime {
             database_retry: self.database_retry.clone(),
             templates,
             jobs: threads.jobs.clone(),
-            retry_policy: shared.retry_policy,
+            retry_policy: shared.retry_policy.clone(),
             page_size: config.worker.batch_size,
             event_lookup_grace: config.worker.event_lookup_grace,
             dummy: matches!(config.email.route, Route::Dummy { .. }),

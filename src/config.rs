@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod ca_certificates;
 pub mod database;
+mod defer_schedule;
 pub mod email;
 pub mod environment;
 pub mod log;

@@ -2,5 +2,6 @@
 
 pub mod clean;
 pub mod count;
+pub mod duration;
 pub mod mask;
 pub mod timestamp;

@@ -125,12 +125,12 @@ LOG_LEVEL=warning
 
 #[test]
 fn all_problems_are_reported_together() {
-    let text = "SMTP_PORT=smtp\nBATCH_SIZE=0\nPREFETCH=1001\nRETRY_DELAY=inf\nSMTP_TIMEOUT=0\n\
+    let text = "SMTP_PORT=smtp\nBATCH_SIZE=0\nPREFETCH=1001\nRETRY_DELAY=inf\nSMTP_TIMEOUT=0\nDEFER_SCHEDULE=5m 15\n\
                 EMAIL_DUMMY_MODE=Fasle\nLOG_LEVEL=LOUD\nLOG_FORMAT=xml\nHTTP_ADDR=9090\nLAVINMQ_HOST=amqp://b\n\
                 LAVINMQ_PORT=tcp://10.0.0.1:5672\nFROM_EMAIL=Me <me@example.org>\nFROM_NAME=\"a\\nb\"\n";
     assert_eq!(
         read(text).unwrap_err().to_string(),
-        r#"the configuration has 13 problems:
+        r#"the configuration has 14 problems:
   LAVINMQ_HOST is "amqp://b"; expected a host name or an address, without scheme and port
   LAVINMQ_PORT was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set enableServiceLinks: false for the pod
   EMAIL_DUMMY_MODE is "Fasle"; expected True or False
@@ -141,6 +141,7 @@ fn all_problems_are_reported_together() {
   BATCH_SIZE is "0"; expected a whole number from 1 to 10000
   PREFETCH is "1001"; expected a whole number from 1 to 1000
   RETRY_DELAY is "inf"; expected seconds, from 0.01 to 3600
+  DEFER_SCHEDULE has "15"; expected a number with its unit: s, m, h or d, for example 5m
   HTTP_ADDR is "9090"; expected an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090
   LOG_LEVEL is "LOUD"; expected TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL
   LOG_FORMAT is "xml"; expected text or json

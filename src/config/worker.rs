@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::config::defer_schedule;
 use crate::config::reader::Reader;
 
 /// Sizes, retries and timeouts of the worker.
@@ -16,6 +17,8 @@ pub struct WorkerConfig {
     pub max_retries: u32,
     /// Pause before the first retry (`RETRY_DELAY`); it doubles each time.
     pub retry_delay: Duration,
+    /// Pauses before each further attempt at a mail that is deferred (`DEFER_SCHEDULE`); empty: no mail is deferred.
+    pub defer_schedule: Vec<Duration>,
     /// How long a missing event is looked up again before its message becomes a dead letter (`EVENT_LOOKUP_GRACE`).
     pub event_lookup_grace: Duration,
     /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
@@ -33,6 +36,7 @@ impl WorkerConfig {
             prefetch: reader.integer("PREFETCH", &(1..=1_000)).unwrap_or(16),
             max_retries: reader.integer("MAX_RETRIES", &(0..=100)).unwrap_or(3),
             retry_delay: reader.seconds("RETRY_DELAY", 5, &(0.01..=3_600.0)),
+            defer_schedule: read_defer_schedule(reader, "DEFER_SCHEDULE"),
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
@@ -43,4 +47,12 @@ impl WorkerConfig {
             ),
         }
     }
+}
+
+fn read_defer_schedule(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {
+    let text = reader.text(name).unwrap_or_else(|| defer_schedule::DEFAULT.to_owned());
+    defer_schedule::parse(&text).unwrap_or_else(|problem| {
+        reader.problem(name, problem);
+        Vec::new()
+    })
 }

@@ -125,7 +125,9 @@ pub struct Outcome {
     pub lease: Lease,
     /// The participant.
     pub participant_id: ParticipantId,
-    /// How many times the mail was submitted to the relay; 0 when the relay was not asked.
+    /// How many times the mail was submitted to the relay; 0 when the relay was not asked. Of a mail that was deferred:
+    /// the attempts of the last round, and one for each time that it was deferred (the retries before the first deferral
+    /// are not counted).
     pub attempts: u32,
     /// How many times the mail was deferred before. If it was, its row in `deferrals` is replaced by this outcome.
     pub deferrals: u32,

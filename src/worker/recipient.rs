@@ -1,7 +1,10 @@
 //! A participant to be mailed, with the attempts so far. When the next attempt is due is left to
 //! `delivery::retry_policy` and `fan_out::retries`.
 
+use crate::channels::SendError;
+use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
+use crate::text::clean::cut;
 
 /// A participant to be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Recipient {
     pub deferrals: u32,
     /// Whether the relay may have accepted the mail already: it was transmitted once, and no reply came.
     pub ambiguous: bool,
+    /// Why the last attempt failed. Boxed, because most recipients have no failed attempt.
+    pub last_error: Option<Box<SendError>>,
     /// Whether a connection was lost over another mail while this recipient's envelope was pipelined behind it.
     pub lost_while_pipelined: bool,
 }
@@ -30,15 +35,22 @@ impl Recipient {
             uncharged_attempts: 0,
             deferrals: 0,
             ambiguous: false,
+            last_error: None,
             lost_while_pipelined: false,
         }
+    }
+
+    /// Remembers why the attempt failed, for the case that the fan-out defers the recipient later.
+    pub fn failed(&mut self, error: &SendError) {
+        let detail = cut(error.detail.as_str(), Verdict::DETAIL_MAX);
+        self.last_error = Some(Box::new(SendError { class: error.class, code: error.code, detail }));
     }
 
     /// Whether this recipient's envelope may be pipelined behind another mail's body. Not after a failed attempt: some
     /// relays hold back the reply to a body until they have processed the envelope behind it.
     #[must_use]
     pub fn may_be_pipelined(&self) -> bool {
-        self.backoff_step() == 0 && !self.lost_while_pipelined
+        self.backoff_step() == 0 && self.deferrals == 0 && !self.lost_while_pipelined
     }
 
     /// Step of the backoff: the larger of charged and uncharged attempts.

@@ -9,6 +9,7 @@ use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
 use crate::observe::metrics::Metrics;
+use crate::text::duration::at_most;
 
 /// A fan-out starts, or resumes what another one has begun.
 pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
@@ -84,6 +85,19 @@ pub fn retry_later(
 ) {
     log::debug!("notification {notification_id}: participant {participant_id}: will retry: {detail}");
     metrics.retries.add(1);
+}
+
+/// A mail is deferred: the ledger keeps it until it is tried again after `pause`.
+pub fn mail_deferred(
+    notification_id: NotificationId,
+    participant_id: ParticipantId,
+    pause: Duration,
+    detail: &str,
+) {
+    log::debug!(
+        "notification {notification_id}: the mail to participant {participant_id} is deferred for {}: {detail}",
+        at_most(pause)
+    );
 }
 
 /// A mail failed for good. Only the first one of a fan-out is logged at WARN: a million may follow.

@@ -34,7 +34,7 @@ impl Job {
         Outcome {
             lease: self.fan_out.held.lease,
             participant_id: self.recipient.participant.id,
-            attempts: self.recipient.attempts,
+            attempts: self.recipient.attempts + self.recipient.deferrals,
             deferrals: self.recipient.deferrals,
             verdict,
         }

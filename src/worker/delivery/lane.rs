@@ -181,7 +181,7 @@ impl<C: Channel> Lane<C> {
         }
     }
 
-    /// Returns, retries or fails the job, by the decision of the error.
+    /// Returns, retries, defers or fails the job, by the decision of the error.
     fn apply_decision(&mut self, mut job: Job, error: &SendError) {
         if error.is_ambiguous() {
             self.shared.monitor.metrics.ambiguous.add(1);
@@ -191,10 +191,13 @@ impl<C: Channel> Lane<C> {
             Decision::Return => job.give_back(),
             Decision::RetryUncharged if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
                 job.recipient.uncharged_attempts += 1;
+                job.recipient.failed(error);
                 job.fan_out.report(Report::Retry(job.recipient));
             }
-            Decision::RetryUncharged | Decision::Retry | Decision::RetryOnceLater => {
-                self.retry_or_fail(job, error)
+            Decision::RetryUncharged | Decision::Retry => self.retry_or_defer(job, error),
+            Decision::RetryOnceLater => {
+                job.recipient.attempts += 1;
+                self.defer_or_fail(job, error);
             }
             Decision::Fail => {
                 job.recipient.attempts += 1;
@@ -203,10 +206,11 @@ impl<C: Channel> Lane<C> {
         }
     }
 
-    /// Charges the attempt. The job returns to its fan-out for another attempt later, or has failed.
-    fn retry_or_fail(&mut self, mut job: Job, error: &SendError) {
+    /// Charges the attempt. The job returns to its fan-out for another attempt soon, or is deferred.
+    fn retry_or_defer(&mut self, mut job: Job, error: &SendError) {
         job.recipient.attempts += 1;
-        if self.shared.retry_policy.allows_another(job.recipient.attempts) {
+        if self.shared.retry_policy.allows_another(&job.recipient) {
+            job.recipient.failed(error);
             events::notification::retry_later(
                 &self.shared.monitor.metrics,
                 job.fan_out.notification_id(),
@@ -215,8 +219,13 @@ impl<C: Channel> Lane<C> {
             );
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
-            self.record(job, Verdict::failed(Permanence::Transient, error.code, &error.detail));
+            self.defer_or_fail(job, error);
         }
+    }
+
+    fn defer_or_fail(&mut self, job: Job, error: &SendError) {
+        let verdict = self.shared.retry_policy.defer_or_fail(&job.recipient, error, fastrand::f64());
+        self.record(job, verdict);
     }
 
     /// Pauses after a failure of the relay: for a while, or until this lane gets a permit again. Otherwise a lane
@@ -243,14 +252,14 @@ impl<C: Channel> Lane<C> {
 }
 
 fn log_failure(job: &Job, outcome: &Outcome) {
-    let Verdict::Failed { detail, .. } = &outcome.verdict else { return };
+    let (notification_id, participant_id) = job.key();
+    let detail = match &outcome.verdict {
+        Verdict::Failed { detail, .. } => detail,
+        Verdict::Deferred { pause, detail, .. } => {
+            return events::notification::mail_deferred(notification_id, participant_id, *pause, detail);
+        }
+        Verdict::Sent | Verdict::Skipped(_) => return,
+    };
     let first = !job.fan_out.failure_logged.swap(true, Ordering::Relaxed);
-    let notification_id = outcome.lease.notification_id;
-    events::notification::mail_failed(
-        first,
-        notification_id,
-        outcome.participant_id,
-        outcome.attempts,
-        detail,
-    );
+    events::notification::mail_failed(first, notification_id, participant_id, outcome.attempts, detail);
 }

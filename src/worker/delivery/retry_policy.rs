@@ -1,32 +1,49 @@
-//! How often and when a mail is tried again. The recipients whose retry is not due yet are left to `fan_out::retries`.
+//! How often and when a mail is tried again, in two stages: a few retries within the fan-out (`MAX_RETRIES`), then
+//! deferred, with one attempt after each pause of `DEFER_SCHEDULE`. The recipients whose retry is not due yet are left to
+//! `fan_out::retries`, the deferred ones to the ledger and to `deferral_sweep`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channels::{Class, SendError};
 use crate::config::worker::WorkerConfig;
 use crate::domain::backoff::Backoff;
+use crate::domain::outcome::{Permanence, Verdict};
+use crate::worker::recipient::Recipient;
 
-/// No pause between two attempts is longer, unless `RETRY_DELAY` is.
+/// No pause between two attempts of a fan-out is longer, unless `RETRY_DELAY` is.
 const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-/// How often and when a mail is tried again.
-#[derive(Debug, Clone, Copy)]
+/// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
+pub const AMBIGUOUS_CODE: u16 = 354;
+
+/// How often and when a mail is tried again. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct RetryPolicy {
     max_retries: u32,
     backoff: Backoff,
+    /// The pauses between attempts of a deferred mail; empty: no mail is deferred.
+    defer_schedule: Arc<[Duration]>,
 }
 
 impl RetryPolicy {
-    /// `MAX_RETRIES` retries, the first one after `RETRY_DELAY`, then with doubled pauses.
+    /// `MAX_RETRIES` retries, the first one after `RETRY_DELAY`, then with doubled pauses; then the pauses of
+    /// `DEFER_SCHEDULE`.
     #[must_use]
     pub fn new(config: &WorkerConfig) -> Self {
         let cap = MAX_PAUSE.max(config.retry_delay);
-        Self { max_retries: config.max_retries, backoff: Backoff { first: config.retry_delay, cap } }
+        Self {
+            max_retries: config.max_retries,
+            backoff: Backoff { first: config.retry_delay, cap },
+            defer_schedule: config.defer_schedule.clone().into(),
+        }
     }
 
-    /// Whether there is another attempt after `attempts` of them.
+    /// Whether this fan-out tries the recipient again after a temporary failure. Each step of `DEFER_SCHEDULE` is one
+    /// attempt.
     #[must_use]
-    pub fn allows_another(&self, attempts: u32) -> bool {
-        attempts <= self.max_retries
+    pub fn allows_another(&self, recipient: &Recipient) -> bool {
+        recipient.deferrals == 0 && recipient.attempts <= self.max_retries
     }
 
     /// The pause after `attempts` attempts (from 1). `jitter`, from 0 to 1, spreads it by a fifth in either direction.
@@ -34,17 +51,89 @@ impl RetryPolicy {
     pub fn pause(&self, attempts: u32, jitter: f64) -> Duration {
         self.backoff.pause(attempts, jitter)
     }
+
+    /// Whether mails are deferred at all.
+    #[must_use]
+    pub fn defers(&self) -> bool {
+        !self.defer_schedule.is_empty()
+    }
+
+    /// How long a deferred mail is tried again at most.
+    #[must_use]
+    pub fn longest_deferral(&self) -> Duration {
+        self.defer_schedule.iter().sum()
+    }
+
+    /// The verdict about a recipient whom this fan-out does not try again after the temporary failure `error`: deferred,
+    /// or failed after the last step. `jitter`, from 0 to 1, moves the pause by a tenth in either direction, so that
+    /// mails that were refused together do not all come back together.
+    ///
+    /// A mail to whose body no reply came may have arrived (RFC 1047). It is transmitted once more, not before the first
+    /// pause is over; a second loss is its end. A refusal in between uses nothing up: the relay has no copy of that
+    /// attempt.
+    #[must_use]
+    pub fn defer_or_fail(&self, recipient: &Recipient, error: &SendError, jitter: f64) -> Verdict {
+        let ambiguous = error.class == Class::Ambiguous;
+        if ambiguous && recipient.ambiguous {
+            let detail = format!("no reply to the body, twice; the relay may have it: {}", error.detail);
+            return Verdict::failed(Permanence::Transient, error.code, &detail);
+        }
+        let Some(pause) = self.deferral_pause(recipient.deferrals, jitter) else {
+            return Verdict::failed(Permanence::Transient, error.code, &describe(recipient, error));
+        };
+        if ambiguous || recipient.ambiguous {
+            return Verdict::deferred(pause.max(self.first_pause()), Some(AMBIGUOUS_CODE), &error.detail);
+        }
+        Verdict::deferred(pause, error.code, &error.detail)
+    }
+
+    /// The pause before the next step, after `deferrals` of them; `None` after the last one.
+    fn deferral_pause(&self, deferrals: u32, jitter: f64) -> Option<Duration> {
+        let pause = self.defer_schedule.get(usize::try_from(deferrals).ok()?)?;
+        Some(pause.mul_f64(0.9 + 0.2 * jitter.clamp(0.0, 1.0)))
+    }
+
+    fn first_pause(&self) -> Duration {
+        self.defer_schedule.first().copied().unwrap_or_default()
+    }
+}
+
+/// The reason of a failure. An operator who retries should know that an earlier attempt may have arrived.
+fn describe(recipient: &Recipient, error: &SendError) -> String {
+    if recipient.ambiguous {
+        return format!("an earlier attempt got no reply to its body, the relay may have it; then: {}", error.detail);
+    }
+    error.detail.clone()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::ParticipantId;
+    use crate::domain::participant::Participant;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn policy(max_retries: u32, minutes: &[u32]) -> RetryPolicy {
+        let backoff = Backoff { first: Duration::from_secs(5), cap: MAX_PAUSE };
+        RetryPolicy { max_retries, backoff, defer_schedule: minutes.iter().map(|&n| MINUTE * n).collect() }
+    }
+
+    fn recipient(attempts: u32, deferrals: u32) -> Recipient {
+        let participant =
+            Participant { id: ParticipantId(1), email: None, name: String::new(), locale: None };
+        Recipient { attempts, deferrals, ..Recipient::new(participant) }
+    }
+
+    fn error(class: Class, code: Option<u16>) -> SendError {
+        SendError { class, code, detail: "its words".to_owned() }
+    }
 
     #[test]
     fn the_schedule_doubles_and_ends() {
-        let backoff = Backoff { first: Duration::from_secs(5), cap: MAX_PAUSE };
-        let policy = RetryPolicy { max_retries: 3, backoff };
-        let allowed: Vec<bool> = (1..=5).map(|attempts| policy.allows_another(attempts)).collect();
+        let policy = policy(3, &[]);
+        let allowed: Vec<bool> =
+            (1..=5).map(|attempts| policy.allows_another(&recipient(attempts, 0))).collect();
         assert_eq!(allowed, [true, true, true, false, false]);
         let pauses: Vec<u64> = (1..=3).map(|attempts| policy.pause(attempts, 0.5).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20]);
@@ -52,8 +141,54 @@ mod tests {
     }
 
     #[test]
-    fn no_retries_means_one_attempt() {
-        let backoff = Backoff { first: Duration::from_secs(5), cap: MAX_PAUSE };
-        assert!(!RetryPolicy { max_retries: 0, backoff }.allows_another(1));
+    fn no_retries_means_one_attempt_and_so_does_a_step_of_the_schedule() {
+        assert!(!policy(0, &[]).allows_another(&recipient(1, 0)));
+        assert!(!policy(3, &[5]).allows_another(&recipient(1, 1)));
+    }
+
+    #[test]
+    fn a_mail_is_deferred_step_by_step_and_then_fails() {
+        let (policy, refused) = (policy(3, &[5, 60]), error(Class::Transient, Some(450)));
+        let verdict = |deferrals| policy.defer_or_fail(&recipient(1, deferrals), &refused, 0.5);
+        assert_eq!(verdict(0), Verdict::deferred(MINUTE * 5, Some(450), "its words"));
+        assert_eq!(verdict(1), Verdict::deferred(MINUTE * 60, Some(450), "its words"));
+        assert_eq!(verdict(2), Verdict::failed(Permanence::Transient, Some(450), "its words"));
+        assert_eq!(policy.longest_deferral(), MINUTE * 65);
+        let pauses = [0.0, 1.0].map(|jitter| policy.deferral_pause(0, jitter).unwrap().as_secs_f64().round());
+        assert_eq!(pauses, [270.0, 330.0]);
+    }
+
+    #[test]
+    fn without_a_schedule_a_mail_fails_at_once() {
+        let policy = policy(3, &[]);
+        assert!(!policy.defers());
+        for class in [Class::Transient, Class::Ambiguous] {
+            let verdict = policy.defer_or_fail(&recipient(1, 0), &error(class, None), 0.5);
+            assert_eq!(verdict, Verdict::failed(Permanence::Transient, None, "its words"));
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_mail_is_sent_once_more_and_a_refusal_in_between_does_not_count() {
+        let (policy, lost) = (policy(3, &[5, 1, 60]), error(Class::Ambiguous, None));
+        let first = policy.defer_or_fail(&recipient(1, 0), &lost, 0.0);
+        assert_eq!(first, Verdict::deferred(MINUTE * 5, Some(354), "its words"), "never sooner");
+
+        let again = Recipient { ambiguous: true, ..recipient(1, 1) };
+        let refused = policy.defer_or_fail(&again, &error(Class::Transient, Some(450)), 0.5);
+        assert_eq!(refused, Verdict::deferred(MINUTE * 5, Some(354), "its words"));
+        let Verdict::Failed { permanence: Permanence::Transient, detail, .. } =
+            policy.defer_or_fail(&again, &lost, 0.5)
+        else {
+            panic!("the second loss is the end")
+        };
+        assert_eq!(detail, "no reply to the body, twice; the relay may have it: its words");
+
+        let last = Recipient { ambiguous: true, ..recipient(1, 3) };
+        let Verdict::Failed { detail, .. } = policy.defer_or_fail(&last, &error(Class::Transient, Some(450)), 0.5)
+        else {
+            panic!("the schedule has ended")
+        };
+        assert!(detail.contains("the relay may have it; then: its words"), "{detail}");
     }
 }

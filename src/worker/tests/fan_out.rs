@@ -70,7 +70,7 @@ fn a_recipient_whose_envelope_was_pipelined_when_a_connection_was_lost_is_not_pi
             300,
             1,
             move |to, tried, _| {
-                if is_lost(to, tried) { Err(Class::Ambiguous) } else { Ok(()) }
+                if is_lost(to, tried) { Err(Class::Breakdown) } else { Ok(()) }
             },
         );
     assert!(completed(&run(&worker)));

@@ -224,6 +224,7 @@ fn config(dir: &Path, lanes: usize, lease_timeout: Duration) -> Config {
         worker: WorkerConfig {
             prefetch: 4,
             retry_delay: Duration::from_millis(20),
+            defer_schedule: Vec::new(),
             event_lookup_grace: Duration::ZERO,
             lease_timeout,
             ..defaults.worker
