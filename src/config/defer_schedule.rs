@@ -29,8 +29,9 @@ pub fn parse(text: &str) -> Result<Vec<Duration>, String> {
 }
 
 fn parse_pause(text: &str) -> Result<Duration, String> {
-    let Some((unit, seconds)) =
-        [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)].into_iter().find(|(unit, _)| text.ends_with(*unit))
+    let Some((unit, seconds)) = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)]
+        .into_iter()
+        .find(|(unit, _)| text.ends_with(*unit))
     else {
         return Err(format!("has {text:?}; expected a number with its unit: s, m, h or d, for example 5m"));
     };
@@ -48,9 +49,8 @@ mod tests {
 
     #[test]
     fn pauses_have_units_and_are_separated_by_blanks_or_commas() {
-        let seconds = |text| {
-            parse(text).map(|pauses| pauses.iter().map(Duration::as_secs_f64).collect::<Vec<_>>())
-        };
+        let seconds =
+            |text| parse(text).map(|pauses| pauses.iter().map(Duration::as_secs_f64).collect::<Vec<_>>());
         let default = vec![300.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0];
         assert_eq!(seconds(DEFAULT), Ok(default.clone()));
         assert_eq!(seconds("5m,15m, 30m\t1h ,2h, 4h,"), Ok(default));

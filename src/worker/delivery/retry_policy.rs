@@ -101,7 +101,10 @@ impl RetryPolicy {
 /// The reason of a failure. An operator who retries should know that an earlier attempt may have arrived.
 fn describe(recipient: &Recipient, error: &SendError) -> String {
     if recipient.ambiguous {
-        return format!("an earlier attempt got no reply to its body, the relay may have it; then: {}", error.detail);
+        return format!(
+            "an earlier attempt got no reply to its body, the relay may have it; then: {}",
+            error.detail
+        );
     }
     error.detail.clone()
 }
@@ -185,7 +188,8 @@ mod tests {
         assert_eq!(detail, "no reply to the body, twice; the relay may have it: its words");
 
         let last = Recipient { ambiguous: true, ..recipient(1, 3) };
-        let Verdict::Failed { detail, .. } = policy.defer_or_fail(&last, &error(Class::Transient, Some(450)), 0.5)
+        let Verdict::Failed { detail, .. } =
+            policy.defer_or_fail(&last, &error(Class::Transient, Some(450)), 0.5)
         else {
             panic!("the schedule has ended")
         };
