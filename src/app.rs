@@ -133,6 +133,7 @@ impl Runtime {
             database_retry: self.database_retry.clone(),
             templates,
             jobs: threads.jobs.clone(),
+            breaker: Arc::clone(&shared.breaker),
             retry_policy: shared.retry_policy.clone(),
             page_size: config.worker.batch_size,
             event_lookup_grace: config.worker.event_lookup_grace,
@@ -145,7 +146,7 @@ impl Runtime {
 
     fn lane_shared(&self, config: &Config) -> LaneShared {
         LaneShared {
-            breaker: Breaker::new(self.probes.relay, self.monitor.clone()),
+            breaker: Arc::new(Breaker::new(self.probes.relay, self.monitor.clone())),
             connection_limit: ConnectionLimit::new(
                 config.email.connections,
                 self.probes.connections,

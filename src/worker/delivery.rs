@@ -8,4 +8,5 @@ pub mod job;
 pub mod lane;
 pub mod queue;
 pub mod rate_limit;
+pub mod refusal_check;
 pub mod retry_policy;

@@ -216,6 +216,9 @@ impl<'a> FanOut<'a> {
             Report::Recorded(counts) => {
                 self.counts += counts;
                 on_progress(self.counts);
+                if counts.sent > 0 && self.retries.has_refused() {
+                    self.retry_refused();
+                }
             }
             Report::Retry(recipient) => {
                 let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
@@ -225,6 +228,13 @@ impl<'a> FanOut<'a> {
             // The worker that has taken over decides about the recipient.
             Report::Refused => {}
         }
+    }
+
+    /// After the relay has accepted a mail: asks again about recipients whom it refused before that. A second refusal
+    /// shows that they are refused for good, and not we.
+    fn retry_refused(&mut self) {
+        let acceptances = self.context.breaker.acceptances();
+        self.retries.retry_refused(Instant::now(), |refused_at| acceptances.any_after(refused_at));
     }
 
     /// A recipient whose retry is due, or else the next one that is ready.

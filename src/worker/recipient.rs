@@ -1,6 +1,8 @@
 //! A participant to be mailed, with the attempts so far. When the next attempt is due is left to
 //! `delivery::retry_policy` and `fan_out::retries`.
 
+use std::time::{Duration, Instant};
+
 use crate::channels::SendError;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
@@ -17,6 +19,9 @@ pub struct Recipient {
     pub uncharged_attempts: u32,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
+    /// When the relay last refused the recipient for good, with a refusal that may be about us. Unknown after a crash:
+    /// then the relay is asked again.
+    pub refused_at: Option<Instant>,
     /// Whether the relay may have accepted the mail already: it was transmitted once, and no reply came.
     pub ambiguous: bool,
     /// Why the last attempt failed. Boxed, because most recipients have no failed attempt.
@@ -34,6 +39,7 @@ impl Recipient {
             attempts: 0,
             uncharged_attempts: 0,
             deferrals: 0,
+            refused_at: None,
             ambiguous: false,
             last_error: None,
             lost_while_pipelined: false,
@@ -46,8 +52,17 @@ impl Recipient {
         self.last_error = Some(Box::new(SendError { class: error.class, code: error.code, detail }));
     }
 
+    /// Notes the reply code with which the recipient was deferred, `ago` or longer. After a 5yz, one more refusal is
+    /// enough for a failure, if the relay has accepted another mail in between.
+    #[must_use]
+    pub fn deferred_with(self, code: Option<u16>, ago: Duration) -> Self {
+        let refused_at = code.filter(|code| (500..600).contains(code)).and(Instant::now().checked_sub(ago));
+        Self { refused_at, ..self }
+    }
+
     /// Whether this recipient's envelope may be pipelined behind another mail's body. Not after a failed attempt: some
-    /// relays hold back the reply to a body until they have processed the envelope behind it.
+    /// relays hold back the reply to a body until they have processed the envelope behind it. Not before a confirmation of a
+    /// refusal either: the reply to a pipelined envelope may be older than it seems.
     #[must_use]
     pub fn may_be_pipelined(&self) -> bool {
         self.backoff_step() == 0 && self.deferrals == 0 && !self.lost_while_pipelined

@@ -9,9 +9,22 @@ use crate::observe::metrics::Metrics;
 use crate::text::count::count;
 use crate::text::timestamp::to_the_second;
 
+mod refusal;
+
+/// How a relay fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelaySymptom {
+    /// It cannot be reached, or takes no mail from us at all.
+    Down,
+    /// It refuses one recipient after the other, for reasons that may be ours.
+    RefusesEveryone,
+}
+
 /// A relay that does not work.
 #[derive(Debug, Clone, Copy)]
 pub struct RelayProblem<'a> {
+    /// How it failed last.
+    pub symptom: RelaySymptom,
     /// For how long it has not worked.
     pub lasted: Duration,
     /// Probes that have failed.
@@ -25,13 +38,26 @@ pub struct RelayProblem<'a> {
 impl RelayProblem<'_> {
     /// For health and `status`. With times of day, because it may be read some time later.
     fn describe(&self, now: DateTime<Utc>) -> String {
+        let state = match self.symptom {
+            RelaySymptom::Down => "down",
+            RelaySymptom::RefusesEveryone => "refuses everyone",
+        };
         format!(
-            "down since {}, {} failed, next attempt after {}: {}",
+            "{state} since {}, {} failed, next attempt after {}: {}{}",
             to_the_second(now - self.lasted),
             count(self.failed_probes.into(), "probe"),
             (now + self.next_probe_in).format("%H:%M:%SZ"),
-            self.detail
+            self.detail,
+            self.advice()
         )
+    }
+
+    /// What to do about it, to be put behind the relay's words.
+    fn advice(&self) -> String {
+        match self.symptom {
+            RelaySymptom::Down => String::new(),
+            RelaySymptom::RefusesEveryone => format!("; {}", refusal::advice(self.detail)),
+        }
     }
 }
 
@@ -39,10 +65,17 @@ impl RelayProblem<'_> {
 pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.metrics.breaker_open.set(1);
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
-    log::warn!(
-        "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
-        problem.detail
-    );
+    match problem.symptom {
+        RelaySymptom::Down => log::warn!(
+            "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
+            problem.detail
+        ),
+        RelaySymptom::RefusesEveryone => log::warn!(
+            "the relay refuses everyone: {}; sending is paused until it accepts a mail; nothing is lost{}",
+            problem.detail,
+            problem.advice()
+        ),
+    }
 }
 
 /// A probe of the open breaker failed.
@@ -54,19 +87,28 @@ pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
 /// A probe failed, and the log has not mentioned the relay for some time.
 pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
+    let state = match problem.symptom {
+        RelaySymptom::Down => "has not worked",
+        RelaySymptom::RefusesEveryone => "has refused everyone",
+    };
     log::warn!(
-        "the relay has not worked for {} minutes ({} failed): {}; see how many mails wait with: fanmail status",
+        "the relay {state} for {} minutes ({} failed): {}; see how many mails wait with: fanmail status{}",
         problem.lasted.as_secs() / 60,
         count(problem.failed_probes.into(), "probe"),
-        problem.detail
+        problem.detail,
+        problem.advice()
     );
 }
 
 /// The breaker closed, after the relay had not worked for `lasted`.
-pub fn up(monitor: &Monitor, lasted: Duration) {
+pub fn up(monitor: &Monitor, cause: RelaySymptom, lasted: Duration) {
     monitor.health.clear_problem(Part::Relay);
     monitor.metrics.breaker_open.set(0);
-    log::info!("the relay works again after {} s", lasted.as_secs());
+    let state = match cause {
+        RelaySymptom::Down => "works",
+        RelaySymptom::RefusesEveryone => "accepts mails",
+    };
+    log::info!("the relay {state} again after {} s", lasted.as_secs());
 }
 
 /// The number of connections that may be open changed to `granted` of `max`.
@@ -98,6 +140,7 @@ mod tests {
     fn a_problem_is_described_with_times_of_day() {
         let now = DateTime::from_timestamp(1_800_000_060, 0).unwrap();
         let problem = RelayProblem {
+            symptom: RelaySymptom::Down,
             lasted: Duration::from_secs(60),
             failed_probes: 3,
             next_probe_in: Duration::from_secs(35),
@@ -110,5 +153,23 @@ mod tests {
         );
         let first = RelayProblem { failed_probes: 1, ..problem };
         assert!(first.describe(now).contains(", 1 probe failed, "));
+    }
+
+    #[test]
+    fn a_relay_that_refuses_everyone_is_described_in_one_line_with_its_words_and_what_to_do() {
+        let now = DateTime::from_timestamp(1_800_000_060, 0).unwrap();
+        let problem = RelayProblem {
+            symptom: RelaySymptom::RefusesEveryone,
+            lasted: Duration::from_secs(60),
+            failed_probes: 3,
+            next_probe_in: Duration::from_secs(35),
+            detail: "554 5.7.1 <a***@example.com>: Relay access denied",
+        };
+        assert_eq!(
+            problem.describe(now),
+            "refuses everyone since 2027-01-15 08:00:00Z, 3 probes failed, next attempt after 08:01:35Z: 554 5.7.1 \
+             <a***@example.com>: Relay access denied; log in (SMTP_USERNAME, SMTP_PASSWORD), or have this machine \
+             added to the hosts whose mail the relay forwards"
+        );
     }
 }

@@ -1,39 +1,37 @@
-//! Circuit breaker: stops all lanes while the relay is down, so that no recipient is charged an attempt. Which failure
-//! counts is left to the lane, a relay that refuses only some connections to `connection_limit`.
+//! Circuit breaker: stops all lanes while the relay is down or refuses everyone, so that no recipient is charged an
+//! attempt. Which failure counts is left to the lane, a relay that refuses only some connections to `connection_limit`,
+//! and what a reply changes to `state`.
 //!
 //! ```text
 //!          3 failures in a row              pause over: one lane probes
 //! closed ───────────────────────► open ──────────────────────────────► probing
-//!    ▲                              └◄──────────── the probe fails: longer pause ─┤
+//!    ▲     20 people refused        └◄──────────── the probe fails: longer pause ─┤
+//!    │     in a row                 └◄───────── the probe proves nothing: no pause ─┤
 //!    └────────────────────────────────────────────── the probe gets a reply ◄─────┘
 //! ```
+//!
+//! A relay that is down works again when it replies for a recipient. A relay that refuses everyone works again when it
+//! accepts a mail: a reply about one mailbox proves nothing, because a relay may look at the mailbox first.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
-use crate::domain::ids::{NotificationId, ParticipantId};
-use crate::observe::events;
-use crate::observe::events::relay::RelayProblem;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
+use crate::worker::delivery::breaker::acceptances::Acceptances;
+use crate::worker::delivery::breaker::state::{BreakerState, Circuit, Failure, MailKey, Person, Refusal};
 
-/// Failures in a row that open the breaker. A single one may be a connection that the relay closed for its age.
-const THRESHOLD: usize = 3;
+pub mod acceptances;
+pub mod outage;
+pub mod state;
 
 /// Pauses between probes of the relay.
 pub const PROBES: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
 
-/// For so long after a reply for a recipient, a refused lane does not count: a relay that allows fewer connections than there
-/// are lanes refuses several of them at the same moment, again and again.
-const SUCCESS_GRACE: Duration = Duration::from_secs(2);
-
 /// How often a blocked lane looks whether the breaker has closed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How often the log repeats that the relay is still down.
-const LOG_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// The breaker of all lanes.
 #[derive(Debug)]
@@ -43,55 +41,46 @@ pub struct Breaker {
     monitor: Monitor,
 }
 
-/// Names a mail: its notification and its participant.
-pub type MailKey = (NotificationId, ParticipantId);
-
-#[derive(Debug)]
-enum BreakerState {
-    Closed {
-        /// Since the last success. A failure that a mail may have caused names the mail.
-        failures: Vec<Option<MailKey>>,
-        last_success: Option<Instant>,
-    },
-    Open {
-        outage: RelayOutage,
-        until: Instant,
-    },
-    Probing {
-        outage: RelayOutage,
-    },
-}
-
-/// The time in which the breaker is not closed.
-#[derive(Debug, Clone, Copy)]
-struct RelayOutage {
-    since: Instant,
-    /// Probes that have failed.
-    probes: u32,
-    /// When the log last mentioned it.
-    last_logged: Instant,
-}
-
-impl RelayOutage {
-    fn problem<'a>(&self, now: Instant, next_probe_in: Duration, detail: &'a str) -> RelayProblem<'a> {
-        RelayProblem { lasted: now - self.since, failed_probes: self.probes, next_probe_in, detail }
-    }
-}
-
-/// Permission to submit one mail. Consume it with `works` or `failed`. Dropping it reports nothing; a dropped probe
-/// lets the next caller probe.
+/// Permission to submit one mail. Consume it with the method that says what happened. Dropping it reports nothing; a
+/// dropped probe lets the next caller probe.
 #[derive(Debug)]
 #[must_use]
 pub struct Admission<'a> {
     breaker: &'a Breaker,
     probe: bool,
+    /// When the mail was admitted. Its envelope goes out later, unless it was pipelined.
+    pub admitted_at: Instant,
+    /// What the relay had accepted by then.
+    acceptances: Acceptances,
 }
 
 impl Admission<'_> {
-    /// The relay replied for a recipient, accepted or not: it works.
+    /// Whether a refusal of this mail is about its recipient, who was refused before at `refused_at`: in between, the
+    /// relay has accepted another mail, and there was no outage. What is accepted while this mail is in flight proves
+    /// nothing: the relay may have decided about this mail before.
+    #[must_use]
+    pub fn confirms(&self, refused_at: Instant) -> bool {
+        !self.probe && self.acceptances.confirm(refused_at)
+    }
+
+    /// The relay accepted the mail. Its envelope went out at `envelope_at`, or later.
+    pub fn accepted(mut self, envelope_at: Instant) {
+        let probe = std::mem::take(&mut self.probe);
+        lock(&self.breaker.state).accepted(Instant::now(), probe, envelope_at, &self.breaker.monitor);
+    }
+
+    /// The relay did not accept the mail, and its reply was about this recipient or this mail: it works.
     pub fn works(mut self) {
-        self.probe = false;
-        self.breaker.close(Instant::now());
+        let probe = std::mem::take(&mut self.probe);
+        lock(&self.breaker.state).works(Instant::now(), probe, &self.breaker.monitor);
+    }
+
+    /// The relay refused `person` with the words `detail`, which may be about us. Says whether the attempt may be
+    /// charged: not while the relay refuses everyone.
+    #[must_use]
+    pub fn refused(mut self, person: Person, detail: &str) -> bool {
+        let refusal = Refusal { person, probe: std::mem::take(&mut self.probe), detail };
+        self.breaker.refused_at(Instant::now(), fastrand::f64(), &refusal)
     }
 
     /// The relay did not work, because of `detail`. If the mail itself may be the cause, `suspect` names it: one mail
@@ -103,12 +92,15 @@ impl Admission<'_> {
         self.breaker.monitor.metrics.relay_failures.add(1);
         self.breaker.failed_at(Instant::now(), fastrand::f64(), probe, suspect, detail)
     }
+
+    /// Nothing was learned about the relay.
+    pub fn nothing(self) {}
 }
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         if self.probe {
-            self.breaker.return_probe();
+            lock(&self.breaker.state).return_probe(Instant::now());
         }
     }
 }
@@ -117,8 +109,7 @@ impl Breaker {
     /// A closed breaker. When it is open, the relay is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        let state = BreakerState::Closed { failures: Vec::new(), last_success: None };
-        Self { state: Mutex::new(state), probes, monitor }
+        Self { state: Mutex::new(BreakerState::new(probes)), probes, monitor }
     }
 
     /// Waits until the lane may submit a mail; `None` when a shutdown is requested first.
@@ -150,35 +141,38 @@ impl Breaker {
     }
 
     fn is_probe_due(&self, now: Instant) -> bool {
-        matches!(*lock(&self.state), BreakerState::Open { until, .. } if until <= now)
+        matches!(lock(&self.state).circuit, Circuit::Open { until, .. } if until <= now)
     }
 
     /// Whether lanes may submit without waiting.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(*lock(&self.state), BreakerState::Closed { .. })
+        matches!(lock(&self.state).circuit, Circuit::Closed)
+    }
+
+    /// What the relay has accepted so far.
+    #[must_use]
+    pub fn acceptances(&self) -> Acceptances {
+        lock(&self.state).acceptances
     }
 
     /// Admits the caller, or says how long to wait. After its pause, an open breaker admits one caller, as its probe.
     fn try_admit(&self, now: Instant) -> Result<Admission<'_>, Duration> {
         let mut state = lock(&self.state);
-        match *state {
-            BreakerState::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
-            BreakerState::Open { outage, until } if until <= now => {
-                *state = BreakerState::Probing { outage };
-                Ok(Admission { breaker: self, probe: true })
+        let probe = match state.circuit {
+            Circuit::Closed => false,
+            Circuit::Open { outage, until } if until <= now => {
+                state.circuit = Circuit::Probing { outage };
+                true
             }
-            BreakerState::Open { until, .. } => Err(until - now),
-            BreakerState::Probing { .. } => Err(POLL_INTERVAL),
-        }
+            Circuit::Open { until, .. } => return Err(until - now),
+            Circuit::Probing { .. } => return Err(POLL_INTERVAL),
+        };
+        Ok(Admission { breaker: self, probe, admitted_at: now, acceptances: state.acceptances })
     }
 
-    fn close(&self, now: Instant) {
-        let mut state = lock(&self.state);
-        if let BreakerState::Open { outage, .. } | BreakerState::Probing { outage } = *state {
-            events::relay::up(&self.monitor, now - outage.since);
-        }
-        *state = BreakerState::Closed { failures: Vec::new(), last_success: Some(now) };
+    fn refused_at(&self, now: Instant, jitter: f64, refusal: &Refusal<'_>) -> bool {
+        lock(&self.state).refused(now, jitter, refusal, &self.monitor)
     }
 
     fn failed_at(
@@ -189,47 +183,8 @@ impl Breaker {
         suspect: Option<MailKey>,
         detail: &str,
     ) -> bool {
-        let mut state = lock(&self.state);
-        match &mut *state {
-            BreakerState::Closed { failures, .. } if suspect.is_some() && failures.contains(&suspect) => {
-                return false;
-            }
-            BreakerState::Closed { failures, last_success } => {
-                let worked_recently = last_success.is_some_and(|at| now < at + SUCCESS_GRACE);
-                if suspect.is_some() || !worked_recently {
-                    failures.push(suspect);
-                }
-                if failures.len() == THRESHOLD {
-                    let pause = self.probes.pause(1, jitter);
-                    let outage = RelayOutage { since: now, probes: 0, last_logged: now };
-                    events::relay::down(&self.monitor, &outage.problem(now, pause, detail));
-                    *state = BreakerState::Open { outage, until: now + pause };
-                }
-            }
-            BreakerState::Probing { outage } if probe => {
-                let mut outage = *outage;
-                outage.probes += 1;
-                let pause = self.probes.pause(outage.probes + 1, jitter);
-                let problem = outage.problem(now, pause, detail);
-                if now - outage.last_logged < LOG_INTERVAL {
-                    events::relay::probe_failed(&self.monitor, &problem);
-                } else {
-                    outage.last_logged = now;
-                    events::relay::still_down(&self.monitor, &problem);
-                }
-                *state = BreakerState::Open { outage, until: now + pause };
-            }
-            // A mail that was in flight when the breaker opened.
-            BreakerState::Open { .. } | BreakerState::Probing { .. } => {}
-        }
-        true
-    }
-
-    fn return_probe(&self) {
-        let mut state = lock(&self.state);
-        if let BreakerState::Probing { outage } = *state {
-            *state = BreakerState::Open { outage, until: Instant::now() };
-        }
+        let failure = Failure { suspect, probe, detail };
+        lock(&self.state).failed(now, jitter, &failure, &self.monitor)
     }
 }
 

@@ -1,9 +1,11 @@
 //! One mail to be prepared and submitted. What is reported about it is left to `fan_out_handle`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::domain::outcome::{Outcome, Verdict};
-use crate::worker::delivery::breaker::MailKey;
+use crate::observe::events;
+use crate::worker::delivery::breaker::state::MailKey;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::Recipient;
 
@@ -26,6 +28,21 @@ impl Job {
     /// Returns it to its fan-out, which sends it again. No attempt is charged.
     pub fn give_back(self) {
         self.fan_out.report(Report::Returned(self.recipient));
+    }
+
+    /// Logs a verdict that is a failure or a deferral.
+    pub fn log_failure(&self, verdict: &Verdict) {
+        let (notification_id, participant_id) = self.key();
+        let detail = match verdict {
+            Verdict::Failed { detail, .. } => detail,
+            Verdict::Deferred { pause, detail, .. } => {
+                return events::notification::mail_deferred(notification_id, participant_id, *pause, detail);
+            }
+            Verdict::Sent | Verdict::Skipped(_) => return,
+        };
+        let first = !self.fan_out.failure_logged.swap(true, Ordering::Relaxed);
+        let attempts = self.recipient.attempts;
+        events::notification::mail_failed(first, notification_id, participant_id, attempts, detail);
     }
 
     /// The outcome of this job.

@@ -4,22 +4,22 @@
 //! limit works is left to the breaker, the connection limit and the rate limiter.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use crate::channels::{Channel, Decision, SendError};
-use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::channels::{Channel, Class, Decision, SendError};
+use crate::domain::outcome::{Permanence, Verdict};
 use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
-use crate::worker::delivery::breaker::Breaker;
+use crate::worker::delivery::breaker::{Admission, Breaker};
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::JobReceiver;
 use crate::worker::delivery::rate_limit::RateLimiter;
+use crate::worker::delivery::refusal_check::RefusalCheck;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out_handle::Report;
 use crate::worker::recorder::batch::BatchSender;
@@ -27,16 +27,18 @@ use crate::worker::recorder::batch::BatchSender;
 /// How often an idle lane calls [`Channel::idle`].
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Attempts of one mail that are not charged after a breakdown of the relay. Each has a new connection and the pause of
-/// a retry before it. Without a limit, one address that makes a relay reply 421 would keep its notification open for
-/// ever. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
+/// Attempts of one mail that are not charged after a breakdown of the relay, or as probes of a relay that refuses
+/// everyone. Each has the pause of a retry before it. Without a limit, one address that makes a relay reply 421 would
+/// keep its notification open for ever, and as many people as there are places of `PREFETCH`, whom the relay refuses
+/// for good, would keep everyone else from being probed. Afterwards they are charged, and at last deferred: nothing is
+/// lost, and the message is acked. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
 const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
 pub struct LaneShared {
-    /// Stops all lanes while the relay is down.
-    pub breaker: Breaker,
+    /// Stops all lanes while the relay is down or refuses everyone.
+    pub breaker: Arc<Breaker>,
     /// How many lanes may have a connection.
     pub connection_limit: ConnectionLimit,
     /// The limit of mails per second.
@@ -58,6 +60,7 @@ pub struct Lane<C: Channel> {
     next: Option<PreparedJob<C::Prepared>>,
     commit_gate: CommitGate,
     permit: ConnectionPermit,
+    refusal_check: RefusalCheck,
     /// Failures of the relay in a row, as this lane has seen them.
     failures: u32,
 }
@@ -66,6 +69,8 @@ pub struct Lane<C: Channel> {
 struct PreparedJob<P> {
     job: Job,
     prepared: P,
+    /// When the mail in front of it was submitted, if its envelope may have been pipelined.
+    pipelined_at: Option<Instant>,
 }
 
 impl<C: Channel> Lane<C> {
@@ -79,6 +84,7 @@ impl<C: Channel> Lane<C> {
             next: None,
             commit_gate: CommitGate::new(batch_sender),
             permit: ConnectionPermit::default(),
+            refusal_check: RefusalCheck::default(),
             failures: 0,
         }
     }
@@ -90,7 +96,7 @@ impl<C: Channel> Lane<C> {
         loop {
             if let Some(prepared_job) = self.next.take() {
                 self.prepare_next();
-                self.send(prepared_job);
+                self.send(&shared, prepared_job);
                 continue;
             }
             connection_limit.acquire(&mut self.permit, shutdown, || !self.jobs.is_empty());
@@ -129,7 +135,7 @@ impl<C: Channel> Lane<C> {
     /// Has the channel prepare the job. Where there is nothing to submit, the verdict is recorded instead.
     fn prepare(&mut self, job: Job) -> Option<PreparedJob<C::Prepared>> {
         match self.channel.prepare(&job.fan_out.notification, &job.recipient.participant) {
-            Ok(prepared) => Some(PreparedJob { job, prepared }),
+            Ok(prepared) => Some(PreparedJob { job, prepared, pipelined_at: None }),
             Err(verdict) => {
                 self.record(job, verdict);
                 None
@@ -138,38 +144,67 @@ impl<C: Channel> Lane<C> {
     }
 
     /// Submits one job and does what follows from the reply.
-    fn send(&mut self, PreparedJob { mut job, prepared }: PreparedJob<C::Prepared>) {
-        let LaneShared { breaker, connection_limit, rate_limiter, shutdown, .. } = &*self.shared;
+    fn send(&mut self, shared: &LaneShared, prepared_job: PreparedJob<C::Prepared>) {
+        let PreparedJob { mut job, prepared, pipelined_at } = prepared_job;
+        let LaneShared { breaker, connection_limit, rate_limiter, shutdown, .. } = shared;
         let Some(admission) = breaker.admit(shutdown).filter(|_| rate_limiter.acquire(shutdown)) else {
             return job.give_back();
         };
-        let next = self.next.as_ref().filter(|next| next.job.recipient.may_be_pipelined());
-        let submitted = self.channel.submit(&prepared, next.map(|next| &next.prepared), &mut || {
+        let admitted_at = admission.admitted_at;
+        let next = self.next.as_mut().filter(|next| next.job.recipient.may_be_pipelined()).map(|next| {
+            next.pipelined_at = Some(admitted_at);
+            &next.prepared
+        });
+        let submitted = self.channel.submit(&prepared, next, &mut || {
             self.commit_gate.wait_until_committed();
             job.fan_out.held.wait_until_valid(shutdown)
         });
-        match &submitted {
-            Err(error) if !error.proves_relay_works() => {
+        match submitted {
+            Ok(()) => {
+                let envelope_at = pipelined_at.unwrap_or(admitted_at);
+                admission.accepted(envelope_at);
+                self.refusal_check.accepted(envelope_at);
+                self.failures = 0;
+                connection_limit.replied(&mut self.permit);
+                job.recipient.attempts += 1;
+                self.record(job, Verdict::Sent);
+            }
+            Err(error) => self.not_accepted(shared, admission, job, &error),
+        }
+    }
+
+    /// Tells the breaker and the connection limit what a failed submission says about the relay, and does what follows
+    /// for the job.
+    fn not_accepted(
+        &mut self,
+        shared: &LaneShared,
+        admission: Admission<'_>,
+        mut job: Job,
+        error: &SendError,
+    ) {
+        if error.proves_relay_works() {
+            self.failures = 0;
+            shared.connection_limit.replied(&mut self.permit);
+        }
+        let mut decision = error.decision();
+        match error.class {
+            Class::Suspect(permanence) => {
+                let recipient = &mut job.recipient;
+                decision = self.refusal_check.decide(admission, recipient, permanence, &error.detail);
+            }
+            Class::BodyDelayed => {
+                admission.nothing();
+                return job.give_back();
+            }
+            _ if error.proves_relay_works() => admission.works(),
+            _ => {
                 let suspect = (!error.is_relay_failure()).then(|| job.key());
                 self.failures += u32::from(admission.failed(suspect, &error.detail));
                 self.return_next(error);
             }
-            _ => {
-                admission.works();
-                self.failures = 0;
-                connection_limit.replied(&mut self.permit);
-            }
         }
-        match submitted {
-            Ok(()) => {
-                job.recipient.attempts += 1;
-                self.record(job, Verdict::Sent);
-            }
-            Err(error) => {
-                self.apply_decision(job, &error);
-                self.back_off(&error);
-            }
-        }
+        self.apply_decision(decision, job, error);
+        self.back_off(error);
     }
 
     /// Returns the prepared job: another lane may succeed. If its envelope broke the connection, it is not
@@ -181,12 +216,12 @@ impl<C: Channel> Lane<C> {
         }
     }
 
-    /// Returns, retries, defers or fails the job, by the decision of the error.
-    fn apply_decision(&mut self, mut job: Job, error: &SendError) {
+    /// Returns, retries, defers or fails the job.
+    fn apply_decision(&mut self, decision: Decision, mut job: Job, error: &SendError) {
         if error.is_ambiguous() {
             self.shared.monitor.metrics.ambiguous.add(1);
         }
-        match error.decision() {
+        match decision {
             // Another lane or another worker may succeed.
             Decision::Return => job.give_back(),
             Decision::RetryUncharged if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
@@ -242,24 +277,11 @@ impl<C: Channel> Lane<C> {
 
     /// Hands the outcome to the recorder, which reports to the fan-out after the commit.
     fn record(&mut self, job: Job, verdict: Verdict) {
+        job.log_failure(&verdict);
         let outcome = job.outcome(verdict);
-        log_failure(&job, &outcome);
         if outcome.verdict == Verdict::Sent {
             self.shared.monitor.metrics.unrecorded.inc();
         }
         self.commit_gate.record(outcome, job.fan_out);
     }
-}
-
-fn log_failure(job: &Job, outcome: &Outcome) {
-    let (notification_id, participant_id) = job.key();
-    let detail = match &outcome.verdict {
-        Verdict::Failed { detail, .. } => detail,
-        Verdict::Deferred { pause, detail, .. } => {
-            return events::notification::mail_deferred(notification_id, participant_id, *pause, detail);
-        }
-        Verdict::Sent | Verdict::Skipped(_) => return,
-    };
-    let first = !job.fan_out.failure_logged.swap(true, Ordering::Relaxed);
-    events::notification::mail_failed(first, notification_id, participant_id, outcome.attempts, detail);
 }

@@ -9,6 +9,7 @@ use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::lease::keeper::Leases;
@@ -25,6 +26,8 @@ pub struct Context {
     pub templates: Templates,
     /// The queue to the lanes.
     pub jobs: JobSender,
+    /// Knows what the relay has accepted.
+    pub breaker: Arc<Breaker>,
     /// When a mail is tried again.
     pub retry_policy: RetryPolicy,
     /// Participants in a page.

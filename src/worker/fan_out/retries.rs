@@ -11,12 +11,16 @@ use crate::worker::recipient::Recipient;
 #[derive(Debug, Default)]
 pub struct RetryQueue {
     heap: BinaryHeap<Reverse<Due>>,
+    /// Recipients whom the relay has refused, possibly because of us. They are asked again as soon as it accepts another
+    /// mail.
+    refused: BinaryHeap<Reverse<Due>>,
 }
 
 impl RetryQueue {
     /// Adds a recipient who is due at `due`.
     pub fn push(&mut self, due: Instant, recipient: Recipient) {
-        self.heap.push(Reverse(Due { due, recipient }));
+        let heap = if recipient.refused_at.is_some() { &mut self.refused } else { &mut self.heap };
+        heap.push(Reverse(Due { due, recipient }));
     }
 
     /// Takes out a recipient who is due at `now`.
@@ -24,25 +28,53 @@ impl RetryQueue {
         if self.next_due()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(due)| due.recipient)
+        let from_refused = is_earlier(&self.refused, &self.heap);
+        let heap = if from_refused { &mut self.refused } else { &mut self.heap };
+        heap.pop().map(|Reverse(due)| due.recipient)
     }
 
     /// When the next recipient is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(due)| due.due)
+        let next = |heap: &BinaryHeap<Reverse<Due>>| heap.peek().map(|Reverse(due)| due.due);
+        [next(&self.heap), next(&self.refused)].into_iter().flatten().min()
+    }
+
+    /// Whether recipients are in it whom the relay has refused, possibly because of us.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Makes those recipients due at `now` whose refusal at a certain time `is_outdated`. Each of them once.
+    pub fn retry_refused(&mut self, now: Instant, is_outdated: impl Fn(Instant) -> bool) {
+        for Reverse(Due { due, recipient }) in std::mem::take(&mut self.refused) {
+            if recipient.refused_at.is_some_and(&is_outdated) {
+                self.heap.push(Reverse(Due { due: now.min(due), recipient }));
+            } else {
+                self.refused.push(Reverse(Due { due, recipient }));
+            }
+        }
     }
 
     /// How many recipients are in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.refused.len()
     }
 
     /// Whether no recipient is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
+    }
+}
+
+/// Whether the first of `one` is due before the first of `other`.
+fn is_earlier(one: &BinaryHeap<Reverse<Due>>, other: &BinaryHeap<Reverse<Due>>) -> bool {
+    match (one.peek(), other.peek()) {
+        (Some(Reverse(one)), Some(Reverse(other))) => one < other,
+        (one, _) => one.is_some(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The breaker alone; the time is a parameter.
 
 use super::*;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::shutdown::shutdown_pair;
+use crate::worker::delivery::breaker::state::{MAX_FAILURES, SUCCESS_GRACE};
 
 fn mail(notification: i64, participant: i64) -> MailKey {
     (NotificationId(notification), ParticipantId(participant))
@@ -15,9 +17,13 @@ fn fail(breaker: &Breaker, now: Instant, probe: bool) {
     breaker.failed_at(now, 0.5, probe, None, "refused");
 }
 
+fn works_at(breaker: &Breaker, now: Instant) {
+    lock(&breaker.state).works(now, false, &breaker.monitor);
+}
+
 fn opened(now: Instant) -> Breaker {
     let breaker = closed();
-    for _ in 0..THRESHOLD {
+    for _ in 0..MAX_FAILURES {
         assert!(!admit(&breaker, now).probe);
         fail(&breaker, now, false);
     }
@@ -57,17 +63,17 @@ fn a_success_between_failures_keeps_it_closed() {
 #[test]
 fn refusals_soon_after_an_accepted_mail_do_not_open_it_and_lost_mails_do() {
     let (breaker, now) = (closed(), Instant::now());
-    breaker.close(now);
+    works_at(&breaker, now);
     for _ in 0..10 {
         fail(&breaker, now + SUCCESS_GRACE / 2, false);
     }
-    for _ in 0..THRESHOLD {
+    for _ in 0..MAX_FAILURES {
         assert_eq!(wait_time(&breaker, now), None);
         fail(&breaker, now + SUCCESS_GRACE, false);
     }
     assert!(wait_time(&breaker, now).is_some(), "no mail was accepted for a while");
 
-    breaker.close(now);
+    works_at(&breaker, now);
     for participant in 1..=3 {
         breaker.failed_at(now, 0.5, false, Some(mail(1, participant)), "lost");
     }
@@ -127,7 +133,8 @@ fn a_mail_that_was_in_flight_neither_prolongs_the_pause_nor_decides_for_the_prob
 fn a_probe_counts_as_any_mail_once_another_mail_has_closed_it() {
     let now = Instant::now();
     let breaker = opened(now);
-    let in_flight = Admission { breaker: &breaker, probe: false };
+    let in_flight =
+        Admission { breaker: &breaker, probe: false, admitted_at: now, acceptances: Acceptances::default() };
     let probe = admit(&breaker, now + Duration::from_secs(1));
     in_flight.works();
     assert!(probe.failed(None, "lost"));

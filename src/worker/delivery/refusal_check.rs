@@ -1,0 +1,62 @@
+//! Decides whether a refusal that may be about us is about its recipient. A relay that begins to refuse everyone must
+//! cost no recipient the mail; a recipient whom the relay refuses for good fails alone, and soon. What follows from the
+//! decision is left to the lane, and the count of people refused in a row to the breaker.
+
+use std::time::Instant;
+
+use crate::channels::Decision;
+use crate::domain::outcome::Permanence;
+use crate::worker::delivery::breaker::Admission;
+use crate::worker::delivery::breaker::state::Person;
+use crate::worker::recipient::Recipient;
+
+/// What one lane remembers for that.
+#[derive(Debug, Default)]
+pub struct RefusalCheck {
+    /// The latest time at which the envelope of a mail went out that this lane had accepted, at the earliest.
+    accepted_envelope: Option<Instant>,
+    /// Whether this lane was refused since, for a reason that may be ours.
+    refused_since: bool,
+}
+
+impl RefusalCheck {
+    /// A mail of this lane was accepted. Its envelope went out at `envelope_at`, or later.
+    pub fn accepted(&mut self, envelope_at: Instant) {
+        self.accepted_envelope = Some(envelope_at);
+        self.refused_since = false;
+    }
+
+    /// What follows from a refusal that may be about us: a permanent one fails the recipient once it is confirmed.
+    /// Until then, it is retried like a transient one, and charged unless the relay refuses everyone.
+    pub fn decide(
+        &mut self,
+        admission: Admission<'_>,
+        recipient: &mut Recipient,
+        permanence: Permanence,
+        detail: &str,
+    ) -> Decision {
+        if permanence == Permanence::Permanent {
+            if self.is_confirmed(&admission, recipient) {
+                admission.works();
+                return Decision::Fail;
+            }
+            recipient.refused_at = Some(Instant::now());
+        }
+        self.refused_since = true;
+        let person = Person::new(recipient.participant.email.as_deref().unwrap_or_default());
+        if admission.refused(person, detail) { Decision::Retry } else { Decision::RetryUncharged }
+    }
+
+    /// Whether the relay refuses this recipient alone: it refused them before, and has accepted another mail since then.
+    /// Not from a lane that itself was only refused since then: behind one name there may be several machines, one of
+    /// which refuses everyone.
+    fn is_confirmed(&self, admission: &Admission<'_>, recipient: &Recipient) -> bool {
+        recipient.refused_at.is_some_and(|refused_at| {
+            let lane_is_served = !self.refused_since || self.accepted_envelope > Some(refused_at);
+            lane_is_served && admission.confirms(refused_at)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! One lane's decision about refusals; the breaker is a real one.
