@@ -1,5 +1,6 @@
-//! The ledger: notifications, their outcomes and their leases.
+//! The ledger: notifications, their outcomes, their deferrals and their leases.
 
+pub mod deferrals;
 pub mod deliveries;
 pub(crate) mod identity;
 pub mod installation;

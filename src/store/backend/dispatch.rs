@@ -9,7 +9,7 @@ use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::DeliveryRow;
+use crate::store::ledger::row::{DeferralRow, DeliveryRow};
 use crate::store::schema::INSERT_ROWS;
 use crate::store::source::seed_rows::NewParticipant;
 
@@ -38,13 +38,29 @@ pub fn record_deliveries(
     ids: &[NotificationId],
     rows: &[DeliveryRow],
 ) -> QueryResult<Vec<Lease>> {
-    let work = |connection: &mut AnyConnection| dispatch!(connection, AnyConnection(own) => dialect::record_deliveries(own, ids, rows));
+    let work = |connection: &mut AnyConnection| insert_deliveries(connection, ids, rows);
     if dispatch!(connection, AnyConnection => dialect::RECORDS_IN_ONE_STATEMENT) {
         // It is a transaction by itself.
         transaction::repeat(connection, work)
     } else {
         transaction::write(connection, work)
     }
+}
+
+/// The same in a write transaction of the caller, which may add more.
+pub fn insert_deliveries(
+    connection: &mut AnyConnection,
+    ids: &[NotificationId],
+    rows: &[DeliveryRow],
+) -> QueryResult<Vec<Lease>> {
+    dispatch!(connection, AnyConnection(own) => dialect::record_deliveries(own, ids, rows))
+}
+
+/// Adds deferrals. A row that exists already stays as it is.
+pub fn insert_deferrals(connection: &mut AnyConnection, rows: &[DeferralRow]) -> QueryResult<()> {
+    rows.chunks(INSERT_ROWS).try_for_each(
+        |rows| dispatch!(connection, AnyConnection(own) => dialect::insert_deferrals(own, rows)),
+    )
 }
 
 /// The key of the notification that this connection has just inserted, in the same transaction.

@@ -13,11 +13,13 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::deferrals::recording::{concern_deferrals, update_deferrals};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::deliveries;
 
 impl Store {
-    /// Which participants with `after < id <= up_to` have an outcome already.
+    /// Which participants with `after < id <= up_to` have an outcome already. Deferred ones have none: see
+    /// [`Self::deferrals_between`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -39,7 +41,8 @@ impl Store {
     }
 
     /// Commits the outcomes of valid leases, all or none, and returns the leases that are not valid any more; their outcomes
-    /// are refused. An outcome that exists already stays as it is, so this may be repeated.
+    /// are refused. An outcome that exists already stays as it is, so this may be repeated. A mail that is deferred gets a row
+    /// in `deferrals`; a later outcome of it replaces that row.
     ///
     /// # Errors
     /// When the database does not answer; then none of them is recorded.
@@ -52,8 +55,17 @@ impl Store {
         let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
         let rows: Vec<DeliveryRow> =
             outcomes.iter().filter_map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
-        let record = |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
-        let current = self.write_once("record outcomes", record)?;
+        let current = if concern_deferrals(outcomes) {
+            self.write("record outcomes", |connection| {
+                let current = dispatch::insert_deliveries(connection, &ids, &rows)?;
+                update_deferrals(connection, outcomes, &current)?;
+                Ok(current)
+            })?
+        } else {
+            let record =
+                |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
+            self.write_once("record outcomes", record)?
+        };
         Ok(leases.into_iter().filter(|lease| !current.contains(lease)).collect())
     }
 }

@@ -12,7 +12,7 @@ use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
-use crate::store::schema::{deliveries, notifications, participants};
+use crate::store::schema::{deferrals, deliveries, notifications, participants};
 
 impl Store {
     /// All notifications, or those of one event, oldest first.
@@ -70,14 +70,20 @@ impl Store {
                 .filter(|(status, permanent, _)| *status == Status::Failed && *permanent)
                 .map(|(_, _, count)| count)
                 .sum();
+            let deferred = count_deferred(connection, notification)?;
+            let removed_deferred = match deferred {
+                0 => 0,
+                _ => count_removed_deferred(connection, notification)?,
+            };
             Ok(Tally {
                 participants: count_people(connection, notification)?
-                    + count_removed(connection, notification)?,
+                    + count_removed(connection, notification)?
+                    + removed_deferred,
                 sent: count(Status::Sent),
                 failed: count(Status::Failed),
                 failed_permanent,
                 skipped: count(Status::Skipped),
-                deferred: 0,
+                deferred,
                 pending: count_pending(connection, notification)?,
             })
         })
@@ -137,6 +143,35 @@ fn count_removed(connection: &mut AnyConnection, notification: &Notification) ->
         .map(i64::unsigned_abs)
 }
 
+/// The deferrals of the notification. One beside a delivery does not count: the next sweep deletes it.
+#[diesel::dsl::auto_type]
+fn deferred(notification_id: NotificationId) -> _ {
+    deferrals::table.filter(deferrals::notification_id.eq(notification_id)).filter(not(exists(
+        deliveries::table
+            .filter(deliveries::notification_id.eq(notification_id))
+            .filter(deliveries::participant_id.eq(deferrals::participant_id)),
+    )))
+}
+
+fn count_deferred(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    deferred(notification.id).count().get_result(connection).map(i64::unsigned_abs)
+}
+
+/// The participants who are deferred and have left the event since.
+fn count_removed_deferred(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
+    let Audience::Event { id: event_id, up_to } = notification.audience;
+    deferred(notification.id)
+        .filter(deferrals::participant_id.le(up_to))
+        .filter(not(exists(
+            participants::table
+                .filter(participants::event_id.eq(event_id))
+                .filter(participants::id.eq(deferrals::participant_id)),
+        )))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
 fn count_pending(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
     let Audience::Event { id: event_id, up_to } = notification.audience;
     people(event_id, up_to)
@@ -144,6 +179,11 @@ fn count_pending(connection: &mut AnyConnection, notification: &Notification) ->
             deliveries::table
                 .filter(deliveries::notification_id.eq(notification.id))
                 .filter(deliveries::participant_id.eq(participants::id)),
+        )))
+        .filter(not(exists(
+            deferrals::table
+                .filter(deferrals::notification_id.eq(notification.id))
+                .filter(deferrals::participant_id.eq(participants::id)),
         )))
         .count()
         .get_result(connection)

@@ -47,6 +47,20 @@ fn find_page(
         .load(connection)
 }
 
+/// Those of the participants who take part in the event, in any order.
+pub(crate) fn find_by_ids(
+    connection: &mut AnyConnection,
+    event_id: EventId,
+    ids: &[ParticipantId],
+) -> QueryResult<Vec<Participant>> {
+    let rows: Vec<ParticipantRow> = participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.eq_any(ids))
+        .select(ParticipantRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
+}
+
 /// The largest key of a participant of the event; 0 when the event has none. Only positive keys count, everywhere.
 pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
     participants::table

@@ -7,12 +7,14 @@ use super::*;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
 
+mod deferrals;
 mod identity;
 mod leasing;
 mod retention;
 mod tallies;
 mod words;
 
+pub use deferrals::*;
 pub use identity::*;
 pub use leasing::*;
 pub use retention::*;
@@ -82,6 +84,17 @@ macro_rules! conformance_tests {
             a_notification_without_an_event_is_purged
             a_message_id_is_looked_for_on_its_channel
             an_installation_has_one_tag
+            a_deferred_mail_has_a_row_until_it_is_decided
+            a_deferral_keeps_what_the_next_attempt_needs
+            recording_deferrals_again_after_a_lost_reply_changes_nothing
+            a_decided_participant_gets_no_deferral
+            deferrals_of_a_lost_lease_are_refused
+            deferrals_are_recorded_in_any_number
+            due_deferrals_are_read_in_pages
+            a_deferral_beside_a_delivery_is_not_read
+            notifications_with_due_deferrals_are_listed
+            the_time_to_the_next_deferral_is_that_of_the_database
+            a_later_cancellation_of_the_event_is_found
         );
     };
     ($fresh:path: $($name:ident)*) => {

@@ -17,8 +17,8 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
-use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{INSERT_ROWS, deliveries, notifications, participants};
+use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
 /// The time when the statement began, UTC, to the millisecond.
@@ -92,6 +92,15 @@ pub fn record_deliveries(
             .execute(mysql)?;
     }
     Ok(current)
+}
+
+pub fn insert_deferrals(mysql: &mut MysqlConnection, rows: &[DeferralRow]) -> QueryResult<()> {
+    diesel::insert_into(deferrals::table)
+        .values(rows)
+        .on_conflict(DuplicatedKeys)
+        .do_nothing()
+        .execute(mysql)
+        .map(drop)
 }
 
 pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<NotificationId> {

@@ -16,8 +16,8 @@ use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{notifications, participants};
+use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::schema::{deferrals, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
 /// The advisory lock of migrations: "fanmail" in ASCII. Each database has its own advisory locks.
@@ -91,6 +91,10 @@ pub fn record_deliveries(
     rows: &[DeliveryRow],
 ) -> QueryResult<Vec<Lease>> {
     RecordDeliveries::new(ids, rows).load(postgres)
+}
+
+pub fn insert_deferrals(postgres: &mut PgConnection, rows: &[DeferralRow]) -> QueryResult<()> {
+    diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(postgres).map(drop)
 }
 
 pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<NotificationId> {

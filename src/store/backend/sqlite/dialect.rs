@@ -16,8 +16,8 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::{DatabaseTime, machine_time};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{INSERT_ROWS, deliveries, notifications, participants};
+use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
@@ -96,6 +96,10 @@ pub fn record_deliveries(
             .execute(sqlite)?;
     }
     Ok(current)
+}
+
+pub fn insert_deferrals(sqlite: &mut SqliteConnection, rows: &[DeferralRow]) -> QueryResult<()> {
+    diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(sqlite).map(drop)
 }
 
 pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId> {
