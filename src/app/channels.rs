@@ -25,7 +25,7 @@ pub fn email(
     templates: &Templates,
 ) -> Result<Vec<EmailChannel>, SendError> {
     log_route(config);
-    (0..config.connections).map(|_| EmailChannel::new(config, installation, templates.clone())).collect()
+    EmailChannel::for_lanes(config, installation, templates)
 }
 
 fn log_route(config: &EmailConfig) {
@@ -43,8 +43,8 @@ fn log_route(config: &EmailConfig) {
             );
             if relay.is_plaintext_off_host() {
                 log::warn!(
-                    "SMTP_USE_TLS=False, and the relay {} is on another machine: mails, and the password if there is \
-                     one, cross the network unencrypted",
+                    "TLS is turned off (SMTP_SECURITY=none or SMTP_USE_TLS=False), and the relay {} is on another machine: \
+                     mails, and the password if there is one, cross the network unencrypted",
                     relay.host
                 );
             }

@@ -13,6 +13,7 @@ use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::smtp::SmtpTransport;
+use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::{Channel, PreparedNotification, SendError};
 use crate::config::email::{EmailConfig, Route};
 use crate::content::renderer::Templates;
@@ -34,20 +35,30 @@ enum Transport {
 }
 
 impl EmailChannel {
-    /// A channel as configured. It connects with its first mail.
+    /// The channels as configured, one for each lane: `SMTP_CONNECTIONS` of them. Each connects with its first mail. They
+    /// share what they learn about the relay.
     ///
     /// # Errors
     /// When the TLS library cannot be set up.
-    pub fn new(
+    pub fn for_lanes(
         config: &EmailConfig,
         installation: &Installation,
-        templates: Templates,
-    ) -> Result<Self, SendError> {
-        let transport = match &config.route {
-            Route::Dummy { outbox } => Transport::Outbox(Outbox::new(outbox.clone())),
-            Route::Smtp(relay) => Transport::Smtp(Box::new(SmtpTransport::new(relay)?)),
+        templates: &Templates,
+    ) -> Result<Vec<Self>, SendError> {
+        let (connector, outbox) = match &config.route {
+            Route::Dummy { outbox } => (None, outbox.clone()),
+            Route::Smtp(relay) => (Some(RelayConnector::new(relay)?), None),
         };
-        Ok(Self { templates, composer: Composer::new(config, installation), transport })
+        let transport = || match &connector {
+            Some(connector) => Transport::Smtp(Box::new(SmtpTransport::new(connector.clone()))),
+            None => Transport::Outbox(Outbox::new(outbox.clone())),
+        };
+        let channel = || Self {
+            templates: templates.clone(),
+            composer: Composer::new(config, installation),
+            transport: transport(),
+        };
+        Ok((0..config.connections).map(|_| channel()).collect())
     }
 }
 
@@ -119,7 +130,8 @@ mod tests {
         let templates = Templates::load(Some(dir.path())).unwrap();
         let context = templates.notification_context(Kind::Updated, &sample::full());
         let notification = PreparedNotification { id: NotificationId(7), context };
-        EmailChannel::new(&config, &installation, templates).unwrap().prepare(&notification, participant)
+        let mut channels = EmailChannel::for_lanes(&config, &installation, &templates).unwrap();
+        channels[0].prepare(&notification, participant)
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 use ::log::LevelFilter;
 
 use crate::config::database::Backend;
-use crate::config::email::{Relay, Route, Security};
+use crate::config::email::Route;
+use crate::config::email::relay::Relay;
+use crate::config::email::security::Security;
 use crate::config::environment::{Environment, parse_dotenv};
 use crate::config::problem::Problem;
 
@@ -15,6 +17,7 @@ use super::*;
 
 mod broker_names;
 mod off_loopback;
+mod relay;
 
 const EXAMPLE: &str = include_str!("../../.env.example");
 
@@ -73,7 +76,7 @@ fn the_commented_lines_of_the_example_are_valid() {
         panic!("not the relay");
     };
     assert_eq!(relay.security, Security::StartTls);
-    assert!(relay.credentials.is_some());
+    assert!(relay.login.is_some());
 }
 
 #[test]
@@ -119,8 +122,8 @@ LOG_LEVEL=warning
         panic!("not the relay");
     };
     assert_eq!((relay.host.as_str(), relay.port), ("smtp.gmail.com", 587));
-    assert_eq!(relay.security, Security::StartTls);
-    assert!(relay.credentials.is_none());
+    assert_eq!(relay.security, Security::AnyTls);
+    assert!(relay.login.is_none());
 }
 
 #[test]
@@ -236,8 +239,8 @@ fn no_secret_is_printed() {
         let Route::Smtp(relay) = config.email.route else {
             panic!("not the relay");
         };
-        let (_, password) = relay.credentials.unwrap();
-        assert_eq!((config.broker.password.expose(), password.expose()), ("MARKER", "MARKER"));
+        let login = relay.login.unwrap();
+        assert_eq!((config.broker.password.expose(), login.password.expose()), ("MARKER", "MARKER"));
     }
     for set in [
         "AMQP_URL=amqps://u:MARKER@h:port/v\n".to_owned(),

@@ -21,6 +21,7 @@ fn setup(run: &Run, people: usize) -> ScenarioBuilder {
         .env("MAX_RETRIES", "100")
         .env("RETRY_DELAY", "0.1")
         .env("SMTP_TIMEOUT", &SMTP_TIMEOUT.to_string())
+        .env("SMTP_DATA_TIMEOUT", &SMTP_TIMEOUT.to_string())
 }
 
 /// Sends one notification from beginning to end.

@@ -1,5 +1,5 @@
 //! SMTP: keeps one connection to the relay and decides what is written on it when. Connecting, TLS, EHLO and AUTH are
-//! left to `connection`.
+//! left to `connector`.
 //!
 //! If the relay offers PIPELINING, the envelope of the next mail is written directly behind the body of the mail before
 //! it, in one write: a group may begin with the end of a body, and ends with `DATA` (RFC 2920 section 3.1). So a mail
@@ -12,18 +12,22 @@
 pub(crate) mod auth;
 pub(crate) mod capabilities;
 pub mod connection;
+pub mod connector;
 pub(crate) mod envelope;
+pub(crate) mod opening;
 pub mod reply;
+pub(crate) mod socket;
 pub(crate) mod stream;
 
 use std::time::{Duration, Instant};
 
 use crate::channels::email::mail::Mail;
-use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection, RelayConnector};
+use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection};
+use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::{Phase, Reply};
 use crate::channels::{Class, SendError};
-use crate::config::email::Relay;
+use crate::config::email::relay::Relay;
 
 /// Longest time that a relay may wait for a body before we doubt it. Postfix under stress gives up after 10 s.
 const MAX_DATA_WAIT: Duration = Duration::from_secs(5);
@@ -47,20 +51,20 @@ pub struct SmtpTransport {
 impl SmtpTransport {
     /// A transport that is not connected yet.
     ///
-    /// # Errors
-    /// When the TLS library cannot be set up.
-    pub fn new(relay: &Relay) -> Result<Self, SendError> {
-        Ok(Self {
-            connector: RelayConnector::new(relay)?,
-            max_per_connection: relay.max_per_connection,
-            timeout: relay.timeout,
-            idle_timeout: relay.idle_timeout,
+    #[must_use]
+    pub fn new(connector: RelayConnector) -> Self {
+        let Relay { max_per_connection, timeout, idle_timeout, .. } = *connector.relay();
+        Self {
+            connector,
+            max_per_connection,
+            timeout,
+            idle_timeout,
             connection: None,
             last_used: Instant::now(),
             max_data_wait: MAX_DATA_WAIT,
             pipelines_next: true,
             group: String::new(),
-        })
+        }
     }
 
     /// Submits the mail on this connection, and keeps the connection if it is still usable.
@@ -106,10 +110,8 @@ impl SmtpTransport {
         if relay_waits_since.elapsed() >= self.max_data_wait {
             return Err(TransactionError::BodyDelayed);
         }
-        let reply = match next {
-            Some(_) => connection.command_with_envelope(&self.group),
-            None => connection.command(&mail.data),
-        };
+        let body = if next.is_some() { &self.group } else { &mail.data };
+        let reply = connection.command_body(body, &mut || {});
         connection.pipelined =
             next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
         body_result(&reply)

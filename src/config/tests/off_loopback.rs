@@ -105,7 +105,7 @@ fn sending(more: &str) -> String {
     format!("EMAIL_DUMMY_MODE=False\nFROM_EMAIL=me@example.org\n{more}")
 }
 
-fn relay(more: &str) -> Relay {
+pub(super) fn relay(more: &str) -> Relay {
     match read(&sending(&format!("SMTP_HOST=relay.example.org\n{more}"))).unwrap().email.route {
         Route::Smtp(relay) => relay,
         Route::Dummy { .. } => panic!("not the relay"),
@@ -115,17 +115,17 @@ fn relay(more: &str) -> Relay {
 #[test]
 fn a_relay_gets_plain_text_only_with_false() {
     let security = |more: &str| relay(more).security;
-    assert_eq!(security(""), Security::StartTls);
-    assert_eq!(security("SMTP_PORT=25\n"), Security::StartTls);
+    assert_eq!(security(""), Security::AnyTls);
+    assert_eq!(security("SMTP_PORT=25\n"), Security::AnyTls);
     assert_eq!(security("SMTP_PORT=465\n"), Security::ImplicitTls);
-    assert_eq!(security("SMTP_USE_TLS=\n"), Security::StartTls);
+    assert_eq!(security("SMTP_USE_TLS=\n"), Security::AnyTls);
     assert_eq!(security("SMTP_USE_TLS=False\nSMTP_PORT=25\n"), Security::Plain);
     assert!(problems("SMTP_USE_TLS=False\nSMTP_PORT=465\n").contains("TLS begins with the first byte"));
     assert!(problems("SMTP_USE_TLS=none\n").contains("expected True or False"));
     let Route::Smtp(local) = read(&sending("SMTP_HOST=localhost\n")).unwrap().email.route else {
         panic!("not the relay");
     };
-    assert_eq!(local.security, Security::StartTls);
+    assert_eq!(local.security, Security::AnyTls);
 }
 
 #[test]
@@ -158,6 +158,9 @@ fn a_ca_file_for_plain_text_is_a_problem() {
     let smtp = format!("SMTP_CA_FILE={}\n", path.display());
     assert!(
         problems(&format!("{smtp}SMTP_USE_TLS=False\n")).starts_with("SMTP_USE_TLS is False, but SMTP_CA")
+    );
+    assert!(
+        problems(&format!("{smtp}SMTP_SECURITY=none\n")).starts_with("SMTP_SECURITY is none, but SMTP_CA")
     );
     assert_eq!(format!("{:?}", relay(&smtp).ca_certificates), "CaCertificates(1)");
 }

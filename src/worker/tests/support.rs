@@ -176,11 +176,8 @@ impl TestWorker {
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes: QUICK_PROBES, ..Runtime::new(shutdown) };
         let templates = channels::templates(&config.email).unwrap();
-        let channel = || TestChannel {
-            email: EmailChannel::new(&config.email, &installation, templates.clone()).unwrap(),
-            relay: relay.clone(),
-        };
-        let channels = (0..lanes).map(|_| channel()).collect();
+        let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
+        let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
         let (threads, context) =
             runtime.start_threads(&config, templates, channels, store.clone(), ProcessRole::Worker).unwrap();
         Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }

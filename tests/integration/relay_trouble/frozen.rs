@@ -17,6 +17,7 @@ fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, te
     let scenario = Scenario::with_relay(name, 150)
         .connections(4)
         .env("SMTP_TIMEOUT", TIMEOUT)
+        .env("SMTP_DATA_TIMEOUT", TIMEOUT)
         .env("RETRY_DELAY", "0.1")
         .env("HTTP_ADDR", "127.0.0.1:0")
         .build();

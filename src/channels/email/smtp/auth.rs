@@ -36,7 +36,7 @@ pub(crate) fn log_in(
     for _ in 0..=MAX_CHALLENGES {
         // lettre's errors never contain the credentials.
         let command = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = redacted(stream.command(&command, 1), &command, password);
+        let reply = redacted(stream.command(&command), &command, password);
         match &reply {
             Reply::Complete(200..=299, _) => return Ok(()),
             Reply::Complete(334, challenge) => {

@@ -12,6 +12,11 @@ impl Capabilities {
         Self(lines.map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect())
     }
 
+    /// Those of a relay that offers nothing.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Whether the relay offers `keyword`.
     pub fn has(&self, keyword: &str) -> bool {
         self.0.iter().any(|words| words.first().is_some_and(|word| word == keyword))

@@ -6,12 +6,14 @@
 //! behind the reply to STARTTLS in plain text.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 
 use crate::channels::email::smtp::reply::Reply;
+use crate::channels::email::smtp::socket::{Socket, is_timeout};
 use crate::net::{self, ConnectError};
 use crate::text::clean::{cut, one_line};
 use crate::tls::certificate_error;
@@ -22,11 +24,11 @@ const REPLY_MAX: usize = 64 * 1024;
 /// Characters of a line without a code that an error shows.
 const SHOWN_MAX: usize = 80;
 
-/// What the user should check when the TLS handshake fails.
-const CHECK_PORT: &str = "SMTP_PORT 465 begins with TLS, other ports begin with STARTTLS";
+/// The variable that sets how long most steps may take.
+const TIMEOUT: &str = "SMTP_TIMEOUT";
 
-/// The cause in [`Reply::Lost`] after a timeout.
-const TIMED_OUT: &str = "no answer within SMTP_TIMEOUT";
+/// The variable that sets how long the reply to a body may take.
+const DATA_TIMEOUT: &str = "SMTP_DATA_TIMEOUT";
 
 /// One connection.
 pub(crate) struct RelayStream {
@@ -43,11 +45,25 @@ enum Stream {
     Closed,
 }
 
-/// A socket that fails after the deadline, even if single bytes keep coming.
-struct Socket {
-    tcp: TcpStream,
-    deadline: Instant,
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    /// The other side sends plain text, such as a greeting, where TLS should begin.
+    #[error("the relay answers in plain text where TLS should begin")]
+    PlainText,
+    /// The certificate is not good enough.
+    #[error(
+        "the relay's certificate is refused: {0}; it must be valid, made for SMTP_HOST, and signed by an authority that \
+         this machine trusts or that SMTP_CA_FILE names"
+    )]
+    Certificate(String),
+    /// Anything else, with the cause.
+    #[error("{0}")]
+    Failed(String),
 }
+
+/// Called about once a second while a reply is awaited.
+pub(crate) type EachSecond<'a> = &'a mut dyn FnMut();
 
 impl RelayStream {
     /// Connects to the first address of the host that accepts.
@@ -57,9 +73,9 @@ impl RelayStream {
     pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<Self, String> {
         let tcp = net::connect(host, port, timeout).map_err(|error| match error {
             ConnectError::Unresolved(error) => error.to_string(),
-            ConnectError::Unreachable(error) => describe(&error),
+            ConnectError::Unreachable(error) => describe(&error, TIMEOUT),
         })?;
-        let socket = Socket::new(tcp, timeout).map_err(|error| describe(&error))?;
+        let socket = Socket::new(tcp, timeout).map_err(|error| describe(&error, TIMEOUT))?;
         Ok(Self { stream: Stream::Plain(socket), received: Vec::new(), timeout })
     }
 
@@ -67,33 +83,40 @@ impl RelayStream {
     /// would be read as replies under TLS, and may be forged.
     ///
     /// # Errors
-    /// The cause, for users. The connection is closed then.
-    pub fn start_tls(&mut self, connector: &TlsConnector, host: &str) -> Result<(), String> {
+    /// Why there is no TLS. The connection is closed then.
+    pub fn start_tls(&mut self, connector: &TlsConnector, host: &str) -> Result<(), TlsError> {
         let Stream::Plain(mut socket) = std::mem::replace(&mut self.stream, Stream::Closed) else {
-            return Err("TLS was started already".to_owned());
+            return Err(TlsError::Failed("TLS was started already".to_owned()));
         };
         if !self.received.is_empty() {
-            return Err(
+            return Err(TlsError::Failed(
                 "the relay, or an attacker between, sent more than the reply to STARTTLS before TLS began"
                     .to_owned(),
-            );
+            ));
         }
         socket.deadline = Instant::now() + self.timeout;
+        let first_byte = Arc::clone(&socket.first_byte);
+        first_byte.store(0, Ordering::Relaxed);
         match connector.connect(host, socket) {
             Ok(stream) => {
                 self.stream = Stream::Tls(Box::new(stream));
                 Ok(())
             }
             Err(HandshakeError::WouldBlock(_)) => {
-                Err(format!("no TLS handshake within SMTP_TIMEOUT; {CHECK_PORT}"))
+                Err(TlsError::Failed(format!("no TLS handshake within {TIMEOUT}")))
             }
-            Err(HandshakeError::Failure(error)) => Err(describe_tls(&error)),
+            Err(HandshakeError::Failure(error)) => Err(tls_error(&error, first_byte.load(Ordering::Relaxed))),
         }
     }
 
     /// Whether TLS is on.
     pub fn is_encrypted(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// Whether the first byte received begins a TLS record: a handshake, or an alert.
+    pub fn begins_like_tls(&mut self) -> bool {
+        self.socket().is_ok_and(|socket| matches!(socket.first_byte.load(Ordering::Relaxed), 0x15 | 0x16))
     }
 
     /// Sets how long each step may take from now on.
@@ -105,16 +128,35 @@ impl RelayStream {
         self.socket()?.set_timeout(timeout)
     }
 
-    /// Writes `text` in one write and reads one reply. Waits for it for `timeouts` times the timeout.
-    pub fn command(&mut self, text: &str, timeouts: u32) -> Reply {
+    /// Whether the relay sends anything within `patience`, or closes the connection. Only before TLS.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn is_readable_within(&mut self, patience: Duration) -> io::Result<bool> {
+        let readable = self.socket()?.is_readable_within(patience);
+        self.set_timeout(self.timeout)?;
+        readable
+    }
+
+    /// Writes `text` in one write and reads one reply.
+    pub fn command(&mut self, text: &str) -> Reply {
         match self.write(text.as_bytes()) {
-            Ok(()) => self.read_reply(timeouts),
-            Err(error) => Reply::Lost(describe(&error)),
+            Ok(()) => self.read_reply(),
+            Err(error) => Reply::Lost(describe(&error, TIMEOUT)),
+        }
+    }
+
+    /// Writes a body in one write and reads the reply to it. Waits for the reply for `data_timeout`, and calls
+    /// `each_second` meanwhile.
+    pub fn command_body(&mut self, text: &str, data_timeout: Duration, each_second: EachSecond) -> Reply {
+        match self.write(text.as_bytes()) {
+            Ok(()) => self.read_within(data_timeout, DATA_TIMEOUT, Some(each_second)),
+            Err(error) => Reply::Lost(describe(&error, TIMEOUT)),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.set_deadline(1)?;
+        self.set_deadline(self.timeout, false)?;
         match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(bytes),
             Stream::Tls(stream) => stream.write_all(bytes),
@@ -122,17 +164,27 @@ impl RelayStream {
         }
     }
 
-    /// Reads one reply with all its lines. Waits for it for `timeouts` times the timeout.
-    pub fn read_reply(&mut self, timeouts: u32) -> Reply {
-        if let Err(error) = self.set_deadline(timeouts) {
-            return Reply::Lost(describe(&error));
+    /// Reads one reply with all its lines.
+    pub fn read_reply(&mut self) -> Reply {
+        self.read_within(self.timeout, TIMEOUT, None)
+    }
+
+    /// Reads one reply. `variable` is where `timeout` comes from.
+    fn read_within(
+        &mut self,
+        timeout: Duration,
+        variable: &str,
+        mut each_second: Option<EachSecond>,
+    ) -> Reply {
+        if let Err(error) = self.set_deadline(timeout, each_second.is_some()) {
+            return Reply::Lost(describe(&error, variable));
         }
         let (mut code, mut text, mut length) = (None, String::new(), 0);
         loop {
-            let line = match self.read_line(REPLY_MAX - length) {
+            let line = match self.read_line(REPLY_MAX - length, &mut each_second) {
                 Ok(Some(line)) => line,
                 Ok(None) => return Reply::Unreadable("it does not end".to_owned()),
-                Err(error) => return Reply::Lost(describe(&error)),
+                Err(error) => return Reply::Lost(describe(&error, variable)),
             };
             length += line.len();
             let Some((line_code, continues, words)) = split(&line) else {
@@ -151,7 +203,11 @@ impl RelayStream {
     }
 
     /// The next line with its end; `None` when it is longer than `longest` bytes.
-    fn read_line(&mut self, longest: usize) -> io::Result<Option<Vec<u8>>> {
+    fn read_line(
+        &mut self,
+        longest: usize,
+        each_second: &mut Option<EachSecond>,
+    ) -> io::Result<Option<Vec<u8>>> {
         let mut searched = 0;
         loop {
             let end = self.received[searched..].iter().position(|byte| *byte == b'\n');
@@ -172,16 +228,20 @@ impl RelayStream {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // One timeout of the socket is over, but the deadline is not.
-                Err(error) if is_timeout(&error) && self.socket()?.check_deadline().is_ok() => {}
+                Err(error) if is_timeout(&error) && self.socket()?.check_deadline().is_ok() => {
+                    if let Some(each_second) = each_second {
+                        each_second();
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn set_deadline(&mut self, timeouts: u32) -> io::Result<()> {
-        let deadline = Instant::now() + timeouts * self.timeout;
-        self.socket()?.deadline = deadline;
+    fn set_deadline(&mut self, timeout: Duration, ticks: bool) -> io::Result<()> {
+        let socket = self.socket()?;
+        socket.deadline = Instant::now() + timeout;
+        socket.ticks = ticks;
         Ok(())
     }
 
@@ -191,42 +251,6 @@ impl RelayStream {
             Stream::Tls(stream) => Ok(stream.get_mut()),
             Stream::Closed => Err(ErrorKind::NotConnected.into()),
         }
-    }
-}
-
-impl Socket {
-    fn new(tcp: TcpStream, timeout: Duration) -> io::Result<Self> {
-        let socket = Self { tcp, deadline: Instant::now() + timeout };
-        socket.set_timeout(timeout)?;
-        Ok(socket)
-    }
-
-    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.tcp.set_read_timeout(Some(timeout))?;
-        self.tcp.set_write_timeout(Some(timeout))
-    }
-
-    fn check_deadline(&self) -> io::Result<()> {
-        // The error of a socket whose timeout is over; the TLS handshake can continue after it.
-        if Instant::now() < self.deadline { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.check_deadline()?;
-        self.tcp.read(buffer)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.check_deadline()?;
-        self.tcp.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.tcp.flush()
     }
 }
 
@@ -244,29 +268,20 @@ fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// Whether the timeout of the socket is over. Its kind of error depends on the platform.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// Why the connection was lost, for users.
-fn describe(error: &io::Error) -> String {
+/// Why the connection was lost, for users. `variable` set the time that was allowed.
+fn describe(error: &io::Error, variable: &str) -> String {
     match error.kind() {
-        _ if is_timeout(error) => TIMED_OUT.to_owned(),
+        _ if is_timeout(error) => format!("no answer within {variable}"),
         ErrorKind::UnexpectedEof => "the relay closed the connection".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Why the TLS handshake failed, for users.
-fn describe_tls(error: &native_tls::Error) -> String {
-    certificate_error(error).map_or_else(
-        || format!("no TLS: {error}; {CHECK_PORT}"),
-        |found| {
-            format!(
-                "the relay's certificate is refused: {found}; it must be valid, made for SMTP_HOST, and signed by \
-                 an authority that this machine trusts or that SMTP_CA_FILE names"
-            )
-        },
-    )
+/// Why the TLS handshake failed. TLS never begins with a digit, and a greeting always does.
+fn tls_error(error: &native_tls::Error, first_byte: u8) -> TlsError {
+    match certificate_error(error) {
+        Some(cause) => TlsError::Certificate(cause),
+        None if first_byte.is_ascii_digit() => TlsError::PlainText,
+        None => TlsError::Failed(format!("no TLS: {error}")),
+    }
 }

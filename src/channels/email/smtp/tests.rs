@@ -6,11 +6,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::config::ca_certificates::CaCertificates;
-use crate::config::email::Security;
+use crate::config::email::security::Security;
 
 mod capabilities;
+mod data_timeout;
 mod delayed_body;
+mod helo;
 mod lost_connections;
 mod pipelining;
 
@@ -49,17 +50,8 @@ impl ScriptedRelay {
     }
 
     fn transport_with_timeout(&self, timeout: Duration) -> SmtpTransport {
-        let relay = Relay {
-            host: "127.0.0.1".to_owned(),
-            port: self.port,
-            security: Security::Plain,
-            ca_certificates: CaCertificates::default(),
-            credentials: None,
-            max_per_connection: 100,
-            timeout,
-            idle_timeout: Duration::from_secs(60),
-        };
-        SmtpTransport::new(&relay).unwrap()
+        let relay = Relay { timeout, data_timeout: timeout, ..Relay::on_loopback(self.port) };
+        SmtpTransport::new(RelayConnector::new(&relay).unwrap())
     }
 
     /// What it received on each connection after EHLO.
@@ -258,17 +250,9 @@ fn replies_out_of_step_are_a_breakdown_and_no_body_is_written() {
 #[test]
 fn a_silent_relay_is_a_relay_failure_after_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    for security in [Security::Plain, Security::ImplicitTls] {
-        let relay = Relay {
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            security,
-            ca_certificates: CaCertificates::default(),
-            credentials: None,
-            max_per_connection: 1,
-            timeout: Duration::from_millis(200),
-            idle_timeout: Duration::from_secs(60),
-        };
+    for security in [Security::Plain, Security::StartTls, Security::ImplicitTls, Security::AnyTls] {
+        let port = listener.local_addr().unwrap().port();
+        let relay = Relay { security, timeout: Duration::from_millis(200), ..Relay::on_loopback(port) };
         let error = probe(&relay, "events@example.com").unwrap_err();
         assert_eq!(error.class, Class::RelayFailure, "{security:?}");
     }

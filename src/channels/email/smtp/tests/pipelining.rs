@@ -120,19 +120,6 @@ fn a_relay_that_cannot_pipeline_behind_a_body_gets_one_mail_at_a_time() {
 }
 
 #[test]
-fn a_relay_that_holds_back_the_reply_to_a_body_has_two_timeouts() {
-    // Longer than the timeout, and shorter than two.
-    for (recipients, results) in [(2, vec![Ok(()); 2]), (1, vec![Err(Class::Ambiguous)])] {
-        let relay = ScriptedRelay::start(vec![script(
-            PIPELINING,
-            &[OK, OK, GO_ON, "+~250 ok", "~250 ok", "~250 ok", GO_ON, OK],
-        )]);
-        let mut transport = relay.transport_with_timeout(Duration::from_millis(700));
-        assert_eq!(submit_all(&mut transport, &["a@example.com", "b@example.com"][..recipients]), results);
-    }
-}
-
-#[test]
 fn a_relay_that_waits_for_one_mail_does_not_get_another() {
     let relay = ScriptedRelay::start(vec![
         script(PIPELINING, &[OK, OK, GO_ON, "~250 ok", "~250 ok", "~250 ok", GO_ON, OK]),

@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::channels::Class;
-use crate::config::ca_certificates::CaCertificates;
+use crate::config::email::login::Login;
 use crate::config::secret::Secret;
 
 /// A relay that runs `act` with its only client.
@@ -19,16 +19,8 @@ fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -
 
 /// Connects to the relay, which must fail.
 fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendError {
-    let relay = Relay {
-        host: "127.0.0.1".to_owned(),
-        port,
-        security,
-        ca_certificates: CaCertificates::default(),
-        credentials: Some(("me".to_owned(), Secret::new("MARKER".to_owned()))),
-        max_per_connection: 1,
-        timeout,
-        idle_timeout: Duration::from_secs(60),
-    };
+    let login = Login { username: "me".to_owned(), password: Secret::new("MARKER".to_owned()) };
+    let relay = Relay { security, login: Some(login), timeout, ..Relay::on_loopback(port) };
     let refused = RelayConnector::new(&relay).unwrap().connect().err().expect("it connected");
     assert_eq!(refused.class, Class::RelayFailure);
     assert!(!refused.detail.contains("MARKER"));
