@@ -137,4 +137,30 @@ mod tests {
         assert_eq!(queue.pop_due(at(20)).map(|recipient| recipient.participant.id.0), Some(1));
         assert!(queue.is_empty() && queue.next_due().is_none());
     }
+
+    #[test]
+    fn refused_recipients_are_due_in_their_turn_and_at_once_when_their_refusal_is_outdated() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let refused = |id, seconds| Recipient { refused_at: Some(at(seconds)), ..recipient(id) };
+        let mut queue = RetryQueue::default();
+        queue.push(at(20), recipient(1));
+        assert!(!queue.has_refused());
+        queue.push(at(10), refused(2, 1));
+        queue.push(at(30), refused(3, 1));
+        queue.push(at(30), refused(4, 5));
+        assert_eq!((queue.len(), queue.next_due()), (4, Some(at(10))));
+        assert_eq!(queue.pop_due(at(10)).map(|recipient| recipient.participant.id.0), Some(2));
+        assert_eq!((queue.pop_due(at(19)), queue.next_due()), (None, Some(at(20))));
+
+        queue.retry_refused(at(12), |refused_at| refused_at < at(5));
+        assert!(queue.has_refused(), "the refusal of number 4 is newer");
+        let ids: Vec<i64> = [12, 12, 20, 30]
+            .into_iter()
+            .filter_map(|now| queue.pop_due(at(now)))
+            .map(|one| one.participant.id.0)
+            .collect();
+        assert_eq!(ids, [3, 1, 4]);
+        assert!(queue.is_empty() && !queue.has_refused());
+    }
 }

@@ -5,6 +5,8 @@ use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::shutdown::shutdown_pair;
 use crate::worker::delivery::breaker::state::{MAX_FAILURES, SUCCESS_GRACE};
 
+mod refused_people;
+
 fn mail(notification: i64, participant: i64) -> MailKey {
     (NotificationId(notification), ParticipantId(participant))
 }

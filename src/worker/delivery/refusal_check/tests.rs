@@ -1,1 +1,151 @@
-//! One lane's decision about refusals; the breaker is a real one.
+//! One lane's decision about refusals, with a real breaker.
+
+use std::time::Duration;
+
+use super::*;
+use crate::domain::ids::ParticipantId;
+use crate::domain::participant::Participant;
+use crate::observe::health::Monitor;
+use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
+use crate::worker::delivery::breaker::state::MAX_REFUSED_PEOPLE;
+use crate::worker::delivery::breaker::{Breaker, PROBES};
+
+/// The lanes of one relay.
+struct Lanes {
+    breaker: Breaker,
+    shutdown: Shutdown,
+    _trigger: ShutdownTrigger,
+}
+
+fn lanes() -> Lanes {
+    let (trigger, shutdown) = shutdown_pair();
+    Lanes { breaker: Breaker::new(PROBES, Monitor::default()), shutdown, _trigger: trigger }
+}
+
+fn recipient(id: i64) -> Recipient {
+    let email = Some(format!("p{id}@example.com"));
+    Recipient::new(Participant { id: ParticipantId(id), email, name: String::new(), locale: None })
+}
+
+impl Lanes {
+    fn accepts(&self, check: &mut RefusalCheck) {
+        let admission = self.breaker.admit(&self.shutdown).unwrap();
+        let envelope_at = admission.admitted_at;
+        admission.accepted(envelope_at);
+        check.accepted(envelope_at);
+    }
+
+    fn refuses(&self, check: &mut RefusalCheck, recipient: &mut Recipient) -> Decision {
+        self.refuses_with(check, recipient, Permanence::Permanent)
+    }
+
+    fn refuses_with(
+        &self,
+        check: &mut RefusalCheck,
+        recipient: &mut Recipient,
+        permanence: Permanence,
+    ) -> Decision {
+        let admission = self.breaker.admit(&self.shutdown).unwrap();
+        check.decide(admission, recipient, permanence, "554 5.7.1 no")
+    }
+}
+
+#[test]
+fn a_person_fails_only_when_refused_again_after_another_mail_was_accepted() {
+    let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
+    lanes.accepts(&mut check);
+    for _ in 0..3 {
+        assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry);
+    }
+    lanes.accepts(&mut check);
+    assert_eq!(lanes.refuses(&mut check, &mut recipient(2)), Decision::Retry, "another person");
+    assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Fail);
+}
+
+#[test]
+fn a_temporary_refusal_never_fails_a_person() {
+    let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
+    for _ in 0..5 {
+        let decision = lanes.refuses_with(&mut check, &mut person, Permanence::Transient);
+        assert_eq!((decision, person.refused_at), (Decision::Retry, None));
+        lanes.accepts(&mut check);
+    }
+}
+
+#[test]
+fn a_mail_that_was_in_flight_confirms_nothing() {
+    let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
+    let (mut slow, in_flight) = (RefusalCheck::default(), lanes.breaker.admit(&lanes.shutdown).unwrap());
+    let envelope_at = in_flight.admitted_at;
+    assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry);
+    in_flight.accepted(envelope_at);
+    slow.accepted(envelope_at);
+    assert_eq!(lanes.refuses(&mut slow, &mut person), Decision::Retry);
+}
+
+#[test]
+fn a_lane_that_is_only_refused_confirms_nothing_and_a_lane_that_is_served_does() {
+    let (lanes, mut refused_lane, mut served_lane) =
+        (lanes(), RefusalCheck::default(), RefusalCheck::default());
+    let mut person = recipient(1);
+    for id in 2..10 {
+        lanes.accepts(&mut served_lane);
+        assert_eq!(lanes.refuses(&mut refused_lane, &mut person), Decision::Retry);
+        lanes.accepts(&mut served_lane);
+        assert_eq!(lanes.refuses(&mut refused_lane, &mut recipient(id)), Decision::Retry);
+    }
+    lanes.accepts(&mut served_lane);
+    assert_eq!(lanes.refuses(&mut served_lane, &mut person), Decision::Fail);
+    lanes.accepts(&mut refused_lane);
+    let mut other = Recipient { refused_at: Some(Instant::now()), ..recipient(20) };
+    lanes.accepts(&mut served_lane);
+    assert_eq!(lanes.refuses(&mut refused_lane, &mut other), Decision::Fail, "it is served again");
+}
+
+#[test]
+fn people_who_fail_one_by_one_do_not_count_as_refused_in_a_row() {
+    let (lanes, mut check) = (lanes(), RefusalCheck::default());
+    let mut people: Vec<Recipient> = (1..=3 * MAX_REFUSED_PEOPLE as i64).map(recipient).collect();
+    for some in people.chunks_mut(MAX_REFUSED_PEOPLE - 1) {
+        assert!(some.iter_mut().all(|person| lanes.refuses(&mut check, person) == Decision::Retry));
+        lanes.accepts(&mut check);
+    }
+    assert!(people.iter_mut().all(|person| lanes.refuses(&mut check, person) == Decision::Fail));
+    assert!(lanes.breaker.is_closed());
+}
+
+#[test]
+fn while_the_relay_refuses_everyone_nobody_is_charged() {
+    let (lanes, mut check) = (lanes(), RefusalCheck::default());
+    for id in 1..MAX_REFUSED_PEOPLE as i64 {
+        assert_eq!(lanes.refuses(&mut check, &mut recipient(id)), Decision::Retry);
+    }
+    let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+    assert_eq!(
+        lanes.refuses(&mut check, &mut recipient(98)),
+        Decision::RetryUncharged,
+        "it opens the breaker"
+    );
+    let mut last = recipient(99);
+    let decision = check.decide(in_flight, &mut last, Permanence::Permanent, "554 5.7.1 no");
+    assert_eq!(decision, Decision::RetryUncharged);
+}
+
+#[test]
+fn a_person_who_was_deferred_with_a_5yz_was_refused_before() {
+    let (lanes, mut check) = (lanes(), RefusalCheck::default());
+    let long_ago = Duration::from_secs(60);
+    lanes.accepts(&mut check);
+    for (code, decision) in [
+        (Some(554), Decision::Fail),
+        (Some(450), Decision::Retry),
+        (Some(354), Decision::Retry),
+        (None, Decision::Retry),
+    ] {
+        let mut person = recipient(1).deferred_with(code, long_ago);
+        assert_eq!(lanes.refuses(&mut check, &mut person), decision, "{code:?}");
+        lanes.accepts(&mut check);
+    }
+    let mut just_now = recipient(1).deferred_with(Some(554), Duration::ZERO);
+    assert_eq!(lanes.refuses(&mut check, &mut just_now), Decision::Retry, "nothing was accepted since");
+}
