@@ -4,4 +4,5 @@ mod dispatcher;
 mod fan_out;
 mod leases;
 mod recorder;
+mod refusals;
 mod support;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, named};
+use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, wait_until};
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
@@ -19,14 +19,6 @@ use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}: not in time");
-        thread::yield_now();
-    }
-}
 
 /// Another worker on the same database.
 fn other(term: Duration) -> LeaseRequest {
@@ -160,14 +152,14 @@ fn a_shutdown_releases_the_lease() {
 #[test]
 fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_is_listed() {
     let (open_gate, gate) = bounded::<()>(0);
-    let worker = TestWorker::with_relay_and_term(
+    let worker = TestWorker::with_relay_and_timing(
         3,
         1,
         move |_, _, _| {
             assert!(gate.recv().is_err(), "the gate only ever closes");
             Ok(())
         },
-        Duration::from_millis(300),
+        Timing { lease_timeout: Duration::from_millis(300), ..Timing::default() },
     );
     let running = run_elsewhere(&worker);
     wait_until("a mail in flight", || worker.relay.tries() == 1);

@@ -38,6 +38,27 @@ const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration:
 const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };
 pub const TRANSIENT: Class = Class::Transient;
 
+/// The times of a worker.
+pub struct Timing {
+    pub lease_timeout: Duration,
+    pub retry_delay: Duration,
+    /// Empty: no mail is deferred.
+    pub defer_schedule: Vec<Duration>,
+    pub probes: ProbeIntervals,
+}
+
+/// Retries and probes come soon.
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            lease_timeout: Duration::from_secs(30),
+            retry_delay: Duration::from_millis(20),
+            defer_schedule: Vec::new(),
+            probes: QUICK_PROBES,
+        }
+    }
+}
+
 /// The relay's reply to one mail. Gets the address, the number of attempts before, and the tally at that moment.
 type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
 
@@ -64,6 +85,11 @@ impl TestRelay {
     /// How many mails were submitted to it.
     pub fn tries(&self) -> u32 {
         self.tries.lock().unwrap().values().sum()
+    }
+
+    /// How many of them were for this address.
+    pub fn tries_for(&self, address: &str) -> u32 {
+        self.tries.lock().unwrap().get(address).copied().unwrap_or_default()
     }
 }
 
@@ -144,7 +170,8 @@ impl TestWorker {
 
     /// A worker whose leases last `term`.
     pub fn with_term(people: u32, lanes: usize, term: Duration) -> Self {
-        Self::with_relay_and_term(people, lanes, |_, _, _| Ok(()), term)
+        let timing = Timing { lease_timeout: term, ..Timing::default() };
+        Self::with_relay_and_timing(people, lanes, |_, _, _| Ok(()), timing)
     }
 
     pub fn with_relay(
@@ -152,17 +179,18 @@ impl TestWorker {
         lanes: usize,
         decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
     ) -> Self {
-        Self::with_relay_and_term(people, lanes, decide, Duration::from_secs(30))
+        Self::with_relay_and_timing(people, lanes, decide, Timing::default())
     }
 
-    pub fn with_relay_and_term(
+    pub fn with_relay_and_timing(
         people: u32,
         lanes: usize,
         decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
-        lease_timeout: Duration,
+        timing: Timing,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = config(dir.path(), lanes, lease_timeout);
+        let probes = timing.probes;
+        let config = config(dir.path(), lanes, timing);
         let (store, installation) = database::open(&config).unwrap();
         store.add_event(&event(EVENT)).unwrap();
         store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
@@ -174,7 +202,7 @@ impl TestWorker {
             store: store.clone(),
         };
         let (handle, shutdown) = shutdown_pair();
-        let runtime = Runtime { probes: QUICK_PROBES, ..Runtime::new(shutdown) };
+        let runtime = Runtime { probes, ..Runtime::new(shutdown) };
         let templates = channels::templates(&config.email).unwrap();
         let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
         let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
@@ -192,11 +220,9 @@ impl TestWorker {
 
     /// Returns once the ledger has the ack of notification `id`.
     pub fn wait_until_acked(&self, id: i64) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.store.find_notification(NotificationId(id)).unwrap().unwrap().acked_at.is_none() {
-            assert!(Instant::now() < deadline, "notification {id} is not acked");
-            std::thread::yield_now();
-        }
+        wait_until("the ack", || {
+            self.store.find_notification(NotificationId(id)).unwrap().unwrap().acked_at.is_some()
+        });
     }
 
     /// How many outcomes the ledger has refused.
@@ -212,21 +238,29 @@ impl TestWorker {
     }
 }
 
-/// Retries come soon, and a missing event is not looked up again.
-fn config(dir: &Path, lanes: usize, lease_timeout: Duration) -> Config {
+/// A missing event is not looked up again.
+fn config(dir: &Path, lanes: usize, timing: Timing) -> Config {
     let defaults = Config::from_lookup(&|_| None).unwrap();
     Config {
         database: DatabaseConfig { backend: Backend::Sqlite(dir.join("fanmail.db")), echo: false },
         email: EmailConfig { connections: lanes, ..defaults.email },
         worker: WorkerConfig {
             prefetch: 4,
-            retry_delay: Duration::from_millis(20),
-            defer_schedule: Vec::new(),
+            retry_delay: timing.retry_delay,
+            defer_schedule: timing.defer_schedule,
             event_lookup_grace: Duration::ZERO,
-            lease_timeout,
+            lease_timeout: timing.lease_timeout,
             ..defaults.worker
         },
         ..defaults
+    }
+}
+
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        std::thread::yield_now();
     }
 }
 
