@@ -141,6 +141,13 @@ impl SendError {
         Self { class: Class::RelayFailure, code: None, detail }
     }
 
+    /// The body was not ready in time.
+    #[must_use]
+    pub fn body_delayed() -> Self {
+        let detail = "the relay had to wait too long for the body: earlier outcomes are not recorded yet";
+        Self { class: Class::BodyDelayed, code: None, detail: detail.to_owned() }
+    }
+
     /// `before_body` returned `false`.
     #[must_use]
     pub fn withdrawn() -> Self {
@@ -183,18 +190,17 @@ impl SendError {
         self.class == Class::RelayFailure
     }
 
+    /// Whether the connection is not worth keeping: the relay failed rather than this mail, or ends the connection (421,
+    /// RFC 5321 section 3.8).
+    #[must_use]
+    pub fn needs_new_connection(&self) -> bool {
+        matches!(self.class, Class::RelayFailure | Class::Breakdown) || self.code == Some(421)
+    }
+
     /// Whether the relay may have accepted the body all the same.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         matches!(self.class, Class::Ambiguous | Class::Unreadable)
-    }
-}
-
-impl Class {
-    /// Whether the connection is not worth keeping: the relay failed rather than this mail.
-    #[must_use]
-    pub fn needs_new_connection(self) -> bool {
-        matches!(self, Self::RelayFailure | Self::Breakdown)
     }
 }
 

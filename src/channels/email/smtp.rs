@@ -25,7 +25,8 @@ use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection};
 use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
-use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::email::smtp::reply::Reply;
+use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::{Class, SendError};
 use crate::config::email::relay::Relay;
 
@@ -236,7 +237,7 @@ fn body_result(reply: &Reply) -> Result<(), TransactionError> {
     }
     let error = reply.send_error(Phase::AfterDot);
     match reply {
-        Reply::Complete(400..=599, _) if !error.class.needs_new_connection() => {
+        Reply::Complete(400..=599, _) if !error.needs_new_connection() => {
             Err(TransactionError::Refused(error))
         }
         _ => Err(TransactionError::Broken(error, Phase::AfterDot)),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use crate::channels::{Channel, Class, Decision, SendError};
+use crate::channels::{Channel, Class, Decision, SendError, Throttle};
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::observe::events;
 use crate::observe::health::Monitor;
@@ -182,7 +182,7 @@ impl<C: Channel> Lane<C> {
         mut job: Job,
         error: &SendError,
     ) {
-        if error.proves_relay_works() {
+        if error.proves_relay_works() && !refuses_lane(error) {
             self.failures = 0;
             shared.connection_limit.replied(&mut self.permit);
         }
@@ -196,9 +196,9 @@ impl<C: Channel> Lane<C> {
                 admission.nothing();
                 return job.give_back();
             }
-            _ if error.proves_relay_works() => admission.works(),
+            _ if error.proves_relay_works() && !refuses_lane(error) => admission.works(),
             _ => {
-                let suspect = (!error.is_relay_failure()).then(|| job.key());
+                let suspect = (!refuses_lane(error)).then(|| job.key());
                 self.failures += u32::from(admission.failed(suspect, &error.detail));
                 self.return_next(error);
             }
@@ -211,7 +211,7 @@ impl<C: Channel> Lane<C> {
     /// pipelined again: that cost the mail in front of it.
     fn return_next(&mut self, error: &SendError) {
         if let Some(PreparedJob { mut job, .. }) = self.next.take() {
-            job.recipient.lost_while_pipelined |= !error.is_relay_failure();
+            job.recipient.lost_while_pipelined |= !refuses_lane(error);
             job.give_back();
         }
     }
@@ -268,7 +268,10 @@ impl<C: Channel> Lane<C> {
     /// is no reason to pause yet.
     fn back_off(&mut self, error: &SendError) {
         let LaneShared { breaker, connection_limit, shutdown, .. } = &*self.shared;
-        let refused = error.is_relay_failure();
+        let refused = refuses_lane(error);
+        if let Class::Throttled(Throttle::Rate { .. }) = error.class {
+            return breaker.rest(1, shutdown);
+        }
         if refused && connection_limit.refused(&mut self.permit, &error.detail) {
             return;
         }
@@ -284,4 +287,9 @@ impl<C: Channel> Lane<C> {
         }
         self.commit_gate.record(outcome, job.fan_out);
     }
+}
+
+/// Whether the relay refuses this lane, whatever its mail is: other lanes may still be accepted.
+fn refuses_lane(error: &SendError) -> bool {
+    error.is_relay_failure() || error.class == Class::Throttled(Throttle::Connections)
 }

@@ -5,7 +5,8 @@ use lettre::transport::smtp::commands::Auth;
 use lettre::transport::smtp::response::Response;
 
 use crate::channels::email::smtp::capabilities::Capabilities;
-use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::email::smtp::reply::Reply;
+use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::stream::RelayStream;
 use crate::channels::{Class, SendError};
 use crate::config::secret::Secret;

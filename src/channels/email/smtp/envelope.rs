@@ -4,7 +4,8 @@
 use crate::channels::SendError;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::RelayConnection;
-use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::email::smtp::reply::Reply;
+use crate::channels::email::smtp::reply::phase::Phase;
 
 /// How an SMTP transaction failed.
 pub(crate) enum TransactionError {
@@ -25,9 +26,7 @@ impl TransactionError {
         match self {
             Self::Withdrawn => SendError::withdrawn(),
             Self::Refused(error) | Self::Broken(error, _) => error,
-            Self::BodyDelayed => {
-                SendError::relay_failure("the relay waited too long for the body, twice".to_owned())
-            }
+            Self::BodyDelayed => SendError::body_delayed(),
         }
     }
 }
@@ -119,10 +118,10 @@ pub(crate) fn read_replies(
 }
 
 /// The error for an envelope that was not accepted. After a refused recipient, RSET makes the connection ready again;
-/// after a relay failure, the connection is given up.
+/// after a relay failure or a 421, the connection is given up.
 fn transaction_error(connection: &mut RelayConnection, phase: Phase, reply: &Reply) -> TransactionError {
     let error = reply.send_error(phase);
-    if reply.is_complete() && !error.class.needs_new_connection() && connection.reset() {
+    if reply.is_complete() && !error.needs_new_connection() && connection.reset() {
         TransactionError::Refused(error)
     } else {
         TransactionError::Broken(error, phase)

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use native_tls::TlsConnector;
 
 use crate::channels::SendError;
-use crate::channels::email::smtp::reply::{Phase, Reply};
+use crate::channels::email::smtp::reply::Reply;
+use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::stream::{RelayStream, TlsError};
 use crate::config::email::relay::Relay;
 use crate::config::email::security::Security;

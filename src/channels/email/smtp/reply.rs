@@ -1,27 +1,20 @@
-//! The replies of a relay, and what each means in each phase: the recipient's failure or the relay's, transient or
-//! permanent.
+//! The replies of a relay: what came back, and the error that it means in each phase. Whose failure a reply is stands in
+//! `classify`.
 
+pub(crate) mod classify;
+pub(crate) mod enhanced_status;
+pub(crate) mod pause;
+pub mod phase;
+pub(crate) mod words;
+
+use crate::channels::email::smtp::reply::classify::classify;
+use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::{Class, SendError};
 use crate::text::clean::{cut, one_line};
 use crate::text::mask::mask;
 
 /// Longest detail, in characters. Relays explain in a few lines, and every error is kept for a while.
 const DETAIL_MAX: usize = 500;
-
-/// How far a transaction had come, in the order of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Name look-up, connect, TLS, greeting, EHLO, AUTH.
-    Connect,
-    /// `MAIL FROM`: about the sender, not about the recipient.
-    Sender,
-    /// `RCPT TO`.
-    Recipient,
-    /// `DATA`, until the reply 354.
-    Data,
-    /// The body was written, completely or in part.
-    AfterDot,
-}
 
 /// What came back after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +62,7 @@ impl Reply {
     pub fn send_error(&self, phase: Phase) -> SendError {
         let class = match self {
             Self::Unreadable(_) if phase == Phase::AfterDot => Class::Unreadable,
-            _ => classify(phase, self.code()),
+            _ => classify(phase, self.code(), self.text()),
         };
         let detail = match self {
             Self::Complete(code, text) => format!("{code} {}", one_line(text)),
@@ -88,100 +81,14 @@ impl Reply {
             Self::Unreadable(_) | Self::Lost(_) => None,
         }
     }
-}
 
-impl Phase {
-    fn description(self) -> &'static str {
+    fn text(&self) -> &str {
         match self {
-            Self::Connect => "while connecting",
-            Self::Sender => "to MAIL FROM",
-            Self::Recipient => "to RCPT TO",
-            Self::Data => "to DATA",
-            Self::AfterDot => "to the body, the relay may have it",
+            Self::Complete(_, text) => text,
+            Self::Unreadable(_) | Self::Lost(_) => "",
         }
-    }
-}
-
-/// The table of reply classes. `code` is `None` when the connection was lost or the reply is unreadable.
-///
-/// - 421 means the end of the connection, whatever the command (RFC 5321 section 3.8).
-/// - 552 to RCPT means 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
-/// - 530, 534, 535 and 538 ask for TLS or a login (RFC 4954 section 6, RFC 3207 section 4). Many relays send them no
-///   earlier than at RCPT.
-/// - No reply to MAIL FROM is a relay failure, unless the recipient in the same write caused it.
-/// - An unexpected 2yz or 3yz, such as 250 to DATA, means that the replies are out of step. After the body, the relay may
-///   have accepted the mail.
-fn classify(phase: Phase, code: Option<u16>) -> Class {
-    match (phase, code) {
-        (Phase::Connect, _) | (Phase::Sender, Some(_)) | (_, Some(530 | 534 | 535 | 538)) => {
-            Class::RelayFailure
-        }
-        (Phase::AfterDot, None | Some(..=399)) => Class::Ambiguous,
-        (_, Some(421 | ..=399)) | (Phase::Sender, None) => Class::Breakdown,
-        (Phase::Recipient, Some(552)) => Class::Transient,
-        (_, Some(500..=599)) => Class::Permanent,
-        (_, _) => Class::Transient,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TRANSIENT: Class = Class::Transient;
-    const AMBIGUOUS: Class = Class::Ambiguous;
-
-    #[test]
-    fn every_row_of_the_table() {
-        use Phase::{AfterDot, Connect, Data, Recipient, Sender};
-        let rows = [
-            (Connect, None, Class::RelayFailure),
-            (Connect, Some(554), Class::RelayFailure),
-            (Connect, Some(454), Class::RelayFailure),
-            (Connect, Some(535), Class::RelayFailure),
-            (Sender, Some(451), Class::RelayFailure),
-            (Sender, Some(550), Class::RelayFailure),
-            (Sender, Some(421), Class::RelayFailure),
-            (Sender, None, Class::Breakdown),
-            (Recipient, Some(450), TRANSIENT),
-            (Recipient, Some(552), TRANSIENT),
-            (Recipient, Some(550), Class::Permanent),
-            (Recipient, Some(530), Class::RelayFailure),
-            (Data, Some(535), Class::RelayFailure),
-            (Recipient, Some(421), Class::Breakdown),
-            (Recipient, None, TRANSIENT),
-            (Data, Some(451), TRANSIENT),
-            (Data, Some(554), Class::Permanent),
-            (Data, None, TRANSIENT),
-            (AfterDot, Some(452), TRANSIENT),
-            (AfterDot, Some(421), Class::Breakdown),
-            (AfterDot, Some(552), Class::Permanent),
-            (AfterDot, Some(554), Class::Permanent),
-            (AfterDot, None, AMBIGUOUS),
-            (AfterDot, Some(354), AMBIGUOUS),
-            (Recipient, Some(354), Class::Breakdown),
-            (Data, Some(250), Class::Breakdown),
-        ];
-        for (phase, code, class) in rows {
-            assert_eq!(classify(phase, code), class, "{phase:?} {code:?}");
-        }
-    }
-
-    #[test]
-    fn only_a_reply_about_the_recipient_proves_that_the_relay_works() {
-        let proves = |reply: Reply, phase| reply.send_error(phase).proves_relay_works();
-        let reply = |code| Reply::Complete(code, String::new());
-        assert!(proves(reply(450), Phase::Recipient) && proves(reply(554), Phase::AfterDot));
-        assert!(!proves(reply(421), Phase::Recipient) && !proves(reply(354), Phase::AfterDot));
-        assert!(!proves(Reply::Lost(String::new()), Phase::Data));
-        assert!(!proves(Reply::Unreadable(String::new()), Phase::AfterDot));
-    }
-
-    #[test]
-    fn the_detail_is_one_line_without_addresses() {
-        let reply = Reply::Complete(550, "5.1.1 <ann@example.com>:\r\n no such user".to_owned());
-        let error = reply.send_error(Phase::Recipient);
-        assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
-        assert_eq!(error.code, Some(550));
-    }
-}
+mod tests;

@@ -29,3 +29,17 @@ fn a_body_that_was_delayed_goes_to_a_new_connection() {
         assert_eq!(relay.received().iter().map(bodies).collect::<Vec<_>>(), [mails_before, 1]);
     }
 }
+
+#[test]
+fn a_body_that_is_delayed_twice_is_neither_the_relays_nor_the_mails_failure() {
+    let until_body = || script(PIPELINING, &[OK, OK, GO_ON, HANG_UP]);
+    let relay = ScriptedRelay::start(vec![until_body(), until_body()]);
+    let mut transport = relay.transport();
+    transport.max_data_wait = Duration::ZERO;
+    let (result, waits) = submit(&mut transport, "a@example.com");
+    let error = result.unwrap_err();
+    assert_eq!((error.class, error.code, waits), (Class::BodyDelayed, None, 2));
+    assert!(!error.is_relay_failure() && !error.proves_relay_works() && !error.is_ambiguous());
+    drop(transport);
+    assert!(relay.received().iter().flatten().all(|line| !line.contains("Subject:")));
+}

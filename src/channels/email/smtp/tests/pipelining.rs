@@ -79,7 +79,7 @@ fn after_a_refused_body_the_pipelined_replies_are_read_correctly() {
     )]);
     let mut transport = relay.transport();
     let results = submit_all(&mut transport, &["a@example.com", "b@example.com"]);
-    assert_eq!(results, [Err(Class::Permanent), Ok(())]);
+    assert_eq!(results, [Err(Class::Suspect(Permanence::Permanent)), Ok(())]);
     drop(transport);
     assert_eq!(bodies(&relay.received()), [2]);
 }

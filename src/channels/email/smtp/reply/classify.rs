@@ -1,0 +1,142 @@
+//! The table of reply classes: whose failure a reply is, by phase, reply code, enhanced status code and words. The
+//! phrases stand in `words`.
+
+use crate::channels::email::smtp::reply::enhanced_status::EnhancedStatus;
+use crate::channels::email::smtp::reply::pause::pause_in;
+use crate::channels::email::smtp::reply::phase::Phase;
+use crate::channels::email::smtp::reply::words;
+use crate::channels::{Class, Throttle};
+use crate::domain::outcome::Permanence;
+
+/// The class of a reply that is not the expected one. `code` is `None` when the connection was lost or the reply is
+/// unreadable.
+///
+/// - 530, 534, 535 and 538 ask for TLS or a login (RFC 4954 section 6, RFC 3207 section 4). Many relays send them no
+///   earlier than at RCPT.
+/// - No reply to MAIL FROM is a relay failure, unless the recipient in the same write caused it.
+/// - An unexpected 2yz or 3yz, such as 250 to DATA, means that the replies are out of step. After the body, the relay may
+///   have accepted the mail.
+#[must_use]
+pub fn classify(phase: Phase, code: Option<u16>, text: &str) -> Class {
+    match (phase, code) {
+        (Phase::AfterDot, None | Some(..=399)) => Class::Ambiguous,
+        (_, Some(530 | 534 | 535 | 538))
+        | (Phase::Connect, None | Some(..=399))
+        | (Phase::Sender, Some(..=399)) => Class::RelayFailure,
+        (Phase::Sender, None) | (_, Some(..=399)) => Class::Breakdown,
+        (_, None) => Class::Transient,
+        (Phase::Connect | Phase::Sender, Some(code)) => Refusal::new(code, text).class_before_recipient(),
+        // 552 to RCPT means 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
+        (Phase::Recipient, Some(552)) => Refusal::new(452, text).class(),
+        (_, Some(code)) => Refusal::new(code, text).class(),
+    }
+}
+
+/// A complete reply of 4yz or 5yz.
+struct Refusal {
+    code: u16,
+    status: Option<EnhancedStatus>,
+    words: String,
+}
+
+impl Refusal {
+    fn new(code: u16, text: &str) -> Self {
+        Self { code, status: EnhancedStatus::find(text), words: words::words_of(text) }
+    }
+
+    /// Before RCPT TO, no reply is about the recipient.
+    fn class_before_recipient(&self) -> Class {
+        if self.is_greylisting() {
+            return Class::RelayFailure;
+        }
+        self.throttle().map_or(Class::RelayFailure, Class::Throttled)
+    }
+
+    /// From RCPT TO on. Relays say there what they think of client, sender and pace, too: Postfix by default
+    /// (`smtpd_delay_reject`), and every content filter after the dot.
+    fn class(&self) -> Class {
+        let alone = if self.is_transient() { Class::Transient } else { Class::Permanent };
+        if self.is_about_mailbox() || self.is_about_this_mail() {
+            return alone;
+        }
+        if let Some(throttle) = self.throttle() {
+            return Class::Throttled(throttle);
+        }
+        if self.code == 421 {
+            // It ends the connection, whatever the command (RFC 5321 section 3.8).
+            return Class::Breakdown;
+        }
+        Class::Suspect(if self.is_transient() { Permanence::Transient } else { Permanence::Permanent })
+    }
+
+    fn is_transient(&self) -> bool {
+        self.code < 500
+    }
+
+    fn has(&self, phrases: &words::Phrases) -> bool {
+        phrases.occur_in(&self.words)
+    }
+
+    fn status(&self) -> Option<(u16, u16)> {
+        self.status.map(|status| (status.subject, status.detail))
+    }
+
+    /// Whether the receiver wants this mail again in some minutes.
+    fn is_greylisting(&self) -> bool {
+        self.is_transient() && self.has(&words::GREYLISTING)
+    }
+
+    fn names_us(&self) -> bool {
+        [words::SENDER, words::RELAYING, words::HOST, words::ACCOUNT].iter().any(|phrases| self.has(phrases))
+    }
+
+    /// Whether the mailbox of the recipient, or its domain, is the reason.
+    fn is_about_mailbox(&self) -> bool {
+        if self.is_greylisting() {
+            return true;
+        }
+        if self.names_us() {
+            return false;
+        }
+        match self.status() {
+            // Gmail means the recipient and its relay's customers with it: "receiving mail at a rate that …".
+            Some((2, 1)) if self.throttle().is_some() => false,
+            Some((1, 1..=3 | 6 | 10) | (2, 1..)) => true,
+            // Codes that say nothing.
+            None | Some((0, _) | (1 | 2 | 5, 0)) => {
+                self.has(&words::MAILBOX) || self.has(&words::PERHAPS_MAILBOX) && !self.has(&words::BLOCKED)
+            }
+            Some(_) => self.has(&words::MAILBOX),
+        }
+    }
+
+    /// Whether the size of this mail is the reason, or that its address needs SMTPUTF8.
+    fn is_about_this_mail(&self) -> bool {
+        matches!(self.status(), Some((3, 4) | (6, 7))) || self.has(&words::SIZE)
+    }
+
+    /// What the relay wants less of, if the pace is the reason.
+    fn throttle(&self) -> Option<Throttle> {
+        let per_time = self.has(&words::RATE_PER_TIME);
+        let is_long = self.has(&words::LONG_QUOTA) && !self.has(&words::SHORT_PERIOD);
+        if is_long || self.has(&words::THIS_CONNECTION) {
+            return None;
+        }
+        if self.has(&words::CONNECTIONS) {
+            return Some(Throttle::Connections);
+        }
+        let is_rate = if self.is_transient() {
+            per_time || self.has(&words::RATE) || self.is_pace_by_code()
+        } else {
+            per_time && !self.has(&words::BLOCKED)
+        };
+        is_rate.then(|| Throttle::Rate { pause: pause_in(&self.words) })
+    }
+
+    /// Whether the codes alone mean the pace: 432 (Exchange Online), x.3.2 "not accepting messages", x.4.5 congestion,
+    /// x.7.0 without a reason, x.7.28 of Gmail.
+    fn is_pace_by_code(&self) -> bool {
+        let by_code = self.code == 432 || matches!(self.status(), Some((3, 2) | (4, 5) | (7, 0 | 28)));
+        by_code && !self.has(&words::NOT_PACE)
+    }
+}
