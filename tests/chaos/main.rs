@@ -8,11 +8,14 @@
 
 mod broker_faults;
 mod database_faults;
+mod deferrals;
 mod poison;
 mod relay_faults;
+mod relay_wide;
 mod run;
 mod several_workers;
 mod table;
+mod throttling;
 mod worker_faults;
 mod workers;
 
@@ -67,6 +70,24 @@ scenarios! {
     relay_throttling: "relay answering one in ten with 450", relay_faults::throttling;
     relay_limiting: "relay answering 421 after each 50 mails", relay_faults::limiting;
     relay_dropping: "relay dropping one connection in fifty", relay_faults::dropping;
+    throttled_14: "relay taking 14 mails a second", |run| throttling::limited_rate(run, 14);
+    throttled_50: "relay taking 50 mails a second", |run| throttling::limited_rate(run, 50);
+    throttled_faster: "relay taking 14 mails a second, then 50", throttling::growing_rate;
+    connections_limited: "relay limiting connections", throttling::limited_connections;
+    refused_451: "relay answering 451 to everyone for a while",
+        |run| relay_wide::everyone_refused(run, "451 4.3.0 Temporary lookup failure");
+    refused_554: "relay answering 554 to everyone for a while",
+        |run| relay_wide::everyone_refused(run, "554 5.7.1 Relay access denied");
+    quota_used_up: "relay with a quota that is used up", relay_wide::quota_used_up;
+    greylisted: "relay greylisting everyone", deferrals::everyone_greylisted;
+    greylisted_small: "relay greylisting every tenth small notification", deferrals::small_notifications;
+    greylisted_killed_sqlite: "worker killed, relay greylisting everyone, SQLite",
+        |run| deferrals::killed(run, System::Sqlite, 1);
+    greylisted_killed_postgresql: "one of two workers killed, relay greylisting everyone, PostgreSQL",
+        |run| deferrals::killed(run, System::Postgresql, 2);
+    greylisted_two_workers: "two workers, relay greylisting everyone, MariaDB",
+        |run| deferrals::several_workers(run, System::Mariadb, 2);
+    late_replies: "relay replying after SMTP_DATA_TIMEOUT to one in fifty", deferrals::late_replies;
     poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite",
         |run| poison::poison(run, System::Sqlite);
     poison_postgresql: "random bytes, mutated JSON, odd properties, PostgreSQL",

@@ -49,6 +49,7 @@ impl Run {
         for number in 1..=runs {
             run.random = Rng::with_seed(derive(seed(), name, number));
             scenario(&mut run);
+            run.row.runs = number;
         }
         if run.is_long() {
             let Row { mails, lost, duplicates, .. } = run.row;
@@ -89,6 +90,17 @@ impl Run {
         longest.mul_f64(self.random.f64())
     }
 
+    /// Records the share of the allowed rate, and the refusals for each mail, of a relay that throttles.
+    pub fn record_pace(&mut self, share: f64, refused: f64) {
+        self.row.share = Some(self.row.share.map_or(share, |least| least.min(share)));
+        self.record_refused(refused);
+    }
+
+    /// Records the refusals for each mail.
+    pub fn record_refused(&mut self, refused: f64) {
+        self.row.refused = Some(self.row.refused.map_or(refused, |most| most.max(refused)));
+    }
+
     /// Checks what has to hold after each run, without workers. Each crash of a worker with [`LANES`] connections may
     /// have repeated that many mails. Without a crash, exactly those mails are repeated whose reply was lost.
     #[track_caller]
@@ -109,7 +121,6 @@ impl Run {
             scenario.smtp.log().received.iter().filter(|mail| mail.answer == BodyReply::None).count();
         let bound = if crashes > 0 { crashes * LANES } else { unanswered };
 
-        self.row.runs += 1;
         self.row.mails += expected.len();
         self.row.lost += lost.len();
         self.row.duplicates += duplicates;
@@ -117,6 +128,7 @@ impl Run {
         self.row.exact &= crashes == 0;
 
         assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
+        assert_eq!(scenario.ledger.outcomes("failed"), 0, "nobody may fail");
         assert!(lost.is_empty(), "{} of {} are lost, such as {:?}", lost.len(), expected.len(), lost[0]);
         assert!(unexpected.is_empty(), "unexpected mails: {unexpected:?}");
         assert!(duplicates <= bound, "{duplicates} duplicates, and at most {bound} may be");

@@ -20,22 +20,40 @@ pub struct Row {
     pub bound: usize,
     /// Whether there have to be exactly that many.
     pub exact: bool,
+    /// The smallest share of the rate that the relay allowed; only where the relay throttles.
+    pub share: Option<f64>,
+    /// The largest number of refusals for each mail; only where the relay throttles.
+    pub refused: Option<f64>,
 }
 
 impl Row {
     /// An empty one.
     pub fn new(name: &'static str, fault: &'static str) -> Self {
-        Self { name, fault, runs: 0, mails: 0, lost: 0, duplicates: 0, bound: 0, exact: true }
+        Self {
+            name,
+            fault,
+            runs: 0,
+            mails: 0,
+            lost: 0,
+            duplicates: 0,
+            bound: 0,
+            exact: true,
+            share: None,
+            refused: None,
+        }
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        let Self { name, fault, runs, mails, lost, duplicates, bound, exact } = *self;
+        let Self { name, fault, runs, mails, lost, duplicates, bound, exact, share, refused } = *self;
         let sign = if exact { "=" } else { "≤" };
         let verdict = if thread::panicking() { "FAILED" } else { "" };
-        let line =
-            format!("{fault}\t{runs}\t{mails}\t{lost}\t{duplicates}\t{sign} {bound}\t{verdict}\t{name}\n");
+        let [share, refused] =
+            [share, refused].map(|part| part.map_or(String::new(), |part| format!("{:.1} %", part * 100.0)));
+        let line = format!(
+            "{fault}\t{runs}\t{mails}\t{lost}\t{duplicates}\t{sign} {bound}\t{share}\t{refused}\t{verdict}\t{name}\n"
+        );
         if let Some(path) = env::var_os("CHAOS_TABLE") {
             let mut file = File::options().create(true).append(true).open(path).unwrap();
             file.write_all(line.as_bytes()).unwrap();

@@ -11,7 +11,7 @@ use testkit::scenario::Scenario;
 use testkit::wait::wait_for;
 
 /// Deadline for everything, also on a busy machine and with pauses that double.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// The workers of one scenario.
 pub struct Workers<'scenario> {
@@ -110,7 +110,7 @@ impl<'scenario> Workers<'scenario> {
         thread::sleep(pause);
     }
 
-    /// Waits until this number of notifications is completed and acked, and stops all workers cleanly. Returns the
+    /// Waits until this number of notifications is completed and acked and no mail is deferred, and stops all workers cleanly. Returns the
     /// number of crashes.
     #[track_caller]
     pub fn finish(mut self, notifications: usize) -> usize {
@@ -139,6 +139,7 @@ impl<'scenario> Workers<'scenario> {
         self.wait_until(&format!("{notifications} notifications with {such_that}"), |workers| {
             workers.scenario.ledger.count(&format!("notifications WHERE {such_that}")) >= notifications
         });
+        self.wait_until("the deferred mails", |workers| workers.scenario.ledger.count("deferrals") == 0);
     }
 
     fn stop_all(&mut self) {

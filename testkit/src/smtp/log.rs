@@ -40,7 +40,7 @@ pub struct Log {
     pub received: Vec<ReceivedMail>,
     /// Number of accepted bodies.
     pub accepted: usize,
-    /// When a policy refused a mail.
+    /// When a policy refused a mail, or the limit of connections a connection.
     pub refusals: Vec<Instant>,
     /// What the client did against the protocol.
     pub violations: Vec<String>,

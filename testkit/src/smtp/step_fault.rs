@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::Shutdown;
+use std::time::Instant;
 
 use crate::smtp::SmtpServer;
 use crate::smtp::log::BodyReply;
@@ -88,6 +89,7 @@ impl Shared {
             && its_step == step
             && open > most
         {
+            self.log().refusals.push(Instant::now());
             return Some(fault);
         }
         let mut orders = lock(&self.step_faults);
