@@ -105,6 +105,12 @@ impl Scenario {
         });
     }
 
+    /// Waits until no mail is deferred any more.
+    #[track_caller]
+    pub fn wait_for_deferrals(&self) {
+        wait_until("the deferred mails to be decided", || self.ledger.count("deferrals") == 0);
+    }
+
     /// Waits until this number of connections is held at the gate of the relay.
     #[track_caller]
     pub fn wait_until_held(&self, connections: usize) {

@@ -55,6 +55,7 @@ fn check_all_output(level: &str, format: &str) {
         .env("DATABASE_ECHO", "True")
         .env("HTTP_ADDR", "127.0.0.1:0")
         .env("MAX_RETRIES", "1")
+        .env("DEFER_SCHEDULE", "off")
         .env("RETRY_DELAY", "0.1")
         .build();
     let email = format!("{NAME}@example.com");

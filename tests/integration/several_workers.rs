@@ -78,7 +78,11 @@ fn the_work_of_a_frozen_worker_is_taken_over_and_its_late_writes_are_refused() {
 
 #[test]
 fn of_two_retries_at_once_one_is_refused() {
-    let scenario = Scenario::with_relay("two-retries", 30).connections(LANES).env("MAX_RETRIES", "0").build();
+    let scenario = Scenario::with_relay("two-retries", 30)
+        .connections(LANES)
+        .env("MAX_RETRIES", "0")
+        .env("DEFER_SCHEDULE", "off")
+        .build();
     for person in scenario.people() {
         scenario.smtp.fail_recipient(&person.email, testkit::smtp::RecipientFault::Rcpt("450 later"), 1);
     }

@@ -68,6 +68,7 @@ fn a_retry_is_not_listed_as_a_worker() {
     let scenario = Scenario::with_relay("status-retry", 3)
         .connections(1)
         .env("MAX_RETRIES", "0")
+        .env("DEFER_SCHEDULE", "off")
         .env("LEASE_TIMEOUT", "1")
         .build();
     for person in scenario.people() {

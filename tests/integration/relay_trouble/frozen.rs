@@ -19,6 +19,7 @@ fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, te
         .env("SMTP_TIMEOUT", TIMEOUT)
         .env("SMTP_DATA_TIMEOUT", TIMEOUT)
         .env("RETRY_DELAY", "0.1")
+        .env("DEFER_SCHEDULE", "1s")
         .env("HTTP_ADDR", "127.0.0.1:0")
         .build();
     scenario.smtp.gate().close_after(point, first);
@@ -29,6 +30,7 @@ fn freezes(name: &str, point: Point, first: usize, cause: &str) -> (Scenario, te
     assert!(start.elapsed() < Duration::from_secs(20), "SMTP_TIMEOUT bounds each wait");
     scenario.smtp.gate().open();
     scenario.wait_for_acks(1);
+    scenario.wait_for_deferrals();
     assert_eq!(scenario.ledger.outcomes("sent"), 150);
     assert_eq!(metric(&worker, "fanmail_breaker_open"), 0);
     (scenario, worker)
