@@ -139,8 +139,8 @@ pub fn late_replies(run: &mut Run) {
     let crashes = Workers::start(&scenario, 1).finish(1);
     assert_eq!(crashes, 0, "no relay makes a worker end");
     run.check(&scenario, 1, crashes);
-    let unanswered = scenario.smtp.read_log(|log| {
-        log.received.iter().filter(|mail| mail.answer == BodyReply::None).count()
-    });
+    let unanswered = scenario
+        .smtp
+        .read_log(|log| log.received.iter().filter(|mail| mail.answer == BodyReply::None).count());
     assert!(unanswered > 0, "no reply was late");
 }

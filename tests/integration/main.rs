@@ -8,6 +8,7 @@ mod broker_tls;
 mod command_line;
 mod crashes;
 mod database_trouble;
+mod deferrals;
 mod fan_out;
 mod frozen_broker;
 mod hostile_rows;

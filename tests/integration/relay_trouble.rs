@@ -4,8 +4,10 @@
 mod frozen;
 mod outages;
 mod recipients;
+mod relay_wide;
 mod replies;
 mod sessions;
+mod throttled;
 
 use testkit::http::get_from_worker;
 use testkit::metrics::metric;

@@ -74,7 +74,7 @@ fn a_rate_limit_takes_so_many_mails_in_any_second() {
         while start.elapsed() < Duration::from_millis(2_200) {
             accepted += send(&server, 20, code);
         }
-        let most = 8 * (start.elapsed().as_secs() as usize + 1);
+        let most = 8 * (usize::try_from(start.elapsed().as_secs()).unwrap() + 1);
         assert!((24..=most).contains(&accepted), "{accepted} of at most {most} at {step:?}");
         let log = server.log();
         let times: Vec<Instant> = log
