@@ -29,9 +29,7 @@ pub trait Channel: Send {
         participant: &Participant,
     ) -> Result<Self::Prepared, Verdict>;
 
-    /// Transmits one message and waits for the reply. Calls `before_body` right before the first byte that could
-    /// become a delivery. `before_body` may block; when it returns `false`, nothing is transmitted and the error is
-    /// [`Class::Withdrawn`].
+    /// Transmits one message and waits for the reply. Calls the methods of `callbacks` meanwhile.
     ///
     /// `next` is the message that will be submitted next, if it is known: its envelope may be pipelined behind this
     /// body.
@@ -42,11 +40,31 @@ pub trait Channel: Send {
         &mut self,
         prepared: &Self::Prepared,
         next: Option<&Self::Prepared>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError>;
 
     /// Called about once a second while the lane has no job: closes a connection that was unused for too long.
     fn idle(&mut self);
+}
+
+/// What [`Channel::submit`] asks of its caller.
+pub trait SubmitCallbacks {
+    /// Called right before the first byte that could become a delivery. May block. After `false`, nothing is
+    /// transmitted, and the error is [`Class::Withdrawn`].
+    fn before_body(&mut self) -> bool;
+
+    /// Called about once a second when the reply has not come after two seconds. After `true`, the caller has taken the
+    /// next message back, to be submitted elsewhere: the channel transmits nothing more of it, and asks no more.
+    fn reply_is_slow(&mut self) -> bool {
+        false
+    }
+}
+
+/// A function is a `before_body`.
+impl<F: FnMut() -> bool> SubmitCallbacks for F {
+    fn before_body(&mut self) -> bool {
+        self()
+    }
 }
 
 /// What all messages of one notification have in common. Its fan-out makes it once, for any channel.

@@ -14,7 +14,7 @@ use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::smtp::SmtpTransport;
 use crate::channels::email::smtp::connector::RelayConnector;
-use crate::channels::{Channel, PreparedNotification, SendError};
+use crate::channels::{Channel, PreparedNotification, SendError, SubmitCallbacks};
 use crate::config::email::{EmailConfig, Route};
 use crate::content::renderer::Templates;
 use crate::domain::installation::Installation;
@@ -87,11 +87,11 @@ impl Channel for EmailChannel {
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError> {
         match &mut self.transport {
-            Transport::Smtp(smtp) => smtp.submit(mail, next, before_body),
-            Transport::Outbox(outbox) => outbox.submit(mail, before_body),
+            Transport::Smtp(smtp) => smtp.submit(mail, next, callbacks),
+            Transport::Outbox(outbox) => outbox.submit(mail, &mut || callbacks.before_body()),
         }
     }
 

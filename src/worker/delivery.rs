@@ -10,3 +10,4 @@ pub mod queue;
 pub mod rate_limit;
 pub mod refusal_check;
 pub mod retry_policy;
+pub mod submission;

@@ -27,11 +27,14 @@ use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::Reply;
 use crate::channels::email::smtp::reply::phase::Phase;
-use crate::channels::{Class, SendError};
+use crate::channels::{Class, SendError, SubmitCallbacks};
 use crate::config::email::relay::Relay;
 
 /// Longest time that a relay may wait for a body before we doubt it. Postfix under stress gives up after 10 s.
 const MAX_DATA_WAIT: Duration = Duration::from_secs(5);
+
+/// A reply to a body that takes longer than this is slow: the next mail had better go out on another connection.
+const SLOW_REPLY: Duration = Duration::from_secs(2);
 
 /// Owns one connection to the relay. Replaces it after `SMTP_MAX_PER_CONNECTION` mails, after `SMTP_IDLE_TIMEOUT`, and
 /// when it is broken.
@@ -51,7 +54,6 @@ pub struct SmtpTransport {
 
 impl SmtpTransport {
     /// A transport that is not connected yet.
-    ///
     #[must_use]
     pub fn new(connector: RelayConnector) -> Self {
         let Relay { max_per_connection, timeout, idle_timeout, .. } = *connector.relay();
@@ -74,15 +76,16 @@ impl SmtpTransport {
         mut connection: RelayConnection,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), TransactionError> {
         connection.mails += 1;
-        let result = self.transact(&mut connection, mail, next, before_body);
+        let result = self.transact(&mut connection, mail, next, callbacks);
         self.last_used = Instant::now();
-        if !matches!(
+        let broken = matches!(
             result,
             Err(TransactionError::Broken(..) | TransactionError::BodyDelayed | TransactionError::Withdrawn)
-        ) {
+        );
+        if !broken && !connection.next_taken_back {
             self.connection = Some(connection);
         }
         result
@@ -94,7 +97,7 @@ impl SmtpTransport {
         connection: &mut RelayConnection,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), TransactionError> {
         self.open_transaction(connection, mail)?;
         let relay_waits_since = Instant::now();
@@ -104,7 +107,7 @@ impl SmtpTransport {
             self.group.push_str(&mail.data);
             self.group.push_str(&Envelope::new(next).all_commands());
         }
-        if !before_body() {
+        if !callbacks.before_body() {
             // No command ends the relay's wait for a body. Only closing the connection does.
             return Err(TransactionError::Withdrawn);
         }
@@ -112,7 +115,13 @@ impl SmtpTransport {
             return Err(TransactionError::BodyDelayed);
         }
         let body = if next.is_some() { &self.group } else { &mail.data };
-        let reply = connection.command_body(body, &mut || {});
+        let (written_at, mut taken_back) = (Instant::now(), false);
+        let reply = connection.command_body(body, &mut || {
+            if !taken_back && written_at.elapsed() >= SLOW_REPLY {
+                taken_back = callbacks.reply_is_slow();
+            }
+        });
+        connection.next_taken_back = taken_back && next.is_some();
         connection.pipelined =
             next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
         body_result(&reply)
@@ -168,13 +177,13 @@ impl SmtpTransport {
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError> {
         self.quit_if_used_up();
         let mut pipelining_error = None;
         if let Some(connection) = self.connection.take() {
             let (pipelined, started_at) = (connection.pipelined.is_some(), Instant::now());
-            match self.submit_on(connection, mail, next, before_body) {
+            match self.submit_on(connection, mail, next, callbacks) {
                 // The connection had worked and broke before the body was written: the relay had closed it, or was
                 // restarted. Without a reply about this mail, that says nothing about this mail (decision 0003).
                 Err(TransactionError::Broken(error, phase))
@@ -190,7 +199,7 @@ impl SmtpTransport {
                 result => return result.map_err(TransactionError::into_send_error),
             }
         }
-        let result = self.submit_on_new_connection(mail, next, before_body);
+        let result = self.submit_on_new_connection(mail, next, callbacks);
         if let Some(detail) = pipelining_error.filter(|_| result.is_ok()) {
             self.pipelines_next = false;
             log::info!(
@@ -205,13 +214,13 @@ impl SmtpTransport {
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError> {
         let connection = self.connector.connect()?;
-        let mut result = self.submit_on(connection, mail, next, before_body);
+        let mut result = self.submit_on(connection, mail, next, callbacks);
         if matches!(result, Err(TransactionError::BodyDelayed)) {
             let connection = self.connector.connect()?;
-            result = self.submit_on(connection, mail, next, before_body);
+            result = self.submit_on(connection, mail, next, callbacks);
         }
         result.map_err(TransactionError::into_send_error)
     }

@@ -21,6 +21,7 @@ use crate::worker::delivery::queue::JobReceiver;
 use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::refusal_check::RefusalCheck;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::delivery::submission::Submission;
 use crate::worker::fan_out_handle::Report;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -151,13 +152,22 @@ impl<C: Channel> Lane<C> {
             return job.give_back();
         };
         let admitted_at = admission.admitted_at;
-        let next = self.next.as_mut().filter(|next| next.job.recipient.may_be_pipelined()).map(|next| {
-            next.pipelined_at = Some(admitted_at);
-            &next.prepared
-        });
-        let submitted = self.channel.submit(&prepared, next, &mut || {
-            self.commit_gate.wait_until_committed();
-            job.fan_out.held.wait_until_valid(shutdown)
+        let (mut next_job, next_prepared) = self.next.take().map(|next| (next.job, next.prepared)).unzip();
+        let pipelines = next_job.as_ref().is_some_and(|job| job.recipient.may_be_pipelined());
+        let mut submission = Submission {
+            job: &job,
+            next: &mut next_job,
+            commit_gate: &mut self.commit_gate,
+            jobs: &self.jobs,
+            shutdown,
+        };
+        let next = next_prepared.as_ref().filter(|_| pipelines);
+        let submitted = self.channel.submit(&prepared, next, &mut submission);
+        let next_pipelined_at = pipelines.then_some(admitted_at);
+        self.next = next_job.zip(next_prepared).map(|(job, prepared)| PreparedJob {
+            job,
+            prepared,
+            pipelined_at: next_pipelined_at,
         });
         match submitted {
             Ok(()) => {

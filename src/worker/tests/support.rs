@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::app::{ProbeIntervals, Runtime, channels, database};
 use crate::channels::email::EmailChannel;
 use crate::channels::email::mail::Mail;
-use crate::channels::{Channel, Class, PreparedNotification, SendError};
+use crate::channels::{Channel, Class, PreparedNotification, SendError, SubmitCallbacks};
 use crate::config::Config;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
@@ -114,7 +114,7 @@ impl Channel for TestChannel {
         &mut self,
         mail: &Mail,
         next: Option<&Mail>,
-        before_body: &mut dyn FnMut() -> bool,
+        callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError> {
         let earlier = {
             let mut tries = self.relay.tries.lock().unwrap();
@@ -122,7 +122,7 @@ impl Channel for TestChannel {
             *earlier += 1;
             *earlier - 1
         };
-        if !before_body() {
+        if !callbacks.before_body() {
             return Err(SendError::withdrawn());
         }
         self.relay.pipelined.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{is_down, metric, nobody_was_charged, strict};
 use testkit::scenario::Scenario;
+use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::wait::wait_until;
 
@@ -101,4 +102,22 @@ fn a_slow_relay_and_a_stop_in_the_middle() {
     scenario.smtp.configure(|settings| settings.reply_delay = Duration::ZERO);
     let worker = scenario.worker();
     nobody_was_charged(&scenario, worker);
+}
+
+/// One body is scanned for seconds. The mail that was announced behind it goes out over an idle connection meanwhile.
+#[test]
+fn a_slow_reply_to_one_body_holds_up_no_other_mail() {
+    let delay = Duration::from_secs(8);
+    let scenario = strict(Scenario::with_relay("slow-body", 40)).connections(2).build();
+    let slow = scenario.people()[15].email.clone();
+    scenario.smtp.fail_recipient(&slow, RecipientFault::LateReply(delay), 1);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    wait_until("all others to be accepted", || scenario.smtp.accepted() >= 39);
+    let log = scenario.smtp.log();
+    let (slow, others): (Vec<_>, Vec<_>) = log.received.iter().partition(|mail| mail.recipient == slow);
+    let waited = others.iter().map(|mail| mail.at).max().unwrap() - slow[0].at;
+    assert!((Duration::from_secs(2)..delay).contains(&waited), "the announced mail waited for {waited:?}");
+    nobody_was_charged(&scenario, worker);
+    assert_eq!(scenario.duplicates(), 0);
 }

@@ -25,6 +25,8 @@ pub struct RelayConnection {
     pub mails: u32,
     /// The envelope that was written behind the last body, while its replies are unread.
     pub pipelined: Option<PipelinedEnvelope>,
+    /// Whether that mail was taken back: the relay waits for its body in vain, and only closing the connection ends that.
+    pub next_taken_back: bool,
 }
 
 /// An envelope that was written behind the body of the mail before it.
@@ -46,6 +48,7 @@ impl RelayConnection {
             size_limit: capabilities.size_limit(),
             mails: 0,
             pipelined: None,
+            next_taken_back: false,
         }
     }
 

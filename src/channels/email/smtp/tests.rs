@@ -15,6 +15,7 @@ mod delayed_body;
 mod helo;
 mod lost_connections;
 mod pipelining;
+mod slow_reply;
 
 /// Greeting and reply to EHLO: the beginning of every connection.
 const PIPELINING: [&str; 2] = ["220 relay", "250-relay\r\n250 PIPELINING"];
@@ -27,7 +28,7 @@ const HANG_UP: &str = "";
 /// In front of a reply: it is sent together with the next one.
 const HOLD: char = '~';
 
-/// In front of a reply: it is sent a second late.
+/// In front of a reply: it is sent a second late; twice, two seconds.
 const LATE: char = '+';
 
 /// A relay that replies to each command and each body with the next line of its script. One script for each
@@ -82,8 +83,9 @@ fn play_script(listener: &TcpListener, script: &[&str]) -> Vec<String> {
         if reply.is_empty() {
             return received.split_off(1.min(received.len()));
         }
-        let reply =
-            reply.strip_prefix(LATE).inspect(|_| thread::sleep(Duration::from_secs(1))).unwrap_or(reply);
+        let on_time = reply.trim_start_matches(LATE);
+        thread::sleep(Duration::from_secs((reply.len() - on_time.len()) as u64));
+        let reply = on_time;
         let reply = if let Some(reply) = reply.strip_prefix(HOLD) {
             held.extend(latin1(reply));
             reply
