@@ -9,7 +9,8 @@ use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::INSERT_ROWS;
 use crate::store::source::seed_rows::NewParticipant;
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::NaiveDateTime;
 use diesel::dsl::{exists, min};
 use diesel::prelude::*;
 
@@ -18,20 +18,18 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
-use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::deferrals::due::{find_due_page, list_due};
 use crate::store::ledger::deferrals::recording::{delete_up_to, find_decided};
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
+use crate::store::ledger::deferrals::row::{COLUMNS, Columns};
+use crate::store::ledger::row::NotificationRecord;
 use crate::store::schema::{deferrals, notifications};
 use crate::store::source::participants::find_by_ids;
 
+pub(crate) mod due;
 pub(crate) mod recording;
-
-/// Which columns a deferral is read from.
-type Columns = (ParticipantId, i32, Option<i32>, NaiveDateTime);
-const COLUMNS: (deferrals::participant_id, deferrals::tries, deferrals::smtp_code, deferrals::next_try_at) =
-    (deferrals::participant_id, deferrals::tries, deferrals::smtp_code, deferrals::next_try_at);
+pub(crate) mod row;
 
 /// When a mail is tried again, and what is known of its attempts so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +53,18 @@ pub struct DeferredParticipant {
     pub participant: Option<Participant>,
 }
 
+impl Deferral {
+    /// The deferral of a row at the database's time `clock`.
+    fn new((participant_id, tries, code, next_try_at): Columns, clock: NaiveDateTime) -> Self {
+        Self {
+            participant_id,
+            tries: u32::try_from(tries).unwrap_or(0).max(1),
+            code: code.and_then(|code| u16::try_from(code).ok()),
+            overdue: (clock - next_try_at).to_std().unwrap_or_default(),
+        }
+    }
+}
+
 impl Store {
     /// Up to `limit` completed notifications with a deferral that is due by the database's clock, the one that has waited
     /// longest first. Those that are running are left out: their message brings a fan-out, and a second lease would fence
@@ -65,17 +75,7 @@ impl Store {
     pub fn list_due_notifications(&self, limit: u32) -> Result<Vec<NotificationRecord>, StoreError> {
         self.run("list notifications with due deferrals", |connection| {
             let clock = dispatch::clock(connection)?;
-            let limit = limit as usize;
-            let (mut listed, mut seen) = (Vec::new(), Vec::new());
-            while listed.len() < limit {
-                let ids = find_due_notifications(connection, clock, &seen, limit - listed.len())?;
-                if ids.is_empty() {
-                    break;
-                }
-                listed.extend(load_completed(connection, clock, &ids)?);
-                seen.extend(ids);
-            }
-            Ok(listed)
+            list_due(connection, clock, limit as usize)
         })
     }
 
@@ -90,14 +90,15 @@ impl Store {
             let clock = dispatch::clock(connection)?;
             let next: Option<NaiveDateTime> =
                 deferrals::table.select(min(deferrals::next_try_at)).first(connection)?;
-            Ok(next.map(|next| positive(next - clock)))
+            Ok(next.map(|next| (next - clock).to_std().unwrap_or_default()))
         })
     }
 
     /// Up to `limit` due deferrals of the notification with keys after `after`, in key order, with their participants. An
-    /// empty page is the last one; one with fewer than `limit` rows may be followed by another.
+    /// empty page is the last one; one with fewer than `limit` rows may be followed by another. While very many are due,
+    /// the pages have those that have waited longest; the others come when the first page is read anew.
     ///
-    /// Two range queries and no join, as for the pages of a fan-out.
+    /// Range queries and no join, as for the pages of a fan-out.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -109,7 +110,9 @@ impl Store {
     ) -> Result<Vec<DeferredParticipant>, StoreError> {
         let Audience::Event { id: event_id, .. } = notification.audience;
         let (page, participants, decided) = self.run("read a page of deferrals", |connection| {
-            let page = find_due_page(connection, notification.id, after, limit)?;
+            let clock = dispatch::clock(connection)?;
+            let page = find_due_page(connection, clock, notification.id, after, limit as usize)?;
+            let page: Vec<Deferral> = page.into_iter().map(|row| Deferral::new(row, clock)).collect();
             let ids: Vec<ParticipantId> = page.iter().map(|deferral| deferral.participant_id).collect();
             let participants = find_by_ids(connection, event_id, &ids)?;
             let pairs = ids.iter().map(|id| (notification.id, *id));
@@ -149,11 +152,8 @@ impl Store {
                 .filter(deferrals::participant_id.le(up_to))
                 .select(COLUMNS)
                 .load(connection)?;
-            Ok(rows
-                .into_iter()
-                .map(|row| deferral(row, clock))
-                .map(|found| (found.participant_id, found))
-                .collect())
+            let deferrals = rows.into_iter().map(|row| Deferral::new(row, clock));
+            Ok(deferrals.map(|deferral| (deferral.participant_id, deferral)).collect())
         })
     }
 
@@ -209,77 +209,4 @@ impl Store {
             delete_up_to(connection, notification_id, &ids, i32::MAX)
         })
     }
-}
-
-/// Keys of notifications with due deferrals, apart from `seen`, the one that has waited longest first.
-fn find_due_notifications(
-    connection: &mut AnyConnection,
-    clock: NaiveDateTime,
-    seen: &[NotificationId],
-    limit: usize,
-) -> QueryResult<Vec<NotificationId>> {
-    deferrals::table
-        .filter(deferrals::next_try_at.le(clock))
-        .filter(deferrals::notification_id.ne_all(seen))
-        .group_by(deferrals::notification_id)
-        .order(min(deferrals::next_try_at))
-        .select(deferrals::notification_id)
-        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-        .load(connection)
-}
-
-/// Those of the notifications that exist and are completed, in the order of `ids`.
-fn load_completed(
-    connection: &mut AnyConnection,
-    clock: NaiveDateTime,
-    ids: &[NotificationId],
-) -> QueryResult<Vec<NotificationRecord>> {
-    let rows: Vec<NotificationRow> = notifications::table
-        .filter(notifications::id.eq_any(ids))
-        .filter(notifications::state.eq(NotificationState::Completed.as_str()))
-        .select(NotificationRow::as_select())
-        .load(connection)?;
-    let mut rows: HashMap<NotificationId, NotificationRow> =
-        rows.into_iter().map(|row| (row.id, row)).collect();
-    let record = |row: NotificationRow| match row.into_record(clock) {
-        Ok(record) => Some(record),
-        Err(error) => {
-            // The newer worker that has written it also sends it, and the others are not held up.
-            log::debug!("leaving a notification with deferrals to another worker: {error}");
-            None
-        }
-    };
-    Ok(ids.iter().filter_map(|id| rows.remove(id).and_then(record)).collect())
-}
-
-fn find_due_page(
-    connection: &mut AnyConnection,
-    notification_id: NotificationId,
-    after: ParticipantId,
-    limit: u32,
-) -> QueryResult<Vec<Deferral>> {
-    let clock = dispatch::clock(connection)?;
-    let rows: Vec<Columns> = deferrals::table
-        .filter(deferrals::notification_id.eq(notification_id))
-        .filter(deferrals::participant_id.gt(after))
-        .filter(deferrals::next_try_at.le(clock))
-        .order(deferrals::participant_id)
-        .select(COLUMNS)
-        .limit(limit.into())
-        .load(connection)?;
-    Ok(rows.into_iter().map(|row| deferral(row, clock)).collect())
-}
-
-fn deferral((participant_id, tries, code, next_try_at): Columns, clock: NaiveDateTime) -> Deferral {
-    Deferral {
-        participant_id,
-        tries: u32::try_from(tries).unwrap_or(0).max(1),
-        code: code.and_then(|code| u16::try_from(code).ok()),
-        overdue: positive(clock - next_try_at),
-    }
-}
-
-/// A negative time is zero.
-fn positive(time: TimeDelta) -> Duration {
-    time.to_std().unwrap_or_default()
 }

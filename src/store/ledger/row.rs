@@ -1,6 +1,6 @@
-//! Rows of the ledger as Rust types: a notification with its state and lease, and an outcome or a deferral to be inserted.
+//! Rows of the ledger as Rust types: a notification with its state and lease, and an outcome to be inserted.
 
-use chrono::{NaiveDateTime, SubsecRound as _, TimeDelta};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::Error;
 
@@ -12,7 +12,7 @@ use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::backend::clock::DatabaseTime;
-use crate::store::schema::{deferrals, deliveries, notifications};
+use crate::store::schema::{deliveries, notifications};
 
 /// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,34 +188,5 @@ impl DeliveryRow {
     /// Whether its lease is one of the current ones.
     pub fn is_valid(&self, current: &[Lease]) -> bool {
         current.contains(&Lease { notification_id: self.notification_id, epoch: self.epoch })
-    }
-}
-
-/// A row of `deferrals` to be.
-#[derive(Insertable)]
-#[diesel(table_name = deferrals, treat_none_as_default_value = false)]
-pub(crate) struct DeferralRow {
-    pub notification_id: NotificationId,
-    pub participant_id: ParticipantId,
-    pub tries: i32,
-    pub next_try_at: NaiveDateTime,
-    pub smtp_code: Option<i32>,
-    pub detail: String,
-}
-
-impl DeferralRow {
-    /// `None` for a mail that is decided. `clock` is the time of the database's clock.
-    pub fn new(outcome: &Outcome, clock: NaiveDateTime) -> Option<Self> {
-        let Verdict::Deferred { pause, code, detail } = &outcome.verdict else { return None };
-        let pause = TimeDelta::from_std(*pause).unwrap_or(TimeDelta::MAX);
-        let next_try_at = clock.checked_add_signed(pause).unwrap_or(NaiveDateTime::MAX);
-        Some(Self {
-            notification_id: outcome.lease.notification_id,
-            participant_id: outcome.participant_id,
-            tries: i32::try_from(outcome.deferrals.saturating_add(1)).unwrap_or(i32::MAX),
-            next_try_at: next_try_at.trunc_subsecs(3),
-            smtp_code: code.map(i32::from),
-            detail: detail.clone(),
-        })
     }
 }

@@ -95,6 +95,7 @@ macro_rules! conformance_tests {
             notifications_with_due_deferrals_are_listed
             the_time_to_the_next_deferral_is_that_of_the_database
             a_later_cancellation_of_the_event_is_found
+            of_very_many_due_deferrals_all_are_found
         );
     };
     ($fresh:path: $($name:ident)*) => {

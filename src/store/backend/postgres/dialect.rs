@@ -16,7 +16,8 @@ use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{deferrals, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 

@@ -16,7 +16,8 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::{DatabaseTime, machine_time};
 use crate::store::backend::transaction;
-use crate::store::ledger::row::{DeferralRow, DeliveryRow};
+use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 

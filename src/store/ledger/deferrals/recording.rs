@@ -10,7 +10,7 @@ use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
-use crate::store::ledger::row::DeferralRow;
+use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries};
 
 /// Most participants that one query of [`find_decided`] asks for: with as many notifications, 10,000 places in the index.

@@ -255,3 +255,40 @@ pub fn a_later_cancellation_of_the_event_is_found(store: &Store) {
     let about_none = Notification { event_id: None, ..notification };
     assert!(!store.is_cancelled_since(&about_none).unwrap());
 }
+
+/// More than are read along the index by time.
+pub fn of_very_many_due_deferrals_all_are_found(store: &Store) {
+    let [big, small, running] = [0; 3].map(|_| open(store));
+    record_all(store, &(1..=1500).map(|id| deferred(&big, id, 0, Duration::ZERO)).collect::<Vec<_>>());
+    // The larger a key, the longer it has waited.
+    execute(
+        store,
+        "UPDATE deferrals SET next_try_at = '2020-01-01 00:00:00' WHERE participant_id > 750;
+         UPDATE deferrals SET next_try_at = '2019-01-01 00:00:00' WHERE participant_id > 1200",
+    );
+    record_all(store, &[small, running].map(|of| deferred(&of, 1, 0, Duration::ZERO)));
+    for notification in [big, small] {
+        complete(store, notification.id);
+    }
+    assert_eq!(due(store, 9), [big.id, small.id], "the many do not hide the others");
+    assert_eq!(due(store, 1), [big.id]);
+    assert_eq!(due_page(store, &small, 0, 9), [(1, 1)]);
+
+    let (mut found, mut passes) = (Vec::new(), 0);
+    while !due_page(store, &big, 0, 1).is_empty() {
+        let mut after = 0;
+        loop {
+            let page = due_page(store, &big, after, 100);
+            let Some((last, _)) = page.last() else { break };
+            assert!(page.is_sorted() && page[0].0 > after, "{page:?} after {after}");
+            after = *last;
+            let sent: Vec<Outcome> =
+                page.iter().map(|(id, tries)| decided_after(&big, *id, *tries, Status::Sent)).collect();
+            record_all(store, &sent);
+            found.extend(page.into_iter().map(|(id, _)| id));
+        }
+        passes += 1;
+    }
+    found.sort_unstable();
+    assert!(found.iter().copied().eq(1..=1500) && passes <= 2, "{} in {passes} passes", found.len());
+}
