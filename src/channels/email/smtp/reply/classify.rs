@@ -41,7 +41,12 @@ struct Refusal {
 
 impl Refusal {
     fn new(code: u16, text: &str) -> Self {
-        Self { code, status: EnhancedStatus::find(text), words: words::words_of(text) }
+        let mut words = words::words_of(text);
+        // Postfix quotes what another relay has said to it behind that, as it asked for the mailbox.
+        if let Some((at, phrase)) = words.match_indices("unverified address").next() {
+            words.truncate(at + phrase.len());
+        }
+        Self { code, status: EnhancedStatus::find(text), words }
     }
 
     /// Before RCPT TO, no reply is about the recipient.
@@ -101,10 +106,16 @@ impl Refusal {
         match self.status() {
             // Gmail means the recipient and its relay's customers with it: "receiving mail at a rate that …".
             Some((2, 1)) if self.throttle().is_some() => false,
-            Some((1, 1..=3 | 6 | 10) | (2, 1..)) => true,
+            Some((2, 2)) => true,
+            // GoDaddy says "550 5.1.1 … has sent to too many recipients this hour", Exchange Online "554 5.2.122 The
+            // recipient has exceeded their limit for the number of messages they can receive per hour".
+            Some((1, 1..=3 | 6 | 10) | (2, 1..)) => !self.has(&words::RATE_PER_TIME),
             // Codes that say nothing.
             None | Some((0, _) | (1 | 2 | 5, 0)) => {
-                self.has(&words::MAILBOX) || self.has(&words::PERHAPS_MAILBOX) && !self.has(&words::BLOCKED)
+                let other_reason = self.has(&words::BLOCKED) || self.has(&words::OTHER_REASON);
+                self.has(&words::MAILBOX)
+                    || self.has(&words::MAILBOX_STATE)
+                    || self.has(&words::PERHAPS_MAILBOX) && !other_reason
             }
             Some(_) => self.has(&words::MAILBOX),
         }

@@ -8,6 +8,8 @@ use crate::channels::{Class, Throttle};
 use crate::domain::outcome::Permanence;
 use Phase::{AfterDot, Connect, Data, Recipient, Sender};
 
+mod real_replies;
+
 const TRANSIENT: Class = Class::Transient;
 const PERMANENT: Class = Class::Permanent;
 const SUSPECT_4YZ: Class = Class::Suspect(Permanence::Transient);
@@ -86,6 +88,11 @@ fn one_mailbox() {
         (Recipient, "550 4.1.1 user unknown", PERMANENT),
         (Recipient, "450 5.1.1 user unknown", TRANSIENT),
         (Recipient, "450 4.1.1 unverified address", TRANSIENT),
+        (
+            Recipient,
+            "450 4.1.1 <a@b.c>: Recipient address rejected: unverified address: host d said: 554 5.7.1 Client host rejected",
+            TRANSIENT,
+        ),
         (Recipient, "450 4.1.2 Domain not found", TRANSIENT),
         (Recipient, "550 mailbox unavailable", PERMANENT),
         (Recipient, "550 5.5.0 mailbox unavailable", PERMANENT),
@@ -181,6 +188,8 @@ fn what_may_be_about_us() {
         (AfterDot, "554 Transaction failed", SUSPECT_5YZ),
         (AfterDot, "451 Temporary local problem", SUSPECT_4YZ),
         (AfterDot, "550 5.7.515 Access denied", SUSPECT_5YZ),
+        (AfterDot, "550 5.7.0 account disabled", SUSPECT_5YZ),
+        (AfterDot, "550 Account disabled", SUSPECT_5YZ),
         (AfterDot, "554 5.6.0 Corrupt message content", SUSPECT_5YZ),
     ]);
 }

@@ -31,6 +31,28 @@ fn a_refusal_counts_even_if_the_connection_is_lost_with_it() {
 }
 
 #[test]
+fn a_relay_that_throttles_keeps_the_connection_unless_it_says_421() {
+    let scripts = |reply: &'static str, rest: &[&'static str]| {
+        vec![
+            script(PIPELINING, &[&[OK, reply, "503 no recipient"], rest].concat()),
+            script(PIPELINING, &[OK, OK, GO_ON, OK]),
+        ]
+    };
+    let kept = &scripts("450 4.7.1 slow down", &["250 reset", OK, OK, GO_ON, OK])[..1];
+    let closed = scripts("421 4.7.0 slow down", &[HANG_UP]);
+    for scripts in [kept, &closed[..]] {
+        let relay = ScriptedRelay::start(scripts.to_vec());
+        let mut transport = relay.transport();
+        let error = submit(&mut transport, "a@example.com").0.unwrap_err();
+        assert!(matches!(error.class, Class::Throttled(_)) && error.proves_relay_works(), "{error:?}");
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+        drop(transport);
+        let resets = relay.received().iter().flatten().filter(|line| *line == "RSET").count();
+        assert_eq!(resets, usize::from(error.code == Some(450)));
+    }
+}
+
+#[test]
 fn a_loss_is_ambiguous_only_after_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
     let (result, bodies) = submit(&mut before.transport(), "a@example.com");
