@@ -186,8 +186,8 @@ fn the_reply_decides_whether_a_lack_of_space_is_transient_or_permanent() {
     let scenario = Scenario::with_relay("room", 50).connections(2).env("RETRY_DELAY", "0.1").build();
     let people = scenario.people();
     for (n, fault) in [
-        RecipientFault::Rcpt("452 4.5.3 Too many recipients"),
-        RecipientFault::Rcpt("552 5.5.3 Too many recipients"),
+        RecipientFault::Rcpt("452 4.2.2 Mailbox is full"),
+        RecipientFault::Rcpt("552 5.2.2 Mailbox is full"),
         RecipientFault::Dot("452 4.3.1 Disk is full"),
         RecipientFault::Dot("552 5.2.2 Mailbox is full"),
         RecipientFault::Rcpt("521 5.3.2 No mail here"),
