@@ -1,19 +1,22 @@
 //! `fanmail retry`: sends a completed notification again to everyone whose mail failed. Sending itself is left to
 //! `worker::fan_out`.
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
 use crate::config::Config;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
+use crate::observe::health::Health;
 use crate::process_id;
 use crate::store::Store;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
@@ -23,6 +26,9 @@ use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::ProcessRole;
+
+/// How often the progress is drawn again.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
@@ -60,7 +66,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
             bail!("{}", taken_by_another(&record));
         }
         let claim = Claim { notification: record.notification, event, held, resumed: true };
-        send(&store, &context, &claim)
+        send(&store, &context, &runtime.monitor.health, &claim)
     })?;
     drop(context);
     threads.join();
@@ -154,21 +160,35 @@ fn taken_by_another(record: &NotificationRecord) -> String {
 }
 
 /// Sends to everyone without an outcome, and shows the progress.
-fn send(store: &Store, context: &Context, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
+fn send(
+    store: &Store,
+    context: &Context,
+    health: &Health,
+    claim: &Claim,
+) -> anyhow::Result<Result<Counts, Halt>> {
     let pending = store.tally(&claim.notification)?.pending;
     say(&format!(
         "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
         claim.notification.id,
         count(pending, "recipient")
     ));
-    let bar = ProgressBar::new(pending).with_style(style()?);
+    let bar = ProgressBar::new(pending).with_style(style(health.clone())?);
+    bar.enable_steady_tick(TICK);
     let result = fan_out::send_to_undecided(context, claim, |counts| bar.set_position(counts.total()));
     bar.finish_and_clear();
     Ok(result)
 }
 
-fn style() -> anyhow::Result<ProgressStyle> {
-    Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?)
+/// The numbers, and below them what is wrong at the moment: the bar stands still while the relay is down or refuses everyone,
+/// and the log may go to a file.
+fn style(health: Health) -> anyhow::Result<ProgressStyle> {
+    let problems = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        let problems = health.problems();
+        let line_end = if problems.is_empty() { "" } else { "\n" };
+        write!(out, "{line_end}{}", problems.trim_end()).unwrap_or_default();
+    };
+    let template = "{bar:40} {pos}/{len} {per_sec} {eta}{problems}";
+    Ok(ProgressStyle::with_template(template)?.with_key("problems", problems))
 }
 
 /// Says how the notification adds up now, and what the exit code is.

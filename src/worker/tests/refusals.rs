@@ -187,21 +187,30 @@ fn a_mail_in_flight_when_the_relay_turns_bad_confirms_nothing() {
         }
         _ => Err(REFUSED),
     };
-    let worker = TestWorker::with_relay_and_timing(2, 2, decide, timing);
+    let worker = TestWorker::with_relay_and_timing(11, 2, decide, timing);
     thread::scope(|scope| {
         let running = scope.spawn(|| run(&worker));
-        wait_until("a refusal", || worker.relay.tries_for("p2@example.com") > 0);
+        wait_until("everyone else is refused", || worker.relay.tries_for("p11@example.com") > 0);
         drop(open_gate);
         running.join().unwrap();
     });
-    assert_eq!(worker.tally(1), Tally { participants: 2, sent: 1, deferred: 1, ..Tally::default() });
-    assert_eq!(worker.relay.tries_for("p2@example.com"), 4, "retried like a temporary failure");
+    assert_eq!(worker.tally(1), Tally { participants: 11, sent: 1, deferred: 10, ..Tally::default() });
+    assert_eq!(worker.relay.tries(), 1 + 10 * 4, "retried like temporary failures");
 }
 
 #[test]
 fn whom_the_relay_refused_before_it_recovered_is_forgiven() {
-    // Everyone is refused once while the relay refuses everyone, and once more soon after.
-    let worker = TestWorker::with_relay(60, 4, |_, tried, _| if tried < 2 { Err(REFUSED) } else { Ok(()) });
+    // Everyone is refused before that, and half of them once more after it.
+    let refused = Mutex::new((HashSet::new(), HashSet::new()));
+    let decide = move |to: &str, _: u32, _: &dyn Fn() -> Tally| {
+        let mut refused = refused.lock().unwrap();
+        let (before, after) = &mut *refused;
+        let recovered = before.len() == 60;
+        before.insert(to.to_owned());
+        let refuses = !recovered || number(to) % 2 == 0 && after.insert(to.to_owned());
+        if refuses { Err(REFUSED) } else { Ok(()) }
+    };
+    let worker = TestWorker::with_relay(60, 4, decide);
     run(&worker);
     assert_eq!(worker.tally(1), Tally { participants: 60, sent: 60, ..Tally::default() });
 }
