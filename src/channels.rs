@@ -13,7 +13,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
 
-/// A way to reach people. Each lane owns one, with its own connection, and calls all three methods from its thread.
+/// A way to reach people. Each lane owns one, with its own connection, and calls its methods from its thread.
 pub trait Channel: Send {
     /// What `prepare` makes for one participant and `submit` transmits. For email: a composed mail.
     type Prepared: Send;
@@ -42,6 +42,9 @@ pub trait Channel: Send {
         next: Option<&Self::Prepared>,
         callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError>;
+
+    /// What an operator can do about a relay that refuses everyone like this. A clause without a full stop.
+    fn advice(&self, refusal: &SendError) -> &'static str;
 
     /// Called about once a second while the lane has no job: closes a connection that was unused for too long.
     fn idle(&mut self);

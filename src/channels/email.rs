@@ -14,6 +14,7 @@ use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::smtp::SmtpTransport;
 use crate::channels::email::smtp::connector::RelayConnector;
+use crate::channels::email::smtp::reply::advice::advice_about;
 use crate::channels::{Channel, PreparedNotification, SendError, SubmitCallbacks};
 use crate::config::email::{EmailConfig, Route};
 use crate::content::renderer::Templates;
@@ -93,6 +94,10 @@ impl Channel for EmailChannel {
             Transport::Smtp(smtp) => smtp.submit(mail, next, callbacks),
             Transport::Outbox(outbox) => outbox.submit(mail, &mut || callbacks.before_body()),
         }
+    }
+
+    fn advice(&self, refusal: &SendError) -> &'static str {
+        advice_about(&refusal.detail)
     }
 
     fn idle(&mut self) {

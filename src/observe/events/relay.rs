@@ -9,8 +9,6 @@ use crate::observe::metrics::Metrics;
 use crate::text::count::count;
 use crate::text::timestamp::to_the_second;
 
-mod refusal;
-
 /// How a relay fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelaySymptom {
@@ -31,8 +29,17 @@ pub struct RelayProblem<'a> {
     pub failed_probes: u32,
     /// When the next mail may be submitted as a probe.
     pub next_probe_in: Duration,
-    /// What the relay or the connection said last.
+    /// What was said last.
+    pub words: RelayWords<'a>,
+}
+
+/// The words of a relay.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayWords<'a> {
+    /// What the relay or the connection said.
     pub detail: &'a str,
+    /// What an operator can do about it. May be empty.
+    pub advice: &'static str,
 }
 
 impl RelayProblem<'_> {
@@ -47,17 +54,14 @@ impl RelayProblem<'_> {
             to_the_second(now - self.lasted),
             count(self.failed_probes.into(), "probe"),
             (now + self.next_probe_in).format("%H:%M:%SZ"),
-            self.detail,
+            self.words.detail,
             self.advice()
         )
     }
 
-    /// What to do about it, to be put behind the relay's words.
+    /// What to do about it, to be put at the end of a line.
     fn advice(&self) -> String {
-        match self.symptom {
-            RelaySymptom::Down => String::new(),
-            RelaySymptom::RefusesEveryone => format!("; {}", refusal::advice(self.detail)),
-        }
+        if self.words.advice.is_empty() { String::new() } else { format!("; {}", self.words.advice) }
     }
 }
 
@@ -68,11 +72,11 @@ pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     match problem.symptom {
         RelaySymptom::Down => log::warn!(
             "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
-            problem.detail
+            problem.words.detail
         ),
         RelaySymptom::RefusesEveryone => log::warn!(
             "the relay refuses everyone: {}; sending is paused until it accepts a mail; nothing is lost{}",
-            problem.detail,
+            problem.words.detail,
             problem.advice()
         ),
     }
@@ -81,7 +85,7 @@ pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
 /// A probe of the open breaker failed.
 pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
-    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.detail);
+    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.words.detail);
 }
 
 /// A probe failed, and the log has not mentioned the relay for some time.
@@ -95,7 +99,7 @@ pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
         "the relay {state} for {} minutes ({} failed): {}; see how many mails wait with: fanmail status{}",
         problem.lasted.as_secs() / 60,
         count(problem.failed_probes.into(), "probe"),
-        problem.detail,
+        problem.words.detail,
         problem.advice()
     );
 }
@@ -144,7 +148,7 @@ mod tests {
             lasted: Duration::from_secs(60),
             failed_probes: 3,
             next_probe_in: Duration::from_secs(35),
-            detail: "127.0.0.1:25: cannot connect",
+            words: RelayWords { detail: "127.0.0.1:25: cannot connect", advice: "" },
         };
         assert_eq!(
             problem.describe(now),
@@ -163,13 +167,15 @@ mod tests {
             lasted: Duration::from_secs(60),
             failed_probes: 3,
             next_probe_in: Duration::from_secs(35),
-            detail: "554 5.7.1 <a***@example.com>: Relay access denied",
+            words: RelayWords {
+                detail: "554 5.7.1 <a***@example.com>: Relay access denied",
+                advice: "log in, or ask the operator",
+            },
         };
         assert_eq!(
             problem.describe(now),
             "refuses everyone since 2027-01-15 08:00:00Z, 3 probes failed, next attempt after 08:01:35Z: 554 5.7.1 \
-             <a***@example.com>: Relay access denied; log in (SMTP_USERNAME, SMTP_PASSWORD), or have this machine \
-             added to the hosts whose mail the relay forwards"
+             <a***@example.com>: Relay access denied; log in, or ask the operator"
         );
     }
 }

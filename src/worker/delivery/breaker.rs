@@ -17,6 +17,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
+use crate::observe::events::relay::RelayWords;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
@@ -75,11 +76,11 @@ impl Admission<'_> {
         lock(&self.breaker.state).works(Instant::now(), probe, &self.breaker.monitor);
     }
 
-    /// The relay refused `person` with the words `detail`, which may be about us. Says whether the attempt may be
+    /// The relay refused `person` with these words, which may be about us. Says whether the attempt may be
     /// charged: not while the relay refuses everyone.
     #[must_use]
-    pub fn refused(mut self, person: Person, detail: &str) -> bool {
-        let refusal = Refusal { person, probe: std::mem::take(&mut self.probe), detail };
+    pub fn refused(mut self, person: Person, words: RelayWords<'_>) -> bool {
+        let refusal = Refusal { person, probe: std::mem::take(&mut self.probe), words };
         self.breaker.refused_at(Instant::now(), fastrand::f64(), &refusal)
     }
 

@@ -11,6 +11,7 @@ use crossbeam_channel::RecvTimeoutError;
 use crate::channels::{Channel, Class, Decision, SendError, Throttle};
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::observe::events;
+use crate::observe::events::relay::RelayWords;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::{Admission, Breaker};
@@ -27,13 +28,6 @@ use crate::worker::recorder::batch::BatchSender;
 
 /// How often an idle lane calls [`Channel::idle`].
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Attempts of one mail that are not charged after a breakdown of the relay, or as probes of a relay that refuses
-/// everyone. Each has the pause of a retry before it. Without a limit, one address that makes a relay reply 421 would
-/// keep its notification open for ever, and as many people as there are places of `PREFETCH`, whom the relay refuses
-/// for good, would keep everyone else from being probed. Afterwards they are charged, and at last deferred: nothing is
-/// lost, and the message is acked. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
-const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
 
 /// What all lanes share.
 #[derive(Debug)]
@@ -199,8 +193,8 @@ impl<C: Channel> Lane<C> {
         let mut decision = error.decision();
         match error.class {
             Class::Suspect(permanence) => {
-                let recipient = &mut job.recipient;
-                decision = self.refusal_check.decide(admission, recipient, permanence, &error.detail);
+                let words = RelayWords { detail: &error.detail, advice: self.channel.advice(error) };
+                decision = self.refusal_check.decide(admission, &mut job.recipient, permanence, words);
             }
             Class::BodyDelayed => {
                 admission.nothing();
@@ -234,7 +228,7 @@ impl<C: Channel> Lane<C> {
         match decision {
             // Another lane or another worker may succeed.
             Decision::Return => job.give_back(),
-            Decision::RetryUncharged if job.recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS => {
+            Decision::RetryUncharged if RetryPolicy::allows_uncharged(&job.recipient) => {
                 job.recipient.uncharged_attempts += 1;
                 job.recipient.failed(error);
                 job.fan_out.report(Report::Retry(job.recipient));

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::channels::Decision;
 use crate::domain::outcome::Permanence;
+use crate::observe::events::relay::RelayWords;
 use crate::worker::delivery::breaker::Admission;
 use crate::worker::delivery::breaker::state::Person;
 use crate::worker::recipient::Recipient;
@@ -33,7 +34,7 @@ impl RefusalCheck {
         admission: Admission<'_>,
         recipient: &mut Recipient,
         permanence: Permanence,
-        detail: &str,
+        words: RelayWords<'_>,
     ) -> Decision {
         if permanence == Permanence::Permanent {
             if self.is_confirmed(&admission, recipient) {
@@ -44,7 +45,7 @@ impl RefusalCheck {
         }
         self.refused_since = true;
         let person = Person::new(recipient.participant.email.as_deref().unwrap_or_default());
-        if admission.refused(person, detail) { Decision::Retry } else { Decision::RetryUncharged }
+        if admission.refused(person, words) { Decision::Retry } else { Decision::RetryUncharged }
     }
 
     /// Whether the relay refuses this recipient alone: it refused them before, and has accepted another mail since then.

@@ -17,6 +17,13 @@ const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
 pub const AMBIGUOUS_CODE: u16 = 354;
 
+/// Attempts of one mail that are not charged after a breakdown of the relay, or as probes of a relay that refuses
+/// everyone. Each has the pause of a retry before it. Without a limit, one address that makes a relay reply 421 would
+/// keep its notification open for ever, and as many people as there are places of `PREFETCH`, whom the relay refuses
+/// for good, would keep everyone else from being probed. Afterwards they are charged, and at last deferred: nothing is
+/// lost, and the message is acked. With `RETRY_DELAY` at 5 s, six attempts take five minutes.
+const MAX_UNCHARGED_ATTEMPTS: u32 = 6;
+
 /// How often and when a mail is tried again. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
@@ -44,6 +51,12 @@ impl RetryPolicy {
     #[must_use]
     pub fn allows_another(&self, recipient: &Recipient) -> bool {
         recipient.deferrals == 0 && recipient.attempts <= self.max_retries
+    }
+
+    /// Whether the recipient gets another attempt that is not charged.
+    #[must_use]
+    pub fn allows_uncharged(recipient: &Recipient) -> bool {
+        recipient.uncharged_attempts < MAX_UNCHARGED_ATTEMPTS
     }
 
     /// The pause after `attempts` attempts (from 1). `jitter`, from 0 to 1, spreads it by a fifth in either direction.

@@ -149,6 +149,10 @@ impl Channel for TestChannel {
         Ok(())
     }
 
+    fn advice(&self, refusal: &SendError) -> &'static str {
+        self.email.advice(refusal)
+    }
+
     fn idle(&mut self) {}
 }
 

@@ -1,6 +1,7 @@
 //! The replies of a relay: what came back, and the error that it means in each phase. Whose failure a reply is stands in
 //! `classify`.
 
+pub(crate) mod advice;
 pub(crate) mod classify;
 pub(crate) mod enhanced_status;
 pub(crate) mod pause;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observe::events::relay::{RelayProblem, RelaySymptom};
+use crate::observe::events::relay::{RelayProblem, RelaySymptom, RelayWords};
 
 /// The time in which the breaker is not closed.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +31,9 @@ impl RelayOutage {
         now: Instant,
         next_probe_in: Duration,
         symptom: RelaySymptom,
-        detail: &'a str,
+        words: RelayWords<'a>,
     ) -> RelayProblem<'a> {
         let lasted = now - self.since;
-        RelayProblem { symptom, lasted, failed_probes: self.probes, next_probe_in, detail }
+        RelayProblem { symptom, lasted, failed_probes: self.probes, next_probe_in, words }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::domain::backoff::Backoff;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::observe::events;
-use crate::observe::events::relay::RelaySymptom;
+use crate::observe::events::relay::{RelaySymptom, RelayWords};
 use crate::observe::health::Monitor;
 use crate::worker::delivery::breaker::acceptances::Acceptances;
 use crate::worker::delivery::breaker::outage::RelayOutage;
@@ -125,11 +125,11 @@ impl BreakerState {
     /// The relay refused a person, and the refusal may be about us. Says whether the attempt may be charged: not when
     /// the breaker is, or was, open.
     pub fn refused(&mut self, now: Instant, jitter: f64, refusal: &Refusal<'_>, monitor: &Monitor) -> bool {
-        let Refusal { person, probe, detail } = *refusal;
+        let Refusal { person, probe, words } = *refusal;
         let outage = self.outage();
         if outage.is_some_and(|outage| outage.cause == RelaySymptom::RefusesEveryone) {
             if probe {
-                self.probe_failed(now, jitter, RelaySymptom::RefusesEveryone, detail, monitor);
+                self.probe_failed(now, jitter, RelaySymptom::RefusesEveryone, words, monitor);
             }
             return false;
         }
@@ -138,7 +138,7 @@ impl BreakerState {
             self.refused.push(person);
         }
         if self.refused.len() >= MAX_REFUSED_PEOPLE {
-            self.open(now, jitter, RelaySymptom::RefusesEveryone, detail, monitor);
+            self.open(now, jitter, RelaySymptom::RefusesEveryone, words, monitor);
             return false;
         }
         outage.is_none()
@@ -147,6 +147,7 @@ impl BreakerState {
     /// The relay did not work. Says whether that counts as a failure of the relay.
     pub fn failed(&mut self, now: Instant, jitter: f64, failure: &Failure<'_>, monitor: &Monitor) -> bool {
         let Failure { suspect, probe, detail } = *failure;
+        let words = RelayWords { detail, advice: "" };
         match self.circuit {
             Circuit::Closed if suspect.is_some() && self.failures.contains(&suspect) => return false,
             Circuit::Closed => {
@@ -155,11 +156,11 @@ impl BreakerState {
                     self.failures.push(suspect);
                 }
                 if self.failures.len() >= MAX_FAILURES {
-                    self.open(now, jitter, RelaySymptom::Down, detail, monitor);
+                    self.open(now, jitter, RelaySymptom::Down, words, monitor);
                 }
             }
             Circuit::Probing { .. } if probe => {
-                self.probe_failed(now, jitter, RelaySymptom::Down, detail, monitor);
+                self.probe_failed(now, jitter, RelaySymptom::Down, words, monitor);
             }
             // A mail that was in flight when the breaker opened.
             Circuit::Open { .. } | Circuit::Probing { .. } => {}
@@ -186,10 +187,17 @@ impl BreakerState {
         self.last_reply = Some(now);
     }
 
-    fn open(&mut self, now: Instant, jitter: f64, cause: RelaySymptom, detail: &str, monitor: &Monitor) {
+    fn open(
+        &mut self,
+        now: Instant,
+        jitter: f64,
+        cause: RelaySymptom,
+        words: RelayWords<'_>,
+        monitor: &Monitor,
+    ) {
         let pause = self.probes.pause(1, jitter);
         let outage = RelayOutage::new(cause, now);
-        events::relay::down(monitor, &outage.problem(now, pause, cause, detail));
+        events::relay::down(monitor, &outage.problem(now, pause, cause, words));
         self.circuit = Circuit::Open { outage, until: now + pause };
     }
 
@@ -205,13 +213,13 @@ impl BreakerState {
         now: Instant,
         jitter: f64,
         symptom: RelaySymptom,
-        detail: &str,
+        words: RelayWords<'_>,
         monitor: &Monitor,
     ) {
         let Some(mut outage) = self.outage() else { return };
         outage.probes += 1;
         let pause = self.probes.pause(outage.probes + 1, jitter);
-        let problem = outage.problem(now, pause, symptom, detail);
+        let problem = outage.problem(now, pause, symptom, words);
         if now - outage.last_logged < LOG_INTERVAL {
             events::relay::probe_failed(monitor, &problem);
         } else {
@@ -230,7 +238,7 @@ pub struct Refusal<'a> {
     /// Whether the mail was the probe.
     pub probe: bool,
     /// The relay's words.
-    pub detail: &'a str,
+    pub words: RelayWords<'a>,
 }
 
 /// A failure of the relay.

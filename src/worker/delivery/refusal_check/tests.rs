@@ -10,6 +10,8 @@ use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::worker::delivery::breaker::state::MAX_REFUSED_PEOPLE;
 use crate::worker::delivery::breaker::{Breaker, PROBES};
 
+const WORDS: RelayWords<'static> = RelayWords { detail: "554 5.7.1 no", advice: "" };
+
 /// The lanes of one relay.
 struct Lanes {
     breaker: Breaker,
@@ -46,7 +48,7 @@ impl Lanes {
         permanence: Permanence,
     ) -> Decision {
         let admission = self.breaker.admit(&self.shutdown).unwrap();
-        check.decide(admission, recipient, permanence, "554 5.7.1 no")
+        check.decide(admission, recipient, permanence, WORDS)
     }
 }
 
@@ -127,7 +129,7 @@ fn while_the_relay_refuses_everyone_nobody_is_charged() {
         "it opens the breaker"
     );
     let mut last = recipient(99);
-    let decision = check.decide(in_flight, &mut last, Permanence::Permanent, "554 5.7.1 no");
+    let decision = check.decide(in_flight, &mut last, Permanence::Permanent, WORDS);
     assert_eq!(decision, Decision::RetryUncharged);
 }
 

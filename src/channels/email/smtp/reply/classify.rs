@@ -92,7 +92,9 @@ impl Refusal {
     }
 
     fn names_us(&self) -> bool {
-        [words::SENDER, words::RELAYING, words::HOST, words::ACCOUNT].iter().any(|phrases| self.has(phrases))
+        [words::SENDER, words::RELAYING, words::HELO_NAME, words::HOST, words::ACCOUNT]
+            .iter()
+            .any(|phrases| self.has(phrases))
     }
 
     /// Whether the mailbox of the recipient, or its domain, is the reason.

@@ -33,11 +33,12 @@ pub const RELAYING: Phrases = Phrases(
      cannot relay, not relay, no relay, to relay",
 );
 
-/// The name in our EHLO, and the name and address of our host.
-pub const HOST: Phrases = Phrases(
-    "helo, ehlo, client host, reverse dns, reverse hostname, reverse lookup, rdns, ptr record, \
-     your hostname",
-);
+/// The name in our EHLO.
+pub const HELO_NAME: Phrases = Phrases("helo, ehlo");
+
+/// The name and address of our host.
+pub const HOST: Phrases =
+    Phrases("client host, reverse dns, reverse hostname, reverse lookup, rdns, ptr record, your hostname");
 
 /// Our account at the relay, and how many mails it may send. Exchange Online says "STOREDRV.Submission" of the mailbox
 /// that sends.
@@ -196,6 +197,7 @@ mod tests {
             OTHER_REASON,
             SENDER,
             RELAYING,
+            HELO_NAME,
             HOST,
             ACCOUNT,
             BLOCKED,

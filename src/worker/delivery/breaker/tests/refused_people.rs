@@ -4,12 +4,12 @@ use super::*;
 use crate::worker::delivery::breaker::state::MAX_REFUSED_PEOPLE;
 
 const SECOND: Duration = Duration::from_secs(1);
-const WORDS: &str = "554 5.7.1 Relay access denied";
+const WORDS: RelayWords<'static> = RelayWords { detail: "554 5.7.1 Relay access denied", advice: "log in" };
 
 /// Refuses person `number` at `now`. Whether the attempt is charged.
 fn refuse(breaker: &Breaker, now: Instant, number: usize, probe: bool) -> bool {
     let person = Person::new(&format!("p{number}@example.com"));
-    breaker.refused_at(now, 0.5, &Refusal { person, probe, detail: WORDS })
+    breaker.refused_at(now, 0.5, &Refusal { person, probe, words: WORDS })
 }
 
 fn accept_at(breaker: &Breaker, now: Instant, envelope_at: Instant, probe: bool) {
@@ -40,10 +40,7 @@ fn twenty_different_people_in_a_row_open_it_with_the_words_of_the_relay_and_what
     assert_eq!(breaker.monitor.metrics.breaker_open.get(), 1);
     let problem = breaker.monitor.health.problems();
     assert!(problem.starts_with("relay: refuses everyone since 20"), "{problem}");
-    assert!(
-        problem.contains(": 554 5.7.1 Relay access denied; log in (SMTP_USERNAME, SMTP_PASSWORD)"),
-        "{problem}"
-    );
+    assert!(problem.contains(": 554 5.7.1 Relay access denied; log in"), "{problem}");
     assert_eq!(problem.lines().count(), 1, "{problem}");
 }
 
@@ -52,7 +49,7 @@ fn one_person_refused_again_and_again_does_not_open_it_however_the_address_is_wr
     let (breaker, now) = (closed(), Instant::now());
     for _ in 0..100 {
         for address in ["ann@example.com", "Ann@Example.COM"] {
-            let refusal = Refusal { person: Person::new(address), probe: false, detail: WORDS };
+            let refusal = Refusal { person: Person::new(address), probe: false, words: WORDS };
             assert!(breaker.refused_at(now, 0.5, &refusal), "charged");
         }
     }

@@ -1,9 +1,11 @@
-//! What to do when the relay refuses everyone, by the words of its reply. Which reply is about us at all is left to the
-//! channel.
+//! What an operator can do about a relay that refuses everyone, by the words of its reply. Whether a reply is about us
+//! at all is left to `classify`.
+
+use crate::channels::email::smtp::reply::words::{self, Phrases, words_of};
 
 /// What the relay objects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RefusalReason {
+enum Objection {
     /// How many mails were sent.
     Quota,
     /// The name in EHLO.
@@ -12,39 +14,29 @@ enum RefusalReason {
     Relaying,
     /// `FROM_EMAIL`.
     Sender,
-    /// This machine or this account.
+    /// This host, this account, or what the mails say.
     Blocked,
     /// Something else.
     Other,
 }
 
-/// Words of each reason, in lower case. The first line with a word in the reply decides: what stands further up is more
-/// specific. Postfix says "Sender address rejected", "Helo command rejected", "Client host rejected", "Relay access
-/// denied"; Exim "relay not permitted"; Exchange "Unable to relay"; Gmail "Daily user sending limit exceeded".
-const WORDS: [(RefusalReason, &[&str]); 5] = [
-    (RefusalReason::Quota, &["quota", "limit", "credits", "over plan"]),
-    (RefusalReason::HeloName, &["helo", "ehlo"]),
-    (
-        RefusalReason::Relaying,
-        &["relay access", "relaying", "relay not permitted", "unable to relay", "to relay"],
-    ),
-    (
-        RefusalReason::Sender,
-        &["sender", "from address", "not owned by", "mail from", "send as", "not verified", "from domain"],
-    ),
-    (
-        RefusalReason::Blocked,
-        &["block", "black", "listed", "reputation", "banned", "suspended", "disabled", "client host", "spam"],
-    ),
+/// The first row whose phrases occur in the reply decides. "Relay access denied" and "Helo command rejected: Access
+/// denied" speak of an access that is denied, too, and "Client host blocked using …" of a host.
+const TABLE: [(&Phrases, Objection); 7] = [
+    (&words::LONG_QUOTA, Objection::Quota),
+    (&words::HELO_NAME, Objection::HeloName),
+    (&words::RELAYING, Objection::Relaying),
+    (&words::SENDER, Objection::Sender),
+    (&words::BLOCKED, Objection::Blocked),
+    (&words::HOST, Objection::Blocked),
+    (&words::ACCOUNT, Objection::Blocked),
 ];
 
-impl RefusalReason {
+impl Objection {
     fn of(detail: &str) -> Self {
-        let detail = detail.to_lowercase();
-        let names = |(reason, words): &(Self, &[&str])| {
-            words.iter().any(|word| detail.contains(word)).then_some(*reason)
-        };
-        WORDS.iter().find_map(names).unwrap_or(Self::Other)
+        let words = words_of(detail);
+        let row = TABLE.iter().find(|(phrases, _)| phrases.occur_in(&words));
+        row.map_or(Self::Other, |(_, objection)| *objection)
     }
 
     fn advice(self) -> &'static str {
@@ -64,8 +56,8 @@ impl RefusalReason {
 
 /// What to do about a relay that refuses everyone with these words.
 #[must_use]
-pub(super) fn advice(detail: &str) -> &'static str {
-    RefusalReason::of(detail).advice()
+pub fn advice_about(detail: &str) -> &'static str {
+    Objection::of(detail).advice()
 }
 
 #[cfg(test)]
@@ -74,24 +66,26 @@ mod tests {
 
     #[test]
     fn the_words_of_the_relay_tell_what_to_do() {
-        use RefusalReason::{Blocked, HeloName, Other, Quota, Relaying, Sender};
-        for (detail, reason) in [
+        use Objection::{Blocked, HeloName, Other, Quota, Relaying, Sender};
+        for (detail, objection) in [
             ("554 5.7.1 <a***@example.com>: Relay access denied", Relaying),
             ("550 5.7.1 Unable to relay", Relaying),
             ("550 relay not permitted", Relaying),
             ("553 5.7.1 <e***@example.org>: Sender address rejected: not owned by user u", Sender),
             ("554 Message rejected: Email address is not verified.", Sender),
             ("450 4.7.1 <localhost>: Helo command rejected: Host not found", HeloName),
-            ("552 5.2.2 you are over your relay quota of 500", Quota),
+            ("552 You are over your relay quota of 500", Quota),
             ("550 5.4.5 Daily user sending limit exceeded", Quota),
             (
                 "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
                 Blocked,
             ),
-            ("550 5.7.1 The user account is suspended", Blocked),
+            ("450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", Blocked),
+            ("550 5.7.1 Your account is suspended", Blocked),
             ("451 4.3.0 Temporary lookup failure", Other),
         ] {
-            assert_eq!(RefusalReason::of(detail), reason, "{detail}");
+            assert_eq!(Objection::of(detail), objection, "{detail}");
         }
+        assert!(advice_about("550 relay not permitted").starts_with("log in (SMTP_USERNAME"));
     }
 }
