@@ -18,6 +18,9 @@ use crate::report::notifications::NotificationLine;
 use crate::report::table;
 use crate::report::workers::Workers;
 use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::ledger::row::NotificationRecord;
+use crate::store::workers::Worker;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -48,12 +51,13 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
     // A worker reports three times a term. With a short term, a minute without a report is still no sign.
     let report_timeout = config.worker.lease_timeout.max(Duration::from_secs(60));
-    let workers = Workers::new(store.list_workers()?, report_timeout);
+    let workers = store.list_workers()?;
     if args.workers {
-        print_workers(&workers, args.format)?;
+        print_workers(&Workers::new(workers, report_timeout), args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (lines, hidden) = read_lines(&store, args)?;
+    let (lines, hidden) = read_lines(&store, args, &workers)?;
+    let workers = Workers::new(workers, report_timeout);
     let now = Utc::now().naive_utc();
     match args.format {
         Format::Json => print(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?,
@@ -79,7 +83,11 @@ fn print_workers(workers: &Workers, format: Format) -> anyhow::Result<()> {
 }
 
 /// The notifications to show, oldest first, and how many older ones are hidden.
-fn read_lines(store: &Store, args: &StatusArgs) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
+fn read_lines(
+    store: &Store,
+    args: &StatusArgs,
+    workers: &[Worker],
+) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
     let (records, hidden) = if args.all {
         (store.list_notifications(args.event)?, 0)
     } else {
@@ -87,9 +95,19 @@ fn read_lines(store: &Store, args: &StatusArgs) -> anyhow::Result<(Vec<Notificat
     };
     let lines = records
         .into_iter()
-        .map(|record| Ok(NotificationLine::new(store.tally(&record.notification)?, record)))
-        .collect::<anyhow::Result<Vec<NotificationLine>>>()?;
+        .map(|record| read_line(store, record, workers))
+        .collect::<Result<Vec<NotificationLine>, StoreError>>()?;
     Ok((lines, hidden))
+}
+
+fn read_line(
+    store: &Store,
+    record: NotificationRecord,
+    workers: &[Worker],
+) -> Result<NotificationLine, StoreError> {
+    let tally = store.tally(&record.notification)?;
+    let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
+    Ok(NotificationLine::new(record, tally, next_try_at, workers))
 }
 
 fn as_json(list: &impl Serialize) -> serde_json::Result<String> {

@@ -7,6 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
+use crate::store::workers::Worker;
 use crate::text::timestamp::rfc3339;
 
 /// One notification, its tally, and whether its worker is alive.
@@ -15,17 +16,28 @@ pub struct NotificationLine {
     pub record: NotificationRecord,
     /// How its participants add up.
     pub tally: Tally,
+    /// When the next deferred mail is or was due, UTC.
+    pub next_try_at: Option<NaiveDateTime>,
     /// Whether the holder of its lease was a process of this machine and has exited.
     pub holder_has_exited: bool,
+    /// Whether the holder of its lease is a worker. Of a completed notification, a worker tries the deferred mails only;
+    /// any other holder is a `fanmail retry`.
+    pub holder_is_worker: bool,
 }
 
 impl NotificationLine {
-    /// Checks whether the holder of the lease has exited.
+    /// Checks whether the holder of the lease has exited, and whether it is one of `workers`.
     #[must_use]
-    pub fn new(tally: Tally, record: NotificationRecord) -> Self {
-        let holder_has_exited =
-            record.holder.as_ref().is_some_and(|holder| process_id::has_exited(&holder.owner));
-        Self { record, tally, holder_has_exited }
+    pub fn new(
+        record: NotificationRecord,
+        tally: Tally,
+        next_try_at: Option<NaiveDateTime>,
+        workers: &[Worker],
+    ) -> Self {
+        let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
+        let holder_has_exited = owner.is_some_and(process_id::has_exited);
+        let holder_is_worker = owner.is_some_and(|owner| workers.iter().any(|worker| worker.name == owner));
+        Self { record, tally, next_try_at, holder_has_exited, holder_is_worker }
     }
 
     /// Its key.
@@ -55,7 +67,7 @@ impl NotificationLine {
     /// For programs.
     #[must_use]
     pub fn to_json(&self) -> JsonNotification<'_> {
-        let Self { record, tally, .. } = self;
+        let Self { record, tally, next_try_at, .. } = self;
         let time = |time: NaiveDateTime| rfc3339(time.and_utc());
         let lease_until = |holder: &Holder| time(holder.until);
         JsonNotification {
@@ -67,6 +79,7 @@ impl NotificationLine {
             received_at: time(record.received_at),
             completed_at: record.completed_at.map(time),
             acked_at: record.acked_at.map(time),
+            next_try_at: next_try_at.map(time),
             worker: self.worker(),
             lease_until: record.holder.as_ref().map(lease_until),
             participants: tally.participants,
@@ -74,6 +87,7 @@ impl NotificationLine {
             failed: tally.failed,
             failed_permanent: tally.failed_permanent,
             skipped: tally.skipped,
+            deferred: tally.deferred,
             pending: tally.pending,
         }
     }
@@ -90,6 +104,7 @@ pub struct JsonNotification<'a> {
     received_at: String,
     completed_at: Option<String>,
     acked_at: Option<String>,
+    next_try_at: Option<String>,
     worker: Option<&'a str>,
     lease_until: Option<String>,
     participants: u64,
@@ -97,6 +112,7 @@ pub struct JsonNotification<'a> {
     failed: u64,
     failed_permanent: u64,
     skipped: u64,
+    deferred: u64,
     pending: u64,
 }
 
@@ -140,7 +156,19 @@ pub(crate) mod tests {
                 deferred: 0,
                 pending,
             },
+            next_try_at: None,
             holder_has_exited: false,
+            holder_is_worker: false,
+        }
+    }
+
+    /// The same with deferred participants, who are not among the others of its tally. The next one is due at this time.
+    pub fn with_deferred(line: NotificationLine, deferred: u64, next_try_at: &str) -> NotificationLine {
+        let participants = line.tally.participants + deferred;
+        NotificationLine {
+            tally: Tally { participants, deferred, ..line.tally },
+            next_try_at: Some(next_try_at.parse().unwrap()),
+            ..line
         }
     }
 
@@ -154,6 +182,7 @@ pub(crate) mod tests {
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let done = line(1, NotificationState::Completed, [250, 246, 3, 1, 0]);
+        let done = with_deferred(done, 12, "2026-11-21T10:05:00");
         let done = NotificationLine {
             record: NotificationRecord { message_key: Some("of-1".to_owned()), ..done.record },
             ..done
@@ -165,8 +194,8 @@ pub(crate) mod tests {
         );
         let json = [done, running].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
-        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","worker":null,"lease_until":null,"participants":250,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"pending":0}
-        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"failed":0,"failed_permanent":0,"skipped":0,"pending":250}
+        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"deferred":12,"pending":0}
+        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"failed":0,"failed_permanent":0,"skipped":0,"deferred":0,"pending":250}
         "#);
     }
 }

@@ -4,19 +4,19 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
-use crate::text::timestamp::to_the_second;
 
-/// The columns, and whether they hold numbers.
-const COLUMNS: [(&str, bool); 11] = [
-    ("notification", true),
+/// The columns, and whether they hold numbers. For 100,000 people they fit a terminal of 100 characters.
+const COLUMNS: [(&str, bool); 12] = [
+    ("id", true),
     ("event", true),
     ("type", false),
     ("state", false),
-    ("received", false),
-    ("participants", true),
+    ("received (UTC)", false),
+    ("people", true),
     ("sent", true),
     ("failed", true),
     ("skipped", true),
+    ("deferred", true),
     ("pending", true),
     // Last, because a host may have a long name. Left out when no notification has a worker.
     ("worker", false),
@@ -36,25 +36,31 @@ pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> Str
     let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {
-        let cells: Vec<String> = row[..columns]
-            .iter()
-            .zip(widths)
-            .zip(COLUMNS)
-            .map(
-                |((cell, width), (_, is_number))| {
-                    if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-                },
-            )
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
+        text.push_str(aligned(&row[..columns], &widths).trim_end());
         text.push('\n');
+    }
+    text
+}
+
+/// A row with its cells aligned: one blank between numbers, two elsewhere.
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let mut text = String::new();
+    let mut number_before = None;
+    for ((cell, width), (_, is_number)) in row.iter().zip(widths).zip(COLUMNS) {
+        text.push_str(match number_before {
+            None => "",
+            Some(true) if is_number => " ",
+            Some(_) => "  ",
+        });
+        text.push_str(&if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") });
+        number_before = Some(is_number);
     }
     text
 }
 
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let NotificationLine { record, tally, .. } = line;
-    let [participants, sent, failed, skipped, pending] = numbers(tally);
+    let [participants, sent, failed, skipped, deferred, pending] = numbers(tally);
     let state = record.state.as_str();
     [
         line.id().to_string(),
@@ -65,11 +71,12 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
         } else {
             state.to_owned()
         },
-        to_the_second(record.received_at.and_utc()),
+        record.received_at.format("%F %H:%M").to_string(),
         participants,
         sent,
         failed,
         skipped,
+        deferred,
         pending,
         line.worker().unwrap_or_default().to_owned(),
     ]
@@ -92,13 +99,14 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
         sum(|tally| tally.sent),
         sum(|tally| tally.failed),
         sum(|tally| tally.skipped),
+        sum(|tally| tally.deferred),
         sum(|tally| tally.pending),
         worker,
     ]
 }
 
-fn numbers(tally: &Tally) -> [String; 5] {
-    [tally.participants, tally.sent, tally.failed, tally.skipped, tally.pending]
+fn numbers(tally: &Tally) -> [String; 6] {
+    [tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending]
         .map(|number| number.to_string())
 }
 
@@ -115,7 +123,7 @@ fn age(age: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::notifications::tests::{held, line};
+    use crate::report::notifications::tests::{held, line, with_deferred};
     use crate::store::ledger::row::NotificationState;
 
     fn now() -> NaiveDateTime {
@@ -129,10 +137,10 @@ mod tests {
             line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
         ];
         insta::assert_snapshot!(table(&lines, 0, now()), @r"
-        notification  event  type     state      received              participants  sent  failed  skipped  pending
-                   1    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0
-                  12    123  UPDATED  completed  2026-11-21 09:00:00Z             3     3       0        0        0
-               total                                                            253   251       1        1        0
+           id event  type     state      received (UTC)    people sent failed skipped deferred pending
+            1   123  UPDATED  completed  2026-11-21 09:00     250  248      1       1        0       0
+           12   123  UPDATED  completed  2026-11-21 09:00       3    3      0       0        0       0
+        total                                                 253  251      1       1        0       0
         ");
     }
 
@@ -148,11 +156,11 @@ mod tests {
             line(13, NotificationState::Running, [3, 1, 0, 0, 2]),
         ];
         insta::assert_snapshot!(table(&lines, 0, now()), @r"
-        notification  event  type     state         received              participants  sent  failed  skipped  pending  worker
-                   1    123  UPDATED  completed     2026-11-21 09:00:00Z           250   248       1        1        0
-                  12    123  UPDATED  running 4min  2026-11-21 09:00:00Z       1000000  1000       0        0   999000  web-1:4711
-                  13    123  UPDATED  running 4min  2026-11-21 09:00:00Z             3     1       0        0        2
-               total                                                           1000253  1249       1        1   999002
+           id event  type     state         received (UTC)     people sent failed skipped deferred pending  worker
+            1   123  UPDATED  completed     2026-11-21 09:00      250  248      1       1        0       0
+           12   123  UPDATED  running 4min  2026-11-21 09:00  1000000 1000      0       0        0  999000  web-1:4711
+           13   123  UPDATED  running 4min  2026-11-21 09:00        3    1      0       0        0       2
+        total                                                 1000253 1249      1       1        0  999002
         ");
     }
 
@@ -160,9 +168,22 @@ mod tests {
     fn the_total_says_what_it_covers() {
         let table = table(&[line(1284, NotificationState::Completed, [250, 248, 1, 1, 0])], 1283, now());
         insta::assert_snapshot!(table, @r"
-        notification  event  type     state      received              participants  sent  failed  skipped  pending
-                1284    123  UPDATED  completed  2026-11-21 09:00:00Z           250   248       1        1        0
-               total                             1 shown of 1284                250   248       1        1        0
+           id event  type     state      received (UTC)    people sent failed skipped deferred pending
+         1284   123  UPDATED  completed  2026-11-21 09:00     250  248      1       1        0       0
+        total                            1 shown of 1284      250  248      1       1        0       0
+        ");
+    }
+
+    #[test]
+    fn a_list_of_a_hundred_thousand_fits_a_terminal_of_a_hundred_characters() {
+        let large = line(712, NotificationState::Running, [87_900, 87_000, 500, 400, 0]);
+        let table = table(&[with_deferred(large, 12_100, "2026-11-21T10:05:00")], 0, now());
+        let widths: Vec<usize> = table.lines().map(str::len).collect();
+        assert!(widths.iter().all(|width| *width <= 100), "{widths:?}\n{table}");
+        insta::assert_snapshot!(table, @r"
+           id event  type     state         received (UTC)    people  sent failed skipped deferred pending
+          712   123  UPDATED  running 4min  2026-11-21 09:00  100000 87000    500     400    12100       0
+        total                                                 100000 87000    500     400    12100       0
         ");
     }
 

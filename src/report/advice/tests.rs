@@ -1,0 +1,133 @@
+//! What `status` advises, and what it calls a problem.
+
+use super::*;
+use crate::report::notifications::tests::{held, line, with_deferred};
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
+
+const OWNER: &str = "web-1:4711:8123:0:4026:1f2e";
+
+fn now() -> NaiveDateTime {
+    "2026-11-21T09:05:00".parse().unwrap()
+}
+
+fn not_acked(id: i64) -> NotificationLine {
+    let line = line(id, NotificationState::Completed, [3, 3, 0, 0, 0]);
+    NotificationLine { record: NotificationRecord { acked_at: None, ..line.record }, ..line }
+}
+
+fn running(id: i64) -> NotificationLine {
+    line(id, NotificationState::Running, [3, 1, 0, 0, 2])
+}
+
+fn with_message_id(line: NotificationLine) -> NotificationLine {
+    let message_key = Some(format!("id-{}", line.id()));
+    NotificationLine { record: NotificationRecord { message_key, ..line.record }, ..line }
+}
+
+fn text(lines: &[NotificationLine]) -> String {
+    advice(lines, now()).join("\n")
+}
+
+#[test]
+fn nothing_is_said_about_what_is_in_order() {
+    let lines = [line(1, NotificationState::Completed, [3, 2, 0, 1, 0]), held(running(2), OWNER, false)];
+    assert_eq!(text(&lines), "");
+    assert_eq!(problems(&lines), Vec::<String>::new());
+    let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
+    assert_eq!(advice(&[not_acked(3), running(4)], soon), Vec::<String>::new(), "a minute is nothing");
+}
+
+#[test]
+fn everything_that_needs_attention_is_named_with_what_to_do() {
+    let lines = [
+        line(1, NotificationState::Completed, [9, 4, 5, 0, 0]),
+        line(2, NotificationState::Completed, [9, 8, 1, 0, 0]),
+        not_acked(3),
+        held(running(4), OWNER, true),
+        NotificationLine { holder_has_exited: true, ..held(running(5), OWNER, false) },
+        with_message_id(running(6)),
+        running(7),
+    ];
+    assert_eq!(problems(&lines), Vec::<String>::new(), "all of them add up");
+    insta::assert_snapshot!(text(&lines), @r"
+    Lost their worker: notifications 4 (web-1:4711, silent), 5 (web-1:4711, gone). Another worker resumes them after the broker has redelivered their messages, at the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process that is silent: if it is frozen, it may hold the messages
+    Waiting for a worker: notifications 6, 7. The messages are in the queue. If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json). Without a message id: notification 7. Publishing such a message again opens a new notification, which mails everyone again
+    Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only until a newer one of the same event and type arrives)
+    Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Retry temporary failures with: fanmail retry --notification ID (all failures: --permanent-too)
+    ");
+}
+
+#[test]
+fn a_lost_message_is_published_again_only_if_it_had_an_id() {
+    let lost = "If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)";
+    let with_id = text(&[with_message_id(running(6))]);
+    assert!(with_id.ends_with(lost) && !with_id.contains("Without"), "{with_id}");
+    let without_id = text(&[running(7)]);
+    assert!(
+        without_id.ends_with("mails everyone again") && !without_id.contains("--message-id"),
+        "{without_id}"
+    );
+}
+
+#[test]
+fn deferred_mails_are_no_problem_and_have_a_next_attempt() {
+    let completed = |id| line(id, NotificationState::Completed, [9, 8, 0, 1, 0]);
+    let soon = with_deferred(completed(7), 12, "2026-11-21T10:05:00.500");
+    let held_by_worker = NotificationLine { holder_is_worker: true, ..held(soon, OWNER, false) };
+    let running = held(with_deferred(running(8), 3, "2026-11-21T10:05:00"), OWNER, false);
+    let lines = [held_by_worker, running];
+    assert_eq!(problems(&lines), Vec::<String>::new());
+    insta::assert_snapshot!(text(&lines), @"Deferred: notification 7 (12 recipients, next attempt 10:05Z). A worker tries them again by itself. To try them now: fanmail retry --notification 7");
+    let lines = [
+        with_deferred(completed(9), 1, "2026-11-22T00:30:00"),
+        with_deferred(completed(10), 2, "2026-11-21T09:01:00"),
+        NotificationLine { next_try_at: None, ..with_deferred(completed(11), 3, "2026-11-21T09:01:00") },
+    ];
+    insta::assert_snapshot!(text(&lines), @"Deferred: notifications 9 (1 recipient, next attempt 2026-11-22 00:30Z), 10 (2 recipients, due since 09:01Z), 11 (3 recipients). A worker tries them again by itself. If no worker is running, start one with: fanmail worker. To try them now: fanmail retry --notification ID");
+}
+
+#[test]
+fn of_many_the_newest_are_named() {
+    let lines: Vec<NotificationLine> = (1..=14).map(not_acked).collect();
+    let text = text(&lines);
+    assert!(
+        text.starts_with("Completed, but no ack is recorded: 14 notifications, the newest are 5, 6, "),
+        "{text}"
+    );
+    assert!(text.contains(", the newest are 5, 6, 7, 8, 9, 10, 11, 12, 13, 14. "), "{text}");
+}
+
+#[test]
+fn a_problem_is_named_with_what_to_do() {
+    let lines = [
+        line(1, NotificationState::Completed, [3, 1, 1, 1, 0]),
+        line(2, NotificationState::Completed, [3, 3, 1, 0, 0]),
+        line(3, NotificationState::Completed, [3, 2, 0, 0, 1]),
+        held(line(4, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, false),
+        held(line(5, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, true),
+        line(6, NotificationState::Running, [3, 1, 0, 0, 2]),
+        NotificationLine {
+            holder_is_worker: true,
+            ..held(line(7, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, false)
+        },
+    ];
+    insta::assert_snapshot!(problems(&lines).join("\n"), @r"
+    notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 deferred + 0 pending; look for duplicate keys in participants, and for rows of deliveries and deferrals that fanmail did not write
+    notification 3 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 3
+    notification 4 is completed; 1 participant pending: fanmail retry is running (web-1:4711)
+    notification 5 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 5
+    notification 7 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 7
+    ");
+}
+
+#[test]
+fn of_many_problems_the_first_are_named() {
+    let lines: Vec<NotificationLine> =
+        (1..=14).map(|id| line(id, NotificationState::Completed, [3, 2, 0, 0, 1])).collect();
+    let problems = problems(&lines);
+    assert_eq!(problems.len(), 11);
+    assert!(
+        problems[9].starts_with("notification 10 ") && problems[10].starts_with("and 4 more"),
+        "{problems:?}"
+    );
+}
