@@ -4,6 +4,7 @@
 pub mod address;
 pub mod compose;
 pub mod mail;
+pub(crate) mod oauth;
 pub mod outbox;
 pub mod smtp;
 

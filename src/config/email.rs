@@ -2,6 +2,7 @@
 //! `relay`.
 
 pub mod login;
+pub mod oauth;
 pub mod relay;
 pub mod security;
 

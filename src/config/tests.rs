@@ -8,6 +8,7 @@ use ::log::LevelFilter;
 
 use crate::config::database::Backend;
 use crate::config::email::Route;
+use crate::config::email::login::LoginMethod;
 use crate::config::email::relay::Relay;
 use crate::config::email::security::Security;
 use crate::config::environment::{Environment, parse_dotenv};
@@ -66,7 +67,12 @@ fn the_commented_lines_of_the_example_are_valid() {
             line.split_once('=').is_some_and(|(name, _)| !name.ends_with("_FILE") || name == "LOG_FILE")
         })
         .collect();
-    let all = lines.join("\n");
+    // The two logins exclude each other.
+    let without = |prefix: &str| {
+        let kept: Vec<&str> = lines.iter().copied().filter(|line| !line.starts_with(prefix)).collect();
+        kept.join("\n")
+    };
+    let all = without("SMTP_OAUTH_");
     let config = read(&all).unwrap();
     assert!(config.broker.tls && config.broker.host == "broker.example.org" && config.broker.port == 5671);
     assert_eq!(config.email.rate_per_second, Some(50));
@@ -76,7 +82,10 @@ fn the_commented_lines_of_the_example_are_valid() {
         panic!("not the relay");
     };
     assert_eq!(relay.security, Security::StartTls);
-    assert!(relay.login.is_some());
+    assert!(matches!(relay.login.unwrap().method, LoginMethod::Password(_)));
+    let tokens = without("SMTP_PASSWORD").replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
+    let Route::Smtp(relay) = read(&tokens).unwrap().email.route else { panic!("not the relay") };
+    assert!(matches!(relay.login.unwrap().method, LoginMethod::OAuth(_)));
 }
 
 #[test]
@@ -239,8 +248,10 @@ fn no_secret_is_printed() {
         let Route::Smtp(relay) = config.email.route else {
             panic!("not the relay");
         };
-        let login = relay.login.unwrap();
-        assert_eq!((config.broker.password.expose(), login.password.expose()), ("MARKER", "MARKER"));
+        let Some(LoginMethod::Password(password)) = relay.login.map(|login| login.method) else {
+            panic!("no password")
+        };
+        assert_eq!((config.broker.password.expose(), password.expose()), ("MARKER", "MARKER"));
     }
     for set in [
         "AMQP_URL=amqps://u:MARKER@h:port/v\n".to_owned(),

@@ -67,11 +67,14 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
 
 /// Passes lines of fanmail up to `level`, and of other crates only warnings and errors unless `level` is DEBUG or TRACE.
 /// Nothing of amiquip passes: it logs its handshake, which contains the password, and bodies; its failures reach us as
-/// errors.
+/// errors. Nothing of ureq passes either: its requests and responses contain secrets and tokens.
 fn filtered(level: LevelFilter) -> Builder {
     let others = if level >= LevelFilter::Debug { level } else { level.min(LevelFilter::Warn) };
     let mut builder = Builder::new();
-    builder.filter_level(others).filter_module("fanmail", level).filter_module("amiquip", LevelFilter::Off);
+    builder.filter_level(others).filter_module("fanmail", level);
+    for module in ["amiquip", "ureq", "ureq_proto"] {
+        builder.filter_module(module, LevelFilter::Off);
+    }
     builder
 }
 

@@ -101,7 +101,7 @@ fn guest_with_the_password_guest_is_for_this_machine_only() {
 }
 
 /// A configuration that sends mail.
-fn sending(more: &str) -> String {
+pub(super) fn sending(more: &str) -> String {
     format!("EMAIL_DUMMY_MODE=False\nFROM_EMAIL=me@example.org\n{more}")
 }
 

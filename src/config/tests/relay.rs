@@ -75,3 +75,47 @@ fn the_reply_to_a_body_has_ten_minutes() {
     assert_eq!(timeouts("SMTP_TIMEOUT=5\nSMTP_DATA_TIMEOUT=120\n"), (5, 120));
     assert!(problems("SMTP_DATA_TIMEOUT=0\n").contains("seconds, from 0.1 to 3600"));
 }
+
+const CLIENT: &str =
+    "SMTP_OAUTH_TOKEN_URL=https://login.example.org/token?key=MARKER\nSMTP_OAUTH_CLIENT_ID=id\n";
+
+#[test]
+fn a_token_endpoint_replaces_the_password() {
+    let set = format!("{CLIENT}SMTP_OAUTH_CLIENT_SECRET=MARKER\nSMTP_USERNAME=me@example.org\n");
+    let login = relay(&set).login.unwrap();
+    assert!(!format!("{login:?}").contains("MARKER"));
+    let LoginMethod::OAuth(client) = login.method else { panic!("not OAuth") };
+    assert_eq!(client.shown_url(), "https://login.example.org/token");
+    assert_eq!((client.client_id.as_str(), client.scope, client.refresh_token), ("id", None, None));
+
+    let problem = |more: &str| problems(&super::off_loopback::sending(&format!("SMTP_HOST=h\n{more}")));
+    for (more, expected) in [
+        (format!("{set}SMTP_PASSWORD=MARKER\n"), "SMTP_PASSWORD is set, and SMTP_OAUTH_TOKEN_URL as well"),
+        (
+            format!("{CLIENT}SMTP_OAUTH_REFRESH_TOKEN=MARKER\n"),
+            "SMTP_USERNAME is not set, but SMTP_OAUTH_TOKEN_URL is",
+        ),
+        (
+            format!("{CLIENT}SMTP_USERNAME=me\n"),
+            "SMTP_OAUTH_CLIENT_SECRET is not set, and SMTP_OAUTH_REFRESH_TOKEN",
+        ),
+        ("SMTP_OAUTH_SCOPE=x\n".to_owned(), "SMTP_OAUTH_TOKEN_URL is not set, but SMTP_OAUTH_SCOPE is"),
+        (
+            set.replace("SMTP_OAUTH_CLIENT_ID", "X"),
+            "SMTP_OAUTH_CLIENT_ID is not set, but SMTP_OAUTH_TOKEN_URL is",
+        ),
+        (set.replace("https://", "http://"), "SMTP_OAUTH_TOKEN_URL is not the URL of a token endpoint"),
+        (
+            set.replace("https://", "https://me:MARKER@"),
+            "SMTP_OAUTH_TOKEN_URL is not the URL of a token endpoint",
+        ),
+        (set.replace("https://", ""), "SMTP_OAUTH_TOKEN_URL is not the URL of a token endpoint"),
+    ] {
+        let problem = problem(&more);
+        assert!(problem.starts_with(expected), "{problem}");
+        assert!(!problem.contains("MARKER"), "{problem}");
+    }
+    for host in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
+        relay(&set.replace("https://login.example.org", &format!("http://{host}")));
+    }
+}

@@ -1,23 +1,44 @@
-//! Login with AUTH PLAIN or AUTH LOGIN (RFC 4954). lettre encodes the answers; no credential reaches a log or an error.
+//! Login with AUTH PLAIN, LOGIN or XOAUTH2 (RFC 4954). Getting an access token is left to `channels/email/oauth`. No
+//! credential reaches a log or an error.
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::commands::Auth;
-use lettre::transport::smtp::response::Response;
+use std::collections::VecDeque;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lettre::transport::smtp::authentication::Mechanism;
+
+use crate::channels::SendError;
 use crate::channels::email::smtp::capabilities::Capabilities;
 use crate::channels::email::smtp::reply::Reply;
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::stream::RelayStream;
-use crate::channels::{Class, SendError};
 use crate::config::secret::Secret;
+use crate::text::clean::{cut, one_line};
 
 /// What the user should check when the relay refuses the login.
-const CHECK_LOGIN: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_USE_TLS";
+const CHECK_PASSWORD: &str = "check SMTP_USERNAME, SMTP_PASSWORD and SMTP_SECURITY";
+const CHECK_TOKEN: &str =
+    "check SMTP_USERNAME and SMTP_OAUTH_SCOPE, and that the client may send as this mailbox";
 
-/// Challenges that the relay may send: user name and password.
-const MAX_CHALLENGES: usize = 2;
+/// Longest command with a response in it, in bytes: a longer one waits for a challenge first (RFC 4954 section 4).
+const COMMAND_MAX: usize = 512;
 
-/// Logs in with the first mechanism that the relay offers.
+/// Characters of a challenge that an error shows.
+const SHOWN_MAX: usize = 200;
+
+/// Shortest part of a credential that is hidden when a relay repeats only a part.
+const HIDDEN_MIN: usize = 8;
+
+/// What proves that the user is fanmail's.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof<'a> {
+    /// A password.
+    Password(&'a Secret),
+    /// An OAuth access token.
+    Token(&'a Secret),
+}
+
+/// Logs in with the first mechanism that the relay offers and does not refuse.
 ///
 /// # Errors
 /// A relay failure that says what to check.
@@ -25,51 +46,172 @@ pub(crate) fn log_in(
     stream: &mut RelayStream,
     capabilities: &Capabilities,
     username: &str,
-    password: &Secret,
+    proof: Proof<'_>,
 ) -> Result<(), SendError> {
-    let unable = |cause: &str| SendError::relay_failure(format!("login: {cause}; {CHECK_LOGIN}"));
-    let mechanism = [Mechanism::Plain, Mechanism::Login]
-        .into_iter()
-        .find(|mechanism| capabilities.supports_auth(*mechanism));
-    let mechanism = mechanism.ok_or_else(|| unable("the relay offers neither AUTH PLAIN nor AUTH LOGIN"))?;
-    let credentials = Credentials::new(username.to_owned(), password.expose().to_owned());
-    let mut auth = Auth::new(mechanism, credentials.clone(), None);
-    for _ in 0..=MAX_CHALLENGES {
-        // lettre's errors never contain the credentials.
-        let command = auth.map_err(|error| unable(&error.to_string()))?.to_string();
-        let reply = redacted(stream.command(&command), &command, password);
-        match &reply {
-            Reply::Complete(200..=299, _) => return Ok(()),
-            Reply::Complete(334, challenge) => {
-                let challenge: Result<Response, _> = format!("334 {challenge}\r\n").parse();
-                auth = challenge.and_then(|challenge| {
-                    Auth::new_from_response(mechanism, credentials.clone(), &challenge)
-                });
-            }
-            Reply::Complete(code, _) => {
-                let SendError { detail, .. } = reply.send_error(Phase::Connect);
-                // 4yz: the relay cannot reach its user database for now. The configuration is not at fault.
-                let detail = match code {
-                    400..=499 => format!("login: {detail}"),
-                    _ => format!("login: {detail}; {CHECK_LOGIN}"),
-                };
-                return Err(SendError { class: Class::RelayFailure, code: Some(*code), detail });
-            }
-            Reply::Unreadable(_) | Reply::Lost(_) => return Err(reply.send_error(Phase::Connect)),
+    let mut refused = None;
+    for mechanism in proof.mechanisms() {
+        if !capabilities.supports_auth(*mechanism) {
+            continue;
+        }
+        match Exchange::new(*mechanism, username, proof).run(stream) {
+            // The mechanism is refused and not the credentials: another one may do (RFC 4954 sections 4 and 6).
+            Err(error) if matches!(error.code, Some(500..=504 | 534 | 538)) => refused = Some(error),
+            result => return result,
         }
     }
-    Err(unable("the relay asks for more than user name and password"))
+    Err(refused.unwrap_or_else(|| not_offered(capabilities, proof)))
 }
 
-/// The reply without credentials: some relays repeat a line that they do not understand, and replies are logged.
-fn redacted(reply: Reply, command: &str, password: &Secret) -> Reply {
-    let hide = |text: String| {
-        let encoded = command.split_ascii_whitespace().next_back().unwrap_or_default();
-        text.replace(encoded, "…").replace(password.expose(), "…")
+impl Proof<'_> {
+    /// The mechanisms that can carry it, best first.
+    fn mechanisms(self) -> &'static [Mechanism] {
+        match self {
+            Self::Password(_) => &[Mechanism::Plain, Mechanism::Login],
+            Self::Token(_) => &[Mechanism::Xoauth2],
+        }
+    }
+
+    fn secret(&self) -> &str {
+        match self {
+            Self::Password(secret) | Self::Token(secret) => secret.expose(),
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Password(_) => CHECK_PASSWORD,
+            Self::Token(_) => CHECK_TOKEN,
+        }
+    }
+}
+
+/// The error for a relay that offers none of the mechanisms.
+fn not_offered(capabilities: &Capabilities, proof: Proof<'_>) -> SendError {
+    let offered: Vec<&str> = capabilities.auth_mechanisms().collect();
+    let offered = if offered.is_empty() {
+        "it offers no login at all".to_owned()
+    } else {
+        format!("it offers {}", cut(one_line(&offered.join(", ")), SHOWN_MAX))
     };
-    match reply {
-        Reply::Complete(code, text) if code != 334 => Reply::Complete(code, hide(text)),
-        Reply::Unreadable(cause) => Reply::Unreadable(hide(cause)),
-        other => other,
+    let (wanted, advice) = match proof {
+        Proof::Password(_) if offered.contains("XOAUTH2") => {
+            ("neither AUTH PLAIN nor AUTH LOGIN", "XOAUTH2 needs SMTP_OAUTH_TOKEN_URL")
+        }
+        Proof::Password(_) => ("neither AUTH PLAIN nor AUTH LOGIN", CHECK_PASSWORD),
+        Proof::Token(_) => ("no AUTH XOAUTH2", "check SMTP_HOST, SMTP_PORT and SMTP_SECURITY"),
+    };
+    SendError::relay_failure(format!("login: the relay offers {wanted} ({offered}); {advice}"))
+}
+
+/// One AUTH command with its challenges and responses.
+struct Exchange<'a> {
+    mechanism: Mechanism,
+    proof: Proof<'a>,
+    /// What is sent after the command, in Base64. A relay may ask for each with any words, or with none.
+    responses: VecDeque<String>,
+    /// Everything that a reply must not show.
+    secrets: Vec<String>,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(mechanism: Mechanism, username: &str, proof: Proof<'a>) -> Self {
+        let secret = proof.secret();
+        let responses: Vec<String> = match mechanism {
+            Mechanism::Plain => vec![format!("\0{username}\0{secret}")],
+            Mechanism::Login => vec![username.to_owned(), secret.to_owned()],
+            Mechanism::Xoauth2 => vec![format!("user={username}\x01auth=Bearer {secret}\x01\x01")],
+        };
+        let responses: VecDeque<String> = responses.iter().map(|text| STANDARD.encode(text)).collect();
+        let mut secrets = vec![secret.to_owned(), STANDARD.encode(secret)];
+        secrets.extend(responses.iter().cloned());
+        Self { mechanism, proof, responses, secrets }
+    }
+
+    fn run(mut self, stream: &mut RelayStream) -> Result<(), SendError> {
+        let mut command = self.command();
+        // What a relay says about a token that it does not accept, in a challenge of its own.
+        let mut complaint = None;
+        loop {
+            match stream.command(&command) {
+                Reply::Complete(200..=299, _) => return Ok(()),
+                Reply::Complete(334, challenge) => match self.responses.pop_front() {
+                    Some(response) => command = format!("{response}\r\n"),
+                    // The refusal follows after an empty line.
+                    None if self.mechanism == Mechanism::Xoauth2 && complaint.is_none() => {
+                        complaint = Some(self.decode(&challenge));
+                        "\r\n".clone_into(&mut command);
+                    }
+                    None => return Err(self.asks_for_more()),
+                },
+                reply => return Err(self.refusal(reply, complaint.as_deref())),
+            }
+        }
+    }
+
+    /// The AUTH command. It takes the only response along if there is room for it.
+    fn command(&mut self) -> String {
+        let bare = format!("AUTH {}\r\n", self.mechanism);
+        match self.responses.front() {
+            Some(response)
+                if self.mechanism != Mechanism::Login
+                    && bare.len() + " ".len() + response.len() <= COMMAND_MAX =>
+            {
+                let command = format!("AUTH {} {response}\r\n", self.mechanism);
+                self.responses.pop_front();
+                command
+            }
+            _ => bare,
+        }
+    }
+
+    /// The text of a challenge, such as the JSON of XOAUTH2 with its status.
+    fn decode(&self, challenge: &str) -> String {
+        let bytes = STANDARD.decode(challenge.trim()).unwrap_or_default();
+        cut(one_line(&self.hide(String::from_utf8_lossy(&bytes).into_owned())), SHOWN_MAX)
+    }
+
+    fn asks_for_more(&self) -> SendError {
+        SendError::relay_failure(format!(
+            "login with {}: the relay asks for more than user name and password; {}",
+            self.mechanism,
+            self.proof.advice()
+        ))
+    }
+
+    /// The error for a reply that ends the login.
+    fn refusal(&self, reply: Reply, complaint: Option<&str>) -> SendError {
+        let reply = match reply {
+            Reply::Complete(code, text) => Reply::Complete(code, self.hide(text)),
+            Reply::Unreadable(cause) => Reply::Unreadable(self.hide(cause)),
+            lost @ Reply::Lost(_) => lost,
+        };
+        let error = reply.send_error(Phase::Connect);
+        let complaint = complaint.filter(|text| !text.is_empty()).map(|text| format!(" ({text})"));
+        let detail =
+            format!("login with {}: {}{}", self.mechanism, error.detail, complaint.unwrap_or_default());
+        match error.code {
+            None => SendError { detail, ..error },
+            // 4yz: the relay cannot reach its user database for now. The configuration is not at fault.
+            Some(400..=499) => SendError { code: error.code, ..SendError::relay_failure(detail) },
+            Some(_) => {
+                let detail = format!("{detail}; {}", self.proof.advice());
+                SendError { code: error.code, ..SendError::relay_failure(detail) }
+            }
+        }
+    }
+
+    /// The text without credentials: some relays repeat a line that they do not understand, or a part of it, and replies
+    /// are logged.
+    fn hide(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "…");
+        }
+        let is_part = |word: &&str| {
+            word.len() >= HIDDEN_MIN && self.secrets.iter().any(|secret| secret.contains(*word))
+        };
+        let ends_word =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '(' | ')' | ':' | ',');
+        let parts: Vec<String> = text.split(ends_word).filter(is_part).map(str::to_owned).collect();
+        parts.iter().fold(text, |text, part| text.replace(part, "…"))
     }
 }

@@ -28,9 +28,24 @@ impl Capabilities {
         words.get(1)?.parse().ok().filter(|&limit| limit > 0)
     }
 
+    /// The mechanisms that `AUTH` lists, also in the form `AUTH=LOGIN` from before RFC 4954.
+    pub fn auth_mechanisms(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|words| {
+            let first = match words.first().map(String::as_str) {
+                Some("AUTH") => Some(None),
+                Some(word) => {
+                    word.strip_prefix("AUTH=").map(|word| Some(word).filter(|word| !word.is_empty()))
+                }
+                None => None,
+            };
+            let rest = if first.is_some() { &words[1..] } else { &[] };
+            first.flatten().into_iter().chain(rest.iter().map(String::as_str))
+        })
+    }
+
     /// Whether `AUTH` lists the mechanism.
     pub fn supports_auth(&self, mechanism: Mechanism) -> bool {
-        let (auth, mechanism) = ("AUTH".to_owned(), mechanism.to_string());
-        self.0.iter().any(|words| words.first() == Some(&auth) && words[1..].contains(&mechanism))
+        let mechanism = mechanism.to_string();
+        self.auth_mechanisms().any(|offered| offered == mechanism)
     }
 }

@@ -2,19 +2,23 @@
 //! are left to `opening`, the login itself to `auth`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use lettre::transport::smtp::extension::ClientId;
 
 use crate::channels::SendError;
-use crate::channels::email::smtp::auth;
+use crate::channels::email::oauth::AccessTokens;
+use crate::channels::email::smtp::auth::{self, Proof};
 use crate::channels::email::smtp::capabilities::Capabilities;
 use crate::channels::email::smtp::connection::RelayConnection;
 use crate::channels::email::smtp::opening::Opening;
 use crate::channels::email::smtp::reply::Reply;
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::stream::RelayStream;
+use crate::config::email::login::LoginMethod;
 use crate::config::email::relay::Relay;
 use crate::config::email::security::Security;
+use crate::config::secret::Secret;
 
 /// Connects to one relay. Clones share what one of them has learned about it.
 #[derive(Clone)]
@@ -23,6 +27,9 @@ pub struct RelayConnector {
     opening: Opening,
     /// The name in EHLO and HELO.
     helo_name: String,
+    password: Option<Secret>,
+    /// Instead of a password.
+    tokens: Option<AccessTokens>,
 }
 
 impl RelayConnector {
@@ -32,8 +39,13 @@ impl RelayConnector {
     /// When the TLS library cannot be set up.
     pub fn new(relay: &Relay) -> Result<Self, SendError> {
         let helo_name = relay.helo_name.clone().unwrap_or_else(|| ClientId::default().to_string());
+        let (password, tokens) = match relay.login.as_ref().map(|login| &login.method) {
+            Some(LoginMethod::Password(password)) => (Some(password.clone()), None),
+            Some(LoginMethod::OAuth(client)) => (None, Some(AccessTokens::new(client))),
+            None => (None, None),
+        };
         let relay = Arc::new(relay.clone());
-        Ok(Self { opening: Opening::new(Arc::clone(&relay))?, relay, helo_name })
+        Ok(Self { opening: Opening::new(Arc::clone(&relay))?, relay, helo_name, password, tokens })
     }
 
     /// The relay.
@@ -48,6 +60,23 @@ impl RelayConnector {
     /// # Errors
     /// Every failure is a relay failure: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
+        let Some(tokens) = &self.tokens else {
+            return self.connect_with(self.password.as_ref().map(Proof::Password));
+        };
+        let token = tokens.get(Instant::now())?;
+        match self.connect_with(Some(Proof::Token(&token))) {
+            // Revoked, or at its end before its time: once more with a new one.
+            Err(error) if error.code == Some(535) => {
+                tokens.refused(&token);
+                let token = tokens.get(Instant::now())?;
+                self.connect_with(Some(Proof::Token(&token)))
+            }
+            result => result,
+        }
+    }
+
+    /// One connection, with this login.
+    fn connect_with(&self, proof: Option<Proof<'_>>) -> Result<RelayConnection, SendError> {
         let mut stream = self.opening.open()?;
         let mut capabilities = self.ehlo(&mut stream)?;
         if self.relay.security != Security::Plain && !stream.is_encrypted() {
@@ -63,8 +92,8 @@ impl RelayConnector {
             // The keywords received in plain text may be forged (RFC 3207 section 4.2).
             capabilities = self.ehlo(&mut stream)?;
         }
-        if let Some(login) = &self.relay.login {
-            auth::log_in(&mut stream, &capabilities, &login.username, &login.password)?;
+        if let (Some(login), Some(proof)) = (&self.relay.login, proof) {
+            auth::log_in(&mut stream, &capabilities, &login.username, proof)?;
         }
         Ok(RelayConnection::new(stream, &capabilities, self.relay.data_timeout))
     }

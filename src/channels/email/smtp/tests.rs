@@ -13,6 +13,7 @@ mod capabilities;
 mod data_timeout;
 mod delayed_body;
 mod helo;
+mod login;
 mod lost_connections;
 mod pipelining;
 mod slow_reply;

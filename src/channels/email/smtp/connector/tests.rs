@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::channels::Class;
-use crate::config::email::login::Login;
+use crate::config::email::login::{Login, LoginMethod};
 use crate::config::secret::Secret;
 
 /// A relay that runs `act` with its only client.
@@ -19,7 +19,8 @@ fn relay<T: Send + 'static>(act: impl FnOnce(TcpStream) -> T + Send + 'static) -
 
 /// Connects to the relay, which must fail.
 fn refuse_connection(port: u16, security: Security, timeout: Duration) -> SendError {
-    let login = Login { username: "me".to_owned(), password: Secret::new("MARKER".to_owned()) };
+    let login =
+        Login { username: "me".to_owned(), method: LoginMethod::Password(Secret::new("MARKER".to_owned())) };
     let relay = Relay { security, login: Some(login), timeout, ..Relay::on_loopback(port) };
     let refused = RelayConnector::new(&relay).unwrap().connect().err().expect("it connected");
     assert_eq!(refused.class, Class::RelayFailure);

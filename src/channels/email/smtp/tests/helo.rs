@@ -1,7 +1,7 @@
 //! The name in EHLO, and relays that know only HELO.
 
 use super::*;
-use crate::config::email::login::Login;
+use crate::config::email::login::{Login, LoginMethod};
 use crate::config::secret::Secret;
 
 /// Connects to the relay, which must fail.
@@ -27,7 +27,12 @@ fn a_relay_that_does_not_know_ehlo_gets_helo() {
 
 #[test]
 fn without_ehlo_there_is_neither_tls_nor_login() {
-    let login = || Some(Login { username: "me".to_owned(), password: Secret::new("MARKER".to_owned()) });
+    let login = || {
+        Some(Login {
+            username: "me".to_owned(),
+            method: LoginMethod::Password(Secret::new("MARKER".to_owned())),
+        })
+    };
     for (security, login, missing) in
         [(Security::Plain, login(), "offers no login"), (Security::StartTls, None, "offers no TLS")]
     {
