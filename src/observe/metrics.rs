@@ -134,7 +134,7 @@ impl Metrics {
         lines.push(describe(
             "fanmail_breaker_open",
             "gauge",
-            "1 while sending is paused because the relay is down.",
+            "1 while sending is paused because the relay is down or refuses everyone.",
             self.breaker_open.get(),
         ));
         lines.concat()
