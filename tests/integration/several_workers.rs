@@ -84,7 +84,7 @@ fn of_two_retries_at_once_one_is_refused() {
         .env("DEFER_SCHEDULE", "off")
         .build();
     for person in scenario.people() {
-        scenario.smtp.fail_recipient(&person.email, testkit::smtp::RecipientFault::Rcpt("450 later"), 1);
+        scenario.smtp.fail_recipient(&person.email, testkit::smtp::RecipientFault::Rcpt("450 4.2.1 Busy"), 1);
     }
     scenario.publish("UPDATED");
     let worker = scenario.worker();
