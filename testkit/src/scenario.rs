@@ -131,10 +131,7 @@ impl Scenario {
         let lines: Vec<Value> = serde_json::from_str(&out).unwrap();
         for line in &lines {
             let number = |key: &str| line[key].as_u64().unwrap();
-            let parts = number("sent")
-                + number("failed")
-                + number("skipped")
-                + number("deferred");
+            let parts = number("sent") + number("failed") + number("skipped") + number("deferred");
             let parts = parts + number("pending");
             assert_eq!(number("participants"), parts, "{line}");
         }
