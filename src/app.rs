@@ -25,7 +25,9 @@ use crate::worker::delivery::connection_limit::{self, ConnectionLimit};
 use crate::worker::delivery::lane::LaneShared;
 use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::fan_out;
 use crate::worker::fan_out::context::Context;
+use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
@@ -134,7 +136,10 @@ impl Runtime {
             templates,
             jobs: threads.jobs.clone(),
             breaker: Arc::clone(&shared.breaker),
+            batch_sender: threads.batch_sender.clone(),
             retry_policy: shared.retry_policy.clone(),
+            retry_queue_limit: fan_out::RETRY_QUEUE_LIMIT,
+            wait_permits: WaitPermits::for_prefetch(config.worker.prefetch),
             page_size: config.worker.batch_size,
             event_lookup_grace: config.worker.event_lookup_grace,
             dummy: matches!(config.email.route, Route::Dummy { .. }),

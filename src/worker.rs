@@ -17,6 +17,7 @@
 //! `PREFETCH`), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. `threads`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
 pub mod database_retry;
+pub mod deferral_sweep;
 pub mod delivery;
 pub mod dispatcher;
 pub mod fan_out;

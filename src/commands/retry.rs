@@ -1,5 +1,5 @@
-//! `fanmail retry`: sends a completed notification again to everyone whose mail failed. Sending itself is left to
-//! `worker::fan_out`.
+//! `fanmail retry`: sends a completed notification again to everyone whose mail failed or is deferred. Sending itself is
+//! left to `worker::fan_out`.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -19,10 +19,10 @@ use crate::domain::outcome::Counts;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::store::Store;
-use crate::store::ledger::row::{NotificationRecord, NotificationState};
+use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
 use crate::text::count::count;
 use crate::worker::fan_out;
-use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::ProcessRole;
@@ -41,7 +41,7 @@ pub struct RetryArgs {
     pub permanent_too: bool,
 }
 
-/// Sends to everyone of the notification whose mail failed or who has no outcome yet, through the same lanes and with
+/// Sends to everyone of the notification whose mail failed or is deferred, or who has no outcome yet, through the same lanes and with
 /// the same Message-IDs as the worker.
 ///
 /// # Errors
@@ -65,7 +65,8 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         if store.reopen_failed(held.lease, args.permanent_too)?.is_none() {
             bail!("{}", taken_by_another(&record));
         }
-        let claim = Claim { notification: record.notification, event, held, resumed: true };
+        let notification = record.notification;
+        let claim = Claim { notification, event, held, resumed: true, scope: Scope::UndecidedAndDeferred };
         send(&store, &context, &runtime.monitor.health, &claim)
     })?;
     drop(context);
@@ -84,14 +85,25 @@ fn find_completed(store: &Store, id: NotificationId) -> anyhow::Result<Notificat
     if let Some(holder) = &record.holder
         && !(holder.expired || process_id::has_exited(&holder.owner))
     {
-        bail!(
-            "notification {id} is being sent again by {} already; wait until it has finished, or until {}Z if that \
-             process is dead",
-            process_id::display_name(&holder.owner),
-            holder.until.format("%T")
-        );
+        let is_worker = store.list_workers()?.iter().any(|worker| worker.name == holder.owner);
+        bail!("{}", held_by(id, holder, is_worker));
     }
     Ok(record)
+}
+
+/// Another process has the lease: a worker that tries deferred mails, or another retry.
+fn held_by(id: NotificationId, holder: &Holder, is_worker: bool) -> String {
+    let (name, until) = (process_id::display_name(&holder.owner), holder.until.format("%T"));
+    if is_worker {
+        return format!(
+            "the worker {name} is trying deferred mails of notification {id} at the moment; wait a minute and run the \
+             same command again, or after {until}Z if that worker is dead"
+        );
+    }
+    format!(
+        "notification {id} is being sent again by {name} already; wait until it has finished, or until {until}Z if that \
+         process is dead"
+    )
 }
 
 /// Without a message id, the message cannot be published as the same notification.
@@ -159,22 +171,23 @@ fn taken_by_another(record: &NotificationRecord) -> String {
     )
 }
 
-/// Sends to everyone without an outcome, and shows the progress.
+/// Sends to everyone without an outcome, deferred or not, and shows the progress.
 fn send(
     store: &Store,
     context: &Context,
     health: &Health,
     claim: &Claim,
 ) -> anyhow::Result<Result<Counts, Halt>> {
-    let pending = store.tally(&claim.notification)?.pending;
+    let tally = store.tally(&claim.notification)?;
+    let recipients = tally.pending + tally.deferred;
     say(&format!(
         "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
         claim.notification.id,
-        count(pending, "recipient")
+        count(recipients, "recipient")
     ));
-    let bar = ProgressBar::new(pending).with_style(style(health.clone())?);
+    let bar = ProgressBar::new(recipients).with_style(style(health.clone())?);
     bar.enable_steady_tick(TICK);
-    let result = fan_out::send_to_undecided(context, claim, |counts| bar.set_position(counts.total()));
+    let result = fan_out::send_claimed(context, claim, |counts| bar.set_position(counts.total()));
     bar.finish_and_clear();
     Ok(result)
 }
@@ -199,9 +212,20 @@ fn finish(
 ) -> anyhow::Result<ExitCode> {
     let after = store.tally(&record.notification)?;
     say(&format!(
-        "notification {}: {} participants = {} sent + {} failed + {} skipped + {} pending",
-        record.notification.id, after.participants, after.sent, after.failed, after.skipped, after.pending
+        "notification {}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
+        record.notification.id,
+        after.participants,
+        after.sent,
+        after.failed,
+        after.skipped,
+        after.deferred,
+        after.pending
     ));
+    if after.deferred > 0 {
+        say(
+            "deferred mails are tried again by the worker when they are due; to try them now, run the same command again",
+        );
+    }
     match result {
         Ok(counts) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
         Ok(_) => Ok(ExitCode::FAILURE),

@@ -7,6 +7,8 @@ use anyhow::{Context as _, ensure};
 
 use crate::app::{Runtime, channels};
 use crate::config::Config;
+use crate::shutdown;
+use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
 
@@ -26,14 +28,21 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
+    let context = Arc::new(context);
+    let sweep = deferral_sweep::start(&context).context("cannot start a thread")?;
     let (subscription, watchdog) = runtime.subscribe(config)?;
 
-    Dispatcher::new(Arc::new(context), subscription.inbox, threads.batch_sender.clone())
+    Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone())
         .run()
         .context("cannot start a thread")?;
+    let stopping = runtime.shutdown.requested();
+    // Otherwise the sweep would not end, nor would the lanes, which wait for its jobs.
+    shutdown::request(&runtime.shutdown);
+    let sweep = sweep.join();
     threads.join();
     let broker_thread = subscription.thread.join();
-    ensure!(broker_thread.is_ok() && runtime.shutdown.requested(), "the broker thread ended by itself");
+    ensure!(broker_thread.is_ok() && stopping, "the broker thread ended by itself");
+    ensure!(sweep.is_ok(), "a thread panicked");
     log::info!("stopped cleanly");
     Ok(if watchdog.has_hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::domain::outcome::Counts;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -60,6 +62,10 @@ pub struct Metrics {
     pub skipped: Counter,
     /// Mails put off for a retry after a transient failure.
     pub retries: Counter,
+    /// How many times a mail was deferred.
+    pub deferred: Counter,
+    /// Deferred mails in the ledger, of all workers, as this worker last counted them.
+    pub deferrals: Gauge,
     /// Mails whose body was written and to which no reply came (RFC 1047).
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
@@ -81,6 +87,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Counts outcomes that are committed.
+    pub fn add_outcomes(&self, counts: Counts) {
+        self.sent.add(counts.sent);
+        self.failed.add(counts.failed);
+        self.skipped.add(counts.skipped);
+        self.deferred.add(counts.deferred);
+    }
+
     /// All metrics in the text format of Prometheus, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
@@ -89,6 +103,11 @@ impl Metrics {
             ("failed", "Mails that failed for good.", &self.failed),
             ("skipped", "Participants without an address.", &self.skipped),
             ("retries", "Mails put off for a retry after a temporary failure.", &self.retries),
+            (
+                "deferred",
+                "Mails deferred after a temporary failure: tried again by DEFER_SCHEDULE. Each time counts.",
+                &self.deferred,
+            ),
             (
                 "ambiguous",
                 "Mails whose body was written without a reply; each may arrive twice.",
@@ -124,6 +143,12 @@ impl Metrics {
             "gauge",
             "Mails accepted by the relay and not recorded in the ledger yet.",
             self.unrecorded.get(),
+        ));
+        lines.push(describe(
+            "fanmail_deferrals",
+            "gauge",
+            "Deferred mails in the database, of all workers.",
+            self.deferrals.get(),
         ));
         lines.push(describe(
             "fanmail_connections_in_use",

@@ -2,7 +2,7 @@
 //! of them to the lanes, wait for every outcome, complete it.
 //!
 //! ```text
-//! run ─► look_up_event ─► open ─────► send_and_complete ─► Completed
+//! run ─► look up event ─► open ─────► send_and_complete ─► Completed
 //!             │             │              ▲ │ another worker has taken over
 //!             │             │  wait_for_claim ◄┘
 //!             │             └─► Completed before: nothing is sent
@@ -20,8 +20,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 
 use crate::channels::PreparedNotification;
-use crate::domain::event::Event;
-use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
@@ -30,22 +28,27 @@ use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
-use crate::worker::fan_out::audience::Pages;
-use crate::worker::fan_out::claim::{Claim, wait_for_claim};
+use crate::worker::fan_out::claim::{Claim, Scope, wait_for_claim};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
+use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::retries::RetryQueue;
+use crate::worker::fan_out::wait_permit::WaitPermit;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::Recipient;
 
 pub mod audience;
 pub mod claim;
 pub mod context;
+mod deferring;
+pub mod due;
+mod event_lookup;
+pub mod pages;
 pub mod retries;
+pub mod wait_permit;
 
-/// How often an event that is not in the database is looked up again.
-const EVENT_LOOKUP_INTERVAL: Duration = Duration::from_millis(500);
-/// Recipients in the retry queue above which no further page is read. That bounds the memory of a fan-out to about 2 MiB.
-const RETRY_QUEUE_LIMIT: usize = 10_000;
+/// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
+/// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB.
+pub const RETRY_QUEUE_LIMIT: usize = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -63,7 +66,7 @@ fn run_to_completion(
     identity: &Identity,
     message: Message,
 ) -> Result<Notification, FanOutResult> {
-    let event = look_up_event(context, message.event_id)?;
+    let event = event_lookup::look_up(context, message.event_id)?;
     let (notification, mut next_claim) = claim::open(context, identity, message, event)?;
     // No claim: the notification is completed.
     while let Some(claim) = next_claim {
@@ -84,35 +87,12 @@ fn run_to_completion(
     Ok(notification)
 }
 
-/// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
-fn look_up_event(context: &Context, event_id: EventId) -> Result<Event, FanOutResult> {
-    let grace = context.event_lookup_grace;
-    let deadline = Instant::now() + grace;
-    let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
-    let mut event = find()?;
-    if event.is_none() {
-        events::notification::event_missing(event_id, grace);
-    }
-    while event.is_none() && Instant::now() < deadline {
-        if context.shutdown.wait(EVENT_LOOKUP_INTERVAL) {
-            return Err(FanOutResult::Interrupted);
-        }
-        event = find()?;
-    }
-    event.ok_or_else(|| {
-        FanOutResult::DeadLetter(format!(
-            "event {event_id} is not in the database, and did not appear within {} s",
-            grace.as_secs()
-        ))
-    })
-}
-
 /// Sends to everyone who has no outcome yet, then completes the notification.
 fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
     let notification = claim.notification;
     let started_at = Instant::now();
     let mut logged_at = started_at;
-    let counts = send_to_undecided(context, claim, |counts| {
+    let counts = send_claimed(context, claim, |counts| {
         if logged_at.elapsed() >= PROGRESS_INTERVAL {
             logged_at = Instant::now();
             events::notification::progress(&notification, counts);
@@ -122,16 +102,23 @@ fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
     if !context.database_retry.until_ok(|| context.store.complete_notification(claim.held.lease))? {
         return Err(Halt::TakenOver);
     }
-    events::notification::completed(&context.metrics, &notification, counts, started_at.elapsed());
+    let deferred_for = context.retry_policy.longest_deferral();
+    events::notification::completed(
+        &context.metrics,
+        &notification,
+        counts,
+        started_at.elapsed(),
+        deferred_for,
+    );
     Ok(())
 }
 
-/// Sends to everyone of the claimed notification who has no outcome yet, and returns once everyone has one.
-/// `on_progress` gets the counts each time that outcomes are recorded.
+/// Sends to everyone in the scope of the claim, and returns once each of them has an outcome or is deferred. `on_progress`
+/// gets the counts each time that outcomes are recorded.
 ///
 /// # Errors
 /// When a shutdown is requested first, or another worker has taken over. Then every job in flight has been reported.
-pub fn send_to_undecided(
+pub fn send_claimed(
     context: &Context,
     claim: &Claim,
     mut on_progress: impl FnMut(Counts),
@@ -157,6 +144,9 @@ struct FanOut<'a> {
     /// Jobs that were sent to the lanes and are not reported yet.
     in_flight: u64,
     counts: Counts,
+    /// Whether this fan-out needs a permit to wait for retries: the broker waits for the ack of its message.
+    needs_wait_permit: bool,
+    wait_permit: Option<WaitPermit<'a>>,
 }
 
 impl<'a> FanOut<'a> {
@@ -168,15 +158,17 @@ impl<'a> FanOut<'a> {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(&claim.notification, context.page_size, claim.resumed),
+            pages: Pages::new(claim, context.page_size),
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
             in_flight: 0,
             counts: Counts::default(),
+            needs_wait_permit: claim.scope == Scope::Undecided && context.retry_policy.defers(),
+            wait_permit: None,
         }
     }
 
-    /// Returns once everyone is decided: every page is read, no recipient is left, and no job is in flight.
+    /// Returns once every page is read, no recipient is left, and no job is in flight.
     fn run(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
         let mut jobs = self.context.jobs.fair_sender();
         loop {
@@ -186,8 +178,10 @@ impl<'a> FanOut<'a> {
                 self.send(recipient, &mut jobs)?;
             } else if self.may_read_page() {
                 self.read_page()?;
-            } else if self.in_flight > 0 || !self.retries.is_empty() {
+            } else if self.in_flight > 0 || self.may_wait_for_retries() {
                 self.wait(on_progress)?;
+            } else if !self.retries.is_empty() {
+                self.defer_retries();
             } else {
                 return Ok(());
             }
@@ -220,6 +214,9 @@ impl<'a> FanOut<'a> {
                     self.retry_refused();
                 }
             }
+            Report::Retry(recipient) if self.has_full_retry_queue() && self.context.retry_policy.defers() => {
+                self.defer(recipient);
+            }
             Report::Retry(recipient) => {
                 let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, recipient);
@@ -239,6 +236,10 @@ impl<'a> FanOut<'a> {
 
     /// A recipient whose retry is due, or else the next one that is ready.
     fn next_recipient(&mut self) -> Option<Recipient> {
+        if self.pages.are_outdated() {
+            // They stay due. The next run of the sweep reads them again.
+            self.ready.retain(Recipient::was_submitted);
+        }
         let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
         due.or_else(|| self.ready.pop_front())
     }
@@ -258,12 +259,17 @@ impl<'a> FanOut<'a> {
     }
 
     fn may_read_page(&self) -> bool {
-        !self.pages.ended() && self.retries.len() < RETRY_QUEUE_LIMIT
+        !self.pages.ended() && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
+    }
+
+    fn has_full_retry_queue(&self) -> bool {
+        self.retries.len() >= self.context.retry_queue_limit
     }
 
     fn read_page(&mut self) -> Result<(), Stopped> {
         let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.ready.extend(page.into_iter().map(Recipient::new));
+        self.ready.extend(page.recipients);
+        page.decided.into_iter().for_each(|(deferral, verdict)| self.record_decided(&deferral, verdict));
         Ok(())
     }
 

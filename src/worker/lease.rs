@@ -2,4 +2,4 @@
 
 pub mod held;
 pub mod keeper;
-mod staleness;
+pub(crate) mod staleness;

@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 use crate::channels::SendError;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
+use crate::store::ledger::deferrals::Deferral;
 use crate::text::clean::cut;
+
+/// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
+pub const AMBIGUOUS_CODE: u16 = 354;
 
 /// A participant to be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,20 @@ impl Recipient {
             last_error: None,
             lost_while_pipelined: false,
         }
+    }
+
+    /// A recipient whose mail was deferred before.
+    #[must_use]
+    pub fn deferred(participant: Participant, deferral: &Deferral) -> Self {
+        let ambiguous = deferral.code == Some(AMBIGUOUS_CODE);
+        Self { deferrals: deferral.tries, ambiguous, ..Self::new(participant) }
+            .deferred_with(deferral.code, deferral.overdue)
+    }
+
+    /// Whether the relay was asked about this recipient in this fan-out.
+    #[must_use]
+    pub fn was_submitted(&self) -> bool {
+        self.backoff_step() > 0
     }
 
     /// Remembers why the attempt failed, for the case that the fan-out defers the recipient later.

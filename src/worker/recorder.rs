@@ -116,9 +116,7 @@ impl Batch {
             }
         }
         for (fan_out, counts) in reports {
-            metrics.sent.add(counts.sent);
-            metrics.failed.add(counts.failed);
-            metrics.skipped.add(counts.skipped);
+            metrics.add_outcomes(counts);
             fan_out.report(Report::Recorded(counts));
         }
         for (event_id, recorded) in self.recorded {

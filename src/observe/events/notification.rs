@@ -9,6 +9,7 @@ use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
 use crate::observe::metrics::Metrics;
+use crate::text::count::count;
 use crate::text::duration::at_most;
 
 /// A fan-out starts, or resumes what another one has begun.
@@ -26,21 +27,70 @@ pub fn progress(notification: &Notification, counts: Counts) {
     log::info!("notification {}: {} sent, {} failed so far", notification.id, counts.sent, counts.failed);
 }
 
-/// Every participant has an outcome. `counts` are those of this fan-out.
-pub fn completed(metrics: &Metrics, notification: &Notification, counts: Counts, lasted: Duration) {
+/// Every participant has an outcome or is deferred. `counts` are those of this fan-out. Deferred mails are tried again for
+/// up to `deferred_for`.
+pub fn completed(
+    metrics: &Metrics,
+    notification: &Notification,
+    counts: Counts,
+    lasted: Duration,
+    deferred_for: Duration,
+) {
     metrics.completed.add(1);
-    let id = notification.id;
-    let hint = match counts.failed {
-        0 => String::new(),
-        _ => format!("; retry temporary failures with: fanmail retry --notification {id}"),
-    };
+    let Counts { sent, failed, skipped, deferred } = counts;
     log::info!(
-        "notification {id} ({notification}) completed: {} sent, {} failed, {} skipped in {:.1} s{hint}",
-        counts.sent,
-        counts.failed,
-        counts.skipped,
-        lasted.as_secs_f64()
+        "notification {} ({notification}) completed: {sent} sent, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
+        notification.id,
+        if deferred > 0 { format!(", {deferred} deferred") } else { String::new() },
+        lasted.as_secs_f64(),
+        if deferred > 0 {
+            format!("; deferred mails are tried again for up to {}", at_most(deferred_for))
+        } else {
+            String::new()
+        },
+        retry_hint(notification.id, failed)
     );
+}
+
+/// A run of the sweep has ended. `counts` are those of this run.
+pub fn swept(notification_id: NotificationId, counts: Counts) {
+    let Counts { sent, failed, skipped, deferred } = counts;
+    let others = [(deferred, "deferred again"), (failed, "failed"), (skipped, "skipped")];
+    let others: Vec<String> = others
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!(", {number} {what}"))
+        .collect();
+    log::info!(
+        "notification {notification_id}: {sent} of {} sent{}{}",
+        count(counts.total(), "deferred mail"),
+        others.concat(),
+        retry_hint(notification_id, failed)
+    );
+}
+
+/// The sweep has lost its lease: another process goes on.
+pub fn sweep_taken_over(notification_id: NotificationId) {
+    log::warn!(
+        "notification {notification_id}: its deferred mails were taken over by another worker, because this worker was \
+         frozen or cut off from the database; mails in flight at that moment may be sent twice"
+    );
+}
+
+/// This process sends no deferred mails.
+pub fn not_swept_in_dry_run(deferrals: u64) {
+    log::warn!(
+        "dry-run mode: {} of earlier runs stay deferred, because a dry run would record them as sent; a worker with \
+         EMAIL_DUMMY_MODE=False sends them",
+        count(deferrals, "mail")
+    );
+}
+
+fn retry_hint(notification_id: NotificationId, failed: u64) -> String {
+    match failed {
+        0 => String::new(),
+        _ => format!("; retry temporary failures with: fanmail retry --notification {notification_id}"),
+    }
 }
 
 /// A message was delivered again after its notification had been completed.

@@ -236,7 +236,8 @@ impl<C: Channel> Lane<C> {
             Decision::RetryUncharged | Decision::Retry => self.retry_or_defer(job, error),
             Decision::RetryOnceLater => {
                 job.recipient.attempts += 1;
-                self.defer_or_fail(job, error);
+                job.recipient.failed(error);
+                self.defer_or_fail(job);
             }
             Decision::Fail => {
                 job.recipient.attempts += 1;
@@ -248,8 +249,8 @@ impl<C: Channel> Lane<C> {
     /// Charges the attempt. The job returns to its fan-out for another attempt soon, or is deferred.
     fn retry_or_defer(&mut self, mut job: Job, error: &SendError) {
         job.recipient.attempts += 1;
+        job.recipient.failed(error);
         if self.shared.retry_policy.allows_another(&job.recipient) {
-            job.recipient.failed(error);
             events::notification::retry_later(
                 &self.shared.monitor.metrics,
                 job.fan_out.notification_id(),
@@ -258,12 +259,12 @@ impl<C: Channel> Lane<C> {
             );
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
-            self.defer_or_fail(job, error);
+            self.defer_or_fail(job);
         }
     }
 
-    fn defer_or_fail(&mut self, job: Job, error: &SendError) {
-        let verdict = self.shared.retry_policy.defer_or_fail(&job.recipient, error, fastrand::f64());
+    fn defer_or_fail(&mut self, job: Job) {
+        let verdict = self.shared.retry_policy.defer_or_fail(&job.recipient, fastrand::f64());
         self.record(job, verdict);
     }
 

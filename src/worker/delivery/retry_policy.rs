@@ -5,17 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::channels::{Class, SendError};
+use crate::channels::Class;
 use crate::config::worker::WorkerConfig;
 use crate::domain::backoff::Backoff;
 use crate::domain::outcome::{Permanence, Verdict};
-use crate::worker::recipient::Recipient;
+use crate::worker::recipient::{AMBIGUOUS_CODE, Recipient};
 
 /// No pause between two attempts of a fan-out is longer, unless `RETRY_DELAY` is.
 const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
-pub const AMBIGUOUS_CODE: u16 = 354;
 
 /// Attempts of one mail that are not charged after a breakdown of the relay, or as probes of a relay that refuses
 /// everyone. Each has the pause of a retry before it. Without a limit, one address that makes a relay reply 421 would
@@ -77,27 +74,32 @@ impl RetryPolicy {
         self.defer_schedule.iter().sum()
     }
 
-    /// The verdict about a recipient whom this fan-out does not try again after the temporary failure `error`: deferred,
-    /// or failed after the last step. `jitter`, from 0 to 1, moves the pause by a tenth in either direction, so that
-    /// mails that were refused together do not all come back together.
+    /// The verdict about a recipient whom this fan-out does not try again after its last, temporary failure: deferred, or
+    /// failed after the last step. `jitter`, from 0 to 1, moves the pause by a tenth in either direction, so that mails
+    /// that were refused together do not all come back together.
     ///
     /// A mail to whose body no reply came may have arrived (RFC 1047). It is transmitted once more, not before the first
     /// pause is over; a second loss is its end. A refusal in between uses nothing up: the relay has no copy of that
     /// attempt.
     #[must_use]
-    pub fn defer_or_fail(&self, recipient: &Recipient, error: &SendError, jitter: f64) -> Verdict {
-        let ambiguous = error.class == Class::Ambiguous;
-        if ambiguous && recipient.ambiguous {
-            let detail = format!("no reply to the body, twice; the relay may have it: {}", error.detail);
-            return Verdict::failed(Permanence::Transient, error.code, &detail);
+    pub fn defer_or_fail(&self, recipient: &Recipient, jitter: f64) -> Verdict {
+        let error = recipient.last_error.as_deref();
+        let (code, detail) = error.map_or((None, ""), |error| (error.code, &error.detail));
+        let lost = error.is_some_and(|error| error.class == Class::Ambiguous);
+        let failed = |detail: &str| Verdict::failed(Permanence::Transient, code, detail);
+        match self.deferral_pause(recipient.deferrals, jitter) {
+            _ if lost && recipient.ambiguous => {
+                failed(&format!("no reply to the body, twice; the relay may have the mail: {detail}"))
+            }
+            Some(pause) if lost || recipient.ambiguous => {
+                Verdict::deferred(pause.max(self.first_pause()), Some(AMBIGUOUS_CODE), detail)
+            }
+            Some(pause) => Verdict::deferred(pause, code, detail),
+            None if recipient.ambiguous => failed(&format!(
+                "no reply to the body of an earlier attempt, the relay may have the mail; then: {detail}"
+            )),
+            None => failed(detail),
         }
-        let Some(pause) = self.deferral_pause(recipient.deferrals, jitter) else {
-            return Verdict::failed(Permanence::Transient, error.code, &describe(recipient, error));
-        };
-        if ambiguous || recipient.ambiguous {
-            return Verdict::deferred(pause.max(self.first_pause()), Some(AMBIGUOUS_CODE), &error.detail);
-        }
-        Verdict::deferred(pause, error.code, &error.detail)
     }
 
     /// The pause before the next step, after `deferrals` of them; `None` after the last one.
@@ -111,20 +113,10 @@ impl RetryPolicy {
     }
 }
 
-/// The reason of a failure. An operator who retries should know that an earlier attempt may have arrived.
-fn describe(recipient: &Recipient, error: &SendError) -> String {
-    if recipient.ambiguous {
-        return format!(
-            "an earlier attempt got no reply to its body, the relay may have it; then: {}",
-            error.detail
-        );
-    }
-    error.detail.clone()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channels::SendError;
     use crate::domain::ids::ParticipantId;
     use crate::domain::participant::Participant;
 
@@ -141,8 +133,10 @@ mod tests {
         Recipient { attempts, deferrals, ..Recipient::new(participant) }
     }
 
-    fn error(class: Class, code: Option<u16>) -> SendError {
-        SendError { class, code, detail: "its words".to_owned() }
+    fn after(recipient: Recipient, class: Class, code: Option<u16>) -> Recipient {
+        let mut recipient = recipient;
+        recipient.failed(&SendError { class, code, detail: "its words".to_owned() });
+        recipient
     }
 
     #[test]
@@ -164,14 +158,15 @@ mod tests {
 
     #[test]
     fn a_mail_is_deferred_step_by_step_and_then_fails() {
-        let (policy, refused) = (policy(3, &[5, 60]), error(Class::Transient, Some(450)));
-        let verdict = |deferrals| policy.defer_or_fail(&recipient(1, deferrals), &refused, 0.5);
+        let policy = policy(3, &[5, 60]);
+        let refused = |deferrals| after(recipient(1, deferrals), Class::Transient, Some(450));
+        let verdict = |deferrals| policy.defer_or_fail(&refused(deferrals), 0.5);
         assert_eq!(verdict(0), Verdict::deferred(MINUTE * 5, Some(450), "its words"));
         assert_eq!(verdict(1), Verdict::deferred(MINUTE * 60, Some(450), "its words"));
         assert_eq!(verdict(2), Verdict::failed(Permanence::Transient, Some(450), "its words"));
         assert_eq!(policy.longest_deferral(), MINUTE * 65);
-        let pauses = [0.0, 1.0].map(|jitter| policy.deferral_pause(0, jitter).unwrap().as_secs_f64().round());
-        assert_eq!(pauses, [270.0, 330.0]);
+        let pauses = [0.0, 1.0].map(|jitter| policy.deferral_pause(0, jitter).unwrap().as_millis());
+        assert_eq!(pauses, [270_000, 330_000]);
     }
 
     #[test]
@@ -179,33 +174,28 @@ mod tests {
         let policy = policy(3, &[]);
         assert!(!policy.defers());
         for class in [Class::Transient, Class::Ambiguous] {
-            let verdict = policy.defer_or_fail(&recipient(1, 0), &error(class, None), 0.5);
+            let verdict = policy.defer_or_fail(&after(recipient(1, 0), class, None), 0.5);
             assert_eq!(verdict, Verdict::failed(Permanence::Transient, None, "its words"));
         }
     }
 
     #[test]
     fn an_ambiguous_mail_is_sent_once_more_and_a_refusal_in_between_does_not_count() {
-        let (policy, lost) = (policy(3, &[5, 1, 60]), error(Class::Ambiguous, None));
-        let first = policy.defer_or_fail(&recipient(1, 0), &lost, 0.0);
-        assert_eq!(first, Verdict::deferred(MINUTE * 5, Some(354), "its words"), "never sooner");
+        let policy = policy(3, &[5, 1, 60]);
+        let lost = |recipient| after(recipient, Class::Ambiguous, None);
+        let refused = |recipient| after(recipient, Class::Transient, Some(450));
+        let first = policy.defer_or_fail(&lost(recipient(1, 0)), 0.5);
+        assert_eq!(first, Verdict::deferred(MINUTE * 5, Some(354), "its words"));
 
-        let again = Recipient { ambiguous: true, ..recipient(1, 1) };
-        let refused = policy.defer_or_fail(&again, &error(Class::Transient, Some(450)), 0.5);
-        assert_eq!(refused, Verdict::deferred(MINUTE * 5, Some(354), "its words"));
-        let Verdict::Failed { permanence: Permanence::Transient, detail, .. } =
-            policy.defer_or_fail(&again, &lost, 0.5)
-        else {
-            panic!("the second loss is the end")
-        };
-        assert_eq!(detail, "no reply to the body, twice; the relay may have it: its words");
-
-        let last = Recipient { ambiguous: true, ..recipient(1, 3) };
-        let Verdict::Failed { detail, .. } =
-            policy.defer_or_fail(&last, &error(Class::Transient, Some(450)), 0.5)
-        else {
-            panic!("the schedule has ended")
-        };
-        assert!(detail.contains("the relay may have it; then: its words"), "{detail}");
+        let again = |deferrals| Recipient { ambiguous: true, ..recipient(1, deferrals) };
+        let verdict = policy.defer_or_fail(&refused(again(1)), 0.5);
+        assert_eq!(verdict, Verdict::deferred(MINUTE * 5, Some(354), "its words"), "never sooner");
+        let twice = "no reply to the body, twice; the relay may have the mail: its words";
+        let verdict = policy.defer_or_fail(&lost(again(2)), 0.5);
+        assert_eq!(verdict, Verdict::failed(Permanence::Transient, None, twice));
+        let ended =
+            "no reply to the body of an earlier attempt, the relay may have the mail; then: its words";
+        let verdict = policy.defer_or_fail(&refused(again(3)), 0.5);
+        assert_eq!(verdict, Verdict::failed(Permanence::Transient, Some(450), ended));
     }
 }

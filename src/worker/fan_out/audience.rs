@@ -1,35 +1,38 @@
-//! Paging: the undecided participants of a notification, a page at a time, in key order. What is read is left to the
-//! store.
+//! The undecided participants of a notification, a page at a time, in key order. What is read is left to the store.
 
 use crate::domain::audience::Audience;
 use crate::domain::ids::{NotificationId, ParticipantId};
-use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::recipient::Recipient;
 
 /// The pages of one notification, as far as they are read.
 #[derive(Debug)]
-pub struct Pages {
+pub struct AudiencePages {
     notification_id: NotificationId,
     audience: Audience,
     page_size: u32,
+    /// Whether an earlier run may have decided or deferred some participants.
     resumed: bool,
+    /// Whether deferred participants are left out: the sweep has them.
+    without_deferred: bool,
     /// The last participant that was read.
     after: ParticipantId,
     ended: bool,
 }
 
-impl Pages {
-    /// The audience of the notification, from the first page on, in pages of `page_size`. `resumed` when an earlier
-    /// run may have decided some participants.
+impl AudiencePages {
+    /// The audience of the claimed notification, from the first page on, in pages of `page_size`.
     #[must_use]
-    pub fn new(notification: &Notification, page_size: u32, resumed: bool) -> Self {
+    pub fn new(claim: &Claim, page_size: u32) -> Self {
         Self {
-            notification_id: notification.id,
-            audience: notification.audience,
+            notification_id: claim.notification.id,
+            audience: claim.notification.audience,
             page_size,
-            resumed,
+            resumed: claim.resumed,
+            without_deferred: claim.scope != Scope::UndecidedAndDeferred,
             after: ParticipantId(0),
             ended: false,
         }
@@ -41,17 +44,12 @@ impl Pages {
         self.ended
     }
 
-    /// The undecided participants of the next page; possibly none. Two range queries and no join: on PostgreSQL with
-    /// stale statistics a join was measured going quadratic (27 s for 500 pages, against 0.1 s).
+    /// The undecided participants of the next page; possibly none.
     ///
     /// # Errors
     /// When a shutdown is requested before the database answers.
-    pub fn next(
-        &mut self,
-        store: &Store,
-        database_retry: &DatabaseRetry,
-    ) -> Result<Vec<Participant>, Stopped> {
-        let (id, after, limit) = (self.notification_id, self.after, self.page_size);
+    pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Vec<Recipient>, Stopped> {
+        let (after, limit) = (self.after, self.page_size);
         let mut page = match self.audience {
             Audience::Event { id: event_id, up_to } => {
                 database_retry.until_ok(|| store.read_page(event_id, after, up_to, limit))?
@@ -60,12 +58,34 @@ impl Pages {
         self.ended = page.len() < limit as usize;
         // A view over a join may return a participant twice.
         page.dedup_by_key(|participant| participant.id);
-        let Some(last) = page.last() else { return Ok(page) };
+        let Some(last) = page.last() else { return Ok(Vec::new()) };
         self.after = last.id;
         if self.resumed {
-            let decided = database_retry.until_ok(|| store.decided_between(id, after, self.after))?;
-            page.retain(|participant| !decided.contains(&participant.id));
+            return self.undecided(page, after, store, database_retry);
         }
-        Ok(page)
+        Ok(page.into_iter().map(Recipient::new).collect())
+    }
+
+    /// Those of the page, whose keys follow `after`, that an earlier run has not decided. Range queries and no join: on
+    /// PostgreSQL with stale statistics a join was measured going quadratic (27 s for 500 pages, against 0.1 s).
+    fn undecided(
+        &self,
+        page: Vec<Participant>,
+        after: ParticipantId,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Vec<Recipient>, Stopped> {
+        let (id, up_to) = (self.notification_id, self.after);
+        // In this order: a decision deletes the deferral.
+        let deferrals = database_retry.until_ok(|| store.deferrals_between(id, after, up_to))?;
+        let decided = database_retry.until_ok(|| store.decided_between(id, after, up_to))?;
+        let undecided = page.into_iter().filter(|participant| !decided.contains(&participant.id));
+        Ok(undecided
+            .filter_map(|participant| match deferrals.get(&participant.id) {
+                Some(_) if self.without_deferred => None,
+                Some(deferral) => Some(Recipient::deferred(participant, deferral)),
+                None => Some(Recipient::new(participant)),
+            })
+            .collect())
     }
 }

@@ -13,6 +13,17 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::lease::held::HeldLease;
 
+/// Whom a fan-out sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everyone who has no outcome and is not deferred: the fan-out of a message.
+    Undecided,
+    /// Everyone who has no outcome, deferred or not: `fanmail retry`.
+    UndecidedAndDeferred,
+    /// Deferred people who are due: a run of the sweep.
+    Due,
+}
+
 /// A notification that this worker may send.
 #[derive(Debug)]
 pub struct Claim {
@@ -24,6 +35,8 @@ pub struct Claim {
     pub held: Arc<HeldLease>,
     /// Whether an earlier run may have decided some participants.
     pub resumed: bool,
+    /// Whom to send to.
+    pub scope: Scope,
 }
 
 /// Finds the notification that the message belongs to, or opens a new one, and claims it. No claim when it is completed
@@ -45,7 +58,7 @@ pub(super) fn open(
     match opened {
         Opened::Ours { notification, lease, resumed } => {
             let held = context.leases.track(lease, requested_at);
-            Ok((notification, Some(Claim { notification, event, held, resumed })))
+            Ok((notification, Some(Claim { notification, event, held, resumed, scope: Scope::Undecided })))
         }
         Opened::Elsewhere(notification) => Ok((notification, wait_for_claim(context, notification, event)?)),
         Opened::Completed(notification) => Ok((notification, None)),
@@ -63,5 +76,5 @@ pub(super) fn wait_for_claim(
     event: Event,
 ) -> Result<Option<Claim>, Stopped> {
     let held = context.leases.wait_for_lease(notification.id)?;
-    Ok(held.map(|held| Claim { notification, event, held, resumed: true }))
+    Ok(held.map(|held| Claim { notification, event, held, resumed: true, scope: Scope::Undecided }))
 }

@@ -12,7 +12,9 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::lease::keeper::Leases;
+use crate::worker::recorder::batch::BatchSender;
 
 /// What all fan-outs of this process share.
 pub struct Context {
@@ -28,8 +30,15 @@ pub struct Context {
     pub jobs: JobSender,
     /// Knows what the relay has accepted.
     pub breaker: Arc<Breaker>,
+    /// The queue to the recorder, for outcomes that no lane decides.
+    pub batch_sender: BatchSender,
     /// When a mail is tried again.
     pub retry_policy: RetryPolicy,
+    /// Recipients in the retry queue of a fan-out above which further ones are deferred at once. Without deferrals no
+    /// further page is read.
+    pub retry_queue_limit: usize,
+    /// How many fan-outs may wait for retries alone.
+    pub wait_permits: WaitPermits,
     /// Participants in a page.
     pub page_size: u32,
     /// How long an event that is not in the database is looked up again.

@@ -33,6 +33,11 @@ impl RetryQueue {
         heap.pop().map(|Reverse(due)| due.recipient)
     }
 
+    /// Takes out a recipient, whether or not it is due.
+    pub fn pop(&mut self) -> Option<Recipient> {
+        self.heap.pop().or_else(|| self.refused.pop()).map(|Reverse(due)| due.recipient)
+    }
+
     /// When the next recipient is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {

@@ -142,11 +142,18 @@ impl Leases {
     }
 
     fn may_take_over(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
-        let LeaseRequest { owner, term } = &self.keeper.lease_request;
+        let owner = &self.keeper.lease_request.owner;
+        seen.holder.as_ref().is_some_and(|holder| holder.owner == *owner)
+            || self.is_abandoned(seen, stale_for)
+    }
+
+    /// Whether no process works on a notification as it was seen: it has no holder, or its holder has exited, or has not
+    /// renewed the lease for `stale_for`, which is at least a whole term.
+    #[must_use]
+    pub fn is_abandoned(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
         seen.holder.as_ref().is_none_or(|holder| {
-            holder.owner == *owner
-                || process_id::has_exited(&holder.owner)
-                || (holder.expired && stale_for >= *term)
+            let silent = holder.expired && stale_for >= self.keeper.lease_request.term;
+            process_id::has_exited(&holder.owner) || (silent && !self.keeper.holds(seen.notification.id))
         })
     }
 
@@ -159,6 +166,14 @@ impl Leases {
 }
 
 impl LeaseKeeper {
+    /// Whether this process has the lease of a notification, as far as it knows.
+    fn holds(&self, notification_id: NotificationId) -> bool {
+        let held = lock(&self.held);
+        held.iter()
+            .filter_map(Weak::upgrade)
+            .any(|held| held.lease.notification_id == notification_id && !held.is_lost())
+    }
+
     /// Renews all leases three times a term, and reports a worker as alive, until the other end of `closed` is dropped.
     fn renew(&self, closed: &Receiver<()>) {
         let period = self.lease_request.term / 3;

@@ -9,7 +9,8 @@ use crate::store::ledger::row::NotificationRecord;
 
 /// How long a holder has not renewed, as seen by us. A gap in our own polling restarts the clock: we may have been cut
 /// off from the database ourselves.
-pub(super) struct StalenessWatch {
+#[derive(Debug)]
+pub(crate) struct StalenessWatch {
     /// Since when `seen` has not changed.
     since: Instant,
     seen: Option<(Epoch, NaiveDateTime)>,
@@ -19,12 +20,12 @@ pub(super) struct StalenessWatch {
 }
 
 impl StalenessWatch {
-    pub(super) fn new(now: Instant, max_gap: Duration) -> Self {
+    pub(crate) fn new(now: Instant, max_gap: Duration) -> Self {
         Self { since: now, seen: None, polled_at: now, max_gap }
     }
 
     /// Says for how long the lease has not changed.
-    pub(super) fn observe(&mut self, record: &NotificationRecord, now: Instant) -> Duration {
+    pub(crate) fn observe(&mut self, record: &NotificationRecord, now: Instant) -> Duration {
         let seen = record.holder.as_ref().map(|holder| (record.epoch, holder.until));
         if self.seen != seen || now - self.polled_at > self.max_gap {
             (self.since, self.seen) = (now, seen);

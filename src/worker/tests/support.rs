@@ -1,17 +1,17 @@
 //! A worker without a broker: a database with participants, the threads, and a relay that the test controls.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::app::{ProbeIntervals, Runtime, channels, database};
+use crate::channels::Class;
 use crate::channels::email::EmailChannel;
-use crate::channels::email::mail::Mail;
-use crate::channels::{Channel, Class, PreparedNotification, SendError, SubmitCallbacks};
 use crate::config::Config;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
@@ -22,25 +22,29 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
-use crate::domain::outcome::{Permanence, Tally, Verdict};
-use crate::domain::participant::Participant;
+use crate::domain::outcome::Tally;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::tests::support::relay::{TestChannel, TestRelay};
 use crate::worker::threads::Threads;
+
+mod relay;
 
 pub const EVENT: EventId = EventId(123);
 pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };
+const DATABASE: &str = "fanmail.db";
 pub const TRANSIENT: Class = Class::Transient;
 
 /// The times of a worker.
 pub struct Timing {
     pub lease_timeout: Duration,
+    pub max_retries: u32,
     pub retry_delay: Duration,
     /// Empty: no mail is deferred.
     pub defer_schedule: Vec<Duration>,
@@ -52,108 +56,12 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             lease_timeout: Duration::from_secs(30),
+            max_retries: 3,
             retry_delay: Duration::from_millis(20),
             defer_schedule: Vec::new(),
             probes: QUICK_PROBES,
         }
     }
-}
-
-/// The relay's reply to one mail. Gets the address, the number of attempts before, and the tally at that moment.
-type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
-
-/// A relay that records what it was sent, in order.
-#[derive(Clone)]
-pub struct TestRelay {
-    decide: Arc<RelayBehavior>,
-    tries: Arc<Mutex<HashMap<String, u32>>>,
-    accepted: Arc<Mutex<Vec<String>>>,
-    pipelined: Arc<Mutex<Vec<(String, String)>>>,
-    store: Store,
-}
-
-impl TestRelay {
-    pub fn accepted(&self) -> Vec<String> {
-        self.accepted.lock().unwrap().clone()
-    }
-
-    /// Each mail with the one whose envelope was pipelined behind it.
-    pub fn pipelined(&self) -> Vec<(String, String)> {
-        self.pipelined.lock().unwrap().clone()
-    }
-
-    /// How many mails were submitted to it.
-    pub fn tries(&self) -> u32 {
-        self.tries.lock().unwrap().values().sum()
-    }
-
-    /// How many of them were for this address.
-    pub fn tries_for(&self, address: &str) -> u32 {
-        self.tries.lock().unwrap().get(address).copied().unwrap_or_default()
-    }
-}
-
-/// Prepares mails as the email channel does, and submits them to the relay of the test.
-struct TestChannel {
-    email: EmailChannel,
-    relay: TestRelay,
-}
-
-impl Channel for TestChannel {
-    type Prepared = Mail;
-
-    fn prepare(
-        &mut self,
-        notification: &PreparedNotification,
-        participant: &Participant,
-    ) -> Result<Mail, Verdict> {
-        self.email.prepare(notification, participant)
-    }
-
-    fn submit(
-        &mut self,
-        mail: &Mail,
-        next: Option<&Mail>,
-        callbacks: &mut dyn SubmitCallbacks,
-    ) -> Result<(), SendError> {
-        let earlier = {
-            let mut tries = self.relay.tries.lock().unwrap();
-            let earlier = tries.entry(mail.to.clone()).or_default();
-            *earlier += 1;
-            *earlier - 1
-        };
-        if !callbacks.before_body() {
-            return Err(SendError::withdrawn());
-        }
-        self.relay.pipelined.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
-        let tally = || {
-            self.relay
-                .store
-                .tally(&self.relay.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
-                .unwrap()
-        };
-        (self.relay.decide)(&mail.to, earlier, &tally).map_err(|class| {
-            let code = match class {
-                Class::Transient | Class::Suspect(Permanence::Transient) | Class::Throttled(_) => Some(450),
-                Class::Permanent | Class::Suspect(Permanence::Permanent) => Some(550),
-                Class::RelayFailure
-                | Class::Unreadable
-                | Class::Withdrawn
-                | Class::Ambiguous
-                | Class::BodyDelayed => None,
-                Class::Breakdown => Some(421),
-            };
-            SendError { class, code, detail: format!("{class:?}") }
-        })?;
-        self.relay.accepted.lock().unwrap().push(mail.to.clone());
-        Ok(())
-    }
-
-    fn advice(&self, refusal: &SendError) -> &'static str {
-        self.email.advice(refusal)
-    }
-
-    fn idle(&mut self) {}
 }
 
 /// Everything but the broker.
@@ -163,7 +71,9 @@ pub struct TestWorker {
     pub relay: TestRelay,
     pub store: Store,
     pub handle: Option<ShutdownTrigger>,
-    _dir: TempDir,
+    config: Config,
+    probes: ProbeIntervals,
+    dir: Arc<TempDir>,
 }
 
 impl TestWorker {
@@ -192,27 +102,46 @@ impl TestWorker {
         decide: impl Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync + 'static,
         timing: Timing,
     ) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let probes = timing.probes;
         let config = config(dir.path(), lanes, timing);
-        let (store, installation) = database::open(&config).unwrap();
+        let (store, _) = database::open(&config).unwrap();
         store.add_event(&event(EVENT)).unwrap();
         store.add_participants(people, |n| person(&format!("p{n}@example.com"))).unwrap();
-        let relay = TestRelay {
-            decide: Arc::new(decide),
-            tries: Arc::default(),
-            accepted: Arc::default(),
-            pipelined: Arc::default(),
-            store: store.clone(),
-        };
+        let relay = TestRelay::new(Arc::new(decide), store);
+        Self::start(config, probes, dir, relay)
+    }
+
+    /// Another worker of the same database and relay.
+    pub fn another(&self) -> Self {
+        Self::start(self.config.clone(), self.probes, Arc::clone(&self.dir), self.relay.clone())
+    }
+
+    fn start(config: Config, probes: ProbeIntervals, dir: Arc<TempDir>, relay: TestRelay) -> Self {
+        let (store, installation) = database::open(&config).unwrap();
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes, ..Runtime::new(shutdown) };
         let templates = channels::templates(&config.email).unwrap();
         let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
         let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
-        let (threads, context) =
+        let (threads, mut context) =
             runtime.start_threads(&config, templates, channels, store.clone(), ProcessRole::Worker).unwrap();
-        Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), _dir: dir }
+        // The relay of the test is no dry run.
+        context.dummy = false;
+        Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), config, probes, dir }
+    }
+
+    /// The context, to be changed before it is used.
+    pub fn context_mut(&mut self) -> &mut Context {
+        Arc::get_mut(&mut self.context).unwrap()
+    }
+
+    /// Changes the application's tables.
+    pub fn execute(&self, statements: &str) {
+        let mut connection =
+            SqliteConnection::establish(self.dir.path().join(DATABASE).to_str().unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        connection.batch_execute(statements).unwrap();
     }
 
     /// Adds participants with these addresses.
@@ -246,10 +175,11 @@ impl TestWorker {
 fn config(dir: &Path, lanes: usize, timing: Timing) -> Config {
     let defaults = Config::from_lookup(&|_| None).unwrap();
     Config {
-        database: DatabaseConfig { backend: Backend::Sqlite(dir.join("fanmail.db")), echo: false },
+        database: DatabaseConfig { backend: Backend::Sqlite(dir.join(DATABASE)), echo: false },
         email: EmailConfig { connections: lanes, ..defaults.email },
         worker: WorkerConfig {
             prefetch: 4,
+            max_retries: timing.max_retries,
             retry_delay: timing.retry_delay,
             defer_schedule: timing.defer_schedule,
             event_lookup_grace: Duration::ZERO,
@@ -272,7 +202,7 @@ pub fn named(message_id: &str) -> Identity {
     Identity { message_id: Some(message_id.to_owned()), redelivered: false }
 }
 
-fn person(email: &str) -> NewParticipant {
+pub fn person(email: &str) -> NewParticipant {
     NewParticipant { event_id: EVENT, email: email.to_owned(), name: "Ann".to_owned(), locale: None }
 }
 

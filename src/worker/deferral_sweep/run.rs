@@ -1,0 +1,71 @@
+//! One run of the sweep: leases one notification, tries its due mails again as a fan-out does, and releases it. Which
+//! notification has its turn is left to the sweep, sending to `fan_out`.
+
+use std::sync::Arc;
+
+use crate::domain::event::Event;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Counts, Outcome, Permanence, Verdict};
+use crate::observe::events;
+use crate::store::ledger::row::NotificationRecord;
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out;
+use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::fan_out::due::{DuePages, outcome_of};
+use crate::worker::lease::held::HeldLease;
+
+/// Runs to its end, or until a shutdown is requested. Does nothing when another worker was quicker.
+pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord) {
+    let notification = record.notification;
+    // Stopped: nothing was leased.
+    let Ok(Some(held)) = context.database_retry.until_ok(|| context.leases.take_over(record)) else { return };
+    match try_due(context, notification, &held) {
+        Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
+        Ok(_) | Err(Halt::Stopping) => {}
+        Err(Halt::TakenOver) => events::notification::sweep_taken_over(notification.id),
+    }
+    context.leases.release(&held);
+}
+
+fn try_due(context: &Context, notification: Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
+    match find_event(context, &notification)? {
+        Some(event) => {
+            let (held, resumed) = (Arc::clone(held), true);
+            let claim = Claim { notification, event, held, resumed, scope: Scope::Due };
+            fan_out::send_claimed(context, &claim, |_| {})
+        }
+        None => fail_without_event(context, notification, held),
+    }
+}
+
+fn find_event(context: &Context, notification: &Notification) -> Result<Option<Event>, Stopped> {
+    let Some(event_id) = notification.event_id else { return Ok(None) };
+    context.database_retry.until_ok(|| context.store.find_event(event_id))
+}
+
+/// Without the event there is nothing to render. It may come back: the failure is temporary.
+fn fail_without_event(
+    context: &Context,
+    notification: Notification,
+    held: &HeldLease,
+) -> Result<Counts, Halt> {
+    let Context { store, database_retry, metrics, .. } = context;
+    let detail = "its event is not in the database any more";
+    let mut pages = DuePages::new(notification, context.page_size);
+    let mut counts = Counts::default();
+    while !pages.ended() {
+        let due = pages.read(store, database_retry)?;
+        let failed = || Verdict::failed(Permanence::Transient, None, detail);
+        let outcomes: Vec<Outcome> =
+            due.iter().map(|due| outcome_of(&due.deferral, held.lease, failed())).collect();
+        // No lane waits for these outcomes, and no mail was sent: the recorder is not needed.
+        if !database_retry.until_ok(|| store.record_outcomes(&outcomes))?.is_empty() {
+            return Err(Halt::TakenOver);
+        }
+        let page = Counts { failed: outcomes.len() as u64, ..Counts::default() };
+        metrics.add_outcomes(page);
+        counts += page;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,125 @@
+//! The deferred participants of a notification who are due, a page at a time, in key order: what one run of the sweep tries
+//! again. When a notification is swept is left to `deferral_sweep`.
+
+use std::time::{Duration, Instant};
+
+use crate::domain::ids::ParticipantId;
+use crate::domain::kind::Kind;
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Outcome, Verdict};
+use crate::store::Store;
+use crate::store::ledger::deferrals::{Deferral, DeferredParticipant};
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::recipient::Recipient;
+
+/// Most people of one run. Then other notifications have their turn.
+const MAX_PEOPLE: u32 = 1_000;
+
+/// After so long, a run begins no further mail. Other notifications have their turn, and the next run reads again who
+/// still takes part, and whether the event was cancelled: the relay may have been down for hours.
+const MAX_DURATION: Duration = Duration::from_secs(60);
+
+/// The pages of one run, as far as they are read.
+#[derive(Debug)]
+pub struct DuePages {
+    notification: Notification,
+    page_size: u32,
+    /// The last participant that was read.
+    after: ParticipantId,
+    /// How many people more this run may have.
+    left: u32,
+    ended: bool,
+    started_at: Instant,
+}
+
+/// One page. It may be empty, although further pages follow.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Those who get a mail.
+    pub recipients: Vec<Recipient>,
+    /// Deferred participants for whom there is no mail any more, with the verdict.
+    pub decided: Vec<(Deferral, Verdict)>,
+}
+
+impl DuePages {
+    /// The due deferrals of the notification, in pages of `page_size`.
+    #[must_use]
+    pub fn new(notification: Notification, page_size: u32) -> Self {
+        let (after, left) = (ParticipantId::MIN, MAX_PEOPLE);
+        Self { notification, page_size, after, left, ended: false, started_at: Instant::now() }
+    }
+
+    /// Whether there is no further page in this run.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended || self.left == 0 || self.are_outdated()
+    }
+
+    /// Whether the run has lasted so long that what it has read may not be true any more.
+    #[must_use]
+    pub fn are_outdated(&self) -> bool {
+        self.started_at.elapsed() >= MAX_DURATION
+    }
+
+    /// The next page.
+    ///
+    /// # Errors
+    /// When a shutdown is requested before the database answers.
+    pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
+        let due = self.read(store, database_retry)?;
+        let reason = if due.is_empty() { None } else { self.reason_to_skip(store, database_retry)? };
+        let mut page = Page::default();
+        for DeferredParticipant { deferral, participant } in due {
+            match (reason, participant) {
+                (None, Some(participant)) => {
+                    page.recipients.push(Recipient::deferred(participant, &deferral));
+                }
+                (None, None) => page.decided.push((deferral, Verdict::skipped("has left the event"))),
+                (Some(reason), _) => page.decided.push((deferral, Verdict::skipped(reason))),
+            }
+        }
+        Ok(page)
+    }
+
+    /// The due deferrals of the next page. Nothing is decided about them.
+    ///
+    /// # Errors
+    /// When a shutdown is requested before the database answers.
+    pub fn read(
+        &mut self,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Vec<DeferredParticipant>, Stopped> {
+        let (notification, after, limit) = (self.notification, self.after, self.page_size.min(self.left));
+        let due = database_retry.until_ok(|| store.read_due_page(&notification, after, limit))?;
+        self.left = self.left.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
+        match due.last() {
+            Some(last) => self.after = last.deferral.participant_id,
+            None => self.ended = true,
+        }
+        Ok(due)
+    }
+
+    /// Why nobody gets the mail any more, if so. An update of an event that does not take place would mislead.
+    fn reason_to_skip(
+        &self,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Option<&'static str>, Stopped> {
+        let cancelled = match self.notification.kind {
+            Kind::Created | Kind::Updated => {
+                database_retry.until_ok(|| store.is_cancelled_since(&self.notification))?
+            }
+            Kind::Cancelled => false,
+        };
+        Ok(cancelled.then_some("the event was cancelled meanwhile"))
+    }
+}
+
+/// The outcome of a deferred mail about which the relay is not asked again.
+#[must_use]
+pub fn outcome_of(deferral: &Deferral, lease: Lease, verdict: Verdict) -> Outcome {
+    let Deferral { participant_id, tries, .. } = *deferral;
+    Outcome { lease, participant_id, attempts: tries, deferrals: tries, verdict }
+}

@@ -1,0 +1,34 @@
+//! Finds the event of a message. What happens with a message without an event is left to the dispatcher.
+
+use std::time::{Duration, Instant};
+
+use crate::domain::event::Event;
+use crate::domain::ids::EventId;
+use crate::observe::events;
+use crate::worker::fan_out::context::{Context, FanOutResult};
+
+/// How often an event that is not in the database is looked up again.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
+pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Event, FanOutResult> {
+    let grace = context.event_lookup_grace;
+    let deadline = Instant::now() + grace;
+    let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
+    let mut event = find()?;
+    if event.is_none() {
+        events::notification::event_missing(event_id, grace);
+    }
+    while event.is_none() && Instant::now() < deadline {
+        if context.shutdown.wait(INTERVAL) {
+            return Err(FanOutResult::Interrupted);
+        }
+        event = find()?;
+    }
+    event.ok_or_else(|| {
+        FanOutResult::DeadLetter(format!(
+            "event {event_id} is not in the database, and did not appear within {} s",
+            grace.as_secs()
+        ))
+    })
+}

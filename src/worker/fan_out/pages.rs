@@ -1,0 +1,58 @@
+//! Paging: the recipients of one fan-out, a page at a time, in key order. Which recipients that are depends on the scope of
+//! the claim: participants of the notification (`audience`), or those whose deferral is due (`due`).
+
+use crate::store::Store;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::audience::AudiencePages;
+use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::fan_out::due::{DuePages, Page};
+
+/// The pages of one fan-out, as far as they are read.
+#[derive(Debug)]
+pub enum Pages {
+    /// Of the participants.
+    Audience(AudiencePages),
+    /// Of the due deferrals.
+    Due(DuePages),
+}
+
+impl Pages {
+    /// The pages of a claim, from the first one on, with up to `page_size` recipients each.
+    #[must_use]
+    pub fn new(claim: &Claim, page_size: u32) -> Self {
+        match claim.scope {
+            Scope::Undecided | Scope::UndecidedAndDeferred => {
+                Self::Audience(AudiencePages::new(claim, page_size))
+            }
+            Scope::Due => Self::Due(DuePages::new(claim.notification, page_size)),
+        }
+    }
+
+    /// Whether there is no further page.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        match self {
+            Self::Audience(pages) => pages.ended(),
+            Self::Due(pages) => pages.ended(),
+        }
+    }
+
+    /// Whether recipients that were read, and not submitted yet, are to be left to the next run of the sweep.
+    #[must_use]
+    pub fn are_outdated(&self) -> bool {
+        matches!(self, Self::Due(pages) if pages.are_outdated())
+    }
+
+    /// The next page.
+    ///
+    /// # Errors
+    /// When a shutdown is requested before the database answers.
+    pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
+        match self {
+            Self::Audience(pages) => {
+                Ok(Page { recipients: pages.next(store, database_retry)?, decided: Vec::new() })
+            }
+            Self::Due(pages) => pages.next(store, database_retry),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A relay that the test controls, and the channel to it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::channels::email::EmailChannel;
+use crate::channels::email::mail::Mail;
+use crate::channels::{Channel, Class, PreparedNotification, SendError, SubmitCallbacks};
+use crate::domain::ids::NotificationId;
+use crate::domain::outcome::{Permanence, Tally, Verdict};
+use crate::domain::participant::Participant;
+use crate::store::Store;
+
+/// The relay's reply to one mail. Gets the address, the number of attempts before, and the tally at that moment.
+pub type RelayBehavior = dyn Fn(&str, u32, &dyn Fn() -> Tally) -> Result<(), Class> + Send + Sync;
+
+/// A relay that records what it was sent, in order.
+#[derive(Clone)]
+pub struct TestRelay {
+    decide: Arc<RelayBehavior>,
+    tries: Arc<Mutex<HashMap<String, u32>>>,
+    accepted: Arc<Mutex<Vec<String>>>,
+    pipelined: Arc<Mutex<Vec<(String, String)>>>,
+    store: Store,
+}
+
+impl TestRelay {
+    pub fn new(decide: Arc<RelayBehavior>, store: Store) -> Self {
+        let (tries, accepted, pipelined) = Default::default();
+        Self { decide, tries, accepted, pipelined, store }
+    }
+
+    pub fn accepted(&self) -> Vec<String> {
+        self.accepted.lock().unwrap().clone()
+    }
+
+    /// Each mail with the one whose envelope was pipelined behind it.
+    pub fn pipelined(&self) -> Vec<(String, String)> {
+        self.pipelined.lock().unwrap().clone()
+    }
+
+    /// How many mails were submitted to it.
+    pub fn tries(&self) -> u32 {
+        self.tries.lock().unwrap().values().sum()
+    }
+
+    /// How many of them were for this address.
+    pub fn tries_for(&self, address: &str) -> u32 {
+        self.tries.lock().unwrap().get(address).copied().unwrap_or_default()
+    }
+}
+
+/// Prepares mails as the email channel does, and submits them to the relay of the test.
+pub struct TestChannel {
+    pub email: EmailChannel,
+    pub relay: TestRelay,
+}
+
+impl Channel for TestChannel {
+    type Prepared = Mail;
+
+    fn prepare(
+        &mut self,
+        notification: &PreparedNotification,
+        participant: &Participant,
+    ) -> Result<Mail, Verdict> {
+        self.email.prepare(notification, participant)
+    }
+
+    fn submit(
+        &mut self,
+        mail: &Mail,
+        next: Option<&Mail>,
+        callbacks: &mut dyn SubmitCallbacks,
+    ) -> Result<(), SendError> {
+        let earlier = {
+            let mut tries = self.relay.tries.lock().unwrap();
+            let earlier = tries.entry(mail.to.clone()).or_default();
+            *earlier += 1;
+            *earlier - 1
+        };
+        if !callbacks.before_body() {
+            return Err(SendError::withdrawn());
+        }
+        self.relay.pipelined.lock().unwrap().extend(next.map(|next| (mail.to.clone(), next.to.clone())));
+        let tally = || {
+            self.relay
+                .store
+                .tally(&self.relay.store.find_notification(NotificationId(1)).unwrap().unwrap().notification)
+                .unwrap()
+        };
+        (self.relay.decide)(&mail.to, earlier, &tally).map_err(|class| {
+            let code = match class {
+                Class::Transient | Class::Suspect(Permanence::Transient) | Class::Throttled(_) => Some(450),
+                Class::Permanent | Class::Suspect(Permanence::Permanent) => Some(550),
+                Class::RelayFailure
+                | Class::Unreadable
+                | Class::Withdrawn
+                | Class::Ambiguous
+                | Class::BodyDelayed => None,
+                Class::Breakdown => Some(421),
+            };
+            SendError { class, code, detail: format!("{class:?}") }
+        })?;
+        self.relay.accepted.lock().unwrap().push(mail.to.clone());
+        Ok(())
+    }
+
+    fn advice(&self, refusal: &SendError) -> &'static str {
+        self.email.advice(refusal)
+    }
+
+    fn idle(&mut self) {}
+}
