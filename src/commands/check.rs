@@ -10,6 +10,7 @@ use std::process::{self, ExitCode};
 use crate::app::{channels, database};
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
+use crate::channels::email::smtp::probe::ProbeResult;
 use crate::config::Config;
 use crate::config::email::Route;
 use crate::text::clean::printable;
@@ -70,6 +71,7 @@ fn run_all(checks: &[Check], config: &Config, out: &mut dyn Write) -> io::Result
         let sentence = printable(&sentence).replace('\n', "\n    ");
         writeln!(out, "{name:<14} {word:<8} {sentence}")?;
         if let Some(note) = note {
+            let note = printable(&note).replace('\n', "\n    ");
             writeln!(out, "{:<14} {:<8} {note}", "", "note")?;
         }
         out.flush()?;
@@ -102,7 +104,11 @@ fn check_relay(config: &Config) -> Finding {
     match &config.email.route {
         Route::Dummy { .. } => Ok(Found::Skipped("dry-run mode (EMAIL_DUMMY_MODE=True): no mail is sent")),
         Route::Smtp(relay) => {
-            smtp::probe(relay, &config.email.from_email).map(Found::Works).map_err(|error| error.detail)
+            let found = smtp::probe::probe(relay, &config.email.from_email).map_err(|error| error.detail)?;
+            Ok(match found {
+                ProbeResult { summary, note: Some(note) } => Found::WorksWithNote(summary, note),
+                ProbeResult { summary, note: None } => Found::Works(summary),
+            })
         }
     }
 }

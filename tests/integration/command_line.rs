@@ -129,24 +129,6 @@ fn seeding_again_adds_nothing() {
 }
 
 #[test]
-fn check_reports_what_does_not_work() {
-    let scenario = Scenario::with_relay("check", 1).build();
-    let fine = scenario.run(&["check"]);
-    assert_eq!(fine.code, Some(0), "{fine:?}");
-    assert_eq!(scenario.smtp.accepted(), 0);
-    for (variable, line) in [("LAVINMQ_PORT", "broker"), ("SMTP_PORT", "relay")] {
-        let mut environment = scenario.environment.clone();
-        environment.insert(variable.to_owned(), free_port().to_string());
-        let ended = Process::start(scenario.dir.path(), &environment, &["check"]).wait();
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        let failed: Vec<&str> = ended.out.lines().filter(|text| text.contains("FAILED")).collect();
-        assert_eq!(failed.len(), 1, "{}", ended.out);
-        assert!(failed[0].starts_with(line), "{}", failed[0]);
-        scenario.check_redacted(&(ended.out + &ended.err));
-    }
-}
-
-#[test]
 fn an_unreachable_broker_is_reported_without_its_password() {
     let scenario = Scenario::with_relay("dead", 0).env("LAVINMQ_PORT", &free_port().to_string()).build();
     for arguments in [&["publish", "--type", "UPDATED", "--event", "1"][..], &["dead-letters", "list"][..]] {

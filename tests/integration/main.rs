@@ -5,6 +5,7 @@
 mod ack_barrier;
 mod ack_timeout;
 mod broker_tls;
+mod check;
 mod command_line;
 mod crashes;
 mod database_trouble;

@@ -191,7 +191,9 @@ fn probe(server: &SmtpServer, tls: Tls, host: &str, ca: Option<&str>) -> Result<
     let Route::Smtp(relay) = Config::from_lookup(&lookup).unwrap().email.route else {
         panic!("not the relay");
     };
-    smtp::probe(&relay, &format!("events@{DOMAIN}")).map_err(|refusal| refusal.detail)
+    smtp::probe::probe(&relay, &format!("events@{DOMAIN}"))
+        .map(|found| found.summary)
+        .map_err(|refusal| refusal.detail)
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod connection;
 pub mod connector;
 pub(crate) mod envelope;
 pub(crate) mod opening;
+pub mod probe;
 pub mod reply;
 pub(crate) mod socket;
 pub(crate) mod stream;
@@ -261,22 +262,6 @@ fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<Strin
     let size = mail.size;
     let limit = connection.size_limit.filter(|&limit| size > limit)?;
     Some(format!("the mail has {size} bytes, and the relay accepts at most {limit} (SIZE, RFC 1870)"))
-}
-
-/// Connects as a lane does and offers the sender, but sends no mail: for `fanmail check`. Returns what was negotiated.
-///
-/// # Errors
-/// Why a lane could not send.
-pub fn probe(relay: &Relay, from_email: &str) -> Result<String, SendError> {
-    let mut connection = RelayConnector::new(relay)?.connect()?;
-    let sender_reply = connection.command(&format!("MAIL FROM:<{from_email}>\r\n"));
-    if !sender_reply.is_positive() {
-        return Err(sender_reply.send_error(Phase::Sender));
-    }
-    let sentence =
-        format!("{}:{}: {}; FROM_EMAIL is accepted", relay.host, relay.port, connection.describe());
-    connection.quit();
-    Ok(sentence)
 }
 
 #[cfg(test)]

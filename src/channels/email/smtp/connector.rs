@@ -54,6 +54,12 @@ impl RelayConnector {
         &self.relay
     }
 
+    /// The name in EHLO and HELO.
+    #[must_use]
+    pub fn helo_name(&self) -> &str {
+        &self.helo_name
+    }
+
     /// Connects, sends EHLO, starts TLS and logs in, as configured. The password is sent only under TLS, unless the
     /// configuration explicitly turns TLS off.
     ///

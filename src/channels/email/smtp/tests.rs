@@ -16,6 +16,7 @@ mod helo;
 mod login;
 mod lost_connections;
 mod pipelining;
+mod probing;
 mod slow_reply;
 
 /// Greeting and reply to EHLO: the beginning of every connection.
@@ -257,7 +258,7 @@ fn a_silent_relay_is_a_relay_failure_after_the_timeout() {
     for security in [Security::Plain, Security::StartTls, Security::ImplicitTls, Security::AnyTls] {
         let port = listener.local_addr().unwrap().port();
         let relay = Relay { security, timeout: Duration::from_millis(200), ..Relay::on_loopback(port) };
-        let error = probe(&relay, "events@example.com").unwrap_err();
+        let error = probe::probe(&relay, "events@example.com").unwrap_err();
         assert_eq!(error.class, Class::RelayFailure, "{security:?}");
     }
 }

@@ -1,0 +1,52 @@
+//! `fanmail check`: what works, what does not, and what the relay thinks of `FROM_EMAIL`.
+
+use testkit::ports::free_port;
+use testkit::process::Process;
+use testkit::scenario::Scenario;
+use testkit::smtp::RecipientFault;
+
+#[test]
+fn check_reports_what_does_not_work() {
+    let scenario = Scenario::with_relay("check", 1).build();
+    let fine = scenario.run(&["check"]);
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    assert_eq!(scenario.smtp.accepted(), 0);
+    for (variable, line) in [("LAVINMQ_PORT", "broker"), ("SMTP_PORT", "relay")] {
+        let mut environment = scenario.environment.clone();
+        environment.insert(variable.to_owned(), free_port().to_string());
+        let ended = Process::start(scenario.dir.path(), &environment, &["check"]).wait();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let failed: Vec<&str> = ended.out.lines().filter(|text| text.contains("FAILED")).collect();
+        assert_eq!(failed.len(), 1, "{}", ended.out);
+        assert!(failed[0].starts_with(line), "{}", failed[0]);
+        scenario.check_redacted(&(ended.out + &ended.err));
+    }
+}
+
+/// Postfix refuses a sender, the EHLO name and relaying no earlier than at RCPT.
+#[test]
+fn check_asks_whether_the_relay_takes_mail_for_from_email() {
+    for (reply, code, word, told) in [
+        (
+            "553 5.7.1 Sender address rejected: not owned by user u",
+            1,
+            "FAILED",
+            "FROM_EMAIL was refused at RCPT TO: 553 5.7.1 Sender address rejected: not owned by user u; set FROM_EMAIL",
+        ),
+        ("554 5.7.1 Relay access denied", 1, "FAILED", "Relay access denied; log in (SMTP_USERNAME"),
+        ("550 5.1.1 User unknown", 0, "ok", "FROM_EMAIL as sender; no mail was sent"),
+        ("450 4.2.0 Greylisted", 0, "ok", "FROM_EMAIL as sender; no mail was sent"),
+        ("450 4.7.1 Slow down", 0, "ok", "connected; encrypted: "),
+    ] {
+        let scenario = Scenario::with_relay("check-rcpt", 1).build();
+        let from_email = &scenario.environment["FROM_EMAIL"];
+        scenario.smtp.fail_recipient(from_email, RecipientFault::Rcpt(reply), 1);
+        let ended = scenario.run(&["check"]);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        let line = ended.out.lines().find(|line| line.starts_with("relay")).unwrap();
+        assert!(line.contains(word) && line.contains(told), "{line}");
+        assert_eq!(line.contains("it accepts the name"), told.contains("as sender"), "{line}");
+        assert!(ended.out.contains(&format!(": {reply}; ")), "{}", ended.out);
+        scenario.check_redacted(&(ended.out + &ended.err));
+    }
+}
