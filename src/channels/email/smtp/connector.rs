@@ -64,7 +64,8 @@ impl RelayConnector {
     /// configuration explicitly turns TLS off.
     ///
     /// # Errors
-    /// Every failure is a relay failure: [`Class::RelayFailure`](crate::channels::Class::RelayFailure).
+    /// Every failure is a relay failure, [`Class::RelayFailure`](crate::channels::Class::RelayFailure), unless the relay
+    /// asks for fewer mails or connections: [`Class::Throttled`](crate::channels::Class::Throttled).
     pub fn connect(&self) -> Result<RelayConnection, SendError> {
         let Some(tokens) = &self.tokens else {
             return self.connect_with(self.password.as_ref().map(Proof::Password));
