@@ -130,7 +130,8 @@ impl State {
     /// Keeps what was granted at `now`.
     fn keep(&mut self, grant: Grant, now: Instant) -> Secret {
         let expires_at = now + grant.lifetime;
-        let renew_at = expires_at - RENEWAL_MARGIN.min(grant.lifetime / 10);
+        let margin = RENEWAL_MARGIN.min(grant.lifetime / 10);
+        let renew_at = now + grant.lifetime.saturating_sub(margin);
         // Some servers give a new refresh token each time, and accept the old one no more (RFC 6749 section 6).
         self.refresh_token = grant.refresh_token.or_else(|| self.refresh_token.take());
         self.token = Some(AccessToken { value: grant.access_token.clone(), renew_at, expires_at });

@@ -73,6 +73,7 @@ impl Relay {
 
     /// A relay on this machine in plain text and without a login.
     #[cfg(test)]
+    #[must_use]
     pub fn on_loopback(port: u16) -> Self {
         Self {
             host: "127.0.0.1".to_owned(),

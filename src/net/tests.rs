@@ -1,0 +1,105 @@
+//! Addresses that accept, refuse, or swallow every SYN.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
+
+use super::*;
+
+/// Longer than each race of these tests, so that none of them hangs.
+const LONG: Duration = Duration::from_secs(20);
+
+/// An address that swallows SYNs: a listener that accepts nothing, and whose queue is full.
+struct Swallowing {
+    address: SocketAddr,
+    _listener: OwnedFd,
+    _queued: Vec<TcpStream>,
+}
+
+fn swallowing() -> Swallowing {
+    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
+    let mut queued = Vec::new();
+    for _ in 0..64 {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            Ok(stream) => queued.push(stream),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+                return Swallowing { address, _listener: listener, _queued: queued };
+            }
+        }
+    }
+    panic!("the queue of the listener does not fill up");
+}
+
+fn accepting() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn refusing() -> SocketAddr {
+    accepting().1
+}
+
+#[test]
+fn a_dead_address_costs_a_head_start_and_no_timeout() {
+    let (dead, (_listener, good)) = (swallowing(), accepting());
+    let begun = Instant::now();
+    let stream = race(&[dead.address, good], LONG).unwrap();
+    let took = begun.elapsed();
+    assert_eq!(stream.peer_addr().unwrap(), good);
+    assert!((HEAD_START..LONG / 4).contains(&took), "{took:?}");
+    // The connection blocks, as its callers expect.
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let begun = Instant::now();
+    assert!(io::Read::read(&mut &stream, &mut [0]).is_err());
+    assert!(begun.elapsed() >= Duration::from_millis(90), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_first_address_that_accepts_wins() {
+    let ((_first, first), (_second, second)) = (accepting(), accepting());
+    assert_eq!(race(&[first, second], LONG).unwrap().peer_addr().unwrap(), first);
+}
+
+#[test]
+fn after_a_refusal_the_next_address_is_tried_at_once() {
+    let (_listener, good) = accepting();
+    let mut addresses: Vec<SocketAddr> = (0..20).map(|_| refusing()).collect();
+    addresses.push(good);
+    let begun = Instant::now();
+    assert_eq!(race(&addresses, LONG).unwrap().peer_addr().unwrap(), good);
+    assert!(begun.elapsed() < 10 * HEAD_START, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn when_no_address_accepts_the_error_says_why() {
+    let kind = |addresses: &[SocketAddr], timeout| race(addresses, timeout).unwrap_err().kind();
+    assert_eq!(kind(&[refusing(), refusing()], LONG), ErrorKind::ConnectionRefused);
+    assert_eq!(kind(&[], LONG), ErrorKind::NotFound);
+    let (one, two) = (swallowing(), swallowing());
+    let begun = Instant::now();
+    assert_eq!(kind(&[one.address, two.address], 3 * HEAD_START), ErrorKind::TimedOut);
+    assert!(
+        (3 * HEAD_START..LONG / 4).contains(&begun.elapsed()),
+        "one timeout for all: {:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn the_families_take_turns() {
+    let parse = |text: &str| -> Vec<SocketAddr> {
+        text.split_whitespace().map(|address| address.parse().unwrap()).collect()
+    };
+    for (resolved, tried) in [
+        ("[::1]:1 [::2]:1 [::3]:1 1.1.1.1:1 1.1.1.2:1", "[::1]:1 1.1.1.1:1 [::2]:1 1.1.1.2:1 [::3]:1"),
+        ("1.1.1.1:1 [::1]:1 [::2]:1", "1.1.1.1:1 [::1]:1 [::2]:1"),
+        ("1.1.1.1:1 1.1.1.2:1", "1.1.1.1:1 1.1.1.2:1"),
+        ("", ""),
+    ] {
+        assert_eq!(alternate_families(parse(resolved)), parse(tried), "{resolved}");
+    }
+}
