@@ -12,6 +12,7 @@ use crate::broker::watchdog::{CallWatchdog, Limits};
 use crate::channels::Channel;
 use crate::config::Config;
 use crate::config::email::Route;
+use crate::config::email::rate::Rate;
 use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
@@ -22,8 +23,8 @@ use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::breaker::{self, Breaker};
 use crate::worker::delivery::connection_limit::{self, ConnectionLimit};
-use crate::worker::delivery::lane::LaneShared;
-use crate::worker::delivery::rate_limit::RateLimiter;
+use crate::worker::delivery::lane_shared::LaneShared;
+use crate::worker::delivery::pace::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::Context;
@@ -157,7 +158,7 @@ impl Runtime {
                 self.probes.connections,
                 Arc::clone(&self.monitor.metrics),
             ),
-            rate_limiter: RateLimiter::new(config.email.rate_per_second),
+            pace: Pace::new(config.email.rate.map(Rate::interval), self.monitor.clone()),
             retry_policy: RetryPolicy::new(&config.worker),
             monitor: self.monitor.clone(),
             shutdown: self.shutdown.clone(),

@@ -211,11 +211,15 @@ impl SendError {
         self.class == Class::RelayFailure
     }
 
-    /// Whether the connection is not worth keeping: the relay failed rather than this mail, or ends the connection (421,
-    /// RFC 5321 section 3.8).
+    /// Whether the connection is not worth keeping: the relay failed rather than this mail, wants fewer connections, or
+    /// ends the connection (421, RFC 5321 section 3.8).
     #[must_use]
     pub fn needs_new_connection(&self) -> bool {
-        matches!(self.class, Class::RelayFailure | Class::Breakdown) || self.code == Some(421)
+        self.code == Some(421)
+            || matches!(
+                self.class,
+                Class::RelayFailure | Class::Breakdown | Class::Throttled(Throttle::Connections)
+            )
     }
 
     /// Whether the relay may have accepted the body all the same.

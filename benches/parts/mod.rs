@@ -54,7 +54,7 @@ impl Mails {
             from_name: "Test Events".to_owned(),
             templates_dir: None,
             connections: 1,
-            rate_per_second: None,
+            rate: None,
         };
         let templates = Templates::load(None).unwrap();
         let notification_context = templates.notification_context(Kind::Updated, &event());

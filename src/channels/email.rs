@@ -130,7 +130,7 @@ mod tests {
             from_name: "Events".to_owned(),
             templates_dir: None,
             connections: 1,
-            rate_per_second: None,
+            rate: None,
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
         let templates = Templates::load(Some(dir.path())).unwrap();

@@ -3,6 +3,7 @@
 
 pub mod login;
 pub mod oauth;
+pub mod rate;
 pub mod relay;
 pub mod security;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use lettre::Address;
 
+use crate::config::email::rate::Rate;
 use crate::config::email::relay::Relay;
 use crate::config::reader::Reader;
 
@@ -26,8 +28,8 @@ pub struct EmailConfig {
     pub templates_dir: Option<PathBuf>,
     /// Lanes, each with one connection (`SMTP_CONNECTIONS`).
     pub connections: usize,
-    /// Most mails per second over all lanes (`SMTP_RATE_PER_SECOND`); `None` is no limit.
-    pub rate_per_second: Option<u32>,
+    /// The fastest that all lanes together may send (`SMTP_RATE`, or `SMTP_RATE_PER_SECOND`); `None` is no limit.
+    pub rate: Option<Rate>,
 }
 
 /// How mails leave.
@@ -56,7 +58,7 @@ impl EmailConfig {
                 .unwrap_or_default(),
             templates_dir: reader.path("TEMPLATES_DIR"),
             connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
-            rate_per_second: reader.integer("SMTP_RATE_PER_SECOND", &(1..=1_000_000)),
+            rate: reader.either(["SMTP_RATE", "SMTP_RATE_PER_SECOND"], Rate::read),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }

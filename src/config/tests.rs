@@ -9,6 +9,7 @@ use ::log::LevelFilter;
 use crate::config::database::Backend;
 use crate::config::email::Route;
 use crate::config::email::login::LoginMethod;
+use crate::config::email::rate::Rate;
 use crate::config::email::relay::Relay;
 use crate::config::email::security::Security;
 use crate::config::environment::{Environment, parse_dotenv};
@@ -18,6 +19,7 @@ use super::*;
 
 mod broker_names;
 mod off_loopback;
+mod rate;
 mod relay;
 
 const EXAMPLE: &str = include_str!("../../.env.example");
@@ -75,7 +77,7 @@ fn the_commented_lines_of_the_example_are_valid() {
     let all = without("SMTP_OAUTH_");
     let config = read(&all).unwrap();
     assert!(config.broker.tls && config.broker.host == "broker.example.org" && config.broker.port == 5671);
-    assert_eq!(config.email.rate_per_second, Some(50));
+    assert_eq!(config.email.rate.map(Rate::interval), Some(Duration::from_millis(20)));
     assert!(config.log.file.is_some() && config.worker.http_addr.is_some());
     let real = all.replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
     let Route::Smtp(relay) = read(&real).unwrap().email.route else {

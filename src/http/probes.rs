@@ -15,8 +15,8 @@ pub(crate) fn respond(method: &str, target: &str, Monitor { health, metrics }: &
     let path = target.split('?').next().unwrap_or_default();
     let (status, body) = match (method, path) {
         ("GET", "/healthz") => match health.problems() {
-            none if none.is_empty() => ("200 OK", "ok\n".to_owned()),
-            problems => ("503 Service Unavailable", problems),
+            none if none.is_empty() => ("200 OK", format!("ok\n{}", health.notes())),
+            problems => ("503 Service Unavailable", problems + &health.notes()),
         },
         ("GET", "/metrics") => ("200 OK", metrics.render()),
         (_, "/healthz" | "/metrics") => {

@@ -132,7 +132,10 @@ mod tests {
         );
         health.clear_problem(Part::Broker);
         health.clear_problem(Part::Relay);
-        assert!(send(addr, request).starts_with("HTTP/1.1 200 OK\r\n"));
+        health.set_note(Part::Relay, "asks for fewer mails".to_owned());
+        let response = send(addr, request);
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        assert!(response.ends_with("\r\n\r\nok\nnote: relay: asks for fewer mails\n"), "{response}");
     }
 
     #[test]

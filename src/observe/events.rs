@@ -5,4 +5,5 @@
 pub mod broker;
 pub mod database;
 pub mod notification;
+pub mod pace;
 pub mod relay;

@@ -32,10 +32,15 @@ impl Part {
     }
 }
 
-/// The current problem of each [`Part`]. Cheap to clone; all clones are one.
+/// What a line begins with that is a note and no problem.
+pub const NOTE_PREFIX: &str = "note: ";
+
+/// The current problem of each [`Part`], and its note: what is worth knowing and no problem. Cheap to clone; all clones
+/// are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     problems: Arc<Mutex<BTreeMap<Part, String>>>,
+    notes: Arc<Mutex<BTreeMap<Part, String>>>,
 }
 
 impl Health {
@@ -49,13 +54,33 @@ impl Health {
         lock(&self.problems).remove(&part);
     }
 
+    /// Sets what is worth knowing of `part`, in place of what was before.
+    pub fn set_note(&self, part: Part, note: String) {
+        lock(&self.notes).insert(part, note);
+    }
+
+    /// There is nothing to say of `part`.
+    pub fn clear_note(&self, part: Part) {
+        lock(&self.notes).remove(&part);
+    }
+
     /// All problems, a line each, with every mail address masked. Empty when there is none.
     #[must_use]
     pub fn problems(&self) -> String {
-        let line =
-            |(part, reason): (&Part, &String)| format!("{}: {}\n", part.name(), mask(&one_line(reason)));
-        lock(&self.problems).iter().map(line).collect()
+        lines("", &lock(&self.problems))
     }
+
+    /// All notes, as [`problems`](Self::problems), each with [`NOTE_PREFIX`].
+    #[must_use]
+    pub fn notes(&self) -> String {
+        lines(NOTE_PREFIX, &lock(&self.notes))
+    }
+}
+
+fn lines(prefix: &str, of_parts: &BTreeMap<Part, String>) -> String {
+    let line =
+        |(part, text): (&Part, &String)| format!("{prefix}{}: {}\n", part.name(), mask(&one_line(text)));
+    of_parts.iter().map(line).collect()
 }
 
 /// Health and metrics of the process. Cheap to clone; all clones are one.

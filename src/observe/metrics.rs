@@ -1,6 +1,7 @@
 //! What the process has counted since it started, for `/metrics`. The ledger is the truth; these are for graphs.
 //! Those of a transition are updated in `events`, those of a mail where it is counted.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::outcome::Counts;
@@ -49,6 +50,25 @@ impl Gauge {
     }
 }
 
+/// A rate, with three decimals.
+#[derive(Debug, Default)]
+pub struct RateGauge(AtomicU64);
+
+impl RateGauge {
+    /// Replaces the value.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn set(&self, rate: f64) {
+        self.0.store((rate * 1000.0).round() as u64, Ordering::Relaxed);
+    }
+
+    /// The current value.
+    #[expect(clippy::cast_precision_loss, reason = "three decimals")]
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        self.0.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+}
+
 /// Everything that is counted. One for the process, shared through an `Arc`.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -70,6 +90,10 @@ pub struct Metrics {
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
     pub relay_failures: Counter,
+    /// Mails that the relay throttled.
+    pub throttled: Counter,
+    /// Mails per second that the relay takes while it throttles; 0 while it does not.
+    pub pace_per_second: RateGauge,
     /// Connections that the lanes may have now: `SMTP_CONNECTIONS`, or fewer when the relay refuses some.
     pub connections_in_use: Gauge,
     /// 1 while the breaker is open, else 0.
@@ -114,6 +138,7 @@ impl Metrics {
                 &self.ambiguous,
             ),
             ("relay_failures", "Failures of the relay itself, not of a recipient.", &self.relay_failures),
+            ("throttled", "Mails that the relay did not take because it wants fewer.", &self.throttled),
             (
                 "notifications_completed",
                 "Notifications completed: every participant has an outcome.",
@@ -151,6 +176,12 @@ impl Metrics {
             self.deferrals.get(),
         ));
         lines.push(describe(
+            "fanmail_pace_per_second",
+            "gauge",
+            "Mails per second that the relay takes while it asks for fewer; 0 while it does not.",
+            self.pace_per_second.get(),
+        ));
+        lines.push(describe(
             "fanmail_connections_in_use",
             "gauge",
             "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if the relay refuses some.",
@@ -166,7 +197,7 @@ impl Metrics {
     }
 }
 
-fn describe(name: &str, kind: &str, help: &str, value: u64) -> String {
+fn describe(name: &str, kind: &str, help: &str, value: impl Display) -> String {
     format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
+use crate::observe::health::NOTE_PREFIX;
 use crate::process_id;
 use crate::report::MAX_NAMED;
 use crate::store::workers::Worker;
@@ -22,6 +23,8 @@ struct WorkerLine {
     silent_for: Duration,
     state: WorkerState,
     problems: Vec<String>,
+    /// What is worth knowing and no problem.
+    notes: Vec<String>,
 }
 
 /// Whether a worker is alive.
@@ -52,7 +55,7 @@ impl Workers {
         Self(workers.into_iter().map(line).collect())
     }
 
-    /// A line for each worker and each of its problems. `running` is the number of notifications that are running.
+    /// A line for each worker, each of its problems and each note. `running` is the number of notifications that are running.
     #[must_use]
     pub fn to_text(&self, running: usize) -> String {
         let (alive, others): (Vec<_>, Vec<_>) =
@@ -87,12 +90,16 @@ impl Workers {
 
 impl WorkerLine {
     fn new(worker: &Worker, state: WorkerState) -> Self {
+        let lines = worker.troubles.lines().map(one_line);
+        let (notes, problems): (Vec<String>, Vec<String>) =
+            lines.partition(|line| line.starts_with(NOTE_PREFIX));
         Self {
             worker: process_id::display_name(&worker.name).to_owned(),
             started_at: worker.started_at,
             silent_for: worker.silent_for,
             state,
-            problems: worker.troubles.lines().map(one_line).collect(),
+            problems,
+            notes,
         }
     }
 
@@ -106,8 +113,8 @@ impl WorkerLine {
             WorkerState::Gone => ", gone: killed or crashed; see the end of its log".to_owned(),
         };
         let since = to_the_second(self.started_at.and_utc());
-        let problems: Vec<String> = self.problems.iter().map(|problem| format!("    {problem}\n")).collect();
-        format!("worker {} since {since}{state}\n{}", self.worker, problems.concat())
+        let lines = self.problems.iter().chain(&self.notes).map(|line| format!("    {line}\n"));
+        format!("worker {} since {since}{state}\n{}", self.worker, lines.collect::<String>())
     }
 
     fn to_json(&self) -> JsonWorker<'_> {
@@ -121,6 +128,7 @@ impl WorkerLine {
                 WorkerState::Gone => "gone",
             },
             troubles: &self.problems,
+            notes: self.notes.iter().map(|note| note.trim_start_matches(NOTE_PREFIX)).collect(),
         }
     }
 }
@@ -133,6 +141,7 @@ pub struct JsonWorker<'a> {
     silent_seconds: u64,
     presence: &'static str,
     troubles: &'a [String],
+    notes: Vec<&'a str>,
 }
 
 #[cfg(test)]
@@ -140,6 +149,7 @@ mod tests {
     use super::*;
 
     const PROBLEMS: &str = "broker: connection refused\nrelay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 \u{1b}[2Jbusy\n";
+    const NOTE: &str = "note: relay: asks for fewer mails: 48 a second at the moment\n";
 
     fn worker(pid: u32, silent_for: u64, troubles: &str) -> Worker {
         Worker {
@@ -159,10 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_a_problem_is_one_line() {
-        let workers = vec![worker(1, 60, ""), worker(2, 61, ""), worker(3, 0, PROBLEMS)];
+    fn each_problem_and_each_note_is_a_line() {
+        let workers = vec![worker(1, 60, NOTE), worker(2, 61, ""), worker(3, 0, PROBLEMS)];
         insta::assert_snapshot!(report_of(workers).to_text(7), @r"
         worker web-1:1 since 2026-11-21 08:00:00Z
+            note: relay: asks for fewer mails: 48 a second at the moment
         worker web-3:3 since 2026-11-21 08:00:00Z
             broker: connection refused
             relay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 [2Jbusy
@@ -201,13 +212,14 @@ mod tests {
 
     #[test]
     fn json_has_the_same() {
-        let mut workers = report_of(vec![worker(1, 0, PROBLEMS), worker(2, 61, "")]);
+        let troubles = [PROBLEMS, NOTE].concat();
+        let mut workers = report_of(vec![worker(1, 0, &troubles), worker(2, 61, "")]);
         workers.0.push(gone(3));
         let json: Vec<_> = workers.to_json().iter().map(|one| serde_json::to_string(one).unwrap()).collect();
         insta::assert_snapshot!(json.join("\n"), @r#"
-        {"worker":"web-1:1","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":0,"presence":"at work","troubles":["broker: connection refused","relay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 [2Jbusy"]}
-        {"worker":"web-2:2","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":61,"presence":"silent","troubles":[]}
-        {"worker":"web-3:3","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":5,"presence":"gone","troubles":[]}
+        {"worker":"web-1:1","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":0,"presence":"at work","troubles":["broker: connection refused","relay: down since 2026-11-21 09:00:00Z, 3 probes failed: 421 [2Jbusy"],"notes":["relay: asks for fewer mails: 48 a second at the moment"]}
+        {"worker":"web-2:2","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":61,"presence":"silent","troubles":[],"notes":[]}
+        {"worker":"web-3:3","started_at":"2026-11-21T08:00:00.250Z","silent_seconds":5,"presence":"gone","troubles":[],"notes":[]}
         "#);
     }
 }

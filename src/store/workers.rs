@@ -1,5 +1,5 @@
-//! The workers of this database, for `fanmail status`: each worker reports every few seconds that it runs, and its problems.
-//! Nothing else depends on these reports; leases decide which worker works on what.
+//! The workers of this database, for `fanmail status`: each worker reports every few seconds that it runs, with
+//! its problems and notes. Nothing else depends on these reports; leases decide which worker works on what.
 
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ pub struct Worker {
     pub started_at: NaiveDateTime,
     /// Time since its last report.
     pub silent_for: Duration,
-    /// Its problems, one a line; empty when it has none.
+    /// Its problems and notes, one a line; empty when it has none.
     pub troubles: String,
 }
 
 impl Store {
-    /// Reports that the worker `name` runs, and its problems, one a line.
+    /// Reports that the worker `name` runs, with its problems and notes, one a line.
     ///
     /// # Errors
     /// When the database does not answer.

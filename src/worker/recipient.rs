@@ -21,6 +21,8 @@ pub struct Recipient {
     pub attempts: u32,
     /// Submissions over which the relay broke down, and which were not charged as attempts.
     pub uncharged_attempts: u32,
+    /// How many times the relay throttled the mail in this fan-out.
+    pub throttled: u32,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
     /// When the relay last refused the recipient for good, with a refusal that may be about us. Unknown after a crash:
@@ -42,6 +44,7 @@ impl Recipient {
             participant,
             attempts: 0,
             uncharged_attempts: 0,
+            throttled: 0,
             deferrals: 0,
             refused_at: None,
             ambiguous: false,

@@ -4,7 +4,8 @@
 //! `breaker`.
 //!
 //! ```text
-//!              refused twice in a row, and other lanes were accepted in between
+//!              refused twice in a row, and other lanes were accepted in between;
+//!              or the relay says that there are too many connections
 //! Granted ──────────────────────────────────────────────────────────────────► Revoked
 //!    ▲                                                                          │ ▲
 //!    └──── accepted ──── Probing ◄──── there is work, and the pause is over ────┘ │
@@ -120,12 +121,26 @@ impl ConnectionLimit {
         }
     }
 
+    /// Mails to which the relay has replied so far, over all lanes, those that it throttled not included.
+    #[must_use]
+    pub fn replies(&self) -> u64 {
+        self.replies.load(Ordering::Relaxed)
+    }
+
     /// The relay did not let this lane send, because of `detail`. Says whether that revoked the permit; the last permit
     /// is never revoked. One refusal does not revoke: a relay that restarts refuses every lane once, and a relay at its
     /// limit may still count a connection that has just ended.
     #[must_use]
     pub fn refused(&self, permit: &mut ConnectionPermit, detail: &str) -> bool {
         self.refused_at(permit, Instant::now(), fastrand::f64(), detail)
+    }
+
+    /// The relay has said that there are too many connections (`detail`). Says whether that revoked the permit; the last
+    /// permit is never revoked. The first probe follows soon: the relay may have counted a connection that has just
+    /// ended.
+    #[must_use]
+    pub fn throttled(&self, permit: &mut ConnectionPermit, detail: &str) -> bool {
+        self.throttled_at(permit, Instant::now(), fastrand::f64(), detail)
     }
 
     /// No more jobs will come: lanes without a permit need not wait for one.
@@ -166,12 +181,31 @@ impl ConnectionLimit {
         if !probing && before.is_none_or(|before| before == replies) {
             return false;
         }
+        self.revoke(permit, now, |state| self.probe_backoff.pause(state.failed_probes + 1, jitter), detail)
+    }
+
+    fn throttled_at(&self, permit: &mut ConnectionPermit, now: Instant, jitter: f64, detail: &str) -> bool {
+        let pause = |state: &LimitState| match state.failed_probes {
+            0 => self.probe_backoff.pause(1, jitter) / 4,
+            failed => self.probe_backoff.pause(failed + 1, jitter),
+        };
+        self.revoke(permit, now, pause, detail)
+    }
+
+    /// Revokes the permit unless it is the last one. `pause` is the time until the next probe.
+    fn revoke(
+        &self,
+        permit: &mut ConnectionPermit,
+        now: Instant,
+        pause: impl Fn(&LimitState) -> Duration,
+        detail: &str,
+    ) -> bool {
         let mut state = lock(&self.state);
-        if probing {
+        if permit.state == PermitState::Probing {
             state.probing = false;
             state.failed_probes += 1;
         }
-        state.no_probe_before = now + self.probe_backoff.pause(state.failed_probes + 1, jitter);
+        state.no_probe_before = now + pause(&state);
         if state.granted == 1 {
             permit.state = PermitState::Granted;
             return false;

@@ -1,50 +1,33 @@
 //! A lane: a thread that owns one channel, and so one connection. It takes jobs, has the channel prepare and submit
 //! them, and hands each outcome to the recorder. While a lane submits one mail it has the next one prepared, so that
 //! the channel can pipeline it. What a mail looks like and how it is transmitted is the channel's; how a pause or a
-//! limit works is left to the breaker, the connection limit and the rate limiter.
+//! limit works is left to the breaker, the connection limit and the pace.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use crate::channels::{Channel, Class, Decision, SendError, Throttle};
+use crate::channels::{Channel, Class, Decision, SendError};
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::observe::events;
 use crate::observe::events::relay::RelayWords;
-use crate::observe::health::Monitor;
-use crate::shutdown::Shutdown;
-use crate::worker::delivery::breaker::{Admission, Breaker};
+use crate::worker::delivery::breaker::Admission;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::Job;
+use crate::worker::delivery::lane_shared::LaneShared;
+use crate::worker::delivery::pace::Turn;
 use crate::worker::delivery::queue::JobReceiver;
-use crate::worker::delivery::rate_limit::RateLimiter;
 use crate::worker::delivery::refusal_check::RefusalCheck;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::delivery::submission::Submission;
+use crate::worker::delivery::throttling;
 use crate::worker::fan_out_handle::Report;
 use crate::worker::recorder::batch::BatchSender;
 
 /// How often an idle lane calls [`Channel::idle`].
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What all lanes share.
-#[derive(Debug)]
-pub struct LaneShared {
-    /// Stops all lanes while the relay is down or refuses everyone.
-    pub breaker: Arc<Breaker>,
-    /// How many lanes may have a connection.
-    pub connection_limit: ConnectionLimit,
-    /// The limit of mails per second.
-    pub rate_limiter: RateLimiter,
-    /// How many attempts a mail has.
-    pub retry_policy: RetryPolicy,
-    /// Metrics and health.
-    pub monitor: Monitor,
-    /// The request to stop.
-    pub shutdown: Shutdown,
-}
 
 /// One lane.
 pub struct Lane<C: Channel> {
@@ -97,7 +80,10 @@ impl<C: Channel> Lane<C> {
             connection_limit.acquire(&mut self.permit, shutdown, || !self.jobs.is_empty());
             match self.wait_for_job() {
                 Ok(job) => self.next = self.prepare(job),
-                Err(RecvTimeoutError::Timeout) => self.channel.idle(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.channel.idle();
+                    shared.pace.idle(connection_limit.replies());
+                }
                 Err(RecvTimeoutError::Disconnected) => return connection_limit.close(),
             }
         }
@@ -111,14 +97,10 @@ impl<C: Channel> Lane<C> {
     }
 
     /// Takes and prepares one more job. Not while another lane is idle, which would send it sooner, and not when
-    /// the job might wait for more than this lane: for the rate limit, the breaker or a stop.
+    /// the job might wait for more than this lane: for the pace, the breaker or a stop.
     fn prepare_next(&mut self) {
-        let LaneShared { breaker, rate_limiter, shutdown, .. } = &*self.shared;
-        if self.jobs.has_idle_lanes()
-            || rate_limiter.is_limited()
-            || !breaker.is_closed()
-            || shutdown.requested()
-        {
+        let LaneShared { breaker, pace, shutdown, .. } = &*self.shared;
+        if self.jobs.has_idle_lanes() || pace.holds_back() || !breaker.is_closed() || shutdown.requested() {
             return;
         }
         // One attempt only: a mail is waiting to be submitted.
@@ -141,11 +123,12 @@ impl<C: Channel> Lane<C> {
     /// Submits one job and does what follows from the reply.
     fn send(&mut self, shared: &LaneShared, prepared_job: PreparedJob<C::Prepared>) {
         let PreparedJob { mut job, prepared, pipelined_at } = prepared_job;
-        let LaneShared { breaker, connection_limit, rate_limiter, shutdown, .. } = shared;
-        let Some(admission) = breaker.admit(shutdown).filter(|_| rate_limiter.acquire(shutdown)) else {
+        let LaneShared { breaker, connection_limit, pace, shutdown, .. } = shared;
+        let Some(admission) = breaker.admit(shutdown) else { return job.give_back() };
+        let admitted_at = admission.admitted_at;
+        let Some(turn) = pace.acquire(admitted_at, shutdown, || job.fan_out.held.is_lost()) else {
             return job.give_back();
         };
-        let admitted_at = admission.admitted_at;
         let (mut next_job, next_prepared) = self.next.take().map(|next| (next.job, next.prepared)).unzip();
         let pipelines = next_job.as_ref().is_some_and(|job| job.recipient.may_be_pipelined());
         let mut submission = Submission {
@@ -170,25 +153,31 @@ impl<C: Channel> Lane<C> {
                 self.refusal_check.accepted(envelope_at);
                 self.failures = 0;
                 connection_limit.replied(&mut self.permit);
+                turn.accepted(connection_limit.replies());
                 job.recipient.attempts += 1;
                 self.record(job, Verdict::Sent);
             }
-            Err(error) => self.not_accepted(shared, admission, job, &error),
+            Err(error) => {
+                let turn = turn.pipelined_at(pipelined_at);
+                self.not_accepted(connection_limit, admission, turn, job, &error);
+            }
         }
     }
 
-    /// Tells the breaker and the connection limit what a failed submission says about the relay, and does what follows
-    /// for the job.
+    /// Tells the breaker and the pace what a failed submission says about the relay, and does what follows for the job.
     fn not_accepted(
         &mut self,
-        shared: &LaneShared,
+        connection_limit: &ConnectionLimit,
         admission: Admission<'_>,
+        turn: Turn<'_>,
         mut job: Job,
         error: &SendError,
     ) {
-        if error.proves_relay_works() && !refuses_lane(error) {
+        if throttling::not_accepted(connection_limit, turn, &mut self.permit, &mut job.recipient, error) {
+            self.return_next(false);
+        }
+        if error.proves_relay_works() {
             self.failures = 0;
-            shared.connection_limit.replied(&mut self.permit);
         }
         let mut decision = error.decision();
         match error.class {
@@ -200,22 +189,29 @@ impl<C: Channel> Lane<C> {
                 admission.nothing();
                 return job.give_back();
             }
-            _ if error.proves_relay_works() && !refuses_lane(error) => admission.works(),
+            Class::Throttled(_) => {
+                self.shared.monitor.metrics.throttled.add(1);
+                admission.works();
+                if job.recipient.throttled > throttling::MAX_UNCHARGED {
+                    decision = Decision::Retry;
+                }
+            }
+            _ if error.proves_relay_works() => admission.works(),
             _ => {
-                let suspect = (!refuses_lane(error)).then(|| job.key());
+                let suspect = (!error.is_relay_failure()).then(|| job.key());
                 self.failures += u32::from(admission.failed(suspect, &error.detail));
-                self.return_next(error);
+                self.return_next(!error.is_relay_failure());
             }
         }
         self.apply_decision(decision, job, error);
         self.back_off(error);
     }
 
-    /// Returns the prepared job: another lane may succeed. If its envelope broke the connection, it is not
+    /// Returns the prepared job: another lane may succeed. If its envelope may have broken the connection, it is not
     /// pipelined again: that cost the mail in front of it.
-    fn return_next(&mut self, error: &SendError) {
+    fn return_next(&mut self, may_have_broken: bool) {
         if let Some(PreparedJob { mut job, .. }) = self.next.take() {
-            job.recipient.lost_while_pipelined |= !refuses_lane(error);
+            job.recipient.lost_while_pipelined |= may_have_broken;
             job.give_back();
         }
     }
@@ -273,10 +269,7 @@ impl<C: Channel> Lane<C> {
     /// is no reason to pause yet.
     fn back_off(&mut self, error: &SendError) {
         let LaneShared { breaker, connection_limit, shutdown, .. } = &*self.shared;
-        let refused = refuses_lane(error);
-        if let Class::Throttled(Throttle::Rate { .. }) = error.class {
-            return breaker.rest(1, shutdown);
-        }
+        let refused = error.is_relay_failure();
         if refused && connection_limit.refused(&mut self.permit, &error.detail) {
             return;
         }
@@ -292,9 +285,4 @@ impl<C: Channel> Lane<C> {
         }
         self.commit_gate.record(outcome, job.fan_out);
     }
-}
-
-/// Whether the relay refuses this lane, whatever its mail is: other lanes may still be accepted.
-fn refuses_lane(error: &SendError) -> bool {
-    error.is_relay_failure() || error.class == Class::Throttled(Throttle::Connections)
 }

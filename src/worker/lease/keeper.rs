@@ -213,7 +213,8 @@ impl LeaseKeeper {
         }
         match self.role {
             ProcessRole::Worker => {
-                self.store.report_worker(&self.lease_request.owner, &self.health.problems())
+                let lines = self.health.problems() + &self.health.notes();
+                self.store.report_worker(&self.lease_request.owner, &lines)
             }
             ProcessRole::Retry => Ok(()),
         }

@@ -20,7 +20,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         from_name: from_name.to_owned(),
         templates_dir: None,
         connections: 1,
-        rate_per_second: None,
+        rate: None,
     }
 }
 

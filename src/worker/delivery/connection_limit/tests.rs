@@ -84,6 +84,25 @@ fn it_shrinks_to_what_works_at_the_second_refusal_beside_accepted_lanes() {
 }
 
 #[test]
+fn a_relay_that_says_that_there_are_too_many_connections_is_believed_at_once() {
+    let mut lanes = Lanes::new(4);
+    let throttle = |lanes: &mut Lanes, lane: usize| {
+        lanes.connection_limit.throttled_at(&mut lanes.all[lane], lanes.now, 0.5, "432 too many connections")
+    };
+    for lane in 1..4 {
+        assert!(throttle(&mut lanes, lane) && !lanes.try_acquire(lane));
+    }
+    assert!(!throttle(&mut lanes, 0), "the last permit stays");
+    assert_eq!(lanes.in_use(), 1);
+    assert_eq!(lanes.seconds_until_probe(1), 3, "a connection may just have ended");
+    assert!(throttle(&mut lanes, 1));
+    assert_eq!(lanes.in_use(), 1);
+    assert_eq!(lanes.seconds_until_probe(2), 20);
+    lanes.accept(2);
+    assert_eq!(lanes.in_use(), 2);
+}
+
+#[test]
 fn one_refusal_revokes_nothing_when_the_lane_is_accepted_again() {
     let mut lanes = Lanes::new(4);
     for _ in 0..10 {

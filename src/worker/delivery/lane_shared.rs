@@ -1,0 +1,27 @@
+//! What all lanes share. What a lane does with it is left to `lane`.
+
+use std::sync::Arc;
+
+use crate::observe::health::Monitor;
+use crate::shutdown::Shutdown;
+use crate::worker::delivery::breaker::Breaker;
+use crate::worker::delivery::connection_limit::ConnectionLimit;
+use crate::worker::delivery::pace::Pace;
+use crate::worker::delivery::retry_policy::RetryPolicy;
+
+/// What all lanes share.
+#[derive(Debug)]
+pub struct LaneShared {
+    /// Stops all lanes while the relay is down or refuses everyone.
+    pub breaker: Arc<Breaker>,
+    /// How many lanes may have a connection.
+    pub connection_limit: ConnectionLimit,
+    /// How fast all lanes together submit.
+    pub pace: Pace,
+    /// How many attempts a mail has.
+    pub retry_policy: RetryPolicy,
+    /// Metrics and health.
+    pub monitor: Monitor,
+    /// The request to stop.
+    pub shutdown: Shutdown,
+}

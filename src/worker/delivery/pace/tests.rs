@@ -1,0 +1,113 @@
+//! The pace of lanes as threads; how fast they may be is tested in `simulation` and `controller`, in virtual time.
+
+use std::thread;
+
+use super::*;
+use crate::shutdown::shutdown_pair;
+
+mod controller;
+mod limiter;
+mod simulation;
+
+const DETAIL: &str = "454 Throttling failure: Maximum sending rate exceeded";
+
+fn throttling(named_pause: Option<Duration>) -> Throttling<'static> {
+    Throttling { named_pause, repeated: false, detail: DETAIL }
+}
+
+fn pace(min_interval: Option<Duration>) -> Pace {
+    Pace::new(min_interval, Monitor::default())
+}
+
+fn acquire<'a>(pace: &'a Pace, shutdown: &Shutdown) -> Option<Turn<'a>> {
+    pace.acquire(Instant::now(), shutdown, || false)
+}
+
+#[test]
+fn without_a_limit_no_lane_waits_or_locks() {
+    let (_trigger, shutdown) = shutdown_pair();
+    let pace = pace(None);
+    let _locked = lock(&pace.state);
+    for taken in 0..3 {
+        acquire(&pace, &shutdown).unwrap().accepted(taken);
+    }
+    assert!(!pace.holds_back());
+}
+
+#[test]
+fn a_shutdown_ends_every_wait_at_once() {
+    let (trigger, shutdown) = shutdown_pair();
+    let pace = pace(None);
+    acquire(&pace, &shutdown).unwrap().throttled(&throttling(Some(Duration::from_secs(3600))), 0);
+    assert!(pace.holds_back());
+    let waited = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..4).map(|_| scope.spawn(|| acquire(&pace, &shutdown).is_none())).collect();
+        drop(trigger);
+        let started_at = Instant::now();
+        assert!(lanes.into_iter().all(|lane| lane.join().unwrap()));
+        started_at.elapsed()
+    });
+    assert!(waited < Duration::from_secs(60), "{waited:?}");
+}
+
+#[test]
+fn a_job_that_is_not_wanted_any_more_ends_the_wait() {
+    let (_trigger, shutdown) = shutdown_pair();
+    let pace = pace(None);
+    acquire(&pace, &shutdown).unwrap().throttled(&throttling(Some(Duration::from_secs(3600))), 0);
+    assert!(pace.acquire(Instant::now(), &shutdown, || true).is_none());
+}
+
+#[test]
+fn a_probe_that_is_dropped_lets_the_next_lane_probe() {
+    let (_trigger, shutdown) = shutdown_pair();
+    let pace = pace(None);
+    acquire(&pace, &shutdown).unwrap().throttled(&throttling(None), 1);
+    for _ in 0..3 {
+        let probe = acquire(&pace, &shutdown).unwrap();
+        assert!(probe.slot.probe);
+    }
+    acquire(&pace, &shutdown).unwrap().accepted(2);
+    assert!(!acquire(&pace, &shutdown).unwrap().slot.probe);
+}
+
+#[test]
+fn a_lane_that_waits_for_its_slot_waits_anew_when_the_relay_throttles() {
+    let (_trigger, shutdown) = shutdown_pair();
+    let pace = pace(Some(Duration::from_secs(3600)));
+    let first = acquire(&pace, &shutdown).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| acquire(&pace, &shutdown).unwrap().slot.probe);
+        // Its slot is in an hour. The reaction makes that void, and it becomes the probe.
+        while lock(&pace.state).controller.reserve(Instant::now()).unwrap().at
+            < first.slot.at + Duration::from_secs(7200)
+        {}
+        first.throttled(&throttling(None), 0);
+        assert!(waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn operators_see_what_the_relay_asks_for() {
+    let (_trigger, shutdown) = shutdown_pair();
+    let pace = pace(None);
+    acquire(&pace, &shutdown).unwrap().throttled(&throttling(None), 100);
+    let Monitor { health, metrics } = &pace.monitor;
+    assert!(health.notes().starts_with("note: relay: asks for fewer mails: "), "{}", health.notes());
+    assert!(health.notes().contains(DETAIL) && health.problems().is_empty(), "{}", health.notes());
+    assert!(metrics.pace_per_second.get() > 0.0);
+    // Until nothing was throttled for long.
+    let mut now = Instant::now();
+    let mut taken = 100;
+    for _ in 0..140_000 {
+        now += Duration::from_micros(500);
+        let mut state = lock(&pace.state);
+        let Ok(slot) = state.controller.reserve(now) else { continue };
+        now = now.max(slot.at);
+        drop(state);
+        taken += 1;
+        pace.change(now, |controller| controller.accepted(slot, now, taken));
+    }
+    assert_eq!((health.notes().as_str(), metrics.pace_per_second.get()), ("", 0.0));
+    assert!(!pace.holds_back());
+}
