@@ -141,6 +141,7 @@ fn kept(plan: &PurgePlan) -> String {
         &plan.not_acked,
         "because no ack is recorded and the message may be redelivered (see \"Retention\" in docs/operations.md)",
     ) + &line(&plan.leased, "because a retry is running")
+        + &line(&plan.deferred, "because some of their mails are deferred and will be tried again")
 }
 
 /// What `--format json` prints.
@@ -155,6 +156,7 @@ struct JsonPurge {
     outcomes: u64,
     kept_not_acked: Vec<NotificationId>,
     kept_leased: Vec<NotificationId>,
+    kept_deferred: Vec<NotificationId>,
 }
 
 /// Without a `summary` it is a dry run.
@@ -172,6 +174,7 @@ fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
         outcomes,
         kept_not_acked: plan.not_acked.clone(),
         kept_leased: plan.leased.clone(),
+        kept_deferred: plan.deferred.clone(),
     }
 }
 
@@ -194,6 +197,7 @@ mod tests {
             newest: Some(time("2026-08-22T09:00:00")),
             not_acked: (1..=11).map(NotificationId).collect(),
             leased: vec![NotificationId(40)],
+            deferred: vec![NotificationId(41), NotificationId(42)],
         }
     }
 
@@ -205,6 +209,7 @@ mod tests {
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
         kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notification because a retry is running: 40
+        kept 2 notifications because some of their mails are deferred and will be tried again: 41, 42
         "#);
         let nothing = PurgePlan {
             notifications: 0,
@@ -213,6 +218,7 @@ mod tests {
             newest: None,
             not_acked: Vec::new(),
             leased: Vec::new(),
+            deferred: Vec::new(),
             ..sample_plan()
         };
         insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed before 2026-08-23 11:00:00Z");
@@ -221,7 +227,7 @@ mod tests {
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
-        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40]}"#);
+        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42]}"#);
         let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
         let json = serde_json::to_value(to_json(&sample_plan(), Some(&summary))).unwrap();
         assert_eq!((&json["dry_run"], &json["interrupted"]), (&false.into(), &true.into()));

@@ -5,6 +5,8 @@
 //! gets its message opens a new notification under a new key, and the ledger refuses the writes of a lease on it. In the
 //! other order, `status` would show participants without an outcome, and a retry would mail all of them again. The outcomes
 //! that an interrupted purge has left behind belong to no notification; the next purge deletes them first.
+//!
+//! A notification with deferrals is kept: its mails are still to be sent.
 
 use std::collections::VecDeque;
 
@@ -18,9 +20,10 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::selection::{
-    KEYS_PER_QUERY, completed_before, find_ack_markers, find_orphaned_outcomes, purge_eligible, purgeable,
+    KEYS_PER_QUERY, completed_before, find_ack_markers, find_orphaned_deferrals, find_orphaned_outcomes,
+    has_deferrals, purge_eligible, purgeable,
 };
-use crate::store::schema::{deliveries, notifications};
+use crate::store::schema::{deferrals, deliveries, notifications};
 
 pub(crate) mod selection;
 
@@ -38,6 +41,8 @@ pub struct Purge<'a> {
     ack_markers: Vec<NotificationId>,
     /// To be deleted next: expired notifications, and keys of deleted ones that still have outcomes.
     pending: VecDeque<NotificationId>,
+    /// Deleted notifications that still have deferrals.
+    orphaned_deferrals: VecDeque<NotificationId>,
     /// The largest key up to which the search for expired notifications has come.
     searched_up_to: NotificationId,
     /// A deleted notification that still has outcomes of participants with larger keys than this one.
@@ -59,8 +64,10 @@ pub struct PurgePlan {
     pub newest: Option<NaiveDateTime>,
     /// Expired, but kept: their ack is unconfirmed, so a redelivered message without an id may still match them.
     pub not_acked: Vec<NotificationId>,
-    /// Expired, but kept: a worker or a retry has leased them.
+    /// Expired, but kept: a retry has leased them.
     pub leased: Vec<NotificationId>,
+    /// Expired, but kept: some of their mails are deferred.
+    pub deferred: Vec<NotificationId>,
 }
 
 /// What was deleted.
@@ -86,6 +93,7 @@ impl Store {
                 before,
                 ack_markers: find_ack_markers(connection)?,
                 pending: find_orphaned_outcomes(connection)?,
+                orphaned_deferrals: find_orphaned_deferrals(connection)?,
                 searched_up_to: NotificationId(0),
                 current: None,
             })
@@ -132,6 +140,12 @@ impl Purge<'_> {
                     .load(connection)?,
                 leased: purge_eligible(before, ack_markers.clone())
                     .filter(notifications::lease_until.gt(now))
+                    .filter(not(has_deferrals()))
+                    .order(notifications::id)
+                    .select(notifications::id)
+                    .load(connection)?,
+                deferred: purge_eligible(before, ack_markers.clone())
+                    .filter(has_deferrals())
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
@@ -144,6 +158,12 @@ impl Purge<'_> {
     /// # Errors
     /// When the database does not answer; then this transaction has changed nothing, and a new purge continues.
     pub fn step(&mut self) -> Result<Option<Purged>, StoreError> {
+        if let Some(id) = self.orphaned_deferrals.front().copied() {
+            if self.store.write("delete deferrals", |connection| delete_deferrals(connection, id))? == 0 {
+                self.orphaned_deferrals.pop_front();
+            }
+            return Ok(Some(Purged::default()));
+        }
         if self.current.is_none() && self.pending.is_empty() {
             self.find_more()?;
         }
@@ -238,6 +258,24 @@ fn delete_outcomes(
             .filter(deliveries::notification_id.eq(notification_id))
             .filter(deliveries::participant_id.gt(after))
             .filter(deliveries::participant_id.le(up_to))
+            .filter(not(exists(notifications::table.find(notification_id)))),
+    )
+    .execute(connection)
+}
+
+/// Deletes at most `ROWS_PER_STEP` deferrals of a notification, unless it exists, and returns their number.
+fn delete_deferrals(connection: &mut AnyConnection, notification_id: NotificationId) -> QueryResult<usize> {
+    let of_notification = deferrals::table.filter(deferrals::notification_id.eq(notification_id));
+    let last: Option<ParticipantId> = of_notification
+        .order(deferrals::participant_id)
+        .select(deferrals::participant_id)
+        .limit(1)
+        .offset(i64::from(ROWS_PER_STEP) - 1)
+        .first(connection)
+        .optional()?;
+    diesel::delete(
+        of_notification
+            .filter(deferrals::participant_id.le(last.unwrap_or(ParticipantId::MAX)))
             .filter(not(exists(notifications::table.find(notification_id)))),
     )
     .execute(connection)

@@ -7,17 +7,21 @@ use super::*;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
 
+mod deferral_order;
 mod deferrals;
 mod identity;
 mod leasing;
 mod retention;
+mod retention_of_deferrals;
 mod tallies;
 mod words;
 
+pub use deferral_order::*;
 pub use deferrals::*;
 pub use identity::*;
 pub use leasing::*;
 pub use retention::*;
+pub use retention_of_deferrals::*;
 pub use tallies::*;
 pub use words::*;
 
@@ -96,6 +100,14 @@ macro_rules! conformance_tests {
             the_time_to_the_next_deferral_is_that_of_the_database
             a_later_cancellation_of_the_event_is_found
             of_very_many_due_deferrals_all_are_found
+            a_completed_notification_with_deferrals_is_leased_by_one_worker
+            reopening_failures_leaves_deferrals_as_they_are
+            deferrals_and_outcomes_add_up_in_any_order
+            a_tally_counts_deferred_participants_who_left
+            a_tally_shows_a_deferral_of_a_participant_who_was_never_part_of_it
+            a_notification_with_deferrals_is_kept
+            a_notification_whose_mail_is_deferred_meanwhile_is_kept
+            deferrals_without_a_notification_are_deleted
         );
     };
     ($fresh:path: $($name:ident)*) => {

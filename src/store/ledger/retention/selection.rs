@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 
 use chrono::NaiveDateTime;
-use diesel::dsl::min;
+use diesel::dsl::{exists, min, not};
 use diesel::prelude::*;
 
 use crate::domain::ids::{EventId, NotificationId};
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::{deliveries, notifications};
+use crate::store::schema::{deferrals, deliveries, notifications};
 
 /// Most keys that one query reads.
 pub const KEYS_PER_QUERY: i64 = 10_000;
@@ -31,11 +31,20 @@ pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<NotificationId>) -
     completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(ack_markers))
 }
 
-/// The same without those that are leased at the database's time `now`.
+/// The same without those that are leased at the database's time `now`, and without those that have deferrals.
 #[diesel::dsl::auto_type]
 pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<NotificationId>, now: NaiveDateTime) -> _ {
     let purge_eligible: purge_eligible = purge_eligible(before, ack_markers);
-    purge_eligible.filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
+    let has_deferrals: has_deferrals = has_deferrals();
+    purge_eligible
+        .filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
+        .filter(not(has_deferrals))
+}
+
+/// Whether some of its mails are deferred.
+#[diesel::dsl::auto_type]
+pub fn has_deferrals() -> _ {
+    exists(deferrals::table.filter(deferrals::notification_id.eq(notifications::id)))
 }
 
 /// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs to the
@@ -94,6 +103,17 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
             return Ok(orphaned_outcomes);
         }
     }
+}
+
+/// Keys of notifications that are deleted and still have deferrals. A purge leaves none: a notification with deferrals was
+/// deleted by hand.
+pub fn find_orphaned_deferrals(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
+    deferrals::table
+        .filter(not(exists(notifications::table.filter(notifications::id.eq(deferrals::notification_id)))))
+        .select(deferrals::notification_id)
+        .distinct()
+        .load_iter(connection)?
+        .collect()
 }
 
 /// The first key between `after` and `before` that has outcomes.

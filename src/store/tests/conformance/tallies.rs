@@ -15,6 +15,40 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     expected = Tally { sent: 2, failed: 1, skipped: 1, pending: 1, ..expected };
     assert_eq!(store.tally(&notification).unwrap(), expected);
     assert!(expected.adds_up());
+    defer(store, &notification, [5]);
+    expected = Tally { deferred: 1, pending: 0, ..expected };
+    assert_eq!(store.tally(&notification).unwrap(), expected);
+    assert!(expected.adds_up());
+}
+
+fn defer(store: &Store, notification: &Notification, ids: impl IntoIterator<Item = i64>) {
+    let verdict = Verdict::deferred(Duration::from_secs(60), Some(450), "4.2.0 greylisted");
+    let defer = |id| Outcome { verdict: verdict.clone(), ..outcome(notification, id, Status::Failed) };
+    let outcomes: Vec<Outcome> = ids.into_iter().map(defer).collect();
+    assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
+}
+
+pub fn a_tally_counts_deferred_participants_who_left(store: &Store) {
+    add_people(store, EVENT, 4);
+    let notification = open(store);
+    record(store, &notification, Status::Sent, [1]);
+    defer(store, &notification, 2..=4);
+    execute(store, "DELETE FROM participants WHERE id = 3");
+    execute(store, "UPDATE participants SET event_id = 99 WHERE id = 2");
+    let tally = store.tally(&notification).unwrap();
+    let expected = Tally { participants: 4, sent: 1, deferred: 3, ..Tally::default() };
+    assert_eq!(tally, expected);
+    assert!(tally.adds_up());
+}
+
+pub fn a_tally_shows_a_deferral_of_a_participant_who_was_never_part_of_it(store: &Store) {
+    add_people(store, EVENT, 2);
+    let notification = open(store);
+    add_people(store, EVENT, 1);
+    defer(store, &notification, 1..=3);
+    let tally = store.tally(&notification).unwrap();
+    assert_eq!((tally.participants, tally.deferred), (2, 3));
+    assert!(!tally.adds_up());
 }
 
 pub fn a_tally_counts_permanent_failures_apart(store: &Store) {
