@@ -128,9 +128,10 @@ impl Model {
     /// What a worker that has read the ledger may find out about some participants.
     fn batch(&self, random: &mut fastrand::Rng, notification: &Notification, lease: Lease) -> Vec<Outcome> {
         let size = random.usize(1..5);
-        (0..size)
-            .map(|_| {
-                let id = random.i64(1..=PEOPLE);
+        // A fan-out sends one mail of a participant at a time, so a batch has one outcome of each.
+        let ids = random.choose_multiple(1..=PEOPLE, size);
+        ids.into_iter()
+            .map(|id| {
                 let deferrals = match self.states[&id] {
                     State::Deferred(tries) => tries,
                     _ => 0,
@@ -163,7 +164,7 @@ fn run_at_random(store: &Store, random: &mut fastrand::Rng, name: &str) {
         Model { states: (1..=PEOPLE).map(|id| (id, State::Pending)).collect(), left: HashSet::new() };
     let mut lease = first_lease(notification.id);
     let mut batches: Vec<Vec<Outcome>> = Vec::new();
-    for step in 0..40 {
+    for step in 0..60 {
         match random.u32(0..10) {
             // A lost reply to a commit, or an earlier statement that the server executes late.
             0..3 if !batches.is_empty() => {
