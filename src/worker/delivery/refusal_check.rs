@@ -36,26 +36,29 @@ impl RefusalCheck {
         permanence: Permanence,
         words: RelayWords<'_>,
     ) -> Decision {
+        let mut charged = true;
         if permanence == Permanence::Permanent {
-            if self.is_confirmed(&admission, recipient) {
-                admission.works();
-                return Decision::Fail;
+            if let Some(refused_at) = recipient.refused_at.filter(|at| admission.confirms(*at)) {
+                if self.is_served_since(refused_at) {
+                    admission.works();
+                    return Decision::Fail;
+                }
+                // Another lane decides.
+                charged = false;
             }
             recipient.refused_at = Some(Instant::now());
         }
         self.refused_since = true;
         let person = Person::new(recipient.participant.email.as_deref().unwrap_or_default());
-        if admission.refused(person, words) { Decision::Retry } else { Decision::RetryUncharged }
+        charged &= admission.refused(person, words);
+        if charged { Decision::Retry } else { Decision::RetryUncharged }
     }
 
-    /// Whether the relay refuses this recipient alone: it refused them before, and has accepted another mail since then.
-    /// Not from a lane that itself was only refused since then: behind one name there may be several machines, one of
-    /// which refuses everyone.
-    fn is_confirmed(&self, admission: &Admission<'_>, recipient: &Recipient) -> bool {
-        recipient.refused_at.is_some_and(|refused_at| {
-            let lane_is_served = !self.refused_since || self.accepted_envelope > Some(refused_at);
-            lane_is_served && admission.confirms(refused_at)
-        })
+    /// Whether a refusal by this lane shows anything about a recipient who was refused before at `refused_at`: not if
+    /// the lane itself was only refused since then. Behind one name there may be several machines, one of which refuses
+    /// everyone.
+    fn is_served_since(&self, refused_at: Instant) -> bool {
+        !self.refused_since || self.accepted_envelope > Some(refused_at)
     }
 }
 

@@ -90,11 +90,16 @@ fn a_lane_that_is_only_refused_confirms_nothing_and_a_lane_that_is_served_does()
     let (lanes, mut refused_lane, mut served_lane) =
         (lanes(), RefusalCheck::default(), RefusalCheck::default());
     let mut person = recipient(1);
+    lanes.accepts(&mut served_lane);
+    assert_eq!(lanes.refuses(&mut refused_lane, &mut person), Decision::Retry);
     for id in 2..10 {
         lanes.accepts(&mut served_lane);
-        assert_eq!(lanes.refuses(&mut refused_lane, &mut person), Decision::Retry);
-        lanes.accepts(&mut served_lane);
         assert_eq!(lanes.refuses(&mut refused_lane, &mut recipient(id)), Decision::Retry);
+        assert_eq!(
+            lanes.refuses(&mut refused_lane, &mut person),
+            Decision::RetryUncharged,
+            "another lane decides"
+        );
     }
     lanes.accepts(&mut served_lane);
     assert_eq!(lanes.refuses(&mut served_lane, &mut person), Decision::Fail);
@@ -107,7 +112,8 @@ fn a_lane_that_is_only_refused_confirms_nothing_and_a_lane_that_is_served_does()
 #[test]
 fn people_who_fail_one_by_one_do_not_count_as_refused_in_a_row() {
     let (lanes, mut check) = (lanes(), RefusalCheck::default());
-    let mut people: Vec<Recipient> = (1..=3 * MAX_REFUSED_PEOPLE as i64).map(recipient).collect();
+    let mut people: Vec<Recipient> =
+        (1..=3 * i64::try_from(MAX_REFUSED_PEOPLE).unwrap()).map(recipient).collect();
     for some in people.chunks_mut(MAX_REFUSED_PEOPLE - 1) {
         assert!(some.iter_mut().all(|person| lanes.refuses(&mut check, person) == Decision::Retry));
         lanes.accepts(&mut check);
@@ -119,7 +125,7 @@ fn people_who_fail_one_by_one_do_not_count_as_refused_in_a_row() {
 #[test]
 fn while_the_relay_refuses_everyone_nobody_is_charged() {
     let (lanes, mut check) = (lanes(), RefusalCheck::default());
-    for id in 1..MAX_REFUSED_PEOPLE as i64 {
+    for id in 1..i64::try_from(MAX_REFUSED_PEOPLE).unwrap() {
         assert_eq!(lanes.refuses(&mut check, &mut recipient(id)), Decision::Retry);
     }
     let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
