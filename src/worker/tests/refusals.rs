@@ -47,14 +47,16 @@ fn run(worker: &TestWorker) {
 fn worker_with_outage(people: u32, first: u32) -> (TestWorker, Arc<AtomicBool>) {
     let (ended, accepted) = (Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
     let is_over = Arc::clone(&ended);
-    let worker = TestWorker::with_relay(people, 4, move |_, _, _| {
+    // Time for twenty people to be asked before anyone has used up four attempts.
+    let timing = Timing { retry_delay: Duration::from_secs(1), ..Timing::default() };
+    let decide = move |_: &str, _: u32, _: &dyn Fn() -> Tally| {
         if is_over.load(Ordering::Relaxed) || accepted.fetch_add(1, Ordering::Relaxed) < first {
             Ok(())
         } else {
             Err(REFUSED)
         }
-    });
-    (worker, ended)
+    };
+    (TestWorker::with_relay_and_timing(people, 4, decide, timing), ended)
 }
 
 /// Waits until the breaker is open and `tries` mails were submitted.
@@ -179,13 +181,17 @@ fn many_people_who_are_refused_for_good_all_fail_and_do_not_hold_up_the_list() {
 #[test]
 fn a_mail_in_flight_when_the_relay_turns_bad_confirms_nothing() {
     let (open_gate, gate) = bounded::<()>(0);
+    let (begin, begun) = bounded::<()>(0);
+    let begin = Mutex::new(Some(begin));
     let timing = Timing { defer_schedule: vec![MINUTE], ..Timing::default() };
-    let decide = move |to: &str, _: u32, _: &dyn Fn() -> Tally| match number(to) {
-        1 => {
+    let decide = move |to: &str, _: u32, _: &dyn Fn() -> Tally| {
+        if number(to) == 1 {
+            drop(begin.lock().unwrap().take());
             assert!(gate.recv().is_err(), "the gate only ever closes");
-            Ok(())
+            return Ok(());
         }
-        _ => Err(REFUSED),
+        assert!(begun.recv().is_err(), "the first mail is in flight before anyone is refused");
+        Err(REFUSED)
     };
     let worker = TestWorker::with_relay_and_timing(11, 2, decide, timing);
     thread::scope(|scope| {
