@@ -13,6 +13,7 @@ mod shared;
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::smtp::connection::Connection;
 use crate::smtp::gate::Gate;
 use crate::smtp::log::{BodyReply, Log, Multiset};
 use crate::smtp::session::Session;
-use crate::smtp::shared::Shared;
+use crate::smtp::shared::{Serving, Shared};
 use crate::smtp::step_fault::{Step, StepFault};
 use crate::smtp::stream::Tls;
 use crate::sync::lock;
@@ -126,6 +127,7 @@ impl SmtpServer {
             policies: Mutex::default(),
             sockets: Mutex::default(),
             down: Mutex::new(true),
+            serving: AtomicUsize::new(0),
         };
         Self { port: free_port(), shared: Arc::new(shared), listening: Mutex::new(None) }
     }
@@ -212,19 +214,20 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let stream = stream.unwrap();
-        let (number, open) = {
+        let serving = Serving::new(shared);
+        let number = {
             let mut log = shared.log();
             log.connections += 1;
             log.open += 1;
             log.most_open = log.most_open.max(log.open);
-            (log.connections, log.open)
+            log.connections
         };
         lock(&shared.sockets).insert(number, stream.try_clone().unwrap());
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             let delay = shared.settings().reply_delay;
             // The log has all that matters, however the session ended.
-            drop(converse(&shared, stream, delay, (number, open)));
+            drop(converse(&shared, stream, delay, number, serving));
             lock(&shared.sockets).remove(&number);
             shared.log().open -= 1;
         });
@@ -235,11 +238,12 @@ fn converse(
     shared: &Arc<Shared>,
     stream: TcpStream,
     delay: Duration,
-    (number, open): (usize, usize),
+    number: usize,
+    serving: Serving,
 ) -> io::Result<()> {
     let mut connection = Connection::new(stream, delay)?;
     if matches!(shared.capabilities.tls, Some((Tls::Implicit, _))) {
         shared.encrypt(&mut connection)?;
     }
-    Session::new(Arc::clone(shared), connection, number, open).run()
+    Session::new(Arc::clone(shared), connection, number, serving).run()
 }

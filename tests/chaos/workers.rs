@@ -40,12 +40,18 @@ impl<'scenario> Workers<'scenario> {
         self.running[n].process.log()
     }
 
-    /// The value of a metric of a worker.
+    /// The value of a metric of a worker that counts something.
     #[track_caller]
     pub fn metric(&self, n: usize, name: &str) -> u64 {
+        self.metric_text(n, name).parse().unwrap()
+    }
+
+    /// The value of a metric of a worker, as it is written.
+    #[track_caller]
+    pub fn metric_text(&self, n: usize, name: &str) -> String {
         let metrics = http::get(self.running[n].port, "/metrics");
         let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.expect(name).trim().parse().unwrap()
+        value.expect(name).trim().to_owned()
     }
 
     /// SIGKILL, and a new worker in its place.

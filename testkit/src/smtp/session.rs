@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::smtp::RecipientFault;
 use crate::smtp::connection::Connection;
-use crate::smtp::shared::Shared;
+use crate::smtp::shared::{Serving, Shared};
 use crate::smtp::step_fault::Step;
 
 /// RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, without CRLF.
@@ -22,8 +22,10 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     connection: Connection,
     number: usize,
-    /// Number of open connections when this one was made.
+    /// Number of connections in use when this one was made.
     open: usize,
+    /// Until the client says QUIT: it may open another connection before this one is closed.
+    serving: Option<Serving>,
     greeted: bool,
     authenticated: bool,
     mails: usize,
@@ -46,12 +48,13 @@ enum Next {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, connection: Connection, number: usize, open: usize) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, connection: Connection, number: usize, serving: Serving) -> Self {
         Self {
             shared,
             connection,
             number,
-            open,
+            open: serving.count,
+            serving: Some(serving),
             greeted: false,
             authenticated: false,
             mails: 0,
@@ -141,6 +144,7 @@ impl Session {
             }
             "NOOP" => self.connection.reply("250 2.0.0 OK"),
             "QUIT" => {
+                self.serving = None;
                 self.connection.reply("221 2.0.0 Bye");
                 return Ok(Next::HangUp);
             }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::smtp::connection::Connection;
 use crate::smtp::gate::Gate;
@@ -26,6 +27,28 @@ pub(super) struct Shared {
     /// By the number of the connection.
     pub(super) sockets: Mutex<HashMap<usize, TcpStream>>,
     pub(super) down: Mutex<bool>,
+    /// Connections that count for the limit of connections: those whose client has not said QUIT.
+    pub(super) serving: AtomicUsize,
+}
+
+/// A connection that counts for the limit of connections, until it is dropped.
+pub(super) struct Serving {
+    shared: Arc<Shared>,
+    /// How many there were when this one was made, with it.
+    pub(super) count: usize,
+}
+
+impl Serving {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let count = shared.serving.fetch_add(1, Ordering::SeqCst) + 1;
+        Self { shared: Arc::clone(shared), count }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.shared.serving.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Shared {
