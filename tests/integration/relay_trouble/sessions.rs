@@ -14,6 +14,9 @@ const CLOSING_421: StepFault = StepFault::HangUp("421 4.3.2 Shutting down");
 /// Logged when the relay accepts some lanes and refuses others.
 const SOME: &str = "accepts some connections and refuses others";
 
+/// The metric for replies that ask for fewer mails or connections.
+const THROTTLED: &str = "fanmail_throttled_total";
+
 /// 421 at this step, always, until the breaker is open. Where the recipient may be the cause, its mail waits for the
 /// next attempt; no attempt is charged.
 #[track_caller]
@@ -105,7 +108,7 @@ fn unsolicited_421_while_idle() {
 
 /// Sixteen lanes, of which the relay serves four: the four send all mails, and the others stop after two attempts.
 #[track_caller]
-fn allows_four_of_sixteen(name: &str, step: Step, fault: StepFault, cause: &str) {
+fn allows_four_of_sixteen(name: &str, step: Step, fault: StepFault, cause: &str, counter: &str) {
     let scenario = strict(Scenario::with_relay(name, 300)).connections(16).build();
     // So slow that the refused lanes try again while the others work.
     scenario.smtp.configure(|settings| {
@@ -116,8 +119,10 @@ fn allows_four_of_sixteen(name: &str, step: Step, fault: StepFault, cause: &str)
     scenario.publish("UPDATED");
     wait_until("twelve lanes to give up", || metric(&worker, "fanmail_connections_in_use") == 4);
     scenario.wait_for_acks(1);
-    let refused = metric(&worker, "fanmail_relay_failures_total");
-    assert!((24..50).contains(&refused), "{refused} refusals");
+    let refused = metric(&worker, counter);
+    assert!((12..50).contains(&refused), "{refused} refusals");
+    // Fewer than two attempts of each surplus lane are enough when the relay says that it is about connections.
+    assert!(refused >= 24 || counter == THROTTLED, "{refused} refusals");
     let log = worker.log();
     assert!(log.matches(DOWN).count() <= 1, "at the very start it may look down, and not again:\n{log}");
     assert_eq!(log.matches(SOME).count(), 1, "logged once:\n{log}");
@@ -131,7 +136,7 @@ fn allows_four_of_sixteen(name: &str, step: Step, fault: StepFault, cause: &str)
 #[test]
 fn too_many_connections_are_greeted_with_421() {
     let fault = StepFault::HangUp("421 4.7.0 Too many connections");
-    allows_four_of_sixteen("fewer-421", Step::Greeting, fault, "421 4.7.0 Too many connections");
+    allows_four_of_sixteen("fewer-421", Step::Greeting, fault, "421 4.7.0 Too many connections", THROTTLED);
 }
 
 #[test]
@@ -141,13 +146,14 @@ fn too_many_connections_are_closed_without_a_reply() {
         Step::Greeting,
         StepFault::HangUp(""),
         "the relay closed the connection",
+        "fanmail_relay_failures_total",
     );
 }
 
 #[test]
 fn too_many_connections_are_ended_at_mail() {
     let fault = StepFault::HangUp("421 4.7.0 Too many sessions");
-    allows_four_of_sixteen("fewer-mail", Step::Mail, fault, "421 4.7.0 Too many sessions");
+    allows_four_of_sixteen("fewer-mail", Step::Mail, fault, "421 4.7.0 Too many sessions", THROTTLED);
 }
 
 /// The limit grows by itself. How fast it grows is tested by the unit tests.
