@@ -52,7 +52,8 @@ fn aligned(row: &[String], widths: &[usize]) -> String {
             Some(true) if is_number => " ",
             Some(_) => "  ",
         });
-        text.push_str(&if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") });
+        let cell = if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+        text.push_str(&cell);
         number_before = Some(is_number);
     }
     text

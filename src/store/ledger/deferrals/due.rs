@@ -81,7 +81,7 @@ fn find_longest_due(
         .filter(deferrals::next_try_at.le(clock))
         .order(deferrals::next_try_at)
         .select((deferrals::notification_id, deferrals::participant_id))
-        .limit(MAX_LONGEST_DUE as i64)
+        .limit(i64::try_from(MAX_LONGEST_DUE).unwrap_or(i64::MAX))
         .load(connection)
 }
 

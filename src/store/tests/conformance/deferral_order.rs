@@ -93,8 +93,7 @@ impl Model {
         for outcome in decided.into_iter().chain(deferred) {
             let state = self.states.get_mut(&outcome.participant_id.0).unwrap();
             *state = match (*state, outcome.verdict.status()) {
-                (State::Decided(status), _) => State::Decided(status),
-                (_, Some(status)) => State::Decided(status),
+                (State::Decided(status), _) | (_, Some(status)) => State::Decided(status),
                 (State::Deferred(tries), None) => State::Deferred(tries.max(outcome.deferrals + 1)),
                 (State::Pending, None) => State::Deferred(outcome.deferrals + 1),
             };
