@@ -161,7 +161,7 @@ fn a_list_with_mostly_dead_addresses_is_worked_through_at_full_speed() {
 
 #[test]
 fn many_people_who_are_refused_for_good_all_fail_and_do_not_hold_up_the_list() {
-    // The last ones are accepted: without that, the relay could not be told from one that has begun to refuse everyone.
+    // The last ones are accepted: without that, the relay could not be told from one that has all_may_go to refuse everyone.
     let is_refused = |to: &str| number(to) * 7 % 10 < 3 && number(to) <= 950;
     let decide = move |to: &str, _: u32, _: &dyn Fn() -> Tally| {
         if is_refused(to) { Err(REFUSED) } else { Ok(()) }
@@ -181,16 +181,16 @@ fn many_people_who_are_refused_for_good_all_fail_and_do_not_hold_up_the_list() {
 #[test]
 fn a_mail_in_flight_when_the_relay_turns_bad_confirms_nothing() {
     let (open_gate, gate) = bounded::<()>(0);
-    let (begin, begun) = bounded::<()>(0);
-    let begin = Mutex::new(Some(begin));
+    let (start, all_may_go) = bounded::<()>(0);
+    let start = Mutex::new(Some(start));
     let timing = Timing { defer_schedule: vec![MINUTE], ..Timing::default() };
     let decide = move |to: &str, _: u32, _: &dyn Fn() -> Tally| {
         if number(to) == 1 {
-            drop(begin.lock().unwrap().take());
+            drop(start.lock().unwrap().take());
             assert!(gate.recv().is_err(), "the gate only ever closes");
             return Ok(());
         }
-        assert!(begun.recv().is_err(), "the first mail is in flight before anyone is refused");
+        assert!(all_may_go.recv().is_err(), "the first mail is in flight before anyone is refused");
         Err(REFUSED)
     };
     let worker = TestWorker::with_relay_and_timing(11, 2, decide, timing);
@@ -213,8 +213,8 @@ fn whom_the_relay_refused_before_it_recovered_is_forgiven() {
         let (before, after) = &mut *refused;
         let recovered = before.len() == 60;
         before.insert(to.to_owned());
-        let refuses = !recovered || number(to).is_multiple_of(2) && after.insert(to.to_owned());
-        if refuses { Err(REFUSED) } else { Ok(()) }
+        let is_refused = !recovered || number(to).is_multiple_of(2) && after.insert(to.to_owned());
+        if is_refused { Err(REFUSED) } else { Ok(()) }
     };
     let worker = TestWorker::with_relay(60, 4, decide);
     run(&worker);
