@@ -140,8 +140,13 @@ impl DeferralSweep {
             _ if held => PAUSE_WHILE_HELD,
             // Of a running notification: its fan-out completes it first.
             Some(Duration::ZERO) => PAUSE_WHILE_HELD,
-            next => next.unwrap_or(PAUSES[1]).clamp(PAUSES[0], PAUSES[1]),
+            next => next.unwrap_or(PAUSES[1]).min(self.longest_pause()).max(PAUSES[0]),
         })
+    }
+
+    /// No mail that is deferred meanwhile is due before this is over.
+    fn longest_pause(&self) -> Duration {
+        self.context.retry_policy.first_pause().map_or(PAUSES[1], |first| first.min(PAUSES[1]))
     }
 
     fn start_runs(&mut self) {

@@ -91,9 +91,11 @@ impl RetryPolicy {
             _ if lost && recipient.ambiguous => {
                 failed(&format!("no reply to the body, twice; the relay may have the mail: {detail}"))
             }
-            Some(pause) if lost || recipient.ambiguous => {
-                Verdict::deferred(pause.max(self.first_pause()), Some(AMBIGUOUS_CODE), detail)
-            }
+            Some(pause) if lost || recipient.ambiguous => Verdict::deferred(
+                self.first_pause().map_or(pause, |first| first.max(pause)),
+                Some(AMBIGUOUS_CODE),
+                detail,
+            ),
             Some(pause) => Verdict::deferred(pause, code, detail),
             None if recipient.ambiguous => failed(&format!(
                 "no reply to the body of an earlier attempt, the relay may have the mail; then: {detail}"
@@ -108,8 +110,10 @@ impl RetryPolicy {
         Some(pause.mul_f64(0.9 + 0.2 * jitter.clamp(0.0, 1.0)))
     }
 
-    fn first_pause(&self) -> Duration {
-        self.defer_schedule.first().copied().unwrap_or_default()
+    /// The pause before the first attempt of a deferred mail; `None` when no mail is deferred.
+    #[must_use]
+    pub fn first_pause(&self) -> Option<Duration> {
+        self.defer_schedule.first().copied()
     }
 }
 
