@@ -261,7 +261,9 @@ impl Controller {
 
     /// The relay accepts mails again.
     fn recover(&mut self, recovery: &Recovery, now: Instant, taken: u64) {
-        self.longest_recovery = self.longest_recovery.mul_f64(0.9).max(now - recovery.since);
+        if !self.cycle.says_little(recovery, taken) {
+            self.longest_recovery = self.longest_recovery.mul_f64(0.9).max(now - recovery.since);
+        }
         let (rate, estimated) = self.cycle.limit(recovery, now, taken);
         let named_pause = recovery.named_pause.filter(|_| !estimated);
         let limit = Limit { rate, estimated, named_pause, longest_recovery: self.longest_recovery };

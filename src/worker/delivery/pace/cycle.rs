@@ -14,6 +14,12 @@ const SHORT_CYCLE_MAILS: f64 = 20.0;
 /// or the relay still counts the mails of the time before.
 const LEFT_AFTER_SHORT_CYCLES: [f64; 5] = [1.0, 0.95, 0.85, 0.7, 0.5];
 
+/// With fewer mails before the first throttle, the average says how long the relay refused, and nothing about its limit.
+const MIN_MAILS_OF_AVERAGE: u64 = 20;
+
+/// The first rate when nothing better is known: one mail a second.
+const FIRST_RATE: f64 = 1.0;
+
 /// What an average leaves of the rate at least.
 const LEFT_AFTER_AVERAGE: f64 = 0.5;
 
@@ -68,12 +74,20 @@ impl Cycle {
         (now - self.since).as_secs_f64() < SHORT_CYCLE.max(SHORT_CYCLE_MAILS / rate)
     }
 
+    /// Whether nothing can be learned from the first recovery: the relay throttled almost from the beginning.
+    #[must_use]
+    pub fn says_little(&self, recovery: &Recovery, taken: u64) -> bool {
+        recovery.rate.is_none() && taken.saturating_sub(self.taken_before) < MIN_MAILS_OF_AVERAGE
+    }
+
     /// The limit of the relay, in mails per second, and whether it is only an average: the relay has accepted a mail
     /// again, and `taken` mails so far.
     #[must_use]
     pub fn limit(&self, recovery: &Recovery, now: Instant, taken: u64) -> (f64, bool) {
         let average = self.average(recovery, now, taken).max(MIN_RATE);
-        let Some(rate) = recovery.rate else { return (average, true) };
+        let Some(rate) = recovery.rate else {
+            return (if self.says_little(recovery, taken) { average.max(FIRST_RATE) } else { average }, true);
+        };
         let took_long = now - recovery.since > (now - self.since).mul_f64(SHORT_RECOVERY)
             && (recovery.failed_probes > 0 || recovery.named_pause.is_some());
         if self.is_short(rate, recovery.since) {
@@ -92,6 +106,6 @@ impl Cycle {
     fn average(&self, recovery: &Recovery, now: Instant, taken: u64) -> f64 {
         let late = if recovery.failed_probes > 0 { recovery.pause / 2 } else { Duration::ZERO };
         let length = (now - self.since).saturating_sub(late).as_secs_f64();
-        (taken - self.taken_before) as f64 / length.max(0.001)
+        taken.saturating_sub(self.taken_before) as f64 / length.max(0.001)
     }
 }

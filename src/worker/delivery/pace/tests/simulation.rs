@@ -246,6 +246,14 @@ fn a_relay_that_allows_less_after_two_minutes() {
 }
 
 #[test]
+fn a_relay_that_throttles_everything_at_first() {
+    // The worker was started anew in the middle of such a time, and knows nothing of the relay.
+    let times = Times { measured_from: 420.0, end: 1020.0 };
+    measure("nothing, then 14/s", Limiter::Changing { at: 300.0, before: 0, after: 14 }, times, 1.12);
+    measure("nothing, then 50/s", Limiter::Changing { at: 300.0, before: 0, after: 50 }, times, 1.12);
+}
+
+#[test]
 fn a_relay_that_names_a_longer_pause_than_it_needs_gets_that_pause_less_often() {
     let limiter = Limiter::Cautious { mails: 14 };
     for lanes in LANES {
