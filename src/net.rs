@@ -73,7 +73,11 @@ fn race(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
                     attempts.push(attempt);
                     next_start = now + HEAD_START;
                 }
-                Some(Err(error)) => failure = error,
+                // The next one at once.
+                Some(Err(error)) => {
+                    failure = error;
+                    continue;
+                }
                 None if attempts.is_empty() => return Err(failure),
                 None => {}
             }

@@ -89,6 +89,24 @@ fn when_no_address_accepts_the_error_says_why() {
     );
 }
 
+/// An address to which the kernel sends nothing: it says so before the attempt has begun.
+fn unreachable() -> SocketAddr {
+    let address = SocketAddr::from((Ipv4Addr::BROADCAST, 25));
+    assert!(begin(address).is_err());
+    address
+}
+
+#[test]
+fn an_attempt_that_cannot_begin_costs_no_time() {
+    let (_listener, good) = accepting();
+    let begun = Instant::now();
+    for addresses in [&[refusing(), unreachable()][..], &[unreachable(), unreachable()]] {
+        assert!(race(addresses, LONG).is_err());
+    }
+    assert_eq!(race(&[unreachable(), unreachable(), good], LONG).unwrap().peer_addr().unwrap(), good);
+    assert!(begun.elapsed() < LONG / 4, "{:?}", begun.elapsed());
+}
+
 #[test]
 fn the_families_take_turns() {
     let parse = |text: &str| -> Vec<SocketAddr> {
