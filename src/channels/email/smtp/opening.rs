@@ -91,7 +91,8 @@ impl Opening {
             // The connection may have broken meanwhile: then reading says so.
             stream.set_timeout(remaining).ok();
         }
-        let stream = self.read_greeting(stream, "a TLS handshake was tried as well")?;
+        let mut stream = self.read_greeting(stream, "a TLS handshake was tried as well")?;
+        self.restore_timeout(&mut stream)?;
         *lock(&self.found) = Some(Security::StartTls);
         Ok(stream)
     }
@@ -114,8 +115,13 @@ impl Opening {
             self.relay.port
         );
         let mut stream = self.read_greeting(stream, CHECK_ADDRESS)?;
-        stream.set_timeout(self.relay.timeout).map_err(|error| self.failure(&error.to_string()))?;
+        self.restore_timeout(&mut stream)?;
         Ok(Some(stream))
+    }
+
+    /// Gives each further step its whole time again: finding out may have left little of it.
+    fn restore_timeout(&self, stream: &mut RelayStream) -> Result<(), SendError> {
+        stream.set_timeout(self.relay.timeout).map_err(|error| self.failure(&error.to_string()))
     }
 
     fn connect(&self, timeout: Duration) -> Result<RelayStream, SendError> {
