@@ -44,6 +44,8 @@ struct State {
     token: Option<AccessToken>,
     /// The one of the configuration, or the one that came with the last access token.
     refresh_token: Option<Secret>,
+    /// When the last request failed, and why.
+    failure: Option<(Instant, SendError)>,
 }
 
 struct AccessToken {
@@ -70,7 +72,7 @@ impl AccessTokens {
             .max_redirects_will_error(false)
             .build()
             .new_agent();
-        let state = State { token: None, refresh_token: client.refresh_token.clone() };
+        let state = State { token: None, refresh_token: client.refresh_token.clone(), failure: None };
         Self { client: Arc::new(client.clone()), http, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -83,6 +85,11 @@ impl AccessTokens {
         if let Some(token) = state.token.as_ref().filter(|token| now < token.renew_at) {
             return Ok(token.value.clone());
         }
+        // Another lane's request failed while this one waited. Otherwise each lane in turn would wait for an endpoint
+        // that hangs.
+        if let Some((_, error)) = state.failure.as_ref().filter(|(failed_at, _)| *failed_at >= now) {
+            return Err(error.clone());
+        }
         match (self.request(state.refresh_token.as_ref()), &mut state.token) {
             (Ok(grant), _) => Ok(state.keep(grant, now)),
             (Err(error), Some(token)) if now < token.expires_at => {
@@ -90,7 +97,10 @@ impl AccessTokens {
                 log::warn!("{error}; the access token is good for some time yet, and fanmail tries again");
                 Ok(token.value.clone())
             }
-            (Err(error), _) => Err(error),
+            (Err(error), _) => {
+                state.failure = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
         }
     }
 

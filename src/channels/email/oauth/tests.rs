@@ -201,3 +201,14 @@ fn a_token_endpoint_that_is_away_is_a_relay_failure() {
     assert!(refused.detail.contains("login: no access token from http://127.0.0.1:"), "{refused}");
     assert!(!refused.detail.contains("MARKER"), "{refused}");
 }
+
+#[test]
+fn lanes_that_waited_for_a_request_share_its_failure() {
+    let server = TokenServer::start(vec![(503, String::new()), granted("one", "")]);
+    let tokens = AccessTokens::new(&server.client(None));
+    let before = Instant::now();
+    let refused = tokens.get(before).unwrap_err();
+    assert_eq!(tokens.get(before).unwrap_err(), refused);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(text(tokens.get(Instant::now())), "one", "a later call asks again");
+}
