@@ -91,8 +91,17 @@ impl Refusal {
         self.is_transient() && self.has(&words::GREYLISTING)
     }
 
+    /// Whether it speaks of us: x.1.7 and x.1.8 are about the sender.
     fn names_us(&self) -> bool {
-        [words::SENDER, words::RELAYING, words::HELO_NAME, words::HOST, words::ACCOUNT]
+        matches!(self.status(), Some((1, 7 | 8)))
+            || [
+                words::SENDER,
+                words::RELAYING,
+                words::HELO_NAME,
+                words::HOST,
+                words::ACCOUNT,
+                words::BAD_MAILS,
+            ]
             .iter()
             .any(|phrases| self.has(phrases))
     }
@@ -119,20 +128,22 @@ impl Refusal {
                     || self.has(&words::MAILBOX_STATE)
                     || self.has(&words::PERHAPS_MAILBOX) && !other_reason
             }
-            Some(_) => self.has(&words::MAILBOX),
+            // "5.7.1 DKIM: domain not found" is about our domain.
+            Some(_) => self.has(&words::MAILBOX) && !self.has(&words::BLOCKED),
         }
     }
 
     /// Whether the size of this mail is the reason, or that its address needs SMTPUTF8.
     fn is_about_this_mail(&self) -> bool {
-        matches!(self.status(), Some((3, 4) | (6, 7))) || self.has(&words::SIZE)
+        let is_limit_in_time = self.has(&words::LONG_QUOTA) || self.has(&words::RATE_PER_TIME);
+        matches!(self.status(), Some((3, 4) | (6, 7))) || self.has(&words::SIZE) && !is_limit_in_time
     }
 
     /// What the relay wants less of, if the pace is the reason.
     fn throttle(&self) -> Option<Throttle> {
         let per_time = self.has(&words::RATE_PER_TIME);
         let is_long = self.has(&words::LONG_QUOTA) && !self.has(&words::SHORT_PERIOD);
-        if is_long || self.has(&words::THIS_CONNECTION) {
+        if is_long || self.has(&words::THIS_CONNECTION) || self.has(&words::BAD_MAILS) {
             return None;
         }
         if self.has(&words::CONNECTIONS) {

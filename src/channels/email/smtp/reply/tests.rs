@@ -220,3 +220,37 @@ fn the_detail_is_one_line_without_addresses() {
     assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
     assert_eq!(error.code, Some(550));
 }
+
+#[test]
+fn words_of_a_mailbox_that_mean_us() {
+    assert_classes(&[
+        (Recipient, "550 Too many invalid recipients", SUSPECT_5YZ),
+        (Recipient, "550 5.7.1 Too many unknown users", SUSPECT_5YZ),
+        (Recipient, "451 IP temporarily deferred: too many invalid recipients", SUSPECT_4YZ),
+        (Connect, "421 Too many spams from your IP", RELAY_FAILURE),
+        (Recipient, "550 The sender's domain does not exist", SUSPECT_5YZ),
+        (Recipient, "550 Absender existiert nicht", SUSPECT_5YZ),
+        (Recipient, "550 5.1.7 Invalid address", SUSPECT_5YZ),
+        (Recipient, "550 5.1.8 <e@example.com>: unknown domain", SUSPECT_5YZ),
+        (AfterDot, "550 5.7.1 SPF record does not exist", SUSPECT_5YZ),
+        (AfterDot, "550 SPF record does not exist", SUSPECT_5YZ),
+        (AfterDot, "550 5.7.20 DKIM: domain not found", SUSPECT_5YZ),
+        (AfterDot, "554 Message exceeds your daily limit", SUSPECT_5YZ),
+        (AfterDot, "451 Message exceeds the rate limit", RATE),
+        (Recipient, "450 You have sent too many mails today", SUSPECT_4YZ),
+    ]);
+}
+
+#[test]
+fn one_mailbox_in_other_words() {
+    assert_classes(&[
+        (Recipient, "550 <ann@example.org> does not exist", PERMANENT),
+        (Recipient, "550 5.7.1 Mailbox does not exist", PERMANENT),
+        (Recipient, "550 Empfänger unbekannt", PERMANENT),
+        (Recipient, "550 <ann@example.org> existiert nicht", PERMANENT),
+        (Recipient, "550 Postfach ist voll", PERMANENT),
+        (Recipient, "550 5.5.0 Boite aux lettres inconnue", PERMANENT),
+        (Recipient, "552 Mailbox disk quota exceeded", TRANSIENT),
+        (AfterDot, "552 Message exceeds fixed maximum message size", PERMANENT),
+    ]);
+}

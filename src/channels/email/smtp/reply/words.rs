@@ -20,11 +20,12 @@ pub const GREYLISTING: Phrases =
 
 /// The sender of the envelope or of the mail, or our right to use it.
 pub const SENDER: Phrases = Phrases(
-    "sender address, sender rejected, sender denied, sender refused, sender domain, sender verif, \
+    "sender address, sender's, sender rejected, sender denied, sender refused, sender domain, sender verif, \
      sender identity, sender is not, sender not, bad sender, invalid sender, envelope sender, \
      envelope from, from address, from header, from: header, mail from, mailfrom, return path, \
      not owned by, send as, sendas, not allowed to send, not authorized to send, \
-     not authorised to send, not permitted to send, address is not verified",
+     not authorised to send, not permitted to send, address is not verified, absender, expediteur, \
+     expéditeur, mittente",
 );
 
 /// Whether the relay takes mail of ours for other domains.
@@ -64,26 +65,29 @@ pub const MAILBOX: Phrases = Phrases(
      mailbox unknown, mailbox not found, mailbox does not exist, recipient thread limit, \
      recipient not found, recipient does not exist, recipient doesn't exist, address does not exist, \
      address doesn't exist, account does not exist, account doesn't exist, \
-     account that you tried to reach, doesn't have a, no longer valid, bad address, does not exist, \
+     account that you tried to reach, doesn't have a, no longer valid, bad address, \
      unrouteable address, unroutable address, unverified address, no such host, domain not found, \
      domain does not exist, domain lookup failed, domain is not reachable, \
      host or domain name not found, undeliverable address, host unknown, unknown host, domain unknown, \
-     unknown domain",
+     unknown domain, empfänger unbekannt, empfaenger unbekannt, unbekannter empf, adresse inconnue, \
+     utilisateur inconnu, destinataire inconnu, destinataire invalide, boite aux lettres inconnue",
 );
 
 /// A mailbox that is full or disabled. Behind a code of policy, the account may be ours.
 pub const MAILBOX_STATE: Phrases = Phrases(
     "mailbox is disabled, mailbox disabled, mailbox is inactive, mailbox is full, mailbox full, \
-     mailbox for user is full, mailbox size, mailbox has exceeded, mailbox quota, mailbox is frozen, \
+     mailbox for user is full, mailbox size, mailbox has exceeded, mailbox quota, mailbox disk quota, mailbox is frozen, \
      exhausted allowed storage, too many messages on, out of storage, recipient account, \
-     inbox is full, full mailbox, over quota, overquota, account is inactive, account inactive",
+     inbox is full, full mailbox, over quota, overquota, account is inactive, account inactive, \
+     postfach voll, postfach ist voll, boite pleine, destinataire pleine",
 );
 
 /// Texts that relays use for a mailbox that does not exist, and for much else: the text of RFC 5321 for 450 and 550.
 pub const PERHAPS_MAILBOX: Phrases = Phrases(
     "mailbox unavailable, mailbox is unavailable, mailbox busy, address rejected, recipient rejected, \
      recipient address, bad recipient, bad destination, recipient unavailable, \
-     recipient temporarily unavailable, exceeded storage allocation",
+     recipient temporarily unavailable, exceeded storage allocation, does not exist, existiert nicht, \
+     n'existe pas",
 );
 
 /// Something else is the reason: GMX says "mailbox unavailable", too, before it tells the true one.
@@ -123,16 +127,23 @@ pub const RATE_PER_TIME: Phrases = Phrases(
 );
 
 /// A limit that lasts for longer than it is worth waiting at a lower pace.
-pub const LONG_QUOTA: Phrases =
-    Phrases("quota, daily, per day, a day, this day, 24 hour, 24 hr, 24h, monthly, per month, credits");
+pub const LONG_QUOTA: Phrases = Phrases(
+    "quota, daily, per day, a day, this day, today, 24 hour, 24 hr, 24h, monthly, per month, credits",
+);
 
 /// The period of a limit that is over soon.
 pub const SHORT_PERIOD: Phrases = Phrases("second, minute, per hour, an hour, hourly, this hour, last hour");
 
+/// Too many mails of a kind that no pace mends: to dead addresses, or unwanted ones. It is about us, although it speaks of
+/// invalid recipients.
+pub const BAD_MAILS: Phrases = Phrases(
+    "too many invalid, too many unknown, too many bad, too many non existent, too many nonexistent, \
+     too many spam, too much spam, too many complaints, too many bounces",
+);
+
 /// The end of this connection, for what was done on it: a new one is all that it takes.
 pub const THIS_CONNECTION: Phrases = Phrases(
-    "too many error, too many bad, too many invalid, too many unknown, too many unrecognized, \
-     too many syntax, too many failed, too many nonmail, too many non mail, too many protocol, \
+    "too many error, too many unrecognized, too many syntax, too many failed, too many nonmail, too many non mail, too many protocol, \
      too many hops, per connection, per session, per smtp, this connection, this session, timeout, \
      timed out, time out, idle, inactivity",
 );
@@ -205,6 +216,7 @@ mod tests {
             MAILBOX_STATE,
             PERHAPS_MAILBOX,
             SIZE,
+            BAD_MAILS,
             CONNECTIONS,
             RATE,
             RATE_PER_TIME,
