@@ -61,7 +61,9 @@ impl Admission<'_> {
     /// nothing: the relay may have decided about this mail before.
     #[must_use]
     pub fn confirms(&self, refused_at: Instant) -> bool {
-        !self.probe && self.acceptances.confirm(refused_at)
+        !self.probe
+            && self.acceptances.confirm(refused_at)
+            && lock(&self.breaker.state).had_no_outage_since(refused_at)
     }
 
     /// The relay accepted the mail. Its envelope went out at `envelope_at`, or later.

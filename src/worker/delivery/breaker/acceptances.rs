@@ -33,7 +33,13 @@ impl Acceptances {
     /// between.
     #[must_use]
     pub fn confirm(&self, refused_at: Instant) -> bool {
-        self.any_after(refused_at) && self.outage_ended <= Some(refused_at)
+        self.any_after(refused_at) && self.ended_no_outage_since(refused_at)
+    }
+
+    /// Whether no outage has ended since `at`.
+    #[must_use]
+    pub fn ended_no_outage_since(&self, at: Instant) -> bool {
+        self.outage_ended <= Some(at)
     }
 }
 

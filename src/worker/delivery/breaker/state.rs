@@ -175,6 +175,12 @@ impl BreakerState {
         }
     }
 
+    /// Whether there was no outage since `at`, and is none.
+    #[must_use]
+    pub fn had_no_outage_since(&self, at: Instant) -> bool {
+        self.outage().is_none() && self.acceptances.ended_no_outage_since(at)
+    }
+
     fn outage(&self) -> Option<RelayOutage> {
         match self.circuit {
             Circuit::Closed => None,

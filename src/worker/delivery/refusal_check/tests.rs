@@ -86,6 +86,19 @@ fn a_mail_that_was_in_flight_confirms_nothing() {
 }
 
 #[test]
+fn a_mail_in_flight_when_the_relay_begins_to_refuse_everyone_fails_nobody() {
+    let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
+    assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry);
+    lanes.accepts(&mut check);
+    let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+    let mut other = RefusalCheck::default();
+    let people = (2..).map(recipient).take(MAX_REFUSED_PEOPLE);
+    let decision = people.map(|mut person| lanes.refuses(&mut other, &mut person)).last();
+    assert_eq!(decision, Some(Decision::RetryUncharged), "the breaker is open");
+    assert_eq!(check.decide(in_flight, &mut person, Permanence::Permanent, WORDS), Decision::RetryUncharged);
+}
+
+#[test]
 fn a_lane_that_is_only_refused_confirms_nothing_and_a_lane_that_is_served_does() {
     let (lanes, mut refused_lane, mut served_lane) =
         (lanes(), RefusalCheck::default(), RefusalCheck::default());
