@@ -28,6 +28,10 @@ impl Login {
         let username = reader.text("SMTP_USERNAME");
         let password = reader.secret("SMTP_PASSWORD");
         let client = OAuthClient::read(reader);
+        if client.is_none() && reader.text("SMTP_OAUTH_TOKEN_URL").is_some() {
+            // Its problem is reported already, and a password is not what is missing.
+            return None;
+        }
         if client.is_some() && password.is_some() {
             reader.problem(
                 "SMTP_PASSWORD",

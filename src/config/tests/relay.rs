@@ -114,6 +114,7 @@ fn a_token_endpoint_replaces_the_password() {
         let problem = problem(&more);
         assert!(problem.starts_with(expected), "{problem}");
         assert!(!problem.contains("MARKER"), "{problem}");
+        assert!(!problem.contains('\n'), "one problem is reported once: {problem}");
     }
     for host in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
         relay(&set.replace("https://login.example.org", &format!("http://{host}")));
