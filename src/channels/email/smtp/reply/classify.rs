@@ -120,7 +120,13 @@ impl Refusal {
             Some((2, 2)) => true,
             // GoDaddy says "550 5.1.1 … has sent to too many recipients this hour", Exchange Online "554 5.2.122 The
             // recipient has exceeded their limit for the number of messages they can receive per hour".
-            Some((1, 1..=3 | 6 | 10) | (2, 1..)) => !self.has(&words::RATE_PER_TIME),
+            // And some say "550 5.1.1" to a host that they block.
+            Some((1, 1..=3 | 6 | 10) | (2, 1..)) => {
+                let blocked = self.has(&words::BLOCKED)
+                    && !self.has(&words::MAILBOX)
+                    && !self.has(&words::MAILBOX_STATE);
+                !blocked && !self.has(&words::RATE_PER_TIME)
+            }
             // Codes that say nothing.
             None | Some((0, _) | (1 | 2 | 5, 0)) => {
                 let other_reason = self.has(&words::BLOCKED) || self.has(&words::OTHER_REASON);

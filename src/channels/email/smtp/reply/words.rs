@@ -153,7 +153,7 @@ pub const NOT_PACE: Phrases = Phrases(
     "error, fail, problem, lookup, insufficient, disk, storage, space, memory, unavailable, \
      not available, not active, shut, maintenance, going down, restart, authenticat, password, \
      credential, log in, login, tls, ssl, certificate, whitelist, reputation, spam, suspicious, block, \
-     blacklist, dmarc, dkim, spf, ptr, reverse dns, policy, denied, rejected",
+     blacklist, dmarc, dkim, spf, ptr, reverse dns, policy, denied, rejected, refused, abuse",
 );
 
 /// The words of a reply as the tables expect them: in lower case, in one line, a space for each hyphen, without
