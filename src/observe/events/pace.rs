@@ -43,6 +43,25 @@ pub fn as_fast_as_before() {
     log::info!("the relay does not ask for fewer mails any more; sending is as fast as before");
 }
 
+/// The relay has throttled every mail for `lasted`. `first`: it is told for the first time.
+pub fn accepts_none(monitor: &Monitor, lasted: Duration, detail: &str, first: bool) {
+    let minutes = lasted.as_secs() / 60;
+    let problem = format!(
+        "has accepted no mail for {minutes} minutes, and asks for fewer each time; one mail is tried from time to time; \
+         nothing is lost. Perhaps a quota is used up, or it does not like the name in EHLO (SMTP_HELO_NAME); it said: {detail}"
+    );
+    if first {
+        log::warn!("the relay {problem}");
+    }
+    monitor.health.set_problem(Part::Relay, problem);
+}
+
+/// The relay has accepted a mail after a long time in which it throttled each.
+pub fn accepts_again(monitor: &Monitor) {
+    monitor.health.clear_problem(Part::Relay);
+    log::info!("the relay accepts mails again");
+}
+
 /// The pace changed; `None` when the relay asks for nothing.
 pub fn changed(monitor: &Monitor, limit: Option<&PaceLimit<'_>>) {
     monitor.metrics.pace_per_second.set(limit.map_or(0.0, |limit| limit.rate));

@@ -26,6 +26,9 @@ const SHOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Minimum time between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
+/// A relay that throttles every mail for so long may have a reason that no waiting solves.
+const MAX_TIME_WITHOUT_MAIL: Duration = Duration::from_secs(5 * 60);
+
 /// With longer intervals between slots, a lane takes no mail in advance: the mail would wait for its slot while the
 /// relay waits for its body.
 const MAX_INTERVAL_AHEAD: Duration = Duration::from_millis(20);
@@ -56,6 +59,9 @@ struct PaceState {
     logged_at: Option<Instant>,
     /// When health and metrics last got the rate; `None` while there is no limit.
     shown_at: Option<Instant>,
+    /// The first throttled mail since the relay last accepted one.
+    none_accepted_since: Option<Instant>,
+    is_problem: bool,
 }
 
 /// A throttled mail.
@@ -92,7 +98,10 @@ impl Turn<'_> {
     pub fn accepted(mut self, taken: u64) {
         if self.limited {
             let (now, slot) = (Instant::now(), self.settle());
-            self.pace.change(now, |controller| controller.accepted(slot, now, taken));
+            self.pace.change(now, |state| {
+                state.none_accepted_since = None;
+                state.controller.accepted(slot, now, taken);
+            });
         }
     }
 
@@ -100,7 +109,7 @@ impl Turn<'_> {
     pub fn refused_otherwise(mut self, taken: u64) {
         if self.limited {
             let (now, slot) = (Instant::now(), self.settle());
-            self.pace.change(now, |controller| controller.refused_otherwise(slot, now, taken));
+            self.pace.change(now, |state| state.controller.refused_otherwise(slot, now, taken));
         }
     }
 
@@ -125,7 +134,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.slot.probe {
             let now = Instant::now();
-            self.pace.change(now, |controller| controller.return_probe(now));
+            self.pace.change(now, |state| state.controller.return_probe(now));
         }
     }
 }
@@ -140,6 +149,8 @@ impl Pace {
             holds_back: min_interval.is_some_and(|interval| interval > MAX_INTERVAL_AHEAD),
             logged_at: None,
             shown_at: None,
+            none_accepted_since: None,
+            is_problem: false,
         };
         Self { summary: AtomicU64::new(state.summary()), state: Mutex::new(state), monitor }
     }
@@ -203,13 +214,15 @@ impl Pace {
     fn throttled_at(&self, now: Instant, slot: Slot, throttling: &Throttling<'_>, taken: u64) {
         let Throttling { named_pause, repeated, detail } = *throttling;
         let mut state = lock(&self.state);
+        state.none_accepted_since.get_or_insert(now);
         let (reactions, was_free) = (state.controller.reactions(), state.controller.learned_rate().is_none());
         state.controller.throttled(slot, named_pause, repeated, now, taken);
+        detail.clone_into(&mut state.detail);
+        self.show_problem(&mut state, now);
         if state.controller.reactions() == reactions {
             return self.publish(&state);
         }
         state.holds_back = true;
-        detail.clone_into(&mut state.detail);
         self.show(&mut state, now);
         if was_free && state.may_log(now) {
             events::pace::slower(detail);
@@ -217,9 +230,10 @@ impl Pace {
     }
 
     /// Tells the controller what happened, and shows a rate that has changed since.
-    fn change(&self, now: Instant, tell: impl FnOnce(&mut Controller)) {
+    fn change(&self, now: Instant, tell: impl FnOnce(&mut PaceState)) {
         let mut state = lock(&self.state);
-        tell(&mut state.controller);
+        tell(&mut state);
+        self.show_problem(&mut state, now);
         let is_free = state.controller.learned_rate().is_none();
         match state.shown_at {
             Some(_) if is_free => {
@@ -245,6 +259,17 @@ impl Pace {
         state.shown_at = limit.is_some().then_some(now);
         events::pace::changed(&self.monitor, limit.as_ref());
         self.publish(state);
+    }
+
+    fn show_problem(&self, state: &mut PaceState, now: Instant) {
+        let lasted = state.none_accepted_since.map(|since| now.saturating_duration_since(since));
+        let lasted = lasted.filter(|lasted| *lasted >= MAX_TIME_WITHOUT_MAIL);
+        if let Some(lasted) = lasted {
+            events::pace::accepts_none(&self.monitor, lasted, &state.detail, !state.is_problem);
+        } else if state.is_problem {
+            events::pace::accepts_again(&self.monitor);
+        }
+        state.is_problem = lasted.is_some();
     }
 
     /// What the lanes read without the lock.

@@ -51,6 +51,26 @@ fn a_shutdown_ends_every_wait_at_once() {
 }
 
 #[test]
+fn a_relay_that_throttles_every_mail_for_minutes_is_a_problem_until_it_accepts_one() {
+    let pace = pace(None);
+    let start = Instant::now();
+    let throttled_after = |seconds| {
+        let now = start + Duration::from_secs(seconds);
+        pace.throttled_at(now, Slot { at: now, probe: true }, &throttling(None), 0);
+        pace.monitor.health.problems()
+    };
+    assert_eq!(throttled_after(0), "");
+    assert_eq!(throttled_after(299), "");
+    assert!(throttled_after(300).contains("relay: has accepted no mail for 5 minutes"));
+    assert!(
+        throttled_after(660).contains("for 11 minutes") && pace.monitor.health.problems().contains(DETAIL)
+    );
+    Turn { pace: &pace, slot: Slot { at: Instant::now(), probe: true }, limited: true }.accepted(1);
+    assert_eq!(pace.monitor.health.problems(), "");
+    assert_eq!(throttled_after(700), "", "counted from the last acceptance");
+}
+
+#[test]
 fn a_job_that_is_not_wanted_any_more_ends_the_wait() {
     let (_trigger, shutdown) = shutdown_pair();
     let pace = pace(None);
@@ -106,7 +126,7 @@ fn operators_see_what_the_relay_asks_for() {
         now = now.max(slot.at);
         drop(state);
         taken += 1;
-        pace.change(now, |controller| controller.accepted(slot, now, taken));
+        pace.change(now, |state| state.controller.accepted(slot, now, taken));
     }
     assert_eq!((health.notes().as_str(), metrics.pace_per_second.get()), ("", 0.0));
     assert!(!pace.holds_back());
