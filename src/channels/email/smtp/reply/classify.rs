@@ -25,28 +25,31 @@ pub fn classify(phase: Phase, code: Option<u16>, text: &str) -> Class {
         | (Phase::Sender, Some(..=399)) => Class::RelayFailure,
         (Phase::Sender, None) | (_, Some(..=399)) => Class::Breakdown,
         (_, None) => Class::Transient,
-        (Phase::Connect | Phase::Sender, Some(code)) => Refusal::new(code, text).class_before_recipient(),
+        (Phase::Connect | Phase::Sender, Some(code)) => {
+            Refusal::new(phase, code, text).class_before_recipient()
+        }
         // 552 to RCPT means 452, "too many recipients" (RFC 5321 section 4.5.3.1.10).
-        (Phase::Recipient, Some(552)) => Refusal::new(452, text).class(),
-        (_, Some(code)) => Refusal::new(code, text).class(),
+        (Phase::Recipient, Some(552)) => Refusal::new(phase, 452, text).class(),
+        (_, Some(code)) => Refusal::new(phase, code, text).class(),
     }
 }
 
 /// A complete reply of 4yz or 5yz.
 struct Refusal {
+    phase: Phase,
     code: u16,
     status: Option<EnhancedStatus>,
     words: String,
 }
 
 impl Refusal {
-    fn new(code: u16, text: &str) -> Self {
+    fn new(phase: Phase, code: u16, text: &str) -> Self {
         let mut words = words::words_of(text);
         // Postfix quotes what another relay has said to it behind that, as it asked for the mailbox.
         if let Some((at, phrase)) = words.match_indices("unverified address").next() {
             words.truncate(at + phrase.len());
         }
-        Self { code, status: EnhancedStatus::find(text), words }
+        Self { phase, code, status: EnhancedStatus::find(text), words }
     }
 
     /// Before RCPT TO, no reply is about the recipient.
@@ -88,7 +91,19 @@ impl Refusal {
 
     /// Whether the receiver wants this mail again in some minutes.
     fn is_greylisting(&self) -> bool {
-        self.is_transient() && self.has(&words::GREYLISTING)
+        self.is_transient() && (self.has(&words::GREYLISTING) || self.is_pause_of_recipient())
+    }
+
+    /// Whether a pause is named at RCPT TO, and no other reason. Many receivers do not say that they greylist. Taken for
+    /// the pace, one such recipient would stop all mails for that pause, and where all are greylisted, each its own.
+    fn is_pause_of_recipient(&self) -> bool {
+        let pace_or_fault = || {
+            let reasons =
+                [words::RATE, words::RATE_PER_TIME, words::LONG_QUOTA, words::CONNECTIONS, words::FAULT];
+            reasons.iter().any(|phrases| self.has(phrases)) || self.is_pace_by_code()
+        };
+        let named = self.phase == Phase::Recipient && self.code != 421 && self.has(&words::PAUSE);
+        named && pause_in(&self.words).is_some() && !self.names_us() && !pace_or_fault()
     }
 
     /// Whether it speaks of us: x.1.7 and x.1.8 are about the sender.
@@ -156,7 +171,7 @@ impl Refusal {
             return Some(Throttle::Connections);
         }
         let is_rate = if self.is_transient() {
-            per_time || self.has(&words::RATE) || self.is_pace_by_code()
+            per_time || self.has(&words::RATE) || self.has(&words::PAUSE) || self.is_pace_by_code()
         } else {
             per_time && !self.has(&words::BLOCKED)
         };

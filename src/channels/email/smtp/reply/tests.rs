@@ -114,6 +114,17 @@ fn greylisting_is_about_one_mail() {
         (Recipient, "451 Grey-listed for 5 minutes", TRANSIENT),
         (AfterDot, "451 4.7.1 Client host rejected: Greylisted", TRANSIENT),
         (Sender, "451 4.7.1 Greylisting in action, please come back in 5 minutes", RELAY_FAILURE),
+        // Without the word.
+        (Recipient, "451 4.7.1 Please try again in 5 minutes", TRANSIENT),
+        (
+            Recipient,
+            "450 4.7.1 <a@example.com>: Recipient address rejected: try again in 60 seconds",
+            TRANSIENT,
+        ),
+        (Recipient, "451 4.7.1 Temporary failure, try again in 5 minutes", rate_with_pause(300)),
+        (Recipient, "450 4.7.1 Server busy, try again in 5 minutes", rate_with_pause(300)),
+        (Recipient, "421 4.7.1 Try again in 5 minutes", rate_with_pause(300)),
+        (AfterDot, "451 4.7.1 Try again in 5 minutes", rate_with_pause(300)),
     ]);
 }
 

@@ -115,9 +115,15 @@ pub const RATE: Phrases = Phrases(
     "too many, too much, too quickly, too fast, too frequent, too often, at a rate, unusual rate, \
      high rate, high volume, unexpected volume, excessive volume, slow down, server busy, \
      sending limit, relay limit, limit exceeded, limit has been exceeded, limit reached, \
-     limit has been reached, exceeded the limit, exceeds the limit, rate control, again in, \
-     again after, retry in, retry after, back in, trop de, trop rapide, zu viele, zu schnell",
+     limit has been reached, exceeded the limit, exceeds the limit, rate control, \
+     trop de, trop rapide, zu viele, zu schnell",
 );
+
+/// A pause that the relay names.
+pub const PAUSE: Phrases = Phrases("again in, again after, retry in, retry after, back in");
+
+/// The relay is out of order.
+pub const FAULT: Phrases = Phrases("error, fail, problem, load, maintenance, unavailable");
 
 /// Mails in a time, said so clearly that a 5yz means it, too.
 pub const RATE_PER_TIME: Phrases = Phrases(
@@ -219,6 +225,8 @@ mod tests {
             BAD_MAILS,
             CONNECTIONS,
             RATE,
+            PAUSE,
+            FAULT,
             RATE_PER_TIME,
             LONG_QUOTA,
             SHORT_PERIOD,
