@@ -220,7 +220,8 @@ impl Pace {
         detail.clone_into(&mut state.detail);
         self.show_problem(&mut state, now);
         if state.controller.reactions() == reactions {
-            return self.publish(&state);
+            // A refused probe makes the pause longer.
+            return self.show_again(&mut state, now);
         }
         state.holds_back = true;
         self.show(&mut state, now);
@@ -242,10 +243,17 @@ impl Pace {
                     events::pace::as_fast_as_before();
                 }
             }
+            _ => self.show_again(&mut state, now),
+        }
+    }
+
+    /// Updates health and metrics if the last time is a while ago.
+    fn show_again(&self, state: &mut PaceState, now: Instant) {
+        match state.shown_at {
             Some(shown_at) if now.saturating_duration_since(shown_at) >= SHOW_INTERVAL => {
-                self.show(&mut state, now);
+                self.show(state, now)
             }
-            _ => self.publish(&state),
+            _ => self.publish(state),
         }
     }
 

@@ -108,6 +108,19 @@ fn a_lane_that_waits_for_its_slot_waits_anew_when_the_relay_throttles() {
 }
 
 #[test]
+fn operators_see_that_a_refused_probe_makes_the_pause_longer() {
+    let (pace, now) = (pace(None), Instant::now());
+    let slot = Slot { at: now, probe: false };
+    pace.throttled_at(now, slot, &throttling(None), 100);
+    assert!(!pace.monitor.health.notes().contains("the next mail is tried at"), "soon");
+    let later = now + 2 * SHOW_INTERVAL;
+    let probe = lock(&pace.state).controller.reserve(later).unwrap();
+    pace.throttled_at(later, probe, &throttling(Some(Duration::from_secs(600))), 100);
+    let note = pace.monitor.health.notes();
+    assert!(note.contains("the next mail is tried at"), "{note}");
+}
+
+#[test]
 fn operators_see_what_the_relay_asks_for() {
     let (_trigger, shutdown) = shutdown_pair();
     let pace = pace(None);
