@@ -12,19 +12,18 @@ use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
 use crate::worker::delivery::pace::controller::{Controller, Slot};
+use crate::worker::delivery::pace::state::{HOLDS_BACK, LIMITED, PaceState, REACTION};
 
 pub mod controller;
 pub mod cycle;
 pub mod growth;
+mod state;
 
 /// How often a waiting lane looks whether its job is still wanted.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Minimum time between two updates of a changing rate in health and metrics.
 const SHOW_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Minimum time between two log lines.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A relay that throttles every mail for so long may have a reason that no waiting solves.
 const MAX_TIME_WITHOUT_MAIL: Duration = Duration::from_secs(5 * 60);
@@ -36,32 +35,10 @@ const MAX_INTERVAL_AHEAD: Duration = Duration::from_millis(20);
 /// The pace of all lanes.
 #[derive(Debug)]
 pub struct Pace {
-    /// The flags `LIMITED` and `HOLDS_BACK`, and above them the number of reactions. While there is no limit, a lane
-    /// reads this and nothing else.
+    /// What [`PaceState::summary`] says. While there is no limit, a lane reads this and nothing else.
     summary: AtomicU64,
     state: Mutex<PaceState>,
     monitor: Monitor,
-}
-
-/// Slots are given out one by one.
-const LIMITED: u64 = 1;
-/// The next slot is not free yet.
-const HOLDS_BACK: u64 = 2;
-/// Counts the reactions.
-const REACTION: u64 = 4;
-
-#[derive(Debug)]
-struct PaceState {
-    controller: Controller,
-    /// What the relay said when it last throttled a mail.
-    detail: String,
-    holds_back: bool,
-    logged_at: Option<Instant>,
-    /// When health and metrics last got the rate; `None` while there is no limit.
-    shown_at: Option<Instant>,
-    /// The first throttled mail since the relay last accepted one.
-    none_accepted_since: Option<Instant>,
-    is_problem: bool,
 }
 
 /// A throttled mail.
@@ -249,11 +226,10 @@ impl Pace {
 
     /// Updates health and metrics if the last time is a while ago.
     fn show_again(&self, state: &mut PaceState, now: Instant) {
-        match state.shown_at {
-            Some(shown_at) if now.saturating_duration_since(shown_at) >= SHOW_INTERVAL => {
-                self.show(state, now)
-            }
-            _ => self.publish(state),
+        if state.shown_at.is_some_and(|shown_at| now.saturating_duration_since(shown_at) >= SHOW_INTERVAL) {
+            self.show(state, now);
+        } else {
+            self.publish(state);
         }
     }
 
@@ -283,24 +259,6 @@ impl Pace {
     /// What the lanes read without the lock.
     fn publish(&self, state: &PaceState) {
         self.summary.store(state.summary(), Ordering::Relaxed);
-    }
-}
-
-impl PaceState {
-    fn summary(&self) -> u64 {
-        if self.controller.is_unlimited() {
-            return self.controller.reactions() * REACTION;
-        }
-        let flags = if self.holds_back { LIMITED | HOLDS_BACK } else { LIMITED };
-        self.controller.reactions() * REACTION + flags
-    }
-
-    fn may_log(&mut self, now: Instant) -> bool {
-        let may_log = self.logged_at.is_none_or(|logged_at| now - logged_at >= LOG_INTERVAL);
-        if may_log {
-            self.logged_at = Some(now);
-        }
-        may_log
     }
 }
 
