@@ -83,10 +83,13 @@ fn a_probe_that_is_dropped_lets_the_next_lane_probe() {
     let (_trigger, shutdown) = shutdown_pair();
     let pace = pace(None);
     acquire(&pace, &shutdown).unwrap().throttled(&throttling(None), 1);
+    let started_at = Instant::now();
     for _ in 0..3 {
         let probe = acquire(&pace, &shutdown).unwrap();
         assert!(probe.slot.probe);
     }
+    // A probe without a reply would keep others from probing for 10 s.
+    assert!(started_at.elapsed() < Duration::from_secs(10), "{:?}", started_at.elapsed());
     acquire(&pace, &shutdown).unwrap().accepted(2);
     assert!(!acquire(&pace, &shutdown).unwrap().slot.probe);
 }
