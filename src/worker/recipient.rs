@@ -21,8 +21,10 @@ pub struct Recipient {
     pub attempts: u32,
     /// Submissions over which the relay broke down, and which were not charged as attempts.
     pub uncharged_attempts: u32,
-    /// How many times the relay throttled the mail in this fan-out.
+    /// How many times the relay throttled the mail in this fan-out, having replied to another mail since the last time.
     pub throttled: u32,
+    /// How many mails the relay had replied to when it last throttled this one.
+    pub throttled_after: u64,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
     /// When the relay last refused the recipient for good, with a refusal that may be about us. Unknown after a crash:
@@ -45,6 +47,7 @@ impl Recipient {
             attempts: 0,
             uncharged_attempts: 0,
             throttled: 0,
+            throttled_after: 0,
             deferrals: 0,
             refused_at: None,
             ambiguous: false,
@@ -81,6 +84,13 @@ impl Recipient {
         Self { refused_at, ..self }
     }
 
+    /// The relay throttled the mail, after it had replied to `replies` mails. While it throttles every mail, that is not
+    /// because of this recipient.
+    pub fn throttle(&mut self, replies: u64) {
+        self.throttled += u32::from(self.throttled == 0 || replies > self.throttled_after);
+        self.throttled_after = replies;
+    }
+
     /// Whether this recipient's envelope may be pipelined behind another mail's body. Not after a failed attempt: some
     /// relays hold back the reply to a body until they have processed the envelope behind it. Not before a confirmation of a
     /// refusal either: the reply to a pipelined envelope may be older than it seems.
@@ -93,5 +103,21 @@ impl Recipient {
     #[must_use]
     pub fn backoff_step(&self) -> u32 {
         self.attempts.max(self.uncharged_attempts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::sample;
+
+    #[test]
+    fn a_throttled_mail_counts_again_only_after_the_relay_has_replied_to_another_one() {
+        let mut recipient = Recipient::new(sample::ada());
+        let counted = [0, 0, 0, 7, 7, 8].map(|replies| {
+            recipient.throttle(replies);
+            recipient.throttled
+        });
+        assert_eq!(counted, [1, 1, 1, 2, 2, 3]);
     }
 }

@@ -26,7 +26,7 @@ pub fn not_accepted(
     let named_pause = match error.class {
         Class::Throttled(Throttle::Rate { pause }) => pause,
         Class::Throttled(Throttle::Connections) if connection_limit.throttled(permit, &error.detail) => {
-            recipient.throttled += 1;
+            recipient.throttle(connection_limit.replies());
             turn.unused();
             return true;
         }
@@ -41,7 +41,7 @@ pub fn not_accepted(
             return false;
         }
     };
-    recipient.throttled += 1;
+    recipient.throttle(connection_limit.replies());
     let repeated = recipient.throttled > MAX_SLOWDOWNS;
     let throttling = Throttling { named_pause, repeated, detail: &error.detail };
     turn.throttled(&throttling, connection_limit.replies());
