@@ -145,10 +145,11 @@ impl Controller {
         }
     }
 
-    /// The relay has refused the mail of `slot` for another reason than the pace. A probe has to be repeated.
+    /// The relay has refused the mail of `slot` for another reason than the pace. A probe is repeated at once: a list of dead
+    /// addresses must not wait, and a refused recipient costs the relay no mail.
     pub fn refused_otherwise(&mut self, slot: Slot, now: Instant, taken: u64) {
         if slot.probe {
-            return self.return_probe(now);
+            return self.repeat_probe(now, Duration::ZERO);
         }
         let reacted_at = self.reacted_at;
         if let State::Paced(growth) = &mut self.state
@@ -198,10 +199,15 @@ impl Controller {
         }
     }
 
-    /// The probe was not submitted, or its reply does not tell whether the relay accepts mails: another one follows.
+    /// The probe was not submitted: another one follows.
     pub fn return_probe(&mut self, now: Instant) {
         if let State::Probing { recovery, .. } = self.state {
-            let pause = recovery.pause.min(first_pause(recovery.rate));
+            self.repeat_probe(now, recovery.pause.min(first_pause(recovery.rate)));
+        }
+    }
+
+    fn repeat_probe(&mut self, now: Instant, pause: Duration) {
+        if let State::Probing { recovery, .. } = self.state {
             self.state = State::Refused { recovery, until: now + pause };
         }
     }
