@@ -90,9 +90,10 @@ Examples:
     Status(StatusArgs),
     /// Send the failed mails of a completed notification again
     ///
-    /// Sends to recipients whose failure was temporary (with --permanent-too, to all that failed), and to participants
-    /// without an outcome. A mail keeps its Message-ID. The command sends by itself, with or without a running worker,
-    /// and waits for a relay that is down. If it is interrupted, run the same command again: it continues.
+    /// Sends to recipients whose mail is deferred, to those whose failure was temporary (with --permanent-too, to all that
+    /// failed), and to participants without an outcome. A mail keeps its Message-ID. The command sends by itself, with or
+    /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
+    /// continues.
     ///
     /// The exit code is 1 if a mail failed again.
     #[command(after_help = "\
@@ -101,8 +102,9 @@ Example:
     Retry(RetryArgs),
     /// Delete old notifications and their outcomes from the database
     ///
-    /// Deletes notifications that were completed longer ago than --older-than. Keeps those that are running, those that
-    /// a retry is sending, and those whose ack was never confirmed, because their message may be redelivered.
+    /// Deletes notifications that were completed longer ago than --older-than. Keeps those that are running, that
+    /// have deferred mails, that a retry is sending, and whose ack was never confirmed, because their message may be
+    /// redelivered.
     ///
     /// Workers may run meanwhile. If the command is interrupted, run it again: it continues. Together with a
     /// notification its message_id is deleted: if that message comes again, everyone is mailed again. Dead letters are

@@ -24,6 +24,8 @@ pub struct FanOutHandle {
     pub reports: Sender<Report>,
     /// Whether a failure of this fan-out has been logged. Only the first one is: a million may follow.
     pub failure_logged: AtomicBool,
+    /// The same of a deferral.
+    pub deferral_logged: AtomicBool,
 }
 
 /// What became of jobs. Every job that a fan-out sends comes back in exactly one report.
@@ -43,7 +45,8 @@ impl FanOutHandle {
     /// The handle of a fan-out that reads its reports at the other end of `reports`.
     #[must_use]
     pub fn new(held: Arc<HeldLease>, notification: PreparedNotification, reports: Sender<Report>) -> Self {
-        Self { held, notification, reports, failure_logged: AtomicBool::new(false) }
+        let (failure_logged, deferral_logged) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { held, notification, reports, failure_logged, deferral_logged }
     }
 
     /// The notification of the fan-out.

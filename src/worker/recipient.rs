@@ -27,6 +27,8 @@ pub struct Recipient {
     pub throttled_after: u64,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
+    /// Whether a deferred mail is tried by hand, perhaps before it is due. That uses up no step of `DEFER_SCHEDULE`.
+    pub by_hand: bool,
     /// When the relay last refused the recipient for good, with a refusal that may be about us. Unknown after a crash:
     /// then the relay is asked again.
     pub refused_at: Option<Instant>,
@@ -49,6 +51,7 @@ impl Recipient {
             throttled: 0,
             throttled_after: 0,
             deferrals: 0,
+            by_hand: false,
             refused_at: None,
             ambiguous: false,
             last_error: None,
@@ -62,6 +65,14 @@ impl Recipient {
         let ambiguous = deferral.code == Some(AMBIGUOUS_CODE);
         Self { deferrals: deferral.tries, ambiguous, ..Self::new(participant) }
             .deferred_with(deferral.code, deferral.overdue)
+    }
+
+    /// How many steps of `DEFER_SCHEDULE` are behind the mail if it is deferred now. That the relay may have accepted it
+    /// (`newly_ambiguous`) is noted in any case, and the ledger replaces a deferral only by one with more steps.
+    #[must_use]
+    pub fn steps(&self, newly_ambiguous: bool) -> u32 {
+        let kept = self.by_hand && !newly_ambiguous;
+        self.deferrals.saturating_sub(u32::from(kept))
     }
 
     /// Whether the relay was asked about this recipient in this fan-out.

@@ -137,15 +137,20 @@ pub fn retry_later(
     metrics.retries.add(1);
 }
 
-/// A mail is deferred: the ledger keeps it until it is tried again after `pause`.
+/// A mail is deferred: the ledger keeps it until it is tried again after `pause`. Only the first one of a fan-out is logged
+/// at INFO: a million may follow.
 pub fn mail_deferred(
+    first: bool,
     notification_id: NotificationId,
     participant_id: ParticipantId,
     pause: Duration,
     detail: &str,
 ) {
-    log::debug!(
-        "notification {notification_id}: the mail to participant {participant_id} is deferred for {}: {detail}",
+    let level = if first { Level::Info } else { Level::Debug };
+    log::log!(
+        level,
+        "notification {notification_id}: the mail to participant {participant_id} is deferred for {}: {detail}; further \
+         deferrals of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only",
         at_most(pause)
     );
 }

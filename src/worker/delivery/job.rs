@@ -7,7 +7,7 @@ use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::events;
 use crate::worker::delivery::breaker::state::MailKey;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
-use crate::worker::recipient::Recipient;
+use crate::worker::recipient::{AMBIGUOUS_CODE, Recipient};
 
 /// One mail to be prepared and submitted, by whichever lane is free.
 #[derive(Debug)]
@@ -36,7 +36,9 @@ impl Job {
         let detail = match verdict {
             Verdict::Failed { detail, .. } => detail,
             Verdict::Deferred { pause, detail, .. } => {
-                return events::notification::mail_deferred(notification_id, participant_id, *pause, detail);
+                let first = !self.fan_out.deferral_logged.swap(true, Ordering::Relaxed);
+                events::notification::mail_deferred(first, notification_id, participant_id, *pause, detail);
+                return;
             }
             Verdict::Sent | Verdict::Skipped(_) => return,
         };
@@ -48,11 +50,17 @@ impl Job {
     /// The outcome of this job.
     #[must_use]
     pub fn outcome(&self, verdict: Verdict) -> Outcome {
+        let deferrals = match &verdict {
+            Verdict::Deferred { code, .. } => {
+                self.recipient.steps(*code == Some(AMBIGUOUS_CODE) && !self.recipient.ambiguous)
+            }
+            _ => self.recipient.deferrals,
+        };
         Outcome {
             lease: self.fan_out.held.lease,
             participant_id: self.recipient.participant.id,
             attempts: self.recipient.attempts + self.recipient.deferrals,
-            deferrals: self.recipient.deferrals,
+            deferrals,
             verdict,
         }
     }

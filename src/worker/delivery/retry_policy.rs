@@ -87,7 +87,7 @@ impl RetryPolicy {
         let (code, detail) = error.map_or((None, ""), |error| (error.code, &error.detail));
         let lost = error.is_some_and(|error| error.class == Class::Ambiguous);
         let failed = |detail: &str| Verdict::failed(Permanence::Transient, code, detail);
-        match self.deferral_pause(recipient.deferrals, jitter) {
+        match self.deferral_pause(recipient.steps(lost && !recipient.ambiguous), jitter) {
             _ if lost && recipient.ambiguous => {
                 failed(&format!("no reply to the body, twice; the relay may have the mail: {detail}"))
             }

@@ -83,7 +83,9 @@ impl AudiencePages {
         Ok(undecided
             .filter_map(|participant| match deferrals.get(&participant.id) {
                 Some(_) if self.without_deferred => None,
-                Some(deferral) => Some(Recipient::deferred(participant, deferral)),
+                Some(deferral) => {
+                    Some(Recipient { by_hand: true, ..Recipient::deferred(participant, deferral) })
+                }
                 None => Some(Recipient::new(participant)),
             })
             .collect())
