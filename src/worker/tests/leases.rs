@@ -138,6 +138,24 @@ fn an_expired_lease_holds_back_the_bodies_until_it_is_renewed() {
 }
 
 #[test]
+fn a_notification_that_this_process_still_works_on_is_not_abandoned_when_its_lease_has_expired() {
+    let worker = TestWorker::new(5, 1);
+    let (leases, requested_at) = (&worker.context.leases, Instant::now());
+    let request = leases.lease_request();
+    let opened = worker.store.open_notification(&named("m1"), REQUEST, request).unwrap();
+    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
+    let [running, lost] = [(); 2].map(|()| leases.track(lease, requested_at));
+    // As it is seen after a database outage that lasted longer than a term.
+    let mut seen = entry(&worker);
+    seen.holder.as_mut().unwrap().expired = true;
+    assert!(!leases.is_abandoned(&seen, request.term));
+    lost.mark_lost();
+    assert!(!leases.is_abandoned(&seen, request.term), "one of them is still held");
+    drop(running);
+    assert!(leases.is_abandoned(&seen, request.term), "a lost lease protects nothing");
+}
+
+#[test]
 fn a_shutdown_releases_the_lease() {
     let (mut worker, open_gate) = worker_with_gate(50, 2);
     let running = run_elsewhere(&worker);
