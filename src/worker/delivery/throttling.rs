@@ -47,3 +47,53 @@ pub fn not_accepted(
     turn.throttled(&throttling, connection_limit.replies());
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::content::sample;
+    use crate::observe::health::Monitor;
+    use crate::shutdown::shutdown_pair;
+    use crate::worker::delivery::connection_limit::PROBE_BACKOFF;
+    use crate::worker::delivery::pace::Pace;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn throttled(pause: Duration) -> SendError {
+        let class = Class::Throttled(Throttle::Rate { pause: Some(pause) });
+        SendError { class, code: Some(450), detail: "450 4.2.1 too many mails".to_owned() }
+    }
+
+    /// Throttles one mail `times` times while others pass, and then once more with a long pause. Says whether all
+    /// others wait for that.
+    fn last_throttle_slows_down_others(times: u32) -> bool {
+        let (_trigger, shutdown) = shutdown_pair();
+        let (monitor, mut permit) = (Monitor::default(), ConnectionPermit::default());
+        let connection_limit = ConnectionLimit::new(1, PROBE_BACKOFF, Arc::clone(&monitor.metrics));
+        let pace = Pace::new(None, monitor.clone());
+        let mut recipient = Recipient::new(sample::ada());
+        // Many: they show that the relay is fast.
+        (0..1000).for_each(|_| connection_limit.replied(&mut permit));
+        let mut throttle = |pause: Duration| {
+            connection_limit.replied(&mut permit);
+            let accepted = pace.acquire(Instant::now(), &shutdown, || false).unwrap();
+            accepted.accepted(connection_limit.replies());
+            let turn = pace.acquire(Instant::now(), &shutdown, || false).unwrap();
+            not_accepted(&connection_limit, turn, &mut permit, &mut recipient, &throttled(pause))
+        };
+        assert!((0..times).all(|_| !throttle(Duration::from_millis(1))));
+        let before = monitor.health.notes();
+        assert!(!before.contains("the next mail is tried at"), "{before}");
+        assert!(!throttle(LONG), "the permit is not concerned");
+        monitor.health.notes().contains("the next mail is tried at")
+    }
+
+    #[test]
+    fn a_mail_that_is_throttled_again_and_again_while_others_pass_slows_down_nobody_else() {
+        assert!(last_throttle_slows_down_others(4), "the fifth time");
+        assert!(!last_throttle_slows_down_others(5), "the sixth time");
+    }
+}
