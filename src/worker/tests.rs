@@ -7,3 +7,4 @@ mod leases;
 mod recorder;
 mod refusals;
 mod support;
+mod throttling;
