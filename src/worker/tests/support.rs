@@ -31,7 +31,7 @@ use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::tests::support::relay::{TestChannel, TestRelay};
 use crate::worker::threads::Threads;
 
-mod relay;
+pub mod relay;
 
 pub const EVENT: EventId = EventId(123);
 pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
