@@ -179,6 +179,7 @@ impl<'a> FanOut<'a> {
             } else if self.may_read_page() {
                 self.read_page()?;
             } else if self.in_flight > 0 || self.may_wait_for_retries() {
+                jobs.release_slot();
                 self.wait(on_progress)?;
             } else if !self.retries.is_empty() {
                 self.defer_retries();

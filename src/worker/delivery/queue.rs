@@ -103,6 +103,13 @@ impl<J> FairSender<'_, J> {
             recv(held.lost()) -> _ => {}
         }
     }
+
+    /// Leaves a slot that is granted and not used to the next fan-out: this one has nothing to send for a while.
+    pub fn release_slot(&mut self) {
+        if std::mem::take(&mut self.has_slot) {
+            WaitList::wake_next(self.jobs.wait_list.waiting());
+        }
+    }
 }
 
 impl<J> Drop for FairSender<'_, J> {

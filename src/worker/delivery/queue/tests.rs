@@ -136,3 +136,32 @@ fn a_fan_out_that_ends_leaves_its_slot_to_the_next() {
         assert!(!fourth.join().unwrap());
     });
 }
+
+#[test]
+fn a_fan_out_that_has_nothing_to_send_leaves_its_slot_to_the_next() {
+    let (handle, shutdown) = shutdown_pair();
+    let (jobs, lanes) = job_queue::<u32>(1);
+    assert_eq!(fill(&jobs), 4);
+    let (woken, is_woken) = bounded(1);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let mut sender = jobs.fair_sender();
+            sender.wait(&shutdown, &held());
+            sender
+        });
+        wait_until_waiting(&jobs, 1);
+        scope.spawn(|| {
+            jobs.fair_sender().wait(&shutdown, &held());
+            woken.send(()).unwrap();
+        });
+        wait_until_waiting(&jobs, 2);
+        (1..=3).for_each(|job| assert_eq!(lanes.try_recv(), Ok(job)));
+        let mut first = first.join().unwrap();
+        assert_eq!(jobs.wait_list.waiting().len(), 1, "one slot, one fan-out");
+        first.release_slot();
+        let in_time = is_woken.recv_timeout(TIMEOUT);
+        drop(handle);
+        assert_eq!(in_time, Ok(()), "no lane takes a job meanwhile");
+        assert!(!first.has_slot);
+    });
+}
