@@ -101,7 +101,7 @@ impl DuePages {
         Ok(due)
     }
 
-    /// Why nobody gets the mail any more, if so. An update of an event that does not take place would mislead.
+    /// Why no participant gets the mail any more, if so. An update of an event that does not take place would mislead.
     fn reason_to_skip(
         &self,
         store: &Store,

@@ -1,4 +1,4 @@
-//! A relay that refuses people for reasons that may be ours: nobody fails for the relay's sake, and whom it refuses for
+//! A relay that refuses people for reasons that may be ours: no recipient fails for the relay's sake, and whom it refuses for
 //! good fails alone.
 
 use std::collections::HashSet;

@@ -32,7 +32,7 @@ pub(crate) fn list_due(
             listed.extend(load_completed(connection, clock, ids)?);
         }
     }
-    // One with many deferrals hides the others. Finding them reads whatever is due: 200,000 take 50 to 80 ms.
+    // One with many deferrals hides the others. Finding them reads all that are due: 200,000 take 50 to 80 ms.
     while longest_due.len() == MAX_LONGEST_DUE && listed.len() < limit {
         let more = find_others(connection, clock, &ids, limit - listed.len())?;
         if more.is_empty() {

@@ -1,4 +1,4 @@
-//! Deferrals, outcomes and leases in any order: the ledger adds up, and nobody is forgotten.
+//! Deferrals, outcomes and leases in any order: the ledger adds up, and no participant is forgotten.
 
 use std::collections::BTreeMap;
 

@@ -71,7 +71,7 @@ impl Refusal {
             return Class::Throttled(throttle);
         }
         if self.code == 421 {
-            // It ends the connection, whatever the command (RFC 5321 section 3.8).
+            // It ends the connection after any command (RFC 5321 section 3.8).
             return Class::Breakdown;
         }
         Class::Suspect(if self.is_transient() { Permanence::Transient } else { Permanence::Permanent })
