@@ -13,3 +13,4 @@ pub mod message;
 pub mod notification;
 pub mod outcome;
 pub mod participant;
+pub mod session;

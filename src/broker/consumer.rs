@@ -8,17 +8,18 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
-use log::error;
+use log::{debug, error};
 
 use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
+use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::Shutdown;
@@ -55,6 +56,8 @@ pub fn subscribe(
     // Bounded all the same: each holds at most one entry per delivered message, and the prefetch bounds those.
     let (settlements, settled) = unbounded();
     let (acks, acked) = unbounded();
+    let (begun_or_lost, sessions) = unbounded();
+    let last_answer = LastAnswer::default();
     let thread = BrokerThread {
         config: config.clone(),
         prefetch,
@@ -63,12 +66,14 @@ pub fn subscribe(
         not_taken: incoming.clone(),
         settlements: settled,
         acked: acks,
+        sessions: begun_or_lost,
+        last_answer: last_answer.clone(),
         dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watchdog)?,
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
-    Ok(Subscription { inbox: Inbox { incoming, settlements, acked }, thread })
+    Ok(Subscription { inbox: Inbox { incoming, settlements, acked, sessions, last_answer }, thread })
 }
 
 /// The state of the broker thread.
@@ -81,7 +86,9 @@ struct BrokerThread {
     /// A second receiver of `incoming`, to take back messages that the worker has not taken.
     not_taken: Receiver<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Ack>,
+    acked: Sender<Receipt>,
+    sessions: Sender<SessionEvent>,
+    last_answer: LastAnswer,
     dead_letters: DeadLetterWriter,
     monitor: Monitor,
     watchdog: CallWatchdog,
@@ -125,8 +132,14 @@ impl BrokerThread {
 
     /// Runs one session, from declaring the queue to its end.
     fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> SessionEnd {
-        let started =
-            ConsumerSession::start(connection, &self.config.queue, self.prefetch, number, &self.watchdog);
+        let started = ConsumerSession::start(
+            connection,
+            &self.config.queue,
+            self.prefetch,
+            number,
+            &self.watchdog,
+            &self.last_answer,
+        );
         let mut session = match started {
             Ok(session) => session,
             Err(error) => return SessionEnd::NotStarted(error),
@@ -134,6 +147,7 @@ impl BrokerThread {
         // The broker redelivers all messages of an earlier session.
         self.not_taken.try_iter().for_each(drop);
         self.dead_letters.begin_session(number);
+        self.report(SessionEvent::Begun { number, follows_restart: false });
         let recovery = reconnect.connected();
         events::broker::subscribed(&connection.peer, &self.config.queue, self.prefetch, recovery);
         let result = self.take_messages(&mut session);
@@ -145,7 +159,16 @@ impl BrokerThread {
         self.dead_letters.end_session();
         match result {
             Ok(()) => SessionEnd::Stopped,
-            Err(error) => SessionEnd::Lost(error),
+            Err(error) => {
+                self.report(SessionEvent::Lost { number });
+                SessionEnd::Lost(error)
+            }
+        }
+    }
+
+    fn report(&self, event: SessionEvent) {
+        if self.sessions.send(event).is_err() {
+            debug!("{event:?}: the dispatcher has ended");
         }
     }
 
@@ -211,7 +234,7 @@ impl BrokerThread {
         let mut acks = Vec::new();
         for settlement in std::iter::once(first).chain(self.settlements.try_iter()) {
             match settlement {
-                Settlement::Ack(ack) => acks.push(ack),
+                Settlement::Ack(receipt) => acks.push(receipt),
                 Settlement::DeadLetter(receipt, reason) => {
                     if let Some(letter) = session.dead_letter(receipt, reason) {
                         self.dead_letters.store(letter);
@@ -228,7 +251,7 @@ impl BrokerThread {
         session: &mut ConsumerSession,
         receipts: impl Iterator<Item = Receipt>,
     ) -> Result<(), BrokerError> {
-        session.ack(receipts.map(|receipt| Ack { receipt, event_id: None }), &self.acked)
+        session.ack(receipts, &self.acked)
     }
 }
 

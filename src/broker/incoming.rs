@@ -1,9 +1,13 @@
 //! A message as the worker sees it: body, identity, and a receipt to settle it with. Names nothing of amiquip.
 
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::domain::ids::EventId;
 use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
+use crate::sync::lock;
 
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
@@ -12,8 +16,12 @@ pub struct Inbox {
     pub incoming: Receiver<Incoming>,
     /// Sending never blocks. After a shutdown request, the broker thread ends when this sender is dropped.
     pub settlements: Sender<Settlement>,
-    /// Acks that the broker is known to have received; closed after the last one.
-    pub acked: Receiver<Ack>,
+    /// Receipts of messages whose acks the broker is known to have received; closed after the last one.
+    pub acked: Receiver<Receipt>,
+    /// The begin and the loss of sessions. A session has begun before its first message is in `incoming`.
+    pub sessions: Receiver<SessionEvent>,
+    /// When the broker last answered a call.
+    pub last_answer: LastAnswer,
 }
 
 /// One delivered message.
@@ -27,31 +35,45 @@ pub struct Incoming {
     pub identity: Identity,
 }
 
-/// Names one delivery of one message. A receipt of a lost connection is void: the broker delivers the message again, with
-/// a new receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Receipt {
-    /// Number of the connection in this process, from 1.
-    pub session: u64,
-    /// The delivery tag on that connection.
-    pub tag: u64,
-}
-
 /// What to do with a message (AMQP calls it settling).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// The broker may delete it.
-    Ack(Ack),
+    Ack(Receipt),
     /// It cannot be processed: store it in the dead-letter queue with this reason, then ack it.
     DeadLetter(Receipt, String),
 }
 
-/// The ack of one message. It comes back on [`Inbox::acked`] once the broker is known to have it.
+/// The begin or the end of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ack {
-    /// The receipt of the message.
-    pub receipt: Receipt,
-    /// The event whose next notification waits for the ack, unchanged on the way back; `None` when nothing waits for
-    /// it, as for the ack of a dead letter.
-    pub event_id: Option<EventId>,
+pub enum SessionEvent {
+    /// The session of this number takes messages.
+    Begun {
+        /// Its number in this process, from 1.
+        number: u64,
+        /// Whether the broker was seen not running since the session before, or since the start of the process.
+        follows_restart: bool,
+    },
+    /// The connection was lost: the broker delivers its unacked messages again.
+    Lost {
+        /// The number of the session.
+        number: u64,
+    },
+}
+
+/// The newest call that the broker has answered: proof that it still had the session then. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct LastAnswer(Arc<Mutex<Option<(u64, Instant)>>>);
+
+impl LastAnswer {
+    /// The broker has answered a call of this session that began at `began_at`.
+    pub fn set(&self, session: u64, began_at: Instant) {
+        *lock(&self.0) = Some((session, began_at));
+    }
+
+    /// The session, and when its newest answered call began. `None` before the first answer.
+    #[must_use]
+    pub fn get(&self) -> Option<(u64, Instant)> {
+        *lock(&self.0)
+    }
 }

@@ -146,6 +146,8 @@ pub(crate) mod tests {
                 acked_at: over,
                 epoch: Epoch(1),
                 holder: None,
+                broker_session: None,
+                reason: None,
             },
             tally: Tally {
                 participants,

@@ -6,6 +6,7 @@ pub(crate) mod identity;
 pub mod installation;
 pub mod leases;
 pub mod notifications;
+pub mod opening;
 pub mod retention;
 pub mod row;
 pub mod tally;

@@ -49,6 +49,19 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_until -> Nullable<Timestamp>,
         epoch -> BigInt,
+        broker_session -> Nullable<Text>,
+        delivery_tag -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    broker_sessions (name) {
+        name -> Text,
+        worker -> Text,
+        opened_at -> Timestamp,
+        seen_at -> Timestamp,
+        lost_at -> Nullable<Timestamp>,
     }
 }
 

@@ -36,7 +36,8 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 3] = ["0001_tables", "0002_workers", "0003_channels_and_audiences"];
+const MIGRATIONS: [&str; 4] =
+    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
 
 /// The event of most tests.
 const EVENT: EventId = EventId(7);

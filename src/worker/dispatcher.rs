@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
-use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, Settlement};
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::FanOutPool;
@@ -106,7 +107,7 @@ impl Dispatcher {
                     self.fan_out_ended(event_id, result)?;
                 },
                 recv(acked) -> ack => match ack {
-                    Ok(ack) => self.acked(ack),
+                    Ok(receipt) => self.acked(receipt),
                     Err(_) => acked = never(),
                 },
                 recv(self.ack_recorded.1) -> event_id => if let Ok(event_id) = event_id {
@@ -117,7 +118,7 @@ impl Dispatcher {
         let Self { inbox: Inbox { settlements, acked, .. }, mut events, batch_sender, ack_recorded, .. } =
             self;
         drop(settlements);
-        acked.iter().for_each(|ack| record_ack(&mut events, ack, &batch_sender, &ack_recorded.0));
+        acked.iter().for_each(|receipt| record_ack(&mut events, receipt, &batch_sender, &ack_recorded.0));
         Ok(())
     }
 
@@ -145,8 +146,8 @@ impl Dispatcher {
     /// The first message of a new connection. The broker delivers again what is neither running nor acked, to this
     /// worker or to another one.
     fn on_reconnect(&mut self, session: u64) {
-        while let Ok(ack) = self.inbox.acked.try_recv() {
-            self.acked(ack);
+        while let Ok(receipt) = self.inbox.acked.try_recv() {
+            self.acked(receipt);
         }
         self.session = session;
         self.events.retain(|_, queue| {
@@ -196,7 +197,7 @@ impl Dispatcher {
             // ledger then knows that it is completed.
             FanOutResult::Completed(notification) if receipt.session == self.session => {
                 task.state = TaskState::Acking { notification_id: notification.id };
-                self.settle(Settlement::Ack(Ack { receipt, event_id: Some(event_id) }));
+                self.settle(Settlement::Ack(receipt));
                 return Ok(());
             }
             FanOutResult::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
@@ -205,8 +206,8 @@ impl Dispatcher {
         self.end_first_task(event_id)
     }
 
-    fn acked(&mut self, ack: Ack) {
-        record_ack(&mut self.events, ack, &self.batch_sender, &self.ack_recorded.0);
+    fn acked(&mut self, receipt: Receipt) {
+        record_ack(&mut self.events, receipt, &self.batch_sender, &self.ack_recorded.0);
     }
 
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: what tells a
@@ -250,13 +251,18 @@ fn first_task(events: &mut EventQueues, event_id: EventId) -> Option<&mut Task> 
 
 /// The broker has an ack: it is to be recorded in the ledger, too. `recorded` gets the event after that. Ignores the
 /// acks of dead letters, and those of a connection whose tasks were dropped.
-fn record_ack(events: &mut EventQueues, ack: Ack, batch_sender: &BatchSender, recorded: &Sender<EventId>) {
-    let Some(event_id) = ack.event_id else { return };
-    if let Some(task) = first_task(events, event_id).filter(|task| task.receipt == ack.receipt)
+fn record_ack(
+    events: &mut EventQueues,
+    receipt: Receipt,
+    batch_sender: &BatchSender,
+    recorded: &Sender<EventId>,
+) {
+    if let Some(task) =
+        events.values_mut().filter_map(VecDeque::front_mut).find(|task| task.receipt == receipt)
         && let TaskState::Acking { notification_id } = task.state
     {
         task.state = TaskState::RecordingAck;
-        let recorded = recorded.clone();
+        let (event_id, recorded) = (task.message.event_id, recorded.clone());
         batch_sender.flush(batch_sender.push(LedgerWrite::Acked { notification_id, event_id, recorded }));
     }
 }

@@ -2,6 +2,7 @@
 //! `reconnect`. The only file that names amiquip's `Delivery`; the worker gets an [`Incoming`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
 use crossbeam_channel::{Receiver, Sender};
@@ -10,10 +11,11 @@ use log::debug;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::writer::DeadLetter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Ack, Incoming, Receipt};
+use crate::broker::incoming::{Incoming, LastAnswer};
 use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
 
 /// A consumer and its unacked deliveries.
 pub(super) struct ConsumerSession<'connection> {
@@ -21,6 +23,7 @@ pub(super) struct ConsumerSession<'connection> {
     prefetch: u16,
     connection: &'connection BrokerConnection,
     watchdog: CallWatchdog,
+    last_answer: LastAnswer,
     consumer: Consumer<'connection>,
     unacked: BTreeMap<u64, Delivery>,
 }
@@ -33,6 +36,7 @@ impl<'connection> ConsumerSession<'connection> {
         prefetch: u16,
         number: u64,
         watchdog: &CallWatchdog,
+        last_answer: &LastAnswer,
     ) -> Result<Self, BrokerError> {
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
             topology::declare(connection, queue)?;
@@ -48,6 +52,7 @@ impl<'connection> ConsumerSession<'connection> {
             prefetch,
             connection,
             watchdog: watchdog.clone(),
+            last_answer: last_answer.clone(),
             consumer,
             unacked: BTreeMap::new(),
         })
@@ -75,7 +80,10 @@ impl<'connection> ConsumerSession<'connection> {
     /// A barrier: the broker handles the calls of a channel in order, so its answer proves that it has handled all calls
     /// before.
     fn round_trip(&self) -> Result<(), BrokerError> {
-        Ok(self.connection.channel.qos(0, self.prefetch, false)?)
+        let began_at = Instant::now();
+        self.connection.channel.qos(0, self.prefetch, false)?;
+        self.last_answer.set(self.number, began_at);
+        Ok(())
     }
 
     /// Messages of the broker, for [`Self::receive`].
@@ -113,14 +121,14 @@ impl<'connection> ConsumerSession<'connection> {
     /// Acks those messages that are still unacked, waits until the broker has the acks, and reports them to `acked`.
     pub(super) fn ack(
         &mut self,
-        acks: impl Iterator<Item = Ack>,
-        acked: &Sender<Ack>,
+        receipts: impl Iterator<Item = Receipt>,
+        acked: &Sender<Receipt>,
     ) -> Result<(), BrokerError> {
-        let mut done: Vec<_> = acks.filter_map(|ack| Some((ack, self.take(ack.receipt)?))).collect();
+        let mut done: Vec<_> = receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).collect();
         if done.is_empty() {
             return Ok(());
         }
-        done.sort_unstable_by_key(|(ack, _)| ack.receipt.tag);
+        done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
         self.guarded("an ack", || {
@@ -133,9 +141,9 @@ impl<'connection> ConsumerSession<'connection> {
             // `ack` only queues the ack.
             self.round_trip()
         })?;
-        for ack in done {
-            if acked.send(ack).is_err() {
-                debug!("the dispatcher has ended; the broker has {ack:?}");
+        for receipt in done {
+            if acked.send(receipt).is_err() {
+                debug!("the dispatcher has ended; the broker has the ack of {receipt:?}");
             }
         }
         Ok(())
@@ -187,8 +195,8 @@ impl<'connection> ConsumerSession<'connection> {
 }
 
 /// How many of `done`, sorted by tag, come before every unacked message: one ack with `multiple` covers them.
-fn contiguous(done: &[Ack], first_unacked: Option<u64>) -> usize {
-    done.partition_point(|ack| first_unacked.is_none_or(|first| ack.receipt.tag < first))
+fn contiguous(done: &[Receipt], first_unacked: Option<u64>) -> usize {
+    done.partition_point(|receipt| first_unacked.is_none_or(|first| receipt.tag < first))
 }
 
 #[cfg(test)]
@@ -197,8 +205,7 @@ mod tests {
 
     #[test]
     fn one_ack_covers_only_messages_before_every_unacked_one() {
-        let done: Vec<_> =
-            [2, 3, 5, 8].map(|tag| Ack { receipt: Receipt { session: 1, tag }, event_id: None }).into();
+        let done = [2, 3, 5, 8].map(|tag| Receipt { session: 1, tag });
         let counts = [Some(1), Some(4), Some(6), Some(9), None].map(|first| contiguous(&done, first));
         assert_eq!(counts, [0, 2, 3, 4, 4]);
     }

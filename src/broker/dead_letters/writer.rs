@@ -18,12 +18,12 @@ use log::{debug, error};
 
 use crate::broker::dead_letters::properties;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::Receipt;
 use crate::broker::publisher::Publisher;
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
 use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
+use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::observe::health::{Monitor, Part};
 use crate::observe::metrics::Metrics;

@@ -17,22 +17,28 @@ use crate::store::schema::{deliveries, notifications};
 /// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationState {
+    /// A worker holds its message, and the fan-out has not begun.
+    Waiting,
     /// Recipients may be undecided.
     Running,
     /// Every recipient had an outcome.
     Completed,
+    /// It was closed without completing, for the reason in its row. Its message is a dead letter.
+    Abandoned,
 }
 
 impl NotificationState {
     /// Every state.
-    pub const ALL: [Self; 2] = [Self::Running, Self::Completed];
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Completed, Self::Abandoned];
 
     /// The word in the ledger and in `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Completed => "completed",
+            Self::Abandoned => "abandoned",
         }
     }
 
@@ -74,6 +80,10 @@ pub struct NotificationRecord {
     pub epoch: Epoch,
     /// The worker that has leased it.
     pub holder: Option<Holder>,
+    /// The session that holds its message, or carried it when it was acked.
+    pub broker_session: Option<String>,
+    /// Why it is abandoned.
+    pub reason: Option<String>,
 }
 
 /// The worker that has leased a notification.
@@ -105,6 +115,8 @@ pub(crate) struct NotificationRow {
     lease_owner: Option<String>,
     lease_until: Option<NaiveDateTime>,
     epoch: Epoch,
+    broker_session: Option<String>,
+    reason: Option<String>,
 }
 
 impl NotificationRow {
@@ -136,6 +148,8 @@ impl NotificationRow {
             completed_at: row.completed_at,
             acked_at: row.acked_at,
             epoch: row.epoch,
+            broker_session: row.broker_session,
+            reason: row.reason,
             holder: row.lease_owner.zip(row.lease_until).map(|(owner, until)| Holder {
                 owner,
                 until,

@@ -7,9 +7,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
-use crate::broker::incoming::{Ack, Inbox, Incoming, Receipt, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, LastAnswer, Settlement};
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
@@ -20,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 struct Broker {
     incoming: Sender<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Ack>,
+    acked: Sender<Receipt>,
     dispatcher: JoinHandle<std::io::Result<()>>,
 }
 
@@ -33,7 +34,8 @@ impl Broker {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
-        let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks };
+        let (sessions, last_answer) = (unbounded().1, LastAnswer::default());
+        let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks, sessions, last_answer };
         let dispatcher = Dispatcher::new(Arc::clone(&worker.context), inbox, batch_sender);
         Self { incoming, settlements, acked, dispatcher: thread::spawn(move || dispatcher.run()) }
     }
@@ -60,13 +62,8 @@ fn receipt(session: u64, tag: u64) -> Receipt {
     Receipt { session, tag }
 }
 
-/// The ack of a message of [`EVENT`].
-fn ack(session: u64, tag: u64) -> Ack {
-    Ack { receipt: receipt(session, tag), event_id: Some(EVENT) }
-}
-
 fn acked(session: u64, tag: u64) -> Settlement {
-    Settlement::Ack(ack(session, tag))
+    Settlement::Ack(receipt(session, tag))
 }
 
 fn updated(event_id: EventId) -> String {
@@ -85,7 +82,7 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_recorded() {
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(worker.relay.accepted().len(), 120);
     assert_eq!(worker.store.find_notification(NotificationId(1)).unwrap().unwrap().acked_at, None);
-    broker.acked.send(ack(1, 1)).unwrap();
+    broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.close(), []);
     let TestWorker { threads, context, store, .. } = worker;
     drop(context);
@@ -121,9 +118,9 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     assert_eq!(broker.settlement(), acked(1, 1));
     // Another event does not wait.
     broker.deliver(receipt(1, 3), named("other"), &updated(EventId(7)));
-    assert_eq!(broker.settlement(), Settlement::Ack(Ack { event_id: Some(EventId(7)), ..ack(1, 3) }));
+    assert_eq!(broker.settlement(), acked(1, 3));
     assert_eq!(worker.relay.accepted().len(), 3);
-    broker.acked.send(ack(1, 1)).unwrap();
+    broker.acked.send(receipt(1, 1)).unwrap();
     assert_eq!(broker.settlement(), acked(1, 2));
     assert_eq!(worker.relay.accepted().len(), 6);
     broker.close();
@@ -147,7 +144,7 @@ fn a_redelivered_message_rejoins_its_running_fan_out_and_the_newest_receipt_is_a
         assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         drop(open_gate);
         assert_eq!(broker.settlement(), acked(2, 1));
-        broker.acked.send(ack(2, 1)).unwrap();
+        broker.acked.send(receipt(2, 1)).unwrap();
         worker.wait_until_acked(1);
         // Time to start the message that only waited, if the dispatcher still had it.
         for tag in 3..23 {
@@ -186,7 +183,7 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
-    broker.acked.send(ack(1, 1)).unwrap();
+    broker.acked.send(receipt(1, 1)).unwrap();
     let Some(LedgerWrite::Acked { notification_id, event_id, recorded }) = slow_recorder.next_batch().pop()
     else {
         panic!()
@@ -211,7 +208,7 @@ fn an_ack_of_a_lost_connection_is_not_recorded_for_the_next_notification_of_the_
     broker.deliver(receipt(2, 1), named("m2"), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(2, 1));
     // A new connection has the dispatcher read the acks that have come before its first message.
-    broker.acked.send(ack(1, 1)).unwrap();
+    broker.acked.send(receipt(1, 1)).unwrap();
     broker.deliver(receipt(3, 1), named("m3"), "no JSON");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(..)));
     broker.close();

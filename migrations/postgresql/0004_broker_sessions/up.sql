@@ -1,0 +1,15 @@
+-- Which connection to the broker holds the message of a notification, and why a notification was abandoned. No row is
+-- rewritten, and existing notifications are held by no connection.
+ALTER TABLE notifications
+    ADD COLUMN broker_session TEXT, -- a name in broker_sessions
+    ADD COLUMN delivery_tag BIGINT,
+    ADD COLUMN reason TEXT; -- of state 'abandoned'
+
+-- A connection of a worker to the broker, while it lasts and for a day after it was lost.
+CREATE TABLE broker_sessions (
+    name TEXT PRIMARY KEY,
+    worker TEXT NOT NULL,
+    opened_at TIMESTAMP NOT NULL,
+    seen_at TIMESTAMP NOT NULL, -- when the broker was last known to have it
+    lost_at TIMESTAMP
+);

@@ -1,0 +1,37 @@
+//! Connections to the broker, as the worker and the ledger know them: which one holds a message. Opening them is left to
+//! `broker`, what they mean for the ledger to `store::ledger::identity`.
+
+/// Names one delivery of one message. A receipt of a lost session is void: the broker delivers the message again, with a new
+/// receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt {
+    /// Number of the session in this process, from 1.
+    pub session: u64,
+    /// The delivery tag of the message in that session.
+    pub tag: u64,
+}
+
+/// One connection of one worker to the broker, from its first message to its loss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSession {
+    /// The name of the worker, which also owns its leases.
+    pub worker: String,
+    /// Number of the session in that process, from 1.
+    pub number: u64,
+    /// Whether the broker was seen not running before the session began. A broker that crashed may have forgotten acks.
+    pub follows_restart: bool,
+}
+
+impl BrokerSession {
+    /// The name of the session number `number` of the worker `worker`, as in the ledger.
+    #[must_use]
+    pub fn name_of(worker: &str, number: u64) -> String {
+        format!("{worker}/{number}")
+    }
+
+    /// Its name in the ledger.
+    #[must_use]
+    pub fn name(&self) -> String {
+        Self::name_of(&self.worker, self.number)
+    }
+}
