@@ -1,52 +1,132 @@
-//! A proxy for a database server that loses replies to COMMIT: the server commits, and the connection is closed before
-//! the client gets the reply.
+//! A proxy for a database server that loses replies to COMMIT (the server commits, and the connection is closed before
+//! the client gets the reply), or that is cut off at a certain request, with all connections, until it is repaired.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+
+use crate::sync::lock;
 
 /// The proxy. It ends with the test process.
 pub struct DatabaseProxy {
     /// Port on loopback.
     pub port: u16,
-    commits: Arc<AtomicUsize>,
-    every: usize,
+    faults: Arc<Faults>,
+}
+
+/// What the proxy does, and what it has done.
+struct Faults {
+    /// The reply to one of so many commits is lost; 0 is none.
+    commits_per_loss: usize,
+    commits: AtomicUsize,
+    /// The number of the request at which all connections are cut; 0 is none.
+    last_request: AtomicUsize,
+    requests: AtomicUsize,
+    cut_off: AtomicBool,
+    /// Both ends of all connections so far.
+    sockets: Mutex<Vec<TcpStream>>,
 }
 
 impl DatabaseProxy {
     /// Starts a proxy for the server at `port` that loses the reply to one of `every` commits.
     pub fn dropping_commit_replies(port: u16, every: usize) -> Self {
+        Self::start(port, every, 0)
+    }
+
+    /// Starts a proxy that forwards everything up to the request with this number, counted from 1 over all connections.
+    /// Neither that request nor any later one reaches the server: all connections are closed, and new ones are closed at
+    /// once, until [`repair`](Self::repair). A request is what the client sends in one write; logging in takes several.
+    pub fn cut_off_at(port: u16, request: usize) -> Self {
+        Self::start(port, 0, request)
+    }
+
+    fn start(port: u16, commits_per_loss: usize, last_request: usize) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let commits = Arc::new(AtomicUsize::new(0));
-        let proxy =
-            Self { port: listener.local_addr().unwrap().port(), commits: Arc::clone(&commits), every };
+        let proxy_port = listener.local_addr().unwrap().port();
+        let faults = Arc::new(Faults {
+            commits_per_loss,
+            commits: AtomicUsize::new(0),
+            last_request: AtomicUsize::new(last_request),
+            requests: AtomicUsize::new(0),
+            cut_off: AtomicBool::new(false),
+            sockets: Mutex::default(),
+        });
+        let of_connections = Arc::clone(&faults);
         thread::spawn(move || {
             for client in listener.incoming() {
-                let client = client.unwrap();
-                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-                let (client_2, server_2) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let cut = Arc::new(AtomicBool::new(false));
-                let (cut_2, commits) = (Arc::clone(&cut), Arc::clone(&commits));
-                thread::spawn(move || {
-                    copy(client, server, |request| {
-                        let lost = commits_in(request) > 0
-                            && commits.fetch_add(1, Ordering::Relaxed) % every == every - 1;
-                        cut.fetch_or(lost, Ordering::SeqCst);
-                        true
-                    });
-                });
-                thread::spawn(move || copy(server_2, client_2, |_| !cut_2.load(Ordering::SeqCst)));
+                connect(client.unwrap(), port, &of_connections);
             }
         });
-        proxy
+        Self { port: proxy_port, faults }
     }
 
     /// Number of lost replies.
     pub fn lost(&self) -> usize {
-        self.commits.load(Ordering::Relaxed) / self.every
+        self.faults.commits.load(Ordering::Relaxed) / self.faults.commits_per_loss
     }
+
+    /// Number of requests so far, while none is cut off.
+    pub fn requests(&self) -> usize {
+        self.faults.requests.load(Ordering::SeqCst)
+    }
+
+    /// Whether everything is cut off.
+    pub fn is_cut_off(&self) -> bool {
+        self.faults.cut_off.load(Ordering::SeqCst)
+    }
+
+    /// Forwards everything from now on.
+    pub fn repair(&self) {
+        self.faults.last_request.store(0, Ordering::SeqCst);
+        self.faults.cut_off.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Faults {
+    /// Whether this request may reach the server.
+    fn forwards(&self) -> bool {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let last = self.last_request.load(Ordering::SeqCst);
+        if last != 0 && number >= last {
+            self.cut_off.store(true, Ordering::SeqCst);
+            self.close_all();
+        }
+        !self.cut_off.load(Ordering::SeqCst)
+    }
+
+    /// Whether the reply to this request is to be lost.
+    fn loses_reply_to(&self, request: &[u8]) -> bool {
+        self.commits_per_loss != 0
+            && commits_in(request) > 0
+            && self.commits.fetch_add(1, Ordering::Relaxed) % self.commits_per_loss
+                == self.commits_per_loss - 1
+    }
+
+    fn close_all(&self) {
+        lock(&self.sockets).drain(..).for_each(|socket| close(&socket));
+    }
+}
+
+/// Forwards a connection, in two threads.
+fn connect(client: TcpStream, port: u16, faults: &Arc<Faults>) {
+    if faults.cut_off.load(Ordering::SeqCst) {
+        return close(&client);
+    }
+    // A server that is down refuses connections, as a proxy does by closing them.
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return close(&client) };
+    let (client_2, server_2) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    lock(&faults.sockets).extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
+    let reply_is_lost = Arc::new(AtomicBool::new(false));
+    let (lost, faults) = (Arc::clone(&reply_is_lost), Arc::clone(faults));
+    thread::spawn(move || {
+        copy(client, server, |request| {
+            lost.fetch_or(faults.loses_reply_to(request), Ordering::SeqCst);
+            faults.forwards()
+        });
+    });
+    thread::spawn(move || copy(server_2, client_2, |_| !reply_is_lost.load(Ordering::SeqCst)));
 }
 
 /// Copies until either side closes or `passes` returns `false`.
@@ -62,9 +142,13 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) ->
     };
     while step().unwrap_or(false) {}
     for stream in [&from, &to] {
-        // It is no error when the connection is closed already.
-        drop(stream.shutdown(Shutdown::Both));
+        close(stream);
     }
+}
+
+fn close(stream: &TcpStream) {
+    // It is no error when the connection is closed already.
+    drop(stream.shutdown(Shutdown::Both));
 }
 
 /// Counts COMMIT in a request. Both servers get it as plain text. The level READ COMMITTED does not count.

@@ -10,6 +10,9 @@ use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, sql_query};
 use crate::ledger::connection::AnyConnection;
 use crate::scenario::{DOMAIN, EVENT};
 
+pub mod copy;
+pub mod transaction;
+
 mod connection;
 
 /// A database of fanmail.
@@ -145,20 +148,6 @@ impl Ledger {
                  SELECT i, 'small.' || i || '@example.org', 'Käthe Schäfer' FROM n"
         ));
         first
-    }
-
-    /// Locks the outcomes: no other connection can write them until the result is dropped.
-    pub fn lock_deliveries(&self) -> AnyConnection {
-        let mut connection = self.open();
-        let lock = match &connection {
-            AnyConnection::Sqlite(_) => "BEGIN IMMEDIATE",
-            #[cfg(feature = "postgres")]
-            AnyConnection::Postgresql(_) => "BEGIN; LOCK TABLE deliveries IN EXCLUSIVE MODE",
-            #[cfg(feature = "mysql")]
-            AnyConnection::Mariadb(_) => "LOCK TABLES deliveries READ",
-        };
-        connection.batch_execute(lock).unwrap();
-        connection
     }
 
     /// The number of rows of a table, with an optional WHERE.
