@@ -15,7 +15,7 @@ use crate::rounds::{Run, Sender};
 use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
 use testkit::cleanup::ChildGuard;
-use testkit::ledger::Person;
+use testkit::ledger::people::Person;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::{wait_for, wait_until};
 

@@ -8,9 +8,10 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, sql_query};
 
 use crate::ledger::connection::AnyConnection;
-use crate::scenario::{DOMAIN, EVENT};
+use crate::scenario::DOMAIN;
 
 pub mod copy;
+pub mod people;
 pub mod transaction;
 
 mod connection;
@@ -82,20 +83,6 @@ pub struct DeliveryRow {
     pub detail: Option<String>,
 }
 
-/// A row of `participants`.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Person {
-    /// Its id.
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
-    /// The address.
-    #[diesel(sql_type = Text)]
-    pub email: String,
-    /// The name.
-    #[diesel(sql_type = Text)]
-    pub name: String,
-}
-
 #[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]
@@ -133,21 +120,6 @@ impl Ledger {
     /// Runs statements as an application would.
     pub fn execute(&self, statements: &str) {
         self.open().batch_execute(statements).unwrap();
-    }
-
-    /// Adds events like [`EVENT`] with one participant each, whose address is [`small_address`]. Returns the id of the
-    /// first.
-    pub fn add_small_events(&self, count: usize) -> i64 {
-        let (first, last) = (EVENT + 1, EVENT + i64::try_from(count).unwrap());
-        let numbers =
-            format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})");
-        let columns = "title, description, location, starts_at, ends_at, timezone, url, updated_at";
-        self.execute(&format!(
-            "{numbers} INSERT INTO events (id, {columns}) SELECT i, {columns} FROM n, events WHERE id = {EVENT};
-             {numbers} INSERT INTO participants (event_id, email, name)
-                 SELECT i, 'small.' || i || '@example.org', 'Käthe Schäfer' FROM n"
-        ));
-        first
     }
 
     /// The number of rows of a table, with an optional WHERE.
@@ -216,15 +188,6 @@ impl Ledger {
         .unwrap()
     }
 
-    /// The participants of an event that have an address.
-    pub fn people(&self, event: i64) -> Vec<Person> {
-        sql_query(format!(
-            "SELECT id, email, name FROM participants WHERE event_id = {event} AND email IS NOT NULL ORDER BY id"
-        ))
-        .load(&mut self.open())
-        .unwrap()
-    }
-
     /// The Message-ID of a mail, the same on each attempt.
     pub fn message_id(&self, notification: i64, participant: i64) -> String {
         let installation = self.installation.get_or_init(|| {
@@ -237,19 +200,6 @@ impl Ledger {
             String::new()
         };
         format!("<n{notification}.p{participant}{tag}@{DOMAIN}>")
-    }
-
-    /// The addresses of all participants.
-    pub fn addresses(&self) -> Vec<String> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Text)]
-            email: String,
-        }
-        let rows: Vec<Row> = sql_query("SELECT email FROM participants WHERE email IS NOT NULL")
-            .load(&mut self.open())
-            .unwrap();
-        rows.into_iter().map(|row| row.email).collect()
     }
 }
 
@@ -280,9 +230,4 @@ impl LedgerPoll {
         let rows: Vec<Count> = sql_query(statement).load(&mut self.0).unwrap();
         rows[0].count > 0
     }
-}
-
-/// The address of the participant of an event of [`Ledger::add_small_events`].
-pub fn small_address(event: i64) -> String {
-    format!("small.{event}@example.org")
 }

@@ -28,6 +28,7 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod properties;
+pub mod published;
 pub mod queue;
 pub mod raw_publisher;
 pub mod scenario;

@@ -11,6 +11,7 @@ use amiquip::{
 use uuid::Uuid;
 
 use crate::broker::Broker;
+use crate::published::Published;
 
 /// A queue, and the queue of its dead letters.
 pub struct Queue {
@@ -18,6 +19,8 @@ pub struct Queue {
     pub broker: Arc<Broker>,
     /// The value of `LAVINMQ_QUEUE`.
     pub name: String,
+    /// What was published.
+    pub published: Arc<Published>,
 }
 
 /// A connection for many messages. It stays open.
@@ -26,6 +29,7 @@ pub struct Publisher {
     channel: Channel,
     _connection: Connection,
     queue: String,
+    published: Arc<Published>,
 }
 
 impl Publisher {
@@ -35,6 +39,7 @@ impl Publisher {
         let properties = properties(Some(&Uuid::now_v7().to_string()));
         let publish = Publish::with_properties(body.as_bytes(), &self.queue, properties);
         Exchange::direct(&self.channel).publish(publish).unwrap();
+        self.published.add(body.as_bytes(), None);
     }
 }
 
@@ -78,7 +83,7 @@ pub fn properties(message_id: Option<&str>) -> AmqpProperties {
 impl Queue {
     /// Names a queue. The first publication or the worker declares it.
     pub fn new(broker: Arc<Broker>, name: String) -> Self {
-        Self { broker, name }
+        Self { broker, name, published: Arc::default() }
     }
 
     /// Publishes one notification and waits for the broker's confirm.
@@ -101,6 +106,7 @@ impl Queue {
             for (body, properties) in messages {
                 let publish = Publish::with_properties(body, &self.name, properties.clone());
                 Exchange::direct(channel).publish(publish).unwrap();
+                self.published.add(body, properties.message_id().as_deref());
             }
             let mut confirmed = 0;
             while confirmed < messages.len() as u64 {
@@ -117,7 +123,12 @@ impl Queue {
         let mut connection = self.broker.connect();
         let channel = connection.open_channel(None).unwrap();
         declare(&channel, &self.name);
-        Publisher { channel, _connection: connection, queue: self.name.clone() }
+        Publisher {
+            channel,
+            _connection: connection,
+            queue: self.name.clone(),
+            published: Arc::clone(&self.published),
+        }
     }
 
     /// Number of messages ready for delivery. Messages that are delivered and not acked do not count.

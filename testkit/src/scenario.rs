@@ -2,6 +2,7 @@
 //! At the end it checks that ledger, queue and relay agree.
 
 pub mod builder;
+pub mod mail_counts;
 
 mod checks;
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::ledger::{Ledger, Person};
+use crate::ledger::Ledger;
+use crate::ledger::people::Person;
 use crate::process::{Environment, Exit, Process};
 use crate::queue::Queue;
 use crate::scenario::builder::ScenarioBuilder;

@@ -9,7 +9,7 @@ use amiquip::AmqpProperties;
 
 use crate::run::Run;
 use crate::workers::Workers;
-use testkit::ledger::small_address;
+use testkit::ledger::people::small_address;
 use testkit::queue::properties;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::RecipientFault;

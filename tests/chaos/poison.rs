@@ -34,6 +34,8 @@ pub fn poison(run: &mut Run, system: System) {
         };
         let properties = unusual_properties(&mut run.random).message_id(&id);
         publisher.publish("", scenario.queue.name.as_bytes(), &properties, &body);
+        // An id that is not UTF-8 text counts as none.
+        scenario.queue.published.add(&body, std::str::from_utf8(&id).ok());
     }
     workers.wait_until("every message to have its place", |_| {
         scenario.ledger.completed() + scenario.queue.dead_depth() as usize >= messages

@@ -1,7 +1,7 @@
 //! The runs of one scenario: a stream of random numbers, the size of the scenario, and the checks at the end of each
 //! run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{Write as _, stderr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use fastrand::Rng;
 use crate::table::Row;
 use testkit::scenario::Scenario;
 use testkit::scenario::builder::ScenarioBuilder;
+use testkit::scenario::mail_counts::ByRecipient;
 use testkit::smtp::log::BodyReply;
 use testkit::system::System;
 
@@ -112,29 +113,44 @@ impl Run {
     /// The same when the broker was killed: it may have got an ack that the ledger does not have.
     #[track_caller]
     pub fn check_except_acks(&mut self, scenario: &Scenario, notifications: usize, crashes: usize) {
-        let expected = expected_ids(scenario);
-        let accepted = scenario.smtp.accepted_ids();
-        let lost: Vec<&String> = expected.iter().filter(|id| !accepted.contains_key(*id)).collect();
-        let unexpected: Vec<&String> = accepted.keys().filter(|id| !expected.contains(*id)).collect();
-        let duplicates = scenario.duplicates();
-        let unanswered =
-            scenario.smtp.log().received.iter().filter(|mail| mail.answer == BodyReply::None).count();
+        let mails = scenario.mail_counts();
+        let (lost, duplicates) = mails.lost_and_duplicates();
+        let unanswered = scenario
+            .smtp
+            .read_log(|log| log.received.iter().filter(|mail| mail.answer == BodyReply::None).count());
         let bound = if crashes > 0 { crashes * LANES } else { unanswered };
 
-        self.row.mails += expected.len();
-        self.row.lost += lost.len();
+        self.row.mails += mails.total();
+        self.row.lost += lost;
         self.row.duplicates += duplicates;
         self.row.bound += bound;
         self.row.exact &= crashes == 0;
 
-        assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
+        let examples = |mails: ByRecipient| mails.into_iter().take(5).collect::<Vec<_>>();
+        let outcome = format!("{lost} of {} are lost, {duplicates} are duplicates", mails.total());
+        assert_eq!(lost, 0, "{outcome}; lost are {:?}", examples(mails.lost()));
+        assert!(
+            duplicates <= bound && (crashes > 0 || duplicates == bound),
+            "{outcome}, and the bound is {bound}: {:?}",
+            examples(mails.duplicates())
+        );
         assert_eq!(scenario.ledger.outcomes("failed"), 0, "nobody may fail");
-        assert!(lost.is_empty(), "{} of {} are lost, such as {:?}", lost.len(), expected.len(), lost[0]);
-        assert!(unexpected.is_empty(), "unexpected mails: {unexpected:?}");
-        assert!(duplicates <= bound, "{duplicates} duplicates, and at most {bound} may be");
-        assert!(crashes > 0 || duplicates == bound, "{duplicates} duplicates, and {bound} have to be");
+        assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
+        check_message_ids(scenario, bound);
         scenario.check_completed_except_acks();
     }
+}
+
+/// The same count by Message-ID: every recipient of every notification has one of its own, on each attempt the same.
+#[track_caller]
+fn check_message_ids(scenario: &Scenario, bound: usize) {
+    let (expected, accepted) = (expected_ids(scenario), scenario.smtp.accepted_ids());
+    let lost: Vec<&String> = expected.iter().filter(|id| !accepted.contains_key(*id)).collect();
+    let unexpected: Vec<&String> = accepted.keys().filter(|id| !expected.contains(*id)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost, such as {:?}", lost.len(), expected.len(), lost[0]);
+    assert!(unexpected.is_empty(), "unexpected mails: {unexpected:?}");
+    let duplicates = scenario.duplicates();
+    assert!(duplicates <= bound, "{duplicates} Message-IDs were repeated, and at most {bound} may be");
 }
 
 impl Drop for Run {
@@ -152,11 +168,11 @@ impl Drop for Run {
 
 /// The Message-IDs of all recipients of all notifications.
 fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
-    let mut people = BTreeMap::new();
+    let people = scenario.ledger.people_by_event();
     let mut ids = BTreeSet::new();
     for row in scenario.ledger.notifications() {
-        let people = people.entry(row.event_id).or_insert_with(|| scenario.ledger.people(row.event_id));
-        ids.extend(people.iter().map(|person| scenario.ledger.message_id(row.id, person.id)));
+        let people = people.get(&row.event_id).into_iter().flatten();
+        ids.extend(people.map(|person| scenario.ledger.message_id(row.id, person.id)));
     }
     ids
 }

@@ -3,6 +3,7 @@
 
 mod broker;
 mod database;
+mod mail_counts;
 mod policy;
 mod relay;
 mod slow_relay;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::stage::{Section, Stage};
 use crate::worker::Fanmail;
 use testkit::bench::row::{Figure, Goal, Row};
-use testkit::ledger::small_address;
+use testkit::ledger::people::small_address;
 use testkit::scenario::EVENT;
 use testkit::smtp::SmtpServer;
 use testkit::system::System;

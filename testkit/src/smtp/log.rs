@@ -69,13 +69,20 @@ impl Log {
     }
 }
 
-/// The value of the Message-ID header, unfolded; empty when there is none.
-pub fn message_id(raw: &[u8]) -> String {
+impl ReceivedMail {
+    /// The value of a header, unfolded; empty when there is none.
+    pub fn header(&self, name: &str) -> String {
+        header(&self.raw, name)
+    }
+}
+
+/// The value of a header, unfolded; empty when there is none.
+pub fn header(raw: &[u8], name: &str) -> String {
     let end = raw.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(raw.len());
-    let header = String::from_utf8_lossy(&raw[..end]).replace("\r\n ", " ");
-    let found = header.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("Message-ID").then(|| value.trim().to_owned())
+    let headers = String::from_utf8_lossy(&raw[..end]).replace("\r\n ", " ");
+    let found = headers.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     });
     found.unwrap_or_default()
 }

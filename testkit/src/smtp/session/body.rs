@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::smtp::RecipientFault;
 use crate::smtp::gate::Point;
-use crate::smtp::log::{BodyReply, ReceivedMail, message_id};
+use crate::smtp::log::{BodyReply, ReceivedMail, header};
 use crate::smtp::session::{LONGEST_LINE, Next, Session, Transaction};
 use crate::smtp::step_fault::Step;
 
@@ -89,7 +89,7 @@ impl Session {
     }
 
     fn answer(&mut self, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
-        let (at, message_id) = (Instant::now(), message_id(&raw));
+        let (at, message_id) = (Instant::now(), header(&raw, "Message-ID"));
         if self.shared.settings().discards_bodies {
             raw.clear();
         }
