@@ -1,5 +1,7 @@
 //! The ledger: notifications, their outcomes, their deferrals and their leases.
 
+pub mod acks;
+pub mod completion;
 pub mod deferrals;
 pub mod deliveries;
 pub(crate) mod identity;
@@ -9,4 +11,5 @@ pub mod notifications;
 pub mod opening;
 pub mod retention;
 pub mod row;
+pub mod sessions;
 pub mod tally;

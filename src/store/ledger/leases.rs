@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
@@ -88,6 +89,29 @@ impl Store {
         self.write("release a lease", |connection| {
             diesel::update(notifications::table.find(lease.notification_id))
                 .filter(notifications::epoch.eq(lease.epoch))
+                .set((
+                    notifications::lease_owner.eq(None::<String>),
+                    notifications::lease_until.eq(None::<NaiveDateTime>),
+                ))
+                .execute(connection)
+                .map(drop)
+        })
+    }
+
+    /// The same for many, in one transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer; then none is released.
+    pub fn release_leases(&self, leases: &[Lease]) -> Result<(), StoreError> {
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
+        self.write("release leases", |connection| {
+            let mut valid = dispatch::lock_notifications(connection, &ids)?;
+            valid.retain(|lease| leases.contains(lease));
+            let ids = valid.iter().map(|lease| lease.notification_id);
+            diesel::update(notifications::table.filter(notifications::id.eq_any(ids)))
                 .set((
                     notifications::lease_owner.eq(None::<String>),
                     notifications::lease_until.eq(None::<NaiveDateTime>),

@@ -4,17 +4,22 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
+use diesel::prelude::*;
 
-use crate::domain::ids::NotificationId;
+use crate::domain::audience::Audience;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::Store;
+use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::NotificationRecord;
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
+use crate::store::schema::notifications;
+use crate::store::source::participants::find_last_id;
 
 /// A message that has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +76,6 @@ pub enum Opened {
     },
 }
 
-/// How a session has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// In good order: all acks that were sent have arrived.
-    Closed,
-    /// The connection was lost.
-    Lost,
-}
-
 impl Store {
     /// Opens what has arrived, in one transaction. One result for each arrival, in their order.
     ///
@@ -94,5 +90,53 @@ impl Store {
     ) -> Result<Vec<Opened>, StoreError> {
         log::debug!("{session:?} {arrivals:?} {lease_request:?} {watermarks:?}");
         Err(StoreError::new("open messages", &"this part is not built yet"))
+    }
+
+    /// Opens a message again whose notification has vanished: the one with its `message_id`, which a restored copy of the
+    /// database may have, else a new one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn open_anew(
+        &self,
+        arrival: &Arrival,
+        session: &BrokerSession,
+        lease_request: &LeaseRequest,
+    ) -> Result<Opened, StoreError> {
+        log::debug!("{session:?} {arrival:?} {lease_request:?}");
+        Err(StoreError::new("open a message anew", &"this part is not built yet"))
+    }
+
+    /// Sets a notification to running, and freezes its audience unless it had participants when it was opened. Returns it as
+    /// it is now; `None` when the lease is not valid any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+        self.write("start a notification", |connection| {
+            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
+                return Ok(None);
+            }
+            let row: NotificationRow = notifications::table
+                .find(lease.notification_id)
+                .select(NotificationRow::as_select())
+                .first(connection)?;
+            let clock = dispatch::clock(connection)?;
+            let record = row.into_record(clock)?;
+            if record.holder.is_none() || !record.state.is_open() {
+                return Ok(None);
+            }
+            let mut notification = record.notification;
+            let Audience::Event { id: event_id, up_to } = notification.audience;
+            let up_to = if up_to > ParticipantId(0) { up_to } else { find_last_id(connection, event_id)? };
+            notification.audience = Audience::Event { id: event_id, up_to };
+            diesel::update(notifications::table.find(notification.id))
+                .set((
+                    notifications::state.eq(NotificationState::Running.as_str()),
+                    notifications::max_participant_id.eq(up_to),
+                ))
+                .execute(connection)?;
+            Ok(Some(notification))
+        })
     }
 }

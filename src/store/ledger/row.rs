@@ -31,6 +31,15 @@ impl NotificationState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Completed, Self::Abandoned];
 
+    /// The words of the states that have not ended.
+    pub(crate) const OPEN: [&str; 2] = ["waiting", "running"];
+
+    /// Whether its people may be undecided and a message of it is expected: it is waiting or running.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        Self::OPEN.contains(&self.as_str())
+    }
+
     /// The word in the ledger and in `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,74 @@
+//! Which notifications are acked: the broker is known to have the ack of their message.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use crate::domain::ids::NotificationId;
+use crate::store::Store;
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::schema::notifications;
+
+/// A notification whose message was acked, with the receipt that was acked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckedMessage {
+    /// The notification.
+    pub notification_id: NotificationId,
+    /// The name of the session that acked it, as [`crate::domain::session::BrokerSession::name`] gives it.
+    pub session: String,
+    /// The delivery tag in that session.
+    pub tag: u64,
+}
+
+impl Store {
+    /// Records that the broker has these acks, in one transaction. Changes nothing about a notification that another receipt
+    /// holds by now: its message has come again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn record_acks(&self, acked: &[AckedMessage]) -> Result<(), StoreError> {
+        let mut ids: Vec<NotificationId> = acked.iter().map(|one| one.notification_id).collect();
+        // Every transaction that locks several notifications does so in key order.
+        ids.sort_unstable();
+        let mut sessions: BTreeMap<&str, Vec<&AckedMessage>> = BTreeMap::new();
+        for one in acked {
+            sessions.entry(&one.session).or_default().push(one);
+        }
+        self.write("record that messages are acked", |connection| {
+            dispatch::lock_notifications(connection, &ids)?;
+            for (session, acked) in &sessions {
+                let tags = acked.iter().map(|one| i64::try_from(one.tag).unwrap_or(i64::MAX));
+                // A tag of a session names one message, which belongs to one notification.
+                let held = notifications::table
+                    .filter(notifications::id.eq_any(acked.iter().map(|one| one.notification_id)))
+                    .filter(notifications::broker_session.eq(session))
+                    .filter(notifications::delivery_tag.eq_any(tags))
+                    .filter(notifications::acked_at.is_null());
+                diesel::update(held)
+                    .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
+                    .execute(connection)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Which of these notifications are known to be acked.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_acked(&self, ids: &[NotificationId]) -> Result<Vec<NotificationId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run("find out which messages are acked", |connection| {
+            notifications::table
+                .filter(notifications::id.eq_any(ids))
+                .filter(notifications::acked_at.is_not_null())
+                .order(notifications::id)
+                .select(notifications::id)
+                .load(connection)
+        })
+    }
+}

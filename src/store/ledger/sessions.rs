@@ -1,0 +1,133 @@
+//! The table `broker_sessions`: which connections to the broker exist, and which were lost. What this says about messages is
+//! left to `identity`; when a session begins and ends to the worker. Times are the database's.
+
+use std::time::Duration;
+
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+use crate::domain::session::BrokerSession;
+use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::schema::broker_sessions;
+
+/// A session that was lost, or was not seen, for this long is deleted when another one begins.
+const DELETED_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// How a session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndOfSession {
+    /// In good order: all acks that were sent have arrived.
+    Closed,
+    /// The connection was lost.
+    Lost,
+}
+
+impl Store {
+    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn begin_session(&self, session: &BrokerSession) -> Result<(), StoreError> {
+        self.write("begin a session", |connection| {
+            let clock = dispatch::clock(connection)?;
+            let earlier = broker_sessions::table
+                .filter(broker_sessions::worker.eq(&session.worker))
+                .filter(broker_sessions::name.ne(session.name()))
+                .filter(broker_sessions::lost_at.is_null());
+            diesel::update(earlier).set(broker_sessions::lost_at.eq(clock)).execute(connection)?;
+            delete_old(connection, clock - DELETED_AFTER)?;
+            let begun: i64 = broker_sessions::table.find(session.name()).count().get_result(connection)?;
+            if begun == 0 {
+                insert(connection, session, clock, clock)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that the broker still had this session `answered_ago`: it has answered a call that began then. A session that
+    /// was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
+    /// its age is not known, and it counts as old.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn report_session(&self, session: &BrokerSession, answered_ago: Duration) -> Result<(), StoreError> {
+        let answered_ago = TimeDelta::from_std(answered_ago).unwrap_or(DELETED_AFTER);
+        self.write("report a session", |connection| {
+            let clock = dispatch::clock(connection)?;
+            let seen_at = clock - answered_ago;
+            let row = || broker_sessions::table.find(session.name());
+            let later = diesel::update(row().filter(broker_sessions::seen_at.lt(seen_at)))
+                .set((
+                    broker_sessions::seen_at.eq(seen_at),
+                    broker_sessions::lost_at.eq(None::<NaiveDateTime>),
+                ))
+                .execute(connection)?;
+            if later == 0 && row().count().get_result::<i64>(connection)? == 0 {
+                insert(connection, session, clock - DELETED_AFTER, seen_at)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that a session has ended. One that was closed is deleted: no message is held by it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn end_session(&self, session: &BrokerSession, end: EndOfSession) -> Result<(), StoreError> {
+        self.write("end a session", |connection| {
+            let row = broker_sessions::table.find(session.name());
+            match end {
+                EndOfSession::Closed => diesel::delete(row).execute(connection).map(drop),
+                EndOfSession::Lost => {
+                    let clock = dispatch::clock(connection)?;
+                    diesel::update(row.filter(broker_sessions::lost_at.is_null()))
+                        .set(broker_sessions::lost_at.eq(clock))
+                        .execute(connection)
+                        .map(drop)
+                }
+            }
+        })
+    }
+
+    /// Records that the session `name` of a worker that is gone was lost when it was last seen.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn mark_session_lost(&self, name: &str) -> Result<(), StoreError> {
+        self.write("record that a session is lost", |connection| {
+            let row = broker_sessions::table.find(name).filter(broker_sessions::lost_at.is_null());
+            diesel::update(row)
+                .set(broker_sessions::lost_at.eq(broker_sessions::seen_at.nullable()))
+                .execute(connection)
+                .map(drop)
+        })
+    }
+}
+
+fn insert(
+    connection: &mut AnyConnection,
+    session: &BrokerSession,
+    opened_at: NaiveDateTime,
+    seen_at: NaiveDateTime,
+) -> QueryResult<()> {
+    diesel::insert_into(broker_sessions::table)
+        .values((
+            broker_sessions::name.eq(session.name()),
+            broker_sessions::worker.eq(&session.worker),
+            broker_sessions::opened_at.eq(opened_at),
+            broker_sessions::seen_at.eq(seen_at),
+        ))
+        .execute(connection)
+        .map(drop)
+}
+
+/// Deletes the sessions that were lost before `time`, and those that were not seen since.
+fn delete_old(connection: &mut AnyConnection, time: NaiveDateTime) -> QueryResult<()> {
+    let old = broker_sessions::lost_at
+        .lt(time)
+        .or(broker_sessions::lost_at.is_null().and(broker_sessions::seen_at.lt(time)).nullable());
+    diesel::delete(broker_sessions::table.filter(old)).execute(connection).map(drop)
+}
