@@ -200,7 +200,7 @@ impl Dispatcher {
                 self.settle(Settlement::Ack(receipt));
                 return Ok(());
             }
-            FanOutResult::DeadLetter(reason) => self.settle(Settlement::DeadLetter(receipt, reason)),
+            FanOutResult::DeadLetter { reason, .. } => self.settle(Settlement::DeadLetter(receipt, reason)),
             FanOutResult::Completed(_) | FanOutResult::Interrupted => {}
         }
         self.end_first_task(event_id)

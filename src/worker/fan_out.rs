@@ -1,12 +1,12 @@
-//! The story of one notification: look up its event, open it in the ledger, claim it, page its participants, send each
+//! The story of one notification: wait until no other worker has it, look up its event, page its participants, send each
 //! of them to the lanes, wait for every outcome, complete it.
 //!
 //! ```text
-//! run ─► look up event ─► open ─────► send_and_complete ─► Completed
-//!             │             │              ▲ │ another worker has taken over
-//!             │             │  wait_for_claim ◄┘
-//!             │             └─► Completed before: nothing is sent
-//!             └─► DeadLetter: no such event        a shutdown, at any point ─► Interrupted
+//! run ─► wait for our turn ─► look up event ─► send_and_complete ─► Completed
+//!             │      ▲                │                │
+//!             │      └────────────────┼────────────────┘ another worker has taken over
+//!             │                       └─► DeadLetter: no such event
+//!             └─► Completed by another worker          a shutdown, at any point ─► Interrupted
 //! ```
 //!
 //! Start reading fanmail here, from top to bottom. What a claim is and how one is waited for stands in `fan_out/claim`.
@@ -17,18 +17,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, at, never, select, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 
 use crate::channels::PreparedNotification;
-use crate::domain::message::Message;
-use crate::domain::message::identity::Identity;
-use crate::domain::notification::Notification;
+use crate::domain::ids::EventId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
-use crate::worker::fan_out::claim::{Claim, Scope, wait_for_claim};
+use crate::worker::fan_out::claim::{Claim, Leased, OpenedAs, OpenedMessage, Scope, Turn, wait_for_turn};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::retries::RetryQueue;
@@ -43,6 +41,7 @@ mod deferring;
 pub mod due;
 mod event_lookup;
 pub mod pages;
+mod reports;
 pub mod retries;
 pub mod wait_permit;
 
@@ -54,37 +53,47 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Runs the fan-out of one message, to its end or until a shutdown is requested.
 #[must_use]
-pub fn run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
-    match run_to_completion(context, identity, message) {
-        Ok(notification) => FanOutResult::Completed(notification),
-        Err(ended_early) => ended_early,
-    }
+pub fn run(context: &Context, opened: OpenedMessage) -> FanOutResult {
+    run_to_end(context, opened).unwrap_or_else(FanOutResult::from)
 }
 
-fn run_to_completion(
-    context: &Context,
-    identity: &Identity,
-    message: Message,
-) -> Result<Notification, FanOutResult> {
-    let event = event_lookup::look_up(context, message.event_id)?;
-    let (notification, mut next_claim) = claim::open(context, identity, message, event)?;
-    // No claim: the notification is completed.
-    while let Some(claim) = next_claim {
-        events::notification::started(&notification, claim.resumed, context.dummy);
-        next_claim = match send_and_complete(context, &claim) {
-            Ok(()) => return Ok(notification),
+fn run_to_end(context: &Context, opened: OpenedMessage) -> Result<FanOutResult, Stopped> {
+    let OpenedMessage { message, mut opened, .. } = opened;
+    loop {
+        let leased = match wait_for_turn(context, opened)? {
+            Turn::Ours(leased) => leased,
+            Turn::Completed(notification) => {
+                events::notification::already_completed(&notification);
+                return Ok(FanOutResult::Completed(notification));
+            }
+        };
+        let notification = leased.notification;
+        match send_leased(context, message.event_id, &leased) {
+            Ok(result) => return Ok(result),
             Err(Halt::Stopping) => {
-                context.leases.release(&claim.held);
-                return Err(FanOutResult::Interrupted);
+                context.leases.release(&leased.held);
+                return Err(Stopped);
             }
             Err(Halt::TakenOver) => {
                 events::notification::taken_over(&notification);
-                wait_for_claim(context, notification, claim.event)?
+                opened = OpenedAs::Elsewhere(notification);
             }
-        };
+        }
     }
-    events::notification::already_completed(&notification);
-    Ok(notification)
+}
+
+/// Looks up the event of the notification, sends to everyone, and completes the notification.
+fn send_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<FanOutResult, Halt> {
+    let &Leased { notification, ref held, resumed } = leased;
+    let Some(event) = event_lookup::look_up(context, event_id)? else {
+        let reason = event_lookup::reason(context, event_id);
+        context.leases.release(held);
+        return Ok(FanOutResult::DeadLetter { reason, notification: Some(notification) });
+    };
+    events::notification::started(&notification, resumed, context.dummy);
+    let claim = Claim { notification, event, held: Arc::clone(held), resumed, scope: Scope::Undecided };
+    send_and_complete(context, &claim)?;
+    Ok(FanOutResult::Completed(notification))
 }
 
 /// Sends to everyone who has no outcome yet, then completes the notification.
@@ -199,42 +208,6 @@ impl<'a> FanOut<'a> {
         Ok(())
     }
 
-    fn apply_reports(&mut self, on_progress: &mut impl FnMut(Counts)) {
-        while let Ok(report) = self.reports.try_recv() {
-            self.apply_report(report, on_progress);
-        }
-    }
-
-    fn apply_report(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
-        self.in_flight -= report.jobs();
-        match report {
-            Report::Recorded(counts) => {
-                self.counts += counts;
-                on_progress(self.counts);
-                if counts.sent > 0 && self.retries.has_refused() {
-                    self.retry_refused();
-                }
-            }
-            Report::Retry(recipient) if self.has_full_retry_queue() && self.context.retry_policy.defers() => {
-                self.defer(recipient);
-            }
-            Report::Retry(recipient) => {
-                let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
-                self.retries.push(Instant::now() + pause, recipient);
-            }
-            Report::Returned(recipient) => self.ready.push_front(recipient),
-            // The worker that has taken over decides about the recipient.
-            Report::Refused => {}
-        }
-    }
-
-    /// After the relay has accepted a mail: asks again about recipients whom it refused before that. A second refusal
-    /// shows that they are refused for good, and not we.
-    fn retry_refused(&mut self) {
-        let acceptances = self.context.breaker.acceptances();
-        self.retries.retry_refused(Instant::now(), |refused_at| acceptances.any_after(refused_at));
-    }
-
     /// A recipient whose retry is due, or else the next one that is ready.
     fn next_recipient(&mut self) -> Option<Recipient> {
         if self.pages.are_outdated() {
@@ -272,26 +245,5 @@ impl<'a> FanOut<'a> {
         self.ready.extend(page.recipients);
         page.decided.into_iter().for_each(|(deferral, verdict)| self.record_decided(&deferral, verdict));
         Ok(())
-    }
-
-    /// Waits for a report, for a retry that is due, or for an interrupt.
-    fn wait(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let due = self.retries.next_due().map_or_else(never, at);
-        select! {
-            recv(self.reports) -> report => if let Ok(report) = report { self.apply_report(report, on_progress) },
-            recv(due) -> _ => {}
-            recv(self.context.shutdown.receiver()) -> _ => return Err(Halt::Stopping),
-            recv(self.handle.held.lost()) -> _ => return Err(Halt::TakenOver),
-        }
-        Ok(())
-    }
-
-    /// After an interrupt: sends no further job, and waits until each job in flight is reported.
-    fn wait_for_jobs_in_flight(&mut self, on_progress: &mut impl FnMut(Counts)) {
-        while self.in_flight > 0
-            && let Ok(report) = self.reports.recv()
-        {
-            self.apply_report(report, on_progress);
-        }
     }
 }

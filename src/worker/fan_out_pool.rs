@@ -5,14 +5,18 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::domain::session::{BrokerSession, Receipt};
+use crate::observe::events;
+use crate::store::ledger::notifications::Opened;
 use crate::worker::fan_out;
+use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
 use crate::worker::fan_out::context::{Context, FanOutResult};
 
 /// How long an idle thread waits for a fan-out before it ends.
@@ -54,7 +58,7 @@ impl FanOutPool {
         thread::Builder::new().name(format!("fan-out-{}", self.started)).spawn(move || {
             let mut next = Ok(first);
             while let Ok((identity, message)) = next {
-                let result = fan_out::run(&context, &identity, message);
+                let result = open_and_run(&context, &identity, message);
                 if results.send((message.event_id, result)).is_err() {
                     log::error!("a fan-out ended after its dispatcher (a bug in fanmail)");
                 }
@@ -62,5 +66,51 @@ impl FanOutPool {
             }
         })?;
         Ok(())
+    }
+}
+
+/// Finds the notification that the message belongs to, or opens a new one, and runs its fan-out.
+#[must_use]
+pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
+    match open(context, identity, message) {
+        Ok(opened) => {
+            let session = BrokerSession {
+                worker: context.leases.lease_request().owner.clone(),
+                number: 0,
+                follows_restart: false,
+            };
+            let (identity, receipt) = (identity.clone(), Receipt { session: 0, tag: 0 });
+            fan_out::run(context, OpenedMessage { message, identity, receipt, session, opened })
+        }
+        Err(result) => result,
+    }
+}
+
+fn open(context: &Context, identity: &Identity, message: Message) -> Result<OpenedAs, FanOutResult> {
+    let mut requested_at = Instant::now();
+    let opened = context.database_retry.until_ok(|| {
+        requested_at = Instant::now();
+        context.store.open_notification(identity, message, context.leases.lease_request())
+    })?;
+    if opened.decided_by_redelivered_flag(identity) {
+        context.metrics.redelivered_decided.add(1);
+    }
+    match opened {
+        Opened::Ours { notification, lease, resumed } => {
+            let held = context.leases.track(lease, requested_at);
+            Ok(OpenedAs::Ours { notification, held, resumed, started: true })
+        }
+        Opened::Elsewhere(notification) => Ok(OpenedAs::Elsewhere(notification)),
+        Opened::Completed(notification) => {
+            events::notification::already_completed(&notification);
+            Err(FanOutResult::Completed(notification))
+        }
+        Opened::Conflict(first) => {
+            let reason = format!(
+                "its message_id was used before, by notification {} for {first}; give every message an id of its own",
+                first.id
+            );
+            Err(FanOutResult::DeadLetter { reason, notification: None })
+        }
     }
 }

@@ -2,16 +2,48 @@
 //! `fan_out`, the rules about which notification a message belongs to are left to the ledger.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
-use crate::store::ledger::notifications::Opened;
+use crate::domain::session::{BrokerSession, Receipt};
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::context::{Context, FanOutResult};
+use crate::worker::fan_out::context::Context;
 use crate::worker::lease::held::HeldLease;
+
+/// A message whose notification is open in the ledger: what a fan-out begins with.
+#[derive(Debug, Clone)]
+pub struct OpenedMessage {
+    /// What it asks for.
+    pub message: Message,
+    /// Its `message_id`, and whether the broker delivered it before.
+    pub identity: Identity,
+    /// The delivery with which it was opened.
+    pub receipt: Receipt,
+    /// The session of that delivery. A notification whose row vanishes is opened anew in it.
+    pub session: BrokerSession,
+    /// Its notification, and which worker has the lease of that.
+    pub opened: OpenedAs,
+}
+
+/// The notification of a message, and which worker has its lease.
+#[derive(Debug, Clone)]
+pub enum OpenedAs {
+    /// This worker has it.
+    Ours {
+        /// The notification.
+        notification: Notification,
+        /// The lease, renewed from now on.
+        held: Arc<HeldLease>,
+        /// Whether an earlier fan-out may have decided some participants.
+        resumed: bool,
+        /// Whether its state is running and its audience is frozen, so that it need not be started.
+        started: bool,
+    },
+    /// Another process has it.
+    Elsewhere(Notification),
+}
 
 /// Whom a fan-out sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,42 +71,32 @@ pub struct Claim {
     pub scope: Scope,
 }
 
-/// Finds the notification that the message belongs to, or opens a new one, and claims it. No claim when it is completed
-/// already.
-pub(super) fn open(
-    context: &Context,
-    identity: &Identity,
-    message: Message,
-    event: Event,
-) -> Result<(Notification, Option<Claim>), FanOutResult> {
-    let mut requested_at = Instant::now();
-    let opened = context.database_retry.until_ok(|| {
-        requested_at = Instant::now();
-        context.store.open_notification(identity, message, context.leases.lease_request())
-    })?;
-    if opened.decided_by_redelivered_flag(identity) {
-        context.metrics.redelivered_decided.add(1);
-    }
-    match opened {
-        Opened::Ours { notification, lease, resumed } => {
-            let held = context.leases.track(lease, requested_at);
-            Ok((notification, Some(Claim { notification, event, held, resumed, scope: Scope::Undecided })))
-        }
-        Opened::Elsewhere(notification) => Ok((notification, wait_for_claim(context, notification, event)?)),
-        Opened::Completed(notification) => Ok((notification, None)),
-        Opened::Conflict(first) => Err(FanOutResult::DeadLetter(format!(
-            "its message_id was used before, by notification {} for {first}; give every message an id of its own",
-            first.id
-        ))),
-    }
+/// A notification that this worker has leased, and whose event is not looked up yet.
+#[derive(Debug)]
+pub(super) struct Leased {
+    pub(super) notification: Notification,
+    pub(super) held: Arc<HeldLease>,
+    pub(super) resumed: bool,
 }
 
-/// Waits while another worker has the notification. No claim when that worker has completed it.
-pub(super) fn wait_for_claim(
-    context: &Context,
-    notification: Notification,
-    event: Event,
-) -> Result<Option<Claim>, Stopped> {
-    let held = context.leases.wait_for_lease(notification.id)?;
-    Ok(held.map(|held| Claim { notification, event, held, resumed: true, scope: Scope::Undecided }))
+/// What the message of a fan-out turns out to be, once no other worker works on it.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It is to be sent by this worker.
+    Ours(Leased),
+    /// Another worker has completed it.
+    Completed(Notification),
+}
+
+/// Waits while another worker has the notification.
+pub(super) fn wait_for_turn(context: &Context, opened: OpenedAs) -> Result<Turn, Stopped> {
+    Ok(match opened {
+        OpenedAs::Ours { notification, held, resumed, started: _ } => {
+            Turn::Ours(Leased { notification, held, resumed })
+        }
+        OpenedAs::Elsewhere(notification) => match context.leases.wait_for_lease(notification.id)? {
+            Some(held) => Turn::Ours(Leased { notification, held, resumed: true }),
+            None => Turn::Completed(notification),
+        },
+    })
 }

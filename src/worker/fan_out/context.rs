@@ -56,8 +56,13 @@ pub struct Context {
 pub enum FanOutResult {
     /// Everyone is decided: the message may be acked.
     Completed(Notification),
-    /// The message cannot be processed, for this reason.
-    DeadLetter(String),
+    /// The message cannot be processed.
+    DeadLetter {
+        /// Why, in one sentence.
+        reason: String,
+        /// Its notification, if one was opened.
+        notification: Option<Notification>,
+    },
     /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
     Interrupted,
 }

@@ -1,17 +1,19 @@
-//! Finds the event of a message. What happens with a message without an event is left to the dispatcher.
+//! Finds the event of a message. What happens with a message without an event is left to the fan-out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::observe::events;
-use crate::worker::fan_out::context::{Context, FanOutResult};
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::context::Context;
 
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
-pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Event, FanOutResult> {
+pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Event>, Stopped> {
     let grace = context.event_lookup_grace;
     let deadline = Instant::now() + grace;
     let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
@@ -21,14 +23,17 @@ pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Event, Fan
     }
     while event.is_none() && Instant::now() < deadline {
         if context.shutdown.wait(INTERVAL) {
-            return Err(FanOutResult::Interrupted);
+            return Err(Stopped);
         }
         event = find()?;
     }
-    event.ok_or_else(|| {
-        FanOutResult::DeadLetter(format!(
-            "event {event_id} is not in the database, and did not appear within {} s",
-            grace.as_secs()
-        ))
-    })
+    Ok(event)
+}
+
+/// Why the message of an event that was not found is a dead letter.
+pub(super) fn reason(context: &Context, event_id: EventId) -> String {
+    format!(
+        "event {event_id} is not in the database, and did not appear within {} s",
+        context.event_lookup_grace.as_secs()
+    )
 }

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named};
+use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run};
 use crate::channels::Class;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::outcome::Tally;
 use crate::store::ledger::deferrals::Deferral;
 use crate::worker::deferral_sweep;
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 
 mod ambiguous;
@@ -34,7 +33,7 @@ fn greylisting(refusals: u32) -> impl Fn(&str, u32, &dyn Fn() -> Tally) -> Resul
 }
 
 fn complete(worker: &TestWorker) {
-    let result = fan_out::run(&worker.context, &named("m1"), REQUEST);
+    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
     assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
 }
 

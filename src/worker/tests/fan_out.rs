@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, named};
+use super::support::{REQUEST, TRANSIENT, TestWorker, named, open_and_run};
 use crate::channels::Class;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::outcome::Tally;
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 
 fn run(worker: &TestWorker) -> FanOutResult {
-    fan_out::run(&worker.context, &named("m1"), REQUEST)
+    open_and_run(&worker.context, &named("m1"), REQUEST)
 }
 
 fn completed(result: &FanOutResult) -> bool {
@@ -49,17 +48,17 @@ fn an_event_without_participants_is_completed_at_once() {
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let worker = TestWorker::new(1, 1);
     let unknown = Message { kind: Kind::Created, event_id: EventId(9) };
-    let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m0"), unknown) else {
+    let FanOutResult::DeadLetter { reason, .. } = open_and_run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };
     assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
 
     assert!(completed(&run(&worker)));
     let other = Message { kind: Kind::Cancelled, ..REQUEST };
-    let FanOutResult::DeadLetter(reason) = fan_out::run(&worker.context, &named("m1"), other) else {
+    let FanOutResult::DeadLetter { reason, .. } = open_and_run(&worker.context, &named("m1"), other) else {
         panic!()
     };
-    assert!(reason.contains("used before, by notification 1 for UPDATED of event 123"), "{reason}");
+    assert!(reason.contains("used before, by notification 2 for UPDATED of event 123"), "{reason}");
 }
 
 #[test]
@@ -173,7 +172,7 @@ fn as_many_lanes_send_as_the_relay_allows_connections_and_later_all() {
         while in_use() != expected {
             assert!(Instant::now() < deadline, "{} of {expected} in use", in_use());
             notifications.set(notifications.get() + 1);
-            let result = fan_out::run(&worker.context, &named(&notifications.get().to_string()), REQUEST);
+            let result = open_and_run(&worker.context, &named(&notifications.get().to_string()), REQUEST);
             assert!(completed(&result));
         }
     };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, wait_until};
+use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run, wait_until};
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
@@ -14,7 +14,6 @@ use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
 
@@ -38,7 +37,7 @@ fn opened_elsewhere(worker: &TestWorker, term: Duration) -> Lease {
 
 fn run_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
     let context = Arc::clone(&worker.context);
-    thread::spawn(move || fan_out::run(&context, &named("m1"), REQUEST))
+    thread::spawn(move || open_and_run(&context, &named("m1"), REQUEST))
 }
 
 /// A relay that holds each mail after its body was written, until the sender is dropped.
@@ -219,7 +218,7 @@ fn a_recipient_who_waits_for_a_retry_does_not_delay_those_behind_decided_pages()
     };
     worker.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     worker.store.release_lease(lease).unwrap();
-    assert!(matches!(fan_out::run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
+    assert!(matches!(open_and_run(&worker.context, &named("m1"), REQUEST), FanOutResult::Completed(_)));
     assert_eq!(worker.tally(1).sent, 2000);
     let attempts = worker.relay.tries();
     assert_eq!(attempts, 3, "one attempt of the last page, and two of the first recipient");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
-use super::support::{EVENT, REQUEST, TestWorker, Timing, event, named, wait_until};
+use super::support::{EVENT, REQUEST, TestWorker, Timing, event, named, open_and_run, wait_until};
 use crate::app::ProbeIntervals;
 use crate::channels::Class;
 use crate::domain::backoff::Backoff;
@@ -18,7 +18,6 @@ use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::outcome::{Permanence, Tally};
 use crate::store::source::seed_rows::NewParticipant;
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 
 const REFUSED: Class = Class::Suspect(Permanence::Permanent);
@@ -39,7 +38,7 @@ fn number(address: &str) -> u32 {
 }
 
 fn run(worker: &TestWorker) {
-    let result = fan_out::run(&worker.context, &named("m1"), REQUEST);
+    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
     assert!(matches!(result, FanOutResult::Completed(_)));
 }
 
@@ -101,7 +100,7 @@ fn people_of_many_small_notifications_count_together() {
         let worker = &worker;
         let run = |event_id: EventId| {
             let message = Message { kind: Kind::Updated, event_id };
-            fan_out::run(&worker.context, &named(&event_id.to_string()), message)
+            open_and_run(&worker.context, &named(&event_id.to_string()), message)
         };
         let running: Vec<_> = events.iter().map(|&event_id| scope.spawn(move || run(event_id))).collect();
         wait_for_outage(worker, 60);

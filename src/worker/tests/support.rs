@@ -26,7 +26,8 @@ use crate::domain::outcome::Tally;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
-use crate::worker::fan_out::context::Context;
+use crate::worker::fan_out::context::{Context, FanOutResult};
+use crate::worker::fan_out_pool;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::tests::support::relay::{TestChannel, TestRelay};
 use crate::worker::threads::Threads;
@@ -169,6 +170,11 @@ impl TestWorker {
             .tally(&self.store.find_notification(NotificationId(id)).unwrap().unwrap().notification)
             .unwrap()
     }
+}
+
+/// Opens the notification of a message and runs its fan-out.
+pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
+    fan_out_pool::open_and_run(context, identity, message)
 }
 
 /// A missing event is not looked up again.

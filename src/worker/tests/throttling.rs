@@ -5,18 +5,17 @@ use std::thread;
 use std::time::Duration;
 
 use super::support::relay::TestRelay;
-use super::support::{REQUEST, TestWorker, Timing, named};
+use super::support::{REQUEST, TestWorker, Timing, named, open_and_run};
 use crate::app::ProbeIntervals;
 use crate::channels::{Class, Throttle};
 use crate::domain::backoff::Backoff;
 use crate::domain::outcome::Tally;
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::FanOutResult;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn complete(worker: &TestWorker) {
-    let result = fan_out::run(&worker.context, &named("m1"), REQUEST);
+    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
     assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
 }
 

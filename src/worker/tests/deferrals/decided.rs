@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::outcome::Counts;
+use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::Halt;
 
@@ -19,7 +20,7 @@ fn deferred(people: u32) -> TestWorker {
 fn an_update_is_skipped_when_the_event_was_cancelled_since() {
     let worker = deferred(150);
     let cancelled = Message { kind: Kind::Cancelled, ..REQUEST };
-    let result = fan_out::run(&worker.context, &named("m2"), cancelled);
+    let result = open_and_run(&worker.context, &named("m2"), cancelled);
     assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
     let relay = worker.relay.clone();
     assert_eq!(sweep_to_the_end(worker), Tally { participants: 150, skipped: 150, ..Tally::default() });
@@ -32,7 +33,7 @@ fn a_deferred_cancellation_is_sent() {
     let worker = TestWorker::with_relay_and_timing(3, 1, greylisting(1), schedule(&[20]));
     for id in ["m1", "m2"] {
         let cancelled = Message { kind: Kind::Cancelled, ..REQUEST };
-        let result = fan_out::run(&worker.context, &named(id), cancelled);
+        let result = open_and_run(&worker.context, &named(id), cancelled);
         assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
     }
     assert_eq!(sweep_to_the_end(worker), Tally { participants: 3, sent: 3, ..Tally::default() });

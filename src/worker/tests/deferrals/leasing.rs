@@ -39,7 +39,7 @@ fn two_workers_share_the_deferrals_and_mail_nobody_twice() {
         worker.store.add_event(&event(event_id)).unwrap();
         let someone = |n| NewParticipant { event_id, ..person(&format!("p{n}-of-{id}@example.com")) };
         worker.store.add_participants(10, someone).unwrap();
-        let result = fan_out::run(&worker.context, &named(&id.to_string()), Message { event_id, ..REQUEST });
+        let result = open_and_run(&worker.context, &named(&id.to_string()), Message { event_id, ..REQUEST });
         assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
     }
     let other = worker.another();
@@ -138,7 +138,7 @@ fn a_running_notification_is_left_to_its_fan_out() {
         schedule(&[1]),
     );
     let context = Arc::clone(&worker.context);
-    let running = thread::spawn(move || fan_out::run(&context, &named("m1"), REQUEST));
+    let running = thread::spawn(move || open_and_run(&context, &named("m1"), REQUEST));
     wait_until("a deferral", || worker.store.count_deferrals().unwrap() == 1);
     let sweep = sweep(&worker);
     wait_until("the first look", || worker.context.metrics.deferrals.get() == 1);
@@ -169,7 +169,7 @@ fn a_resumed_fan_out_leaves_deferred_people_to_the_sweep() {
         schedule(&[20]),
     );
     *handle.lock().unwrap() = worker.handle.take();
-    let result = fan_out::run(&worker.context, &named("m1"), REQUEST);
+    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
     assert_eq!(result, FanOutResult::Interrupted);
     assert!(worker.tally(1).pending > 0, "{:?}", worker.tally(1));
     let next = worker.another();

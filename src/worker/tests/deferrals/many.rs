@@ -74,7 +74,7 @@ fn small_notifications_are_not_held_up_by_those_that_are_greylisted() {
                         return;
                     }
                     let message = Message { event_id: EventId(1000 + i64::from(id)), ..REQUEST };
-                    let _result = fan_out::run(&context, &named(&id.to_string()), message);
+                    let _result = open_and_run(&context, &named(&id.to_string()), message);
                 }
             })
         })

@@ -1,0 +1,70 @@
+//! What a fan-out does with the reports of lanes and recorder, and how it waits for them. What it sends next is left to
+//! `fan_out`.
+
+use std::time::Instant;
+
+use crossbeam_channel::{at, never, select};
+
+use crate::domain::outcome::Counts;
+use crate::worker::fan_out::FanOut;
+use crate::worker::fan_out::context::Halt;
+use crate::worker::fan_out_handle::Report;
+
+impl FanOut<'_> {
+    pub(super) fn apply_reports(&mut self, on_progress: &mut impl FnMut(Counts)) {
+        while let Ok(report) = self.reports.try_recv() {
+            self.apply_report(report, on_progress);
+        }
+    }
+
+    fn apply_report(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
+        self.in_flight -= report.jobs();
+        match report {
+            Report::Recorded(counts) => {
+                self.counts += counts;
+                on_progress(self.counts);
+                if counts.sent > 0 && self.retries.has_refused() {
+                    self.retry_refused();
+                }
+            }
+            Report::Retry(recipient) if self.has_full_retry_queue() && self.context.retry_policy.defers() => {
+                self.defer(recipient);
+            }
+            Report::Retry(recipient) => {
+                let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
+                self.retries.push(Instant::now() + pause, recipient);
+            }
+            Report::Returned(recipient) => self.ready.push_front(recipient),
+            // The worker that has taken over decides about the recipient.
+            Report::Refused => {}
+        }
+    }
+
+    /// After the relay has accepted a mail: asks again about recipients whom it refused before that. A second refusal
+    /// shows that they are refused for good, and not we.
+    fn retry_refused(&mut self) {
+        let acceptances = self.context.breaker.acceptances();
+        self.retries.retry_refused(Instant::now(), |refused_at| acceptances.any_after(refused_at));
+    }
+
+    /// Waits for a report, for a retry that is due, or for an interrupt.
+    pub(super) fn wait(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
+        let due = self.retries.next_due().map_or_else(never, at);
+        select! {
+            recv(self.reports) -> report => if let Ok(report) = report { self.apply_report(report, on_progress) },
+            recv(due) -> _ => {}
+            recv(self.context.shutdown.receiver()) -> _ => return Err(Halt::Stopping),
+            recv(self.handle.held.lost()) -> _ => return Err(Halt::TakenOver),
+        }
+        Ok(())
+    }
+
+    /// After an interrupt: sends no further job, and waits until each job in flight is reported.
+    pub(super) fn wait_for_jobs_in_flight(&mut self, on_progress: &mut impl FnMut(Counts)) {
+        while self.in_flight > 0
+            && let Ok(report) = self.reports.recv()
+        {
+            self.apply_report(report, on_progress);
+        }
+    }
+}
