@@ -32,7 +32,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let sweep = deferral_sweep::start(&context).context("cannot start a thread")?;
     let (subscription, watchdog) = runtime.subscribe(config)?;
 
-    Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone())
+    Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone(), &config.worker)
         .run()
         .context("cannot start a thread")?;
     let stopping = runtime.shutdown.requested();

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 
 use crate::broker::incoming::{Inbox, Incoming, Settlement};
+use crate::config::worker::WorkerConfig;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -28,6 +29,10 @@ use crate::worker::fan_out_pool::FanOutPool;
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
+/// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
+const WITHOUT_MESSAGE_ID: &str = "it has no message_id, or one that is empty or not UTF-8 text, and REQUIRE_MESSAGE_ID is \
+    True; let the publisher set a message_id, a new one for every notification";
+
 /// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
     context: Arc<Context>,
@@ -35,6 +40,8 @@ pub struct Dispatcher {
     batch_sender: BatchSender,
     events: EventQueues,
     fan_out_pool: FanOutPool,
+    /// Whether a message without a `message_id` is a dead letter.
+    require_message_id: bool,
     /// Fan-outs that run.
     running: usize,
     /// The newest connection to the broker that has delivered a message.
@@ -72,7 +79,12 @@ enum TaskState {
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     #[must_use]
-    pub fn new(context: Arc<Context>, inbox: Inbox, batch_sender: BatchSender) -> Self {
+    pub fn new(
+        context: Arc<Context>,
+        inbox: Inbox,
+        batch_sender: BatchSender,
+        config: &WorkerConfig,
+    ) -> Self {
         let (sender, results) = unbounded();
         Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), sender),
@@ -80,6 +92,7 @@ impl Dispatcher {
             inbox,
             batch_sender,
             events: HashMap::new(),
+            require_message_id: config.require_message_id,
             running: 0,
             session: 0,
             results,
@@ -135,6 +148,10 @@ impl Dispatcher {
                 return Ok(());
             }
         };
+        if self.require_message_id && identity.key().is_none() {
+            self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));
+            return Ok(());
+        }
         if self.rejoins_running_task(message, &identity, receipt) {
             return Ok(());
         }

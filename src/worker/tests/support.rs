@@ -72,7 +72,7 @@ pub struct TestWorker {
     pub relay: TestRelay,
     pub store: Store,
     pub handle: Option<ShutdownTrigger>,
-    config: Config,
+    pub config: Config,
     probes: ProbeIntervals,
     dir: Arc<TempDir>,
 }
