@@ -19,6 +19,7 @@ use crate::report::table;
 use crate::report::workers::Workers;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::ledger::live_sessions::LiveSessions;
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::workers::Worker;
 
@@ -28,7 +29,7 @@ pub struct StatusArgs {
     /// Show only notifications of this event
     #[arg(long, value_name = "ID")]
     pub event: Option<EventId>,
-    /// Number of newest notifications to show; those that are running are always shown
+    /// Number of newest notifications to show; those that are waiting or running are always shown
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Show all notifications
@@ -42,8 +43,8 @@ pub struct StatusArgs {
     pub format: Format,
 }
 
-/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up, or is completed
-/// although participants are pending.
+/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up, or is completed or
+/// abandoned although participants are pending.
 ///
 /// # Errors
 /// What failed, and why.
@@ -56,7 +57,8 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         print_workers(&Workers::new(workers, report_timeout), args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (lines, hidden) = read_lines(&store, args, &workers)?;
+    let sessions = store.list_live_sessions(report_timeout)?;
+    let (lines, hidden) = read_lines(&store, args, &workers, &sessions)?;
     let workers = Workers::new(workers, report_timeout);
     let now = Utc::now().naive_utc();
     match args.format {
@@ -87,6 +89,7 @@ fn read_lines(
     store: &Store,
     args: &StatusArgs,
     workers: &[Worker],
+    sessions: &LiveSessions,
 ) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
     let (records, hidden) = if args.all {
         (store.list_notifications(args.event)?, 0)
@@ -95,7 +98,7 @@ fn read_lines(
     };
     let lines = records
         .into_iter()
-        .map(|record| read_line(store, record, workers))
+        .map(|record| read_line(store, record, workers, sessions))
         .collect::<Result<Vec<NotificationLine>, StoreError>>()?;
     Ok((lines, hidden))
 }
@@ -104,10 +107,11 @@ fn read_line(
     store: &Store,
     record: NotificationRecord,
     workers: &[Worker],
+    sessions: &LiveSessions,
 ) -> Result<NotificationLine, StoreError> {
     let tally = store.tally(&record.notification)?;
     let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
-    Ok(NotificationLine::new(record, tally, next_try_at, workers))
+    Ok(NotificationLine::new(record, tally, next_try_at, workers, sessions))
 }
 
 fn as_json(list: &impl Serialize) -> serde_json::Result<String> {
@@ -121,13 +125,13 @@ fn as_text(
     event: Option<EventId>,
     now: NaiveDateTime,
 ) -> String {
-    let running = lines.iter().filter(|line| line.is_running()).count();
+    let unfinished = lines.iter().filter(|line| line.is_unfinished()).count();
     let notifications = match event {
         Some(event) if lines.is_empty() => format!("No notifications of event {event}.\n"),
         None if lines.is_empty() => "No notifications.\n".to_owned(),
         _ => table::table(lines, hidden, now),
     };
-    format!("{}\n{notifications}", workers.to_text(running))
+    format!("{}\n{notifications}", workers.to_text(unfinished))
 }
 
 fn print_to_stderr(lines: &[String]) {

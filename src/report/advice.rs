@@ -4,6 +4,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::report::MAX_NAMED;
 use crate::report::notifications::NotificationLine;
+use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
 
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
@@ -37,14 +38,19 @@ fn problem(line: &NotificationLine) -> Option<String> {
             tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
         ));
     }
-    if line.is_running() || tally.pending == 0 {
+    if line.is_unfinished() || tally.pending == 0 {
         return None;
     }
-    let pending = count(tally.pending, "participant");
+    let (state, pending) = (line.record.state.as_str(), count(tally.pending, "participant"));
     Some(match line.worker() {
-        Some(worker) if !line.is_abandoned() && !line.holder_is_worker => {
-            format!("notification {id} is completed; {pending} pending: fanmail retry is running ({worker})")
+        Some(worker) if !line.has_lost_holder() && !line.holder_is_worker => {
+            format!("notification {id} is {state}; {pending} pending: fanmail retry is running ({worker})")
         }
+        _ if is_abandoned(line) => format!(
+            "notification {id} is abandoned, and {pending} got no mail: {}. Put the event back, then send with: fanmail \
+             retry --notification {id}. If it is gone for good, do nothing: fanmail purge deletes the notification",
+            line.record.reason.as_deref().unwrap_or("no reason is recorded")
+        ),
         _ => format!(
             "notification {id} is completed, but {pending} got no mail: a `fanmail retry` was interrupted, or \
              participants were added with a lower key than existing ones; send with: fanmail retry --notification {id}"
@@ -55,10 +61,17 @@ fn problem(line: &NotificationLine) -> Option<String> {
 /// What adds up and may need attention all the same, a line for each sort.
 #[must_use]
 pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
-    [abandoned(lines), waiting(lines, now), not_acked(lines, now), deferred(lines, now), failed(lines)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        without_holder(lines),
+        without_worker(lines, now),
+        abandoned(lines),
+        not_acked(lines, now),
+        deferred(lines, now),
+        failed(lines),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// About older notifications that are not shown.
@@ -68,69 +81,83 @@ pub fn hidden(number: u64) -> String {
     format!("{} {are} hidden (completed). Show with --all", count(number, "older notification"))
 }
 
-/// Running ones whose worker has exited or stopped renewing its lease.
-fn abandoned(lines: &[NotificationLine]) -> Option<String> {
-    let abandoned = lines.iter().filter(|line| line.is_running() && line.is_abandoned());
-    let named = name(abandoned, |line| {
+/// Unfinished ones whose worker has exited or stopped renewing its lease.
+fn without_holder(lines: &[NotificationLine]) -> Option<String> {
+    let lost = || lines.iter().filter(|line| line.is_unfinished() && line.has_lost_holder());
+    let named = name(lost(), |line| {
         let how = if line.holder_has_exited { "gone" } else { "silent" };
         format!("{} ({}, {how})", line.id(), line.worker().unwrap_or_default())
     })?;
     Some(format!(
         "Lost their worker: {named}. Another worker resumes them after the broker has redelivered their messages, at \
-         the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process \
-         that is silent: if it is frozen, it may hold the messages"
+         the latest after twice LEASE_TIMEOUT. {START}. Kill a process that is silent: if it is frozen, it may hold the \
+         messages. {}",
+        if_messages_are_lost(lost())
     ))
 }
 
-/// Running ones whose worker was stopped.
-fn waiting(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
-    let waiting = || {
+/// Unfinished ones that no process has, and whose messages no worker holds: a worker was stopped, or `fanmail retry` was.
+fn without_worker(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
+    let alone = || {
         lines.iter().filter(|line| {
-            line.is_running() && line.record.holder.is_none() && now - line.record.received_at > GRACE
+            line.is_unfinished()
+                && line.record.holder.is_none()
+                && !line.message_is_held
+                && now - line.record.received_at > GRACE
         })
     };
-    let named = name(waiting(), |line| line.id().to_string())?;
+    let named = name(alone(), |line| line.id().to_string())?;
     Some(format!(
-        "Waiting for a worker: {named}. The messages are in the queue. {}",
-        about_lost_messages(waiting)
+        "Without a worker: {named}. A worker sends them when it gets their messages from the queue. {START}. {}",
+        if_messages_are_lost(alone())
     ))
 }
 
-/// When a lost message can be published again: the same message id is the same notification.
-fn about_lost_messages<'a, I: Iterator<Item = &'a NotificationLine>>(waiting: impl Fn() -> I) -> String {
-    let mut sentences = Vec::new();
-    if waiting().any(|line| line.record.message_key.is_some()) {
-        sentences.push(
-            "If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)"
-                .to_owned(),
-        );
-    }
-    let without_id = waiting().filter(|line| line.record.message_key.is_none());
-    if let Some(named) = name(without_id, |line| line.id().to_string()) {
-        sentences.push(format!(
-            "Without a message id: {named}. Publishing such a message again opens a new notification, which mails \
-             everyone again"
-        ));
-    }
-    sentences.join(". ")
+/// What continues unfinished notifications in most cases.
+const START: &str = "If no worker is running, start one with: fanmail worker";
+
+/// What to do when the queue was purged or deleted. The ledger cannot tell that from a message that waits.
+fn if_messages_are_lost<'a>(lines: impl Iterator<Item = &'a NotificationLine>) -> String {
+    format!(
+        "If the queue has no message, ready or unacked, the messages are lost: send with: fanmail retry --notification {} \
+         --message-lost",
+        id_of(lines)
+    )
+}
+
+fn is_abandoned(line: &NotificationLine) -> bool {
+    line.record.state == NotificationState::Abandoned
+}
+
+/// Abandoned ones of which no participant is pending: a message about an event that does not exist, mostly.
+fn abandoned(lines: &[NotificationLine]) -> Option<String> {
+    let abandoned = || lines.iter().filter(|line| is_abandoned(line) && line.tally.pending == 0);
+    let named = name(abandoned(), |line| {
+        format!("{} ({})", line.id(), line.record.reason.as_deref().unwrap_or("no reason is recorded"))
+    })?;
+    Some(format!(
+        "Abandoned, and no participant is pending: {named}. If an event comes back, send with: fanmail retry \
+         --notification {}",
+        id_of(abandoned())
+    ))
 }
 
 /// Completed ones whose messages the broker may still have.
 fn not_acked(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let not_acked = lines.iter().filter(|line| {
-        let completed_at = line.record.completed_at.filter(|_| line.record.acked_at.is_none());
-        completed_at.is_some_and(|completed_at| now - completed_at > GRACE)
+        let over_at = line.record.completed_at.filter(|_| line.record.acked_at.is_none() && !is_abandoned(line));
+        over_at.is_some_and(|over_at| now - over_at > GRACE)
     });
     let named = name(not_acked, |line| line.id().to_string())?;
     Some(format!(
-        "Completed, but no ack is recorded: {named}. If a message is redelivered, it is acked and no mail is sent \
-         (a message without a message_id: only until a newer one of the same event and type arrives)"
+        "Completed, but no ack is recorded: {named}. If a message is redelivered, it is acked and no mail is sent (a \
+         message without a message_id: only within ten minutes after a worker has connected to the broker)"
     ))
 }
 
 /// Completed ones with deferred mails. A worker tries them again: this is for those who cannot wait.
 fn deferred(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
-    let deferred = || lines.iter().filter(|line| !line.is_running() && line.tally.deferred > 0);
+    let deferred = || lines.iter().filter(|line| !line.is_unfinished() && line.tally.deferred > 0);
     let named = name(deferred(), |line| {
         let when = line.next_try_at.map(|time| format!(", {}", next_attempt(time, now)));
         let recipients = count(line.tally.deferred, "recipient");
@@ -160,7 +187,7 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
         format!("{} ({temporary} temporary, {permanent} permanent)", line.id())
     })?;
     let id = id_of(with_failed());
-    let when = if with_failed().any(NotificationLine::is_running) { " once it is completed" } else { "" };
+    let when = if with_failed().any(NotificationLine::is_unfinished) { " once it is completed" } else { "" };
     Some(format!(
         "Failed deliveries: {named}. Retry temporary failures{when} with: fanmail retry --notification {id} \
          (all failures: --permanent-too)"

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
+use crate::store::ledger::live_sessions::LiveSessions;
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
 use crate::store::workers::Worker;
 use crate::text::timestamp::rfc3339;
@@ -23,21 +24,26 @@ pub struct NotificationLine {
     /// Whether the holder of its lease is a worker. Of a completed notification, a worker tries the deferred mails only;
     /// any other holder is a `fanmail retry`.
     pub holder_is_worker: bool,
+    /// Whether a worker that is connected to the broker has its message.
+    pub message_is_held: bool,
 }
 
 impl NotificationLine {
-    /// Checks whether the holder of the lease has exited, and whether it is one of `workers`.
+    /// Checks whether the holder of the lease has exited, whether it is one of `workers`, and whether its message is in one
+    /// of the `sessions`.
     #[must_use]
     pub fn new(
         record: NotificationRecord,
         tally: Tally,
         next_try_at: Option<NaiveDateTime>,
         workers: &[Worker],
+        sessions: &LiveSessions,
     ) -> Self {
         let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
         let holder_has_exited = owner.is_some_and(process_id::has_exited);
         let holder_is_worker = owner.is_some_and(|owner| workers.iter().any(|worker| worker.name == owner));
-        Self { record, tally, next_try_at, holder_has_exited, holder_is_worker }
+        let message_is_held = sessions.worker_with_message_of(&record).is_some();
+        Self { record, tally, next_try_at, holder_has_exited, holder_is_worker, message_is_held }
     }
 
     /// Its key.
@@ -46,10 +52,10 @@ impl NotificationLine {
         self.record.notification.id
     }
 
-    /// Whether it is not completed.
+    /// Whether its fan-out has yet to begin or to end. The ack of its message is yet to come, too.
     #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.record.state == NotificationState::Running
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self.record.state, NotificationState::Waiting | NotificationState::Running)
     }
 
     /// The process that holds its lease, as `host:pid`.
@@ -60,7 +66,7 @@ impl NotificationLine {
 
     /// Whether its holder has exited or has not renewed the lease in time.
     #[must_use]
-    pub fn is_abandoned(&self) -> bool {
+    pub fn has_lost_holder(&self) -> bool {
         self.record.holder.as_ref().is_some_and(|holder| holder.expired || self.holder_has_exited)
     }
 
@@ -76,6 +82,7 @@ impl NotificationLine {
             r#type: record.notification.kind.as_str(),
             message_id: record.message_key.as_deref(),
             state: record.state.as_str(),
+            reason: record.reason.as_deref(),
             received_at: time(record.received_at),
             completed_at: record.completed_at.map(time),
             acked_at: record.acked_at.map(time),
@@ -101,6 +108,7 @@ pub struct JsonNotification<'a> {
     r#type: &'static str,
     message_id: Option<&'a str>,
     state: &'static str,
+    reason: Option<&'a str>,
     received_at: String,
     completed_at: Option<String>,
     acked_at: Option<String>,
@@ -125,11 +133,13 @@ pub(crate) mod tests {
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
 
-    /// A notification that was received at nine; if it is completed, it was completed and acked at the same time.
+    /// A notification that was received at nine; if it is completed or abandoned, so it was at the same time, and acked.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
         let received_at: NaiveDateTime = "2026-11-21T09:00:00.250".parse().unwrap();
         let [participants, sent, failed, skipped, pending] = tally;
-        let over = (state == NotificationState::Completed).then_some(received_at);
+        let is_over = matches!(state, NotificationState::Completed | NotificationState::Abandoned);
+        let over = is_over.then_some(received_at);
+        let reason = (state == NotificationState::Abandoned).then(|| "event 123 is not in the database".to_owned());
         NotificationLine {
             record: NotificationRecord {
                 notification: Notification {
@@ -147,7 +157,7 @@ pub(crate) mod tests {
                 epoch: Epoch(1),
                 holder: None,
                 broker_session: None,
-                reason: None,
+                reason,
             },
             tally: Tally {
                 participants,
@@ -161,6 +171,7 @@ pub(crate) mod tests {
             next_try_at: None,
             holder_has_exited: false,
             holder_is_worker: false,
+            message_is_held: false,
         }
     }
 
@@ -194,10 +205,12 @@ pub(crate) mod tests {
             "web-1:4711:8123:0:4026:1f2e",
             false,
         );
-        let json = [done, running].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
+        let abandoned = line(3, NotificationState::Abandoned, [20, 5, 0, 0, 15]);
+        let json = [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
-        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"deferred":12,"pending":0}
-        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"failed":0,"failed_permanent":0,"skipped":0,"deferred":0,"pending":250}
+        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"deferred":12,"pending":0}
+        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"failed":0,"failed_permanent":0,"skipped":0,"deferred":0,"pending":250}
+        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"failed":0,"failed_permanent":0,"skipped":0,"deferred":0,"pending":15}
         "#);
     }
 }

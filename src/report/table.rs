@@ -67,7 +67,7 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
         line.id().to_string(),
         record.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
         record.notification.kind.to_string(),
-        if line.is_running() {
+        if line.is_unfinished() {
             format!("{state} {}", age(now - record.received_at))
         } else {
             state.to_owned()
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_notification_has_an_age_and_a_worker() {
+    fn an_unfinished_notification_has_an_age_and_may_have_a_worker() {
         let lines = [
             line(1, NotificationState::Completed, [250, 248, 1, 1, 0]),
             held(
@@ -154,14 +154,16 @@ mod tests {
                 "web-1:4711:8:0:4:1f",
                 false,
             ),
-            line(13, NotificationState::Running, [3, 1, 0, 0, 2]),
+            line(13, NotificationState::Waiting, [3, 0, 0, 0, 3]),
+            line(14, NotificationState::Abandoned, [3, 1, 0, 0, 2]),
         ];
         insta::assert_snapshot!(table(&lines, 0, now()), @r"
            id event  type     state         received (UTC)     people sent failed skipped deferred pending  worker
             1   123  UPDATED  completed     2026-11-21 09:00      250  248      1       1        0       0
            12   123  UPDATED  running 4min  2026-11-21 09:00  1000000 1000      0       0        0  999000  web-1:4711
-           13   123  UPDATED  running 4min  2026-11-21 09:00        3    1      0       0        0       2
-        total                                                 1000253 1249      1       1        0  999002
+           13   123  UPDATED  waiting 4min  2026-11-21 09:00        3    0      0       0        0       3
+           14   123  UPDATED  abandoned     2026-11-21 09:00        3    1      0       0        0       2
+        total                                                 1000256 1249      1       1        0  999005
         ");
     }
 

@@ -55,20 +55,21 @@ impl Workers {
         Self(workers.into_iter().map(line).collect())
     }
 
-    /// A line for each worker, each of its problems and each note. `running` is the number of notifications that are running.
+    /// A line for each worker, each of its problems and each note. `unfinished` is the number of notifications
+    /// that are waiting or running.
     #[must_use]
-    pub fn to_text(&self, running: usize) -> String {
+    pub fn to_text(&self, unfinished: usize) -> String {
         let (alive, others): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|line| line.state == WorkerState::Running);
         let mut parts: Vec<String> = alive.iter().map(|line| line.to_text()).collect();
         if alive.is_empty() {
             let is_certain = others.iter().all(|line| line.state == WorkerState::Gone);
             let none = if is_certain { "No worker is running" } else { "No worker is known to be running" };
-            parts.push(match running {
+            parts.push(match unfinished {
                 0 => format!("{none}.\n"),
                 _ => format!(
-                    "{none}; {} waiting. Start one with: fanmail worker\n",
-                    count(running as u64, "notification")
+                    "{none}; {}. Start one with: fanmail worker\n",
+                    count(unfinished as u64, "unfinished notification")
                 ),
             });
         }
@@ -189,12 +190,12 @@ mod tests {
         insta::assert_snapshot!(texts.join("\n"), @r"
         No worker is running.
 
-        No worker is running; 1 notification waiting. Start one with: fanmail worker
+        No worker is running; 1 unfinished notification. Start one with: fanmail worker
 
-        No worker is running; 2 notifications waiting. Start one with: fanmail worker
+        No worker is running; 2 unfinished notifications. Start one with: fanmail worker
         worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed; see the end of its log
 
-        No worker is known to be running; 2 notifications waiting. Start one with: fanmail worker
+        No worker is known to be running; 2 unfinished notifications. Start one with: fanmail worker
         worker web-1:1 since 2026-11-21 08:00:00Z, silent for 240 s: frozen, cut off from the database, or killed
         ");
     }

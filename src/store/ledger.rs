@@ -7,6 +7,7 @@ pub mod deliveries;
 pub(crate) mod identity;
 pub mod installation;
 pub mod leases;
+pub mod live_sessions;
 pub mod notifications;
 pub mod opening;
 pub mod retention;

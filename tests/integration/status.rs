@@ -46,7 +46,7 @@ fn status_shows_a_killed_worker_as_gone_in_both_lists() {
     let name = scenario.workers()[0]["worker"].as_str().unwrap().to_owned();
     let ended = scenario.run(&["status"]);
     assert_eq!(ended.code, Some(0), "all of it adds up: {ended:?}");
-    let first = "No worker is running; 1 notification waiting. Start one with: fanmail worker\n";
+    let first = "No worker is running; 1 unfinished notification. Start one with: fanmail worker\n";
     assert!(ended.out.starts_with(&format!("{first}worker {name} since ")), "{}", ended.out);
     assert!(ended.out.contains(", gone: "), "{}", ended.out);
     let lost = format!("Lost their worker: notification 1 ({name}, gone). ");

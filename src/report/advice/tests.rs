@@ -19,6 +19,10 @@ fn running(id: i64) -> NotificationLine {
     line(id, NotificationState::Running, [3, 1, 0, 0, 2])
 }
 
+fn waiting(id: i64) -> NotificationLine {
+    line(id, NotificationState::Waiting, [3, 0, 0, 0, 3])
+}
+
 fn with_message_id(line: NotificationLine) -> NotificationLine {
     let message_key = Some(format!("id-{}", line.id()));
     NotificationLine { record: NotificationRecord { message_key, ..line.record }, ..line }
@@ -30,11 +34,15 @@ fn text(lines: &[NotificationLine]) -> String {
 
 #[test]
 fn nothing_is_said_about_what_is_in_order() {
-    let lines = [line(1, NotificationState::Completed, [3, 2, 0, 1, 0]), held(running(2), OWNER, false)];
+    let lines = [
+        line(1, NotificationState::Completed, [3, 2, 0, 1, 0]),
+        held(running(2), OWNER, false),
+        held(waiting(3), OWNER, false),
+    ];
     assert_eq!(text(&lines), "");
     assert_eq!(problems(&lines), Vec::<String>::new());
     let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
-    assert_eq!(advice(&[not_acked(3), running(4)], soon), Vec::<String>::new(), "a minute is nothing");
+    assert_eq!(advice(&[not_acked(3), running(4), waiting(5)], soon), Vec::<String>::new(), "a minute is nothing");
 }
 
 #[test]
@@ -46,27 +54,42 @@ fn everything_that_needs_attention_is_named_with_what_to_do() {
         held(running(4), OWNER, true),
         NotificationLine { holder_has_exited: true, ..held(running(5), OWNER, false) },
         with_message_id(running(6)),
-        running(7),
+        waiting(7),
+        held(waiting(8), OWNER, true),
+        NotificationLine { message_is_held: true, ..waiting(9) },
+        line(10, NotificationState::Abandoned, [0, 0, 0, 0, 0]),
     ];
     assert_eq!(problems(&lines), Vec::<String>::new(), "all of them add up");
     insta::assert_snapshot!(text(&lines), @r"
-    Lost their worker: notifications 4 (web-1:4711, silent), 5 (web-1:4711, gone). Another worker resumes them after the broker has redelivered their messages, at the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process that is silent: if it is frozen, it may hold the messages
-    Waiting for a worker: notifications 6, 7. The messages are in the queue. If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json). Without a message id: notification 7. Publishing such a message again opens a new notification, which mails everyone again
-    Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only until a newer one of the same event and type arrives)
+    Lost their worker: notifications 4 (web-1:4711, silent), 5 (web-1:4711, gone), 8 (web-1:4711, silent). Another worker resumes them after the broker has redelivered their messages, at the latest after twice LEASE_TIMEOUT. If no worker is running, start one with: fanmail worker. Kill a process that is silent: if it is frozen, it may hold the messages. If the queue has no message, ready or unacked, the messages are lost: send with: fanmail retry --notification ID --message-lost
+    Without a worker: notifications 6, 7. A worker sends them when it gets their messages from the queue. If no worker is running, start one with: fanmail worker. If the queue has no message, ready or unacked, the messages are lost: send with: fanmail retry --notification ID --message-lost
+    Abandoned, and no participant is pending: notification 10 (event 123 is not in the database). If an event comes back, send with: fanmail retry --notification 10
+    Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only within ten minutes after a worker has connected to the broker)
     Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Retry temporary failures with: fanmail retry --notification ID (all failures: --permanent-too)
     ");
 }
 
 #[test]
-fn a_lost_message_is_published_again_only_if_it_had_an_id() {
-    let lost = "If a message was lost, publish it again with the same --message-id (shown by: fanmail status --format json)";
-    let with_id = text(&[with_message_id(running(6))]);
-    assert!(with_id.ends_with(lost) && !with_id.contains("Without"), "{with_id}");
-    let without_id = text(&[running(7)]);
-    assert!(
-        without_id.ends_with("mails everyone again") && !without_id.contains("--message-id"),
-        "{without_id}"
-    );
+fn an_unfinished_notification_is_without_a_worker_only_when_no_worker_has_its_message() {
+    let text_of = |line: NotificationLine| text(&[line]);
+    for unfinished in [running, waiting] {
+        let alone = text_of(unfinished(6));
+        assert!(alone.starts_with("Without a worker: notification 6. "), "{alone}");
+        assert!(alone.ends_with(": fanmail retry --notification 6 --message-lost"), "{alone}");
+        assert_eq!(text_of(NotificationLine { message_is_held: true, ..unfinished(6) }), "");
+        assert_eq!(text_of(held(unfinished(6), OWNER, false)), "");
+        let lost = text_of(NotificationLine { message_is_held: true, ..held(unfinished(6), OWNER, true) });
+        assert!(lost.starts_with("Lost their worker: notification 6 (web-1:4711, silent). "), "{lost}");
+    }
+}
+
+#[test]
+fn the_ack_of_an_abandoned_notification_is_not_missed() {
+    let abandoned = line(1, NotificationState::Abandoned, [3, 3, 0, 0, 0]);
+    let abandoned =
+        NotificationLine { record: NotificationRecord { acked_at: None, ..abandoned.record }, ..abandoned };
+    let text = text(&[abandoned]);
+    assert!(text.starts_with("Abandoned, and ") && !text.contains("no ack"), "{text}");
 }
 
 #[test]
@@ -110,6 +133,10 @@ fn a_problem_is_named_with_what_to_do() {
             holder_is_worker: true,
             ..held(line(7, NotificationState::Completed, [3, 2, 0, 0, 1]), OWNER, false)
         },
+        line(8, NotificationState::Abandoned, [20, 5, 0, 0, 15]),
+        held(line(9, NotificationState::Abandoned, [20, 6, 0, 0, 14]), OWNER, false),
+        line(10, NotificationState::Abandoned, [20, 20, 0, 0, 0]),
+        line(11, NotificationState::Waiting, [20, 0, 0, 0, 20]),
     ];
     insta::assert_snapshot!(problems(&lines).join("\n"), @r"
     notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 deferred + 0 pending; look for duplicate keys in participants, and for rows of deliveries and deferrals that fanmail did not write
@@ -117,6 +144,8 @@ fn a_problem_is_named_with_what_to_do() {
     notification 4 is completed; 1 participant pending: fanmail retry is running (web-1:4711)
     notification 5 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 5
     notification 7 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 7
+    notification 8 is abandoned, and 15 participants got no mail: event 123 is not in the database. Put the event back, then send with: fanmail retry --notification 8. If it is gone for good, do nothing: fanmail purge deletes the notification
+    notification 9 is abandoned; 14 participants pending: fanmail retry is running (web-1:4711)
     ");
 }
 
