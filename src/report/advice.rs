@@ -145,7 +145,8 @@ fn abandoned(lines: &[NotificationLine]) -> Option<String> {
 /// Completed ones whose messages the broker may still have.
 fn not_acked(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
     let not_acked = lines.iter().filter(|line| {
-        let over_at = line.record.completed_at.filter(|_| line.record.acked_at.is_none() && !is_abandoned(line));
+        let over_at =
+            line.record.completed_at.filter(|_| line.record.acked_at.is_none() && !is_abandoned(line));
         over_at.is_some_and(|over_at| now - over_at > GRACE)
     });
     let named = name(not_acked, |line| line.id().to_string())?;

@@ -7,7 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::store::ledger::live_sessions::LiveSessions;
-use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
+use crate::store::ledger::row::{Holder, NotificationRecord};
 use crate::store::workers::Worker;
 use crate::text::timestamp::rfc3339;
 
@@ -55,7 +55,7 @@ impl NotificationLine {
     /// Whether its fan-out has yet to begin or to end. The ack of its message is yet to come, too.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        matches!(self.record.state, NotificationState::Waiting | NotificationState::Running)
+        self.record.state.is_open()
     }
 
     /// The process that holds its lease, as `host:pid`.
@@ -132,6 +132,7 @@ pub(crate) mod tests {
     use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
+    use crate::store::ledger::row::NotificationState;
 
     /// A notification that was received at nine; if it is completed or abandoned, so it was at the same time, and acked.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
@@ -139,7 +140,8 @@ pub(crate) mod tests {
         let [participants, sent, failed, skipped, pending] = tally;
         let is_over = matches!(state, NotificationState::Completed | NotificationState::Abandoned);
         let over = is_over.then_some(received_at);
-        let reason = (state == NotificationState::Abandoned).then(|| "event 123 is not in the database".to_owned());
+        let reason =
+            (state == NotificationState::Abandoned).then(|| "event 123 is not in the database".to_owned());
         NotificationLine {
             record: NotificationRecord {
                 notification: Notification {
@@ -206,7 +208,8 @@ pub(crate) mod tests {
             false,
         );
         let abandoned = line(3, NotificationState::Abandoned, [20, 5, 0, 0, 15]);
-        let json = [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
+        let json =
+            [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
         {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"failed":3,"failed_permanent":1,"skipped":1,"deferred":12,"pending":0}
         {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"failed":0,"failed_permanent":0,"skipped":0,"deferred":0,"pending":250}

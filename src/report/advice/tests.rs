@@ -42,7 +42,11 @@ fn nothing_is_said_about_what_is_in_order() {
     assert_eq!(text(&lines), "");
     assert_eq!(problems(&lines), Vec::<String>::new());
     let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
-    assert_eq!(advice(&[not_acked(3), running(4), waiting(5)], soon), Vec::<String>::new(), "a minute is nothing");
+    assert_eq!(
+        advice(&[not_acked(3), running(4), waiting(5)], soon),
+        Vec::<String>::new(),
+        "a minute is nothing"
+    );
 }
 
 #[test]

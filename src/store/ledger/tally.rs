@@ -28,7 +28,7 @@ impl Store {
         })
     }
 
-    /// The `limit` newest notifications and all running ones, oldest first, and the number of those left out.
+    /// The `limit` newest notifications and all that are waiting or running, oldest first, and the number of those left out.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -98,7 +98,7 @@ fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, Mult
     }
 }
 
-/// The notifications from this key on and all running ones, oldest first.
+/// The notifications from this key on and all that are waiting or running, oldest first.
 fn load_records(
     connection: &mut AnyConnection,
     event_id: Option<EventId>,
@@ -106,7 +106,7 @@ fn load_records(
 ) -> QueryResult<Vec<NotificationRecord>> {
     let clock = dispatch::clock(connection)?;
     let rows: Vec<NotificationRow> = of_event(event_id)
-        .filter(notifications::id.ge(from).or(notifications::state.eq(NotificationState::Running.as_str())))
+        .filter(notifications::id.ge(from).or(notifications::state.eq_any(NotificationState::OPEN)))
         .order(notifications::id)
         .select(NotificationRow::as_select())
         .load(connection)?;
