@@ -12,5 +12,6 @@ pub mod incoming;
 pub mod probe;
 pub mod publisher;
 mod reconnect;
+mod restart_evidence;
 mod topology;
 pub mod watchdog;

@@ -18,7 +18,8 @@ pub enum ConnectError {
     /// The resolver does not know the host.
     #[error("{0}")]
     Unresolved(io::Error),
-    /// No address of the host accepts a connection; the error of the last address.
+    /// No address of the host accepts a connection. `ConnectionRefused` means that no address was out of reach, but for a
+    /// family that this machine has no network of (`NetworkUnreachable`).
     #[error("{0}")]
     Unreachable(io::Error),
 }
@@ -61,7 +62,7 @@ fn race(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
     let mut untried = addresses.iter().peekable();
     let mut attempts: Vec<TcpStream> = Vec::new();
     let mut next_start = Instant::now();
-    let mut failure = io::Error::new(ErrorKind::NotFound, "the host has no address");
+    let mut failure: Option<io::Error> = None;
     loop {
         let now = Instant::now();
         if now >= deadline {
@@ -75,10 +76,13 @@ fn race(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
                 }
                 // The next one at once.
                 Some(Err(error)) => {
-                    failure = error;
+                    failure = Some(worse(failure, error));
                     continue;
                 }
-                None if attempts.is_empty() => return Err(failure),
+                None if attempts.is_empty() => {
+                    return Err(failure
+                        .unwrap_or_else(|| io::Error::new(ErrorKind::NotFound, "the host has no address")));
+                }
                 None => {}
             }
         }
@@ -86,10 +90,23 @@ fn race(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
         for ready in wait(&attempts, until)?.into_iter().rev() {
             match finish(attempts.swap_remove(ready)) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failure = error,
+                Err(error) => failure = Some(worse(failure, error)),
             }
             next_start = Instant::now();
         }
+    }
+}
+
+/// Of two addresses' errors the one to report: a host that is out of reach hides whether it refuses.
+fn worse(known: Option<io::Error>, new: io::Error) -> io::Error {
+    let rank = |error: &io::Error| match error.kind() {
+        ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable => 0,
+        ErrorKind::ConnectionRefused => 1,
+        _ => 2,
+    };
+    match known {
+        Some(known) if rank(&known) > rank(&new) => known,
+        _ => new,
     }
 }
 

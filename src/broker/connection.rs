@@ -139,7 +139,7 @@ impl BrokerConnection {
                 if let Err(error) = socket.shutdown(Shutdown::Both) {
                     log::debug!("shutting down the socket of a broker connection: {error}");
                 }
-                Err(BrokerError::Lost("it does not answer".to_owned()))
+                Err(BrokerError::Silent("it does not answer".to_owned()))
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
 use crate::broker::reconnect::{ConnectAttempt, Reconnect};
-use crate::broker::watchdog::CallWatchdog;
+use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
 use crate::domain::session::Receipt;
 use crate::observe::events;
@@ -111,16 +111,15 @@ impl BrokerThread {
             let advice = ack_timeout::advice(&connection.product, &self.config);
             let closed = connection.close();
             match end {
-                SessionEnd::Lost(error) if self.shutdown.requested() => {
+                SessionEnd::Lost(error) if self.shutdown.requested() || self.to_worker.is_none() => {
                     events::broker::lost_while_stopping(&error.explained_by(closed));
                     break;
                 }
-                SessionEnd::NotStarted(error) => reconnect.failed(&error),
+                SessionEnd::NotStarted(error) => reconnect.failed(&error.explained_by(closed)),
                 SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
                     reconnect.ack_timed_out(&error, &advice);
                 }
-                // Of a lost connection only `close` reports the cause; `error` is a symptom.
-                SessionEnd::Lost(error) => reconnect.lost(&closed.err().unwrap_or(error), &self.config.queue),
+                SessionEnd::Lost(error) => reconnect.lost(&error.explained_by(closed), &self.config.queue),
                 SessionEnd::Stopped => break,
             }
         }
@@ -144,26 +143,37 @@ impl BrokerThread {
             Ok(session) => session,
             Err(error) => return SessionEnd::NotStarted(error),
         };
-        // The broker redelivers all messages of an earlier session.
-        self.not_taken.try_iter().for_each(drop);
         self.dead_letters.begin_session(number);
-        self.report(SessionEvent::Begun { number, follows_restart: false });
+        let follows_restart = reconnect.session_begins();
+        self.report(SessionEvent::Begun { number, follows_restart });
         let recovery = reconnect.connected();
-        events::broker::subscribed(&connection.peer, &self.config.queue, self.prefetch, recovery);
-        let result = self.take_messages(&mut session);
-        if result.is_ok() {
+        events::broker::subscribed(
+            &connection.peer,
+            &self.config.queue,
+            self.prefetch,
+            recovery,
+            follows_restart,
+        );
+        let result = self.take_messages(&mut session).and_then(|()| {
             self.to_worker = None;
-            self.finish(&mut session);
-        }
+            self.finish(&mut session)
+        });
         session.end();
         self.dead_letters.end_session();
         match result {
             Ok(()) => SessionEnd::Stopped,
             Err(error) => {
-                self.report(SessionEvent::Lost { number });
-                SessionEnd::Lost(error)
+                self.lose_session(number);
+                SessionEnd::Lost(if self.watchdog.has_hung() { watchdog::ended_by_watchdog() } else { error })
             }
         }
+    }
+
+    /// The broker delivers all messages of the session again. Those that the worker has not taken yet are dropped first: the
+    /// worker gets no message of a session after the session's loss.
+    fn lose_session(&self, number: u64) {
+        self.not_taken.try_iter().for_each(drop);
+        self.report(SessionEvent::Lost { number });
     }
 
     fn report(&self, event: SessionEvent) {
@@ -186,7 +196,7 @@ impl BrokerThread {
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
                 recv(self.shutdown.receiver()) -> _ => return Ok(()),
-                default(self.watchdog.limits().silence) => session.ping()?,
+                default(session.until_ping()) => session.ping()?,
             }
         }
     }
@@ -206,14 +216,10 @@ impl BrokerThread {
     }
 
     /// After a shutdown request: returns messages that no fan-out works on, and settles the others when they are done.
-    fn finish(&mut self, session: &mut ConsumerSession) {
-        let result = self.settle_remaining(session).and_then(|()| {
-            let last = self.dead_letters.finish();
-            self.ack_dead_letters(session, last.into_iter())
-        });
-        if let Err(error) = result {
-            events::broker::lost_while_stopping(&error);
-        }
+    fn finish(&mut self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
+        self.settle_remaining(session)?;
+        let last = self.dead_letters.finish();
+        self.ack_dead_letters(session, last.into_iter())
     }
 
     fn settle_remaining(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
@@ -225,6 +231,7 @@ impl BrokerThread {
                     Err(_) => return Ok(()),
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
+                default(session.until_ping()) => session.ping()?,
             }
         }
     }

@@ -140,7 +140,13 @@ pub enum BrokerError {
     /// amiquip cannot read what the broker sent.
     #[error("the broker sent a frame that cannot be read")]
     Unreadable,
-    /// The connection is gone, without a reason from the broker.
+    /// The other side reset or closed the connection, without a reason.
+    #[error("the connection to the broker is lost: {0}")]
+    Reset(String),
+    /// Nothing came from the broker for too long: it is frozen, or the network is cut.
+    #[error("the connection to the broker is lost: {0}")]
+    Silent(String),
+    /// The connection is gone for another cause, or for an unknown one.
     #[error("the connection to the broker is lost: {0}")]
     Lost(String),
     /// A memory or disk alarm: the broker takes no messages.
@@ -187,10 +193,22 @@ impl BrokerError {
         }
     }
 
+    /// The error of a socket. TCP itself gives up a peer that acknowledges nothing; any other error comes from the other
+    /// side, or from TLS when that side vanished.
+    fn of_socket(error: &io::Error) -> Self {
+        use io::ErrorKind as K;
+        match error.kind() {
+            K::TimedOut | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => {
+                Self::Silent(error.to_string())
+            }
+            _ => Self::Reset(error.to_string()),
+        }
+    }
+
     /// The error to report once the connection is closed: of a lost connection, only `close` knows the cause.
     pub(super) fn explained_by(self, closed: Result<(), Self>) -> Self {
         match (self, closed) {
-            (Self::Lost(_), Err(cause)) => cause,
+            (Self::Reset(_) | Self::Lost(_), Err(cause)) => cause,
             (error, _) => error,
         }
     }
@@ -236,12 +254,15 @@ impl From<amiquip::Error> for BrokerError {
                 Self::Closed { code, message }
             }
             E::MalformedFrame => Self::Unreadable,
-            E::MissedServerHeartbeats => Self::Lost("nothing was heard from it for 20 s".to_owned()),
-            E::UnexpectedSocketClose => Self::Lost("the broker closed it and gave no reason".to_owned()),
+            E::MissedServerHeartbeats => Self::Silent("nothing was heard from it for 20 s".to_owned()),
+            E::UnexpectedSocketClose => Self::Reset("the broker closed it and gave no reason".to_owned()),
             E::IoErrorReadingSocket { source } | E::IoErrorWritingSocket { source } => {
-                Self::Lost(source.to_string())
+                Self::of_socket(&source)
             }
             other => Self::Lost(other.to_string()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use crossbeam_channel::{after, select};
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
+use crate::broker::restart_evidence::RestartEvidence;
 use crate::config::broker::BrokerConfig;
 use crate::domain::backoff::Backoff;
 use crate::observe::events;
@@ -21,8 +22,11 @@ const REMINDER: Duration = Duration::from_secs(300);
 /// A connection that lasted this long was stable: its loss begins a new outage.
 const STABLE: Duration = Duration::from_secs(60);
 
-/// Unstable connections in a row after which a message in the queue may be the cause.
+/// Connections in a row that ended with a frame that cannot be read, after which a message in the queue may be the cause.
 const POISON_SUSPECTED: u32 = 3;
+
+/// The first attempt after a reset is made at once if the connection lasted this long: it shows whether the broker runs.
+const SHORTEST_BEFORE_PROMPT_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// If the broker ends a connection for a late ack within this time, the next attempt waits.
 const ACK_TIMEOUT_TOO_SOON: Duration = Duration::from_secs(1);
@@ -42,9 +46,12 @@ pub(super) struct Reconnect {
     up_since: Option<Instant>,
     /// The cause that was logged last, and when.
     last_logged: Option<(Discriminant<BrokerError>, Instant)>,
-    /// Unstable connections in a row.
-    unstable: u32,
+    /// Unstable connections in a row that ended with a frame that cannot be read.
+    unreadable: u32,
     ack_timeout_logged: bool,
+    /// The next attempt does not wait.
+    prompt: bool,
+    evidence: RestartEvidence,
 }
 
 /// The result of one attempt to connect.
@@ -67,14 +74,17 @@ impl Reconnect {
             down_since: None,
             up_since: None,
             last_logged: None,
-            unstable: 0,
+            unreadable: 0,
             ack_timeout_logged: false,
+            prompt: false,
+            evidence: RestartEvidence::default(),
         }
     }
 
     /// Waits until the next attempt is due, then makes it. A shutdown request ends the wait and the attempt.
     pub(super) fn try_to_open(&mut self, config: &BrokerConfig, shutdown: &Shutdown) -> ConnectAttempt {
-        if self.failures > 0 && shutdown.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
+        let waits = !std::mem::take(&mut self.prompt) && self.failures > 0;
+        if waits && shutdown.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
             return ConnectAttempt::Stopped;
         }
         if shutdown.requested() {
@@ -95,7 +105,7 @@ impl Reconnect {
             },
             recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
             recv(after(OPEN_TIMEOUT)) -> _ => {
-                self.failed(&BrokerError::Lost("it does not answer".to_owned()));
+                self.failed(&BrokerError::Silent("it does not answer".to_owned()));
                 ConnectAttempt::Failed
             }
         }
@@ -103,6 +113,7 @@ impl Reconnect {
 
     /// Reports a failed attempt; logged if it is news.
     pub(super) fn failed(&mut self, error: &BrokerError) {
+        self.evidence.attempt_failed(error);
         let is_news = self.count_failure(error, Instant::now());
         self.health.connect_failed(error, error.is_transient(), self.attempts, !is_news);
     }
@@ -111,7 +122,7 @@ impl Reconnect {
     pub(super) fn lost(&mut self, error: &BrokerError, queue: &str) {
         let is_news = self.count_loss(error, Instant::now());
         self.health.lost(error, !is_news);
-        if self.unstable == POISON_SUSPECTED {
+        if self.unreadable == POISON_SUSPECTED {
             self.health.poison_suspected(POISON_SUSPECTED, queue);
         }
     }
@@ -121,8 +132,14 @@ impl Reconnect {
     pub(super) fn ack_timed_out(&mut self, error: &BrokerError, advice: &str) {
         let too_soon = self.up_since.take().is_some_and(|up| up.elapsed() < ACK_TIMEOUT_TOO_SOON);
         self.failures = if too_soon { self.failures.saturating_add(1) } else { 0 };
+        self.evidence.session_lost(error);
         let logged = std::mem::replace(&mut self.ack_timeout_logged, true);
         events::broker::ack_timed_out(error, advice, logged);
+    }
+
+    /// Reports that a session begins. Returns whether it follows a restart of the broker.
+    pub(super) fn session_begins(&mut self) -> bool {
+        self.evidence.session_begins(Instant::now())
     }
 
     /// Reports that the connection works. Returns the end of the outage, if there was one.
@@ -156,12 +173,18 @@ impl Reconnect {
 
     /// Counts a loss. Returns whether it is news.
     fn count_loss(&mut self, error: &BrokerError, now: Instant) -> bool {
-        if self.up_since.take().is_some_and(|up| now.duration_since(up) >= STABLE) {
+        let lasted = self.up_since.take().map_or(Duration::ZERO, |up| now.duration_since(up));
+        let is_unreadable = matches!(error, BrokerError::Unreadable);
+        if lasted >= STABLE {
             self.failures = 0;
-            self.unstable = 0;
             self.last_logged = None;
         }
-        self.unstable = self.unstable.saturating_add(1);
+        if lasted >= STABLE || !is_unreadable {
+            self.unreadable = 0;
+        }
+        self.unreadable = self.unreadable.saturating_add(u32::from(is_unreadable));
+        self.prompt = matches!(error, BrokerError::Reset(_)) && lasted >= SHORTEST_BEFORE_PROMPT_ATTEMPT;
+        self.evidence.session_lost(error);
         let news = self.count_failure(error, now);
         self.attempts = 0;
         self.down_since = Some(now);
@@ -224,5 +247,39 @@ mod tests {
         now += STABLE;
         reconnect.count_loss(&lost(), now);
         assert_eq!(reconnect.failures, 1);
+    }
+
+    /// A crashed broker is no message's fault.
+    #[test]
+    fn only_frames_that_cannot_be_read_blame_a_message() {
+        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let mut now = Instant::now();
+        let mut unreadable_after = |losses: &[BrokerError]| {
+            for loss in losses {
+                reconnect.end_outage(now);
+                now += Duration::from_secs(2);
+                reconnect.count_loss(loss, now);
+                reconnect.count_failure(&refused(), now);
+            }
+            reconnect.unreadable
+        };
+        let reset = || BrokerError::Reset("Connection reset by peer".to_owned());
+        assert_eq!(unreadable_after(&[reset(), lost(), BrokerError::Cancelled, reset()]), 0);
+        assert_eq!(unreadable_after(&[BrokerError::Unreadable, BrokerError::Unreadable]), 2);
+        assert_eq!(unreadable_after(&[BrokerError::Unreadable]), POISON_SUSPECTED);
+        assert_eq!(unreadable_after(&[reset(), BrokerError::Unreadable]), 1, "not in a row");
+    }
+
+    /// A broker that a supervisor starts again at once would not be seen down a second later.
+    #[test]
+    fn the_attempt_after_a_reset_is_prompt_unless_connections_are_reset_at_once() {
+        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let start = Instant::now();
+        let reset = BrokerError::Reset("Connection reset by peer".to_owned());
+        for (lasted, loss, prompt) in [(1, &reset, true), (0, &reset, false), (1, &lost(), false)] {
+            reconnect.end_outage(start);
+            reconnect.count_loss(loss, start + Duration::from_secs(lasted));
+            assert_eq!(reconnect.prompt, prompt, "{loss:?} after {lasted} s");
+        }
     }
 }

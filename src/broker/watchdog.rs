@@ -2,8 +2,8 @@
 //! heartbeats are off; any other lost connection ends its calls with an error.
 //!
 //! A broker with `heartbeat = 0` turns heartbeats off for both sides, whatever fanmail asks for. Then only an unanswered
-//! call tells a frozen broker from an idle one, so the broker thread pings after a while of silence. Stopping the process
-//! is left to the callback.
+//! call tells a frozen broker from an idle one, so the broker thread pings after a while without an answer. Stopping the
+//! process is left to the callback.
 
 use std::fmt;
 use std::io;
@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 
 use log::debug;
 
+use crate::broker::error::BrokerError;
 use crate::observe::events;
 use crate::sync::lock;
 
-/// Times of the watchdog. A frozen broker is noticed after all three together: 51 s.
+/// Times of the watchdog. A frozen broker is noticed after all three together: 36 s.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The broker thread pings the broker after this time without a message or a settlement.
+    /// The broker thread pings the broker after this time without an answered call. Every answer proves to other workers
+    /// that the session is alive.
     pub silence: Duration,
     /// Longest time of a call. Heartbeats, if they are on, end a dead connection earlier, after 20 s.
     pub call: Duration,
@@ -32,11 +34,16 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            silence: Duration::from_secs(20),
+            silence: Duration::from_secs(5),
             call: Duration::from_secs(30),
             check_interval: Duration::from_secs(1),
         }
     }
+}
+
+/// The loss of a connection that the watchdog has ended. It is the silence of the broker, although the socket was closed.
+pub(super) fn ended_by_watchdog() -> BrokerError {
+    BrokerError::Silent("a call was not answered, and the watchdog has ended it".to_owned())
 }
 
 /// Ends a connection from another thread, so that every call on it returns.

@@ -121,3 +121,20 @@ fn the_families_take_turns() {
         assert_eq!(alternate_families(parse(resolved)), parse(tried), "{resolved}");
     }
 }
+
+#[test]
+fn an_address_out_of_reach_hides_a_refusal_and_a_family_without_a_network_does_not() {
+    let reported = |kinds: [ErrorKind; 2]| {
+        let [first, second] = kinds.map(io::Error::from);
+        worse(Some(worse(None, first)), second).kind()
+    };
+    let (refused, out_of_reach, no_network) =
+        (ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable);
+    for (other, expected) in [(out_of_reach, out_of_reach), (no_network, refused), (refused, refused)] {
+        assert_eq!(
+            [reported([refused, other]), reported([other, refused])],
+            [expected, expected],
+            "{other:?}"
+        );
+    }
+}

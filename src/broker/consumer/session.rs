@@ -1,8 +1,9 @@
 //! One session of the consumer: receiving, acking and returning messages on one connection. Reconnecting is left to
 //! `reconnect`. The only file that names amiquip's `Delivery`; the worker gets an [`Incoming`].
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
 use crossbeam_channel::{Receiver, Sender};
@@ -24,6 +25,8 @@ pub(super) struct ConsumerSession<'connection> {
     connection: &'connection BrokerConnection,
     watchdog: CallWatchdog,
     last_answer: LastAnswer,
+    /// When the newest call that was answered began.
+    answered: Cell<Instant>,
     consumer: Consumer<'connection>,
     unacked: BTreeMap<u64, Delivery>,
 }
@@ -38,6 +41,7 @@ impl<'connection> ConsumerSession<'connection> {
         watchdog: &CallWatchdog,
         last_answer: &LastAnswer,
     ) -> Result<Self, BrokerError> {
+        let began_at = Instant::now();
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
             topology::declare(connection, queue)?;
             // The only bound: amiquip's own buffer has none.
@@ -47,21 +51,29 @@ impl<'connection> ConsumerSession<'connection> {
                 .basic_consume(queue, ConsumerOptions::default())
                 .map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))
         })?;
-        Ok(Self {
+        let session = Self {
             number,
             prefetch,
             connection,
             watchdog: watchdog.clone(),
             last_answer: last_answer.clone(),
+            answered: Cell::new(began_at),
             consumer,
             unacked: BTreeMap::new(),
-        })
+        };
+        session.note_answer(began_at);
+        Ok(session)
     }
 
     /// Ends the subscription. Unacked messages go back to the queue when the connection is closed.
     pub(super) fn end(self) {
         let Self { watchdog, connection, consumer, .. } = self;
         watchdog.guard("unsubscribing from the queue", &connection.socket, || drop(consumer));
+    }
+
+    /// How long it is until the next ping: after this silence since the newest call that was answered.
+    pub(super) fn until_ping(&self) -> Duration {
+        self.watchdog.limits().silence.saturating_sub(self.answered.get().elapsed())
     }
 
     /// Makes a call that changes nothing; returns when the broker has answered.
@@ -82,8 +94,13 @@ impl<'connection> ConsumerSession<'connection> {
     fn round_trip(&self) -> Result<(), BrokerError> {
         let began_at = Instant::now();
         self.connection.channel.qos(0, self.prefetch, false)?;
-        self.last_answer.set(self.number, began_at);
+        self.note_answer(began_at);
         Ok(())
+    }
+
+    fn note_answer(&self, began_at: Instant) {
+        self.answered.set(began_at);
+        self.last_answer.set(self.number, began_at);
     }
 
     /// Messages of the broker, for [`Self::receive`].

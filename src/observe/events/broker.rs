@@ -48,10 +48,11 @@ impl ConnectionHealth {
         }
     }
 
-    /// `count` connections in a row were lost soon after they were made: a message may be the cause.
+    /// `count` connections in a row ended with a frame that cannot be read, soon after they were made: a message is the
+    /// cause.
     pub fn poison_suspected(&self, count: u32, queue: &str) {
         log::error!(
-            "{count} connections in a row were lost soon after they began to {}. If the broker itself works, a message \
+            "{count} connections in a row ended with a frame that cannot be read, soon after they began to {}. A message \
              near the head of the queue {queue} breaks the protocol for this program; a routing key that is not UTF-8 \
              text does that. Nothing is lost, but no message can be processed until that one is removed. Look at the \
              first messages with Get messages on the broker's management page, and remove the bad one there; or, once \
@@ -74,11 +75,12 @@ fn describe_recovery(recovery: Option<Recovery>) -> String {
     })
 }
 
-/// Messages are taken from `queue` at `peer`.
-pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recovery>) {
+/// Messages are taken from `queue` at `peer`. `follows_restart`: the broker was seen not running before.
+pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recovery>, follows_restart: bool) {
     log::info!(
-        "connected to {peer}{}; taking messages from {queue}, at most {prefetch} at a time",
-        describe_recovery(recovery)
+        "connected to {peer}{}{}; taking messages from {queue}, at most {prefetch} at a time",
+        describe_recovery(recovery),
+        if follows_restart { "; the broker was down before" } else { "" }
     );
 }
 
