@@ -4,12 +4,13 @@
 //! ```text
 //! run ─► wait for our turn ─► look up event ─► send_and_complete ─► Completed
 //!             │      ▲                │                │
-//!             │      └────────────────┼────────────────┘ another worker has taken over
+//!             │      └────────────────┼────────────────┘ the lease is lost
 //!             │                       └─► DeadLetter: no such event
 //!             └─► Completed by another worker          a shutdown, at any point ─► Interrupted
 //! ```
 //!
-//! Start reading fanmail here, from top to bottom. What a claim is and how one is waited for stands in `fan_out/claim`.
+//! Start reading fanmail here, from top to bottom. How a lease is waited for stands in
+//! `fan_out/turn`.
 //! Rendering and SMTP are left to the lanes (`delivery`), writing outcomes to the `recorder`, and messages and acks to
 //! the `dispatcher`.
 
@@ -26,10 +27,11 @@ use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
-use crate::worker::fan_out::claim::{Claim, Leased, OpenedAs, OpenedMessage, Scope, Turn, wait_for_turn};
+use crate::worker::fan_out::claim::{Claim, OpenedMessage, Scope};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::retries::RetryQueue;
+use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::Recipient;
@@ -43,6 +45,7 @@ mod event_lookup;
 pub mod pages;
 mod reports;
 pub mod retries;
+pub mod turn;
 pub mod wait_permit;
 
 /// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
@@ -53,46 +56,37 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Runs the fan-out of one message, to its end or until a shutdown is requested.
 #[must_use]
-pub fn run(context: &Context, opened: OpenedMessage) -> FanOutResult {
+pub fn run(context: &Context, opened: &OpenedMessage) -> FanOutResult {
     run_to_end(context, opened).unwrap_or_else(FanOutResult::from)
 }
 
-fn run_to_end(context: &Context, opened: OpenedMessage) -> Result<FanOutResult, Stopped> {
-    let OpenedMessage { message, mut opened, .. } = opened;
+fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult, Stopped> {
+    let mut turn = wait_for_turn(context, opened)?;
     loop {
-        let leased = match wait_for_turn(context, opened)? {
+        let leased = match turn {
             Turn::Ours(leased) => leased,
-            Turn::Completed(notification) => {
-                events::notification::already_completed(&notification);
-                return Ok(FanOutResult::Completed(notification));
-            }
+            Turn::Over(result) => return Ok(result),
         };
-        let notification = leased.notification;
-        match send_leased(context, message.event_id, &leased) {
+        turn = match run_leased(context, opened.message.event_id, &leased) {
             Ok(result) => return Ok(result),
+            Err(Halt::TakenOver) => wait_for_next_turn(context, opened, &leased)?,
             Err(Halt::Stopping) => {
                 context.leases.release(&leased.held);
                 return Err(Stopped);
             }
-            Err(Halt::TakenOver) => {
-                events::notification::taken_over(&notification);
-                opened = OpenedAs::Elsewhere(notification);
-            }
-        }
+        };
     }
 }
 
 /// Looks up the event of the notification, sends to everyone, and completes the notification.
-fn send_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<FanOutResult, Halt> {
-    let &Leased { notification, ref held, resumed } = leased;
+fn run_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<FanOutResult, Halt> {
     let Some(event) = event_lookup::look_up(context, event_id)? else {
-        let reason = event_lookup::reason(context, event_id);
-        context.leases.release(held);
-        return Ok(FanOutResult::DeadLetter { reason, notification: Some(notification) });
+        return leased.abandon(context, event_lookup::reason(context, event_id));
     };
+    let (notification, resumed) = (leased.start(context)?, leased.resumed);
     events::notification::started(&notification, resumed, context.dummy);
-    let claim = Claim { notification, event, held: Arc::clone(held), resumed, scope: Scope::Undecided };
-    send_and_complete(context, &claim)?;
+    let (held, scope) = (Arc::clone(&leased.held), Scope::Undecided);
+    send_and_complete(context, &Claim { notification, event, held, resumed, scope })?;
     Ok(FanOutResult::Completed(notification))
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::domain::ids::EventId;
+use crate::domain::audience::Audience;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::{BrokerSession, Receipt};
@@ -18,6 +19,7 @@ use crate::store::ledger::notifications::Opened;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
 use crate::worker::fan_out::context::{Context, FanOutResult};
+use crate::worker::fan_out::turn::conflict;
 
 /// How long an idle thread waits for a fan-out before it ends.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,7 +82,7 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
                 follows_restart: false,
             };
             let (identity, receipt) = (identity.clone(), Receipt { session: 0, tag: 0 });
-            fan_out::run(context, OpenedMessage { message, identity, receipt, session, opened })
+            fan_out::run(context, &OpenedMessage { message, identity, receipt, session, opened })
         }
         Err(result) => result,
     }
@@ -98,19 +100,14 @@ fn open(context: &Context, identity: &Identity, message: Message) -> Result<Open
     match opened {
         Opened::Ours { notification, lease, resumed } => {
             let held = context.leases.track(lease, requested_at);
-            Ok(OpenedAs::Ours { notification, held, resumed, started: true })
+            let Audience::Event { up_to, .. } = notification.audience;
+            Ok(OpenedAs::Ours { notification, held, resumed, started: up_to > ParticipantId(0) })
         }
         Opened::Elsewhere(notification) => Ok(OpenedAs::Elsewhere(notification)),
         Opened::Completed(notification) => {
             events::notification::already_completed(&notification);
             Err(FanOutResult::Completed(notification))
         }
-        Opened::Conflict(first) => {
-            let reason = format!(
-                "its message_id was used before, by notification {} for {first}; give every message an id of its own",
-                first.id
-            );
-            Err(FanOutResult::DeadLetter { reason, notification: None })
-        }
+        Opened::Conflict(first) => Err(conflict(&first)),
     }
 }

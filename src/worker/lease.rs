@@ -2,4 +2,6 @@
 
 pub mod held;
 pub mod keeper;
+mod registry;
 pub(crate) mod staleness;
+pub mod wait;

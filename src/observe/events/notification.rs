@@ -107,9 +107,19 @@ pub fn taken_over(notification: &Notification) {
     );
 }
 
-/// The row is not in the ledger any more.
-pub fn deleted(notification_id: NotificationId) {
-    log::error!("notification {notification_id} was deleted from the database while it was running");
+/// The row is not in the ledger any more, or its key belongs to another notification.
+pub fn vanished(notification: &Notification) {
+    log::warn!(
+        "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
+         restored from an older copy. Its message is opened anew. Everyone who has no outcome in the database is sent the \
+         mail, and people who have got it already may get it again",
+        notification.id
+    );
+}
+
+/// A message whose notification had vanished has another one now.
+pub fn opened_anew(notification: &Notification) {
+    log::info!("notification {} ({notification}) takes the place of the one that vanished", notification.id);
 }
 
 /// The event is not in the database yet.

@@ -8,8 +8,6 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
-use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::context::Context;
 use crate::worker::lease::held::HeldLease;
 
 /// A message whose notification is open in the ledger: what a fan-out begins with.
@@ -69,34 +67,4 @@ pub struct Claim {
     pub resumed: bool,
     /// Whom to send to.
     pub scope: Scope,
-}
-
-/// A notification that this worker has leased, and whose event is not looked up yet.
-#[derive(Debug)]
-pub(super) struct Leased {
-    pub(super) notification: Notification,
-    pub(super) held: Arc<HeldLease>,
-    pub(super) resumed: bool,
-}
-
-/// What the message of a fan-out turns out to be, once no other worker works on it.
-#[derive(Debug)]
-pub(super) enum Turn {
-    /// It is to be sent by this worker.
-    Ours(Leased),
-    /// Another worker has completed it.
-    Completed(Notification),
-}
-
-/// Waits while another worker has the notification.
-pub(super) fn wait_for_turn(context: &Context, opened: OpenedAs) -> Result<Turn, Stopped> {
-    Ok(match opened {
-        OpenedAs::Ours { notification, held, resumed, started: _ } => {
-            Turn::Ours(Leased { notification, held, resumed })
-        }
-        OpenedAs::Elsewhere(notification) => match context.leases.wait_for_lease(notification.id)? {
-            Some(held) => Turn::Ours(Leased { notification, held, resumed: true }),
-            None => Turn::Completed(notification),
-        },
-    })
 }

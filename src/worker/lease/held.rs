@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use crate::domain::lease::Lease;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::sync::lock;
+use crate::worker::lease::registry::{Registration, Registry};
 
 /// How often a lane looks whether an uncertain lease is renewed or lost.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -22,15 +23,33 @@ pub struct HeldLease {
     valid_until: Mutex<Instant>,
     lost: Shutdown,
     lost_trigger: Mutex<Option<ShutdownTrigger>>,
+    _registration: Option<Registration<HeldLease>>,
 }
 
 impl HeldLease {
-    /// A lease that was taken by a query that began at `requested_at`.
+    /// A lease that was taken by a query that began at `requested_at`, and that is not renewed.
     #[must_use]
     pub fn new(lease: Lease, requested_at: Instant, term: Duration) -> Arc<Self> {
+        Arc::new(Self::unregistered(lease, requested_at, term))
+    }
+
+    /// The same in `registry`, until its last clone is dropped.
+    pub(crate) fn register(
+        registry: &Registry<Self>,
+        lease: Lease,
+        requested_at: Instant,
+        term: Duration,
+    ) -> Arc<Self> {
+        registry.register(|registration| Self {
+            _registration: Some(registration),
+            ..Self::unregistered(lease, requested_at, term)
+        })
+    }
+
+    fn unregistered(lease: Lease, requested_at: Instant, term: Duration) -> Self {
         let (trigger, lost) = shutdown_pair();
         let valid_until = Mutex::new(requested_at + term);
-        Arc::new(Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(trigger)) })
+        Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(trigger)), _registration: None }
     }
 
     /// Waits until the lease is certainly ours; `false` when it is lost, or when a shutdown is requested first. A process

@@ -1,31 +1,33 @@
 //! The leases of this process: taken when a notification is opened, renewed while its fan-out runs, lost when another
-//! worker takes over, released at the end. Also waits for the leases of other workers. What one lease allows is left to
-//! `held`, the compare-and-set to the ledger.
+//! worker takes over, released at the end. What one lease allows is left to `held`, waiting for the leases of other workers
+//! to `wait`, the compare-and-set to the ledger.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::ops::Deref;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
-use crate::observe::events;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{NotificationRecord, NotificationState};
-use crate::sync::lock;
-use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::store::ledger::row::NotificationRecord;
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::lease::held::HeldLease;
-use crate::worker::lease::staleness::StalenessWatch;
+use crate::worker::lease::registry::Registry;
 
 /// Longest pause between two looks at the lease of another worker, and between two attempts to renew ours while the
 /// database does not work.
-const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Longest wait for the release of a lease: a database that is frozen must not hold up the end of a fan-out.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What this process does, for `fanmail status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +41,31 @@ pub enum ProcessRole {
 /// All leases of this process. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Leases {
-    keeper: Arc<LeaseKeeper>,
-    _open: Sender<()>,
+    pub(super) keeper: Arc<LeaseKeeper>,
+    releases: Sender<Release>,
 }
 
-struct LeaseKeeper {
-    store: Store,
-    database_retry: DatabaseRetry,
+pub(super) struct LeaseKeeper {
+    pub(super) store: Store,
+    pub(super) database_retry: DatabaseRetry,
     health: Health,
     role: ProcessRole,
-    lease_request: LeaseRequest,
-    shutdown: Shutdown,
-    held: Mutex<Vec<Weak<HeldLease>>>,
+    pub(super) lease_request: LeaseRequest,
+    pub(super) shutdown: Shutdown,
+    held: Registry<HeldLease>,
+}
+
+/// A lease that the thread of the keeper is to release.
+struct Release {
+    lease: Lease,
+    /// Told when it is released.
+    released: Sender<()>,
+}
+
+/// A lease that is released when this is dropped, however the work under it ends.
+pub struct LeaseGuard<'a> {
+    leases: &'a Leases,
+    held: Arc<HeldLease>,
 }
 
 impl Leases {
@@ -73,13 +88,13 @@ impl Leases {
             role,
             lease_request: LeaseRequest { owner: process_id::this_process(), term },
             shutdown: shutdown.clone(),
-            held: Mutex::default(),
+            held: Registry::default(),
         });
-        let (open, closed) = bounded(0);
+        let (sender, releases) = unbounded();
         let renewing = Arc::clone(&keeper);
         let thread =
-            thread::Builder::new().name("leases".to_owned()).spawn(move || renewing.renew(&closed))?;
-        Ok((Self { keeper, _open: open }, thread))
+            thread::Builder::new().name("leases".to_owned()).spawn(move || renewing.run(&releases))?;
+        Ok((Self { keeper, releases: sender }, thread))
     }
 
     /// The owner and the term of all leases of this process.
@@ -92,9 +107,7 @@ impl Leases {
     /// `requested_at`.
     #[must_use]
     pub fn track(&self, lease: Lease, requested_at: Instant) -> Arc<HeldLease> {
-        let held = HeldLease::new(lease, requested_at, self.keeper.lease_request.term);
-        lock(&self.keeper.held).push(Arc::downgrade(&held));
-        held
+        HeldLease::register(&self.keeper.held, lease, requested_at, self.keeper.lease_request.term)
     }
 
     /// Takes over a notification as it was seen; `None` when it has changed since.
@@ -109,44 +122,6 @@ impl Leases {
         Ok(taken.map(|lease| self.track(lease, requested_at)))
     }
 
-    /// Waits while another worker has the notification. `None` when that worker has completed it; a lease when it has
-    /// not renewed its own for a whole term, as seen by us.
-    ///
-    /// An expired lease is not enough: after a database outage all leases are expired, and their holders, with
-    /// uncommitted outcomes, are about to renew them (decision 0005).
-    ///
-    /// # Errors
-    /// When a shutdown is requested first.
-    pub fn wait_for_lease(&self, notification_id: NotificationId) -> Result<Option<Arc<HeldLease>>, Stopped> {
-        let LeaseKeeper { store, database_retry, lease_request, shutdown, .. } = &*self.keeper;
-        let interval = (lease_request.term / 15).clamp(Duration::from_millis(10), MAX_POLL_INTERVAL);
-        let mut staleness = StalenessWatch::new(Instant::now(), interval * 5);
-        loop {
-            let Some(seen) = database_retry.until_ok(|| store.find_notification(notification_id))? else {
-                events::notification::deleted(notification_id);
-                return Ok(None);
-            };
-            if seen.state == NotificationState::Completed {
-                return Ok(None);
-            }
-            let stale_for = staleness.observe(&seen, Instant::now());
-            if self.may_take_over(&seen, stale_for)
-                && let Some(held) = database_retry.until_ok(|| self.take_over(&seen))?
-            {
-                return Ok(Some(held));
-            }
-            if shutdown.wait(interval) {
-                return Err(Stopped);
-            }
-        }
-    }
-
-    fn may_take_over(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
-        let owner = &self.keeper.lease_request.owner;
-        seen.holder.as_ref().is_some_and(|holder| holder.owner == *owner)
-            || self.is_abandoned(seen, stale_for)
-    }
-
     /// Whether no process works on a notification as it was seen: it has no holder, or its holder has exited, or has not
     /// renewed the lease for `stale_for`, which is at least a whole term.
     #[must_use]
@@ -157,25 +132,54 @@ impl Leases {
         })
     }
 
-    /// Releases a lease, so that another worker need not wait for its end. If that fails, it expires.
+    /// Releases a lease, so that another worker need not wait for its end. If the database does not answer soon, it expires.
     pub fn release(&self, held: &HeldLease) {
-        if let Err(error) = self.keeper.store.release_lease(held.lease) {
-            log::debug!("notification {}: {error}", held.lease.notification_id);
+        let lease = held.lease;
+        let (sender, released) = bounded(1);
+        if self.releases.send(Release { lease, released: sender }).is_err()
+            || released.recv_timeout(RELEASE_TIMEOUT).is_err()
+        {
+            log::debug!("notification {}: its lease is not released, and expires", lease.notification_id);
         }
+    }
+
+    /// Releases a lease when the guard is dropped.
+    #[must_use]
+    pub fn release_on_drop(&self, held: Arc<HeldLease>) -> LeaseGuard<'_> {
+        LeaseGuard { leases: self, held }
+    }
+
+    /// How many leases the keeper knows.
+    #[cfg(test)]
+    pub(crate) fn tracked(&self) -> usize {
+        self.keeper.held.len()
+    }
+}
+
+impl Deref for LeaseGuard<'_> {
+    type Target = Arc<HeldLease>;
+
+    fn deref(&self) -> &Arc<HeldLease> {
+        &self.held
+    }
+}
+
+impl Drop for LeaseGuard<'_> {
+    fn drop(&mut self) {
+        self.leases.release(&self.held);
     }
 }
 
 impl LeaseKeeper {
     /// Whether this process has the lease of a notification, as far as it knows.
     fn holds(&self, notification_id: NotificationId) -> bool {
-        let held = lock(&self.held);
-        held.iter()
-            .filter_map(Weak::upgrade)
-            .any(|held| held.lease.notification_id == notification_id && !held.is_lost())
+        let mut held = self.held.alive().into_iter();
+        held.any(|held| held.lease.notification_id == notification_id && !held.is_lost())
     }
 
-    /// Renews all leases three times a term, and reports a worker as alive, until the other end of `closed` is dropped.
-    fn renew(&self, closed: &Receiver<()>) {
+    /// Renews all leases three times a term, reports a worker as alive, and releases leases, until the last sender of
+    /// `releases` is dropped.
+    fn run(&self, releases: &Receiver<Release>) {
         let period = self.lease_request.term / 3;
         let mut attempt = None;
         loop {
@@ -184,7 +188,7 @@ impl LeaseKeeper {
             } else {
                 period.min(MAX_POLL_INTERVAL)
             };
-            if closed.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+            if self.release_until(Instant::now() + pause, releases).is_err() {
                 break;
             }
         }
@@ -195,12 +199,34 @@ impl LeaseKeeper {
         }
     }
 
+    /// Releases leases until `deadline`.
+    fn release_until(&self, deadline: Instant, releases: &Receiver<Release>) -> Result<(), RecvError> {
+        while Instant::now() < deadline {
+            match releases.recv_deadline(deadline) {
+                Ok(first) => self.release(std::iter::once(first).chain(releases.try_iter()).collect()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases leases in one transaction, which is tried once.
+    fn release(&self, releases: Vec<Release>) {
+        let leases: Vec<Lease> = releases.iter().map(|release| release.lease).collect();
+        if let Err(error) = self.store.release_leases(&leases) {
+            log::debug!("{} leases: {error}", leases.len());
+            return;
+        }
+        for Release { lease, released } in releases {
+            if released.send(()).is_err() {
+                log::debug!("notification {}: its lease was released late", lease.notification_id);
+            }
+        }
+    }
+
     fn renew_once(&self) -> Result<(), StoreError> {
-        let held: Vec<Arc<HeldLease>> = {
-            let mut held = lock(&self.held);
-            held.retain(|lease| lease.strong_count() > 0);
-            held.iter().filter_map(Weak::upgrade).collect()
-        };
+        let held = self.held.alive();
         let valid: Vec<Lease> = held.iter().filter(|held| !held.is_lost()).map(|held| held.lease).collect();
         let requested_at = Instant::now();
         let lost = self.store.renew_leases(&valid, &self.lease_request)?;

@@ -14,6 +14,7 @@ use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::outcome::Tally;
+use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out::context::FanOutResult;
 
 fn run(worker: &TestWorker) -> FanOutResult {
@@ -52,6 +53,9 @@ fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
         panic!()
     };
     assert_eq!(reason, "event 9 is not in the database, and did not appear within 0 s");
+    let abandoned = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
+    assert_eq!((abandoned.state, abandoned.holder), (NotificationState::Abandoned, None));
+    assert_eq!(abandoned.reason, Some(reason));
 
     assert!(completed(&run(&worker)));
     let other = Message { kind: Kind::Cancelled, ..REQUEST };

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run, wait_until};
+use super::support::{
+    REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run, opened_message, wait_until,
+};
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Outcome, Verdict};
@@ -14,6 +16,8 @@ use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
+use crate::worker::fan_out;
+use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
 
@@ -40,6 +44,12 @@ fn run_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
     thread::spawn(move || open_and_run(&context, &named("m1"), REQUEST))
 }
 
+/// Runs the fan-out of message `m1`, which another worker was seen to have.
+fn wait_for_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
+    let (context, opened) = (Arc::clone(&worker.context), OpenedAs::Elsewhere(entry(worker).notification));
+    thread::spawn(move || fan_out::run(&context, &opened_message(&named("m1"), opened)))
+}
+
 /// A relay that holds each mail after its body was written, until the sender is dropped.
 fn worker_with_gate(people: u32, lanes: usize) -> (TestWorker, Sender<()>) {
     let (open_gate, gate) = bounded::<()>(0);
@@ -62,6 +72,58 @@ fn a_notification_of_another_worker_is_acked_when_that_has_completed_it() {
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert!(worker.relay.accepted().is_empty());
     assert_eq!(entry(&worker).epoch, Epoch(1));
+}
+
+#[test]
+fn a_notification_that_another_worker_abandons_is_a_dead_letter_for_the_same_reason() {
+    let worker = TestWorker::new(5, 1);
+    let lease = opened_elsewhere(&worker, Duration::from_secs(30));
+    // The event is in the database by now. The message is a dead letter all the same.
+    let waiting = wait_for_elsewhere(&worker);
+    assert!(worker.store.abandon_notification(lease, "no such event").unwrap());
+    let FanOutResult::DeadLetter { reason, notification } = waiting.join().unwrap() else { panic!() };
+    assert_eq!((reason.as_str(), notification.map(|one| one.id)), ("no such event", Some(NotificationId(1))));
+    assert_eq!(worker.relay.tries(), 0);
+}
+
+#[test]
+fn an_event_that_is_gone_does_not_close_a_notification_that_another_worker_has() {
+    let worker = TestWorker::new(5, 1);
+    let lease = opened_elsewhere(&worker, Duration::from_secs(30));
+    worker.execute("DELETE FROM events");
+    let waiting = wait_for_elsewhere(&worker);
+    // All that shows is that it does not end.
+    thread::sleep(Duration::from_millis(300));
+    assert!(!waiting.is_finished());
+    assert_eq!(entry(&worker).state, NotificationState::Running);
+    assert!(worker.store.complete_notification(lease).unwrap(), "the other one read the event before");
+    assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
+}
+
+#[test]
+fn leases_that_are_over_leave_nothing_behind() {
+    let worker = TestWorker::new(1, 1);
+    for number in 1..=50 {
+        let result = open_and_run(&worker.context, &named(&number.to_string()), REQUEST);
+        assert!(matches!(result, FanOutResult::Completed(_)));
+    }
+    // The lane drops the last job of a fan-out after its report.
+    wait_until("no lease", || worker.context.leases.tracked() == 0);
+}
+
+#[test]
+fn a_lease_is_released_however_the_work_under_it_ends() {
+    let worker = TestWorker::new(1, 1);
+    let opened = worker.store.open_notification(&named("m1"), REQUEST, worker.context.leases.lease_request());
+    let Opened::Ours { lease, .. } = opened.unwrap() else { panic!() };
+    let held = worker.context.leases.track(lease, Instant::now());
+    let (context, work) = (Arc::clone(&worker.context), Arc::clone(&held));
+    let failed = thread::spawn(move || {
+        let guard = context.leases.release_on_drop(work);
+        assert!(guard.is_lost(), "it fails");
+    });
+    assert!(failed.join().is_err());
+    assert_eq!(entry(&worker).holder, None);
 }
 
 #[test]

@@ -23,9 +23,11 @@ use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::Tally;
+use crate::domain::session::{BrokerSession, Receipt};
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
+use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool;
 use crate::worker::lease::keeper::ProcessRole;
@@ -175,6 +177,17 @@ impl TestWorker {
 /// Opens the notification of a message and runs its fan-out.
 pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
     fan_out_pool::open_and_run(context, identity, message)
+}
+
+/// The message [`REQUEST`] as its notification was opened.
+pub fn opened_message(identity: &Identity, opened: OpenedAs) -> OpenedMessage {
+    OpenedMessage {
+        message: REQUEST,
+        identity: identity.clone(),
+        receipt: Receipt { session: 1, tag: 1 },
+        session: BrokerSession { worker: "here".to_owned(), number: 1, follows_restart: false },
+        opened,
+    }
 }
 
 /// A missing event is not looked up again.

@@ -1,0 +1,185 @@
+//! Whether it is this worker's turn to send a notification: waits while another worker has it, and opens one anew whose row
+//! has vanished. Which notification a message belongs to is left to the ledger, sending to `fan_out`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+
+use crate::domain::ids::Epoch;
+use crate::domain::message::Message;
+use crate::domain::notification::Notification;
+use crate::observe::events;
+use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::row::NotificationRecord;
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
+use crate::worker::lease::held::HeldLease;
+use crate::worker::lease::wait::EndOfWait;
+
+/// Pause before a message is opened anew once more, when the ledger cannot tell yet to which notification it belongs.
+const REOPENING_PAUSE: Duration = Duration::from_secs(1);
+
+/// A notification is leased by one worker after another, and each lease adds one to its epoch. That of another notification
+/// is as far away as random numbers of 40 bits are.
+const NEAR: u64 = 1_000;
+
+/// A notification that this worker has leased, and whose event is not looked up yet.
+#[derive(Debug)]
+pub(super) struct Leased {
+    pub(super) notification: Notification,
+    pub(super) held: Arc<HeldLease>,
+    pub(super) resumed: bool,
+    /// Whether its state is running and its audience is frozen.
+    pub(super) started: bool,
+}
+
+/// What becomes of a message once no other worker has its notification.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// This worker sends it.
+    Ours(Leased),
+    /// Nothing is left to be sent.
+    Over(FanOutResult),
+}
+
+impl Leased {
+    /// Sets the notification to running, and freezes its audience, unless that was done when it was opened.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first, or the lease is lost.
+    pub(super) fn start(&self, context: &Context) -> Result<Notification, Halt> {
+        if self.started {
+            return Ok(self.notification);
+        }
+        let start = || context.store.start_notification(self.held.lease);
+        context.database_retry.until_ok(start)?.ok_or(Halt::TakenOver)
+    }
+
+    /// Closes the notification without completing it.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first, or the lease is lost.
+    pub(super) fn abandon(&self, context: &Context, reason: String) -> Result<FanOutResult, Halt> {
+        let abandon = || context.store.abandon_notification(self.held.lease, &reason);
+        if !context.database_retry.until_ok(abandon)? {
+            return Err(Halt::TakenOver);
+        }
+        Ok(FanOutResult::DeadLetter { reason, notification: Some(self.notification) })
+    }
+}
+
+/// Waits while another worker has the notification of the message.
+pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result<Turn, Stopped> {
+    match &opened.opened {
+        OpenedAs::Ours { notification, held, resumed, started } => {
+            let (notification, held) = (*notification, Arc::clone(held));
+            Ok(Turn::Ours(Leased { notification, held, resumed: *resumed, started: *started }))
+        }
+        OpenedAs::Elsewhere(notification) => wait_for_lease(context, opened, notification, None),
+    }
+}
+
+/// The same after this worker has lost its lease.
+pub(super) fn wait_for_next_turn(
+    context: &Context,
+    opened: &OpenedMessage,
+    lost: &Leased,
+) -> Result<Turn, Stopped> {
+    let Leased { notification, held, .. } = lost;
+    held.mark_lost();
+    let epoch = Some(held.lease.epoch);
+    let row = context.database_retry.until_ok(|| context.store.find_notification(notification.id))?;
+    if row.is_some_and(|row| Sought { opened, epoch }.is_it(&row)) {
+        events::notification::taken_over(notification);
+    }
+    wait_for_lease(context, opened, notification, epoch)
+}
+
+/// `epoch` is the one with which the row was last seen.
+fn wait_for_lease(
+    context: &Context,
+    opened: &OpenedMessage,
+    notification: &Notification,
+    epoch: Option<Epoch>,
+) -> Result<Turn, Stopped> {
+    let mut sought = Sought { opened, epoch };
+    Ok(match context.leases.wait_for_lease(notification.id, |row| sought.is_it(row))? {
+        EndOfWait::Leased(held) => {
+            Turn::Ours(Leased { notification: *notification, held, resumed: true, started: false })
+        }
+        EndOfWait::Completed => completed(notification),
+        EndOfWait::Abandoned(reason) => {
+            Turn::Over(FanOutResult::DeadLetter { reason, notification: Some(*notification) })
+        }
+        EndOfWait::Vanished => return open_anew(context, opened, notification),
+    })
+}
+
+/// The row of a notification vanished: deleted by hand, or not in a copy of the database that was restored. Nothing tells who
+/// has got the mail. So everyone gets it: twice rather than never.
+fn open_anew(context: &Context, opened: &OpenedMessage, vanished: &Notification) -> Result<Turn, Stopped> {
+    events::notification::vanished(vanished);
+    let OpenedMessage { message, identity, receipt, session, .. } = opened.clone();
+    let mut arrival = Arrival { receipt, message, identity, starts_at_once: true, asked_at: None };
+    loop {
+        let mut requested_at = Instant::now();
+        let found = context.database_retry.until_ok(|| {
+            requested_at = Instant::now();
+            let found = context.store.open_anew(&arrival, &session, context.leases.lease_request());
+            // The reply may be lost after the commit. The next try looks for the row.
+            arrival.asked_at = Some(DateTime::UNIX_EPOCH.naive_utc());
+            found
+        })?;
+        match found {
+            Opened::Ours { notification, lease, resumed, started } => {
+                events::notification::opened_anew(&notification);
+                let held = context.leases.track(lease, requested_at);
+                return Ok(Turn::Ours(Leased { notification, held, resumed, started }));
+            }
+            // Also a lease of this process: the copy is from a time when it had one.
+            Opened::Held { notification, .. } | Opened::Elsewhere(notification) => {
+                return wait_for_lease(context, opened, &notification, None);
+            }
+            Opened::Completed(notification) => return Ok(completed(&notification)),
+            Opened::Conflict(first) => return Ok(Turn::Over(conflict(&first))),
+            Opened::Undetermined { .. } if context.shutdown.wait(REOPENING_PAUSE) => return Err(Stopped),
+            Opened::Undetermined { .. } => {}
+        }
+    }
+}
+
+fn completed(notification: &Notification) -> Turn {
+    events::notification::already_completed(notification);
+    Turn::Over(FanOutResult::Completed(*notification))
+}
+
+/// The result for a message whose `message_id` belongs to `first`, which asks for something else.
+#[must_use]
+pub fn conflict(first: &Notification) -> FanOutResult {
+    let reason = format!(
+        "its message_id was used before, by notification {} for {first}; give every message an id of its own",
+        first.id
+    );
+    FanOutResult::DeadLetter { reason, notification: None }
+}
+
+/// The row of a message's notification. In a copy of the database that was restored, its key may belong to another one.
+struct Sought<'a> {
+    opened: &'a OpenedMessage,
+    /// With which it was last seen; `None` when it was not seen yet.
+    epoch: Option<Epoch>,
+}
+
+impl Sought<'_> {
+    fn is_it(&mut self, row: &NotificationRecord) -> bool {
+        let Message { kind, event_id } = self.opened.message;
+        let is_near = |epoch: Epoch| epoch.0.abs_diff(row.epoch.0) <= NEAR;
+        let is_it = row.message_key.as_deref() == self.opened.identity.key()
+            && (row.notification.kind, row.notification.event_id) == (kind, Some(event_id))
+            && self.epoch.is_none_or(is_near);
+        self.epoch = Some(row.epoch);
+        is_it
+    }
+}
