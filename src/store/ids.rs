@@ -35,6 +35,14 @@ macro_rules! bigint {
             }
         }
 
+        impl AsExpression<Nullable<BigInt>> for &$name {
+            type Expression = <i64 as AsExpression<Nullable<BigInt>>>::Expression;
+
+            fn as_expression(self) -> Self::Expression {
+                AsExpression::<Nullable<BigInt>>::as_expression(self.0)
+            }
+        }
+
         impl<DB: Backend> ToSql<BigInt, DB> for $name
         where
             i64: ToSql<BigInt, DB>,

@@ -62,6 +62,7 @@ diesel::table! {
         opened_at -> Timestamp,
         seen_at -> Timestamp,
         lost_at -> Nullable<Timestamp>,
+        closed_at -> Nullable<Timestamp>,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::store::source::seed_rows::NewParticipant;
 
 mod application_tables;
 mod conformance;
+mod consumer;
 mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;

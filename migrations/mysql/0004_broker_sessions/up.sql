@@ -12,11 +12,12 @@ PREPARE fanmail FROM @fanmail;
 EXECUTE fanmail;
 DEALLOCATE PREPARE fanmail;
 
--- A connection of a worker to the broker, while it lasts and for a day after it was lost.
+-- A connection of a worker to the broker, while it lasts and for a day after its end.
 CREATE TABLE IF NOT EXISTS broker_sessions (
     name VARCHAR(255) PRIMARY KEY,
     worker VARCHAR(255) NOT NULL,
     opened_at DATETIME(3) NOT NULL,
     seen_at DATETIME(3) NOT NULL, -- when the broker was last known to have it
-    lost_at DATETIME(3) NULL
+    lost_at DATETIME(3) NULL,
+    closed_at DATETIME(3) NULL -- when it ended in good order
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -5,11 +5,12 @@ ALTER TABLE notifications
     ADD COLUMN delivery_tag BIGINT,
     ADD COLUMN reason TEXT; -- of state 'abandoned'
 
--- A connection of a worker to the broker, while it lasts and for a day after it was lost.
+-- A connection of a worker to the broker, while it lasts and for a day after its end.
 CREATE TABLE broker_sessions (
     name TEXT PRIMARY KEY,
     worker TEXT NOT NULL,
     opened_at TIMESTAMP NOT NULL,
     seen_at TIMESTAMP NOT NULL, -- when the broker was last known to have it
-    lost_at TIMESTAMP
+    lost_at TIMESTAMP,
+    closed_at TIMESTAMP -- when it ended in good order
 );

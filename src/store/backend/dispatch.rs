@@ -10,6 +10,7 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::INSERT_ROWS;
 use crate::store::source::seed_rows::NewParticipant;
@@ -62,6 +63,18 @@ pub fn insert_deferrals(connection: &mut AnyConnection, rows: &[DeferralRow]) ->
     rows.chunks(INSERT_ROWS).try_for_each(
         |rows| dispatch!(connection, AnyConnection(own) => dialect::insert_deferrals(own, rows)),
     )
+}
+
+/// Adds notifications, and returns their keys in the same order. Needs a write transaction.
+pub fn insert_notifications(
+    connection: &mut AnyConnection,
+    rows: &[NewNotification<'_>],
+) -> QueryResult<Vec<NotificationId>> {
+    let mut ids = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(INSERT_ROWS) {
+        ids.extend(dispatch!(connection, AnyConnection(own) => dialect::insert_notifications(own, rows))?);
+    }
+    Ok(ids)
 }
 
 /// The key of the notification that this connection has just inserted, in the same transaction.

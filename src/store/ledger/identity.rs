@@ -1,90 +1,271 @@
-//! Which notification a message belongs to.
+//! Which notification a message belongs to. This is the only place that explains it.
 //!
-//! A `message_id` decides for ever. A message without one is new, unless the broker marks it as redelivered: then it belongs
-//! to the newest notification of the same kind and event, also without a `message_id`, that is running, or completed without
-//! a recorded ack.
+//! The broker delivers a message again when the worker that had it is lost. A `message_id` tells that it is the same one. Without
+//! an id there is only the broker's mark `redelivered`, and equal messages (same kind, same event) cannot be told apart. They
+//! need not be: it does not matter which of several equal notifications a message belongs to, as long as each message has
+//! one of its own. So the rules below count: every message that the broker delivers again finds one notification that has
+//! lost its message, and only if there is none, it is new. For each message the first rule that fits decides:
+//!
+//! 0. The call is repeated (`Arrival::asked_at` is set) and a notification of the event has the receipt of this message: it
+//!    is that one. The reply to the commit of an earlier call was lost.
+//! 1. The message has a `message_id`: it is the notification with that id, for ever, or a new one. If that one has another kind
+//!    or event, the publisher has made a mistake.
+//! 2. It has none and is not redelivered: it is new. Two equal messages are two notifications.
+//! 3. It is redelivered: it is an equal notification, also without a `message_id`, that is not known to be acked and whose message
+//!    is in no worker's hands any more. Of several, those whose people may be undecided come first, so that nobody is left
+//!    out: `waiting` and `running` ones, the oldest first. Then those that have ended, the newest first.
+//! 4. There is none, and the broker has crashed: it is an equal one that was acked shortly before the crash. See below.
+//! 5. Otherwise it is new.
+//!
+//! # Whose hands a message is in (rule 3)
+//!
+//! A notification names the session that received its message last: one connection of one worker to the broker. The table
+//! `broker_sessions` has the sessions of all workers.
+//!
+//! - No session, or one that is not in the table, has lost or closed its connection, or is an earlier one of this worker: the
+//!   message is back at the broker.
+//! - The session that has received the present message: this session cannot receive the same message twice, so it is another one.
+//! - A session of another worker that is not known to have ended is only *probably* alive. The broker may have given up that
+//!   connection already and that worker has not noticed yet, which takes up to two heartbeats. If the broker has answered a call
+//!   of that session (`seen_at`) that began after the present message was first asked about, then the broker had both connections
+//!   at that time, and this is another message. Until it is known, the answer is [`Match::Undetermined`]: the worker asks again,
+//!   and meanwhile the session is seen, or reported lost, or its worker is found gone.
+//! - If the broker was restarted before the current session began, a session of another worker that began before this worker's
+//!   previous session was last seen has certainly ended with it.
+//!
+//! An ended notification (`completed`, `abandoned`) is not known to be acked when its worker died between the ack and the record of
+//! it. A broker delivers what was not acked at once. So it counts no more once a later session has lasted for ten minutes
+//! ([`sessions::REDELIVERED_WITHIN`]): the message of that notification never came, it was acked. Else it would swallow a message of a
+//! later day.
+//!
+//! # Acks that the broker has forgotten (rule 4)
+//!
+//! RabbitMQ 3.10 keeps acks in memory for a while before it writes them to disk. `basic.qos` behind an ack proves that the
+//! broker has it, not that its disk has it. Measured: a SIGKILL of RabbitMQ 3.10.8 in the middle of a busy session brings all
+//! messages of the session back that were acked, marked `redelivered`; idle queues write their acks within a second. Of 3,000
+//! messages to one person each, 1,748 people got two mails before this rule.
+//!
+//! So after a restart of the broker, and only then (a broken network makes a broker forget nothing), for the first two minutes
+//! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: at most two minutes
+//! before the session that carried the ack was lost, with no session of two minutes since. The oldest comes first. It
+//! is taken: it is not known to be acked any more, so it absorbs one message and no second one.
+//!
+//! A queue is first in, first out, and so are the keys of the notifications of one session. Once a message of the current session
+//! was matched for certain (rule 1) or by rule 4 with a notification of an old session, messages of older notifications of that
+//! old session come no more: [`Watermarks`]. Matches of rule 3 say nothing about the order, as unfinished notifications come
+//! first there.
 
-use diesel::dsl::{max, not};
-use diesel::prelude::*;
+use std::collections::HashMap;
 
-use crate::domain::channel::ChannelName;
-use crate::domain::ids::{EventId, NotificationId};
+use chrono::NaiveDateTime;
+use diesel::QueryResult;
+
+use crate::domain::ids::NotificationId;
 use crate::domain::message::Message;
-use crate::domain::message::identity::Identity;
+use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::backend::any::AnyConnection;
-use crate::store::ledger::row::{NotificationRow, NotificationState};
-use crate::store::schema::notifications;
+use crate::store::ledger::identity::candidates::{Candidate, find_by_keys, find_by_receipts};
+use crate::store::ledger::identity::sessions::{Possession, Sessions};
+use crate::store::ledger::opening::{Arrival, Watermarks};
+use crate::store::ledger::row::NotificationRecord;
 
-/// The notification of a message; `None` when the message is new. `owner` is the worker that has received the message.
-pub(crate) fn find_of_message(
-    connection: &mut AnyConnection,
-    identity: &Identity,
-    message: Message,
-    owner: &str,
-) -> QueryResult<Option<NotificationRow>> {
-    match identity.key() {
-        Some(key) => find_by_key(connection, key),
-        None if identity.redelivered => find_newest_unacked(connection, message),
-        None => find_lost_insert(connection, message, owner),
+pub(crate) mod candidates;
+pub(crate) mod sessions;
+
+/// Which notification a message belongs to.
+#[derive(Debug)]
+pub(crate) enum Match {
+    /// None: it is new.
+    New,
+    /// A new one too: that of an earlier arrival in the same call, with this index, which has the same `message_id`.
+    SameAs(usize),
+    /// The notification with this index in [`Identities::candidates`]. `forgotten`: its ack was forgotten (rule 4).
+    Known { candidate: usize, forgotten: bool },
+    /// That of another message, perhaps. Ask again.
+    Undetermined { asked_at: NaiveDateTime, candidate: NotificationRecord },
+}
+
+/// What the ledger knows about the messages of one call.
+pub(crate) struct Identities<'a> {
+    session: &'a BrokerSession,
+    clock: NaiveDateTime,
+    /// The notifications that a message may belong to, as they are after the matches so far.
+    pub candidates: Vec<Candidate>,
+    by_receipt: HashMap<Receipt, usize>,
+    by_key: HashMap<String, KeyOwner>,
+    /// The sessions of all workers; read when a message needs them.
+    sessions: Option<Sessions<'a>>,
+    unacked: HashMap<Message, Vec<usize>>,
+}
+
+/// The notification with a `message_id`.
+#[derive(Debug, Clone, Copy)]
+enum KeyOwner {
+    Candidate(usize),
+    NewOf(usize),
+}
+
+impl<'a> Identities<'a> {
+    /// Reads what rules 0 and 1 need for all arrivals at once.
+    pub fn load(
+        connection: &mut AnyConnection,
+        session: &'a BrokerSession,
+        arrivals: &[Arrival],
+        clock: NaiveDateTime,
+    ) -> QueryResult<Self> {
+        let mut this = Self {
+            session,
+            clock,
+            candidates: Vec::new(),
+            by_receipt: HashMap::new(),
+            by_key: HashMap::new(),
+            sessions: None,
+            unacked: HashMap::new(),
+        };
+        for candidate in find_by_keys(connection, arrivals, clock)? {
+            let key = candidate.record.message_key.clone().unwrap_or_default();
+            let index = this.add(candidate);
+            this.by_key.insert(key, KeyOwner::Candidate(index));
+        }
+        for (receipt, candidate) in find_by_receipts(connection, &session.worker, arrivals, clock)? {
+            let index = this.add(candidate);
+            this.by_receipt.insert(receipt, index);
+        }
+        Ok(this)
     }
-}
 
-fn find_by_key(connection: &mut AnyConnection, key: &str) -> QueryResult<Option<NotificationRow>> {
-    notifications::table
-        .filter(notifications::message_key.eq(key))
-        .filter(notifications::channel.eq(ChannelName::Email.as_str()))
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()
-}
+    /// Which notification the message of `arrival` belongs to, which is number `index` of the call. The caller attaches the
+    /// message to it before it asks for the next one.
+    pub fn find(
+        &mut self,
+        connection: &mut AnyConnection,
+        index: usize,
+        arrival: &Arrival,
+        watermarks: &mut Watermarks,
+    ) -> QueryResult<Match> {
+        if let Some(candidate) = self.by_receipt.get(&arrival.receipt) {
+            watermarks.confirm(arrival.receipt);
+            return Ok(Match::Known { candidate: *candidate, forgotten: false });
+        }
+        match arrival.identity.key() {
+            Some(key) => Ok(self.find_of_key(index, arrival.receipt, key, watermarks)),
+            None if arrival.identity.redelivered => self.find_of_redelivered(connection, arrival, watermarks),
+            None => Ok(Match::New),
+        }
+    }
 
-/// The newest one whose ack is not recorded. A completed one counts only while no newer one exists: if its ack was never
-/// recorded because the worker died, it must not swallow a message of a later day.
-fn find_newest_unacked(
-    connection: &mut AnyConnection,
-    message: Message,
-) -> QueryResult<Option<NotificationRow>> {
-    let newest_unacked = without_message_id(message)
-        .filter(notifications::acked_at.is_null())
-        .order(notifications::id.desc())
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(row) = newest_unacked else {
-        return Ok(None);
-    };
-    let newest: Option<NotificationId> =
-        without_message_id(message).select(max(notifications::id)).first(connection)?;
-    let may_match = row.state == NotificationState::Running.as_str() || newest == Some(row.id);
-    Ok(may_match.then_some(row))
-}
+    /// Rule 1.
+    fn find_of_key(
+        &mut self,
+        index: usize,
+        receipt: Receipt,
+        key: &str,
+        watermarks: &mut Watermarks,
+    ) -> Match {
+        match *self.by_key.entry(key.to_owned()).or_insert(KeyOwner::NewOf(index)) {
+            KeyOwner::NewOf(first) if first == index => Match::New,
+            KeyOwner::NewOf(first) => Match::SameAs(first),
+            KeyOwner::Candidate(candidate) => {
+                self.raise(watermarks, receipt, candidate);
+                Match::Known { candidate, forgotten: false }
+            }
+        }
+    }
 
-/// One that this worker has opened without knowing it: the reply to the commit was lost, and the operation is repeated. A
-/// worker runs one notification of an event at a time, so a running one that it has leased can be nothing else.
-fn find_lost_insert(
-    connection: &mut AnyConnection,
-    message: Message,
-    owner: &str,
-) -> QueryResult<Option<NotificationRow>> {
-    without_message_id(message)
-        .filter(notifications::state.eq(NotificationState::Running.as_str()))
-        .filter(notifications::lease_owner.eq(owner))
-        .order(notifications::id.desc())
-        .select(NotificationRow::as_select())
-        .first(connection)
-        .optional()
-}
+    /// Rules 3 to 5.
+    fn find_of_redelivered(
+        &mut self,
+        connection: &mut AnyConnection,
+        arrival: &Arrival,
+        watermarks: &mut Watermarks,
+    ) -> QueryResult<Match> {
+        let sessions = match self.sessions.take() {
+            Some(sessions) => sessions,
+            None => Sessions::load(connection, self.session)?,
+        };
+        let asked_at = arrival.asked_at.map_or(self.clock, |asked_at| asked_at.min(self.clock));
+        let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
+        if matches!(found, Match::New) {
+            found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
+        }
+        self.sessions = Some(sessions);
+        Ok(found)
+    }
 
-/// The notifications of this kind and event whose messages had no `message_id`. Written so that SQLite finds them by the
-/// event: for `message_key IS NULL` it expects one row, as for any key, and would read all notifications without a key (2 ms
-/// at 5,000).
-#[diesel::dsl::auto_type]
-pub(crate) fn without_message_id(message: Message) -> _ {
-    let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
-    let channel: &'static str = ChannelName::Email.as_str();
-    notifications::table
-        .filter(notifications::event_id.eq(event_id))
-        .filter(notifications::kind.eq(kind))
-        .filter(notifications::channel.eq(channel))
-        .filter(not(notifications::message_key.is_not_null()))
+    /// Rule 3.
+    fn find_unacked(
+        &mut self,
+        connection: &mut AnyConnection,
+        message: Message,
+        asked_at: NaiveDateTime,
+        sessions: &Sessions<'_>,
+    ) -> QueryResult<Match> {
+        if !self.unacked.contains_key(&message) {
+            let unacked = candidates::find_unacked(connection, message, self.clock)?;
+            let indices = unacked.into_iter().map(|candidate| self.add(candidate)).collect();
+            self.unacked.insert(message, indices);
+        }
+        let record = |index: &usize| &self.candidates[*index].record;
+        let (open, mut ended): (Vec<usize>, Vec<usize>) =
+            self.unacked[&message].iter().copied().partition(|index| record(index).state.is_open());
+        ended.retain(|index| !sessions.was_acked(record(index), asked_at));
+        ended.reverse();
+        for indices in [open, ended] {
+            let possession =
+                |index: &usize| sessions.possession(record(index).broker_session.as_deref(), asked_at);
+            let first = |wanted| indices.iter().find(|index| possession(index) == wanted);
+            if let Some(candidate) = first(Possession::Broker) {
+                return Ok(Match::Known { candidate: *candidate, forgotten: false });
+            }
+            if let Some(candidate) = first(Possession::Uncertain) {
+                return Ok(Match::Undetermined { asked_at, candidate: record(candidate).clone() });
+            }
+        }
+        Ok(Match::New)
+    }
+
+    /// Rules 4 and 5.
+    fn find_forgotten(
+        &mut self,
+        connection: &mut AnyConnection,
+        arrival: &Arrival,
+        asked_at: NaiveDateTime,
+        sessions: &Sessions<'_>,
+        watermarks: &mut Watermarks,
+    ) -> QueryResult<Match> {
+        let forgotten = sessions.forgotten_acks(asked_at);
+        let acked = candidates::find_forgotten(connection, arrival.message, &forgotten)?;
+        let is_free = |(id, session): &(NotificationId, usize)| {
+            watermarks.allow(forgotten[*session].session, *id)
+                && !self.candidates.iter().any(|taken| taken.record.notification.id == *id)
+        };
+        let acked: Vec<_> = acked.into_iter().filter(is_free).collect();
+        let certain = acked.iter().find(|(_, session)| forgotten[*session].certain);
+        let Some((id, _)) = certain.or(acked.first()) else { return Ok(Match::New) };
+        let found = candidates::find_by_id(connection, *id, self.clock)?;
+        if certain.is_none() {
+            return Ok(Match::Undetermined { asked_at, candidate: found.record });
+        }
+        let candidate = self.add(found);
+        self.raise(watermarks, arrival.receipt, candidate);
+        Ok(Match::Known { candidate, forgotten: true })
+    }
+
+    /// Remembers how far the messages of an old session have come.
+    fn raise(&self, watermarks: &mut Watermarks, receipt: Receipt, candidate: usize) {
+        let record = &self.candidates[candidate].record;
+        if let Some(old) = record.broker_session.as_ref().filter(|old| **old != self.session.name()) {
+            watermarks.raise(receipt, old, record.notification.id);
+        }
+    }
+
+    /// The index of a notification, which is added unless it is there.
+    fn add(&mut self, candidate: Candidate) -> usize {
+        let id = candidate.record.notification.id;
+        let known = self.candidates.iter().position(|other| other.record.notification.id == id);
+        known.unwrap_or_else(|| {
+            self.candidates.push(candidate);
+            self.candidates.len() - 1
+        })
+    }
 }

@@ -26,9 +26,13 @@ pub struct LeaseRequest {
 impl LeaseRequest {
     /// The end of a lease that begins now.
     pub(crate) fn until(&self, connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
+        dispatch::clock(connection).map(|clock| self.until_from(clock))
+    }
+
+    /// The end of a lease that begins at the database's time `clock`.
+    pub(crate) fn until_from(&self, clock: NaiveDateTime) -> NaiveDateTime {
         let term = TimeDelta::from_std(self.term).unwrap_or(TimeDelta::MAX);
-        let now = dispatch::clock(connection)?;
-        Ok(now.checked_add_signed(term).unwrap_or(NaiveDateTime::MAX))
+        clock.checked_add_signed(term).unwrap_or(NaiveDateTime::MAX)
     }
 }
 

@@ -4,22 +4,19 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
-use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
-use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
-use crate::store::Store;
-use crate::store::backend::dispatch;
-use crate::store::error::StoreError;
-use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
-use crate::store::schema::notifications;
-use crate::store::source::participants::find_last_id;
+use crate::store::ledger::row::NotificationRecord;
+
+pub(crate) mod attach;
+pub(crate) mod insert;
+mod messages;
+pub(crate) mod row;
 
 /// A message that has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +33,73 @@ pub struct Arrival {
     pub asked_at: Option<NaiveDateTime>,
 }
 
-/// For each old session the largest key of a notification that a message of the current session was matched with. The queue
-/// is first in, first out: a message of an older notification of that session would have come before.
-pub type Watermarks = HashMap<String, NotificationId>;
+impl Arrival {
+    /// For [`Self::asked_at`] of a message whose first call has failed, so that no time is known.
+    pub const ASKED_IN_VAIN: NaiveDateTime = NaiveDateTime::MAX;
+
+    /// Its delivery tag as the database has it.
+    pub(crate) fn tag(&self) -> i64 {
+        i64::try_from(self.receipt.tag).unwrap_or(i64::MAX)
+    }
+
+    /// The name of the session that it came in, of the worker `worker`.
+    pub(crate) fn session_name(&self, worker: &str) -> String {
+        BrokerSession::name_of(worker, self.receipt.session)
+    }
+}
+
+/// For each old session the largest key of a notification that a message of the current session was matched with (see
+/// `identity`). One value for each session; a new session begins with an empty one.
+#[derive(Debug, Clone, Default)]
+pub struct Watermarks {
+    by_session: HashMap<String, NotificationId>,
+    /// Those of messages whose call has failed: perhaps only the reply was lost.
+    unconfirmed: HashMap<Receipt, (String, NotificationId)>,
+}
+
+impl Watermarks {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets them: a new session begins.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether a message may still come that belongs to this notification of this old session.
+    pub(crate) fn allow(&self, session: &str, id: NotificationId) -> bool {
+        self.by_session.get(session).is_none_or(|highest| id > *highest)
+    }
+
+    /// The message with this receipt belongs to this notification of this old session.
+    pub(crate) fn raise(&mut self, receipt: Receipt, session: &str, id: NotificationId) {
+        let highest = self.by_session.entry(session.to_owned()).or_insert(id);
+        *highest = id.max(*highest);
+        self.unconfirmed.insert(receipt, (session.to_owned(), id));
+    }
+
+    /// An earlier call for this message was not in vain.
+    pub(crate) fn confirm(&mut self, receipt: Receipt) {
+        if let Some((session, id)) = self.unconfirmed.remove(&receipt) {
+            self.raise(receipt, &session, id);
+        }
+    }
+
+    /// What is known after a call for `arrivals` that left `tried`.
+    pub(crate) fn update(&mut self, tried: Self, arrivals: &[Arrival], has_failed: bool) {
+        if has_failed {
+            self.unconfirmed = tried.unconfirmed;
+            return;
+        }
+        *self = tried;
+        for arrival in arrivals {
+            self.unconfirmed.remove(&arrival.receipt);
+        }
+    }
+}
 
 /// What a message turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +110,14 @@ pub enum Opened {
         notification: Notification,
         /// The lease of this worker.
         lease: Lease,
-        /// Whether an earlier fan-out had begun.
+        /// Whether an earlier fan-out may have begun.
         resumed: bool,
         /// Whether its state is running and its audience is frozen, so that it need not be started.
         started: bool,
     },
-    /// A notification that this process has leased already, in an earlier session.
+    /// A notification that this process has leased already: its fan-out still runs since an earlier session, or waits because a
+    /// message with the same `message_id` came before. Or no part of the process knows it, as the reply to an earlier call
+    /// was lost: then it is to be taken over.
     Held {
         /// The notification.
         notification: Notification,
@@ -76,67 +139,16 @@ pub enum Opened {
     },
 }
 
-impl Store {
-    /// Opens what has arrived, in one transaction. One result for each arrival, in their order.
-    ///
-    /// # Errors
-    /// When the database does not answer. Then the same arrivals are to be given again with `asked_at` set.
-    pub fn open_messages(
-        &self,
-        session: &BrokerSession,
-        arrivals: &[Arrival],
-        lease_request: &LeaseRequest,
-        watermarks: &mut Watermarks,
-    ) -> Result<Vec<Opened>, StoreError> {
-        log::debug!("{session:?} {arrivals:?} {lease_request:?} {watermarks:?}");
-        Err(StoreError::new("open messages", &"this part is not built yet"))
-    }
-
-    /// Opens a message again whose notification has vanished: the one with its `message_id`, which a restored copy of the
-    /// database may have, else a new one.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn open_anew(
-        &self,
-        arrival: &Arrival,
-        session: &BrokerSession,
-        lease_request: &LeaseRequest,
-    ) -> Result<Opened, StoreError> {
-        log::debug!("{session:?} {arrival:?} {lease_request:?}");
-        Err(StoreError::new("open a message anew", &"this part is not built yet"))
-    }
-
-    /// Sets a notification to running, and freezes its audience unless it had participants when it was opened. Returns it as
-    /// it is now; `None` when the lease is not valid any more.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
-        self.write("start a notification", |connection| {
-            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
-                return Ok(None);
-            }
-            let row: NotificationRow = notifications::table
-                .find(lease.notification_id)
-                .select(NotificationRow::as_select())
-                .first(connection)?;
-            let clock = dispatch::clock(connection)?;
-            let record = row.into_record(clock)?;
-            if record.holder.is_none() || !record.state.is_open() {
-                return Ok(None);
-            }
-            let mut notification = record.notification;
-            let Audience::Event { id: event_id, up_to } = notification.audience;
-            let up_to = if up_to > ParticipantId(0) { up_to } else { find_last_id(connection, event_id)? };
-            notification.audience = Audience::Event { id: event_id, up_to };
-            diesel::update(notifications::table.find(notification.id))
-                .set((
-                    notifications::state.eq(NotificationState::Running.as_str()),
-                    notifications::max_participant_id.eq(up_to),
-                ))
-                .execute(connection)?;
-            Ok(Some(notification))
-        })
+impl Opened {
+    /// Whether only the broker's redelivered flag has attached the message to a notification. One that waited counts as
+    /// new.
+    #[must_use]
+    pub fn decided_by_redelivered_flag(&self, identity: &Identity) -> bool {
+        let attached = match self {
+            Self::Ours { resumed, .. } => *resumed,
+            Self::Held { .. } | Self::Elsewhere(_) | Self::Completed(_) => true,
+            Self::Conflict(_) | Self::Undetermined { .. } => false,
+        };
+        attached && identity.redelivered && identity.key().is_none()
     }
 }

@@ -124,7 +124,8 @@ pub(crate) struct NotificationRow {
     lease_owner: Option<String>,
     lease_until: Option<NaiveDateTime>,
     epoch: Epoch,
-    broker_session: Option<String>,
+    pub(crate) broker_session: Option<String>,
+    pub(crate) delivery_tag: Option<i64>,
     reason: Option<String>,
 }
 

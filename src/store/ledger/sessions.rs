@@ -36,7 +36,8 @@ impl Store {
             let earlier = broker_sessions::table
                 .filter(broker_sessions::worker.eq(&session.worker))
                 .filter(broker_sessions::name.ne(session.name()))
-                .filter(broker_sessions::lost_at.is_null());
+                .filter(broker_sessions::lost_at.is_null())
+                .filter(broker_sessions::closed_at.is_null());
             diesel::update(earlier).set(broker_sessions::lost_at.eq(clock)).execute(connection)?;
             delete_old(connection, clock - DELETED_AFTER)?;
             let begun: i64 = broker_sessions::table.find(session.name()).count().get_result(connection)?;
@@ -72,23 +73,26 @@ impl Store {
         })
     }
 
-    /// Records that a session has ended. One that was closed is deleted: no message is held by it.
+    /// Records that a session has ended.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn end_session(&self, session: &BrokerSession, end: EndOfSession) -> Result<(), StoreError> {
         self.write("end a session", |connection| {
-            let row = broker_sessions::table.find(session.name());
-            match end {
-                EndOfSession::Closed => diesel::delete(row).execute(connection).map(drop),
-                EndOfSession::Lost => {
-                    let clock = dispatch::clock(connection)?;
-                    diesel::update(row.filter(broker_sessions::lost_at.is_null()))
-                        .set(broker_sessions::lost_at.eq(clock))
-                        .execute(connection)
-                        .map(drop)
+            let clock = dispatch::clock(connection)?;
+            let row = broker_sessions::table
+                .find(session.name())
+                .filter(broker_sessions::lost_at.is_null())
+                .filter(broker_sessions::closed_at.is_null());
+            let ended = match end {
+                EndOfSession::Closed => {
+                    diesel::update(row).set(broker_sessions::closed_at.eq(clock)).execute(connection)
                 }
-            }
+                EndOfSession::Lost => {
+                    diesel::update(row).set(broker_sessions::lost_at.eq(clock)).execute(connection)
+                }
+            };
+            ended.map(drop)
         })
     }
 
@@ -124,10 +128,10 @@ fn insert(
         .map(drop)
 }
 
-/// Deletes the sessions that were lost before `time`, and those that were not seen since.
+/// Deletes the sessions that ended before `time`, and those that were not seen since.
 fn delete_old(connection: &mut AnyConnection, time: NaiveDateTime) -> QueryResult<()> {
-    let old = broker_sessions::lost_at
-        .lt(time)
-        .or(broker_sessions::lost_at.is_null().and(broker_sessions::seen_at.lt(time)).nullable());
-    diesel::delete(broker_sessions::table.filter(old)).execute(connection).map(drop)
+    // A session is seen before it ends, and an end is recorded within seconds, unless the database was away.
+    let unseen = broker_sessions::table.filter(broker_sessions::seen_at.lt(time));
+    let ended = broker_sessions::lost_at.is_null().or(broker_sessions::lost_at.lt(time));
+    diesel::delete(unseen.filter(ended)).execute(connection).map(drop)
 }

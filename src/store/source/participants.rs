@@ -1,5 +1,7 @@
 //! Reads the participants of an event, a page at a time, in key order.
 
+use std::collections::{HashMap, HashSet};
+
 use diesel::dsl::max;
 use diesel::prelude::*;
 
@@ -68,6 +70,15 @@ pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) ->
         .select(max(participants::id))
         .first(connection)
         .map(|id: Option<AppKey>| ParticipantId(id.map_or(0, |AppKey(id)| id.max(0))))
+}
+
+/// The same for many events.
+pub(crate) fn find_last_ids(
+    connection: &mut AnyConnection,
+    event_ids: &[EventId],
+) -> QueryResult<HashMap<EventId, ParticipantId>> {
+    let distinct: HashSet<EventId> = event_ids.iter().copied().collect();
+    distinct.into_iter().map(|event_id| Ok((event_id, find_last_id(connection, event_id)?))).collect()
 }
 
 #[derive(Queryable, Selectable)]

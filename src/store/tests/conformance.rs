@@ -11,6 +11,8 @@ mod deferral_order;
 mod deferrals;
 mod identity;
 mod leasing;
+mod opening;
+mod redelivery;
 mod retention;
 mod retention_of_deferrals;
 mod tallies;
@@ -20,6 +22,8 @@ pub use deferral_order::*;
 pub use deferrals::*;
 pub use identity::*;
 pub use leasing::*;
+pub use opening::*;
+pub use redelivery::*;
 pub use retention::*;
 pub use retention_of_deferrals::*;
 pub use tallies::*;
@@ -70,6 +74,16 @@ macro_rules! conformance_tests {
             a_lease_on_a_purged_notification_cannot_write
             a_purge_does_not_make_a_message_look_like_an_old_one
             purges_may_run_side_by_side
+            what_arrives_together_is_opened_together
+            any_number_of_messages_is_opened
+            starting_freezes_an_audience_that_was_empty
+            a_message_id_names_one_notification_for_ever
+            twins_in_one_call_are_one_notification
+            a_repeated_call_opens_nothing_twice
+            one_message_id_received_at_once_is_one_notification
+            a_notification_that_vanished_is_opened_anew
+            a_restored_copy_has_the_message_id
+            a_lease_fits_no_row_that_got_its_key_later
             opening_a_notification_leases_it
             a_lease_of_another_worker_is_respected_until_it_is_released
             a_lease_is_taken_over_only_as_it_was_seen

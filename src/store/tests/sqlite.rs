@@ -9,7 +9,7 @@ use super::conformance::conformance_tests;
 use super::upgrade::upgrade_tests;
 use super::*;
 use crate::store::backend::any::AnyConnection;
-use crate::store::ledger::identity;
+use crate::store::ledger::identity::candidates;
 use crate::store::schema;
 
 fn sqlite() -> (TempDir, Store) {
@@ -270,7 +270,7 @@ fn a_message_without_an_id_is_looked_for_by_its_event() {
     }
     let (_dir, store) = sqlite();
     let message = Message { kind: Kind::Updated, event_id: EVENT };
-    let query = identity::without_message_id(message).select(schema::notifications::id);
+    let query = candidates::without_message_id(message).select(schema::notifications::id);
     let query = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
     let statement = query.split(" -- binds").next().unwrap();
     let plan = |connection: &mut AnyConnection| {

@@ -18,6 +18,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
@@ -102,6 +103,21 @@ pub fn insert_deferrals(mysql: &mut MysqlConnection, rows: &[DeferralRow]) -> Qu
         .do_nothing()
         .execute(mysql)
         .map(drop)
+}
+
+/// [`last_inserted_id`] gives the first key. The receipts tell the rows apart.
+pub fn insert_notifications(
+    mysql: &mut MysqlConnection,
+    rows: &[NewNotification<'_>],
+) -> QueryResult<Vec<NotificationId>> {
+    diesel::insert_into(notifications::table).values(rows).execute(mysql)?;
+    let first = last_inserted_id(mysql)?;
+    let inserted: Vec<InsertedKey> = notifications::table
+        .filter(notifications::id.ge(first))
+        .filter(notifications::broker_session.eq_any(rows.iter().map(|row| row.broker_session)))
+        .select((notifications::id, notifications::broker_session, notifications::delivery_tag))
+        .load(mysql)?;
+    keys_in_order(rows, &inserted)
 }
 
 pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<NotificationId> {

@@ -17,6 +17,7 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{deferrals, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
@@ -96,6 +97,18 @@ pub fn record_deliveries(
 
 pub fn insert_deferrals(postgres: &mut PgConnection, rows: &[DeferralRow]) -> QueryResult<()> {
     diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(postgres).map(drop)
+}
+
+/// The keys come in any order; the receipts tell the rows apart.
+pub fn insert_notifications(
+    postgres: &mut PgConnection,
+    rows: &[NewNotification<'_>],
+) -> QueryResult<Vec<NotificationId>> {
+    let inserted: Vec<InsertedKey> = diesel::insert_into(notifications::table)
+        .values(rows)
+        .returning((notifications::id, notifications::broker_session, notifications::delivery_tag))
+        .load(postgres)?;
+    keys_in_order(rows, &inserted)
 }
 
 pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<NotificationId> {

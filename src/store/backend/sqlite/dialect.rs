@@ -17,6 +17,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::{DatabaseTime, machine_time};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
@@ -101,6 +102,17 @@ pub fn record_deliveries(
 
 pub fn insert_deferrals(sqlite: &mut SqliteConnection, rows: &[DeferralRow]) -> QueryResult<()> {
     diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(sqlite).map(drop)
+}
+
+/// AUTOINCREMENT gives the rows of a statement keys that follow one another.
+pub fn insert_notifications(
+    sqlite: &mut SqliteConnection,
+    rows: &[NewNotification<'_>],
+) -> QueryResult<Vec<NotificationId>> {
+    diesel::insert_into(notifications::table).values(rows).execute(sqlite)?;
+    let NotificationId(last) = last_inserted_id(sqlite)?;
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    Ok((last - count + 1..=last).map(NotificationId).collect())
 }
 
 pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId> {

@@ -1,0 +1,153 @@
+//! The notifications that messages may belong to: one query for each rule. Which one it is, the folder above decides.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDateTime;
+use diesel::dsl::not;
+use diesel::prelude::*;
+
+use crate::domain::channel::ChannelName;
+use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::message::Message;
+use crate::domain::session::Receipt;
+use crate::store::backend::any::AnyConnection;
+use crate::store::ledger::identity::sessions::ForgottenAcks;
+use crate::store::ledger::opening::Arrival;
+use crate::store::ledger::row::{NotificationRecord, NotificationRow};
+use crate::store::schema::{INSERT_ROWS, notifications};
+
+/// A notification that a message may belong to.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    /// The notification.
+    pub record: NotificationRecord,
+    /// The delivery tag of its message in `record.broker_session`.
+    pub delivery_tag: Option<i64>,
+}
+
+impl Candidate {
+    fn new(row: NotificationRow, clock: NaiveDateTime) -> QueryResult<Self> {
+        let delivery_tag = row.delivery_tag;
+        Ok(Self { record: row.into_record(clock)?, delivery_tag })
+    }
+}
+
+/// Rule 0: the notifications that have the receipts of arrivals which were asked about before.
+pub(crate) fn find_by_receipts(
+    connection: &mut AnyConnection,
+    worker: &str,
+    arrivals: &[Arrival],
+    clock: NaiveDateTime,
+) -> QueryResult<Vec<(Receipt, Candidate)>> {
+    let asked: Vec<&Arrival> = arrivals.iter().filter(|arrival| arrival.asked_at.is_some()).collect();
+    let mut found = Vec::new();
+    for arrivals in asked.chunks(INSERT_ROWS) {
+        // By the event, which has an index.
+        let rows: Vec<NotificationRow> = notifications::table
+            .filter(notifications::event_id.eq_any(arrivals.iter().map(|arrival| arrival.message.event_id.0)))
+            .filter(
+                notifications::broker_session
+                    .eq_any(arrivals.iter().map(|arrival| arrival.session_name(worker))),
+            )
+            .filter(notifications::delivery_tag.eq_any(arrivals.iter().map(|arrival| arrival.tag())))
+            .select(NotificationRow::as_select())
+            .load(connection)?;
+        for row in rows {
+            let of_row = arrivals.iter().find(|arrival| {
+                (Some(arrival.tag()), Some(arrival.session_name(worker)))
+                    == (row.delivery_tag, row.broker_session.clone())
+            });
+            if let Some(arrival) = of_row {
+                found.push((arrival.receipt, Candidate::new(row, clock)?));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Rule 1: the notifications with the `message_id`s of arrivals.
+pub(crate) fn find_by_keys(
+    connection: &mut AnyConnection,
+    arrivals: &[Arrival],
+    clock: NaiveDateTime,
+) -> QueryResult<Vec<Candidate>> {
+    let keys: Vec<&str> = arrivals.iter().filter_map(|arrival| arrival.identity.key()).collect();
+    let mut found = Vec::new();
+    for keys in keys.chunks(INSERT_ROWS) {
+        let rows: Vec<NotificationRow> = notifications::table
+            .filter(notifications::message_key.eq_any(keys.iter().copied()))
+            .filter(notifications::channel.eq(ChannelName::Email.as_str()))
+            .select(NotificationRow::as_select())
+            .load(connection)?;
+        for row in rows {
+            found.push(Candidate::new(row, clock)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Rule 3: the equal notifications that are not known to be acked, the oldest first.
+pub(crate) fn find_unacked(
+    connection: &mut AnyConnection,
+    message: Message,
+    clock: NaiveDateTime,
+) -> QueryResult<Vec<Candidate>> {
+    let rows: Vec<NotificationRow> = without_message_id(message)
+        .filter(notifications::acked_at.is_null())
+        .select(NotificationRow::as_select())
+        .load(connection)?;
+    let mut found: Vec<Candidate> =
+        rows.into_iter().map(|row| Candidate::new(row, clock)).collect::<QueryResult<_>>()?;
+    found.sort_unstable_by_key(|candidate| candidate.record.notification.id);
+    Ok(found)
+}
+
+/// Rule 4: the keys of the equal notifications whose acks may have been forgotten, the oldest first, each with the index of
+/// its session.
+pub(crate) fn find_forgotten(
+    connection: &mut AnyConnection,
+    message: Message,
+    sessions: &[ForgottenAcks<'_>],
+) -> QueryResult<Vec<(NotificationId, usize)>> {
+    let Some(since) = sessions.iter().map(|session| session.since).min() else { return Ok(Vec::new()) };
+    let by_name: HashMap<&str, usize> =
+        sessions.iter().enumerate().map(|(index, session)| (session.session, index)).collect();
+    let acked: Vec<(NotificationId, Option<String>, Option<NaiveDateTime>)> = without_message_id(message)
+        .filter(notifications::acked_at.gt(since))
+        .select((notifications::id, notifications::broker_session, notifications::acked_at))
+        .load(connection)?;
+    let mut found: Vec<(NotificationId, usize)> = acked
+        .into_iter()
+        .filter_map(|(id, session, acked_at)| {
+            let index = *by_name.get(session?.as_str())?;
+            (acked_at? > sessions[index].since).then_some((id, index))
+        })
+        .collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The notification with this key.
+pub(crate) fn find_by_id(
+    connection: &mut AnyConnection,
+    id: NotificationId,
+    clock: NaiveDateTime,
+) -> QueryResult<Candidate> {
+    let row: NotificationRow =
+        notifications::table.find(id).select(NotificationRow::as_select()).first(connection)?;
+    Candidate::new(row, clock)
+}
+
+/// The notifications of this kind and event whose messages had no `message_id`. Written so that SQLite finds them by the
+/// event: for `message_key IS NULL` it expects one row, as for any key, and would read all notifications without a key (2 ms
+/// at 5,000).
+#[diesel::dsl::auto_type]
+pub(crate) fn without_message_id(message: Message) -> _ {
+    let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
+    let channel: &'static str = ChannelName::Email.as_str();
+    notifications::table
+        .filter(notifications::event_id.eq(event_id))
+        .filter(notifications::kind.eq(kind))
+        .filter(notifications::channel.eq(channel))
+        .filter(not(notifications::message_key.is_not_null()))
+}

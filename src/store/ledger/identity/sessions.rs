@@ -1,0 +1,151 @@
+//! What the sessions of all workers say about a message: who may still have it, whether its ack may have been forgotten, and
+//! whether it would have come long ago. The rules are explained in the folder above.
+
+use std::collections::HashMap;
+
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+use crate::domain::session::BrokerSession;
+use crate::store::backend::any::AnyConnection;
+use crate::store::ledger::row::NotificationRecord;
+use crate::store::schema::broker_sessions;
+
+/// A message that was not acked has been delivered again once a later session has lasted for so long.
+pub(crate) const REDELIVERED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+
+/// A broker that has crashed has lost the acks of at most this time, and delivers their messages within this time.
+pub(crate) const ACKS_FORGOTTEN_WITHIN: TimeDelta = TimeDelta::minutes(2);
+
+/// Whose hands a message is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Possession {
+    /// The broker's: the session that had it has ended.
+    Broker,
+    /// A worker's.
+    Worker,
+    /// The broker's, or that of a worker which may be alive.
+    Uncertain,
+}
+
+/// A session whose acks the broker may have forgotten.
+#[derive(Debug)]
+pub(crate) struct ForgottenAcks<'a> {
+    /// Its name.
+    pub session: &'a str,
+    /// Acks that were recorded later than this.
+    pub since: NaiveDateTime,
+    /// Whether the session has certainly ended.
+    pub certain: bool,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = broker_sessions)]
+struct SessionRow {
+    name: String,
+    worker: String,
+    opened_at: NaiveDateTime,
+    seen_at: NaiveDateTime,
+    lost_at: Option<NaiveDateTime>,
+    closed_at: Option<NaiveDateTime>,
+}
+
+impl SessionRow {
+    fn is_over(&self) -> bool {
+        self.lost_at.is_some() || self.closed_at.is_some()
+    }
+
+    /// When it ended, or was last seen.
+    fn end(&self) -> NaiveDateTime {
+        self.closed_at.or(self.lost_at).unwrap_or(self.seen_at)
+    }
+}
+
+/// The sessions of all workers.
+pub(crate) struct Sessions<'a> {
+    current: &'a BrokerSession,
+    current_name: String,
+    rows: HashMap<String, SessionRow>,
+    /// When the previous session of this worker was last seen.
+    previous_seen_at: Option<NaiveDateTime>,
+}
+
+impl<'a> Sessions<'a> {
+    pub fn load(connection: &mut AnyConnection, current: &'a BrokerSession) -> QueryResult<Self> {
+        let rows: Vec<SessionRow> =
+            broker_sessions::table.select(SessionRow::as_select()).load(connection)?;
+        let current_name = current.name();
+        let previous = rows.iter().filter(|row| row.worker == current.worker && row.name != current_name);
+        Ok(Self {
+            current,
+            previous_seen_at: previous.map(|row| row.seen_at).max(),
+            current_name,
+            rows: rows.into_iter().map(|row| (row.name.clone(), row)).collect(),
+        })
+    }
+
+    /// Whose hands the message of a notification is in that names this session, for a message of the current session
+    /// that was first asked about at `asked_at`.
+    pub fn possession(&self, session: Option<&str>, asked_at: NaiveDateTime) -> Possession {
+        let Some(name) = session else { return Possession::Broker };
+        if name == self.current_name {
+            return Possession::Worker;
+        }
+        match self.rows.get(name) {
+            Some(row) if !self.has_ended(row) => {
+                if row.seen_at > asked_at {
+                    Possession::Worker
+                } else {
+                    Possession::Uncertain
+                }
+            }
+            _ => Possession::Broker,
+        }
+    }
+
+    /// Whether a notification that has ended was acked, although no ack is recorded: else its message had come again long
+    /// before `asked_at`.
+    pub fn was_acked(&self, record: &NotificationRecord, asked_at: NaiveDateTime) -> bool {
+        let ended_at = match record.broker_session.as_ref().and_then(|name| self.rows.get(name)) {
+            Some(row) if row.name == self.current_name || !self.has_ended(row) => return false,
+            Some(row) => row.end(),
+            None => record.completed_at.unwrap_or(record.received_at),
+        };
+        self.has_lasted(REDELIVERED_WITHIN, ended_at, asked_at)
+    }
+
+    /// The sessions whose acks the broker may have forgotten; none unless it has crashed right before the current session.
+    pub fn forgotten_acks(&self, asked_at: NaiveDateTime) -> Vec<ForgottenAcks<'_>> {
+        let current = self.rows.get(&self.current_name);
+        let is_young = current.is_some_and(|row| asked_at - row.opened_at < ACKS_FORGOTTEN_WITHIN);
+        if !self.current.follows_restart || !is_young {
+            return Vec::new();
+        }
+        let others =
+            self.rows.values().filter(|row| row.name != self.current_name && row.closed_at.is_none());
+        others
+            .filter(|row| self.has_ended(row) || row.seen_at <= asked_at)
+            .filter(|row| !self.has_lasted(ACKS_FORGOTTEN_WITHIN, row.end(), asked_at))
+            .map(|row| ForgottenAcks {
+                session: &row.name,
+                since: row.end() - ACKS_FORGOTTEN_WITHIN,
+                certain: self.has_ended(row),
+            })
+            .collect()
+    }
+
+    /// Whether a session, other than the current one, has certainly ended.
+    fn has_ended(&self, row: &SessionRow) -> bool {
+        let ended_with_previous = self.current.follows_restart
+            && self.previous_seen_at.is_some_and(|seen_at| row.opened_at < seen_at);
+        row.is_over() || row.worker == self.current.worker || ended_with_previous
+    }
+
+    /// Whether a session that began after `time` has lasted for `span`.
+    fn has_lasted(&self, span: TimeDelta, time: NaiveDateTime, asked_at: NaiveDateTime) -> bool {
+        self.rows.values().any(|row| {
+            let end = if row.name == self.current_name { asked_at } else { row.end() };
+            row.opened_at >= time && end - row.opened_at >= span
+        })
+    }
+}

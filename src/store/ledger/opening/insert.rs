@@ -1,0 +1,113 @@
+//! Inserting the notifications of new messages, all of a call in one statement.
+
+use diesel::prelude::*;
+
+use crate::domain::audience::Audience;
+use crate::domain::channel::ChannelName;
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::dispatch;
+use crate::store::ledger::opening::attach::Attachment;
+use crate::store::ledger::opening::row::NewNotification;
+use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::row::NotificationState;
+use crate::store::schema::notifications;
+use crate::store::source::participants::find_last_ids;
+
+/// Inserts notifications for the arrivals with the indices `new`, and freezes their audiences.
+pub(crate) fn insert(
+    connection: &mut AnyConnection,
+    worker: &str,
+    arrivals: &[Arrival],
+    new: &[usize],
+    attachment: &Attachment<'_>,
+    opened: &mut [Option<Opened>],
+) -> QueryResult<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let event_ids: Vec<EventId> = new.iter().map(|index| arrivals[*index].message.event_id).collect();
+    let last_ids = find_last_ids(connection, &event_ids)?;
+    let names: Vec<String> = new.iter().map(|index| arrivals[*index].session_name(worker)).collect();
+    let received_at = DatabaseTime::now();
+    let rows: Vec<NewNotification<'_>> = new
+        .iter()
+        .zip(&names)
+        .map(|(index, name)| {
+            let arrival = &arrivals[*index];
+            let last_id = last_ids.get(&arrival.message.event_id).copied();
+            new_row(arrival, name, last_id, attachment, received_at)
+        })
+        .collect();
+    let ids = dispatch::insert_notifications(connection, &rows)?;
+    for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
+        opened[*index] = Some(opened_new(&arrivals[*index], row, id));
+    }
+    Ok(())
+}
+
+fn new_row<'a>(
+    arrival: &'a Arrival,
+    session: &'a str,
+    last_id: Option<ParticipantId>,
+    attachment: &Attachment<'a>,
+    received_at: DatabaseTime,
+) -> NewNotification<'a> {
+    let event_id = arrival.message.event_id;
+    let up_to = last_id.unwrap_or(ParticipantId(0));
+    let state = if arrival.starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
+    NewNotification {
+        message_key: arrival.identity.key(),
+        channel: ChannelName::Email.as_str(),
+        kind: arrival.message.kind.as_str(),
+        event_id,
+        audience: Audience::Event { id: event_id, up_to }.as_str(),
+        max_participant_id: up_to,
+        state: state.as_str(),
+        received_at,
+        lease_owner: attachment.owner,
+        lease_until: attachment.until,
+        epoch: Epoch::random(),
+        broker_session: session,
+        delivery_tag: arrival.tag(),
+    }
+}
+
+fn opened_new(arrival: &Arrival, row: &NewNotification<'_>, id: NotificationId) -> Opened {
+    let audience = Audience::Event { id: row.event_id, up_to: row.max_participant_id };
+    Opened::Ours {
+        notification: Notification { id, kind: arrival.message.kind, event_id: Some(row.event_id), audience },
+        lease: Lease { notification_id: id, epoch: row.epoch },
+        resumed: false,
+        started: arrival.starts_at_once && row.max_participant_id > ParticipantId(0),
+    }
+}
+
+/// Attaches messages with the `message_id` of a message that came in the same call and was new: pairs of their indices.
+pub(crate) fn attach_same(
+    connection: &mut AnyConnection,
+    worker: &str,
+    arrivals: &[Arrival],
+    same: &[(usize, usize)],
+    opened: &mut [Option<Opened>],
+) -> QueryResult<()> {
+    for (index, first) in same {
+        let arrival = &arrivals[*index];
+        let Some(Opened::Ours { notification, lease, .. }) = opened[*first] else { continue };
+        if arrival.message != arrivals[*first].message {
+            opened[*index] = Some(Opened::Conflict(notification));
+            continue;
+        }
+        diesel::update(notifications::table.find(notification.id))
+            .set((
+                notifications::broker_session.eq(arrival.session_name(worker)),
+                notifications::delivery_tag.eq(arrival.tag()),
+            ))
+            .execute(connection)?;
+        opened[*index] = Some(Opened::Held { notification, lease });
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! The calls that open messages, each of them one transaction.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::domain::audience::Audience;
+use crate::domain::ids::ParticipantId;
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::domain::session::BrokerSession;
+use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::ledger::identity::{Identities, Match};
+use crate::store::ledger::leases::LeaseRequest;
+use crate::store::ledger::opening::attach::{Attachment, apply};
+use crate::store::ledger::opening::insert::{attach_same, insert};
+use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
+use crate::store::ledger::row::{NotificationRow, NotificationState};
+use crate::store::schema::notifications;
+use crate::store::source::participants::find_last_id;
+
+impl Store {
+    /// Opens what has arrived, in one transaction. One result for each arrival, in their order. `identity` explains which
+    /// notification a message belongs to.
+    ///
+    /// # Errors
+    /// When the database does not answer, or one of the events cannot be read: then none is opened, or only the reply to the
+    /// commit was lost. The same arrivals are to be given again, with `asked_at` set, [`Arrival::ASKED_IN_VAIN`] where no
+    /// time is known. If the error is not transient, they are to be given one by one: a single event that cannot be read must not
+    /// hold up the others.
+    pub fn open_messages(
+        &self,
+        session: &BrokerSession,
+        arrivals: &[Arrival],
+        lease_request: &LeaseRequest,
+        watermarks: &mut Watermarks,
+    ) -> Result<Vec<Opened>, StoreError> {
+        let mut tried = Watermarks::new();
+        let opened = self.write("open messages", |connection| {
+            tried.clone_from(watermarks);
+            open(connection, session, arrivals, lease_request, &mut tried)
+        });
+        watermarks.update(tried, arrivals, opened.is_err());
+        opened
+    }
+
+    /// Opens a message again whose notification has vanished, for a fan-out that begins at once: the notification with its
+    /// `message_id`, which a restored copy of the database may have, else a new one. It may be repeated.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn open_anew(
+        &self,
+        arrival: &Arrival,
+        session: &BrokerSession,
+        lease_request: &LeaseRequest,
+    ) -> Result<Opened, StoreError> {
+        let mut arrival = arrival.clone();
+        arrival.starts_at_once = true;
+        // It may be a repeated call.
+        arrival.asked_at = Some(Arrival::ASKED_IN_VAIN);
+        // Only for the rules about redelivered messages: this one had a notification of its own.
+        arrival.identity.redelivered = false;
+        let opened = self.open_messages(session, &[arrival], lease_request, &mut Watermarks::new())?;
+        opened.into_iter().next().ok_or_else(|| StoreError::new("open a message anew", &"no result"))
+    }
+
+    /// Sets a notification to running, and freezes its audience unless it had participants when it was opened. Returns it as
+    /// it is now; `None` when the lease is not valid any more, or it is completed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+        self.write("start a notification", |connection| {
+            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
+                return Ok(None);
+            }
+            let row: NotificationRow = notifications::table
+                .find(lease.notification_id)
+                .select(NotificationRow::as_select())
+                .first(connection)?;
+            let clock = dispatch::clock(connection)?;
+            let record = row.into_record(clock)?;
+            if record.holder.is_none() || record.state == NotificationState::Completed {
+                return Ok(None);
+            }
+            let mut notification = record.notification;
+            let Audience::Event { id: event_id, up_to } = notification.audience;
+            let up_to = if up_to > ParticipantId(0) { up_to } else { find_last_id(connection, event_id)? };
+            notification.audience = Audience::Event { id: event_id, up_to };
+            diesel::update(notifications::table.find(notification.id))
+                .set((
+                    notifications::state.eq(NotificationState::Running.as_str()),
+                    notifications::max_participant_id.eq(up_to),
+                    notifications::completed_at.eq(None::<NaiveDateTime>),
+                    notifications::reason.eq(None::<String>),
+                ))
+                .execute(connection)?;
+            Ok(Some(notification))
+        })
+    }
+}
+
+/// Decides about all arrivals, then changes the rows that exist, then inserts the new ones.
+fn open(
+    connection: &mut AnyConnection,
+    session: &BrokerSession,
+    arrivals: &[Arrival],
+    lease_request: &LeaseRequest,
+    watermarks: &mut Watermarks,
+) -> QueryResult<Vec<Opened>> {
+    let clock = dispatch::clock(connection)?;
+    let until = lease_request.until_from(clock);
+    let attachment = Attachment { owner: &lease_request.owner, until };
+    let mut identities = Identities::load(connection, session, arrivals, clock)?;
+    let (mut changes, mut new, mut same) = (Vec::new(), Vec::new(), Vec::new());
+    let mut opened: Vec<Option<Opened>> = Vec::with_capacity(arrivals.len());
+    for (index, arrival) in arrivals.iter().enumerate() {
+        opened.push(match identities.find(connection, index, arrival, watermarks)? {
+            Match::New => {
+                new.push(index);
+                None
+            }
+            Match::SameAs(first) => {
+                same.push((index, first));
+                None
+            }
+            Match::Known { candidate, forgotten } => {
+                let candidate = &mut identities.candidates[candidate];
+                let name = arrival.session_name(&session.worker);
+                let (opened, change) = attachment.attach(candidate, arrival, name, forgotten);
+                changes.extend(change);
+                Some(opened)
+            }
+            Match::Undetermined { asked_at, candidate } => Some(Opened::Undetermined { asked_at, candidate }),
+        });
+    }
+    apply(connection, changes)?;
+    insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;
+    attach_same(connection, &session.worker, arrivals, &same, &mut opened)?;
+    Ok(opened.into_iter().flatten().collect())
+}

@@ -1,0 +1,49 @@
+//! A row of `notifications` to be, as it is inserted when its message arrives.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::result::Error;
+
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::schema::notifications;
+
+/// A row of `notifications` to be. The receipt tells the rows of one call apart.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = notifications, treat_none_as_default_value = false)]
+pub(crate) struct NewNotification<'a> {
+    pub message_key: Option<&'a str>,
+    pub channel: &'static str,
+    pub kind: &'static str,
+    pub event_id: EventId,
+    pub audience: &'static str,
+    pub max_participant_id: ParticipantId,
+    pub state: &'static str,
+    pub received_at: DatabaseTime,
+    pub lease_owner: &'a str,
+    pub lease_until: NaiveDateTime,
+    pub epoch: Epoch,
+    pub broker_session: &'a str,
+    pub delivery_tag: i64,
+}
+
+/// Key, session and delivery tag of a row that was inserted.
+pub(crate) type InsertedKey = (NotificationId, Option<String>, Option<i64>);
+
+/// The keys of inserted rows, in the order of `rows`.
+///
+/// # Errors
+/// When one of them is missing.
+pub(crate) fn keys_in_order(
+    rows: &[NewNotification<'_>],
+    inserted: &[InsertedKey],
+) -> QueryResult<Vec<NotificationId>> {
+    let by_receipt: HashMap<(Option<&str>, Option<i64>), NotificationId> =
+        inserted.iter().map(|(id, session, tag)| ((session.as_deref(), *tag), *id)).collect();
+    let key = |row: &NewNotification<'_>| {
+        by_receipt.get(&(Some(row.broker_session), Some(row.delivery_tag))).copied()
+    };
+    rows.iter().map(|row| key(row).ok_or(Error::NotFound)).collect()
+}

@@ -1,0 +1,195 @@
+//! A worker's connection to a broker, as the ledger sees it, for tests of opening messages.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+use super::*;
+use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
+use crate::store::ledger::row::NotificationRecord;
+use crate::store::ledger::sessions::EndOfSession;
+use crate::store::schema::{broker_sessions, notifications};
+
+/// One session of a worker.
+pub struct Consumer<'a> {
+    pub store: &'a Store,
+    pub session: BrokerSession,
+    pub watermarks: Watermarks,
+    pub tag: u64,
+}
+
+/// A message without an id that is delivered for the first time, or again.
+pub const NEW: (Option<&str>, bool) = (None, false);
+pub const AGAIN: (Option<&str>, bool) = (None, true);
+
+impl<'a> Consumer<'a> {
+    /// Begins session `number` of a worker.
+    pub fn begin(store: &'a Store, worker: &str, number: u64) -> Self {
+        Self::connect(store, worker, number, false)
+    }
+
+    /// The same, after the broker was seen not running.
+    pub fn begin_after_restart(store: &'a Store, worker: &str, number: u64) -> Self {
+        Self::connect(store, worker, number, true)
+    }
+
+    fn connect(store: &'a Store, worker: &str, number: u64, follows_restart: bool) -> Self {
+        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
+        store.begin_session(&session).unwrap();
+        Self { store, session, watermarks: Watermarks::new(), tag: 0 }
+    }
+
+    /// The next message of this session, an UPDATED of [`EVENT`].
+    pub fn arrival(&mut self, (message_id, redelivered): (Option<&str>, bool)) -> Arrival {
+        self.tag += 1;
+        Arrival {
+            receipt: Receipt { session: self.session.number, tag: self.tag },
+            message: message(Kind::Updated),
+            identity: Identity { message_id: message_id.map(str::to_owned), redelivered },
+            starts_at_once: false,
+            asked_at: None,
+        }
+    }
+
+    pub fn open(&mut self, arrivals: &[Arrival]) -> Vec<Opened> {
+        let request = lease_request(&self.session.worker);
+        let opened = self.store.open_messages(&self.session, arrivals, &request, &mut self.watermarks);
+        let opened = opened.unwrap();
+        assert_eq!(opened.len(), arrivals.len());
+        opened
+    }
+
+    pub fn open_one(&mut self, arrival: &Arrival) -> Opened {
+        self.open(std::slice::from_ref(arrival)).remove(0)
+    }
+
+    /// Receives and opens one message.
+    pub fn receive(&mut self, what: (Option<&str>, bool)) -> Opened {
+        let arrival = self.arrival(what);
+        self.open_one(&arrival)
+    }
+
+    /// The notification of a new message.
+    pub fn receive_new(&mut self) -> (Notification, Lease) {
+        match self.receive(NEW) {
+            Opened::Ours { notification, lease, resumed: false, .. } => (notification, lease),
+            opened => panic!("not new: {opened:?}"),
+        }
+    }
+
+    /// Receives a message, sends it to everyone, and acks it.
+    pub fn receive_and_finish(&mut self) -> NotificationId {
+        let (notification, lease) = self.receive_new();
+        self.complete(lease);
+        self.ack(notification.id, self.tag);
+        notification.id
+    }
+
+    pub fn complete(&self, lease: Lease) {
+        self.store.start_notification(lease).unwrap().unwrap();
+        let completing = Completing { lease, after: ParticipantId(0) };
+        assert_eq!(self.store.complete_notifications(&[completing]).unwrap(), [Completion::Completed]);
+    }
+
+    pub fn ack(&self, notification_id: NotificationId, tag: u64) {
+        self.store
+            .record_acks(&[AckedMessage { notification_id, session: self.session.name(), tag }])
+            .unwrap();
+    }
+
+    pub fn end(&self, end: EndOfSession) {
+        self.store.end_session(&self.session, end).unwrap();
+    }
+
+    /// The worker's process is gone: nothing more is heard of it, and its leases are over.
+    pub fn crash(&self) {
+        self.store.mark_session_lost(&self.session.name()).unwrap();
+        release_all(self.store, &self.session.worker);
+    }
+
+    /// Its connection is lost, and what waited is given up.
+    pub fn lose(&self) {
+        self.end(EndOfSession::Lost);
+        release_all(self.store, &self.session.worker);
+    }
+
+    /// The broker has answered a call that began just now.
+    pub fn report(&self) {
+        self.store.report_session(&self.session, Duration::ZERO).unwrap();
+    }
+}
+
+/// Ends the leases of a worker.
+pub fn release_all(store: &Store, worker: &str) {
+    let leases: Vec<Lease> = store
+        .list_notifications(None)
+        .unwrap()
+        .iter()
+        .filter(|record| record.holder.as_ref().is_some_and(|holder| holder.owner == worker))
+        .map(|record| Lease { notification_id: record.notification.id, epoch: record.epoch })
+        .collect();
+    store.release_leases(&leases).unwrap();
+}
+
+/// The notification of a message.
+pub fn id_of(opened: &Opened) -> NotificationId {
+    match opened {
+        Opened::Ours { notification, .. }
+        | Opened::Held { notification, .. }
+        | Opened::Elsewhere(notification)
+        | Opened::Completed(notification)
+        | Opened::Conflict(notification) => notification.id,
+        Opened::Undetermined { .. } => panic!("{opened:?}"),
+    }
+}
+
+pub fn look(store: &Store, id: NotificationId) -> NotificationRecord {
+    store.find_notification(id).unwrap().unwrap()
+}
+
+/// Lets time pass: everything so far was so much earlier.
+pub fn pass(store: &Store, time: TimeDelta) {
+    type Times = (Option<NaiveDateTime>, Option<NaiveDateTime>);
+    let sooner = |at: Option<NaiveDateTime>| at.map(|at| at - time);
+    store
+        .write("move times", |connection| {
+            let sessions: Vec<(String, NaiveDateTime, NaiveDateTime, Times)> = broker_sessions::table
+                .select((
+                    broker_sessions::name,
+                    broker_sessions::opened_at,
+                    broker_sessions::seen_at,
+                    (broker_sessions::lost_at, broker_sessions::closed_at),
+                ))
+                .load(connection)?;
+            for (name, opened_at, seen_at, (lost_at, closed_at)) in sessions {
+                diesel::update(broker_sessions::table.find(name))
+                    .set((
+                        broker_sessions::opened_at.eq(opened_at - time),
+                        broker_sessions::seen_at.eq(seen_at - time),
+                        broker_sessions::lost_at.eq(sooner(lost_at)),
+                        broker_sessions::closed_at.eq(sooner(closed_at)),
+                    ))
+                    .execute(connection)?;
+            }
+            let rows: Vec<(NotificationId, NaiveDateTime, Times)> = notifications::table
+                .select((
+                    notifications::id,
+                    notifications::received_at,
+                    (notifications::completed_at, notifications::acked_at),
+                ))
+                .load(connection)?;
+            for (id, received_at, (completed_at, acked_at)) in rows {
+                diesel::update(notifications::table.find(id))
+                    .set((
+                        notifications::received_at.eq(received_at - time),
+                        notifications::completed_at.eq(sooner(completed_at)),
+                        notifications::acked_at.eq(sooner(acked_at)),
+                    ))
+                    .execute(connection)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+}
