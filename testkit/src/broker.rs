@@ -11,6 +11,7 @@ use amiquip::Connection;
 use tempfile::TempDir;
 
 use crate::cleanup::{self, ChildGuard};
+use crate::network::Network;
 use crate::ports::free_port;
 use crate::wait::wait_for;
 
@@ -27,8 +28,12 @@ pub const PASSWORD: &str = "carrot-in-the-amqp-password";
 pub struct Broker {
     folder: PathBuf,
     _temporary: Option<TempDir>,
+    /// Where the tests reach it.
+    pub host: &'static str,
     /// The port for AMQP.
     pub port: u16,
+    /// The beginning of each command of it: of a node in a network namespace of its own.
+    wrapper: Vec<String>,
     dist_port: u16,
     epmd_port: u16,
     node: Mutex<Option<ChildGuard>>,
@@ -43,7 +48,7 @@ impl Broker {
             let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
             // A static is never dropped.
             let folder = folder.keep();
-            let broker = Self::prepare(folder, None);
+            let broker = Self::prepare(folder, None, None);
             broker.start();
             Arc::new(broker)
         }))
@@ -52,7 +57,13 @@ impl Broker {
     /// A separate node that is not started yet, for a test that kills it or starts it late.
     pub fn own() -> Arc<Self> {
         let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
-        Arc::new(Self::prepare(folder.path().to_owned(), Some(folder)))
+        Arc::new(Self::prepare(folder.path().to_owned(), Some(folder), None))
+    }
+
+    /// The same behind the links of a network.
+    pub fn own_in(network: &Network) -> Arc<Self> {
+        let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
+        Arc::new(Self::prepare(folder.path().to_owned(), Some(folder), Some(network)))
     }
 
     /// The same with more lines in rabbitmq.conf, and this advanced.config (an Erlang term, or empty).
@@ -67,7 +78,8 @@ impl Broker {
         broker
     }
 
-    fn prepare(folder: PathBuf, temporary: Option<TempDir>) -> Self {
+    fn prepare(folder: PathBuf, temporary: Option<TempDir>, network: Option<&Network>) -> Self {
+        let wrapper = network.map(Network::wrapper).unwrap_or_default();
         cleanup::remove_at_exit(&folder);
         let epmd_port = free_port();
         fs::create_dir(folder.join("conf.d")).unwrap();
@@ -83,7 +95,7 @@ impl Broker {
         file("rabbitmq.conf", &conf);
         // In the foreground, so that its pid is known.
         let epmd = ChildGuard::spawn(
-            Command::new("epmd")
+            wrapped(&wrapper, "epmd")
                 .env_clear()
                 .env("PATH", path())
                 .env("ERL_EPMD_PORT", epmd_port.to_string())
@@ -95,7 +107,9 @@ impl Broker {
         Self {
             folder,
             _temporary: temporary,
+            host: network.map_or("127.0.0.1", Network::safe_address),
             port: free_port(),
+            wrapper,
             dist_port: free_port(),
             epmd_port,
             node: Mutex::new(None),
@@ -119,7 +133,8 @@ impl Broker {
 
     fn command(&self) -> Command {
         let at = |name: &str| self.folder.join(name);
-        let mut command = Command::new(SERVER);
+        let mut command = wrapped(&self.wrapper, SERVER);
+        let address = if self.wrapper.is_empty() { self.host } else { "0.0.0.0" };
         command
             .env_clear()
             .env("PATH", path())
@@ -129,7 +144,7 @@ impl Broker {
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODENAME", format!("fm-{}@localhost", self.port))
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_IP_ADDRESS", address)
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
@@ -182,7 +197,10 @@ impl Broker {
 
     /// The URL with user and password.
     pub fn url(&self) -> String {
-        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f?heartbeat=10&connection_timeout=5000", self.port)
+        format!(
+            "amqp://{USER}:{PASSWORD}@{}:{}/%2f?heartbeat=10&connection_timeout=5000",
+            self.host, self.port
+        )
     }
 
     /// A connection for the test itself.
@@ -199,7 +217,7 @@ impl Broker {
         let mut command = self.command();
         let environment: Vec<_> =
             command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
-        command = Command::new(CTL);
+        command = wrapped(&self.wrapper, CTL);
         let output = command.args(arguments).env_clear().envs(environment).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", text(&output.stderr));
@@ -217,6 +235,14 @@ impl Broker {
         let node = self.node.lock().unwrap();
         node.iter().map(|ward| ward.child.id()).chain([self.epmd.child.id()]).collect()
     }
+}
+
+/// A command that begins with `wrapper`.
+fn wrapped(wrapper: &[String], program: &str) -> Command {
+    let mut words = wrapper.iter().map(String::as_str).chain([program]);
+    let mut command = Command::new(words.next().unwrap_or(program));
+    command.args(words);
+    command
 }
 
 fn path() -> String {

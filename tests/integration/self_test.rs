@@ -4,6 +4,7 @@
 mod broker;
 mod database;
 mod mail_counts;
+mod network;
 mod policy;
 mod relay;
 mod slow_relay;

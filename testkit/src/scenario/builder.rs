@@ -93,7 +93,7 @@ impl ScenarioBuilder {
         let file = dir.path().join("fanmail.db").to_str().unwrap().to_owned();
         let database = self.server.map_or(file, |server| server.create_database());
         let mut environment: Environment = [
-            ("LAVINMQ_HOST", "127.0.0.1"),
+            ("LAVINMQ_HOST", queue.broker.host),
             ("LAVINMQ_PORT", &queue.broker.port.to_string()),
             ("LAVINMQ_USERNAME", broker::USER),
             ("LAVINMQ_PASSWORD", broker::PASSWORD),
