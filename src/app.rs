@@ -78,11 +78,23 @@ impl Runtime {
     /// # Errors
     /// When signals cannot be caught or a thread cannot be started.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
+        Self::start_with(config, String::new)
+    }
+
+    /// The same. Before the process ends with work unfinished, it also logs the lines of `exit_note`.
+    ///
+    /// # Errors
+    /// When signals cannot be caught or a thread cannot be started.
+    pub fn start_with(
+        config: &Config,
+        exit_note: impl Fn() -> String + Clone + Send + 'static,
+    ) -> anyhow::Result<Self> {
         exit_on_panic();
         let (trigger, shutdown) = shutdown::shutdown_pair();
         let runtime = Self::new(shutdown);
         let monitor = runtime.monitor.clone();
-        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, move || monitor.exit_summary())
+        let exit_summary = move || monitor.exit_summary() + &exit_note();
+        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, exit_summary)
             .context("cannot catch signals")?;
         runtime.database_retry.watch().context("cannot start the thread that watches the database")?;
         Ok(runtime)

@@ -1,34 +1,46 @@
-//! `fanmail retry`: sends a completed notification again to everyone whose mail failed or is deferred. Sending itself is
-//! left to `worker::fan_out`.
+//! `fanmail retry`: sends to everyone of a notification whose mail failed or is deferred, or who got none because the
+//! notification was abandoned or its message is lost. Which notifications that may be is left to `candidate`, the lease to
+//! `lease`, and sending to `worker::fan_out`.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
+use crate::commands::output::say;
+use crate::commands::retry::lease::{LeaseNote, RetryLease};
 use crate::config::Config;
 use crate::domain::event::Event;
-use crate::domain::ids::NotificationId;
-use crate::domain::outcome::Counts;
+use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Counts, Tally};
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::store::Store;
-use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
+use crate::store::error::StoreError;
+use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::text::count::count;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::ProcessRole;
+
+mod candidate;
+mod lease;
 
 /// How often the progress is drawn again.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How often participants who were added late are looked for.
+const PASSES: usize = 5;
 
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
@@ -39,19 +51,25 @@ pub struct RetryArgs {
     /// Also send to recipients whose failure was permanent, for example after an address was corrected
     #[arg(long)]
     pub permanent_too: bool,
+    /// Also send a notification that is not completed, because its message is in the queue no more (purged or deleted)
+    #[arg(long)]
+    pub message_lost: bool,
 }
 
 /// Sends to everyone of the notification whose mail failed or is deferred, or who has no outcome yet, through the same lanes and with
 /// the same Message-IDs as the worker.
 ///
 /// # Errors
-/// When there is no such notification, when it is not completed, or when something is not configured.
+/// When there is no such notification, when another process sends it, or when something is not configured.
 pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
-    let record = find_completed(&store, args.notification)?;
-    let event = find_event(&store, &record)?;
+    let record =
+        candidate::find(&store, args.notification, args.message_lost, config.worker.silence_limit())?;
+    let event = candidate::find_event(&store, &record)?;
 
-    let runtime = Runtime::start(config)?;
+    let note = LeaseNote::default();
+    let on_exit = note.clone();
+    let runtime = Runtime::start_with(config, move || on_exit.text())?;
     let templates = channels::templates(&config.email)?;
     let (worker_store, installation) = database::open(config)?;
     let channels = channels::email(&config.email, &installation, &templates)?;
@@ -61,74 +79,106 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         say("interrupted; no mail was sent");
         return Ok(ExitCode::FAILURE);
     }
-    let result = with_lease(&context, &record, |held| {
-        if store.reopen_failed(held.lease, args.permanent_too)?.is_none() {
-            bail!("{}", taken_by_another(&record));
-        }
-        let notification = record.notification;
-        let claim = Claim { notification, event, held, resumed: true, scope: Scope::UndecidedAndDeferred };
-        send(&store, &context, &runtime.monitor.health, &claim)
-    })?;
+    let sent = retry(&context, &runtime.monitor.health, &record, event, args, &note);
     drop(context);
     threads.join();
-    finish(&store, &record, result)
+    finish(&store, &runtime.database_retry, &sent?)
 }
 
-/// The notification, if it can be sent again.
-fn find_completed(store: &Store, id: NotificationId) -> anyhow::Result<NotificationRecord> {
-    let Some(record) = store.find_notification(id)? else {
-        bail!("there is no notification {id}; list them with: fanmail status");
-    };
-    if record.state == NotificationState::Running {
-        bail!("{}", not_completed(id, record.message_key.as_deref()));
-    }
-    if let Some(holder) = &record.holder
-        && !(holder.expired || process_id::has_exited(&holder.owner))
-    {
-        let is_worker = store.list_workers()?.iter().any(|worker| worker.name == holder.owner);
-        bail!("{}", held_by(id, holder, is_worker));
-    }
-    Ok(record)
+/// What a retry has done.
+struct Sent {
+    /// As it is now: the audience of an abandoned one may have been frozen just now.
+    notification: Notification,
+    result: Result<Counts, Halt>,
 }
 
-/// Another process has the lease: a worker that tries deferred mails, or another retry.
-fn held_by(id: NotificationId, holder: &Holder, is_worker: bool) -> String {
-    let (name, until) = (process_id::display_name(&holder.owner), holder.until.format("%T"));
-    if is_worker {
-        return format!(
-            "the worker {name} is trying deferred mails of notification {id} at the moment; wait a minute and run the \
-             same command again, or after {until}Z if that worker is dead"
-        );
-    }
-    format!(
-        "notification {id} is being sent again by {name} already; wait until it has finished, or until {until}Z if that \
-         process is dead"
-    )
-}
-
-/// Without a message id, the message cannot be published as the same notification.
-fn not_completed(id: NotificationId, message_key: Option<&str>) -> String {
-    let lost = match message_key {
-        Some(key) => format!("publish it again with the same --message-id, {key}"),
-        None => {
-            "do not publish it again: it had no id, so that would open a new notification, which mails everyone again"
-                .to_owned()
-        }
-    };
-    format!(
-        "notification {id} is not completed: the worker sends to everyone who is pending. If its message was lost, {lost}"
-    )
-}
-
-fn find_event(store: &Store, record: &NotificationRecord) -> anyhow::Result<Event> {
+/// Sends under a lease, which is given up however this ends.
+fn retry(
+    context: &Context,
+    health: &Health,
+    record: &NotificationRecord,
+    event: Event,
+    args: &RetryArgs,
+    note: &LeaseNote,
+) -> anyhow::Result<Sent> {
     let id = record.notification.id;
-    let Some(event_id) = record.notification.event_id else {
-        bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
+    let taken_by_another =
+        || anyhow!("another process has started to send notification {id} meanwhile; see: fanmail status");
+    let lease = RetryLease::take(context, record, note)?.ok_or_else(taken_by_another)?;
+    let held = Arc::clone(lease.held());
+    let notification = match reopen(context, record, held.lease, args.permanent_too) {
+        Ok(reopened) => reopened?.ok_or_else(taken_by_another)?,
+        Err(Stopped) => return Ok(Sent { notification: record.notification, result: Err(Halt::Stopping) }),
     };
-    let Some(event) = store.find_event(event_id)? else {
-        bail!("event {event_id} of notification {id} is not in the database any more");
-    };
-    Ok(event)
+    let claim = Claim { notification, event, held, resumed: true, scope: Scope::UndecidedAndDeferred };
+    let result = send_and_complete(context, health, &claim, record.state)?;
+    Ok(Sent { notification, result })
+}
+
+/// Sends until everyone is decided or deferred: participants who were added late are sent in another pass.
+fn send_and_complete(
+    context: &Context,
+    health: &Health,
+    claim: &Claim,
+    state: NotificationState,
+) -> anyhow::Result<Result<Counts, Halt>> {
+    let mut all = Counts::default();
+    for _ in 0..PASSES {
+        match send(context, health, claim)? {
+            Ok(counts) => all += counts,
+            halted => return Ok(halted),
+        }
+        match complete(context, state, claim) {
+            Ok(Completion::Undecided) => {}
+            Ok(Completion::Completed) => return Ok(Ok(all)),
+            Ok(Completion::LeaseLost) => return Ok(Err(Halt::TakenOver)),
+            Err(Stopped) => return Ok(Err(Halt::Stopping)),
+        }
+    }
+    bail!(
+        "notification {}: after {PASSES} passes participants are pending; look for duplicate keys in participants",
+        claim.notification.id
+    )
+}
+
+/// Deletes the outcomes that are tried again, and starts a notification that is not completed. `None` when the lease is not
+/// valid any more.
+fn reopen(
+    context: &Context,
+    record: &NotificationRecord,
+    lease: Lease,
+    permanent_too: bool,
+) -> Result<Result<Option<Notification>, StoreError>, Stopped> {
+    let Context { store, database_retry, .. } = context;
+    database_retry.while_transient(|| {
+        if store.reopen_failed(lease, permanent_too)?.is_none() {
+            return Ok(None);
+        }
+        match record.state {
+            NotificationState::Completed => Ok(Some(record.notification)),
+            NotificationState::Abandoned => store.freeze_abandoned(lease),
+            NotificationState::Waiting | NotificationState::Running => store.start_notification(lease),
+        }
+    })
+}
+
+/// Completes a notification that was not completed before, if everyone is decided or deferred.
+fn complete(context: &Context, state: NotificationState, claim: &Claim) -> Result<Completion, Stopped> {
+    let Context { store, database_retry, .. } = context;
+    let lease = claim.held.lease;
+    database_retry.until_ok(|| match state {
+        NotificationState::Completed => Ok(Completion::Completed),
+        NotificationState::Abandoned if store.tally(&claim.notification)?.pending > 0 => {
+            Ok(Completion::Undecided)
+        }
+        NotificationState::Abandoned if store.complete_abandoned(lease)? => Ok(Completion::Completed),
+        NotificationState::Abandoned => Ok(Completion::LeaseLost),
+        NotificationState::Waiting | NotificationState::Running => {
+            let completed =
+                store.complete_notifications(&[Completing { lease, after: ParticipantId::MIN }])?;
+            Ok(completed.first().copied().unwrap_or(Completion::LeaseLost))
+        }
+    })
 }
 
 /// Waits for a term if a holder of the lease may be alive. That its lease has expired is not enough: cut off from the
@@ -138,47 +188,25 @@ fn wait_for_silent_holder(
     config: &Config,
     runtime: &Runtime,
 ) -> Result<(), Halt> {
-    if record.holder.as_ref().is_none_or(|holder| process_id::has_exited(&holder.owner)) {
-        return Ok(());
-    }
+    let alive = record.holder.as_ref().filter(|holder| !process_id::has_exited(&holder.owner));
+    let Some(holder) = alive else { return Ok(()) };
     let term = config.worker.lease_timeout;
     say(&format!(
-        "the last retry of notification {} has stopped renewing its lease; waiting {} s in case it is alive",
+        "{} has stopped renewing its lease of notification {}; waiting {} s in case it is alive",
+        process_id::display_name(&holder.owner),
         record.notification.id,
         term.as_secs()
     ));
     if runtime.shutdown.wait(term) { Err(Halt::Stopping) } else { Ok(()) }
 }
 
-/// Takes the lease of the notification for the time of `step`, and releases it however the step ends.
-fn with_lease<T>(
-    context: &Context,
-    record: &NotificationRecord,
-    step: impl FnOnce(Arc<HeldLease>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let Some(held) = context.leases.take_over(record)? else {
-        bail!("{}", taken_by_another(record));
-    };
-    let result = step(Arc::clone(&held));
-    context.leases.release(&held);
-    result
-}
-
-fn taken_by_another(record: &NotificationRecord) -> String {
-    format!(
-        "another process has started to send notification {} meanwhile; see: fanmail status",
-        record.notification.id
-    )
-}
-
 /// Sends to everyone without an outcome, deferred or not, and shows the progress.
-fn send(
-    store: &Store,
-    context: &Context,
-    health: &Health,
-    claim: &Claim,
-) -> anyhow::Result<Result<Counts, Halt>> {
-    let tally = store.tally(&claim.notification)?;
+fn send(context: &Context, health: &Health, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
+    let Context { store, database_retry, .. } = context;
+    let tally = match database_retry.while_transient(|| store.tally(&claim.notification)) {
+        Ok(tally) => tally?,
+        Err(Stopped) => return Ok(Err(Halt::Stopping)),
+    };
     let recipients = tally.pending + tally.deferred;
     say(&format!(
         "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
@@ -205,26 +233,13 @@ fn style(health: Health) -> anyhow::Result<ProgressStyle> {
 }
 
 /// Says how the notification adds up now, and what the exit code is.
-fn finish(
-    store: &Store,
-    record: &NotificationRecord,
-    result: Result<Counts, Halt>,
-) -> anyhow::Result<ExitCode> {
-    let after = store.tally(&record.notification)?;
-    say(&format!(
-        "notification {}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
-        record.notification.id,
-        after.participants,
-        after.sent,
-        after.failed,
-        after.skipped,
-        after.deferred,
-        after.pending
-    ));
-    if after.deferred > 0 {
-        say(
-            "deferred mails are tried again by the worker when they are due; to try them now, run the same command again",
-        );
+fn finish(store: &Store, database_retry: &DatabaseRetry, sent: &Sent) -> anyhow::Result<ExitCode> {
+    let Sent { notification, result } = sent;
+    match database_retry.while_transient(|| store.tally(notification)) {
+        Ok(tally) => say_tally(notification.id, &tally?),
+        Err(Stopped) => {
+            say("the database does not answer; see how the notification adds up with: fanmail status");
+        }
     }
     match result {
         Ok(counts) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
@@ -239,9 +254,14 @@ fn finish(
     }
 }
 
-/// Prints a line. Mails are in flight: a closed standard output must not end the process, as `println!` would.
-fn say(line: &str) {
-    if let Err(error) = writeln!(io::stdout(), "{line}") {
-        log::info!("{line} (standard output: {error})");
+fn say_tally(id: NotificationId, tally: &Tally) {
+    say(&format!(
+        "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
+        tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
+    ));
+    if tally.deferred > 0 {
+        say(
+            "deferred mails are tried again by the worker when they are due; to try them now, run the same command again",
+        );
     }
 }

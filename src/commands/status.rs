@@ -3,7 +3,6 @@
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use chrono::{NaiveDateTime, Utc};
 use clap::Args;
@@ -50,8 +49,7 @@ pub struct StatusArgs {
 /// What failed, and why.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
-    // A worker reports three times a term. With a short term, a minute without a report is still no sign.
-    let report_timeout = config.worker.lease_timeout.max(Duration::from_secs(60));
+    let report_timeout = config.worker.silence_limit();
     let workers = store.list_workers()?;
     if args.workers {
         print_workers(&Workers::new(workers, report_timeout), args.format)?;

@@ -32,6 +32,13 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
+    /// How long a worker may be silent before it is reported as silent. It reports three times a term; with a short term, a
+    /// minute without a report is still no sign.
+    #[must_use]
+    pub fn silence_limit(&self) -> Duration {
+        self.lease_timeout.max(Duration::from_secs(60))
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             batch_size: reader.integer("BATCH_SIZE", &(1..=10_000)).unwrap_or(100),

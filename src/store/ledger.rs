@@ -12,6 +12,7 @@ pub mod notifications;
 pub(crate) mod old_identity;
 pub mod opening;
 pub mod retention;
+pub mod retrying;
 pub mod row;
 pub mod sessions;
 pub mod tally;

@@ -19,6 +19,7 @@ mod poison;
 mod relay_tls;
 mod relay_trouble;
 mod retention;
+mod retry;
 mod self_test;
 mod several_workers;
 mod side_by_side;

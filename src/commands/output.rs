@@ -1,0 +1,10 @@
+//! Lines for people on standard output, of verbs that must not end when nothing reads them.
+
+use std::io::{self, Write as _};
+
+/// Prints a line. Mails are in flight: a closed standard output must not end the process, as `println!` would.
+pub fn say(line: &str) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        log::info!("{line} (standard output: {error})");
+    }
+}

@@ -1,0 +1,74 @@
+//! What `fanmail retry` does to an abandoned notification. It stays abandoned until everyone is decided, so that an
+//! interrupted retry leaves it as it was. Reopening outcomes is left to `notifications`, leases to `leases`.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::domain::audience::Audience;
+use crate::domain::ids::ParticipantId;
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::store::Store;
+use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::ledger::row::{NotificationRow, NotificationState};
+use crate::store::schema::notifications;
+use crate::store::source::participants::find_last_id;
+
+impl Store {
+    /// Freezes the audience of an abandoned notification, unless its event had participants when it was opened. Returns it as
+    /// it is now; `None` when the lease is not valid any more, or when it is not abandoned any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn freeze_abandoned(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+        self.write("freeze the audience of a notification", |connection| {
+            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
+                return Ok(None);
+            }
+            let row: Option<NotificationRow> = notifications::table
+                .find(lease.notification_id)
+                .filter(notifications::state.eq(NotificationState::Abandoned.as_str()))
+                .select(NotificationRow::as_select())
+                .first(connection)
+                .optional()?;
+            let Some(row) = row else { return Ok(None) };
+            let clock = dispatch::clock(connection)?;
+            let mut notification = row.into_record(clock)?.notification;
+            let Audience::Event { id: event_id, up_to } = notification.audience;
+            if up_to == ParticipantId(0) {
+                let up_to = find_last_id(connection, event_id)?;
+                notification.audience = Audience::Event { id: event_id, up_to };
+                diesel::update(notifications::table.find(notification.id))
+                    .set(notifications::max_participant_id.eq(up_to))
+                    .execute(connection)?;
+            }
+            Ok(Some(notification))
+        })
+    }
+
+    /// Marks an abandoned notification as completed and ends its lease. `false` when the lease is not valid any more; then
+    /// nothing has changed. May be repeated when the reply was lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn complete_abandoned(&self, lease: Lease) -> Result<bool, StoreError> {
+        self.write("complete an abandoned notification", |connection| {
+            let leased =
+                notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
+            let abandoned = leased.filter(notifications::state.eq(NotificationState::Abandoned.as_str()));
+            let completed = diesel::update(abandoned)
+                .set((
+                    notifications::state.eq(NotificationState::Completed.as_str()),
+                    notifications::reason.eq(None::<String>),
+                    notifications::completed_at.eq(DatabaseTime::now().nullable()),
+                    notifications::lease_owner.eq(None::<String>),
+                    notifications::lease_until.eq(None::<NaiveDateTime>),
+                ))
+                .execute(connection)?;
+            let is_completed = leased.filter(notifications::state.eq(NotificationState::Completed.as_str()));
+            Ok(completed > 0 || is_completed.count().get_result::<i64>(connection)? > 0)
+        })
+    }
+}
