@@ -280,6 +280,10 @@ fn record_ack(
     {
         task.state = TaskState::RecordingAck;
         let (event_id, recorded) = (task.message.event_id, recorded.clone());
-        batch_sender.flush(batch_sender.push(LedgerWrite::Acked { notification_id, event_id, recorded }));
+        batch_sender.flush(batch_sender.push(LedgerWrite::AckedNotification {
+            notification_id,
+            event_id,
+            recorded,
+        }));
     }
 }

@@ -28,6 +28,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
 use crate::worker::fan_out::claim::{Claim, OpenedMessage, Scope};
+use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::retries::RetryQueue;
@@ -38,6 +39,7 @@ use crate::worker::recipient::Recipient;
 
 pub mod audience;
 pub mod claim;
+mod completion;
 pub mod context;
 mod deferring;
 pub mod due;
@@ -86,33 +88,34 @@ fn run_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<F
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     events::notification::started(&notification, resumed, context.dummy);
     let (held, scope) = (Arc::clone(&leased.held), Scope::Undecided);
-    send_and_complete(context, &Claim { notification, event, held, resumed, scope })?;
+    send_and_complete(context, &mut Claim { notification, event, held, resumed, scope })?;
     Ok(FanOutResult::Completed(notification))
 }
 
-/// Sends to everyone who has no outcome yet, then completes the notification.
-fn send_and_complete(context: &Context, claim: &Claim) -> Result<(), Halt> {
+/// Sends to everyone who has no outcome yet, then completes the notification. People whom the ledger finds undecided then are
+/// sent to in another pass.
+fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
     let notification = claim.notification;
-    let started_at = Instant::now();
-    let mut logged_at = started_at;
-    let counts = send_claimed(context, claim, |counts| {
-        if logged_at.elapsed() >= PROGRESS_INTERVAL {
-            logged_at = Instant::now();
-            events::notification::progress(&notification, counts);
+    let (started_at, mut logged_at) = (Instant::now(), Instant::now());
+    let (mut counts, mut check) = (Counts::default(), CompletionCheck::default());
+    loop {
+        let pass = send_claimed(context, claim, |pass| {
+            if logged_at.elapsed() >= PROGRESS_INTERVAL {
+                logged_at = Instant::now();
+                let mut so_far = counts;
+                so_far += pass;
+                events::notification::progress(&notification, so_far);
+            }
+        })?;
+        counts += pass;
+        if check.complete(context, claim, pass)? {
+            break;
         }
-    })?;
-
-    if !context.database_retry.until_ok(|| context.store.complete_notification(claim.held.lease))? {
-        return Err(Halt::TakenOver);
+        claim.resumed = true;
     }
+    let lasted = started_at.elapsed();
     let deferred_for = context.retry_policy.longest_deferral();
-    events::notification::completed(
-        &context.metrics,
-        &notification,
-        counts,
-        started_at.elapsed(),
-        deferred_for,
-    );
+    events::notification::completed(&context.metrics, &notification, counts, lasted, deferred_for);
     Ok(())
 }
 

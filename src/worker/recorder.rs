@@ -1,7 +1,7 @@
-//! The recorder: the one writer of outcomes. It commits each batch in one transaction, then tells every lane and every
-//! fan-out that was waiting. When a batch is due is left to `batch`, the SQL to `store`.
+//! The recorder: the one writer of outcomes, completions and acks. It commits the outcomes of a batch in one transaction,
+//! then its completions, then its acks, and tells each lane, fan-out and dispatcher that waits. When a batch is due is left
+//! to `batch`, the SQL to `store`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -9,11 +9,13 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::domain::ids::{EventId, NotificationId};
-use crate::domain::lease::Lease;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Verdict};
+use crate::domain::session::Receipt;
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
+use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::completion::{Completing, Completion};
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
@@ -59,55 +61,72 @@ pub(super) fn record_batches(
         for write in writes {
             batch.add(write);
         }
-        let refused = batch.commit(store, database_retry);
-        batch.notify(&refused, metrics);
+        batch.outcomes.commit(store, database_retry, metrics);
+        complete(store, batch.completing);
+        batch.acks.commit(store, database_retry);
     }
 }
 
-/// What one transaction commits, and the lanes and fan-outs that hear of it.
+/// What is committed together.
 #[derive(Default)]
 struct Batch {
+    outcomes: Outcomes,
+    /// Each with the fan-out that waits for it.
+    completing: Vec<(Completing, Sender<Completion>)>,
+    acks: Acks,
+}
+
+/// Outcomes, and the lanes and fan-outs that hear of them.
+#[derive(Default)]
+struct Outcomes {
     outcomes: Vec<Outcome>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
+}
+
+/// Acks, and where to tell that they are recorded.
+#[derive(Default)]
+struct Acks {
+    messages: Vec<AckedMessage>,
+    recorded: Vec<(Receipt, Sender<Receipt>)>,
     acked: Vec<NotificationId>,
     /// For each ack its event, and where to tell it.
-    recorded: Vec<(EventId, Sender<EventId>)>,
+    recorded_of_event: Vec<(EventId, Sender<EventId>)>,
 }
 
 impl Batch {
     fn add(&mut self, write: LedgerWrite) {
         match write {
             LedgerWrite::Outcome { outcome, fan_out, committed } => {
-                self.outcomes.push(outcome);
-                self.lanes.push((fan_out, committed));
+                self.outcomes.outcomes.push(outcome);
+                self.outcomes.lanes.push((fan_out, committed));
             }
-            LedgerWrite::Acked { notification_id, event_id, recorded } => {
-                self.acked.push(notification_id);
-                self.recorded.push((event_id, recorded));
+            LedgerWrite::Complete { lease, after, reply } => {
+                self.completing.push((Completing { lease, after }, reply));
+            }
+            LedgerWrite::Acked { message, receipt, recorded } => {
+                self.acks.messages.push(message);
+                self.acks.recorded.push((receipt, recorded));
+            }
+            LedgerWrite::AckedNotification { notification_id, event_id, recorded } => {
+                self.acks.acked.push(notification_id);
+                self.acks.recorded_of_event.push((event_id, recorded));
             }
         }
     }
+}
 
-    /// Writes the batch, however long the database takes: the relay has accepted these mails, and a participant without
-    /// an outcome would be mailed again.
-    ///
-    /// Returns the leases whose outcomes the ledger refuses, because another worker has taken over.
-    fn commit(&self, store: &Store, database_retry: &DatabaseRetry) -> BTreeSet<Lease> {
+impl Outcomes {
+    /// Writes the outcomes, however long the database takes: the relay has accepted these mails, and a participant without
+    /// an outcome would be mailed again. Then sets the flag of each lane and reports to each fan-out once.
+    fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
         let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.outcomes));
-        if !self.acked.is_empty() {
-            database_retry.until_ok_uninterruptible(|| store.mark_acked(&self.acked));
-        }
-        refused
-    }
-
-    /// Sets the flag of each lane and reports to each fan-out once.
-    fn notify(self, refused: &BTreeSet<Lease>, metrics: &Metrics) {
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {
                 metrics.unrecorded.dec();
             }
+            // Another worker has taken over.
             if refused.contains(&outcome.lease) {
                 refuse(&fan_out, &committed, metrics);
             } else {
@@ -119,8 +138,44 @@ impl Batch {
             metrics.add_outcomes(counts);
             fan_out.report(Report::Recorded(counts));
         }
-        for (event_id, recorded) in self.recorded {
+    }
+}
+
+/// Completes notifications in one transaction, which is tried once: the lanes must not wait for it. After an error each
+/// fan-out does it by itself.
+fn complete(store: &Store, completing: Vec<(Completing, Sender<Completion>)>) {
+    if completing.is_empty() {
+        return;
+    }
+    let (completing, replies): (Vec<Completing>, Vec<_>) = completing.into_iter().unzip();
+    match store.complete_notifications(&completing) {
+        Ok(completions) => {
+            for (completion, reply) in completions.into_iter().zip(replies) {
+                // A fan-out that is stopping does not wait for it.
+                if reply.send(completion).is_err() {
+                    log::debug!("{completion:?}: the fan-out had ended before");
+                }
+            }
+        }
+        Err(error) => log::debug!("{} notifications: {error}", completing.len()),
+    }
+}
+
+impl Acks {
+    fn commit(self, store: &Store, database_retry: &DatabaseRetry) {
+        if !self.messages.is_empty() {
+            database_retry.until_ok_uninterruptible(|| store.record_acks(&self.messages));
+        }
+        for (receipt, recorded) in self.recorded {
             // A dispatcher that is stopping does not wait for it.
+            if recorded.send(receipt).is_err() {
+                log::debug!("{receipt:?}: the ack was recorded after the dispatcher had ended");
+            }
+        }
+        if !self.acked.is_empty() {
+            database_retry.until_ok_uninterruptible(|| store.mark_acked(&self.acked));
+        }
+        for (event_id, recorded) in self.recorded_of_event {
             if recorded.send(event_id).is_err() {
                 log::debug!("event {event_id}: the ack was recorded after the dispatcher had ended");
             }

@@ -52,6 +52,25 @@ pub fn completed(
     );
 }
 
+/// Before a notification is completed: somebody up to its frozen end is neither decided nor deferred.
+pub fn found_late(notification: &Notification) {
+    log::info!(
+        "notification {} ({notification}): participants were added after their page was read, or their outcomes are gone \
+         from the database; sending to them now",
+        notification.id
+    );
+}
+
+/// The tables contradict themselves. `passes` over the participants have found nobody.
+pub fn completed_unchecked(notification: &Notification, passes: u32) {
+    log::error!(
+        "notification {} ({notification}): the database says that a participant has no outcome yet, and has not returned \
+         that participant {passes} times. The notification is completed all the same. If participants is a view, its \
+         rows must be the same in every query; fanmail status shows this participant as pending",
+        notification.id
+    );
+}
+
 /// A run of the sweep has ended. `counts` are those of this run.
 pub fn swept(notification_id: NotificationId, counts: Counts) {
     let Counts { sent, failed, skipped, deferred } = counts;

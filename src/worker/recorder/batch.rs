@@ -169,7 +169,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn write(id: i64) -> LedgerWrite {
-        LedgerWrite::Acked {
+        LedgerWrite::AckedNotification {
             notification_id: NotificationId(id),
             event_id: EventId(1),
             recorded: unbounded().0,

@@ -5,8 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 
-use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::lease::Lease;
 use crate::domain::outcome::Outcome;
+use crate::domain::session::Receipt;
+use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::completion::Completion;
 use crate::sync::lock;
 use crate::worker::fan_out_handle::FanOutHandle;
 
@@ -22,8 +26,26 @@ pub enum LedgerWrite {
         /// The flag of the lane, which transmits no further body before it is set.
         committed: CommitFlag,
     },
-    /// The broker has the ack of the notification's message.
+    /// Everyone of a notification is decided or deferred, as far as its fan-out knows.
+    Complete {
+        /// Its lease.
+        lease: Lease,
+        /// Everyone up to this participant is known to be decided or deferred.
+        after: ParticipantId,
+        /// Gets what became of it. Dropped when the database does not answer at once.
+        reply: Sender<Completion>,
+    },
+    /// The broker has the ack of a message.
     Acked {
+        /// The notification, and the delivery that was acked, as the ledger knows it.
+        message: AckedMessage,
+        /// The same delivery, which `recorded` gets back.
+        receipt: Receipt,
+        /// Gets the receipt once the ack is committed.
+        recorded: Sender<Receipt>,
+    },
+    /// The broker has the ack of the notification's message.
+    AckedNotification {
         /// The notification.
         notification_id: NotificationId,
         /// Its event, which `recorded` gets back.
@@ -54,7 +76,9 @@ impl LedgerWrite {
     pub fn notification_id(&self) -> NotificationId {
         match self {
             Self::Outcome { outcome, .. } => outcome.lease.notification_id,
-            Self::Acked { notification_id, .. } => *notification_id,
+            Self::Complete { lease, .. } => lease.notification_id,
+            Self::Acked { message, .. } => message.notification_id,
+            Self::AckedNotification { notification_id, .. } => *notification_id,
         }
     }
 }

@@ -185,7 +185,8 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(LedgerWrite::Acked { notification_id, event_id, recorded }) = slow_recorder.next_batch().pop()
+    let Some(LedgerWrite::AckedNotification { notification_id, event_id, recorded }) =
+        slow_recorder.next_batch().pop()
     else {
         panic!()
     };

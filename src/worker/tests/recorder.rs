@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, TryRecvError, unbounded};
 
 use super::support::{REQUEST, TestWorker, named};
 use crate::channels::PreparedNotification;
@@ -12,13 +12,17 @@ use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::completion::Completion;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::Opened;
+use crate::store::ledger::row::NotificationState;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
-use crate::worker::recorder::entry::LedgerWrite;
+use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 use crate::worker::recorder::record_batches;
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -139,4 +143,70 @@ fn a_fan_out_gets_one_report_of_all_its_outcomes_in_a_batch() {
     assert_eq!(counts, Counts { sent: 3, failed: 1, skipped: 1, deferred: 0 });
     assert!(reports.is_empty());
     assert_eq!((worker.context.metrics.sent.get(), worker.tally(1).sent), (3, 3));
+}
+
+#[test]
+fn completions_of_a_batch_follow_its_outcomes_and_each_fan_out_hears_of_its_own() {
+    let worker = TestWorker::new(2, 1);
+    let (fan_out, reports) = open(&worker);
+    let lease = fan_out.held.lease;
+    let (batch_sender, batches) = batch_queue(NEVER);
+    let complete = |lease| {
+        let (reply, replies) = unbounded();
+        let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: ParticipantId(0), reply });
+        replies
+    };
+    let lost = complete(Lease { epoch: lease.epoch.next(), ..lease });
+    let completed = complete(lease);
+    for id in 1..=2 {
+        let (outcome, fan_out) = (outcome(lease, id, skipped()), Arc::clone(&fan_out));
+        let _batch =
+            batch_sender.push(LedgerWrite::Outcome { outcome, fan_out, committed: CommitFlag::default() });
+    }
+    drop(batch_sender);
+    record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
+    assert_eq!(lost.try_recv(), Ok(Completion::LeaseLost));
+    assert_eq!(completed.try_recv(), Ok(Completion::Completed));
+    assert!(matches!(reports.try_recv(), Ok(Report::Recorded(Counts { skipped: 2, .. }))));
+    let record = worker.store.find_notification(lease.notification_id).unwrap().unwrap();
+    assert_eq!((record.state, record.holder), (NotificationState::Completed, None));
+}
+
+#[test]
+fn completions_that_fail_are_left_to_their_fan_outs() {
+    let worker = TestWorker::new(1, 1);
+    let (fan_out, _reports) = open(&worker);
+    let (batch_sender, batches) = batch_queue(NEVER);
+    let (reply, replies) = unbounded();
+    let lease = fan_out.held.lease;
+    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: ParticipantId(0), reply });
+    drop(batch_sender);
+    worker.execute("ALTER TABLE notifications RENAME TO away");
+    // It does not wait for the database: the lanes would wait with it.
+    record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
+    assert_eq!(replies.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn an_ack_is_recorded_for_the_notification_whose_message_it_was() {
+    let worker = TestWorker::new(1, 1);
+    let (fan_out, _reports) = open(&worker);
+    worker.execute("UPDATE notifications SET broker_session = 'here/3', delivery_tag = 7");
+    let id = fan_out.notification_id();
+    let acked_at = || worker.store.find_notification(id).unwrap().unwrap().acked_at;
+    let (recorded, receipts) = unbounded();
+    let record = |session| {
+        let (batch_sender, batches) = batch_queue(NEVER);
+        let (receipt, recorded) = (Receipt { session, tag: 7 }, recorded.clone());
+        let session = BrokerSession::name_of("here", session);
+        let message = AckedMessage { notification_id: id, session, tag: 7 };
+        let _batch = batch_sender.push(LedgerWrite::Acked { message, receipt, recorded });
+        drop(batch_sender);
+        record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
+        receipts.try_recv()
+    };
+    assert_eq!(record(2), Ok(Receipt { session: 2, tag: 7 }));
+    assert_eq!(acked_at(), None, "the message has come again since");
+    assert_eq!(record(3), Ok(Receipt { session: 3, tag: 7 }));
+    assert!(acked_at().is_some());
 }

@@ -1,0 +1,124 @@
+//! Completes a notification, after the ledger has checked that everyone is decided or deferred. On `PostgreSQL` a participant
+//! may be committed late with a lower key than those whose pages were read already. Sending to people who are found late is
+//! left to `fan_out`.
+
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, select};
+
+use crate::domain::ids::ParticipantId;
+use crate::domain::outcome::Counts;
+use crate::observe::events;
+use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::recorder::entry::LedgerWrite;
+
+/// Participants that are looked at in one query.
+const CHECKED_PAGE: u32 = 1_000;
+
+/// How often nobody may be found for whom the check says that somebody is undecided. Then the tables contradict themselves,
+/// as a view over `participants` may, and asking again would never end.
+const MAX_EMPTY_PASSES: u32 = 3;
+
+/// Pause after such a pass.
+const EMPTY_PASS_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a fan-out that is to stop waits for its completion: that is probably being committed.
+const STOPPING_GRACE: Duration = Duration::from_secs(1);
+
+/// The completion of one notification, over all passes over its participants.
+#[derive(Debug)]
+pub(super) struct CompletionCheck {
+    /// Passes that have found nobody, in a row.
+    empty_passes: u32,
+    pause: Duration,
+}
+
+impl Default for CompletionCheck {
+    fn default() -> Self {
+        Self { empty_passes: 0, pause: EMPTY_PASS_PAUSE }
+    }
+}
+
+impl CompletionCheck {
+    /// Completes the notification after a pass over its participants with these `counts`. `false` when somebody is undecided:
+    /// then another pass is due.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first, or the lease is lost.
+    pub(super) fn complete(
+        &mut self,
+        context: &Context,
+        claim: &Claim,
+        counts: Counts,
+    ) -> Result<bool, Halt> {
+        self.empty_passes = if counts.total() == 0 { self.empty_passes + 1 } else { 0 };
+        let end = find_decided_end(context, claim, counts)?;
+        let completion = match end {
+            Some(after) => record_completion(context, Completing { lease: claim.held.lease, after })?,
+            None => Completion::Undecided,
+        };
+        match completion {
+            Completion::Completed => Ok(true),
+            Completion::LeaseLost => Err(Halt::TakenOver),
+            Completion::Undecided => self.undecided(context, claim),
+        }
+    }
+
+    fn undecided(&mut self, context: &Context, claim: &Claim) -> Result<bool, Halt> {
+        if self.empty_passes > MAX_EMPTY_PASSES {
+            events::notification::completed_unchecked(&claim.notification, self.empty_passes);
+            let unchecked = Completing { lease: claim.held.lease, after: ParticipantId::MAX };
+            return match record_completion(context, unchecked)? {
+                Completion::LeaseLost => Err(Halt::TakenOver),
+                Completion::Completed | Completion::Undecided => Ok(true),
+            };
+        }
+        if self.empty_passes > 0 && context.shutdown.wait(self.pause) {
+            return Err(Halt::Stopping);
+        }
+        events::notification::found_late(&claim.notification);
+        Ok(false)
+    }
+}
+
+/// Up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
+/// notification is completed. `None` when somebody is undecided.
+fn find_decided_end(context: &Context, claim: &Claim, counts: Counts) -> Result<Option<ParticipantId>, Halt> {
+    let mut after = ParticipantId(0);
+    if !claim.resumed && counts.total() <= CHECKED_PAGE.into() {
+        return Ok(Some(after));
+    }
+    loop {
+        let find = || context.store.find_decided_end(&claim.notification, after, CHECKED_PAGE);
+        match context.database_retry.until_ok(find)? {
+            DecidedPage::Last => return Ok(Some(after)),
+            DecidedPage::Undecided => return Ok(None),
+            DecidedPage::UpTo(last) => after = last,
+        }
+        if context.shutdown.requested() {
+            return Err(Halt::Stopping);
+        }
+    }
+}
+
+/// Has the recorder complete the notification, together with others. If that fails, repeats it until the database answers.
+fn record_completion(context: &Context, completing: Completing) -> Result<Completion, Stopped> {
+    let Completing { lease, after } = completing;
+    let (reply, replies) = bounded(1);
+    context.batch_sender.flush(context.batch_sender.push(LedgerWrite::Complete { lease, after, reply }));
+    let completion = select! {
+        recv(replies) -> completion => completion.ok(),
+        recv(context.shutdown.receiver()) -> _ => {
+            Some(replies.recv_timeout(STOPPING_GRACE).map_err(|_| Stopped)?)
+        }
+    };
+    if let Some(completion) = completion {
+        return Ok(completion);
+    }
+    let completions =
+        context.database_retry.until_ok(|| context.store.complete_notifications(&[completing]))?;
+    Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
+}
