@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::DateTime;
-
 use crate::domain::ids::Epoch;
 use crate::domain::message::Message;
 use crate::domain::notification::Notification;
@@ -129,7 +127,7 @@ fn open_anew(context: &Context, opened: &OpenedMessage, vanished: &Notification)
             requested_at = Instant::now();
             let found = context.store.open_anew(&arrival, &session, context.leases.lease_request());
             // The reply may be lost after the commit. The next try looks for the row.
-            arrival.asked_at = Some(DateTime::UNIX_EPOCH.naive_utc());
+            arrival.asked_at = Some(Arrival::ASKED_IN_VAIN);
             found
         })?;
         match found {
