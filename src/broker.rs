@@ -4,6 +4,8 @@
 //! the AMQP library, is named only here.
 
 pub mod ack_timeout;
+mod amiquip_error;
+mod connect_attempts;
 pub mod connection;
 pub mod consumer;
 pub mod dead_letters;

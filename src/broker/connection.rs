@@ -12,11 +12,13 @@ use amiquip::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use crate::broker::amiquip_error::quoted;
 use crate::broker::connection::amqp_socket::AmqpSocket;
 use crate::broker::error::BrokerError;
 use crate::config::broker::BrokerConfig;
 use crate::config::broker::variables::BrokerVariables;
 use crate::net::{self, ConnectError};
+use crate::text::clean::{cut, one_line};
 use crate::tls::{self, certificate_error};
 
 mod amqp_socket;
@@ -30,6 +32,9 @@ const HEARTBEAT: u16 = 10;
 /// Longest wait for an orderly close. A broker with a memory alarm reads nothing from connections that publish, not even
 /// their close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longest name or version of a broker, in characters.
+const PROPERTY_MAX: usize = 64;
 
 /// An AMQP connection with one channel.
 pub struct BrokerConnection {
@@ -104,6 +109,11 @@ impl BrokerConnection {
             connection,
             socket: Arc::new(socket),
         })
+    }
+
+    /// One channel more. The broker closes a channel on which a call fails, and leaves the others alone.
+    pub(super) fn open_channel(&mut self) -> Result<Channel, BrokerError> {
+        Ok(self.connection.open_channel(None)?)
     }
 
     /// Notices of the broker when a memory or disk alarm makes it refuse messages, and when the alarm is over.
@@ -192,7 +202,7 @@ fn open_error(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
         E::ServerClosedConnection { code: 530, message } => BrokerError::Vhost {
             vhost: config.vhost.clone(),
             user: config.username.clone(),
-            message,
+            message: quoted(&message),
             variable: vhost,
         },
         E::ConnectionTimeout => not_amqp(address, "it says nothing, or is too busy to answer"),
@@ -224,12 +234,12 @@ fn address(config: &BrokerConfig) -> String {
 /// Name and version, as the broker reports them.
 fn product(connection: &Connection) -> String {
     let property = |key| match connection.server_properties().get(key) {
-        Some(AmqpValue::LongString(text)) => Some(text.as_str()),
+        Some(AmqpValue::LongString(text)) => Some(cut(one_line(text), PROPERTY_MAX)),
         _ => None,
     };
     match (property("product"), property("version")) {
         (Some(product), Some(version)) => format!("{product} {version}"),
-        (Some(product), None) => product.to_owned(),
+        (Some(product), None) => product,
         _ => "a broker".to_owned(),
     }
 }

@@ -5,7 +5,9 @@
 //! `reconnect`, one connection to `session`.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 use log::{debug, error};
@@ -16,12 +18,13 @@ use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
-use crate::broker::reconnect::{ConnectAttempt, Reconnect};
+use crate::broker::reconnect::Reconnect;
+use crate::broker::topology;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
 use crate::domain::session::Receipt;
 use crate::observe::events;
-use crate::observe::health::{Monitor, Part};
+use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 
 mod session;
@@ -31,15 +34,16 @@ mod session;
 pub struct Subscription {
     /// The worker's end.
     pub inbox: Inbox,
-    /// The broker thread, to join.
-    pub thread: JoinHandle<()>,
+    /// The broker thread, to join. Its error: a queue was unusable when the first session was to begin.
+    pub thread: JoinHandle<Result<(), BrokerError>>,
 }
 
 /// Starts the broker thread, which connects and reconnects for ever, and the thread for dead letters.
 ///
 /// When a shutdown is requested, the broker thread closes `incoming`, returns messages that the worker has not taken to
 /// the queue, and settles the others until the worker drops its end. Then the thread ends: at once, or within about half
-/// a minute if the broker is frozen, which two missing heartbeats show.
+/// a minute if the broker is frozen, which two missing heartbeats show. It also ends, with an error, if the queue or its
+/// dead-letter queue is unusable when the first session is to begin.
 ///
 /// # Errors
 /// When a thread cannot be started.
@@ -71,6 +75,7 @@ pub fn subscribe(
         dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watchdog)?,
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
+        has_begun: false,
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked, sessions, last_answer }, thread })
@@ -92,22 +97,34 @@ struct BrokerThread {
     dead_letters: DeadLetterWriter,
     monitor: Monitor,
     watchdog: CallWatchdog,
+    /// Whether any session has begun.
+    has_begun: bool,
 }
 
 impl BrokerThread {
+    /// Runs sessions, and ends what belongs to the thread.
+    fn run(mut self) -> Result<(), BrokerError> {
+        let result = self.run_sessions();
+        self.to_worker = None;
+        self.settlements.iter().for_each(drop);
+        self.dead_letters.finish();
+        if result.is_ok() {
+            events::broker::disconnected();
+        }
+        result
+    }
+
     /// Runs one session after the other until a shutdown is requested.
-    fn run(mut self) {
-        let mut reconnect = Reconnect::new("take messages", Part::Broker, self.monitor.health.clone());
+    fn run_sessions(&mut self) -> Result<(), BrokerError> {
+        let mut reconnect = Reconnect::new(self.monitor.health.clone());
         let mut number = 0;
-        loop {
-            let connection = match reconnect.try_to_open(&self.config, &self.shutdown) {
-                ConnectAttempt::Open(connection) => connection,
-                ConnectAttempt::Failed => continue,
-                ConnectAttempt::Stopped => break,
-            };
+        while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
             number += 1;
             self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
-            let end = self.serve(&connection, number, &mut reconnect);
+            let end = match self.check_dead_letter_queue(&mut connection) {
+                Ok(()) => self.serve(&connection, number, &mut reconnect),
+                Err(error) => SessionEnd::NotStarted(error),
+            };
             let advice = ack_timeout::advice(&connection.product, &self.config);
             let closed = connection.close();
             match end {
@@ -115,6 +132,7 @@ impl BrokerThread {
                     events::broker::lost_while_stopping(&error.explained_by(closed));
                     break;
                 }
+                SessionEnd::NotStarted(error) if self.refuses_to_begin(&error) => return Err(error),
                 SessionEnd::NotStarted(error) => reconnect.failed(&error.explained_by(closed)),
                 SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
                     reconnect.ack_timed_out(&error, &advice);
@@ -123,10 +141,26 @@ impl BrokerThread {
                 SessionEnd::Stopped => break,
             }
         }
-        self.to_worker = None;
-        self.settlements.iter().for_each(drop);
-        self.dead_letters.finish();
-        events::broker::disconnected();
+        Ok(())
+    }
+
+    /// Declares the dead-letter queue. A session may begin without it, except the first one: a message that cannot be
+    /// processed would hold its place for ever, and the worker would never have worked as configured.
+    fn check_dead_letter_queue(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
+        let socket = Arc::clone(&connection.socket);
+        let declare = || topology::declare_dead_letter_queue(connection, &self.config.queue);
+        let health = self.dead_letters.health();
+        match self.watchdog.guard("declaring the dead-letter queue", &socket, declare) {
+            Ok(_) => health.works(Instant::now()),
+            Err(error) if error.is_loss() || self.refuses_to_begin(&error) => return Err(error),
+            Err(error) => health.failed(&error, 0, Instant::now()),
+        }
+        Ok(())
+    }
+
+    /// Whether this is the start of the process, and only a person can change what is wrong.
+    fn refuses_to_begin(&self, error: &BrokerError) -> bool {
+        !self.has_begun && error.is_unusable_queue()
     }
 
     /// Runs one session, from declaring the queue to its end.
@@ -143,6 +177,7 @@ impl BrokerThread {
             Ok(session) => session,
             Err(error) => return SessionEnd::NotStarted(error),
         };
+        self.has_begun = true;
         self.dead_letters.begin_session(number);
         let follows_restart = reconnect.session_begins();
         self.report(SessionEvent::Begun { number, follows_restart });
@@ -194,7 +229,7 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => session.ack(receipt.into_iter(), &self.acked)?,
                 recv(self.shutdown.receiver()) -> _ => return Ok(()),
                 default(session.until_ping()) => session.ping()?,
             }
@@ -219,7 +254,7 @@ impl BrokerThread {
     fn finish(&mut self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
         self.settle_remaining(session)?;
         let last = self.dead_letters.finish();
-        self.ack_dead_letters(session, last.into_iter())
+        session.ack(last.into_iter(), &self.acked)
     }
 
     fn settle_remaining(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
@@ -230,7 +265,7 @@ impl BrokerThread {
                     Ok(settlement) => self.settle(session, settlement)?,
                     Err(_) => return Ok(()),
                 },
-                recv(self.dead_letters.confirmed()) -> receipt => self.ack_dead_letters(session, receipt.into_iter())?,
+                recv(self.dead_letters.confirmed()) -> receipt => session.ack(receipt.into_iter(), &self.acked)?,
                 default(session.until_ping()) => session.ping()?,
             }
         }
@@ -250,15 +285,6 @@ impl BrokerThread {
             }
         }
         session.ack(acks.into_iter(), &self.acked)
-    }
-
-    /// Acks messages whose dead letters are stored.
-    fn ack_dead_letters(
-        &self,
-        session: &mut ConsumerSession,
-        receipts: impl Iterator<Item = Receipt>,
-    ) -> Result<(), BrokerError> {
-        session.ack(receipts, &self.acked)
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub mod browse;
 pub(super) mod properties;
+pub(super) mod storing;
 pub mod writer;

@@ -1,9 +1,8 @@
 //! What can go wrong with a broker. Each text says what happened and what to do. None holds a password: amiquip's own
-//! connection errors may, so only harmless parts of them are used.
+//! connection errors may, so `amiquip_error` uses only harmless parts of them.
 
 use std::io;
 
-use crate::broker::ack_timeout;
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 
 /// A failure between fanmail and the broker.
@@ -89,7 +88,8 @@ pub enum BrokerError {
     #[error(
         "the queue {queue:?} exists, but is not durable or has arguments: {message}; `rabbitmqctl list_queues name \
          durable auto_delete arguments` shows how it was declared. Either delete the queue when it is empty (fanmail \
-         declares it again; a policy can do what the arguments did), or set another name in {variable}"
+         declares it again; a policy can do what the arguments did), or set another name in {variable} (dead letters are \
+         kept in the queue of the same name with .dead)"
     )]
     QueueDiffers {
         /// Its name.
@@ -106,6 +106,20 @@ pub enum BrokerError {
          with .dead), and write on the default exchange"
     )]
     NotPermitted {
+        /// Its name.
+        queue: String,
+        /// The broker's words.
+        message: String,
+        /// The variable with the queue.
+        variable: &'static str,
+    },
+    /// Another connection has the queue for itself (AMQP code 405), or has its only consumer (403).
+    #[error(
+        "another connection has the queue {queue:?} for itself: {message}; stop the program that does so \
+         (`rabbitmqctl list_queues name exclusive owner_pid` and `rabbitmqctl list_consumers` show it), or set another \
+         name in {variable}"
+    )]
+    Occupied {
         /// Its name.
         queue: String,
         /// The broker's words.
@@ -183,28 +197,6 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
-    /// The error of declaring `queue` or asking for it. `variable` names the queue in the configuration.
-    pub(super) fn of_queue(error: amiquip::Error, queue: &str, variable: &'static str) -> Self {
-        let queue = queue.to_owned();
-        match Self::from(error) {
-            Self::Closed { code: 406, message } => Self::QueueDiffers { queue, message, variable },
-            Self::Closed { code: 403, message } => Self::NotPermitted { queue, message, variable },
-            other => other,
-        }
-    }
-
-    /// The error of a socket. TCP itself gives up a peer that acknowledges nothing; any other error comes from the other
-    /// side, or from TLS when that side vanished.
-    fn of_socket(error: &io::Error) -> Self {
-        use io::ErrorKind as K;
-        match error.kind() {
-            K::TimedOut | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => {
-                Self::Silent(error.to_string())
-            }
-            _ => Self::Reset(error.to_string()),
-        }
-    }
-
     /// The error to report once the connection is closed: of a lost connection, only `close` knows the cause.
     pub(super) fn explained_by(self, closed: Result<(), Self>) -> Self {
         match (self, closed) {
@@ -227,42 +219,29 @@ impl BrokerError {
         )
     }
 
-    /// Whether the broker objects to what was sent, so that sending the same again is pointless. Being closed by an
-    /// operator or a shutdown (320) is no objection, and neither is an error of the broker itself (541).
+    /// Whether the connection is gone.
+    pub(super) fn is_loss(&self) -> bool {
+        matches!(self, Self::Reset(_) | Self::Silent(_) | Self::Lost(_))
+    }
+
+    /// Whether a queue cannot be used until a person changes it or its permissions.
+    pub(super) fn is_unusable_queue(&self) -> bool {
+        matches!(self, Self::QueueDiffers { .. } | Self::NotPermitted { .. } | Self::Occupied { .. })
+    }
+
+    /// Whether the broker objects to what was sent, so that sending the same again is pointless. It does not if it or an
+    /// operator closes the connection (320), if a queue may not be used or is missing (403 to 405), or if the broker itself
+    /// has an error (506, 541).
     #[must_use]
     pub fn is_objection(&self) -> bool {
-        matches!(self, Self::Closed { code, .. } if !matches!(code, 320 | 541))
+        matches!(self, Self::Closed { code, .. } if !matches!(code, 320 | 403..=405 | 506 | 541))
     }
 }
 
 impl HasExitCode for BrokerError {
-    /// A broker that is away or refuses is no error in the command line.
+    /// A broker that is away is no misconfiguration; one whose queue differs is.
     fn exit_code(&self) -> u8 {
-        if matches!(self, Self::BadMessageId(_)) { MISCONFIGURED } else { FAILED }
+        let misconfigured = matches!(self, Self::BadMessageId(_)) || self.is_unusable_queue();
+        if misconfigured { MISCONFIGURED } else { FAILED }
     }
 }
-
-impl From<amiquip::Error> for BrokerError {
-    /// For errors of an open connection: none of them has a URL in it.
-    fn from(error: amiquip::Error) -> Self {
-        use amiquip::Error as E;
-        match error {
-            E::ServerClosedChannel { code: 406, message, .. } if ack_timeout::is_ack_timeout(&message) => {
-                Self::AckTimeout { message }
-            }
-            E::ServerClosedConnection { code, message } | E::ServerClosedChannel { code, message, .. } => {
-                Self::Closed { code, message }
-            }
-            E::MalformedFrame => Self::Unreadable,
-            E::MissedServerHeartbeats => Self::Silent("nothing was heard from it for 20 s".to_owned()),
-            E::UnexpectedSocketClose => Self::Reset("the broker closed it and gave no reason".to_owned()),
-            E::IoErrorReadingSocket { source } | E::IoErrorWritingSocket { source } => {
-                Self::of_socket(&source)
-            }
-            other => Self::Lost(other.to_string()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
-use crate::broker::topology;
+use crate::broker::topology::{self, QueueDepth, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
 
 /// What a probe has found, for people.
@@ -15,26 +15,39 @@ pub struct Probe {
     pub ack_timeout_advice: String,
 }
 
-/// Connects and asks for the queue. Takes at most about half a minute.
+/// Connects and asks for the queue and for its dead-letter queue. Takes at most about half a minute.
 ///
 /// # Errors
-/// When the worker could not use this broker or queue.
+/// When the worker could not use this broker or one of the queues.
 pub fn probe(config: &BrokerConfig) -> Result<Probe, BrokerError> {
-    let connection = BrokerConnection::open(config)?;
-    let found = topology::find(&connection, &config.queue).and_then(|found| match found {
-        // Declaring an existing queue changes nothing, and shows whether the worker may declare it.
-        Some(_) => topology::declare(&connection, &config.queue).map(Some),
-        None => Ok(None),
-    });
+    let mut connection = BrokerConnection::open(config)?;
+    let dead_letters = dead_letter_queue(&config.queue);
+    let found = find(&mut connection, &config.queue)
+        .and_then(|depth| Ok((depth, find(&mut connection, &dead_letters)?)));
     let peer = connection.peer.clone();
     let ack_timeout_advice = ack_timeout::advice(&connection.product, config);
     connection.close_quietly();
-    let summary = match found? {
+    let (depth, dead) = found?;
+    let summary = match depth {
         Some(depth) => format!(
             "{peer}: the queue {} has {} message(s) waiting and {} consumer(s)",
             config.queue, depth.messages, depth.consumers
         ),
         None => format!("{peer}: the queue {} does not exist yet; the worker will declare it", config.queue),
     };
-    Ok(Probe { summary, ack_timeout_advice })
+    let dead = match dead {
+        Some(depth) => format!("{dead_letters} has {} dead letter(s)", depth.messages),
+        None => format!("{dead_letters} does not exist yet"),
+    };
+    Ok(Probe { summary: format!("{summary}; {dead}"), ack_timeout_advice })
+}
+
+/// Asks for a queue on a channel of its own, as the broker closes a channel on which a call fails.
+fn find(connection: &mut BrokerConnection, queue: &str) -> Result<Option<QueueDepth>, BrokerError> {
+    let channel = connection.open_channel()?;
+    match topology::find(&channel, queue, connection.queue_variable)? {
+        // Declaring an existing queue changes nothing, and shows whether the worker may declare it.
+        Some(_) => topology::declare(&channel, queue, connection.queue_variable).map(Some),
+        None => Ok(None),
+    }
 }

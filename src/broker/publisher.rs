@@ -9,6 +9,7 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, never, select};
 use uuid::Uuid;
 
+use crate::broker::amiquip_error::quoted;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::topology;
@@ -84,7 +85,7 @@ impl Publisher {
     }
 
     fn prepare(connection: &mut BrokerConnection, queue: &str) -> Result<Listeners, BrokerError> {
-        topology::declare(connection, queue)?;
+        topology::declare(&connection.channel, queue, connection.queue_variable)?;
         let listeners = (
             connection.channel.listen_for_publisher_confirms()?,
             connection.channel.listen_for_returns()?,
@@ -113,14 +114,14 @@ impl Publisher {
                     Confirm::Ack(_) => match self.returns.try_recv() {
                         Ok(returned) => Err(BrokerError::Returned {
                             queue: self.queue.clone(),
-                            message: returned.reply_text,
+                            message: quoted(&returned.reply_text),
                         }),
                         Err(_) => Ok(()),
                     },
                     Confirm::Nack(_) => Err(BrokerError::Refused { queue: self.queue.clone() }),
                 },
                 recv(self.blocked) -> notice => match notice.map_err(|_| lost())? {
-                    Blocked::Blocked(reason) => return Err(BrokerError::Blocked { reason }),
+                    Blocked::Blocked(reason) => return Err(BrokerError::Blocked { reason: quoted(&reason) }),
                     Blocked::Unblocked => {}
                 },
                 recv(shutdown) -> _ => return Err(BrokerError::Unconfirmed(0)),

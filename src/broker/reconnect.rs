@@ -1,16 +1,14 @@
-//! Reconnecting: when to make the next attempt, and which failures are worth a log line. The texts are left to
-//! `observe/events`, opening the connection to `connection`.
+//! Reconnecting of the consumer: which losses and failed attempts are worth a log line, and what they prove. The texts are
+//! left to `observe/events`, the attempts to `connect_attempts`.
 
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{after, select};
-
+use crate::broker::connect_attempts::{ConnectAttempt, ConnectAttempts};
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::restart_evidence::RestartEvidence;
 use crate::config::broker::BrokerConfig;
-use crate::domain::backoff::Backoff;
 use crate::observe::events;
 use crate::observe::events::broker::{ConnectionHealth, Recovery};
 use crate::observe::health::{Health, Part};
@@ -31,17 +29,13 @@ const SHORTEST_BEFORE_PROMPT_ATTEMPT: Duration = Duration::from_secs(1);
 /// If the broker ends a connection for a late ack within this time, the next attempt waits.
 const ACK_TIMEOUT_TOO_SOON: Duration = Duration::from_secs(1);
 
-/// Longest wait for an open connection. Its steps have limits of their own, except opening the channel.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The failures of one connection, and what was logged about them.
 #[derive(Debug)]
 pub(super) struct Reconnect {
     health: ConnectionHealth,
-    /// Failures in a row, for the backoff.
-    failures: u32,
+    attempts: ConnectAttempts,
     /// Failed attempts of this outage, for the log.
-    attempts: u32,
+    failed_attempts: u32,
     down_since: Option<Instant>,
     up_since: Option<Instant>,
     /// The cause that was logged last, and when.
@@ -49,64 +43,36 @@ pub(super) struct Reconnect {
     /// Unstable connections in a row that ended with a frame that cannot be read.
     unreadable: u32,
     ack_timeout_logged: bool,
-    /// The next attempt does not wait.
-    prompt: bool,
     evidence: RestartEvidence,
-}
-
-/// The result of one attempt to connect.
-pub(super) enum ConnectAttempt {
-    /// A connection.
-    Open(Box<BrokerConnection>),
-    /// The attempt failed, and the failure was reported.
-    Failed,
-    /// A shutdown was requested.
-    Stopped,
 }
 
 impl Reconnect {
     /// A connection that has not failed yet.
-    pub(super) fn new(purpose: &'static str, part: Part, health: Health) -> Self {
+    pub(super) fn new(health: Health) -> Self {
         Self {
-            health: ConnectionHealth { part, purpose, health },
-            failures: 0,
-            attempts: 0,
+            health: ConnectionHealth { part: Part::Broker, purpose: "take messages", health },
+            attempts: ConnectAttempts::default(),
+            failed_attempts: 0,
             down_since: None,
             up_since: None,
             last_logged: None,
             unreadable: 0,
             ack_timeout_logged: false,
-            prompt: false,
             evidence: RestartEvidence::default(),
         }
     }
 
-    /// Waits until the next attempt is due, then makes it. A shutdown request ends the wait and the attempt.
-    pub(super) fn try_to_open(&mut self, config: &BrokerConfig, shutdown: &Shutdown) -> ConnectAttempt {
-        let waits = !std::mem::take(&mut self.prompt) && self.failures > 0;
-        if waits && shutdown.wait(Backoff::RECONNECT.pause(self.failures, fastrand::f64())) {
-            return ConnectAttempt::Stopped;
-        }
-        if shutdown.requested() {
-            return ConnectAttempt::Stopped;
-        }
-        let opening = BrokerConnection::open_in_background(config);
-        select! {
-            recv(opening) -> opened => match opened {
-                Ok(Ok(connection)) => ConnectAttempt::Open(Box::new(connection)),
-                Ok(Err(error)) => {
-                    self.failed(&error);
-                    ConnectAttempt::Failed
-                }
-                Err(_) => {
-                    self.failed(&BrokerError::Lost("cannot start a thread to connect".to_owned()));
-                    ConnectAttempt::Failed
-                }
-            },
-            recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
-            recv(after(OPEN_TIMEOUT)) -> _ => {
-                self.failed(&BrokerError::Silent("it does not answer".to_owned()));
-                ConnectAttempt::Failed
+    /// Makes the next attempt when it is due. A failure is reported.
+    pub(super) fn try_to_open(
+        &mut self,
+        config: &BrokerConfig,
+        shutdown: &Shutdown,
+    ) -> Option<Box<BrokerConnection>> {
+        loop {
+            match self.attempts.next(config, shutdown) {
+                ConnectAttempt::Open(connection) => return Some(connection),
+                ConnectAttempt::Failed(error) => self.failed(&error),
+                ConnectAttempt::Stopped => return None,
             }
         }
     }
@@ -115,7 +81,7 @@ impl Reconnect {
     pub(super) fn failed(&mut self, error: &BrokerError) {
         self.evidence.attempt_failed(error);
         let is_news = self.count_failure(error, Instant::now());
-        self.health.connect_failed(error, error.is_transient(), self.attempts, !is_news);
+        self.health.connect_failed(error, error.is_transient(), self.failed_attempts, !is_news);
     }
 
     /// Reports the loss of an open connection that consumed `queue`; logged if it is news.
@@ -131,7 +97,11 @@ impl Reconnect {
     /// logged once, with `advice`.
     pub(super) fn ack_timed_out(&mut self, error: &BrokerError, advice: &str) {
         let too_soon = self.up_since.take().is_some_and(|up| up.elapsed() < ACK_TIMEOUT_TOO_SOON);
-        self.failures = if too_soon { self.failures.saturating_add(1) } else { 0 };
+        if too_soon {
+            self.attempts.failed();
+        } else {
+            self.attempts.worked();
+        }
         self.evidence.session_lost(error);
         let logged = std::mem::replace(&mut self.ack_timeout_logged, true);
         events::broker::ack_timed_out(error, advice, logged);
@@ -148,18 +118,10 @@ impl Reconnect {
         self.end_outage(Instant::now())
     }
 
-    /// Reports that the connection has done its work, so that the next failure begins a new outage. Returns the same as
-    /// [`Self::connected`].
-    pub(super) fn proved_stable(&mut self) -> Option<Recovery> {
-        self.failures = 0;
-        self.last_logged = None;
-        self.connected()
-    }
-
     /// Counts a failure. Returns whether it is news.
     fn count_failure(&mut self, error: &BrokerError, now: Instant) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        self.attempts = self.attempts.saturating_add(1);
+        self.attempts.failed();
+        self.failed_attempts = self.failed_attempts.saturating_add(1);
         self.down_since.get_or_insert(now);
         let cause = discriminant(error);
         let news = self
@@ -176,17 +138,18 @@ impl Reconnect {
         let lasted = self.up_since.take().map_or(Duration::ZERO, |up| now.duration_since(up));
         let is_unreadable = matches!(error, BrokerError::Unreadable);
         if lasted >= STABLE {
-            self.failures = 0;
+            self.attempts.worked();
             self.last_logged = None;
         }
         if lasted >= STABLE || !is_unreadable {
             self.unreadable = 0;
         }
         self.unreadable = self.unreadable.saturating_add(u32::from(is_unreadable));
-        self.prompt = matches!(error, BrokerError::Reset(_)) && lasted >= SHORTEST_BEFORE_PROMPT_ATTEMPT;
+        let is_reset = matches!(error, BrokerError::Reset(_));
+        self.attempts.set_prompt(is_reset && lasted >= SHORTEST_BEFORE_PROMPT_ATTEMPT);
         self.evidence.session_lost(error);
         let news = self.count_failure(error, now);
-        self.attempts = 0;
+        self.failed_attempts = 0;
         self.down_since = Some(now);
         news
     }
@@ -195,7 +158,7 @@ impl Reconnect {
     /// are lost at once, again and again, must neither become a hot loop nor flood the log.
     fn end_outage(&mut self, now: Instant) -> Option<Recovery> {
         self.up_since = Some(now);
-        let attempt = std::mem::take(&mut self.attempts) + 1;
+        let attempt = std::mem::take(&mut self.failed_attempts) + 1;
         self.down_since.take().map(|since| Recovery { attempt, lasted: now.duration_since(since) })
     }
 }
@@ -218,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_logged_once_and_again_after_five_minutes() {
-        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let mut reconnect = Reconnect::new(Health::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(reconnect.count_failure(&refused(), at(0)));
@@ -235,24 +198,24 @@ mod tests {
 
     #[test]
     fn unstable_connections_back_off_and_stable_ones_start_afresh() {
-        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let mut reconnect = Reconnect::new(Health::default());
         let mut now = Instant::now();
         for losses in 1..=5 {
             reconnect.end_outage(now);
             now += Duration::from_secs(2);
             reconnect.count_loss(&lost(), now);
-            assert_eq!(reconnect.failures, losses);
+            assert_eq!(reconnect.attempts.failures(), losses);
         }
         reconnect.end_outage(now);
         now += STABLE;
         reconnect.count_loss(&lost(), now);
-        assert_eq!(reconnect.failures, 1);
+        assert_eq!(reconnect.attempts.failures(), 1);
     }
 
     /// A crashed broker is no message's fault.
     #[test]
     fn only_frames_that_cannot_be_read_blame_a_message() {
-        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let mut reconnect = Reconnect::new(Health::default());
         let mut now = Instant::now();
         let mut unreadable_after = |losses: &[BrokerError]| {
             for loss in losses {
@@ -273,13 +236,13 @@ mod tests {
     /// A broker that a supervisor starts again at once would not be seen down a second later.
     #[test]
     fn the_attempt_after_a_reset_is_prompt_unless_connections_are_reset_at_once() {
-        let mut reconnect = Reconnect::new("test", Part::Broker, Health::default());
+        let mut reconnect = Reconnect::new(Health::default());
         let start = Instant::now();
         let reset = BrokerError::Reset("Connection reset by peer".to_owned());
         for (lasted, loss, prompt) in [(1, &reset, true), (0, &reset, false), (1, &lost(), false)] {
             reconnect.end_outage(start);
             reconnect.count_loss(loss, start + Duration::from_secs(lasted));
-            assert_eq!(reconnect.prompt, prompt, "{loss:?} after {lasted} s");
+            assert_eq!(reconnect.attempts.is_prompt(), prompt, "{loss:?} after {lasted} s");
         }
     }
 }

@@ -41,8 +41,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let sweep = sweep.join();
     threads.join();
     let broker_thread = subscription.thread.join();
-    ensure!(broker_thread.is_ok() && stopping, "the broker thread ended by itself");
-    ensure!(sweep.is_ok(), "a thread panicked");
+    ensure!(broker_thread.is_ok() && sweep.is_ok(), "a thread panicked");
+    if let Ok(Err(unusable_queue)) = broker_thread {
+        return Err(unusable_queue.into());
+    }
+    ensure!(stopping, "the broker thread ended by itself");
     log::info!("stopped cleanly");
     Ok(if watchdog.has_hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

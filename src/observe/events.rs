@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod database;
+pub mod dead_letters;
 pub mod notification;
 pub mod pace;
 pub mod relay;

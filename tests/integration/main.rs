@@ -10,6 +10,7 @@ mod check;
 mod command_line;
 mod crashes;
 mod database_trouble;
+mod dead_letter_queue;
 mod deferrals;
 mod fan_out;
 mod frozen_broker;

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
 use crate::broker::connection::BrokerConnection;
-use crate::broker::dead_letters::writer::DeadLetter;
+use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Incoming, LastAnswer};
 use crate::broker::topology;
@@ -43,7 +43,7 @@ impl<'connection> ConsumerSession<'connection> {
     ) -> Result<Self, BrokerError> {
         let began_at = Instant::now();
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
-            topology::declare(connection, queue)?;
+            topology::declare(&connection.channel, queue, connection.queue_variable)?;
             // The only bound: amiquip's own buffer has none.
             connection.channel.qos(0, prefetch, false)?;
             connection

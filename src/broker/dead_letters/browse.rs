@@ -54,7 +54,7 @@ fn browse(
     queue: &str,
     limit: u32,
 ) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
-    let Some(depth) = topology::find(connection, queue)? else {
+    let Some(depth) = topology::find(&connection.channel, queue, connection.queue_variable)? else {
         return Ok((0, Vec::new()));
     };
     let mut letters = Vec::new();

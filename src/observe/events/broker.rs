@@ -1,10 +1,9 @@
-//! The broker: connections are lost and made, calls hang, and messages become dead letters.
+//! The broker: connections are lost and made, and calls hang.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use crate::observe::health::{Health, Part};
-use crate::observe::metrics::Metrics;
 
 /// The health of one connection to the broker.
 #[derive(Debug, Clone)]
@@ -117,26 +116,4 @@ pub fn call_hangs(call: &str, lasted: Duration) {
          messages go back to the queue. Check the broker, and turn its heartbeats on (heartbeat = 60)",
         lasted.as_secs()
     );
-}
-
-/// A dead letter is stored in `queue`.
-pub fn dead_letter_stored(
-    metrics: &Metrics,
-    queue: &str,
-    reason: &str,
-    message_id: &str,
-    recovery: Option<Recovery>,
-) {
-    metrics.dead_letters.add(1);
-    log::warn!("message moved to {queue}: {reason} (message id {message_id}){}", describe_recovery(recovery));
-}
-
-/// The broker does not take dead letters at the moment.
-pub fn dead_letters_blocked(cause: &impl Display) {
-    log::warn!("dead letters must wait: {cause}");
-}
-
-/// The worker stops before a dead letter was stored.
-pub fn dead_letter_returned() {
-    log::info!("stopping before a dead letter was stored; its message goes back to the queue");
 }
