@@ -1,17 +1,24 @@
 //! How a notification ends: completed once everyone is decided or deferred, which is checked against the tables, or
 //! abandoned. Acks are left to `acks`.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
 use chrono::NaiveDateTime;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::audience::Audience;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::notifications;
+use crate::store::schema::{deferrals, deliveries, notifications, participants};
+use crate::store::source::participants::find_page_ids;
 
 /// A notification that is to be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +58,35 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: it may be repeated.
     pub fn complete_notifications(&self, completing: &[Completing]) -> Result<Vec<Completion>, StoreError> {
-        completing
-            .iter()
-            .map(|one| {
-                let completed = self.complete_notification(one.lease)?;
-                Ok(if completed { Completion::Completed } else { Completion::LeaseLost })
-            })
-            .collect()
+        if completing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut ids: Vec<NotificationId> = completing.iter().map(|one| one.lease.notification_id).collect();
+        ids.sort_unstable();
+        self.write("complete notifications", |connection| {
+            let leases = dispatch::lock_notifications(connection, &ids)?;
+            let mut by_end: BTreeMap<ParticipantId, Vec<NotificationId>> = BTreeMap::new();
+            for one in completing.iter().filter(|one| leases.contains(&one.lease)) {
+                by_end.entry(one.after).or_default().push(one.lease.notification_id);
+            }
+            let valid: usize = by_end.values().map(Vec::len).sum();
+            let mut completed = 0;
+            for (after, ids) in &by_end {
+                completed += complete(connection, ids, *after)?;
+            }
+            // Unless all of them were completed just now, each one is looked at.
+            let ended = if completed == valid { None } else { Some(find_completed(connection, &ids)?) };
+            let result = |one: &Completing| {
+                let is_completed =
+                    ended.as_ref().is_none_or(|ended| ended.contains(&one.lease.notification_id));
+                match leases.contains(&one.lease) {
+                    false => Completion::LeaseLost,
+                    true if is_completed => Completion::Completed,
+                    true => Completion::Undecided,
+                }
+            };
+            Ok(completing.iter().map(result).collect())
+        })
     }
 
     /// Whether the first `limit` participants behind `after` are decided or deferred. Range queries and no join, as for the
@@ -71,8 +100,24 @@ impl Store {
         after: ParticipantId,
         limit: u32,
     ) -> Result<DecidedPage, StoreError> {
-        log::debug!("{notification:?} {after:?} {limit}");
-        Err(StoreError::new("find who is decided", &"this part is not built yet"))
+        let Audience::Event { id: event_id, up_to } = notification.audience;
+        let page = self.run("read the keys of participants", |connection| {
+            find_page_ids(connection, event_id, after, up_to, limit)
+        })?;
+        let Some(last) = page.last().copied() else { return Ok(DecidedPage::Last) };
+        let mut undecided: BTreeSet<ParticipantId> = page.iter().copied().collect();
+        for id in self.decided_between(notification.id, after, last)? {
+            undecided.remove(&id);
+        }
+        if !undecided.is_empty() {
+            let deferred = self.deferrals_between(notification.id, after, last)?;
+            undecided.retain(|id| !deferred.contains_key(id));
+        }
+        Ok(match undecided.is_empty() {
+            false => DecidedPage::Undecided,
+            true if page.len() < limit as usize => DecidedPage::Last,
+            true => DecidedPage::UpTo(last),
+        })
     }
 
     /// Marks a notification as abandoned for a `reason`, and ends its lease. `false` when the lease is not valid any more;
@@ -100,4 +145,49 @@ impl Store {
             Ok(abandoned > 0 || abandoned_before.count().get_result::<i64>(connection)? > 0)
         })
     }
+}
+
+/// Completes those of the notifications, which are locked, whose participants behind `after` are all decided or deferred.
+/// Returns their number.
+fn complete(
+    connection: &mut AnyConnection,
+    ids: &[NotificationId],
+    after: ParticipantId,
+) -> QueryResult<usize> {
+    let decided = deliveries::table
+        .filter(deliveries::notification_id.eq(notifications::id))
+        .filter(deliveries::participant_id.eq(participants::id));
+    let deferred = deferrals::table
+        .filter(deferrals::notification_id.eq(notifications::id))
+        .filter(deferrals::participant_id.eq(participants::id));
+    let undecided = participants::table
+        .filter(participants::event_id.nullable().eq(notifications::event_id))
+        .filter(participants::id.gt(after.max(ParticipantId(0))))
+        .filter(participants::id.le(notifications::max_participant_id))
+        .filter(not(exists(decided)))
+        .filter(not(exists(deferred)));
+    let running = notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .filter(notifications::state.eq(NotificationState::Running.as_str()));
+    diesel::update(running.filter(not(exists(undecided))))
+        .set((
+            notifications::state.eq(NotificationState::Completed.as_str()),
+            notifications::completed_at.eq(DatabaseTime::now().nullable()),
+            notifications::lease_owner.eq(None::<String>),
+            notifications::lease_until.eq(None::<NaiveDateTime>),
+        ))
+        .execute(connection)
+}
+
+/// Those of the notifications that are completed.
+fn find_completed(
+    connection: &mut AnyConnection,
+    ids: &[NotificationId],
+) -> QueryResult<HashSet<NotificationId>> {
+    notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .filter(notifications::state.eq(NotificationState::Completed.as_str()))
+        .select(notifications::id)
+        .load_iter(connection)?
+        .collect()
 }

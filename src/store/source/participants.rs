@@ -49,6 +49,26 @@ fn find_page(
         .load(connection)
 }
 
+/// The keys of such a page.
+pub(crate) fn find_page_ids(
+    connection: &mut AnyConnection,
+    event_id: EventId,
+    after: ParticipantId,
+    up_to: ParticipantId,
+    limit: u32,
+) -> QueryResult<Vec<ParticipantId>> {
+    participants::table
+        .filter(participants::event_id.eq(event_id))
+        .filter(participants::id.gt(after.max(ParticipantId(0))))
+        .filter(participants::id.le(up_to))
+        .order(participants::id)
+        .limit(limit.into())
+        .select(participants::id)
+        .load_iter(connection)?
+        .map(|id: QueryResult<AppKey>| id.map(|AppKey(id)| ParticipantId(id)))
+        .collect()
+}
+
 /// Those of the participants who take part in the event, in any order.
 pub(crate) fn find_by_ids(
     connection: &mut AnyConnection,

@@ -7,8 +7,10 @@ use super::*;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
 
+mod completion;
 mod deferral_order;
 mod deferrals;
+mod forgotten_acks;
 mod identity;
 mod leasing;
 mod opening;
@@ -18,8 +20,10 @@ mod retention_of_deferrals;
 mod tallies;
 mod words;
 
+pub use completion::*;
 pub use deferral_order::*;
 pub use deferrals::*;
+pub use forgotten_acks::*;
 pub use identity::*;
 pub use leasing::*;
 pub use opening::*;
@@ -84,6 +88,37 @@ macro_rules! conformance_tests {
             a_notification_that_vanished_is_opened_anew
             a_restored_copy_has_the_message_id
             a_lease_fits_no_row_that_got_its_key_later
+            a_notification_is_completed_when_everyone_is_decided
+            who_is_deferred_or_joined_later_does_not_hold_up_completion
+            a_late_commit_with_a_lower_key_holds_up_completion
+            many_notifications_are_completed_at_once
+            pages_show_how_far_everyone_is_decided
+            an_abandoned_notification_has_a_reason
+            an_abandoned_notification_is_opened_again_unless_it_was_acked
+            a_redelivered_message_finds_the_notification_that_lost_it
+            each_redelivered_message_has_a_notification_of_its_own
+            only_an_equal_notification_is_found
+            unfinished_notifications_come_before_ended_ones
+            a_fan_out_that_outlives_its_session_is_held
+            what_another_worker_may_hold_is_undetermined
+            what_a_lost_session_held_is_free
+            what_a_closed_or_unknown_session_held_is_free
+            unfinished_work_of_another_worker_comes_before_ended_work_of_ours
+            a_restart_of_the_broker_ends_all_sessions_before_it
+            two_workers_take_different_notifications
+            an_ack_that_was_never_recorded_swallows_no_later_message
+            a_message_that_waited_for_a_worker_for_days_is_found
+            old_sessions_are_forgotten
+            after_a_crash_each_forgotten_ack_absorbs_one_message
+            an_ack_is_only_forgotten_by_a_broker_that_crashed
+            an_ack_is_only_forgotten_shortly_after_it
+            forgotten_acks_come_back_soon
+            acks_of_a_session_before_a_short_one_may_be_forgotten
+            a_queue_brings_older_messages_first
+            a_repeated_call_remembers_how_far_the_queue_has_come
+            an_ack_of_a_session_that_may_be_alive_is_undetermined
+            an_abandoned_notification_that_was_acked_absorbs_one_message
+            a_session_that_is_not_in_the_table_forgets_nothing
             opening_a_notification_leases_it
             a_lease_of_another_worker_is_respected_until_it_is_released
             a_lease_is_taken_over_only_as_it_was_seen

@@ -1,0 +1,192 @@
+//! Acks that a broker forgot as it crashed: rule 4 of `identity`.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::sessions::EndOfSession;
+use crate::store::tests::consumer::*;
+
+pub fn after_a_crash_each_forgotten_ack_absorbs_one_message(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked: Vec<NotificationId> = (0..3).map(|_| before.receive_and_finish()).collect();
+    let (open, _) = before.receive_new();
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let arrivals: Vec<Arrival> = (0..3).map(|_| me.arrival(AGAIN)).collect();
+    let mut opened = me.open(&arrivals);
+    opened.extend((0..2).map(|_| me.receive(AGAIN)));
+    let ids: Vec<NotificationId> = opened.iter().map(id_of).collect();
+    // What is unfinished comes first, then the oldest.
+    assert_eq!(ids[..4], [open.id, acked[0], acked[1], acked[2]]);
+    assert!(opened[1..4].iter().all(|opened| matches!(opened, Opened::Completed(_))), "{opened:?}");
+    assert!(
+        matches!(opened[4], Opened::Ours { resumed: false, .. }) && !ids[..4].contains(&ids[4]),
+        "{opened:?}"
+    );
+    let record = look(store, acked[0]);
+    assert_eq!((record.acked_at, record.broker_session.as_deref()), (None, Some("me/2")));
+    me.ack(acked[0], 2);
+    assert_eq!(store.find_acked(&acked).unwrap(), [acked[0]]);
+    assert!(!acked.contains(&id_of(&me.receive(AGAIN))), "it does not absorb a second one");
+    // But it does after another crash.
+    me.lose();
+    let mut next = Consumer::begin_after_restart(store, "me", 3);
+    let absorbed: HashSet<NotificationId> = (0..6).map(|_| id_of(&next.receive(AGAIN))).collect();
+    assert!(acked.iter().all(|id| absorbed.contains(id)), "{absorbed:?}");
+}
+
+pub fn an_ack_is_only_forgotten_by_a_broker_that_crashed(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = before.receive_and_finish();
+    before.lose();
+    let mut me = Consumer::begin(store, "me", 2);
+    assert_ne!(id_of(&me.receive(AGAIN)), acked, "the network was cut");
+    // Neither is one forgotten whose message is new, or has an id.
+    me.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 3);
+    assert_ne!(id_of(&me.receive(NEW)), acked);
+    assert_ne!(id_of(&me.receive((Some("a"), true))), acked);
+    let mut other = me.arrival(AGAIN);
+    other.message.kind = Kind::Cancelled;
+    assert_ne!(id_of(&me.open_one(&other)), acked);
+}
+
+pub fn an_ack_is_only_forgotten_shortly_after_it(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let (long_ago, later) = (before.receive_and_finish(), {
+        pass(store, TimeDelta::seconds(121));
+        before.receive_and_finish()
+    });
+    before.lose();
+    // The broker is started again much later.
+    pass(store, TimeDelta::hours(5));
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!(id_of(&me.receive(AGAIN)), later);
+    assert_ne!(id_of(&me.receive(AGAIN)), long_ago);
+}
+
+pub fn forgotten_acks_come_back_soon(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked: Vec<NotificationId> = (0..3).map(|_| before.receive_and_finish()).collect();
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let mut early = me.arrival(AGAIN);
+    early.asked_at = Some(store.run("clock", crate::store::backend::dispatch::clock).unwrap());
+    pass(store, TimeDelta::seconds(121));
+    assert!(!acked.contains(&id_of(&me.receive(AGAIN))), "it came too late");
+    // The database was away meanwhile.
+    early.asked_at = early.asked_at.map(|at| at - TimeDelta::seconds(121));
+    assert_eq!(id_of(&me.open_one(&early)), acked[0]);
+    me.lose();
+    // A session has lasted since: what it did not bring was acked.
+    let mut next = Consumer::begin_after_restart(store, "me", 3);
+    let ids: Vec<NotificationId> = (0..4).map(|_| id_of(&next.receive(AGAIN))).collect();
+    assert!(!ids.contains(&acked[1]) && !ids.contains(&acked[2]), "{ids:?}");
+}
+
+pub fn acks_of_a_session_before_a_short_one_may_be_forgotten(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked: Vec<NotificationId> = (0..2).map(|_| before.receive_and_finish()).collect();
+    before.lose();
+    let mut short = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!(id_of(&short.receive(AGAIN)), acked[0]);
+    pass(store, TimeDelta::seconds(30));
+    short.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 3);
+    assert_eq!([id_of(&me.receive(AGAIN)), id_of(&me.receive(AGAIN))], acked[..]);
+}
+
+pub fn a_queue_brings_older_messages_first(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let (older, named, newer) = (
+        before.receive_and_finish(),
+        {
+            let Opened::Ours { notification, lease, .. } = before.receive((Some("a"), false)) else {
+                panic!()
+            };
+            before.complete(lease);
+            before.ack(notification.id, before.tag);
+            notification.id
+        },
+        before.receive_and_finish(),
+    );
+    before.lose();
+    for repeated in [false, true] {
+        let mut me = Consumer::begin_after_restart(store, "me", 2);
+        // The broker had written the first ack to its disk.
+        assert_eq!(id_of(&me.receive((Some("a"), true))), named);
+        let arrival = me.arrival(AGAIN);
+        let opened = me.open_one(&arrival);
+        assert_eq!(id_of(&opened), newer, "repeated: {repeated}");
+        assert_ne!(id_of(&me.receive(AGAIN)), older);
+        // Next, all of it again, without what this session has learned.
+        me.ack(newer, arrival.receipt.tag);
+        execute(store, "DELETE FROM notifications WHERE state <> 'completed'");
+        execute(store, "UPDATE notifications SET broker_session = 'me/1'");
+    }
+}
+
+pub fn a_repeated_call_remembers_how_far_the_queue_has_come(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let older = before.receive_and_finish();
+    let mut other = before.arrival(NEW);
+    other.message.kind = Kind::Cancelled;
+    let Opened::Ours { notification: newer, lease, .. } = before.open_one(&other) else { panic!() };
+    before.complete(lease);
+    before.ack(newer.id, before.tag);
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let mut cancelled = me.arrival(AGAIN);
+    cancelled.message.kind = Kind::Cancelled;
+    // The reply to the commit is lost.
+    let mut lost = me.watermarks.clone();
+    let request = lease_request("me");
+    store.open_messages(&me.session, std::slice::from_ref(&cancelled), &request, &mut lost).unwrap();
+    let mut failed = crate::store::ledger::opening::Watermarks::new();
+    failed.raise(cancelled.receipt, "me/1", newer.id);
+    me.watermarks.update(failed, std::slice::from_ref(&cancelled), true);
+    cancelled.asked_at = Some(Arrival::ASKED_IN_VAIN);
+    assert_eq!(me.open_one(&cancelled), Opened::Completed(newer));
+    assert_ne!(id_of(&me.receive(AGAIN)), older, "its message would have come before");
+}
+
+pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
+    let mut other = Consumer::begin(store, "they", 1);
+    let acked = other.receive_and_finish();
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    let mut arrival = me.arrival(AGAIN);
+    let opened = me.open_one(&arrival);
+    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
+    assert_eq!(candidate.notification.id, acked);
+    arrival.asked_at = Some(asked_at);
+    let mut second = me.arrival(AGAIN);
+    second.asked_at = Some(asked_at);
+    other.lose();
+    assert_eq!(id_of(&me.open_one(&arrival)), acked);
+    assert_ne!(id_of(&me.open_one(&second)), acked);
+}
+
+pub fn an_abandoned_notification_that_was_acked_absorbs_one_message(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let (abandoned, lease) = before.receive_new();
+    assert!(store.abandon_notification(lease, "the event is gone").unwrap());
+    before.ack(abandoned.id, before.tag);
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!(me.receive(AGAIN), Opened::Completed(abandoned));
+    assert_eq!(look(store, abandoned.id).state, NotificationState::Abandoned);
+    assert_ne!(id_of(&me.receive(AGAIN)), abandoned.id);
+}
+
+pub fn a_session_that_is_not_in_the_table_forgets_nothing(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = before.receive_and_finish();
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    execute(store, "DELETE FROM broker_sessions WHERE name = 'me/2'");
+    assert_ne!(id_of(&me.receive(AGAIN)), acked);
+    me.report();
+    assert_ne!(id_of(&me.receive(AGAIN)), acked, "its age is not known");
+    me.end(EndOfSession::Closed);
+}
