@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::process::Process;
+use crate::scenario::Scenario;
 use crate::sync::lock;
 
 /// The proxy. It ends with the test process.
@@ -62,6 +64,27 @@ impl DatabaseProxy {
         Self { port: proxy_port, faults }
     }
 
+    /// A proxy that forwards everything until [`cut_off`](Self::cut_off).
+    pub fn passing(port: u16) -> Self {
+        Self::start(port, 0, 0)
+    }
+
+    /// Starts `fanmail` with these arguments. It reaches its database only through the proxy.
+    pub fn start_fanmail(&self, scenario: &Scenario, arguments: &[&str]) -> Process {
+        let mut environment = scenario.environment.clone();
+        let (server, path) = environment["DATABASE_URL"].rsplit_once('/').unwrap();
+        let (user, _) = server.rsplit_once(':').unwrap();
+        let url = format!("{user}:{}/{path}", self.port);
+        environment.insert("DATABASE_URL".to_owned(), url);
+        Process::start(scenario.dir.path(), &environment, arguments)
+    }
+
+    /// Closes all connections, and new ones at once, until [`repair`](Self::repair).
+    pub fn cut_off(&self) {
+        self.faults.cut_off.store(true, Ordering::SeqCst);
+        self.faults.close_all();
+    }
+
     /// Number of lost replies.
     pub fn lost(&self) -> usize {
         self.faults.commits.load(Ordering::Relaxed) / self.faults.commits_per_loss
@@ -89,8 +112,7 @@ impl Faults {
     fn forwards(&self) -> bool {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let last = self.last_request.load(Ordering::SeqCst);
-        if last != 0 && number >= last {
-            self.cut_off.store(true, Ordering::SeqCst);
+        if last != 0 && number >= last && !self.cut_off.swap(true, Ordering::SeqCst) {
             self.close_all();
         }
         !self.cut_off.load(Ordering::SeqCst)

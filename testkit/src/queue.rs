@@ -156,6 +156,15 @@ impl Queue {
         self.take_all(&self.name)
     }
 
+    /// Takes all messages and returns them without an ack. The broker marks them as redelivered. Returns their number.
+    pub fn redeliver_all(&self) -> usize {
+        self.on_channel(|channel| {
+            declare(channel, &self.name);
+            // They go back to the queue when the channel is closed.
+            std::iter::from_fn(|| channel.basic_get(&self.name, false).unwrap()).count()
+        })
+    }
+
     /// The name of the dead-letter queue.
     pub fn dead_name(&self) -> String {
         format!("{}.dead", self.name)
