@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 
 use crate::systems::on_every_system;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::log::BodyReply;
 use testkit::system::System;
 use testkit::wait::wait_until;
+
+mod from_0_2_0;
 
 /// Participants of the event, with keys from 1.
 const PEOPLE: i64 = 300;
@@ -20,30 +23,37 @@ on_every_system!(
     a_database_of_a_newer_fanmail_is_refused
 );
 
-/// The tables exactly as 0.1.0 makes them.
-fn tables_of_0_1_0(system: System) -> String {
-    let [tables, workers] = match system {
-        System::Sqlite => [
-            include_str!("../../migrations/sqlite/0001_tables/up.sql"),
-            include_str!("../../migrations/sqlite/0002_workers/up.sql"),
-        ],
+/// The names of the migrations, in their order.
+const MIGRATIONS: [&str; 4] = ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
+
+/// What `fanmail migrate` prints when it applies these, counted from 1.
+fn applied(numbers: RangeInclusive<usize>) -> String {
+    numbers.map(|number| format!("applied {}\n", MIGRATIONS[number - 1])).collect()
+}
+
+/// The tables exactly as the first `count` migrations make them: 2 are those of 0.1.0, 3 those of 0.2.0.
+fn migrations(system: System, count: usize) -> String {
+    let folder = match system {
+        System::Sqlite => "sqlite",
         #[cfg(feature = "postgres")]
-        System::Postgresql => [
-            include_str!("../../migrations/postgresql/0001_tables/up.sql"),
-            include_str!("../../migrations/postgresql/0002_workers/up.sql"),
-        ],
+        System::Postgresql => "postgresql",
         #[cfg(feature = "mysql")]
-        System::Mariadb => [
-            include_str!("../../migrations/mysql/0001_tables/up.sql"),
-            include_str!("../../migrations/mysql/0002_workers/up.sql"),
-        ],
+        System::Mariadb => "mysql",
     };
+    let read = |name: &str| {
+        let path = format!("{}/migrations/{folder}/{name}/up.sql", env!("CARGO_MANIFEST_DIR"));
+        fs::read_to_string(path).unwrap()
+    };
+    let tables: Vec<String> = MIGRATIONS[..count].iter().map(|name| read(name)).collect();
+    let versions: Vec<String> = (1..=count).map(|number| format!("('{number:04}')")).collect();
     let wal = if system == System::Sqlite { "PRAGMA journal_mode = WAL;" } else { "" };
     format!(
-        "{wal} {tables} {workers}
+        "{wal} {}
          CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL,
             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
-         INSERT INTO __diesel_schema_migrations (version) VALUES ('0001'), ('0002');"
+         INSERT INTO __diesel_schema_migrations (version) VALUES {};",
+        tables.concat(),
+        versions.join(", ")
     )
 }
 
@@ -128,12 +138,12 @@ fn accepted(scenario: &Scenario) -> Vec<(String, String)> {
 fn a_database_of_0_1_0_is_migrated_and_resumed(system: System) {
     let scenario = Scenario::with_relay("upgrade", 0)
         .database(system)
-        .tables(tables_of_0_1_0(system))
+        .tables(migrations(system, 2))
         .env("LEASE_TIMEOUT", "2")
         .build();
     add_rows(&scenario);
     kill_a_migration(&scenario, system);
-    assert_eq!(scenario.run_ok(&["migrate"]), "applied 0003_channels_and_audiences\n");
+    assert_eq!(scenario.run_ok(&["migrate"]), applied(3..=4));
     assert_eq!(scenario.ledger.count("deliveries"), usize::try_from(OUTCOMES).unwrap() + 100);
 
     scenario.queue.publish("CREATED", 9, Some("done"));
@@ -184,7 +194,7 @@ fn a_database_of_a_newer_fanmail_is_refused(system: System) {
     for verb in verbs {
         let ended = scenario.run(verb);
         assert_eq!(ended.code, Some(2), "{verb:?}: {ended:?}");
-        for words in ["version 0099", "needs version 0003", "install the newer fanmail"] {
+        for words in ["version 0099", "needs version 0004", "install the newer fanmail"] {
             assert!(ended.err.contains(words), "{verb:?}: {}", ended.err);
         }
     }
