@@ -12,6 +12,7 @@ mod deferrals;
 mod poison;
 mod relay_faults;
 mod relay_wide;
+mod retry;
 mod run;
 mod several_workers;
 mod table;
@@ -64,6 +65,10 @@ scenarios! {
         |run| database_faults::restarted(run, Server::Postgresql);
     database_frozen: "database frozen, PostgreSQL",
         |run| database_faults::frozen(run, Server::Postgresql);
+    retry_killed_sqlite: "fanmail retry killed and stopped, SQLite",
+        |run| retry::killed_and_stopped(run, System::Sqlite);
+    retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL",
+        |run| retry::killed_and_stopped(run, System::Postgresql);
     relay_killed: "relay killed, refusing connections", relay_faults::killed;
     relay_frozen: "relay frozen", relay_faults::frozen;
     relay_refusing: "relay greeting with 421, 450, 554", relay_faults::refusing;

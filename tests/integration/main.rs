@@ -22,6 +22,7 @@ mod relay_tls;
 mod relay_trouble;
 mod retention;
 mod retry;
+mod retry_trouble;
 mod self_test;
 mod several_workers;
 mod side_by_side;

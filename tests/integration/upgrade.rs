@@ -24,7 +24,8 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 4] = ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
+const MIGRATIONS: [&str; 4] =
+    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.
 fn applied(numbers: RangeInclusive<usize>) -> String {

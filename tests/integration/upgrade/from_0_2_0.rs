@@ -39,7 +39,9 @@ fn add_rows(scenario: &Scenario) {
     for notification in 1..=i64::try_from(ROWS).unwrap() {
         let first = PEOPLE * (notification - 1);
         let people: Vec<String> = (1..=PEOPLE)
-            .map(|n| format!("({}, {}, 'p{n}.{notification}@example.org', 'Ann')", first + n, event(notification)))
+            .map(|n| {
+                format!("({}, {}, 'p{n}.{notification}@example.org', 'Ann')", first + n, event(notification))
+            })
             .collect();
         let (state, times, lease) = match notification {
             RUNNING => ("running", "NULL, NULL", "'elsewhere:4711:8123:0:4026:1f2e', '2026-01-02 10:05:00'"),
@@ -75,7 +77,8 @@ fn publish(scenario: &Scenario, notification: i64) {
 
 /// The recipients of all mails, sorted.
 fn recipients(scenario: &Scenario) -> Vec<String> {
-    let mut recipients: Vec<String> = accepted(scenario).into_iter().map(|(_, recipient)| recipient).collect();
+    let mut recipients: Vec<String> =
+        accepted(scenario).into_iter().map(|(_, recipient)| recipient).collect();
     recipients.sort();
     recipients
 }
@@ -131,5 +134,8 @@ fn interrupted_by_the_upgrade_and_never_delivered_again(system: System) {
     assert_eq!([RUNNING, RELEASED, WITH_ID].map(state), ["running", "running", "running"]);
     let ended = scenario.run(&["status"]);
     assert!(ended.err.contains(&format!("Lost their worker: notification {RUNNING} (")), "{ended:?}");
-    assert!(ended.err.contains(&format!("Without a worker: notifications {RELEASED}, {WITH_ID}. ")), "{ended:?}");
+    assert!(
+        ended.err.contains(&format!("Without a worker: notifications {RELEASED}, {WITH_ID}. ")),
+        "{ended:?}"
+    );
 }
