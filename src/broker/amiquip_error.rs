@@ -21,9 +21,9 @@ impl BrokerError {
         let queue = queue.to_owned();
         match Self::from(error) {
             Self::Closed { code: 406, message } => Self::QueueDiffers { queue, message, variable },
-            Self::Closed { code: 405, message } => Self::Occupied { queue, message, variable },
+            Self::Closed { code: 405, message } => Self::Exclusive { queue, message, variable },
             Self::Closed { code: 403, message } if message.contains("exclusive use") => {
-                Self::Occupied { queue, message, variable }
+                Self::OtherConsumer { queue, message }
             }
             Self::Closed { code: 403, message } => Self::NotPermitted { queue, message, variable },
             other => other,

@@ -113,19 +113,28 @@ pub enum BrokerError {
         /// The variable with the queue.
         variable: &'static str,
     },
-    /// Another connection has the queue for itself (AMQP code 405), or has its only consumer (403).
+    /// The queue belongs to another connection (AMQP code 405).
     #[error(
-        "another connection has the queue {queue:?} for itself: {message}; stop the program that does so \
-         (`rabbitmqctl list_queues name exclusive owner_pid` and `rabbitmqctl list_consumers` show it), or set another \
-         name in {variable}"
+        "the queue {queue:?} belongs to another connection: {message}; stop the program that has declared it as exclusive \
+         (`rabbitmqctl list_queues name exclusive owner_pid`), or set another name in {variable}"
     )]
-    Occupied {
+    Exclusive {
         /// Its name.
         queue: String,
         /// The broker's words.
         message: String,
         /// The variable with the queue.
         variable: &'static str,
+    },
+    /// Another consumer wants to be the only one (AMQP code 403).
+    #[error(
+        "another consumer has the queue {queue:?} for itself: {message}; stop it (`rabbitmqctl list_consumers` shows it)"
+    )]
+    OtherConsumer {
+        /// Its name.
+        queue: String,
+        /// The broker's words.
+        message: String,
     },
     /// The broker closed the channel or the connection with a reason.
     #[error("the broker closed the connection: {message} (code {code})")]
@@ -226,7 +235,7 @@ impl BrokerError {
 
     /// Whether a queue cannot be used until a person changes it or its permissions.
     pub(super) fn is_unusable_queue(&self) -> bool {
-        matches!(self, Self::QueueDiffers { .. } | Self::NotPermitted { .. } | Self::Occupied { .. })
+        matches!(self, Self::QueueDiffers { .. } | Self::NotPermitted { .. } | Self::Exclusive { .. })
     }
 
     /// Whether the broker objects to what was sent, so that sending the same again is pointless. It does not if it or an

@@ -70,7 +70,7 @@ fn the_worker_refuses_to_start_when_a_queue_is_unusable() {
     delete(queue, &queue.dead_name());
 
     declare(&mut connection, &queue.dead_name(), true, None);
-    refuses_to_start(&scenario, &[&queue.dead_name(), "for itself", "stop the program that does so"]);
+    refuses_to_start(&scenario, &[&queue.dead_name(), "belongs to another connection", "stop the program"]);
     connection.close().unwrap();
 
     let mut connection = queue.broker.connect();

@@ -40,3 +40,48 @@ fn a_symptom_is_explained_by_the_cause_and_a_reason_of_the_broker_stands() {
     assert!(matches!(forced().explained_by(Err(reset())), BrokerError::Closed { code: 320, .. }));
     assert!(matches!(lost().explained_by(Ok(())), BrokerError::Lost(_)));
 }
+
+#[test]
+fn the_words_of_a_broker_are_one_line_without_control_characters() {
+    let message = format!("NO\u{1b}[2J\r\n2026 INFO forged\u{202e}{}", "x".repeat(2_000));
+    for error in [
+        amiquip::Error::ServerClosedConnection { code: 541, message: message.clone() },
+        amiquip::Error::ServerClosedChannel { channel_id: 1, code: 404, message: message.clone() },
+        amiquip::Error::ServerClosedChannel {
+            channel_id: 1,
+            code: 406,
+            message: format!("delivery acknowledgement {message}"),
+        },
+    ] {
+        let text = BrokerError::from(error).to_string();
+        assert!(text.contains("NO [2J 2026 INFO forged"), "{text}");
+        assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
+        assert!(text.chars().count() < 800, "{text}");
+    }
+}
+
+/// A person has to change something; the same attempt fails until then.
+#[test]
+fn errors_of_queues_tell_what_is_wrong_with_the_queue() {
+    let of = |code: u16, text: &str| {
+        let error = amiquip::Error::ServerClosedChannel { channel_id: 1, code, message: text.to_owned() };
+        BrokerError::of_queue(error, "q", "LAVINMQ_QUEUE")
+    };
+    let exclusive_consumer = "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use";
+    assert!(matches!(of(406, "PRECONDITION_FAILED"), BrokerError::QueueDiffers { .. }));
+    assert!(matches!(of(403, "ACCESS_REFUSED - access to queue"), BrokerError::NotPermitted { .. }));
+    assert!(matches!(of(405, "RESOURCE_LOCKED"), BrokerError::Exclusive { .. }));
+    // It may end at any time, so the worker waits.
+    assert!(matches!(of(403, exclusive_consumer), BrokerError::OtherConsumer { .. }));
+    assert!(!of(403, exclusive_consumer).is_unusable_queue());
+    assert!(matches!(of(404, "NOT_FOUND - home node is down"), BrokerError::Closed { code: 404, .. }));
+    for (code, unusable) in [(406, true), (403, true), (405, true), (404, false), (541, false)] {
+        assert_eq!(of(code, "no").is_unusable_queue(), unusable, "{code}");
+    }
+    // The dead letter is not to blame for the queue.
+    let objection = |code| BrokerError::Closed { code, message: String::new() }.is_objection();
+    assert_eq!(
+        [320, 403, 404, 405, 406, 501, 541].map(objection),
+        [false, false, false, false, true, true, false]
+    );
+}
