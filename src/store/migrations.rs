@@ -12,8 +12,8 @@ use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{
-    __diesel_schema_migrations, deferrals, deliveries, events, installation, notifications, participants,
-    recipients, workers,
+    __diesel_schema_migrations, broker_sessions, deferrals, deliveries, events, installation, notifications,
+    participants, recipients, workers,
 };
 
 impl Store {
@@ -95,6 +95,7 @@ impl Store {
         self.check_table("recipients", recipients::table.limit(0))?;
         self.check_table("deferrals", deferrals::table.limit(0))?;
         self.check_table("installation", installation::table.limit(0))?;
+        self.check_table("broker_sessions", broker_sessions::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)
     }
@@ -142,34 +143,37 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
     Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-/// The migration that creates [`NEW_TABLES`].
-const NEW_TABLES_VERSION: &str = "0003";
-
-/// Tables with their columns. An application may use these names in the same database.
-const NEW_TABLES: [(&str, &[&str]); 3] = [
-    ("recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
-    ("deferrals", &["notification_id", "participant_id", "tries", "next_try_at", "smtp_code", "detail"]),
-    ("installation", &["id", "untagged_up_to"]),
+/// New tables with their migration and their columns. An application may use these names in the same database.
+const NEW_TABLES: [(&str, &str, &[&str]); 4] = [
+    ("0003", "recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
+    (
+        "0003",
+        "deferrals",
+        &["notification_id", "participant_id", "tries", "next_try_at", "smtp_code", "detail"],
+    ),
+    ("0003", "installation", &["id", "untagged_up_to"]),
+    ("0004", "broker_sessions", &["name", "worker", "opened_at", "seen_at", "lost_at", "closed_at"]),
 ];
 
 /// Applies what is missing, in order. Applies nothing if another program uses names of new tables, and returns these names.
 fn apply_pending(connection: &mut AnyConnection) -> QueryResult<Result<Vec<String>, Vec<&'static str>>> {
     let all = dispatch::migrations(connection);
     let pending = connection.pending_migrations(all).map_err(Error::QueryBuilderError)?;
-    if pending.iter().any(|migration| migration.name().version().to_string() == NEW_TABLES_VERSION) {
-        let in_use = names_in_use(connection)?;
-        if !in_use.is_empty() {
-            return Ok(Err(in_use));
-        }
+    let versions: Vec<String> =
+        pending.iter().map(|migration| migration.name().version().to_string()).collect();
+    let in_use = names_in_use(connection, &versions)?;
+    if !in_use.is_empty() {
+        return Ok(Err(in_use));
     }
     apply(connection, &pending).map(Ok)
 }
 
-/// The names of [`NEW_TABLES`] that another program uses.
-fn names_in_use(connection: &mut AnyConnection) -> QueryResult<Vec<&'static str>> {
+/// The names of tables of these migrations that another program uses.
+fn names_in_use(connection: &mut AnyConnection, versions: &[String]) -> QueryResult<Vec<&'static str>> {
     let mut in_use = Vec::new();
-    for (name, columns) in NEW_TABLES {
-        if dispatch::is_name_in_use(connection, name, columns)? {
+    for (version, name, columns) in NEW_TABLES {
+        let is_new = versions.iter().any(|pending| pending == version);
+        if is_new && dispatch::is_name_in_use(connection, name, columns)? {
             in_use.push(name);
         }
     }

@@ -1,4 +1,8 @@
 -- Each statement is safe to run again, as those of up.sql are.
+-- The code before this migration knows two states. What waited is running for it, and what was abandoned has ended.
+UPDATE notifications SET state = 'running' WHERE state = 'waiting';
+UPDATE notifications SET state = 'completed' WHERE state = 'abandoned';
+
 DROP TABLE IF EXISTS broker_sessions;
 
 SET @fanmail = (SELECT IF(COUNT(*) = 0, 'DO 0', "ALTER TABLE notifications

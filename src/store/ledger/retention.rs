@@ -20,8 +20,8 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::selection::{
-    KEYS_PER_QUERY, completed_before, find_ack_markers, find_orphaned_deferrals, find_orphaned_outcomes,
-    has_deferrals, purge_eligible, purgeable,
+    KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, has_deferrals,
+    purge_eligible, purgeable,
 };
 use crate::store::schema::{deferrals, deliveries, notifications};
 
@@ -35,10 +35,8 @@ const ROWS_PER_STEP: u32 = 1000;
 /// A purge, between its transactions.
 pub struct Purge<'a> {
     store: &'a Store,
-    /// Deletes notifications that were completed before, UTC.
+    /// Deletes notifications that were completed or abandoned before, UTC.
     before: NaiveDateTime,
-    /// Kept by [`find_ack_markers`].
-    ack_markers: Vec<NotificationId>,
     /// To be deleted next: expired notifications, and keys of deleted ones that still have outcomes.
     pending: VecDeque<NotificationId>,
     /// Deleted notifications that still have deferrals.
@@ -52,15 +50,15 @@ pub struct Purge<'a> {
 /// What a purge will delete, and what it will not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PurgePlan {
-    /// Deletes notifications that were completed before, UTC.
+    /// Deletes notifications that were completed or abandoned before, UTC.
     pub before: NaiveDateTime,
     /// Notifications to be deleted.
     pub notifications: u64,
     /// Their outcomes, and those that an interrupted purge has left behind.
     pub outcomes: u64,
-    /// When the first of these notifications was completed, UTC.
+    /// When the first of these notifications ended, UTC.
     pub oldest: Option<NaiveDateTime>,
-    /// When the last of these notifications was completed, UTC.
+    /// When the last of these notifications ended, UTC.
     pub newest: Option<NaiveDateTime>,
     /// Expired, but kept: their ack is unconfirmed, so a redelivered message without an id may still match them.
     pub not_acked: Vec<NotificationId>,
@@ -80,7 +78,7 @@ pub struct Purged {
 }
 
 impl Store {
-    /// Prepares to delete notifications that were completed longer than `age` ago, by the database's clock. Reads the keys
+    /// Prepares to delete notifications that were completed or abandoned longer than `age` ago, by the database's clock. Reads the keys
     /// of all notifications once.
     ///
     /// # Errors
@@ -91,7 +89,6 @@ impl Store {
             Ok(Purge {
                 store: self,
                 before,
-                ack_markers: find_ack_markers(connection)?,
                 pending: find_orphaned_outcomes(connection)?,
                 orphaned_deferrals: find_orphaned_deferrals(connection)?,
                 searched_up_to: NotificationId(0),
@@ -107,17 +104,14 @@ impl Purge<'_> {
     /// # Errors
     /// When the database does not answer.
     pub fn plan(&self) -> Result<PurgePlan, StoreError> {
-        let (before, ack_markers) = (self.before, &self.ack_markers);
+        let before = self.before;
         self.store.read("count old notifications", |connection| {
             let now = dispatch::clock(connection)?;
-            let (notifications, oldest, newest) = purgeable(before, ack_markers.clone(), now)
+            let (notifications, oldest, newest) = purgeable(before, now)
                 .select((count_star(), min(notifications::completed_at), max(notifications::completed_at)))
                 .first::<(i64, _, _)>(connection)?;
             let mut outcomes: i64 = deliveries::table
-                .filter(
-                    deliveries::notification_id
-                        .eq_any(purgeable(before, ack_markers.clone(), now).select(notifications::id)),
-                )
+                .filter(deliveries::notification_id.eq_any(purgeable(before, now).select(notifications::id)))
                 .count()
                 .get_result(connection)?;
             for id in &self.pending {
@@ -126,25 +120,24 @@ impl Purge<'_> {
                     .count()
                     .get_result::<i64>(connection)?;
             }
-            let unconfirmed = notifications::acked_at.is_null().or(notifications::id.eq_any(ack_markers));
             Ok(PurgePlan {
                 before,
                 notifications: notifications.unsigned_abs(),
                 outcomes: outcomes.unsigned_abs(),
                 oldest,
                 newest,
-                not_acked: completed_before(before)
-                    .filter(unconfirmed)
+                not_acked: ended_before(before)
+                    .filter(notifications::acked_at.is_null())
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
-                leased: purge_eligible(before, ack_markers.clone())
+                leased: purge_eligible(before)
                     .filter(notifications::lease_until.gt(now))
                     .filter(not(has_deferrals()))
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
-                deferred: purge_eligible(before, ack_markers.clone())
+                deferred: purge_eligible(before)
                     .filter(has_deferrals())
                     .order(notifications::id)
                     .select(notifications::id)
@@ -181,10 +174,10 @@ impl Purge<'_> {
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {
-        let Self { before, ack_markers, searched_up_to, .. } = self;
+        let Self { before, searched_up_to, .. } = self;
         let ids: Vec<NotificationId> = self.store.run("find old notifications", |connection| {
             let now = dispatch::clock(connection)?;
-            purgeable(*before, ack_markers.clone(), now)
+            purgeable(*before, now)
                 .filter(notifications::id.gt(*searched_up_to))
                 .order(notifications::id)
                 .select(notifications::id)
@@ -205,8 +198,7 @@ impl Purge<'_> {
                 current
             } else if let Some(id) = self.pending.pop_front() {
                 // It may have been leased since the search.
-                let expired =
-                    purgeable(self.before, self.ack_markers.clone(), now).filter(notifications::id.eq(id));
+                let expired = purgeable(self.before, now).filter(notifications::id.eq(id));
                 purged.notifications += diesel::delete(expired).execute(connection)? as u64;
                 rows_left -= 1;
                 if rows_left == 0 {

@@ -110,10 +110,14 @@ fn taking_a_migration_back_again_changes_nothing() {
     let ((), store) = empty();
     upgrade::make_0_1_0(&store);
     store.migrate().unwrap();
-    let down = include_str!("../../../migrations/mysql/0003_channels_and_audiences/down.sql");
-    execute(&store, down);
-    execute(&store, down);
-    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version = '0003'");
+    for down in [
+        include_str!("../../../migrations/mysql/0004_broker_sessions/down.sql"),
+        include_str!("../../../migrations/mysql/0003_channels_and_audiences/down.sql"),
+    ] {
+        execute(&store, down);
+        execute(&store, down);
+    }
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version IN ('0003', '0004')");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     upgrade::is_upgraded(&store);
 }
@@ -135,7 +139,7 @@ fn a_migration_that_was_done_but_not_noted_changes_nothing() {
     upgrade::make_0_1_0(&store);
     store.migrate().unwrap();
     let tag = store.find_installation().unwrap();
-    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version = '0003'");
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version IN ('0003', '0004')");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     upgrade::is_upgraded(&store);
     assert_eq!(store.find_installation().unwrap(), tag);

@@ -11,6 +11,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationRecord;
+use crate::store::tests::consumer::{Consumer, look};
 
 /// Makes a test of each function of this file; `$empty` returns a guard and a `Store` without tables.
 macro_rules! upgrade_tests {
@@ -20,6 +21,8 @@ macro_rules! upgrade_tests {
             a_key_of_0_1_0_is_not_given_again
             a_team_may_have_views_of_the_ledger
             an_upgrade_may_be_taken_back
+            the_states_of_0004_become_those_before
+            a_table_of_sessions_that_is_not_ours_is_left_alone
             fanmail_0_1_0_opens_nothing_in_newer_tables
             tables_of_a_newer_fanmail_are_refused
             tables_of_an_older_fanmail_are_named
@@ -165,11 +168,8 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
          INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
             VALUES (1, 4, 'bounced', 1, TRUE, '2026-11-06 10:00:00')",
     );
-    let revert = |connection: &mut AnyConnection| {
-        let migrations = dispatch::migrations(connection);
-        connection.revert_last_migration(migrations).map(drop).map_err(Error::QueryBuilderError)
-    };
-    store.run("take the migration back", revert).unwrap();
+    take_back(store);
+    take_back(store);
     refused(
         store,
         "INSERT INTO notifications (kind, event_id, max_participant_id, state, received_at)
@@ -181,6 +181,41 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
         VALUES ('done', 'UPDATED', 7, 1, 'running', '2026-11-06 10:00:00')",
     );
     refused(store, "UPDATE deliveries SET status = 'bounced'");
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
+    is_upgraded(store);
+}
+
+/// Takes the last migration back.
+fn take_back(store: &Store) {
+    let revert = |connection: &mut AnyConnection| {
+        let migrations = dispatch::migrations(connection);
+        connection.revert_last_migration(migrations).map(drop).map_err(Error::QueryBuilderError)
+    };
+    store.run("take the migration back", revert).unwrap();
+}
+
+pub fn the_states_of_0004_become_those_before(store: &Store) {
+    store.migrate().unwrap();
+    let mut me = Consumer::begin(store, "me", 1);
+    let (waiting, abandoned, running) = (me.receive_new(), me.receive_new(), me.receive_new());
+    assert!(store.abandon_notification(abandoned.1, "the event is gone").unwrap());
+    store.start_notification(running.1).unwrap().unwrap();
+    take_back(store);
+    let columns = "SELECT broker_session FROM notifications";
+    refused(store, columns);
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS[3..]);
+    let found = [waiting, abandoned, running].map(|(notification, _)| look(store, notification.id));
+    let states = found.each_ref().map(|record| (record.state.as_str(), record.broker_session.as_deref()));
+    assert_eq!(states, [("running", None), ("completed", None), ("running", None)]);
+}
+
+/// Of another program.
+pub fn a_table_of_sessions_that_is_not_ours_is_left_alone(store: &Store) {
+    make_0_1_0(store);
+    execute(store, "CREATE TABLE broker_sessions (id INTEGER)");
+    let error = store.migrate().unwrap_err().to_string();
+    assert!(error.contains("have these names: broker_sessions;"), "{error}");
+    execute(store, "ALTER TABLE broker_sessions RENAME TO others");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     is_upgraded(store);
 }
@@ -214,7 +249,7 @@ pub fn tables_of_a_newer_fanmail_are_refused(store: &Store) {
         assert!(error.exit_code() == MISCONFIGURED && !error.is_transient(), "{error}");
         let expected = format!(
             "database: could not use the tables: the tables have version 0099, made by a newer fanmail; fanmail {} needs \
-             version 0003; install the newer fanmail, or restore the backup that was made before the update to \
+             version 0004; install the newer fanmail, or restore the backup that was made before the update to \
              version 0099",
             env!("CARGO_PKG_VERSION")
         );
@@ -228,7 +263,7 @@ pub fn tables_of_an_older_fanmail_are_named(store: &Store) {
     assert!(error.exit_code() == FAILED && !error.is_transient(), "{error}");
     let error = error.to_string();
     assert!(
-        error.contains("the tables have version 0002; fanmail ") && error.contains(" needs version 0003; "),
+        error.contains("the tables have version 0002; fanmail ") && error.contains(" needs version 0004; "),
         "{error}"
     );
     assert!(

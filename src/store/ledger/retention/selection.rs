@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::{exists, min, not};
 use diesel::prelude::*;
 
-use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::ids::NotificationId;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications};
@@ -15,26 +15,27 @@ use crate::store::schema::{deferrals, deliveries, notifications};
 /// Most keys that one query reads.
 pub const KEYS_PER_QUERY: i64 = 10_000;
 
-/// Completed before `before`.
+/// Completed or abandoned before `before`.
 #[diesel::dsl::auto_type]
-pub fn completed_before(before: NaiveDateTime) -> _ {
+pub fn ended_before(before: NaiveDateTime) -> _ {
     let completed: &'static str = NotificationState::Completed.as_str();
+    let abandoned: &'static str = NotificationState::Abandoned.as_str();
     notifications::table
-        .filter(notifications::state.eq(completed))
+        .filter(notifications::state.eq(completed).or(notifications::state.eq(abandoned)))
         .filter(notifications::completed_at.lt(before))
 }
 
-/// Completed before `before`, whose ack is recorded and which are not `ack_markers`.
+/// Ended before `before`, and their ack is recorded.
 #[diesel::dsl::auto_type]
-pub fn purge_eligible(before: NaiveDateTime, ack_markers: Vec<NotificationId>) -> _ {
-    let completed: completed_before = completed_before(before);
-    completed.filter(notifications::acked_at.is_not_null()).filter(notifications::id.ne_all(ack_markers))
+pub fn purge_eligible(before: NaiveDateTime) -> _ {
+    let ended: ended_before = ended_before(before);
+    ended.filter(notifications::acked_at.is_not_null())
 }
 
 /// The same without those that are leased at the database's time `now`, and without those that have deferrals.
 #[diesel::dsl::auto_type]
-pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<NotificationId>, now: NaiveDateTime) -> _ {
-    let purge_eligible: purge_eligible = purge_eligible(before, ack_markers);
+pub fn purgeable(before: NaiveDateTime, now: NaiveDateTime) -> _ {
+    let purge_eligible: purge_eligible = purge_eligible(before);
     let has_deferrals: has_deferrals = has_deferrals();
     purge_eligible
         .filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
@@ -45,32 +46,6 @@ pub fn purgeable(before: NaiveDateTime, ack_markers: Vec<NotificationId>, now: N
 #[diesel::dsl::auto_type]
 pub fn has_deferrals() -> _ {
     exists(deferrals::table.filter(deferrals::notification_id.eq(notifications::id)))
-}
-
-/// Acked notifications that keep an older one from swallowing messages. A redelivered message without an id belongs to the
-/// newest notification of its kind and event if the ack of that one is not recorded. A notification whose ack was never
-/// recorded, because its worker died, is harmless only while a newer one exists.
-pub fn find_ack_markers(connection: &mut AnyConnection) -> QueryResult<Vec<NotificationId>> {
-    let without_message_id = notifications::table.filter(notifications::message_key.is_null());
-    let unacked: Vec<(EventId, String, String)> = without_message_id
-        .filter(notifications::acked_at.is_null())
-        .filter(notifications::event_id.is_not_null())
-        .select((notifications::event_id.assume_not_null(), notifications::kind, notifications::channel))
-        .distinct()
-        .load(connection)?;
-    let mut ack_markers = Vec::new();
-    for (event_id, kind, channel) in unacked {
-        let newest: Option<(NotificationId, Option<NaiveDateTime>)> = without_message_id
-            .filter(notifications::event_id.eq(event_id))
-            .filter(notifications::kind.eq(kind))
-            .filter(notifications::channel.eq(channel))
-            .order(notifications::id.desc())
-            .select((notifications::id, notifications::acked_at))
-            .first(connection)
-            .optional()?;
-        ack_markers.extend(newest.and_then(|(id, acked_at)| acked_at.map(|_| id)));
-    }
-    Ok(ack_markers)
 }
 
 /// Keys of notifications that are deleted and still have outcomes. Searches the gaps between the keys of notifications, so
