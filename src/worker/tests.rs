@@ -6,5 +6,5 @@ mod fan_out;
 mod leases;
 mod recorder;
 mod refusals;
-mod support;
+pub(super) mod support;
 mod throttling;

@@ -9,11 +9,14 @@ use crossbeam_channel::{bounded, select};
 use crate::domain::ids::ParticipantId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
-use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::recorder::entry::LedgerWrite;
+
+/// Participants that are looked at in one query.
+const CHECKED_PAGE: u32 = 1_000;
 
 /// How often nobody may be found for whom the check says that somebody is undecided. Then the tables contradict themselves,
 /// as a view over `participants` may, and asking again would never end.
@@ -52,7 +55,7 @@ impl CompletionCheck {
         counts: Counts,
     ) -> Result<bool, Halt> {
         self.empty_passes = if counts.total() == 0 { self.empty_passes + 1 } else { 0 };
-        let end = Some(ParticipantId(0));
+        let end = find_decided_end(context, claim, counts)?;
         let completion = match end {
             Some(after) => record_completion(context, Completing { lease: claim.held.lease, after })?,
             None => Completion::Undecided,
@@ -69,8 +72,8 @@ impl CompletionCheck {
             events::notification::completed_unchecked(&claim.notification, self.empty_passes);
             let unchecked = Completing { lease: claim.held.lease, after: ParticipantId::MAX };
             return match record_completion(context, unchecked)? {
-                Completion::LeaseLost => Err(Halt::TakenOver),
-                Completion::Completed | Completion::Undecided => Ok(true),
+                Completion::Completed => Ok(true),
+                Completion::Undecided | Completion::LeaseLost => Err(Halt::TakenOver),
             };
         }
         if self.empty_passes > 0 && context.shutdown.wait(self.pause) {
@@ -78,6 +81,26 @@ impl CompletionCheck {
         }
         events::notification::found_late(&claim.notification);
         Ok(false)
+    }
+}
+
+/// Up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
+/// notification is completed. `None` when somebody is undecided.
+fn find_decided_end(context: &Context, claim: &Claim, counts: Counts) -> Result<Option<ParticipantId>, Halt> {
+    let mut after = ParticipantId(0);
+    if !claim.resumed && counts.total() <= CHECKED_PAGE.into() {
+        return Ok(Some(after));
+    }
+    loop {
+        let find = || context.store.find_decided_end(&claim.notification, after, CHECKED_PAGE);
+        match context.database_retry.until_ok(find)? {
+            DecidedPage::Last => return Ok(Some(after)),
+            DecidedPage::Undecided => return Ok(None),
+            DecidedPage::UpTo(last) => after = last,
+        }
+        if context.shutdown.requested() {
+            return Err(Halt::Stopping);
+        }
     }
 }
 
@@ -99,3 +122,6 @@ fn record_completion(context: &Context, completing: Completing) -> Result<Comple
         context.database_retry.until_ok(|| context.store.complete_notifications(&[completing]))?;
     Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run};
+use super::support::opening::open_and_run;
+use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named};
 use crate::channels::Class;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::outcome::Tally;

@@ -7,15 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::{REQUEST, TRANSIENT, TestWorker, named, open_and_run};
+use super::support::opening::open_and_run;
+use super::support::{REQUEST, TRANSIENT, TestWorker, named};
 use crate::channels::Class;
-use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::outcome::Tally;
 use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out::context::FanOutResult;
+
+mod completion;
 
 fn run(worker: &TestWorker) -> FanOutResult {
     open_and_run(&worker.context, &named("m1"), REQUEST)
@@ -121,7 +124,8 @@ fn retries_are_bounded_and_the_notification_completes() {
         worker.tally(1),
         Tally { participants: 3, sent: 1, failed: 2, failed_permanent: 1, ..Tally::default() }
     );
-    let lease = Lease { notification_id: NotificationId(1), epoch: Epoch(1) };
+    let epoch = worker.store.find_notification(NotificationId(1)).unwrap().unwrap().epoch;
+    let lease = Lease { notification_id: NotificationId(1), epoch };
     assert_eq!(worker.store.reopen_failed(lease, false).unwrap(), Some(1), "the other one is permanent");
 }
 

@@ -6,20 +6,23 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::{
-    REQUEST, TRANSIENT, TestWorker, Timing, named, open_and_run, opened_message, wait_until,
-};
+use super::support::opening::{open, open_and_run, opened_message};
+use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, wait_until};
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
+use crate::domain::message::identity::Identity;
 use crate::domain::outcome::{Outcome, Verdict};
+use crate::domain::session::Receipt;
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::notifications::Opened;
+use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
+
+mod vanished;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -34,20 +37,27 @@ fn entry(worker: &TestWorker) -> NotificationRecord {
 
 /// The other worker has opened the notification of message `m1`.
 fn opened_elsewhere(worker: &TestWorker, term: Duration) -> Lease {
-    let opened = worker.store.open_notification(&named("m1"), REQUEST, &other(term)).unwrap();
+    let (_, opened) = open(&worker.store, &other(term), &named("m1"), REQUEST);
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     lease
 }
 
 fn run_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
+    run_in_thread(worker, named("m1"))
+}
+
+fn run_in_thread(worker: &TestWorker, identity: Identity) -> thread::JoinHandle<FanOutResult> {
     let context = Arc::clone(&worker.context);
-    thread::spawn(move || open_and_run(&context, &named("m1"), REQUEST))
+    thread::spawn(move || open_and_run(&context, &identity, REQUEST))
 }
 
 /// Runs the fan-out of message `m1`, which another worker was seen to have.
 fn wait_for_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
     let (context, opened) = (Arc::clone(&worker.context), OpenedAs::Elsewhere(entry(worker).notification));
-    thread::spawn(move || fan_out::run(&context, &opened_message(&named("m1"), opened)))
+    let receipt = Receipt { session: 1, tag: 0 };
+    thread::spawn(move || {
+        fan_out::run(&context, &opened_message(&context, &named("m1"), REQUEST, receipt, opened))
+    })
 }
 
 /// A relay that holds each mail after its body was written, until the sender is dropped.
@@ -71,7 +81,7 @@ fn a_notification_of_another_worker_is_acked_when_that_has_completed_it() {
     assert!(worker.store.complete_notification(lease).unwrap());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert!(worker.relay.accepted().is_empty());
-    assert_eq!(entry(&worker).epoch, Epoch(1));
+    assert_eq!(entry(&worker).epoch, lease.epoch);
 }
 
 #[test]
@@ -114,8 +124,8 @@ fn leases_that_are_over_leave_nothing_behind() {
 #[test]
 fn a_lease_is_released_however_the_work_under_it_ends() {
     let worker = TestWorker::new(1, 1);
-    let opened = worker.store.open_notification(&named("m1"), REQUEST, worker.context.leases.lease_request());
-    let Opened::Ours { lease, .. } = opened.unwrap() else { panic!() };
+    let (_, opened) = open(&worker.store, worker.context.leases.lease_request(), &named("m1"), REQUEST);
+    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let held = worker.context.leases.track(lease, Instant::now());
     let (context, work) = (Arc::clone(&worker.context), Arc::clone(&held));
     let failed = thread::spawn(move || {
@@ -134,7 +144,7 @@ fn a_released_lease_is_taken_at_once() {
     worker.store.release_lease(lease).unwrap();
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
     assert_eq!(worker.relay.accepted().len(), 5);
-    assert_eq!(entry(&worker).epoch, Epoch(2));
+    assert_eq!(entry(&worker).epoch, lease.epoch.next());
 }
 
 #[test]
@@ -151,7 +161,7 @@ fn a_worker_that_stops_renewing_is_taken_over_after_a_term_and_one_that_renews_i
     }
     assert!(!waiting.is_finished() && worker.relay.accepted().is_empty());
     assert!(matches!(waiting.join().unwrap(), FanOutResult::Completed(_)));
-    assert_eq!((worker.relay.accepted().len(), entry(&worker).epoch), (5, Epoch(2)));
+    assert_eq!((worker.relay.accepted().len(), entry(&worker).epoch), (5, lease.epoch.next()));
 }
 
 #[test]
@@ -203,7 +213,7 @@ fn a_notification_that_this_process_still_works_on_is_not_abandoned_when_its_lea
     let worker = TestWorker::new(5, 1);
     let (leases, requested_at) = (&worker.context.leases, Instant::now());
     let request = leases.lease_request();
-    let opened = worker.store.open_notification(&named("m1"), REQUEST, request).unwrap();
+    let (_, opened) = open(&worker.store, request, &named("m1"), REQUEST);
     let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
     let [running, lost] = [(); 2].map(|()| leases.track(lease, requested_at));
     // As it is seen after a database outage that lasted longer than a term.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError, unbounded};
 
-use super::support::{REQUEST, TestWorker, named};
+use super::support::{REQUEST, TestWorker, named, opening};
 use crate::channels::PreparedNotification;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
@@ -16,7 +16,7 @@ use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::completion::Completion;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::notifications::Opened;
+use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::NotificationState;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// An open notification, and the reports that its fan-out would get.
 fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let lease_request = LeaseRequest { owner: "here".to_owned(), term: TIMEOUT };
-    let opened = worker.store.open_notification(&named("m1"), REQUEST, &lease_request).unwrap();
+    let (_, opened) = opening::open(&worker.store, &lease_request, &named("m1"), REQUEST);
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let (sender, reports) = unbounded();
     let event = worker.store.find_event(EventId(123)).unwrap().unwrap();

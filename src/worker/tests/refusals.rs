@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
-use super::support::{EVENT, REQUEST, TestWorker, Timing, event, named, open_and_run, wait_until};
+use super::support::opening::open_and_run;
+use super::support::{EVENT, REQUEST, TestWorker, Timing, event, named, wait_until};
 use crate::app::ProbeIntervals;
 use crate::channels::Class;
 use crate::domain::backoff::Backoff;

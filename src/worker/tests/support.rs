@@ -23,17 +23,15 @@ use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::Tally;
-use crate::domain::session::{BrokerSession, Receipt};
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
-use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
-use crate::worker::fan_out::context::{Context, FanOutResult};
-use crate::worker::fan_out_pool;
+use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::tests::support::relay::{TestChannel, TestRelay};
 use crate::worker::threads::Threads;
 
+pub mod opening;
 pub mod relay;
 
 pub const EVENT: EventId = EventId(123);
@@ -174,22 +172,6 @@ impl TestWorker {
     }
 }
 
-/// Opens the notification of a message and runs its fan-out.
-pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
-    fan_out_pool::open_and_run(context, identity, message)
-}
-
-/// The message [`REQUEST`] as its notification was opened.
-pub fn opened_message(identity: &Identity, opened: OpenedAs) -> OpenedMessage {
-    OpenedMessage {
-        message: REQUEST,
-        identity: identity.clone(),
-        receipt: Receipt { session: 1, tag: 1 },
-        session: BrokerSession { worker: "here".to_owned(), number: 1, follows_restart: false },
-        opened,
-    }
-}
-
 /// A missing event is not looked up again.
 fn config(dir: &Path, lanes: usize, timing: Timing) -> Config {
     let defaults = Config::from_lookup(&|_| None).unwrap();
@@ -219,6 +201,11 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
 
 pub fn named(message_id: &str) -> Identity {
     Identity { message_id: Some(message_id.to_owned()), redelivered: false }
+}
+
+/// A message without a `message_id`, delivered for the first time.
+pub fn unnamed() -> Identity {
+    Identity::default()
 }
 
 pub fn person(email: &str) -> NewParticipant {

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use super::support::opening::open_and_run;
 use super::support::relay::TestRelay;
-use super::support::{REQUEST, TestWorker, Timing, named, open_and_run};
+use super::support::{REQUEST, TestWorker, Timing, named};
 use crate::app::ProbeIntervals;
 use crate::channels::{Class, Throttle};
 use crate::domain::backoff::Backoff;

@@ -1,0 +1,88 @@
+//! When a notification is completed, with a real ledger, and without lanes that send.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::*;
+use crate::domain::notification::Notification;
+use crate::store::ledger::opening::Opened;
+use crate::store::ledger::row::NotificationState;
+use crate::worker::fan_out::claim::Scope;
+use crate::worker::lease::held::HeldLease;
+use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
+use crate::worker::tests::support::opening::open;
+use crate::worker::tests::support::{EVENT, REQUEST, TestWorker, named};
+
+const NOBODY: Counts = Counts { sent: 0, failed: 0, skipped: 0, deferred: 0 };
+
+/// A notification that was opened, and of which nothing is sent.
+fn claim(worker: &TestWorker) -> Claim {
+    let (request, requested_at) = (worker.context.leases.lease_request(), Instant::now());
+    let (_, opened) = open(&worker.store, request, &named("m1"), REQUEST);
+    let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+    let event = worker.store.find_event(EVENT).unwrap().unwrap();
+    let held = HeldLease::new(lease, requested_at, request.term);
+    Claim { notification, event, held, resumed: true, scope: Scope::Undecided }
+}
+
+fn check() -> CompletionCheck {
+    CompletionCheck { pause: Duration::from_millis(1), ..CompletionCheck::default() }
+}
+
+fn state(worker: &TestWorker, notification: &Notification) -> NotificationState {
+    worker.store.find_notification(notification.id).unwrap().unwrap().state
+}
+
+#[test]
+fn tables_that_contradict_themselves_hold_a_notification_up_for_three_empty_passes_in_a_row() {
+    let worker = TestWorker::new(3, 1);
+    let claim = claim(&worker);
+    let mut check = check();
+    let sent = Counts { sent: 1, ..NOBODY };
+    for counts in [NOBODY, NOBODY, sent, NOBODY, NOBODY, NOBODY] {
+        assert_eq!(check.complete(&worker.context, &claim, counts), Ok(false));
+        assert_eq!(state(&worker, &claim.notification), NotificationState::Running);
+    }
+    assert_eq!(check.complete(&worker.context, &claim, NOBODY), Ok(true));
+    assert_eq!(state(&worker, &claim.notification), NotificationState::Completed);
+}
+
+#[test]
+fn a_lost_lease_completes_nothing() {
+    let worker = TestWorker::new(0, 1);
+    let claim = claim(&worker);
+    worker.execute("UPDATE notifications SET epoch = epoch + 1");
+    assert_eq!(check().complete(&worker.context, &claim, NOBODY), Err(Halt::TakenOver));
+    assert_eq!(state(&worker, &claim.notification), NotificationState::Running);
+}
+
+/// The test plays the recorder.
+fn worker_with_recorder(people: u32) -> (TestWorker, BatchReceiver) {
+    let mut worker = TestWorker::new(people, 1);
+    let (batch_sender, batches) = batch_queue(Duration::from_secs(3600));
+    worker.context_mut().batch_sender = batch_sender;
+    (worker, batches)
+}
+
+#[test]
+fn a_completion_that_the_recorder_cannot_write_is_written_by_the_fan_out() {
+    let (worker, batches) = worker_with_recorder(0);
+    let claim = claim(&worker);
+    let (context, notification) = (Arc::clone(&worker.context), claim.notification);
+    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY));
+    assert_eq!(batches.next_batch().len(), 1);
+    assert_eq!(completing.join().unwrap(), Ok(true));
+    assert_eq!(state(&worker, &notification), NotificationState::Completed);
+}
+
+#[test]
+fn a_shutdown_does_not_wait_long_for_a_completion_that_hangs() {
+    let (mut worker, batches) = worker_with_recorder(0);
+    let claim = claim(&worker);
+    let context = Arc::clone(&worker.context);
+    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY));
+    let hanging = batches.next_batch();
+    drop(worker.handle.take());
+    assert_eq!(completing.join().unwrap(), Err(Halt::Stopping));
+    drop(hanging);
+}

@@ -1,0 +1,70 @@
+//! Opens messages in the ledger, as a worker does that has received them, and runs their fan-outs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::Store;
+use crate::store::ledger::leases::LeaseRequest;
+use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
+use crate::worker::fan_out;
+use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
+use crate::worker::fan_out::context::{Context, FanOutResult};
+use crate::worker::fan_out::turn::conflict;
+
+/// No delivery tag is used twice.
+static TAGS: AtomicU64 = AtomicU64::new(1);
+
+/// Opens a message for the worker of `request`, which has received it in its first session.
+pub fn open(
+    store: &Store,
+    request: &LeaseRequest,
+    identity: &Identity,
+    message: Message,
+) -> (Receipt, Opened) {
+    let receipt = Receipt { session: 1, tag: TAGS.fetch_add(1, Ordering::Relaxed) };
+    let identity = identity.clone();
+    let arrival = Arrival { receipt, message, identity, starts_at_once: true, asked_at: None };
+    let session = first_session(request);
+    let opened = store.open_messages(&session, &[arrival], request, &mut Watermarks::new()).unwrap();
+    let [opened] = <[Opened; 1]>::try_from(opened).unwrap();
+    (receipt, opened)
+}
+
+/// Opens the notification of a message and runs its fan-out.
+pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
+    let (request, requested_at) = (context.leases.lease_request(), Instant::now());
+    let (receipt, opened) = open(&context.store, request, identity, message);
+    let opened = match opened {
+        Opened::Ours { notification, lease, resumed, started } => {
+            OpenedAs::Ours { notification, held: context.leases.track(lease, requested_at), resumed, started }
+        }
+        // Two workers of a test are one process.
+        Opened::Held { notification, .. } | Opened::Elsewhere(notification) => {
+            OpenedAs::Elsewhere(notification)
+        }
+        Opened::Completed(notification) => return FanOutResult::Completed(notification),
+        Opened::Conflict(first) => return conflict(&first),
+        Opened::Undetermined { .. } => panic!("{opened:?}"),
+    };
+    fan_out::run(context, &opened_message(context, identity, message, receipt, opened))
+}
+
+/// The message as its notification was opened.
+pub fn opened_message(
+    context: &Context,
+    identity: &Identity,
+    message: Message,
+    receipt: Receipt,
+    opened: OpenedAs,
+) -> OpenedMessage {
+    let session = first_session(context.leases.lease_request());
+    OpenedMessage { message, identity: identity.clone(), receipt, session, opened }
+}
+
+fn first_session(request: &LeaseRequest) -> BrokerSession {
+    BrokerSession { worker: request.owner.clone(), number: 1, follows_restart: false }
+}
