@@ -27,7 +27,7 @@ const MAX_NAMED: usize = 10;
 /// Arguments of `purge`.
 #[derive(Debug, Args)]
 pub struct PurgeArgs {
-    /// Minimum age since completion, in hours, days or weeks: 12h, 90d, 2w
+    /// Minimum age since it was completed or abandoned, in hours, days or weeks: 12h, 90d, 2w
     #[arg(long, value_name = "AGE", value_parser = age::parse)]
     pub older_than: TimeDelta,
     /// Only show what would be deleted
@@ -108,10 +108,23 @@ fn planned(verb: &str, plan: &PurgePlan) -> String {
     };
     let before = time(before);
     format!(
-        "{verb} {} with {}, completed before {before}{range}\n",
+        "{verb} {} with {}, completed or abandoned before {before}{range}\n{}",
         count(*notifications, "notification"),
-        count(*outcomes, "outcome")
+        count(*outcomes, "outcome"),
+        named("including", &plan.abandoned, "that were abandoned")
     )
+}
+
+/// `kept 2 notifications because …: 3, 7`; nothing if there is none.
+fn named(first: &str, ids: &[NotificationId], why: &str) -> String {
+    if ids.is_empty() {
+        return String::new();
+    }
+    let mut named: Vec<String> = ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    if ids.len() > MAX_NAMED {
+        named.push("…".to_owned());
+    }
+    format!("{first} {} {why}: {}\n", count(ids.len() as u64, "notification"), named.join(", "))
 }
 
 /// A line about what was deleted.
@@ -127,21 +140,12 @@ fn deleted(summary: &PurgeSummary) -> String {
 
 /// A line for each reason to keep notifications that are old enough.
 fn kept(plan: &PurgePlan) -> String {
-    let line = |ids: &[NotificationId], why: &str| {
-        if ids.is_empty() {
-            return String::new();
-        }
-        let mut named: Vec<String> = ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
-        if ids.len() > MAX_NAMED {
-            named.push("…".to_owned());
-        }
-        format!("kept {} {why}: {}\n", count(ids.len() as u64, "notification"), named.join(", "))
-    };
-    line(
+    named(
+        "kept",
         &plan.not_acked,
         "because no ack is recorded and the message may be redelivered (see \"Retention\" in docs/operations.md)",
-    ) + &line(&plan.leased, "because a retry is running")
-        + &line(&plan.deferred, "because some of their mails are deferred and will be tried again")
+    ) + &named("kept", &plan.leased, "because a retry is running")
+        + &named("kept", &plan.deferred, "because some of their mails are deferred and will be tried again")
 }
 
 /// What `--format json` prints.
@@ -154,6 +158,7 @@ struct JsonPurge {
     newest: Option<String>,
     notifications: u64,
     outcomes: u64,
+    abandoned: Vec<NotificationId>,
     kept_not_acked: Vec<NotificationId>,
     kept_leased: Vec<NotificationId>,
     kept_deferred: Vec<NotificationId>,
@@ -172,6 +177,7 @@ fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
         newest: plan.newest.map(time),
         notifications,
         outcomes,
+        abandoned: plan.abandoned.clone(),
         kept_not_acked: plan.not_acked.clone(),
         kept_leased: plan.leased.clone(),
         kept_deferred: plan.deferred.clone(),
@@ -195,6 +201,7 @@ mod tests {
             outcomes: 30_000,
             oldest: Some(time("2026-01-01T10:00:00.250")),
             newest: Some(time("2026-08-22T09:00:00")),
+            abandoned: vec![NotificationId(31), NotificationId(37)],
             not_acked: (1..=11).map(NotificationId).collect(),
             leased: vec![NotificationId(40)],
             deferred: vec![NotificationId(41), NotificationId(42)],
@@ -205,7 +212,8 @@ mod tests {
     fn text_says_what_is_deleted_what_is_kept_and_why() {
         let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
         insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&summary) + &kept(&sample_plan()), @r#"
-        deleting 12 notifications with 30000 outcomes, completed before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
+        deleting 12 notifications with 30000 outcomes, completed or abandoned before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
+        including 2 notifications that were abandoned: 31, 37
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
         kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notification because a retry is running: 40
@@ -216,18 +224,19 @@ mod tests {
             outcomes: 0,
             oldest: None,
             newest: None,
+            abandoned: Vec::new(),
             not_acked: Vec::new(),
             leased: Vec::new(),
             deferred: Vec::new(),
             ..sample_plan()
         };
-        insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed before 2026-08-23 11:00:00Z");
+        insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed or abandoned before 2026-08-23 11:00:00Z");
     }
 
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
-        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42]}"#);
+        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"abandoned":[31,37],"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42]}"#);
         let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
         let json = serde_json::to_value(to_json(&sample_plan(), Some(&summary))).unwrap();
         assert_eq!((&json["dry_run"], &json["interrupted"]), (&false.into(), &true.into()));

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -13,7 +14,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
 use crate::commands::output::say;
-use crate::commands::retry::lease::{LeaseNote, RetryLease};
+use crate::commands::retry::lease::{BACKOFF, LeaseNote, RetryLease};
 use crate::config::Config;
 use crate::domain::event::Event;
 use crate::domain::ids::{NotificationId, ParticipantId};
@@ -27,7 +28,7 @@ use crate::store::error::StoreError;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::text::count::count;
-use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
@@ -41,6 +42,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// How often participants who were added late are looked for.
 const PASSES: usize = 5;
+
+/// How often the database is asked for the final numbers: for five seconds or so.
+const FINAL_ATTEMPTS: u32 = 6;
 
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
@@ -82,7 +86,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let sent = retry(&context, &runtime.monitor.health, &record, event, args, &note);
     drop(context);
     threads.join();
-    finish(&store, &runtime.database_retry, &sent?)
+    finish(&store, &sent?)
 }
 
 /// What a retry has done.
@@ -233,13 +237,11 @@ fn style(health: Health) -> anyhow::Result<ProgressStyle> {
 }
 
 /// Says how the notification adds up now, and what the exit code is.
-fn finish(store: &Store, database_retry: &DatabaseRetry, sent: &Sent) -> anyhow::Result<ExitCode> {
+fn finish(store: &Store, sent: &Sent) -> anyhow::Result<ExitCode> {
     let Sent { notification, result } = sent;
-    match database_retry.while_transient(|| store.tally(notification)) {
-        Ok(tally) => say_tally(notification.id, &tally?),
-        Err(Stopped) => {
-            say("the database does not answer; see how the notification adds up with: fanmail status");
-        }
+    match read_tally(store, notification) {
+        Ok(tally) => say_tally(notification.id, &tally),
+        Err(error) => say(&format!("{error}; see how the notification adds up with: fanmail status")),
     }
     match result {
         Ok(counts) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
@@ -252,6 +254,17 @@ fn finish(store: &Store, database_retry: &DatabaseRetry, sent: &Sent) -> anyhow:
             "this process was frozen or cut off from the database, and another one sends this notification now"
         ),
     }
+}
+
+/// Everything is sent: a database that is away for a moment is not the end of it, also after a signal.
+fn read_tally(store: &Store, notification: &Notification) -> Result<Tally, StoreError> {
+    for failures in 1..FINAL_ATTEMPTS {
+        match store.tally(notification) {
+            Err(error) if error.is_transient() => thread::sleep(BACKOFF.pause(failures, fastrand::f64())),
+            result => return result,
+        }
+    }
+    store.tally(notification)
 }
 
 fn say_tally(id: NotificationId, tally: &Tally) {

@@ -17,8 +17,9 @@ use crate::sync::lock;
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::held::HeldLease;
 
-/// Pauses between attempts to give the lease up.
-const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(2) };
+/// Pauses between attempts of what has to be done before the process ends.
+pub(super) const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(2) };
 
 /// A lease that is given up when this is dropped.
 pub(super) struct RetryLease<'a> {

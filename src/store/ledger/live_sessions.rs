@@ -14,12 +14,12 @@ use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::schema::broker_sessions;
 
-/// Sessions that are not known to be lost, with their workers.
+/// Sessions that are not known to have ended, with their workers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveSessions(BTreeMap<String, String>);
 
 impl Store {
-    /// The sessions that are not lost, whose worker has not exited, and which the broker has answered within `limit`.
+    /// The sessions that have not ended, whose worker has not exited, and which the broker has answered within `limit`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -28,6 +28,7 @@ impl Store {
             let clock = dispatch::clock(connection)?;
             let sessions: Vec<(String, String, NaiveDateTime)> = broker_sessions::table
                 .filter(broker_sessions::lost_at.is_null())
+                .filter(broker_sessions::closed_at.is_null())
                 .select((broker_sessions::name, broker_sessions::worker, broker_sessions::seen_at))
                 .load(connection)?;
             let is_live = |worker: &str, seen_at: NaiveDateTime| {
@@ -56,7 +57,7 @@ mod tests {
     use crate::config::database::{Backend, DatabaseConfig};
 
     #[test]
-    fn lost_silent_and_exited_sessions_are_not_live() {
+    fn sessions_that_are_lost_closed_or_silent_and_those_of_exited_workers_are_not_live() {
         let dir = TempDir::new().unwrap();
         let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
         let store = Store::connect(&config, 1).unwrap();
@@ -71,11 +72,12 @@ mod tests {
         assert!(process_id::has_exited(&exited));
         let now = "STRFTIME('%Y-%m-%d %H:%M:%f', 'now')";
         let rows = format!(
-            "INSERT INTO broker_sessions (name, worker, opened_at, seen_at, lost_at) VALUES
-                ('{ours}/1', '{ours}', '2026-01-01 10:00:00', {now}, {now}),
-                ('{ours}/2', '{ours}', '2026-01-01 10:00:00', {now}, NULL),
-                ('web-2:1/1', 'web-2:1', '2026-01-01 10:00:00', '2026-01-01 10:00:00', NULL),
-                ('{exited}/1', '{exited}', '2026-01-01 10:00:00', {now}, NULL)"
+            "INSERT INTO broker_sessions (name, worker, opened_at, seen_at, lost_at, closed_at) VALUES
+                ('{ours}/1', '{ours}', '2026-01-01 10:00:00', {now}, {now}, NULL),
+                ('{ours}/3', '{ours}', '2026-01-01 10:00:00', {now}, NULL, {now}),
+                ('{ours}/2', '{ours}', '2026-01-01 10:00:00', {now}, NULL, NULL),
+                ('web-2:1/1', 'web-2:1', '2026-01-01 10:00:00', '2026-01-01 10:00:00', NULL, NULL),
+                ('{exited}/1', '{exited}', '2026-01-01 10:00:00', {now}, NULL, NULL)"
         );
         store.run("add sessions", |connection| connection.batch_execute(&rows)).unwrap();
         let live = store.list_live_sessions(Duration::from_secs(60)).unwrap();

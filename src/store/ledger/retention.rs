@@ -23,6 +23,7 @@ use crate::store::ledger::retention::selection::{
     KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, has_deferrals,
     purge_eligible, purgeable,
 };
+use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications};
 
 pub(crate) mod selection;
@@ -60,7 +61,9 @@ pub struct PurgePlan {
     pub oldest: Option<NaiveDateTime>,
     /// When the last of these notifications ended, UTC.
     pub newest: Option<NaiveDateTime>,
-    /// Expired, but kept: their ack is unconfirmed, so a redelivered message without an id may still match them.
+    /// Those of them that are abandoned.
+    pub abandoned: Vec<NotificationId>,
+    /// Expired, but kept: no ack is recorded, so their message may come again, and must find them.
     pub not_acked: Vec<NotificationId>,
     /// Expired, but kept: a retry has leased them.
     pub leased: Vec<NotificationId>,
@@ -126,6 +129,11 @@ impl Purge<'_> {
                 outcomes: outcomes.unsigned_abs(),
                 oldest,
                 newest,
+                abandoned: purgeable(before, now)
+                    .filter(notifications::state.eq(NotificationState::Abandoned.as_str()))
+                    .order(notifications::id)
+                    .select(notifications::id)
+                    .load(connection)?,
                 not_acked: ended_before(before)
                     .filter(notifications::acked_at.is_null())
                     .order(notifications::id)

@@ -77,6 +77,7 @@ macro_rules! conformance_tests {
             a_notification_that_is_leased_meanwhile_is_kept
             a_lease_on_a_purged_notification_cannot_write
             a_purge_does_not_make_a_message_look_like_an_old_one
+            a_purge_deletes_abandoned_notifications_of_the_same_age
             purges_may_run_side_by_side
             what_arrives_together_is_opened_together
             any_number_of_messages_is_opened

@@ -230,6 +230,30 @@ pub fn a_purge_does_not_make_a_message_look_like_an_old_one(store: &Store) {
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 1));
 }
 
+pub fn a_purge_deletes_abandoned_notifications_of_the_same_age(store: &Store) {
+    let abandon = |id: NotificationId| {
+        execute(
+            store,
+            &format!("UPDATE notifications SET state = 'abandoned', reason = 'no event' WHERE id = {id}"),
+        );
+        id
+    };
+    let completed = add(store, &done("completed", OLD), 1);
+    let old = abandon(add(store, &done("old", OLD), 2));
+    let leased = abandon(add(store, &done("leased", OLD), 3));
+    let not_acked = abandon(add(store, &Row { acked: false, ..done("not-acked", OLD) }, 4));
+    let recent = abandon(add(store, &done("recent", NEW), 5));
+    let seen =
+        Lease { notification_id: leased, epoch: store.find_notification(leased).unwrap().unwrap().epoch };
+    store.take_over(seen, None, &lease_request("retry")).unwrap().unwrap();
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes, plan.abandoned), (2, 3, vec![old]));
+    assert_eq!((plan.leased, plan.not_acked), (vec![leased], vec![not_acked]));
+    assert_eq!(finish(store.purge(AGE).unwrap()), purged(2, 3));
+    assert_eq!(ids(store), [leased, not_acked, recent]);
+    assert_eq!([completed, old, leased].map(|id| outcomes(store, id)), [0, 0, 3]);
+}
+
 pub fn purges_may_run_side_by_side(store: &Store) {
     for _ in 0..40 {
         add(store, &row_without_message_id(OLD, true), 120);
