@@ -54,6 +54,22 @@ fn a_broker_that_is_killed_was_down() {
 }
 
 #[test]
+fn a_broker_that_is_killed_while_it_is_frozen_was_down() {
+    let broker = Broker::own();
+    broker.start();
+    let scenario = scenario("frozen-killed", &broker);
+    let worker = scenario.worker();
+    wait_for_sessions(&worker, 1, 0);
+    broker.freeze();
+    worker.wait_for_log("nothing was heard from it for 20 s");
+    broker.kill();
+    worker.wait_for_log("no broker answers at");
+    broker.start();
+    wait_for_sessions(&worker, 2, 1);
+    scenario.stop_and_check(worker);
+}
+
+#[test]
 fn a_broker_that_is_down_when_the_worker_starts_was_down() {
     let broker = Broker::own();
     broker.start();

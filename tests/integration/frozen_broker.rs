@@ -31,6 +31,7 @@ fn heartbeats_detect_a_frozen_broker_and_the_worker_reconnects() {
     broker.thaw();
     scenario.wait_for_acks(1);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (40, 0));
+    assert!(!worker.log().contains("was down before"), "it ran, and forgets no ack:\n{}", worker.log());
     scenario.stop_and_check(worker);
 }
 
