@@ -51,7 +51,8 @@ impl ConnectionHealth {
     /// cause.
     pub fn poison_suspected(&self, count: u32, queue: &str) {
         log::error!(
-            "{count} connections in a row ended with a frame that cannot be read, soon after they began to {}. A message \
+            "{count} connections in a row were lost soon after they began to {}: the broker sent what the AMQP library cannot \
+             read. A message \
              near the head of the queue {queue} breaks the protocol for this program; a routing key that is not UTF-8 \
              text does that. Nothing is lost, but no message can be processed until that one is removed. Look at the \
              first messages with Get messages on the broker's management page, and remove the bad one there; or, once \

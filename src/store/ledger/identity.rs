@@ -31,7 +31,8 @@
 //!   at that time, and this is another message. Until it is known, the answer is [`Match::Undetermined`]: the worker asks again,
 //!   and meanwhile the session is seen, or reported lost, or its worker is found gone.
 //! - If the broker was restarted before the current session began, a session of another worker that began before this worker's
-//!   previous session was last seen has certainly ended with it.
+//!   previous session was last seen has certainly ended with it. A session that began within three minutes before the current
+//!   one does not count as the previous one: it may follow the same restart.
 //!
 //! An ended notification (`completed`, `abandoned`) is not known to be acked when its worker died between the ack and the record of
 //! it. A broker delivers what was not acked at once. So it counts no more once a later session has lasted for ten minutes

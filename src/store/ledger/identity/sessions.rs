@@ -17,6 +17,10 @@ pub(crate) const REDELIVERED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// A broker that has crashed has lost the acks of at most this time, and delivers their messages within this time.
 pub(crate) const ACKS_FORGOTTEN_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
+/// A session that began so shortly before the current one may itself follow the restart that the current one follows
+/// (`broker::restart_evidence`: within two minutes).
+const MAY_FOLLOW_THE_SAME_RESTART: TimeDelta = TimeDelta::minutes(3);
+
 /// Whose hands a message is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Possession {
@@ -66,7 +70,7 @@ pub(crate) struct Sessions<'a> {
     current: &'a BrokerSession,
     current_name: String,
     rows: HashMap<String, SessionRow>,
-    /// When the previous session of this worker was last seen.
+    /// When a session of this worker was last seen that certainly began before the restart.
     previous_seen_at: Option<NaiveDateTime>,
 }
 
@@ -75,7 +79,11 @@ impl<'a> Sessions<'a> {
         let rows: Vec<SessionRow> =
             broker_sessions::table.select(SessionRow::as_select()).load(connection)?;
         let current_name = current.name();
-        let previous = rows.iter().filter(|row| row.worker == current.worker && row.name != current_name);
+        let opened_at = rows.iter().find(|row| row.name == current_name).map(|row| row.opened_at);
+        let previous = rows.iter().filter(|row| {
+            row.worker == current.worker
+                && opened_at.is_some_and(|opened_at| row.opened_at + MAY_FOLLOW_THE_SAME_RESTART < opened_at)
+        });
         Ok(Self {
             current,
             previous_seen_at: previous.map(|row| row.seen_at).max(),
