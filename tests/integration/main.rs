@@ -15,6 +15,7 @@ mod deferrals;
 mod fan_out;
 mod frozen_broker;
 mod hostile_rows;
+mod late_commits;
 mod log_redaction;
 mod odd_messages;
 mod poison;
