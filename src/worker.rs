@@ -25,6 +25,7 @@ pub mod fan_out;
 pub mod fan_out_handle;
 pub(crate) mod fan_out_pool;
 pub mod lease;
+pub mod opener;
 pub mod recipient;
 pub mod recorder;
 pub mod threads;

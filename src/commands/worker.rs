@@ -33,6 +33,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let (subscription, watchdog) = runtime.subscribe(config)?;
 
     Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone(), &config.worker)
+        .context("cannot start a thread")?
         .run()
         .context("cannot start a thread")?;
     let stopping = runtime.shutdown.requested();

@@ -29,6 +29,12 @@ impl BrokerSession {
         format!("{worker}/{number}")
     }
 
+    /// The worker of the session with this name.
+    #[must_use]
+    pub fn worker_of(name: &str) -> Option<&str> {
+        name.rsplit_once('/').map(|(worker, _)| worker)
+    }
+
     /// Its name in the ledger.
     #[must_use]
     pub fn name(&self) -> String {

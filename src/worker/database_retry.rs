@@ -192,6 +192,12 @@ pub struct QueryAttempt<'a> {
 }
 
 impl QueryAttempt<'_> {
+    /// The answer is not needed any more. Without this, a query that is given up counts as a problem until another one that
+    /// has failed succeeds.
+    pub fn withdraw(mut self) {
+        self.succeeded = true;
+    }
+
     fn once<T>(&mut self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.failures > 0
             && let Some(query) = lock(&self.database_retry.queries).pending.get_mut(&self.id)
@@ -212,7 +218,9 @@ impl QueryAttempt<'_> {
         );
     }
 
-    fn pause(&self) -> Duration {
+    /// How long to wait before the next attempt, after at least one has failed.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
         BACKOFF.pause(self.failures, fastrand::f64())
     }
 }

@@ -1,33 +1,51 @@
-//! The dispatcher: one fan-out for each message, the notifications of one event one after another, and every message
-//! settled once its fan-out has ended. What a fan-out does is left to `fan_out`, connections to the broker thread.
-//!
-//! A receipt is valid for one connection to the broker. When that is lost, a running fan-out continues; the broker
-//! delivers its message again, and the new receipt replaces the old one.
+//! The dispatcher: one task for each message. Has the opener find the notification of each, runs at most `PREFETCH` fan-outs,
+//! those of one event one after another, and settles every message once its fan-out has ended. It never waits for the
+//! database. What a fan-out does is left to `fan_out`, connections to the broker thread, waiting for the database to `opener`.
 //!
 //! ```text
-//! Waiting ──► Running ──► Acking ──────────────► RecordingAck ─────────────────► removed, the next one runs
-//!                │          the broker has the ack     the ledger has it, too
-//!                └─► removed: dead letter, interrupted, or its receipt is of a lost connection
+//! Opening ──► Waiting ──► Running ──────────► Acking ──────────────► RecordingAck ─────────────► removed, and
+//!  │ ▲ │                   │   │               ▲  │  the broker has    ▲   the ledger has it,     the next one
+//!  ▼ │ └───────────────────│───│───────────────┘  │  the ack           │   too                    may start
+//! Repeated    completed    │   │                  │ lost               │
+//!             before       │   ▼ lost             ▼                    │
+//!                          │  AwaitingRedelivery ◄┘ ─► Acking, or      │
+//!                          │                           removed         │
+//!                          ├─► DeadLettering, and the next one may start: the dead letter is stored, and acked
+//!                          └─► removed: interrupted, or a dead letter of a lost session
 //! ```
+//!
+//! A receipt is valid for one session, one connection to the broker. When that is lost, the broker delivers its messages again,
+//! to this worker or to another one. Tasks that have not begun are removed, and their leases released. A running fan-out
+//! continues; when its message comes again, the opener says that this process has the notification already, and the new receipt
+//! replaces the old one. A fan-out that ends meanwhile has nothing to ack. If its message has no `message_id`, the next one of
+//! the event waits for the message until it has come again or another worker has acked it (decision 0004).
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded};
 
-use crate::broker::incoming::{Inbox, Incoming, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
 use crate::config::worker::WorkerConfig;
-use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
-use crate::domain::message::identity::Identity;
-use crate::domain::session::Receipt;
-use crate::observe::events;
+use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::opening::Arrival;
+use crate::store::ledger::sessions::EndOfSession;
+use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::worker::dispatcher::tasks::Tasks;
+use crate::worker::fan_out::claim::OpenedMessage;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::FanOutPool;
+use crate::worker::opener::{Opener, OpenerReport};
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
+
+mod redelivery;
+mod results;
+pub mod task;
+mod tasks;
 
 /// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
 const WITHOUT_MESSAGE_ID: &str = "it has no message_id, or one that is empty or not UTF-8 text, and REQUIRE_MESSAGE_ID is \
@@ -38,209 +56,190 @@ pub struct Dispatcher {
     context: Arc<Context>,
     inbox: Inbox,
     batch_sender: BatchSender,
-    events: EventQueues,
+    tasks: Tasks,
+    opener: Opener,
+    opened: Receiver<OpenerReport>,
     fan_out_pool: FanOutPool,
+    results: Receiver<(TaskId, FanOutResult)>,
+    /// Receipts whose acks the ledger has.
+    recorded: (Sender<Receipt>, Receiver<Receipt>),
     /// Whether a message without a `message_id` is a dead letter.
     require_message_id: bool,
+    /// Most fan-outs at a time.
+    prefetch: usize,
     /// Fan-outs that run.
     running: usize,
-    /// The newest connection to the broker that has delivered a message.
-    session: u64,
-    /// The results of fan-outs, with their events.
-    results: Receiver<(EventId, FanOutResult)>,
-    /// Events whose acks are recorded in the ledger.
-    ack_recorded: (Sender<EventId>, Receiver<EventId>),
-}
-
-/// The tasks of each event, in order of arrival. Only the first task of an event is ever in progress.
-type EventQueues = HashMap<EventId, VecDeque<Task>>;
-
-/// One message, from its arrival until the broker and the ledger know that it is dealt with.
-#[derive(Debug)]
-struct Task {
-    message: Message,
-    identity: Identity,
-    receipt: Receipt,
-    state: TaskState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TaskState {
-    Waiting,
-    Running,
-    /// The notification is completed. Its ack is on its way to the broker.
-    Acking {
-        notification_id: NotificationId,
-    },
-    /// The broker has the ack. It is being recorded in the ledger.
-    RecordingAck,
+    /// Messages that the opener does not know of yet.
+    arrived: Vec<Arrival>,
+    /// The session that delivers messages.
+    session: Option<BrokerSession>,
+    /// Whether messages may still arrive.
+    open: bool,
+    /// When to look next for messages that were to come again.
+    look_at: Instant,
 }
 
 impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
     pub fn new(
         context: Arc<Context>,
         inbox: Inbox,
         batch_sender: BatchSender,
         config: &WorkerConfig,
-    ) -> Self {
-        let (sender, results) = unbounded();
-        Self {
-            fan_out_pool: FanOutPool::new(Arc::clone(&context), sender),
+    ) -> io::Result<Self> {
+        let (opener, opened) = Opener::start(&context, inbox.last_answer.clone())?;
+        let (result_sender, results) = unbounded();
+        Ok(Self {
+            fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
             context,
             inbox,
             batch_sender,
-            events: HashMap::new(),
-            require_message_id: config.require_message_id,
-            running: 0,
-            session: 0,
+            tasks: Tasks::default(),
+            opener,
+            opened,
             results,
-            ack_recorded: unbounded(),
-        }
+            recorded: unbounded(),
+            require_message_id: config.require_message_id,
+            prefetch: usize::from(config.prefetch),
+            running: 0,
+            arrived: Vec::new(),
+            session: None,
+            open: true,
+            look_at: Instant::now(),
+        })
     }
 
-    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end,
-    /// and records the last acks.
+    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end, and
+    /// records the last acks.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn run(mut self) -> io::Result<()> {
-        let mut incoming = self.inbox.incoming.clone();
-        let mut acked = self.inbox.acked.clone();
-        let mut open = true;
-        while open || self.running > 0 {
-            select! {
-                recv(incoming) -> message => if let Ok(message) = message {
-                    self.accept(message)?;
-                } else {
-                    (incoming, open) = (never(), false);
-                },
-                recv(self.results) -> result => if let Ok((event_id, result)) = result {
-                    self.fan_out_ended(event_id, result)?;
-                },
-                recv(acked) -> ack => match ack {
-                    Ok(receipt) => self.acked(receipt),
-                    Err(_) => acked = never(),
-                },
-                recv(self.ack_recorded.1) -> event_id => if let Ok(event_id) = event_id {
-                    self.ack_recorded(event_id)?;
-                },
-            }
+        let acked = self.inbox.acked.clone();
+        while self.open || self.running > 0 {
+            self.wait();
+            self.look_for_redeliveries();
+            self.read_channels();
+            self.start_tasks()?;
+            self.opener.open(&mut self.arrived);
         }
-        let Self { inbox: Inbox { settlements, acked, .. }, mut events, batch_sender, ack_recorded, .. } =
-            self;
-        drop(settlements);
-        acked.iter().for_each(|receipt| record_ack(&mut events, receipt, &batch_sender, &ack_recorded.0));
+        self.finish(&acked);
         Ok(())
     }
 
-    /// A message has arrived: reads it, and runs it unless its event has an earlier task.
-    fn accept(&mut self, incoming: Incoming) -> io::Result<()> {
+    /// Waits until a channel has something.
+    fn wait(&self) {
+        let mut select = Select::new();
+        select.recv(&self.inbox.sessions);
+        select.recv(&self.inbox.acked);
+        select.recv(&self.results);
+        select.recv(&self.opened);
+        select.recv(&self.recorded.1);
+        select.recv(&self.inbox.incoming);
+        if self.tasks.awaiting_redelivery().is_empty() {
+            select.ready();
+        } else if select.ready_deadline(self.look_at).is_err() {
+            log::trace!("no channel has anything, and it is time to look for redeliveries");
+        }
+    }
+
+    /// Reads all that the channels have, so that one transaction and one round trip serve many messages.
+    fn read_channels(&mut self) {
+        self.read_sessions();
+        while let Some(receipt) = next(&mut self.inbox.acked) {
+            self.acked(receipt);
+        }
+        while let Some((id, result)) = next(&mut self.results) {
+            self.fan_out_ended(id, result);
+        }
+        while let Some(report) = next(&mut self.opened) {
+            self.opener_reports(report);
+        }
+        while let Some(receipt) = next(&mut self.recorded.1) {
+            self.ack_recorded(receipt);
+        }
+        loop {
+            match self.inbox.incoming.try_recv() {
+                Ok(message) => self.accept(message),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => break,
+            }
+        }
+        self.inbox.incoming = never();
+        self.open = false;
+        let leases = self.remove_unstarted();
+        self.opener.release(leases);
+    }
+
+    fn read_sessions(&mut self) {
+        while let Some(event) = next(&mut self.inbox.sessions) {
+            match event {
+                SessionEvent::Begun { number, follows_restart } => {
+                    let worker = self.context.leases.lease_request().owner.clone();
+                    let session = BrokerSession { worker, number, follows_restart };
+                    self.session = Some(session.clone());
+                    self.opener.begin_session(session);
+                }
+                SessionEvent::Lost { number } => self.session_lost(number),
+            }
+        }
+    }
+
+    /// A message has arrived: has it opened, unless it cannot be read.
+    fn accept(&mut self, incoming: Incoming) {
         let Incoming { receipt, body, identity } = incoming;
-        if receipt.session > self.session {
-            self.on_reconnect(receipt.session);
+        if !self.is_valid(receipt) {
+            // The session may have begun after the sessions were read.
+            self.read_sessions();
+        }
+        if !self.is_valid(receipt) {
+            log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
+            return;
         }
         let message = match Message::decode(&body) {
             Ok(message) => message,
-            Err(reason) => {
-                self.settle(Settlement::DeadLetter(receipt, reason.to_string()));
-                return Ok(());
-            }
+            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason.to_string())),
         };
         if self.require_message_id && identity.key().is_none() {
-            self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));
-            return Ok(());
+            return self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));
         }
-        if self.rejoins_running_task(message, &identity, receipt) {
-            return Ok(());
-        }
-        let task = Task { message, identity, receipt, state: TaskState::Waiting };
-        self.events.entry(message.event_id).or_default().push_back(task);
-        self.start_next(message.event_id)
+        let is_first = !self.tasks.has_event(message.event_id);
+        let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
+        self.tasks.add(message, identity.clone(), receipt);
+        self.arrived.push(Arrival { receipt, message, identity, starts_at_once, asked_at: None });
     }
 
-    /// The first message of a new connection. The broker delivers again what is neither running nor acked, to this
-    /// worker or to another one.
-    fn on_reconnect(&mut self, session: u64) {
-        while let Ok(receipt) = self.inbox.acked.try_recv() {
-            self.acked(receipt);
+    /// Starts the tasks whose turn it is, as long as there are places.
+    fn start_tasks(&mut self) -> io::Result<()> {
+        while self.running < self.prefetch
+            && let Some(id) = self.tasks.next_startable()
+            && let Some(session) = self.session.clone()
+            && !self.context.shutdown.requested()
+        {
+            self.start(id, session)?;
         }
-        self.session = session;
-        self.events.retain(|_, queue| {
-            queue.retain(|task| matches!(task.state, TaskState::Running | TaskState::RecordingAck));
-            !queue.is_empty()
-        });
-    }
-
-    /// Whether a message from a newer connection is the one whose fan-out is running: then only its receipt is new.
-    fn rejoins_running_task(&mut self, message: Message, identity: &Identity, receipt: Receipt) -> bool {
-        let Some(running) = first_task(&mut self.events, message.event_id)
-            .filter(|task| task.receipt.session < receipt.session && task.is_redelivery(message, identity))
-        else {
-            return false;
-        };
-        running.receipt = receipt;
-        events::notification::redelivered(&self.context.metrics, message, identity.key().is_none());
-        true
-    }
-
-    /// Starts the first task of an event, unless it is in progress.
-    fn start_next(&mut self, event_id: EventId) -> io::Result<()> {
-        let Entry::Occupied(mut queue) = self.events.entry(event_id) else {
-            return Ok(());
-        };
-        let Some(task) = queue.get_mut().front_mut() else {
-            queue.remove();
-            return Ok(());
-        };
-        if task.state != TaskState::Waiting || self.context.shutdown.requested() {
-            return Ok(());
-        }
-        task.state = TaskState::Running;
-        self.fan_out_pool.run(task.identity.clone(), task.message)?;
-        self.running += 1;
         Ok(())
     }
 
-    fn fan_out_ended(&mut self, event_id: EventId, result: FanOutResult) -> io::Result<()> {
-        self.running -= 1;
-        let Some(task) = first_task(&mut self.events, event_id) else {
+    fn start(&mut self, id: TaskId, session: BrokerSession) -> io::Result<()> {
+        let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
-        let receipt = task.receipt;
-        match result {
-            // The ack of a receipt from an earlier connection would be void. The message is delivered again, and the
-            // ledger then knows that it is completed.
-            FanOutResult::Completed(notification) if receipt.session == self.session => {
-                task.state = TaskState::Acking { notification_id: notification.id };
-                self.settle(Settlement::Ack(receipt));
-                return Ok(());
-            }
-            FanOutResult::DeadLetter { reason, .. } => self.settle(Settlement::DeadLetter(receipt, reason)),
-            FanOutResult::Completed(_) | FanOutResult::Interrupted => {}
+        let (message, identity, receipt) = (task.message, task.identity.clone(), task.receipt);
+        if let Some(opened) = opened {
+            self.running += 1;
+            return self.fan_out_pool.run(id, OpenedMessage { message, identity, receipt, session, opened });
         }
-        self.end_first_task(event_id)
+        self.arrived.push(Arrival { receipt, message, identity, starts_at_once: true, asked_at: None });
+        Ok(())
     }
 
-    fn acked(&mut self, receipt: Receipt) {
-        record_ack(&mut self.events, receipt, &self.batch_sender, &self.ack_recorded.0);
-    }
-
-    /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin: what tells a
-    /// redelivered message without an id from the one before it is the recorded ack alone.
-    fn ack_recorded(&mut self, event_id: EventId) -> io::Result<()> {
-        match first_task(&mut self.events, event_id) {
-            Some(task) if task.state == TaskState::RecordingAck => self.end_first_task(event_id),
-            _ => Ok(()),
-        }
-    }
-
-    fn end_first_task(&mut self, event_id: EventId) -> io::Result<()> {
-        if let Some(queue) = self.events.get_mut(&event_id) {
-            queue.pop_front();
-        }
-        self.start_next(event_id)
+    /// Whether the broker takes a settlement of this receipt.
+    fn is_valid(&self, receipt: Receipt) -> bool {
+        self.session.as_ref().is_some_and(|session| session.number == receipt.session)
     }
 
     fn settle(&self, settlement: Settlement) {
@@ -248,42 +247,57 @@ impl Dispatcher {
             log::debug!("the broker thread has ended; its messages go back to the queue");
         }
     }
-}
 
-impl Task {
-    /// Whether a message from a newer connection is the one that is running here.
-    fn is_redelivery(&self, message: Message, identity: &Identity) -> bool {
-        let same_identity = match (self.identity.key(), identity.key()) {
-            (Some(ours), Some(theirs)) => ours == theirs,
-            (None, None) => identity.redelivered,
-            _ => false,
-        };
-        self.state == TaskState::Running && self.message == message && same_identity
+    /// The broker has an ack: it is to be recorded in the ledger, too. Ignores the acks of dead letters that no notification
+    /// was opened for.
+    fn acked(&mut self, receipt: Receipt) {
+        if let Some((id, task)) = self.tasks.find(receipt)
+            && let TaskState::Acking(notification_id) | TaskState::DeadLettering(notification_id) = task.state
+        {
+            self.tasks.set_state(id, TaskState::RecordingAck);
+            let worker = &self.context.leases.lease_request().owner;
+            let session = BrokerSession::name_of(worker, receipt.session);
+            let message = AckedMessage { notification_id, session, tag: receipt.tag };
+            let recorded = self.recorded.0.clone();
+            self.batch_sender.flush(self.batch_sender.push(LedgerWrite::Acked {
+                message,
+                receipt,
+                recorded,
+            }));
+        }
+    }
+
+    /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin.
+    fn ack_recorded(&mut self, receipt: Receipt) {
+        if let Some((id, task)) = self.tasks.find(receipt)
+            && matches!(task.state, TaskState::RecordingAck)
+        {
+            self.tasks.remove(id);
+        }
+    }
+
+    /// Lets the broker thread end, and records the last acks before the ledger hears that the session has ended: a session that
+    /// has ended holds no message, and a notification without a recorded ack would be taken for one whose message comes again.
+    fn finish(mut self, acked: &Receiver<Receipt>) {
+        self.inbox.settlements = unbounded().0;
+        acked.iter().for_each(|receipt| self.acked(receipt));
+        let count = |is: fn(&TaskState) -> bool| self.tasks.select(|task| is(&task.state)).len();
+        let recording = count(|state| matches!(state, TaskState::RecordingAck));
+        let unconfirmed = count(|state| matches!(state, TaskState::Acking(_) | TaskState::DeadLettering(_)));
+        drop(self.recorded.0);
+        self.recorded.1.iter().take(recording).for_each(drop);
+        self.opener.close(if unconfirmed == 0 { EndOfSession::Closed } else { EndOfSession::Lost });
     }
 }
 
-fn first_task(events: &mut EventQueues, event_id: EventId) -> Option<&mut Task> {
-    events.get_mut(&event_id)?.front_mut()
-}
-
-/// The broker has an ack: it is to be recorded in the ledger, too. `recorded` gets the event after that. Ignores the
-/// acks of dead letters, and those of a connection whose tasks were dropped.
-fn record_ack(
-    events: &mut EventQueues,
-    receipt: Receipt,
-    batch_sender: &BatchSender,
-    recorded: &Sender<EventId>,
-) {
-    if let Some(task) =
-        events.values_mut().filter_map(VecDeque::front_mut).find(|task| task.receipt == receipt)
-        && let TaskState::Acking { notification_id } = task.state
-    {
-        task.state = TaskState::RecordingAck;
-        let (event_id, recorded) = (task.message.event_id, recorded.clone());
-        batch_sender.flush(batch_sender.push(LedgerWrite::AckedNotification {
-            notification_id,
-            event_id,
-            recorded,
-        }));
+/// The next value that is there. A channel that is closed becomes one that never has any.
+fn next<T>(receiver: &mut Receiver<T>) -> Option<T> {
+    match receiver.try_recv() {
+        Ok(value) => Some(value),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => {
+            *receiver = never();
+            None
+        }
     }
 }

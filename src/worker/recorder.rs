@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::domain::session::Receipt;
@@ -89,9 +88,6 @@ struct Outcomes {
 struct Acks {
     messages: Vec<AckedMessage>,
     recorded: Vec<(Receipt, Sender<Receipt>)>,
-    acked: Vec<NotificationId>,
-    /// For each ack its event, and where to tell it.
-    recorded_of_event: Vec<(EventId, Sender<EventId>)>,
 }
 
 impl Batch {
@@ -107,10 +103,6 @@ impl Batch {
             LedgerWrite::Acked { message, receipt, recorded } => {
                 self.acks.messages.push(message);
                 self.acks.recorded.push((receipt, recorded));
-            }
-            LedgerWrite::AckedNotification { notification_id, event_id, recorded } => {
-                self.acks.acked.push(notification_id);
-                self.acks.recorded_of_event.push((event_id, recorded));
             }
         }
     }
@@ -167,17 +159,10 @@ impl Acks {
             database_retry.until_ok_uninterruptible(|| store.record_acks(&self.messages));
         }
         for (receipt, recorded) in self.recorded {
-            // A dispatcher that is stopping does not wait for it.
             if recorded.send(receipt).is_err() {
-                log::debug!("{receipt:?}: the ack was recorded after the dispatcher had ended");
-            }
-        }
-        if !self.acked.is_empty() {
-            database_retry.until_ok_uninterruptible(|| store.mark_acked(&self.acked));
-        }
-        for (event_id, recorded) in self.recorded_of_event {
-            if recorded.send(event_id).is_err() {
-                log::debug!("event {event_id}: the ack was recorded after the dispatcher had ended");
+                log::error!(
+                    "{receipt:?}: the ack was recorded after the dispatcher had ended (a bug in fanmail)"
+                );
             }
         }
     }

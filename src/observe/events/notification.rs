@@ -9,6 +9,7 @@ use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
 use crate::observe::metrics::Metrics;
+use crate::process_id;
 use crate::text::count::count;
 use crate::text::duration::at_most;
 
@@ -146,13 +147,30 @@ pub fn event_missing(event_id: EventId, grace: Duration) {
     log::info!("event {event_id} is not in the database yet; looking it up again for {} s", grace.as_secs());
 }
 
-/// The broker delivered a message again whose fan-out runs here. `by_flag`: only the redelivered flag says so, because
-/// the message has no id.
-pub fn redelivered(metrics: &Metrics, message: Message, by_flag: bool) {
+/// The broker delivered a message again whose fan-out runs here.
+pub fn redelivered(message: Message) {
     log::info!("the message {message} was redelivered; its fan-out continues");
-    if by_flag {
-        metrics.redelivered_decided.add(1);
-    }
+}
+
+/// A redelivered message has no id, and fits a notification whose message another worker may still hold. `session`: the
+/// connection of that worker to the broker.
+pub fn held_by_another_worker(notification: &Notification, session: &str) {
+    log::info!(
+        "a message {notification} without an id was redelivered; it waits until it is known whether worker {} still has the \
+         message of notification {}",
+        process_id::display_name(session),
+        notification.id
+    );
+}
+
+/// The worker is gone that might have held the message of a notification.
+pub fn holder_is_gone(notification: &Notification, session: &str) {
+    log::info!(
+        "worker {} does not have the message of notification {} ({notification}) any more: it is gone, or cut off from the \
+         broker",
+        process_id::display_name(session),
+        notification.id
+    );
 }
 
 /// A mail failed for a transient reason and is tried again later.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::event::Event;
+use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
@@ -41,6 +42,25 @@ pub enum OpenedAs {
     },
     /// Another process has it.
     Elsewhere(Notification),
+}
+
+impl OpenedAs {
+    /// The notification.
+    #[must_use]
+    pub fn notification(&self) -> Notification {
+        match self {
+            Self::Ours { notification, .. } | Self::Elsewhere(notification) => *notification,
+        }
+    }
+
+    /// The lease of this worker, if it has it.
+    #[must_use]
+    pub fn lease(&self) -> Option<Lease> {
+        match self {
+            Self::Ours { held, .. } => Some(held.lease),
+            Self::Elsewhere(_) => None,
+        }
+    }
 }
 
 /// Whom a fan-out sends to.

@@ -163,17 +163,16 @@ mod tests {
     use crossbeam_channel::{Receiver, unbounded};
 
     use super::*;
-    use crate::domain::ids::{EventId, NotificationId};
+    use crate::domain::ids::NotificationId;
+    use crate::domain::session::Receipt;
+    use crate::store::ledger::acks::AckedMessage;
 
     const NEVER: Duration = Duration::from_secs(3600);
     const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn write(id: i64) -> LedgerWrite {
-        LedgerWrite::AckedNotification {
-            notification_id: NotificationId(id),
-            event_id: EventId(1),
-            recorded: unbounded().0,
-        }
+        let message = AckedMessage { notification_id: NotificationId(id), session: String::new(), tag: 1 };
+        LedgerWrite::Acked { message, receipt: Receipt { session: 1, tag: 1 }, recorded: unbounded().0 }
     }
 
     /// A recorder that hands over the batches that it takes, and ends after the last one.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 
-use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::outcome::Outcome;
 use crate::domain::session::Receipt;
@@ -44,15 +44,6 @@ pub enum LedgerWrite {
         /// Gets the receipt once the ack is committed.
         recorded: Sender<Receipt>,
     },
-    /// The broker has the ack of the notification's message.
-    AckedNotification {
-        /// The notification.
-        notification_id: NotificationId,
-        /// Its event, which `recorded` gets back.
-        event_id: EventId,
-        /// Gets the event once the ack is committed.
-        recorded: Sender<EventId>,
-    },
 }
 
 /// Whether a lane's last outcome is committed. All clones are one flag.
@@ -78,7 +69,6 @@ impl LedgerWrite {
             Self::Outcome { outcome, .. } => outcome.lease.notification_id,
             Self::Complete { lease, .. } => lease.notification_id,
             Self::Acked { message, .. } => message.notification_id,
-            Self::AckedNotification { notification_id, .. } => *notification_id,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The dispatcher between a broker that the test plays and real fan-outs.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -7,13 +8,17 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
-use crate::broker::incoming::{Inbox, Incoming, LastAnswer, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
+use crate::store::ledger::row::NotificationRecord;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
+
+mod opening;
+mod sessions;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -22,6 +27,9 @@ struct Broker {
     incoming: Sender<Incoming>,
     settlements: Receiver<Settlement>,
     acked: Sender<Receipt>,
+    sessions: Sender<SessionEvent>,
+    /// The session that takes messages; 0 when there is none.
+    session: Cell<u64>,
     dispatcher: JoinHandle<std::io::Result<()>>,
 }
 
@@ -34,19 +42,55 @@ impl Broker {
         let (incoming, inbox) = unbounded();
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
-        let (sessions, last_answer) = (unbounded().1, LastAnswer::default());
-        let inbox = Inbox { incoming: inbox, settlements: settling, acked: acks, sessions, last_answer };
-        let dispatcher =
-            Dispatcher::new(Arc::clone(&worker.context), inbox, batch_sender, &worker.config.worker);
-        Self { incoming, settlements, acked, dispatcher: thread::spawn(move || dispatcher.run()) }
+        let (sessions, begun_or_lost) = unbounded();
+        let inbox = Inbox {
+            incoming: inbox,
+            settlements: settling,
+            acked: acks,
+            sessions: begun_or_lost,
+            last_answer: LastAnswer::default(),
+        };
+        let context = Arc::clone(&worker.context);
+        let dispatcher = Dispatcher::new(context, inbox, batch_sender, &worker.config.worker).unwrap();
+        let dispatcher = thread::spawn(move || dispatcher.run());
+        Self { incoming, settlements, acked, sessions, session: Cell::new(0), dispatcher }
     }
 
+    /// Delivers a message. The first message of a new session comes after the loss of the one before.
     fn deliver(&self, receipt: Receipt, identity: Identity, body: &str) {
+        if receipt.session != self.session.get() {
+            self.lose_session();
+            self.begin_session(receipt.session);
+        }
         self.incoming.send(Incoming { receipt, body: body.as_bytes().to_vec(), identity }).unwrap();
+    }
+
+    fn begin_session(&self, number: u64) {
+        self.session.set(number);
+        self.sessions.send(SessionEvent::Begun { number, follows_restart: false }).unwrap();
+    }
+
+    fn lose_session(&self) {
+        let number = self.session.replace(0);
+        if number > 0 {
+            self.sessions.send(SessionEvent::Lost { number }).unwrap();
+        }
+    }
+
+    /// The broker confirms acks, and the ledger has them soon.
+    fn confirm(&self, receipts: impl IntoIterator<Item = Receipt>) {
+        receipts.into_iter().for_each(|receipt| self.acked.send(receipt).unwrap());
     }
 
     fn settlement(&self) -> Settlement {
         self.settlements.recv_timeout(TIMEOUT).expect("a settlement in time")
+    }
+
+    fn dead_letter(&self) -> (Receipt, String) {
+        match self.settlement() {
+            Settlement::DeadLetter(receipt, reason) => (receipt, reason),
+            other @ Settlement::Ack(_) => panic!("{other:?}"),
+        }
     }
 
     /// Stops as the broker thread does: first no more messages, then no more acks. Returns what was settled meanwhile.
@@ -57,6 +101,20 @@ impl Broker {
         self.dispatcher.join().unwrap().unwrap();
         rest
     }
+}
+
+/// A relay that holds every mail until the sender is dropped.
+fn gated_worker(people: u32) -> (TestWorker, Sender<()>) {
+    let (open_gate, gate) = bounded::<()>(0);
+    let worker = TestWorker::with_relay(people, 1, move |_, _, _| {
+        assert!(gate.recv().is_err(), "the gate only ever closes");
+        Ok(())
+    });
+    (worker, open_gate)
+}
+
+fn record(worker: &TestWorker, id: i64) -> NotificationRecord {
+    worker.store.find_notification(NotificationId(id)).unwrap().unwrap()
 }
 
 fn receipt(session: u64, tag: u64) -> Receipt {
@@ -130,11 +188,7 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
 #[test]
 fn a_redelivered_message_rejoins_its_running_fan_out_and_the_newest_receipt_is_acked() {
     for identity in [named("m1"), without_message_id(true)] {
-        let (open_gate, gate) = bounded::<()>(0);
-        let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
-            assert!(gate.recv().is_err(), "the gate only ever closes");
-            Ok(())
-        });
+        let (worker, open_gate) = gated_worker(5);
         let broker = Broker::start(&worker);
         broker.deliver(receipt(1, 1), Identity { redelivered: false, ..identity.clone() }, &updated(EVENT));
         // This one only waited. The broker delivers it again to another worker.
@@ -159,11 +213,7 @@ fn a_redelivered_message_rejoins_its_running_fan_out_and_the_newest_receipt_is_a
 
 #[test]
 fn a_fan_out_that_ends_without_a_valid_receipt_leaves_the_ack_to_the_redelivered_message() {
-    let (open_gate, gate) = bounded::<()>(0);
-    let worker = TestWorker::with_relay(5, 1, move |_, _, _| {
-        assert!(gate.recv().is_err(), "the gate only ever closes");
-        Ok(())
-    });
+    let (worker, open_gate) = gated_worker(5);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     broker.deliver(receipt(2, 1), named("marker"), "marker");
@@ -185,7 +235,7 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
     broker.acked.send(receipt(1, 1)).unwrap();
-    let Some(LedgerWrite::AckedNotification { notification_id, event_id, recorded }) =
+    let Some(LedgerWrite::Acked { message: ack, receipt: recorded_receipt, recorded }) =
         slow_recorder.next_batch().pop()
     else {
         panic!()
@@ -193,8 +243,8 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     broker.deliver(receipt(2, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), named("marker"), "marker");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)), "the second one has to wait");
-    worker.store.mark_acked(&[notification_id]).unwrap();
-    recorded.send(event_id).unwrap();
+    worker.store.record_acks(&[ack]).unwrap();
+    recorded.send(recorded_receipt).unwrap();
     assert_eq!(broker.settlement(), acked(2, 1));
     assert_eq!(worker.relay.accepted().len(), 6, "both were mailed");
     broker.close();

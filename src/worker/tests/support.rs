@@ -23,6 +23,7 @@ use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::Tally;
+use crate::observe::health::Health;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::seed_rows::{NewEvent, NewParticipant};
@@ -73,6 +74,7 @@ pub struct TestWorker {
     pub store: Store,
     pub handle: Option<ShutdownTrigger>,
     pub config: Config,
+    health: Health,
     probes: ProbeIntervals,
     dir: Arc<TempDir>,
 }
@@ -122,6 +124,7 @@ impl TestWorker {
         let (store, installation) = database::open(&config).unwrap();
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes, ..Runtime::new(shutdown) };
+        let health = runtime.monitor.health.clone();
         let templates = channels::templates(&config.email).unwrap();
         let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
         let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
@@ -129,7 +132,17 @@ impl TestWorker {
             runtime.start_threads(&config, templates, channels, store.clone(), ProcessRole::Worker).unwrap();
         // The relay of the test is no dry run.
         context.dummy = false;
-        Self { context: Arc::new(context), threads, relay, store, handle: Some(handle), config, probes, dir }
+        Self {
+            context: Arc::new(context),
+            threads,
+            relay,
+            store,
+            handle: Some(handle),
+            config,
+            health,
+            probes,
+            dir,
+        }
     }
 
     /// The context, to be changed before it is used.
@@ -150,6 +163,19 @@ impl TestWorker {
         for address in addresses {
             self.store.add_participants(1, |_| person(address)).unwrap();
         }
+    }
+
+    /// Adds participants of another event.
+    pub fn join_event(&self, event_id: EventId, addresses: &[&str]) {
+        for address in addresses {
+            let person = |_| NewParticipant { event_id, ..person(address) };
+            self.store.add_participants(1, person).unwrap();
+        }
+    }
+
+    /// The problems of the worker, as `status` shows them.
+    pub fn problems(&self) -> String {
+        self.health.problems()
     }
 
     /// Returns once the ledger has the ack of notification `id`.

@@ -1,6 +1,5 @@
 //! Opens messages in the ledger, as a worker does that has received them, and runs their fan-outs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 

@@ -1,0 +1,148 @@
+//! A session is lost, and its messages come again: which tasks end with it, which wait for their message, and which get a new
+//! receipt.
+
+use std::time::{Duration, Instant};
+
+use crate::broker::incoming::Settlement;
+use crate::domain::ids::NotificationId;
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::observe::events;
+use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::worker::dispatcher::{Dispatcher, next};
+
+/// How long the next task of an event waits for a message that is to come again: longer than a broker takes to notice that a
+/// connection is lost.
+const REDELIVERED_WITHIN: Duration = Duration::from_secs(60);
+/// How often to look whether another worker has acked such a message.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    /// The broker delivers again what is not acked, to this worker or to another one.
+    pub(super) fn session_lost(&mut self, number: u64) {
+        // The broker thread has confirmed them before.
+        while let Some(receipt) = next(&mut self.inbox.acked) {
+            self.acked(receipt);
+        }
+        let Some(session) = self.session.take_if(|session| session.number == number) else {
+            return;
+        };
+        let leases = self.remove_unstarted();
+        for id in self.tasks.select(|task| matches!(task.state, TaskState::DeadLettering(_))) {
+            self.tasks.remove(id);
+        }
+        for id in self.tasks.select(|task| matches!(task.state, TaskState::Acking(_))) {
+            self.ack_lost(id);
+        }
+        self.opener.lose_session(session, leases);
+    }
+
+    /// Removes the tasks that have not begun. Returns their leases.
+    pub(super) fn remove_unstarted(&mut self) -> Vec<Lease> {
+        self.arrived.clear();
+        let unstarted = self.tasks.select(|task| task.state.is_unstarted());
+        let removed = unstarted.into_iter().filter_map(|id| self.tasks.remove(id));
+        removed
+            .filter_map(|task| match task.state {
+                TaskState::Waiting(opened) => opened.lease(),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn ack_lost(&mut self, id: TaskId) {
+        match self.tasks.get(id) {
+            Some(task) if task.is_nameless() => {
+                if let TaskState::Acking(notification_id) = task.state {
+                    self.await_redelivery(id, notification_id);
+                }
+            }
+            // The ledger knows the notification by the message_id.
+            _ => drop(self.tasks.remove(id)),
+        }
+    }
+
+    /// Keeps the next task of the event back until the message of this one has come again.
+    pub(super) fn await_redelivery(&mut self, id: TaskId, notification_id: NotificationId) {
+        let now = Instant::now();
+        if self.tasks.awaiting_redelivery().is_empty() {
+            self.look_at = now + LOOK_INTERVAL;
+        }
+        let until = now + REDELIVERED_WITHIN;
+        self.tasks.set_state(id, TaskState::AwaitingRedelivery { notification_id, until });
+    }
+
+    /// Now and then: asks which of the messages that are to come again another worker has acked, and gives up waiting for those
+    /// that did not come in time.
+    pub(super) fn look_for_redeliveries(&mut self) {
+        let now = Instant::now();
+        if self.tasks.awaiting_redelivery().is_empty() || now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK_INTERVAL;
+        let mut awaited = Vec::new();
+        for id in self.tasks.awaiting_redelivery().clone() {
+            match self.tasks.get(id).map(|task| &task.state) {
+                Some(TaskState::AwaitingRedelivery { until, .. }) if *until <= now => {
+                    drop(self.tasks.remove(id))
+                }
+                Some(TaskState::AwaitingRedelivery { notification_id, .. }) => awaited.push(*notification_id),
+                _ => {}
+            }
+        }
+        self.opener.find_acked(awaited);
+    }
+
+    pub(super) fn acked_by_another_worker(&mut self, ids: &[NotificationId]) {
+        for id in self.tasks.awaiting_redelivery().clone() {
+            let state = self.tasks.get(id).map(|task| &task.state);
+            if let Some(TaskState::AwaitingRedelivery { notification_id, .. }) = state
+                && ids.contains(notification_id)
+            {
+                self.tasks.remove(id);
+            }
+        }
+    }
+
+    /// The task of a notification that this process has leased before the message `id` came.
+    pub(super) fn find_running(&self, id: TaskId, notification: Notification) -> Option<TaskId> {
+        let opened_anew = || {
+            // Its fan-out may have opened it anew under another key.
+            let later = self.tasks.get(id)?;
+            self.tasks.find_beside(id, |task| {
+                matches!(task.state, TaskState::Running(_))
+                    && !self.is_valid(task.receipt)
+                    && task.is_delivered_again_as(later)
+            })
+        };
+        self.tasks.find_twin(id, notification.id).or_else(opened_anew)
+    }
+
+    pub(super) fn has_valid_receipt(&self, id: TaskId) -> bool {
+        self.tasks.get(id).is_some_and(|task| self.is_valid(task.receipt))
+    }
+
+    /// The message `id` has the same notification as the earlier task `twin`. Usually it is its message, delivered again, and
+    /// `twin` gets the new receipt. If `twin` has a valid receipt, the publisher has used the `message_id` twice; then `id`
+    /// waits for its turn.
+    pub(super) fn delivered_again(&mut self, id: TaskId, twin: TaskId, notification: &Notification) {
+        if self.has_valid_receipt(twin) {
+            self.tasks.set_state(id, TaskState::Repeated);
+            return;
+        }
+        let Some(again) = self.tasks.remove(id) else {
+            return;
+        };
+        self.tasks.set_receipt(twin, again.receipt);
+        if again.is_nameless() {
+            self.context.metrics.redelivered_decided.add(1);
+        }
+        if self.tasks.awaiting_redelivery().contains(&twin) {
+            events::notification::already_completed(notification);
+            self.settle(Settlement::Ack(again.receipt));
+            self.tasks.set_state(twin, TaskState::Acking(notification.id));
+        } else {
+            events::notification::redelivered(again.message);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the results of the opener and of fan-outs mean for their tasks. This is the only place that decides it.
+
+use crate::broker::incoming::Settlement;
+use crate::domain::notification::Notification;
+use crate::domain::session::Receipt;
+use crate::observe::events;
+use crate::worker::dispatcher::Dispatcher;
+use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::fan_out::context::FanOutResult;
+use crate::worker::fan_out::turn::conflict;
+use crate::worker::opener::{OpenerReport, Opening};
+
+impl Dispatcher {
+    pub(super) fn opener_reports(&mut self, report: OpenerReport) {
+        match report {
+            OpenerReport::Opened(found) => {
+                found.into_iter().for_each(|(receipt, opening)| self.opened(receipt, opening));
+            }
+            OpenerReport::Acked(ids) => self.acked_by_another_worker(&ids),
+        }
+    }
+
+    /// The opener has found the notification of a message.
+    fn opened(&mut self, receipt: Receipt, opening: Opening) {
+        let task = self.tasks.find(receipt).filter(|(_, task)| matches!(task.state, TaskState::Opening));
+        let Some((id, task)) = task else {
+            // Its session is lost, or the worker is stopping.
+            return self.opener.release(opening.lease().into_iter().collect());
+        };
+        let by_flag = task.is_nameless() && task.identity.redelivered;
+        match opening {
+            Opening::Open(opened) => self.open(id, opened, by_flag),
+            Opening::Held(notification) => match self.find_running(id, notification) {
+                Some(twin) => self.delivered_again(id, twin, &notification),
+                // Its lease is one that no task knows of. The fan-out takes it over.
+                None => self.open(id, OpenedAs::Elsewhere(notification), by_flag),
+            },
+            Opening::Completed(notification) => self.completed_before(id, &notification, by_flag),
+            Opening::Conflict(first) => self.ended(id, conflict(&first)),
+        }
+    }
+
+    /// The notification is to be sent. If an earlier task has it already, its fan-out does that.
+    fn open(&mut self, id: TaskId, opened: OpenedAs, by_flag: bool) {
+        let notification = opened.notification();
+        if let Some(twin) = self.tasks.find_twin(id, notification.id) {
+            self.opener.release(opened.lease().into_iter().collect());
+            return self.delivered_again(id, twin, &notification);
+        }
+        if by_flag && !matches!(opened, OpenedAs::Ours { resumed: false, .. }) {
+            self.context.metrics.redelivered_decided.add(1);
+        }
+        self.tasks.set_state(id, TaskState::Waiting(opened));
+    }
+
+    fn completed_before(&mut self, id: TaskId, notification: &Notification, by_flag: bool) {
+        let twin = self.tasks.find_twin(id, notification.id);
+        if let Some(twin) = twin.filter(|twin| !self.has_valid_receipt(*twin)) {
+            return self.delivered_again(id, twin, notification);
+        }
+        if by_flag {
+            self.context.metrics.redelivered_decided.add(1);
+        }
+        events::notification::already_completed(notification);
+        self.ended(id, FanOutResult::Completed(*notification));
+    }
+
+    pub(super) fn fan_out_ended(&mut self, id: TaskId, result: FanOutResult) {
+        self.running -= 1;
+        self.ended(id, result);
+    }
+
+    /// Nothing is left to be sent. The notification may be another one than at the beginning: one that vanishes is opened anew.
+    fn ended(&mut self, id: TaskId, result: FanOutResult) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        let (receipt, is_nameless) = (task.receipt, task.is_nameless());
+        let is_valid = self.is_valid(receipt);
+        match result {
+            FanOutResult::Completed(notification) if is_valid => {
+                self.settle(Settlement::Ack(receipt));
+                return drop(self.tasks.set_state(id, TaskState::Acking(notification.id)));
+            }
+            // The ack of a receipt from an earlier session would be void.
+            FanOutResult::Completed(notification) if is_nameless => {
+                return self.await_redelivery(id, notification.id);
+            }
+            FanOutResult::DeadLetter { reason, notification } if is_valid => {
+                self.settle(Settlement::DeadLetter(receipt, reason));
+                if let Some(notification) = notification {
+                    self.tasks.set_state(id, TaskState::DeadLettering(notification.id));
+                    return self.tasks.leave_queue(id);
+                }
+            }
+            // Without a valid receipt the message comes again. With a message_id, the ledger knows then that it is completed.
+            FanOutResult::Completed(_) | FanOutResult::DeadLetter { .. } | FanOutResult::Interrupted => {}
+        }
+        self.tasks.remove(id);
+    }
+}

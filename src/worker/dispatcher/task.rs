@@ -1,0 +1,89 @@
+//! One message and how far it is: what `dispatcher` decides about. Finding a task is left to `tasks`.
+
+use std::time::Instant;
+
+use crate::domain::ids::NotificationId;
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
+use crate::worker::fan_out::claim::OpenedAs;
+
+/// The number of a task, in order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub(super) u64);
+
+/// One message, from its arrival until the broker and the ledger know that it is dealt with.
+#[derive(Debug)]
+pub struct Task {
+    /// What it asks for.
+    pub message: Message,
+    /// Its `message_id`, and whether the broker delivered it before.
+    pub identity: Identity,
+    /// Its newest delivery.
+    pub receipt: Receipt,
+    /// How far it is.
+    pub state: TaskState,
+}
+
+/// How far a task is. The table of `dispatcher` shows how a state follows another one.
+#[derive(Debug)]
+pub enum TaskState {
+    /// The opener finds out to which notification it belongs.
+    Opening,
+    /// An earlier message of the same session has the same notification. The opener is asked again when the turn comes.
+    Repeated,
+    /// The notification is open, and its fan-out has not begun.
+    Waiting(OpenedAs),
+    /// The fan-out of this notification runs.
+    Running(NotificationId),
+    /// The fan-out has completed the notification, but its receipt is of a lost session. The message comes again.
+    AwaitingRedelivery {
+        /// The notification.
+        notification_id: NotificationId,
+        /// How long to wait for that.
+        until: Instant,
+    },
+    /// The notification is completed. The ack is on its way to the broker.
+    Acking(NotificationId),
+    /// The notification is abandoned. The dead letter is being stored, and the ack follows.
+    DeadLettering(NotificationId),
+    /// The broker has the ack. It is being recorded in the ledger.
+    RecordingAck,
+}
+
+impl Task {
+    /// Whether it has no `message_id`, so that only the ledger's records tell it from an equal message.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.identity.key().is_none()
+    }
+
+    /// Whether the message `later` may be this one, delivered again.
+    #[must_use]
+    pub fn is_delivered_again_as(&self, later: &Self) -> bool {
+        let same_identity = match (self.identity.key(), later.identity.key()) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (None, None) => later.identity.redelivered,
+            _ => false,
+        };
+        same_identity && self.message == later.message
+    }
+}
+
+impl TaskState {
+    /// The notification, unless it is not known yet or done.
+    #[must_use]
+    pub fn open_notification(&self) -> Option<NotificationId> {
+        match self {
+            Self::Waiting(opened) => Some(opened.notification().id),
+            Self::Running(id) | Self::AwaitingRedelivery { notification_id: id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Whether the fan-out has not begun.
+    #[must_use]
+    pub fn is_unstarted(&self) -> bool {
+        matches!(self, Self::Opening | Self::Repeated | Self::Waiting(_))
+    }
+}

@@ -1,0 +1,250 @@
+//! The tasks of the dispatcher: found by number and by receipt, and for each event in order of arrival. What a state means
+//! is left to `dispatcher`.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::session::Receipt;
+use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
+use crate::worker::fan_out::claim::OpenedAs;
+
+/// Every task that is not finished.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    tasks: HashMap<TaskId, Task>,
+    receipts: HashMap<Receipt, TaskId>,
+    /// The tasks of each event, in order of arrival. Only the first one is ever started.
+    queues: HashMap<EventId, VecDeque<TaskId>>,
+    /// The first tasks of their events, if they have not begun and nothing but a free place is missing.
+    startable: BTreeSet<TaskId>,
+    /// Those whose messages are to come again.
+    awaiting: BTreeSet<TaskId>,
+    last: u64,
+}
+
+impl Tasks {
+    /// Adds a message that has arrived, behind the others of its event.
+    pub fn add(&mut self, message: Message, identity: Identity, receipt: Receipt) {
+        self.last += 1;
+        let id = TaskId(self.last);
+        self.tasks.insert(id, Task { message, identity, receipt, state: TaskState::Opening });
+        self.receipts.insert(receipt, id);
+        self.queues.entry(message.event_id).or_default().push_back(id);
+    }
+
+    /// The task with this number.
+    #[must_use]
+    pub fn get(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(&id)
+    }
+
+    /// The task with this receipt.
+    #[must_use]
+    pub fn find(&self, receipt: Receipt) -> Option<(TaskId, &Task)> {
+        let id = *self.receipts.get(&receipt)?;
+        Some((id, self.tasks.get(&id)?))
+    }
+
+    /// Whether an event has a task.
+    #[must_use]
+    pub fn has_event(&self, event_id: EventId) -> bool {
+        self.queues.contains_key(&event_id)
+    }
+
+    /// The task that is to start next: the one that arrived first of those that are the first of their event.
+    #[must_use]
+    pub fn next_startable(&self) -> Option<TaskId> {
+        self.startable.first().copied()
+    }
+
+    /// Begins a task that was startable: its fan-out runs, or its message is opened first (`None`).
+    pub fn begin(&mut self, id: TaskId) -> Option<(&Task, Option<OpenedAs>)> {
+        let opened = match self.set_state(id, TaskState::Opening)? {
+            TaskState::Waiting(opened) => {
+                let notification = opened.notification();
+                self.set_state(id, TaskState::Running(notification.id));
+                Some(opened)
+            }
+            _ => None,
+        };
+        Some((self.tasks.get(&id)?, opened))
+    }
+
+    /// The tasks whose messages are to come again.
+    #[must_use]
+    pub fn awaiting_redelivery(&self) -> &BTreeSet<TaskId> {
+        &self.awaiting
+    }
+
+    /// Another task of the event of `id` that has this notification and is not done with it.
+    #[must_use]
+    pub fn find_twin(&self, id: TaskId, notification_id: NotificationId) -> Option<TaskId> {
+        self.find_beside(id, |task| task.state.open_notification() == Some(notification_id))
+    }
+
+    /// Another task of the event of `id` that fits.
+    #[must_use]
+    pub fn find_beside(&self, id: TaskId, fits: impl Fn(&Task) -> bool) -> Option<TaskId> {
+        let queue = self.queues.get(&self.tasks.get(&id)?.message.event_id)?;
+        queue.iter().copied().find(|other| *other != id && self.tasks.get(other).is_some_and(&fits))
+    }
+
+    /// The tasks that fit, in order of arrival.
+    #[must_use]
+    pub fn select(&self, fits: impl Fn(&Task) -> bool) -> Vec<TaskId> {
+        let mut ids: Vec<TaskId> =
+            self.tasks.iter().filter(|(_, task)| fits(task)).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Sets the state of a task, and returns the one before.
+    pub fn set_state(&mut self, id: TaskId, state: TaskState) -> Option<TaskState> {
+        let task = self.tasks.get_mut(&id)?;
+        let event_id = task.message.event_id;
+        if matches!(state, TaskState::AwaitingRedelivery { .. }) {
+            self.awaiting.insert(id);
+        } else {
+            self.awaiting.remove(&id);
+        }
+        let before = std::mem::replace(&mut task.state, state);
+        self.update_startable(event_id, id);
+        Some(before)
+    }
+
+    /// The message of a task was delivered again.
+    pub fn set_receipt(&mut self, id: TaskId, receipt: Receipt) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            self.receipts.remove(&task.receipt);
+            task.receipt = receipt;
+            self.receipts.insert(receipt, id);
+        }
+    }
+
+    /// Lets the next task of the event start although this one is not finished.
+    pub fn leave_queue(&mut self, id: TaskId) {
+        let Some(event_id) = self.tasks.get(&id).map(|task| task.message.event_id) else {
+            return;
+        };
+        self.startable.remove(&id);
+        let Some(queue) = self.queues.get_mut(&event_id) else {
+            return;
+        };
+        queue.retain(|other| *other != id);
+        match queue.front().copied() {
+            Some(first) => self.update_startable(event_id, first),
+            None => drop(self.queues.remove(&event_id)),
+        }
+    }
+
+    /// Removes a task that is finished, or that is to be forgotten.
+    pub fn remove(&mut self, id: TaskId) -> Option<Task> {
+        self.leave_queue(id);
+        let task = self.tasks.remove(&id)?;
+        self.awaiting.remove(&id);
+        self.receipts.remove(&task.receipt);
+        Some(task)
+    }
+
+    fn update_startable(&mut self, event_id: EventId, id: TaskId) {
+        let is_first = self.queues.get(&event_id).and_then(|queue| queue.front()) == Some(&id);
+        let state = self.tasks.get(&id).map(|task| &task.state);
+        if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Repeated)) {
+            self.startable.insert(id);
+        } else {
+            self.startable.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audience::Audience;
+    use crate::domain::ids::ParticipantId;
+    use crate::domain::kind::Kind;
+    use crate::domain::notification::Notification;
+    use crate::worker::fan_out::claim::OpenedAs;
+
+    fn receipt(tag: u64) -> Receipt {
+        Receipt { session: 1, tag }
+    }
+
+    /// Adds the message `tag` of an event.
+    fn add(tasks: &mut Tasks, event: i64, tag: u64) -> TaskId {
+        let message = Message { kind: Kind::Updated, event_id: EventId(event) };
+        tasks.add(message, Identity::default(), receipt(tag));
+        tasks.find(receipt(tag)).unwrap().0
+    }
+
+    fn opened(event: i64, id: i64) -> TaskState {
+        let event_id = EventId(event);
+        let audience = Audience::Event { id: event_id, up_to: ParticipantId(1) };
+        TaskState::Waiting(OpenedAs::Elsewhere(Notification {
+            id: NotificationId(id),
+            kind: Kind::Updated,
+            event_id: Some(event_id),
+            audience,
+        }))
+    }
+
+    #[test]
+    fn the_first_of_each_event_starts_in_order_of_arrival() {
+        let mut tasks = Tasks::default();
+        let [one, two, other] = [(1, 1), (1, 2), (2, 3)].map(|(event, tag)| add(&mut tasks, event, tag));
+        assert_eq!(tasks.next_startable(), None, "none is open");
+        tasks.set_state(two, opened(1, 2));
+        assert_eq!(tasks.next_startable(), None, "one that arrived earlier is not open");
+        tasks.set_state(other, opened(2, 3));
+        assert_eq!(tasks.next_startable(), Some(other));
+        tasks.set_state(one, opened(1, 1));
+        assert_eq!(tasks.next_startable(), Some(one));
+        tasks.set_state(one, TaskState::Running(NotificationId(1)));
+        tasks.set_state(other, TaskState::RecordingAck);
+        assert_eq!(tasks.next_startable(), None, "the second one waits for the first one");
+        tasks.remove(one);
+        assert_eq!(tasks.next_startable(), Some(two));
+    }
+
+    #[test]
+    fn a_task_that_leaves_its_queue_is_still_found_by_its_receipt() {
+        let mut tasks = Tasks::default();
+        let [one, two] = [1, 2].map(|tag| add(&mut tasks, 1, tag));
+        tasks.set_state(two, opened(1, 2));
+        tasks.set_state(one, TaskState::DeadLettering(NotificationId(1)));
+        tasks.leave_queue(one);
+        assert_eq!(tasks.next_startable(), Some(two));
+        assert_eq!(tasks.find(receipt(1)).unwrap().0, one);
+        tasks.remove(one);
+        assert_eq!(tasks.next_startable(), Some(two));
+    }
+
+    #[test]
+    fn nothing_is_left_of_tasks_that_are_removed() {
+        let mut tasks = Tasks::default();
+        for tag in 1..=4 {
+            let id = add(&mut tasks, i64::try_from(tag % 2).unwrap(), tag);
+            tasks.set_receipt(id, Receipt { session: 2, tag });
+        }
+        for id in tasks.select(|_| true) {
+            tasks.remove(id);
+        }
+        assert!(tasks.tasks.is_empty() && tasks.receipts.is_empty(), "{tasks:?}");
+        assert!(tasks.queues.is_empty() && tasks.startable.is_empty(), "{tasks:?}");
+    }
+
+    #[test]
+    fn a_twin_is_another_task_of_the_event_with_the_same_notification() {
+        let mut tasks = Tasks::default();
+        let [one, two, other] = [(1, 1), (1, 2), (2, 3)].map(|(event, tag)| add(&mut tasks, event, tag));
+        tasks.set_state(one, TaskState::Running(NotificationId(7)));
+        tasks.set_state(other, TaskState::Running(NotificationId(8)));
+        assert_eq!(tasks.find_twin(two, NotificationId(7)), Some(one));
+        assert_eq!(tasks.find_twin(one, NotificationId(7)), None, "itself");
+        assert_eq!(tasks.find_twin(two, NotificationId(8)), None, "of another event");
+        tasks.set_state(one, TaskState::Acking(NotificationId(7)));
+        assert_eq!(tasks.find_twin(two, NotificationId(7)), None, "it is done");
+    }
+}

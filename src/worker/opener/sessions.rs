@@ -1,0 +1,165 @@
+//! The sessions of this worker in the ledger: recorded when they begin and end, and reported while they last. Also finds out
+//! that the session of another worker is dead. What a session says about a message is left to `store::ledger::identity`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::broker::incoming::LastAnswer;
+use crate::domain::session::BrokerSession;
+use crate::observe::events;
+use crate::process_id;
+use crate::store::ledger::opening::Watermarks;
+use crate::store::ledger::row::NotificationRecord;
+use crate::store::ledger::sessions::EndOfSession;
+use crate::worker::database_retry::QueryAttempt;
+use crate::worker::fan_out::context::Context;
+use crate::worker::opener::queue::SessionChange;
+
+/// How often the ledger hears that a session lasts. The broker thread asks the broker as often, when it is idle.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// The session of a worker that has not reported for so long may be taken for lost: three reports are missing.
+const SILENT: Duration = Duration::from_secs(15);
+
+/// What the ledger knows and is to know about the sessions of this worker.
+pub struct LedgerSessions<'a> {
+    /// What the ledger has found out about the messages of this session.
+    pub watermarks: Watermarks,
+    context: &'a Context,
+    last_answer: LastAnswer,
+    /// The session that lasts, as the ledger has it.
+    recorded: Option<BrokerSession>,
+    /// What is not recorded yet, in order.
+    changes: VecDeque<SessionChange>,
+    attempt: Option<QueryAttempt<'a>>,
+    retry_at: Option<Instant>,
+    report_at: Instant,
+}
+
+impl<'a> LedgerSessions<'a> {
+    /// No session yet.
+    #[must_use]
+    pub fn new(context: &'a Context, last_answer: LastAnswer) -> Self {
+        Self {
+            watermarks: Watermarks::default(),
+            context,
+            last_answer,
+            recorded: None,
+            changes: VecDeque::new(),
+            attempt: None,
+            retry_at: None,
+            report_at: Instant::now(),
+        }
+    }
+
+    /// A session has begun or is lost. A session that the ledger never heard of need not be mentioned at all.
+    pub fn add(&mut self, change: SessionChange) {
+        match (self.changes.back(), &change) {
+            (Some(SessionChange::Begun(begun)), SessionChange::Lost(lost)) if begun == lost => {
+                self.changes.pop_back();
+            }
+            _ => self.changes.push_back(change),
+        }
+    }
+
+    /// The session that takes messages, once the ledger knows it and the end of the one before.
+    #[must_use]
+    pub fn current(&self) -> Option<BrokerSession> {
+        self.recorded.clone().filter(|_| self.changes.is_empty())
+    }
+
+    /// When [`Self::record`] or [`Self::report`] has something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        match (self.changes.is_empty(), &self.recorded) {
+            (false, _) => Some(self.retry_at.unwrap_or_else(Instant::now)),
+            (true, Some(_)) => Some(self.report_at),
+            (true, None) => None,
+        }
+    }
+
+    /// Records what has changed, as far as the database takes it.
+    pub fn record(&mut self) {
+        if self.retry_at.is_some_and(|retry_at| Instant::now() < retry_at) {
+            return;
+        }
+        self.retry_at = None;
+        let store = &self.context.store;
+        while let Some(change) = self.changes.front() {
+            let recorded = self.context.database_retry.try_once(&mut self.attempt, || match change {
+                SessionChange::Begun(session) => store.begin_session(session),
+                SessionChange::Lost(session) if self.recorded.as_ref() == Some(session) => {
+                    store.end_session(session, EndOfSession::Lost)
+                }
+                SessionChange::Lost(_) => Ok(()),
+            });
+            if recorded.is_none() {
+                self.retry_at = self.attempt.as_ref().map(|attempt| Instant::now() + attempt.pause());
+                return;
+            }
+            self.recorded = match self.changes.pop_front() {
+                Some(SessionChange::Begun(session)) => {
+                    self.watermarks.clear();
+                    self.report_at = Instant::now() + REPORT_INTERVAL;
+                    Some(session)
+                }
+                _ => None,
+            };
+        }
+    }
+
+    /// Tells the ledger, now and then, that the session lasts: when the broker last answered.
+    pub fn report(&mut self) {
+        let now = Instant::now();
+        let Some(session) = self.current().filter(|_| now >= self.report_at) else {
+            return;
+        };
+        self.report_at = now + REPORT_INTERVAL;
+        if let Some((number, began_at)) = self.last_answer.get()
+            && number == session.number
+        {
+            let store = &self.context.store;
+            // When it fails, the next report says the same.
+            self.context
+                .database_retry
+                .try_once(&mut self.attempt, || store.report_session(&session, began_at.elapsed()));
+        }
+    }
+
+    /// Looks whether the worker is gone that may hold the message of a notification, because its session is not known to
+    /// have ended. Then the session is taken for lost. `stale_for`: for how long nothing has changed; `None` the first time.
+    pub fn check_holder(&self, candidate: &NotificationRecord, stale_for: Option<Duration>) {
+        let Some(name) = &candidate.broker_session else {
+            return;
+        };
+        if stale_for.is_none() {
+            events::notification::held_by_another_worker(&candidate.notification, name);
+        }
+        if !self.is_dead(name, candidate, stale_for.unwrap_or_default()) {
+            return;
+        }
+        match self.context.store.mark_session_lost(name) {
+            Ok(()) => events::notification::holder_is_gone(&candidate.notification, name),
+            // The message is asked about again, and this with it.
+            Err(error) => log::debug!("{error}"),
+        }
+    }
+
+    fn is_dead(&self, name: &str, candidate: &NotificationRecord, stale_for: Duration) -> bool {
+        let leases = &self.context.leases;
+        BrokerSession::worker_of(name).is_some_and(process_id::has_exited)
+            || (stale_for >= SILENT.max(leases.lease_request().term)
+                && leases.is_abandoned(candidate, stale_for))
+    }
+
+    /// Ends the session, unless the database is away.
+    pub fn end(&mut self, end: EndOfSession) {
+        let Some(session) = self.recorded.take().filter(|_| self.attempt.is_none()) else {
+            return;
+        };
+        // A change that is not recorded yet can only be its loss.
+        let end = if self.changes.is_empty() { end } else { EndOfSession::Lost };
+        if let Err(error) = self.context.store.end_session(&session, end) {
+            log::debug!("{error}");
+        }
+    }
+}
