@@ -28,7 +28,7 @@ pub struct StatusArgs {
     /// Show only notifications of this event
     #[arg(long, value_name = "ID")]
     pub event: Option<EventId>,
-    /// Number of newest notifications to show; those that are waiting or running are always shown
+    /// Number of newest notifications to show; those that are not completed are always shown
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Show all notifications

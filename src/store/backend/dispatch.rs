@@ -77,6 +77,17 @@ pub fn insert_notifications(
     Ok(ids)
 }
 
+/// Whether a statement costs a round trip to a server, so that one long statement is better than many short ones that are
+/// prepared already.
+pub fn has_round_trips(connection: &AnyConnection) -> bool {
+    dispatch!(connection, AnyConnection => dialect::HAS_ROUND_TRIPS)
+}
+
+/// The type BIGINT as CAST takes it.
+pub fn bigint(connection: &AnyConnection) -> &'static str {
+    dispatch!(connection, AnyConnection => dialect::BIGINT)
+}
+
 /// The key of the notification that this connection has just inserted, in the same transaction.
 pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<NotificationId> {
     dispatch!(connection, AnyConnection(own) => dialect::last_inserted_id(own))

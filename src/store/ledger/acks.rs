@@ -22,6 +22,12 @@ pub struct AckedMessage {
     pub tag: u64,
 }
 
+impl AckedMessage {
+    fn tag(&self) -> i64 {
+        i64::try_from(self.tag).unwrap_or(i64::MAX)
+    }
+}
+
 impl Store {
     /// Records that the broker has these acks, in one transaction. Changes nothing about a notification that another receipt
     /// holds by now: its message has come again.
@@ -29,6 +35,20 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn record_acks(&self, acked: &[AckedMessage]) -> Result<(), StoreError> {
+        if let [one] = acked {
+            // The common case is one statement, without a transaction around it.
+            return self.write_once("record that a message is acked", |connection| {
+                let held = notifications::table
+                    .find(one.notification_id)
+                    .filter(notifications::broker_session.eq(&one.session))
+                    .filter(notifications::delivery_tag.eq(one.tag()))
+                    .filter(notifications::acked_at.is_null());
+                diesel::update(held)
+                    .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
+                    .execute(connection)
+                    .map(drop)
+            });
+        }
         let mut ids: Vec<NotificationId> = acked.iter().map(|one| one.notification_id).collect();
         // Every transaction that locks several notifications does so in key order.
         ids.sort_unstable();
@@ -39,7 +59,7 @@ impl Store {
         self.write("record that messages are acked", |connection| {
             dispatch::lock_notifications(connection, &ids)?;
             for (session, acked) in &sessions {
-                let tags = acked.iter().map(|one| i64::try_from(one.tag).unwrap_or(i64::MAX));
+                let tags = acked.iter().map(|one| one.tag());
                 // A tag of a session names one message, which belongs to one notification.
                 let held = notifications::table
                     .filter(notifications::id.eq_any(acked.iter().map(|one| one.notification_id)))

@@ -61,6 +61,12 @@ impl Store {
         if completing.is_empty() {
             return Ok(Vec::new());
         }
+        // The common case is one statement, without a transaction around it.
+        if let [one] = completing
+            && self.write_once("complete a notification", |connection| complete_one(connection, *one))? > 0
+        {
+            return Ok(vec![Completion::Completed]);
+        }
         let mut ids: Vec<NotificationId> = completing.iter().map(|one| one.lease.notification_id).collect();
         ids.sort_unstable();
         self.write("complete notifications", |connection| {
@@ -147,6 +153,38 @@ impl Store {
     }
 }
 
+/// The participants behind `after` of a notification who are neither decided nor deferred.
+#[diesel::dsl::auto_type]
+fn undecided(after: ParticipantId) -> _ {
+    let decided = deliveries::table
+        .filter(deliveries::notification_id.eq(notifications::id))
+        .filter(deliveries::participant_id.eq(participants::id));
+    let deferred = deferrals::table
+        .filter(deferrals::notification_id.eq(notifications::id))
+        .filter(deferrals::participant_id.eq(participants::id));
+    participants::table
+        .filter(participants::event_id.nullable().eq(notifications::event_id))
+        .filter(participants::id.gt(after))
+        .filter(participants::id.le(notifications::max_participant_id))
+        .filter(not(exists(decided)))
+        .filter(not(exists(deferred)))
+}
+
+/// The columns of a completed notification, which has no lease.
+#[diesel::dsl::auto_type]
+fn completed() -> _ {
+    let state: &'static str = NotificationState::Completed.as_str();
+    let now: diesel::dsl::Nullable<DatabaseTime> = DatabaseTime::now().nullable();
+    let owner: Option<String> = None;
+    let until: Option<NaiveDateTime> = None;
+    (
+        notifications::state.eq(state),
+        notifications::completed_at.eq(now),
+        notifications::lease_owner.eq(owner),
+        notifications::lease_until.eq(until),
+    )
+}
+
 /// Completes those of the notifications, which are locked, whose participants behind `after` are all decided or deferred.
 /// Returns their number.
 fn complete(
@@ -154,28 +192,22 @@ fn complete(
     ids: &[NotificationId],
     after: ParticipantId,
 ) -> QueryResult<usize> {
-    let decided = deliveries::table
-        .filter(deliveries::notification_id.eq(notifications::id))
-        .filter(deliveries::participant_id.eq(participants::id));
-    let deferred = deferrals::table
-        .filter(deferrals::notification_id.eq(notifications::id))
-        .filter(deferrals::participant_id.eq(participants::id));
-    let undecided = participants::table
-        .filter(participants::event_id.nullable().eq(notifications::event_id))
-        .filter(participants::id.gt(after.max(ParticipantId(0))))
-        .filter(participants::id.le(notifications::max_participant_id))
-        .filter(not(exists(decided)))
-        .filter(not(exists(deferred)));
     let running = notifications::table
         .filter(notifications::id.eq_any(ids))
         .filter(notifications::state.eq(NotificationState::Running.as_str()));
-    diesel::update(running.filter(not(exists(undecided))))
-        .set((
-            notifications::state.eq(NotificationState::Completed.as_str()),
-            notifications::completed_at.eq(DatabaseTime::now().nullable()),
-            notifications::lease_owner.eq(None::<String>),
-            notifications::lease_until.eq(None::<NaiveDateTime>),
-        ))
+    diesel::update(running.filter(not(exists(undecided(after.max(ParticipantId(0)))))))
+        .set(completed())
+        .execute(connection)
+}
+
+/// The same for one that is not locked.
+fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<usize> {
+    let running = notifications::table
+        .find(one.lease.notification_id)
+        .filter(notifications::epoch.eq(one.lease.epoch))
+        .filter(notifications::state.eq(NotificationState::Running.as_str()));
+    diesel::update(running.filter(not(exists(undecided(one.after.max(ParticipantId(0)))))))
+        .set(completed())
         .execute(connection)
 }
 

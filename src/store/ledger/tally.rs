@@ -28,7 +28,7 @@ impl Store {
         })
     }
 
-    /// The `limit` newest notifications and all that are waiting or running, oldest first, and the number of those left out.
+    /// The `limit` newest notifications and all that are not completed, oldest first, and the number of those left out.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -106,7 +106,7 @@ fn load_records(
 ) -> QueryResult<Vec<NotificationRecord>> {
     let clock = dispatch::clock(connection)?;
     let rows: Vec<NotificationRow> = of_event(event_id)
-        .filter(notifications::id.ge(from).or(notifications::state.eq_any(NotificationState::OPEN)))
+        .filter(notifications::id.ge(from).or(notifications::state.ne(NotificationState::Completed.as_str())))
         .order(notifications::id)
         .select(NotificationRow::as_select())
         .load(connection)?;

@@ -1,17 +1,23 @@
 //! Reads the participants of an event, a page at a time, in key order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel::{QueryableByName, sql_query};
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
 use crate::store::source::columns::{AppKey, AppText, not_blank};
+
+/// Most events that one query asks about.
+const EVENTS_PER_QUERY: usize = 100;
 
 impl Store {
     /// Up to `limit` participants of the event with `after < id <= up_to`, in key order.
@@ -83,13 +89,13 @@ pub(crate) fn find_by_ids(
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
-/// The largest key of a participant of the event; 0 when the event has none. Only positive keys count, everywhere.
+/// The largest key of a participant of the event; 0 when the event has none.
 pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
     participants::table
         .filter(participants::event_id.eq(event_id))
         .select(max(participants::id))
         .first(connection)
-        .map(|id: Option<AppKey>| ParticipantId(id.map_or(0, |AppKey(id)| id.max(0))))
+        .map(last_id)
 }
 
 /// The same for many events.
@@ -97,8 +103,39 @@ pub(crate) fn find_last_ids(
     connection: &mut AnyConnection,
     event_ids: &[EventId],
 ) -> QueryResult<HashMap<EventId, ParticipantId>> {
-    let distinct: HashSet<EventId> = event_ids.iter().copied().collect();
-    distinct.into_iter().map(|event_id| Ok((event_id, find_last_id(connection, event_id)?))).collect()
+    let distinct: BTreeSet<EventId> = event_ids.iter().copied().collect();
+    if distinct.len() < 3 || !dispatch::has_round_trips(connection) {
+        let last_id = |event_id| Ok((event_id, find_last_id(connection, event_id)?));
+        return distinct.into_iter().map(last_id).collect();
+    }
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        event_id: EventId,
+        #[diesel(sql_type = Nullable<BigInt>)]
+        last_id: Option<AppKey>,
+    }
+    let mut last_ids = HashMap::new();
+    let distinct: Vec<EventId> = distinct.into_iter().collect();
+    for event_ids in distinct.chunks(EVENTS_PER_QUERY) {
+        // One look at the index for each event; with GROUP BY, PostgreSQL would read all keys of each.
+        let one = |id: &EventId| {
+            format!(
+                "SELECT CAST({id} AS {}) AS event_id,
+                    (SELECT MAX(id) FROM participants WHERE event_id = {id}) AS last_id",
+                dispatch::bigint(connection)
+            )
+        };
+        let statement = event_ids.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ");
+        let rows: Vec<Row> = sql_query(statement).load(connection)?;
+        last_ids.extend(rows.into_iter().map(|row| (row.event_id, last_id(row.last_id))));
+    }
+    Ok(last_ids)
+}
+
+/// Only positive keys count, everywhere.
+fn last_id(id: Option<AppKey>) -> ParticipantId {
+    ParticipantId(id.map_or(0, |AppKey(id)| id.max(0)))
 }
 
 #[derive(Queryable, Selectable)]

@@ -51,6 +51,12 @@ diesel::define_sql_function!(
 /// Whether [`record_deliveries`] is one statement, and so needs no transaction around it.
 pub const RECORDS_IN_ONE_STATEMENT: bool = true;
 
+/// Whether each statement is a round trip.
+pub const HAS_ROUND_TRIPS: bool = true;
+
+/// The type BIGINT in a CAST.
+pub const BIGINT: &str = "BIGINT";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
 

@@ -55,6 +55,12 @@ diesel::table! {
 /// Whether [`record_deliveries`] is one statement, and so needs no transaction around it.
 pub const RECORDS_IN_ONE_STATEMENT: bool = false;
 
+/// Whether each statement is a round trip.
+pub const HAS_ROUND_TRIPS: bool = false;
+
+/// The type BIGINT in a CAST.
+pub const BIGINT: &str = "INTEGER";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 

@@ -72,18 +72,24 @@ pub(crate) fn find_by_keys(
     clock: NaiveDateTime,
 ) -> QueryResult<Vec<Candidate>> {
     let keys: Vec<&str> = arrivals.iter().filter_map(|arrival| arrival.identity.key()).collect();
-    let mut found = Vec::new();
-    for keys in keys.chunks(INSERT_ROWS) {
-        let rows: Vec<NotificationRow> = notifications::table
-            .filter(notifications::message_key.eq_any(keys.iter().copied()))
-            .filter(notifications::channel.eq(ChannelName::Email.as_str()))
-            .select(NotificationRow::as_select())
-            .load(connection)?;
-        for row in rows {
-            found.push(Candidate::new(row, clock)?);
+    let of_channel = notifications::table
+        .filter(notifications::channel.eq(ChannelName::Email.as_str()))
+        .select(NotificationRow::as_select());
+    let mut rows: Vec<NotificationRow> = Vec::new();
+    // One key alone is a statement that every database has prepared.
+    if let [key] = keys[..] {
+        rows = of_channel.filter(notifications::message_key.eq(key)).load(connection)?;
+    } else {
+        for keys in keys.chunks(INSERT_ROWS) {
+            let keys = keys.iter().copied();
+            rows.extend(
+                of_channel
+                    .filter(notifications::message_key.eq_any(keys))
+                    .load::<NotificationRow>(connection)?,
+            );
         }
     }
-    Ok(found)
+    rows.into_iter().map(|row| Candidate::new(row, clock)).collect()
 }
 
 /// Rule 3: the equal notifications that are not known to be acked, the oldest first.
