@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod dead_letters;
 pub mod error;
 pub mod incoming;
+pub mod last_answer;
 pub mod probe;
 pub mod publisher;
 mod reconnect;

@@ -5,7 +5,6 @@
 //! `reconnect`, one connection to `session`.
 
 use std::io;
-use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
@@ -17,9 +16,9 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
+use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
 use crate::broker::reconnect::Reconnect;
-use crate::broker::topology;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
 use crate::domain::session::Receipt;
@@ -27,6 +26,7 @@ use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 
+mod dead_letter_check;
 mod session;
 
 /// A running subscription to the queue.
@@ -76,6 +76,7 @@ pub fn subscribe(
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
         has_begun: false,
+        unwritten_acks: None,
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked, sessions, last_answer }, thread })
@@ -99,6 +100,8 @@ struct BrokerThread {
     watchdog: CallWatchdog,
     /// Whether any session has begun.
     has_begun: bool,
+    /// What is known about the acks of the last session.
+    unwritten_acks: Option<UnwrittenAcks>,
 }
 
 impl BrokerThread {
@@ -126,6 +129,7 @@ impl BrokerThread {
                 Err(error) => SessionEnd::NotStarted(error),
             };
             let advice = ack_timeout::advice(&connection.product, &self.config);
+            let ended_at = Instant::now();
             let closed = connection.close();
             match end {
                 SessionEnd::Lost(error) if self.shutdown.requested() || self.to_worker.is_none() => {
@@ -137,30 +141,16 @@ impl BrokerThread {
                 SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
                     reconnect.ack_timed_out(&error, &advice);
                 }
-                SessionEnd::Lost(error) => reconnect.lost(&error.explained_by(closed), &self.config.queue),
+                SessionEnd::Lost(error) => {
+                    let error = error.explained_by(closed);
+                    let alive_at = matches!(error, BrokerError::Reset(_)).then_some(ended_at);
+                    self.unwritten_acks = self.last_answer.unwritten_acks(alive_at);
+                    reconnect.lost(&error, &self.config.queue);
+                }
                 SessionEnd::Stopped => break,
             }
         }
         Ok(())
-    }
-
-    /// Declares the dead-letter queue. A session may begin without it, except the first one: a message that cannot be
-    /// processed would hold its place for ever, and the worker would never have worked as configured.
-    fn check_dead_letter_queue(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
-        let socket = Arc::clone(&connection.socket);
-        let declare = || topology::declare_dead_letter_queue(connection, &self.config.queue);
-        let health = self.dead_letters.health();
-        match self.watchdog.guard("declaring the dead-letter queue", &socket, declare) {
-            Ok(_) => health.works(Instant::now()),
-            Err(error) if error.is_loss() || self.refuses_to_begin(&error) => return Err(error),
-            Err(error) => health.failed(&error, 0, Instant::now()),
-        }
-        Ok(())
-    }
-
-    /// Whether this is the start of the process, and only a person can change what is wrong.
-    fn refuses_to_begin(&self, error: &BrokerError) -> bool {
-        !self.has_begun && error.is_unusable_queue()
     }
 
     /// Runs one session, from declaring the queue to its end.
@@ -180,7 +170,8 @@ impl BrokerThread {
         self.has_begun = true;
         self.dead_letters.begin_session(number);
         let follows_restart = reconnect.session_begins();
-        self.report(SessionEvent::Begun { number, follows_restart });
+        let unwritten_acks = self.unwritten_acks.take();
+        self.report(SessionEvent::Begun { number, follows_restart, unwritten_acks });
         let recovery = reconnect.connected();
         events::broker::subscribed(
             &connection.peer,

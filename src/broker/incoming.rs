@@ -1,13 +1,10 @@
 //! A message as the worker sees it: body, identity, and a receipt to settle it with. Names nothing of amiquip.
 
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
-
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
-use crate::sync::lock;
 
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
@@ -53,27 +50,12 @@ pub enum SessionEvent {
         number: u64,
         /// Whether the broker was seen not running since the session before, or since the start of the process.
         follows_restart: bool,
+        /// What is known about the acks of the session before.
+        unwritten_acks: Option<UnwrittenAcks>,
     },
     /// The connection was lost: the broker delivers its unacked messages again.
     Lost {
         /// The number of the session.
         number: u64,
     },
-}
-
-/// The newest call that the broker has answered: proof that it still had the session then. All clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct LastAnswer(Arc<Mutex<Option<(u64, Instant)>>>);
-
-impl LastAnswer {
-    /// The broker has answered a call of this session that began at `began_at`.
-    pub fn set(&self, session: u64, began_at: Instant) {
-        *lock(&self.0) = Some((session, began_at));
-    }
-
-    /// The session, and when its newest answered call began. `None` before the first answer.
-    #[must_use]
-    pub fn get(&self) -> Option<(u64, Instant)> {
-        *lock(&self.0)
-    }
 }

@@ -152,7 +152,11 @@ const NEW_TABLES: [(&str, &str, &[&str]); 4] = [
         &["notification_id", "participant_id", "tries", "next_try_at", "smtp_code", "detail"],
     ),
     ("0003", "installation", &["id", "untagged_up_to"]),
-    ("0004", "broker_sessions", &["name", "worker", "opened_at", "seen_at", "lost_at", "closed_at"]),
+    (
+        "0004",
+        "broker_sessions",
+        &["name", "worker", "opened_at", "seen_at", "unwritten_since", "lost_at", "closed_at"],
+    ),
 ];
 
 /// Applies what is missing, in order. Applies nothing if another program uses names of new tables, and returns these names.

@@ -61,6 +61,7 @@ diesel::table! {
         worker -> Text,
         opened_at -> Timestamp,
         seen_at -> Timestamp,
+        unwritten_since -> Timestamp,
         lost_at -> Nullable<Timestamp>,
         closed_at -> Nullable<Timestamp>,
     }

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded};
 
-use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
 use crate::domain::message::Message;
 use crate::domain::session::{BrokerSession, Receipt};
@@ -172,20 +172,6 @@ impl Dispatcher {
         self.open = false;
         let leases = self.remove_unstarted();
         self.opener.release(leases);
-    }
-
-    fn read_sessions(&mut self) {
-        while let Some(event) = next(&mut self.inbox.sessions) {
-            match event {
-                SessionEvent::Begun { number, follows_restart } => {
-                    let worker = self.context.leases.lease_request().owner.clone();
-                    let session = BrokerSession { worker, number, follows_restart };
-                    self.session = Some(session.clone());
-                    self.opener.begin_session(session);
-                }
-                SessionEvent::Lost { number } => self.session_lost(number),
-            }
-        }
     }
 
     /// A message has arrived: has it opened, unless it cannot be read.

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::broker::incoming::LastAnswer;
+use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
@@ -90,9 +90,9 @@ impl Opener {
         Ok((Self { queue, thread }, reports))
     }
 
-    /// A session has begun. Every message that is given from now on belongs to it.
-    pub fn begin_session(&self, session: BrokerSession) {
-        self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session)));
+    /// A session has begun. `acks`: of the one that was lost before. Every message that is given from now on belongs to it.
+    pub fn begin_session(&self, session: BrokerSession, acks: Option<UnwrittenAcks>) {
+        self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, acks)));
     }
 
     /// A session is lost, and the messages that it delivered come again. `leases` are released.

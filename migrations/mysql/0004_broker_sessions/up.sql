@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS broker_sessions (
     worker VARCHAR(255) NOT NULL,
     opened_at DATETIME(3) NOT NULL,
     seen_at DATETIME(3) NOT NULL, -- when the broker was last known to have it
+    unwritten_since DATETIME(3) NOT NULL, -- later acks may not be on the disk of the broker
     lost_at DATETIME(3) NULL,
     closed_at DATETIME(3) NULL -- when it ended in good order
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

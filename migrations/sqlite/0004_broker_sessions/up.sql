@@ -10,6 +10,7 @@ CREATE TABLE broker_sessions (
     worker TEXT NOT NULL,
     opened_at TIMESTAMP NOT NULL,
     seen_at TIMESTAMP NOT NULL, -- when the broker was last known to have it
+    unwritten_since TIMESTAMP NOT NULL, -- later acks may not be on the disk of the broker
     lost_at TIMESTAMP,
     closed_at TIMESTAMP -- when it ended in good order
 ) WITHOUT ROWID;

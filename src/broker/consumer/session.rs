@@ -12,7 +12,8 @@ use log::debug;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Incoming, LastAnswer};
+use crate::broker::incoming::Incoming;
+use crate::broker::last_answer::LastAnswer;
 use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
@@ -148,6 +149,7 @@ impl<'connection> ConsumerSession<'connection> {
         done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
+        let began_at = Instant::now();
         self.guarded("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.connection.channel)?;
@@ -158,6 +160,7 @@ impl<'connection> ConsumerSession<'connection> {
             // `ack` only queues the ack.
             self.round_trip()
         })?;
+        self.last_answer.acked(began_at, Instant::now());
         for receipt in done {
             if acked.send(receipt).is_err() {
                 debug!("the dispatcher has ended; the broker has the ack of {receipt:?}");

@@ -25,14 +25,30 @@ pub enum EndOfSession {
     Lost,
 }
 
+/// Which acks of a lost session may not be on the broker's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostAcks {
+    /// The number of the session.
+    pub session: u64,
+    /// Those since so long ago. `None`: all are on the disk.
+    pub unwritten_for: Option<Duration>,
+}
+
 impl Store {
-    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet.
+    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet. `lost`: what
+    /// is known about the acks of the one that was lost last.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn begin_session(&self, session: &BrokerSession) -> Result<(), StoreError> {
+    pub fn begin_session(&self, session: &BrokerSession, lost: Option<LostAcks>) -> Result<(), StoreError> {
         self.write("begin a session", |connection| {
             let clock = dispatch::clock(connection)?;
+            if let Some(LostAcks { session: number, unwritten_for }) = lost {
+                let unwritten_since = clock - time_delta(unwritten_for.unwrap_or_default());
+                diesel::update(broker_sessions::table.find(BrokerSession::name_of(&session.worker, number)))
+                    .set(broker_sessions::unwritten_since.eq(unwritten_since))
+                    .execute(connection)?;
+            }
             let earlier = broker_sessions::table
                 .filter(broker_sessions::worker.eq(&session.worker))
                 .filter(broker_sessions::name.ne(session.name()))
@@ -50,19 +66,26 @@ impl Store {
 
     /// Records that the broker still had this session `answered_ago`: it has answered a call that began then. A session that
     /// was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
-    /// its age is not known, and it counts as old.
+    /// its age is not known, and it counts as old. Acks may not be on the broker's disk since `unwritten_for` ago; `None`: those
+    /// before that answer are.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn report_session(&self, session: &BrokerSession, answered_ago: Duration) -> Result<(), StoreError> {
-        let answered_ago = TimeDelta::from_std(answered_ago).unwrap_or(DELETED_AFTER);
+    pub fn report_session(
+        &self,
+        session: &BrokerSession,
+        answered_ago: Duration,
+        unwritten_for: Option<Duration>,
+    ) -> Result<(), StoreError> {
         self.write("report a session", |connection| {
             let clock = dispatch::clock(connection)?;
-            let seen_at = clock - answered_ago;
+            let seen_at = clock - time_delta(answered_ago);
+            let unwritten_since = clock - time_delta(unwritten_for.unwrap_or(answered_ago));
             let row = || broker_sessions::table.find(session.name());
             let later = diesel::update(row().filter(broker_sessions::seen_at.lt(seen_at)))
                 .set((
                     broker_sessions::seen_at.eq(seen_at),
+                    broker_sessions::unwritten_since.eq(unwritten_since),
                     broker_sessions::lost_at.eq(None::<NaiveDateTime>),
                 ))
                 .execute(connection)?;
@@ -111,6 +134,11 @@ impl Store {
     }
 }
 
+/// A time that the database can subtract. None is longer than the time for which a session is kept.
+fn time_delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(DELETED_AFTER).min(DELETED_AFTER)
+}
+
 fn insert(
     connection: &mut AnyConnection,
     session: &BrokerSession,
@@ -123,6 +151,7 @@ fn insert(
             broker_sessions::worker.eq(&session.worker),
             broker_sessions::opened_at.eq(opened_at),
             broker_sessions::seen_at.eq(seen_at),
+            broker_sessions::unwritten_since.eq(seen_at),
         ))
         .execute(connection)
         .map(drop)

@@ -112,7 +112,9 @@ macro_rules! conformance_tests {
             old_sessions_are_forgotten
             after_a_crash_each_forgotten_ack_absorbs_one_message
             an_ack_is_only_forgotten_by_a_broker_that_crashed
-            an_ack_is_only_forgotten_shortly_after_it
+            an_ack_is_only_forgotten_until_the_broker_has_a_pause
+            acks_after_the_last_report_may_be_forgotten
+            a_message_that_was_never_delivered_is_not_absorbed
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first

@@ -9,7 +9,7 @@ use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::EndOfSession;
+use crate::store::ledger::sessions::{EndOfSession, LostAcks};
 use crate::store::schema::{broker_sessions, notifications};
 
 /// One session of a worker.
@@ -27,17 +27,24 @@ pub const AGAIN: (Option<&str>, bool) = (None, true);
 impl<'a> Consumer<'a> {
     /// Begins session `number` of a worker.
     pub fn begin(store: &'a Store, worker: &str, number: u64) -> Self {
-        Self::connect(store, worker, number, false)
+        Self::connect(store, worker, number, None)
     }
 
     /// The same, after the broker was seen not running.
     pub fn begin_after_restart(store: &'a Store, worker: &str, number: u64) -> Self {
-        Self::connect(store, worker, number, true)
+        Self::begin_without_acks_of(store, worker, number, Duration::from_secs(24 * 3600))
     }
 
-    fn connect(store: &'a Store, worker: &str, number: u64, follows_restart: bool) -> Self {
+    /// The same: the acks of so long ago are not on the broker's disk.
+    pub fn begin_without_acks_of(store: &'a Store, worker: &str, number: u64, time: Duration) -> Self {
+        Self::connect(store, worker, number, Some(time))
+    }
+
+    fn connect(store: &'a Store, worker: &str, number: u64, unwritten_for: Option<Duration>) -> Self {
+        let follows_restart = unwritten_for.is_some();
         let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
-        store.begin_session(&session).unwrap();
+        let lost = |session| LostAcks { session, unwritten_for };
+        store.begin_session(&session, number.checked_sub(1).map(lost)).unwrap();
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }
     }
 
@@ -118,7 +125,7 @@ impl<'a> Consumer<'a> {
 
     /// The broker has answered a call that began just now.
     pub fn report(&self) {
-        self.store.report_session(&self.session, Duration::ZERO).unwrap();
+        self.store.report_session(&self.session, Duration::ZERO, None).unwrap();
     }
 }
 
@@ -152,23 +159,24 @@ pub fn look(store: &Store, id: NotificationId) -> NotificationRecord {
 
 /// Lets time pass: everything so far was so much earlier.
 pub fn pass(store: &Store, time: TimeDelta) {
+    type Known = (NaiveDateTime, NaiveDateTime, NaiveDateTime);
     type Times = (Option<NaiveDateTime>, Option<NaiveDateTime>);
     let sooner = |at: Option<NaiveDateTime>| at.map(|at| at - time);
     store
         .write("move times", |connection| {
-            let sessions: Vec<(String, NaiveDateTime, NaiveDateTime, Times)> = broker_sessions::table
+            let sessions: Vec<(String, Known, Times)> = broker_sessions::table
                 .select((
                     broker_sessions::name,
-                    broker_sessions::opened_at,
-                    broker_sessions::seen_at,
+                    (broker_sessions::opened_at, broker_sessions::seen_at, broker_sessions::unwritten_since),
                     (broker_sessions::lost_at, broker_sessions::closed_at),
                 ))
                 .load(connection)?;
-            for (name, opened_at, seen_at, (lost_at, closed_at)) in sessions {
+            for (name, (opened_at, seen_at, unwritten_since), (lost_at, closed_at)) in sessions {
                 diesel::update(broker_sessions::table.find(name))
                     .set((
                         broker_sessions::opened_at.eq(opened_at - time),
                         broker_sessions::seen_at.eq(seen_at - time),
+                        broker_sessions::unwritten_since.eq(unwritten_since - time),
                         broker_sessions::lost_at.eq(sooner(lost_at)),
                         broker_sessions::closed_at.eq(sooner(closed_at)),
                     ))

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::broker::incoming::Settlement;
+use crate::broker::incoming::{SessionEvent, Settlement};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
+use crate::domain::session::BrokerSession;
 use crate::observe::events;
 use crate::worker::dispatcher::task::{TaskId, TaskState};
 use crate::worker::dispatcher::{Dispatcher, next};
@@ -18,8 +19,22 @@ const REDELIVERED_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
+    pub(super) fn read_sessions(&mut self) {
+        while let Some(event) = next(&mut self.inbox.sessions) {
+            match event {
+                SessionEvent::Begun { number, follows_restart, unwritten_acks } => {
+                    let worker = self.context.leases.lease_request().owner.clone();
+                    let session = BrokerSession { worker, number, follows_restart };
+                    self.session = Some(session.clone());
+                    self.opener.begin_session(session, unwritten_acks);
+                }
+                SessionEvent::Lost { number } => self.session_lost(number),
+            }
+        }
+    }
+
     /// The broker delivers again what is not acked, to this worker or to another one.
-    pub(super) fn session_lost(&mut self, number: u64) {
+    fn session_lost(&mut self, number: u64) {
         // The broker thread has confirmed them before.
         while let Some(receipt) = next(&mut self.inbox.acked) {
             self.acked(receipt);
@@ -80,10 +95,12 @@ impl Dispatcher {
             return;
         }
         self.look_at = now + LOOK_INTERVAL;
+        let held = self.tasks.select(|task| self.is_valid(task.receipt)).len();
+        let none_can_come = self.running == 0 && held >= self.prefetch;
         let mut awaited = Vec::new();
         for id in self.tasks.awaiting_redelivery().clone() {
             match self.tasks.get(id).map(|task| &task.state) {
-                Some(TaskState::AwaitingRedelivery { until, .. }) if *until <= now => {
+                Some(TaskState::AwaitingRedelivery { until, .. }) if *until <= now || none_can_come => {
                     drop(self.tasks.remove(id))
                 }
                 Some(TaskState::AwaitingRedelivery { notification_id, .. }) => awaited.push(*notification_id),

@@ -4,6 +4,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::broker::last_answer::UnwrittenAcks;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::session::BrokerSession;
@@ -14,8 +15,8 @@ use crate::sync::lock;
 /// What the ledger is to know about a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionChange {
-    /// It has begun.
-    Begun(BrokerSession),
+    /// It has begun. What is known about the acks of the one that was lost before.
+    Begun(BrokerSession, Option<UnwrittenAcks>),
     /// The connection was lost.
     Lost(BrokerSession),
 }
@@ -87,7 +88,7 @@ impl Requests {
     /// be mentioned at all.
     pub fn lose(&mut self, session: BrokerSession) {
         self.arrivals.clear();
-        if self.sessions.last() == Some(&SessionChange::Begun(session.clone())) {
+        if matches!(self.sessions.last(), Some(SessionChange::Begun(begun, _)) if *begun == session) {
             self.sessions.pop();
         } else {
             self.sessions.push(SessionChange::Lost(session));
@@ -146,14 +147,14 @@ mod tests {
         let mut requests = Requests::default();
         requests.lose(session(1));
         for number in 2..100 {
-            requests.sessions.push(SessionChange::Begun(session(number)));
+            requests.sessions.push(SessionChange::Begun(session(number), None));
             requests.arrivals.push(arrival(number));
             requests.lose(session(number));
         }
-        requests.sessions.push(SessionChange::Begun(session(100)));
+        requests.sessions.push(SessionChange::Begun(session(100), None));
         assert_eq!(
             requests.sessions,
-            [SessionChange::Lost(session(1)), SessionChange::Begun(session(100))],
+            [SessionChange::Lost(session(1)), SessionChange::Begun(session(100), None)],
             "the ledger knows the first one, and is to know the last one"
         );
         assert_eq!(requests.arrivals, []);

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::broker::incoming::LastAnswer;
+use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
 use crate::domain::session::BrokerSession;
 use crate::observe::events;
 use crate::process_id;
 use crate::store::ledger::opening::Watermarks;
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::EndOfSession;
+use crate::store::ledger::sessions::{EndOfSession, LostAcks};
 use crate::worker::database_retry::QueryAttempt;
 use crate::worker::fan_out::context::Context;
 use crate::worker::opener::queue::SessionChange;
@@ -54,7 +54,7 @@ impl<'a> LedgerSessions<'a> {
     /// A session has begun or is lost. A session that the ledger never heard of need not be mentioned at all.
     pub fn add(&mut self, change: SessionChange) {
         match (self.changes.back(), &change) {
-            (Some(SessionChange::Begun(begun)), SessionChange::Lost(lost)) if begun == lost => {
+            (Some(SessionChange::Begun(begun, _)), SessionChange::Lost(lost)) if begun == lost => {
                 self.changes.pop_back();
             }
             _ => self.changes.push_back(change),
@@ -86,7 +86,13 @@ impl<'a> LedgerSessions<'a> {
         let store = &self.context.store;
         while let Some(change) = self.changes.front() {
             let recorded = self.context.database_retry.try_once(&mut self.attempt, || match change {
-                SessionChange::Begun(session) => store.begin_session(session),
+                SessionChange::Begun(session, acks) => {
+                    let lost = acks.map(|UnwrittenAcks { session, since }| LostAcks {
+                        session,
+                        unwritten_for: since.map(|since| since.elapsed()),
+                    });
+                    store.begin_session(session, lost)
+                }
                 SessionChange::Lost(session) if self.recorded.as_ref() == Some(session) => {
                     store.end_session(session, EndOfSession::Lost)
                 }
@@ -97,7 +103,7 @@ impl<'a> LedgerSessions<'a> {
                 return;
             }
             self.recorded = match self.changes.pop_front() {
-                Some(SessionChange::Begun(session)) => {
+                Some(SessionChange::Begun(session, _)) => {
                     self.watermarks.clear();
                     self.report_at = Instant::now() + REPORT_INTERVAL;
                     Some(session)
@@ -117,11 +123,12 @@ impl<'a> LedgerSessions<'a> {
         if let Some((number, began_at)) = self.last_answer.get()
             && number == session.number
         {
-            let store = &self.context.store;
+            let (store, acks) = (&self.context.store, self.last_answer.unwritten_acks(Some(now)));
+            let unwritten_for = acks.and_then(|acks| acks.since).map(|since| since.elapsed());
             // When it fails, the next report says the same.
-            self.context
-                .database_retry
-                .try_once(&mut self.attempt, || store.report_session(&session, began_at.elapsed()));
+            self.context.database_retry.try_once(&mut self.attempt, || {
+                store.report_session(&session, began_at.elapsed(), unwritten_for)
+            });
         }
     }
 

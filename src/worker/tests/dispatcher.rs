@@ -8,7 +8,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
-use crate::broker::incoming::{Inbox, Incoming, LastAnswer, SessionEvent, Settlement};
+use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
+use crate::broker::last_answer::LastAnswer;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
@@ -67,7 +68,9 @@ impl Broker {
 
     fn begin_session(&self, number: u64) {
         self.session.set(number);
-        self.sessions.send(SessionEvent::Begun { number, follows_restart: false }).unwrap();
+        self.sessions
+            .send(SessionEvent::Begun { number, follows_restart: false, unwritten_acks: None })
+            .unwrap();
     }
 
     fn lose_session(&self) {

@@ -14,7 +14,7 @@ use crate::store::schema::broker_sessions;
 /// A message that was not acked has been delivered again once a later session has lasted for so long.
 pub(crate) const REDELIVERED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
-/// A broker that has crashed has lost the acks of at most this time, and delivers their messages within this time.
+/// A broker that has crashed delivers the messages whose acks it has forgotten within this time.
 pub(crate) const ACKS_FORGOTTEN_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// A session that began so shortly before the current one may itself follow the restart that the current one follows
@@ -50,6 +50,7 @@ struct SessionRow {
     worker: String,
     opened_at: NaiveDateTime,
     seen_at: NaiveDateTime,
+    unwritten_since: NaiveDateTime,
     lost_at: Option<NaiveDateTime>,
     closed_at: Option<NaiveDateTime>,
 }
@@ -136,7 +137,7 @@ impl<'a> Sessions<'a> {
             .filter(|row| !self.has_lasted(ACKS_FORGOTTEN_WITHIN, row.end(), asked_at))
             .map(|row| ForgottenAcks {
                 session: &row.name,
-                since: row.end() - ACKS_FORGOTTEN_WITHIN,
+                since: row.unwritten_since,
                 certain: self.has_ended(row),
             })
             .collect()

@@ -1,5 +1,7 @@
 //! Acks that a broker forgot as it crashed: rule 4 of `identity`.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::*;
@@ -52,18 +54,48 @@ pub fn an_ack_is_only_forgotten_by_a_broker_that_crashed(store: &Store) {
     assert_ne!(id_of(&me.open_one(&other)), acked);
 }
 
-pub fn an_ack_is_only_forgotten_shortly_after_it(store: &Store) {
+pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
-    let (long_ago, later) = (before.receive_and_finish(), {
-        pass(store, TimeDelta::seconds(121));
-        before.receive_and_finish()
-    });
+    let written = before.receive_and_finish();
+    pass(store, TimeDelta::seconds(2));
+    let unwritten = before.receive_and_finish();
     before.lose();
     // The broker is started again much later.
     pass(store, TimeDelta::hours(5));
+    let since_the_pause = Duration::from_secs(5 * 3600 + 1);
+    let mut me = Consumer::begin_without_acks_of(store, "me", 2, since_the_pause);
+    assert_eq!(id_of(&me.receive(AGAIN)), unwritten);
+    assert_ne!(id_of(&me.receive(AGAIN)), written);
+}
+
+/// What a worker that was killed has reported last.
+pub fn acks_after_the_last_report_may_be_forgotten(store: &Store) {
+    let mut other = Consumer::begin(store, "other", 1);
+    let written = other.receive_and_finish();
+    pass(store, TimeDelta::seconds(2));
+    other.report();
+    let unwritten = other.receive_and_finish();
+    other.crash();
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    assert_eq!(id_of(&me.receive(AGAIN)), unwritten);
+    assert_ne!(id_of(&me.receive(AGAIN)), written);
+}
+
+/// Three equal messages: one is acked, one is running, one was never delivered; all of them fit the first two. That the message
+/// of a later notification came, which nothing else fits, shows that the one that was acked comes no more.
+pub fn a_message_that_was_never_delivered_is_not_absorbed(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = before.receive_and_finish();
+    let mut later = before.arrival(NEW);
+    later.message.kind = Kind::Cancelled;
+    let running = id_of(&before.open_one(&later));
+    before.lose();
     let mut me = Consumer::begin_after_restart(store, "me", 2);
-    assert_eq!(id_of(&me.receive(AGAIN)), later);
-    assert_ne!(id_of(&me.receive(AGAIN)), long_ago);
+    let mut again = me.arrival(AGAIN);
+    again.message.kind = Kind::Cancelled;
+    assert_eq!(id_of(&me.open_one(&again)), running);
+    let opened = me.receive(AGAIN);
+    assert!(matches!(opened, Opened::Ours { resumed: false, .. }) && id_of(&opened) != acked, "{opened:?}");
 }
 
 pub fn forgotten_acks_come_back_soon(store: &Store) {

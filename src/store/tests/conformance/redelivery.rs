@@ -110,7 +110,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(me.open_one(&in_vain), Opened::Undetermined { asked_at: now, .. } if now >= asked_at));
 
     // An answer to a call that began before proves nothing.
-    store.report_session(&other.session, Duration::from_secs(60)).unwrap();
+    store.report_session(&other.session, Duration::from_secs(60), None).unwrap();
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { .. }));
     std::thread::sleep(Duration::from_millis(5));
     other.report();
@@ -268,9 +268,9 @@ pub fn old_sessions_are_forgotten(store: &Store) {
     pass(store, TimeDelta::hours(2));
     let mut me = Consumer::begin(store, "me", 1);
     assert_eq!(count(), 2, "that of the other worker and ours");
-    store.begin_session(&me.session).unwrap();
+    store.begin_session(&me.session, None).unwrap();
     assert_eq!(count(), 2, "a repeated call changes nothing");
     me.session.number = 2;
-    store.report_session(&me.session, Duration::ZERO).unwrap();
+    store.report_session(&me.session, Duration::ZERO, None).unwrap();
     assert_eq!(count(), 3, "it was missing: a restored copy");
 }

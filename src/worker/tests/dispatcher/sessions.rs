@@ -31,7 +31,7 @@ impl OtherWorker {
     pub fn new(worker: &TestWorker, name: &str) -> Self {
         let session = BrokerSession { worker: name.to_owned(), number: 1, follows_restart: false };
         let store = worker.store.clone();
-        store.begin_session(&session).unwrap();
+        store.begin_session(&session, None).unwrap();
         let request = LeaseRequest { owner: name.to_owned(), term: TIMEOUT };
         Self { session, request, store, tag: 0 }
     }
