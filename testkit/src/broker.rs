@@ -167,11 +167,15 @@ impl Broker {
     /// Stops the node in good order and starts it again. RabbitMQ writes a new declaration to disk only some time
     /// later: a kill before that loses the queue itself ("Recovering 0 queues"). After a restart the queue is on disk.
     pub fn restart(&self) {
+        self.stop();
+        self.start();
+    }
+
+    /// Stops the node in good order.
+    pub fn stop(&self) {
         let mut node = self.node.lock().unwrap().take().expect("the broker does not run");
         node.signal("TERM");
         wait_for("the broker to end", Duration::from_secs(60), || node.child.try_wait().unwrap());
-        drop(node);
-        self.start();
     }
 
     /// Sends SIGKILL.
@@ -222,6 +226,12 @@ impl Broker {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
+    }
+
+    /// The number of messages in all queues, those that are delivered and not acked included.
+    pub fn messages(&self) -> usize {
+        let output = self.ctl(&["--quiet", "--no-table-headers", "list_queues", "messages"]);
+        output.split_whitespace().map(|number| number.parse::<usize>().unwrap()).sum()
     }
 
     /// The log of the node.

@@ -1,42 +1,89 @@
-//! The broker is killed, frozen or restarted. A running fan-out needs no broker; its message is delivered again and
-//! finds its notification in the ledger.
+//! The broker is killed, restarted or frozen, or the connection to it is half open or cut. A running fan-out needs no
+//! broker; its message is delivered again and finds its notification in the ledger, with a `message_id` and without.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::broker_cases::{CASES, Case, Done, Ids, Working};
 use crate::run::Run;
-use crate::workers::Workers;
+use crate::workers::Variables;
 use testkit::broker::Broker;
-use testkit::system::System;
+use testkit::half_open_proxy::HalfOpenProxy;
+use testkit::network::Network;
+use testkit::scenario::Scenario;
+use testkit::wait::wait_until;
 
-/// Notifications of the event. They run one after another.
-const NOTIFICATIONS: usize = 4;
+/// What the log says about a broker that is lost. A loss soon after another one is not logged.
+const LOST: &str = "cannot take messages";
+/// After this time every worker has noticed the silence: two heartbeats are 20 s, and it looks every few seconds.
+const NOTICED: Duration = Duration::from_secs(30);
+/// Shorter than two heartbeats, also with the pauses that TCP doubles before it repeats a packet.
+const UNNOTICED: Duration = Duration::from_secs(12);
 
-/// Sends notifications so slowly that there are `seconds` for each fault.
-fn send_with(
-    run: &mut Run,
-    broker: &Arc<Broker>,
-    faults: usize,
-    seconds: usize,
-    fault: impl Fn(&mut Run, &mut Workers),
-) {
-    let people = run.size(300, 2_000);
-    let mails = people * NOTIFICATIONS;
-    let rate = mails / (faults * seconds);
-    let setup = run.setup(System::Sqlite, people).env("SMTP_RATE_PER_SECOND", &rate.to_string());
-    let scenario = setup.broker(broker).build();
-    for _ in 0..NOTIFICATIONS {
-        scenario.publish(run.random.choice(["CREATED", "UPDATED", "CANCELLED"]).unwrap());
+/// Makes a fault, until it may end.
+type Strike<'a> = &'a dyn Fn(&mut Run, &mut [Working]);
+
+/// A fault, and what follows it.
+#[derive(Clone, Copy)]
+struct Fault<'a> {
+    strike: Strike<'a>,
+    /// Ends the fault: from now on the workers can connect.
+    end: &'a dyn Fn(&mut Run),
+    /// Where the broker does not notice by itself that the connections that were struck are gone: makes it notice.
+    notice: Option<&'a dyn Fn()>,
+}
+
+/// When a fan-out goes on that was running when the fault struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoesOn {
+    /// Before its worker is connected again.
+    Disconnected,
+    /// Before its message has come again.
+    Connected,
+    /// After that, or while it comes.
+    Redelivered,
+}
+
+/// All cases, with the faults one after another. Workers whose connection is struck have the variables `struck`.
+fn strike_all(run: &mut Run, broker: &Arc<Broker>, ids: Ids, struck: &Variables, faults: &[Fault]) {
+    let scenarios: Vec<Scenario> = CASES.iter().map(|case| case.build(run, broker)).collect();
+    // RabbitMQ loses a queue that was declared right before a kill.
+    broker.restart();
+    let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
+    let mut working: Vec<Working> = CASES.iter().zip(&scenarios).map(start).collect();
+    faults.iter().for_each(|fault| strike_once(run, &mut working, fault));
+    wait_until("the broker to have no message", || broker.messages() == 0);
+    // All counts first: when one check fails, the others still tell what happened.
+    let done: Vec<Done> = working.into_iter().map(Working::stop).collect();
+    done.into_iter().for_each(|done| done.check(run));
+}
+
+fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
+    working.iter_mut().for_each(|working| working.wait_until_back(0));
+    working.iter_mut().for_each(|working| working.begin(run));
+    working.iter_mut().for_each(Working::fill);
+    working.iter_mut().for_each(|working| working.wait_for_the_middle(run));
+    (fault.strike)(run, working);
+    let moments = [GoesOn::Disconnected, GoesOn::Connected, GoesOn::Redelivered];
+    let moments: Vec<GoesOn> = working.iter().map(|_| run.random.choice(moments).unwrap()).collect();
+    let go_on = |working: &[Working], moment| {
+        let due = working.iter().zip(&moments).filter(|(_, at)| **at == moment);
+        due.for_each(|(working, _)| working.release());
+    };
+    go_on(working, GoesOn::Disconnected);
+    (fault.end)(run);
+    for working in &mut *working {
+        let gone = if fault.notice.is_some() { working.case.struck } else { 0 };
+        working.wait_until_back(gone);
+        working.publish_late();
     }
-    let mut workers = Workers::start(&scenario, 1);
-    for moment in run.moments(faults, mails) {
-        workers.reach(moment);
-        fault(run, &mut workers);
+    go_on(working, GoesOn::Connected);
+    if let Some(notice) = fault.notice {
+        notice();
     }
-    let crashes = workers.finish_except_acks(NOTIFICATIONS);
-    run.check_except_acks(&scenario, NOTIFICATIONS, crashes);
+    go_on(working, GoesOn::Redelivered);
+    working.iter_mut().for_each(Working::wait_until_done);
 }
 
 fn started() -> Arc<Broker> {
@@ -46,44 +93,76 @@ fn started() -> Arc<Broker> {
 }
 
 /// SIGKILL, and a new start up to two seconds later.
-pub fn killed(run: &mut Run) {
+pub fn killed(run: &mut Run, ids: Ids) {
     let broker = started();
-    let first = Cell::new(true);
-    send_with(run, &broker, run.size(1, 10), 8, |run, _| {
-        if first.replace(false) {
-            // RabbitMQ loses a queue that was declared right before a kill.
-            broker.restart();
-        }
-        broker.kill();
+    let end = |run: &mut Run| {
         thread::sleep(run.pause(Duration::from_secs(2)));
         broker.start();
-    });
+    };
+    let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None };
+    strike_all(run, &broker, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
 /// Stopped in good order and started again.
-pub fn restarted(run: &mut Run) {
+pub fn restarted(run: &mut Run, ids: Ids) {
     let broker = started();
-    send_with(run, &broker, run.size(1, 10), 8, |_, _| broker.restart());
+    let fault = Fault { strike: &|_, _| broker.stop(), end: &|_| broker.start(), notice: None };
+    strike_all(run, &broker, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
-/// SIGSTOP: first until the worker has detected it, then for a few seconds that the worker need not detect.
-pub fn frozen(run: &mut Run) {
-    const TROUBLE: &str = "cannot take messages";
-    // A worker gives up a broker after 20 silent seconds. It does not log a loss soon after another one.
-    const LONG_ENOUGH: Duration = Duration::from_secs(30);
+/// SIGSTOP: until the workers have noticed, and then for some seconds that they do not notice.
+pub fn frozen(run: &mut Run, ids: Ids) {
     let broker = started();
-    send_with(run, &broker, run.size(1, 3), 10, |run, workers| {
-        let (deaths, troubles) = (workers.crashes, workers.log(0).matches(TROUBLE).count());
-        let start = Instant::now();
+    let until_noticed = |_: &mut Run, working: &mut [Working]| {
         broker.freeze();
-        workers.wait_until("the worker to notice", |workers| {
-            let logged = workers.log(0).matches(TROUBLE).count() > troubles;
-            logged || workers.crashes > deaths || start.elapsed() > LONG_ENOUGH
+        wait_until_noticed(working, |working| working.case.workers);
+    };
+    let shortly = |run: &mut Run, _: &mut [Working]| {
+        broker.freeze();
+        thread::sleep(run.pause(UNNOTICED));
+    };
+    let first = Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None };
+    strike_all(run, &broker, ids, &Variables::new(), &[first, Fault { strike: &shortly, ..first }]);
+}
+
+/// The connections are reset on the workers' side only. The broker keeps its side, and the messages, until the workers
+/// are connected again.
+pub fn half_open(run: &mut Run, ids: Ids) {
+    let broker = started();
+    let proxy = HalfOpenProxy::start(broker.port);
+    let struck = vec![("LAVINMQ_PORT", proxy.port.to_string())];
+    let reset = |_: &mut Run, _: &mut [Working]| assert!(proxy.reset_workers() > 0);
+    let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&|| proxy.close_half_open()) };
+    strike_all(run, &broker, ids, &struck, &vec![fault; run.size(1, 5)]);
+}
+
+/// All packets are lost: until the workers have noticed, and then for some seconds that they do not notice. More is
+/// published meanwhile; the broker sends it into the dead connections.
+pub fn network_cut(run: &mut Run, ids: Ids, network: &Network) {
+    let broker = Broker::own_in(network);
+    broker.start();
+    let struck = vec![("LAVINMQ_HOST", network.cut_address().to_owned())];
+    let until_noticed = |_: &mut Run, working: &mut [Working]| {
+        network.cut();
+        working.iter_mut().for_each(Working::publish_late);
+        wait_until_noticed(working, |working| working.case.struck);
+    };
+    let shortly = |run: &mut Run, working: &mut [Working]| {
+        network.cut();
+        working.iter_mut().for_each(Working::publish_late);
+        thread::sleep(run.pause(UNNOTICED));
+    };
+    let first = Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None };
+    strike_all(run, &broker, ids, &struck, &[first, Fault { strike: &shortly, ..first }]);
+}
+
+/// Waits until the first `struck` workers of each case have noticed that they have lost the broker.
+fn wait_until_noticed(working: &mut [Working], struck: impl Fn(&Working) -> usize) {
+    let start = Instant::now();
+    for working in working {
+        let struck = struck(working);
+        working.workers.wait_until("the workers to notice", |workers| {
+            (0..struck).all(|n| workers.log(n).contains(LOST)) || start.elapsed() > NOTICED
         });
-        broker.thaw();
-        thread::sleep(run.pause(Duration::from_secs(2)));
-        broker.freeze();
-        thread::sleep(run.pause(Duration::from_secs(5)));
-        broker.thaw();
-    });
+    }
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails like the test itself")]
 
+mod broker_cases;
 mod broker_faults;
 mod database_faults;
 mod deferrals;
@@ -20,9 +21,11 @@ mod throttling;
 mod worker_faults;
 mod workers;
 
+use broker_cases::Ids;
 use run::Run;
 use testkit::database::Server;
 use testkit::full_disk::with_small_disk;
+use testkit::network::with_network;
 use testkit::system::System;
 
 /// Makes a test of each scenario. The text is the first column of the table.
@@ -54,9 +57,17 @@ scenarios! {
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 2);
     four_workers_mariadb: "one of four workers killed, one frozen, MariaDB",
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 4);
-    broker_killed: "broker killed", broker_faults::killed;
-    broker_restarted: "broker restarted", broker_faults::restarted;
-    broker_frozen: "broker frozen", broker_faults::frozen;
+    broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
+    broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);
+    broker_restarted_id: "broker restarted, with message_id",
+        |run| broker_faults::restarted(run, Ids::With);
+    broker_restarted: "broker restarted, without message_id",
+        |run| broker_faults::restarted(run, Ids::Without);
+    broker_frozen_id: "broker frozen, with message_id", |run| broker_faults::frozen(run, Ids::With);
+    broker_frozen: "broker frozen, without message_id", |run| broker_faults::frozen(run, Ids::Without);
+    half_open_id: "connection half open, with message_id", |run| broker_faults::half_open(run, Ids::With);
+    half_open: "connection half open, without message_id",
+        |run| broker_faults::half_open(run, Ids::Without);
     database_killed_postgresql: "database killed, PostgreSQL",
         |run| database_faults::killed(run, Server::Postgresql);
     database_killed_mariadb: "database killed, MariaDB",
@@ -106,5 +117,23 @@ scenarios! {
 fn disk_full() {
     with_small_disk("disk_full", 64, |disk| {
         Run::repeat("disk_full", "disk full, SQLite", |run| database_faults::disk_full(run, disk));
+    });
+}
+
+#[test]
+fn network_cut_id() {
+    with_network("network_cut_id", |network| {
+        Run::repeat("network_cut_id", "network cut, with message_id", |run| {
+            broker_faults::network_cut(run, Ids::With, network);
+        });
+    });
+}
+
+#[test]
+fn network_cut() {
+    with_network("network_cut", |network| {
+        Run::repeat("network_cut", "network cut, without message_id", |run| {
+            broker_faults::network_cut(run, Ids::Without, network);
+        });
     });
 }

@@ -13,6 +13,9 @@ use testkit::wait::wait_for;
 /// Deadline for everything, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Variables of `fanmail`, with their values.
+pub type Variables = Vec<(&'static str, String)>;
+
 /// The workers of one scenario.
 pub struct Workers<'scenario> {
     scenario: &'scenario Scenario,
@@ -24,6 +27,8 @@ pub struct Workers<'scenario> {
 
 struct Worker {
     process: Process,
+    /// The variables of this worker alone.
+    variables: Variables,
     /// The port of its metrics.
     port: u16,
 }
@@ -31,8 +36,18 @@ struct Worker {
 impl<'scenario> Workers<'scenario> {
     /// Starts this number of workers.
     pub fn start(scenario: &'scenario Scenario, count: usize) -> Self {
-        let running = (0..count).map(|_| Worker::start(scenario)).collect();
+        Self::start_each(scenario, vec![Variables::new(); count])
+    }
+
+    /// Starts workers of which each has these variables besides those of the scenario.
+    pub fn start_each(scenario: &'scenario Scenario, workers: Vec<Variables>) -> Self {
+        let running = workers.into_iter().map(|variables| Worker::start(scenario, variables)).collect();
         Self { scenario, running, crashes: 0 }
+    }
+
+    /// Their number.
+    pub fn count(&self) -> usize {
+        self.running.len()
     }
 
     /// The log of a worker.
@@ -85,7 +100,8 @@ impl<'scenario> Workers<'scenario> {
     }
 
     fn replace(&mut self, n: usize) -> Process {
-        std::mem::replace(&mut self.running[n], Worker::start(self.scenario)).process
+        let successor = Worker::start(self.scenario, self.running[n].variables.clone());
+        std::mem::replace(&mut self.running[n], successor).process
     }
 
     /// Replaces workers that have ended by themselves.
@@ -97,6 +113,16 @@ impl<'scenario> Workers<'scenario> {
                 self.crashes += 1;
             }
         }
+    }
+
+    /// Number of mails that the relay has accepted.
+    pub fn accepted(&self) -> usize {
+        self.scenario.smtp.accepted()
+    }
+
+    /// Number of notifications whose acks are recorded.
+    pub fn acked(&self) -> usize {
+        self.scenario.ledger.count("notifications WHERE acked_at IS NOT NULL")
     }
 
     /// Waits for a condition while the supervisor replaces workers.
@@ -136,7 +162,7 @@ impl<'scenario> Workers<'scenario> {
             if self.scenario.queue.depth() == 0 {
                 return self.crashes;
             }
-            self.running.push(Worker::start(self.scenario));
+            self.running.push(Worker::start(self.scenario, Variables::new()));
             self.wait_until("the queue to be empty", |workers| workers.scenario.queue.depth() == 0);
         }
     }
@@ -156,10 +182,13 @@ impl<'scenario> Workers<'scenario> {
 }
 
 impl Worker {
-    fn start(scenario: &Scenario) -> Self {
+    fn start(scenario: &Scenario, variables: Variables) -> Self {
         let port = free_port();
         let mut environment = scenario.environment.clone();
         environment.insert("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}"));
-        Self { process: Process::start(scenario.dir.path(), &environment, &["worker"]), port }
+        let own = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        environment.extend(own);
+        let process = Process::start(scenario.dir.path(), &environment, &["worker"]);
+        Self { process, variables, port }
     }
 }

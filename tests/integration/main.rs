@@ -14,6 +14,7 @@ mod dead_letter_queue;
 mod deferrals;
 mod fan_out;
 mod frozen_broker;
+mod half_open;
 mod hostile_rows;
 mod late_commits;
 mod log_redaction;

@@ -1,0 +1,245 @@
+//! What workers do when a fault strikes their broker: small notifications, large ones, equal ones of which one is acked,
+//! some run and one waits. All cases of a scenario share a broker, so that one fault strikes them all.
+
+use std::sync::Arc;
+
+use amiquip::AmqpProperties;
+use uuid::Uuid;
+
+use crate::run::{LANES, Run};
+use crate::workers::{Variables, Workers};
+use testkit::broker::Broker;
+use testkit::queue::properties;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::smtp::gate::Point;
+use testkit::system::System;
+
+/// What the log says when it takes a message for the cause of lost connections.
+const BLAMES_A_MESSAGE: &str = "near the head of the queue";
+
+/// Whether the publisher sets `message_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// Each message has one of its own.
+    With,
+    /// No message has one.
+    Without,
+}
+
+impl Ids {
+    /// The properties of the next message.
+    pub fn properties(self) -> AmqpProperties {
+        properties((self == Self::With).then(|| Uuid::now_v7().to_string()).as_deref())
+    }
+}
+
+/// What is published before the fault.
+#[derive(Debug, Clone, Copy)]
+pub enum Work {
+    /// Notifications of random kinds of one event, one after another.
+    Slow,
+    /// Many notifications of one recipient each.
+    Small,
+    /// Equal notifications: one is acked before the fault, each worker runs one, and the last one waits.
+    Equal,
+    /// One notification, which is acked before the fault.
+    Acked,
+}
+
+/// A case.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// What is published.
+    pub work: Work,
+    /// `PREFETCH`: with 1 the notification that waits does so in the queue of the broker.
+    pub prefetch: usize,
+    /// Number of workers.
+    pub workers: usize,
+    /// How many of them lose the broker, where it does not concern all.
+    pub struck: usize,
+}
+
+/// The cases of every fault.
+pub const CASES: [Case; 8] = [
+    Case { work: Work::Slow, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Equal, prefetch: 1, workers: 1, struck: 1 },
+    Case { work: Work::Equal, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Equal, prefetch: 1, workers: 2, struck: 2 },
+    Case { work: Work::Equal, prefetch: 16, workers: 2, struck: 1 },
+    Case { work: Work::Acked, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Small, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Small, prefetch: 16, workers: 2, struck: 2 },
+];
+
+impl Case {
+    /// The participants, and the queue on the broker.
+    pub fn build(self, run: &Run, broker: &Arc<Broker>) -> Scenario {
+        let people = match self.work {
+            Work::Slow => run.size(100, 1_000),
+            Work::Small => 1,
+            Work::Equal | Work::Acked => run.size(40, 400),
+        };
+        let system = if self.workers == 1 { System::Sqlite } else { System::Postgresql };
+        let setup = run.setup(system, people).env("PREFETCH", &self.prefetch.to_string());
+        // Beyond a link the broker is not on loopback.
+        let mut setup = setup.env("LAVINMQ_USE_TLS", "False");
+        if matches!(self.work, Work::Slow) {
+            setup = setup.env("SMTP_RATE_PER_SECOND", &run.size(60, 300).to_string());
+        }
+        let scenario = setup.broker(broker).build();
+        if matches!(self.work, Work::Small) {
+            scenario.ledger.add_small_events(self.small_notifications(run));
+        }
+        assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
+        scenario
+    }
+
+    fn small_notifications(self, run: &Run) -> usize {
+        run.size(600, 3_000)
+    }
+}
+
+/// A case with its workers.
+pub struct Working<'scenario> {
+    /// The case.
+    pub case: Case,
+    /// Its scenario.
+    pub scenario: &'scenario Scenario,
+    /// Its workers. Those that are struck come first.
+    pub workers: Workers<'scenario>,
+    ids: Ids,
+    /// Number of notifications so far.
+    published: usize,
+    people: usize,
+}
+
+impl<'scenario> Working<'scenario> {
+    /// Starts the workers. Those that the fault strikes have these variables.
+    pub fn start(case: Case, scenario: &'scenario Scenario, ids: Ids, struck: &Variables) -> Self {
+        let variables = |n| if n < case.struck { struck.clone() } else { Variables::new() };
+        let workers = Workers::start_each(scenario, (0..case.workers).map(variables).collect());
+        Self { case, scenario, workers, ids, published: 0, people: scenario.people().len() }
+    }
+
+    /// Publishes what takes longest, and what is to be acked before the fault.
+    pub fn begin(&mut self, run: &mut Run) {
+        match self.case.work {
+            Work::Slow => {
+                let kinds = ["CREATED", "UPDATED", "CANCELLED"];
+                (0..4).for_each(|_| self.publish(run.random.choice(kinds).unwrap(), 1));
+            }
+            Work::Small => self.publish_small(run),
+            Work::Equal | Work::Acked => self.publish("UPDATED", 1),
+        }
+    }
+
+    /// Waits for the ack, and publishes the rest.
+    pub fn fill(&mut self) {
+        if matches!(self.case.work, Work::Equal | Work::Acked) {
+            let published = self.published;
+            self.workers.wait_until("the ack before the fault", |workers| workers.acked() >= published);
+        }
+        if matches!(self.case.work, Work::Equal) {
+            self.scenario.smtp.gate().close_after(Point::BeforeReply, self.people / 2);
+            self.publish("UPDATED", self.case.workers + 1);
+        }
+    }
+
+    /// Waits until the fault may strike.
+    pub fn wait_for_the_middle(&mut self, run: &mut Run) {
+        let due = self.scenario.mail_counts().total();
+        let mails = match self.case.work {
+            // What was published before is sent.
+            Work::Slow => due - self.people * run.random.usize(1..=4),
+            Work::Small => due - run.random.usize(1..=self.case.small_notifications(run)),
+            Work::Equal => {
+                let held = LANES * self.case.workers;
+                let gate = self.scenario.smtp.gate();
+                return self.workers.wait_until("mails held at the gate", |_| gate.held() == held);
+            }
+            Work::Acked => due,
+        };
+        self.workers.wait_until("the middle", |workers| workers.accepted() >= mails);
+    }
+
+    /// Publishes one more that is equal to others.
+    pub fn publish_late(&mut self) {
+        if matches!(self.case.work, Work::Equal | Work::Acked) {
+            self.publish("UPDATED", 1);
+        }
+    }
+
+    /// Lets what runs go on.
+    pub fn release(&self) {
+        self.scenario.smtp.gate().open();
+    }
+
+    /// Waits until all workers take messages, where the broker also counts this number of consumers that are gone.
+    pub fn wait_until_back(&mut self, gone: usize) {
+        let (queue, count) = (&self.scenario.queue, self.workers.count() + gone);
+        self.workers.wait_until("all workers to take messages", |_| queue.consumers() as usize >= count);
+    }
+
+    /// Waits until all notifications of this round are completed and no message is left.
+    pub fn wait_until_done(&mut self) {
+        let (scenario, published) = (self.scenario, self.published);
+        self.workers.wait_until("all notifications", |_| {
+            scenario.ledger.completed() >= published && scenario.queue.depth() == 0
+        });
+    }
+
+    /// Stops the workers.
+    pub fn stop(self) -> Done<'scenario> {
+        let Self { case, scenario, workers, published, .. } = self;
+        let logs: Vec<String> = (0..case.workers).map(|n| workers.log(n)).collect();
+        let crashes = workers.finish_except_acks(published);
+        let (lost, duplicates) = scenario.mail_counts().lost_and_duplicates();
+        eprintln!("{case:?}: {published} notifications, {lost} mails lost, {duplicates} duplicates");
+        Done { case, scenario, published, crashes, logs }
+    }
+
+    fn publish(&mut self, kind: &str, count: usize) {
+        let body = format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#).into_bytes();
+        let messages: Vec<_> = (0..count).map(|_| (body.clone(), self.ids.properties())).collect();
+        self.publish_all(&messages);
+    }
+
+    fn publish_small(&mut self, run: &Run) {
+        let first = EVENT + 1;
+        let messages: Vec<_> = (first..)
+            .take(self.case.small_notifications(run))
+            .map(|event| {
+                let body = format!(r#"{{"type":"UPDATED","event_id":{event}}}"#);
+                (body.into_bytes(), self.ids.properties())
+            })
+            .collect();
+        self.publish_all(&messages);
+    }
+
+    fn publish_all(&mut self, messages: &[(Vec<u8>, AmqpProperties)]) {
+        self.scenario.queue.publish_all(messages);
+        self.published += messages.len();
+    }
+}
+
+/// A case whose workers have ended.
+pub struct Done<'scenario> {
+    case: Case,
+    scenario: &'scenario Scenario,
+    published: usize,
+    crashes: usize,
+    logs: Vec<String>,
+}
+
+impl Done<'_> {
+    /// Checks the mails and the logs.
+    pub fn check(self, run: &mut Run) {
+        let case = self.case;
+        eprintln!("checking {case:?}");
+        assert_eq!(self.crashes, 0, "no broker makes a worker end");
+        run.check_except_acks(self.scenario, self.published, self.crashes);
+        for log in self.logs {
+            assert!(!log.contains(BLAMES_A_MESSAGE), "{log}");
+        }
+    }
+}
