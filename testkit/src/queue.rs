@@ -136,6 +136,13 @@ impl Queue {
         self.on_channel(|channel| declare(channel, &self.name).0)
     }
 
+    /// Number of messages, delivered ones that are not acked included. Takes a second: AMQP does not tell.
+    pub fn messages(&self) -> usize {
+        let list = self.broker.ctl(&["list_queues", "--quiet", "--no-table-headers", "name", "messages"]);
+        let line = list.lines().find_map(|line| line.strip_prefix(&self.name)?.strip_prefix('\t'));
+        line.map_or(0, |number| number.trim().parse().unwrap())
+    }
+
     /// Number of consumers.
     pub fn consumers(&self) -> u32 {
         self.on_channel(|channel| declare(channel, &self.name).1)
