@@ -10,6 +10,8 @@ mod broker_cases;
 mod broker_faults;
 mod database_faults;
 mod deferrals;
+mod ledger_losses;
+mod opening;
 mod poison;
 mod relay_faults;
 mod relay_wide;
@@ -76,6 +78,38 @@ scenarios! {
         |run| database_faults::restarted(run, Server::Postgresql);
     database_frozen: "database frozen, PostgreSQL",
         |run| database_faults::frozen(run, Server::Postgresql);
+    opening_killed: "database killed, small notifications with and without message_id, PostgreSQL",
+        |run| opening::database_killed(run, Server::Postgresql);
+    opening_replies_postgresql: "replies of the database lost, small notifications with and without message_id, PostgreSQL",
+        |run| opening::replies_lost(run, System::Postgresql);
+    opening_replies_mariadb: "replies of the database lost, small notifications with and without message_id, MariaDB",
+        |run| opening::replies_lost(run, System::Mariadb);
+    rows_deleted_sqlite_id: "rows of notifications deleted, SQLite, with message_id",
+        |run| ledger_losses::rows_deleted(run, System::Sqlite, true);
+    rows_deleted_sqlite: "rows of notifications deleted, SQLite, without message_id",
+        |run| ledger_losses::rows_deleted(run, System::Sqlite, false);
+    rows_deleted_postgresql_id: "rows of notifications deleted, PostgreSQL, with message_id",
+        |run| ledger_losses::rows_deleted(run, System::Postgresql, true);
+    rows_deleted_postgresql: "rows of notifications deleted, PostgreSQL, without message_id",
+        |run| ledger_losses::rows_deleted(run, System::Postgresql, false);
+    restored_sqlite_id: "ledger restored to an older copy, SQLite, with message_id",
+        |run| ledger_losses::restored(run, System::Sqlite, true);
+    restored_sqlite: "ledger restored to an older copy, SQLite, without message_id",
+        |run| ledger_losses::restored(run, System::Sqlite, false);
+    restored_postgresql_id: "ledger restored to an older copy, PostgreSQL, with message_id",
+        |run| ledger_losses::restored(run, System::Postgresql, true);
+    restored_postgresql: "ledger restored to an older copy, PostgreSQL, without message_id",
+        |run| ledger_losses::restored(run, System::Postgresql, false);
+    restored_mariadb: "ledger restored to an older copy, MariaDB, without message_id",
+        |run| ledger_losses::restored(run, System::Mariadb, false);
+    late_commits_postgresql: "participants committed late with lower keys, PostgreSQL",
+        |run| ledger_losses::late_commits(run, System::Postgresql);
+    late_commits_mariadb: "participants committed late with lower keys, MariaDB",
+        |run| ledger_losses::late_commits(run, System::Mariadb);
+    event_deleted_sqlite: "worker killed, its event deleted and put back, SQLite",
+        |run| ledger_losses::event_deleted(run, System::Sqlite);
+    event_deleted_postgresql: "worker killed, its event deleted and put back, PostgreSQL",
+        |run| ledger_losses::event_deleted(run, System::Postgresql);
     retry_killed_sqlite: "fanmail retry killed and stopped, SQLite",
         |run| retry::killed_and_stopped(run, System::Sqlite);
     retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL",

@@ -195,7 +195,9 @@ fn deleted_while_the_message_waits(system: System) {
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
     let done = "notifications WHERE acked_at IS NOT NULL AND state =";
     wait_until("both to be closed", || {
-        ["completed", "abandoned"].iter().all(|state| scenario.ledger.count(&format!("{done} '{state}'")) == 1)
+        ["completed", "abandoned"]
+            .iter()
+            .all(|state| scenario.ledger.count(&format!("{done} '{state}'")) == 1)
     });
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (PEOPLE, 0));
     check_dead_letter(&scenario);

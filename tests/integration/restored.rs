@@ -76,7 +76,8 @@ fn outcomes(system: System, name: &str, kind: &str, message_ids: [Option<&str>; 
     let log = worker.log();
     let duplicates = stop_and_count(&scenario, worker);
     assert!((BEFORE..=BEFORE + 2 * LANES).contains(&duplicates), "{duplicates} duplicates");
-    let told = lines_of("WARN", &log).iter().filter(|line| line.contains("is not in the database any more")).count();
+    let told =
+        lines_of("WARN", &log).iter().filter(|line| line.contains("is not in the database any more")).count();
     assert_eq!(told, 1, "{log}");
     assert_eq!(scenario.ledger.notifications().len(), 2);
 }

@@ -57,8 +57,10 @@ fn wait_for_the_end(scenario: &Scenario, worker: &Process, notifications: usize)
 fn check_told(log: &str, notification: i64, times: usize) {
     let warnings = lines_of("WARN", log);
     let about = format!("notification {notification} ");
-    let told: Vec<&String> =
-        warnings.iter().filter(|line| line.contains(&about) && line.contains("is not in the database any more")).collect();
+    let told: Vec<&String> = warnings
+        .iter()
+        .filter(|line| line.contains(&about) && line.contains("is not in the database any more"))
+        .collect();
     assert_eq!(told.len(), times, "{warnings:#?}");
     assert!(!log.contains("was completed before"), "{log}");
     assert_eq!(lines_of("ERROR", log), Vec::<String>::new());
@@ -150,9 +152,9 @@ fn waited_for(system: System, name: &str, message_id: Option<&str>) {
     // It comes behind the message that is redelivered, and needs no mail.
     scenario.queue.publish("UPDATED", EMPTY, Some("empty"));
     scenario.wait_for_acks(1);
-    scenario.ledger.execute(&format!(
-        "DELETE FROM notifications WHERE event_id = {EVENT}; DELETE FROM deliveries"
-    ));
+    scenario
+        .ledger
+        .execute(&format!("DELETE FROM notifications WHERE event_id = {EVENT}; DELETE FROM deliveries"));
     scenario.smtp.gate().open();
     wait_for_the_end(&scenario, &worker, 2);
     frozen.thaw();
