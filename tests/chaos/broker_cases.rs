@@ -2,6 +2,7 @@
 //! some run and one waits. All cases of a scenario share a broker, so that one fault strikes them all.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use amiquip::AmqpProperties;
 use uuid::Uuid;
@@ -16,6 +17,9 @@ use testkit::system::System;
 
 /// What the log says when it takes a message for the cause of lost connections.
 const BLAMES_A_MESSAGE: &str = "near the head of the queue";
+
+/// When a case that is not done is lost. All that the workers have to do takes some seconds.
+const GIVEN_UP: Duration = Duration::from_secs(100);
 
 /// Whether the publisher sets `message_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub enum Work {
     Equal,
     /// One notification, which is acked before the fault.
     Acked,
+    /// Many equal small notifications, one after another.
+    Stream,
 }
 
 /// A case.
@@ -71,6 +77,13 @@ pub const CASES: [Case; 8] = [
     Case { work: Work::Small, prefetch: 16, workers: 2, struck: 2 },
 ];
 
+/// More cases for a broker that forgets acks: which of many equal messages it delivers again cannot be told from them.
+pub const STREAMS: [Case; 3] = [
+    Case { work: Work::Stream, prefetch: 1, workers: 1, struck: 1 },
+    Case { work: Work::Stream, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Stream, prefetch: 16, workers: 2, struck: 2 },
+];
+
 impl Case {
     /// The participants, and the queue on the broker.
     pub fn build(self, run: &Run, broker: &Arc<Broker>) -> Scenario {
@@ -78,6 +91,7 @@ impl Case {
             Work::Slow => run.size(100, 1_000),
             Work::Small => 1,
             Work::Equal | Work::Acked => run.size(40, 400),
+            Work::Stream => 3,
         };
         let system = if self.workers == 1 { System::Sqlite } else { System::Postgresql };
         let setup = run.setup(system, people).env("PREFETCH", &self.prefetch.to_string());
@@ -88,14 +102,28 @@ impl Case {
         }
         let scenario = setup.broker(broker).build();
         if matches!(self.work, Work::Small) {
-            scenario.ledger.add_small_events(self.small_notifications(run));
+            scenario.ledger.add_small_events(self.small(run));
+        }
+        if matches!(self.work, Work::Small | Work::Stream) {
+            // So that some of them are left when all cases are in the middle.
+            let delay = Duration::from_millis(run.size(20, 5) as u64);
+            scenario.smtp.configure(|settings| settings.reply_delay = delay);
         }
         assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
         scenario
     }
 
-    fn small_notifications(self, run: &Run) -> usize {
-        run.size(600, 3_000)
+    /// Whether the moment for a fault is soon over. The others wait at the gate of their relay, or take long.
+    pub fn is_fast(self) -> bool {
+        matches!(self.work, Work::Small | Work::Stream | Work::Acked)
+    }
+
+    /// Number of small notifications.
+    fn small(self, run: &Run) -> usize {
+        match self.work {
+            Work::Stream => run.size(100, 500),
+            _ => run.size(600, 3_000),
+        }
     }
 }
 
@@ -130,6 +158,7 @@ impl<'scenario> Working<'scenario> {
             }
             Work::Small => self.publish_small(run),
             Work::Equal | Work::Acked => self.publish("UPDATED", 1),
+            Work::Stream => self.publish("UPDATED", self.case.small(run)),
         }
     }
 
@@ -151,7 +180,9 @@ impl<'scenario> Working<'scenario> {
         let mails = match self.case.work {
             // What was published before is sent.
             Work::Slow => due - self.people * run.random.usize(1..=4),
-            Work::Small => due - run.random.usize(1..=self.case.small_notifications(run)),
+            Work::Small | Work::Stream => {
+                due - self.people * run.random.usize(self.case.small(run) / 2..=self.case.small(run))
+            }
             Work::Equal => {
                 let held = LANES * self.case.workers;
                 let gate = self.scenario.smtp.gate();
@@ -180,11 +211,13 @@ impl<'scenario> Working<'scenario> {
         self.workers.wait_until("all workers to take messages", |_| queue.consumers() as usize >= count);
     }
 
-    /// Waits until all notifications of this round are completed and no message is left.
+    /// Waits until all notifications of this round are completed and no message is left. Lost ones never are: then the
+    /// check tells how many mails are missing.
     pub fn wait_until_done(&mut self) {
-        let (scenario, published) = (self.scenario, self.published);
+        let (scenario, published, start) = (self.scenario, self.published, Instant::now());
         self.workers.wait_until("all notifications", |_| {
-            scenario.ledger.completed() >= published && scenario.queue.depth() == 0
+            let done = scenario.ledger.completed() >= published && scenario.queue.depth() == 0;
+            done || start.elapsed() > GIVEN_UP
         });
     }
 
@@ -192,7 +225,7 @@ impl<'scenario> Working<'scenario> {
     pub fn stop(self) -> Done<'scenario> {
         let Self { case, scenario, workers, published, .. } = self;
         let logs: Vec<String> = (0..case.workers).map(|n| workers.log(n)).collect();
-        let crashes = workers.finish_except_acks(published);
+        let crashes = workers.finish_except_acks(published.min(scenario.ledger.completed()));
         let (lost, duplicates) = scenario.mail_counts().lost_and_duplicates();
         eprintln!("{case:?}: {published} notifications, {lost} mails lost, {duplicates} duplicates");
         Done { case, scenario, published, crashes, logs }
@@ -207,7 +240,7 @@ impl<'scenario> Working<'scenario> {
     fn publish_small(&mut self, run: &Run) {
         let first = EVENT + 1;
         let messages: Vec<_> = (first..)
-            .take(self.case.small_notifications(run))
+            .take(self.case.small(run))
             .map(|event| {
                 let body = format!(r#"{{"type":"UPDATED","event_id":{event}}}"#);
                 (body.into_bytes(), self.ids.properties())

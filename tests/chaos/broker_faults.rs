@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::broker_cases::{CASES, Case, Done, Ids, Working};
+use crate::broker_cases::{CASES, Case, Done, Ids, STREAMS, Working};
 use crate::run::Run;
 use crate::workers::Variables;
 use testkit::broker::Broker;
@@ -46,12 +46,19 @@ enum GoesOn {
 }
 
 /// All cases, with the faults one after another. Workers whose connection is struck have the variables `struck`.
-fn strike_all(run: &mut Run, broker: &Arc<Broker>, ids: Ids, struck: &Variables, faults: &[Fault]) {
-    let scenarios: Vec<Scenario> = CASES.iter().map(|case| case.build(run, broker)).collect();
+fn strike_all(
+    run: &mut Run,
+    broker: &Arc<Broker>,
+    cases: &[Case],
+    ids: Ids,
+    struck: &Variables,
+    faults: &[Fault],
+) {
+    let scenarios: Vec<Scenario> = cases.iter().map(|case| case.build(run, broker)).collect();
     // RabbitMQ loses a queue that was declared right before a kill.
     broker.restart();
     let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
-    let mut working: Vec<Working> = CASES.iter().zip(&scenarios).map(start).collect();
+    let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
     faults.iter().for_each(|fault| strike_once(run, &mut working, fault));
     wait_until("the broker to have no message", || broker.messages() == 0);
     // All counts first: when one check fails, the others still tell what happened.
@@ -61,9 +68,12 @@ fn strike_all(run: &mut Run, broker: &Arc<Broker>, ids: Ids, struck: &Variables,
 
 fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
     working.iter_mut().for_each(|working| working.wait_until_back(0));
-    working.iter_mut().for_each(|working| working.begin(run));
-    working.iter_mut().for_each(Working::fill);
-    working.iter_mut().for_each(|working| working.wait_for_the_middle(run));
+    let (slow, fast): (Vec<_>, Vec<_>) = working.iter_mut().partition(|working| !working.case.is_fast());
+    for mut working in [slow, fast] {
+        working.iter_mut().for_each(|working| working.begin(run));
+        working.iter_mut().for_each(|working| working.fill());
+        working.iter_mut().for_each(|working| working.wait_for_the_middle(run));
+    }
     (fault.strike)(run, working);
     let moments = [GoesOn::Disconnected, GoesOn::Connected, GoesOn::Redelivered];
     let moments: Vec<GoesOn> = working.iter().map(|_| run.random.choice(moments).unwrap()).collect();
@@ -100,14 +110,15 @@ pub fn killed(run: &mut Run, ids: Ids) {
         broker.start();
     };
     let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None };
-    strike_all(run, &broker, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
+    let cases = [&CASES[..], &STREAMS].concat();
+    strike_all(run, &broker, &cases, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
 /// Stopped in good order and started again.
 pub fn restarted(run: &mut Run, ids: Ids) {
     let broker = started();
     let fault = Fault { strike: &|_, _| broker.stop(), end: &|_| broker.start(), notice: None };
-    strike_all(run, &broker, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
+    strike_all(run, &broker, &CASES, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
 /// SIGSTOP: until the workers have noticed, and then for some seconds that they do not notice.
@@ -122,7 +133,7 @@ pub fn frozen(run: &mut Run, ids: Ids) {
         thread::sleep(run.pause(UNNOTICED));
     };
     let first = Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None };
-    strike_all(run, &broker, ids, &Variables::new(), &[first, Fault { strike: &shortly, ..first }]);
+    strike_all(run, &broker, &CASES, ids, &Variables::new(), &[first, Fault { strike: &shortly, ..first }]);
 }
 
 /// The connections are reset on the workers' side only. The broker keeps its side, and the messages, until the workers
@@ -133,7 +144,7 @@ pub fn half_open(run: &mut Run, ids: Ids) {
     let struck = vec![("LAVINMQ_PORT", proxy.port.to_string())];
     let reset = |_: &mut Run, _: &mut [Working]| assert!(proxy.reset_workers() > 0);
     let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&|| proxy.close_half_open()) };
-    strike_all(run, &broker, ids, &struck, &vec![fault; run.size(1, 5)]);
+    strike_all(run, &broker, &CASES, ids, &struck, &vec![fault; run.size(1, 5)]);
 }
 
 /// All packets are lost: until the workers have noticed, and then for some seconds that they do not notice. More is
@@ -153,7 +164,7 @@ pub fn network_cut(run: &mut Run, ids: Ids, network: &Network) {
         thread::sleep(run.pause(UNNOTICED));
     };
     let first = Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None };
-    strike_all(run, &broker, ids, &struck, &[first, Fault { strike: &shortly, ..first }]);
+    strike_all(run, &broker, &CASES, ids, &struck, &[first, Fault { strike: &shortly, ..first }]);
 }
 
 /// Waits until the first `struck` workers of each case have noticed that they have lost the broker.

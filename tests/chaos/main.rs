@@ -8,6 +8,7 @@
 
 mod broker_cases;
 mod broker_faults;
+mod broker_mixed;
 mod database_faults;
 mod deferrals;
 mod ledger_losses;
@@ -67,6 +68,7 @@ scenarios! {
         |run| broker_faults::restarted(run, Ids::Without);
     broker_frozen_id: "broker frozen, with message_id", |run| broker_faults::frozen(run, Ids::With);
     broker_frozen: "broker frozen, without message_id", |run| broker_faults::frozen(run, Ids::Without);
+    broker_killed_mixed: "broker killed, two workers, with and without message_id", broker_mixed::killed;
     half_open_id: "connection half open, with message_id", |run| broker_faults::half_open(run, Ids::With);
     half_open: "connection half open, without message_id",
         |run| broker_faults::half_open(run, Ids::Without);
