@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::workers::Workers;
 use testkit::database::{Database, Server};
 use testkit::full_disk::SmallDisk;
-use testkit::scenario::Scenario;
+use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
 
 /// The log line when the database stops working.
@@ -20,7 +20,7 @@ const OVER: &str = "the database works again";
 /// Sends one notification, with a fault at random moments.
 fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&mut Run, &mut Workers)) {
     let people = scenario.people().len();
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     let mut workers = Workers::start(scenario, 1);
     for moment in run.moments(faults, people) {
         workers.reach(moment);

@@ -29,7 +29,7 @@ pub fn everyone_greylisted(run: &mut Run) {
     let setup = run.setup(System::Sqlite, people).env("RETRY_DELAY", delay).env("DEFER_SCHEDULE", schedule);
     let scenario = setup.build();
     scenario.smtp.add_policy(Policy::greylist(Step::Rcpt, GREYLISTED, wait, |_| true));
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     let mut workers = Workers::start(&scenario, 1);
     workers.wait_until("the ack, with everyone deferred", |_| {
         scenario.ledger.count("notifications WHERE acked_at IS NOT NULL") == 1
@@ -70,7 +70,7 @@ fn send_small(run: &mut Run, count: usize, is_greylisted: impl Fn(usize) -> bool
     let messages: Vec<(Vec<u8>, AmqpProperties)> = (0..count)
         .map(|n| {
             let body = format!(r#"{{"type":"UPDATED","event_id":{}}}"#, event(n));
-            (body.into_bytes(), properties(Some(&format!("small {n}"))))
+            (body.into_bytes(), properties(None))
         })
         .collect();
     scenario.queue.publish_all(&messages);
@@ -86,7 +86,7 @@ pub fn killed(run: &mut Run, system: System, count: usize) {
     let (people, kills) = (run.size(400, 10_000), run.size(3, 20));
     let scenario = with_short_schedule(run, system, people);
     let mut workers = Workers::start(&scenario, count);
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     // While the mails are refused for the first times, deferred, and the message is acked.
     for _ in 0..run.size(1, 5) {
         workers.wait_until("a refusal", |_| scenario.smtp.read_log(|log| !log.refusals.is_empty()));
@@ -107,7 +107,7 @@ pub fn several_workers(run: &mut Run, system: System, count: usize) {
     let scenario = with_short_schedule(run, system, people);
     let workers = Workers::start(&scenario, count);
     for _ in 0..notifications {
-        scenario.publish(run.random.choice(["CREATED", "UPDATED"]).unwrap());
+        scenario.queue.publish(run.random.choice(["CREATED", "UPDATED"]).unwrap(), EVENT, None);
     }
     let crashes = workers.finish(notifications);
     assert_eq!(crashes, 0);

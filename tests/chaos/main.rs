@@ -50,16 +50,18 @@ scenarios! {
         |run| worker_faults::killed(run, System::Postgresql, Some("killed"));
     killed_postgresql: "worker killed, PostgreSQL, without message_id",
         |run| worker_faults::killed(run, System::Postgresql, None);
-    stopped: "worker stopped with SIGTERM", worker_faults::stopped;
-    two_signals: "worker stopped with two signals", worker_faults::stopped_by_two_signals;
-    two_workers_postgresql: "one of two workers killed, one frozen, PostgreSQL",
-        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2);
-    four_workers_postgresql: "one of four workers killed, one frozen, PostgreSQL",
-        |run| several_workers::killed_and_frozen(run, System::Postgresql, 4);
-    two_workers_mariadb: "one of two workers killed, one frozen, MariaDB",
-        |run| several_workers::killed_and_frozen(run, System::Mariadb, 2);
-    four_workers_mariadb: "one of four workers killed, one frozen, MariaDB",
-        |run| several_workers::killed_and_frozen(run, System::Mariadb, 4);
+    stopped: "worker stopped with SIGTERM, without message_id", worker_faults::stopped;
+    two_signals: "worker stopped with two signals, without message_id", worker_faults::stopped_by_two_signals;
+    two_workers_postgresql_id: "one of two workers killed, one frozen, PostgreSQL, with message_id",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::With);
+    two_workers_postgresql: "one of two workers killed, one frozen, PostgreSQL, without message_id",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::Without);
+    four_workers_postgresql: "one of four workers killed, one frozen, PostgreSQL, with message_id",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 4, Ids::With);
+    two_workers_mariadb: "one of two workers killed, one frozen, MariaDB, with message_id",
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 2, Ids::With);
+    four_workers_mariadb: "one of four workers killed, one frozen, MariaDB, without message_id",
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without);
     broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
     broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);
     broker_restarted_id: "broker restarted, with message_id",
@@ -72,13 +74,13 @@ scenarios! {
     half_open_id: "connection half open, with message_id", |run| broker_faults::half_open(run, Ids::With);
     half_open: "connection half open, without message_id",
         |run| broker_faults::half_open(run, Ids::Without);
-    database_killed_postgresql: "database killed, PostgreSQL",
+    database_killed_postgresql: "database killed, PostgreSQL, without message_id",
         |run| database_faults::killed(run, Server::Postgresql);
-    database_killed_mariadb: "database killed, MariaDB",
+    database_killed_mariadb: "database killed, MariaDB, without message_id",
         |run| database_faults::killed(run, Server::Mariadb);
-    database_restarted: "database restarted, PostgreSQL",
+    database_restarted: "database restarted, PostgreSQL, without message_id",
         |run| database_faults::restarted(run, Server::Postgresql);
-    database_frozen: "database frozen, PostgreSQL",
+    database_frozen: "database frozen, PostgreSQL, without message_id",
         |run| database_faults::frozen(run, Server::Postgresql);
     opening_killed: "database killed, small notifications with and without message_id, PostgreSQL",
         |run| opening::database_killed(run, Server::Postgresql);
@@ -112,39 +114,39 @@ scenarios! {
         |run| ledger_losses::event_deleted(run, System::Sqlite);
     event_deleted_postgresql: "worker killed, its event deleted and put back, PostgreSQL",
         |run| ledger_losses::event_deleted(run, System::Postgresql);
-    retry_killed_sqlite: "fanmail retry killed and stopped, SQLite",
+    retry_killed_sqlite: "fanmail retry killed and stopped, SQLite, without message_id",
         |run| retry::killed_and_stopped(run, System::Sqlite);
-    retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL",
+    retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL, without message_id",
         |run| retry::killed_and_stopped(run, System::Postgresql);
-    relay_killed: "relay killed, refusing connections", relay_faults::killed;
-    relay_frozen: "relay frozen", relay_faults::frozen;
-    relay_refusing: "relay greeting with 421, 450, 554", relay_faults::refusing;
-    relay_throttling: "relay answering one in ten with 450", relay_faults::throttling;
-    relay_limiting: "relay answering 421 after each 50 mails", relay_faults::limiting;
-    relay_dropping: "relay dropping one connection in fifty", relay_faults::dropping;
-    throttled_14: "relay taking 14 mails a second", |run| throttling::limited_rate(run, 14);
-    throttled_50: "relay taking 50 mails a second", |run| throttling::limited_rate(run, 50);
-    throttled_faster: "relay taking 14 mails a second, then 50", throttling::growing_rate;
-    connections_limited: "relay limiting connections", throttling::limited_connections;
-    refused_451: "relay answering 451 to everyone for a while",
+    relay_killed: "relay killed, refusing connections, without message_id", relay_faults::killed;
+    relay_frozen: "relay frozen, without message_id", relay_faults::frozen;
+    relay_refusing: "relay greeting with 421, 450, 554, without message_id", relay_faults::refusing;
+    relay_throttling: "relay answering one in ten with 450, without message_id", relay_faults::throttling;
+    relay_limiting: "relay answering 421 after each 50 mails, without message_id", relay_faults::limiting;
+    relay_dropping: "relay dropping one connection in fifty, without message_id", relay_faults::dropping;
+    throttled_14: "relay taking 14 mails a second, without message_id", |run| throttling::limited_rate(run, 14);
+    throttled_50: "relay taking 50 mails a second, without message_id", |run| throttling::limited_rate(run, 50);
+    throttled_faster: "relay taking 14 mails a second, then 50, without message_id", throttling::growing_rate;
+    connections_limited: "relay limiting connections, without message_id", throttling::limited_connections;
+    refused_451: "relay answering 451 to everyone for a while, without message_id",
         |run| relay_wide::everyone_refused(run, "451 4.3.0 Temporary lookup failure");
-    refused_554: "relay answering 554 to everyone for a while",
+    refused_554: "relay answering 554 to everyone for a while, without message_id",
         |run| relay_wide::everyone_refused(run, "554 5.7.1 Relay access denied");
-    quota_used_up: "relay with a quota that is used up", relay_wide::quota_used_up;
-    greylisted: "relay greylisting everyone", deferrals::everyone_greylisted;
-    greylisted_small: "relay greylisting every tenth small notification", deferrals::small_notifications;
-    greylisted_killed_sqlite: "worker killed, relay greylisting everyone, SQLite",
+    quota_used_up: "relay with a quota that is used up, without message_id", relay_wide::quota_used_up;
+    greylisted: "relay greylisting everyone, without message_id", deferrals::everyone_greylisted;
+    greylisted_small: "relay greylisting every tenth small notification, without message_id", deferrals::small_notifications;
+    greylisted_killed_sqlite: "worker killed, relay greylisting everyone, SQLite, without message_id",
         |run| deferrals::killed(run, System::Sqlite, 1);
-    greylisted_killed_postgresql: "one of two workers killed, relay greylisting everyone, PostgreSQL",
+    greylisted_killed_postgresql: "one of two workers killed, relay greylisting everyone, PostgreSQL, without message_id",
         |run| deferrals::killed(run, System::Postgresql, 2);
-    greylisted_two_workers: "two workers, relay greylisting everyone, MariaDB",
+    greylisted_two_workers: "two workers, relay greylisting everyone, MariaDB, without message_id",
         |run| deferrals::several_workers(run, System::Mariadb, 2);
-    late_replies: "relay replying after SMTP_DATA_TIMEOUT to one in fifty", deferrals::late_replies;
-    poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite",
+    late_replies: "relay replying after SMTP_DATA_TIMEOUT to one in fifty, without message_id", deferrals::late_replies;
+    poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite, with and without message_id",
         |run| poison::poison(run, System::Sqlite);
-    poison_postgresql: "random bytes, mutated JSON, odd properties, PostgreSQL",
+    poison_postgresql: "random bytes, mutated JSON, odd properties, PostgreSQL, with and without message_id",
         |run| poison::poison(run, System::Postgresql);
-    poison_mariadb: "random bytes, mutated JSON, odd properties, MariaDB",
+    poison_mariadb: "random bytes, mutated JSON, odd properties, MariaDB, with and without message_id",
         |run| poison::poison(run, System::Mariadb);
 }
 
@@ -152,7 +154,9 @@ scenarios! {
 #[test]
 fn disk_full() {
     with_small_disk("disk_full", 64, |disk| {
-        Run::repeat("disk_full", "disk full, SQLite", |run| database_faults::disk_full(run, disk));
+        Run::repeat("disk_full", "disk full, SQLite, without message_id", |run| {
+            database_faults::disk_full(run, disk)
+        });
     });
 }
 

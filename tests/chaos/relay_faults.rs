@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
-use testkit::scenario::Scenario;
 use testkit::scenario::builder::ScenarioBuilder;
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
@@ -33,7 +33,7 @@ fn setup_for_lost_replies(run: &Run, people: usize) -> ScenarioBuilder {
 
 /// Sends one notification from beginning to end.
 fn send_to_all(run: &mut Run, scenario: &Scenario) {
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     let crashes = Workers::start(scenario, 1).finish(1);
     assert_eq!(crashes, 0, "no relay makes a worker end");
     run.check(scenario, 1, crashes);
@@ -47,7 +47,7 @@ fn send_to_all_with(
     fault: impl Fn(&mut Run, &mut Workers),
 ) {
     let people = scenario.people().len();
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     let mut workers = Workers::start(scenario, 1);
     for moment in run.moments(faults, people * 4 / 5) {
         workers.reach(moment);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::run::Run;
 use crate::workers::Workers;
+use testkit::scenario::EVENT;
 use testkit::smtp::policy::Policy;
 use testkit::smtp::step_fault::Step;
 use testkit::system::System;
@@ -17,7 +18,7 @@ fn send_to_all_with(run: &mut Run, policy: impl Fn(Duration) -> Policy) {
     // So slow that the fan-out is not done at that moment.
     scenario.smtp.configure(|settings| settings.reply_delay = Duration::from_millis(1));
     let moment = run.moments(1, people / 2)[0];
-    scenario.publish("UPDATED");
+    scenario.queue.publish("UPDATED", EVENT, None);
     let mut workers = Workers::start(&scenario, 1);
     workers.reach(moment);
     scenario.smtp.add_policy(policy(lasts));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
-use testkit::scenario::Scenario;
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::log::BodyReply;
 use testkit::smtp::policy::Policy;
 use testkit::smtp::step_fault::{Step, StepFault};
@@ -80,7 +80,7 @@ fn send_through(run: &mut Run, people: usize, policies: Vec<Policy>) -> Vec<Scen
     let scenarios: Vec<(Scenario, Policy)> = policies.into_iter().map(with_policy).collect();
     let scenarios: Vec<Scenario> = thread::scope(|scope| {
         let send = |(scenario, policy): (Scenario, Policy)| {
-            scenario.publish("UPDATED");
+            scenario.queue.publish("UPDATED", EVENT, None);
             scenario.smtp.add_policy(policy);
             let crashes = Workers::start(&scenario, 1).finish(1);
             assert_eq!(crashes, 0, "no relay makes a worker end");
@@ -147,7 +147,7 @@ pub fn limited_connections(run: &mut Run) {
             settings.most_connections = Some((ALLOWED, step, fault));
             settings.reply_delay = Duration::from_millis(5);
         });
-        scenario.publish("UPDATED");
+        scenario.queue.publish("UPDATED", EVENT, None);
         let mut workers = Workers::start(&scenario, 1);
         workers.wait_until("half of the mails", |_| scenario.smtp.accepted() >= people / 2);
         let pace = workers.metric_text(0, "fanmail_pace_per_second");

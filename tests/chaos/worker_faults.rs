@@ -42,7 +42,7 @@ pub fn stopped(run: &mut Run) {
 pub fn stopped_by_two_signals(run: &mut Run) {
     let (people, stops) = (run.size(500, 2_000), run.size(2, 10));
     let scenario = run.setup(System::Sqlite, people).build();
-    scenario.queue.publish("UPDATED", EVENT, Some("two signals"));
+    scenario.queue.publish("UPDATED", EVENT, None);
     let mut crashes = 0;
     for _ in 0..stops {
         let point = if run.random.bool() { Point::BeforeBody } else { Point::BeforeReply };
