@@ -211,10 +211,10 @@ impl<'scenario> Working<'scenario> {
         self.workers.wait_until("all workers to take messages", |_| queue.consumers() as usize >= count);
     }
 
-    /// Waits until all notifications of this round are completed and no message is left. Lost ones never are: then the
-    /// check tells how many mails are missing.
-    pub fn wait_until_done(&mut self) {
-        let (scenario, published, start) = (self.scenario, self.published, Instant::now());
+    /// Waits until all notifications of this round are completed and no message is left, but not longer than some time
+    /// after `start`: lost ones never are, and the check tells how many mails are missing.
+    pub fn wait_until_done(&mut self, start: Instant) {
+        let (scenario, published) = (self.scenario, self.published);
         self.workers.wait_until("all notifications", |_| {
             let done = scenario.ledger.completed() >= published && scenario.queue.depth() == 0;
             done || start.elapsed() > GIVEN_UP

@@ -93,7 +93,8 @@ fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
         notice();
     }
     go_on(working, GoesOn::Redelivered);
-    working.iter_mut().for_each(Working::wait_until_done);
+    let start = Instant::now();
+    working.iter_mut().for_each(|working| working.wait_until_done(start));
 }
 
 fn started() -> Arc<Broker> {
