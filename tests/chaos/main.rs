@@ -8,7 +8,6 @@
 
 mod broker_cases;
 mod broker_faults;
-mod broker_mixed;
 mod database_faults;
 mod deferrals;
 mod ledger_losses;
@@ -63,14 +62,12 @@ scenarios! {
     four_workers_mariadb: "one of four workers killed, one frozen, MariaDB, without message_id",
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without);
     broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
-    broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);
     broker_restarted_id: "broker restarted, with message_id",
         |run| broker_faults::restarted(run, Ids::With);
     broker_restarted: "broker restarted, without message_id",
         |run| broker_faults::restarted(run, Ids::Without);
     broker_frozen_id: "broker frozen, with message_id", |run| broker_faults::frozen(run, Ids::With);
     broker_frozen: "broker frozen, without message_id", |run| broker_faults::frozen(run, Ids::Without);
-    broker_killed_mixed: "broker killed, two workers, with and without message_id", broker_mixed::killed;
     half_open_id: "connection half open, with message_id", |run| broker_faults::half_open(run, Ids::With);
     half_open: "connection half open, without message_id",
         |run| broker_faults::half_open(run, Ids::Without);
