@@ -103,17 +103,17 @@ scenarios! {
         |run| ledger_losses::restored(run, System::Postgresql, false);
     restored_mariadb: "ledger restored to an older copy, MariaDB, without message_id",
         |run| ledger_losses::restored(run, System::Mariadb, false);
-    late_commits_postgresql: "participants committed late with lower keys, PostgreSQL",
+    late_commits_postgresql: "participants committed late with lower keys, PostgreSQL, with message_id",
         |run| ledger_losses::late_commits(run, System::Postgresql);
-    late_commits_mariadb: "participants committed late with lower keys, MariaDB",
+    late_commits_mariadb: "participants committed late with lower keys, MariaDB, with message_id",
         |run| ledger_losses::late_commits(run, System::Mariadb);
     event_deleted_sqlite: "worker killed, its event deleted and put back, SQLite",
         |run| ledger_losses::event_deleted(run, System::Sqlite);
     event_deleted_postgresql: "worker killed, its event deleted and put back, PostgreSQL",
         |run| ledger_losses::event_deleted(run, System::Postgresql);
-    retry_killed_sqlite: "fanmail retry killed and stopped, SQLite, without message_id",
+    retry_killed_sqlite: "fanmail retry killed and stopped, SQLite, with message_id",
         |run| retry::killed_and_stopped(run, System::Sqlite);
-    retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL, without message_id",
+    retry_killed_postgresql: "fanmail retry killed and stopped, PostgreSQL, with message_id",
         |run| retry::killed_and_stopped(run, System::Postgresql);
     relay_killed: "relay killed, refusing connections, without message_id", relay_faults::killed;
     relay_frozen: "relay frozen, without message_id", relay_faults::frozen;
