@@ -166,7 +166,7 @@ impl<'scenario> Working<'scenario> {
     pub fn fill(&mut self) {
         if matches!(self.case.work, Work::Equal | Work::Acked) {
             let published = self.published;
-            self.workers.wait_until("the ack before the fault", |workers| workers.acked() >= published);
+            self.workers.wait_until("the ack before the fault", |workers| workers.newest_is_acked(published));
         }
         if matches!(self.case.work, Work::Equal) {
             self.scenario.smtp.gate().close_after(Point::BeforeReply, self.people / 2);

@@ -120,9 +120,12 @@ impl<'scenario> Workers<'scenario> {
         self.scenario.smtp.accepted()
     }
 
-    /// Number of notifications whose acks are recorded.
-    pub fn acked(&self) -> usize {
-        self.scenario.ledger.count("notifications WHERE acked_at IS NOT NULL")
+    /// Whether there are so many notifications, and the ack of the newest is recorded. An older one may have none for
+    /// ever: its ack was on the way when the connection was lost, and the broker has it.
+    pub fn newest_is_acked(&self, notifications: usize) -> bool {
+        let newest = "notifications WHERE acked_at IS NOT NULL AND id = (SELECT max(id) FROM notifications)";
+        let ledger = &self.scenario.ledger;
+        ledger.count("notifications") >= notifications && ledger.count(newest) == 1
     }
 
     /// Waits for a condition while the supervisor replaces workers.
