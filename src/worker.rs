@@ -9,13 +9,14 @@
 //!                      └────────────┘ └─ reports: recorded, refused ───────┼────────────────┤
 //!                      └── an ack to record ───────────────────────────────┘    recorded ───┘
 //!
+//! opener ⇄ dispatcher: finds the notification of each message, and leases it; waits for the database in its place
 //! deferral sweep: runs fan-outs for deferred mails that are due, through the same lanes
 //! lease keeper: renews the leases of all fan-outs, and reports the worker as alive
 //! database watch: notices a query without an answer
 //! ```
 //!
-//! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `fan-out-N` (at most
-//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. `threads`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
+//! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `opener`, `fan-out-N` (at most
+//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
 pub mod database_retry;
 pub mod deferral_sweep;

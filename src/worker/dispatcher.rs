@@ -58,7 +58,7 @@ pub struct Dispatcher {
     batch_sender: BatchSender,
     tasks: Tasks,
     opener: Opener,
-    opened: Receiver<OpenerReport>,
+    opener_reports: Receiver<OpenerReport>,
     fan_out_pool: FanOutPool,
     results: Receiver<(TaskId, FanOutResult)>,
     /// Receipts whose acks the ledger has.
@@ -90,7 +90,7 @@ impl Dispatcher {
         batch_sender: BatchSender,
         config: &WorkerConfig,
     ) -> io::Result<Self> {
-        let (opener, opened) = Opener::start(&context, inbox.last_answer.clone())?;
+        let (opener, reports) = Opener::start(&context, inbox.last_answer.clone())?;
         let (result_sender, results) = unbounded();
         Ok(Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
@@ -99,7 +99,7 @@ impl Dispatcher {
             batch_sender,
             tasks: Tasks::default(),
             opener,
-            opened,
+            opener_reports: reports,
             results,
             recorded: unbounded(),
             require_message_id: config.require_message_id,
@@ -136,7 +136,7 @@ impl Dispatcher {
         select.recv(&self.inbox.sessions);
         select.recv(&self.inbox.acked);
         select.recv(&self.results);
-        select.recv(&self.opened);
+        select.recv(&self.opener_reports);
         select.recv(&self.recorded.1);
         select.recv(&self.inbox.incoming);
         if self.tasks.awaiting_redelivery().is_empty() {
@@ -155,8 +155,8 @@ impl Dispatcher {
         while let Some((id, result)) = next(&mut self.results) {
             self.fan_out_ended(id, result);
         }
-        while let Some(report) = next(&mut self.opened) {
-            self.opener_reports(report);
+        while let Some(report) = next(&mut self.opener_reports) {
+            self.opener_reported(report);
         }
         while let Some(receipt) = next(&mut self.recorded.1) {
             self.ack_recorded(receipt);

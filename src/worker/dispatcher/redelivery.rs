@@ -101,7 +101,7 @@ impl Dispatcher {
         for id in self.tasks.awaiting_redelivery().clone() {
             match self.tasks.get(id).map(|task| &task.state) {
                 Some(TaskState::AwaitingRedelivery { until, .. }) if *until <= now || none_can_come => {
-                    drop(self.tasks.remove(id))
+                    drop(self.tasks.remove(id));
                 }
                 Some(TaskState::AwaitingRedelivery { notification_id, .. }) => awaited.push(*notification_id),
                 _ => {}

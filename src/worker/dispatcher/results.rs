@@ -12,10 +12,12 @@ use crate::worker::fan_out::turn::conflict;
 use crate::worker::opener::{OpenerReport, Opening};
 
 impl Dispatcher {
-    pub(super) fn opener_reports(&mut self, report: OpenerReport) {
+    pub(super) fn opener_reported(&mut self, report: OpenerReport) {
         match report {
             OpenerReport::Opened(found) => {
-                found.into_iter().for_each(|(receipt, opening)| self.opened(receipt, opening));
+                for (receipt, opening) in found {
+                    self.opened(receipt, opening);
+                }
             }
             OpenerReport::Acked(ids) => self.acked_by_another_worker(&ids),
         }

@@ -13,7 +13,7 @@ use crate::worker::fan_out::claim::OpenedAs;
 /// Every task that is not finished.
 #[derive(Debug, Default)]
 pub struct Tasks {
-    tasks: HashMap<TaskId, Task>,
+    by_id: HashMap<TaskId, Task>,
     receipts: HashMap<Receipt, TaskId>,
     /// The tasks of each event, in order of arrival. Only the first one is ever started.
     queues: HashMap<EventId, VecDeque<TaskId>>,
@@ -29,7 +29,7 @@ impl Tasks {
     pub fn add(&mut self, message: Message, identity: Identity, receipt: Receipt) {
         self.last += 1;
         let id = TaskId(self.last);
-        self.tasks.insert(id, Task { message, identity, receipt, state: TaskState::Opening });
+        self.by_id.insert(id, Task { message, identity, receipt, state: TaskState::Opening });
         self.receipts.insert(receipt, id);
         self.queues.entry(message.event_id).or_default().push_back(id);
     }
@@ -37,14 +37,14 @@ impl Tasks {
     /// The task with this number.
     #[must_use]
     pub fn get(&self, id: TaskId) -> Option<&Task> {
-        self.tasks.get(&id)
+        self.by_id.get(&id)
     }
 
     /// The task with this receipt.
     #[must_use]
     pub fn find(&self, receipt: Receipt) -> Option<(TaskId, &Task)> {
         let id = *self.receipts.get(&receipt)?;
-        Some((id, self.tasks.get(&id)?))
+        Some((id, self.by_id.get(&id)?))
     }
 
     /// Whether an event has a task.
@@ -69,7 +69,7 @@ impl Tasks {
             }
             _ => None,
         };
-        Some((self.tasks.get(&id)?, opened))
+        Some((self.by_id.get(&id)?, opened))
     }
 
     /// The tasks whose messages are to come again.
@@ -87,22 +87,22 @@ impl Tasks {
     /// Another task of the event of `id` that fits.
     #[must_use]
     pub fn find_beside(&self, id: TaskId, fits: impl Fn(&Task) -> bool) -> Option<TaskId> {
-        let queue = self.queues.get(&self.tasks.get(&id)?.message.event_id)?;
-        queue.iter().copied().find(|other| *other != id && self.tasks.get(other).is_some_and(&fits))
+        let queue = self.queues.get(&self.by_id.get(&id)?.message.event_id)?;
+        queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(&fits))
     }
 
     /// The tasks that fit, in order of arrival.
     #[must_use]
     pub fn select(&self, fits: impl Fn(&Task) -> bool) -> Vec<TaskId> {
         let mut ids: Vec<TaskId> =
-            self.tasks.iter().filter(|(_, task)| fits(task)).map(|(id, _)| *id).collect();
+            self.by_id.iter().filter(|(_, task)| fits(task)).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids
     }
 
     /// Sets the state of a task, and returns the one before.
     pub fn set_state(&mut self, id: TaskId, state: TaskState) -> Option<TaskState> {
-        let task = self.tasks.get_mut(&id)?;
+        let task = self.by_id.get_mut(&id)?;
         let event_id = task.message.event_id;
         if matches!(state, TaskState::AwaitingRedelivery { .. }) {
             self.awaiting.insert(id);
@@ -116,7 +116,7 @@ impl Tasks {
 
     /// The message of a task was delivered again.
     pub fn set_receipt(&mut self, id: TaskId, receipt: Receipt) {
-        if let Some(task) = self.tasks.get_mut(&id) {
+        if let Some(task) = self.by_id.get_mut(&id) {
             self.receipts.remove(&task.receipt);
             task.receipt = receipt;
             self.receipts.insert(receipt, id);
@@ -125,7 +125,7 @@ impl Tasks {
 
     /// Lets the next task of the event start although this one is not finished.
     pub fn leave_queue(&mut self, id: TaskId) {
-        let Some(event_id) = self.tasks.get(&id).map(|task| task.message.event_id) else {
+        let Some(event_id) = self.by_id.get(&id).map(|task| task.message.event_id) else {
             return;
         };
         self.startable.remove(&id);
@@ -142,7 +142,7 @@ impl Tasks {
     /// Removes a task that is finished, or that is to be forgotten.
     pub fn remove(&mut self, id: TaskId) -> Option<Task> {
         self.leave_queue(id);
-        let task = self.tasks.remove(&id)?;
+        let task = self.by_id.remove(&id)?;
         self.awaiting.remove(&id);
         self.receipts.remove(&task.receipt);
         Some(task)
@@ -150,7 +150,7 @@ impl Tasks {
 
     fn update_startable(&mut self, event_id: EventId, id: TaskId) {
         let is_first = self.queues.get(&event_id).and_then(|queue| queue.front()) == Some(&id);
-        let state = self.tasks.get(&id).map(|task| &task.state);
+        let state = self.by_id.get(&id).map(|task| &task.state);
         if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Repeated)) {
             self.startable.insert(id);
         } else {
@@ -231,7 +231,7 @@ mod tests {
         for id in tasks.select(|_| true) {
             tasks.remove(id);
         }
-        assert!(tasks.tasks.is_empty() && tasks.receipts.is_empty(), "{tasks:?}");
+        assert!(tasks.by_id.is_empty() && tasks.receipts.is_empty(), "{tasks:?}");
         assert!(tasks.queues.is_empty() && tasks.startable.is_empty(), "{tasks:?}");
     }
 
