@@ -22,9 +22,10 @@ use fanmail::domain::message::Message;
 use fanmail::domain::message::identity::Identity;
 use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
+use fanmail::domain::session::{BrokerSession, Receipt};
 use fanmail::store::Store;
 use fanmail::store::ledger::leases::LeaseRequest;
-use fanmail::store::ledger::notifications::Opened;
+use fanmail::store::ledger::opening::{Arrival, Opened, Watermarks};
 use fanmail::store::source::seed_rows::{NewEvent, NewParticipant};
 use tempfile::TempDir;
 
@@ -105,11 +106,7 @@ impl Tables {
             store.add_participants(1000, participant).unwrap();
         }
         let lease_request = LeaseRequest { owner: "bench".to_owned(), term: Duration::from_secs(3600) };
-        let request = Message { kind: Kind::Updated, event_id: EVENT };
-        let opened = store.open_notification(&Identity::default(), request, &lease_request).unwrap();
-        let Opened::Ours { lease, .. } = opened else {
-            panic!("another worker has the lease: {opened:?}");
-        };
+        let lease = open(&store, &lease_request);
         Self { store, lease, read: ParticipantId(0), decided: ParticipantId(0), _dir: dir }
     }
 
@@ -133,6 +130,23 @@ impl Tables {
         let refused = self.store.record_outcomes(outcomes).unwrap();
         assert!(refused.is_empty(), "the lease is lost");
     }
+}
+
+/// Opens a notification of the event.
+fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
+    let session = BrokerSession { worker: lease_request.owner.clone(), number: 1, follows_restart: false };
+    let arrival = Arrival {
+        receipt: Receipt { session: session.number, tag: 1 },
+        message: Message { kind: Kind::Updated, event_id: EVENT },
+        identity: Identity::default(),
+        starts_at_once: true,
+        asked_at: None,
+    };
+    let opened = store.open_messages(&session, &[arrival], lease_request, &mut Watermarks::new()).unwrap();
+    let [Opened::Ours { lease, .. }] = opened[..] else {
+        panic!("another worker has the lease: {opened:?}");
+    };
+    lease
 }
 
 fn sent(lease: Lease, participant_id: ParticipantId) -> Outcome {

@@ -58,9 +58,6 @@ number! {
 }
 
 impl Epoch {
-    /// Of the worker that opens a notification.
-    pub const FIRST: Self = Self(1);
-
     /// Of the worker that opens a notification, with a random number: a lease of a row that has vanished must not fit a row
     /// that gets the same key later, in a copy of the database that was restored.
     #[must_use]

@@ -9,7 +9,6 @@ pub mod installation;
 pub mod leases;
 pub mod live_sessions;
 pub mod notifications;
-pub(crate) mod old_identity;
 pub mod opening;
 pub mod retention;
 pub mod retrying;

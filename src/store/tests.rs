@@ -19,9 +19,11 @@ use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::domain::participant::Participant;
+use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::notifications::Opened;
+use crate::store::ledger::opening::Opened;
 use crate::store::source::seed_rows::NewParticipant;
+use crate::store::tests::consumer::{ask, open, open_and_hold};
 
 mod application_tables;
 mod conformance;
@@ -112,33 +114,11 @@ fn lease_request(owner: &str) -> LeaseRequest {
     LeaseRequest { owner: owner.to_owned(), term: Duration::from_secs(30) }
 }
 
-/// What the ledger says of a message that comes to worker `me`.
-fn ask(store: &Store, identity: &Identity, message: Message) -> Opened {
-    store.open_notification(identity, message, &lease_request("me")).unwrap()
-}
-
-/// Opens a new notification, for worker `me`.
-fn open_and_hold(store: &Store) -> Notification {
-    let opened = ask(store, &without_message_id(false), message(Kind::Updated));
-    let Opened::Ours { notification, lease, resumed: false } = opened else {
-        panic!("not new: {opened:?}");
-    };
-    assert_eq!(lease, first_lease(notification.id));
-    notification
-}
-
-/// The same, and gives its lease up, so that others of its event can be opened.
-fn open(store: &Store) -> Notification {
-    let notification = open_and_hold(store);
-    store.release_lease(first_lease(notification.id)).unwrap();
-    notification
-}
-
 fn lease(notification_id: NotificationId, epoch: i64) -> Lease {
     Lease { notification_id, epoch: Epoch(epoch) }
 }
 
-/// The first lease of a notification: that of the worker that opened it.
+/// The lease of the worker that opened a notification by [`open`].
 fn first_lease(notification_id: NotificationId) -> Lease {
     lease(notification_id, 1)
 }
@@ -146,7 +126,15 @@ fn first_lease(notification_id: NotificationId) -> Lease {
 /// Completes a notification, by its newest lease.
 fn complete(store: &Store, notification_id: NotificationId) {
     let epoch = store.find_notification(notification_id).unwrap().unwrap().epoch;
-    assert!(store.complete_notification(Lease { notification_id, epoch }).unwrap());
+    assert_eq!(complete_under(store, Lease { notification_id, epoch }), Completion::Completed);
+}
+
+/// Completes a notification under this lease, as if everyone were decided.
+fn complete_under(store: &Store, lease: Lease) -> Completion {
+    let completing = Completing { lease, after: ParticipantId::MAX };
+    let completions = store.complete_notifications(&[completing]).unwrap();
+    assert_eq!(completions.len(), 1);
+    completions[0]
 }
 
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {

@@ -88,11 +88,6 @@ pub fn bigint(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::BIGINT)
 }
 
-/// The key of the notification that this connection has just inserted, in the same transaction.
-pub fn last_inserted_id(connection: &mut AnyConnection) -> QueryResult<NotificationId> {
-    dispatch!(connection, AnyConnection(own) => dialect::last_inserted_id(own))
-}
-
 /// Adds made-up participants.
 pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipant]) -> QueryResult<()> {
     rows.chunks(INSERT_ROWS).try_for_each(

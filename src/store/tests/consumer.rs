@@ -1,4 +1,6 @@
-//! A worker's connection to a broker, as the ledger sees it, for tests of opening messages.
+//! A worker's connection to a broker, as the ledger sees it, for tests of opening messages, and of what becomes of them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -6,7 +8,6 @@ use diesel::prelude::*;
 use super::*;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::acks::AckedMessage;
-use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::ledger::sessions::{EndOfSession, LostAcks};
@@ -40,6 +41,14 @@ impl<'a> Consumer<'a> {
         Self::connect(store, worker, number, Some(time))
     }
 
+    /// A session that the ledger does not know, as after its end. Each call makes another one.
+    pub fn of_the_past(store: &'a Store, worker: &str) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1000);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart: false };
+        Self { store, session, watermarks: Watermarks::new(), tag: 0 }
+    }
+
     fn connect(store: &'a Store, worker: &str, number: u64, unwritten_for: Option<Duration>) -> Self {
         let follows_restart = unwritten_for.is_some();
         let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
@@ -62,7 +71,12 @@ impl<'a> Consumer<'a> {
 
     pub fn open(&mut self, arrivals: &[Arrival]) -> Vec<Opened> {
         let request = lease_request(&self.session.worker);
-        let opened = self.store.open_messages(&self.session, arrivals, &request, &mut self.watermarks);
+        self.open_with(&request, arrivals)
+    }
+
+    /// The same, with a lease as `request` says.
+    pub fn open_with(&mut self, request: &LeaseRequest, arrivals: &[Arrival]) -> Vec<Opened> {
+        let opened = self.store.open_messages(&self.session, arrivals, request, &mut self.watermarks);
         let opened = opened.unwrap();
         assert_eq!(opened.len(), arrivals.len());
         opened
@@ -96,9 +110,7 @@ impl<'a> Consumer<'a> {
 
     pub fn complete(&self, lease: Lease) {
         self.store.start_notification(lease).unwrap().unwrap();
-        // As if everyone were decided.
-        let completing = Completing { lease, after: ParticipantId::MAX };
-        assert_eq!(self.store.complete_notifications(&[completing]).unwrap(), [Completion::Completed]);
+        assert_eq!(complete_under(self.store, lease), Completion::Completed);
     }
 
     pub fn ack(&self, notification_id: NotificationId, tag: u64) {
@@ -127,6 +139,42 @@ impl<'a> Consumer<'a> {
     pub fn report(&self) {
         self.store.report_session(&self.session, Duration::ZERO, None).unwrap();
     }
+}
+
+/// What the ledger says of a message that comes to worker `me` and is to be sent at once. No live session holds it.
+pub fn ask(store: &Store, identity: &Identity, message: Message) -> Opened {
+    ask_as(store, &lease_request("me"), identity, message)
+}
+
+/// The same for any worker.
+pub fn ask_as(store: &Store, request: &LeaseRequest, identity: &Identity, message: Message) -> Opened {
+    let mut session = Consumer::of_the_past(store, &request.owner);
+    let arrival = session.arrival((identity.message_id.as_deref(), identity.redelivered));
+    session.open_with(request, &[Arrival { message, starts_at_once: true, ..arrival }]).remove(0)
+}
+
+/// Opens a new notification, for worker `me`. Its epoch is 1, so that tests can name its leases.
+pub fn open_and_hold(store: &Store) -> Notification {
+    let opened = ask(store, &without_message_id(false), message(Kind::Updated));
+    let Opened::Ours { notification, resumed: false, .. } = opened else {
+        panic!("not new: {opened:?}");
+    };
+    execute(store, &format!("UPDATE notifications SET epoch = 1 WHERE id = {}", notification.id));
+    notification
+}
+
+/// The same, and gives its lease up, so that others of its event can be opened.
+pub fn open(store: &Store) -> Notification {
+    let notification = open_and_hold(store);
+    store.release_lease(first_lease(notification.id)).unwrap();
+    notification
+}
+
+/// Records the ack of a message that was opened by [`ask`].
+pub fn ack(store: &Store, notification_id: NotificationId) {
+    let session = look(store, notification_id).broker_session.unwrap();
+    store.record_acks(&[AckedMessage { notification_id, session, tag: 1 }]).unwrap();
+    assert!(look(store, notification_id).acked_at.is_some());
 }
 
 /// Ends the leases of a worker.

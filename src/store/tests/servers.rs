@@ -7,6 +7,7 @@ use super::*;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::tests::consumer::ack;
 
 mod tables;
 
@@ -217,7 +218,7 @@ pub fn times_are_those_of_the_server(server: Server) {
     let notification = open_and_hold(&store);
     record(&store, &notification, Status::Sent, 1..=3);
     complete(&store, notification.id);
-    store.mark_acked(&[notification.id]).unwrap();
+    ack(&store, notification.id);
     store.report_worker("me", "").unwrap();
     let entry = store.find_notification(notification.id).unwrap().unwrap();
     let times = [Some(entry.received_at), entry.completed_at, entry.acked_at];

@@ -131,7 +131,7 @@ pub fn notifications_of_0_1_0_keep_their_meaning(store: &Store) {
         "{leased:?}"
     );
     let resumed = ask(store, &without_message_id(true), message(Kind::Updated));
-    let Opened::Ours { notification, lease, resumed: true } = resumed else { panic!("{resumed:?}") };
+    let Opened::Ours { notification, lease, resumed: true, .. } = resumed else { panic!("{resumed:?}") };
     assert_eq!((notification.id, lease.epoch), (NotificationId(3), Epoch(3)));
     let record = store.find_notification(NotificationId(2)).unwrap().unwrap();
     let until = record.holder.map(|holder| holder.until);

@@ -2,7 +2,6 @@
 //! worker takes over, released at the end. What one lease allows is left to `held`, waiting for the leases of other workers
 //! to `wait`, the compare-and-set to the ledger.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -60,12 +59,6 @@ struct Release {
     lease: Lease,
     /// Told when it is released.
     released: Sender<()>,
-}
-
-/// A lease that is released when this is dropped, however the work under it ends.
-pub struct LeaseGuard<'a> {
-    leases: &'a Leases,
-    held: Arc<HeldLease>,
 }
 
 impl Leases {
@@ -143,30 +136,10 @@ impl Leases {
         }
     }
 
-    /// Releases a lease when the guard is dropped.
-    #[must_use]
-    pub fn release_on_drop(&self, held: Arc<HeldLease>) -> LeaseGuard<'_> {
-        LeaseGuard { leases: self, held }
-    }
-
     /// How many leases the keeper knows.
     #[cfg(test)]
     pub(crate) fn tracked(&self) -> usize {
         self.keeper.held.len()
-    }
-}
-
-impl Deref for LeaseGuard<'_> {
-    type Target = Arc<HeldLease>;
-
-    fn deref(&self) -> &Arc<HeldLease> {
-        &self.held
-    }
-}
-
-impl Drop for LeaseGuard<'_> {
-    fn drop(&mut self) {
-        self.leases.release(&self.held);
     }
 }
 

@@ -126,7 +126,7 @@ pub fn insert_notifications(
     keys_in_order(rows, &inserted)
 }
 
-pub fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<NotificationId> {
+fn last_inserted_id(mysql: &mut MysqlConnection) -> QueryResult<NotificationId> {
     diesel::select(last_insert_id()).get_result(mysql)
 }
 

@@ -34,11 +34,6 @@ mod oid {
 }
 
 diesel::define_sql_function!(
-    /// The last value that this connection took from any sequence.
-    fn lastval() -> BigInt
-);
-
-diesel::define_sql_function!(
     /// A setting, such as the version.
     fn current_setting(name: Text) -> Text
 );
@@ -115,10 +110,6 @@ pub fn insert_notifications(
         .returning((notifications::id, notifications::broker_session, notifications::delivery_tag))
         .load(postgres)?;
     keys_in_order(rows, &inserted)
-}
-
-pub fn last_inserted_id(postgres: &mut PgConnection) -> QueryResult<NotificationId> {
-    diesel::select(lastval()).get_result(postgres)
 }
 
 pub fn insert_participants(postgres: &mut PgConnection, rows: &[NewParticipant]) -> QueryResult<()> {

@@ -121,7 +121,7 @@ pub fn insert_notifications(
     Ok((last - count + 1..=last).map(NotificationId).collect())
 }
 
-pub fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId> {
+fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId> {
     diesel::select(last_insert_rowid()).get_result(sqlite)
 }
 

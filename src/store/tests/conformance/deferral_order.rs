@@ -26,7 +26,7 @@ pub fn a_completed_notification_with_deferrals_is_leased_by_one_worker(store: &S
     add_people(store, EVENT, 2);
     let notification = open_and_hold(store);
     assert!(store.record_outcomes(&[1, 2].map(|id| defer(&notification, id, 0))).unwrap().is_empty());
-    assert!(store.complete_notification(first_lease(notification.id)).unwrap());
+    complete(store, notification.id);
     let seen = look(store, &notification);
     assert_eq!((seen.state, &seen.holder), (NotificationState::Completed, &None));
     let sweep = take_over(store, &seen, "a sweep").unwrap();

@@ -1,8 +1,9 @@
-//! Which notification a message belongs to.
+//! Which notification a message belongs to, when no session of another worker is in question.
 
 use std::collections::HashSet;
 
 use super::*;
+use crate::store::tests::consumer::{ack, id_of};
 
 /// What the ledger says of a message that comes to a worker, which gives up what it has got of it.
 fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
@@ -13,47 +14,38 @@ fn open_as(store: &Store, identity: &Identity, kind: Kind) -> Opened {
     opened
 }
 
-fn id_of(opened: Opened) -> NotificationId {
-    match opened {
-        Opened::Ours { notification, .. }
-        | Opened::Elsewhere(notification)
-        | Opened::Completed(notification)
-        | Opened::Conflict(notification) => notification.id,
-    }
-}
-
-fn is_new(opened: Opened) -> bool {
+fn is_new(opened: &Opened) -> bool {
     matches!(opened, Opened::Ours { resumed: false, .. })
 }
 
-fn is_resumed(opened: Opened) -> bool {
+fn is_resumed(opened: &Opened) -> bool {
     matches!(opened, Opened::Ours { resumed: true, .. })
 }
 
 fn finish(store: &Store, id: NotificationId) {
     complete(store, id);
-    store.mark_acked(&[id]).unwrap();
+    ack(store, id);
 }
 
 pub fn a_message_id_decides_for_ever(store: &Store) {
     let first = open_as(store, &named("a", false), Kind::Updated);
-    assert!(is_new(first));
+    assert!(is_new(&first));
     for redelivered in [false, true] {
         let again = open_as(store, &named("a", redelivered), Kind::Updated);
-        assert!(is_resumed(again));
-        assert_eq!(id_of(again), id_of(first));
+        assert!(is_resumed(&again));
+        assert_eq!(id_of(&again), id_of(&first));
         assert!(!again.decided_by_redelivered_flag(&named("a", redelivered)));
     }
-    assert!(is_new(open_as(store, &named("A", false), Kind::Updated)), "case matters");
-    finish(store, id_of(first));
+    assert!(is_new(&open_as(store, &named("A", false), Kind::Updated)), "case matters");
+    finish(store, id_of(&first));
     let late = open_as(store, &named("a", false), Kind::Updated);
-    assert!(matches!(late, Opened::Completed(notification) if notification.id == id_of(first)));
+    assert!(matches!(late, Opened::Completed(notification) if notification.id == id_of(&first)));
 }
 
 pub fn an_empty_message_id_is_none(store: &Store) {
-    assert!(is_new(open_as(store, &named("", false), Kind::Updated)));
-    assert!(is_new(open_as(store, &named("", false), Kind::Updated)));
-    assert!(is_resumed(open_as(store, &named("", true), Kind::Updated)));
+    assert!(is_new(&open_as(store, &named("", false), Kind::Updated)));
+    assert!(is_new(&open_as(store, &named("", false), Kind::Updated)));
+    assert!(is_resumed(&open_as(store, &named("", true), Kind::Updated)));
 }
 
 pub fn message_ids_differ_in_any_character(store: &Store) {
@@ -61,15 +53,15 @@ pub fn message_ids_differ_in_any_character(store: &Store) {
     let long = ["x", "y"].map(|end| "z".repeat(254) + end);
     let ids = ["a", "A", "a ", " a", "ä", "a\u{308}", "\u{1f980}", "\u{1f984}", &long[0], &long[1]];
     for id in ids {
-        assert!(is_new(open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
+        assert!(is_new(&open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
     }
     for id in ids {
-        assert!(is_resumed(open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
+        assert!(is_resumed(&open_as(store, &named(id, false), Kind::Updated)), "{id:?}");
     }
 }
 
 pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
-    let first = id_of(open_as(store, &named("a", false), Kind::Updated));
+    let first = id_of(&open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
     let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
@@ -81,87 +73,44 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
 pub fn without_a_message_id_each_message_is_new(store: &Store) {
     let ids: HashSet<NotificationId> = (0..3)
         .map(|_| open_as(store, &without_message_id(false), Kind::Updated))
-        .inspect(|opened| assert!(is_new(*opened)))
-        .map(id_of)
+        .inspect(|opened| assert!(is_new(opened)))
+        .map(|opened| id_of(&opened))
         .collect();
     assert_eq!(ids.len(), 3);
 }
 
-pub fn opening_again_after_a_lost_reply_opens_no_second_notification(store: &Store) {
-    // The first answer was lost on its way.
-    let lost = ask(store, &without_message_id(false), message(Kind::Updated));
-    let again = ask(store, &without_message_id(false), message(Kind::Updated));
-    assert_eq!(id_of(again), id_of(lost));
-    assert!(is_resumed(again) && !again.decided_by_redelivered_flag(&without_message_id(false)));
-    let elsewhere =
-        store.open_notification(&without_message_id(false), message(Kind::Updated), &lease_request("they"));
-    assert!(is_new(elsewhere.unwrap()), "another worker has another message");
-}
-
-pub fn a_redelivered_message_attaches_to_the_newest_that_is_not_acked(store: &Store) {
+pub fn it_is_told_when_only_the_redelivered_flag_attaches_a_message(store: &Store) {
     let again = without_message_id(true);
-    let older = open(store).id;
-    let newer = open(store).id;
+    let id = open(store).id;
     let running = open_as(store, &again, Kind::Updated);
-    assert!(is_resumed(running) && running.decided_by_redelivered_flag(&again));
-    assert_eq!(id_of(running), newer);
+    assert!(is_resumed(&running) && running.decided_by_redelivered_flag(&again));
+    assert_eq!(id_of(&running), id);
 
-    complete(store, newer);
+    complete(store, id);
     let completed = open_as(store, &again, Kind::Updated);
-    assert!(matches!(completed, Opened::Completed(notification) if notification.id == newer));
+    assert!(matches!(completed, Opened::Completed(notification) if notification.id == id), "{completed:?}");
     assert!(completed.decided_by_redelivered_flag(&again));
 
-    store.mark_acked(&[newer]).unwrap();
-    assert_eq!(id_of(open_as(store, &again, Kind::Updated)), older);
-
-    finish(store, older);
+    ack(store, id);
     let new = open_as(store, &again, Kind::Updated);
-    assert!(is_new(new) && !new.decided_by_redelivered_flag(&again));
-}
-
-pub fn a_redelivered_message_attaches_only_to_the_same_kind_and_event(store: &Store) {
-    open_as(store, &named("a", false), Kind::Updated);
-    open_as(store, &without_message_id(false), Kind::Cancelled);
-    let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
-    ask(store, &without_message_id(false), elsewhere);
-    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
+    assert!(is_new(&new) && !new.decided_by_redelivered_flag(&again));
 }
 
 pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) {
     let reopened = open(store).id;
     finish(store, reopened);
     store.reopen_failed(first_lease(reopened), false).unwrap().unwrap();
-    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
-}
-
-pub fn an_ack_that_was_never_recorded_does_not_swallow_a_later_message(store: &Store) {
-    let old = open(store).id;
-    complete(store, old);
-    let newer = open(store).id;
-    finish(store, newer);
-    assert!(is_new(open_as(store, &without_message_id(true), Kind::Updated)));
-}
-
-pub fn one_message_id_opened_at_once_gives_one_notification(store: &Store) {
-    add_people(store, EVENT, 3);
-    let opened: Vec<Opened> = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| open_as(store, &named("a", false), Kind::Updated))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
-    });
-    assert_eq!(opened.iter().filter(|opened| is_new(**opened)).count(), 1);
-    // The other threads got the same one, or see that one of them was quicker.
-    assert_eq!(opened.iter().map(|opened| id_of(*opened)).collect::<HashSet<_>>().len(), 1);
-    assert_eq!(store.list_notifications(None).unwrap().len(), 1);
+    assert!(is_new(&open_as(store, &without_message_id(true), Kind::Updated)));
 }
 
 pub fn participants_who_join_later_are_not_part_of_a_notification(store: &Store) {
     assert_eq!(open(store).audience, participants_up_to(0));
     add_people(store, EVENT, 3);
     add_people(store, OTHER_EVENT, 2);
-    let notification = open(store);
+    let opened = open_as(store, &named("a", false), Kind::Updated);
+    let Opened::Ours { notification, resumed: false, .. } = opened else { panic!("{opened:?}") };
     assert_eq!(notification.audience, participants_up_to(3));
     add_people(store, EVENT, 1);
-    let again = open_as(store, &without_message_id(true), Kind::Updated);
+    let again = open_as(store, &named("a", true), Kind::Updated);
     assert!(matches!(again, Opened::Ours { notification: same, resumed: true, .. } if same == notification));
 }

@@ -1,12 +1,8 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
-use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::ledger::row::{Holder, NotificationRecord};
-
-fn look(store: &Store, notification_id: NotificationId) -> NotificationRecord {
-    store.find_notification(notification_id).unwrap().unwrap()
-}
+use crate::store::tests::consumer::{ask_as, look};
 
 fn holder(store: &Store, notification_id: NotificationId) -> Option<Holder> {
     look(store, notification_id).holder
@@ -20,26 +16,30 @@ fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Le
 
 pub fn opening_a_notification_leases_it(store: &Store) {
     let opened = ask(store, &named("a", false), message(Kind::Updated));
-    let Opened::Ours { notification, lease, resumed: false } = opened else { panic!("{opened:?}") };
+    let Opened::Ours { notification, lease, resumed: false, .. } = opened else { panic!("{opened:?}") };
     let found = holder(store, notification.id).unwrap();
     assert_eq!((found.owner.as_str(), found.expired), ("me", false));
-    let again = ask(store, &named("a", true), message(Kind::Updated));
+    let again = || ask(store, &named("a", true), message(Kind::Updated));
+    assert_eq!(again(), Opened::Held { notification, lease }, "it is leased already");
+    store.release_lease(lease).unwrap();
+    let again = again();
     let Opened::Ours { lease: newer, resumed: true, .. } = again else { panic!("{again:?}") };
-    assert_eq!(newer, Lease { epoch: Epoch(2), ..lease }, "every lease is another one");
+    assert_eq!(newer, Lease { epoch: lease.epoch.next(), ..lease }, "every lease is another one");
 }
 
 pub fn a_lease_of_another_worker_is_respected_until_it_is_released(store: &Store) {
     let identity = named("a", true);
     let opened = ask(store, &identity, message(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
-    let theirs =
-        || store.open_notification(&identity, message(Kind::Updated), &lease_request("they")).unwrap();
+    let theirs = || ask_as(store, &lease_request("they"), &identity, message(Kind::Updated));
     assert_eq!(theirs(), Opened::Elsewhere(notification));
-    store.release_lease(Lease { epoch: Epoch(7), ..lease }).unwrap();
+    store.release_lease(Lease { epoch: lease.epoch.next(), ..lease }).unwrap();
     assert_eq!(theirs(), Opened::Elsewhere(notification), "that was not its lease");
     store.release_lease(lease).unwrap();
     assert_eq!(holder(store, notification.id), None);
-    assert!(matches!(theirs(), Opened::Ours { lease: Lease { epoch: Epoch(2), .. }, resumed: true, .. }));
+    let taken = theirs();
+    let Opened::Ours { lease: newer, resumed: true, .. } = taken else { panic!("{taken:?}") };
+    assert_eq!(newer, Lease { epoch: lease.epoch.next(), ..lease });
     assert_eq!(ask(store, &identity, message(Kind::Updated)), Opened::Elsewhere(notification));
 }
 
@@ -75,7 +75,7 @@ pub fn only_one_of_many_workers_takes_over(store: &Store) {
 
 pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &Store) {
     let brief = LeaseRequest { term: Duration::ZERO, ..lease_request("me") };
-    let opened = store.open_notification(&without_message_id(false), message(Kind::Updated), &brief).unwrap();
+    let opened = ask_as(store, &brief, &without_message_id(false), message(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     assert!(holder(store, notification.id).unwrap().expired);
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [], "nobody has taken it over");
@@ -91,7 +91,7 @@ pub fn writes_of_a_lost_lease_are_refused(store: &Store) {
 
     let late = outcome(&notification, 2, Status::Sent);
     assert_eq!(store.record_outcomes(std::slice::from_ref(&late)).unwrap(), BTreeSet::from([ours]));
-    assert!(!store.complete_notification(ours).unwrap());
+    assert_eq!(complete_under(store, ours), Completion::LeaseLost);
     assert_eq!(store.renew_leases(&[ours, theirs], &lease_request("they")).unwrap(), [ours]);
     store.release_lease(ours).unwrap();
     let entry = look(store, notification.id);
@@ -100,7 +100,7 @@ pub fn writes_of_a_lost_lease_are_refused(store: &Store) {
 
     let valid = Outcome { lease: theirs, ..late };
     assert_eq!(store.record_outcomes(&[valid]).unwrap(), BTreeSet::new());
-    assert!(store.complete_notification(theirs).unwrap());
+    assert_eq!(complete_under(store, theirs), Completion::Completed);
     assert_eq!(store.tally(&notification).unwrap().sent, 2);
 }
 

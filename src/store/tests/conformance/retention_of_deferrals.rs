@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::store::ledger::retention::Purged;
+use crate::store::tests::consumer::ack;
 
 const AGE: TimeDelta = TimeDelta::days(90);
 
@@ -13,7 +14,7 @@ fn add_old(store: &Store, deferrals: i64) -> Notification {
     record(store, &notification, Status::Sent, [1]);
     defer(store, &notification, deferrals);
     complete(store, notification.id);
-    store.mark_acked(&[notification.id]).unwrap();
+    ack(store, notification.id);
     let id = notification.id;
     execute(store, &format!("UPDATE notifications SET completed_at = '2020-01-01 00:00:00' WHERE id = {id}"));
     notification

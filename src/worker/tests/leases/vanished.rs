@@ -60,7 +60,7 @@ fn a_message_without_id_whose_key_belongs_to_an_equal_one_in_a_restored_copy_is_
     let theirs = opened_in_the_copy(&worker, &unnamed());
     drop(open_gate);
     wait_until("the refusal", || worker.refused_outcomes() == 2);
-    assert!(worker.store.complete_notification(theirs).unwrap());
+    complete(&worker, theirs);
     let id = notification_of(running.join().unwrap());
     assert_ne!(id, theirs.notification_id);
     assert_eq!(worker.tally(id.0).sent, 50);
