@@ -19,7 +19,7 @@ pub enum EndOfWait {
     Leased(Arc<HeldLease>),
     /// The other worker has completed the notification.
     Completed,
-    /// The other worker has abandoned it, for this reason.
+    /// The other worker has abandoned it, for this reason, and no process sends it after all.
     Abandoned(String),
     /// The row is not in the ledger any more, or its key belongs to another notification by now.
     Vanished,
@@ -45,17 +45,19 @@ impl Leases {
             let row = database_retry.until_ok(|| store.find_notification(id))?;
             let Some(seen) = row.filter(&mut is_it) else { return Ok(EndOfWait::Vanished) };
             let stale_for = staleness.observe(&seen, Instant::now());
+            let is_free = self.may_take_over(&seen, stale_for);
             match seen.state {
                 NotificationState::Completed => return Ok(EndOfWait::Completed),
-                NotificationState::Abandoned => {
+                NotificationState::Abandoned if is_free => {
                     return Ok(EndOfWait::Abandoned(seen.reason.unwrap_or_default()));
                 }
-                NotificationState::Waiting | NotificationState::Running => {}
-            }
-            if self.may_take_over(&seen, stale_for)
-                && let Some(held) = database_retry.until_ok(|| self.take_over(&seen))?
-            {
-                return Ok(EndOfWait::Leased(held));
+                NotificationState::Waiting | NotificationState::Running if is_free => {
+                    if let Some(held) = database_retry.until_ok(|| self.take_over(&seen))? {
+                        return Ok(EndOfWait::Leased(held));
+                    }
+                }
+                // `fanmail retry` may send an abandoned one: then it completes it, or gives it up.
+                NotificationState::Waiting | NotificationState::Running | NotificationState::Abandoned => {}
             }
             if shutdown.wait(interval) {
                 return Err(Stopped);
