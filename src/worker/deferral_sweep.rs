@@ -20,7 +20,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::staleness::StalenessWatch;
 
-mod run;
+pub(in crate::worker) mod run;
 
 /// Most runs at a time: enough for many small notifications, and a small share of the turns at the job queue.
 const MAX_RUNS: usize = 4;

@@ -97,6 +97,14 @@ pub fn sweep_taken_over(notification_id: NotificationId) {
     );
 }
 
+/// The sweep has lost its lease: the row is not in the ledger any more, or its key belongs to another notification.
+pub fn sweep_vanished(notification_id: NotificationId) {
+    log::warn!(
+        "notification {notification_id} is not in the database any more: its rows were deleted, or the database was restored \
+         from an older copy. Its deferred mails that were not sent yet are lost, unless the copy has them"
+    );
+}
+
 /// This process sends no deferred mails.
 pub fn not_swept_in_dry_run(deferrals: u64) {
     log::warn!(

@@ -23,9 +23,31 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     match try_due(context, notification, &held) {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         Ok(_) | Err(Halt::Stopping) => {}
-        Err(Halt::TakenOver) => events::notification::sweep_taken_over(notification.id),
+        Err(Halt::TakenOver) => tell_of_lost_lease(context, record),
     }
     context.leases.release(&held);
+}
+
+fn tell_of_lost_lease(context: &Context, record: &NotificationRecord) {
+    match has_vanished(context, record) {
+        Ok(true) => events::notification::sweep_vanished(record.notification.id),
+        Ok(false) => events::notification::sweep_taken_over(record.notification.id),
+        Err(stopped) => {
+            log::debug!("notification {}: its lease is lost; {stopped:?}", record.notification.id);
+        }
+    }
+}
+
+/// Whether the row of a notification is gone. Then no other worker has taken it over.
+pub(in crate::worker) fn has_vanished(
+    context: &Context,
+    record: &NotificationRecord,
+) -> Result<bool, Stopped> {
+    let id = record.notification.id;
+    let found = context.database_retry.until_ok(|| context.store.find_notification(id))?;
+    Ok(found.is_none_or(|found| {
+        (found.notification, found.message_key) != (record.notification, record.message_key.clone())
+    }))
 }
 
 fn try_due(context: &Context, notification: Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {

@@ -9,6 +9,7 @@ use crate::domain::message::Message;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::source::seed_rows::NewParticipant;
+use crate::worker::deferral_sweep::run::has_vanished;
 use crate::worker::tests::support::{event, person};
 
 /// A sweep on another machine has begun with notification 1.
@@ -177,4 +178,18 @@ fn a_resumed_fan_out_leaves_deferred_people_to_the_sweep() {
     assert_eq!(next.tally(1), Tally { participants: 100, sent: 99, deferred: 1, ..Tally::default() });
     assert_eq!(sweep_to_the_end(next).sent, 100);
     assert_each_once(&worker.relay.accepted(), 100);
+}
+
+#[test]
+fn a_lost_lease_is_laid_to_another_worker_only_while_the_row_is_there() {
+    let worker = deferred(2);
+    let seen = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
+    let has_vanished = || has_vanished(&worker.context, &seen).unwrap();
+    leased_elsewhere(&worker, &elsewhere(Duration::from_secs(30)));
+    assert!(!has_vanished());
+    // In a copy of the database that was restored, its key may belong to another notification.
+    worker.execute("UPDATE notifications SET message_key = 'm2'");
+    assert!(has_vanished());
+    worker.execute("DELETE FROM deferrals; DELETE FROM deliveries; DELETE FROM notifications");
+    assert!(has_vanished());
 }
