@@ -59,20 +59,32 @@ fn strike_all(
     broker.restart();
     let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
     let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
-    faults.iter().for_each(|fault| strike_once(run, &mut working, fault));
+    for fault in faults {
+        strike_once(run, &mut working, fault);
+    }
     wait_until("the broker to have no message", || broker.messages() == 0);
     // All counts first: when one check fails, the others still tell what happened.
     let done: Vec<Done> = working.into_iter().map(Working::stop).collect();
-    done.into_iter().for_each(|done| done.check(run));
+    for done in done {
+        done.check(run);
+    }
 }
 
 fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
-    working.iter_mut().for_each(|working| working.wait_until_back(0));
+    for working in &mut *working {
+        working.wait_until_back(0);
+    }
     let (slow, fast): (Vec<_>, Vec<_>) = working.iter_mut().partition(|working| !working.case.is_fast());
     for mut working in [slow, fast] {
-        working.iter_mut().for_each(|working| working.begin(run));
-        working.iter_mut().for_each(|working| working.fill());
-        working.iter_mut().for_each(|working| working.wait_for_the_middle(run));
+        for working in &mut working {
+            working.begin(run);
+        }
+        for working in &mut working {
+            working.fill();
+        }
+        for working in &mut working {
+            working.wait_for_the_middle(run);
+        }
     }
     (fault.strike)(run, working);
     let moments = [GoesOn::Disconnected, GoesOn::Connected, GoesOn::Redelivered];
@@ -94,7 +106,9 @@ fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
     }
     go_on(working, GoesOn::Redelivered);
     let start = Instant::now();
-    working.iter_mut().for_each(|working| working.wait_until_done(start));
+    for working in working {
+        working.wait_until_done(start);
+    }
 }
 
 fn started() -> Arc<Broker> {

@@ -152,7 +152,7 @@ scenarios! {
 fn disk_full() {
     with_small_disk("disk_full", 64, |disk| {
         Run::repeat("disk_full", "disk full, SQLite, without message_id", |run| {
-            database_faults::disk_full(run, disk)
+            database_faults::disk_full(run, disk);
         });
     });
 }

@@ -73,7 +73,9 @@ fn prefetch_over_several_sessions(name: &str, with_ids: bool) {
     const SESSIONS: usize = 3;
     let (scenario, proxy) = through_proxy(name, 1, PREFETCH);
     let events: Vec<i64> = (1..).take(PREFETCH * SESSIONS).collect();
-    events.iter().for_each(|event| scenario.seed(*event, 10));
+    for event in &events {
+        scenario.seed(*event, 10);
+    }
     scenario.smtp.gate().close_after(Point::BeforeReply, 0);
     let worker = scenario.worker();
     for (session, events) in (0..).zip(events.chunks(PREFETCH)) {

@@ -29,7 +29,7 @@ const MIGRATIONS: [&str; 4] =
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.
 fn applied(numbers: RangeInclusive<usize>) -> String {
-    numbers.map(|number| format!("applied {}\n", MIGRATIONS[number - 1])).collect()
+    numbers.map(|number| format!("applied {}\n", MIGRATIONS[number - 1])).collect::<Vec<_>>().concat()
 }
 
 /// The tables exactly as the first `count` migrations make them: 2 are those of 0.1.0, 3 those of 0.2.0.

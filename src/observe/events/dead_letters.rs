@@ -128,8 +128,8 @@ mod tests {
         State { queue: "q.dead".to_owned(), prefetch: 16, health: Health::default(), failing: None }
     }
 
-    fn logged(held: usize, at: Instant) -> Option<Failing> {
-        Some(Failing { since: at, logged_at: at, logged_cause: "full".to_owned(), logged_held: held })
+    fn logged(held: usize, at: Instant) -> Failing {
+        Failing { since: at, logged_at: at, logged_cause: "full".to_owned(), logged_held: held }
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         assert!(state.is_news("full", 1, start));
-        state.failing = logged(4, start);
+        state.failing = Some(logged(4, start));
         for (cause, held, seconds, news) in [
             ("full", 4, 59, false),
             ("full", 4, 60, true),
@@ -151,11 +151,11 @@ mod tests {
         ] {
             assert_eq!(state.is_news(cause, held, after(seconds)), news, "{cause} {held} after {seconds} s");
         }
-        state.failing = logged(0, start);
+        state.failing = Some(logged(0, start));
         assert!(state.is_news("full", 1, after(1)) && !state.is_news("full", 0, after(299)));
-        state.failing = logged(15, start);
+        state.failing = Some(logged(15, start));
         assert!(state.is_news("full", 16, after(1)), "no place is left");
-        state.failing = logged(16, start);
+        state.failing = Some(logged(16, start));
         assert!(!state.is_news("full", 16, after(1)));
     }
 

@@ -84,7 +84,7 @@ pub(crate) enum Match {
     /// The notification with this index in [`Identities::candidates`]. `forgotten`: its ack was forgotten (rule 4).
     Known { candidate: usize, forgotten: bool },
     /// That of another message, perhaps. Ask again.
-    Undetermined { asked_at: NaiveDateTime, candidate: NotificationRecord },
+    Undetermined { asked_at: NaiveDateTime, candidate: Box<NotificationRecord> },
 }
 
 /// What the ledger knows about the messages of one call.
@@ -193,7 +193,7 @@ impl<'a> Identities<'a> {
         });
         match found {
             Match::New => {
-                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?
+                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
             }
             Match::Known { candidate, .. }
                 if fitting.count() == 1
@@ -233,7 +233,7 @@ impl<'a> Identities<'a> {
                 return Ok(Match::Known { candidate: *candidate, forgotten: false });
             }
             if let Some(candidate) = first(Possession::Uncertain) {
-                return Ok(Match::Undetermined { asked_at, candidate: record(candidate).clone() });
+                return Ok(Match::Undetermined { asked_at, candidate: Box::new(record(candidate).clone()) });
             }
         }
         Ok(Match::New)
@@ -253,7 +253,7 @@ impl<'a> Identities<'a> {
         let Some((id, _)) = certain.or(acked.first()) else { return Ok(Match::New) };
         let found = candidates::find_by_id(connection, *id, self.clock)?;
         if certain.is_none() {
-            return Ok(Match::Undetermined { asked_at, candidate: found.record });
+            return Ok(Match::Undetermined { asked_at, candidate: Box::new(found.record) });
         }
         let candidate = self.add(found);
         self.raise(watermarks, arrival.receipt, candidate);

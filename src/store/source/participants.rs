@@ -98,7 +98,16 @@ pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) ->
         .map(last_id)
 }
 
-/// The same for many events.
+/// An event, and the largest key of its participants.
+#[derive(QueryableByName)]
+struct LastIdRow {
+    #[diesel(sql_type = BigInt)]
+    event_id: EventId,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    last_id: Option<AppKey>,
+}
+
+/// The largest keys of the participants of many events; 0 where an event has none.
 pub(crate) fn find_last_ids(
     connection: &mut AnyConnection,
     event_ids: &[EventId],
@@ -107,13 +116,6 @@ pub(crate) fn find_last_ids(
     if distinct.len() < 3 || !dispatch::has_round_trips(connection) {
         let last_id = |event_id| Ok((event_id, find_last_id(connection, event_id)?));
         return distinct.into_iter().map(last_id).collect();
-    }
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        event_id: EventId,
-        #[diesel(sql_type = Nullable<BigInt>)]
-        last_id: Option<AppKey>,
     }
     let mut last_ids = HashMap::new();
     let distinct: Vec<EventId> = distinct.into_iter().collect();
@@ -127,7 +129,7 @@ pub(crate) fn find_last_ids(
             )
         };
         let statement = event_ids.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ");
-        let rows: Vec<Row> = sql_query(statement).load(connection)?;
+        let rows: Vec<LastIdRow> = sql_query(statement).load(connection)?;
         last_ids.extend(rows.into_iter().map(|row| (row.event_id, last_id(row.last_id))));
     }
     Ok(last_ids)

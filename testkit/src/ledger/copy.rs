@@ -33,11 +33,12 @@ impl Ledger {
     /// Goes back to the copy, the next id of a notification included, while other processes use the database.
     pub fn restore(&self, copy: &LedgerCopy) {
         let mut connection = self.open();
-        let rows: String = copy
+        let rows = copy
             .tables
             .iter()
             .map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM copy_of_{table};"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         let next_id = copy.next_id;
         let statements = match &connection {
             AnyConnection::Sqlite(_) => format!(

@@ -40,7 +40,9 @@ fn a_dead_letter_is_not_due() {
     let published = &scenario.queue.published;
     let bodies: [&[u8]; 4] =
         [b"[]", br#"{"type":"updated","event_id":123}"#, br#"{"type":"UPDATED","event_id":"123"}"#, b"\xff"];
-    bodies.iter().for_each(|body| published.add(body, None));
+    for body in &bodies {
+        published.add(body, None);
+    }
     assert_eq!(scenario.mail_counts().total(), 0);
     // An empty id counts as none.
     for _ in 0..2 {

@@ -41,6 +41,7 @@ pub(crate) struct Change {
 
 /// `None` leaves a column as it is.
 #[derive(Debug, Default, AsChangeset)]
+#[expect(clippy::option_option, reason = "diesel: `Some(None)` is NULL")]
 #[diesel(table_name = notifications)]
 struct Values {
     broker_session: Option<String>,

@@ -134,7 +134,9 @@ fn open(
                 changes.extend(change);
                 Some(opened)
             }
-            Match::Undetermined { asked_at, candidate } => Some(Opened::Undetermined { asked_at, candidate }),
+            Match::Undetermined { asked_at, candidate } => {
+                Some(Opened::Undetermined { asked_at, candidate: *candidate })
+            }
         });
     }
     apply(connection, changes)?;

@@ -1,5 +1,7 @@
 //! A row of `notifications` to be, as it is inserted when its message arrives.
 
+#![expect(clippy::ref_option_ref, reason = "the code that `Insertable` generates")]
+
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;

@@ -70,6 +70,7 @@ pub fn a_late_commit_with_a_lower_key_holds_up_completion(store: &Store) {
 }
 
 pub fn many_notifications_are_completed_at_once(store: &Store) {
+    use Completion::{Completed, LeaseLost, Undecided};
     add_people(store, EVENT, 2);
     let mut me = Consumer::begin(store, "me", 1);
     let started: Vec<(Notification, Lease)> = (0..6).map(|_| start(&mut me)).collect();
@@ -84,7 +85,6 @@ pub fn many_notifications_are_completed_at_once(store: &Store) {
     leases[4].epoch = leases[4].epoch.next();
     leases[5].notification_id = NotificationId(leases[5].notification_id.0 + 7);
     leases.reverse();
-    use Completion::{Completed, LeaseLost, Undecided};
     assert_eq!(
         complete_all(store, &leases, 0),
         [LeaseLost, LeaseLost, Undecided, Completed, Undecided, Completed]

@@ -127,9 +127,9 @@ pub fn what_a_lost_session_held_is_free(store: &Store) {
         let mut arrival = me.arrival(AGAIN);
         let Opened::Undetermined { asked_at, .. } = me.open_one(&arrival) else { panic!() };
         if crashes {
-            other.crash()
+            other.crash();
         } else {
-            other.lose()
+            other.lose();
         }
         arrival.asked_at = Some(asked_at);
         assert_eq!(id_of(&me.open_one(&arrival)), theirs.id, "crashed: {crashes}");

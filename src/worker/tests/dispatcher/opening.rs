@@ -128,7 +128,7 @@ fn a_message_id_of_another_notification_makes_a_dead_letter_and_the_next_one_goe
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     broker.deliver(receipt(1, 2), named("m1"), r#"{"type":"CANCELLED","event_id":123}"#);
     broker.deliver(receipt(1, 3), named("m3"), &updated(EVENT));
-    let mut settled = vec![broker.settlement(), broker.settlement()];
+    let mut settled = [broker.settlement(), broker.settlement()];
     settled.sort_unstable_by_key(|settlement| matches!(settlement, Settlement::DeadLetter(..)));
     assert_eq!(settled[0], acked(1, 1));
     let Settlement::DeadLetter(which, reason) = &settled[1] else { panic!() };

@@ -220,7 +220,7 @@ fn whatever_is_opened_when_a_session_is_lost_its_lease_is_released() {
     let ids = || (1..).map_while(|id| worker.store.find_notification(NotificationId(id)).unwrap());
     wait_until("the fan-outs end, and the leases of the others are released", || {
         let unfinished = ids().filter(|record| record.holder.is_some());
-        unfinished.count() == 0 && worker.relay.accepted().len() % 3 == 0
+        unfinished.count() == 0 && worker.relay.accepted().len().is_multiple_of(3)
     });
     broker.begin_session(31);
     for (tag, first) in (1..).zip(1..=30) {

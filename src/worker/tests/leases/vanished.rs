@@ -6,7 +6,7 @@ use crate::worker::tests::support::unnamed;
 
 const DELETE: &str = "DELETE FROM deliveries; DELETE FROM notifications";
 
-fn notification_of(result: FanOutResult) -> NotificationId {
+fn notification_of(result: &FanOutResult) -> NotificationId {
     let FanOutResult::Completed(notification) = result else { panic!("{result:?}") };
     notification.id
 }
@@ -32,7 +32,7 @@ fn a_running_notification_whose_row_vanishes_is_opened_anew_and_sent_to_everyone
     wait_until("two mails in flight", || worker.relay.tries() == 2);
     worker.execute(DELETE);
     drop(open_gate);
-    let id = notification_of(running.join().unwrap());
+    let id = notification_of(&running.join().unwrap());
     assert_eq!(worker.refused_outcomes(), 2, "they were in flight");
     let accepted = worker.relay.accepted();
     assert_eq!((accepted.len(), people(&accepted)), (52, 50), "they are mailed again");
@@ -47,7 +47,7 @@ fn a_row_that_vanishes_while_another_worker_has_it_is_opened_anew() {
     opened_elsewhere(&worker, Duration::from_secs(30));
     let waiting = wait_for_elsewhere(&worker);
     worker.execute(DELETE);
-    let id = notification_of(waiting.join().unwrap());
+    let id = notification_of(&waiting.join().unwrap());
     assert_eq!((worker.relay.accepted().len(), worker.tally(id.0).sent), (5, 5));
 }
 
@@ -61,7 +61,7 @@ fn a_message_without_id_whose_key_belongs_to_an_equal_one_in_a_restored_copy_is_
     drop(open_gate);
     wait_until("the refusal", || worker.refused_outcomes() == 2);
     complete(&worker, theirs);
-    let id = notification_of(running.join().unwrap());
+    let id = notification_of(&running.join().unwrap());
     assert_ne!(id, theirs.notification_id);
     assert_eq!(worker.tally(id.0).sent, 50);
     assert_eq!(worker.tally(1).sent, 0, "none of our outcomes is in their row");
@@ -80,7 +80,7 @@ fn a_message_id_finds_its_notification_in_a_restored_copy() {
     wait_until("the refusal", || worker.refused_outcomes() == 2);
     assert!(!running.is_finished(), "it waits for the other worker");
     worker.store.release_lease(theirs).unwrap();
-    assert_eq!(notification_of(running.join().unwrap()), NotificationId(1));
+    assert_eq!(notification_of(&running.join().unwrap()), NotificationId(1));
     assert_eq!((worker.tally(1).sent, people(&worker.relay.accepted())), (50, 50));
 }
 
@@ -94,6 +94,6 @@ fn a_copy_that_is_from_before_the_last_takeover_still_has_the_notification() {
     thread::sleep(Duration::from_millis(100));
     worker.execute(&format!("UPDATE notifications SET epoch = {}", lease.epoch.0));
     worker.store.release_lease(lease).unwrap();
-    assert_eq!(notification_of(waiting.join().unwrap()), NotificationId(1));
+    assert_eq!(notification_of(&waiting.join().unwrap()), NotificationId(1));
     assert_eq!(worker.tally(1).sent, 5);
 }
