@@ -21,6 +21,7 @@ mod hostile_rows;
 mod late_commits;
 mod log_redaction;
 mod odd_messages;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
 mod poison;
 mod relay_tls;

@@ -36,6 +36,10 @@ impl Ledger {
     }
 
     /// The same for any table of the database. In a SQLite file, nothing at all can be written.
+    #[cfg_attr(
+        not(any(feature = "mysql", feature = "postgres")),
+        expect(unused_variables, reason = "SQLite has one lock for all tables")
+    )]
     pub fn lock(&self, table: &str) -> AnyConnection {
         let mut connection = self.open();
         let lock = match &connection {

@@ -2,13 +2,17 @@
 
 #![expect(clippy::ref_option_ref, reason = "the code that `Insertable` generates")]
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use diesel::result::Error;
 
-use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::domain::ids::NotificationId;
+use crate::domain::ids::{Epoch, EventId, ParticipantId};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::notifications;
 
@@ -32,12 +36,14 @@ pub(crate) struct NewNotification<'a> {
 }
 
 /// Key, session and delivery tag of a row that was inserted.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) type InsertedKey = (NotificationId, Option<String>, Option<i64>);
 
 /// The keys of inserted rows, in the order of `rows`.
 ///
 /// # Errors
 /// When one of them is missing.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn keys_in_order(
     rows: &[NewNotification<'_>],
     inserted: &[InsertedKey],
