@@ -138,17 +138,3 @@ pub enum Opened {
         candidate: NotificationRecord,
     },
 }
-
-impl Opened {
-    /// Whether only the broker's redelivered flag has attached the message to a notification. One that waited counts as
-    /// new.
-    #[must_use]
-    pub fn decided_by_redelivered_flag(&self, identity: &Identity) -> bool {
-        let attached = match self {
-            Self::Ours { resumed, .. } => *resumed,
-            Self::Held { .. } | Self::Elsewhere(_) | Self::Completed(_) => true,
-            Self::Conflict(_) | Self::Undetermined { .. } => false,
-        };
-        attached && identity.redelivered && identity.key().is_none()
-    }
-}

@@ -34,7 +34,6 @@ pub fn a_message_id_decides_for_ever(store: &Store) {
         let again = open_as(store, &named("a", redelivered), Kind::Updated);
         assert!(is_resumed(&again));
         assert_eq!(id_of(&again), id_of(&first));
-        assert!(!again.decided_by_redelivered_flag(&named("a", redelivered)));
     }
     assert!(is_new(&open_as(store, &named("A", false), Kind::Updated)), "case matters");
     finish(store, id_of(&first));
@@ -77,23 +76,6 @@ pub fn without_a_message_id_each_message_is_new(store: &Store) {
         .map(|opened| id_of(&opened))
         .collect();
     assert_eq!(ids.len(), 3);
-}
-
-pub fn it_is_told_when_only_the_redelivered_flag_attaches_a_message(store: &Store) {
-    let again = without_message_id(true);
-    let id = open(store).id;
-    let running = open_as(store, &again, Kind::Updated);
-    assert!(is_resumed(&running) && running.decided_by_redelivered_flag(&again));
-    assert_eq!(id_of(&running), id);
-
-    complete(store, id);
-    let completed = open_as(store, &again, Kind::Updated);
-    assert!(matches!(completed, Opened::Completed(notification) if notification.id == id), "{completed:?}");
-    assert!(completed.decided_by_redelivered_flag(&again));
-
-    ack(store, id);
-    let new = open_as(store, &again, Kind::Updated);
-    assert!(is_new(&new) && !new.decided_by_redelivered_flag(&again));
 }
 
 pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) {

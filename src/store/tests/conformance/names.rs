@@ -10,7 +10,6 @@ macro_rules! conformance_tests {
             message_ids_differ_in_any_character
             a_message_id_that_asks_for_something_else_is_a_conflict
             without_a_message_id_each_message_is_new
-            it_is_told_when_only_the_redelivered_flag_attaches_a_message
             a_reopened_notification_that_was_acked_is_not_attached_to
             participants_who_join_later_are_not_part_of_a_notification
             pages_follow_the_keys_and_end_at_the_bound
