@@ -53,16 +53,17 @@
 //! no session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
 //! message and no second one.
 //!
-//! A queue is first in, first out, and so are the keys of the notifications of one session. Once a message of the current session
-//! has certainly been the one of a notification of an old session, messages of older notifications of that old session come no
+//! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session
+//! has certainly been the one of a notification of an old session, messages with lower tags of that old session come no
 //! more: [`Watermarks`]. Certain are rule 1, rule 4, and a message that only one notification fits.
+//! If rule 3 gives a message a later notification than the oldest that fits, the oldest takes the delivery tag of that one, for
+//! whose message it stands from then on.
 
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
-use diesel::QueryResult;
+use diesel::prelude::*;
 
-use crate::domain::ids::NotificationId;
 use crate::domain::message::Message;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::backend::any::AnyConnection;
@@ -72,6 +73,7 @@ use crate::store::ledger::opening::{Arrival, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 
 pub(crate) mod candidates;
+mod forgotten;
 pub(crate) mod sessions;
 
 /// Which notification a message belongs to.
@@ -187,19 +189,16 @@ impl<'a> Identities<'a> {
         };
         let asked_at = arrival.asked_at.map_or(self.clock, |asked_at| asked_at.min(self.clock));
         let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
-        let fitting = self.unacked[&arrival.message].iter().filter(|index| {
-            let record = &self.candidates[**index].record;
-            sessions.possession(record.broker_session.as_deref(), asked_at) != Possession::Worker
-        });
         match found {
             Match::New => {
-                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
+                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?
             }
-            Match::Known { candidate, .. }
-                if fitting.count() == 1
-                    && self.forgotten(connection, arrival, asked_at, &sessions, watermarks)?.is_empty() =>
-            {
-                self.raise(watermarks, arrival.receipt, candidate);
+            Match::Known { candidate, .. } => {
+                let forgotten = self.forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
+                if self.fits_only_one(arrival.message, asked_at, &sessions) && forgotten.is_empty() {
+                    self.raise(watermarks, arrival.receipt, candidate);
+                }
+                self.exchange(connection, candidate, &forgotten)?;
             }
             _ => {}
         }
@@ -239,52 +238,19 @@ impl<'a> Identities<'a> {
         Ok(Match::New)
     }
 
-    /// Rules 4 and 5.
-    fn find_forgotten(
-        &mut self,
-        connection: &mut AnyConnection,
-        arrival: &Arrival,
-        asked_at: NaiveDateTime,
-        sessions: &Sessions<'_>,
-        watermarks: &mut Watermarks,
-    ) -> QueryResult<Match> {
-        let acked = self.forgotten(connection, arrival, asked_at, sessions, watermarks)?;
-        let certain = acked.iter().find(|(_, is_certain)| *is_certain);
-        let Some((id, _)) = certain.or(acked.first()) else { return Ok(Match::New) };
-        let found = candidates::find_by_id(connection, *id, self.clock)?;
-        if certain.is_none() {
-            return Ok(Match::Undetermined { asked_at, candidate: Box::new(found.record) });
-        }
-        let candidate = self.add(found);
-        self.raise(watermarks, arrival.receipt, candidate);
-        Ok(Match::Known { candidate, forgotten: true })
-    }
-
-    /// The equal notifications whose acks may have been forgotten, the oldest first, and whether their sessions have certainly
-    /// ended.
-    fn forgotten(
-        &self,
-        connection: &mut AnyConnection,
-        arrival: &Arrival,
-        asked_at: NaiveDateTime,
-        sessions: &Sessions<'_>,
-        watermarks: &Watermarks,
-    ) -> QueryResult<Vec<(NotificationId, bool)>> {
-        let forgotten = sessions.forgotten_acks(asked_at);
-        let acked = candidates::find_forgotten(connection, arrival.message, &forgotten)?;
-        let is_free = |(id, session): &(NotificationId, usize)| {
-            watermarks.allow(forgotten[*session].session, *id)
-                && !self.candidates.iter().any(|taken| taken.record.notification.id == *id)
-        };
-        let free = acked.into_iter().filter(is_free);
-        Ok(free.map(|(id, session)| (id, forgotten[session].certain)).collect())
+    /// Whether rule 3 has one notification only for this message.
+    fn fits_only_one(&self, message: Message, asked_at: NaiveDateTime, sessions: &Sessions<'_>) -> bool {
+        let session = |index: &usize| self.candidates[*index].record.broker_session.as_deref();
+        let may_fit = |index: &&usize| sessions.possession(session(index), asked_at) != Possession::Worker;
+        self.unacked[&message].iter().filter(may_fit).count() == 1
     }
 
     /// Remembers how far the messages of an old session have come.
     fn raise(&self, watermarks: &mut Watermarks, receipt: Receipt, candidate: usize) {
-        let record = &self.candidates[candidate].record;
-        if let Some(old) = record.broker_session.as_ref().filter(|old| **old != self.session.name()) {
-            watermarks.raise(receipt, old, record.notification.id);
+        let Candidate { record, delivery_tag } = &self.candidates[candidate];
+        let old = record.broker_session.as_ref().filter(|old| **old != self.session.name());
+        if let Some((old, tag)) = old.zip(*delivery_tag) {
+            watermarks.raise(receipt, old, tag);
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 
-use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -48,13 +47,13 @@ impl Arrival {
     }
 }
 
-/// For each old session the largest key of a notification that a message of the current session was matched with (see
+/// For each old session the largest delivery tag of a notification that a message of the current session was matched with (see
 /// `identity`). One value for each session; a new session begins with an empty one.
 #[derive(Debug, Clone, Default)]
 pub struct Watermarks {
-    by_session: HashMap<String, NotificationId>,
+    by_session: HashMap<String, i64>,
     /// Those of messages whose call has failed: perhaps only the reply was lost.
-    unconfirmed: HashMap<Receipt, (String, NotificationId)>,
+    unconfirmed: HashMap<Receipt, (String, i64)>,
 }
 
 impl Watermarks {
@@ -70,21 +69,21 @@ impl Watermarks {
     }
 
     /// Whether a message may still come that belongs to this notification of this old session.
-    pub(crate) fn allow(&self, session: &str, id: NotificationId) -> bool {
-        self.by_session.get(session).is_none_or(|highest| id > *highest)
+    pub(crate) fn allow(&self, session: &str, tag: i64) -> bool {
+        self.by_session.get(session).is_none_or(|highest| tag > *highest)
     }
 
     /// The message with this receipt belongs to this notification of this old session.
-    pub(crate) fn raise(&mut self, receipt: Receipt, session: &str, id: NotificationId) {
-        let highest = self.by_session.entry(session.to_owned()).or_insert(id);
-        *highest = id.max(*highest);
-        self.unconfirmed.insert(receipt, (session.to_owned(), id));
+    pub(crate) fn raise(&mut self, receipt: Receipt, session: &str, tag: i64) {
+        let highest = self.by_session.entry(session.to_owned()).or_insert(tag);
+        *highest = tag.max(*highest);
+        self.unconfirmed.insert(receipt, (session.to_owned(), tag));
     }
 
     /// An earlier call for this message was not in vain.
     pub(crate) fn confirm(&mut self, receipt: Receipt) {
-        if let Some((session, id)) = self.unconfirmed.remove(&receipt) {
-            self.raise(receipt, &session, id);
+        if let Some((session, tag)) = self.unconfirmed.remove(&receipt) {
+            self.raise(receipt, &session, tag);
         }
     }
 

@@ -108,25 +108,46 @@ pub(crate) fn find_unacked(
     Ok(found)
 }
 
-/// Rule 4: the keys of the equal notifications whose acks may have been forgotten, the oldest first, each with the index of
-/// its session.
+/// A notification whose ack may have been forgotten. Those of a session are in the order of their messages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Forgotten {
+    /// The name of its session.
+    pub session: String,
+    /// The delivery tag of its message in that session.
+    pub tag: i64,
+    /// Its key.
+    pub id: NotificationId,
+    /// Whether the session has certainly ended.
+    pub certain: bool,
+}
+
+/// Rule 4: the equal notifications whose acks may have been forgotten, of each session the oldest first.
 pub(crate) fn find_forgotten(
     connection: &mut AnyConnection,
     message: Message,
     sessions: &[ForgottenAcks<'_>],
-) -> QueryResult<Vec<(NotificationId, usize)>> {
+) -> QueryResult<Vec<Forgotten>> {
     let Some(since) = sessions.iter().map(|session| session.since).min() else { return Ok(Vec::new()) };
     let by_name: HashMap<&str, usize> =
         sessions.iter().enumerate().map(|(index, session)| (session.session, index)).collect();
-    let acked: Vec<(NotificationId, Option<String>, Option<NaiveDateTime>)> = without_message_id(message)
+    type Acked = (NotificationId, Option<String>, Option<i64>, Option<NaiveDateTime>);
+    let columns = (
+        notifications::id,
+        notifications::broker_session,
+        notifications::delivery_tag,
+        notifications::acked_at,
+    );
+    let acked: Vec<Acked> = without_message_id(message)
         .filter(notifications::acked_at.gt(since))
-        .select((notifications::id, notifications::broker_session, notifications::acked_at))
+        .select(columns)
         .load(connection)?;
-    let mut found: Vec<(NotificationId, usize)> = acked
+    let mut found: Vec<Forgotten> = acked
         .into_iter()
-        .filter_map(|(id, session, acked_at)| {
-            let index = *by_name.get(session?.as_str())?;
-            (acked_at? > sessions[index].since).then_some((id, index))
+        .filter_map(|(id, session, tag, acked_at)| {
+            let (session, tag) = (session?, tag?);
+            let acks = &sessions[*by_name.get(session.as_str())?];
+            let certain = acks.certain;
+            (acked_at? > acks.since).then_some(Forgotten { session, tag, id, certain })
         })
         .collect();
     found.sort_unstable();

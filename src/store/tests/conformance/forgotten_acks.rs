@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 
 use super::*;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::sessions::EndOfSession;
+use crate::store::schema::notifications;
 use crate::store::tests::consumer::*;
 
 pub fn after_a_crash_each_forgotten_ack_absorbs_one_message(store: &Store) {
@@ -19,17 +21,17 @@ pub fn after_a_crash_each_forgotten_ack_absorbs_one_message(store: &Store) {
     let mut opened = me.open(&arrivals);
     opened.extend((0..2).map(|_| me.receive(AGAIN)));
     let ids: Vec<NotificationId> = opened.iter().map(id_of).collect();
-    // What is unfinished comes first, then the oldest.
-    assert_eq!(ids[..4], [open.id, acked[0], acked[1], acked[2]]);
+    // What is unfinished comes first, and the oldest one stands for its message. Then the oldest.
+    assert_eq!(ids[..4], [open.id, acked[1], acked[2], acked[0]]);
     assert!(opened[1..4].iter().all(|opened| matches!(opened, Opened::Completed(_))), "{opened:?}");
     assert!(
         matches!(opened[4], Opened::Ours { resumed: false, .. }) && !ids[..4].contains(&ids[4]),
         "{opened:?}"
     );
-    let record = look(store, acked[0]);
+    let record = look(store, acked[1]);
     assert_eq!((record.acked_at, record.broker_session.as_deref()), (None, Some("me/2")));
-    me.ack(acked[0], 2);
-    assert_eq!(store.find_acked(&acked).unwrap(), [acked[0]]);
+    me.ack(acked[1], 2);
+    assert_eq!(store.find_acked(&acked).unwrap(), [acked[1]]);
     assert!(!acked.contains(&id_of(&me.receive(AGAIN))), "it does not absorb a second one");
     // But it does after another crash.
     me.lose();
@@ -176,11 +178,41 @@ pub fn a_repeated_call_remembers_how_far_the_queue_has_come(store: &Store) {
     let request = lease_request("me");
     store.open_messages(&me.session, std::slice::from_ref(&cancelled), &request, &mut lost).unwrap();
     let mut failed = crate::store::ledger::opening::Watermarks::new();
-    failed.raise(cancelled.receipt, "me/1", newer.id);
+    failed.raise(cancelled.receipt, "me/1", tag_of(store, newer.id));
     me.watermarks.update(failed, std::slice::from_ref(&cancelled), true);
     cancelled.asked_at = Some(Arrival::ASKED_IN_VAIN);
     assert_eq!(me.open_one(&cancelled), Opened::Completed(newer));
     assert_ne!(id_of(&me.receive(AGAIN)), older, "its message would have come before");
+}
+
+/// Three messages, twice forgotten. Equal ones may change their notifications, and then keys are not in the order of the queue.
+pub fn equal_messages_may_come_with_each_others_notifications(store: &Store) {
+    let mut first = Consumer::begin(store, "me", 1);
+    let acked = first.receive_and_finish();
+    let named = (Some("a"), false);
+    let Opened::Ours { notification: other, lease, .. } = first.receive(named) else { panic!() };
+    first.complete(lease);
+    first.ack(other.id, first.tag);
+    let (open, _) = first.receive_new();
+    first.lose();
+    let mut second = Consumer::begin_after_restart(store, "me", 2);
+    let Opened::Ours { notification, lease, .. } = second.receive(AGAIN) else { panic!() };
+    assert_eq!(notification.id, open.id, "what is unfinished comes first");
+    assert_eq!(id_of(&second.receive((Some("a"), true))), other.id);
+    assert_eq!(id_of(&second.receive(AGAIN)), acked);
+    second.complete(lease);
+    for (id, tag) in [(open.id, 1), (other.id, 2), (acked, 3)] {
+        second.ack(id, tag);
+    }
+    second.lose();
+    let mut third = Consumer::begin_after_restart(store, "me", 3);
+    let ids = [AGAIN, (Some("a"), true), AGAIN].map(|what| id_of(&third.receive(what)));
+    assert_eq!(ids, [open.id, other.id, acked], "all three come again, in the order of the queue");
+}
+
+fn tag_of(store: &Store, id: NotificationId) -> i64 {
+    let row = notifications::table.find(id).select(notifications::delivery_tag);
+    store.run("read a tag", |connection| row.first::<Option<i64>>(connection)).unwrap().unwrap()
 }
 
 pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {

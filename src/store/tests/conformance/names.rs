@@ -77,6 +77,7 @@ macro_rules! conformance_tests {
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
             acks_after_the_last_report_may_be_forgotten
             a_message_that_was_never_delivered_is_not_absorbed
+            equal_messages_may_come_with_each_others_notifications
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first
