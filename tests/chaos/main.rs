@@ -62,6 +62,7 @@ scenarios! {
     four_workers_mariadb: "one of four workers killed, one frozen, MariaDB, without message_id",
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without);
     broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
+    broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);
     broker_restarted_id: "broker restarted, with message_id",
         |run| broker_faults::restarted(run, Ids::With);
     broker_restarted: "broker restarted, without message_id",
