@@ -164,7 +164,7 @@ fn run_on<T>(
     operation: &str,
     work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
 ) -> Result<T, StoreError> {
-    work(connection.get()).map_err(|error| {
+    connection.discard_old_plans().and_then(|()| work(connection.get())).map_err(|error| {
         connection.record_error(&error);
         StoreError::new(operation, &error)
     })

@@ -4,17 +4,23 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use diesel::Connection as _;
-use diesel::connection::{DebugQuery, InstrumentationEvent};
+use diesel::connection::{DebugQuery, InstrumentationEvent, SimpleConnection as _};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorKind, Error};
+use diesel::{Connection as _, QueryResult};
 use r2d2::ManageConnection;
 
 use crate::config::database::{Backend, DatabaseConfig};
 use crate::store::backend::any::{AnyConnection, IfMissing, dispatch};
 use crate::store::backend::errors;
 use crate::store::error::StoreError;
+
+/// How long a database may keep the plan of a prepared statement at first; then twice as long, and so on up to the second
+/// one. `PostgreSQL` keeps a plan that it made while the tables were tiny until it happens to look at them again:
+/// completing one notification then reads all participants (2.4 s at a million).
+const PLAN_LIFETIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
 
 /// Opens connections for the pool. Clones share the count of lost connections.
 #[derive(Clone)]
@@ -65,6 +71,8 @@ impl ManageConnection for DatabaseConnector {
             lost_connections: Arc::clone(&self.lost_connections),
             lost_before_opening,
             discarded: false,
+            planned_at: Instant::now(),
+            plan_lifetime: PLAN_LIFETIME[0],
         })
     }
 
@@ -85,11 +93,27 @@ pub struct Pooled {
     lost_connections: Arc<AtomicU64>,
     lost_before_opening: u64,
     discarded: bool,
+    /// When the plans of its prepared statements were discarded last.
+    planned_at: Instant,
+    plan_lifetime: Duration,
 }
 
 impl Pooled {
     pub fn get(&mut self) -> &mut AnyConnection {
         &mut self.any
+    }
+
+    /// Has the database plan anew if its plans are old (see [`PLAN_LIFETIME`]).
+    pub fn discard_old_plans(&mut self) -> QueryResult<()> {
+        let Some(statement) = dispatch!(self.any, AnyConnection => connect::DISCARD_PLANS) else {
+            return Ok(());
+        };
+        if self.planned_at.elapsed() > self.plan_lifetime {
+            self.any.batch_execute(statement)?;
+            self.planned_at = Instant::now();
+            self.plan_lifetime = PLAN_LIFETIME[1].min(self.plan_lifetime * 2);
+        }
+        Ok(())
     }
 
     /// Whether it was opened before another connection was found lost.

@@ -22,6 +22,9 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10
         /*M!100300 , idle_transaction_timeout = 30 */";
 
+/// The statement that has the plans of prepared statements made again: they are made for each execution.
+pub const DISCARD_PLANS: Option<&str> = None;
+
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = false;
 

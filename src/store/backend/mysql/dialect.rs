@@ -75,13 +75,14 @@ impl QueryFragment<Mysql> for DatabaseTime {
     }
 }
 
+/// One key alone is a statement that is prepared already; a list of keys is prepared each time.
 pub fn lock_notifications(mysql: &mut MysqlConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {
-    notifications::table
-        .filter(notifications::id.eq_any(ids))
-        .order(notifications::id)
-        .select((notifications::id, notifications::epoch))
-        .for_update()
-        .load(mysql)
+    let leases =
+        notifications::table.order(notifications::id).select((notifications::id, notifications::epoch));
+    match ids {
+        [id] => leases.filter(notifications::id.eq(id)).for_update().load(mysql),
+        _ => leases.filter(notifications::id.eq_any(ids)).for_update().load(mysql),
+    }
 }
 
 /// Not INSERT IGNORE, which would turn all errors into warnings.

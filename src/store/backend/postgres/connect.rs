@@ -26,6 +26,10 @@ const SESSION: &str = "SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '30s'";
 
+/// The statement that has the plans of prepared statements made again. Else a plan is kept until the statistics of its tables
+/// change.
+pub const DISCARD_PLANS: Option<&str> = Some("DISCARD PLANS");
+
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = false;
 

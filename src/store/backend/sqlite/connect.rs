@@ -17,6 +17,9 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; 
 /// How long other processes may delay the switch to WAL.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The statement that has the plans of prepared statements made again. Tables of any size have the same plans.
+pub const DISCARD_PLANS: Option<&str> = None;
+
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = true;
 
