@@ -1,6 +1,7 @@
 //! The ledger: notifications, their outcomes, their deferrals and their leases.
 
 pub mod acks;
+pub mod batch;
 pub mod completion;
 pub mod deferrals;
 pub mod deliveries;

@@ -24,6 +24,7 @@ use crate::channels::PreparedNotification;
 use crate::domain::ids::EventId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
+use crate::store::ledger::completion::Completion;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
 use crate::worker::delivery::queue::FairSender;
@@ -99,7 +100,7 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
     let (started_at, mut logged_at) = (Instant::now(), Instant::now());
     let (mut counts, mut check) = (Counts::default(), CompletionCheck::default());
     loop {
-        let pass = send_claimed(context, claim, |pass| {
+        let (pass, completion) = send(context, claim, !claim.resumed, |pass| {
             if logged_at.elapsed() >= PROGRESS_INTERVAL {
                 logged_at = Instant::now();
                 let mut so_far = counts;
@@ -108,7 +109,7 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
             }
         })?;
         counts += pass;
-        if check.complete(context, claim, pass)? {
+        if check.complete(context, claim, pass, completion)? {
             break;
         }
         claim.resumed = true;
@@ -127,14 +128,24 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
 pub fn send_claimed(
     context: &Context,
     claim: &Claim,
-    mut on_progress: impl FnMut(Counts),
+    on_progress: impl FnMut(Counts),
 ) -> Result<Counts, Halt> {
-    let mut fan_out = FanOut::new(context, claim);
+    send(context, claim, false, on_progress).map(|(counts, _)| counts)
+}
+
+/// The same. If it `completes`, the recorder may complete the notification together with the last outcomes.
+fn send(
+    context: &Context,
+    claim: &Claim,
+    completes: bool,
+    mut on_progress: impl FnMut(Counts),
+) -> Result<(Counts, Option<Completion>), Halt> {
+    let mut fan_out = FanOut::new(context, claim, completes);
     let result = fan_out.run(&mut on_progress);
     if result.is_err() {
         fan_out.wait_for_jobs_in_flight(&mut on_progress);
     }
-    result.map(|()| fan_out.counts)
+    result.map(|()| (fan_out.counts, fan_out.completion))
 }
 
 /// A fan-out that is running.
@@ -153,10 +164,16 @@ struct FanOut<'a> {
     /// Whether this fan-out needs a permit to wait for retries: the broker waits for the ack of its message.
     needs_wait_permit: bool,
     wait_permit: Option<WaitPermit<'a>>,
+    /// Whether the recorder may complete the notification.
+    completes: bool,
+    /// Whether it was told that the jobs in flight are the last ones.
+    expects_last: bool,
+    /// What became of that.
+    completion: Option<Completion>,
 }
 
 impl<'a> FanOut<'a> {
-    fn new(context: &'a Context, claim: &Claim) -> Self {
+    fn new(context: &'a Context, claim: &Claim, completes: bool) -> Self {
         let (sender, reports) = unbounded();
         let notification = PreparedNotification::new(&claim.notification, &claim.event, &context.templates);
         let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender);
@@ -171,6 +188,9 @@ impl<'a> FanOut<'a> {
             counts: Counts::default(),
             needs_wait_permit: claim.scope == Scope::Undecided && context.retry_policy.defers(),
             wait_permit: None,
+            completes,
+            expects_last: false,
+            completion: None,
         }
     }
 
@@ -186,6 +206,7 @@ impl<'a> FanOut<'a> {
                 self.read_page()?;
             } else if self.in_flight > 0 || self.may_wait_for_retries() {
                 jobs.release_slot();
+                self.expect_last();
                 self.wait(on_progress)?;
             } else if !self.retries.is_empty() {
                 self.defer_retries();
@@ -217,6 +238,7 @@ impl<'a> FanOut<'a> {
 
     /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.
     fn send(&mut self, recipient: Recipient, jobs: &mut FairSender<'_>) -> Result<(), Stopped> {
+        self.revoke_last();
         let Err(job) = jobs.try_send(Job { fan_out: Arc::clone(&self.handle), recipient }) else {
             self.in_flight += 1;
             return Ok(());

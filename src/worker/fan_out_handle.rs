@@ -2,13 +2,14 @@
 //! to `fan_out`, which alone reads the reports.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 
 use crate::channels::PreparedNotification;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
+use crate::store::ledger::completion::Completion;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
 
@@ -26,6 +27,8 @@ pub struct FanOutHandle {
     pub failure_logged: AtomicBool,
     /// The same of a deferral.
     pub deferral_logged: AtomicBool,
+    /// How many outcomes are missing until nobody is left; 0 when that is not known.
+    missing: AtomicU64,
 }
 
 /// What became of jobs. Every job that a fan-out sends comes back in exactly one report.
@@ -33,6 +36,8 @@ pub struct FanOutHandle {
 pub enum Report {
     /// These outcomes are committed.
     Recorded(Counts),
+    /// These as well, they were the last ones, and the recorder has tried to complete the notification with them.
+    RecordedLast(Counts, Completion),
     /// The job is to be sent again after a pause.
     Retry(Recipient),
     /// The job was not charged, because the relay did not work or the worker is stopping. It can be sent again at once.
@@ -46,7 +51,22 @@ impl FanOutHandle {
     #[must_use]
     pub fn new(held: Arc<HeldLease>, notification: PreparedNotification, reports: Sender<Report>) -> Self {
         let (failure_logged, deferral_logged) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { held, notification, reports, failure_logged, deferral_logged }
+        let missing = AtomicU64::new(0);
+        Self { held, notification, reports, failure_logged, deferral_logged, missing }
+    }
+
+    /// The outcomes of the jobs in flight are the last ones: the recorder completes the notification with them, which spares
+    /// two hand-overs between threads and a commit. 0 revokes it.
+    pub fn expect_last(&self, in_flight: u64) {
+        self.missing.store(in_flight, Ordering::Relaxed);
+    }
+
+    /// Whether nobody is left when so many outcomes are committed. If the fan-out revokes it meanwhile, no harm is done: the
+    /// ledger completes no notification with undecided people.
+    #[must_use]
+    pub fn are_last(&self, outcomes: u64) -> bool {
+        let subtract = |missing: u64| missing.checked_sub(outcomes);
+        self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract) == Ok(outcomes)
     }
 
     /// The notification of the fan-out.
@@ -71,7 +91,7 @@ impl Report {
     #[must_use]
     pub fn jobs(&self) -> u64 {
         match self {
-            Self::Recorded(counts) => counts.total(),
+            Self::Recorded(counts) | Self::RecordedLast(counts, _) => counts.total(),
             Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
         }
     }

@@ -1,19 +1,21 @@
-//! The recorder: the one writer of outcomes, completions and acks. It commits the outcomes of a batch in one transaction,
-//! then its completions, then its acks, and tells each lane, fan-out and dispatcher that waits. When a batch is due is left
-//! to `batch`, the SQL to `store`.
+//! The recorder: the one writer of outcomes, completions and acks. It commits those of a batch in one transaction, and tells
+//! each lane, fan-out and dispatcher that waits. When a batch is due is left to `batch`, the SQL to `store`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::domain::outcome::Counts;
-use crate::domain::outcome::{Outcome, Verdict};
+use crate::domain::ids::ParticipantId;
+use crate::domain::lease::Lease;
+use crate::domain::outcome::{Counts, Outcome, Verdict};
 use crate::domain::session::Receipt;
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::batch::RecordedBatch;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -60,9 +62,7 @@ pub(super) fn record_batches(
         for write in writes {
             batch.add(write);
         }
-        batch.outcomes.commit(store, database_retry, metrics);
-        complete(store, batch.completing);
-        batch.acks.commit(store, database_retry);
+        batch.commit(store, database_retry, metrics);
     }
 }
 
@@ -70,8 +70,7 @@ pub(super) fn record_batches(
 #[derive(Default)]
 struct Batch {
     outcomes: Outcomes,
-    /// Each with the fan-out that waits for it.
-    completing: Vec<(Completing, Sender<Completion>)>,
+    completions: Completions,
     acks: Acks,
 }
 
@@ -81,6 +80,15 @@ struct Outcomes {
     outcomes: Vec<Outcome>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
+    /// The fan-outs whose last outcomes these are.
+    last: Vec<Arc<FanOutHandle>>,
+}
+
+/// Notifications to be completed, each with the fan-out that waits for it.
+#[derive(Default)]
+struct Completions {
+    completing: Vec<Completing>,
+    replies: Vec<Sender<Completion>>,
 }
 
 /// Acks, and where to tell that they are recorded.
@@ -98,7 +106,8 @@ impl Batch {
                 self.outcomes.lanes.push((fan_out, committed));
             }
             LedgerWrite::Complete { lease, after, reply } => {
-                self.completing.push((Completing { lease, after }, reply));
+                self.completions.completing.push(Completing { lease, after });
+                self.completions.replies.push(reply);
             }
             LedgerWrite::Acked { message, receipt, recorded } => {
                 self.acks.messages.push(message);
@@ -106,13 +115,60 @@ impl Batch {
             }
         }
     }
+
+    /// Commits everything in one transaction, as the batch takes one flush of the disk then instead of three. If that fails,
+    /// outcomes and acks are repeated, and do not wait for the completions.
+    fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
+        let Self { mut outcomes, mut completions, acks } = self;
+        let waiting = completions.completing.len();
+        completions.completing.extend(outcomes.find_last());
+        let kinds =
+            [outcomes.outcomes.is_empty(), completions.completing.is_empty(), acks.messages.is_empty()];
+        if kinds.iter().filter(|is_empty| !**is_empty).count() > 1 {
+            match store.record_batch(&outcomes.outcomes, &completions.completing, &acks.messages) {
+                Ok(RecordedBatch { refused, completions: mut ended }) => {
+                    outcomes.committed(&refused, &ended.split_off(waiting), metrics);
+                    completions.reply(ended);
+                    return acks.recorded();
+                }
+                Err(error) => log::debug!("{error}"),
+            }
+        }
+        completions.completing.truncate(waiting);
+        outcomes.commit(store, database_retry, metrics);
+        completions.commit(store);
+        acks.commit(store, database_retry);
+    }
 }
 
 impl Outcomes {
     /// Writes the outcomes, however long the database takes: the relay has accepted these mails, and a participant without
-    /// an outcome would be mailed again. Then sets the flag of each lane and reports to each fan-out once.
+    /// an outcome would be mailed again.
     fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
-        let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.outcomes));
+        if !self.outcomes.is_empty() {
+            let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.outcomes));
+            self.committed(&refused, &[], metrics);
+        }
+    }
+
+    /// The notifications whose last outcomes these are.
+    fn find_last(&mut self) -> Vec<Completing> {
+        let mut numbers: Vec<(&Arc<FanOutHandle>, u64)> = Vec::new();
+        for (fan_out, _) in &self.lanes {
+            match numbers.iter_mut().find(|(known, _)| Arc::ptr_eq(known, fan_out)) {
+                Some((_, number)) => *number += 1,
+                None => numbers.push((fan_out, 1)),
+            }
+        }
+        let last = numbers.into_iter().filter(|(fan_out, number)| fan_out.are_last(*number));
+        self.last = last.map(|(fan_out, _)| Arc::clone(fan_out)).collect();
+        let completing =
+            |fan_out: &Arc<FanOutHandle>| Completing { lease: fan_out.held.lease, after: ParticipantId(0) };
+        self.last.iter().map(completing).collect()
+    }
+
+    /// Sets the flag of each lane and reports to each fan-out once. `completions`: of those whose last outcomes these are.
+    fn committed(self, refused: &BTreeSet<Lease>, completions: &[Completion], metrics: &Metrics) {
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {
@@ -128,28 +184,32 @@ impl Outcomes {
         }
         for (fan_out, counts) in reports {
             metrics.add_outcomes(counts);
-            fan_out.report(Report::Recorded(counts));
+            let ended = self.last.iter().zip(completions).find(|(last, _)| Arc::ptr_eq(last, &fan_out));
+            fan_out.report(match ended {
+                Some((_, completion)) => Report::RecordedLast(counts, *completion),
+                None => Report::Recorded(counts),
+            });
         }
     }
 }
 
-/// Completes notifications in one transaction, which is tried once: the lanes must not wait for it. After an error each
-/// fan-out does it by itself.
-fn complete(store: &Store, completing: Vec<(Completing, Sender<Completion>)>) {
-    if completing.is_empty() {
-        return;
+impl Completions {
+    /// Completes notifications in one transaction, which is tried once: the lanes must not wait for it. After an error each
+    /// fan-out does it by itself.
+    fn commit(self, store: &Store) {
+        match store.complete_notifications(&self.completing) {
+            Ok(completions) => self.reply(completions),
+            Err(error) => log::debug!("{} notifications: {error}", self.completing.len()),
+        }
     }
-    let (completing, replies): (Vec<Completing>, Vec<_>) = completing.into_iter().unzip();
-    match store.complete_notifications(&completing) {
-        Ok(completions) => {
-            for (completion, reply) in completions.into_iter().zip(replies) {
-                // A fan-out that is stopping does not wait for it.
-                if reply.send(completion).is_err() {
-                    log::debug!("{completion:?}: the fan-out had ended before");
-                }
+
+    fn reply(self, completions: Vec<Completion>) {
+        for (completion, reply) in completions.into_iter().zip(self.replies) {
+            // A fan-out that is stopping does not wait for it.
+            if reply.send(completion).is_err() {
+                log::debug!("{completion:?}: the fan-out had ended before");
             }
         }
-        Err(error) => log::debug!("{} notifications: {error}", completing.len()),
     }
 }
 
@@ -158,6 +218,10 @@ impl Acks {
         if !self.messages.is_empty() {
             database_retry.until_ok_uninterruptible(|| store.record_acks(&self.messages));
         }
+        self.recorded();
+    }
+
+    fn recorded(self) {
         for (receipt, recorded) in self.recorded {
             if recorded.send(receipt).is_err() {
                 log::error!(

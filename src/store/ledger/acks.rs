@@ -6,9 +6,11 @@ use diesel::prelude::*;
 
 use crate::domain::ids::NotificationId;
 use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::completion::LOCKED_BATCH;
 use crate::store::schema::notifications;
 
 /// A notification whose message was acked, with the receipt that was acked.
@@ -37,41 +39,10 @@ impl Store {
     pub fn record_acks(&self, acked: &[AckedMessage]) -> Result<(), StoreError> {
         if let [one] = acked {
             // The common case is one statement, without a transaction around it.
-            return self.write_once("record that a message is acked", |connection| {
-                let held = notifications::table
-                    .find(one.notification_id)
-                    .filter(notifications::broker_session.eq(&one.session))
-                    .filter(notifications::delivery_tag.eq(one.tag()))
-                    .filter(notifications::acked_at.is_null());
-                diesel::update(held)
-                    .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
-                    .execute(connection)
-                    .map(drop)
-            });
+            return self
+                .write_once("record that a message is acked", |connection| record_ack(connection, one));
         }
-        let mut ids: Vec<NotificationId> = acked.iter().map(|one| one.notification_id).collect();
-        // Every transaction that locks several notifications does so in key order.
-        ids.sort_unstable();
-        let mut sessions: BTreeMap<&str, Vec<&AckedMessage>> = BTreeMap::new();
-        for one in acked {
-            sessions.entry(&one.session).or_default().push(one);
-        }
-        self.write("record that messages are acked", |connection| {
-            dispatch::lock_notifications(connection, &ids)?;
-            for (session, acked) in &sessions {
-                let tags = acked.iter().map(|one| one.tag());
-                // A tag of a session names one message, which belongs to one notification.
-                let held = notifications::table
-                    .filter(notifications::id.eq_any(acked.iter().map(|one| one.notification_id)))
-                    .filter(notifications::broker_session.eq(session))
-                    .filter(notifications::delivery_tag.eq_any(tags))
-                    .filter(notifications::acked_at.is_null());
-                diesel::update(held)
-                    .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
-                    .execute(connection)?;
-            }
-            Ok(())
-        })
+        self.write("record that messages are acked", |connection| record_acks(connection, acked, false))
     }
 
     /// Which of these notifications are known to be acked.
@@ -91,4 +62,52 @@ impl Store {
                 .load(connection)
         })
     }
+}
+
+/// Records acks in a write transaction of the caller. `locked`: their notifications are locked already.
+pub(crate) fn record_acks(
+    connection: &mut AnyConnection,
+    acked: &[AckedMessage],
+    locked: bool,
+) -> QueryResult<()> {
+    let mut sorted: Vec<&AckedMessage> = acked.iter().collect();
+    // Every transaction that locks several notifications does so in key order.
+    sorted.sort_unstable_by_key(|one| one.notification_id);
+    if sorted.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection) {
+        return sorted.iter().try_for_each(|one| record_ack(connection, one));
+    }
+    if !locked {
+        let ids: Vec<NotificationId> = sorted.iter().map(|one| one.notification_id).collect();
+        dispatch::lock_notifications(connection, &ids)?;
+    }
+    let mut sessions: BTreeMap<&str, Vec<&AckedMessage>> = BTreeMap::new();
+    for one in &sorted {
+        sessions.entry(&one.session).or_default().push(one);
+    }
+    for (session, acked) in &sessions {
+        let tags = acked.iter().map(|one| one.tag());
+        // A tag of a session names one message, which belongs to one notification.
+        let held = notifications::table
+            .filter(notifications::id.eq_any(acked.iter().map(|one| one.notification_id)))
+            .filter(notifications::broker_session.eq(session))
+            .filter(notifications::delivery_tag.eq_any(tags))
+            .filter(notifications::acked_at.is_null());
+        diesel::update(held)
+            .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// A statement that is prepared already.
+fn record_ack(connection: &mut AnyConnection, one: &AckedMessage) -> QueryResult<()> {
+    let held = notifications::table
+        .find(one.notification_id)
+        .filter(notifications::broker_session.eq(&one.session))
+        .filter(notifications::delivery_tag.eq(one.tag()))
+        .filter(notifications::acked_at.is_null());
+    diesel::update(held)
+        .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
+        .execute(connection)
+        .map(drop)
 }

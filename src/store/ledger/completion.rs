@@ -51,6 +51,9 @@ pub enum DecidedPage {
     Last,
 }
 
+/// From how many notifications on one statement for all of them costs fewer round trips than one for each.
+pub(crate) const LOCKED_BATCH: usize = 4;
+
 impl Store {
     /// Completes notifications in one transaction, and ends their leases. One result for each, in their order. One that is
     /// completed already keeps its time.
@@ -58,41 +61,19 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: it may be repeated.
     pub fn complete_notifications(&self, completing: &[Completing]) -> Result<Vec<Completion>, StoreError> {
-        if completing.is_empty() {
-            return Ok(Vec::new());
-        }
-        // The common case is one statement, without a transaction around it.
-        if let [one] = completing
-            && self.write_once("complete a notification", |connection| complete_one(connection, *one))? > 0
-        {
-            return Ok(vec![Completion::Completed]);
-        }
-        let mut ids: Vec<NotificationId> = completing.iter().map(|one| one.lease.notification_id).collect();
-        ids.sort_unstable();
-        self.write("complete notifications", |connection| {
-            let leases = dispatch::lock_notifications(connection, &ids)?;
-            let mut by_end: BTreeMap<ParticipantId, Vec<NotificationId>> = BTreeMap::new();
-            for one in completing.iter().filter(|one| leases.contains(&one.lease)) {
-                by_end.entry(one.after).or_default().push(one.lease.notification_id);
+        match completing {
+            [] => Ok(Vec::new()),
+            // The common case is one statement, without a transaction around it.
+            [one]
+                if self
+                    .write_once("complete a notification", |connection| complete_one(connection, *one))? =>
+            {
+                Ok(vec![Completion::Completed])
             }
-            let valid: usize = by_end.values().map(Vec::len).sum();
-            let mut completed = 0;
-            for (after, ids) in &by_end {
-                completed += complete(connection, ids, *after)?;
+            _ => {
+                self.write("complete notifications", |connection| complete_all(connection, completing, None))
             }
-            // Unless all of them were completed just now, each one is looked at.
-            let ended = if completed == valid { None } else { Some(find_completed(connection, &ids)?) };
-            let result = |one: &Completing| {
-                let is_completed =
-                    ended.as_ref().is_none_or(|ended| ended.contains(&one.lease.notification_id));
-                match leases.contains(&one.lease) {
-                    false => Completion::LeaseLost,
-                    true if is_completed => Completion::Completed,
-                    true => Completion::Undecided,
-                }
-            };
-            Ok(completing.iter().map(result).collect())
-        })
+        }
     }
 
     /// Whether the first `limit` participants behind `after` are decided or deferred. Range queries and no join, as for the
@@ -185,23 +166,10 @@ fn completed() -> _ {
     )
 }
 
-/// Completes those of the notifications, which are locked, whose participants behind `after` are all decided or deferred.
-/// Returns their number.
-fn complete(
-    connection: &mut AnyConnection,
-    ids: &[NotificationId],
-    after: ParticipantId,
-) -> QueryResult<usize> {
-    let running = notifications::table
-        .filter(notifications::id.eq_any(ids))
-        .filter(notifications::state.eq(NotificationState::Running.as_str()));
-    diesel::update(running.filter(not(exists(undecided(after.max(ParticipantId(0)))))))
-        .set(completed())
-        .execute(connection)
-}
-
-/// The same for one that is not locked.
-fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<usize> {
+/// Completes a notification if everyone behind `after` is decided or deferred. `false`: nothing has changed. On `PostgreSQL`
+/// this statement is planned for the notification's own people. With `id = ANY (…)`, it reads all participants of all events
+/// (a merge join; seen with statistics of one event with a million people).
+fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
     let running = notifications::table
         .find(one.lease.notification_id)
         .filter(notifications::epoch.eq(one.lease.epoch))
@@ -209,6 +177,99 @@ fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<
     diesel::update(running.filter(not(exists(undecided(one.after.max(ParticipantId(0)))))))
         .set(completed())
         .execute(connection)
+        .map(|completed| completed > 0)
+}
+
+/// Completes those of the notifications, which are locked and have few people, for whom everyone is decided or deferred.
+/// Written so that `PostgreSQL` cannot join whole tables: for each notification it looks at the people of its event, by the
+/// event, and for each of them at the outcome.
+fn complete_short(connection: &mut AnyConnection, ids: &[NotificationId]) -> QueryResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let decided = deliveries::table
+        .filter(deliveries::notification_id.eq(notifications::id))
+        .filter(deliveries::participant_id.eq(participants::id))
+        .select(deliveries::participant_id);
+    let deferred = deferrals::table
+        .filter(deferrals::notification_id.eq(notifications::id))
+        .filter(deferrals::participant_id.eq(participants::id))
+        .select(deferrals::participant_id);
+    let undecided = participants::table
+        .filter(participants::event_id.nullable().eq(notifications::event_id))
+        // Not by the key alone: a range of keys has the people of many events.
+        .filter((participants::id + 0).gt(0))
+        .filter((participants::id + 0).le(notifications::max_participant_id))
+        .filter(decided.single_value().is_null())
+        .filter(deferred.single_value().is_null())
+        .select(participants::id);
+    let running = notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .filter(notifications::state.eq(NotificationState::Running.as_str()));
+    diesel::update(running.filter(undecided.single_value().is_null()))
+        .set(completed())
+        .execute(connection)
+        .map(drop)
+}
+
+/// Completes notifications in a write transaction of the caller. `locked`: their leases, if they are locked already.
+pub(crate) fn complete_all(
+    connection: &mut AnyConnection,
+    completing: &[Completing],
+    locked: Option<&[Lease]>,
+) -> QueryResult<Vec<Completion>> {
+    let by_id: BTreeMap<Lease, ParticipantId> = completing.iter().map(|one| (one.lease, one.after)).collect();
+    let is_few = by_id.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection);
+    let completed = if is_few { complete_each(connection, &by_id)? } else { HashSet::new() };
+    if completed.len() == by_id.len() {
+        return Ok(vec![Completion::Completed; completing.len()]);
+    }
+    let ids: Vec<NotificationId> = by_id.keys().map(|lease| lease.notification_id).collect();
+    let leases = match locked {
+        Some(leases) => leases.to_vec(),
+        None => dispatch::lock_notifications(connection, &ids)?,
+    };
+    complete_locked(connection, &by_id, &leases, &completed)?;
+    let ended = find_completed(connection, &ids)?;
+    let result = |one: &Completing| match leases.contains(&one.lease) {
+        false => Completion::LeaseLost,
+        true if ended.contains(&one.lease.notification_id) => Completion::Completed,
+        true => Completion::Undecided,
+    };
+    Ok(completing.iter().map(result).collect())
+}
+
+/// Completes each with a statement of its own, which is prepared already and checks the lease by itself. In key order, as
+/// every transaction does that locks several notifications. Returns those that were completed.
+fn complete_each(
+    connection: &mut AnyConnection,
+    by_id: &BTreeMap<Lease, ParticipantId>,
+) -> QueryResult<HashSet<Lease>> {
+    let mut completed = HashSet::new();
+    for (lease, after) in by_id {
+        if complete_one(connection, Completing { lease: *lease, after: *after })? {
+            completed.insert(*lease);
+        }
+    }
+    Ok(completed)
+}
+
+/// Completes those that are not `completed` yet, whose `leases` are locked, in few statements.
+fn complete_locked(
+    connection: &mut AnyConnection,
+    by_id: &BTreeMap<Lease, ParticipantId>,
+    leases: &[Lease],
+    completed: &HashSet<Lease>,
+) -> QueryResult<()> {
+    let mut short = Vec::new();
+    for lease in leases.iter().filter(|lease| !completed.contains(*lease)) {
+        match by_id.get(lease) {
+            Some(ParticipantId(..=0)) => short.push(lease.notification_id),
+            Some(after) => drop(complete_one(connection, Completing { lease: *lease, after: *after })?),
+            None => {}
+        }
+    }
+    complete_short(connection, &short)
 }
 
 /// Those of the notifications that are completed.

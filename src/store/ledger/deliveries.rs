@@ -50,24 +50,53 @@ impl Store {
         if outcomes.is_empty() {
             return Ok(BTreeSet::new());
         }
+        if concern_deferrals(outcomes) {
+            return self.write("record outcomes", |connection| insert_outcomes(connection, outcomes));
+        }
+        let rows = OutcomeRows::new(outcomes);
+        let record = |connection: &mut AnyConnection| {
+            dispatch::record_deliveries(connection, &rows.ids, &rows.deliveries)
+        };
+        self.write_once("record outcomes", record).map(|current| rows.refused(&current))
+    }
+}
+
+/// Outcomes as the database takes them.
+struct OutcomeRows {
+    leases: BTreeSet<Lease>,
+    ids: Vec<NotificationId>,
+    deliveries: Vec<DeliveryRow>,
+}
+
+impl OutcomeRows {
+    fn new(outcomes: &[Outcome]) -> Self {
         let decided_at = DatabaseTime::now();
         let leases: BTreeSet<Lease> = outcomes.iter().map(|outcome| outcome.lease).collect();
-        let ids: Vec<NotificationId> = leases.iter().map(|lease| lease.notification_id).collect();
-        let rows: Vec<DeliveryRow> =
+        let ids = leases.iter().map(|lease| lease.notification_id).collect();
+        let deliveries =
             outcomes.iter().filter_map(|outcome| DeliveryRow::new(outcome, decided_at)).collect();
-        let current = if concern_deferrals(outcomes) {
-            self.write("record outcomes", |connection| {
-                let current = dispatch::insert_deliveries(connection, &ids, &rows)?;
-                update_deferrals(connection, outcomes, &current)?;
-                Ok(current)
-            })?
-        } else {
-            let record =
-                |connection: &mut AnyConnection| dispatch::record_deliveries(connection, &ids, &rows);
-            self.write_once("record outcomes", record)?
-        };
-        Ok(leases.into_iter().filter(|lease| !current.contains(lease)).collect())
+        Self { leases, ids, deliveries }
     }
+
+    fn refused(self, current: &[Lease]) -> BTreeSet<Lease> {
+        self.leases.into_iter().filter(|lease| !current.contains(lease)).collect()
+    }
+}
+
+/// Adds the outcomes of valid leases in a write transaction of the caller. Returns the leases that are not valid.
+pub(crate) fn insert_outcomes(
+    connection: &mut AnyConnection,
+    outcomes: &[Outcome],
+) -> QueryResult<BTreeSet<Lease>> {
+    if outcomes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = OutcomeRows::new(outcomes);
+    let current = dispatch::insert_deliveries(connection, &rows.ids, &rows.deliveries)?;
+    if concern_deferrals(outcomes) {
+        update_deferrals(connection, outcomes, &current)?;
+    }
+    Ok(rows.refused(&current))
 }
 
 /// Deletes outcomes `failed`, and returns their number.

@@ -43,8 +43,8 @@ impl Default for CompletionCheck {
 }
 
 impl CompletionCheck {
-    /// Completes the notification after a pass over its participants with these `counts`. `false` when somebody is undecided:
-    /// then another pass is due.
+    /// Completes the notification after a pass over its participants with these `counts`, unless the recorder has tried it
+    /// already with this `completion`. `false` when somebody is undecided: then another pass is due.
     ///
     /// # Errors
     /// When a shutdown is requested first, or the lease is lost.
@@ -53,12 +53,12 @@ impl CompletionCheck {
         context: &Context,
         claim: &Claim,
         counts: Counts,
+        completion: Option<Completion>,
     ) -> Result<bool, Halt> {
         self.empty_passes = if counts.total() == 0 { self.empty_passes + 1 } else { 0 };
-        let end = find_decided_end(context, claim, counts)?;
-        let completion = match end {
-            Some(after) => record_completion(context, Completing { lease: claim.held.lease, after })?,
-            None => Completion::Undecided,
+        let completion = match completion {
+            Some(completion) => completion,
+            None => check_and_complete(context, claim, counts)?,
         };
         match completion {
             Completion::Completed => Ok(true),
@@ -84,11 +84,23 @@ impl CompletionCheck {
     }
 }
 
+/// Whether one query checks all participants when the notification is completed.
+pub(super) fn is_short(participants: u64) -> bool {
+    participants <= CHECKED_PAGE.into()
+}
+
+fn check_and_complete(context: &Context, claim: &Claim, counts: Counts) -> Result<Completion, Halt> {
+    match find_decided_end(context, claim, counts)? {
+        Some(after) => Ok(record_completion(context, Completing { lease: claim.held.lease, after })?),
+        None => Ok(Completion::Undecided),
+    }
+}
+
 /// Up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
 /// notification is completed. `None` when somebody is undecided.
 fn find_decided_end(context: &Context, claim: &Claim, counts: Counts) -> Result<Option<ParticipantId>, Halt> {
     let mut after = ParticipantId(0);
-    if !claim.resumed && counts.total() <= CHECKED_PAGE.into() {
+    if !claim.resumed && is_short(counts.total()) {
         return Ok(Some(after));
     }
     loop {

@@ -7,6 +7,7 @@ use crossbeam_channel::{at, never, select};
 
 use crate::domain::outcome::Counts;
 use crate::worker::fan_out::FanOut;
+use crate::worker::fan_out::completion::is_short;
 use crate::worker::fan_out::context::Halt;
 use crate::worker::fan_out_handle::Report;
 
@@ -19,8 +20,11 @@ impl FanOut<'_> {
 
     fn apply_report(&mut self, report: Report, on_progress: &mut impl FnMut(Counts)) {
         self.in_flight -= report.jobs();
+        if let Report::RecordedLast(_, completion) = report {
+            self.completion = Some(completion);
+        }
         match report {
-            Report::Recorded(counts) => {
+            Report::Recorded(counts) | Report::RecordedLast(counts, _) => {
                 self.counts += counts;
                 on_progress(self.counts);
                 if counts.sent > 0 && self.retries.has_refused() {
@@ -45,6 +49,29 @@ impl FanOut<'_> {
     fn retry_refused(&mut self) {
         let acceptances = self.context.breaker.acceptances();
         self.retries.retry_refused(Instant::now(), |refused_at| acceptances.any_after(refused_at));
+    }
+
+    /// Tells the recorder that the jobs in flight are the last ones, if they are.
+    pub(super) fn expect_last(&mut self) {
+        let total = self.counts.total() + self.in_flight;
+        if self.completes
+            && !self.expects_last
+            && self.in_flight > 0
+            && self.retries.is_empty()
+            && self.pages.ended()
+            && is_short(total)
+        {
+            self.expects_last = true;
+            self.handle.expect_last(self.in_flight);
+        }
+    }
+
+    /// Another job follows.
+    pub(super) fn revoke_last(&mut self) {
+        if std::mem::take(&mut self.expects_last) {
+            self.handle.expect_last(0);
+            self.completion = None;
+        }
     }
 
     /// Waits for a report, for a retry that is due, or for an interrupt.

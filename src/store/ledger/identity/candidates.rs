@@ -1,6 +1,6 @@
 //! The notifications that messages may belong to: one query for each rule. Which one it is, the folder above decides.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 use diesel::dsl::not;
@@ -11,10 +11,14 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::session::Receipt;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
 use crate::store::ledger::identity::sessions::ForgottenAcks;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow};
 use crate::store::schema::{INSERT_ROWS, notifications};
+
+/// Up to so many keys, SQLite looks for each with a statement that is prepared already.
+const PREPARED_KEYS: usize = 32;
 
 /// A notification that a message may belong to.
 #[derive(Debug, Clone)]
@@ -77,8 +81,13 @@ pub(crate) fn find_by_keys(
         .select(NotificationRow::as_select());
     let mut rows: Vec<NotificationRow> = Vec::new();
     // One key alone is a statement that every database has prepared.
-    if let [key] = keys[..] {
-        rows = of_channel.filter(notifications::message_key.eq(key)).load(connection)?;
+    if keys.len() == 1 || (keys.len() <= PREPARED_KEYS && !dispatch::has_round_trips(connection)) {
+        let distinct: BTreeSet<&str> = keys.into_iter().collect();
+        for key in distinct {
+            rows.extend(
+                of_channel.filter(notifications::message_key.eq(key)).load::<NotificationRow>(connection)?,
+            );
+        }
     } else {
         for keys in keys.chunks(INSERT_ROWS) {
             let keys = keys.iter().copied();

@@ -40,10 +40,10 @@ fn tables_that_contradict_themselves_hold_a_notification_up_for_three_empty_pass
     let mut check = check();
     let sent = Counts { sent: 1, ..NOBODY };
     for counts in [NOBODY, NOBODY, sent, NOBODY, NOBODY, NOBODY] {
-        assert_eq!(check.complete(&worker.context, &claim, counts), Ok(false));
+        assert_eq!(check.complete(&worker.context, &claim, counts, None), Ok(false));
         assert_eq!(state(&worker, &claim.notification), NotificationState::Running);
     }
-    assert_eq!(check.complete(&worker.context, &claim, NOBODY), Ok(true));
+    assert_eq!(check.complete(&worker.context, &claim, NOBODY, None), Ok(true));
     assert_eq!(state(&worker, &claim.notification), NotificationState::Completed);
 }
 
@@ -52,7 +52,7 @@ fn a_lost_lease_completes_nothing() {
     let worker = TestWorker::new(0, 1);
     let claim = claim(&worker);
     worker.execute("UPDATE notifications SET epoch = epoch + 1");
-    assert_eq!(check().complete(&worker.context, &claim, NOBODY), Err(Halt::TakenOver));
+    assert_eq!(check().complete(&worker.context, &claim, NOBODY, None), Err(Halt::TakenOver));
     assert_eq!(state(&worker, &claim.notification), NotificationState::Running);
 }
 
@@ -69,7 +69,7 @@ fn a_completion_that_the_recorder_cannot_write_is_written_by_the_fan_out() {
     let (worker, batches) = worker_with_recorder(0);
     let claim = claim(&worker);
     let (context, notification) = (Arc::clone(&worker.context), claim.notification);
-    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY));
+    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY, None));
     assert_eq!(batches.next_batch().len(), 1);
     assert_eq!(completing.join().unwrap(), Ok(true));
     assert_eq!(state(&worker, &notification), NotificationState::Completed);
@@ -80,7 +80,7 @@ fn a_shutdown_does_not_wait_long_for_a_completion_that_hangs() {
     let (mut worker, batches) = worker_with_recorder(0);
     let claim = claim(&worker);
     let context = Arc::clone(&worker.context);
-    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY));
+    let completing = std::thread::spawn(move || check().complete(&context, &claim, NOBODY, None));
     let hanging = batches.next_batch();
     drop(worker.handle.take());
     assert_eq!(completing.join().unwrap(), Err(Halt::Stopping));

@@ -1,0 +1,55 @@
+//! Outcomes, completions and acks of one batch in one transaction: a commit is the dearest part of each. What each of them
+//! does is left to `deliveries`, `completion` and `acks`.
+
+use std::collections::BTreeSet;
+
+use crate::domain::ids::NotificationId;
+use crate::domain::lease::Lease;
+use crate::domain::outcome::Outcome;
+use crate::store::Store;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::ledger::acks::{AckedMessage, record_acks};
+use crate::store::ledger::completion::{Completing, Completion, complete_all};
+use crate::store::ledger::deliveries::insert_outcomes;
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedBatch {
+    /// The leases that are not valid any more, as [`Store::record_outcomes`] returns them.
+    pub refused: BTreeSet<Lease>,
+    /// One for each notification that was to be completed, in their order.
+    pub completions: Vec<Completion>,
+}
+
+impl Store {
+    /// Does in one transaction what [`Self::record_outcomes`], [`Self::complete_notifications`] and [`Self::record_acks`] do, in
+    /// this order.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: all of it may be
+    /// repeated.
+    pub fn record_batch(
+        &self,
+        outcomes: &[Outcome],
+        completing: &[Completing],
+        acked: &[AckedMessage],
+    ) -> Result<RecordedBatch, StoreError> {
+        let ids: BTreeSet<NotificationId> = (outcomes.iter().map(|outcome| outcome.lease.notification_id))
+            .chain(completing.iter().map(|one| one.lease.notification_id))
+            .chain(acked.iter().map(|one| one.notification_id))
+            .collect();
+        let ids: Vec<NotificationId> = ids.into_iter().collect();
+        self.write("record a batch", |connection| {
+            // Every transaction that locks several notifications does so in key order. SQLite has locked them already.
+            let locked = match dispatch::has_round_trips(connection) {
+                true => Some(dispatch::lock_notifications(connection, &ids)?),
+                false => None,
+            };
+            let refused = insert_outcomes(connection, outcomes)?;
+            let completions = complete_all(connection, completing, locked.as_deref())?;
+            record_acks(connection, acked, locked.is_some())?;
+            Ok(RecordedBatch { refused, completions })
+        })
+    }
+}
