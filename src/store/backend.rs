@@ -11,5 +11,6 @@ pub(crate) mod known_error;
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+pub(crate) mod prepared;
 pub(crate) mod sqlite;
 pub(crate) mod transaction;

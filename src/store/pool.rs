@@ -20,7 +20,7 @@ use crate::store::error::StoreError;
 /// How long a database may keep the plan of a prepared statement at first; then twice as long, and so on up to the second
 /// one. `PostgreSQL` keeps a plan that it made while the tables were tiny until it happens to look at them again:
 /// completing one notification then reads all participants (2.4 s at a million).
-const PLAN_LIFETIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+const PLAN_LIFETIME: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
 /// Opens connections for the pool. Clones share the count of lost connections.
 #[derive(Clone)]

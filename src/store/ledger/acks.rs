@@ -9,6 +9,7 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
+use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::completion::LOCKED_BATCH;
 use crate::store::schema::notifications;
@@ -101,13 +102,11 @@ pub(crate) fn record_acks(
 
 /// A statement that is prepared already.
 fn record_ack(connection: &mut AnyConnection, one: &AckedMessage) -> QueryResult<()> {
-    let held = notifications::table
-        .find(one.notification_id)
-        .filter(notifications::broker_session.eq(&one.session))
-        .filter(notifications::delivery_tag.eq(one.tag()))
-        .filter(notifications::acked_at.is_null());
-    diesel::update(held)
-        .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
-        .execute(connection)
-        .map(drop)
+    let held = notifications::id
+        .eq(one.notification_id)
+        .and(notifications::broker_session.eq(&one.session))
+        .and(notifications::delivery_tag.eq(one.tag()))
+        .and(notifications::acked_at.is_null());
+    let acked_at = notifications::acked_at.eq(DatabaseTime::now().nullable());
+    PreparedUpdate::new(acked_at, held).execute(connection).map(drop)
 }

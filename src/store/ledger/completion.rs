@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
+use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
@@ -170,14 +171,13 @@ fn completed() -> _ {
 /// this statement is planned for the notification's own people. With `id = ANY (…)`, it reads all participants of all events
 /// (a merge join; seen with statistics of one event with a million people).
 fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
-    let running = notifications::table
-        .find(one.lease.notification_id)
-        .filter(notifications::epoch.eq(one.lease.epoch))
-        .filter(notifications::state.eq(NotificationState::Running.as_str()));
-    diesel::update(running.filter(not(exists(undecided(one.after.max(ParticipantId(0)))))))
-        .set(completed())
-        .execute(connection)
-        .map(|completed| completed > 0)
+    let undecided = exists(undecided(one.after.max(ParticipantId(0))));
+    let running = notifications::id
+        .eq(one.lease.notification_id)
+        .and(notifications::epoch.eq(one.lease.epoch))
+        .and(notifications::state.eq(NotificationState::Running.as_str()))
+        .and(not(undecided));
+    PreparedUpdate::new(completed(), running).execute(connection).map(|completed| completed > 0)
 }
 
 /// Completes those of the notifications, which are locked and have few people, for whom everyone is decided or deferred.
