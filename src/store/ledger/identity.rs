@@ -191,7 +191,7 @@ impl<'a> Identities<'a> {
         let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
         match found {
             Match::New => {
-                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?
+                found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
             }
             Match::Known { candidate, .. } => {
                 let forgotten = self.forgotten(connection, arrival, asked_at, &sessions, watermarks)?;

@@ -136,10 +136,10 @@ pub(crate) fn find_forgotten(
     message: Message,
     sessions: &[ForgottenAcks<'_>],
 ) -> QueryResult<Vec<Forgotten>> {
+    type Acked = (NotificationId, Option<String>, Option<i64>, Option<NaiveDateTime>);
     let Some(since) = sessions.iter().map(|session| session.since).min() else { return Ok(Vec::new()) };
     let by_name: HashMap<&str, usize> =
         sessions.iter().enumerate().map(|(index, session)| (session.session, index)).collect();
-    type Acked = (NotificationId, Option<String>, Option<i64>, Option<NaiveDateTime>);
     let columns = (
         notifications::id,
         notifications::broker_session,
