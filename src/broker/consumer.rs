@@ -17,7 +17,7 @@ use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
-use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
+use crate::broker::last_answer::LastAnswer;
 use crate::broker::reconnect::Reconnect;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
@@ -76,7 +76,7 @@ pub fn subscribe(
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
         has_begun: false,
-        unwritten_acks: None,
+        alive_at: None,
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     Ok(Subscription { inbox: Inbox { incoming, settlements, acked, sessions, last_answer }, thread })
@@ -100,8 +100,8 @@ struct BrokerThread {
     watchdog: CallWatchdog,
     /// Whether any session has begun.
     has_begun: bool,
-    /// What is known about the acks of the last session.
-    unwritten_acks: Option<UnwrittenAcks>,
+    /// When the broker was last known to run, in the last session.
+    alive_at: Option<Instant>,
 }
 
 impl BrokerThread {
@@ -143,8 +143,10 @@ impl BrokerThread {
                 }
                 SessionEnd::Lost(error) => {
                     let error = error.explained_by(closed);
-                    let alive_at = matches!(error, BrokerError::Reset(_)).then_some(ended_at);
-                    self.unwritten_acks = self.last_answer.unwritten_acks(alive_at);
+                    let answered_at = self.last_answer.get().map(|(_, began_at)| began_at);
+                    // A broker that resets a connection runs, or has run until then.
+                    let was_reset = matches!(error, BrokerError::Reset(_));
+                    self.alive_at = if was_reset { Some(ended_at) } else { answered_at };
                     reconnect.lost(&error, &self.config.queue);
                 }
                 SessionEnd::Stopped => break,
@@ -170,8 +172,8 @@ impl BrokerThread {
         self.has_begun = true;
         self.dead_letters.begin_session(number);
         let follows_restart = reconnect.session_begins();
-        let unwritten_acks = self.unwritten_acks.take();
-        self.report(SessionEvent::Begun { number, follows_restart, unwritten_acks });
+        let alive_at = self.alive_at.take();
+        self.report(SessionEvent::Begun { number, follows_restart, alive_at });
         let recovery = reconnect.connected();
         events::broker::subscribed(
             &connection.peer,

@@ -1,8 +1,10 @@
 //! A message as the worker sees it: body, identity, and a receipt to settle it with. Names nothing of amiquip.
 
+use std::time::Instant;
+
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
+use crate::broker::last_answer::LastAnswer;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 
@@ -50,8 +52,8 @@ pub enum SessionEvent {
         number: u64,
         /// Whether the broker was seen not running since the session before, or since the start of the process.
         follows_restart: bool,
-        /// What is known about the acks of the session before.
-        unwritten_acks: Option<UnwrittenAcks>,
+        /// When the broker was last known to run, in the session before.
+        alive_at: Option<Instant>,
     },
     /// The connection was lost: the broker delivers its unacked messages again.
     Lost {

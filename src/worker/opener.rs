@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
+use crate::broker::last_answer::LastAnswer;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
@@ -90,9 +90,9 @@ impl Opener {
         Ok((Self { queue, thread }, reports))
     }
 
-    /// A session has begun. `acks`: of the one that was lost before. Every message that is given from now on belongs to it.
-    pub fn begin_session(&self, session: BrokerSession, acks: Option<UnwrittenAcks>) {
-        self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, acks)));
+    /// A session has begun. `alive_at`: when the broker was last known to run, in the one before. Every message that is given from now on belongs to it.
+    pub fn begin_session(&self, session: BrokerSession, alive_at: Option<Instant>) {
+        self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, alive_at)));
     }
 
     /// A session is lost, and the messages that it delivered come again. `leases` are released.

@@ -77,7 +77,7 @@ struct Batch {
 /// Outcomes, and the lanes and fan-outs that hear of them.
 #[derive(Default)]
 struct Outcomes {
-    outcomes: Vec<Outcome>,
+    rows: Vec<Outcome>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
     /// The fan-outs whose last outcomes these are.
@@ -102,7 +102,7 @@ impl Batch {
     fn add(&mut self, write: LedgerWrite) {
         match write {
             LedgerWrite::Outcome { outcome, fan_out, committed } => {
-                self.outcomes.outcomes.push(outcome);
+                self.outcomes.rows.push(outcome);
                 self.outcomes.lanes.push((fan_out, committed));
             }
             LedgerWrite::Complete { lease, after, reply } => {
@@ -122,10 +122,9 @@ impl Batch {
         let Self { mut outcomes, mut completions, acks } = self;
         let waiting = completions.completing.len();
         completions.completing.extend(outcomes.find_last());
-        let kinds =
-            [outcomes.outcomes.is_empty(), completions.completing.is_empty(), acks.messages.is_empty()];
+        let kinds = [outcomes.rows.is_empty(), completions.completing.is_empty(), acks.messages.is_empty()];
         if kinds.iter().filter(|is_empty| !**is_empty).count() > 1 {
-            match store.record_batch(&outcomes.outcomes, &completions.completing, &acks.messages) {
+            match store.record_batch(&outcomes.rows, &completions.completing, &acks.messages) {
                 Ok(RecordedBatch { refused, completions: mut ended }) => {
                     outcomes.committed(&refused, &ended.split_off(waiting), metrics);
                     completions.reply(ended);
@@ -145,8 +144,8 @@ impl Outcomes {
     /// Writes the outcomes, however long the database takes: the relay has accepted these mails, and a participant without
     /// an outcome would be mailed again.
     fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
-        if !self.outcomes.is_empty() {
-            let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.outcomes));
+        if !self.rows.is_empty() {
+            let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.rows));
             self.committed(&refused, &[], metrics);
         }
     }
@@ -170,7 +169,7 @@ impl Outcomes {
     /// Sets the flag of each lane and reports to each fan-out once. `completions`: of those whose last outcomes these are.
     fn committed(self, refused: &BTreeSet<Lease>, completions: &[Completion], metrics: &Metrics) {
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
-        for (outcome, (fan_out, committed)) in self.outcomes.iter().zip(self.lanes) {
+        for (outcome, (fan_out, committed)) in self.rows.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {
                 metrics.unrecorded.dec();
             }

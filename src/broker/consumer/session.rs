@@ -149,7 +149,6 @@ impl<'connection> ConsumerSession<'connection> {
         done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
-        let began_at = Instant::now();
         self.guarded("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.connection.channel)?;
@@ -160,7 +159,6 @@ impl<'connection> ConsumerSession<'connection> {
             // `ack` only queues the ack.
             self.round_trip()
         })?;
-        self.last_answer.acked(began_at, Instant::now());
         for receipt in done {
             if acked.send(receipt).is_err() {
                 debug!("the dispatcher has ended; the broker has the ack of {receipt:?}");

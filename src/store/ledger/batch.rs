@@ -42,9 +42,10 @@ impl Store {
         let ids: Vec<NotificationId> = ids.into_iter().collect();
         self.write("record a batch", |connection| {
             // Every transaction that locks several notifications does so in key order. SQLite has locked them already.
-            let locked = match dispatch::has_round_trips(connection) {
-                true => Some(dispatch::lock_notifications(connection, &ids)?),
-                false => None,
+            let locked = if dispatch::has_round_trips(connection) {
+                Some(dispatch::lock_notifications(connection, &ids)?)
+            } else {
+                None
             };
             let refused = insert_outcomes(connection, outcomes)?;
             let completions = complete_all(connection, completing, locked.as_deref())?;

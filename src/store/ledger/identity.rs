@@ -49,8 +49,8 @@
 //!
 //! So after a restart of the broker, and only then (a broken network makes a broker forget nothing), for the first two minutes
 //! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: in the row of acks
-//! without a pause that the loss of their session has ended (`broker_sessions.unwritten_since`, see `broker::last_answer`), with
-//! no session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
+//! of all sessions, without a pause, that the crash has ended (`broker_sessions.unwritten_since`, see `ledger::sessions`), with no
+//! session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
 //! message and no second one.
 //!
 //! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session

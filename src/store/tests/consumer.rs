@@ -10,7 +10,7 @@ use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::{EndOfSession, LostAcks};
+use crate::store::ledger::sessions::EndOfSession;
 use crate::store::schema::{broker_sessions, notifications};
 
 /// One session of a worker.
@@ -33,12 +33,12 @@ impl<'a> Consumer<'a> {
 
     /// The same, after the broker was seen not running.
     pub fn begin_after_restart(store: &'a Store, worker: &str, number: u64) -> Self {
-        Self::begin_without_acks_of(store, worker, number, Duration::from_secs(24 * 3600))
+        Self::begin_after_crash(store, worker, number, Duration::ZERO)
     }
 
-    /// The same: the acks of so long ago are not on the broker's disk.
-    pub fn begin_without_acks_of(store: &'a Store, worker: &str, number: u64, time: Duration) -> Self {
-        Self::connect(store, worker, number, Some(time))
+    /// The same: the broker crashed so long ago.
+    pub fn begin_after_crash(store: &'a Store, worker: &str, number: u64, ago: Duration) -> Self {
+        Self::connect(store, worker, number, Some(ago))
     }
 
     /// A session that the ledger does not know, as after its end. Each call makes another one.
@@ -49,11 +49,10 @@ impl<'a> Consumer<'a> {
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }
     }
 
-    fn connect(store: &'a Store, worker: &str, number: u64, unwritten_for: Option<Duration>) -> Self {
-        let follows_restart = unwritten_for.is_some();
+    fn connect(store: &'a Store, worker: &str, number: u64, crashed_ago: Option<Duration>) -> Self {
+        let follows_restart = crashed_ago.is_some();
         let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
-        let lost = |session| LostAcks { session, unwritten_for };
-        store.begin_session(&session, number.checked_sub(1).map(lost)).unwrap();
+        store.begin_session(&session, crashed_ago).unwrap();
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }
     }
 
@@ -137,7 +136,7 @@ impl<'a> Consumer<'a> {
 
     /// The broker has answered a call that began just now.
     pub fn report(&self) {
-        self.store.report_session(&self.session, Duration::ZERO, None).unwrap();
+        self.store.report_session(&self.session, Duration::ZERO).unwrap();
     }
 }
 

@@ -22,11 +22,11 @@ impl Dispatcher {
     pub(super) fn read_sessions(&mut self) {
         while let Some(event) = next(&mut self.inbox.sessions) {
             match event {
-                SessionEvent::Begun { number, follows_restart, unwritten_acks } => {
+                SessionEvent::Begun { number, follows_restart, alive_at } => {
                     let worker = self.context.leases.lease_request().owner.clone();
                     let session = BrokerSession { worker, number, follows_restart };
                     self.session = Some(session.clone());
-                    self.opener.begin_session(session, unwritten_acks);
+                    self.opener.begin_session(session, alive_at);
                 }
                 SessionEvent::Lost { number } => self.session_lost(number),
             }

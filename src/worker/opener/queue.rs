@@ -4,7 +4,6 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::broker::last_answer::UnwrittenAcks;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::session::BrokerSession;
@@ -15,8 +14,8 @@ use crate::sync::lock;
 /// What the ledger is to know about a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionChange {
-    /// It has begun. What is known about the acks of the one that was lost before.
-    Begun(BrokerSession, Option<UnwrittenAcks>),
+    /// It has begun. When the broker was last known to run, in the one before.
+    Begun(BrokerSession, Option<Instant>),
     /// The connection was lost.
     Lost(BrokerSession),
 }

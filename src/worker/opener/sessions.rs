@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::broker::last_answer::{LastAnswer, UnwrittenAcks};
+use crate::broker::last_answer::LastAnswer;
 use crate::domain::session::BrokerSession;
 use crate::observe::events;
 use crate::process_id;
 use crate::store::ledger::opening::Watermarks;
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::{EndOfSession, LostAcks};
+use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::database_retry::QueryAttempt;
 use crate::worker::fan_out::context::Context;
 use crate::worker::opener::queue::SessionChange;
@@ -86,12 +86,8 @@ impl<'a> LedgerSessions<'a> {
         let store = &self.context.store;
         while let Some(change) = self.changes.front() {
             let recorded = self.context.database_retry.try_once(&mut self.attempt, || match change {
-                SessionChange::Begun(session, acks) => {
-                    let lost = acks.map(|UnwrittenAcks { session, since }| LostAcks {
-                        session,
-                        unwritten_for: since.map(|since| since.elapsed()),
-                    });
-                    store.begin_session(session, lost)
+                SessionChange::Begun(session, alive_at) => {
+                    store.begin_session(session, alive_at.map(|alive_at| alive_at.elapsed()))
                 }
                 SessionChange::Lost(session) if self.recorded.as_ref() == Some(session) => {
                     store.end_session(session, EndOfSession::Lost)
@@ -123,12 +119,11 @@ impl<'a> LedgerSessions<'a> {
         if let Some((number, began_at)) = self.last_answer.get()
             && number == session.number
         {
-            let (store, acks) = (&self.context.store, self.last_answer.unwritten_acks(Some(now)));
-            let unwritten_for = acks.and_then(|acks| acks.since).map(|since| since.elapsed());
+            let store = &self.context.store;
             // When it fails, the next report says the same.
-            self.context.database_retry.try_once(&mut self.attempt, || {
-                store.report_session(&session, began_at.elapsed(), unwritten_for)
-            });
+            self.context
+                .database_retry
+                .try_once(&mut self.attempt, || store.report_session(&session, began_at.elapsed()));
         }
     }
 

@@ -68,9 +68,7 @@ impl Broker {
 
     fn begin_session(&self, number: u64) {
         self.session.set(number);
-        self.sessions
-            .send(SessionEvent::Begun { number, follows_restart: false, unwritten_acks: None })
-            .unwrap();
+        self.sessions.send(SessionEvent::Begun { number, follows_restart: false, alive_at: None }).unwrap();
     }
 
     fn lose_session(&self) {

@@ -64,23 +64,26 @@ pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     before.lose();
     // The broker is started again much later.
     pass(store, TimeDelta::hours(5));
-    let since_the_pause = Duration::from_secs(5 * 3600 + 1);
-    let mut me = Consumer::begin_without_acks_of(store, "me", 2, since_the_pause);
+    let mut me = Consumer::begin_after_crash(store, "me", 2, Duration::from_secs(5 * 3600));
     assert_eq!(id_of(&me.receive(AGAIN)), unwritten);
     assert_ne!(id_of(&me.receive(AGAIN)), written);
 }
 
-/// What a worker that was killed has reported last.
-pub fn acks_after_the_last_report_may_be_forgotten(store: &Store) {
-    let mut other = Consumer::begin(store, "other", 1);
-    let written = other.receive_and_finish();
-    pass(store, TimeDelta::seconds(2));
-    other.report();
-    let unwritten = other.receive_and_finish();
-    other.crash();
-    let mut me = Consumer::begin_after_restart(store, "me", 1);
-    assert_eq!(id_of(&me.receive(AGAIN)), unwritten);
-    assert_ne!(id_of(&me.receive(AGAIN)), written);
+/// The queue had no pause between the acks of two workers.
+pub fn acks_of_two_workers_are_one_row(store: &Store) {
+    let [mut me, mut other] = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
+    let mut acked = Vec::new();
+    for _ in 0..2 {
+        acked.push(me.receive_and_finish());
+        pass(store, TimeDelta::milliseconds(250));
+        acked.push(other.receive_and_finish());
+        pass(store, TimeDelta::milliseconds(250));
+    }
+    me.lose();
+    other.lose();
+    let mut again = Consumer::begin_after_crash(store, "me", 2, Duration::from_millis(250));
+    let ids: HashSet<NotificationId> = acked.iter().map(|_| id_of(&again.receive(AGAIN))).collect();
+    assert_eq!(ids, acked.into_iter().collect());
 }
 
 /// Three equal messages: one is acked, one is running, one was never delivered; all of them fit the first two. That the message

@@ -110,7 +110,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(me.open_one(&in_vain), Opened::Undetermined { asked_at: now, .. } if now >= asked_at));
 
     // An answer to a call that began before proves nothing.
-    store.report_session(&other.session, Duration::from_secs(60), None).unwrap();
+    store.report_session(&other.session, Duration::from_secs(60)).unwrap();
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { .. }));
     std::thread::sleep(Duration::from_millis(5));
     other.report();
@@ -271,6 +271,6 @@ pub fn old_sessions_are_forgotten(store: &Store) {
     store.begin_session(&me.session, None).unwrap();
     assert_eq!(count(), 2, "a repeated call changes nothing");
     me.session.number = 2;
-    store.report_session(&me.session, Duration::ZERO, None).unwrap();
+    store.report_session(&me.session, Duration::ZERO).unwrap();
     assert_eq!(count(), 3, "it was missing: a restored copy");
 }

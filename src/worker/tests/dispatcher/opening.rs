@@ -168,7 +168,7 @@ fn a_redelivered_message_is_the_notification_of_a_session_that_turns_out_to_be_l
 fn a_redelivered_message_is_a_new_notification_if_the_other_session_is_seen_alive() {
     let (worker, other, opened, broker) = delivered_while_another_worker_may_hold_it("elsewhere:7");
     let settlement = loop {
-        worker.store.report_session(&other.session, Duration::ZERO, None).unwrap();
+        worker.store.report_session(&other.session, Duration::ZERO).unwrap();
         if let Ok(settlement) = broker.settlements.recv_timeout(Duration::from_millis(20)) {
             break settlement;
         }
