@@ -55,7 +55,8 @@
 //!
 //! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session
 //! has certainly been the one of a notification of an old session, messages with lower tags of that old session come no
-//! more: [`Watermarks`]. Certain are rule 1, rule 4, and a message that only one notification fits.
+//! more: [`Watermarks`]. Certain are rule 4, and a message that only one notification fits. Not rule 1: a message that is published
+//! twice with one id comes twice, and the notification has the tag of the second.
 //! If rule 3 gives a message a later notification than the oldest that fits, the oldest takes the delivery tag of that one, for
 //! whose message it stands from then on.
 
@@ -152,27 +153,18 @@ impl<'a> Identities<'a> {
             return Ok(Match::Known { candidate: *candidate, forgotten: false });
         }
         match arrival.identity.key() {
-            Some(key) => Ok(self.find_of_key(index, arrival.receipt, key, watermarks)),
+            Some(key) => Ok(self.find_of_key(index, key)),
             None if arrival.identity.redelivered => self.find_of_redelivered(connection, arrival, watermarks),
             None => Ok(Match::New),
         }
     }
 
     /// Rule 1.
-    fn find_of_key(
-        &mut self,
-        index: usize,
-        receipt: Receipt,
-        key: &str,
-        watermarks: &mut Watermarks,
-    ) -> Match {
+    fn find_of_key(&mut self, index: usize, key: &str) -> Match {
         match *self.by_key.entry(key.to_owned()).or_insert(KeyOwner::NewOf(index)) {
             KeyOwner::NewOf(first) if first == index => Match::New,
             KeyOwner::NewOf(first) => Match::SameAs(first),
-            KeyOwner::Candidate(candidate) => {
-                self.raise(watermarks, receipt, candidate);
-                Match::Known { candidate, forgotten: false }
-            }
+            KeyOwner::Candidate(candidate) => Match::Known { candidate, forgotten: false },
         }
     }
 

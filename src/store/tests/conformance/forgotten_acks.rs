@@ -136,28 +136,21 @@ pub fn acks_of_a_session_before_a_short_one_may_be_forgotten(store: &Store) {
 
 pub fn a_queue_brings_older_messages_first(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
-    let (older, named, newer) = (
-        before.receive_and_finish(),
-        {
-            let Opened::Ours { notification, lease, .. } = before.receive((Some("a"), false)) else {
-                panic!()
-            };
-            before.complete(lease);
-            before.ack(notification.id, before.tag);
-            notification.id
-        },
-        before.receive_and_finish(),
-    );
+    let older = before.receive_and_finish();
+    let other = receive_and_finish_cancelled(&mut before);
+    let newer = before.receive_and_finish();
     before.lose();
     for repeated in [false, true] {
         let mut me = Consumer::begin_after_restart(store, "me", 2);
         // The broker had written the first ack to its disk.
-        assert_eq!(id_of(&me.receive((Some("a"), true))), named);
+        let arrival = cancelled(&mut me, AGAIN);
+        assert_eq!(id_of(&me.open_one(&arrival)), other);
         let arrival = me.arrival(AGAIN);
         let opened = me.open_one(&arrival);
         assert_eq!(id_of(&opened), newer, "repeated: {repeated}");
         assert_ne!(id_of(&me.receive(AGAIN)), older);
         // Next, all of it again, without what this session has learned.
+        me.ack(other, 1);
         me.ack(newer, arrival.receipt.tag);
         execute(store, "DELETE FROM notifications WHERE state <> 'completed'");
         execute(store, "UPDATE notifications SET broker_session = 'me/1'");
@@ -192,25 +185,53 @@ pub fn a_repeated_call_remembers_how_far_the_queue_has_come(store: &Store) {
 pub fn equal_messages_may_come_with_each_others_notifications(store: &Store) {
     let mut first = Consumer::begin(store, "me", 1);
     let acked = first.receive_and_finish();
-    let named = (Some("a"), false);
-    let Opened::Ours { notification: other, lease, .. } = first.receive(named) else { panic!() };
-    first.complete(lease);
-    first.ack(other.id, first.tag);
+    let other = receive_and_finish_cancelled(&mut first);
     let (open, _) = first.receive_new();
     first.lose();
     let mut second = Consumer::begin_after_restart(store, "me", 2);
     let Opened::Ours { notification, lease, .. } = second.receive(AGAIN) else { panic!() };
     assert_eq!(notification.id, open.id, "what is unfinished comes first");
-    assert_eq!(id_of(&second.receive((Some("a"), true))), other.id);
+    let arrival = cancelled(&mut second, AGAIN);
+    assert_eq!(id_of(&second.open_one(&arrival)), other);
     assert_eq!(id_of(&second.receive(AGAIN)), acked);
     second.complete(lease);
-    for (id, tag) in [(open.id, 1), (other.id, 2), (acked, 3)] {
+    for (id, tag) in [(open.id, 1), (other, 2), (acked, 3)] {
         second.ack(id, tag);
     }
     second.lose();
     let mut third = Consumer::begin_after_restart(store, "me", 3);
-    let ids = [AGAIN, (Some("a"), true), AGAIN].map(|what| id_of(&third.receive(what)));
-    assert_eq!(ids, [open.id, other.id, acked], "all three come again, in the order of the queue");
+    let come = [third.arrival(AGAIN), cancelled(&mut third, AGAIN), third.arrival(AGAIN)];
+    let ids = come.map(|arrival| id_of(&third.open_one(&arrival)));
+    assert_eq!(ids, [open.id, other, acked], "all three come again, in the order of the queue");
+}
+
+/// A published copy with the same id comes later and gives the notification its tag. It says nothing about what came before.
+pub fn a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let Opened::Ours { notification: named, lease, .. } = before.receive((Some("a"), false)) else {
+        panic!()
+    };
+    before.complete(lease);
+    let acked = before.receive_and_finish();
+    assert_eq!(before.receive((Some("a"), false)), Opened::Completed(named));
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let ids = [(Some("a"), true), AGAIN].map(|what| id_of(&me.receive(what)));
+    assert_eq!(ids, [named.id, acked]);
+}
+
+fn cancelled(consumer: &mut Consumer<'_>, what: (Option<&str>, bool)) -> Arrival {
+    let mut arrival = consumer.arrival(what);
+    arrival.message.kind = Kind::Cancelled;
+    arrival
+}
+
+fn receive_and_finish_cancelled(consumer: &mut Consumer<'_>) -> NotificationId {
+    let arrival = cancelled(consumer, NEW);
+    let Opened::Ours { notification, lease, .. } = consumer.open_one(&arrival) else { panic!() };
+    consumer.complete(lease);
+    consumer.ack(notification.id, consumer.tag);
+    notification.id
 }
 
 fn tag_of(store: &Store, id: NotificationId) -> i64 {

@@ -75,6 +75,7 @@ macro_rules! conformance_tests {
             after_a_crash_each_forgotten_ack_absorbs_one_message
             an_ack_is_only_forgotten_by_a_broker_that_crashed
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
+            a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
             acks_of_two_workers_are_one_row
             a_message_that_was_never_delivered_is_not_absorbed
             equal_messages_may_come_with_each_others_notifications
