@@ -144,7 +144,7 @@ impl Ledger {
 
     /// Number of completed notifications.
     pub fn completed(&self) -> usize {
-        self.count("notifications WHERE completed_at IS NOT NULL")
+        self.count("notifications WHERE state = 'completed'")
     }
 
     /// A connection that stays open, for frequent queries.

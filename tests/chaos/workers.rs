@@ -149,7 +149,7 @@ impl<'scenario> Workers<'scenario> {
     /// number of crashes.
     #[track_caller]
     pub fn finish(mut self, notifications: usize) -> usize {
-        self.wait_for_rows(notifications, "completed_at IS NOT NULL AND acked_at IS NOT NULL");
+        self.wait_for_rows(notifications, "state = 'completed' AND acked_at IS NOT NULL");
         self.stop_all();
         self.crashes
     }
@@ -159,7 +159,7 @@ impl<'scenario> Workers<'scenario> {
     /// twice as well.
     #[track_caller]
     pub fn finish_except_acks(mut self, notifications: usize) -> usize {
-        self.wait_for_rows(notifications, "completed_at IS NOT NULL");
+        self.wait_for_rows(notifications, "state = 'completed'");
         loop {
             self.stop_all();
             if self.scenario.queue.depth() == 0 {
