@@ -132,8 +132,11 @@ fn an_event_that_never_appears_is_a_dead_letter() {
     let worker = scenario.worker();
     scenario.queue.publish("CREATED", 4711, Some("lost"));
     scenario.publish("UPDATED");
-    scenario.wait_for_acks(1);
+    scenario.wait_for_acks(2);
     wait_until("the dead letter", || scenario.queue.dead_depth() == 1);
+    let abandoned = "notifications WHERE state = 'abandoned' AND event_id = 4711 AND reason IS NOT NULL";
+    assert_eq!(scenario.ledger.count(abandoned), 1);
+    scenario.ledger.execute("DELETE FROM notifications WHERE state = 'abandoned'");
     scenario.stop_and_check(worker);
     let dead_letters = scenario.queue.take_dead_letters();
     assert!(
