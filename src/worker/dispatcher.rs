@@ -6,12 +6,13 @@
 //! Opening ──► Waiting ──► Running ──────────► Acking ──────────────► RecordingAck ─────────────► removed, and
 //!  │ ▲ │                   │   │               ▲  │  the broker has    ▲   the ledger has it,     the next one
 //!  ▼ │ └───────────────────│───│───────────────┘  │  the ack           │   too                    may start
-//! Repeated    completed    │   │                  │ lost               │
-//!             before       │   ▼ lost             ▼                    │
+//! Reopening   completed    │   │                  │ lost               │
+//!     ▲       before       │   ▼ lost             ▼                    │
 //!                          │  AwaitingRedelivery ◄┘ ─► Acking, or      │
 //!                          │                           removed         │
 //!                          ├─► DeadLettering, and the next one may start: the dead letter is stored, and acked
-//!                          └─► removed: interrupted, or a dead letter of a lost session
+//!                          ├─► Reopening: the row of the notification has vanished
+//!                          └─► removed: interrupted; or a dead letter, or a row that has vanished, of a lost session
 //! ```
 //!
 //! A receipt is valid for one session, one connection to the broker. When that is lost, the broker delivers its messages again,
@@ -19,6 +20,9 @@
 //! continues; when its message comes again, the opener says that this process has the notification already, and the new receipt
 //! replaces the old one. A fan-out that ends meanwhile has nothing to ack. If its message has no `message_id`, the next one of
 //! the event waits for the message until it has come again or another worker has acked it (decision 0004).
+//!
+//! A notification whose row has vanished is opened anew with the receipt that its message has by then. If the broker may have
+//! given the message to another worker, it is left to that one: without a `message_id` nothing would tell that the two are one.
 
 use std::io;
 use std::sync::Arc;
@@ -202,22 +206,21 @@ impl Dispatcher {
     fn start_tasks(&mut self) -> io::Result<()> {
         while self.running < self.prefetch
             && let Some(id) = self.tasks.next_startable()
-            && let Some(session) = self.session.clone()
             && !self.context.shutdown.requested()
         {
-            self.start(id, session)?;
+            self.start(id)?;
         }
         Ok(())
     }
 
-    fn start(&mut self, id: TaskId, session: BrokerSession) -> io::Result<()> {
+    fn start(&mut self, id: TaskId) -> io::Result<()> {
         let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
         let (message, identity, receipt) = (task.message, task.identity.clone(), task.receipt);
         if let Some(opened) = opened {
             self.running += 1;
-            return self.fan_out_pool.run(id, OpenedMessage { message, identity, receipt, session, opened });
+            return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
         self.arrived.push(Arrival { receipt, message, identity, starts_at_once: true, asked_at: None });
         Ok(())

@@ -25,6 +25,7 @@ on_every_system!(
     the_row_of_a_waiting_notification_with_a_message_id
     the_row_of_a_waiting_notification_without_a_message_id
     the_row_of_a_notification_whose_lease_another_worker_waits_for_with_a_message_id
+    the_row_of_a_notification_whose_lease_another_worker_waits_for_without_a_message_id
 );
 
 /// An event without participants.
@@ -173,4 +174,8 @@ fn close_connections(broker: &Arc<Broker>) {
 
 fn the_row_of_a_notification_whose_lease_another_worker_waits_for_with_a_message_id(system: System) {
     waited_for(system, "row-waited-id", Some("gone"));
+}
+
+fn the_row_of_a_notification_whose_lease_another_worker_waits_for_without_a_message_id(system: System) {
+    waited_for(system, "row-waited", None);
 }

@@ -145,9 +145,14 @@ pub fn vanished(notification: &Notification) {
     );
 }
 
-/// A message whose notification had vanished has another one now.
-pub fn opened_anew(notification: &Notification) {
-    log::info!("notification {} ({notification}) takes the place of the one that vanished", notification.id);
+/// The same for a message that came over a connection that is lost.
+pub fn vanished_elsewhere(notification: &Notification) {
+    log::warn!(
+        "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
+         restored from an older copy. Its message is opened anew by the worker to which the broker delivers it again. \
+         Everyone who has no outcome in the database is sent the mail, and people who have got it already may get it again",
+        notification.id
+    );
 }
 
 /// The event is not in the database yet.

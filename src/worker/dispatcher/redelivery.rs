@@ -121,20 +121,6 @@ impl Dispatcher {
         }
     }
 
-    /// The task of a notification that this process has leased before the message `id` came.
-    pub(super) fn find_running(&self, id: TaskId, notification: Notification) -> Option<TaskId> {
-        let opened_anew = || {
-            // Its fan-out may have opened it anew under another key.
-            let later = self.tasks.get(id)?;
-            self.tasks.find_beside(id, |task| {
-                matches!(task.state, TaskState::Running(_))
-                    && !self.is_valid(task.receipt)
-                    && task.is_delivered_again_as(later)
-            })
-        };
-        self.tasks.find_twin(id, notification.id).or_else(opened_anew)
-    }
-
     pub(super) fn has_valid_receipt(&self, id: TaskId) -> bool {
         self.tasks.get(id).is_some_and(|task| self.is_valid(task.receipt))
     }
@@ -144,7 +130,7 @@ impl Dispatcher {
     /// waits for its turn.
     pub(super) fn delivered_again(&mut self, id: TaskId, twin: TaskId, notification: &Notification) {
         if self.has_valid_receipt(twin) {
-            self.tasks.set_state(id, TaskState::Repeated);
+            self.tasks.set_state(id, TaskState::Reopening);
             return;
         }
         let Some(again) = self.tasks.remove(id) else {

@@ -8,7 +8,6 @@ use crate::worker::dispatcher::Dispatcher;
 use crate::worker::dispatcher::task::{TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::FanOutResult;
-use crate::worker::fan_out::turn::conflict;
 use crate::worker::opener::{OpenerReport, Opening};
 
 impl Dispatcher {
@@ -33,13 +32,13 @@ impl Dispatcher {
         let by_flag = task.is_nameless() && task.identity.redelivered;
         match opening {
             Opening::Open(opened) => self.open(id, opened, by_flag),
-            Opening::Held(notification) => match self.find_running(id, notification) {
+            Opening::Held(notification) => match self.tasks.find_twin(id, notification.id) {
                 Some(twin) => self.delivered_again(id, twin, &notification),
                 // Its lease is one that no task knows of. The fan-out takes it over.
                 None => self.open(id, OpenedAs::Elsewhere(notification), by_flag),
             },
             Opening::Completed(notification) => self.completed_before(id, &notification, by_flag),
-            Opening::Conflict(first) => self.ended(id, conflict(&first)),
+            Opening::Conflict(first) => self.ended(id, FanOutResult::conflict_with(&first)),
         }
     }
 
@@ -73,7 +72,7 @@ impl Dispatcher {
         self.ended(id, result);
     }
 
-    /// Nothing is left to be sent. The notification may be another one than at the beginning: one that vanishes is opened anew.
+    /// Nothing is left to be sent under this notification.
     fn ended(&mut self, id: TaskId, result: FanOutResult) {
         let Some(task) = self.tasks.get(id) else {
             return;
@@ -96,6 +95,11 @@ impl Dispatcher {
                     return self.tasks.leave_queue(id);
                 }
             }
+            FanOutResult::Vanished(notification) if is_valid && self.open => {
+                events::notification::vanished(&notification);
+                return self.tasks.reopen(id);
+            }
+            FanOutResult::Vanished(notification) => events::notification::vanished_elsewhere(&notification),
             // Without a valid receipt the message comes again. With a message_id, the ledger knows then that it is completed.
             FanOutResult::Completed(_) | FanOutResult::DeadLetter { .. } | FanOutResult::Interrupted => {}
         }

@@ -30,8 +30,9 @@ pub struct Task {
 pub enum TaskState {
     /// The opener finds out to which notification it belongs.
     Opening,
-    /// An earlier message of the same session has the same notification. The opener is asked again when the turn comes.
-    Repeated,
+    /// The opener is asked again when the turn comes: an earlier message of the same session has the same notification, or
+    /// the row of the notification has vanished.
+    Reopening,
     /// The notification is open, and its fan-out has not begun.
     Waiting(OpenedAs),
     /// The fan-out of this notification runs.
@@ -57,17 +58,6 @@ impl Task {
     pub fn is_nameless(&self) -> bool {
         self.identity.key().is_none()
     }
-
-    /// Whether the message `later` may be this one, delivered again.
-    #[must_use]
-    pub fn is_delivered_again_as(&self, later: &Self) -> bool {
-        let same_identity = match (self.identity.key(), later.identity.key()) {
-            (Some(ours), Some(theirs)) => ours == theirs,
-            (None, None) => later.identity.redelivered,
-            _ => false,
-        };
-        same_identity && self.message == later.message
-    }
 }
 
 impl TaskState {
@@ -84,6 +74,6 @@ impl TaskState {
     /// Whether the fan-out has not begun.
     #[must_use]
     pub fn is_unstarted(&self) -> bool {
-        matches!(self, Self::Opening | Self::Repeated | Self::Waiting(_))
+        matches!(self, Self::Opening | Self::Reopening | Self::Waiting(_))
     }
 }

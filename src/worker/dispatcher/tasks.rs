@@ -81,14 +81,9 @@ impl Tasks {
     /// Another task of the event of `id` that has this notification and is not done with it.
     #[must_use]
     pub fn find_twin(&self, id: TaskId, notification_id: NotificationId) -> Option<TaskId> {
-        self.find_beside(id, |task| task.state.open_notification() == Some(notification_id))
-    }
-
-    /// Another task of the event of `id` that fits.
-    #[must_use]
-    pub fn find_beside(&self, id: TaskId, fits: impl Fn(&Task) -> bool) -> Option<TaskId> {
         let queue = self.queues.get(&self.by_id.get(&id)?.message.event_id)?;
-        queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(&fits))
+        let has_it = |task: &Task| task.state.open_notification() == Some(notification_id);
+        queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(has_it))
     }
 
     /// The tasks that fit, in order of arrival.
@@ -112,6 +107,14 @@ impl Tasks {
         let before = std::mem::replace(&mut task.state, state);
         self.update_startable(event_id, id);
         Some(before)
+    }
+
+    /// The notification of a task has vanished. The message has had one of its own, so none that is there is it.
+    pub fn reopen(&mut self, id: TaskId) {
+        if let Some(task) = self.by_id.get_mut(&id) {
+            task.identity.redelivered = false;
+            self.set_state(id, TaskState::Reopening);
+        }
     }
 
     /// The message of a task was delivered again.
@@ -151,7 +154,7 @@ impl Tasks {
     fn update_startable(&mut self, event_id: EventId, id: TaskId) {
         let is_first = self.queues.get(&event_id).and_then(|queue| queue.front()) == Some(&id);
         let state = self.by_id.get(&id).map(|task| &task.state);
-        if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Repeated)) {
+        if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Reopening)) {
             self.startable.insert(id);
         } else {
             self.startable.remove(&id);

@@ -8,7 +8,6 @@ use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
-use crate::domain::session::{BrokerSession, Receipt};
 use crate::worker::lease::held::HeldLease;
 
 /// A message whose notification is open in the ledger: what a fan-out begins with.
@@ -18,10 +17,6 @@ pub struct OpenedMessage {
     pub message: Message,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
-    /// The delivery with which it was opened.
-    pub receipt: Receipt,
-    /// The session of that delivery. A notification whose row vanishes is opened anew in it.
-    pub session: BrokerSession,
     /// Its notification, and which worker has the lease of that.
     pub opened: OpenedAs,
 }

@@ -63,8 +63,24 @@ pub enum FanOutResult {
         /// Its notification, if one was opened.
         notification: Option<Notification>,
     },
+    /// The row of the notification is not in the ledger any more, or its key belongs to another one by now: deleted by hand,
+    /// or not in a copy of the database that was restored. No record tells who has got the mail, so the message is to be opened
+    /// anew, and everyone gets it: twice rather than never.
+    Vanished(Notification),
     /// The worker is stopping: the message goes back to the queue, and what is decided stays decided.
     Interrupted,
+}
+
+impl FanOutResult {
+    /// For a message whose `message_id` belongs to `first`, which asks for something else.
+    #[must_use]
+    pub fn conflict_with(first: &Notification) -> Self {
+        let reason = format!(
+            "its message_id was used before, by notification {} for {first}; give every message an id of its own",
+            first.id
+        );
+        Self::DeadLetter { reason, notification: None }
+    }
 }
 
 /// Why sending ends before everyone is decided.

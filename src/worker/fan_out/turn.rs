@@ -1,23 +1,18 @@
-//! Whether it is this worker's turn to send a notification: waits while another worker has it, and opens one anew whose row
-//! has vanished. Which notification a message belongs to is left to the ledger, sending to `fan_out`.
+//! Whether it is this worker's turn to send a notification: waits while another worker has it, and finds out whether its row
+//! has vanished. What follows from that is left to the dispatcher, sending to `fan_out`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::domain::ids::Epoch;
 use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::observe::events;
-use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
-
-/// Pause before a message is opened anew once more, when the ledger cannot tell yet to which notification it belongs.
-const REOPENING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A notification is leased by one worker after another, and each lease adds one to its epoch. That of another notification
 /// is as far away as random numbers of 40 bits are.
@@ -111,56 +106,13 @@ fn wait_for_lease(
         EndOfWait::Abandoned(reason) => {
             Turn::Over(FanOutResult::DeadLetter { reason, notification: Some(*notification) })
         }
-        EndOfWait::Vanished => return open_anew(context, opened, notification),
+        EndOfWait::Vanished => Turn::Over(FanOutResult::Vanished(*notification)),
     })
-}
-
-/// The row of a notification vanished: deleted by hand, or not in a copy of the database that was restored. Nothing tells who
-/// has got the mail. So everyone gets it: twice rather than never.
-fn open_anew(context: &Context, opened: &OpenedMessage, vanished: &Notification) -> Result<Turn, Stopped> {
-    events::notification::vanished(vanished);
-    let OpenedMessage { message, identity, receipt, session, .. } = opened.clone();
-    let mut arrival = Arrival { receipt, message, identity, starts_at_once: true, asked_at: None };
-    loop {
-        let mut requested_at = Instant::now();
-        let found = context.database_retry.until_ok(|| {
-            requested_at = Instant::now();
-            let found = context.store.open_anew(&arrival, &session, context.leases.lease_request());
-            // The reply may be lost after the commit. The next try looks for the row.
-            arrival.asked_at = Some(Arrival::ASKED_IN_VAIN);
-            found
-        })?;
-        match found {
-            Opened::Ours { notification, lease, resumed, started } => {
-                events::notification::opened_anew(&notification);
-                let held = context.leases.track(lease, requested_at);
-                return Ok(Turn::Ours(Leased { notification, held, resumed, started }));
-            }
-            // Also a lease of this process: the copy is from a time when it had one.
-            Opened::Held { notification, .. } | Opened::Elsewhere(notification) => {
-                return wait_for_lease(context, opened, &notification, None);
-            }
-            Opened::Completed(notification) => return Ok(completed(&notification)),
-            Opened::Conflict(first) => return Ok(Turn::Over(conflict(&first))),
-            Opened::Undetermined { .. } if context.shutdown.wait(REOPENING_PAUSE) => return Err(Stopped),
-            Opened::Undetermined { .. } => {}
-        }
-    }
 }
 
 fn completed(notification: &Notification) -> Turn {
     events::notification::already_completed(notification);
     Turn::Over(FanOutResult::Completed(*notification))
-}
-
-/// The result for a message whose `message_id` belongs to `first`, which asks for something else.
-#[must_use]
-pub fn conflict(first: &Notification) -> FanOutResult {
-    let reason = format!(
-        "its message_id was used before, by notification {} for {first}; give every message an id of its own",
-        first.id
-    );
-    FanOutResult::DeadLetter { reason, notification: None }
 }
 
 /// The row of a message's notification. In a copy of the database that was restored, its key may belong to another one.

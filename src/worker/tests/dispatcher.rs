@@ -20,6 +20,7 @@ use crate::worker::recorder::entry::LedgerWrite;
 
 mod opening;
 mod sessions;
+mod vanished;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -6,19 +6,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::support::opening::{open, open_and_run, opened_message};
+use super::support::opening::{self, open, open_and_run};
 use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, wait_until};
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::{Outcome, Verdict};
-use crate::domain::session::Receipt;
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
-use crate::worker::fan_out;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
@@ -62,10 +60,7 @@ fn run_in_thread(worker: &TestWorker, identity: Identity) -> thread::JoinHandle<
 /// Runs the fan-out of message `m1`, which another worker was seen to have.
 fn wait_for_elsewhere(worker: &TestWorker) -> thread::JoinHandle<FanOutResult> {
     let (context, opened) = (Arc::clone(&worker.context), OpenedAs::Elsewhere(entry(worker).notification));
-    let receipt = Receipt { session: 1, tag: 0 };
-    thread::spawn(move || {
-        fan_out::run(&context, &opened_message(&context, &named("m1"), REQUEST, receipt, opened))
-    })
+    thread::spawn(move || opening::run(&context, &named("m1"), REQUEST, opened))
 }
 
 /// A relay that holds each mail after its body was written, until the sender is dropped.

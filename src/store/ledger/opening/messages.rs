@@ -46,27 +46,6 @@ impl Store {
         opened
     }
 
-    /// Opens a message again whose notification has vanished, for a fan-out that begins at once: the notification with its
-    /// `message_id`, which a restored copy of the database may have, else a new one. It may be repeated.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn open_anew(
-        &self,
-        arrival: &Arrival,
-        session: &BrokerSession,
-        lease_request: &LeaseRequest,
-    ) -> Result<Opened, StoreError> {
-        let mut arrival = arrival.clone();
-        arrival.starts_at_once = true;
-        // It may be a repeated call.
-        arrival.asked_at = Some(Arrival::ASKED_IN_VAIN);
-        // Only for the rules about redelivered messages: this one had a notification of its own.
-        arrival.identity.redelivered = false;
-        let opened = self.open_messages(session, &[arrival], lease_request, &mut Watermarks::new())?;
-        opened.into_iter().next().ok_or_else(|| StoreError::new("open a message anew", &"no result"))
-    }
-
     /// Sets a notification to running, and freezes its audience unless it had participants when it was opened. Returns it as
     /// it is now; `None` when the lease is not valid any more, or it is completed.
     ///

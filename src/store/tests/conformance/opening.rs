@@ -148,16 +148,17 @@ pub fn one_message_id_received_at_once_is_one_notification(store: &Store) {
 pub fn a_notification_that_vanished_is_opened_anew(store: &Store) {
     add_people(store, EVENT, 3);
     let mut me = Consumer::begin(store, "me", 1);
-    let arrival = me.arrival(NEW);
+    let mut arrival = me.arrival(NEW);
+    arrival.starts_at_once = true;
     let Opened::Ours { lease, .. } = me.open_one(&arrival) else { panic!() };
     execute(store, "DELETE FROM notifications");
     assert_eq!(store.start_notification(lease).unwrap(), None);
-    let anew = || store.open_anew(&arrival, &me.session, &lease_request("me")).unwrap();
-    let opened = anew();
+    let opened = me.open_one(&arrival);
     let Opened::Ours { notification, lease: newer, resumed: false, started: true } = opened else {
         panic!("{opened:?}")
     };
-    assert_eq!(anew(), Opened::Held { notification, lease: newer }, "the reply was lost");
+    let again = Arrival { asked_at: Some(Arrival::ASKED_IN_VAIN), ..arrival };
+    assert_eq!(me.open_one(&again), Opened::Held { notification, lease: newer }, "the reply was lost");
     assert_eq!(notification.audience, participants_up_to(3));
     me.complete(newer);
     me.ack(notification.id, 1);
@@ -172,8 +173,7 @@ pub fn a_restored_copy_has_the_message_id(store: &Store) {
     // The copy was made before this message came again, in a session that the copy does not know.
     execute(store, "DELETE FROM broker_sessions");
     me.session.number = 7;
-    let arrival = me.arrival((Some("a"), true));
-    let opened = store.open_anew(&arrival, &me.session, &lease_request("me")).unwrap();
+    let opened = me.receive((Some("a"), true));
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
     assert_eq!(id_of(&opened), notification.id);
 }

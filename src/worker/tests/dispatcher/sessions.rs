@@ -12,7 +12,7 @@ use crate::store::ledger::row::NotificationState;
 use crate::worker::tests::support::{REQUEST, wait_until};
 
 /// Time for the dispatcher to do what it must not do: it has read all that came before.
-fn exchange_markers(broker: &Broker, session: u64) {
+pub(super) fn exchange_markers(broker: &Broker, session: u64) {
     for tag in 100..120 {
         broker.deliver(receipt(session, tag), named("marker"), "marker");
         assert_eq!(broker.dead_letter().0, receipt(session, tag));

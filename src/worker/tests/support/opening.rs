@@ -12,7 +12,6 @@ use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
 use crate::worker::fan_out::context::{Context, FanOutResult};
-use crate::worker::fan_out::turn::conflict;
 
 /// No delivery tag is used twice.
 static TAGS: AtomicU64 = AtomicU64::new(1);
@@ -33,10 +32,10 @@ pub fn open(
     (receipt, opened)
 }
 
-/// Opens the notification of a message and runs its fan-out.
+/// Opens the notification of a message and runs its fan-out. One that vanishes is opened anew.
 pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
     let (request, requested_at) = (context.leases.lease_request(), Instant::now());
-    let (receipt, opened) = open(&context.store, request, identity, message);
+    let (_, opened) = open(&context.store, request, identity, message);
     let opened = match opened {
         Opened::Ours { notification, lease, resumed, started } => {
             OpenedAs::Ours { notification, held: context.leases.track(lease, requested_at), resumed, started }
@@ -46,22 +45,19 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
             OpenedAs::Elsewhere(notification)
         }
         Opened::Completed(notification) => return FanOutResult::Completed(notification),
-        Opened::Conflict(first) => return conflict(&first),
+        Opened::Conflict(first) => return FanOutResult::conflict_with(&first),
         Opened::Undetermined { .. } => panic!("{opened:?}"),
     };
-    fan_out::run(context, &opened_message(context, identity, message, receipt, opened))
+    run(context, identity, message, opened)
 }
 
-/// The message as its notification was opened.
-pub fn opened_message(
-    context: &Context,
-    identity: &Identity,
-    message: Message,
-    receipt: Receipt,
-    opened: OpenedAs,
-) -> OpenedMessage {
-    let session = first_session(context.leases.lease_request());
-    OpenedMessage { message, identity: identity.clone(), receipt, session, opened }
+/// Runs the fan-out of a message whose notification is open. One that vanishes is opened anew.
+pub fn run(context: &Context, identity: &Identity, message: Message, opened: OpenedAs) -> FanOutResult {
+    let opened = OpenedMessage { message, identity: identity.clone(), opened };
+    match fan_out::run(context, &opened) {
+        FanOutResult::Vanished(_) => open_and_run(context, identity, message),
+        result => result,
+    }
 }
 
 fn first_session(request: &LeaseRequest) -> BrokerSession {
