@@ -21,7 +21,7 @@ use crate::store::ledger::row::NotificationState;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::lease::held::HeldLease;
-use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
+use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
 use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 use crate::worker::recorder::record_batches;
 
@@ -170,6 +170,70 @@ fn completions_of_a_batch_follow_its_outcomes_and_each_fan_out_hears_of_its_own(
     assert!(matches!(reports.try_recv(), Ok(Report::Recorded(Counts { skipped: 2, .. }))));
     let record = worker.store.find_notification(lease.notification_id).unwrap().unwrap();
     assert_eq!((record.state, record.holder), (NotificationState::Completed, None));
+}
+
+fn push_outcome(batch_sender: &BatchSender, fan_out: &Arc<FanOutHandle>, id: i64) -> CommitFlag {
+    let (outcome, committed) = (outcome(fan_out.held.lease, id, skipped()), CommitFlag::default());
+    committed.clear();
+    let (fan_out, flag) = (Arc::clone(fan_out), committed.clone());
+    let _batch = batch_sender.push(LedgerWrite::Outcome { outcome, fan_out, committed: flag });
+    committed
+}
+
+#[test]
+fn the_last_outcomes_of_a_fan_out_complete_its_notification_if_everyone_is_decided() {
+    for (people, completion, state) in [
+        (2, Completion::Completed, NotificationState::Completed),
+        (3, Completion::Undecided, NotificationState::Running),
+    ] {
+        let worker = TestWorker::new(people, 1);
+        let (fan_out, reports) = open(&worker);
+        fan_out.expect_last(2);
+        for (id, is_last) in [(1, false), (2, true)] {
+            let (batch_sender, batches) = batch_queue(NEVER);
+            push_outcome(&batch_sender, &fan_out, id);
+            drop(batch_sender);
+            record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
+            match reports.try_recv().unwrap() {
+                Report::Recorded(counts) => assert_eq!((counts.skipped, is_last), (1, false)),
+                Report::RecordedLast(counts, what) => {
+                    assert_eq!((counts.skipped, is_last, what), (1, true, completion));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let record = worker.store.find_notification(fan_out.notification_id()).unwrap().unwrap();
+        assert_eq!((record.state, worker.tally(1).skipped), (state, 2));
+    }
+}
+
+#[test]
+fn outcomes_and_acks_of_a_batch_are_recorded_though_its_completions_fail() {
+    let worker = TestWorker::new(2, 1);
+    let (fan_out, reports) = open(&worker);
+    worker.execute("UPDATE notifications SET broker_session = 'here/3', delivery_tag = 7");
+    let (notification_id, lease) = (fan_out.notification_id(), fan_out.held.lease);
+    let (batch_sender, batches) = batch_queue(NEVER);
+    fan_out.expect_last(2);
+    let flags = [1, 2].map(|id| push_outcome(&batch_sender, &fan_out, id));
+    let (reply, replies) = unbounded();
+    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: ParticipantId(0), reply });
+    let (recorded, receipts) = unbounded();
+    let receipt = Receipt { session: 3, tag: 7 };
+    let message = AckedMessage { notification_id, session: "here/3".to_owned(), tag: 7 };
+    let _batch = batch_sender.push(LedgerWrite::Acked { message, receipt, recorded });
+    drop(batch_sender);
+    worker.execute("ALTER TABLE participants RENAME TO away");
+    record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
+    worker.execute("ALTER TABLE away RENAME TO participants");
+    assert!(flags.iter().all(CommitFlag::is_set));
+    assert!(matches!(reports.try_recv(), Ok(Report::Recorded(Counts { skipped: 2, .. }))));
+    assert!(reports.is_empty(), "one report of all of them");
+    assert_eq!(replies.try_recv(), Err(TryRecvError::Disconnected), "the fan-out does it by itself");
+    assert_eq!(receipts.try_recv(), Ok(receipt));
+    let record = worker.store.find_notification(notification_id).unwrap().unwrap();
+    assert_eq!((record.state, record.acked_at.is_some()), (NotificationState::Running, true));
+    assert_eq!(worker.tally(1).skipped, 2);
 }
 
 #[test]

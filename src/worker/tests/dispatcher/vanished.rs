@@ -51,10 +51,7 @@ fn a_row_that_vanishes_while_another_worker_may_have_its_message_is_left_to_that
         assert_eq!(broker.settlement(), acked(2, 2));
         assert_eq!(broker.close(), []);
         let [row] = <[NotificationRecord; 1]>::try_from(rows(&worker)).unwrap();
-        assert_eq!(
-            (row.state, row.message_key.as_deref()),
-            (NotificationState::Completed, Some("m2"))
-        );
+        assert_eq!((row.state, row.message_key.as_deref()), (NotificationState::Completed, Some("m2")));
         assert_eq!(worker.relay.accepted().len(), 1 + 5, "the mail that was in flight, and the next message");
     }
 }
@@ -65,7 +62,8 @@ fn a_row_that_vanishes_is_not_opened_anew_by_a_worker_that_stops() {
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     broker.deliver(receipt(1, 2), named("m2"), &updated(EVENT));
-    let is_waiting = |row: &NotificationRecord| row.state == NotificationState::Waiting && row.holder.is_some();
+    let is_waiting =
+        |row: &NotificationRecord| row.state == NotificationState::Waiting && row.holder.is_some();
     wait_until("a message that waits", || rows(&worker).iter().any(is_waiting));
     wait_until("a mail in flight", || worker.relay.tries() == 1);
     let Broker { incoming, settlements, acked, dispatcher, .. } = broker;
