@@ -20,7 +20,7 @@ use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::deferrals::due::{find_due_page, list_due};
+use crate::store::ledger::deferrals::due::{find_due_page, find_next, list_due};
 use crate::store::ledger::deferrals::recording::{delete_up_to, find_decided};
 use crate::store::ledger::deferrals::row::{COLUMNS, Columns};
 use crate::store::ledger::row::NotificationRecord;
@@ -81,16 +81,14 @@ impl Store {
 
     /// The time until the next deferral is due, by the database's clock: zero when one is due, `None` when there is none.
     /// Deferrals of running notifications count, although [`Self::list_due_notifications`] leaves them out: pause before
-    /// asking again.
+    /// asking again. Those of abandoned ones do not.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn time_to_next_deferral(&self) -> Result<Option<Duration>, StoreError> {
         self.run("find the next deferral", |connection| {
             let clock = dispatch::clock(connection)?;
-            let next: Option<NaiveDateTime> =
-                deferrals::table.select(min(deferrals::next_try_at)).first(connection)?;
-            Ok(next.map(|next| (next - clock).to_std().unwrap_or_default()))
+            Ok(find_next(connection)?.map(|next| (next - clock).to_std().unwrap_or_default()))
         })
     }
 

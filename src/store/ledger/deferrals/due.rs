@@ -1,5 +1,7 @@
 //! Which deferrals are due: of which notifications, and a page of one notification. The statements are chosen so that their
 //! cost does not depend on how many deferrals there are, as long as few are due, or many notifications have some.
+//!
+//! Those of an abandoned notification are never due: no worker sends it, only `fanmail retry`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,12 +74,30 @@ pub(crate) fn find_due_page(
     due.filter(deferrals::participant_id.gt(after)).limit(limit).load(connection)
 }
 
+/// When the next deferral is or was due.
+pub(crate) fn find_next(connection: &mut AnyConnection) -> QueryResult<Option<NaiveDateTime>> {
+    // The first of the index. PostgreSQL computes `min` from all rows as soon as there is a subquery.
+    swept().order(deferrals::next_try_at).select(deferrals::next_try_at).first(connection).optional()
+}
+
+/// The deferrals of notifications that exist and are not abandoned. With this subquery, a database looks at the notification of
+/// each deferral that it reads, and cannot join the tables.
+#[diesel::dsl::auto_type]
+fn swept() -> _ {
+    let abandoned: &'static str = NotificationState::Abandoned.as_str();
+    let state = notifications::table
+        .filter(notifications::id.eq(deferrals::notification_id))
+        .select(notifications::state)
+        .single_value();
+    deferrals::table.filter(state.ne(abandoned))
+}
+
 /// The deferrals that have been due for longest, of any notification, in that order.
 fn find_longest_due(
     connection: &mut AnyConnection,
     clock: NaiveDateTime,
 ) -> QueryResult<Vec<(NotificationId, ParticipantId)>> {
-    deferrals::table
+    swept()
         .filter(deferrals::next_try_at.le(clock))
         .order(deferrals::next_try_at)
         .select((deferrals::notification_id, deferrals::participant_id))
@@ -92,7 +112,7 @@ fn find_others(
     seen: &[NotificationId],
     limit: usize,
 ) -> QueryResult<Vec<NotificationId>> {
-    deferrals::table
+    swept()
         .filter(deferrals::next_try_at.le(clock))
         .filter(deferrals::notification_id.ne_all(seen))
         .group_by(deferrals::notification_id)

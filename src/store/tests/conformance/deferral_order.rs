@@ -52,6 +52,25 @@ pub fn a_completed_notification_with_deferrals_is_leased_by_one_worker(store: &S
     assert_eq!((tally.sent, tally.deferred, tally.pending), (1, 1, 0));
 }
 
+/// The event of the notification is gone: until `fanmail retry` sends them, its deferred mails keep no sweep awake, however
+/// many they are.
+pub fn deferrals_of_an_abandoned_notification_are_not_due(store: &Store) {
+    let (abandoned, completed) = (open_and_hold(store), open(store));
+    let outcomes: Vec<Outcome> = (1..=1500).map(|id| defer(&abandoned, id, 0)).collect();
+    assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
+    assert_eq!(store.time_to_next_deferral().unwrap(), Some(Duration::ZERO), "it is running");
+    assert!(store.abandon_notification(first_lease(abandoned.id), "the event is gone").unwrap());
+    assert_eq!(store.time_to_next_deferral().unwrap(), None);
+    assert_eq!(store.list_due_notifications(9).unwrap(), []);
+
+    assert!(store.record_outcomes(&[defer(&completed, 1, 0)]).unwrap().is_empty());
+    complete(store, completed.id);
+    assert_eq!(store.time_to_next_deferral().unwrap(), Some(Duration::ZERO));
+    let due = store.list_due_notifications(9).unwrap();
+    assert_eq!(due.iter().map(|record| record.notification.id).collect::<Vec<_>>(), [completed.id]);
+    assert_eq!(store.read_due_page(&completed, ParticipantId(0), 9).unwrap().len(), 1);
+}
+
 pub fn reopening_failures_leaves_deferrals_as_they_are(store: &Store) {
     add_people(store, EVENT, 4);
     let notification = open(store);

@@ -117,6 +117,7 @@ macro_rules! conformance_tests {
             a_later_cancellation_of_the_event_is_found
             of_very_many_due_deferrals_all_are_found
             a_completed_notification_with_deferrals_is_leased_by_one_worker
+            deferrals_of_an_abandoned_notification_are_not_due
             reopening_failures_leaves_deferrals_as_they_are
             deferrals_and_outcomes_add_up_in_any_order
             a_tally_counts_deferred_participants_who_left
