@@ -18,6 +18,7 @@ use crate::process::{Environment, Exit, Process};
 use crate::queue::Queue;
 use crate::scenario::builder::ScenarioBuilder;
 use crate::smtp::SmtpServer;
+use crate::smtp::gate::Point;
 use crate::wait::wait_until;
 
 /// The event of most tests.
@@ -119,6 +120,18 @@ impl Scenario {
         wait_until(&format!("{connections} mails held at the gate"), || {
             self.smtp.gate().held() == connections
         });
+    }
+
+    /// Publishes a message of [`EVENT`] with this `message_id`, and starts a worker. Returns when this number of outcomes
+    /// is in the ledger, and each of the `lanes` of the worker waits for the reply to a further mail.
+    #[track_caller]
+    pub fn worker_in_the_middle(&self, lanes: usize, outcomes: usize, message_id: Option<&str>) -> Process {
+        self.smtp.gate().close_after(Point::BeforeReply, outcomes);
+        let worker = self.worker();
+        self.queue.publish("UPDATED", EVENT, message_id);
+        self.wait_until_held(lanes);
+        wait_until("the outcomes", || self.ledger.outcomes("sent") == outcomes);
+        worker
     }
 
     /// Number of mails that were delivered and had been delivered before.

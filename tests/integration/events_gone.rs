@@ -46,12 +46,7 @@ fn restore_event(scenario: &Scenario) {
 /// A worker was killed in the middle, and the event deleted. Another worker has dealt with the message. Returns the mails
 /// that the relay has got.
 fn abandoned_in_the_middle(scenario: &Scenario, message_id: Option<&str>) -> (Process, usize) {
-    scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
-    let worker = scenario.worker();
-    scenario.queue.publish("UPDATED", EVENT, message_id);
-    scenario.wait_until_held(LANES);
-    wait_until("the outcomes", || scenario.ledger.outcomes("sent") == BEFORE);
-    worker.kill();
+    scenario.worker_in_the_middle(LANES, BEFORE, message_id).kill();
     scenario.wait_until_held(0);
     delete_event(scenario);
     scenario.smtp.gate().open();

@@ -64,14 +64,9 @@ fn scenario(system: System, name: &str, page: &str, participants: usize) -> Scen
     relay.env("BATCH_SIZE", page).env("EVENT_LOOKUP_GRACE", "30").build()
 }
 
-/// A worker in the middle of a fan-out, behind so many mails. Each lane waits for the reply to a further one.
+/// A worker in the middle of a fan-out, behind so many mails.
 fn held_after(scenario: &Scenario, mails: usize) -> Process {
-    scenario.smtp.gate().close_after(Point::BeforeReply, mails);
-    let worker = scenario.worker();
-    scenario.publish("UPDATED");
-    scenario.wait_until_held(LANES);
-    wait_until("the outcomes", || scenario.ledger.outcomes("sent") == mails);
-    worker
+    scenario.worker_in_the_middle(LANES, mails, Some("late"))
 }
 
 /// A participant, with the next key or with this one.

@@ -61,11 +61,7 @@ fn check_new_row(scenario: &Scenario, kind: &str) {
 fn outcomes(system: System, name: &str, kind: &str, message_ids: [Option<&str>; 2]) {
     let scenario = scenario(system, name);
     let empty = scenario.ledger.copy();
-    scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
-    let worker = scenario.worker();
-    scenario.queue.publish("UPDATED", EVENT, message_ids[0]);
-    scenario.wait_until_held(LANES);
-    wait_until("the outcomes", || scenario.ledger.outcomes("sent") == BEFORE);
+    let worker = scenario.worker_in_the_middle(LANES, BEFORE, message_ids[0]);
     scenario.ledger.restore(&empty);
     let other = reuse_the_id(&scenario, kind, message_ids[1]);
     scenario.smtp.gate().open();
@@ -140,11 +136,7 @@ fn the_ack_of_a_lost_row_beside_an_equal_one(system: System) {
 /// The row is in the copy, with fewer outcomes than it had.
 fn outcomes_that_are_lost_are_sent_again(system: System) {
     let scenario = scenario(system, "restored-less");
-    scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
-    let worker = scenario.worker();
-    scenario.queue.publish("UPDATED", EVENT, None);
-    scenario.wait_until_held(LANES);
-    wait_until("the outcomes", || scenario.ledger.outcomes("sent") == BEFORE);
+    let worker = scenario.worker_in_the_middle(LANES, BEFORE, None);
     let copy = scenario.ledger.copy();
     scenario.smtp.gate().close_after(Point::BeforeReply, 150);
     wait_until("more outcomes", || scenario.ledger.outcomes("sent") == BEFORE + 150);

@@ -35,16 +35,6 @@ const EMPTY: i64 = 9;
 const ROW: &str = "DELETE FROM notifications";
 const ROW_AND_OUTCOMES: &str = "DELETE FROM notifications; DELETE FROM deliveries";
 
-/// A worker whose fan-out has recorded [`BEFORE`] outcomes. Each lane waits for the reply to a mail.
-fn in_the_middle(scenario: &Scenario, message_id: Option<&str>) -> Process {
-    scenario.smtp.gate().close_after(Point::BeforeReply, BEFORE);
-    let worker = scenario.worker();
-    scenario.queue.publish("UPDATED", EVENT, message_id);
-    scenario.wait_until_held(LANES);
-    wait_until("the outcomes", || scenario.ledger.outcomes("sent") == BEFORE);
-    worker
-}
-
 /// Waits until the worker is done with all messages. Whether it has done well is checked afterwards.
 fn wait_for_the_end(scenario: &Scenario, worker: &Process, notifications: usize) {
     wait_until("the messages to be acked", || {
@@ -69,7 +59,7 @@ fn check_told(log: &str, notification: i64, times: usize) {
 
 fn running(system: System, name: &str, message_id: Option<&str>, deleted: &str) {
     let scenario = Scenario::with_relay(name, PEOPLE).database(system).connections(LANES).build();
-    let worker = in_the_middle(&scenario, message_id);
+    let worker = scenario.worker_in_the_middle(LANES, BEFORE, message_id);
     scenario.ledger.execute(deleted);
     scenario.smtp.gate().open();
     wait_for_the_end(&scenario, &worker, 1);
@@ -98,7 +88,7 @@ fn only_the_row_and_not_its_outcomes(system: System) {
 /// The new row vanishes as well.
 fn the_row_vanishes_twice(system: System) {
     let scenario = Scenario::with_relay("row-twice", PEOPLE).database(system).connections(LANES).build();
-    let worker = in_the_middle(&scenario, None);
+    let worker = scenario.worker_in_the_middle(LANES, BEFORE, None);
     for times in 1..=2 {
         scenario.ledger.execute(ROW_AND_OUTCOMES);
         scenario.smtp.gate().close_after(Point::BeforeReply, LANES + BEFORE);
@@ -114,7 +104,7 @@ fn the_row_vanishes_twice(system: System) {
 /// Its message waits in the hands of the worker, behind another one of its event.
 fn waiting(system: System, name: &str, message_ids: [Option<&str>; 2]) {
     let scenario = Scenario::with_relay(name, PEOPLE).database(system).connections(LANES).build();
-    let worker = in_the_middle(&scenario, message_ids[0]);
+    let worker = scenario.worker_in_the_middle(LANES, BEFORE, message_ids[0]);
     scenario.queue.publish("UPDATED", EVENT, message_ids[1]);
     wait_until("the other one to be opened", || scenario.ledger.notifications().len() == 2);
     scenario.ledger.execute("DELETE FROM notifications WHERE id = 2");
@@ -145,7 +135,7 @@ fn waited_for(system: System, name: &str, message_id: Option<&str>) {
         .env("LEASE_TIMEOUT", "3600")
         .build();
     scenario.ledger.execute(&format!("INSERT INTO events (id, title) VALUES ({EMPTY}, 'Nobody comes')"));
-    let frozen = in_the_middle(&scenario, message_id);
+    let frozen = scenario.worker_in_the_middle(LANES, BEFORE, message_id);
     frozen.freeze();
     let worker = scenario.worker();
     wait_until("the other worker to consume", || scenario.queue.consumers() == 2);
