@@ -38,10 +38,10 @@ fn problem(line: &NotificationLine) -> Option<String> {
             tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
         ));
     }
-    if line.is_unfinished() || tally.pending == 0 {
+    if line.is_unfinished() || without_mail(line) == 0 {
         return None;
     }
-    let (state, pending) = (line.record.state.as_str(), count(tally.pending, "participant"));
+    let (state, pending) = (line.record.state.as_str(), count(without_mail(line), "participant"));
     Some(match line.worker() {
         Some(worker) if !line.has_lost_holder() && !line.holder_is_worker => {
             format!("notification {id} is {state}; {pending} pending: fanmail retry is running ({worker})")
@@ -129,9 +129,15 @@ fn is_abandoned(line: &NotificationLine) -> bool {
     line.record.state == NotificationState::Abandoned
 }
 
+/// The participants of one that has ended for whom no worker has anything to do. A worker tries deferred mails again, but not
+/// those of an abandoned notification.
+fn without_mail(line: &NotificationLine) -> u64 {
+    line.tally.pending + if is_abandoned(line) { line.tally.deferred } else { 0 }
+}
+
 /// Abandoned ones of which no participant is pending: a message about an event that does not exist, mostly.
 fn abandoned(lines: &[NotificationLine]) -> Option<String> {
-    let abandoned = || lines.iter().filter(|line| is_abandoned(line) && line.tally.pending == 0);
+    let abandoned = || lines.iter().filter(|line| is_abandoned(line) && without_mail(line) == 0);
     let named = name(abandoned(), |line| {
         format!("{} ({})", line.id(), line.record.reason.as_deref().unwrap_or("no reason is recorded"))
     })?;
@@ -158,7 +164,8 @@ fn not_acked(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
 
 /// Completed ones with deferred mails. A worker tries them again: this is for those who cannot wait.
 fn deferred(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
-    let deferred = || lines.iter().filter(|line| !line.is_unfinished() && line.tally.deferred > 0);
+    let is_completed = |line: &&NotificationLine| line.record.state == NotificationState::Completed;
+    let deferred = || lines.iter().filter(is_completed).filter(|line| line.tally.deferred > 0);
     let named = name(deferred(), |line| {
         let when = line.next_try_at.map(|time| format!(", {}", next_attempt(time, now)));
         let recipients = count(line.tally.deferred, "recipient");

@@ -113,6 +113,20 @@ fn deferred_mails_are_no_problem_and_have_a_next_attempt() {
     insta::assert_snapshot!(text(&lines), @"Deferred: notifications 9 (1 recipient, next attempt 2026-11-22 00:30Z), 10 (2 recipients, due since 09:01Z), 11 (3 recipients). A worker tries them again by itself. If no worker is running, start one with: fanmail worker. To try them now: fanmail retry --notification ID");
 }
 
+/// No worker tries them again.
+#[test]
+fn deferred_mails_of_an_abandoned_notification_are_a_problem() {
+    let abandoned = line(8, NotificationState::Abandoned, [5, 5, 0, 0, 0]);
+    let abandoned = with_deferred(abandoned, 3, "2026-11-21T09:01:00");
+    let problems = problems(std::slice::from_ref(&abandoned));
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].starts_with("notification 8 is abandoned, and 3 participants got no mail: "),
+        "{problems:?}"
+    );
+    assert_eq!(text(&[abandoned]), "");
+}
+
 #[test]
 fn of_many_the_newest_are_named() {
     let lines: Vec<NotificationLine> = (1..=14).map(not_acked).collect();
