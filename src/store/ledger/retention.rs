@@ -6,7 +6,8 @@
 //! other order, `status` would show participants without an outcome, and a retry would mail all of them again. The outcomes
 //! that an interrupted purge has left behind belong to no notification; the next purge deletes them first.
 //!
-//! A notification with deferrals is kept: its mails are still to be sent.
+//! A completed notification with deferrals is kept: its mails are still to be sent. Those of an abandoned one are not. Its
+//! deferrals are deleted last, like those of a notification that was deleted by hand.
 
 use std::collections::VecDeque;
 
@@ -20,8 +21,8 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::selection::{
-    KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, has_deferrals,
-    purge_eligible, purgeable,
+    KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, purge_eligible, purgeable,
+    will_be_swept,
 };
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications};
@@ -40,8 +41,8 @@ pub struct Purge<'a> {
     before: NaiveDateTime,
     /// To be deleted next: expired notifications, and keys of deleted ones that still have outcomes.
     pending: VecDeque<NotificationId>,
-    /// Deleted notifications that still have deferrals.
-    orphaned_deferrals: VecDeque<NotificationId>,
+    /// Deleted notifications that still have deferrals. They are searched for when nothing else is left.
+    orphaned_deferrals: Option<VecDeque<NotificationId>>,
     /// The largest key up to which the search for expired notifications has come.
     searched_up_to: NotificationId,
     /// A deleted notification that still has outcomes of participants with larger keys than this one.
@@ -93,7 +94,7 @@ impl Store {
                 store: self,
                 before,
                 pending: find_orphaned_outcomes(connection)?,
-                orphaned_deferrals: find_orphaned_deferrals(connection)?,
+                orphaned_deferrals: None,
                 searched_up_to: NotificationId(0),
                 current: None,
             })
@@ -141,12 +142,12 @@ impl Purge<'_> {
                     .load(connection)?,
                 leased: purge_eligible(before)
                     .filter(notifications::lease_until.gt(now))
-                    .filter(not(has_deferrals()))
+                    .filter(not(will_be_swept()))
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
                 deferred: purge_eligible(before)
-                    .filter(has_deferrals())
+                    .filter(will_be_swept())
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
@@ -159,17 +160,12 @@ impl Purge<'_> {
     /// # Errors
     /// When the database does not answer; then this transaction has changed nothing, and a new purge continues.
     pub fn step(&mut self) -> Result<Option<Purged>, StoreError> {
-        if let Some(id) = self.orphaned_deferrals.front().copied() {
-            if self.store.write("delete deferrals", |connection| delete_deferrals(connection, id))? == 0 {
-                self.orphaned_deferrals.pop_front();
-            }
-            return Ok(Some(Purged::default()));
-        }
-        if self.current.is_none() && self.pending.is_empty() {
+        let is_idle = |purge: &Self| purge.current.is_none() && purge.pending.is_empty();
+        if is_idle(self) && self.orphaned_deferrals.is_none() {
             self.find_more()?;
         }
-        if self.current.is_none() && self.pending.is_empty() {
-            return Ok(None);
+        if is_idle(self) {
+            return self.delete_orphaned_deferrals();
         }
         let (store, pending, current) = (self.store, self.pending.clone(), self.current);
         let deleted = store.write("delete old notifications", |connection| {
@@ -179,6 +175,20 @@ impl Purge<'_> {
             self.delete_some(connection)
         })?;
         Ok(Some(deleted))
+    }
+
+    /// The last steps.
+    fn delete_orphaned_deferrals(&mut self) -> Result<Option<Purged>, StoreError> {
+        let store = self.store;
+        let orphaned = match &mut self.orphaned_deferrals {
+            Some(orphaned) => orphaned,
+            none => none.insert(store.run("find old deferrals", find_orphaned_deferrals)?),
+        };
+        let Some(id) = orphaned.front().copied() else { return Ok(None) };
+        if store.write("delete old deferrals", |connection| delete_deferrals(connection, id))? == 0 {
+            orphaned.pop_front();
+        }
+        Ok(Some(Purged::default()))
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {

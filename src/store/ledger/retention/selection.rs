@@ -32,20 +32,22 @@ pub fn purge_eligible(before: NaiveDateTime) -> _ {
     ended.filter(notifications::acked_at.is_not_null())
 }
 
-/// The same without those that are leased at the database's time `now`, and without those that have deferrals.
+/// The same without those that are leased at the database's time `now`, and without those whose mails will be tried again.
 #[diesel::dsl::auto_type]
 pub fn purgeable(before: NaiveDateTime, now: NaiveDateTime) -> _ {
     let purge_eligible: purge_eligible = purge_eligible(before);
-    let has_deferrals: has_deferrals = has_deferrals();
+    let will_be_swept: will_be_swept = will_be_swept();
     purge_eligible
         .filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
-        .filter(not(has_deferrals))
+        .filter(not(will_be_swept))
 }
 
-/// Whether some of its mails are deferred.
+/// Whether some of its mails are deferred, and a worker tries them again. No worker does that for an abandoned notification.
 #[diesel::dsl::auto_type]
-pub fn has_deferrals() -> _ {
+pub fn will_be_swept() -> _ {
+    let abandoned: &'static str = NotificationState::Abandoned.as_str();
     exists(deferrals::table.filter(deferrals::notification_id.eq(notifications::id)))
+        .and(notifications::state.ne(abandoned))
 }
 
 /// Keys of notifications that are deleted and still have outcomes. Searches the gaps between the keys of notifications, so
@@ -80,8 +82,7 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
     }
 }
 
-/// Keys of notifications that are deleted and still have deferrals. A purge leaves none: a notification with deferrals was
-/// deleted by hand.
+/// Keys of notifications that are deleted and still have deferrals: abandoned ones, and others that were deleted by hand.
 pub fn find_orphaned_deferrals(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
     deferrals::table
         .filter(not(exists(notifications::table.filter(notifications::id.eq(deferrals::notification_id)))))

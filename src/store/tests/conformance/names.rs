@@ -123,6 +123,7 @@ macro_rules! conformance_tests {
             a_tally_counts_deferred_participants_who_left
             a_tally_shows_a_deferral_of_a_participant_who_was_never_part_of_it
             a_notification_with_deferrals_is_kept
+            an_abandoned_notification_is_deleted_with_its_deferrals
             a_notification_whose_mail_is_deferred_meanwhile_is_kept
             deferrals_without_a_notification_are_deleted
         );

@@ -55,6 +55,18 @@ pub fn a_notification_with_deferrals_is_kept(store: &Store) {
     assert_eq!(purge(store), Purged { notifications: 1, outcomes: 4 });
 }
 
+/// No worker tries its mails again, and its event is gone for good.
+pub fn an_abandoned_notification_is_deleted_with_its_deferrals(store: &Store) {
+    let (abandoned, kept) = (add_old(store, 1500), add_old(store, 1));
+    execute(store, &format!("UPDATE notifications SET state = 'abandoned' WHERE id = {}", abandoned.id));
+    let plan = store.purge(AGE).unwrap().plan().unwrap();
+    assert_eq!((plan.notifications, plan.outcomes), (1, 1));
+    assert_eq!((plan.abandoned, plan.deferred, plan.leased), (vec![abandoned.id], vec![kept.id], vec![]));
+    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 1 });
+    assert_eq!(store.find_notification(abandoned.id).unwrap(), None);
+    assert_eq!((store.count_deferrals().unwrap(), store.tally(&kept).unwrap().deferred), (1, 1));
+}
+
 pub fn a_notification_whose_mail_is_deferred_meanwhile_is_kept(store: &Store) {
     let notification = add_old(store, 0);
     let mut purge = store.purge(AGE).unwrap();
