@@ -93,8 +93,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// What a worker that has to exit early leaves behind, a line each: problems, and mails that were sent but not
-    /// recorded.
+    /// What a worker or a retry that has to exit early leaves behind, a line each: problems, and mails that were sent but
+    /// not recorded.
     #[must_use]
     pub fn exit_summary(&self) -> String {
         let problems = self.health.problems();
@@ -102,8 +102,25 @@ impl Monitor {
             0 => problems,
             unrecorded => format!(
                 "{problems}mails accepted by the relay, but not recorded in the ledger: {unrecorded}; they are sent \
-                 again, with the same Message-ID, when the broker delivers the message again\n"
+                 again, with the same Message-ID, when their notification is continued\n"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_early_exit_tells_problems_and_unrecorded_mails_of_a_worker_or_a_retry() {
+        let monitor = Monitor::default();
+        assert_eq!(monitor.exit_summary(), "");
+        monitor.health.set_problem(Part::Database, "connection refused".to_owned());
+        monitor.metrics.unrecorded.inc();
+        insta::assert_snapshot!(monitor.exit_summary(), @r"
+        database: connection refused
+        mails accepted by the relay, but not recorded in the ledger: 1; they are sent again, with the same Message-ID, when their notification is continued
+        ");
     }
 }
