@@ -220,8 +220,7 @@ pub(crate) fn complete_all(
 ) -> QueryResult<Vec<Completion>> {
     let by_id: BTreeMap<Lease, ParticipantId> = completing.iter().map(|one| (one.lease, one.after)).collect();
     let is_few = by_id.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection);
-    let completed = if is_few { complete_each(connection, &by_id)? } else { HashSet::new() };
-    if completed.len() == by_id.len() {
+    if is_few && complete_each(connection, &by_id)? {
         return Ok(vec![Completion::Completed; completing.len()]);
     }
     let ids: Vec<NotificationId> = by_id.keys().map(|lease| lease.notification_id).collect();
@@ -229,7 +228,9 @@ pub(crate) fn complete_all(
         Some(leases) => leases.to_vec(),
         None => dispatch::lock_notifications(connection, &ids)?,
     };
-    complete_locked(connection, &by_id, &leases, &completed)?;
+    if !is_few {
+        complete_locked(connection, &by_id, &leases)?;
+    }
     let ended = find_completed(connection, &ids)?;
     let result = |one: &Completing| match leases.contains(&one.lease) {
         false => Completion::LeaseLost,
@@ -240,29 +241,26 @@ pub(crate) fn complete_all(
 }
 
 /// Completes each with a statement of its own, which is prepared already and checks the lease by itself. In key order, as
-/// every transaction does that locks several notifications. Returns those that were completed.
+/// every transaction does that locks several notifications. Returns whether all were completed.
 fn complete_each(
     connection: &mut AnyConnection,
     by_id: &BTreeMap<Lease, ParticipantId>,
-) -> QueryResult<HashSet<Lease>> {
-    let mut completed = HashSet::new();
+) -> QueryResult<bool> {
+    let mut all = true;
     for (lease, after) in by_id {
-        if complete_one(connection, Completing { lease: *lease, after: *after })? {
-            completed.insert(*lease);
-        }
+        all &= complete_one(connection, Completing { lease: *lease, after: *after })?;
     }
-    Ok(completed)
+    Ok(all)
 }
 
-/// Completes those that are not `completed` yet, whose `leases` are locked, in few statements.
+/// Completes those whose `leases` are locked, in few statements.
 fn complete_locked(
     connection: &mut AnyConnection,
     by_id: &BTreeMap<Lease, ParticipantId>,
     leases: &[Lease],
-    completed: &HashSet<Lease>,
 ) -> QueryResult<()> {
     let mut short = Vec::new();
-    for lease in leases.iter().filter(|lease| !completed.contains(*lease)) {
+    for lease in leases {
         match by_id.get(lease) {
             Some(ParticipantId(..=0)) => short.push(lease.notification_id),
             Some(after) => drop(complete_one(connection, Completing { lease: *lease, after: *after })?),
