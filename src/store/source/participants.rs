@@ -32,27 +32,22 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
         self.run("read a page of participants", |connection| {
-            find_page(connection, event_id, after.max(ParticipantId(0)), up_to, limit)
+            page(event_id, after, up_to, limit).select(ParticipantRow::as_select()).load(connection)
         })
-        .map(|rows| rows.into_iter().map(ParticipantRow::into_participant).collect())
+        .map(|rows: Vec<ParticipantRow>| rows.into_iter().map(ParticipantRow::into_participant).collect())
     }
 }
 
-fn find_page(
-    connection: &mut AnyConnection,
-    event_id: EventId,
-    after: ParticipantId,
-    up_to: ParticipantId,
-    limit: u32,
-) -> QueryResult<Vec<ParticipantRow>> {
+/// Only positive keys count.
+#[diesel::dsl::auto_type]
+fn page(event_id: EventId, after: ParticipantId, up_to: ParticipantId, limit: u32) -> _ {
+    let (after, limit): (ParticipantId, i64) = (after.max(ParticipantId(0)), limit.into());
     participants::table
         .filter(participants::event_id.eq(event_id))
         .filter(participants::id.gt(after))
         .filter(participants::id.le(up_to))
         .order(participants::id)
-        .limit(limit.into())
-        .select(ParticipantRow::as_select())
-        .load(connection)
+        .limit(limit)
 }
 
 /// The keys of such a page.
@@ -63,12 +58,7 @@ pub(crate) fn find_page_ids(
     up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<ParticipantId>> {
-    participants::table
-        .filter(participants::event_id.eq(event_id))
-        .filter(participants::id.gt(after.max(ParticipantId(0))))
-        .filter(participants::id.le(up_to))
-        .order(participants::id)
-        .limit(limit.into())
+    page(event_id, after, up_to, limit)
         .select(participants::id)
         .load_iter(connection)?
         .map(|id: QueryResult<AppKey>| id.map(|AppKey(id)| ParticipantId(id)))
