@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use chrono::NaiveDateTime;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
@@ -17,6 +16,7 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
+use crate::store::ledger::leases::no_lease;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
 use crate::store::source::participants::find_page_ids;
@@ -123,8 +123,7 @@ impl Store {
                         notifications::state.eq(NotificationState::Abandoned.as_str()),
                         notifications::completed_at.eq(DatabaseTime::now().nullable()),
                         notifications::reason.eq(reason),
-                        notifications::lease_owner.eq(None::<String>),
-                        notifications::lease_until.eq(None::<NaiveDateTime>),
+                        no_lease(),
                     ))
                     .execute(connection)?;
             // It is abandoned already if the reply to the first try was lost.
@@ -157,14 +156,8 @@ fn undecided(after: ParticipantId) -> _ {
 fn completed() -> _ {
     let state: &'static str = NotificationState::Completed.as_str();
     let now: diesel::dsl::Nullable<DatabaseTime> = DatabaseTime::now().nullable();
-    let owner: Option<String> = None;
-    let until: Option<NaiveDateTime> = None;
-    (
-        notifications::state.eq(state),
-        notifications::completed_at.eq(now),
-        notifications::lease_owner.eq(owner),
-        notifications::lease_until.eq(until),
-    )
+    let no_lease: no_lease = no_lease();
+    (notifications::state.eq(state), notifications::completed_at.eq(now), no_lease)
 }
 
 /// Completes a notification if everyone behind `after` is decided or deferred. `false`: nothing has changed. On `PostgreSQL`

@@ -93,10 +93,7 @@ impl Store {
         self.write("release a lease", |connection| {
             diesel::update(notifications::table.find(lease.notification_id))
                 .filter(notifications::epoch.eq(lease.epoch))
-                .set((
-                    notifications::lease_owner.eq(None::<String>),
-                    notifications::lease_until.eq(None::<NaiveDateTime>),
-                ))
+                .set(no_lease())
                 .execute(connection)
                 .map(drop)
         })
@@ -116,14 +113,19 @@ impl Store {
             valid.retain(|lease| leases.contains(lease));
             let ids = valid.iter().map(|lease| lease.notification_id);
             diesel::update(notifications::table.filter(notifications::id.eq_any(ids)))
-                .set((
-                    notifications::lease_owner.eq(None::<String>),
-                    notifications::lease_until.eq(None::<NaiveDateTime>),
-                ))
+                .set(no_lease())
                 .execute(connection)
                 .map(drop)
         })
     }
+}
+
+/// The columns of a notification that no process has leased.
+#[diesel::dsl::auto_type]
+pub(crate) fn no_lease() -> _ {
+    let owner: Option<String> = None;
+    let until: Option<NaiveDateTime> = None;
+    (notifications::lease_owner.eq(owner), notifications::lease_until.eq(until))
 }
 
 /// Leases the notification if its lease is still the one that was seen. Needs a write transaction.

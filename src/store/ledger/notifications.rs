@@ -3,14 +3,17 @@
 
 use diesel::prelude::*;
 
-use crate::domain::ids::NotificationId;
+use crate::domain::audience::Audience;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow};
 use crate::store::schema::notifications;
+use crate::store::source::participants::find_last_id;
 
 impl Store {
     /// The notification with this key, if it exists.
@@ -21,16 +24,7 @@ impl Store {
         &self,
         notification_id: NotificationId,
     ) -> Result<Option<NotificationRecord>, StoreError> {
-        self.run("find a notification", |connection| {
-            let clock = dispatch::clock(connection)?;
-            notifications::table
-                .find(notification_id)
-                .select(NotificationRow::as_select())
-                .first(connection)
-                .optional()?
-                .map(|row: NotificationRow| row.into_record(clock))
-                .transpose()
-        })
+        self.run("find a notification", |connection| find_record(connection, notification_id))
     }
 
     /// Deletes the outcomes `failed`, so that these participants are undecided again, and returns their number. Permanent
@@ -50,4 +44,35 @@ impl Store {
             delete_failed(connection, id, permanent_too).map(Some)
         })
     }
+}
+
+fn find_record(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+) -> QueryResult<Option<NotificationRecord>> {
+    let clock = dispatch::clock(connection)?;
+    notifications::table
+        .find(notification_id)
+        .select(NotificationRow::as_select())
+        .first(connection)
+        .optional()?
+        .map(|row: NotificationRow| row.into_record(clock))
+        .transpose()
+}
+
+/// The notification whose newest lease is `lease`, which nothing else can change until the transaction ends. Its audience is
+/// frozen now, unless its event had participants when it was opened; the caller writes that down.
+pub(crate) fn lock_and_freeze(
+    connection: &mut AnyConnection,
+    lease: Lease,
+) -> QueryResult<Option<NotificationRecord>> {
+    if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
+        return Ok(None);
+    }
+    let Some(mut record) = find_record(connection, lease.notification_id)? else { return Ok(None) };
+    let Audience::Event { id, up_to } = record.notification.audience;
+    if up_to == ParticipantId(0) {
+        record.notification.audience = Audience::Event { id, up_to: find_last_id(connection, id)? };
+    }
+    Ok(Some(record))
 }

@@ -1,20 +1,18 @@
 //! What `fanmail retry` does to an abandoned notification. It stays abandoned until everyone is decided, so that an
 //! interrupted retry leaves it as it was. Reopening outcomes is left to `notifications`, leases to `leases`.
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::store::Store;
 use crate::store::backend::clock::DatabaseTime;
-use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::row::{NotificationRow, NotificationState};
+use crate::store::ledger::leases::no_lease;
+use crate::store::ledger::notifications::lock_and_freeze;
+use crate::store::ledger::row::NotificationState;
 use crate::store::schema::notifications;
-use crate::store::source::participants::find_last_id;
 
 impl Store {
     /// Freezes the audience of an abandoned notification, unless its event had participants when it was opened. Returns it as
@@ -24,27 +22,15 @@ impl Store {
     /// When the database does not answer.
     pub fn freeze_abandoned(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
         self.write("freeze the audience of a notification", |connection| {
-            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
+            let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
+            if record.state != NotificationState::Abandoned {
                 return Ok(None);
             }
-            let row: Option<NotificationRow> = notifications::table
-                .find(lease.notification_id)
-                .filter(notifications::state.eq(NotificationState::Abandoned.as_str()))
-                .select(NotificationRow::as_select())
-                .first(connection)
-                .optional()?;
-            let Some(row) = row else { return Ok(None) };
-            let clock = dispatch::clock(connection)?;
-            let mut notification = row.into_record(clock)?.notification;
-            let Audience::Event { id: event_id, up_to } = notification.audience;
-            if up_to == ParticipantId(0) {
-                let up_to = find_last_id(connection, event_id)?;
-                notification.audience = Audience::Event { id: event_id, up_to };
-                diesel::update(notifications::table.find(notification.id))
-                    .set(notifications::max_participant_id.eq(up_to))
-                    .execute(connection)?;
-            }
-            Ok(Some(notification))
+            let Audience::Event { up_to, .. } = record.notification.audience;
+            diesel::update(notifications::table.find(record.notification.id))
+                .set(notifications::max_participant_id.eq(up_to))
+                .execute(connection)?;
+            Ok(Some(record.notification))
         })
     }
 
@@ -63,8 +49,7 @@ impl Store {
                     notifications::state.eq(NotificationState::Completed.as_str()),
                     notifications::reason.eq(None::<String>),
                     notifications::completed_at.eq(DatabaseTime::now().nullable()),
-                    notifications::lease_owner.eq(None::<String>),
-                    notifications::lease_until.eq(None::<NaiveDateTime>),
+                    no_lease(),
                 ))
                 .execute(connection)?;
             let is_completed = leased.filter(notifications::state.eq(NotificationState::Completed.as_str()));

@@ -4,7 +4,6 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::session::BrokerSession;
@@ -14,12 +13,12 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::identity::{Identities, Match};
 use crate::store::ledger::leases::LeaseRequest;
+use crate::store::ledger::notifications::lock_and_freeze;
 use crate::store::ledger::opening::attach::{Attachment, apply};
 use crate::store::ledger::opening::insert::{attach_same, insert};
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
-use crate::store::ledger::row::{NotificationRow, NotificationState};
+use crate::store::ledger::row::NotificationState;
 use crate::store::schema::notifications;
-use crate::store::source::participants::find_last_id;
 
 impl Store {
     /// Opens what has arrived, in one transaction. One result for each arrival, in their order. `identity` explains which
@@ -53,23 +52,12 @@ impl Store {
     /// When the database does not answer.
     pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
         self.write("start a notification", |connection| {
-            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
-                return Ok(None);
-            }
-            let row: NotificationRow = notifications::table
-                .find(lease.notification_id)
-                .select(NotificationRow::as_select())
-                .first(connection)?;
-            let clock = dispatch::clock(connection)?;
-            let record = row.into_record(clock)?;
+            let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
             if record.holder.is_none() || record.state == NotificationState::Completed {
                 return Ok(None);
             }
-            let mut notification = record.notification;
-            let Audience::Event { id: event_id, up_to } = notification.audience;
-            let up_to = if up_to > ParticipantId(0) { up_to } else { find_last_id(connection, event_id)? };
-            notification.audience = Audience::Event { id: event_id, up_to };
-            diesel::update(notifications::table.find(notification.id))
+            let Audience::Event { up_to, .. } = record.notification.audience;
+            diesel::update(notifications::table.find(record.notification.id))
                 .set((
                     notifications::state.eq(NotificationState::Running.as_str()),
                     notifications::max_participant_id.eq(up_to),
@@ -77,7 +65,7 @@ impl Store {
                     notifications::reason.eq(None::<String>),
                 ))
                 .execute(connection)?;
-            Ok(Some(notification))
+            Ok(Some(record.notification))
         })
     }
 }
