@@ -1,5 +1,5 @@
-//! The ledger loses rows, or the database goes back to an older copy, at random moments. Nobody is left out. Those whose
-//! outcomes are lost get one more mail, and nobody else.
+//! The ledger loses rows, or the database goes back to an older copy, at random moments. Everyone is mailed. Only those
+//! whose outcomes are lost get one more mail.
 
 use crate::run::{LANES, Run};
 use crate::workers::Workers;

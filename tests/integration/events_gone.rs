@@ -228,7 +228,7 @@ fn stopped_and_killed_while_the_event_is_looked_up(system: System) {
     scenario.check_completed();
 }
 
-/// Nobody is waiting for an ack any more: the mails are `failed`, and can be sent when the event is back.
+/// The message is acked already: the mails are `failed`, and can be sent when the event is back.
 fn deleted_between_the_deferral_and_the_next_attempt(system: System) {
     let scenario = Scenario::with_relay("event-deferred", PEOPLE)
         .database(system)

@@ -17,7 +17,7 @@ fn a_message_too_few_or_too_many_is_found() {
     assert_eq!(scenario.mail_counts().total(), 40);
     assert_eq!(scenario.mail_counts().lost_and_duplicates(), (0, 0));
 
-    // As if another message had been published, which nobody has seen.
+    // As if another message had been published that no worker has seen.
     scenario.queue.published.add(br#"{"type":"CREATED","event_id":123}"#, None);
     assert_eq!(scenario.mail_counts().lost_and_duplicates(), (10, 0));
     assert!(scenario.mail_counts().lost().keys().all(|(_, kind)| kind == "CREATED"));

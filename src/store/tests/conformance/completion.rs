@@ -52,7 +52,7 @@ pub fn who_is_deferred_or_joined_later_does_not_hold_up_completion(store: &Store
     assert_eq!(store.record_outcomes(&[deferred]).unwrap(), BTreeSet::new());
     add_people(store, EVENT, 1);
     add_people(store, OTHER_EVENT, 1);
-    // Keys of 0 and below are nobody's.
+    // No participant has a key of 0 or below.
     execute(store, "INSERT INTO participants (id, event_id, name) VALUES (-1, 7, '')");
     assert_eq!(complete_all(store, &[lease], 0), [Completion::Completed]);
 }
