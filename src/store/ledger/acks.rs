@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDateTime;
+use diesel::dsl::not;
 use diesel::prelude::*;
 
 use crate::domain::ids::NotificationId;
@@ -12,7 +14,9 @@ use crate::store::backend::dispatch;
 use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::completion::LOCKED_BATCH;
-use crate::store::schema::notifications;
+use crate::store::ledger::identity::sessions::Sessions;
+use crate::store::ledger::row::NotificationState;
+use crate::store::schema::{INSERT_ROWS, notifications};
 
 /// A notification whose message was acked, with the receipt that was acked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,4 +113,35 @@ fn record_ack(connection: &mut AnyConnection, one: &AckedMessage) -> QueryResult
         .and(notifications::acked_at.is_null());
     let acked_at = notifications::acked_at.eq(DatabaseTime::now().nullable());
     PreparedUpdate::new(acked_at, held).execute(connection).map(drop)
+}
+
+/// Records the acks that no worker has recorded, because it was killed right after them, and that `sessions` prove. Only those of
+/// messages without a `message_id`: a message that has one swallows no other.
+pub(crate) fn record_proven_acks(
+    connection: &mut AnyConnection,
+    sessions: &Sessions<'_>,
+    clock: NaiveDateTime,
+) -> QueryResult<()> {
+    let unacked = || {
+        notifications::table
+            .filter(notifications::acked_at.is_null())
+            .filter(notifications::state.eq_any(NotificationState::ENDED))
+            .filter(not(notifications::message_key.is_not_null()))
+    };
+    let ids: Vec<NotificationId> = unacked().select(notifications::id).load(connection)?;
+    for ids in ids.chunks(INSERT_ROWS) {
+        // From here on, no other worker attaches a message to them.
+        dispatch::lock_notifications(connection, ids)?;
+        let ended: Vec<(NotificationId, Option<String>, Option<NaiveDateTime>)> = unacked()
+            .filter(notifications::id.eq_any(ids))
+            .select((notifications::id, notifications::broker_session, notifications::completed_at))
+            .load(connection)?;
+        let acked = ended.into_iter().filter_map(|(id, session, ended_at)| {
+            sessions.was_acked(session.as_deref(), ended_at?, clock).then_some(id)
+        });
+        diesel::update(notifications::table.filter(notifications::id.eq_any(acked)))
+            .set(notifications::acked_at.eq(notifications::completed_at))
+            .execute(connection)?;
+    }
+    Ok(())
 }

@@ -37,7 +37,7 @@
 //! An ended notification (`completed`, `abandoned`) is not known to be acked when its worker died between the ack and the record of
 //! it. A broker delivers what was not acked at once. So it counts no more once a later session has lasted for ten minutes
 //! ([`sessions::REDELIVERED_WITHIN`]): the message of that notification never came, it was acked. Else it would swallow a message of a
-//! later day.
+//! later day. The ack is recorded before the sessions that show it are deleted (`acks::record_proven_acks`).
 //!
 //! # Acks that the broker has forgotten (rule 4)
 //!
@@ -214,7 +214,10 @@ impl<'a> Identities<'a> {
         let record = |index: &usize| &self.candidates[*index].record;
         let (open, mut ended): (Vec<usize>, Vec<usize>) =
             self.unacked[&message].iter().copied().partition(|index| record(index).state.is_open());
-        ended.retain(|index| !sessions.was_acked(record(index), asked_at));
+        ended.retain(|index| {
+            let NotificationRecord { broker_session, completed_at, received_at, .. } = record(index);
+            !sessions.was_acked(broker_session.as_deref(), completed_at.unwrap_or(*received_at), asked_at)
+        });
         ended.reverse();
         for indices in [open, ended] {
             let possession =

@@ -11,6 +11,8 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::acks::record_proven_acks;
+use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::schema::{broker_sessions, notifications};
 
 /// A session that was lost, or was not seen, for this long is deleted when another one begins.
@@ -55,7 +57,7 @@ impl Store {
                 .filter(broker_sessions::lost_at.is_null())
                 .filter(broker_sessions::closed_at.is_null());
             diesel::update(earlier).set(broker_sessions::lost_at.eq(clock)).execute(connection)?;
-            delete_old(connection, clock - DELETED_AFTER)?;
+            delete_old(connection, session, clock)?;
             let begun: i64 = broker_sessions::table.find(session.name()).count().get_result(connection)?;
             if begun == 0 {
                 insert(connection, session, clock, clock)?;
@@ -191,10 +193,27 @@ fn insert(
         .map(drop)
 }
 
-/// Deletes the sessions that ended before `time`, and those that were not seen since.
-fn delete_old(connection: &mut AnyConnection, time: NaiveDateTime) -> QueryResult<()> {
+/// Deletes the sessions that ended before `clock` by [`DELETED_AFTER`], and those that were not seen since. They may be the proof
+/// that a notification was acked, so that is recorded first.
+fn delete_old(
+    connection: &mut AnyConnection,
+    session: &BrokerSession,
+    clock: NaiveDateTime,
+) -> QueryResult<()> {
+    let time = clock - DELETED_AFTER;
     // A session is seen before it ends, and an end is recorded within seconds, unless the database was away.
-    let unseen = broker_sessions::table.filter(broker_sessions::seen_at.lt(time));
+    let unseen = || broker_sessions::table.filter(broker_sessions::seen_at.lt(time));
+    let unended =
+        unseen().filter(broker_sessions::lost_at.is_null()).filter(broker_sessions::closed_at.is_null());
+    diesel::update(unended)
+        .set(broker_sessions::lost_at.eq(broker_sessions::seen_at.nullable()))
+        .execute(connection)?;
     let ended = broker_sessions::lost_at.is_null().or(broker_sessions::lost_at.lt(time));
-    diesel::delete(unseen.filter(ended)).execute(connection).map(drop)
+    let old: i64 = unseen().filter(ended).count().get_result(connection)?;
+    if old > 0 {
+        let sessions = Sessions::load(connection, session)?;
+        record_proven_acks(connection, &sessions, clock)?;
+        diesel::delete(unseen().filter(ended)).execute(connection)?;
+    }
+    Ok(())
 }

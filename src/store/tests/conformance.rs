@@ -19,6 +19,7 @@ mod redelivery;
 mod retention;
 mod retention_of_deferrals;
 mod tallies;
+mod unrecorded_acks;
 mod words;
 
 pub use completion::*;
@@ -33,6 +34,7 @@ pub use redelivery::*;
 pub use retention::*;
 pub use retention_of_deferrals::*;
 pub use tallies::*;
+pub use unrecorded_acks::*;
 pub use words::*;
 
 pub fn migrating_again_changes_nothing(store: &Store) {

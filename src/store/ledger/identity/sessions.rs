@@ -8,7 +8,6 @@ use diesel::prelude::*;
 
 use crate::domain::session::BrokerSession;
 use crate::store::backend::any::AnyConnection;
-use crate::store::ledger::row::NotificationRecord;
 use crate::store::schema::broker_sessions;
 
 /// A message that was not acked has been delivered again once a later session has lasted for so long.
@@ -112,13 +111,13 @@ impl<'a> Sessions<'a> {
         }
     }
 
-    /// Whether a notification that has ended was acked, although no ack is recorded: else its message had come again long
-    /// before `asked_at`.
-    pub fn was_acked(&self, record: &NotificationRecord, asked_at: NaiveDateTime) -> bool {
-        let ended_at = match record.broker_session.as_ref().and_then(|name| self.rows.get(name)) {
+    /// Whether a notification of this session that ended at `ended_at` was acked, although no ack is recorded: else its
+    /// message had come again long before `asked_at`.
+    pub fn was_acked(&self, session: Option<&str>, ended_at: NaiveDateTime, asked_at: NaiveDateTime) -> bool {
+        let ended_at = match session.and_then(|name| self.rows.get(name)) {
             Some(row) if row.name == self.current_name || !self.has_ended(row) => return false,
             Some(row) => row.end(),
-            None => record.completed_at.unwrap_or(record.received_at),
+            None => ended_at,
         };
         self.has_lasted(REDELIVERED_WITHIN, ended_at, asked_at)
     }

@@ -1,11 +1,12 @@
 //! Acks that a broker forgot as it crashed: rule 4 of `identity`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use super::*;
+use crate::store::backend::dispatch::clock;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::store::schema::notifications;
@@ -71,17 +72,17 @@ pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
 
 /// The queue had no pause between the acks of two workers.
 pub fn acks_of_two_workers_are_one_row(store: &Store) {
-    let [mut me, mut other] = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
-    let mut acked = Vec::new();
-    for _ in 0..2 {
-        acked.push(me.receive_and_finish());
-        pass(store, TimeDelta::milliseconds(250));
-        acked.push(other.receive_and_finish());
-        pass(store, TimeDelta::milliseconds(250));
+    let mut workers = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
+    let acked: Vec<NotificationId> =
+        [0, 1, 0, 1].map(|number: usize| workers[number].receive_and_finish()).into();
+    let (clock, read_at) = (store.run("clock", clock).unwrap(), Instant::now());
+    for (id, age) in acked.iter().zip([750, 500, 250, 0]) {
+        let acked_at = notifications::acked_at.eq(clock - TimeDelta::milliseconds(age));
+        let set = diesel::update(notifications::table.find(id)).set(acked_at);
+        store.run("move an ack", |connection| set.execute(connection)).unwrap();
     }
-    me.lose();
-    other.lose();
-    let mut again = Consumer::begin_after_crash(store, "me", 2, Duration::from_millis(250));
+    workers.iter().for_each(Consumer::lose);
+    let mut again = Consumer::begin_after_crash(store, "me", 2, read_at.elapsed());
     let ids: HashSet<NotificationId> = acked.iter().map(|_| id_of(&again.receive(AGAIN))).collect();
     assert_eq!(ids, acked.into_iter().collect());
 }
@@ -109,7 +110,7 @@ pub fn forgotten_acks_come_back_soon(store: &Store) {
     before.lose();
     let mut me = Consumer::begin_after_restart(store, "me", 2);
     let mut early = me.arrival(AGAIN);
-    early.asked_at = Some(store.run("clock", crate::store::backend::dispatch::clock).unwrap());
+    early.asked_at = Some(store.run("clock", clock).unwrap());
     pass(store, TimeDelta::seconds(121));
     assert!(!acked.contains(&id_of(&me.receive(AGAIN))), "it came too late");
     // The database was away meanwhile.

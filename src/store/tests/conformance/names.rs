@@ -71,6 +71,9 @@ macro_rules! conformance_tests {
             two_workers_take_different_notifications
             an_ack_that_was_never_recorded_swallows_no_later_message
             a_message_that_waited_for_a_worker_for_days_is_found
+            an_ack_that_was_never_recorded_swallows_no_message_of_a_later_week
+            a_deleted_session_does_not_hide_that_a_message_was_acked
+            no_other_ack_is_recorded_when_old_sessions_are_deleted
             old_sessions_are_forgotten
             after_a_crash_each_forgotten_ack_absorbs_one_message
             an_ack_is_only_forgotten_by_a_broker_that_crashed

@@ -219,34 +219,6 @@ pub fn two_workers_take_different_notifications(store: &Store) {
     assert_eq!(taken.iter().copied().collect::<HashSet<_>>(), lost, "{taken:?}");
 }
 
-pub fn an_ack_that_was_never_recorded_swallows_no_later_message(store: &Store) {
-    let mut before = Consumer::begin(store, "me", 1);
-    let (ended, lease) = before.receive_new();
-    before.complete(lease);
-    before.lose();
-    let mut me = Consumer::begin(store, "me", 2);
-    pass(store, TimeDelta::minutes(11));
-    let late = me.receive(AGAIN);
-    assert_ne!(id_of(&late), ended.id, "{late:?}");
-    release_all(store, "me");
-    me.end(EndOfSession::Closed);
-    // The next session is young, but that one has lasted.
-    let mut next = Consumer::begin(store, "me", 3);
-    for _ in 0..3 {
-        assert_ne!(id_of(&next.receive(AGAIN)), ended.id);
-    }
-}
-
-pub fn a_message_that_waited_for_a_worker_for_days_is_found(store: &Store) {
-    let mut before = Consumer::begin(store, "me", 1);
-    let (ended, lease) = before.receive_new();
-    before.complete(lease);
-    before.lose();
-    pass(store, TimeDelta::days(3));
-    let mut me = Consumer::begin(store, "me", 2);
-    assert_eq!(me.receive(AGAIN), Opened::Completed(ended));
-}
-
 pub fn old_sessions_are_forgotten(store: &Store) {
     let count = || -> i64 {
         use diesel::prelude::*;
