@@ -7,6 +7,7 @@ use super::*;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
 
+mod batches;
 mod completion;
 mod deferral_order;
 mod deferrals;
@@ -22,6 +23,7 @@ mod tallies;
 mod unrecorded_acks;
 mod words;
 
+pub use batches::*;
 pub use completion::*;
 pub use deferral_order::*;
 pub use deferrals::*;

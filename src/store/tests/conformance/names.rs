@@ -56,6 +56,12 @@ macro_rules! conformance_tests {
             a_late_commit_with_a_lower_key_holds_up_completion
             many_notifications_are_completed_at_once
             pages_show_how_far_everyone_is_decided
+            a_batch_records_outcomes_before_completions_and_may_be_repeated
+            what_a_batch_refuses_does_not_hold_up_the_others
+            what_a_large_batch_refuses_does_not_hold_up_the_others
+            refused_outcomes_of_a_batch_decide_nothing
+            of_two_receipts_in_a_batch_the_newer_one_counts
+            a_batch_that_fails_leaves_nothing_behind
             an_abandoned_notification_has_a_reason
             an_abandoned_notification_is_opened_again_unless_it_was_acked
             a_redelivered_message_finds_the_notification_that_lost_it
