@@ -60,9 +60,10 @@ pub fn an_ack_is_only_forgotten_by_a_broker_that_crashed(store: &Store) {
 pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let written = before.receive_and_finish();
-    pass(store, TimeDelta::seconds(2));
+    pass(store, TimeDelta::seconds(20));
     let unwritten = before.receive_and_finish();
     before.lose();
+    leave_no_pause(store);
     // The broker is started again much later.
     pass(store, TimeDelta::hours(5));
     let mut me = Consumer::begin_after_crash(store, "me", 2, Duration::from_secs(5 * 3600));
