@@ -3,6 +3,7 @@
 mod deferrals;
 mod dispatcher;
 mod fan_out;
+mod last_outcomes;
 mod leases;
 mod recorder;
 mod refusals;

@@ -29,7 +29,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An open notification, and the reports that its fan-out would get.
-fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
+pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>) {
     let lease_request = LeaseRequest { owner: "here".to_owned(), term: TIMEOUT };
     let (_, opened) = opening::open(&worker.store, &lease_request, &named("m1"), REQUEST);
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
@@ -172,7 +172,7 @@ fn completions_of_a_batch_follow_its_outcomes_and_each_fan_out_hears_of_its_own(
     assert_eq!((record.state, record.holder), (NotificationState::Completed, None));
 }
 
-fn push_outcome(batch_sender: &BatchSender, fan_out: &Arc<FanOutHandle>, id: i64) -> CommitFlag {
+pub(super) fn push_outcome(batch_sender: &BatchSender, fan_out: &Arc<FanOutHandle>, id: i64) -> CommitFlag {
     let (outcome, committed) = (outcome(fan_out.held.lease, id, skipped()), CommitFlag::default());
     committed.clear();
     let (fan_out, flag) = (Arc::clone(fan_out), committed.clone());
