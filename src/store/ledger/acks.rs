@@ -15,7 +15,6 @@ use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::completion::LOCKED_BATCH;
 use crate::store::ledger::identity::sessions::Sessions;
-use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{INSERT_ROWS, notifications};
 
 /// A notification whose message was acked, with the receipt that was acked.
@@ -122,24 +121,24 @@ pub(crate) fn record_proven_acks(
     sessions: &Sessions<'_>,
     clock: NaiveDateTime,
 ) -> QueryResult<()> {
-    let unacked = || {
+    let ended = || {
         notifications::table
             .filter(notifications::acked_at.is_null())
-            .filter(notifications::state.eq_any(NotificationState::ENDED))
+            .filter(notifications::completed_at.is_not_null())
             .filter(not(notifications::message_key.is_not_null()))
     };
-    let ids: Vec<NotificationId> = unacked().select(notifications::id).load(connection)?;
+    let ids: Vec<NotificationId> = ended().select(notifications::id).load(connection)?;
     for ids in ids.chunks(INSERT_ROWS) {
         // From here on, no other worker attaches a message to them.
         dispatch::lock_notifications(connection, ids)?;
-        let ended: Vec<(NotificationId, Option<String>, Option<NaiveDateTime>)> = unacked()
-            .filter(notifications::id.eq_any(ids))
-            .select((notifications::id, notifications::broker_session, notifications::completed_at))
-            .load(connection)?;
-        let acked = ended.into_iter().filter_map(|(id, session, ended_at)| {
-            sessions.was_acked(session.as_deref(), ended_at?, clock).then_some(id)
-        });
-        diesel::update(notifications::table.filter(notifications::id.eq_any(acked)))
+        let columns =
+            (notifications::id, notifications::broker_session, notifications::completed_at.assume_not_null());
+        let ended: Vec<(NotificationId, Option<String>, NaiveDateTime)> =
+            ended().filter(notifications::id.eq_any(ids)).select(columns).load(connection)?;
+        let acked = ended
+            .into_iter()
+            .filter(|(_, session, ended_at)| sessions.was_acked(session.as_deref(), *ended_at, clock));
+        diesel::update(notifications::table.filter(notifications::id.eq_any(acked.map(|(id, _, _)| id))))
             .set(notifications::acked_at.eq(notifications::completed_at))
             .execute(connection)?;
     }

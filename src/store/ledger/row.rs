@@ -34,9 +34,6 @@ impl NotificationState {
     /// The words of the states that have not ended.
     pub(crate) const OPEN: [&str; 2] = ["waiting", "running"];
 
-    /// The words of the other states.
-    pub(crate) const ENDED: [&str; 2] = ["completed", "abandoned"];
-
     /// Whether its people may be undecided and a message of it is expected: it is waiting or running.
     #[must_use]
     pub fn is_open(self) -> bool {
