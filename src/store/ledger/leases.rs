@@ -129,7 +129,7 @@ pub(crate) fn no_lease() -> _ {
 }
 
 /// Leases the notification if its lease is still the one that was seen. Needs a write transaction.
-pub(crate) fn compare_and_set(
+fn compare_and_set(
     connection: &mut AnyConnection,
     seen: Lease,
     seen_until: Option<NaiveDateTime>,

@@ -98,7 +98,7 @@ fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, Mult
     }
 }
 
-/// The notifications from this key on and all that are waiting or running, oldest first.
+/// The notifications from this key on and all that are not completed, oldest first.
 fn load_records(
     connection: &mut AnyConnection,
     event_id: Option<EventId>,

@@ -1,5 +1,5 @@
-//! What the sessions of all workers say about a message: who may still have it, whether its ack may have been forgotten, and
-//! whether it would have come long ago. The rules are explained in the folder above.
+//! What the sessions of all workers say about a message: whether a worker may still have it, whether its ack may have been
+//! forgotten, and whether it would have come long ago. The rules are explained in the folder above.
 
 use std::collections::HashMap;
 

@@ -78,7 +78,11 @@ pub fn a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed(store: &St
     let opened = ask_as(store, &brief, &without_message_id(false), message(Kind::Updated));
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     assert!(holder(store, notification.id).unwrap().expired);
-    assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [], "nobody has taken it over");
+    assert_eq!(
+        store.renew_leases(&[lease], &lease_request("me")).unwrap(),
+        [],
+        "no other worker has taken it over"
+    );
     assert!(!holder(store, notification.id).unwrap().expired);
 }
 

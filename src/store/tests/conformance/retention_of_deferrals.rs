@@ -79,7 +79,7 @@ pub fn a_notification_whose_mail_is_deferred_meanwhile_is_kept(store: &Store) {
     assert_eq!(decided(store, notification.id, 0, 9), HashSet::from([1]));
 }
 
-/// Somebody has deleted the notification by hand.
+/// The notification was deleted by hand.
 pub fn deferrals_without_a_notification_are_deleted(store: &Store) {
     let [kept, gone, gone_too] = [1, 2500, 1].map(|deferrals| add_old(store, deferrals));
     for id in [gone.id, gone_too.id] {
