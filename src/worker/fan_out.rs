@@ -6,11 +6,11 @@
 //!             │      ▲                │                │
 //!             │      └────────────────┼────────────────┘ the lease is lost
 //!             │                       └─► DeadLetter: no such event
-//!             └─► Completed by another worker          a shutdown, at any point ─► Interrupted
+//!             └─► Completed or abandoned by another worker, or Vanished: its row is not there any more
+//!                                                      a shutdown, at any point ─► Interrupted
 //! ```
 //!
-//! Start reading fanmail here, from top to bottom. How a lease is waited for stands in
-//! `fan_out/turn`.
+//! Start reading fanmail here, from top to bottom. How a lease is waited for stands in `fan_out/turn`.
 //! Rendering and SMTP are left to the lanes (`delivery`), writing outcomes to the `recorder`, and messages and acks to
 //! the `dispatcher`.
 

@@ -27,7 +27,7 @@ pub struct FanOutHandle {
     pub failure_logged: AtomicBool,
     /// The same of a deferral.
     pub deferral_logged: AtomicBool,
-    /// How many outcomes are missing until nobody is left; 0 when that is not known.
+    /// How many outcomes are missing until everyone is decided; 0 when that is not known.
     missing: AtomicU64,
 }
 
@@ -61,7 +61,7 @@ impl FanOutHandle {
         self.missing.store(in_flight, Ordering::Relaxed);
     }
 
-    /// Whether nobody is left when so many outcomes are committed. If the fan-out revokes it meanwhile, no harm is done: the
+    /// Whether everyone is decided once so many outcomes are committed. If the fan-out revokes it meanwhile, no harm is done: the
     /// ledger completes no notification with undecided people.
     #[must_use]
     pub fn are_last(&self, outcomes: u64) -> bool {

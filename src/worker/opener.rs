@@ -90,7 +90,8 @@ impl Opener {
         Ok((Self { queue, thread }, reports))
     }
 
-    /// A session has begun. `alive_at`: when the broker was last known to run, in the one before. Every message that is given from now on belongs to it.
+    /// A session has begun, and every message that is given from now on belongs to it. `alive_at`: when the broker was last
+    /// known to run, in the session before.
     pub fn begin_session(&self, session: BrokerSession, alive_at: Option<Instant>) {
         self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, alive_at)));
     }

@@ -96,6 +96,7 @@ impl Dispatcher {
         }
         self.look_at = now + LOOK_INTERVAL;
         let held = self.tasks.select(|task| self.is_valid(task.receipt)).len();
+        // Messages behind those that are awaited hold all places of the prefetch: the broker delivers none until one is acked.
         let none_can_come = self.running == 0 && held >= self.prefetch;
         let mut awaited = Vec::new();
         for id in self.tasks.awaiting_redelivery().clone() {

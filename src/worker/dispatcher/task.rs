@@ -37,11 +37,12 @@ pub enum TaskState {
     Waiting(OpenedAs),
     /// The fan-out of this notification runs.
     Running(NotificationId),
-    /// The fan-out has completed the notification, but its receipt is of a lost session. The message comes again.
+    /// The fan-out has completed the notification, but its receipt is of a lost session. The message comes again, unless the
+    /// broker got the ack.
     AwaitingRedelivery {
         /// The notification.
         notification_id: NotificationId,
-        /// How long to wait for that.
+        /// When the wait for the message ends.
         until: Instant,
     },
     /// The notification is completed. The ack is on its way to the broker.

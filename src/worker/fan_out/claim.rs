@@ -11,7 +11,7 @@ use crate::domain::notification::Notification;
 use crate::worker::lease::held::HeldLease;
 
 /// A message whose notification is open in the ledger: what a fan-out begins with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct OpenedMessage {
     /// What it asks for.
     pub message: Message,
@@ -22,7 +22,7 @@ pub struct OpenedMessage {
 }
 
 /// The notification of a message, and which worker has its lease.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum OpenedAs {
     /// This worker has it.
     Ours {

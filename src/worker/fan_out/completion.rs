@@ -18,8 +18,8 @@ use crate::worker::recorder::entry::LedgerWrite;
 /// Participants that are looked at in one query.
 const CHECKED_PAGE: u32 = 1_000;
 
-/// How often nobody may be found for whom the check says that somebody is undecided. Then the tables contradict themselves,
-/// as a view over `participants` may, and asking again would never end.
+/// How many passes in a row may find no participant although the check says that one is undecided. After them the tables
+/// contradict themselves, as a view over `participants` may, and asking again would never end.
 const MAX_EMPTY_PASSES: u32 = 3;
 
 /// Pause after such a pass.
@@ -31,7 +31,7 @@ const STOPPING_GRACE: Duration = Duration::from_secs(1);
 /// The completion of one notification, over all passes over its participants.
 #[derive(Debug)]
 pub(super) struct CompletionCheck {
-    /// Passes that have found nobody, in a row.
+    /// Passes that have found no participant, in a row.
     empty_passes: u32,
     pause: Duration,
 }
@@ -44,7 +44,7 @@ impl Default for CompletionCheck {
 
 impl CompletionCheck {
     /// Completes the notification after a pass over its participants with these `counts`, unless the recorder has tried it
-    /// already with this `completion`. `false` when somebody is undecided: then another pass is due.
+    /// already with this `completion`. `false` when a participant is undecided: then another pass is due.
     ///
     /// # Errors
     /// When a shutdown is requested first, or the lease is lost.
@@ -97,7 +97,7 @@ fn check_and_complete(context: &Context, claim: &Claim, counts: Counts) -> Resul
 }
 
 /// Up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
-/// notification is completed. `None` when somebody is undecided.
+/// notification is completed. `None` when one is undecided.
 fn find_decided_end(context: &Context, claim: &Claim, counts: Counts) -> Result<Option<ParticipantId>, Halt> {
     let mut after = ParticipantId(0);
     if !claim.resumed && is_short(counts.total()) {

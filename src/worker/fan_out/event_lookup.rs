@@ -1,7 +1,6 @@
 //! Finds the event of a message. What happens with a message without an event is left to the fan-out.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;

@@ -28,8 +28,8 @@ pub struct HeldLease {
 
 impl HeldLease {
     /// A lease that was taken by a query that began at `requested_at`, and that is not renewed.
-    #[must_use]
-    pub fn new(lease: Lease, requested_at: Instant, term: Duration) -> Arc<Self> {
+    #[cfg(test)]
+    pub(crate) fn new(lease: Lease, requested_at: Instant, term: Duration) -> Arc<Self> {
         Arc::new(Self::unregistered(lease, requested_at, term))
     }
 

@@ -89,10 +89,7 @@ impl<'a> LedgerSessions<'a> {
                 SessionChange::Begun(session, alive_at) => {
                     store.begin_session(session, alive_at.map(|alive_at| alive_at.elapsed()))
                 }
-                SessionChange::Lost(session) if self.recorded.as_ref() == Some(session) => {
-                    store.end_session(session, EndOfSession::Lost)
-                }
-                SessionChange::Lost(_) => Ok(()),
+                SessionChange::Lost(session) => store.end_session(session, EndOfSession::Lost),
             });
             if recorded.is_none() {
                 self.retry_at = self.attempt.as_ref().map(|attempt| Instant::now() + attempt.pause());
