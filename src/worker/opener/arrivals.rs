@@ -159,3 +159,52 @@ impl<'a> Arrivals<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::EventId;
+    use crate::domain::kind::Kind;
+    use crate::domain::message::Message;
+    use crate::domain::message::identity::Identity;
+    use crate::domain::session::Receipt;
+    use crate::observe::health::Health;
+    use crate::shutdown::shutdown_pair;
+
+    fn arrival(tag: u64) -> Arrival {
+        Arrival {
+            receipt: Receipt { session: 1, tag },
+            message: Message { kind: Kind::Updated, event_id: EventId(1) },
+            identity: Identity::default(),
+            starts_at_once: true,
+            asked_at: None,
+        }
+    }
+
+    #[test]
+    fn messages_of_a_batch_that_failed_are_tried_alone_and_say_that_they_were_asked_about() {
+        let (_trigger, shutdown) = shutdown_pair();
+        let database_retry = DatabaseRetry::new(shutdown, Health::default());
+        let mut arrivals = Arrivals::default();
+        arrivals.add(vec![arrival(1), arrival(2)]);
+        let mut try_next = |now: Instant| {
+            let mut asked = Vec::new();
+            let batch = arrivals.take_due(now);
+            let opened = arrivals.try_to_open(&database_retry, batch, |batch| {
+                asked.extend(batch.iter().map(|arrival| (arrival.receipt.tag, arrival.asked_at)));
+                Err(StoreError::new("test", &"one of them cannot be opened"))
+            });
+            assert!(opened.is_empty());
+            asked
+        };
+        let now = Instant::now();
+        assert_eq!(try_next(now), [(1, None), (2, None)]);
+        let again = |tag| [(tag, Some(Arrival::ASKED_IN_VAIN))];
+        // The others were not tried alone yet.
+        let now = Instant::now();
+        assert_eq!(try_next(now), again(1));
+        assert_eq!(try_next(now), again(2));
+        assert_eq!(try_next(now), [], "each of them waits");
+        assert_eq!(try_next(now + Duration::from_secs(60)), again(1));
+    }
+}

@@ -162,3 +162,41 @@ impl<'a> LedgerSessions<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::tests::support::TestWorker;
+
+    fn session(number: u64) -> BrokerSession {
+        BrokerSession { worker: "host:1".to_owned(), number, follows_restart: false }
+    }
+
+    #[test]
+    fn a_session_is_seen_only_by_an_answer_of_its_own() {
+        let (worker, last_answer) = (TestWorker::new(0, 1), LastAnswer::default());
+        let mut sessions = LedgerSessions::new(&worker.context, last_answer.clone());
+        sessions.add(SessionChange::Begun(session(2), None));
+        sessions.record();
+        worker.execute("UPDATE broker_sessions SET seen_at = '2026-01-01 00:00:00', opened_at = seen_at");
+        let mut is_seen_after = |answered: u64| {
+            last_answer.set(answered, Instant::now());
+            sessions.report_at = Instant::now();
+            sessions.report();
+            worker.count("broker_sessions WHERE seen_at > '2026-01-02'") == 1
+        };
+        assert!(!is_seen_after(1), "the session before");
+        assert!(is_seen_after(2));
+    }
+
+    #[test]
+    fn a_session_whose_loss_is_not_recorded_yet_does_not_end_in_good_order() {
+        let worker = TestWorker::new(0, 1);
+        let mut sessions = LedgerSessions::new(&worker.context, LastAnswer::default());
+        sessions.add(SessionChange::Begun(session(1), None));
+        sessions.record();
+        sessions.add(SessionChange::Lost(session(1)));
+        sessions.end(EndOfSession::Closed);
+        assert_eq!(worker.count("broker_sessions WHERE lost_at IS NOT NULL AND closed_at IS NULL"), 1);
+    }
+}

@@ -18,6 +18,7 @@ use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
 
+mod losses;
 mod opening;
 mod sessions;
 mod vanished;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 use tempfile::TempDir;
 
 use crate::app::{ProbeIntervals, Runtime, channels, database};
@@ -64,6 +65,12 @@ impl Default for Timing {
             probes: QUICK_PROBES,
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 /// Everything but the broker.
@@ -150,12 +157,22 @@ impl TestWorker {
         Arc::get_mut(&mut self.context).unwrap()
     }
 
-    /// Changes the application's tables.
-    pub fn execute(&self, statements: &str) {
+    fn connect(&self) -> SqliteConnection {
         let mut connection =
             SqliteConnection::establish(self.dir.path().join(DATABASE).to_str().unwrap()).unwrap();
         connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
-        connection.batch_execute(statements).unwrap();
+        connection
+    }
+
+    /// Changes the application's tables.
+    pub fn execute(&self, statements: &str) {
+        self.connect().batch_execute(statements).unwrap();
+    }
+
+    /// How many rows there are, such as of `"events WHERE id = 7"`.
+    pub fn count(&self, rows: &str) -> i64 {
+        let query = sql_query(format!("SELECT count(*) AS count FROM {rows}"));
+        query.get_result::<Count>(&mut self.connect()).unwrap().count
     }
 
     /// Adds participants with these addresses.

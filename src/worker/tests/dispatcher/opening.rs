@@ -119,6 +119,11 @@ fn a_message_whose_event_is_missing_is_acked_as_a_dead_letter_and_its_notificati
     worker.wait_until_acked(1);
     worker.wait_until_acked(2);
     assert_eq!(broker.close(), []);
+    assert_eq!(
+        worker.count("broker_sessions WHERE closed_at IS NOT NULL"),
+        1,
+        "no ack of this session is missing"
+    );
 }
 
 #[test]
@@ -196,7 +201,7 @@ fn a_redelivered_message_is_the_notification_of_a_worker_that_has_exited() {
 }
 
 #[test]
-fn sessions_are_reported_with_the_time_of_the_brokers_last_answer_and_closed_at_the_end() {
+fn the_last_ack_is_recorded_before_the_session_is_closed() {
     let worker = TestWorker::new(3, 1);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
@@ -209,4 +214,5 @@ fn sessions_are_reported_with_the_time_of_the_brokers_last_answer_and_closed_at_
     broker.confirm([receipt(1, 1)]);
     assert_eq!(broker.close(), []);
     assert!(record(&worker, 1).acked_at.is_some(), "recorded before the session was closed");
+    assert_eq!(worker.count("broker_sessions WHERE closed_at IS NOT NULL"), 1);
 }

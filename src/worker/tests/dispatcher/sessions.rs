@@ -125,7 +125,7 @@ fn a_completed_notification_whose_ack_was_lost_is_acked_again_and_mailed_once() 
 }
 
 /// Completes a notification without an id whose session is lost, and delivers another message of the event.
-fn completed_with_a_stale_receipt() -> (TestWorker, Broker) {
+pub(super) fn completed_with_a_stale_receipt() -> (TestWorker, Broker) {
     let (worker, open_gate) = gated_worker(5);
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));

@@ -1,9 +1,11 @@
 //! The row of a notification vanishes, and its message has come again, or is in the hands of another worker.
 
-use super::sessions::exchange_markers;
+use super::sessions::{OtherWorker, exchange_markers};
 use super::*;
+use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::NotificationState;
-use crate::worker::tests::support::wait_until;
+use crate::store::ledger::sessions::EndOfSession;
+use crate::worker::tests::support::{REQUEST, wait_until};
 
 const DELETE: &str = "DELETE FROM deliveries; DELETE FROM notifications";
 
@@ -75,4 +77,23 @@ fn a_row_that_vanishes_is_not_opened_anew_by_a_worker_that_stops() {
     drop(acked);
     dispatcher.join().unwrap().unwrap();
     assert_eq!((rows(&worker), worker.relay.accepted().len()), (vec![], 1));
+}
+
+/// A message without an id that is redelivered may belong to one that is there. This one had a row of its own.
+#[test]
+fn a_row_that_vanishes_is_not_taken_for_an_equal_one_of_a_restored_copy() {
+    let (worker, open_gate) = gated_worker(5);
+    let broker = Broker::start(&worker);
+    broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
+    worker.execute(DELETE);
+    let mut other = OtherWorker::new(&worker, "elsewhere:7");
+    let opened = other.open(REQUEST, without_message_id(false));
+    assert!(matches!(opened, Opened::Ours { .. }), "{opened:?}");
+    worker.execute("UPDATE notifications SET state = 'completed', completed_at = received_at");
+    worker.store.end_session(&other.session, EndOfSession::Closed).unwrap();
+    drop(open_gate);
+    assert_eq!(broker.settlement(), acked(1, 1));
+    assert_eq!(broker.close(), []);
+    assert_eq!(worker.relay.accepted().len(), 1 + 5, "the mail that was in flight, and everyone");
 }
