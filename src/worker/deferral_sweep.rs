@@ -128,7 +128,7 @@ impl DeferralSweep {
             let id = record.notification.id;
             let watch = self.staleness.entry(id).or_insert_with(|| StalenessWatch::new(now, PAUSES[1] * 3));
             let stale_for = watch.observe(&record, now);
-            if !self.running.contains(&id) && leases.is_abandoned(&record, stale_for) {
+            if !self.running.contains(&id) && leases.is_free(&record, stale_for) {
                 self.candidates.push_back(record);
             }
         }

@@ -118,7 +118,7 @@ impl Leases {
     /// Whether no process works on a notification as it was seen: it has no holder, or its holder has exited, or has not
     /// renewed the lease for `stale_for`, which is at least a whole term.
     #[must_use]
-    pub fn is_abandoned(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
+    pub fn is_free(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
         seen.holder.as_ref().is_none_or(|holder| {
             let silent = holder.expired && stale_for >= self.keeper.lease_request.term;
             process_id::has_exited(&holder.owner) || (silent && !self.keeper.holds(seen.notification.id))

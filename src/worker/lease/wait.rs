@@ -67,7 +67,6 @@ impl Leases {
 
     fn may_take_over(&self, seen: &NotificationRecord, stale_for: Duration) -> bool {
         let owner = &self.keeper.lease_request.owner;
-        seen.holder.as_ref().is_some_and(|holder| holder.owner == *owner)
-            || self.is_abandoned(seen, stale_for)
+        seen.holder.as_ref().is_some_and(|holder| holder.owner == *owner) || self.is_free(seen, stale_for)
     }
 }

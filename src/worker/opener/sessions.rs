@@ -146,8 +146,7 @@ impl<'a> LedgerSessions<'a> {
     fn is_dead(&self, name: &str, candidate: &NotificationRecord, stale_for: Duration) -> bool {
         let leases = &self.context.leases;
         BrokerSession::worker_of(name).is_some_and(process_id::has_exited)
-            || (stale_for >= SILENT.max(leases.lease_request().term)
-                && leases.is_abandoned(candidate, stale_for))
+            || (stale_for >= SILENT.max(leases.lease_request().term) && leases.is_free(candidate, stale_for))
     }
 
     /// Ends the session, unless the database is away.

@@ -22,6 +22,7 @@ use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::lease::held::HeldLease;
 
 mod abandoned;
+mod holders;
 mod vanished;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -181,12 +182,12 @@ fn a_notification_that_this_process_still_works_on_is_not_abandoned_when_its_lea
     // As it is seen after a database outage that lasted longer than a term.
     let mut seen = entry(&worker);
     seen.holder.as_mut().unwrap().expired = true;
-    assert!(!leases.is_abandoned(&seen, request.term));
+    assert!(!leases.is_free(&seen, request.term));
     lost.mark_lost();
-    assert!(!leases.is_abandoned(&seen, request.term), "one of them is still held");
+    assert!(!leases.is_free(&seen, request.term), "one of them is still held");
     drop(running);
     // The keeper has it too while it renews: until its query has been answered.
-    wait_until("a lost lease that protects nothing", || leases.is_abandoned(&seen, request.term));
+    wait_until("a lost lease that protects nothing", || leases.is_free(&seen, request.term));
 }
 
 #[test]

@@ -97,3 +97,34 @@ fn a_copy_that_is_from_before_the_last_takeover_still_has_the_notification() {
     assert_eq!(notification_of(&waiting.join().unwrap()), NotificationId(1));
     assert_eq!(worker.tally(1).sent, 5);
 }
+
+/// The fan-out has not looked at the row before, so only the message tells that the row is another one.
+#[test]
+fn a_row_that_belongs_to_another_message_by_now_is_not_taken_for_the_one_of_a_message() {
+    let identities = [(named("m1"), named("m2")), (unnamed(), named("m2")), (named("m1"), unnamed())];
+    for (ours, theirs) in identities {
+        let worker = TestWorker::new(5, 1);
+        let request = other(Duration::from_secs(30));
+        let (_, opened) = open(&worker.store, &request, &ours, REQUEST);
+        let Opened::Ours { notification, .. } = opened else { panic!("{opened:?}") };
+        worker.execute(DELETE);
+        complete(&worker, opened_in_the_copy(&worker, &theirs));
+        let result = opening::run(&worker.context, &ours, REQUEST, OpenedAs::Elsewhere(notification));
+        let id = notification_of(&result);
+        assert_ne!(id, NotificationId(1));
+        assert_eq!((worker.relay.accepted().len(), worker.tally(id.0).sent), (5, 5));
+    }
+}
+
+#[test]
+fn a_row_of_another_kind_is_not_taken_for_the_one_of_a_message() {
+    let worker = TestWorker::new(5, 1);
+    opened_elsewhere(&worker, Duration::from_secs(30));
+    let seen = entry(&worker).notification;
+    worker.execute(DELETE);
+    complete(&worker, opened_in_the_copy(&worker, &unnamed()));
+    worker.execute("UPDATE notifications SET message_key = NULL, kind = 'CANCELLED' WHERE id = 1");
+    let result = opening::run(&worker.context, &unnamed(), REQUEST, OpenedAs::Elsewhere(seen));
+    assert_ne!(notification_of(&result), NotificationId(1));
+    assert_eq!(worker.relay.accepted().len(), 5);
+}
