@@ -243,8 +243,7 @@ impl<'a> Identities<'a> {
     /// Remembers how far the messages of an old session have come.
     fn raise(&self, watermarks: &mut Watermarks, receipt: Receipt, candidate: usize) {
         let Candidate { record, delivery_tag } = &self.candidates[candidate];
-        let old = record.broker_session.as_ref().filter(|old| **old != self.session.name());
-        if let Some((old, tag)) = old.zip(*delivery_tag) {
+        if let Some((old, tag)) = record.broker_session.as_ref().zip(*delivery_tag) {
             watermarks.raise(receipt, old, tag);
         }
     }
