@@ -1,6 +1,6 @@
 //! Acks that a broker forgot as it crashed: rule 4 of `identity`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -69,23 +69,6 @@ pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     let mut me = Consumer::begin_after_crash(store, "me", 2, Duration::from_secs(5 * 3600));
     assert_eq!(id_of(&me.receive(AGAIN)), unwritten);
     assert_ne!(id_of(&me.receive(AGAIN)), written);
-}
-
-/// The queue had no pause between the acks of two workers.
-pub fn acks_of_two_workers_are_one_row(store: &Store) {
-    let mut workers = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
-    let acked: Vec<NotificationId> =
-        [0, 1, 0, 1].map(|number: usize| workers[number].receive_and_finish()).into();
-    let (clock, read_at) = (store.run("clock", clock).unwrap(), Instant::now());
-    for (id, age) in acked.iter().zip([750, 500, 250, 0]) {
-        let acked_at = notifications::acked_at.eq(clock - TimeDelta::milliseconds(age));
-        let set = diesel::update(notifications::table.find(id)).set(acked_at);
-        store.run("move an ack", |connection| set.execute(connection)).unwrap();
-    }
-    workers.iter().for_each(Consumer::lose);
-    let mut again = Consumer::begin_after_crash(store, "me", 2, read_at.elapsed());
-    let ids: HashSet<NotificationId> = acked.iter().map(|_| id_of(&again.receive(AGAIN))).collect();
-    assert_eq!(ids, acked.into_iter().collect());
 }
 
 /// Three equal messages: one is acked, one is running, one was never delivered; all of them fit the first two. That the message
@@ -207,6 +190,21 @@ pub fn equal_messages_may_come_with_each_others_notifications(store: &Store) {
     assert_eq!(ids, [open.id, other, acked], "all three come again, in the order of the queue");
 }
 
+/// Either of two equal ones may have come: the messages between them may be still to come.
+pub fn one_of_two_equal_messages_does_not_show_how_far_the_queue_has_come(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let (_, lease) = before.receive_new();
+    before.complete(lease);
+    let acked = receive_and_finish_cancelled(&mut before);
+    let (newest, lease) = before.receive_new();
+    before.complete(lease);
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!(me.receive(AGAIN), Opened::Completed(newest));
+    let arrival = cancelled(&mut me, AGAIN);
+    assert_eq!(id_of(&me.open_one(&arrival)), acked);
+}
+
 /// A published copy with the same id comes later and gives the notification its tag. It says nothing about what came before.
 pub fn a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
@@ -239,22 +237,6 @@ fn receive_and_finish_cancelled(consumer: &mut Consumer<'_>) -> NotificationId {
 fn tag_of(store: &Store, id: NotificationId) -> i64 {
     let row = notifications::table.find(id).select(notifications::delivery_tag);
     store.run("read a tag", |connection| row.first::<Option<i64>>(connection)).unwrap().unwrap()
-}
-
-pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
-    let mut other = Consumer::begin(store, "they", 1);
-    let acked = other.receive_and_finish();
-    let mut me = Consumer::begin_after_restart(store, "me", 1);
-    let mut arrival = me.arrival(AGAIN);
-    let opened = me.open_one(&arrival);
-    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
-    assert_eq!(candidate.notification.id, acked);
-    arrival.asked_at = Some(asked_at);
-    let mut second = me.arrival(AGAIN);
-    second.asked_at = Some(asked_at);
-    other.lose();
-    assert_eq!(id_of(&me.open_one(&arrival)), acked);
-    assert_ne!(id_of(&me.open_one(&second)), acked);
 }
 
 pub fn an_abandoned_notification_that_was_acked_absorbs_one_message(store: &Store) {

@@ -71,6 +71,9 @@ macro_rules! conformance_tests {
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined
             what_a_lost_session_held_is_free
+            an_earlier_session_of_the_same_worker_has_ended
+            a_broken_connection_ends_no_session_of_another_worker
+            a_message_that_comes_again_at_once_is_found_beside_a_long_session
             what_a_closed_or_unknown_session_held_is_free
             unfinished_work_of_another_worker_comes_before_ended_work_of_ours
             a_restart_of_the_broker_ends_all_sessions_before_it
@@ -86,6 +89,9 @@ macro_rules! conformance_tests {
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
             a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
             acks_of_two_workers_are_one_row
+            one_of_two_equal_messages_does_not_show_how_far_the_queue_has_come
+            a_session_that_is_alive_has_forgotten_nothing
+            a_worker_that_reconnects_later_finds_forgotten_acks_too
             a_message_that_was_never_delivered_is_not_absorbed
             equal_messages_may_come_with_each_others_notifications
             forgotten_acks_come_back_soon

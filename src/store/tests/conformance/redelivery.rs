@@ -117,6 +117,35 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     let opened = me.open_one(&arrival);
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
     assert_ne!(id_of(&opened), theirs.id, "its message is in their hands, this is another one");
+    // An older answer that comes late takes nothing back.
+    store.report_session(&other.session, Duration::from_secs(60)).unwrap();
+    let next = Arrival { asked_at: Some(asked_at), ..me.arrival(AGAIN) };
+    assert!(matches!(me.open_one(&next), Opened::Ours { resumed: false, .. }));
+}
+
+/// A report that comes late lets it live again.
+pub fn an_earlier_session_of_the_same_worker_has_ended(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let (lost, _) = before.receive_new();
+    release_all(store, "me");
+    let mut me = Consumer::begin(store, "me", 2);
+    std::thread::sleep(Duration::from_millis(5));
+    before.report();
+    assert_eq!(id_of(&me.receive(AGAIN)), lost.id);
+}
+
+pub fn a_broken_connection_ends_no_session_of_another_worker(store: &Store) {
+    let mut other = Consumer::begin(store, "they", 1);
+    let (theirs, _) = other.receive_new();
+    let before = Consumer::begin(store, "me", 1);
+    pass(store, TimeDelta::minutes(4));
+    before.report();
+    before.lose();
+    let opened = Consumer::begin(store, "me", 2).receive(AGAIN);
+    assert!(
+        matches!(&opened, Opened::Undetermined { candidate, .. } if candidate.notification == theirs),
+        "{opened:?}"
+    );
 }
 
 pub fn what_a_lost_session_held_is_free(store: &Store) {

@@ -73,6 +73,16 @@ pub fn a_message_that_waited_for_a_worker_for_days_is_found(store: &Store) {
     assert_eq!(me.receive(AGAIN), Opened::Completed(ended));
 }
 
+/// A session that began before that one was lost shows nothing.
+pub fn a_message_that_comes_again_at_once_is_found_beside_a_long_session(store: &Store) {
+    let long = Consumer::begin(store, "long", 1);
+    pass(store, TimeDelta::minutes(11));
+    let ended = complete_and_die(store, "killed");
+    long.report();
+    store.mark_session_lost("killed/1").unwrap();
+    assert_eq!(Consumer::begin(store, "me", 1).receive(AGAIN), Opened::Completed(ended));
+}
+
 /// Only of ended notifications without a `message_id` whose sessions are over.
 pub fn no_other_ack_is_recorded_when_old_sessions_are_deleted(store: &Store) {
     let mut killed = Consumer::begin(store, "killed", 1);
@@ -87,10 +97,12 @@ pub fn no_other_ack_is_recorded_when_old_sessions_are_deleted(store: &Store) {
     last(store, "long", 11);
     pass(store, TimeDelta::days(2));
     alive.report();
-    let (later, lease) = alive.receive_new();
-    alive.complete(lease);
+    // Not known to have ended, although it was not seen for a while.
+    let silent = complete_and_die(store, "silent");
+    last(store, "long too", 11);
+    pass(store, TimeDelta::hours(12));
     Consumer::begin(store, "me", 1);
-    let ids = [waiting.id, named.id, theirs.id, later.id];
+    let ids = [waiting.id, named.id, theirs.id, silent.id];
     assert_eq!(store.find_acked(&ids).unwrap(), []);
     assert_eq!(look(store, waiting.id).state, NotificationState::Waiting);
 }

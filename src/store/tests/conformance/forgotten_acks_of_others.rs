@@ -1,0 +1,71 @@
+//! Acks that a broker forgot as it crashed, of sessions of several workers: rule 4 of `identity`.
+
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::*;
+use crate::store::backend::dispatch::clock;
+use crate::store::ledger::opening::Opened;
+use crate::store::schema::notifications;
+use crate::store::tests::consumer::*;
+
+/// The queue had no pause between the acks of two workers.
+pub fn acks_of_two_workers_are_one_row(store: &Store) {
+    let mut workers = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
+    let acked: Vec<NotificationId> =
+        [0, 1, 0, 1].map(|number: usize| workers[number].receive_and_finish()).into();
+    let (clock, read_at) = (store.run("clock", clock).unwrap(), Instant::now());
+    for (id, age) in acked.iter().zip([750, 500, 250, 0]) {
+        let acked_at = notifications::acked_at.eq(clock - TimeDelta::milliseconds(age));
+        let set = diesel::update(notifications::table.find(id)).set(acked_at);
+        store.run("move an ack", |connection| set.execute(connection)).unwrap();
+    }
+    workers.iter().for_each(Consumer::lose);
+    let mut again = Consumer::begin_after_crash(store, "me", 2, read_at.elapsed());
+    let ids: HashSet<NotificationId> = acked.iter().map(|_| id_of(&again.receive(AGAIN))).collect();
+    assert_eq!(ids, acked.into_iter().collect());
+}
+
+pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
+    let mut other = Consumer::begin(store, "they", 1);
+    let acked = other.receive_and_finish();
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    let mut arrival = me.arrival(AGAIN);
+    let opened = me.open_one(&arrival);
+    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
+    assert_eq!(candidate.notification.id, acked);
+    arrival.asked_at = Some(asked_at);
+    let mut second = me.arrival(AGAIN);
+    second.asked_at = Some(asked_at);
+    other.lose();
+    assert_eq!(id_of(&me.open_one(&arrival)), acked);
+    assert_ne!(id_of(&me.open_one(&second)), acked);
+}
+
+pub fn a_session_that_is_alive_has_forgotten_nothing(store: &Store) {
+    let mut other = Consumer::begin(store, "they", 1);
+    let acked = other.receive_and_finish();
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    let mut arrival = me.arrival(AGAIN);
+    let Opened::Undetermined { asked_at, .. } = me.open_one(&arrival) else { panic!() };
+    std::thread::sleep(Duration::from_millis(5));
+    other.report();
+    arrival.asked_at = Some(asked_at);
+    let opened = me.open_one(&arrival);
+    assert!(matches!(opened, Opened::Ours { .. }) && id_of(&opened) != acked, "{opened:?}");
+}
+
+/// Acks of the time after the crash do not hide those that were forgotten.
+pub fn a_worker_that_reconnects_later_finds_forgotten_acks_too(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = [(); 2].map(|()| before.receive_and_finish());
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!(id_of(&me.receive(AGAIN)), acked[0]);
+    pass(store, TimeDelta::seconds(20));
+    me.ack(acked[0], me.tag);
+    let mut other = Consumer::begin_after_crash(store, "they", 1, Duration::from_secs(21));
+    assert_eq!(id_of(&other.receive(AGAIN)), acked[1]);
+}
