@@ -50,17 +50,19 @@ fn an_ack_that_the_broker_has_before_the_loss_is_recorded() {
 
 #[test]
 fn a_dead_letter_of_a_lost_session_is_settled_when_its_message_comes_again() {
-    let mut worker = TestWorker::new(1, 1);
-    worker.context_mut().event_lookup_grace = Duration::from_millis(1);
+    let (worker, open_gate) = gated_worker(5);
     let broker = Broker::start(&worker);
-    broker.deliver(receipt(1, 1), named("m1"), &updated(EventId(77)));
-    wait_until("the row", || rows(&worker) == 1);
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
     broker.deliver(receipt(2, 1), named("marker"), "marker");
     assert_eq!(broker.dead_letter().0, receipt(2, 1));
+    // The fan-out loses its lease, takes it again, and finds no event.
+    worker.execute("DELETE FROM events; UPDATE notifications SET epoch = epoch + 1");
+    drop(open_gate);
     wait_until("its end", || record(&worker, 1).state == NotificationState::Abandoned);
     // None of them is a dead letter of the lost session.
     exchange_markers(&broker, 2);
-    broker.deliver(receipt(2, 2), Identity { redelivered: true, ..named("m1") }, &updated(EventId(77)));
+    broker.deliver(receipt(2, 2), Identity { redelivered: true, ..named("m1") }, &updated(EVENT));
     assert_eq!(broker.dead_letter().0, receipt(2, 2));
     assert_eq!(broker.close(), []);
 }

@@ -90,7 +90,10 @@ fn a_row_that_vanishes_is_not_taken_for_an_equal_one_of_a_restored_copy() {
     let mut other = OtherWorker::new(&worker, "elsewhere:7");
     let opened = other.open(REQUEST, without_message_id(false));
     assert!(matches!(opened, Opened::Ours { .. }), "{opened:?}");
-    worker.execute("UPDATE notifications SET state = 'completed', completed_at = received_at");
+    worker.execute(
+        "UPDATE notifications SET state = 'completed', completed_at = received_at
+         WHERE broker_session LIKE 'elsewhere%'",
+    );
     worker.store.end_session(&other.session, EndOfSession::Closed).unwrap();
     drop(open_gate);
     assert_eq!(broker.settlement(), acked(1, 1));
