@@ -147,6 +147,8 @@ impl Broker {
             .env("RABBITMQ_NODE_IP_ADDRESS", address)
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
+            // Otherwise the first scheduler of every node is bound to the same CPU.
+            .env("RABBITMQ_SCHEDULER_BIND_TYPE", "u")
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
             .env("RABBITMQ_CONF_ENV_FILE", at("rabbitmq-env.conf"))
             .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
