@@ -6,7 +6,15 @@ use std::time::{Duration, Instant};
 /// Deadline of a wait, when the caller names no other. Long on purpose: only a test that fails uses it up.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Calls `probe` every 10 ms until it returns `Some`, and returns that value.
+/// Pause between two probes.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause after a slow probe.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// The pause after a slow probe, as a multiple of the time that it took: a probe that opens a connection or reads a long
+/// log would otherwise take the CPU from what it waits for.
+const PAUSE_PER_PROBE: u32 = 4;
+
+/// Calls `probe` every 10 ms until it returns `Some`, and returns that value. Pauses longer after a slow probe.
 ///
 /// # Panics
 /// When `probe` returns nothing within `timeout`. The message says what was waited for.
@@ -14,15 +22,16 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 pub fn wait_for<T>(what: &str, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + timeout;
     loop {
+        let start = Instant::now();
         if let Some(found) = probe() {
             return found;
         }
         assert!(Instant::now() < deadline, "waited {} s for {what}", timeout.as_secs());
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep((start.elapsed() * PAUSE_PER_PROBE).clamp(PAUSE, LONGEST_PAUSE));
     }
 }
 
-/// Calls `condition` every 10 ms until it is true.
+/// Calls `condition` until it is true, as often as [`wait_for`].
 ///
 /// # Panics
 /// As [`wait_for`].
