@@ -32,6 +32,8 @@ struct Fault<'a> {
     end: &'a dyn Fn(&mut Run),
     /// Where the broker does not notice by itself that the connections that were struck are gone: makes it notice.
     notice: Option<&'a dyn Fn()>,
+    /// RabbitMQ loses a queue that was declared right before the fault.
+    loses_new_queues: bool,
 }
 
 /// When a fan-out goes on that was running when the fault struck.
@@ -55,8 +57,9 @@ fn strike_all(
     faults: &[Fault],
 ) {
     let scenarios: Vec<Scenario> = cases.iter().map(|case| case.build(run, broker)).collect();
-    // RabbitMQ loses a queue that was declared right before a kill.
-    broker.restart();
+    if faults.iter().any(|fault| fault.loses_new_queues) {
+        broker.restart();
+    }
     let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
     let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
     for fault in faults {
@@ -124,7 +127,7 @@ pub fn killed(run: &mut Run, ids: Ids) {
         thread::sleep(run.pause(Duration::from_secs(2)));
         broker.start();
     };
-    let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None };
+    let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None, loses_new_queues: true };
     let cases = [&CASES[..], &STREAMS].concat();
     strike_all(run, &broker, &cases, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
@@ -132,7 +135,12 @@ pub fn killed(run: &mut Run, ids: Ids) {
 /// Stopped in good order and started again.
 pub fn restarted(run: &mut Run, ids: Ids) {
     let broker = started();
-    let fault = Fault { strike: &|_, _| broker.stop(), end: &|_| broker.start(), notice: None };
+    let fault = Fault {
+        strike: &|_, _| broker.stop(),
+        end: &|_| broker.start(),
+        notice: None,
+        loses_new_queues: false,
+    };
     strike_all(run, &broker, &CASES, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
@@ -147,7 +155,8 @@ pub fn frozen(run: &mut Run, ids: Ids) {
         broker.freeze();
         thread::sleep(run.pause(UNNOTICED));
     };
-    let first = Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None };
+    let first =
+        Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None, loses_new_queues: false };
     strike_all(run, &broker, &CASES, ids, &Variables::new(), &[first, Fault { strike: &shortly, ..first }]);
 }
 
@@ -158,7 +167,12 @@ pub fn half_open(run: &mut Run, ids: Ids) {
     let proxy = HalfOpenProxy::start(broker.port);
     let struck = vec![("LAVINMQ_PORT", proxy.port.to_string())];
     let reset = |_: &mut Run, _: &mut [Working]| assert!(proxy.reset_workers() > 0);
-    let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&|| proxy.close_half_open()) };
+    let fault = Fault {
+        strike: &reset,
+        end: &|_| {},
+        notice: Some(&|| proxy.close_half_open()),
+        loses_new_queues: false,
+    };
     strike_all(run, &broker, &CASES, ids, &struck, &vec![fault; run.size(1, 5)]);
 }
 
@@ -178,7 +192,8 @@ pub fn network_cut(run: &mut Run, ids: Ids, network: &Network) {
         working.iter_mut().for_each(Working::publish_late);
         thread::sleep(run.pause(UNNOTICED));
     };
-    let first = Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None };
+    let first =
+        Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None, loses_new_queues: false };
     strike_all(run, &broker, &CASES, ids, &struck, &[first, Fault { strike: &shortly, ..first }]);
 }
 
