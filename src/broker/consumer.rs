@@ -143,10 +143,7 @@ impl BrokerThread {
                 }
                 SessionEnd::Lost(error) => {
                     let error = error.explained_by(closed);
-                    let answered_at = self.last_answer.get().map(|(_, began_at)| began_at);
-                    // A broker that resets a connection runs, or has run until then.
-                    let was_reset = matches!(error, BrokerError::Reset(_));
-                    self.alive_at = if was_reset { Some(ended_at) } else { answered_at };
+                    self.alive_at = self.last_alive_at(&error, ended_at);
                     reconnect.lost(&error, &self.config.queue);
                 }
                 SessionEnd::Stopped => break,
@@ -191,7 +188,7 @@ impl BrokerThread {
         match result {
             Ok(()) => SessionEnd::Stopped,
             Err(error) => {
-                self.lose_session(number);
+                self.lose_session(number, &error);
                 SessionEnd::Lost(if self.watchdog.has_hung() { watchdog::ended_by_watchdog() } else { error })
             }
         }
@@ -199,9 +196,17 @@ impl BrokerThread {
 
     /// The broker delivers all messages of the session again. Those that the worker has not taken yet are dropped first: the
     /// worker gets no message of a session after the session's loss.
-    fn lose_session(&self, number: u64) {
+    fn lose_session(&self, number: u64, cause: &BrokerError) {
         self.not_taken.try_iter().for_each(drop);
-        self.report(SessionEvent::Lost { number });
+        self.report(SessionEvent::Lost { number, alive_at: self.last_alive_at(cause, Instant::now()) });
+    }
+
+    /// When the broker was last known to run, whose session was lost at `lost_at`. If it resets a connection, it has run until then.
+    fn last_alive_at(&self, cause: &BrokerError, lost_at: Instant) -> Option<Instant> {
+        match cause {
+            BrokerError::Reset(_) => Some(lost_at),
+            _ => self.last_answer.get().map(|(_, began_at)| began_at),
+        }
     }
 
     fn report(&self, event: SessionEvent) {

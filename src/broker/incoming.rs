@@ -59,5 +59,7 @@ pub enum SessionEvent {
     Lost {
         /// The number of the session.
         number: u64,
+        /// When the broker was last known to run.
+        alive_at: Option<Instant>,
     },
 }

@@ -155,7 +155,16 @@ const NEW_TABLES: [(&str, &str, &[&str]); 4] = [
     (
         "0004",
         "broker_sessions",
-        &["name", "worker", "opened_at", "seen_at", "unwritten_since", "lost_at", "closed_at"],
+        &[
+            "name",
+            "worker",
+            "opened_at",
+            "seen_at",
+            "unwritten_since",
+            "caught_up_at",
+            "lost_at",
+            "closed_at",
+        ],
     ),
 ];
 

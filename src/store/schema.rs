@@ -51,6 +51,7 @@ diesel::table! {
         epoch -> BigInt,
         broker_session -> Nullable<Text>,
         delivery_tag -> Nullable<BigInt>,
+        delivered_at -> Nullable<Timestamp>,
         reason -> Nullable<Text>,
     }
 }
@@ -61,7 +62,8 @@ diesel::table! {
         worker -> Text,
         opened_at -> Timestamp,
         seen_at -> Timestamp,
-        unwritten_since -> Timestamp,
+        unwritten_since -> Nullable<Timestamp>,
+        caught_up_at -> Nullable<Timestamp>,
         lost_at -> Nullable<Timestamp>,
         closed_at -> Nullable<Timestamp>,
     }

@@ -275,7 +275,11 @@ impl Dispatcher {
         let unconfirmed = count(|state| matches!(state, TaskState::Acking(_) | TaskState::DeadLettering(_)));
         drop(self.recorded.0);
         self.recorded.1.iter().take(recording).for_each(drop);
-        self.opener.close(if unconfirmed == 0 { EndOfSession::Closed } else { EndOfSession::Lost });
+        self.opener.close(if unconfirmed == 0 {
+            EndOfSession::Closed
+        } else {
+            EndOfSession::Lost { alive_at: None }
+        });
     }
 }
 

@@ -96,10 +96,11 @@ impl Opener {
         self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, alive_at)));
     }
 
-    /// A session is lost, and the messages that it delivered come again. `leases` are released.
-    pub fn lose_session(&self, session: BrokerSession, leases: Vec<Lease>) {
+    /// A session is lost, and the messages that it delivered come again. `alive_at`: when the broker was last known to run. `leases`
+    /// are released.
+    pub fn lose_session(&self, session: BrokerSession, alive_at: Option<Instant>, leases: Vec<Lease>) {
         self.queue.ask(|requests| {
-            requests.lose(session);
+            requests.lose(session, alive_at);
             requests.released.extend(leases);
         });
     }

@@ -8,6 +8,7 @@
 
 mod broker_cases;
 mod broker_faults;
+mod broker_mixed;
 mod database_faults;
 mod deferrals;
 mod ledger_losses;
@@ -61,6 +62,7 @@ scenarios! {
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 2, Ids::With);
     four_workers_mariadb: "one of four workers killed, one frozen, MariaDB, without message_id",
         |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without);
+    broker_killed_mixed: "broker killed, two workers, with and without message_id", broker_mixed::killed;
     broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
     broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);
     broker_restarted_id: "broker restarted, with message_id",

@@ -184,7 +184,7 @@ fn a_message_that_a_worker_has_is_not_lost() {
     let scenario = interrupted("retry-held", "running");
     scenario.ledger.execute(
         "INSERT INTO broker_sessions (name, worker, opened_at, seen_at)
-         SELECT 'other:1/1', 'other:1', STRFTIME('%Y-%m-%d %H:%M:%f', 'now'), STRFTIME('%Y-%m-%d %H:%M:%f', 'now');
+         SELECT 'other:1/1', 'other:1', now, now FROM (SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'now') AS now);
          UPDATE notifications SET broker_session = 'other:1/1', delivery_tag = 1;",
     );
     assert_eq!(scenario.run(&["status"]).err, "", "the worker goes on with it");

@@ -6,7 +6,7 @@ UPDATE notifications SET state = 'completed' WHERE state = 'abandoned';
 DROP TABLE IF EXISTS broker_sessions;
 
 SET @fanmail = (SELECT IF(COUNT(*) = 0, 'DO 0', "ALTER TABLE notifications
-        DROP COLUMN reason, DROP COLUMN delivery_tag, DROP COLUMN broker_session")
+        DROP COLUMN reason, DROP COLUMN delivered_at, DROP COLUMN delivery_tag, DROP COLUMN broker_session")
     FROM information_schema.columns
     WHERE table_schema = DATABASE() AND table_name = 'notifications' AND column_name = 'broker_session');
 PREPARE fanmail FROM @fanmail;

@@ -4,5 +4,6 @@ UPDATE notifications SET state = 'completed' WHERE state = 'abandoned';
 
 DROP TABLE broker_sessions;
 ALTER TABLE notifications DROP COLUMN reason;
+ALTER TABLE notifications DROP COLUMN delivered_at;
 ALTER TABLE notifications DROP COLUMN delivery_tag;
 ALTER TABLE notifications DROP COLUMN broker_session;

@@ -49,16 +49,20 @@
 //!
 //! So after a restart of the broker, and only then (a broken network makes a broker forget nothing), for the first two minutes
 //! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: in the row of acks
-//! of all sessions, without a pause, that the crash has ended (`broker_sessions.unwritten_since`, see `ledger::sessions`), with no
+//! of all sessions, without a pause, that the crash has ended (`broker_sessions.unwritten_since`, see [`unwritten_acks`]), with no
 //! session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
 //! message and no second one.
 //!
 //! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session
 //! has certainly been the one of a notification of an old session, messages with lower tags of that old session come no
-//! more: [`Watermarks`]. Certain are rule 4, and a message that only one notification fits. Not rule 1: a message that is published
-//! twice with one id comes twice, and the notification has the tag of the second.
-//! If rule 3 gives a message a later notification than the oldest that fits, the oldest takes the delivery tag of that one, for
-//! whose message it stands from then on.
+//! more: [`Watermarks`]. Certain are a message that only one notification fits, and a `message_id` whose ack is known: if the
+//! message was published twice, its notification keeps the place of the first ([`Match::Copy`]). Once a message has come that was
+//! never delivered before (it is not redelivered, or its `message_id` is new), none comes any more whose ack was forgotten: not
+//! to this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`). If the crash has ended several sessions, equal
+//! messages that they had at nearly the same time may have come with each other's notifications, so the last half second before
+//! a watermark stays open.
+//! If rule 3 gives a message an unfinished notification while an older one fits, the older one takes the place of the unfinished
+//! one in the queue, for whose message it stands from then on.
 
 use std::collections::HashMap;
 
@@ -75,7 +79,9 @@ use crate::store::ledger::row::NotificationRecord;
 
 pub(crate) mod candidates;
 mod forgotten;
+mod of_key;
 pub(crate) mod sessions;
+mod unwritten_acks;
 
 /// Which notification a message belongs to.
 #[derive(Debug)]
@@ -84,8 +90,10 @@ pub(crate) enum Match {
     New,
     /// A new one too: that of an earlier arrival in the same call, with this index, which has the same `message_id`.
     SameAs(usize),
-    /// The notification with this index in [`Identities::candidates`]. `forgotten`: its ack was forgotten (rule 4).
+    /// The notification with this index in [`Identities::candidates`]. `forgotten`: the broker has forgotten its ack.
     Known { candidate: usize, forgotten: bool },
+    /// The same, and a live session has acked it: the message was published twice. The notification stays as it is.
+    Copy(usize),
     /// That of another message, perhaps. Ask again.
     Undetermined { asked_at: NaiveDateTime, candidate: Box<NotificationRecord> },
 }
@@ -148,24 +156,37 @@ impl<'a> Identities<'a> {
         arrival: &Arrival,
         watermarks: &mut Watermarks,
     ) -> QueryResult<Match> {
+        let redelivered = arrival.identity.redelivered;
+        if !redelivered {
+            watermarks.raise_all();
+        }
         if let Some(candidate) = self.by_receipt.get(&arrival.receipt) {
             watermarks.confirm(arrival.receipt);
             return Ok(Match::Known { candidate: *candidate, forgotten: false });
         }
         match arrival.identity.key() {
-            Some(key) => Ok(self.find_of_key(index, key)),
-            None if arrival.identity.redelivered => self.find_of_redelivered(connection, arrival, watermarks),
+            Some(key) => self.find_of_key(connection, index, key, arrival, watermarks),
+            None if redelivered => self.find_of_redelivered(connection, arrival, watermarks),
             None => Ok(Match::New),
         }
     }
 
-    /// Rule 1.
-    fn find_of_key(&mut self, index: usize, key: &str) -> Match {
-        match *self.by_key.entry(key.to_owned()).or_insert(KeyOwner::NewOf(index)) {
-            KeyOwner::NewOf(first) if first == index => Match::New,
-            KeyOwner::NewOf(first) => Match::SameAs(first),
-            KeyOwner::Candidate(candidate) => Match::Known { candidate, forgotten: false },
-        }
+    /// The caller puts them back.
+    fn take_sessions(
+        &mut self,
+        connection: &mut AnyConnection,
+        asked_at: NaiveDateTime,
+    ) -> QueryResult<Sessions<'a>> {
+        let mut sessions = match self.sessions.take() {
+            Some(sessions) => sessions,
+            None => Sessions::load(connection, self.session)?,
+        };
+        sessions.record_crash(connection, asked_at)?;
+        Ok(sessions)
+    }
+
+    fn asked_at(&self, arrival: &Arrival) -> NaiveDateTime {
+        arrival.asked_at.map_or(self.clock, |asked_at| asked_at.min(self.clock))
     }
 
     /// Rules 3 to 5.
@@ -175,11 +196,8 @@ impl<'a> Identities<'a> {
         arrival: &Arrival,
         watermarks: &mut Watermarks,
     ) -> QueryResult<Match> {
-        let sessions = match self.sessions.take() {
-            Some(sessions) => sessions,
-            None => Sessions::load(connection, self.session)?,
-        };
-        let asked_at = arrival.asked_at.map_or(self.clock, |asked_at| asked_at.min(self.clock));
+        let asked_at = self.asked_at(arrival);
+        let sessions = self.take_sessions(connection, asked_at)?;
         let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
         match found {
             Match::New => {
@@ -190,7 +208,7 @@ impl<'a> Identities<'a> {
                 if self.fits_only_one(arrival.message, asked_at, &sessions) && forgotten.is_empty() {
                     self.raise(watermarks, arrival.receipt, candidate);
                 }
-                self.exchange(connection, candidate, &forgotten)?;
+                self.exchange(connection, candidate, &forgotten, &sessions)?;
             }
             _ => {}
         }
@@ -242,9 +260,8 @@ impl<'a> Identities<'a> {
 
     /// Remembers how far the messages of an old session have come.
     fn raise(&self, watermarks: &mut Watermarks, receipt: Receipt, candidate: usize) {
-        let Candidate { record, delivery_tag } = &self.candidates[candidate];
-        if let Some((old, tag)) = record.broker_session.as_ref().zip(*delivery_tag) {
-            watermarks.raise(receipt, old, tag);
+        if let Some(place) = self.candidates[candidate].place() {
+            watermarks.raise(receipt, place);
         }
     }
 

@@ -72,14 +72,13 @@ mod tests {
         assert!(process_id::has_exited(&exited));
         let now = "STRFTIME('%Y-%m-%d %H:%M:%f', 'now')";
         let rows = format!(
-            "INSERT INTO broker_sessions (name, worker, opened_at, unwritten_since, seen_at, lost_at,
-                closed_at) VALUES
-                ('{ours}/1', '{ours}', '2026-01-01 10:00:00', '2026-01-01 10:00:00', {now}, {now}, NULL),
-                ('{ours}/3', '{ours}', '2026-01-01 10:00:00', '2026-01-01 10:00:00', {now}, NULL, {now}),
-                ('{ours}/2', '{ours}', '2026-01-01 10:00:00', '2026-01-01 10:00:00', {now}, NULL, NULL),
-                ('web-2:1/1', 'web-2:1', '2026-01-01 10:00:00', '2026-01-01 10:00:00', '2026-01-01 10:00:00', NULL,
+            "INSERT INTO broker_sessions (name, worker, opened_at, seen_at, lost_at, closed_at) VALUES
+                ('{ours}/1', '{ours}', '2026-01-01 10:00:00', {now}, {now}, NULL),
+                ('{ours}/3', '{ours}', '2026-01-01 10:00:00', {now}, NULL, {now}),
+                ('{ours}/2', '{ours}', '2026-01-01 10:00:00', {now}, NULL, NULL),
+                ('web-2:1/1', 'web-2:1', '2026-01-01 10:00:00', '2026-01-01 10:00:00', NULL,
                     NULL),
-                ('{exited}/1', '{exited}', '2026-01-01 10:00:00', '2026-01-01 10:00:00', {now}, NULL, NULL)"
+                ('{exited}/1', '{exited}', '2026-01-01 10:00:00', {now}, NULL, NULL)"
         );
         store.run("add sessions", |connection| connection.batch_execute(&rows)).unwrap();
         let live = store.list_live_sessions(Duration::from_secs(60)).unwrap();

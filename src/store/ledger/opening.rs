@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -11,6 +11,9 @@ use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::row::NotificationRecord;
+
+/// Two sessions deliver equal messages so close together that either may come with the notification of the other.
+const EXCHANGED_WITHIN: TimeDelta = TimeDelta::milliseconds(500);
 
 pub(crate) mod attach;
 pub(crate) mod insert;
@@ -47,13 +50,26 @@ impl Arrival {
     }
 }
 
-/// For each old session the largest delivery tag of a notification that a message of the current session was matched with (see
+/// Where a message stood in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The name of the session that it was delivered in.
+    pub session: String,
+    /// Its delivery tag there.
+    pub tag: i64,
+    /// When it was delivered.
+    pub delivered_at: NaiveDateTime,
+}
+
+/// For each old session the last place of a notification that a message of the current session was matched with (see
 /// `identity`). One value for each session; a new session begins with an empty one.
 #[derive(Debug, Clone, Default)]
 pub struct Watermarks {
-    by_session: HashMap<String, i64>,
+    by_session: HashMap<String, Place>,
+    /// Above all notifications: a message has come that was never delivered before.
+    above_all: bool,
     /// Those of messages whose call has failed: perhaps only the reply was lost.
-    unconfirmed: HashMap<Receipt, (String, i64)>,
+    unconfirmed: HashMap<Receipt, Place>,
 }
 
 impl Watermarks {
@@ -68,22 +84,38 @@ impl Watermarks {
         *self = Self::default();
     }
 
-    /// Whether a message may still come that belongs to this notification of this old session.
-    pub(crate) fn allow(&self, session: &str, tag: i64) -> bool {
-        self.by_session.get(session).is_none_or(|highest| tag > *highest)
+    /// Whether a message may still come that stood at this place. `one_session`: the crash has ended no other session.
+    pub(crate) fn allow(&self, place: &Place, one_session: bool) -> bool {
+        let is_behind = |last: &Place| {
+            place.tag > last.tag
+                || (!one_session && place.delivered_at + EXCHANGED_WITHIN > last.delivered_at)
+        };
+        !self.above_all && self.by_session.get(&place.session).is_none_or(is_behind)
     }
 
-    /// The message with this receipt belongs to this notification of this old session.
-    pub(crate) fn raise(&mut self, receipt: Receipt, session: &str, tag: i64) {
-        let highest = self.by_session.entry(session.to_owned()).or_insert(tag);
-        *highest = tag.max(*highest);
-        self.unconfirmed.insert(receipt, (session.to_owned(), tag));
+    /// The message with this receipt stood at this place.
+    pub(crate) fn raise(&mut self, receipt: Receipt, place: Place) {
+        let last = self.by_session.entry(place.session.clone()).or_insert_with(|| place.clone());
+        if place.tag > last.tag {
+            last.clone_from(&place);
+        }
+        self.unconfirmed.insert(receipt, place);
+    }
+
+    /// Whether a message has come that was never delivered before.
+    pub(crate) fn are_above_all(&self) -> bool {
+        self.above_all
+    }
+
+    /// A message has come that was never delivered before.
+    pub(crate) fn raise_all(&mut self) {
+        self.above_all = true;
     }
 
     /// An earlier call for this message was not in vain.
     pub(crate) fn confirm(&mut self, receipt: Receipt) {
-        if let Some((session, tag)) = self.unconfirmed.remove(&receipt) {
-            self.raise(receipt, &session, tag);
+        if let Some(place) = self.unconfirmed.remove(&receipt) {
+            self.raise(receipt, place);
         }
     }
 

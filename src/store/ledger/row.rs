@@ -126,6 +126,7 @@ pub(crate) struct NotificationRow {
     epoch: Epoch,
     pub(crate) broker_session: Option<String>,
     pub(crate) delivery_tag: Option<i64>,
+    pub(crate) delivered_at: Option<NaiveDateTime>,
     reason: Option<String>,
 }
 

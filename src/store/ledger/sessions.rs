@@ -1,7 +1,7 @@
 //! The table `broker_sessions`: which connections to the broker exist, and which were lost. What this says about messages is
 //! left to `identity`; when a session begins and ends to the worker. Times are the database's.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -13,18 +13,10 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::acks::record_proven_acks;
 use crate::store::ledger::identity::sessions::Sessions;
-use crate::store::schema::{broker_sessions, notifications};
+use crate::store::schema::broker_sessions;
 
 /// A session that was lost, or was not seen, for this long is deleted when another one begins.
 const DELETED_AFTER: TimeDelta = TimeDelta::days(1);
-
-/// A queue without any work for this time has written its acks to disk, with a margin for the time after which the ledger records an
-/// ack. Measured with RabbitMQ 3.10.8 and SIGKILL: after 0.2 s without work none of 1,000 acks was lost, after 0.1 s all were; of
-/// acks in a row all were lost at 50 a second (the oldest was 5.6 s old) and none at 5 a second.
-const WRITTEN_AFTER: TimeDelta = TimeDelta::milliseconds(400);
-
-/// Most acks that are looked at. RabbitMQ writes its journal after 32,768 entries, and a message has three.
-const MAX_UNWRITTEN: i64 = 20_000;
 
 /// How a session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,31 +24,33 @@ pub enum EndOfSession {
     /// In good order: all acks that were sent have arrived.
     Closed,
     /// The connection was lost.
-    Lost,
+    Lost {
+        /// When the broker was last known to run; `None`: until now.
+        alive_at: Option<Instant>,
+    },
 }
 
 impl Store {
-    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet. `alive_ago`: for
-    /// how long the broker is not known to have run, since the session before.
+    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet. `alive_at`: when
+    /// the broker was last known to run, in the session before; `None`: until now.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn begin_session(
         &self,
         session: &BrokerSession,
-        alive_ago: Option<Duration>,
+        alive_at: Option<Instant>,
     ) -> Result<(), StoreError> {
         self.write("begin a session", |connection| {
             let clock = dispatch::clock(connection)?;
-            if session.follows_restart {
-                find_unwritten_acks(connection, session, clock, alive_ago.map(time_delta))?;
-            }
+            let lost_at = time_of(alive_at, clock);
+            // The end of an earlier one may have been recorded late.
             let earlier = broker_sessions::table
                 .filter(broker_sessions::worker.eq(&session.worker))
                 .filter(broker_sessions::name.ne(session.name()))
-                .filter(broker_sessions::lost_at.is_null())
+                .filter(broker_sessions::lost_at.is_null().or(broker_sessions::lost_at.gt(lost_at)))
                 .filter(broker_sessions::closed_at.is_null());
-            diesel::update(earlier).set(broker_sessions::lost_at.eq(clock)).execute(connection)?;
+            diesel::update(earlier).set(broker_sessions::lost_at.eq(lost_at)).execute(connection)?;
             delete_old(connection, session, clock)?;
             let begun: i64 = broker_sessions::table.find(session.name()).count().get_result(connection)?;
             if begun == 0 {
@@ -66,16 +60,16 @@ impl Store {
         })
     }
 
-    /// Records that the broker still had this session `answered_ago`: it has answered a call that began then. A session that
+    /// Records that the broker still had this session at `answered_at`: it has answered a call that began then. A session that
     /// was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
     /// its age is not known, and it counts as old.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn report_session(&self, session: &BrokerSession, answered_ago: Duration) -> Result<(), StoreError> {
+    pub fn report_session(&self, session: &BrokerSession, answered_at: Instant) -> Result<(), StoreError> {
         self.write("report a session", |connection| {
             let clock = dispatch::clock(connection)?;
-            let seen_at = clock - time_delta(answered_ago);
+            let seen_at = time_of(Some(answered_at), clock);
             let row = || broker_sessions::table.find(session.name());
             let later = diesel::update(row().filter(broker_sessions::seen_at.lt(seen_at)))
                 .set((
@@ -105,8 +99,9 @@ impl Store {
                 EndOfSession::Closed => {
                     diesel::update(row).set(broker_sessions::closed_at.eq(clock)).execute(connection)
                 }
-                EndOfSession::Lost => {
-                    diesel::update(row).set(broker_sessions::lost_at.eq(clock)).execute(connection)
+                EndOfSession::Lost { alive_at } => {
+                    let lost_at = time_of(alive_at, clock);
+                    diesel::update(row).set(broker_sessions::lost_at.eq(lost_at)).execute(connection)
                 }
             };
             ended.map(drop)
@@ -128,51 +123,21 @@ impl Store {
     }
 }
 
-/// Finds out which acks a broker that was restarted may have forgotten: those behind which its queue never had a pause, whichever
-/// session carried them. The first session after the restart does this for all.
-fn find_unwritten_acks(
+/// Records that this session has received a message that was never delivered before.
+pub(crate) fn record_caught_up(
     connection: &mut AnyConnection,
     session: &BrokerSession,
     clock: NaiveDateTime,
-    alive_ago: Option<TimeDelta>,
 ) -> QueryResult<()> {
-    let crashed_at = alive_ago.map(|ago| clock - ago);
-    let begun_since: i64 = broker_sessions::table
-        .filter(broker_sessions::opened_at.gt(crashed_at.unwrap_or(clock)))
-        .count()
-        .get_result(connection)?;
-    if begun_since > 0 {
-        return Ok(());
-    }
-    let acks: Vec<Option<NaiveDateTime>> = notifications::table
-        .filter(notifications::acked_at.gt(clock - DELETED_AFTER))
-        .order(notifications::acked_at.desc())
-        .limit(MAX_UNWRITTEN)
-        .select(notifications::acked_at)
-        .load(connection)?;
-    let mut unwritten_since = crashed_at;
-    for acked_at in acks.into_iter().flatten() {
-        if unwritten_since.is_some_and(|since| since - acked_at > WRITTEN_AFTER) {
-            break;
-        }
-        unwritten_since = Some(acked_at);
-    }
-    // So that the first one of them is later.
-    let unwritten_since = unwritten_since.unwrap_or(clock) - TimeDelta::milliseconds(1);
-    // Of a session that was lost earlier, an earlier crash has decided.
-    let ended = broker_sessions::lost_at.gt(crashed_at.unwrap_or(clock) - WRITTEN_AFTER * 10);
-    let of_this_crash = broker_sessions::table
-        .filter(broker_sessions::name.ne(session.name()))
-        .filter(broker_sessions::lost_at.is_null().or(ended));
-    diesel::update(of_this_crash)
-        .set(broker_sessions::unwritten_since.eq(unwritten_since))
-        .execute(connection)
-        .map(drop)
+    let row = broker_sessions::table.find(session.name()).filter(broker_sessions::caught_up_at.is_null());
+    diesel::update(row).set(broker_sessions::caught_up_at.eq(clock)).execute(connection).map(drop)
 }
 
-/// A time that the database can subtract. None is longer than the time for which a session is kept.
-fn time_delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(DELETED_AFTER).min(DELETED_AFTER)
+/// The database's time at `instant`, or now. `clock` was asked right before, so the time is rather too early than too late. No time
+/// is earlier than a session is kept.
+fn time_of(instant: Option<Instant>, clock: NaiveDateTime) -> NaiveDateTime {
+    let ago = instant.map_or(Duration::ZERO, |instant| instant.elapsed());
+    clock - TimeDelta::from_std(ago).unwrap_or(DELETED_AFTER).min(DELETED_AFTER)
 }
 
 fn insert(
@@ -187,7 +152,6 @@ fn insert(
             broker_sessions::worker.eq(&session.worker),
             broker_sessions::opened_at.eq(opened_at),
             broker_sessions::seen_at.eq(seen_at),
-            broker_sessions::unwritten_since.eq(seen_at),
         ))
         .execute(connection)
         .map(drop)

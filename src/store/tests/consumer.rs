@@ -1,6 +1,7 @@
 //! A worker's connection to a broker, as the ledger sees it, for tests of opening messages, and of what becomes of them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -38,7 +39,7 @@ impl<'a> Consumer<'a> {
         Self::begin_after_crash(store, worker, number, Duration::ZERO)
     }
 
-    /// The same: the broker crashed so long ago.
+    /// The same: the broker crashed so long ago, and has written the acks before the last pause.
     pub fn begin_after_crash(store: &'a Store, worker: &str, number: u64, ago: Duration) -> Self {
         Self::connect(store, worker, number, Some(ago))
     }
@@ -54,7 +55,8 @@ impl<'a> Consumer<'a> {
     fn connect(store: &'a Store, worker: &str, number: u64, crashed_ago: Option<Duration>) -> Self {
         let follows_restart = crashed_ago.is_some();
         let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
-        store.begin_session(&session, crashed_ago).unwrap();
+        let crashed_at = crashed_ago.map(before_now);
+        store.begin_session(&session, crashed_at).unwrap();
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }
     }
 
@@ -132,14 +134,19 @@ impl<'a> Consumer<'a> {
 
     /// Its connection is lost, and what waited is given up.
     pub fn lose(&self) {
-        self.end(EndOfSession::Lost);
+        self.end(EndOfSession::Lost { alive_at: None });
         release_all(self.store, &self.session.worker);
     }
 
     /// The broker has answered a call that began just now.
     pub fn report(&self) {
-        self.store.report_session(&self.session, Duration::ZERO).unwrap();
+        self.store.report_session(&self.session, Instant::now()).unwrap();
     }
+}
+
+/// So long ago.
+pub fn before_now(ago: Duration) -> Instant {
+    Instant::now().checked_sub(ago).unwrap()
 }
 
 /// What the ledger says of a message that comes to worker `me` and is to be sent at once. No live session holds it.
@@ -221,30 +228,30 @@ pub fn leave_no_pause(store: &Store) {
 
 /// Lets time pass: everything so far was so much earlier.
 pub fn pass(store: &Store, time: TimeDelta) {
-    type Known = (NaiveDateTime, NaiveDateTime, NaiveDateTime);
-    type Times = (Option<NaiveDateTime>, Option<NaiveDateTime>);
+    type Time = Option<NaiveDateTime>;
+    type Session = (String, (NaiveDateTime, NaiveDateTime), (Time, Time, Time));
     let sooner = |at: Option<NaiveDateTime>| at.map(|at| at - time);
     store
         .write("move times", |connection| {
-            let sessions: Vec<(String, Known, Times)> = broker_sessions::table
+            let sessions: Vec<Session> = broker_sessions::table
                 .select((
                     broker_sessions::name,
-                    (broker_sessions::opened_at, broker_sessions::seen_at, broker_sessions::unwritten_since),
-                    (broker_sessions::lost_at, broker_sessions::closed_at),
+                    (broker_sessions::opened_at, broker_sessions::seen_at),
+                    (broker_sessions::unwritten_since, broker_sessions::lost_at, broker_sessions::closed_at),
                 ))
                 .load(connection)?;
-            for (name, (opened_at, seen_at, unwritten_since), (lost_at, closed_at)) in sessions {
+            for (name, (opened_at, seen_at), (unwritten_since, lost_at, closed_at)) in sessions {
                 diesel::update(broker_sessions::table.find(name))
                     .set((
                         broker_sessions::opened_at.eq(opened_at - time),
                         broker_sessions::seen_at.eq(seen_at - time),
-                        broker_sessions::unwritten_since.eq(unwritten_since - time),
+                        broker_sessions::unwritten_since.eq(sooner(unwritten_since)),
                         broker_sessions::lost_at.eq(sooner(lost_at)),
                         broker_sessions::closed_at.eq(sooner(closed_at)),
                     ))
                     .execute(connection)?;
             }
-            let rows: Vec<(NotificationId, NaiveDateTime, Times)> = notifications::table
+            let rows: Vec<(NotificationId, NaiveDateTime, (Time, Time))> = notifications::table
                 .select((
                     notifications::id,
                     notifications::received_at,

@@ -28,13 +28,13 @@ impl Dispatcher {
                     self.session = Some(session.clone());
                     self.opener.begin_session(session, alive_at);
                 }
-                SessionEvent::Lost { number } => self.session_lost(number),
+                SessionEvent::Lost { number, alive_at } => self.session_lost(number, alive_at),
             }
         }
     }
 
     /// The broker delivers again what is not acked, to this worker or to another one.
-    fn session_lost(&mut self, number: u64) {
+    fn session_lost(&mut self, number: u64, alive_at: Option<Instant>) {
         // The broker thread has confirmed them before.
         while let Some(receipt) = next(&mut self.inbox.acked) {
             self.acked(receipt);
@@ -49,7 +49,7 @@ impl Dispatcher {
         for id in self.tasks.select(|task| matches!(task.state, TaskState::Acking(_))) {
             self.ack_lost(id);
         }
-        self.opener.lose_session(session, leases);
+        self.opener.lose_session(session, alive_at, leases);
     }
 
     /// Removes the tasks that have not begun. Returns their leases.

@@ -11,7 +11,7 @@ use crate::worker::database_retry::{DatabaseRetry, QueryAttempt};
 use crate::worker::lease::staleness::StalenessWatch;
 
 /// How often a message is asked about again while it is not known whether another worker holds it.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The messages of the current session that are not opened yet. At most as many as the broker delivers.
 #[derive(Debug, Default)]

@@ -15,8 +15,9 @@ use crate::worker::database_retry::QueryAttempt;
 use crate::worker::fan_out::context::Context;
 use crate::worker::opener::queue::SessionChange;
 
-/// How often the ledger hears that a session lasts. The broker thread asks the broker as often, when it is idle.
-const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the ledger hears that a session lasts, if the broker has answered since: with every ack, and every few seconds when
+/// it is idle. An equal message that another worker has got waits for that.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 /// The session of a worker that has not reported for so long may be taken for lost: three reports are missing.
 const SILENT: Duration = Duration::from_secs(15);
 
@@ -33,6 +34,8 @@ pub struct LedgerSessions<'a> {
     attempt: Option<QueryAttempt<'a>>,
     retry_at: Option<Instant>,
     report_at: Instant,
+    /// The answer of the broker that the ledger knows.
+    reported: Option<(u64, Instant)>,
 }
 
 impl<'a> LedgerSessions<'a> {
@@ -48,13 +51,14 @@ impl<'a> LedgerSessions<'a> {
             attempt: None,
             retry_at: None,
             report_at: Instant::now(),
+            reported: None,
         }
     }
 
     /// A session has begun or is lost. A session that the ledger never heard of need not be mentioned at all.
     pub fn add(&mut self, change: SessionChange) {
         match (self.changes.back(), &change) {
-            (Some(SessionChange::Begun(begun, _)), SessionChange::Lost(lost)) if begun == lost => {
+            (Some(SessionChange::Begun(begun, _)), SessionChange::Lost(lost, _)) if begun == lost => {
                 self.changes.pop_back();
             }
             _ => self.changes.push_back(change),
@@ -86,10 +90,10 @@ impl<'a> LedgerSessions<'a> {
         let store = &self.context.store;
         while let Some(change) = self.changes.front() {
             let recorded = self.context.database_retry.try_once(&mut self.attempt, || match change {
-                SessionChange::Begun(session, alive_at) => {
-                    store.begin_session(session, alive_at.map(|alive_at| alive_at.elapsed()))
+                SessionChange::Begun(session, alive_at) => store.begin_session(session, *alive_at),
+                SessionChange::Lost(session, alive_at) => {
+                    store.end_session(session, EndOfSession::Lost { alive_at: *alive_at })
                 }
-                SessionChange::Lost(session) => store.end_session(session, EndOfSession::Lost),
             });
             if recorded.is_none() {
                 self.retry_at = self.attempt.as_ref().map(|attempt| Instant::now() + attempt.pause());
@@ -113,14 +117,17 @@ impl<'a> LedgerSessions<'a> {
             return;
         };
         self.report_at = now + REPORT_INTERVAL;
-        if let Some((number, began_at)) = self.last_answer.get()
+        let answer = self.last_answer.get();
+        if let Some((number, began_at)) = answer
             && number == session.number
+            && answer != self.reported
         {
             let store = &self.context.store;
+            let report = || store.report_session(&session, began_at);
             // When it fails, the next report says the same.
-            self.context
-                .database_retry
-                .try_once(&mut self.attempt, || store.report_session(&session, began_at.elapsed()));
+            if self.context.database_retry.try_once(&mut self.attempt, report).is_some() {
+                self.reported = answer;
+            }
         }
     }
 
@@ -155,7 +162,7 @@ impl<'a> LedgerSessions<'a> {
             return;
         };
         // A change that is not recorded yet can only be its loss.
-        let end = if self.changes.is_empty() { end } else { EndOfSession::Lost };
+        let end = if self.changes.is_empty() { end } else { EndOfSession::Lost { alive_at: None } };
         if let Err(error) = self.context.store.end_session(&session, end) {
             log::debug!("{error}");
         }
@@ -194,7 +201,7 @@ mod tests {
         let mut sessions = LedgerSessions::new(&worker.context, LastAnswer::default());
         sessions.add(SessionChange::Begun(session(1), None));
         sessions.record();
-        sessions.add(SessionChange::Lost(session(1)));
+        sessions.add(SessionChange::Lost(session(1), None));
         sessions.end(EndOfSession::Closed);
         assert_eq!(worker.count("broker_sessions WHERE lost_at IS NOT NULL AND closed_at IS NULL"), 1);
     }

@@ -76,7 +76,7 @@ impl Broker {
     fn lose_session(&self) {
         let number = self.session.replace(0);
         if number > 0 {
-            self.sessions.send(SessionEvent::Lost { number }).unwrap();
+            self.sessions.send(SessionEvent::Lost { number, alive_at: None }).unwrap();
         }
     }
 

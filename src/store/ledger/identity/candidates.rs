@@ -1,5 +1,6 @@
 //! The notifications that messages may belong to: one query for each rule. Which one it is, the folder above decides.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
@@ -13,7 +14,7 @@ use crate::domain::session::Receipt;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::ledger::identity::sessions::ForgottenAcks;
-use crate::store::ledger::opening::Arrival;
+use crate::store::ledger::opening::{Arrival, Place};
 use crate::store::ledger::row::{NotificationRecord, NotificationRow};
 use crate::store::schema::{INSERT_ROWS, notifications};
 
@@ -27,12 +28,20 @@ pub(crate) struct Candidate {
     pub record: NotificationRecord,
     /// The delivery tag of its message in `record.broker_session`.
     pub delivery_tag: Option<i64>,
+    /// When it got that tag.
+    pub delivered_at: Option<NaiveDateTime>,
 }
 
 impl Candidate {
     fn new(row: NotificationRow, clock: NaiveDateTime) -> QueryResult<Self> {
-        let delivery_tag = row.delivery_tag;
-        Ok(Self { record: row.into_record(clock)?, delivery_tag })
+        let (delivery_tag, delivered_at) = (row.delivery_tag, row.delivered_at);
+        Ok(Self { record: row.into_record(clock)?, delivery_tag, delivered_at })
+    }
+
+    /// The place of its message.
+    pub fn place(&self) -> Option<Place> {
+        let session = self.record.broker_session.clone()?;
+        Some(Place { session, tag: self.delivery_tag?, delivered_at: self.delivered_at? })
     }
 }
 
@@ -117,26 +126,27 @@ pub(crate) fn find_unacked(
     Ok(found)
 }
 
-/// A notification whose ack may have been forgotten. Those of a session are in the order of their messages.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A notification whose ack may have been forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Forgotten {
-    /// The name of its session.
-    pub session: String,
-    /// The delivery tag of its message in that session.
-    pub tag: i64,
+    /// The place of its message.
+    pub place: Place,
     /// Its key.
     pub id: NotificationId,
+    /// Acks that were recorded later than this may have been forgotten, by the crash that has ended its session.
+    pub since: NaiveDateTime,
     /// Whether the session has certainly ended.
     pub certain: bool,
 }
 
-/// Rule 4: the equal notifications whose acks may have been forgotten, of each session the oldest first.
+/// Rule 4: the equal notifications whose acks may have been forgotten, in the order of the queue.
 pub(crate) fn find_forgotten(
     connection: &mut AnyConnection,
     message: Message,
     sessions: &[ForgottenAcks<'_>],
 ) -> QueryResult<Vec<Forgotten>> {
-    type Acked = (NotificationId, Option<String>, Option<i64>, Option<NaiveDateTime>);
+    type Time = Option<NaiveDateTime>;
+    type Acked = (NotificationId, Option<String>, Option<i64>, Time, Time);
     let Some(since) = sessions.iter().map(|session| session.since).min() else { return Ok(Vec::new()) };
     let by_name: HashMap<&str, usize> =
         sessions.iter().enumerate().map(|(index, session)| (session.session, index)).collect();
@@ -144,6 +154,7 @@ pub(crate) fn find_forgotten(
         notifications::id,
         notifications::broker_session,
         notifications::delivery_tag,
+        notifications::delivered_at,
         notifications::acked_at,
     );
     let acked: Vec<Acked> = without_message_id(message)
@@ -152,14 +163,19 @@ pub(crate) fn find_forgotten(
         .load(connection)?;
     let mut found: Vec<Forgotten> = acked
         .into_iter()
-        .filter_map(|(id, session, tag, acked_at)| {
-            let (session, tag) = (session?, tag?);
-            let acks = &sessions[*by_name.get(session.as_str())?];
-            let certain = acks.certain;
-            (acked_at? > acks.since).then_some(Forgotten { session, tag, id, certain })
+        .filter_map(|(id, session, tag, delivered_at, acked_at)| {
+            let place = Place { session: session?, tag: tag?, delivered_at: delivered_at? };
+            let acks = &sessions[*by_name.get(place.session.as_str())?];
+            (acked_at? > acks.since).then_some(Forgotten {
+                place,
+                id,
+                since: acks.since,
+                certain: acks.certain,
+            })
         })
         .collect();
-    found.sort_unstable();
+    // What came again after one crash was at the head of the queue. What did not is behind it after the next crash.
+    found.sort_unstable_by_key(|acked| (Reverse(acked.since), acked.place.delivered_at, acked.place.tag));
     Ok(found)
 }
 

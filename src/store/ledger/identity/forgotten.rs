@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::store::backend::any::AnyConnection;
-use crate::store::ledger::identity::candidates::{self, Candidate, Forgotten};
+use crate::store::ledger::identity::candidates::{self, Forgotten};
 use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::ledger::identity::{Identities, Match};
 use crate::store::ledger::opening::{Arrival, Watermarks};
@@ -22,6 +22,7 @@ impl Identities<'_> {
         watermarks: &mut Watermarks,
     ) -> QueryResult<Match> {
         let acked = self.forgotten(connection, arrival, asked_at, sessions, watermarks)?;
+        let acked_ones = acked.len();
         let certain = acked.iter().find(|acked| acked.certain);
         let Some(acked) = certain.or(acked.first()) else { return Ok(Match::New) };
         let found = candidates::find_by_id(connection, acked.id, self.clock)?;
@@ -29,7 +30,9 @@ impl Identities<'_> {
             return Ok(Match::Undetermined { asked_at, candidate: Box::new(found.record) });
         }
         let candidate = self.add(found);
-        self.raise(watermarks, arrival.receipt, candidate);
+        if acked_ones == 1 {
+            self.raise(watermarks, arrival.receipt, candidate);
+        }
         Ok(Match::Known { candidate, forgotten: true })
     }
 
@@ -42,30 +45,38 @@ impl Identities<'_> {
         sessions: &Sessions<'_>,
         watermarks: &Watermarks,
     ) -> QueryResult<Vec<Forgotten>> {
-        let mut forgotten =
-            candidates::find_forgotten(connection, arrival.message, &sessions.forgotten_acks(asked_at))?;
+        let ended = sessions.forgotten_acks(asked_at);
+        let one_session = ended.len() == 1;
+        let mut forgotten = candidates::find_forgotten(connection, arrival.message, &ended)?;
         forgotten.retain(|acked| {
-            watermarks.allow(&acked.session, acked.tag)
+            watermarks.allow(&acked.place, one_session)
                 && !self.candidates.iter().any(|taken| taken.record.notification.id == acked.id)
         });
         Ok(forgotten)
     }
 
-    /// The message was the first of equal ones to come, and may be that of the oldest notification of its old session. It has got
-    /// another one, so the oldest one stands for the message of that one.
+    /// The message may be that of the oldest of these notifications, and has got `candidate`, which is unfinished. So the oldest
+    /// one stands for the message of `candidate` from now on, and takes its place in the queue, if that is behind its own.
     pub(super) fn exchange(
         &self,
         connection: &mut AnyConnection,
         candidate: usize,
         forgotten: &[Forgotten],
+        sessions: &Sessions<'_>,
     ) -> QueryResult<()> {
-        let Candidate { record, delivery_tag } = &self.candidates[candidate];
-        let is_older = |acked: &&Forgotten| {
-            Some(&acked.session) == record.broker_session.as_ref() && Some(acked.tag) < *delivery_tag
-        };
-        let Some(oldest) = forgotten.iter().find(is_older) else { return Ok(()) };
+        let Some(place) = self.candidates[candidate].place() else { return Ok(()) };
+        let of_this_crash =
+            |oldest: &&Forgotten| sessions.unwritten_since(&place.session) == Some(oldest.since);
+        let Some(oldest) = forgotten.first().filter(of_this_crash) else { return Ok(()) };
+        if (oldest.place.delivered_at, oldest.place.tag) > (place.delivered_at, place.tag) {
+            return Ok(());
+        }
         diesel::update(notifications::table.find(oldest.id))
-            .set(notifications::delivery_tag.eq(delivery_tag))
+            .set((
+                notifications::broker_session.eq(place.session),
+                notifications::delivery_tag.eq(place.tag),
+                notifications::delivered_at.eq(place.delivered_at),
+            ))
             .execute(connection)
             .map(drop)
     }

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use crate::domain::session::BrokerSession;
 use crate::store::backend::any::AnyConnection;
+use crate::store::ledger::identity::unwritten_acks::find_unwritten_since;
 use crate::store::schema::broker_sessions;
 
 /// A message that was not acked has been delivered again once a later session has lasted for so long.
@@ -49,7 +50,8 @@ struct SessionRow {
     worker: String,
     opened_at: NaiveDateTime,
     seen_at: NaiveDateTime,
-    unwritten_since: NaiveDateTime,
+    unwritten_since: Option<NaiveDateTime>,
+    caught_up_at: Option<NaiveDateTime>,
     lost_at: Option<NaiveDateTime>,
     closed_at: Option<NaiveDateTime>,
 }
@@ -124,22 +126,73 @@ impl<'a> Sessions<'a> {
 
     /// The sessions whose acks the broker may have forgotten; none unless it has crashed right before the current session.
     pub fn forgotten_acks(&self, asked_at: NaiveDateTime) -> Vec<ForgottenAcks<'_>> {
-        let current = self.rows.get(&self.current_name);
-        let is_young = current.is_some_and(|row| asked_at - row.opened_at < ACKS_FORGOTTEN_WITHIN);
-        if !self.current.follows_restart || !is_young {
-            return Vec::new();
-        }
-        let others =
-            self.rows.values().filter(|row| row.name != self.current_name && row.closed_at.is_none());
-        others
-            .filter(|row| self.has_ended(row) || row.seen_at <= asked_at)
+        let sessions = self.before_the_crash(asked_at);
+        let may_be_lost = |row: &&SessionRow| self.has_ended(row) || row.seen_at <= asked_at;
+        sessions
+            .filter(may_be_lost)
             .filter(|row| !self.has_lasted(ACKS_FORGOTTEN_WITHIN, row.end(), asked_at))
+            .filter(|row| !self.has_caught_up_since(row))
             .map(|row| ForgottenAcks {
                 session: &row.name,
-                since: row.unwritten_since,
+                since: row.unwritten_since.unwrap_or(row.opened_at),
                 certain: self.has_ended(row),
             })
             .collect()
+    }
+
+    /// Since when acks are not on the broker's disk, as the crash showed that has ended this session.
+    pub fn unwritten_since(&self, session: &str) -> Option<NaiveDateTime> {
+        self.rows.get(session)?.unwritten_since
+    }
+
+    /// Whether a session that began after the end of `ended` has got a message that was never delivered before: then all messages
+    /// whose acks were forgotten have come. The prefetched ones of a session that began earlier may be still to be opened.
+    fn has_caught_up_since(&self, ended: &SessionRow) -> bool {
+        let current = self.rows.get(&self.current_name);
+        let is_known = |row: &SessionRow, at: NaiveDateTime| {
+            row.is_over() || current.is_some_and(|current| at < current.opened_at)
+        };
+        let others = self.rows.values().filter(|row| row.name != self.current_name);
+        let mut later = others.filter(|row| row.opened_at >= ended.end());
+        later.any(|row| row.caught_up_at.is_some_and(|at| is_known(row, at)))
+    }
+
+    /// Finds out which acks the broker may have forgotten, of those sessions that its last crash has ended. The first one who asks
+    /// does so for all workers: later the acks of messages that have come again are missing.
+    pub fn record_crash(
+        &mut self,
+        connection: &mut AnyConnection,
+        asked_at: NaiveDateTime,
+    ) -> QueryResult<()> {
+        let is_undecided = |row: &&SessionRow| row.unwritten_since.is_none() && self.has_ended(row);
+        let undecided: Vec<&SessionRow> = self.before_the_crash(asked_at).filter(is_undecided).collect();
+        let Some(crashed_at) = undecided.iter().map(|row| row.end()).max() else {
+            return Ok(());
+        };
+        let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
+        let since = find_unwritten_since(connection, crashed_at)?;
+        diesel::update(broker_sessions::table.filter(broker_sessions::name.eq_any(&names)))
+            .set(broker_sessions::unwritten_since.eq(since))
+            .execute(connection)?;
+        for name in names {
+            self.rows.entry(name).and_modify(|row| row.unwritten_since = Some(since));
+        }
+        Ok(())
+    }
+
+    /// The sessions that began before the current one and did not end in good order; none unless the broker has crashed right
+    /// before the current one.
+    fn before_the_crash(&self, asked_at: NaiveDateTime) -> impl Iterator<Item = &SessionRow> {
+        let current = self.rows.get(&self.current_name);
+        let follows_crash = current
+            .filter(|row| self.current.follows_restart && asked_at - row.opened_at < ACKS_FORGOTTEN_WITHIN);
+        let opened_at = follows_crash.map(|row| row.opened_at);
+        let is_before = move |row: &&SessionRow| {
+            row.name != self.current_name
+                && row.closed_at.is_none()
+                && opened_at.is_some_and(|opened_at| row.opened_at <= opened_at)
+        };
+        self.rows.values().filter(is_before)
     }
 
     /// Whether a session, other than the current one, has certainly ended.

@@ -18,6 +18,8 @@ use crate::store::schema::notifications;
 pub(crate) struct Attachment<'a> {
     /// The worker.
     pub owner: &'a str,
+    /// The database's time.
+    pub clock: NaiveDateTime,
     /// The end of leases that begin now.
     pub until: NaiveDateTime,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Change {
 struct Values {
     broker_session: Option<String>,
     delivery_tag: Option<i64>,
+    delivered_at: Option<Option<NaiveDateTime>>,
     state: Option<&'static str>,
     lease_owner: Option<String>,
     lease_until: Option<NaiveDateTime>,
@@ -57,7 +60,8 @@ struct Values {
 
 impl Attachment<'_> {
     /// What the message of `arrival` turns out to be, and what this changes in the row; `candidate` is then as the row will be.
-    /// `forgotten`: the broker has forgotten the ack (rule 4 of `identity`).
+    /// `forgotten`: the broker has forgotten the ack. A copy of a message that this session has changes nothing: the notification
+    /// keeps the place of the first one.
     pub fn attach(
         &self,
         candidate: &mut Candidate,
@@ -66,32 +70,37 @@ impl Attachment<'_> {
         forgotten: bool,
     ) -> (Opened, Option<Change>) {
         let notification = candidate.record.notification;
-        if (notification.kind, notification.event_id)
-            != (arrival.message.kind, Some(arrival.message.event_id))
-        {
+        if !notification.is_asked_for_by(arrival.message) {
             return (Opened::Conflict(notification), None);
         }
         let seen = Seen::new(candidate);
-        let mut values = Values {
-            broker_session: Some(session.clone()),
-            delivery_tag: Some(arrival.tag()),
-            acked_at: forgotten.then_some(None),
-            ..Values::default()
-        };
         let record = &mut candidate.record;
         let was_acked = record.acked_at.is_some();
-        record.broker_session = Some(session);
-        candidate.delivery_tag = Some(arrival.tag());
-        if forgotten {
-            record.acked_at = None;
-        }
+        let is_copy = record.broker_session.as_ref() == Some(&session);
         let is_done = match record.state {
             NotificationState::Completed => true,
             NotificationState::Abandoned => was_acked && arrival.identity.redelivered,
             NotificationState::Waiting | NotificationState::Running => false,
         };
+        let mut values = Values::default();
         let opened =
             if is_done { Opened::Completed(notification) } else { self.lease(record, arrival, &mut values) };
+        if is_copy && matches!(opened, Opened::Held { .. } | Opened::Completed(_)) {
+            return (opened, None);
+        }
+        // The worker that holds it may have got another copy of the message before.
+        let is_first = record.message_key.is_none() || !matches!(opened, Opened::Elsewhere(_));
+        let delivered_at = is_first.then_some(self.clock);
+        values.broker_session = Some(session.clone());
+        values.delivery_tag = Some(arrival.tag());
+        values.delivered_at = Some(delivered_at);
+        record.broker_session = Some(session);
+        candidate.delivery_tag = Some(arrival.tag());
+        candidate.delivered_at = delivered_at;
+        if forgotten {
+            values.acked_at = Some(None);
+            record.acked_at = None;
+        }
         (opened, Some(Change { seen, values }))
     }
 

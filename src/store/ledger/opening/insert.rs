@@ -73,6 +73,7 @@ fn new_row<'a>(
         epoch: Epoch::random(),
         broker_session: session,
         delivery_tag: arrival.tag(),
+        delivered_at: attachment.clock,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::store::ledger::opening::attach::{Attachment, apply};
 use crate::store::ledger::opening::insert::{attach_same, insert};
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
 use crate::store::ledger::row::NotificationState;
+use crate::store::ledger::sessions::record_caught_up;
 use crate::store::schema::notifications;
 
 impl Store {
@@ -80,10 +81,11 @@ fn open(
 ) -> QueryResult<Vec<Opened>> {
     let clock = dispatch::clock(connection)?;
     let until = lease_request.until_from(clock);
-    let attachment = Attachment { owner: &lease_request.owner, until };
+    let attachment = Attachment { owner: &lease_request.owner, clock, until };
     let mut identities = Identities::load(connection, session, arrivals, clock)?;
     let (mut changes, mut new, mut same) = (Vec::new(), Vec::new(), Vec::new());
     let mut opened: Vec<Option<Opened>> = Vec::with_capacity(arrivals.len());
+    let had_caught_up = watermarks.are_above_all();
     for (index, arrival) in arrivals.iter().enumerate() {
         opened.push(match identities.find(connection, index, arrival, watermarks)? {
             Match::New => {
@@ -101,10 +103,16 @@ fn open(
                 changes.extend(change);
                 Some(opened)
             }
+            Match::Copy(candidate) => {
+                Some(Opened::Completed(identities.candidates[candidate].record.notification))
+            }
             Match::Undetermined { asked_at, candidate } => {
                 Some(Opened::Undetermined { asked_at, candidate: *candidate })
             }
         });
+    }
+    if session.follows_restart && !had_caught_up && watermarks.are_above_all() {
+        record_caught_up(connection, session, clock)?;
     }
     apply(connection, changes)?;
     insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;

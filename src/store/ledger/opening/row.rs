@@ -33,6 +33,7 @@ pub(crate) struct NewNotification<'a> {
     pub epoch: Epoch,
     pub broker_session: &'a str,
     pub delivery_tag: i64,
+    pub delivered_at: NaiveDateTime,
 }
 
 /// Key, session and delivery tag of a row that was inserted.

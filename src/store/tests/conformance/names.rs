@@ -60,7 +60,7 @@ macro_rules! conformance_tests {
             what_a_batch_refuses_does_not_hold_up_the_others
             what_a_large_batch_refuses_does_not_hold_up_the_others
             refused_outcomes_of_a_batch_decide_nothing
-            of_two_receipts_in_a_batch_the_newer_one_counts
+            of_two_receipts_in_a_batch_the_first_one_counts
             a_batch_that_fails_leaves_nothing_behind
             an_abandoned_notification_has_a_reason
             an_abandoned_notification_is_opened_again_unless_it_was_acked
@@ -93,7 +93,13 @@ macro_rules! conformance_tests {
             a_session_that_is_alive_has_forgotten_nothing
             a_worker_that_reconnects_later_finds_forgotten_acks_too
             a_message_that_was_never_delivered_is_not_absorbed
+            a_message_that_was_never_delivered_shows_that_no_forgotten_one_comes
+            a_worker_that_was_away_knows_the_last_crash
+            a_session_that_begins_later_knows_that_no_forgotten_one_comes
+            a_message_id_shows_how_far_the_queue_has_come
             equal_messages_may_come_with_each_others_notifications
+            equal_messages_of_two_workers_may_be_exchanged
+            equal_messages_of_two_workers_come_in_either_order
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first

@@ -1,5 +1,7 @@
 //! Messages without an id that come again: rule 3 of `identity`.
 
+use std::time::Instant;
+
 use chrono::TimeDelta;
 
 use super::*;
@@ -77,7 +79,7 @@ pub fn a_fan_out_that_outlives_its_session_is_held(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let (notification, lease) = before.receive_new();
     store.start_notification(lease).unwrap().unwrap();
-    before.end(EndOfSession::Lost);
+    before.end(EndOfSession::Lost { alive_at: None });
     let mut me = Consumer::begin(store, "me", 2);
     assert_eq!(me.receive(AGAIN), Opened::Held { notification, lease });
     let record = look(store, notification.id);
@@ -87,7 +89,7 @@ pub fn a_fan_out_that_outlives_its_session_is_held(store: &Store) {
         "the lease is as it was"
     );
     // Another process sees who works on it, although the message is in its hands.
-    me.end(EndOfSession::Lost);
+    me.end(EndOfSession::Lost { alive_at: None });
     let mut other = Consumer::begin(store, "they", 1);
     assert_eq!(other.receive(AGAIN), Opened::Elsewhere(notification));
     me.complete(lease);
@@ -110,7 +112,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(me.open_one(&in_vain), Opened::Undetermined { asked_at: now, .. } if now >= asked_at));
 
     // An answer to a call that began before proves nothing.
-    store.report_session(&other.session, Duration::from_secs(60)).unwrap();
+    store.report_session(&other.session, before_now(Duration::from_secs(60))).unwrap();
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { .. }));
     std::thread::sleep(Duration::from_millis(5));
     other.report();
@@ -118,7 +120,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
     assert_ne!(id_of(&opened), theirs.id, "its message is in their hands, this is another one");
     // An older answer that comes late takes nothing back.
-    store.report_session(&other.session, Duration::from_secs(60)).unwrap();
+    store.report_session(&other.session, before_now(Duration::from_secs(60))).unwrap();
     let next = Arrival { asked_at: Some(asked_at), ..me.arrival(AGAIN) };
     assert!(matches!(me.open_one(&next), Opened::Ours { resumed: false, .. }));
 }
@@ -256,7 +258,9 @@ pub fn old_sessions_are_forgotten(store: &Store) {
         };
         store.run("count the sessions", count).unwrap()
     };
-    for (number, end) in [(1, Some(EndOfSession::Lost)), (2, Some(EndOfSession::Closed)), (3, None)] {
+    for (number, end) in
+        [(1, Some(EndOfSession::Lost { alive_at: None })), (2, Some(EndOfSession::Closed)), (3, None)]
+    {
         let session = Consumer::begin(store, &format!("worker-{number}"), 1);
         if let Some(end) = end {
             session.end(end);
@@ -272,6 +276,6 @@ pub fn old_sessions_are_forgotten(store: &Store) {
     store.begin_session(&me.session, None).unwrap();
     assert_eq!(count(), 2, "a repeated call changes nothing");
     me.session.number = 2;
-    store.report_session(&me.session, Duration::ZERO).unwrap();
+    store.report_session(&me.session, Instant::now()).unwrap();
     assert_eq!(count(), 3, "it was missing: a restored copy");
 }

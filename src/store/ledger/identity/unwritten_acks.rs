@@ -1,0 +1,43 @@
+//! Which acks a crash of the broker may have lost, as far as the ledger shows when the broker had time to write them. What follows
+//! for a message is explained in the folder above.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+use crate::store::backend::any::AnyConnection;
+use crate::store::schema::notifications;
+
+/// A queue without any work for this time has written its acks to disk, with a margin for the time after which the ledger records an
+/// ack. Measured with RabbitMQ 3.10.8 and SIGKILL: after 0.2 s without work none of 1,000 acks was lost, after 0.1 s all were; of
+/// acks in a row all were lost at 50 a second (the oldest was 5.6 s old) and none at 5 a second.
+const WRITTEN_AFTER: TimeDelta = TimeDelta::milliseconds(300);
+
+/// Most acks that are looked at. RabbitMQ writes its journal after 32,768 entries, and a message has three.
+const MAX_UNWRITTEN: i64 = 20_000;
+
+/// No queue is busy for longer without a pause.
+const LONGEST_ROW: TimeDelta = TimeDelta::days(1);
+
+/// The start of the row of acks, of all sessions and without a pause, that the crash of the broker at `crashed_at` has ended: acks
+/// that were recorded later may not be on its disk.
+pub(crate) fn find_unwritten_since(
+    connection: &mut AnyConnection,
+    crashed_at: NaiveDateTime,
+) -> QueryResult<NaiveDateTime> {
+    let acks: Vec<Option<NaiveDateTime>> = notifications::table
+        .filter(notifications::acked_at.le(crashed_at))
+        .filter(notifications::acked_at.gt(crashed_at - LONGEST_ROW))
+        .order(notifications::acked_at.desc())
+        .limit(MAX_UNWRITTEN)
+        .select(notifications::acked_at)
+        .load(connection)?;
+    let mut unwritten_since = crashed_at;
+    for acked_at in acks.into_iter().flatten() {
+        if unwritten_since - acked_at > WRITTEN_AFTER {
+            break;
+        }
+        unwritten_since = acked_at;
+    }
+    // So that the first one of them is later.
+    Ok(unwritten_since - TimeDelta::milliseconds(1))
+}
