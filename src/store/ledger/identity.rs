@@ -53,16 +53,17 @@
 //! session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
 //! message and no second one.
 //!
-//! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session
-//! has certainly been the one of a notification of an old session, messages with lower tags of that old session come no
-//! more: [`Watermarks`]. Certain are a message that only one notification fits, and a `message_id` whose ack is known: if the
-//! message was published twice, its notification keeps the place of the first ([`Match::Copy`]). Once a message has come that was
-//! never delivered before (it is not redelivered, or its `message_id` is new), none comes any more whose ack was forgotten: not
-//! to this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`). If the crash has ended several sessions, equal
-//! messages that they had at nearly the same time may have come with each other's notifications, so the last half second before
-//! a watermark stays open.
-//! If rule 3 gives a message an unfinished notification while an older one fits, the older one takes the place of the unfinished
-//! one in the queue, for whose message it stands from then on.
+//! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session has
+//! certainly been the one of a notification of an old session, messages with lower tags of that old session come no more:
+//! [`Watermarks`]. Certain are a message that only one notification fits, and a `message_id` whose ack is known: if the message
+//! was published twice, its notification keeps the place of the first ([`Match::Copy`]). Once a message has come that was never
+//! delivered before (it is not redelivered, or its `message_id` is new), none comes any more whose ack was forgotten: not to
+//! this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`).
+//!
+//! Equal messages are interchangeable, but their places are not. If rule 3 gives a message an unfinished notification while an
+//! older one fits, the older one takes the place of the unfinished one in the queue, for whose message it stands from then on.
+//! And if the crash has ended several sessions, equal messages that they had at nearly the same time may have come with each
+//! other's notifications, so the last half second before a watermark stays open.
 
 use std::collections::HashMap;
 

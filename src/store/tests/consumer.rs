@@ -53,6 +53,8 @@ impl<'a> Consumer<'a> {
     }
 
     fn connect(store: &'a Store, worker: &str, number: u64, crashed_ago: Option<Duration>) -> Self {
+        // Sessions never begin in the same millisecond, which is what a database can tell.
+        pass(store, TimeDelta::milliseconds(2));
         let follows_restart = crashed_ago.is_some();
         let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
         let crashed_at = crashed_ago.map(before_now);

@@ -127,7 +127,14 @@ impl<'a> Sessions<'a> {
     /// The sessions whose acks the broker may have forgotten; none unless it has crashed right before the current session.
     pub fn forgotten_acks(&self, asked_at: NaiveDateTime) -> Vec<ForgottenAcks<'_>> {
         let sessions = self.before_the_crash(asked_at);
-        let may_be_lost = |row: &&SessionRow| self.has_ended(row) || row.seen_at <= asked_at;
+        // What became of the acks of a session that was closed, only a crash tells that has ended another one.
+        let may_be_lost = |row: &&SessionRow| {
+            if row.closed_at.is_some() {
+                row.unwritten_since.is_some()
+            } else {
+                self.has_ended(row) || row.seen_at <= asked_at
+            }
+        };
         sessions
             .filter(may_be_lost)
             .filter(|row| !self.has_lasted(ACKS_FORGOTTEN_WITHIN, row.end(), asked_at))
@@ -166,7 +173,8 @@ impl<'a> Sessions<'a> {
     ) -> QueryResult<()> {
         let is_undecided = |row: &&SessionRow| row.unwritten_since.is_none() && self.has_ended(row);
         let undecided: Vec<&SessionRow> = self.before_the_crash(asked_at).filter(is_undecided).collect();
-        let Some(crashed_at) = undecided.iter().map(|row| row.end()).max() else {
+        let lost = undecided.iter().filter(|row| row.closed_at.is_none());
+        let Some(crashed_at) = lost.map(|row| row.end()).max() else {
             return Ok(());
         };
         let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
@@ -180,17 +188,14 @@ impl<'a> Sessions<'a> {
         Ok(())
     }
 
-    /// The sessions that began before the current one and did not end in good order; none unless the broker has crashed right
-    /// before the current one.
+    /// The sessions that began before the current one; none unless the broker has crashed right before it.
     fn before_the_crash(&self, asked_at: NaiveDateTime) -> impl Iterator<Item = &SessionRow> {
         let current = self.rows.get(&self.current_name);
         let follows_crash = current
             .filter(|row| self.current.follows_restart && asked_at - row.opened_at < ACKS_FORGOTTEN_WITHIN);
         let opened_at = follows_crash.map(|row| row.opened_at);
         let is_before = move |row: &&SessionRow| {
-            row.name != self.current_name
-                && row.closed_at.is_none()
-                && opened_at.is_some_and(|opened_at| row.opened_at <= opened_at)
+            row.name != self.current_name && opened_at.is_some_and(|opened_at| row.opened_at < opened_at)
         };
         self.rows.values().filter(is_before)
     }

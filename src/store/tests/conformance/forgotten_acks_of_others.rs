@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::*;
 use crate::store::backend::dispatch::clock;
 use crate::store::ledger::opening::Opened;
+use crate::store::ledger::sessions::EndOfSession;
 use crate::store::schema::notifications;
 use crate::store::tests::consumer::*;
 
@@ -68,4 +69,33 @@ pub fn a_worker_that_reconnects_later_finds_forgotten_acks_too(store: &Store) {
     me.ack(acked[0], me.tag);
     let mut other = Consumer::begin_after_crash(store, "they", 1, Duration::from_secs(21));
     assert_eq!(id_of(&other.receive(AGAIN)), acked[1]);
+}
+
+/// Its worker was stopped, and another one kept the queue busy until the broker crashed.
+pub fn acks_of_a_session_that_was_closed_may_be_forgotten(store: &Store) {
+    let [mut mine, mut other] = ["me", "they"].map(|worker| Consumer::begin(store, worker, 1));
+    let theirs = other.receive_and_finish();
+    other.end(EndOfSession::Closed);
+    let ours = mine.receive_and_finish();
+    mine.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!([id_of(&me.receive(AGAIN)), id_of(&me.receive(AGAIN))], [theirs, ours]);
+}
+
+/// With no other session, the broker had time to write them.
+pub fn acks_of_the_only_session_that_was_closed_are_not_forgotten(store: &Store) {
+    let mut other = Consumer::begin(store, "they", 1);
+    let theirs = other.receive_and_finish();
+    other.end(EndOfSession::Closed);
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    assert_ne!(id_of(&me.receive(AGAIN)), theirs);
+}
+
+/// They are of the time after the crash.
+pub fn acks_of_a_session_that_the_crash_has_not_ended_are_not_forgotten(store: &Store) {
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let mut other = Consumer::begin_after_crash(store, "they", 1, Duration::from_secs(1));
+    let theirs = other.receive_and_finish();
+    other.lose();
+    assert_ne!(id_of(&me.receive(AGAIN)), theirs);
 }

@@ -89,6 +89,9 @@ macro_rules! conformance_tests {
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
             a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
             acks_of_two_workers_are_one_row
+            acks_of_a_session_that_was_closed_may_be_forgotten
+            acks_of_the_only_session_that_was_closed_are_not_forgotten
+            acks_of_a_session_that_the_crash_has_not_ended_are_not_forgotten
             one_of_two_equal_messages_does_not_show_how_far_the_queue_has_come
             a_session_that_is_alive_has_forgotten_nothing
             a_worker_that_reconnects_later_finds_forgotten_acks_too
