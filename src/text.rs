@@ -3,5 +3,6 @@
 pub mod clean;
 pub mod count;
 pub mod duration;
+pub mod links;
 pub mod mask;
 pub mod timestamp;

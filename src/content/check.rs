@@ -72,7 +72,9 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
     for kind in Kind::ALL {
         for event in [sample::full(), sample::bare(), sample::hostile()] {
             let notification_context = templates.notification_context(kind, &event);
-            for participant in [sample::ada(), sample::nameless(), sample::hostile_name()] {
+            for participant in
+                [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()]
+            {
                 templates.render(&notification_context, &participant)?;
             }
         }

@@ -78,5 +78,11 @@ pub fn nameless() -> Participant {
 /// A participant whose name has a meaning in HTML and in headers.
 #[must_use]
 pub fn hostile_name() -> Participant {
-    Participant { name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x@example.org>".to_owned(), ..ada() }
+    Participant { name: "<b>Bob & Ann</b>,\r\n\"Jürgen\" <x>".to_owned(), ..ada() }
+}
+
+/// A participant whose name mail programs make a link of.
+#[must_use]
+pub fn link_name() -> Participant {
+    Participant { name: "Win now: https://evil.example/click".to_owned(), ..ada() }
 }

@@ -9,6 +9,7 @@ use crate::content::layout;
 use crate::domain::event::Event;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
+use crate::text::links::may_become_link;
 
 /// Longest title, location and name, in characters: longer ones are not meant.
 const LINE_MAX: usize = 300;
@@ -68,9 +69,15 @@ pub(crate) fn event(event: &Event) -> Value {
 pub(crate) fn participant(participant: &Participant) -> Value {
     map([
         ("id", participant.id.0.into()),
-        ("name", line(&participant.name).into()),
+        ("name", name(participant).into()),
         ("locale", line_or_none(participant.locale.as_deref())),
     ])
+}
+
+/// Empty when it could become a link: every mail shows it, and anyone can choose it.
+fn name(participant: &Participant) -> String {
+    let name = line(&participant.name);
+    if may_become_link(&name) { String::new() } else { name }
 }
 
 fn title(event: &Event) -> String {

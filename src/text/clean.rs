@@ -1,6 +1,8 @@
 //! Makes text of other programs and people safe to show: on one line where a header, a log or an error needs it, and cut.
 //! Masking addresses is left to `mask`.
 
+use unicode_segmentation::GraphemeCursor;
+
 /// `text` on one line: every run of white space and control characters becomes one space, and characters that change the
 /// direction of text are removed.
 #[must_use]
@@ -27,7 +29,8 @@ pub fn printable(text: &str) -> String {
     text.chars().filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c))).collect()
 }
 
-/// At most `max` characters of `line`; an ellipsis at the end if it was cut.
+/// At most `max` characters of `line`; an ellipsis at the end if it was cut. What a reader sees as one character, such as
+/// a letter with its accents, is kept or left out as a whole, unless the line begins with one that is longer.
 #[must_use]
 pub fn cut(line: impl Into<String>, max: usize) -> String {
     let mut line = line.into();
@@ -36,11 +39,31 @@ pub fn cut(line: impl Into<String>, max: usize) -> String {
     }
     let end = |number| line.char_indices().nth(number).map(|(end, _)| end);
     if let (Some(_), Some(end)) = (end(max), end(max.saturating_sub(1))) {
-        line.truncate(end);
+        let whole = cluster_boundary(&line, end);
+        line.truncate(if whole == 0 { end } else { whole });
         line.truncate(line.trim_end().len());
         line.push('…');
     }
     line
+}
+
+/// The last place within the first `max` bytes of `text` where a character begins or ends as readers see it (a grapheme
+/// cluster of Unicode TR 29). Zero if the first one is longer.
+#[must_use]
+pub fn cluster_boundary(text: &str, max: usize) -> usize {
+    let end = char_boundary(text, max);
+    let mut cursor = GraphemeCursor::new(end, text.len(), true);
+    // With the whole text at hand, neither call can fail.
+    match cursor.is_boundary(text, 0) {
+        Ok(true) => end,
+        _ => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0),
+    }
+}
+
+/// The last place within the first `max` bytes of `text` where a `char` begins or ends.
+#[must_use]
+pub fn char_boundary(text: &str, max: usize) -> usize {
+    (0..=max.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0)
 }
 
 /// Embeddings, overrides and isolates (Unicode TR 9): a name that holds one can reverse the rest of its line. Also the
@@ -74,6 +97,28 @@ mod tests {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
         assert_eq!(cut("one two", 5), "one…");
+    }
+
+    #[test]
+    fn cut_text_ends_with_a_whole_character() {
+        assert_eq!(cut("Zoe\u{301}s", 4), "Zo…", "an accent stays with its letter");
+        assert_eq!(cut("Zoe\u{301}sX", 5), "Zoe\u{301}…");
+        assert_eq!(cut("a👩‍👩‍👧bcd", 5), "a…", "a family is five characters joined");
+        assert_eq!(cut("🇩🇪🇫🇷🇪🇸", 4), "🇩🇪…", "a flag is two");
+        assert_eq!(cut(format!("a{}", "\u{301}".repeat(99)), 4), "a\u{301}\u{301}…", "this one is too long");
+    }
+
+    #[test]
+    fn boundaries_are_where_characters_end() {
+        for (text, max, cluster, char) in
+            [("", 5, 0, 0), ("ab", 9, 2, 2), ("aü", 2, 1, 1), ("e\u{301}x", 2, 0, 1), ("e\u{301}x", 3, 3, 3)]
+        {
+            assert_eq!(
+                (cluster_boundary(text, max), char_boundary(text, max)),
+                (cluster, char),
+                "{text} {max}"
+            );
+        }
     }
 
     proptest! {

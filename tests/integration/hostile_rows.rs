@@ -6,7 +6,7 @@ use mail_parser::MessageParser;
 use testkit::scenario::{EVENT, Scenario};
 
 /// Each name tries to be something else.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "Bob\r\nBcc: everyone@example.org",
     "Bob\nContent-Type: text/html\n\n<h1>Pwned</h1>",
     "Bob\r\n.\r\nMAIL FROM:<evil@example.org>\r\n",
@@ -15,6 +15,7 @@ const NAMES: [&str; 8] = [
     "gro.elpmaxe@bob\u{202e}\u{2066}\u{feff}",
     "\"<everyone@example.org>, \"Bob",
     "=?utf-8?q?=0d=0aBcc:_everyone@example.org?=",
+    "Win now: https://evil.example/click",
 ];
 
 #[test]
@@ -52,6 +53,11 @@ fn hostile_names_are_shown_as_text() {
         for part in [&text, &html] {
             assert!(part.contains("{{ 7 * 7 }}"), "{part}");
             assert!(!part.contains(['\u{202e}', '\u{2066}', '\u{feff}']), "{part}");
+        }
+        let could_become_link = ["@", "://", "base.html"].iter().any(|sign| wanted.contains(sign));
+        for part in [&text, &html] {
+            assert_eq!(part.contains("Hello,"), could_become_link, "{wanted:?}: {part}");
+            assert!(!part.contains("evil"), "{part}");
         }
         for tag in ["<script", "<h1>Pwned", "<a href='java"] {
             assert!(!html.contains(tag), "{html}");

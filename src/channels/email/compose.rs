@@ -2,6 +2,7 @@
 //! composes everything else, whatever the data. How texts are rendered is left to `content`.
 
 pub(crate) mod headers;
+pub(crate) mod mailbox;
 pub(crate) mod part;
 pub mod wire_format;
 
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::channels::email::address::{self, AddressError};
-use crate::channels::email::compose::headers::{SharedHeaders, mailbox};
+use crate::channels::email::compose::headers::SharedHeaders;
+use crate::channels::email::compose::mailbox::mailbox;
 use crate::channels::email::compose::part::EncodedPart;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;

@@ -163,14 +163,10 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
     for kind in Kind::ALL {
         let mail = render(kind, &sample::hostile(), &bob);
         assert!(
-            mail.text(MediaType::Html).contains(
-                "Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x@example.org&gt;,"
-            )
+            mail.text(MediaType::Html)
+                .contains("Hi &lt;b&gt;Bob &amp; Ann&lt;/b&gt;, &quot;J\u{fc}rgen&quot; &lt;x&gt;,")
         );
-        assert!(
-            mail.text(MediaType::Plain)
-                .starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x@example.org>,\n")
-        );
+        assert!(mail.text(MediaType::Plain).starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x>,\n"));
         assert!(
             !mail.text(MediaType::Html).contains("<script") && !mail.text(MediaType::Html).contains("<img"),
             "{}",
@@ -184,6 +180,41 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
         );
         assert!(!mail.subject.chars().any(char::is_control));
     }
+}
+
+#[test]
+fn a_name_that_could_become_a_link_is_left_out() {
+    let names = [
+        "https://evil.example/x",
+        "Ann www.evil.example",
+        "Ann ann@evil.example",
+        "evil.example",
+        "EVIL.COM/x",
+    ];
+    for (kind, name) in Kind::ALL.into_iter().flat_map(|kind| names.map(|name| (kind, name))) {
+        let participant = Participant { name: name.to_owned(), ..sample::link_name() };
+        let mail = render(kind, &sample::full(), &participant);
+        assert!(mail.text(MediaType::Plain).starts_with("Hello,\n"), "{}", mail.text(MediaType::Plain));
+        assert!(mail.text(MediaType::Html).contains(">Hello,</p>"));
+        for part in [mail.text(MediaType::Plain), mail.text(MediaType::Html), &mail.subject] {
+            assert!(!part.to_lowercase().contains("evil") && !part.contains("Ann"), "{part}");
+        }
+    }
+}
+
+#[test]
+fn no_template_of_ones_own_shows_such_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("created")).unwrap();
+    let greeting = "Bonjour{% if participant.name %} {{ participant.name }}{% endif %} !";
+    for name in ["subject.txt", "body.txt", "body.html"] {
+        fs::write(dir.path().join("created").join(name), greeting).unwrap();
+    }
+    let templates = Templates::load(Some(dir.path())).unwrap();
+    let context = templates.notification_context(Kind::Created, &sample::full());
+    let mail = templates.render(&context, &sample::link_name()).unwrap();
+    let all = [mail.subject.as_str(), mail.text(MediaType::Plain).trim(), mail.text(MediaType::Html).trim()];
+    assert_eq!(all, ["Bonjour !"; 3]);
 }
 
 #[test]

@@ -1,16 +1,11 @@
-//! Headers with names, addresses and free text, encoded so that mail clients show the text as it was given.
-
-use std::fmt::Write;
+//! `Subject:` and `Date:`, encoded so that mail clients show the text as it was given. Addresses are left to `mailbox`.
 
 use chrono::{DateTime, Utc};
-use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use lettre::message::header::{Date, Header, HeaderValue, Headers, Subject};
 
-use crate::text::clean::{cut, one_line};
-
-/// Longest display name, in characters. A header line may have 998 bytes (RFC 5322 section 2.1.1), and a single word
-/// cannot be folded.
-pub(crate) const NAME_MAX: usize = 100;
+/// Longest word of a subject that lettre may leave as it is, in bytes: `Subject: ` and the word are a line of 76 bytes.
+const PLAIN_WORD_MAX: usize = 67;
 
 /// `Subject:` and `Date:`, kept until the subject or the second changes: consecutive mails mostly share them, and lettre
 /// takes 9,000 instructions to encode them.
@@ -35,33 +30,12 @@ impl SharedHeaders {
     }
 }
 
-/// A header with one address and its display name. Writes what lettre writes, which makes three copies of each.
-pub(crate) fn mailbox(header: &str, name: &str, address: &str) -> String {
-    let name = cut(one_line(name), NAME_MAX);
-    let mut line = format!("{header}: ");
-    let length = line.len();
-    let mut writer = EmailWriter::new(&mut line, length, 0, false);
-    let written = if name.is_empty() {
-        writer.write_str(address)
-    } else {
-        quoted_string::encode(&name, &mut writer).and_then(|()| {
-            writer.space();
-            write!(writer, "<{address}>")
-        })
-    };
-    drop(writer);
-    // Writing into memory cannot fail.
-    if written.is_err() {
-        line.clear();
-    }
-    line
-}
-
 /// `Subject:`, encoded so that mail clients show exactly `text`. Text that looks like an encoded word (RFC 2047) is
 /// plain ASCII to lettre, and mail clients would decode it: a title could show line breaks, or text that reads
-/// backwards. Display names need no such care: lettre encodes every name with a `?`.
+/// backwards. A word that no line has room for is encoded, too.
 fn subject(text: String) -> HeaderValue {
-    if !text.contains("=?") {
+    let has_room = |word: &str| word.len() <= PLAIN_WORD_MAX;
+    if !text.contains("=?") && text.split(' ').all(has_room) {
         return Subject::from(text).display();
     }
     let name = Subject::name();

@@ -92,10 +92,7 @@ fn a_mail_client_reads_back_what_was_composed() {
         (address.name().unwrap_or_default().to_owned(), address.address().unwrap_or_default().to_owned())
     };
     assert_eq!(one(read.from()), ("Events, Ltd.".to_owned(), "events@example.org".to_owned()));
-    assert_eq!(
-        one(read.to()),
-        ("<b>Bob & Ann</b>, \"Jürgen\" <x@example.org>".to_owned(), "ada@example.com".to_owned())
-    );
+    assert_eq!(one(read.to()), ("<b>Bob & Ann</b>, \"Jürgen\" <x>".to_owned(), "ada@example.com".to_owned()));
     assert_eq!(read.message_id(), Some("n12.p1.8e9703b916@example.org"));
     assert_eq!(mail.message_id, "<n12.p1.8e9703b916@example.org>");
     assert_eq!(read.date().unwrap().to_rfc3339(), "2026-12-01T08:30:00Z");
@@ -214,7 +211,7 @@ fn any_sender_makes_one_from_header() {
         ("", "From: events@example.org\r\n"),
         ("Events", "From: Events <events@example.org>\r\n"),
         ("The \"Best\" Events", "From: \"The \\\"Best\\\" Events\" <events@example.org>\r\n"),
-        ("x\r\nBcc: y", "From: =?utf-8?b?eCBCY2M6IHk=?= <events@example.org>\r\n"),
+        ("x\r\nBcc: y", "From: \"x Bcc: y\" <events@example.org>\r\n"),
     ] {
         let mut composer = Composer::new(&config("events@example.org", name), &installation());
         let mail = composer
