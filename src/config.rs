@@ -5,6 +5,7 @@ pub mod broker;
 pub mod ca_certificates;
 pub mod database;
 mod defer_schedule;
+mod dotenv;
 pub mod email;
 pub mod environment;
 pub mod log;

@@ -38,8 +38,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 /// Reads the configuration and starts the log.
 fn configure() -> anyhow::Result<Config> {
     let environment = Environment::load(Path::new(".env"))?;
-    let config = Config::from_lookup(&|name| environment.get(name))?;
+    let config = Config::from_lookup(&|name| environment.get(name)).inspect_err(|_| {
+        // There is no log yet, and the lines may be the cause.
+        environment.unreadable_lines().iter().for_each(|line| eprintln!("fanmail: {line}"));
+    })?;
     logging::init(&config.log)?;
+    for line in environment.unreadable_lines() {
+        log::warn!("{line}");
+    }
     for hint in environment.misspelt(&Config::variables()) {
         log::warn!("{hint}");
     }

@@ -56,12 +56,33 @@ fn problems_in_dotenv_and_environment_are_reported_together() {
 }
 
 #[test]
-fn a_malformed_dotenv_is_reported_by_its_line_without_its_content() {
-    let dir = folder_with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\n");
+fn a_line_of_dotenv_that_cannot_be_read_is_a_warning_without_its_content() {
+    let dir = folder_with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\nmy-app=1\nDEBUG\nLOG_FILE=fanmail.log\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["publish", "--help"]));
+    assert_eq!((code, stderr), (Some(0), String::new()));
+    let (_, stderr) = ends(&mut fanmail(dir.path(), &["check"]));
+    let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("of .env")).collect();
+    assert!(
+        matches!(told[..], [line] if line.contains("WARN") && line.contains("line 2 of .env cannot be read")),
+        "{log}"
+    );
+    assert!(!stderr.contains("MARKER") && !log.contains("MARKER"));
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_told_before_the_problems_that_it_may_have_caused() {
+    let dir = folder_with_dotenv("FROM_EMAIL: me@example.org\nEMAIL_DUMMY_MODE=False\nSMTP_HOST=h\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     assert_eq!(code, Some(2));
-    assert!(stderr.starts_with("fanmail: line 2 of .env cannot be read"), "{stderr}");
-    assert!(!stderr.contains("MARKER"));
+    assert_eq!(
+        stderr,
+        "fanmail: line 1 of .env cannot be read and sets nothing; expected NAME=value, or NAME=\"value\" with the \
+         quotes closed\n\
+         fanmail: the configuration has a problem:\n  \
+         FROM_EMAIL is not set; expected the sender's address of your mails\n\
+         .env.example explains every variable\n"
+    );
 }
 
 #[test]

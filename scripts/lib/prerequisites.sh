@@ -51,6 +51,9 @@ have_package() {
       ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
+    python3-dotenv) # of any python3 in PATH, or of Debian's
+      python3 -c 'import dotenv.parser' 2>/dev/null || /usr/bin/python3 -c 'import dotenv.parser' 2>/dev/null
+      ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
   esac
@@ -102,7 +105,7 @@ need_cargo_tool() {
   cargo install --quiet --locked "$name@$version" </dev/null
 }
 
-# need_prerequisites [build] [broker] [databases] [valgrind] [peers]
+# need_prerequisites [build] [broker] [databases] [python] [valgrind] [peers]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
@@ -110,6 +113,7 @@ need_prerequisites() {
       build) packages+=(gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server) ;;
       databases) packages+=(postgresql mariadb-server) ;;
+      python) packages+=(python3-dotenv) ;; # the judge of how .env is read
       valgrind) packages+=(valgrind) ;;
       peers) packages+=(nodejs npm python3-venv) ;;
     esac

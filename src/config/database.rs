@@ -40,13 +40,14 @@ pub enum Backend {
 
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let backend = reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose()) {
-            Ok(backend) => Some(backend),
-            Err(wrong) => {
-                reader.problem("DATABASE_URL", wrong);
-                None
-            }
-        });
+        let backend =
+            reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose().trim()) {
+                Ok(backend) => Some(backend),
+                Err(wrong) => {
+                    reader.problem("DATABASE_URL", wrong);
+                    None
+                }
+            });
         Self {
             backend: backend.unwrap_or_else(|| Backend::Sqlite("notification_service.db".into())),
             echo: reader.flag("DATABASE_ECHO").unwrap_or(false),

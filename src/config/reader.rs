@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::config::problem::{ConfigErrors, Problem};
 use crate::config::secret::Secret;
 
-/// Reads values and collects problems. Values are trimmed, and an empty value counts as not set. After an invalid value
+/// Reads values and collects problems. Values but secrets are trimmed, and an empty value counts as not set. After an invalid value
 /// reading continues with the default, so that all problems are found.
 pub struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -51,13 +51,17 @@ impl<'a> Reader<'a> {
 
     /// A value, trimmed.
     pub fn text(&mut self, name: &str) -> Option<String> {
+        self.untrimmed(name).map(|value| value.trim().to_owned())
+    }
+
+    /// A value with the blanks around it, unless it has nothing else.
+    fn untrimmed(&mut self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
-        let value = value.trim();
         if value.contains(char::REPLACEMENT_CHARACTER) {
             self.problem(name, "is not UTF-8 text; save it as UTF-8 and set it again".to_owned());
             return None;
         }
-        (!value.is_empty()).then(|| value.to_owned())
+        (!value.trim().is_empty()).then_some(value)
     }
 
     /// A setting that has two names. Both may be set, to the same value.
@@ -124,12 +128,13 @@ impl<'a> Reader<'a> {
         self.parsed(name, "a host name or an address, without scheme and port", parse_host)
     }
 
-    /// A value that must not be shown: from the variable, or from the file that `<name>_FILE` names.
+    /// A value that must not be shown: from the variable, or from the file that `<name>_FILE` names. Blanks at its ends
+    /// are part of it; the line end behind it is not.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let file_name = format!("{name}_FILE");
-        let value = self.text(name);
+        let value = self.untrimmed(name);
         let Some(path) = self.text(&file_name) else {
-            return value.map(Secret::new);
+            return value.map(|value| Secret::new(without_line_end(&value).to_owned()));
         };
         if value.is_some() {
             self.problem(name, format!("is set, and {file_name} as well; keep one of them"));
@@ -137,8 +142,7 @@ impl<'a> Reader<'a> {
         }
         match fs::read_to_string(&path) {
             Ok(content) => {
-                let content = content.strip_suffix('\n').unwrap_or(&content);
-                let content = content.strip_suffix('\r').unwrap_or(content);
+                let content = without_line_end(&content);
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
@@ -151,6 +155,11 @@ impl<'a> Reader<'a> {
         }
         None
     }
+}
+
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 /// A value for an error text, cut to 80 characters.

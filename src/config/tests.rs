@@ -1,18 +1,19 @@
 //! The whole configuration: against `.env.example`, against a `.env` of the earlier service, and its problems.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
 use ::log::LevelFilter;
 
 use crate::config::database::Backend;
+use crate::config::dotenv::Dotenv;
 use crate::config::email::Route;
 use crate::config::email::login::LoginMethod;
 use crate::config::email::rate::Rate;
 use crate::config::email::relay::Relay;
 use crate::config::email::security::Security;
-use crate::config::environment::{Environment, parse_dotenv};
+use crate::config::environment::Environment;
 use crate::config::problem::Problem;
 
 use super::*;
@@ -25,7 +26,8 @@ mod relay;
 const EXAMPLE: &str = include_str!("../../.env.example");
 
 fn read(text: &str) -> Result<Config, ConfigErrors> {
-    let variables = parse_dotenv(text).unwrap();
+    let Dotenv { variables, unreadable_lines } = Dotenv::read(text, &BTreeMap::new());
+    assert_eq!(unreadable_lines, [0; 0], "{text}");
     Config::from_lookup(&|name| variables.get(name).cloned())
 }
 
