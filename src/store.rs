@@ -12,12 +12,16 @@ use crate::config::database::DatabaseConfig;
 use crate::store::backend::any::{AnyConnection, IfMissing};
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
+use crate::store::client_library::ClientLibrary;
 use crate::store::error::StoreError;
+use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
 
 pub mod backend;
+pub mod client_library;
 pub mod error;
 mod ids;
+mod known_rows;
 pub mod ledger;
 pub mod migrations;
 pub(crate) mod pool;
@@ -48,7 +52,7 @@ impl Store {
     /// at least 1.
     ///
     /// # Errors
-    /// When the database cannot be opened or does not answer.
+    /// When the database cannot be opened or does not answer, or the client library reads wrong data.
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
         Self::connect_with(DatabaseConnector::new(config, IfMissing::Create)?, pool_size)
     }
@@ -67,7 +71,9 @@ impl Store {
     fn connect_with(connector: DatabaseConnector, pool_size: u32) -> Result<Self, StoreError> {
         // Once directly: the pool would only repeat it until its timeout.
         let connected = connector.connect();
-        connected.map_err(|error| StoreError::new(&format!("open {}", connector.display_name()), &error))?;
+        let mut connection = connected
+            .map_err(|error| StoreError::new(&format!("open {}", connector.display_name()), &error))?;
+        check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         Ok(Self { pool: pool_of(connector.clone(), pool_size.max(1)), connector, writer })
     }
@@ -84,6 +90,12 @@ impl Store {
     /// When the database does not answer.
     pub fn version(&self) -> Result<String, StoreError> {
         self.run("read the version of the database", dispatch::version)
+    }
+
+    /// The client library of the database. `None` when it is a part of this program, or the system does not tell.
+    #[must_use]
+    pub fn client_library(&self) -> Option<ClientLibrary> {
+        ClientLibrary::find(self.connector.client_libraries())
     }
 
     /// Runs statements on a connection. `operation` completes "could not …".

@@ -88,11 +88,12 @@ fn check_templates(config: &Config) -> Finding {
 }
 
 fn check_database(config: &Config) -> Finding {
-    let version = database::connect_existing(config)
-        .and_then(|store| store.check_schema().and_then(|()| store.version()))
-        .map_err(with_causes)?;
+    let store = database::connect_existing(config).map_err(with_causes)?;
+    let version = store.check_schema().and_then(|()| store.version()).map_err(with_causes)?;
     let backend = &config.database.backend;
-    Ok(Found::Works(format!("{backend} has events, participants and the ledger ({version})")))
+    let library = store.client_library().map(|library| format!("; client library {library}"));
+    let library = library.unwrap_or_default();
+    Ok(Found::Works(format!("{backend} has events, participants and the ledger ({version}{library})")))
 }
 
 fn check_broker(config: &Config) -> Finding {

@@ -28,7 +28,7 @@ impl StoreError {
             operation: operation.to_owned(),
             hint: known.map(|known| known.hint.to_owned()),
             transient: known.is_some_and(|known| known.is_transient),
-            misconfigured: false,
+            misconfigured: known.is_some_and(|known| known.is_misconfiguration),
             cause,
         }
     }

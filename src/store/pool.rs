@@ -42,6 +42,11 @@ impl DatabaseConnector {
         dispatch!(self.backend, Backend => connect::HAS_ONE_WRITER)
     }
 
+    /// How the names of the files of its client libraries begin.
+    pub fn client_libraries(&self) -> &'static [&'static str] {
+        dispatch!(self.backend, Backend => connect::CLIENT_LIBRARIES)
+    }
+
     /// The database as errors name it: without user and password.
     pub fn display_name(&self) -> &dyn fmt::Display {
         &self.backend

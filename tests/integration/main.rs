@@ -37,3 +37,5 @@ mod side_by_side;
 mod status;
 mod systems;
 mod upgrade;
+#[cfg(feature = "mysql")]
+mod wrong_data;

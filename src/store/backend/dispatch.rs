@@ -88,6 +88,16 @@ pub fn bigint(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::BIGINT)
 }
 
+/// The type of a time without a zone as CAST takes it.
+pub fn timestamp(connection: &AnyConnection) -> &'static str {
+    dispatch!(connection, AnyConnection => dialect::TIMESTAMP)
+}
+
+/// An expression with this text, which has no quote and no backslash, as its value.
+pub fn text_literal(connection: &AnyConnection, text: &str) -> String {
+    dispatch!(connection, AnyConnection(_) => dialect::text_literal(text))
+}
+
 /// Adds made-up participants.
 pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipant]) -> QueryResult<()> {
     rows.chunks(INSERT_ROWS).try_for_each(

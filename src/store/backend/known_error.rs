@@ -7,6 +7,8 @@ pub struct KnownError {
     words: &'static [&'static str],
     /// Whether it may be over by itself. Otherwise the configuration or the database must be changed.
     pub is_transient: bool,
+    /// Whether this fanmail cannot use the database as it is.
+    pub is_misconfiguration: bool,
     /// What the reader can do about it.
     pub hint: &'static str,
 }
@@ -14,12 +16,17 @@ pub struct KnownError {
 impl KnownError {
     /// It may be over by itself.
     pub const fn transient(words: &'static [&'static str], hint: &'static str) -> Self {
-        Self { words, is_transient: true, hint }
+        Self { words, is_transient: true, is_misconfiguration: false, hint }
     }
 
     /// It stays until the configuration or the database is changed.
     pub const fn permanent(words: &'static [&'static str], hint: &'static str) -> Self {
-        Self { words, is_transient: false, hint }
+        Self { words, is_transient: false, is_misconfiguration: false, hint }
+    }
+
+    /// The same, and this fanmail cannot use the database as it is.
+    pub const fn misconfiguration(words: &'static [&'static str], hint: &'static str) -> Self {
+        Self { words, is_transient: false, is_misconfiguration: true, hint }
     }
 
     /// Whether `cause` is this error.
@@ -67,6 +74,10 @@ pub mod server {
 
 /// Words of the operating system and of the pool, which come after those of the databases.
 pub const COMMON: &[KnownError] = &[
+    KnownError::misconfiguration(
+        &["reads wrong data"],
+        "install another version of the client library; nothing is read or mailed with this one",
+    ),
     KnownError::transient(&["Connection refused"], START),
     KnownError::transient(&["No route to host"], START),
     KnownError::transient(&["Network is unreachable"], START),

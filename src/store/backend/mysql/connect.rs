@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::database::mysql::{MysqlServer, MysqlTls};
 use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::client_library::misread;
 use crate::store::error::StoreError;
 
 /// In seconds.
@@ -24,6 +25,9 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 
 /// The statement that has the plans of prepared statements made again: they are made for each execution.
 pub const DISCARD_PLANS: Option<&str> = None;
+
+/// How the names of the files of the two client libraries begin.
+pub const CLIENT_LIBRARIES: &[&str] = &["libmariadb.so", "libmysqlclient.so"];
 
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = false;
@@ -61,13 +65,20 @@ pub fn begin_write(mysql: &mut MysqlConnection) -> QueryResult<()> {
 
 /// `MariaDB`'s library connects without TLS if the server has none, although TLS without a check of the certificate was
 /// asked for.
-fn is_encrypted(mysql: &mut MysqlConnection) -> QueryResult<bool> {
+fn is_encrypted(mysql: &mut MysqlConnection) -> Result<bool, diesel::r2d2::Error> {
     #[derive(QueryableByName)]
     struct Variable {
+        #[diesel(sql_type = Text, column_name = "Variable_name")]
+        name: String,
         #[diesel(sql_type = Text, column_name = "Value")]
         value: String,
     }
     let cipher: Vec<Variable> = sql_query("SHOW SESSION STATUS LIKE 'Ssl_cipher'").load(mysql)?;
+    // Else an empty text would be taken for a server without TLS.
+    if cipher.iter().any(|cipher| cipher.name.is_empty()) {
+        let problem = r#"row 1 has "Ssl_cipher", but "" was read"#;
+        return Err(ConnectionError::BadConnection(misread(problem, CLIENT_LIBRARIES)).into());
+    }
     Ok(cipher.iter().any(|cipher| !cipher.value.is_empty()))
 }
 

@@ -46,8 +46,15 @@ pub const HAS_ROUND_TRIPS: bool = true;
 /// The type BIGINT in a CAST.
 pub const BIGINT: &str = "SIGNED";
 
+/// The type of a time without a zone in a CAST.
+pub const TIMESTAMP: &str = "DATETIME";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+
+pub fn text_literal(text: &str) -> String {
+    format!("'{text}'")
+}
 
 /// The version of `MariaDB` names it.
 pub fn version(mysql: &mut MysqlConnection) -> QueryResult<String> {

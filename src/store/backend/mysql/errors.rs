@@ -7,6 +7,14 @@ const TLS: &str = "give the server TLS, or ask for less with ssl_mode in DATABAS
 
 /// Errors with a hint.
 pub const KNOWN: &[KnownError] = &[
+    // Cause: CONC-821, diesel issue 5091.
+    KnownError::misconfiguration(
+        &["reads wrong data", "has \"", "but \"\" was read"],
+        "MariaDB Connector/C 3.3.19 and 3.4.9 return texts empty. Debian's libmariadb3 10.11.18 has 3.3.19. \
+         Install another version. On Debian 12, add the security suite to the sources of apt \
+         (deb http://deb.debian.org/debian-security bookworm-security main) and run \
+         apt-get update && apt-get install libmariadb3; nothing is read or mailed with this version",
+    ),
     // TLS.
     KnownError::permanent(&["TLS is required by ssl_mode"], TLS),
     KnownError::permanent(&["SSL is required, but the server does not support it"], TLS),

@@ -30,6 +30,9 @@ const SESSION: &str = "SET default_transaction_isolation = 'read committed';
 /// change.
 pub const DISCARD_PLANS: Option<&str> = Some("DISCARD PLANS");
 
+/// How the names of the files of the client library begin.
+pub const CLIENT_LIBRARIES: &[&str] = &["libpq.so"];
+
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = false;
 

@@ -52,8 +52,26 @@ pub const HAS_ROUND_TRIPS: bool = true;
 /// The type BIGINT in a CAST.
 pub const BIGINT: &str = "BIGINT";
 
+/// The type of a time without a zone in a CAST.
+pub const TIMESTAMP: &str = "TIMESTAMP";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
+
+/// A database with another encoding than UTF-8 may be unable to hold the text, and then has its ASCII letters. Not a constant:
+/// `PostgreSQL` would convert a constant also where the condition is false.
+pub fn text_literal(text: &str) -> String {
+    if text.is_ascii() {
+        return format!("'{text}'");
+    }
+    let hex: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let ascii: String = text.chars().filter(char::is_ascii).collect();
+    format!(
+        "CASE WHEN current_setting('server_encoding') = 'UTF8'
+            THEN convert_from(decode('{}', 'hex'), current_setting('server_encoding')) ELSE '{ascii}' END",
+        hex.concat()
+    )
+}
 
 pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
     let version: String = diesel::select(current_setting("server_version")).get_result(postgres)?;

@@ -20,6 +20,9 @@ const SWITCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The statement that has the plans of prepared statements made again. Tables of any size have the same plans.
 pub const DISCARD_PLANS: Option<&str> = None;
 
+/// It is compiled in.
+pub const CLIENT_LIBRARIES: &[&str] = &[];
+
 /// Whether writers exclude each other.
 pub const HAS_ONE_WRITER: bool = true;
 

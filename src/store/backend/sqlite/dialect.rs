@@ -67,8 +67,15 @@ pub const HAS_ROUND_TRIPS: bool = false;
 /// The type BIGINT in a CAST.
 pub const BIGINT: &str = "INTEGER";
 
+/// The type of a time in a CAST: times are texts.
+pub const TIMESTAMP: &str = "TEXT";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+pub fn text_literal(text: &str) -> String {
+    format!("'{text}'")
+}
 
 pub fn version(sqlite: &mut SqliteConnection) -> QueryResult<String> {
     let version: String = diesel::select(sqlite_version()).get_result(sqlite)?;
