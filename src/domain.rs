@@ -14,3 +14,4 @@ pub mod notification;
 pub mod outcome;
 pub mod participant;
 pub mod session;
+pub mod time_zone;

@@ -1,9 +1,10 @@
-//! Writes when an event takes place, in its local time. Pure; time zones come from the tz database that is compiled in.
+//! Writes when an event takes place, in its local time. Pure; which zone an event
+//! names is read by `domain`.
 
-use chrono::{DateTime, Datelike, Utc};
-use chrono_tz::{OffsetName, Tz};
+use chrono::{DateTime, Datelike, FixedOffset, Utc};
 
 use crate::domain::event::Event;
+use crate::domain::time_zone::TimeZone;
 
 /// The local time of an event, as text.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,53 +22,58 @@ pub(crate) struct EventTime {
 impl EventTime {
     /// `None` for an event without a start, or with a year beyond 9998.
     pub fn of(event: &Event) -> Option<Self> {
-        let zone: Tz = event.timezone.trim().parse().unwrap_or(Tz::UTC);
+        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
         let start = local(event.starts_at?, zone)?;
-        let end = event.ends_at.and_then(|end| local(end, zone)).filter(|end| *end > start);
+        let end = event.ends_at.and_then(|end| local(end, zone)).filter(|end| end.time > start.time);
         Some(Self {
-            date: start.format(DATE).to_string(),
-            time: time(&start, end.as_ref(), zone),
-            day: start.day().to_string(),
-            month: start.format("%b").to_string(),
+            date: start.time.format(DATE).to_string(),
+            time: time(&start, end.as_ref(), zone.name()),
+            day: start.time.day().to_string(),
+            month: start.time.format("%b").to_string(),
         })
     }
 }
 
 const DATE: &str = "%A, %-d %B %Y";
 
-fn local(time: DateTime<Utc>, zone: Tz) -> Option<DateTime<Tz>> {
-    (1..=9998).contains(&time.year()).then(|| time.with_timezone(&zone))
+/// A time as the clocks of the event show it.
+struct LocalTime {
+    time: DateTime<FixedOffset>,
+    /// `CET`; `UTC-03:00` where the tz database has no letters, and for an offset.
+    letters: String,
 }
 
-fn time(start: &DateTime<Tz>, end: Option<&DateTime<Tz>>, zone: Tz) -> String {
-    let from = start.format("%H:%M");
+fn local(time: DateTime<Utc>, zone: TimeZone) -> Option<LocalTime> {
+    let local = || {
+        let (time, letters) = zone.local(time);
+        LocalTime { time, letters }
+    };
+    (1..=9998).contains(&time.year()).then(local)
+}
+
+fn time(start: &LocalTime, end: Option<&LocalTime>, zone: Option<&str>) -> String {
+    let from = start.time.format("%H:%M");
     let Some(end) = end else {
-        return format!("{from} ({})", zone_name(start, zone));
+        return format!("{from} ({})", zone_name(&start.letters, zone));
     };
-    let to = if end.date_naive() == start.date_naive() {
-        end.format("%H:%M").to_string()
+    let to = if end.time.date_naive() == start.time.date_naive() {
+        end.time.format("%H:%M").to_string()
     } else {
-        end.format(&format!("{DATE}, %H:%M")).to_string()
+        end.time.format(&format!("{DATE}, %H:%M")).to_string()
     };
-    let (before, after) = (abbreviation(start), abbreviation(end));
-    if before == after {
-        format!("{from} to {to} ({})", zone_name(start, zone))
+    let name = zone_name(&end.letters, zone);
+    if start.letters == end.letters {
+        format!("{from} to {to} ({name})")
     } else {
         // Daylight saving time begins or ends during the event.
-        format!("{from} ({before}) to {to} ({})", zone_name(end, zone))
+        format!("{from} ({}) to {to} ({name})", start.letters)
     }
 }
 
 /// `CET, Europe/Berlin`, or just `UTC`.
-fn zone_name(time: &DateTime<Tz>, zone: Tz) -> String {
-    let abbreviation = abbreviation(time);
-    if abbreviation == zone.name() { abbreviation } else { format!("{abbreviation}, {}", zone.name()) }
-}
-
-/// `CET`; `UTC-03:00` where the tz database has no letters.
-fn abbreviation(time: &DateTime<Tz>) -> String {
-    let letters = time.offset().abbreviation().map(str::to_owned);
-    letters.unwrap_or_else(|| time.format("UTC%:z").to_string())
+fn zone_name(letters: &str, zone: Option<&str>) -> String {
+    zone.filter(|zone| *zone != letters)
+        .map_or_else(|| letters.to_owned(), |zone| format!("{letters}, {zone}"))
 }
 
 #[cfg(test)]
@@ -114,8 +120,17 @@ mod tests {
         let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
         assert_eq!(in_zone("America/Sao_Paulo"), "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)");
         assert_eq!(in_zone("UTC"), "Monday, 1 June 2026, 10:00 (UTC)");
-        assert_eq!(in_zone("Middle-earth/Shire"), "Monday, 1 June 2026, 10:00 (UTC)");
+        assert_eq!(in_zone("W. Europe Standard Time"), "Monday, 1 June 2026, 12:00 (CEST, Europe/Berlin)");
+        assert_eq!(in_zone("GMT+2"), "Monday, 1 June 2026, 12:00 (UTC+02:00)");
         assert_eq!(in_zone(""), "Monday, 1 June 2026, 10:00 (UTC)");
+    }
+
+    #[test]
+    fn an_unknown_zone_is_utc_with_its_offset() {
+        assert_eq!(
+            when("2026-06-01T10:00:00Z", Some("2026-06-01T11:00:00Z"), "Middle-earth/Shire").unwrap(),
+            "Monday, 1 June 2026, 10:00 to 11:00 (UTC+00:00)"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Event {
     pub starts_at: Option<DateTime<Utc>>,
     /// When it ends.
     pub ends_at: Option<DateTime<Utc>>,
-    /// IANA name of its zone, such as `Europe/Berlin`. What is not a known zone is shown in UTC.
+    /// Its zone, in the application's words; [`crate::domain::time_zone::TimeZone`] reads it.
     pub timezone: String,
     /// Its page on the web.
     pub url: Option<String>,
