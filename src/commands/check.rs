@@ -13,7 +13,10 @@ use crate::channels::email::smtp;
 use crate::channels::email::smtp::probe::ProbeResult;
 use crate::config::Config;
 use crate::config::email::Route;
-use crate::text::clean::printable;
+use crate::store::source::zones::UnknownZones;
+use crate::text::clean::{cut, one_line, printable};
+use crate::text::count::count;
+use crate::text::mask::mask;
 
 /// The result of one check. The error says what is wrong, and what to do.
 type Finding = Result<Found, String>;
@@ -93,7 +96,22 @@ fn check_database(config: &Config) -> Finding {
     let backend = &config.database.backend;
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();
-    Ok(Found::Works(format!("{backend} has events, participants and the ledger ({version}{library})")))
+    let works = format!("{backend} has events, participants and the ledger ({version}{library})");
+    Ok(match store.count_unknown_zones().map_err(with_causes)? {
+        None => Found::Works(works),
+        Some(unknown) => Found::WorksWithNote(works, unknown_zones(&unknown)),
+    })
+}
+
+fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
+    const LONGEST: usize = 40;
+    // A view may have put anything there.
+    let example = cut(one_line(&mask(example)), LONGEST);
+    format!(
+        "{} with a time zone that fanmail does not know, such as {example:?}; their mails show UTC; \
+         store a name such as Europe/Berlin",
+        count(*events, "event")
+    )
 }
 
 fn check_broker(config: &Config) -> Finding {
@@ -184,6 +202,16 @@ mod tests {
         let set = config(&[("EMAIL_OUTBOX_DIR", file.to_str().unwrap())]);
         let sentence = check_outbox(&set).unwrap_err();
         assert!(sentence.contains("is not writable: File exists"), "{sentence}");
+    }
+
+    #[test]
+    fn an_unknown_zone_is_shown_masked_and_cut() {
+        let example = format!("ada@example.org\r\n{}", "x".repeat(80));
+        let note = unknown_zones(&UnknownZones { events: 3, example });
+        assert!(note.starts_with(
+            "3 events with a time zone that fanmail does not know, such as \"a***@example.org xxx"
+        ));
+        assert!(note.contains("x…\"; their mails show UTC") && note.len() < 200, "{note}");
     }
 
     #[test]

@@ -5,3 +5,4 @@ pub mod events;
 pub mod participants;
 pub mod seed_rows;
 pub mod seeding;
+pub mod zones;

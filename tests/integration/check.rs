@@ -2,7 +2,7 @@
 
 use testkit::ports::free_port;
 use testkit::process::Process;
-use testkit::scenario::Scenario;
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::RecipientFault;
 
 #[test]
@@ -48,5 +48,31 @@ fn check_asks_whether_the_relay_takes_mail_for_from_email() {
         assert_eq!(line.contains("it accepts the name"), told.contains("as sender"), "{line}");
         assert!(ended.out.contains(&format!(": {reply}; ")), "{}", ended.out);
         scenario.check_redacted(&(ended.out + &ended.err));
+    }
+}
+
+/// A zone that fanmail does not know is counted by `check`, told once in the log, and shown as UTC.
+#[test]
+fn an_unknown_time_zone_is_counted_and_told_once() {
+    let scenario = Scenario::with_relay("check-zones", 1).build();
+    scenario.ledger.execute(&format!("UPDATE events SET timezone = 'Middle-earth' WHERE id = {EVENT}"));
+    let checked = scenario.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let note =
+        "1 event with a time zone that fanmail does not know, such as \"Middle-earth\"; their mails show UTC";
+    assert!(checked.out.contains(note), "{}", checked.out);
+
+    let worker = scenario.worker();
+    for notifications in 1..=2 {
+        scenario.publish("UPDATED");
+        scenario.wait_for_acks(notifications);
+    }
+    let log = worker.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("not a time zone")).collect();
+    assert!(matches!(told[..], [line] if line.contains("WARN") && !line.contains("Middle")), "{log}");
+    scenario.stop_and_check(worker);
+    for mail in &scenario.smtp.log().received {
+        let text = String::from_utf8_lossy(&mail.raw).into_owned();
+        assert!(text.contains("(UTC+00:00)"), "{text}");
     }
 }

@@ -10,18 +10,20 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
 use crate::store::source::columns::{AppKey, AppText, AppTime, not_blank};
+use crate::store::source::zones;
 
 /// Shown where an event has no title.
 const UNTITLED: &str = "(untitled)";
 
 impl Store {
-    /// The event, if the database has it. A time that cannot be read is left out, with a warning.
+    /// The event, if the database has it. A time that cannot be read is left out, with a warning; a zone that is not known
+    /// is told once.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn find_event(&self, event_id: EventId) -> Result<Option<Event>, StoreError> {
         let row = self.run("read an event", |connection| find_row(connection, event_id))?;
-        Ok(row.map(EventRow::into_event))
+        Ok(row.map(EventRow::into_event).inspect(zones::tell_if_unknown))
     }
 }
 

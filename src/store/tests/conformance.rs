@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::seed_rows::NewEvent;
+use crate::store::source::zones::UnknownZones;
 
 mod batches;
 mod completion;
@@ -89,6 +90,21 @@ pub fn absent_values_of_events_are_filled_in(store: &Store) {
     assert_eq!((event.title.as_str(), event.timezone.as_str()), ("(untitled)", "UTC"));
     assert_eq!((event.location, event.starts_at), (None, None));
     assert_eq!(store.find_event(OTHER_EVENT).unwrap(), None);
+}
+
+pub fn unknown_zones_are_counted(store: &Store) {
+    assert_eq!(store.count_unknown_zones().unwrap(), None);
+    for (id, zone) in
+        [(1, "'Europe/Berlin'"), (2, "'w. europe standard time'"), (3, "'GMT+2'"), (4, "''"), (5, "' '")]
+    {
+        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', {zone})"));
+    }
+    assert_eq!(store.count_unknown_zones().unwrap(), None);
+    for (id, zone) in [(6, "Shire"), (7, "PST"), (8, "PST")] {
+        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', '{zone}')"));
+    }
+    let unknown = UnknownZones { events: 3, example: "PST".to_owned() };
+    assert_eq!(store.count_unknown_zones().unwrap(), Some(unknown));
 }
 
 pub fn an_event_is_added_once(store: &Store) {

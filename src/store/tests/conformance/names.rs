@@ -15,6 +15,7 @@ macro_rules! conformance_tests {
             pages_follow_the_keys_and_end_at_the_bound
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
+            unknown_zones_are_counted
             an_event_is_added_once
             decided_between_is_a_half_open_range_of_one_notification
             an_outcome_is_recorded_once_and_stays
