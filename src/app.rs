@@ -18,6 +18,7 @@ use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::http::server::{self, HttpError};
 use crate::observe::health::Monitor;
+use crate::observe::logging;
 use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
 use crate::worker::database_retry::DatabaseRetry;
@@ -38,7 +39,7 @@ pub mod database;
 /// What the whole process shares. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub struct Runtime {
-    /// Requested by the first SIGTERM or SIGINT.
+    /// Requested by the first SIGTERM, SIGINT or SIGQUIT.
     pub shutdown: Shutdown,
     /// Health and metrics.
     pub monitor: Monitor,
@@ -72,7 +73,7 @@ impl Runtime {
         Self { shutdown, monitor, database_retry, probes: ProbeIntervals::default() }
     }
 
-    /// The runtime of a process that sends mails: catches SIGTERM and SIGINT, ends the process on a panic, and notices
+    /// The runtime of a process that sends mails: handles signals, ends the process on a panic, and notices
     /// a database that does not answer.
     ///
     /// # Errors
@@ -94,7 +95,7 @@ impl Runtime {
         let runtime = Self::new(shutdown);
         let monitor = runtime.monitor.clone();
         let exit_summary = move || monitor.exit_summary() + &exit_note();
-        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, exit_summary)
+        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, exit_summary)
             .context("cannot catch signals")?;
         runtime.database_retry.watch().context("cannot start the thread that watches the database")?;
         Ok(runtime)

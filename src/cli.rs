@@ -49,7 +49,7 @@ pub enum Command {
     /// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
     /// queue and a database.
     ///
-    /// Stop it with SIGTERM or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
+    /// Stop it with SIGTERM, SIGQUIT or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
     /// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
     #[command(after_help = "\
 Example:

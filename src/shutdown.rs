@@ -1,5 +1,5 @@
-//! Shutdown: the first SIGTERM or SIGINT requests it, the second one exits at once. What a thread finishes before it ends
-//! is left to the thread.
+//! Shutdown: the first SIGTERM, SIGINT or SIGQUIT requests it, the second one exits at once. What a thread finishes before
+//! it ends is left to the thread. Other signals do not end the process; which ones there are is left to `signals`.
 
 use std::convert::Infallible;
 use std::process;
@@ -7,8 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGXCPU};
 use signal_hook::iterator::Signals;
+
+use crate::shutdown::signals::{block_in_this_thread, handled, name_of, stops, unblock_in_this_thread};
+
+mod signals;
 
 /// Cancellation token: whether a shutdown was requested. Cheap to clone. A request cannot be taken back.
 #[derive(Debug, Clone)]
@@ -53,39 +59,74 @@ impl Shutdown {
 /// and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
-/// Drops `trigger` at the first SIGTERM or SIGINT. The second signal, or `timeout` after the first, ends the process at
-/// once with exit code 1, after logging the lines of `exit_summary`. The ledger is safe then, unfinished messages go
-/// back to the queue, and at most the mails in flight are sent again.
+/// Drops `trigger` at the first signal that asks for a stop: SIGTERM, SIGINT, SIGQUIT, SIGPWR or SIGXCPU. The second such
+/// signal, or `timeout` after the first, ends the process at once with exit code 1, after logging the lines of
+/// `exit_summary`. The ledger is safe then, unfinished messages go back to the queue, and at most the mails in flight are
+/// sent again.
+///
+/// SIGHUP calls `on_hangup`. All other signals that would end the process are ignored, except those of a crash. The
+/// calling thread and the threads that it starts from now on are not interrupted by any of them.
 ///
 /// # Errors
 /// When the signals cannot be caught or the thread cannot be started.
 pub fn stop_on_signals(
     trigger: ShutdownTrigger,
     timeout: Duration,
+    on_hangup: impl Fn() + Send + 'static,
     exit_summary: impl Fn() -> String + Clone + Send + 'static,
 ) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    block_in_this_thread()?;
+    let mut signals = Signals::new(handled().map(|signal| signal as i32))?;
+    let mut stop = Stop { trigger: Some(trigger), first: Instant::now(), timeout, exit_summary };
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut received = signals.forever();
-        received.next();
-        let first = Instant::now();
-        log::info!(
-            "stopping: finishing mails in flight, at most {} s; a second signal exits at once",
-            timeout.as_secs()
-        );
-        drop(trigger);
-        exit_after(timeout, exit_summary.clone());
-        received.find(|_| first.elapsed() > SAME_SIGNAL);
-        log::warn!("second signal: exiting at once, with work unfinished");
-        exit(&exit_summary());
+        if let Err(error) = unblock_in_this_thread() {
+            log::error!("signals do not reach fanmail, stop it with SIGKILL: {error}");
+        }
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => on_hangup(),
+                signal if stops(signal) => stop.on_signal(signal),
+                signal => log::debug!("{} has no meaning for fanmail and is ignored", name_of(signal)),
+            }
+        }
     })?;
     Ok(())
 }
 
+/// How far the shutdown is.
+struct Stop<S> {
+    /// Until the first signal.
+    trigger: Option<ShutdownTrigger>,
+    /// The time of the first signal.
+    first: Instant,
+    timeout: Duration,
+    exit_summary: S,
+}
+
+impl<S: Fn() -> String + Clone + Send + 'static> Stop<S> {
+    fn on_signal(&mut self, signal: i32) {
+        if let Some(trigger) = self.trigger.take() {
+            self.first = Instant::now();
+            log::info!(
+                "stopping: {}; finishing mails in flight, at most {} s; a second signal exits at once",
+                name_of(signal),
+                self.timeout.as_secs()
+            );
+            drop(trigger);
+            exit_after(self.timeout, self.exit_summary.clone());
+        } else if signal != SIGXCPU && self.first.elapsed() > SAME_SIGNAL {
+            // The kernel repeats SIGXCPU every second.
+            log::warn!("second signal: exiting at once, with work unfinished");
+            exit(&(self.exit_summary)());
+        }
+    }
+}
+
 /// Requests the shutdown from inside the process, by a SIGTERM to itself, unless it was requested before.
 pub fn request(shutdown: &Shutdown) {
+    // To the process: most threads do not take signals.
     if !shutdown.requested()
-        && let Err(error) = signal_hook::low_level::raise(SIGTERM)
+        && let Err(error) = kill(Pid::this(), Signal::SIGTERM)
     {
         log::error!("cannot request the shutdown: {error}");
     }

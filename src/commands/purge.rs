@@ -14,6 +14,7 @@ use crate::app::database;
 use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::domain::ids::NotificationId;
+use crate::observe::logging;
 use crate::shutdown::{self, Shutdown};
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
 use crate::text::count::count;
@@ -55,7 +56,7 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
 
     let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, String::new)
+    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
         .context("cannot catch signals")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &plan));

@@ -12,7 +12,7 @@ use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
 
-/// Consumes until SIGTERM or SIGINT.
+/// Consumes until SIGTERM, SIGINT or SIGQUIT.
 ///
 /// # Errors
 /// When the worker cannot start, and only a change of the configuration helps.

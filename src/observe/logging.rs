@@ -1,6 +1,5 @@
 //! Where log lines go, how they look, and which of them pass. What is logged is decided elsewhere, mostly in `events`.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,9 +10,12 @@ use serde::Serialize;
 
 use crate::config::log::{LogConfig, LogFormat};
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
+use crate::observe::logging::file::LogFile;
 use crate::text::clean::turns_direction;
 use crate::text::mask::mask;
 use crate::text::timestamp::rfc3339;
+
+mod file;
 
 /// The log cannot be written as configured.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +42,14 @@ impl HasExitCode for LogError {
     }
 }
 
-/// Starts logging, to standard error or to the end of `LOG_FILE`. Every line is one write at the end of the
-/// file, so that logrotate may cut it with `copytruncate` while fanmail runs.
+/// Starts logging, to standard error or to the end of `LOG_FILE`.
 ///
 /// # Errors
 /// When the file does not open, or there is a logger already.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
     let mut builder = filtered(config.level);
     if let Some(path) = &config.file {
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
+        let file = LogFile::open(path).map_err(|source| LogError::File { path: path.clone(), source })?;
         builder.target(Target::Pipe(Box::new(file)));
     }
     let show_target = config.level >= LevelFilter::Debug;
@@ -63,6 +63,12 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     };
     builder.try_init()?;
     Ok(())
+}
+
+/// Opens `LOG_FILE` again, after a SIGHUP: logrotate has moved the file, and lines go to a new one. A line says so.
+pub fn reopen() {
+    file::request_reopen();
+    log::info!("SIGHUP: fanmail goes on; a LOG_FILE is opened again");
 }
 
 /// Passes lines of fanmail up to `level`, and of other crates only warnings and errors unless `level` is DEBUG or TRACE.

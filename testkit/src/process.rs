@@ -102,7 +102,12 @@ impl Process {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        self.ward.signal("TERM");
+        self.signal("TERM");
+    }
+
+    /// Sends this signal, such as `HUP` or `64`.
+    pub fn signal(&self, name: &str) {
+        self.ward.signal(name);
     }
 
     /// Sends SIGSTOP and waits until all threads are stopped: on a busy machine some of them run on for a while. The

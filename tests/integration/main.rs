@@ -34,6 +34,7 @@ mod rows_gone;
 mod self_test;
 mod several_workers;
 mod side_by_side;
+mod signals;
 mod status;
 mod systems;
 mod upgrade;

@@ -47,7 +47,7 @@ pub struct Context {
     pub dummy: bool,
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
-    /// Requested by the first SIGTERM or SIGINT.
+    /// Requested by the first SIGTERM, SIGINT or SIGQUIT.
     pub shutdown: Shutdown,
 }
 

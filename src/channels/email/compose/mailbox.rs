@@ -109,7 +109,9 @@ impl FoldedHeader {
             self.column = 0;
         }
         self.text.push(' ');
-        pieces.iter().for_each(|piece| self.text.push_str(piece));
+        for piece in pieces {
+            self.text.push_str(piece);
+        }
         self.column += length;
     }
 
