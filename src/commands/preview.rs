@@ -31,7 +31,7 @@ pub struct PreviewArgs {
     )]
     pub kind: Kind,
     /// Event ID in the database [default: sample data]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub event: Option<EventId>,
     /// Write the HTML to this file [default: a temporary file]
     #[arg(long, value_name = "FILE")]
@@ -77,7 +77,7 @@ fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, P
             "event {event_id} is not in the database; create a made-up one with: fanmail seed --event {event_id}"
         )
     })?;
-    let first = store.read_page(event_id, ParticipantId(0), ParticipantId::MAX, 1)?.into_iter().next();
+    let first = store.read_page(event_id, None, ParticipantId::MAX, 1)?.into_iter().next();
     Ok((event, first.unwrap_or_else(sample::ada)))
 }
 

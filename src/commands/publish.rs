@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use clap::builder::TypedValueParser as _;
 
 use crate::broker::error::BrokerError;
 use crate::broker::publisher;
@@ -28,7 +27,7 @@ pub struct PublishArgs {
     )]
     pub kind: Kind,
     /// Event ID
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub event: EventId,
     /// Identifies the notification: messages with the same id count once [default: a new UUID]
     #[arg(long, value_name = "ID")]

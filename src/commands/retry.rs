@@ -17,7 +17,7 @@ use crate::commands::output::say;
 use crate::commands::retry::lease::{BACKOFF, LeaseNote, RetryLease};
 use crate::config::Config;
 use crate::domain::event::Event;
-use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Tally};
@@ -178,8 +178,7 @@ fn complete(context: &Context, state: NotificationState, claim: &Claim) -> Resul
         NotificationState::Abandoned if store.complete_abandoned(lease)? => Ok(Completion::Completed),
         NotificationState::Abandoned => Ok(Completion::LeaseLost),
         NotificationState::Waiting | NotificationState::Running => {
-            let completed =
-                store.complete_notifications(&[Completing { lease, after: ParticipantId::MIN }])?;
+            let completed = store.complete_notifications(&[Completing { lease, after: None }])?;
             Ok(completed.first().copied().unwrap_or(Completion::LeaseLost))
         }
     })

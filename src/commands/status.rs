@@ -26,7 +26,7 @@ use crate::store::workers::Worker;
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Show only notifications of this event
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub event: Option<EventId>,
     /// Number of newest notifications to show; those that are not completed are always shown
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]

@@ -9,13 +9,21 @@ pub enum Audience {
     Event {
         /// The event.
         id: EventId,
-        /// The highest participant id when the notification was opened; later participants are not part of it. 0 when
-        /// the event had no participants.
+        /// The highest participant id when the notification was opened; later participants are not part of it. The smallest
+        /// number when the event had no participants. Versions before 0.2.0 wrote 0 then.
         up_to: ParticipantId,
     },
 }
 
 impl Audience {
+    /// Whether it is certain that the event had participants when the notification was opened. Otherwise those count who take
+    /// part when the fan-out begins.
+    #[must_use]
+    pub fn is_frozen(self) -> bool {
+        let Self::Event { up_to, .. } = self;
+        up_to != ParticipantId::MIN && up_to != ParticipantId(0)
+    }
+
     /// The word in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -43,13 +43,22 @@ number! {
     NotificationId
 }
 number! {
-    /// Key of a row of `events`. The application chooses it; fanmail takes positive ones only.
+    /// Key of a row of `events`. The application chooses it: any whole number, also zero and negative ones.
     EventId
 }
 number! {
-    /// Key of a row of `participants`. The application chooses it; fanmail takes positive ones only, and reads
-    /// pages in their order.
+    /// Key of a row of `participants`. The application chooses it: any whole number, also zero and negative ones. Pages are
+    /// read in their order.
     ParticipantId
+}
+
+impl ParticipantId {
+    /// The smallest key behind `after`; without one the smallest of all. Behind the largest key there is none: then this is the
+    /// largest key.
+    #[must_use]
+    pub fn first_after(after: Option<Self>) -> Self {
+        after.map_or(Self::MIN, |Self(id)| Self(id.saturating_add(1)))
+    }
 }
 number! {
     /// Counts the leases of a notification, from 1: a fencing token. A write that names an older epoch than the

@@ -17,7 +17,7 @@ use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
 pub struct Message {
     /// What happened to the event.
     pub kind: Kind,
-    /// The event; always positive.
+    /// The event.
     pub event_id: EventId,
 }
 
@@ -72,6 +72,16 @@ mod tests {
     }
 
     #[test]
+    fn every_integer_is_a_key() {
+        for id in [0, -1, -5, i64::MIN, i64::MAX] {
+            let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
+            let message = Message { kind: Kind::Updated, event_id: EventId(id) };
+            assert_eq!(Message::decode(body.as_bytes()), Ok(message));
+            assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
+        }
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         assert_eq!(reason(b"\xff\xfe"), "the body is not UTF-8 text");
         assert!(reason(b"").starts_with("the body is not JSON: EOF"));
@@ -91,9 +101,12 @@ mod tests {
             reason(br#"{"type":"UPDATED","event_id":"1"}"#),
             "the field \"event_id\" must be a whole number, not a string"
         );
-        for id in ["0", "-5", "1.5", "9223372036854775808", "1e3"] {
+        for id in ["1.5", "9223372036854775808", "-9223372036854775809", "1e3"] {
             let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
-            assert!(reason(body.as_bytes()).contains("is not a whole number from 1"), "{id}");
+            assert!(
+                reason(body.as_bytes()).contains("is not a whole number from -9223372036854775808 to"),
+                "{id}"
+            );
         }
         assert!(reason(&vec![b' '; MAX_BODY + 1]).contains("65537 bytes"));
     }

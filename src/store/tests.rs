@@ -131,7 +131,7 @@ fn complete(store: &Store, notification_id: NotificationId) {
 
 /// Completes a notification under this lease, as if everyone were decided.
 fn complete_under(store: &Store, lease: Lease) -> Completion {
-    let completing = Completing { lease, after: ParticipantId::MAX };
+    let completing = Completing { lease, after: Some(ParticipantId::MAX) };
     let completions = store.complete_notifications(&[completing]).unwrap();
     assert_eq!(completions.len(), 1);
     completions[0]

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 use crate::domain::outcome::{Counts, Outcome, Verdict};
 use crate::domain::session::Receipt;
@@ -161,8 +160,7 @@ impl Outcomes {
         }
         let last = numbers.into_iter().filter(|(fan_out, number)| fan_out.are_last(*number));
         self.last = last.map(|(fan_out, _)| Arc::clone(fan_out)).collect();
-        let completing =
-            |fan_out: &Arc<FanOutHandle>| Completing { lease: fan_out.held.lease, after: ParticipantId(0) };
+        let completing = |fan_out: &Arc<FanOutHandle>| Completing { lease: fan_out.held.lease, after: None };
         self.last.iter().map(completing).collect()
     }
 

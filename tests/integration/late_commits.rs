@@ -20,6 +20,8 @@ on_every_system!(
     rows_with_lower_keys_in_a_list_of_several_pages
     rows_with_lower_keys_in_one_page
     rows_with_lower_keys_between_the_last_page_and_completion
+    keys_of_zero_and_below
+    every_whole_number_is_a_key
     one_after_the_other
     who_joins_later_with_a_higher_key_is_not_part_of_it
     the_event_and_its_participants_come_after_the_message
@@ -112,6 +114,47 @@ fn rows_with_lower_keys_in_one_page(system: System) {
 
 fn rows_with_lower_keys_between_the_last_page_and_completion(system: System) {
     lower_keys(system, "lower-last", "10", PEOPLE - 4 - LANES);
+}
+
+/// As views have them that make keys of hashes.
+fn keys_of_zero_and_below(system: System) {
+    let scenario = scenario(system, "lower-zero", "100", PEOPLE);
+    scenario.ledger.execute("UPDATE participants SET id = id - 100000");
+    let keys: Vec<i64> = scenario.people()[..2].iter().map(|person| person.id).collect();
+    assert!(keys[1] < 0);
+    scenario.ledger.execute(&format!("DELETE FROM participants WHERE id <= {}", keys[1]));
+    let worker = held_after(&scenario, 100);
+    for key in keys {
+        scenario.ledger.execute(&insert(&format!("late.{key}@example.org"), Some(key)));
+    }
+    check_all_are_mailed(&scenario, worker, PEOPLE);
+}
+
+/// Of participants and of events, also in the message.
+fn every_whole_number_is_a_key(system: System) {
+    const KEYS: [i64; 5] = [i64::MIN, -1, 0, 1, i64::MAX];
+    let scenario = scenario(system, "any-key", "2", KEYS.len());
+    scenario.seed(LATE, 3);
+    let mut statements = format!(
+        "UPDATE events SET id = 0 WHERE id = {LATE};
+         UPDATE participants SET event_id = 0, id = -id WHERE event_id = {LATE};"
+    );
+    for (person, key) in scenario.people().iter().zip(KEYS) {
+        statements += &format!("UPDATE participants SET id = {key} WHERE id = {};", person.id);
+    }
+    scenario.ledger.execute(&statements);
+    scenario.queue.publish("UPDATED", EVENT, Some("any"));
+    scenario.queue.publish("CANCELLED", 0, None);
+    let worker = scenario.worker();
+    scenario.wait_for_acks(2);
+    assert_eq!(scenario.mail_counts().lost_and_duplicates(), (0, 0), "{}", worker.log());
+    assert_eq!(scenario.smtp.accepted(), KEYS.len() + 3);
+    let ids: Vec<i64> = scenario.people().iter().map(|person| person.id).collect();
+    assert_eq!(ids, KEYS);
+    let out = scenario.run_ok(&["status", "--event", "0"]);
+    assert!(out.contains("CANCELLED"), "{out}");
+    scenario.run_ok(&["status", "--event", "-5"]);
+    scenario.stop_and_check(worker);
 }
 
 /// A further one appears while those who were late are mailed.

@@ -26,8 +26,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<(Kind, EventId), Malfo
     let event_id = match fields.get("event_id") {
         None => return Err(Malformed::Missing("event_id")),
         Some(Value::Number(number)) => {
-            let positive = number.as_i64().filter(|id| *id > 0);
-            positive.map(EventId).ok_or_else(|| Malformed::BadEventId(number.to_string()))?
+            number.as_i64().map(EventId).ok_or_else(|| Malformed::BadEventId(number.to_string()))?
         }
         Some(other) => {
             return Err(Malformed::WrongType("event_id", "a whole number", json_type(other)));

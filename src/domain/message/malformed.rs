@@ -32,7 +32,7 @@ pub enum Malformed {
     #[error("the type {0:?} is not one of {kinds}", kinds = Kind::words())]
     UnknownType(String),
     /// `event_id` is a number, but no key. Holds the number.
-    #[error("the event_id {0} is not a whole number from 1 to 9223372036854775807")]
+    #[error("the event_id {0} is not a whole number from -9223372036854775808 to 9223372036854775807")]
     BadEventId(String),
 }
 

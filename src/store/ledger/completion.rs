@@ -26,8 +26,9 @@ use crate::store::source::participants::find_page_ids;
 pub struct Completing {
     /// Its lease.
     pub lease: Lease,
-    /// Everyone up to this participant is known to be decided or deferred (see [`Store::find_decided_end`]).
-    pub after: ParticipantId,
+    /// Everyone up to this participant is known to be decided or deferred (see [`Store::find_decided_end`]). Up to the largest
+    /// key: nothing is checked.
+    pub after: Option<ParticipantId>,
 }
 
 /// What became of a [`Completing`].
@@ -85,10 +86,11 @@ impl Store {
     pub fn find_decided_end(
         &self,
         notification: &Notification,
-        after: ParticipantId,
+        after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<DecidedPage, StoreError> {
         let Audience::Event { id: event_id, up_to } = notification.audience;
+        let after = after.into();
         let page = self.run("read the keys of participants", |connection| {
             find_page_ids(connection, event_id, after, up_to, limit)
         })?;
@@ -134,9 +136,9 @@ impl Store {
     }
 }
 
-/// The participants behind `after` of a notification who are neither decided nor deferred.
+/// The participants from `first` on of a notification who are neither decided nor deferred.
 #[diesel::dsl::auto_type]
-fn undecided(after: ParticipantId) -> _ {
+fn undecided(first: ParticipantId) -> _ {
     let decided = deliveries::table
         .filter(deliveries::notification_id.eq(notifications::id))
         .filter(deliveries::participant_id.eq(participants::id));
@@ -145,7 +147,7 @@ fn undecided(after: ParticipantId) -> _ {
         .filter(deferrals::participant_id.eq(participants::id));
     participants::table
         .filter(participants::event_id.nullable().eq(notifications::event_id))
-        .filter(participants::id.gt(after))
+        .filter(participants::id.ge(first))
         .filter(participants::id.le(notifications::max_participant_id))
         .filter(not(exists(decided)))
         .filter(not(exists(deferred)))
@@ -164,13 +166,17 @@ fn completed() -> _ {
 /// this statement is planned for the notification's own people. With `id = ANY (…)`, it reads all participants of all events
 /// (a merge join; seen with statistics of one event with a million people).
 fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
-    let undecided = exists(undecided(one.after.max(ParticipantId(0))));
     let running = notifications::id
         .eq(one.lease.notification_id)
         .and(notifications::epoch.eq(one.lease.epoch))
-        .and(notifications::state.eq(NotificationState::Running.as_str()))
-        .and(not(undecided));
-    PreparedUpdate::new(completed(), running).execute(connection).map(|completed| completed > 0)
+        .and(notifications::state.eq(NotificationState::Running.as_str()));
+    let completed = if one.after == Some(ParticipantId::MAX) {
+        PreparedUpdate::new(completed(), running).execute(connection)
+    } else {
+        let undecided = exists(undecided(ParticipantId::first_after(one.after)));
+        PreparedUpdate::new(completed(), running.and(not(undecided))).execute(connection)
+    };
+    completed.map(|completed| completed > 0)
 }
 
 /// Completes those of the notifications, which are locked and have few people, for whom everyone is decided or deferred.
@@ -191,7 +197,6 @@ fn complete_short(connection: &mut AnyConnection, ids: &[NotificationId]) -> Que
     let undecided = participants::table
         .filter(participants::event_id.nullable().eq(notifications::event_id))
         // Not by the key alone: a range of keys has the people of many events.
-        .filter((participants::id + 0).gt(0))
         .filter((participants::id + 0).le(notifications::max_participant_id))
         .filter(decided.single_value().is_null())
         .filter(deferred.single_value().is_null())
@@ -211,7 +216,8 @@ pub(crate) fn complete_all(
     completing: &[Completing],
     locked: Option<&[Lease]>,
 ) -> QueryResult<Vec<Completion>> {
-    let by_id: BTreeMap<Lease, ParticipantId> = completing.iter().map(|one| (one.lease, one.after)).collect();
+    let by_id: BTreeMap<Lease, Option<ParticipantId>> =
+        completing.iter().map(|one| (one.lease, one.after)).collect();
     let is_few = by_id.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection);
     if is_few && complete_each(connection, &by_id)? {
         return Ok(vec![Completion::Completed; completing.len()]);
@@ -237,7 +243,7 @@ pub(crate) fn complete_all(
 /// every transaction does that locks several notifications. Returns whether all were completed.
 fn complete_each(
     connection: &mut AnyConnection,
-    by_id: &BTreeMap<Lease, ParticipantId>,
+    by_id: &BTreeMap<Lease, Option<ParticipantId>>,
 ) -> QueryResult<bool> {
     let mut all = true;
     for (lease, after) in by_id {
@@ -249,13 +255,13 @@ fn complete_each(
 /// Completes those whose `leases` are locked, in few statements.
 fn complete_locked(
     connection: &mut AnyConnection,
-    by_id: &BTreeMap<Lease, ParticipantId>,
+    by_id: &BTreeMap<Lease, Option<ParticipantId>>,
     leases: &[Lease],
 ) -> QueryResult<()> {
     let mut short = Vec::new();
     for lease in leases {
         match by_id.get(lease) {
-            Some(ParticipantId(..=0)) => short.push(lease.notification_id),
+            Some(None) => short.push(lease.notification_id),
             Some(after) => drop(complete_one(connection, Completing { lease: *lease, after: *after })?),
             None => {}
         }

@@ -103,10 +103,11 @@ impl Store {
     pub fn read_due_page(
         &self,
         notification: &Notification,
-        after: ParticipantId,
+        after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<Vec<DeferredParticipant>, StoreError> {
         let Audience::Event { id: event_id, .. } = notification.audience;
+        let after = after.into();
         let (page, participants, decided) = self.run("read a page of deferrals", |connection| {
             let clock = dispatch::clock(connection)?;
             let page = find_due_page(connection, clock, notification.id, after, limit as usize)?;
@@ -139,14 +140,15 @@ impl Store {
     pub fn deferrals_between(
         &self,
         notification_id: NotificationId,
-        after: ParticipantId,
+        after: impl Into<Option<ParticipantId>>,
         up_to: ParticipantId,
     ) -> Result<HashMap<ParticipantId, Deferral>, StoreError> {
+        let first = ParticipantId::first_after(after.into());
         self.run("read which participants are deferred", |connection| {
             let clock = dispatch::clock(connection)?;
             let rows: Vec<Columns> = deferrals::table
                 .filter(deferrals::notification_id.eq(notification_id))
-                .filter(deferrals::participant_id.gt(after))
+                .filter(deferrals::participant_id.ge(first))
                 .filter(deferrals::participant_id.le(up_to))
                 .select(COLUMNS)
                 .load(connection)?;

@@ -26,13 +26,14 @@ impl Store {
     pub fn decided_between(
         &self,
         notification_id: NotificationId,
-        after: ParticipantId,
+        after: impl Into<Option<ParticipantId>>,
         up_to: ParticipantId,
     ) -> Result<HashSet<ParticipantId>, StoreError> {
+        let first = ParticipantId::first_after(after.into());
         self.run("read which participants are decided", |connection| {
             deliveries::table
                 .filter(deliveries::notification_id.eq(notification_id))
-                .filter(deliveries::participant_id.gt(after))
+                .filter(deliveries::participant_id.ge(first))
                 .filter(deliveries::participant_id.le(up_to))
                 .select(deliveries::participant_id)
                 .load_iter(connection)?

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::delete_failed;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow};
 use crate::store::schema::notifications;
-use crate::store::source::participants::find_last_id;
+use crate::store::source::participants::{find_last_id, find_page_ids};
 
 impl Store {
     /// The notification with this key, if it exists.
@@ -71,7 +71,9 @@ pub(crate) fn lock_and_freeze(
     }
     let Some(mut record) = find_record(connection, lease.notification_id)? else { return Ok(None) };
     let Audience::Event { id, up_to } = record.notification.audience;
-    if up_to == ParticipantId(0) {
+    let may_have_been_empty =
+        !record.notification.audience.is_frozen() && record.notification.event_id.is_some();
+    if may_have_been_empty && find_page_ids(connection, id, None, up_to, 1)?.is_empty() {
         record.notification.audience = Audience::Event { id, up_to: find_last_id(connection, id)? };
     }
     Ok(Some(record))

@@ -46,7 +46,7 @@ pub struct Purge<'a> {
     /// The largest key up to which the search for expired notifications has come.
     searched_up_to: NotificationId,
     /// A deleted notification that still has outcomes of participants with larger keys than this one.
-    current: Option<(NotificationId, ParticipantId)>,
+    current: Option<(NotificationId, Option<ParticipantId>)>,
 }
 
 /// What a purge will delete, and what it will not.
@@ -220,10 +220,10 @@ impl Purge<'_> {
                 purged.notifications += diesel::delete(expired).execute(connection)? as u64;
                 rows_left -= 1;
                 if rows_left == 0 {
-                    self.current = Some((id, ParticipantId::MIN));
+                    self.current = Some((id, None));
                     break;
                 }
-                (id, ParticipantId::MIN)
+                (id, None)
             } else {
                 break;
             };
@@ -232,7 +232,7 @@ impl Purge<'_> {
             purged.outcomes += deleted as u64;
             rows_left = rows_left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
             // None deleted: the notification was kept, or another purge has deleted its outcomes.
-            self.current = last.filter(|_| deleted > 0).map(|last| (id, last));
+            self.current = last.filter(|_| deleted > 0).map(|last| (id, Some(last)));
         }
         Ok(purged)
     }
@@ -242,12 +242,12 @@ impl Purge<'_> {
 fn nth_participant(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     n: u32,
 ) -> QueryResult<Option<ParticipantId>> {
     deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
-        .filter(deliveries::participant_id.gt(after))
+        .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
         .order(deliveries::participant_id)
         .select(deliveries::participant_id)
         .limit(1)
@@ -260,13 +260,13 @@ fn nth_participant(
 fn delete_outcomes(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     up_to: ParticipantId,
 ) -> QueryResult<usize> {
     diesel::delete(
         deliveries::table
             .filter(deliveries::notification_id.eq(notification_id))
-            .filter(deliveries::participant_id.gt(after))
+            .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
             .filter(deliveries::participant_id.le(up_to))
             .filter(not(exists(notifications::table.find(notification_id)))),
     )

@@ -131,10 +131,10 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
-    /// `None` when its word is unknown. No event has the key 0, so a row without an event has no participants.
+    /// `None` when its word is unknown. No message opens a row without an event; its people are taken for ones who have left.
     fn audience(&self) -> Option<Audience> {
         let event =
-            Audience::Event { id: self.event_id.unwrap_or(EventId(0)), up_to: self.max_participant_id };
+            Audience::Event { id: self.event_id.unwrap_or(EventId::MIN), up_to: self.max_participant_id };
         Some(event).filter(|audience| audience.as_str() == self.audience)
     }
 

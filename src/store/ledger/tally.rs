@@ -116,10 +116,7 @@ fn load_records(
 /// The participants who are part of the notification and still take part in the event.
 #[diesel::dsl::auto_type]
 fn people(event_id: EventId, up_to: ParticipantId) -> _ {
-    participants::table
-        .filter(participants::event_id.eq(event_id))
-        .filter(participants::id.gt(0_i64))
-        .filter(participants::id.le(up_to))
+    participants::table.filter(participants::event_id.eq(event_id)).filter(participants::id.le(up_to))
 }
 
 fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {

@@ -28,12 +28,7 @@ impl Store {
 }
 
 fn find_row(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<Option<EventRow>> {
-    events::table
-        .filter(events::id.eq(event_id))
-        .filter(events::id.gt(0))
-        .select(EventRow::as_select())
-        .first(connection)
-        .optional()
+    events::table.filter(events::id.eq(event_id)).select(EventRow::as_select()).first(connection).optional()
 }
 
 #[derive(Queryable, Selectable)]

@@ -20,31 +20,33 @@ use crate::store::source::columns::{AppKey, AppText, not_blank};
 const EVENTS_PER_QUERY: usize = 100;
 
 impl Store {
-    /// Up to `limit` participants of the event with `after < id <= up_to`, in key order.
+    /// Up to `limit` participants of the event with `after < id <= up_to`, in key order. Without `after`, from the smallest key
+    /// on.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn read_page(
         &self,
         event_id: EventId,
-        after: ParticipantId,
+        after: impl Into<Option<ParticipantId>>,
         up_to: ParticipantId,
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
+        let first = ParticipantId::first_after(after.into());
         self.run("read a page of participants", |connection| {
-            page(event_id, after, up_to, limit).select(ParticipantRow::as_select()).load(connection)
+            page(event_id, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)
         })
         .map(|rows: Vec<ParticipantRow>| rows.into_iter().map(ParticipantRow::into_participant).collect())
     }
 }
 
-/// Only positive keys count.
+/// Not `id > after`: nothing is before the smallest key.
 #[diesel::dsl::auto_type]
-fn page(event_id: EventId, after: ParticipantId, up_to: ParticipantId, limit: u32) -> _ {
-    let (after, limit): (ParticipantId, i64) = (after.max(ParticipantId(0)), limit.into());
+fn page(event_id: EventId, first: ParticipantId, up_to: ParticipantId, limit: u32) -> _ {
+    let limit: i64 = limit.into();
     participants::table
         .filter(participants::event_id.eq(event_id))
-        .filter(participants::id.gt(after))
+        .filter(participants::id.ge(first))
         .filter(participants::id.le(up_to))
         .order(participants::id)
         .limit(limit)
@@ -54,11 +56,11 @@ fn page(event_id: EventId, after: ParticipantId, up_to: ParticipantId, limit: u3
 pub(crate) fn find_page_ids(
     connection: &mut AnyConnection,
     event_id: EventId,
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<ParticipantId>> {
-    page(event_id, after, up_to, limit)
+    page(event_id, ParticipantId::first_after(after), up_to, limit)
         .select(participants::id)
         .load_iter(connection)?
         .map(|id: QueryResult<AppKey>| id.map(|AppKey(id)| ParticipantId(id)))
@@ -79,7 +81,7 @@ pub(crate) fn find_by_ids(
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
-/// The largest key of a participant of the event; 0 when the event has none.
+/// The largest key of a participant of the event; the smallest number when the event has none.
 pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
     participants::table
         .filter(participants::event_id.eq(event_id))
@@ -97,7 +99,7 @@ struct LastIdRow {
     last_id: Option<AppKey>,
 }
 
-/// The largest keys of the participants of many events; 0 where an event has none.
+/// The largest keys of the participants of many events; the smallest number where an event has none.
 pub(crate) fn find_last_ids(
     connection: &mut AnyConnection,
     event_ids: &[EventId],
@@ -125,9 +127,8 @@ pub(crate) fn find_last_ids(
     Ok(last_ids)
 }
 
-/// Only positive keys count, everywhere.
 fn last_id(id: Option<AppKey>) -> ParticipantId {
-    ParticipantId(id.map_or(0, |AppKey(id)| id.max(0)))
+    id.map_or(ParticipantId::MIN, |AppKey(id)| ParticipantId(id))
 }
 
 #[derive(Queryable, Selectable)]

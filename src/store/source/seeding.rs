@@ -78,5 +78,5 @@ fn find_newest_key(connection: &mut AnyConnection) -> QueryResult<u64> {
     participants::table
         .select(max(participants::id))
         .first(connection)
-        .map(|id: Option<i64>| id.unwrap_or(0).unsigned_abs())
+        .map(|id: Option<i64>| id.unwrap_or(0).max(0).unsigned_abs())
 }

@@ -15,6 +15,7 @@ mod deferrals;
 mod forgotten_acks;
 mod forgotten_acks_of_others;
 mod identity;
+mod keys;
 mod leasing;
 mod names;
 mod opening;
@@ -33,6 +34,7 @@ pub use deferrals::*;
 pub use forgotten_acks::*;
 pub use forgotten_acks_of_others::*;
 pub use identity::*;
+pub use keys::*;
 pub use leasing::*;
 pub(super) use names::conformance_tests;
 pub use opening::*;
@@ -55,7 +57,7 @@ pub fn pages_follow_the_keys_and_end_at_the_bound(store: &Store) {
     let ids = |after, up_to, limit| -> Vec<i64> {
         page(store, after, up_to, limit).into_iter().map(|person| person.id.0).collect()
     };
-    assert_eq!(last_participant_id(store, EVENT), 0);
+    assert_eq!(last_participant_id(store, EVENT), i64::MIN);
     assert!(ids(0, 0, 100).is_empty());
     add_people(store, EVENT, 3);
     add_people(store, OTHER_EVENT, 2);

@@ -150,20 +150,6 @@ fn times_are_read_in_the_formats_that_programs_write() {
 }
 
 #[test]
-fn only_positive_keys_count() {
-    let (_dir, store) = sqlite();
-    execute(
-        &store,
-        "INSERT INTO participants (id, event_id) VALUES (-3, 7), (0, 7); INSERT INTO events (id, title) VALUES (0, 'x')",
-    );
-    let notification = open(&store);
-    assert_eq!(notification.audience, participants_up_to(0));
-    assert_eq!(store.tally(&notification).unwrap().participants, 0);
-    assert!(page(&store, -9, 9, 9).is_empty());
-    assert_eq!(store.find_event(EventId(0)).unwrap(), None);
-}
-
-#[test]
 fn the_key_of_a_removed_participant_is_not_reused() {
     let (_dir, store) = sqlite();
     add_people(&store, EVENT, 2);

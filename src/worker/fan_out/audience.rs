@@ -19,7 +19,7 @@ pub struct AudiencePages {
     /// Whether deferred participants are left out: the sweep has them.
     without_deferred: bool,
     /// The last participant that was read.
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     ended: bool,
 }
 
@@ -33,7 +33,7 @@ impl AudiencePages {
             page_size,
             resumed: claim.resumed,
             without_deferred: claim.scope != Scope::UndecidedAndDeferred,
-            after: ParticipantId(0),
+            after: None,
             ended: false,
         }
     }
@@ -50,16 +50,13 @@ impl AudiencePages {
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Vec<Recipient>, Stopped> {
         let (after, limit) = (self.after, self.page_size);
-        let mut page = match self.audience {
-            Audience::Event { id: event_id, up_to } => {
-                database_retry.until_ok(|| store.read_page(event_id, after, up_to, limit))?
-            }
-        };
-        self.ended = page.len() < limit as usize;
+        let Audience::Event { id: event_id, up_to } = self.audience;
+        let mut page = database_retry.until_ok(|| store.read_page(event_id, after, up_to, limit))?;
+        self.ended = page.len() < limit as usize || page.last().is_some_and(|last| last.id == up_to);
         // A view over a join may return a participant twice.
         page.dedup_by_key(|participant| participant.id);
         let Some(last) = page.last() else { return Ok(Vec::new()) };
-        self.after = last.id;
+        self.after = Some(last.id);
         if self.resumed {
             return self.undecided(page, after, store, database_retry);
         }
@@ -71,11 +68,11 @@ impl AudiencePages {
     fn undecided(
         &self,
         page: Vec<Participant>,
-        after: ParticipantId,
+        after: Option<ParticipantId>,
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<Vec<Recipient>, Stopped> {
-        let (id, up_to) = (self.notification_id, self.after);
+        let (id, Some(up_to)) = (self.notification_id, self.after) else { return Ok(Vec::new()) };
         // In this order: a decision deletes the deferral.
         let deferrals = database_retry.until_ok(|| store.deferrals_between(id, after, up_to))?;
         let decided = database_retry.until_ok(|| store.decided_between(id, after, up_to))?;

@@ -70,7 +70,7 @@ impl CompletionCheck {
     fn undecided(&mut self, context: &Context, claim: &Claim) -> Result<bool, Halt> {
         if self.empty_passes > MAX_EMPTY_PASSES {
             events::notification::completed_unchecked(&claim.notification, self.empty_passes);
-            let unchecked = Completing { lease: claim.held.lease, after: ParticipantId::MAX };
+            let unchecked = Completing { lease: claim.held.lease, after: Some(ParticipantId::MAX) };
             return match record_completion(context, unchecked)? {
                 Completion::Completed => Ok(true),
                 Completion::Undecided | Completion::LeaseLost => Err(Halt::TakenOver),
@@ -90,25 +90,29 @@ pub(super) fn is_short(participants: u64) -> bool {
 }
 
 fn check_and_complete(context: &Context, claim: &Claim, counts: Counts) -> Result<Completion, Halt> {
-    match find_decided_end(context, claim, counts)? {
-        Some(after) => Ok(record_completion(context, Completing { lease: claim.held.lease, after })?),
+    match check_all_but_last_page(context, claim, counts)? {
+        Some(completing) => Ok(record_completion(context, completing)?),
         None => Ok(Completion::Undecided),
     }
 }
 
-/// Up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
+/// Finds up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
 /// notification is completed. `None` when one is undecided.
-fn find_decided_end(context: &Context, claim: &Claim, counts: Counts) -> Result<Option<ParticipantId>, Halt> {
-    let mut after = ParticipantId(0);
+fn check_all_but_last_page(
+    context: &Context,
+    claim: &Claim,
+    counts: Counts,
+) -> Result<Option<Completing>, Halt> {
+    let mut completing = Completing { lease: claim.held.lease, after: None };
     if !claim.resumed && is_short(counts.total()) {
-        return Ok(Some(after));
+        return Ok(Some(completing));
     }
     loop {
-        let find = || context.store.find_decided_end(&claim.notification, after, CHECKED_PAGE);
+        let find = || context.store.find_decided_end(&claim.notification, completing.after, CHECKED_PAGE);
         match context.database_retry.until_ok(find)? {
-            DecidedPage::Last => return Ok(Some(after)),
+            DecidedPage::Last => return Ok(Some(completing)),
             DecidedPage::Undecided => return Ok(None),
-            DecidedPage::UpTo(last) => after = last,
+            DecidedPage::UpTo(last) => completing.after = Some(last),
         }
         if context.shutdown.requested() {
             return Err(Halt::Stopping);

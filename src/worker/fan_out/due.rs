@@ -26,7 +26,7 @@ pub struct DuePages {
     notification: Notification,
     page_size: u32,
     /// The last participant that was read.
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     /// How many people more this run may have.
     left: u32,
     ended: bool,
@@ -46,7 +46,7 @@ impl DuePages {
     /// The due deferrals of the notification, in pages of `page_size`.
     #[must_use]
     pub fn new(notification: Notification, page_size: u32) -> Self {
-        let (after, left) = (ParticipantId::MIN, MAX_PEOPLE);
+        let (after, left) = (None, MAX_PEOPLE);
         Self { notification, page_size, after, left, ended: false, started_at: Instant::now() }
     }
 
@@ -95,7 +95,7 @@ impl DuePages {
         let due = database_retry.until_ok(|| store.read_due_page(&notification, after, limit))?;
         self.left = self.left.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
         match due.last() {
-            Some(last) => self.after = last.deferral.participant_id,
+            Some(last) => self.after = Some(last.deferral.participant_id),
             None => self.ended = true,
         }
         Ok(due)

@@ -31,7 +31,7 @@ pub enum LedgerWrite {
         /// Its lease.
         lease: Lease,
         /// Everyone up to this participant is known to be decided or deferred.
-        after: ParticipantId,
+        after: Option<ParticipantId>,
         /// Gets what became of it. Dropped when the database does not answer at once.
         reply: Sender<Completion>,
     },

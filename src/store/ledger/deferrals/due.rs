@@ -52,12 +52,16 @@ pub(crate) fn find_due_page(
     connection: &mut AnyConnection,
     clock: NaiveDateTime,
     notification_id: NotificationId,
-    after: ParticipantId,
+    after: Option<ParticipantId>,
     limit: usize,
 ) -> QueryResult<Vec<Columns>> {
+    if after == Some(ParticipantId::MAX) {
+        return Ok(Vec::new());
+    }
+    let first = ParticipantId::first_after(after);
     let longest_due = find_longest_due(connection, clock)?;
     let of_page =
-        longest_due.iter().filter(|(id, participant_id)| *id == notification_id && *participant_id > after);
+        longest_due.iter().filter(|(id, participant_id)| *id == notification_id && *participant_id >= first);
     let mut ids: Vec<ParticipantId> = of_page.map(|(_, participant_id)| *participant_id).collect();
     let due = deferrals::table
         .filter(deferrals::notification_id.eq(notification_id))
@@ -71,7 +75,7 @@ pub(crate) fn find_due_page(
     }
     // Reads those in between that are not due: up to 200 ms for 200,000.
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    due.filter(deferrals::participant_id.gt(after)).limit(limit).load(connection)
+    due.filter(deferrals::participant_id.ge(first)).limit(limit).load(connection)
 }
 
 /// When the next deferral is or was due.

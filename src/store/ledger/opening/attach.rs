@@ -5,8 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::domain::audience::Audience;
-use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::identity::candidates::Candidate;
@@ -120,8 +119,7 @@ impl Attachment<'_> {
             (values.completed_at, values.reason, values.acked_at) = (Some(None), Some(None), Some(None));
             (record.completed_at, record.reason, record.acked_at) = (None, None, None);
         }
-        let Audience::Event { up_to, .. } = notification.audience;
-        let is_frozen = up_to > ParticipantId(0);
+        let is_frozen = notification.audience.is_frozen();
         let resumed = record.state != NotificationState::Waiting;
         if resumed || (arrival.starts_at_once && is_frozen) {
             record.state = NotificationState::Running;

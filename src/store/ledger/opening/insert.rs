@@ -57,7 +57,7 @@ fn new_row<'a>(
     received_at: DatabaseTime,
 ) -> NewNotification<'a> {
     let event_id = arrival.message.event_id;
-    let up_to = last_id.unwrap_or(ParticipantId(0));
+    let up_to = last_id.unwrap_or(ParticipantId::MIN);
     let state = if arrival.starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
     NewNotification {
         message_key: arrival.identity.key(),
@@ -83,7 +83,7 @@ fn opened_new(arrival: &Arrival, row: &NewNotification<'_>, id: NotificationId) 
         notification: Notification { id, kind: arrival.message.kind, event_id: Some(row.event_id), audience },
         lease: Lease { notification_id: id, epoch: row.epoch },
         resumed: false,
-        started: arrival.starts_at_once && row.max_participant_id > ParticipantId(0),
+        started: arrival.starts_at_once && audience.is_frozen(),
     }
 }
 

@@ -86,7 +86,7 @@ pub fn a_reopened_notification_that_was_acked_is_not_attached_to(store: &Store) 
 }
 
 pub fn participants_who_join_later_are_not_part_of_a_notification(store: &Store) {
-    assert_eq!(open(store).audience, participants_up_to(0));
+    assert_eq!(open(store).audience, participants_up_to(i64::MIN));
     add_people(store, EVENT, 3);
     add_people(store, OTHER_EVENT, 2);
     let opened = open_as(store, &named("a", false), Kind::Updated);

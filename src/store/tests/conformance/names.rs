@@ -53,6 +53,13 @@ macro_rules! conformance_tests {
             a_restored_copy_has_the_message_id
             a_lease_fits_no_row_that_got_its_key_later
             a_notification_is_completed_when_everyone_is_decided
+            every_whole_number_is_paged_in_order
+            a_notification_waits_for_everyone_whatever_the_key
+            many_notifications_wait_for_everyone_whatever_the_key
+            an_audience_of_keys_of_zero_and_below_is_frozen
+            who_comes_before_the_fan_out_of_an_empty_event_is_part_of_it
+            deferrals_are_due_whatever_the_key
+            an_event_may_have_any_key
             who_is_deferred_or_joined_later_does_not_hold_up_completion
             a_late_commit_with_a_lower_key_holds_up_completion
             many_notifications_are_completed_at_once

@@ -28,7 +28,7 @@ pub fn what_arrives_together_is_opened_together(store: &Store) {
         assert_eq!(running, arrival.starts_at_once, "number {number}");
         // The other event has no participants: nothing is frozen yet.
         assert_eq!(*started, number == 0, "number {number}");
-        let up_to = if number == 3 { 0 } else { 3 };
+        let up_to = if number == 3 { i64::MIN } else { 3 };
         assert_eq!(
             notification.audience,
             Audience::Event { id: arrival.message.event_id, up_to: ParticipantId(up_to) }
@@ -48,7 +48,7 @@ pub fn any_number_of_messages_is_opened(store: &Store) {
 pub fn starting_freezes_an_audience_that_was_empty(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
     let (notification, lease) = me.receive_new();
-    assert_eq!(notification.audience, participants_up_to(0));
+    assert_eq!(notification.audience, participants_up_to(i64::MIN));
     add_people(store, EVENT, 3);
     let started = store.start_notification(lease).unwrap().unwrap();
     assert_eq!(started.audience, participants_up_to(3));
