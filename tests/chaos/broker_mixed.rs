@@ -7,6 +7,7 @@ use std::time::Duration;
 use amiquip::AmqpProperties;
 
 use crate::run::Run;
+use crate::turns::wait_for_turn;
 use crate::workers::Workers;
 use testkit::broker::Broker;
 use testkit::queue::properties;
@@ -19,6 +20,7 @@ type Message = (Vec<u8>, Option<String>);
 /// Two workers, and a broker that is killed several times.
 pub fn killed(run: &mut Run) {
     let (events, people, kills) = (run.size(4, 10), run.size(3, 10), run.size(2, 10));
+    let _turn = wait_for_turn();
     let broker = Broker::own();
     broker.start();
     let prefetch = run.random.choice(["1", "4", "16"]).unwrap();

@@ -21,6 +21,7 @@ mod run;
 mod several_workers;
 mod table;
 mod throttling;
+mod turns;
 mod worker_faults;
 mod workers;
 

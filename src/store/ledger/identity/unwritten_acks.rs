@@ -10,7 +10,7 @@ use crate::store::schema::notifications;
 /// A queue without any work for this time has written its acks to disk, with a margin for the time after which the ledger records an
 /// ack. Measured with RabbitMQ 3.10.8 and SIGKILL: after 0.2 s without work none of 1,000 acks was lost, after 0.1 s all were; of
 /// acks in a row all were lost at 50 a second (the oldest was 5.6 s old) and none at 5 a second.
-const WRITTEN_AFTER: TimeDelta = TimeDelta::milliseconds(300);
+const WRITTEN_AFTER: TimeDelta = TimeDelta::milliseconds(250);
 
 /// Most acks that are looked at. RabbitMQ writes its journal after 32,768 entries, and a message has three.
 const MAX_UNWRITTEN: i64 = 20_000;
