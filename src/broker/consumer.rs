@@ -143,7 +143,9 @@ impl BrokerThread {
                 }
                 SessionEnd::Lost(error) => {
                     let error = error.explained_by(closed);
-                    self.alive_at = self.last_alive_at(&error, ended_at);
+                    // A broker that resets a connection runs, or has run until then.
+                    let was_reset = matches!(error, BrokerError::Reset(_));
+                    self.alive_at = if was_reset { Some(ended_at) } else { self.answered_at() };
                     reconnect.lost(&error, &self.config.queue);
                 }
                 SessionEnd::Stopped => break,
@@ -198,15 +200,15 @@ impl BrokerThread {
     /// worker gets no message of a session after the session's loss.
     fn lose_session(&self, number: u64, cause: &BrokerError) {
         self.not_taken.try_iter().for_each(drop);
-        self.report(SessionEvent::Lost { number, alive_at: self.last_alive_at(cause, Instant::now()) });
+        // Only the end of the connection will tell the cause, if it is not known yet.
+        let is_silent = matches!(cause, BrokerError::Silent(_));
+        let alive_at = if is_silent { self.answered_at() } else { Some(Instant::now()) };
+        self.report(SessionEvent::Lost { number, alive_at });
     }
 
-    /// When the broker was last known to run, whose session was lost at `lost_at`. If it resets a connection, it has run until then.
-    fn last_alive_at(&self, cause: &BrokerError, lost_at: Instant) -> Option<Instant> {
-        match cause {
-            BrokerError::Reset(_) => Some(lost_at),
-            _ => self.last_answer.get().map(|(_, began_at)| began_at),
-        }
+    /// When the newest call began that the broker has answered.
+    fn answered_at(&self) -> Option<Instant> {
+        self.last_answer.get().map(|(_, began_at)| began_at)
     }
 
     fn report(&self, event: SessionEvent) {

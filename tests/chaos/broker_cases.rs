@@ -22,6 +22,7 @@ const BLAMES_A_MESSAGE: &str = "near the head of the queue";
 /// RabbitMQ has written an ack after this time without work. Whether it has written one that was sent right before a crash, no
 /// ledger can see: an equal message that waits is then taken for the one that was acked.
 const WRITTEN: Duration = Duration::from_millis(400);
+
 /// When a case that is not done is lost. All that the workers have to do takes some seconds.
 const GIVEN_UP: Duration = Duration::from_secs(100);
 

@@ -173,8 +173,10 @@ impl<'a> Sessions<'a> {
     ) -> QueryResult<()> {
         let is_undecided = |row: &&SessionRow| row.unwritten_since.is_none() && self.has_ended(row);
         let undecided: Vec<&SessionRow> = self.before_the_crash(asked_at).filter(is_undecided).collect();
-        let lost = undecided.iter().filter(|row| row.closed_at.is_none());
-        let Some(crashed_at) = lost.map(|row| row.end()).max() else {
+        let lost = || undecided.iter().filter(|row| row.closed_at.is_none());
+        // When a session of this worker ended is known best: it has seen the cause.
+        let ours = lost().filter(|row| row.worker == self.current.worker).map(|row| row.end()).max();
+        let Some(crashed_at) = ours.or_else(|| lost().map(|row| row.end()).max()) else {
             return Ok(());
         };
         let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
