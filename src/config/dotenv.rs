@@ -31,7 +31,7 @@ impl Dotenv {
                 unreadable_lines.push(line);
                 continue;
             };
-            let Some(Assignment { name, value }) = statement else { continue };
+            let Statement::Assignment(Assignment { name, value }) = statement else { continue };
             let known = |name: &str| match process.get(name) {
                 Some(value) => Some(value.clone()),
                 None => values.get(name).map(|value| value.clone().unwrap_or_default()),
@@ -42,6 +42,12 @@ impl Dotenv {
         let variables = values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         Self { variables, unreadable_lines }
     }
+}
+
+/// A line, or several if a value in quotes has them.
+enum Statement<'a> {
+    Comment,
+    Assignment(Assignment<'a>),
 }
 
 /// `NAME=value`, or a name without a value, which sets nothing.
@@ -62,18 +68,18 @@ impl<'a> Parser<'a> {
         !self.rest.is_empty()
     }
 
-    /// Reads a statement with the end of its line. The inner `None` is a comment, the outer one what cannot be read.
-    fn statement(&mut self) -> Option<Option<Assignment<'a>>> {
+    /// Reads a statement with the end of its line. `None` is what cannot be read.
+    fn statement(&mut self) -> Option<Statement<'a>> {
         self.export();
         if self.rest.starts_with('#') {
             self.end_of_line()?;
-            return Some(None);
+            return Some(Statement::Comment);
         }
         let name = self.name()?;
         self.take_while(is_blank);
         let value = if self.eat('=') { Some(self.value()?) } else { None };
         self.end_of_line()?;
-        Some(Some(Assignment { name, value }))
+        Some(Statement::Assignment(Assignment { name, value }))
     }
 
     fn export(&mut self) {

@@ -1,9 +1,10 @@
 //! Participants whose rows appear while the fan-out is past their keys. On a server a transaction that began earlier has
 //! the lower key, and may commit later. A notification is completed when everyone up to its frozen end is decided.
 
-#[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::systems::on_every_server;
 use crate::systems::on_every_system;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use std::fmt::Write as _;
 use testkit::ledger::transaction::OpenTransaction;
 use testkit::process::Process;
 use testkit::scenario::{EVENT, Scenario};
@@ -140,7 +141,7 @@ fn every_whole_number_is_a_key(system: System) {
          UPDATE participants SET event_id = 0, id = -id WHERE event_id = {LATE};"
     );
     for (person, key) in scenario.people().iter().zip(KEYS) {
-        statements += &format!("UPDATE participants SET id = {key} WHERE id = {};", person.id);
+        write!(statements, "UPDATE participants SET id = {key} WHERE id = {};", person.id).unwrap();
     }
     scenario.ledger.execute(&statements);
     scenario.queue.publish("UPDATED", EVENT, Some("any"));
