@@ -48,8 +48,8 @@
 //! delivered. Of 3,000 messages to one person each, 1,748 people got two mails before this rule.
 //!
 //! So after a restart of the broker, and only then (a broken network makes a broker forget nothing), for the first two minutes
-//! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: in the row of acks
-//! of all sessions, without a pause, that the crash has ended (`broker_sessions.unwritten_since`, see [`unwritten_acks`]), with no
+//! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: in the row of
+//! deliveries and acks of all sessions, without a pause, that the crash has ended (`broker_sessions.unwritten_since`, see [`unwritten_acks`]), with no
 //! session of two minutes since. The oldest comes first. It is taken: it is not known to be acked any more, so it absorbs one
 //! message and no second one.
 //!

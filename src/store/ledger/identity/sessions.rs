@@ -174,8 +174,9 @@ impl<'a> Sessions<'a> {
         let is_undecided = |row: &&SessionRow| row.unwritten_since.is_none() && self.has_ended(row);
         let undecided: Vec<&SessionRow> = self.before_the_crash(asked_at).filter(is_undecided).collect();
         let lost = || undecided.iter().filter(|row| row.closed_at.is_none());
-        // When a session of this worker ended is known best: it has seen the cause.
+        // When a session of this worker ended is known best, unless it was an earlier crash that has ended it.
         let ours = lost().filter(|row| row.worker == self.current.worker).map(|row| row.end()).max();
+        let ours = ours.filter(|end| lost().all(|row| row.opened_at < *end));
         let Some(crashed_at) = ours.or_else(|| lost().map(|row| row.end()).max()) else {
             return Ok(());
         };

@@ -12,31 +12,29 @@ use crate::store::schema::notifications;
 /// acks in a row all were lost at 50 a second (the oldest was 5.6 s old) and none at 5 a second.
 const WRITTEN_AFTER: TimeDelta = TimeDelta::milliseconds(250);
 
-/// Most acks that are looked at. RabbitMQ writes its journal after 32,768 entries, and a message has three.
+/// Most notifications that are looked at, the newest. RabbitMQ writes its journal after 32,768 entries, and a message has three.
 const MAX_UNWRITTEN: i64 = 20_000;
 
-/// No queue is busy for longer without a pause.
-const LONGEST_ROW: TimeDelta = TimeDelta::days(1);
-
-/// The start of the row of acks, of all sessions and without a pause, that the crash of the broker at `crashed_at` has ended: acks
-/// that were recorded later may not be on its disk.
+/// The start of the row of deliveries and acks, of all sessions and without a pause, that the crash of the broker at `crashed_at`
+/// has ended: acks that were recorded later may not be on its disk.
 pub(crate) fn find_unwritten_since(
     connection: &mut AnyConnection,
     crashed_at: NaiveDateTime,
 ) -> QueryResult<NaiveDateTime> {
-    let acks: Vec<Option<NaiveDateTime>> = notifications::table
-        .filter(notifications::acked_at.le(crashed_at))
-        .filter(notifications::acked_at.gt(crashed_at - LONGEST_ROW))
-        .order(notifications::acked_at.desc())
+    let newest: Vec<(NaiveDateTime, Option<NaiveDateTime>)> = notifications::table
+        .order(notifications::id.desc())
         .limit(MAX_UNWRITTEN)
-        .select(notifications::acked_at)
+        .select((notifications::received_at, notifications::acked_at))
         .load(connection)?;
+    let times = newest.into_iter().flat_map(|(received_at, acked_at)| [Some(received_at), acked_at]);
+    let mut times: Vec<NaiveDateTime> = times.flatten().filter(|at| *at <= crashed_at).collect();
+    times.sort_unstable();
     let mut unwritten_since = crashed_at;
-    for acked_at in acks.into_iter().flatten() {
-        if unwritten_since - acked_at > WRITTEN_AFTER {
+    for at in times.into_iter().rev() {
+        if unwritten_since - at > WRITTEN_AFTER {
             break;
         }
-        unwritten_since = acked_at;
+        unwritten_since = at;
     }
     // So that the first one of them is later.
     Ok(unwritten_since - TimeDelta::milliseconds(1))
