@@ -1,10 +1,11 @@
 //! Participants whose rows appear while the fan-out is past their keys. On a server a transaction that began earlier has
 //! the lower key, and may commit later. A notification is completed when everyone up to its frozen end is decided.
 
+use std::fmt::Write as _;
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::systems::on_every_server;
 use crate::systems::on_every_system;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-use std::fmt::Write as _;
 use testkit::ledger::transaction::OpenTransaction;
 use testkit::process::Process;
 use testkit::scenario::{EVENT, Scenario};
