@@ -20,7 +20,7 @@ type Message = (Vec<u8>, Option<String>);
 
 /// Two workers, and a broker that is killed several times.
 pub fn killed(run: &mut Run) {
-    let (events, people, kills) = (run.size(4, 10), run.size(3, 10), run.size(2, 10));
+    let (events, people, kills) = (run.size(40, 100), run.size(3, 10), run.size(2, 10));
     let _turn = wait_for_turn();
     let broker = Broker::own();
     broker.start();
