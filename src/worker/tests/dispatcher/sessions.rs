@@ -72,6 +72,11 @@ fn two_equal_messages_without_an_id_are_two_notifications_also_after_the_session
     });
     broker.deliver(receipt(2, 1), without_message_id(true), &updated(EVENT));
     broker.deliver(receipt(2, 2), without_message_id(true), &updated(EVENT));
+    let has_come_again = |id| {
+        let record = worker.store.find_notification(NotificationId(id)).unwrap().unwrap();
+        record.broker_session.is_some_and(|session| session.ends_with("/2"))
+    };
+    wait_until("both to have come again", || has_come_again(1) && has_come_again(2));
     drop(open_gate);
     assert_eq!(broker.settlement(), acked(2, 1));
     broker.confirm([receipt(2, 1)]);
