@@ -55,8 +55,6 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
         text(r#"{"type":"DELETED","event_id":123}"#, "\"DELETED\" is not one of"),
         text(r#"{"type":7,"event_id":123}"#, "\"type\" must be a string"),
         text(r#"{"type":"UPDATED","event_id":"123"}"#, "must be a whole number"),
-        text(r#"{"type":"UPDATED","event_id":0}"#, "event_id 0"),
-        text(r#"{"type":"UPDATED","event_id":-1}"#, "event_id -1"),
         text(r#"{"type":"UPDATED","event_id":1.5}"#, "event_id 1.5"),
         text(r#"{"type":"UPDATED","event_id":9223372036854775808}"#, "event_id 9223372036854775808"),
         text(&"[".repeat(3000), "not JSON"),
