@@ -26,6 +26,12 @@ pub fn is_conflict(connection: &AnyConnection, error: &Error) -> bool {
     }
 }
 
+/// A row is not any more as it was read, which counts as a conflict.
+pub fn changed_by_another_worker() -> Error {
+    let cause = "another worker has changed a row that was read".to_owned();
+    Error::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(cause))
+}
+
 /// Whether the connection is lost, or of no use any more.
 pub fn is_connection_lost(connection: &AnyConnection, error: &Error) -> bool {
     match error {

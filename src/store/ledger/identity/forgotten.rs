@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::errors::changed_by_another_worker;
 use crate::store::ledger::identity::candidates::{self, Forgotten};
 use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::ledger::identity::{Identities, Match};
@@ -26,6 +27,10 @@ impl Identities<'_> {
         let certain = acked.iter().find(|acked| acked.certain);
         let Some(acked) = certain.or(acked.first()) else { return Ok(Match::New) };
         let found = candidates::find_by_id(connection, acked.id, self.clock)?;
+        // It is read a second time: meanwhile another worker may have got its message.
+        if found.record.acked_at.is_none() || found.place().as_ref() != Some(&acked.place) {
+            return Err(changed_by_another_worker());
+        }
         if certain.is_none() {
             return Ok(Match::Undetermined { asked_at, candidate: Box::new(found.record) });
         }
@@ -71,13 +76,19 @@ impl Identities<'_> {
         if (oldest.place.delivered_at, oldest.place.tag) > (place.delivered_at, place.tag) {
             return Ok(());
         }
-        diesel::update(notifications::table.find(oldest.id))
+        // Another worker may have got its message, or exchanged its place, since it was read.
+        let as_it_was_read = notifications::table
+            .find(oldest.id)
+            .filter(notifications::acked_at.is_not_null())
+            .filter(notifications::broker_session.eq(&oldest.place.session))
+            .filter(notifications::delivery_tag.eq(oldest.place.tag));
+        let exchanged = diesel::update(as_it_was_read)
             .set((
                 notifications::broker_session.eq(place.session),
                 notifications::delivery_tag.eq(place.tag),
                 notifications::delivered_at.eq(place.delivered_at),
             ))
-            .execute(connection)
-            .map(drop)
+            .execute(connection)?;
+        if exchanged == 0 { Err(changed_by_another_worker()) } else { Ok(()) }
     }
 }

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use crate::domain::session::BrokerSession;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::errors::changed_by_another_worker;
 use crate::store::ledger::identity::unwritten_acks::find_unwritten_since;
 use crate::store::schema::broker_sessions;
 
@@ -182,9 +183,15 @@ impl<'a> Sessions<'a> {
         };
         let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
         let since = find_unwritten_since(connection, crashed_at)?;
-        diesel::update(broker_sessions::table.filter(broker_sessions::name.eq_any(&names)))
+        let still_undecided = broker_sessions::table
+            .filter(broker_sessions::name.eq_any(&names))
+            .filter(broker_sessions::unwritten_since.is_null());
+        let decided = diesel::update(still_undecided)
             .set(broker_sessions::unwritten_since.eq(since))
             .execute(connection)?;
+        if decided < names.len() {
+            return Err(changed_by_another_worker());
+        }
         for name in names {
             self.rows.entry(name).and_modify(|row| row.unwritten_since = Some(since));
         }

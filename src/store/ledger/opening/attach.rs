@@ -3,11 +3,11 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::errors::changed_by_another_worker;
 use crate::store::ledger::identity::candidates::Candidate;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
@@ -172,8 +172,7 @@ pub(crate) fn apply(connection: &mut AnyConnection, mut changes: Vec<Change>) ->
             None => update.filter(notifications::delivery_tag.is_null()),
         };
         if update.execute(connection)? == 0 {
-            let cause = "another worker has changed the notification".to_owned();
-            return Err(Error::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(cause)));
+            return Err(changed_by_another_worker());
         }
     }
     Ok(())

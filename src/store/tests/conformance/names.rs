@@ -111,6 +111,7 @@ macro_rules! conformance_tests {
             equal_messages_may_come_with_each_others_notifications
             equal_messages_of_two_workers_may_be_exchanged
             equal_messages_of_two_workers_come_in_either_order
+            each_of_many_equal_messages_has_a_notification_of_its_own
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first

@@ -1,9 +1,12 @@
 //! How far the queue has come: which forgotten acks a message of the current session shows to come no more.
 
+use std::time::Instant;
+
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use super::*;
+use crate::domain::session::BrokerSession;
 use crate::store::ledger::opening::{Arrival, Opened, Place};
 use crate::store::schema::notifications;
 use crate::store::tests::consumer::*;
@@ -124,6 +127,47 @@ pub fn equal_messages_of_two_workers_may_be_exchanged(store: &Store) {
     let come = [again.arrival(AGAIN), cancelled(&mut again, AGAIN), again.arrival(AGAIN)];
     let ids = come.map(|arrival| id_of(&again.open_one(&arrival)));
     assert_eq!(ids, [open.id, other, acked]);
+}
+
+/// Two workers get them again at the same time, and both give an older notification the place of an unfinished one.
+pub fn each_of_many_equal_messages_has_a_notification_of_its_own(store: &Store) {
+    let mut before = ["me", "other"].map(|worker| Consumer::begin(store, worker, 1));
+    let mut known = HashSet::new();
+    for _ in 0..15 {
+        known.extend(before.each_mut().map(Consumer::receive_and_finish));
+    }
+    for _ in 0..8 {
+        known.extend(before.each_mut().map(|consumer| consumer.receive_new().0.id));
+    }
+    before.iter().for_each(Consumer::lose);
+    let again = ["me", "other"].map(|worker| Consumer::begin_after_restart(store, worker, 2));
+    let sessions = again.each_ref().map(|consumer| consumer.session.clone());
+    let found: Vec<NotificationId> = std::thread::scope(|scope| {
+        let sessions = &sessions;
+        let receive = |mut consumer| {
+            scope.spawn(move || (0..23).map(|_| receive_again(&mut consumer, sessions)).collect())
+        };
+        let threads: [std::thread::ScopedJoinHandle<'_, Vec<_>>; 2] = again.map(receive);
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let distinct: HashSet<NotificationId> = found.iter().copied().collect();
+    let differences: Vec<_> =
+        distinct.symmetric_difference(&known).map(|id| store.find_notification(*id)).collect();
+    assert_eq!((found.len(), distinct), (known.len(), known), "{differences:#?}");
+}
+
+/// Asks until it is known that the other worker does not hold it. Both are alive.
+fn receive_again(consumer: &mut Consumer<'_>, sessions: &[BrokerSession]) -> NotificationId {
+    let mut arrival = consumer.arrival(AGAIN);
+    loop {
+        for session in sessions {
+            consumer.store.report_session(session, Instant::now()).unwrap();
+        }
+        match consumer.open_one(&arrival) {
+            Opened::Undetermined { asked_at, .. } => arrival.asked_at = Some(asked_at),
+            opened => return id_of(&opened),
+        }
+    }
 }
 
 /// Two workers got equal messages at the same time, and the ledger has them in the wrong order.
