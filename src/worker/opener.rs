@@ -6,8 +6,9 @@
 //! - The database is away: everything waits, the sessions first.
 //! - One message cannot be opened because a table cannot be read: after a batch that failed, each message is tried alone. The
 //!   others do not wait for it, and it is tried again with pauses for as long as the broker lets the worker hold it.
-//! - Another worker may hold the message of the notification that fits (`Opened::Undetermined`): it is asked again every
-//!   half second, until the session of that worker is seen, lost, or found to be dead.
+//! - Another worker may hold the message of the notification that fits, or may still open this message, or this session is taken for
+//!   lost (`Opened::Undetermined`): it is asked again every quarter of a second, until the session is seen, lost, or found to
+//!   be dead.
 //!
 //! Which notification a message belongs to is left to `store::ledger::identity`, which task is meant by a result to the
 //! `dispatcher`, sessions in the ledger to `sessions`.
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use chrono::NaiveDateTime;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::broker::last_answer::LastAnswer;
@@ -24,7 +26,7 @@ use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
-use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::opening::{Arrival, Opened, Unknown};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::Context;
@@ -205,12 +207,28 @@ impl<'a> OpenerThread<'a> {
             Opened::Held { notification, .. } => Opening::Held(notification),
             Opened::Completed(notification) => Opening::Completed(notification),
             Opened::Conflict(notification) => Opening::Conflict(notification),
-            Opened::Undetermined { asked_at, candidate } => {
-                let stale_for = self.arrivals.ask_again(asked, asked_at, &candidate);
-                self.sessions.check_holder(&candidate, stale_for);
+            Opened::Undetermined { asked_at, unknown } => {
+                self.ask_again(asked, asked_at, &unknown);
                 return None;
             }
         })
+    }
+
+    fn ask_again(&mut self, asked: Asked, asked_at: NaiveDateTime, unknown: &Unknown) {
+        let message = asked.arrival.message;
+        match unknown {
+            Unknown::Holder(candidate) => {
+                let stale_for = self.arrivals.ask_again(asked, asked_at, Some(candidate));
+                self.sessions.check_holder(candidate, stale_for);
+            }
+            Unknown::OtherSession(session) => {
+                let stale_for = self.arrivals.ask_again(asked, asked_at, None);
+                self.sessions.check_other(session, message, stale_for);
+            }
+            Unknown::OwnSession => {
+                self.arrivals.ask_again(asked, asked_at, None);
+            }
+        }
     }
 
     fn find_acked(&self, ids: &[NotificationId]) {

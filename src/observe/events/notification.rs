@@ -186,6 +186,23 @@ pub fn holder_is_gone(notification: &Notification, session: &str) {
     );
 }
 
+/// A redelivered message has no id, and fits no notification, but a worker that received it before may still open it.
+/// `session`: the connection of that worker to the broker.
+pub fn may_be_opened_by_another_worker(message: Message, session: &str) {
+    log::debug!(
+        "a message {message} without an id was redelivered; it waits until it is known whether worker {} has received it before",
+        process_id::display_name(session)
+    );
+}
+
+/// The worker is gone that may have received a message before.
+pub fn other_worker_is_gone(message: Message, session: &str) {
+    log::info!(
+        "worker {} is gone, or cut off from the broker; a message {message} that it may have received waits no longer for it",
+        process_id::display_name(session)
+    );
+}
+
 /// A mail failed for a transient reason and is tried again later.
 pub fn retry_later(
     metrics: &Metrics,

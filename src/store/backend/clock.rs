@@ -3,7 +3,7 @@
 
 use chrono::{NaiveDateTime, SubsecRound as _, Utc};
 use diesel::QueryResult;
-use diesel::expression::{AppearsOnTable, Expression, ValidGrouping};
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::Timestamp;
 
@@ -34,6 +34,8 @@ impl Expression for DatabaseTime {
 }
 
 impl<T> AppearsOnTable<T> for DatabaseTime {}
+
+impl<T> SelectableExpression<T> for DatabaseTime {}
 
 impl QueryFragment<MultiBackend> for DatabaseTime {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {

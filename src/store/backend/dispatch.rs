@@ -12,6 +12,7 @@ use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
+use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::INSERT_ROWS;
 use crate::store::source::seed_rows::NewParticipant;
 
@@ -24,6 +25,12 @@ pub fn version(connection: &mut AnyConnection) -> QueryResult<String> {
 /// SQLite file has no clock but the machine's.
 pub fn clock(connection: &mut AnyConnection) -> QueryResult<NaiveDateTime> {
     dispatch!(connection, AnyConnection(own) => dialect::clock(own))
+}
+
+/// The session with this name, if the ledger has it. Nothing else can change it until the transaction ends. Needs a write
+/// transaction: with SQLite it has locked it already.
+pub fn lock_session(connection: &mut AnyConnection, name: &str) -> QueryResult<Option<LockedSession>> {
+    dispatch!(connection, AnyConnection(own) => dialect::lock_session(own, name))
 }
 
 /// The newest lease of each of these notifications that exists, in key order. Nothing else can change them until the

@@ -15,7 +15,7 @@
 //!    is in no worker's hands any more. Of several, those whose people may be undecided come first, so that nobody is left
 //!    out: `waiting` and `running` ones, the oldest first. Then those that have ended, the newest first.
 //! 4. There is none, and the broker has crashed: it is an equal one that was acked shortly before the crash. See below.
-//! 5. Otherwise it is new.
+//! 5. Otherwise it is new, once it is certain that no other session still opens it. See below.
 //!
 //! # Whose hands a message is in (rule 3)
 //!
@@ -38,6 +38,17 @@
 //! it. A broker delivers what was not acked at once. So it counts no more once a later session has lasted for ten minutes
 //! ([`sessions::REDELIVERED_WITHIN`]): the message of that notification never came, it was acked. Else it would swallow a message of a
 //! later day. The ack is recorded before the sessions that show it are deleted (`acks::record_proven_acks`).
+//!
+//! # A session that still opens its message (rule 5)
+//!
+//! A worker may be frozen, or its commit may be on its way, while the broker already gives its messages to another worker. If both
+//! opened the message, it would have two notifications, and one of them would wait for ever. So a redelivered message is new
+//! only when no session of another worker is merely probably alive: each has ended, or was seen since the message was first asked about. A
+//! session opens nothing more once its end is in the ledger, and its end gets into the ledger only after what it has opened
+//! (`sessions::lock`). If it was taken for lost by mistake, its next report revives it.
+//!
+//! After a restart, RabbitMQ 3.10 marks every message of the queue as redelivered. The messages do not wait then, until one has come
+//! that was never delivered before: a queue of a million would be slowed down to a few hundred a second.
 //!
 //! # Acks that the broker has forgotten (rule 4)
 //!
@@ -75,7 +86,7 @@ use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::identity::candidates::{Candidate, find_by_keys, find_by_receipts};
 use crate::store::ledger::identity::sessions::{Possession, Sessions};
-use crate::store::ledger::opening::{Arrival, Watermarks};
+use crate::store::ledger::opening::{Arrival, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 
 pub(crate) mod candidates;
@@ -95,8 +106,8 @@ pub(crate) enum Match {
     Known { candidate: usize, forgotten: bool },
     /// The same, and a live session has acked it: the message was published twice. The notification stays as it is.
     Copy(usize),
-    /// That of another message, perhaps. Ask again.
-    Undetermined { asked_at: NaiveDateTime, candidate: Box<NotificationRecord> },
+    /// It is not known yet. Ask again.
+    Undetermined { asked_at: NaiveDateTime, unknown: Unknown },
 }
 
 /// What the ledger knows about the messages of one call.
@@ -186,10 +197,6 @@ impl<'a> Identities<'a> {
         Ok(sessions)
     }
 
-    fn asked_at(&self, arrival: &Arrival) -> NaiveDateTime {
-        arrival.asked_at.map_or(self.clock, |asked_at| asked_at.min(self.clock))
-    }
-
     /// Rules 3 to 5.
     fn find_of_redelivered(
         &mut self,
@@ -197,12 +204,15 @@ impl<'a> Identities<'a> {
         arrival: &Arrival,
         watermarks: &mut Watermarks,
     ) -> QueryResult<Match> {
-        let asked_at = self.asked_at(arrival);
+        let asked_at = arrival.first_asked_at(self.clock);
         let sessions = self.take_sessions(connection, asked_at)?;
         let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
         match found {
             Match::New => {
                 found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
+                if matches!(found, Match::New) {
+                    found = self.new_unless_unknown(asked_at, &sessions, watermarks);
+                }
             }
             Match::Known { candidate, .. } => {
                 let forgotten = self.forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
@@ -246,10 +256,27 @@ impl<'a> Identities<'a> {
                 return Ok(Match::Known { candidate: *candidate, forgotten: false });
             }
             if let Some(candidate) = first(Possession::Uncertain) {
-                return Ok(Match::Undetermined { asked_at, candidate: Box::new(record(candidate).clone()) });
+                let holder = Box::new(record(candidate).clone());
+                return Ok(Match::Undetermined { asked_at, unknown: Unknown::Holder(holder) });
             }
         }
         Ok(Match::New)
+    }
+
+    /// Rule 5.
+    fn new_unless_unknown(
+        &self,
+        asked_at: NaiveDateTime,
+        sessions: &Sessions<'_>,
+        watermarks: &Watermarks,
+    ) -> Match {
+        let is_marked_by_restart = self.session.follows_restart && !watermarks.are_above_all();
+        match sessions.uncertain(asked_at) {
+            Some(session) if !is_marked_by_restart => {
+                Match::Undetermined { asked_at, unknown: Unknown::OtherSession(session.to_owned()) }
+            }
+            _ => Match::New,
+        }
     }
 
     /// Whether rule 3 has one notification only for this message.

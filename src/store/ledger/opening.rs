@@ -44,6 +44,11 @@ impl Arrival {
         i64::try_from(self.receipt.tag).unwrap_or(i64::MAX)
     }
 
+    /// When it was first asked about, if it is `clock` now.
+    pub(crate) fn first_asked_at(&self, clock: NaiveDateTime) -> NaiveDateTime {
+        self.asked_at.map_or(clock, |asked_at| asked_at.min(clock))
+    }
+
     /// The name of the session that it came in, of the worker `worker`.
     pub(crate) fn session_name(&self, worker: &str) -> String {
         BrokerSession::name_of(worker, self.receipt.session)
@@ -161,11 +166,23 @@ pub enum Opened {
     Completed(Notification),
     /// Its `message_id` belongs to a notification that asks for something else.
     Conflict(Notification),
-    /// A live session of another worker may still hold the message of the only notification that fits. Ask again.
+    /// It is not known yet. Ask again.
     Undetermined {
         /// When it was first asked, for [`Arrival::asked_at`].
         asked_at: NaiveDateTime,
-        /// The notification that fits.
-        candidate: NotificationRecord,
+        /// What has to be known first.
+        unknown: Unknown,
     },
+}
+
+/// What has to be known before a message can be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// Whether a session of another worker still holds the message of this notification, the only one that fits.
+    Holder(Box<NotificationRecord>),
+    /// Whether this session of another worker has ended, which may have received the message before and may yet open it. No
+    /// notification fits.
+    OtherSession(String),
+    /// Whether the session of this message lasts: another worker has taken it for lost.
+    OwnSession,
 }

@@ -13,10 +13,17 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::acks::record_proven_acks;
 use crate::store::ledger::identity::sessions::Sessions;
+use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::broker_sessions;
+
+pub(crate) mod row;
 
 /// A session that was lost, or was not seen, for this long is deleted when another one begins.
 const DELETED_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// A report revives a session that was taken for lost only if the broker's answer is not older. A worker that was frozen in between
+/// reports an answer from before, and a session is taken for lost only after a silence of 15 s.
+const REVIVED_WITHIN: TimeDelta = TimeDelta::seconds(5);
 
 /// How a session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,27 +67,29 @@ impl Store {
         })
     }
 
-    /// Records that the broker still had this session at `answered_at`: it has answered a call that began then. A session that
-    /// was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
+    /// Records that the broker still had this session at `answered_at`: it has answered a call that began then. If that was just
+    /// now, a session that was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
     /// its age is not known, and it counts as old.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn report_session(&self, session: &BrokerSession, answered_at: Instant) -> Result<(), StoreError> {
         self.write("report a session", |connection| {
-            let clock = dispatch::clock(connection)?;
+            let name = session.name();
+            let Some(LockedSession { clock, .. }) = dispatch::lock_session(connection, &name)? else {
+                let clock = dispatch::clock(connection)?;
+                return insert(connection, session, clock - DELETED_AFTER, time_of(Some(answered_at), clock));
+            };
             let seen_at = time_of(Some(answered_at), clock);
-            let row = || broker_sessions::table.find(session.name());
-            let later = diesel::update(row().filter(broker_sessions::seen_at.lt(seen_at)))
+            let is_fresh = clock - seen_at < REVIVED_WITHIN;
+            let row = broker_sessions::table.find(name).filter(broker_sessions::seen_at.lt(seen_at));
+            diesel::update(row)
                 .set((
                     broker_sessions::seen_at.eq(seen_at),
-                    broker_sessions::lost_at.eq(None::<NaiveDateTime>),
+                    is_fresh.then(|| broker_sessions::lost_at.eq(None::<NaiveDateTime>)),
                 ))
-                .execute(connection)?;
-            if later == 0 && row().count().get_result::<i64>(connection)? == 0 {
-                insert(connection, session, clock - DELETED_AFTER, seen_at)?;
-            }
-            Ok(())
+                .execute(connection)
+                .map(drop)
         })
     }
 
@@ -120,6 +129,21 @@ impl Store {
                 .execute(connection)
                 .map(drop)
         })
+    }
+}
+
+/// The database's time, and whether `session` has not ended, as far as the ledger knows. Its end can only be recorded after this
+/// transaction, and is then recorded after all that the session has opened.
+pub(crate) fn lock(
+    connection: &mut AnyConnection,
+    session: &BrokerSession,
+) -> QueryResult<(NaiveDateTime, bool)> {
+    match dispatch::lock_session(connection, &session.name())? {
+        Some(LockedSession { clock, lost_at, closed_at }) => {
+            Ok((clock, lost_at.is_none() && closed_at.is_none()))
+        }
+        // An older copy of the database was restored. The next report inserts it.
+        None => Ok((dispatch::clock(connection)?, true)),
     }
 }
 

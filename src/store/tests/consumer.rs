@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::backend::dispatch;
 use crate::store::ledger::acks::AckedMessage;
-use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
+use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::store::schema::{broker_sessions, notifications};
@@ -143,6 +143,14 @@ impl<'a> Consumer<'a> {
     /// The broker has answered a call that began just now.
     pub fn report(&self) {
         self.store.report_session(&self.session, Instant::now()).unwrap();
+    }
+}
+
+/// When an undetermined message was first asked about, and the notification whose message a session may hold.
+pub fn held(opened: Opened) -> (NaiveDateTime, NotificationRecord) {
+    match opened {
+        Opened::Undetermined { asked_at, unknown: Unknown::Holder(candidate) } => (asked_at, *candidate),
+        opened => panic!("{opened:?}"),
     }
 }
 

@@ -9,8 +9,10 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::tests::consumer::ack;
 
+mod locks;
 mod tables;
 
+pub use locks::*;
 pub use tables::*;
 
 pub use testkit::database::{Database, PASSWORD, Server, USER};
@@ -30,6 +32,7 @@ macro_rules! server_tests {
             a_view_that_lacks_a_column_is_named
             a_deadlock_is_repeated_without_an_error
             a_locked_notification_waits
+            a_session_ends_after_what_it_opens
             the_tables_are_those_of_sqlite
             times_are_those_of_the_server
         );
@@ -161,38 +164,6 @@ pub fn connecting_to_a_frozen_server_fails_in_time(server: Server) {
     connect(&url, 1).unwrap();
 }
 
-pub fn a_deadlock_is_repeated_without_an_error(server: Server) {
-    let store = migrated(server);
-    let ids = [open(&store).id, open(&store).id];
-    let both_hold_one = std::sync::Barrier::new(2);
-    let tries = std::sync::atomic::AtomicU32::new(0);
-    let add_one = |connection: &mut AnyConnection, id: NotificationId| {
-        use diesel::connection::SimpleConnection as _;
-        connection.batch_execute(&format!("UPDATE notifications SET epoch = epoch + 1 WHERE id = {id}"))
-    };
-    std::thread::scope(|scope| {
-        for [first, second] in [ids, [ids[1], ids[0]]] {
-            let (store, both_hold_one, tries) = (&store, &both_hold_one, &tries);
-            scope.spawn(move || {
-                let mut again = false;
-                store
-                    .write("lock crosswise", |connection| {
-                        tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        add_one(connection, first)?;
-                        if !std::mem::replace(&mut again, true) {
-                            both_hold_one.wait();
-                        }
-                        add_one(connection, second)
-                    })
-                    .unwrap();
-            });
-        }
-    });
-    assert!(tries.into_inner() > 2, "else this proves nothing");
-    let epochs = store.write("read", |connection| dispatch::lock_notifications(connection, &ids)).unwrap();
-    assert_eq!(epochs, ids.map(|id| lease(id, 3)));
-}
-
 /// One connection to a server whose clock, as this connection sees it, stands still in 2020.
 fn in_2020(server: Server) -> Store {
     let store = connect(&Database::shared(server).create_database(), 1).unwrap();
@@ -234,35 +205,4 @@ pub fn times_are_those_of_the_server(server: Server) {
         })
         .unwrap();
     assert_eq!(decided, 3);
-}
-
-pub fn a_locked_notification_waits(server: Server) {
-    let store = migrated(server);
-    let id = open(&store).id;
-    let lock = |connection: &mut AnyConnection| dispatch::lock_notifications(connection, &[id]);
-    let (begun, waits) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        let other = store
-            .write("lock", |connection| {
-                lock(connection)?;
-                let begun = begun.clone();
-                let store = &store;
-                let other = scope.spawn(move || {
-                    begun.send("begun").unwrap();
-                    let epochs = store.write("lock", lock).unwrap();
-                    begun.send("locked").unwrap();
-                    epochs
-                });
-                assert_eq!(waits.recv().unwrap(), "begun");
-                // It could only be too early, never too late.
-                waits.recv_timeout(Duration::from_millis(300)).unwrap_err();
-                diesel::RunQueryDsl::execute(
-                    diesel::sql_query("UPDATE notifications SET epoch = epoch + 1"),
-                    connection,
-                )?;
-                Ok(other)
-            })
-            .unwrap();
-        assert_eq!(other.join().unwrap(), [lease(id, 2)], "it sees what was committed meanwhile");
-    });
 }

@@ -24,9 +24,14 @@ impl StalenessWatch {
         Self { since: now, seen: None, polled_at: now, max_gap }
     }
 
-    /// Says for how long the lease has not changed.
+    /// Says for how long the lease of a notification has not changed.
     pub(crate) fn observe(&mut self, record: &NotificationRecord, now: Instant) -> Duration {
         let seen = record.holder.as_ref().map(|holder| (record.epoch, holder.until));
+        self.observe_lease(seen, now)
+    }
+
+    /// The same, of a lease with this epoch and end. `None`: none is watched, only time passes.
+    pub(crate) fn observe_lease(&mut self, seen: Option<(Epoch, NaiveDateTime)>, now: Instant) -> Duration {
         if self.seen != seen || now - self.polled_at > self.max_gap {
             (self.since, self.seen) = (now, seen);
         }

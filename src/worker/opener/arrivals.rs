@@ -119,19 +119,22 @@ impl<'a> Arrivals<'a> {
         asked.map(|(arrival, staleness)| Asked { arrival, staleness }).zip(opened).collect()
     }
 
-    /// Asks again about a message that another worker may hold. Returns for how long nothing has changed about the lease of
-    /// the notification that fits; `None` the first time.
+    /// Asks again about a message of which something is unknown. Returns for how long nothing has changed about that, and about the
+    /// lease of the notification that fits; `None` the first time.
     pub fn ask_again(
         &mut self,
         mut asked: Asked,
         asked_at: NaiveDateTime,
-        candidate: &NotificationRecord,
+        candidate: Option<&NotificationRecord>,
     ) -> Option<Duration> {
         let now = Instant::now();
         let is_first = asked.staleness.is_none();
         asked.arrival.asked_at = Some(asked_at);
         let watch = asked.staleness.get_or_insert_with(|| StalenessWatch::new(now, ASK_AGAIN * 5));
-        let stale_for = watch.observe(candidate, now);
+        let stale_for = match candidate {
+            Some(candidate) => watch.observe(candidate, now),
+            None => watch.observe_lease(None, now),
+        };
         self.waiting.push(Waiting { asked, due: now + ASK_AGAIN, alone: None });
         (!is_first).then_some(stale_for)
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::broker::last_answer::LastAnswer;
+use crate::domain::message::Message;
 use crate::domain::session::BrokerSession;
 use crate::observe::events;
 use crate::process_id;
@@ -140,20 +141,32 @@ impl<'a> LedgerSessions<'a> {
         if stale_for.is_none() {
             events::notification::held_by_another_worker(&candidate.notification, name);
         }
-        if !self.is_dead(name, candidate, stale_for.unwrap_or_default()) {
-            return;
-        }
-        match self.context.store.mark_session_lost(name) {
-            Ok(()) => events::notification::holder_is_gone(&candidate.notification, name),
-            // The message is asked about again, and this with it.
-            Err(error) => log::debug!("{error}"),
+        let is_free = |stale_for| self.context.leases.is_free(candidate, stale_for);
+        if self.is_dead(name, stale_for.unwrap_or_default(), is_free) && self.mark_lost(name) {
+            events::notification::holder_is_gone(&candidate.notification, name);
         }
     }
 
-    fn is_dead(&self, name: &str, candidate: &NotificationRecord, stale_for: Duration) -> bool {
-        let leases = &self.context.leases;
+    /// The same of a worker that may have received `message` before, which no notification fits.
+    pub fn check_other(&self, name: &str, message: Message, stale_for: Option<Duration>) {
+        if stale_for.is_none() {
+            events::notification::may_be_opened_by_another_worker(message, name);
+        }
+        if self.is_dead(name, stale_for.unwrap_or_default(), |_| true) && self.mark_lost(name) {
+            events::notification::other_worker_is_gone(message, name);
+        }
+    }
+
+    fn is_dead(&self, name: &str, stale_for: Duration, is_free: impl FnOnce(Duration) -> bool) -> bool {
+        let term = self.context.leases.lease_request().term;
         BrokerSession::worker_of(name).is_some_and(process_id::has_exited)
-            || (stale_for >= SILENT.max(leases.lease_request().term) && leases.is_free(candidate, stale_for))
+            || (stale_for >= SILENT.max(term) && is_free(stale_for))
+    }
+
+    fn mark_lost(&self, name: &str) -> bool {
+        let marked = self.context.store.mark_session_lost(name);
+        // The message is asked about again, and this with it.
+        marked.inspect_err(|error| log::debug!("{error}")).is_ok()
     }
 
     /// Ends the session, unless the database is away.

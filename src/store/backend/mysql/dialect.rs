@@ -20,7 +20,10 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
+use crate::store::ledger::sessions::row::LockedSession;
+use crate::store::schema::{
+    INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications, participants,
+};
 use crate::store::source::seed_rows::NewParticipant;
 
 /// The time when the statement began, UTC, to the millisecond.
@@ -80,6 +83,15 @@ impl QueryFragment<Mysql> for DatabaseTime {
         out.push_sql(TIME);
         Ok(())
     }
+}
+
+pub fn lock_session(mysql: &mut MysqlConnection, name: &str) -> QueryResult<Option<LockedSession>> {
+    broker_sessions::table
+        .find(name)
+        .select((DatabaseTime::now(), broker_sessions::lost_at, broker_sessions::closed_at))
+        .for_update()
+        .first(mysql)
+        .optional()
 }
 
 /// One key alone is a statement that is prepared already; a list of keys is prepared each time.

@@ -19,7 +19,8 @@ use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{deferrals, notifications, participants};
+use crate::store::ledger::sessions::row::LockedSession;
+use crate::store::schema::{broker_sessions, deferrals, notifications, participants};
 use crate::store::source::seed_rows::NewParticipant;
 
 /// The advisory lock of migrations: "fanmail" in ASCII. Each database has its own advisory locks.
@@ -95,6 +96,15 @@ impl QueryFragment<Pg> for DatabaseTime {
         out.push_sql(TIME);
         Ok(())
     }
+}
+
+pub fn lock_session(postgres: &mut PgConnection, name: &str) -> QueryResult<Option<LockedSession>> {
+    broker_sessions::table
+        .find(name)
+        .select((DatabaseTime::now(), broker_sessions::lost_at, broker_sessions::closed_at))
+        .for_update()
+        .first(postgres)
+        .optional()
 }
 
 pub fn lock_notifications(postgres: &mut PgConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {

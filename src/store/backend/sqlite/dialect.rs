@@ -19,7 +19,10 @@ use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
-use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, participants};
+use crate::store::ledger::sessions::row::LockedSession;
+use crate::store::schema::{
+    INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications, participants,
+};
 use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
@@ -91,6 +94,14 @@ impl QueryFragment<Sqlite> for DatabaseTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_bind_param::<Timestamp, _>(&self.machine)
     }
+}
+
+pub fn lock_session(sqlite: &mut SqliteConnection, name: &str) -> QueryResult<Option<LockedSession>> {
+    broker_sessions::table
+        .find(name)
+        .select((DatabaseTime::now(), broker_sessions::lost_at, broker_sessions::closed_at))
+        .first(sqlite)
+        .optional()
 }
 
 pub fn lock_notifications(sqlite: &mut SqliteConnection, ids: &[NotificationId]) -> QueryResult<Vec<Lease>> {

@@ -9,7 +9,7 @@ use crate::store::backend::errors::changed_by_another_worker;
 use crate::store::ledger::identity::candidates::{self, Forgotten};
 use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::ledger::identity::{Identities, Match};
-use crate::store::ledger::opening::{Arrival, Watermarks};
+use crate::store::ledger::opening::{Arrival, Unknown, Watermarks};
 use crate::store::schema::notifications;
 
 impl Identities<'_> {
@@ -32,7 +32,8 @@ impl Identities<'_> {
             return Err(changed_by_another_worker());
         }
         if certain.is_none() {
-            return Ok(Match::Undetermined { asked_at, candidate: Box::new(found.record) });
+            let unknown = Unknown::Holder(Box::new(found.record));
+            return Ok(Match::Undetermined { asked_at, unknown });
         }
         let candidate = self.add(found);
         if acked_ones == 1 {

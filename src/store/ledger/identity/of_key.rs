@@ -41,7 +41,7 @@ impl Identities<'_> {
             return Ok(Match::Known { candidate, forgotten: false });
         }
         let session = record.broker_session.clone();
-        let asked_at = self.asked_at(arrival);
+        let asked_at = arrival.first_asked_at(self.clock);
         let sessions = self.take_sessions(connection, asked_at)?;
         let possession = sessions.possession(session.as_deref(), asked_at);
         self.sessions = Some(sessions);

@@ -114,6 +114,12 @@ impl<'a> Sessions<'a> {
         }
     }
 
+    /// A session of another worker of which it is not known whether it had ended at `asked_at`, the first by name.
+    pub fn uncertain(&self, asked_at: NaiveDateTime) -> Option<&str> {
+        let names = self.rows.keys().map(String::as_str);
+        names.filter(|name| self.possession(Some(name), asked_at) == Possession::Uncertain).min()
+    }
+
     /// Whether a notification of this session that ended at `ended_at` was acked, although no ack is recorded: else its
     /// message had come again long before `asked_at`.
     pub fn was_acked(&self, session: Option<&str>, ended_at: NaiveDateTime, asked_at: NaiveDateTime) -> bool {

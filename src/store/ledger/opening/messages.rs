@@ -9,16 +9,15 @@ use crate::domain::notification::Notification;
 use crate::domain::session::BrokerSession;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::identity::{Identities, Match};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::lock_and_freeze;
 use crate::store::ledger::opening::attach::{Attachment, apply};
 use crate::store::ledger::opening::insert::{attach_same, insert};
-use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
+use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationState;
-use crate::store::ledger::sessions::record_caught_up;
+use crate::store::ledger::sessions;
 use crate::store::schema::notifications;
 
 impl Store {
@@ -79,7 +78,15 @@ fn open(
     lease_request: &LeaseRequest,
     watermarks: &mut Watermarks,
 ) -> QueryResult<Vec<Opened>> {
-    let clock = dispatch::clock(connection)?;
+    let (clock, lasts) = sessions::lock(connection, session)?;
+    if !lasts {
+        // Another worker may have opened what this session has received. The next report of this session revives it.
+        let unknown = |arrival: &Arrival| Opened::Undetermined {
+            asked_at: arrival.first_asked_at(clock),
+            unknown: Unknown::OwnSession,
+        };
+        return Ok(arrivals.iter().map(unknown).collect());
+    }
     let until = lease_request.until_from(clock);
     let attachment = Attachment { owner: &lease_request.owner, clock, until };
     let mut identities = Identities::load(connection, session, arrivals, clock)?;
@@ -106,13 +113,11 @@ fn open(
             Match::Copy(candidate) => {
                 Some(Opened::Completed(identities.candidates[candidate].record.notification))
             }
-            Match::Undetermined { asked_at, candidate } => {
-                Some(Opened::Undetermined { asked_at, candidate: *candidate })
-            }
+            Match::Undetermined { asked_at, unknown } => Some(Opened::Undetermined { asked_at, unknown }),
         });
     }
     if session.follows_restart && !had_caught_up && watermarks.are_above_all() {
-        record_caught_up(connection, session, clock)?;
+        sessions::record_caught_up(connection, session, clock)?;
     }
     apply(connection, changes)?;
     insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;

@@ -35,7 +35,7 @@ pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
     let mut me = Consumer::begin_after_restart(store, "me", 1);
     let mut arrival = me.arrival(AGAIN);
     let opened = me.open_one(&arrival);
-    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
+    let (asked_at, candidate) = held(opened);
     assert_eq!(candidate.notification.id, acked);
     arrival.asked_at = Some(asked_at);
     let mut second = me.arrival(AGAIN);

@@ -78,6 +78,9 @@ macro_rules! conformance_tests {
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined
+            a_redelivered_message_is_new_once_no_other_session_can_open_it
+            what_a_frozen_worker_has_received_it_does_not_open_after_another_one
+            after_a_restart_messages_that_were_never_delivered_do_not_wait
             what_a_lost_session_held_is_free
             an_earlier_session_of_the_same_worker_has_ended
             a_broken_connection_ends_no_session_of_another_worker

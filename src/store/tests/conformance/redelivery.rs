@@ -5,7 +5,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 
 use super::*;
-use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::opening::{Arrival, Opened, Unknown};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::store::tests::consumer::*;
 
@@ -103,7 +103,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
     let mut arrival = me.arrival(AGAIN);
     let opened = me.open_one(&arrival);
-    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
+    let (asked_at, candidate) = held(opened);
     assert_eq!((candidate.notification, candidate.broker_session.as_deref()), (theirs, Some("they/1")));
     arrival.asked_at = Some(asked_at);
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { asked_at: same, .. } if same == asked_at));
@@ -125,6 +125,64 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(me.open_one(&next), Opened::Ours { resumed: false, .. }));
 }
 
+pub fn a_redelivered_message_is_new_once_no_other_session_can_open_it(store: &Store) {
+    let [alive, lost] = ["alive", "lost"].map(|worker| Consumer::begin(store, worker, 1));
+    Consumer::begin(store, "closed", 1).end(EndOfSession::Closed);
+    Consumer::begin(store, "me", 1).lose();
+    let mut me = Consumer::begin(store, "me", 2);
+    let mut arrival = me.arrival(AGAIN);
+    let mut waits_for = |wanted: Unknown| {
+        let opened = me.open_one(&arrival);
+        let Opened::Undetermined { asked_at, unknown } = opened else { panic!("{opened:?}") };
+        assert_eq!(unknown, wanted);
+        arrival.asked_at = Some(asked_at);
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    waits_for(Unknown::OtherSession("alive/1".to_owned()));
+    store.report_session(&alive.session, before_now(Duration::from_secs(60))).unwrap();
+    waits_for(Unknown::OtherSession("alive/1".to_owned()));
+    alive.report();
+    waits_for(Unknown::OtherSession("lost/1".to_owned()));
+    lost.crash();
+    let opened = me.open_one(&arrival);
+    assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
+}
+
+pub fn what_a_frozen_worker_has_received_it_does_not_open_after_another_one(store: &Store) {
+    let mut frozen = Consumer::begin(store, "frozen", 1);
+    let kept = [NEW, AGAIN, (Some("a"), false)].map(|what| frozen.arrival(what));
+    let answered_at = Instant::now();
+    let mut me = Consumer::begin(store, "me", 1);
+    frozen.crash();
+    let opened = me.receive(AGAIN);
+    assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
+    let refused =
+        |opened: &Opened| matches!(opened, Opened::Undetermined { unknown: Unknown::OwnSession, .. });
+    assert!(frozen.open(&kept).iter().all(refused));
+    // What the broker said before proves nothing.
+    let six_seconds_old = answered_at.checked_sub(Duration::from_secs(6)).unwrap();
+    pass(store, TimeDelta::minutes(1));
+    store.report_session(&frozen.session, six_seconds_old).unwrap();
+    assert!(frozen.open(&kept).iter().all(refused));
+    assert_eq!(store.list_notifications(None).unwrap().len(), 1);
+    // It was taken for lost by mistake.
+    frozen.report();
+    assert!(!frozen.open(&kept).iter().any(refused));
+}
+
+pub fn after_a_restart_messages_that_were_never_delivered_do_not_wait(store: &Store) {
+    let other = Consumer::begin(store, "they", 1);
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    assert!(matches!(me.receive(AGAIN), Opened::Ours { .. }));
+    assert!(matches!(me.receive(NEW), Opened::Ours { .. }), "the queue has caught up");
+    let unknown = Unknown::OtherSession(other.session.name());
+    let opened = me.receive(AGAIN);
+    assert!(
+        matches!(&opened, Opened::Undetermined { unknown: found, .. } if *found == unknown),
+        "{opened:?}"
+    );
+}
+
 /// A report that comes late lets it live again.
 pub fn an_earlier_session_of_the_same_worker_has_ended(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
@@ -144,10 +202,7 @@ pub fn a_broken_connection_ends_no_session_of_another_worker(store: &Store) {
     before.report();
     before.lose();
     let opened = Consumer::begin(store, "me", 2).receive(AGAIN);
-    assert!(
-        matches!(&opened, Opened::Undetermined { candidate, .. } if candidate.notification == theirs),
-        "{opened:?}"
-    );
+    assert_eq!(held(opened).1.notification, theirs);
 }
 
 pub fn what_a_lost_session_held_is_free(store: &Store) {
@@ -192,7 +247,7 @@ pub fn unfinished_work_of_another_worker_comes_before_ended_work_of_ours(store: 
     let mut me = Consumer::begin(store, "me", 2);
     let mut arrival = me.arrival(AGAIN);
     let opened = me.open_one(&arrival);
-    let Opened::Undetermined { asked_at, candidate } = opened else { panic!("{opened:?}") };
+    let (asked_at, candidate) = held(opened);
     assert_eq!(candidate.notification.id, theirs.id, "else its people may be left out");
     std::thread::sleep(Duration::from_millis(5));
     other.report();
@@ -214,10 +269,7 @@ pub fn a_restart_of_the_broker_ends_all_sessions_before_it(store: &Store) {
     let mut me = Consumer::begin_after_restart(store, "me", 2);
     assert_eq!(id_of(&me.receive(AGAIN)), theirs.id, "that session has ended for certain");
     let opened = me.receive(AGAIN);
-    assert!(
-        matches!(&opened, Opened::Undetermined { candidate, .. } if candidate.notification == alive),
-        "{opened:?}"
-    );
+    assert_eq!(held(opened).1.notification, alive);
     // A later session follows the same restart, and theirs began after that.
     std::thread::sleep(Duration::from_millis(5));
     me.report();
@@ -225,10 +277,7 @@ pub fn a_restart_of_the_broker_ends_all_sessions_before_it(store: &Store) {
     let mut later = Consumer::begin_after_restart(store, "me", 3);
     assert_eq!(id_of(&later.receive(AGAIN)), theirs.id);
     let opened = later.receive(AGAIN);
-    assert!(
-        matches!(&opened, Opened::Undetermined { candidate, .. } if candidate.notification == alive),
-        "{opened:?}"
-    );
+    assert_eq!(held(opened).1.notification, alive);
 }
 
 pub fn two_workers_take_different_notifications(store: &Store) {

@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use super::sessions::OtherWorker;
 use super::*;
-use crate::domain::kind::Kind;
-use crate::domain::message::Message;
 use crate::process_id;
 use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::NotificationState;
@@ -159,6 +157,16 @@ fn delivered_while_another_worker_may_hold_it(other: &str) -> (TestWorker, Other
     (worker, other, opened, broker)
 }
 
+/// The same pid as ours, but started at another time.
+fn exited_process() -> String {
+    let ours = process_id::this_process();
+    let mut parts: Vec<&str> = ours.split(':').collect();
+    parts[2] = "1";
+    let exited = parts.join(":");
+    assert!(process_id::has_exited(&exited), "{exited}");
+    exited
+}
+
 #[test]
 fn a_redelivered_message_is_the_notification_of_a_session_that_turns_out_to_be_lost() {
     let (worker, other, opened, broker) = delivered_while_another_worker_may_hold_it("elsewhere:7");
@@ -189,16 +197,39 @@ fn a_redelivered_message_is_a_new_notification_if_the_other_session_is_seen_aliv
 
 #[test]
 fn a_redelivered_message_is_the_notification_of_a_worker_that_has_exited() {
-    let ours = process_id::this_process();
-    // The same pid, but started at another time: that process has exited.
-    let mut parts: Vec<&str> = ours.split(':').collect();
-    parts[2] = "1";
-    let exited = parts.join(":");
-    assert!(process_id::has_exited(&exited), "{exited}");
-    let (worker, _, _, broker) = delivered_while_another_worker_may_hold_it(&exited);
+    let (worker, _, _, broker) = delivered_while_another_worker_may_hold_it(&exited_process());
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(record(&worker, 1).state, NotificationState::Completed);
     assert_eq!(worker.relay.accepted().len(), 3, "one notification");
+    assert_eq!(broker.close(), []);
+}
+
+#[test]
+fn a_redelivered_message_that_no_notification_fits_waits_for_the_other_sessions() {
+    let worker = TestWorker::new(3, 1);
+    let other = OtherWorker::new(&worker, "elsewhere:7");
+    let broker = Broker::start(&worker);
+    broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
+    broker.deliver(receipt(1, 2), named("other"), r#"{"type":"UPDATED","event_id":9}"#);
+    assert_eq!(broker.dead_letter().0, receipt(1, 2), "of an event that is not in the database");
+    assert_eq!(
+        worker.count("notifications WHERE message_key IS NULL"),
+        0,
+        "the other worker may still open it"
+    );
+    worker.store.end_session(&other.session, EndOfSession::Lost { alive_at: None }).unwrap();
+    assert_eq!(broker.settlement(), acked(1, 1));
+    assert_eq!(worker.relay.accepted().len(), 3);
+    assert_eq!(broker.close(), []);
+}
+
+#[test]
+fn a_redelivered_message_that_no_notification_fits_does_not_wait_for_a_worker_that_has_exited() {
+    let worker = TestWorker::new(3, 1);
+    let _other = OtherWorker::new(&worker, &exited_process());
+    let broker = Broker::start(&worker);
+    broker.deliver(receipt(1, 1), without_message_id(true), &updated(EVENT));
+    assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(broker.close(), []);
 }
 
@@ -208,11 +239,6 @@ fn the_last_ack_is_recorded_before_the_session_is_closed() {
     let broker = Broker::start(&worker);
     broker.deliver(receipt(1, 1), named("m1"), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
-    // An equal message of the same worker is held by no other session.
-    let message = Message { kind: Kind::Updated, event_id: EVENT };
-    let mut other = OtherWorker::new(&worker, "elsewhere:7");
-    let opened = other.open(message, without_message_id(true));
-    assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
     broker.confirm([receipt(1, 1)]);
     assert_eq!(broker.close(), []);
     assert!(record(&worker, 1).acked_at.is_some(), "recorded before the session was closed");
