@@ -13,6 +13,7 @@ use crate::commands::seed::SeedArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::{check, dead_letters, migrate, preview, publish, purge, retry, seed, status, worker};
 use crate::config::Config;
+use crate::config::environment::Environment;
 
 /// Mails every participant of an event once.
 ///
@@ -123,8 +124,8 @@ Example:
     Preview(PreviewArgs),
     /// Test everything that the configuration names: templates, database, broker, relay
     ///
-    /// Prints one line for each, with the cause and what to do if it does not work. Sends and consumes nothing. The exit
-    /// code is 1 if something does not work.
+    /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
+    /// exit code is 1 if something does not work, or if a variable is misspelt.
     #[command(after_help = "\
 Example:
   fanmail check")]
@@ -144,11 +145,11 @@ Example:
 }
 
 impl Cli {
-    /// Runs the verb of the command line.
+    /// Runs the verb of the command line. `environment` is what `config` was read from.
     ///
     /// # Errors
     /// What the verb could not do, and why.
-    pub fn run(&self, config: &Config) -> anyhow::Result<ExitCode> {
+    pub fn run(&self, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
         match &self.command {
             Command::Worker => worker::run(config),
             Command::Migrate => migrate::run(config),
@@ -158,7 +159,7 @@ impl Cli {
             Command::Retry(args) => retry::run(args, config),
             Command::Purge(args) => purge::run(args, config),
             Command::Preview(args) => preview::run(args, config),
-            Command::Check => check::run(config),
+            Command::Check => check::run(config, environment),
             Command::DeadLetters { command } => dead_letters::run(command, config),
         }
     }

@@ -9,4 +9,5 @@ pub(crate) mod layout;
 pub(crate) mod loader;
 pub mod renderer;
 pub mod sample;
+pub mod templates_dir;
 pub(crate) mod view;

@@ -27,29 +27,27 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let config = configure()?;
+    let (config, environment) = configure(&cli.command)?;
     // `worker` and `retry` send mail and must survive a closed stdout; the other verbs exit on SIGPIPE.
     if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
         exit_on_sigpipe()?;
     }
-    cli.run(&config)
+    cli.run(&config, &environment)
 }
 
-/// Reads the configuration and starts the log.
-fn configure() -> anyhow::Result<Config> {
+/// Reads the configuration and starts the log. `check` prints what is odd about the variables, the other verbs log it.
+fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
     let environment = Environment::load(Path::new(".env"))?;
     let config = Config::from_lookup(&|name| environment.get(name)).inspect_err(|_| {
         // There is no log yet, and the lines may be the cause.
         environment.unreadable_lines().iter().for_each(|line| eprintln!("fanmail: {line}"));
     })?;
     logging::init(&config.log)?;
-    for line in environment.unreadable_lines() {
-        log::warn!("{line}");
+    if !matches!(command, Command::Check) {
+        environment.unreadable_lines().iter().for_each(|line| log::warn!("{line}"));
+        environment.misspelt(&Config::variables()).iter().for_each(|hint| log::warn!("{hint}"));
     }
-    for hint in environment.misspelt(&Config::variables()) {
-        log::warn!("{hint}");
-    }
-    Ok(config)
+    Ok((config, environment))
 }
 
 /// Exits as other programs do when the reader of a pipe has closed it (`fanmail status | head`), with the exit code

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use crate::config::database::DatabaseConfig;
-use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
 use crate::store::client_library::ClientLibrary;
@@ -48,21 +48,22 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects. A SQLite file that does not exist is created, without tables. `pool_size` is the number of connections,
-    /// at least 1.
+    /// Connects. A SQLite file that does not exist is created, without tables; any is switched to WAL. `pool_size` is the
+    /// number of connections, at least 1.
     ///
     /// # Errors
     /// When the database cannot be opened or does not answer, or the client library reads wrong data.
     pub fn connect(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        Self::connect_with(DatabaseConnector::new(config, IfMissing::Create)?, pool_size)
+        Self::connect_with(DatabaseConnector::new(config, Preparation::Prepare)?, pool_size)
     }
 
-    /// Like [`Self::connect`], for commands that use a database and create none.
+    /// Like [`Self::connect`], for commands that use a database and create none. They leave the journal of a SQLite file as
+    /// it is.
     ///
     /// # Errors
     /// Also when there is no such database, or when its tables have another version than this binary.
     pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
-        let connector = DatabaseConnector::new(config, IfMissing::Fail)?;
+        let connector = DatabaseConnector::new(config, Preparation::LeaveAsIs)?;
         let store = Self::connect_with(connector, pool_size)?;
         store.check_version()?;
         Ok(store)

@@ -60,7 +60,7 @@ fn a_line_of_dotenv_that_cannot_be_read_is_a_warning_without_its_content() {
     let dir = folder_with_dotenv("# mine\nSMTP_PASSWORD \"MARKER\"\nmy-app=1\nDEBUG\nLOG_FILE=fanmail.log\n");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["publish", "--help"]));
     assert_eq!((code, stderr), (Some(0), String::new()));
-    let (_, stderr) = ends(&mut fanmail(dir.path(), &["check"]));
+    let (_, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
     let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("of .env")).collect();
     assert!(
@@ -99,9 +99,25 @@ fn a_closed_stdout_causes_no_panic_and_the_log_goes_to_its_file() {
     let dir = folder_with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_FORMAT=json\n");
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    let mut command = fanmail(dir.path(), &["check"]);
+    let mut command = fanmail(dir.path(), &["preview", "--type", "UPDATED", "--output", "mail.html"]);
     assert_eq!(ends(command.stdout(Stdio::from(writer))), (Some(141), String::new()));
     let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
     assert!(log.starts_with("{\"ts\":\""), "{log}");
     assert!(log.contains("did you mean SMTP_CONNECTIONS?"), "{log}");
+}
+
+/// A misspelt variable and a line of `.env` that cannot be read stand in the list of `check`, and only there.
+#[test]
+fn check_prints_what_is_odd_about_the_variables_once_and_fails() {
+    let dir = folder_with_dotenv("SMTP_CONECTIONS=3\nSMTP_PASSWORD \"MARKER\"\n");
+    let output = fanmail(dir.path(), &["check"]).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let lines: Vec<&str> = stdout.lines().collect();
+    let misspelt = "configuration  FAILED   SMTP_CONECTIONS is set, but fanmail has no such variable; \
+                    did you mean SMTP_CONNECTIONS?";
+    assert_eq!(lines[0], misspelt);
+    assert!(lines[1].trim_start().starts_with("note     line 2 of .env cannot be read"), "{stdout}");
+    assert!(!stdout.contains("MARKER") && stdout.matches("did you mean").count() == 1, "{stdout}");
 }

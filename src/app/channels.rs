@@ -1,5 +1,7 @@
 //! Makes what renders and sends mails, as configured.
 
+use log::Level;
+
 use crate::channels::SendError;
 use crate::channels::email::EmailChannel;
 use crate::config::email::{EmailConfig, Route};
@@ -7,12 +9,18 @@ use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::installation::Installation;
 
-/// The built-in templates, with those of `TEMPLATES_DIR` in their place.
+/// The built-in templates, with those of `TEMPLATES_DIR` in their place. Logs what was found there.
 ///
 /// # Errors
 /// Names the file and the line of a template that does not render.
 pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
-    Templates::load(config.templates_dir.as_deref())
+    let templates = Templates::load(config.templates_dir.as_deref())?;
+    if let Some(dir) = templates.dir() {
+        let level = if dir.used.is_empty() { Level::Warn } else { Level::Info };
+        log::log!(level, "{dir}");
+        dir.misnamed().iter().for_each(|file| log::warn!("{file}"));
+    }
+    Ok(templates)
 }
 
 /// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go.

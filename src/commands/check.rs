@@ -1,106 +1,93 @@
-//! `fanmail check`: prints a line for each thing that fanmail needs. Sends nothing, consumes nothing, and continues after
-//! a failure.
+//! `fanmail check`: prints a line for each thing that fanmail needs. Sends nothing, consumes nothing, changes nothing, and
+//! continues after a failure.
 
-use std::error::Error;
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
-use crate::app::{channels, database};
+use crate::app::database;
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
-use crate::channels::email::smtp::probe::ProbeResult;
+use crate::commands::check::finding::{Finding, with_causes};
 use crate::config::Config;
 use crate::config::email::Route;
+use crate::config::environment::Environment;
+use crate::content::renderer::Templates;
 use crate::store::source::zones::UnknownZones;
-use crate::text::clean::{cut, one_line, printable};
+use crate::text::clean::{cut, one_line};
 use crate::text::count::count;
 use crate::text::mask::mask;
 
-/// The result of one check. The error says what is wrong, and what to do.
-type Finding = Result<Found, String>;
+mod finding;
+mod outbox;
 
-#[derive(Debug)]
-enum Found {
-    /// It works; the text says what was found.
-    Works(String),
-    /// It works, and there is a note about it.
-    WorksWithNote(String, String),
-    /// It is not needed, for this reason.
-    Skipped(&'static str),
+/// What the checks look at.
+struct Subject<'a> {
+    config: &'a Config,
+    environment: &'a Environment,
 }
 
-/// A name, and the function that checks.
-type Check = (&'static str, fn(&Config) -> Finding);
+/// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
+type Check = (&'static str, fn(&Subject<'_>) -> Result<Finding, String>);
 
 const CHECKS: [Check; 6] = [
-    // Configuration errors exit before this runs.
-    ("configuration", |_| Ok(Found::Works("valid".to_owned()))),
+    ("configuration", |subject| Ok(check_variables(subject.environment))),
     ("templates", check_templates),
     ("database", check_database),
     ("broker", check_broker),
     ("relay", check_relay),
-    ("outbox", check_outbox),
+    ("outbox", |subject| Ok(check_outbox(subject.config))),
 ];
 
 /// Checks everything and prints a line for each check. The exit code is 1 if one fails.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let all_work = run_all(&CHECKS, config, &mut io::stdout().lock())?;
+pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let all_work = run_all(&CHECKS, &Subject { config, environment }, &mut io::stdout().lock())?;
     Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints each line as soon as it is known: a server that does not answer takes long. Returns whether everything works.
-fn run_all(checks: &[Check], config: &Config, out: &mut dyn Write) -> io::Result<bool> {
+fn run_all(checks: &[Check], subject: &Subject<'_>, out: &mut dyn Write) -> io::Result<bool> {
     let mut all_work = true;
     for (name, check) in checks {
-        let mut note = None;
-        let (word, sentence) = match check(config) {
-            Ok(Found::Works(sentence)) => ("ok", sentence),
-            Ok(Found::WorksWithNote(sentence, more)) => {
-                note = Some(more);
-                ("ok", sentence)
-            }
-            Ok(Found::Skipped(why)) => ("skipped", why.to_owned()),
-            Err(sentence) => {
-                all_work = false;
-                ("FAILED", sentence)
-            }
-        };
-        // It may quote a server, whose text must not look like a line of this list.
-        let sentence = printable(&sentence).replace('\n', "\n    ");
-        writeln!(out, "{name:<14} {word:<8} {sentence}")?;
-        if let Some(note) = note {
-            let note = printable(&note).replace('\n', "\n    ");
-            writeln!(out, "{:<14} {:<8} {note}", "", "note")?;
-        }
-        out.flush()?;
+        let finding = check(subject).unwrap_or_else(Finding::fails);
+        all_work &= !finding.is_failure();
+        finding.print(name, out)?;
     }
     Ok(all_work)
 }
 
-fn check_templates(config: &Config) -> Finding {
-    channels::templates(&config.email).map_err(with_causes)?;
-    Ok(Found::Works(match &config.email.templates_dir {
-        Some(dir) => format!("templates from {} are valid", dir.display()),
-        None => "built-in templates are valid".to_owned(),
-    }))
+/// Values that are wrong end every verb before it begins. What is left are names.
+fn check_variables(environment: &Environment) -> Finding {
+    let misspelt = environment.misspelt(&Config::variables());
+    let finding =
+        if misspelt.is_empty() { Finding::works("valid") } else { Finding::fails(misspelt.join("\n")) };
+    finding.with_notes(environment.unreadable_lines().iter().cloned())
 }
 
-fn check_database(config: &Config) -> Finding {
+fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
+    let dir = subject.config.email.templates_dir.as_deref();
+    let templates = Templates::load(dir).map_err(with_causes)?;
+    Ok(match templates.dir() {
+        None => Finding::works("built-in templates are valid"),
+        Some(dir) if dir.used.is_empty() => Finding::works("built-in templates are valid")
+            .with_notes([dir.to_string()])
+            .with_notes(dir.misnamed()),
+        Some(dir) => Finding::works(format!("{dir}; all are valid")).with_notes(dir.misnamed()),
+    })
+}
+
+fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
+    let config = subject.config;
     let store = database::connect_existing(config).map_err(with_causes)?;
     let version = store.check_schema().and_then(|()| store.version()).map_err(with_causes)?;
     let backend = &config.database.backend;
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();
     let works = format!("{backend} has events, participants and the ledger ({version}{library})");
-    Ok(match store.count_unknown_zones().map_err(with_causes)? {
-        None => Found::Works(works),
-        Some(unknown) => Found::WorksWithNote(works, unknown_zones(&unknown)),
-    })
+    let unknown = store.count_unknown_zones().map_err(with_causes)?;
+    Ok(Finding::works(works).with_notes(unknown.as_ref().map(unknown_zones)))
 }
 
 fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
@@ -114,94 +101,103 @@ fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
     )
 }
 
-fn check_broker(config: &Config) -> Finding {
-    let found = probe(&config.broker).map_err(with_causes)?;
-    Ok(Found::WorksWithNote(found.summary, found.ack_timeout_advice))
+fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
+    let found = probe(&subject.config.broker).map_err(with_causes)?;
+    Ok(Finding::works(found.summary).with_notes([found.ack_timeout_advice]))
 }
 
-fn check_relay(config: &Config) -> Finding {
-    match &config.email.route {
-        Route::Dummy { .. } => Ok(Found::Skipped("dry-run mode (EMAIL_DUMMY_MODE=True): no mail is sent")),
+fn check_relay(subject: &Subject<'_>) -> Result<Finding, String> {
+    let email = &subject.config.email;
+    match &email.route {
+        Route::Dummy { .. } => Ok(Finding::skipped("dry-run mode (EMAIL_DUMMY_MODE=True): no mail is sent")),
         Route::Smtp(relay) => {
-            let found = smtp::probe::probe(relay, &config.email.from_email).map_err(|error| error.detail)?;
-            Ok(match found {
-                ProbeResult { summary, note: Some(note) } => Found::WorksWithNote(summary, note),
-                ProbeResult { summary, note: None } => Found::Works(summary),
-            })
+            let found = smtp::probe::probe(relay, &email.from_email).map_err(|error| error.detail)?;
+            Ok(Finding::works(found.summary).with_notes(found.note))
         }
     }
 }
 
 fn check_outbox(config: &Config) -> Finding {
     match &config.email.route {
-        Route::Smtp(_) => Ok(Found::Skipped("mails are sent to the relay")),
-        Route::Dummy { outbox: None } => Ok(Found::Skipped("EMAIL_OUTBOX_DIR is not set")),
-        Route::Dummy { outbox: Some(dir) } => match write_and_remove(dir) {
-            Ok(()) => Ok(Found::Works(format!("{} is writable", dir.display()))),
-            Err(error) => Err(format!(
-                "EMAIL_OUTBOX_DIR {} is not writable: {error}; correct its permissions or name another directory",
-                dir.display()
-            )),
-        },
+        Route::Smtp(_) => Finding::skipped("mails are sent to the relay"),
+        Route::Dummy { outbox: None } => Finding::skipped("EMAIL_OUTBOX_DIR is not set"),
+        Route::Dummy { outbox: Some(dir) } => outbox::check(dir),
     }
-}
-
-/// Writes and removes a file. Creates the directory, as the outbox would.
-fn write_and_remove(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    let file = dir.join(format!(".fanmail-check-{}", process::id()));
-    fs::write(&file, "fanmail check\n")?;
-    fs::remove_file(&file)
-}
-
-/// An error and its causes, on one line.
-fn with_causes(error: impl Error + Send + Sync + 'static) -> String {
-    format!("{:#}", anyhow::Error::new(error))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn config(variables: &[(&str, &str)]) -> Config {
-        let lookup = |name: &str| {
-            let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
-            Some((*value).to_owned())
-        };
-        Config::from_lookup(&lookup).unwrap()
+    /// The output of these checks with this `.env`, and whether all work.
+    fn checked(checks: &[Check], dotenv: &str) -> (String, bool) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        fs::write(&path, dotenv).unwrap();
+        let environment = Environment::load(&path).unwrap();
+        let config = Config::from_lookup(&|name| environment.get(name)).unwrap();
+        let mut out = Vec::new();
+        let subject = Subject { config: &config, environment: &environment };
+        let all_work = run_all(checks, &subject, &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), all_work)
+    }
+
+    fn check(name: &str) -> &'static [Check] {
+        let position = CHECKS.iter().position(|(known, _)| *known == name).unwrap();
+        &CHECKS[position..=position]
     }
 
     #[test]
     fn all_checks_run_even_if_one_fails() {
         let checks: [Check; 3] = [
-            ("first", |_| Err("is away\r\nsecond ok; start \u{1b}it".to_owned())),
-            ("second", |_| Ok(Found::Skipped("not needed"))),
-            ("third", |_| Ok(Found::WorksWithNote("answers".to_owned(), "but seldom".to_owned()))),
+            ("first", |_| Err("is away".to_owned())),
+            ("second", |_| Ok(Finding::skipped("not needed"))),
+            ("third", |_| Ok(Finding::works("answers").with_notes(["but seldom".to_owned()]))),
         ];
-        let mut out = Vec::new();
-        assert!(!run_all(&checks, &config(&[]), &mut out).unwrap());
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "first          FAILED   is away\n    second ok; start it\n\
-             second         skipped  not needed\n\
-             third          ok       answers\n\x20              note     but seldom\n"
-        );
-        assert!(run_all(&checks[1..], &config(&[]), &mut Vec::new()).unwrap());
+        let lines = "first          FAILED   is away\n\
+                     second         skipped  not needed\n\
+                     third          ok       answers\n\x20              note     but seldom\n";
+        assert_eq!(checked(&checks, ""), (lines.to_owned(), false));
+        assert!(checked(&checks[1..], "").1);
     }
 
     #[test]
-    fn checking_the_outbox_leaves_no_file_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let outbox = dir.path().join("made/when needed");
-        let set = config(&[("EMAIL_OUTBOX_DIR", outbox.to_str().unwrap())]);
-        assert!(matches!(check_outbox(&set), Ok(Found::Works(_))));
-        assert_eq!(fs::read_dir(&outbox).unwrap().count(), 0);
+    fn a_misspelt_variable_fails_and_a_line_that_cannot_be_read_is_a_note() {
+        let (lines, all_work) =
+            checked(check("configuration"), "SMTP_CONECTIONS=3\nsmtp_host=h\nDEBUG \"1\"\n");
+        assert!(!all_work);
+        let wanted = [
+            "configuration  FAILED   SMTP_CONECTIONS is set, but fanmail has no such variable; did you mean \
+             SMTP_CONNECTIONS?",
+            "    smtp_host is set, but fanmail has no such variable; did you mean SMTP_HOST?",
+            "               note     line 3 of ",
+        ];
+        assert_eq!(lines.lines().count(), wanted.len(), "{lines}");
+        assert!(lines.lines().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{lines}");
+        assert_eq!(checked(check("configuration"), ""), ("configuration  ok       valid\n".to_owned(), true));
+    }
 
-        let file = dir.path().join("file");
-        fs::write(&file, "").unwrap();
-        let set = config(&[("EMAIL_OUTBOX_DIR", file.to_str().unwrap())]);
-        let sentence = check_outbox(&set).unwrap_err();
-        assert!(sentence.contains("is not writable: File exists"), "{sentence}");
+    #[test]
+    fn a_folder_of_templates_that_is_not_used_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("created")).unwrap();
+        let set = format!("TEMPLATES_DIR={}\n", dir.path().display());
+        let (lines, all_work) = checked(check("templates"), &set);
+        assert!(all_work);
+        let note =
+            format!("note     TEMPLATES_DIR: no template found in {}, so the built-in", dir.path().display());
+        assert!(lines.starts_with("templates      ok       built-in") && lines.contains(&note), "{lines}");
+
+        fs::write(dir.path().join("created/Body.txt"), "Hello").unwrap();
+        fs::write(dir.path().join("created/subject.txt"), "Hello").unwrap();
+        let (lines, _) = checked(check("templates"), &set);
+        assert!(lines.contains(": created/subject.txt; the others are built in"), "{lines}");
+        assert!(
+            lines.contains("note     TEMPLATES_DIR: created/Body.txt is not used; the name that"),
+            "{lines}"
+        );
     }
 
     #[test]
@@ -216,7 +212,7 @@ mod tests {
 
     #[test]
     fn dry_run_mode_needs_no_relay() {
-        assert!(matches!(check_relay(&config(&[])), Ok(Found::Skipped(_))));
-        assert!(matches!(check_outbox(&config(&[])), Ok(Found::Skipped(_))));
+        assert!(checked(check("relay"), "").0.contains("skipped  dry-run mode"));
+        assert!(checked(check("outbox"), "").0.contains("skipped  EMAIL_OUTBOX_DIR is not set"));
     }
 }

@@ -68,20 +68,39 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
-    /// A sentence for each variable that is set and differs from one of `known` by one or two letters.
+    /// A sentence for each variable that is set and seems to mean one of `known`: written in small letters, with one or two
+    /// letters wrong, or shortened.
     #[must_use]
     pub fn misspelt(&self, known: &[String]) -> Vec<String> {
         self.variables
             .keys()
             .filter(|name| !known.contains(name))
             .filter_map(|name| {
-                let distance = |known: &String| strsim::damerau_levenshtein(name, known);
-                let meant =
-                    known.iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= 2)?;
+                let meant = self.find_meant(&name.to_uppercase().replace(['-', '.'], "_"), known)?;
                 Some(format!("{name} is set, but fanmail has no such variable; did you mean {meant}?"))
             })
             .collect()
     }
+
+    /// The variable that somebody who wrote `name` meant.
+    fn find_meant<'a>(&self, name: &str, known: &'a [String]) -> Option<&'a String> {
+        let distance = |known: &String| strsim::damerau_levenshtein(name, known);
+        let is_meant = |known: &String| match distance(known) {
+            0 | 1 => true,
+            // HTTP_PORT is a name of its own.
+            2 => known.chars().next() == name.chars().next(),
+            _ => is_short_for(name, known) && !self.variables.contains_key(known),
+        };
+        known.iter().filter(|known| is_meant(known)).min_by_key(|known| distance(known))
+    }
+}
+
+/// Whether the name leaves out the end of the last word, as `SMTP_USER` and `SMTP_PASS` do.
+fn is_short_for(name: &str, known: &str) -> bool {
+    const SHORTEST_WORD: usize = 4;
+    let last_word = name.rsplit_once('_').map_or("", |(_, word)| word);
+    let rest = known.strip_prefix(name);
+    last_word.len() >= SHORTEST_WORD && rest.is_some_and(|rest| !rest.contains('_'))
 }
 
 fn unreadable(line: usize, path: &Path) -> String {
@@ -134,13 +153,34 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_gets_a_hint_and_an_unrelated_one_does_not() {
-        let variables = ["SMTP_CONECTIONS", "LAVINMQ_SERVICE_HOST", "SMTP_HOST"]
-            .map(|name| (name.to_owned(), "x".to_owned()))
-            .into();
-        let known = ["SMTP_CONNECTIONS", "LAVINMQ_HOST", "SMTP_HOST"].map(str::to_owned);
-        assert_eq!(
-            Environment { variables, unreadable_lines: Vec::new() }.misspelt(&known),
-            ["SMTP_CONECTIONS is set, but fanmail has no such variable; did you mean SMTP_CONNECTIONS?"]
-        );
+        let hints = |set: &[&str]| {
+            let variables = set.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+            let known = [
+                "SMTP_CONNECTIONS",
+                "LAVINMQ_HOST",
+                "SMTP_HOST",
+                "SMTP_PORT",
+                "SMTP_USERNAME",
+                "SMTP_PASSWORD",
+                "SMTP_PASSWORD_FILE",
+            ];
+            Environment { variables, unreadable_lines: Vec::new() }.misspelt(&known.map(str::to_owned))
+        };
+        for (name, meant) in [
+            ("SMTP_CONECTIONS", "SMTP_CONNECTIONS"),
+            ("SMPT_HOST", "SMTP_HOST"),
+            ("MTP_HOST", "SMTP_HOST"),
+            ("smtp_host", "SMTP_HOST"),
+            ("Smtp-Hots", "SMTP_HOST"),
+            ("SMTP_USER", "SMTP_USERNAME"),
+            ("SMTP_PASS", "SMTP_PASSWORD"),
+        ] {
+            let hint = format!("{name} is set, but fanmail has no such variable; did you mean {meant}?");
+            assert_eq!(hints(&[name, "SMTP_HOST"]), [hint]);
+        }
+        for name in ["LAVINMQ_SERVICE_HOST", "HTTP_PORT", "HTTP_HOST", "SMTP", "LAVINMQ", "SMTP_P", "PATH"] {
+            assert!(hints(&[name]).is_empty(), "{name}");
+        }
+        assert!(hints(&["SMTP_USER", "SMTP_USERNAME"]).is_empty(), "of another program");
     }
 }

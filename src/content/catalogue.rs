@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::content::error::TemplateError;
+use crate::content::templates_dir::TemplatesDir;
 use crate::domain::content::MediaType;
 use crate::domain::kind::Kind;
 
@@ -97,7 +98,11 @@ pub(crate) struct Source {
 
 /// All templates, one for every embedded name.
 #[derive(Debug)]
-pub(crate) struct Sources(Vec<Source>);
+pub(crate) struct Sources {
+    all: Vec<Source>,
+    /// The folder that was looked at.
+    dir: Option<TemplatesDir>,
+}
 
 impl Sources {
     /// The built-in templates, each replaced by the file of the same name in `dir`, if there is one. Other files there
@@ -107,7 +112,7 @@ impl Sources {
     /// When `dir` is not a directory or a file in it cannot be read.
     pub fn read(dir: Option<&Path>) -> Result<Self, TemplateError> {
         let Some(dir) = dir else {
-            return Ok(Self(embedded().map(Source::embedded).collect()));
+            return Ok(Self { all: embedded().map(Source::embedded).collect(), dir: None });
         };
         if !dir.is_dir() {
             return Err(TemplateError(format!(
@@ -116,48 +121,46 @@ impl Sources {
                 dir.display()
             )));
         }
-        let mut sources = Vec::new();
+        let mut all = Vec::new();
         let mut replaced = Vec::new();
         for (name, text) in embedded() {
             let path = dir.join(name);
             match fs::read_to_string(&path) {
                 Ok(text) => {
                     replaced.push(name);
-                    sources.push(Source { name, path: path.display().to_string(), text });
+                    all.push(Source { name, path: path.display().to_string(), text });
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    sources.push(Source::embedded((name, text)));
+                // A link to a file that is gone is an error.
+                Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+                    all.push(Source::embedded((name, text)));
                 }
                 Err(error) => {
                     return Err(TemplateError(format!("{} cannot be read: {error}", path.display())));
                 }
             }
         }
-        if replaced.is_empty() {
-            log::warn!(
-                "TEMPLATES_DIR: no template found in {}, so the built-in ones are used; expected at least one of {}",
-                dir.display(),
-                embedded().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-            );
-        } else {
-            log::info!("templates from {}: {}; the others are built in", dir.display(), replaced.join(", "));
-        }
-        Ok(Self(sources))
+        let names = embedded().map(|(name, _)| name).collect();
+        Ok(Self { all, dir: Some(TemplatesDir::new(dir, replaced, names)) })
+    }
+
+    /// The folder that was looked at; `None` without `TEMPLATES_DIR`.
+    pub fn dir(&self) -> Option<&TemplatesDir> {
+        self.dir.as_ref()
     }
 
     /// Name and text of each, for Tera.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|source| (source.name, source.text.as_str()))
+        self.all.iter().map(|source| (source.name, source.text.as_str()))
     }
 
     /// All of them, the frames first.
     pub fn all(&self) -> &[Source] {
-        &self.0
+        &self.all
     }
 
     /// The path, for users, of the template that Tera calls `name`.
     pub fn path<'a>(&'a self, name: &'a str) -> &'a str {
-        self.0.iter().find(|source| source.name == name).map_or(name, |source| &source.path)
+        self.all.iter().find(|source| source.name == name).map_or(name, |source| &source.path)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::content::catalogue::{KindTemplates, PartTemplate, Sources};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::layout;
+use crate::content::templates_dir::TemplatesDir;
 use crate::content::view;
 use crate::domain::content::{Content, ContentPart, MediaType};
 use crate::domain::event::Event;
@@ -41,6 +42,12 @@ impl Templates {
     /// Parsed templates and their sources.
     pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
         Self { inner: Arc::new(ParsedTemplates { tera, sources }) }
+    }
+
+    /// What was found in `TEMPLATES_DIR`; `None` if that is not set.
+    #[must_use]
+    pub fn dir(&self) -> Option<&TemplatesDir> {
+        self.inner.sources.dir()
     }
 
     /// Prepares what all mails of a notification about this event have in common.

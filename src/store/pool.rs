@@ -13,7 +13,7 @@ use diesel::{Connection as _, QueryResult};
 use r2d2::ManageConnection;
 
 use crate::config::database::{Backend, DatabaseConfig};
-use crate::store::backend::any::{AnyConnection, IfMissing, dispatch};
+use crate::store::backend::any::{AnyConnection, Preparation, dispatch};
 use crate::store::backend::errors;
 use crate::store::error::StoreError;
 
@@ -26,15 +26,21 @@ const PLAN_LIFETIME: [Duration; 2] = [Duration::from_millis(100), Duration::from
 #[derive(Clone)]
 pub struct DatabaseConnector {
     backend: Backend,
+    preparation: Preparation,
     echo: bool,
     lost_connections: Arc<AtomicU64>,
 }
 
 impl DatabaseConnector {
     /// Checks what can be checked before a connection is opened.
-    pub fn new(config: &DatabaseConfig, if_missing: IfMissing) -> Result<Self, StoreError> {
-        dispatch!(&config.backend, Backend(target) => connect::check(target, if_missing))?;
-        Ok(Self { backend: config.backend.clone(), echo: config.echo, lost_connections: Arc::default() })
+    pub fn new(config: &DatabaseConfig, preparation: Preparation) -> Result<Self, StoreError> {
+        dispatch!(&config.backend, Backend(target) => connect::check(target, preparation))?;
+        Ok(Self {
+            backend: config.backend.clone(),
+            preparation,
+            echo: config.echo,
+            lost_connections: Arc::default(),
+        })
     }
 
     /// Whether writers exclude each other.
@@ -53,7 +59,7 @@ impl DatabaseConnector {
     }
 
     fn open(&self) -> Result<AnyConnection, diesel::r2d2::Error> {
-        dispatch!(&self.backend, Backend(target) => connect::open(target))
+        dispatch!(&self.backend, Backend(target) => connect::open(target, self.preparation))
     }
 }
 

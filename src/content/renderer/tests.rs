@@ -134,6 +134,10 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
         },
         format!("{}/base.html cannot be read: stream did not contain valid UTF-8", dir.path().display())
     );
+    fs::remove_file(dir.path().join("base.html")).unwrap();
+    std::os::unix::fs::symlink("gone.html", dir.path().join("base.html")).unwrap();
+    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    assert!(error.ends_with("/base.html cannot be read: No such file or directory (os error 2)"), "{error}");
 }
 
 #[test]

@@ -14,13 +14,14 @@ pub enum AnyConnection {
     Mysql(diesel::MysqlConnection),
 }
 
-/// What to do about a database that does not exist. Servers decide this by themselves.
+/// Whether a command may create a database and change its settings, or must leave it as it finds it. Servers have no such
+/// settings of ours, and create nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfMissing {
-    /// Create an empty one.
-    Create,
-    /// Fail: a command that only reads must not leave an empty database behind.
-    Fail,
+pub enum Preparation {
+    /// Create a file that does not exist, and switch it to WAL.
+    Prepare,
+    /// Fail if there is no such file, and leave the mode of its journal alone: it may be another program's.
+    LeaveAsIs,
 }
 
 /// Calls a function, or reads a constant, of the database that a value belongs to. The value is an `AnyConnection`, a

@@ -12,6 +12,8 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::identity::candidates;
 use crate::store::schema;
 
+mod journal;
+
 fn sqlite() -> (TempDir, Store) {
     let (dir, store) = empty_sqlite();
     assert_eq!(store.migrate().unwrap(), MIGRATIONS);

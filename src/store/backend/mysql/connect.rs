@@ -10,7 +10,7 @@ use diesel::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::database::mysql::{MysqlServer, MysqlTls};
-use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::client_library::misread;
 use crate::store::error::StoreError;
 
@@ -34,12 +34,12 @@ pub const HAS_ONE_WRITER: bool = false;
 
 /// Checks nothing: the server itself explains what is wrong.
 #[expect(clippy::unnecessary_wraps, reason = "the same for every database")]
-pub fn check(_server: &MysqlServer, _if_missing: IfMissing) -> Result<(), StoreError> {
+pub fn check(_server: &MysqlServer, _preparation: Preparation) -> Result<(), StoreError> {
     Ok(())
 }
 
 /// Opens a connection.
-pub fn open(server: &MysqlServer) -> Result<AnyConnection, diesel::r2d2::Error> {
+pub fn open(server: &MysqlServer, _preparation: Preparation) -> Result<AnyConnection, diesel::r2d2::Error> {
     let mut mysql = MysqlConnection::establish(&url(server))?;
     mysql.batch_execute(SESSION)?;
     if server.tls >= MysqlTls::Required && !is_encrypted(&mut mysql)? {

@@ -1,10 +1,10 @@
 //! Opens connections to a `PostgreSQL` server, and begins transactions.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
-use diesel::{Connection as _, PgConnection, QueryResult};
+use diesel::{Connection as _, ConnectionError, PgConnection, QueryResult};
 
 use crate::config::database::postgres::PostgresServer;
-use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::error::StoreError;
 
 /// Settings of libpq unless `DATABASE_URL` has others. An unreachable server is noticed within half a minute: by probes of
@@ -38,13 +38,16 @@ pub const HAS_ONE_WRITER: bool = false;
 
 /// Checks nothing: the server itself explains what is wrong.
 #[expect(clippy::unnecessary_wraps, reason = "the same for every database")]
-pub fn check(_server: &PostgresServer, _if_missing: IfMissing) -> Result<(), StoreError> {
+pub fn check(_server: &PostgresServer, _preparation: Preparation) -> Result<(), StoreError> {
     Ok(())
 }
 
 /// Opens a connection.
-pub fn open(server: &PostgresServer) -> Result<AnyConnection, diesel::r2d2::Error> {
-    let mut postgres = PgConnection::establish(&conninfo(server))?;
+pub fn open(
+    server: &PostgresServer,
+    _preparation: Preparation,
+) -> Result<AnyConnection, diesel::r2d2::Error> {
+    let mut postgres = PgConnection::establish(&conninfo(server)).map_err(each_cause_once)?;
     postgres.batch_execute(SESSION)?;
     Ok(AnyConnection::Postgres(postgres))
 }
@@ -62,6 +65,27 @@ pub fn begin_write(postgres: &mut PgConnection) -> QueryResult<()> {
     AnsiTransactionManager::begin_transaction(postgres)
 }
 
+/// libpq tries each address of a host, with TLS and without, and repeats what they have in common.
+fn each_cause_once(error: ConnectionError) -> ConnectionError {
+    match error {
+        ConnectionError::BadConnection(text) => ConnectionError::BadConnection(distinct_causes(&text)),
+        other => other,
+    }
+}
+
+/// The lines without those that only name another address for a cause that was named before.
+fn distinct_causes(text: &str) -> String {
+    let (mut causes, mut lines) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let cause = line.split_once(" failed: ").map_or(line, |(_, cause)| cause);
+        if !causes.contains(&cause) {
+            causes.push(cause);
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
 /// Keywords and values. libpq never repeats these in an error, unlike a URL that it cannot read.
 fn conninfo(server: &PostgresServer) -> String {
     let defaults =
@@ -74,4 +98,23 @@ fn conninfo(server: &PostgresServer) -> String {
 
 fn setting(name: &str, value: &str) -> String {
     format!("{name}='{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_every_address_has_is_told_once() {
+        let text = "connection to server at \"localhost\" (::1), port 1 failed: Connection refused\n\
+                    \tIs the server running on that host and accepting TCP/IP connections?\n\
+                    connection to server at \"localhost\" (127.0.0.1), port 1 failed: Connection refused\n\
+                    \tIs the server running on that host and accepting TCP/IP connections?\n";
+        let once = "connection to server at \"localhost\" (::1), port 1 failed: Connection refused\n\
+                    \tIs the server running on that host and accepting TCP/IP connections?";
+        assert_eq!(distinct_causes(text), once);
+        let others = "connection to server at \"db\" (10.0.0.1), port 1 failed: FATAL:  no entry, SSL encryption\n\
+                      connection to server at \"db\" (10.0.0.1), port 1 failed: FATAL:  no entry, no encryption";
+        assert_eq!(distinct_causes(others), others);
+    }
 }

@@ -7,7 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
 use diesel::result::Error;
 use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 
-use crate::store::backend::any::{AnyConnection, IfMissing};
+use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::error::StoreError;
 
 /// Sent first on every connection. NORMAL is safe with WAL when a process dies, and loses at most the last commits
@@ -27,11 +27,11 @@ pub const CLIENT_LIBRARIES: &[&str] = &[];
 pub const HAS_ONE_WRITER: bool = true;
 
 /// Checks what SQLite would explain badly.
-pub fn check(path: &Path, if_missing: IfMissing) -> Result<(), StoreError> {
+pub fn check(path: &Path, preparation: Preparation) -> Result<(), StoreError> {
     check_name(path)?;
-    match if_missing {
-        IfMissing::Create => Ok(()),
-        IfMissing::Fail => check_exists(path),
+    match preparation {
+        Preparation::Prepare => Ok(()),
+        Preparation::LeaveAsIs => check_exists(path),
     }
 }
 
@@ -62,14 +62,16 @@ fn check_exists(path: &Path) -> Result<(), StoreError> {
     ))
 }
 
-/// Opens the file, and creates it if it does not exist.
-pub fn open(path: &Path) -> Result<AnyConnection, diesel::r2d2::Error> {
+/// Opens the file. One that is prepared is created if it does not exist, and switched to WAL.
+pub fn open(path: &Path, preparation: Preparation) -> Result<AnyConnection, diesel::r2d2::Error> {
     let Some(path) = path.to_str() else {
         return Err(ConnectionError::BadConnection("its name is not UTF-8".to_owned()).into());
     };
     let mut sqlite = SqliteConnection::establish(path)?;
     sqlite.batch_execute(PRAGMAS)?;
-    switch_to_wal(&mut sqlite)?;
+    if preparation == Preparation::Prepare {
+        switch_to_wal(&mut sqlite)?;
+    }
     Ok(AnyConnection::Sqlite(sqlite))
 }
 

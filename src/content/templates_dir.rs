@@ -1,0 +1,128 @@
+//! Which files of `TEMPLATES_DIR` take the place of built-in templates, and which seem to be meant so and do not. Reading
+//! them is left to `catalogue`.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Most files that are looked at. A folder that has more is not one of templates.
+const FILES_MAX: usize = 1000;
+/// Most files that a sentence names.
+const SHOWN_MAX: usize = 5;
+/// How the names of templates end, ours and those of other engines.
+const ENDINGS: [&str; 7] = ["txt", "html", "htm", "tera", "j2", "jinja", "jinja2"];
+
+/// The folder of templates, compared with the names of the built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplatesDir {
+    path: PathBuf,
+    /// The names of the templates that were found there.
+    pub used: Vec<&'static str>,
+    /// Files that look like templates and are not used.
+    unused: Vec<String>,
+    names: Vec<&'static str>,
+}
+
+impl TemplatesDir {
+    /// `names` are those of the built-in templates, `used` those that the folder has.
+    pub(super) fn new(path: &Path, used: Vec<&'static str>, names: Vec<&'static str>) -> Self {
+        let is_unused = |file: &String| !names.contains(&file.as_str());
+        let unused = list_templates(path).into_iter().filter(is_unused).collect();
+        Self { path: path.to_owned(), used, unused, names }
+    }
+
+    /// A sentence for each file whose name is right but for capital letters, and one for the others that are not used.
+    #[must_use]
+    pub fn misnamed(&self) -> Vec<String> {
+        let meant = |file: &String| self.names.iter().find(|name| name.eq_ignore_ascii_case(file));
+        let mut sentences: Vec<String> = self
+            .unused
+            .iter()
+            .filter_map(|file| Some((file, meant(file)?)))
+            .map(|(file, name)| {
+                format!("TEMPLATES_DIR: {file} is not used; the name that fanmail looks for is {name}")
+            })
+            .collect();
+        let others: Vec<&str> =
+            self.unused.iter().filter(|file| meant(file).is_none()).map(String::as_str).collect();
+        if !others.is_empty() {
+            let more = if others.len() > SHOWN_MAX { ", …" } else { "" };
+            let shown = others[..others.len().min(SHOWN_MAX)].join(", ");
+            let names = self.names.join(", ");
+            sentences.push(format!("TEMPLATES_DIR: {shown}{more} not used; fanmail looks for {names}"));
+        }
+        sentences
+    }
+}
+
+impl fmt::Display for TemplatesDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        if self.used.is_empty() {
+            return write!(
+                f,
+                "TEMPLATES_DIR: no template found in {path}, so the built-in ones are used; expected at least one of {}",
+                self.names.join(", ")
+            );
+        }
+        write!(f, "templates from {path}: {}; the others are built in", self.used.join(", "))
+    }
+}
+
+/// The files of the folder and of the folders in it that are named like templates, sorted.
+fn list_templates(dir: &Path) -> Vec<String> {
+    let mut files = files_in(dir, "");
+    let folders = fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX);
+    for folder in folders.filter(|entry| entry.path().is_dir()) {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        if files.len() < FILES_MAX && !name.starts_with('.') {
+            files.extend(files_in(&folder.path(), &format!("{name}/")));
+        }
+    }
+    files.sort_unstable();
+    files
+}
+
+fn files_in(dir: &Path, before: &str) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX);
+    let is_template = |path: &Path| {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && !path.is_dir()
+    };
+    entries
+        .filter(|entry| is_template(&entry.path()))
+        .map(|entry| format!("{before}{}", entry.file_name().to_string_lossy()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_not_used_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in
+            ["base.html", "README.md", "logo.png", "footer.txt", "Created/body.txt", "created/Body.HTML"]
+        {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let names = vec!["base.html", "created/body.txt", "created/body.html"];
+        let found = TemplatesDir::new(dir.path(), vec!["base.html"], names.clone());
+        assert_eq!(
+            found.misnamed(),
+            [
+                "TEMPLATES_DIR: Created/body.txt is not used; the name that fanmail looks for is created/body.txt",
+                "TEMPLATES_DIR: created/Body.HTML is not used; the name that fanmail looks for is created/body.html",
+                "TEMPLATES_DIR: footer.txt not used; fanmail looks for base.html, created/body.txt, created/body.html",
+            ]
+        );
+        assert_eq!(
+            found.to_string(),
+            format!("templates from {}: base.html; the others are built in", dir.path().display())
+        );
+        assert!(TemplatesDir::new(&dir.path().join("none"), Vec::new(), names).misnamed().is_empty());
+    }
+}
