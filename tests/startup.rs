@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -92,6 +93,31 @@ fn a_log_file_that_cannot_be_opened_is_reported_with_the_cause() {
     assert_eq!(code, Some(2));
     assert!(stderr.starts_with("fanmail: LOG_FILE missing/fanmail.log cannot be opened"), "{stderr}");
     assert!(stderr.ends_with("\n  caused by: No such file or directory (os error 2)\n"), "{stderr}");
+}
+
+#[test]
+fn a_log_file_that_is_full_is_rotated_and_bad_values_are_refused() {
+    let dir = folder_with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_ROTATE=1KB\n");
+    let log = dir.path().join("fanmail.log");
+    fs::write(&log, "x".repeat(1_000)).unwrap();
+    ends(&mut fanmail(dir.path(), &["check"]));
+    let mode = fs::metadata(&log).unwrap().permissions().mode() & 0o777;
+    assert_eq!((fs::read_to_string(&log).unwrap().lines().count(), mode), (1, 0o600));
+    let rotated = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let rotated: Vec<_> = rotated.filter(|path| path.to_str().unwrap().contains("fanmail.log.2")).collect();
+    let [old] = &rotated[..] else { panic!("{rotated:?}") };
+    assert_eq!(fs::read_to_string(old).unwrap(), "x".repeat(1_000));
+
+    let dir = folder_with_dotenv("LOG_ROTATE=weekly\nLOG_KEEP=0\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["status"]));
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        stderr,
+        "fanmail: the configuration has 2 problems:\n  \
+         LOG_ROTATE is \"weekly\"; expected off, daily, or a size with its unit from 1KB to 1000GB, such as 50MB\n  \
+         LOG_KEEP is \"0\"; expected a whole number from 1 to 10000\n\
+         .env.example explains every variable\n"
+    );
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
+use crate::config::log::rotation::LogRotation;
 use crate::config::reader::Reader;
+
+pub mod rotation;
 
 /// Level, file and format of the log.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub struct LogConfig {
     pub level: LevelFilter,
     /// A file instead of standard error (`LOG_FILE`).
     pub file: Option<PathBuf>,
+    /// When the file is rotated, and how many are kept (`LOG_ROTATE`, `LOG_KEEP`).
+    pub rotation: Option<LogRotation>,
     /// The form of a line (`LOG_FORMAT`).
     pub format: LogFormat,
 }
@@ -33,6 +38,7 @@ impl LogConfig {
                 .parsed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL", parse_level)
                 .unwrap_or(LevelFilter::Info),
             file: reader.path("LOG_FILE"),
+            rotation: LogRotation::read(reader),
             format: reader
                 .parsed("LOG_FORMAT", "text or json", |value| match value.to_ascii_lowercase().as_str() {
                     "text" => Some(LogFormat::Text),

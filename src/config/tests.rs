@@ -19,6 +19,7 @@ use crate::config::problem::Problem;
 use super::*;
 
 mod broker_names;
+mod log_rotation;
 mod off_loopback;
 mod rate;
 mod relay;
