@@ -74,9 +74,16 @@ impl Epoch {
         Self(fastrand::i64(1..1 << 40))
     }
 
-    /// Of the worker that takes the notification over.
+    /// Of the worker that opens the notification again.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+
+    /// Of the worker that takes the notification over, with a random number: if the reply to the commit is lost, the worker finds
+    /// out by it that the lease is its own.
+    #[must_use]
+    pub fn of_take_over(self) -> Self {
+        Self(self.0 + fastrand::i64(1..1 << 20))
     }
 }

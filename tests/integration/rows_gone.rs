@@ -124,15 +124,17 @@ fn the_row_of_a_waiting_notification_without_a_message_id(system: System) {
     waiting(system, "row-waiting", [None, None]);
 }
 
-/// The worker that has the lease is frozen, and the broker has given its message to the other one.
+/// The worker that has the lease is frozen, and the broker has given its message to the other one. Without an id, the other one has
+/// to know that the frozen one does not open the message once more.
 fn waited_for(system: System, name: &str, message_id: Option<&str>) {
+    let lease_timeout = if message_id.is_some() { "3600" } else { "2" };
     let broker = Broker::own();
     broker.start();
     let scenario = Scenario::with_relay(name, PEOPLE)
         .broker(&broker)
         .database(system)
         .connections(LANES)
-        .env("LEASE_TIMEOUT", "3600")
+        .env("LEASE_TIMEOUT", lease_timeout)
         .build();
     scenario.ledger.execute(&format!("INSERT INTO events (id, title) VALUES ({EMPTY}, 'Nobody comes')"));
     let frozen = scenario.worker_in_the_middle(LANES, BEFORE, message_id);

@@ -11,7 +11,6 @@ use crate::commands::output::say;
 use crate::domain::backoff::Backoff;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
-use crate::store::error::StoreError;
 use crate::store::ledger::row::NotificationRecord;
 use crate::sync::lock;
 use crate::worker::fan_out::context::Context;
@@ -39,19 +38,15 @@ impl<'a> RetryLease<'a> {
         record: &NotificationRecord,
         note: &LeaseNote,
     ) -> anyhow::Result<Option<Self>> {
-        let mut seen = record.clone();
+        let epoch = record.epoch.of_take_over();
         let mut is_unsure = false;
         let taken = context.database_retry.while_transient(|| {
-            // The commit of an attempt that failed may have succeeded. Then the lease is taken from ourselves.
-            if is_unsure && let Some(ours) = find_ours(context, record.notification.id)? {
-                seen = ours;
-            }
-            let taken = context.leases.take_over(&seen);
+            let taken = context.leases.take_over(record, epoch);
             is_unsure |= taken.is_err();
             taken
         });
         if is_unsure && !matches!(taken, Ok(Ok(Some(_)))) {
-            give_up_unsure(context, record.notification.id);
+            give_up_unsure(context, Lease { notification_id: record.notification.id, epoch });
         }
         let Ok(taken) = taken else { bail!("interrupted; no mail was sent") };
         Ok(taken?.map(|held| {
@@ -85,22 +80,11 @@ impl<'a> RetryLease<'a> {
     }
 }
 
-/// The notification, if this process has its lease.
-fn find_ours(context: &Context, id: NotificationId) -> Result<Option<NotificationRecord>, StoreError> {
-    let owner = &context.leases.lease_request().owner;
-    let is_ours =
-        |record: &NotificationRecord| record.holder.as_ref().is_some_and(|holder| holder.owner == *owner);
-    Ok(context.store.find_notification(id)?.filter(is_ours))
-}
-
 /// Gives up a lease that this process may have without knowing it.
-fn give_up_unsure(context: &Context, id: NotificationId) {
-    let given_up = find_ours(context, id).and_then(|ours| match ours {
-        Some(record) => context.store.release_lease(Lease { notification_id: id, epoch: record.epoch }),
-        None => Ok(()),
-    });
-    if let Err(error) = given_up {
-        say(&format!("{error}. {}", not_given_up(id, context.leases.lease_request().term)));
+fn give_up_unsure(context: &Context, lease: Lease) {
+    if let Err(error) = context.store.release_lease(lease) {
+        let term = context.leases.lease_request().term;
+        say(&format!("{error}. {}", not_given_up(lease.notification_id, term)));
     }
 }
 

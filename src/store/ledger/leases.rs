@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
@@ -37,8 +37,9 @@ impl LeaseRequest {
 }
 
 impl Store {
-    /// Leases a notification that was seen with this epoch and this end of its lease, whether it was free or not. `None`
-    /// when its lease has changed since: the holder has renewed it, or another worker was quicker.
+    /// Leases a notification that was seen with this epoch and this end of its lease, whether it was free or not. `epoch` is that of the
+    /// new lease ([`Epoch::of_take_over`]); a call that failed is repeated with the same one. `None` when its lease has changed
+    /// since: the holder has renewed it, or another worker was quicker.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -46,10 +47,11 @@ impl Store {
         &self,
         seen: Lease,
         seen_until: Option<NaiveDateTime>,
+        epoch: Epoch,
         lease_request: &LeaseRequest,
     ) -> Result<Option<Lease>, StoreError> {
         self.write("lease a notification", |connection| {
-            compare_and_set(connection, seen, seen_until, lease_request)
+            compare_and_set(connection, seen, seen_until, epoch, lease_request)
         })
     }
 
@@ -120,6 +122,15 @@ impl Store {
     }
 }
 
+/// Whether `owner` has this lease: only the reply to the commit of an earlier call was lost.
+fn is_held(connection: &mut AnyConnection, lease: Lease, owner: &str) -> QueryResult<bool> {
+    let row = notifications::table
+        .find(lease.notification_id)
+        .filter(notifications::epoch.eq(lease.epoch))
+        .filter(notifications::lease_owner.eq(owner));
+    row.count().get_result::<i64>(connection).map(|rows| rows > 0)
+}
+
 /// The columns of a notification that no process has leased.
 #[diesel::dsl::auto_type]
 pub(crate) fn no_lease() -> _ {
@@ -128,14 +139,14 @@ pub(crate) fn no_lease() -> _ {
     (notifications::lease_owner.eq(owner), notifications::lease_until.eq(until))
 }
 
-/// Leases the notification if its lease is still the one that was seen. Needs a write transaction.
+/// Leases the notification if its lease is still the one that was seen, or has the new epoch already. Needs a write transaction.
 fn compare_and_set(
     connection: &mut AnyConnection,
     seen: Lease,
     seen_until: Option<NaiveDateTime>,
+    epoch: Epoch,
     lease_request: &LeaseRequest,
 ) -> QueryResult<Option<Lease>> {
-    let epoch = seen.epoch.next();
     let until = lease_request.until(connection)?;
     let change = (
         notifications::lease_owner.eq(&lease_request.owner),
@@ -150,5 +161,6 @@ fn compare_and_set(
         }
         None => seen_row.filter(notifications::lease_until.is_null()).set(change).execute(connection)?,
     };
-    Ok((taken > 0).then_some(Lease { notification_id: seen.notification_id, epoch }))
+    let lease = Lease { notification_id: seen.notification_id, epoch };
+    Ok((taken > 0 || is_held(connection, lease, &lease_request.owner)?).then_some(lease))
 }

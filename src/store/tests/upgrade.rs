@@ -136,7 +136,7 @@ pub fn notifications_of_0_1_0_keep_their_meaning(store: &Store) {
     let record = store.find_notification(NotificationId(2)).unwrap().unwrap();
     let until = record.holder.map(|holder| holder.until);
     let seen = Lease { notification_id: NotificationId(2), epoch: Epoch(4) };
-    assert!(store.take_over(seen, until, &lease_request("me")).unwrap().is_some());
+    assert!(store.take_over(seen, until, seen.epoch.next(), &lease_request("me")).unwrap().is_some());
 }
 
 pub fn a_key_of_0_1_0_is_not_given_again(store: &Store) {

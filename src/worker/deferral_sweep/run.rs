@@ -18,8 +18,10 @@ use crate::worker::lease::held::HeldLease;
 /// Runs to its end, or until a shutdown is requested. Does nothing when another worker was quicker.
 pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord) {
     let notification = record.notification;
+    let epoch = record.epoch.of_take_over();
+    let take_over = || context.leases.take_over(record, epoch);
     // Stopped: nothing was leased.
-    let Ok(Some(held)) = context.database_retry.until_ok(|| context.leases.take_over(record)) else { return };
+    let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
     match try_due(context, notification, &held) {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         Ok(_) | Err(Halt::Stopping) => {}

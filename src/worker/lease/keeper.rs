@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, bounded, unbounded};
 
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::observe::health::Health;
 use crate::process_id;
@@ -103,15 +103,20 @@ impl Leases {
         HeldLease::register(&self.keeper.held, lease, requested_at, self.keeper.lease_request.term)
     }
 
-    /// Takes over a notification as it was seen; `None` when it has changed since.
+    /// Takes over a notification as it was seen, with a new epoch ([`Epoch::of_take_over`]); `None` when it has changed since. A call
+    /// that failed is repeated with the same epoch.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn take_over(&self, seen: &NotificationRecord) -> Result<Option<Arc<HeldLease>>, StoreError> {
+    pub fn take_over(
+        &self,
+        seen: &NotificationRecord,
+        epoch: Epoch,
+    ) -> Result<Option<Arc<HeldLease>>, StoreError> {
         let requested_at = Instant::now();
         let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
         let until = seen.holder.as_ref().map(|holder| holder.until);
-        let taken = self.keeper.store.take_over(lease, until, &self.keeper.lease_request)?;
+        let taken = self.keeper.store.take_over(lease, until, epoch, &self.keeper.lease_request)?;
         Ok(taken.map(|lease| self.track(lease, requested_at)))
     }
 

@@ -52,7 +52,8 @@ impl Leases {
                     return Ok(EndOfWait::Abandoned(seen.reason.unwrap_or_default()));
                 }
                 NotificationState::Waiting | NotificationState::Running if is_free => {
-                    if let Some(held) = database_retry.until_ok(|| self.take_over(&seen))? {
+                    let epoch = seen.epoch.of_take_over();
+                    if let Some(held) = database_retry.until_ok(|| self.take_over(&seen, epoch))? {
                         return Ok(EndOfWait::Leased(held));
                     }
                 }

@@ -92,7 +92,7 @@ fn refuse_some(store: &Store, more: usize) {
     let good: Vec<Sent> = (0..=more).map(|_| start(&mut me)).collect();
     let seen = look(store, lost.notification.id);
     let until = seen.holder.map(|holder| holder.until);
-    store.take_over(lost.lease, until, &lease_request("they")).unwrap().unwrap();
+    store.take_over(lost.lease, until, lost.lease.epoch.next(), &lease_request("they")).unwrap().unwrap();
     stale.tag = good[0].tag;
     vanished.lease.notification_id = NotificationId(vanished.lease.notification_id.0 + 1000);
     let mut batch = Batch::default();
@@ -124,7 +124,8 @@ pub fn refused_outcomes_of_a_batch_decide_nothing(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
     let old = start(&mut me);
     store.release_lease(old.lease).unwrap();
-    let newer = store.take_over(old.lease, None, &lease_request("me")).unwrap().unwrap();
+    let newer =
+        store.take_over(old.lease, None, old.lease.epoch.next(), &lease_request("me")).unwrap().unwrap();
     let mut batch = Batch::default();
     batch.add(&old, [1]);
     batch.completing[0].lease = newer;

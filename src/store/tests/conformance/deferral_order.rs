@@ -19,7 +19,14 @@ fn look(store: &Store, notification: &Notification) -> NotificationRecord {
 
 fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
     let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
-    store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &lease_request(owner)).unwrap()
+    store
+        .take_over(
+            lease,
+            seen.holder.as_ref().map(|holder| holder.until),
+            lease.epoch.next(),
+            &lease_request(owner),
+        )
+        .unwrap()
 }
 
 pub fn a_completed_notification_with_deferrals_is_leased_by_one_worker(store: &Store) {

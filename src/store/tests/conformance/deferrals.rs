@@ -129,7 +129,10 @@ pub fn deferrals_of_a_lost_lease_are_refused(store: &Store) {
     record_all(store, &[deferred(&lost, 1, 0, HOUR), deferred(&lost, 2, 0, HOUR)]);
     let seen = store.find_notification(lost.id).unwrap().unwrap();
     let until = seen.holder.map(|holder| holder.until);
-    let newer = store.take_over(first_lease(lost.id), until, &lease_request("they")).unwrap().unwrap();
+    let newer = store
+        .take_over(first_lease(lost.id), until, first_lease(lost.id).epoch.next(), &lease_request("they"))
+        .unwrap()
+        .unwrap();
     let late = [
         deferred(&lost, 1, 1, HOUR),
         decided_after(&lost, 2, 1, Status::Sent),

@@ -11,7 +11,14 @@ fn holder(store: &Store, notification_id: NotificationId) -> Option<Holder> {
 /// Takes over as seen.
 fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
     let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
-    store.take_over(lease, seen.holder.as_ref().map(|holder| holder.until), &lease_request(owner)).unwrap()
+    store
+        .take_over(
+            lease,
+            seen.holder.as_ref().map(|holder| holder.until),
+            lease.epoch.next(),
+            &lease_request(owner),
+        )
+        .unwrap()
 }
 
 pub fn opening_a_notification_leases_it(store: &Store) {
@@ -54,7 +61,9 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)));
     assert_eq!(holder(store, id).unwrap().owner, "they");
     assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
+    assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)), "the reply was lost");
     store.release_lease(lease(id, 2)).unwrap();
+    assert_eq!(take_over(store, &seen, "they"), None);
     let free = look(store, id);
     assert_eq!(take_over(store, &free, "others"), Some(lease(id, 3)));
 }

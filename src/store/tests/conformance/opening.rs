@@ -120,7 +120,7 @@ pub fn a_repeated_call_opens_nothing_twice(store: &Store) {
     let Opened::Held { notification, lease } = repeated[1] else { panic!() };
     let seen = look(store, notification.id);
     let until = seen.holder.unwrap().until;
-    assert!(store.take_over(lease, Some(until), &lease_request("me")).unwrap().is_some());
+    assert!(store.take_over(lease, Some(until), lease.epoch.next(), &lease_request("me")).unwrap().is_some());
 }
 
 pub fn one_message_id_received_at_once_is_one_notification(store: &Store) {

@@ -195,7 +195,7 @@ pub fn a_notification_that_is_leased_meanwhile_is_kept(store: &Store) {
 pub fn a_lease_on_a_purged_notification_cannot_write(store: &Store) {
     let old = add(store, &done("old", OLD), 2);
     let seen = Lease { notification_id: old, epoch: Epoch(0) };
-    let lease = store.take_over(seen, None, &lease_request("me")).unwrap().unwrap();
+    let lease = store.take_over(seen, None, seen.epoch.next(), &lease_request("me")).unwrap().unwrap();
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(0, 0), "it is leased");
     execute(store, &format!("UPDATE notifications SET lease_until = '2026-01-01 00:00:00' WHERE id = {old}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
@@ -205,7 +205,7 @@ pub fn a_lease_on_a_purged_notification_cannot_write(store: &Store) {
     let late = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
     assert_eq!(store.record_outcomes(&[late]).unwrap(), BTreeSet::from([lease]));
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [lease]);
-    assert_eq!(store.take_over(lease, None, &lease_request("me")).unwrap(), None);
+    assert_eq!(store.take_over(lease, None, lease.epoch.next(), &lease_request("me")).unwrap(), None);
     assert_eq!((ids(store), outcomes(store, old)), (vec![], 0));
 }
 
@@ -245,7 +245,7 @@ pub fn a_purge_deletes_abandoned_notifications_of_the_same_age(store: &Store) {
     let recent = abandon(add(store, &done("recent", NEW), 5));
     let seen =
         Lease { notification_id: leased, epoch: store.find_notification(leased).unwrap().unwrap().epoch };
-    store.take_over(seen, None, &lease_request("retry")).unwrap().unwrap();
+    store.take_over(seen, None, seen.epoch.next(), &lease_request("retry")).unwrap().unwrap();
     let plan = store.purge(AGE).unwrap().plan().unwrap();
     assert_eq!((plan.notifications, plan.outcomes, plan.abandoned), (2, 3, vec![old]));
     assert_eq!((plan.leased, plan.not_acked), (vec![leased], vec![not_acked]));

@@ -40,7 +40,15 @@ fn purge(store: &Store) -> Purged {
 
 pub fn a_notification_with_deferrals_is_kept(store: &Store) {
     let (deferred, leased, done) = (add_old(store, 3), add_old(store, 1), add_old(store, 0));
-    store.take_over(first_lease(leased.id), None, &lease_request("the sweep")).unwrap().unwrap();
+    store
+        .take_over(
+            first_lease(leased.id),
+            None,
+            first_lease(leased.id).epoch.next(),
+            &lease_request("the sweep"),
+        )
+        .unwrap()
+        .unwrap();
     let plan = store.purge(AGE).unwrap().plan().unwrap();
     assert_eq!((plan.notifications, plan.outcomes), (1, 1));
     assert_eq!((plan.deferred, plan.leased, plan.not_acked), (vec![deferred.id, leased.id], vec![], vec![]));

@@ -16,7 +16,7 @@ use crate::worker::tests::support::{event, person};
 fn leased_elsewhere(worker: &TestWorker, request: &LeaseRequest) -> Lease {
     let seen = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
     let lease = Lease { notification_id: NotificationId(1), epoch: seen.epoch };
-    worker.store.take_over(lease, None, request).unwrap().unwrap()
+    worker.store.take_over(lease, None, lease.epoch.next(), request).unwrap().unwrap()
 }
 
 fn elsewhere(term: Duration) -> LeaseRequest {
@@ -114,7 +114,7 @@ fn a_sweep_that_lost_its_lease_transmits_no_further_body() {
     let ours = Lease { notification_id: NotificationId(1), epoch: seen.epoch };
     let until = seen.holder.map(|holder| holder.until);
     let request = elsewhere(Duration::from_secs(3600));
-    worker.store.take_over(ours, until, &request).unwrap().unwrap();
+    worker.store.take_over(ours, until, ours.epoch.next(), &request).unwrap().unwrap();
     drop(open_gate);
     wait_until("the refusal", || worker.refused_outcomes() == 2);
     assert_eq!((worker.relay.accepted().len(), worker.tally(1).deferred), (2, 50));

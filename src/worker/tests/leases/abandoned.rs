@@ -33,7 +33,7 @@ fn an_event_that_is_gone_does_not_close_a_notification_that_another_worker_has()
 fn retried_elsewhere(worker: &TestWorker) -> Lease {
     let lease = opened_elsewhere(worker, Duration::from_secs(30));
     assert!(worker.store.abandon_notification(lease, "no such event").unwrap());
-    worker.store.take_over(lease, None, &other(Duration::from_secs(30))).unwrap().unwrap()
+    worker.store.take_over(lease, None, lease.epoch.next(), &other(Duration::from_secs(30))).unwrap().unwrap()
 }
 
 #[test]
@@ -65,7 +65,11 @@ fn an_abandoned_notification_is_a_dead_letter_when_its_retry_was_killed() {
     let worker = TestWorker::with_term(5, 1, Duration::from_millis(300));
     let lease = opened_elsewhere(&worker, Duration::from_secs(30));
     assert!(worker.store.abandon_notification(lease, "no such event").unwrap());
-    worker.store.take_over(lease, None, &other(Duration::from_millis(1))).unwrap().unwrap();
+    worker
+        .store
+        .take_over(lease, None, lease.epoch.next(), &other(Duration::from_millis(1)))
+        .unwrap()
+        .unwrap();
     let result = wait_for_elsewhere(&worker).join().unwrap();
     assert!(matches!(result, FanOutResult::DeadLetter { notification: Some(_), .. }), "{result:?}");
     assert_eq!(worker.relay.tries(), 0);
