@@ -16,16 +16,36 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 impl BrokerError {
-    /// The error of declaring `queue` or asking for it. `variable` names the queue in the configuration.
+    /// The error of asking for `queue` or reading from it. `variable` names the queue in the configuration.
     pub(super) fn of_queue(error: amiquip::Error, queue: &str, variable: &'static str) -> Self {
         let queue = queue.to_owned();
         match Self::from(error) {
-            Self::Closed { code: 406, message } => Self::QueueDiffers { queue, message, variable },
+            Self::Closed { code: 406 | 540, message } if is_about_a_stream(&message) => {
+                Self::Stream { queue, message, variable }
+            }
             Self::Closed { code: 405, message } => Self::Exclusive { queue, message, variable },
             Self::Closed { code: 403, message } if message.contains("exclusive use") => {
                 Self::OtherConsumer { queue, message }
             }
-            Self::Closed { code: 403, message } => Self::NotPermitted { queue, message, variable },
+            Self::Closed { code: 403, message } => Self::NotReadable { queue, message, variable },
+            other => other,
+        }
+    }
+
+    /// The error of declaring `queue`, which is missing.
+    pub(super) fn of_creation(error: amiquip::Error, queue: &str, variable: &'static str) -> Self {
+        match Self::from(error) {
+            Self::Closed { code: 403 | 406, message } => {
+                Self::NotCreated { queue: queue.to_owned(), message, variable }
+            }
+            other => other,
+        }
+    }
+
+    /// The error of publishing to `queue` through the default exchange.
+    pub(super) fn of_publishing(error: amiquip::Error, queue: &str) -> Self {
+        match Self::from(error) {
+            Self::Closed { code: 403, message } => Self::NotPublishable { queue: queue.to_owned(), message },
             other => other,
         }
     }
@@ -41,6 +61,14 @@ impl BrokerError {
             _ => Self::Reset(error.to_string()),
         }
     }
+}
+
+/// Whether these words refuse a call because the queue is a stream. RabbitMQ: "invalid arg 'x-priority' for queue 'q' in vhost
+/// '/' of queue type `rabbit_stream_queue`" (406) and "basic.get not supported by stream queues" (540); LavinMQ: "x-priority
+/// not supported on streams" (406).
+fn is_about_a_stream(message: &str) -> bool {
+    let after = |words: &str| message.split_once(words).is_some_and(|(_, rest)| rest.contains("stream"));
+    after("of queue type ") || after("not supported by ") || after("not supported on ")
 }
 
 impl From<amiquip::Error> for BrokerError {

@@ -26,7 +26,7 @@ use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 
-mod dead_letter_check;
+mod queues;
 mod session;
 
 /// A running subscription to the queue.
@@ -124,7 +124,7 @@ impl BrokerThread {
         while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
             number += 1;
             self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
-            let end = match self.check_dead_letter_queue(&mut connection) {
+            let end = match self.find_queues(&mut connection) {
                 Ok(()) => self.serve(&connection, number, &mut reconnect),
                 Err(error) => SessionEnd::NotStarted(error),
             };
@@ -154,7 +154,7 @@ impl BrokerThread {
         Ok(())
     }
 
-    /// Runs one session, from declaring the queue to its end.
+    /// Runs one session, from its first message to its end.
     fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> SessionEnd {
         let started = ConsumerSession::start(
             connection,
@@ -290,7 +290,7 @@ impl BrokerThread {
 
 /// How a session ended.
 enum SessionEnd {
-    /// The queue could not be declared or consumed.
+    /// A queue could not be found, created or consumed.
     NotStarted(BrokerError),
     /// The connection, the channel or the queue was lost.
     Lost(BrokerError),

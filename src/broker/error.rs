@@ -84,14 +84,13 @@ pub enum BrokerError {
         /// The variable with the virtual host.
         variable: &'static str,
     },
-    /// The queue exists, but is not plain durable (AMQP code 406).
+    /// The queue is missing, and the broker does not create it: the user may not (AMQP code 403), or a limit is reached (406).
     #[error(
-        "the queue {queue:?} exists, but is not durable or has arguments: {message}; `rabbitmqctl list_queues name \
-         durable auto_delete arguments` shows how it was declared. Either delete the queue when it is empty (fanmail \
-         declares it again; a policy can do what the arguments did), or set another name in {variable} (dead letters are \
-         kept in the queue of the same name with .dead)"
+        "the queue {queue:?} does not exist, and the broker does not create it: {message}; create it yourself, as a durable \
+         queue, or give the user the permission configure on it with `rabbitmqctl set_permissions`, or set the name of \
+         another queue in {variable} (dead letters are kept in the queue of the same name with .dead)"
     )]
-    QueueDiffers {
+    NotCreated {
         /// Its name.
         queue: String,
         /// The broker's words.
@@ -99,19 +98,43 @@ pub enum BrokerError {
         /// The variable with the queue.
         variable: &'static str,
     },
-    /// The user lacks a permission on the queue (AMQP code 403).
+    /// The queue is a stream, which takes no part in acks.
     #[error(
-        "the user may not use the queue {queue:?}: {message}; with `rabbitmqctl set_permissions`, give the user \
-         configure, write and read on the queue in {variable} and on the queue of its dead letters (the same name \
-         with .dead), and write on the default exchange"
+        "the queue {queue:?} is a stream, which fanmail cannot use: an ack removes nothing from a stream, so messages would \
+         be skipped or read again after a restart ({message}); publish to a classic or a quorum queue, and set its name in \
+         {variable} (dead letters are kept in the queue of the same name with .dead)"
     )]
-    NotPermitted {
+    Stream {
         /// Its name.
         queue: String,
         /// The broker's words.
         message: String,
         /// The variable with the queue.
         variable: &'static str,
+    },
+    /// The user may not read the queue (AMQP code 403).
+    #[error(
+        "the user may not read the queue {queue:?}: {message}; with `rabbitmqctl set_permissions`, give the user the \
+         permission read on the queue in {variable} and on the queue of its dead letters (the same name with .dead)"
+    )]
+    NotReadable {
+        /// Its name.
+        queue: String,
+        /// The broker's words.
+        message: String,
+        /// The variable with the queue.
+        variable: &'static str,
+    },
+    /// The user may not publish through the default exchange (AMQP code 403).
+    #[error(
+        "the user may not publish to the queue {queue:?}: {message}; with `rabbitmqctl set_permissions`, give the user the \
+         permission write on amq.default, the exchange that fanmail publishes with"
+    )]
+    NotPublishable {
+        /// Where the message was to go.
+        queue: String,
+        /// The broker's words.
+        message: String,
     },
     /// The queue belongs to another connection (AMQP code 405).
     #[error(
@@ -222,8 +245,10 @@ impl BrokerError {
             self,
             Self::Credentials { .. }
                 | Self::Vhost { .. }
-                | Self::QueueDiffers { .. }
-                | Self::NotPermitted { .. }
+                | Self::NotCreated { .. }
+                | Self::NotReadable { .. }
+                | Self::NotPublishable { .. }
+                | Self::Stream { .. }
                 | Self::BadMessageId(_)
         )
     }
@@ -235,7 +260,14 @@ impl BrokerError {
 
     /// Whether a queue cannot be used until a person changes it or its permissions.
     pub(super) fn is_unusable_queue(&self) -> bool {
-        matches!(self, Self::QueueDiffers { .. } | Self::NotPermitted { .. } | Self::Exclusive { .. })
+        matches!(
+            self,
+            Self::NotCreated { .. }
+                | Self::NotReadable { .. }
+                | Self::NotPublishable { .. }
+                | Self::Stream { .. }
+                | Self::Exclusive { .. }
+        )
     }
 
     /// Whether the broker objects to what was sent, so that sending the same again is pointless. It does not if it or an
@@ -248,7 +280,7 @@ impl BrokerError {
 }
 
 impl HasExitCode for BrokerError {
-    /// A broker that is away is no misconfiguration; one whose queue differs is.
+    /// A broker that is away is no misconfiguration; one whose queue cannot be used is.
     fn exit_code(&self) -> u8 {
         let misconfigured = matches!(self, Self::BadMessageId(_)) || self.is_unusable_queue();
         if misconfigured { MISCONFIGURED } else { FAILED }

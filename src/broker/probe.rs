@@ -1,53 +1,113 @@
-//! What `fanmail check` asks a broker. Changes nothing there: consumes nothing and creates no queue.
+//! What `fanmail check` asks a broker. Changes nothing there: it creates no queue, takes no message, and leaves none.
+
+use std::time::Duration;
+
+use amiquip::{AmqpProperties, AmqpValue, ConsumerOptions, FieldTable};
+use crossbeam_channel::never;
+use uuid::Uuid;
 
 use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
+use crate::broker::publisher::Publisher;
 use crate::broker::topology::{self, QueueDepth, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
+
+/// Longest wait for the answer to a message that no queue gets.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a probe has found, for people.
 #[derive(Debug)]
 pub struct Probe {
     /// The broker and the state of the queue, one sentence.
     pub summary: String,
-    /// What this broker does about long fan-outs, and how to change it.
-    pub ack_timeout_advice: String,
+    /// What this broker does about long fan-outs, and how queues of another program differ.
+    pub notes: Vec<String>,
 }
 
-/// Connects and asks for the queue and for its dead-letter queue. Takes at most about half a minute.
+/// Connects, asks for the queue and for its dead-letter queue, and tries the permissions. Takes at most about a minute.
 ///
 /// # Errors
 /// When the worker could not use this broker or one of the queues.
 pub fn probe(config: &BrokerConfig) -> Result<Probe, BrokerError> {
     let mut connection = BrokerConnection::open(config)?;
-    let dead_letters = dead_letter_queue(&config.queue);
-    let found = find(&mut connection, &config.queue)
-        .and_then(|depth| Ok((depth, find(&mut connection, &dead_letters)?)));
-    let peer = connection.peer.clone();
-    let ack_timeout_advice = ack_timeout::advice(&connection.product, config);
+    let asked = ask(&mut connection, config);
     connection.close_quietly();
-    let (depth, dead) = found?;
-    let summary = match depth {
+    let probe = asked?;
+    try_publishing(config)?;
+    Ok(probe)
+}
+
+fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe, BrokerError> {
+    let (queue, dead_letters) = (&config.queue, dead_letter_queue(&config.queue));
+    let mut notes = vec![ack_timeout::advice(&connection.product, config)];
+    let found = find(connection, queue, &mut notes)?;
+    if found.is_some() {
+        try_reading(connection, queue)?;
+    }
+    let dead = find(connection, &dead_letters, &mut notes)?;
+    let peer = &connection.peer;
+    let queue = match found {
         Some(depth) => format!(
-            "{peer}: the queue {} has {} message(s) waiting and {} consumer(s)",
-            config.queue, depth.messages, depth.consumers
+            "{peer}: the queue {queue} has {} message(s) waiting and {} consumer(s)",
+            depth.messages, depth.consumers
         ),
-        None => format!("{peer}: the queue {} does not exist yet; the worker will declare it", config.queue),
+        None => format!("{peer}: the queue {queue} does not exist yet; the worker will declare it"),
     };
     let dead = match dead {
         Some(depth) => format!("{dead_letters} has {} dead letter(s)", depth.messages),
         None => format!("{dead_letters} does not exist yet"),
     };
-    Ok(Probe { summary: format!("{summary}; {dead}"), ack_timeout_advice })
+    Ok(Probe { summary: format!("{queue}; {dead}"), notes })
 }
 
-/// Asks for a queue on a channel of its own, as the broker closes a channel on which a call fails.
-fn find(connection: &mut BrokerConnection, queue: &str) -> Result<Option<QueueDepth>, BrokerError> {
+/// Asks for a queue, and notes if another program has declared it in another way.
+fn find(
+    connection: &mut BrokerConnection,
+    queue: &str,
+    notes: &mut Vec<String>,
+) -> Result<Option<QueueDepth>, BrokerError> {
+    let found = topology::find(connection, queue)?;
+    if found.is_some()
+        && let Some(difference) = topology::difference(connection, queue)?
+    {
+        notes.push(format!(
+            "another program has declared the queue {queue} with properties of its own, and fanmail uses it as it \
+             is: {difference}"
+        ));
+    }
+    Ok(found)
+}
+
+/// Tries whether the user may read a queue, and whether it is a stream, without becoming a consumer: RabbitMQ looks at
+/// the permission first, then refuses a priority that is no number. LavinMQ might take it, so it is not asked.
+fn try_reading(connection: &mut BrokerConnection, queue: &str) -> Result<(), BrokerError> {
+    if !connection.product.starts_with("RabbitMQ") {
+        return Ok(());
+    }
     let channel = connection.open_channel()?;
-    match topology::find(&channel, queue, connection.queue_variable)? {
-        // Declaring an existing queue changes nothing, and shows whether the worker may declare it.
-        Some(_) => topology::declare(&channel, queue, connection.queue_variable).map(Some),
-        None => Ok(None),
+    let arguments = FieldTable::from([("x-priority".to_owned(), AmqpValue::LongString("none".to_owned()))]);
+    let options = ConsumerOptions { arguments, ..ConsumerOptions::default() };
+    let tried = channel.basic_consume(queue, options).map(drop);
+    match tried.map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable)) {
+        Ok(()) | Err(BrokerError::Closed { code: 406, .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tries whether the user may publish, as dead letters want it: a message to a queue that does not exist comes back. On a
+/// connection of its own, which a memory alarm may block.
+fn try_publishing(config: &BrokerConfig) -> Result<(), BrokerError> {
+    let nowhere = format!("fanmail-check-{}", Uuid::now_v7());
+    let publisher = Publisher::open_unchecked(BrokerConnection::open(config)?, &nowhere)?;
+    let sent = publisher.send(b"", AmqpProperties::default());
+    let answer = sent.and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
+    let closed = publisher.close();
+    match answer {
+        Ok(()) | Err(BrokerError::Returned { .. }) => Ok(()),
+        Err(BrokerError::NotPublishable { message, .. }) => {
+            Err(BrokerError::NotPublishable { queue: dead_letter_queue(&config.queue), message })
+        }
+        Err(error) => Err(error.explained_by(closed)),
     }
 }

@@ -71,9 +71,20 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Declares the queue and turns publisher confirms on.
+    /// Finds or creates the queue, and turns publisher confirms on.
     pub(super) fn open(mut connection: BrokerConnection, queue: &str) -> Result<Self, BrokerError> {
-        match Self::prepare(&mut connection, queue) {
+        match topology::find_or_create(&mut connection, queue) {
+            Ok(_) => Self::open_unchecked(connection, queue),
+            Err(error) => {
+                connection.close_quietly();
+                Err(error)
+            }
+        }
+    }
+
+    /// Turns publisher confirms on. The queue may be missing: the broker returns a message to it.
+    pub(super) fn open_unchecked(mut connection: BrokerConnection, queue: &str) -> Result<Self, BrokerError> {
+        match Self::prepare(&mut connection) {
             Ok((confirms, returns, blocked)) => {
                 Ok(Self { connection, queue: queue.to_owned(), confirms, returns, blocked })
             }
@@ -84,8 +95,7 @@ impl Publisher {
         }
     }
 
-    fn prepare(connection: &mut BrokerConnection, queue: &str) -> Result<Listeners, BrokerError> {
-        topology::declare(&connection.channel, queue, connection.queue_variable)?;
+    fn prepare(connection: &mut BrokerConnection) -> Result<Listeners, BrokerError> {
         let listeners = (
             connection.channel.listen_for_publisher_confirms()?,
             connection.channel.listen_for_returns()?,
@@ -106,10 +116,9 @@ impl Publisher {
     /// Waits for the broker's answer to the message sent last. After [`BrokerError::Blocked`] the message is still on its
     /// way, and `wait` may be called again.
     pub(super) fn wait(&self, timeout: Duration, shutdown: &Receiver<Infallible>) -> Result<(), BrokerError> {
-        let lost = || BrokerError::Lost("the broker had not confirmed the message yet".to_owned());
         loop {
             select! {
-                recv(self.confirms) -> confirm => return match confirm.map_err(|_| lost())? {
+                recv(self.confirms) -> confirm => return match confirm.map_err(|_| self.lost())? {
                     // A message that could not be routed is returned first, then confirmed.
                     Confirm::Ack(_) => match self.returns.try_recv() {
                         Ok(returned) => Err(BrokerError::Returned {
@@ -120,13 +129,23 @@ impl Publisher {
                     },
                     Confirm::Nack(_) => Err(BrokerError::Refused { queue: self.queue.clone() }),
                 },
-                recv(self.blocked) -> notice => match notice.map_err(|_| lost())? {
+                recv(self.blocked) -> notice => match notice.map_err(|_| self.lost())? {
                     Blocked::Blocked(reason) => return Err(BrokerError::Blocked { reason: quoted(&reason) }),
                     Blocked::Unblocked => {}
                 },
                 recv(shutdown) -> _ => return Err(BrokerError::Unconfirmed(0)),
                 default(timeout) => return Err(BrokerError::Unconfirmed(timeout.as_secs())),
             }
+        }
+    }
+
+    /// Why the channel is gone: amiquip says it at the next call.
+    fn lost(&self) -> BrokerError {
+        match self.connection.channel.qos(0, 0, false) {
+            Err(error @ amiquip::Error::ServerClosedChannel { .. }) => {
+                BrokerError::of_publishing(error, &self.queue)
+            }
+            _ => BrokerError::Lost("the broker had not confirmed the message yet".to_owned()),
         }
     }
 

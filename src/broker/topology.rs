@@ -1,4 +1,9 @@
-//! The two queues: their names and how they are declared. Opening connections is left to `connection`.
+//! The two queues: their names, finding them as they are, and creating them where they are missing. Opening connections is
+//! left to `connection`.
+//!
+//! A queue may have been declared by another program, with any arguments, and the user may lack the configure permission. So
+//! a queue is first asked for (a passive declaration, which needs no permission and compares nothing), and declared only if
+//! it is missing. The broker closes the channel of a call that fails, so each call has a channel of its own.
 
 use amiquip::{Channel, Queue, QueueDeclareOptions};
 
@@ -19,48 +24,65 @@ pub fn dead_letter_queue(queue: &str) -> String {
     format!("{queue}.dead")
 }
 
-/// Declares `queue` as publishers do: durable and without arguments. Any argument would make one side fail with 406.
+/// Finds `queue`, or creates it if it is missing.
 ///
 /// # Errors
-/// [`BrokerError::QueueDiffers`] when the queue exists with other properties.
-pub(super) fn declare(
-    channel: &Channel,
-    queue: &str,
-    variable: &'static str,
-) -> Result<QueueDepth, BrokerError> {
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel
-        .queue_declare(queue, durable)
-        .map(QueueDepth::from)
-        .map_err(|error| BrokerError::of_queue(error, queue, variable))
-}
-
-/// Declares the queue of the dead letters of `queue`, on a channel of its own.
-///
-/// # Errors
-/// As [`declare`]. The other channels of the connection are not affected.
-pub(super) fn declare_dead_letter_queue(
+/// [`BrokerError::NotCreated`] when it is missing and the broker does not create it.
+pub(super) fn find_or_create(
     connection: &mut BrokerConnection,
     queue: &str,
 ) -> Result<QueueDepth, BrokerError> {
-    let channel = connection.open_channel()?;
-    declare(&channel, &dead_letter_queue(queue), connection.queue_variable)
+    if let Some(found) = find(connection, queue)? {
+        return Ok(found);
+    }
+    match create(connection, queue) {
+        // Another program may have created it in between, in its own way.
+        Err(error @ BrokerError::NotCreated { .. }) => find(connection, queue)?.ok_or(error),
+        result => result,
+    }
 }
 
-/// Asks for `queue` without creating it; `None` when it does not exist. The broker closes the channel then.
+/// Asks for `queue` as it is, without creating it; `None` when it does not exist.
 ///
 /// # Errors
-/// When the user lacks the permission, or the connection is lost.
+/// When the queue belongs to another connection, or the connection is lost.
 pub(super) fn find(
-    channel: &Channel,
+    connection: &mut BrokerConnection,
     queue: &str,
-    variable: &'static str,
 ) -> Result<Option<QueueDepth>, BrokerError> {
-    match channel.queue_declare_passive(queue) {
+    match connection.open_channel()?.queue_declare_passive(queue) {
         Ok(found) => Ok(Some(found.into())),
         Err(amiquip::Error::ServerClosedChannel { code: 404, .. }) => Ok(None),
-        Err(error) => Err(BrokerError::of_queue(error, queue, variable)),
+        Err(error) => Err(BrokerError::of_queue(error, queue, connection.queue_variable)),
     }
+}
+
+/// In which way `queue`, which exists, differs from one that fanmail creates: the broker's words. `None` if it does not, or
+/// if the user may not declare it.
+///
+/// # Errors
+/// When the connection is lost.
+pub(super) fn difference(
+    connection: &mut BrokerConnection,
+    queue: &str,
+) -> Result<Option<String>, BrokerError> {
+    match declare(&connection.open_channel()?, queue).map_err(BrokerError::from) {
+        Ok(_) | Err(BrokerError::Closed { code: 403, .. }) => Ok(None),
+        Err(BrokerError::Closed { code: 406, message }) => Ok(Some(message)),
+        Err(error) => Err(error),
+    }
+}
+
+fn create(connection: &mut BrokerConnection, queue: &str) -> Result<QueueDepth, BrokerError> {
+    let channel = connection.open_channel()?;
+    declare(&channel, queue)
+        .map_err(|error| BrokerError::of_creation(error, queue, connection.queue_variable))
+}
+
+/// Declares `queue` as publishers do: durable and without arguments.
+fn declare(channel: &Channel, queue: &str) -> amiquip::Result<QueueDepth> {
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue, durable).map(QueueDepth::from)
 }
 
 impl From<Queue<'_>> for QueueDepth {

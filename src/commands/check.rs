@@ -103,7 +103,7 @@ fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
 
 fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
     let found = probe(&subject.config.broker).map_err(with_causes)?;
-    Ok(Finding::works(found.summary).with_notes([found.ack_timeout_advice]))
+    Ok(Finding::works(found.summary).with_notes(found.notes))
 }
 
 fn check_relay(subject: &Subject<'_>) -> Result<Finding, String> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiquip::{
-    AmqpProperties, AmqpValue, Channel, Confirm, Connection, Delivery, Exchange, Publish, QueueDeclareOptions,
+    AmqpProperties, AmqpValue, Channel, Confirm, Connection, Delivery, Exchange, Publish,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 
 use uuid::Uuid;
@@ -99,8 +100,7 @@ impl Queue {
 
     /// Publishes several messages, in this order.
     pub fn publish_all(&self, messages: &[(Vec<u8>, AmqpProperties)]) {
-        self.on_channel(|channel| {
-            declare(channel, &self.name);
+        self.on_channel(&self.name, |channel, _| {
             let confirms = channel.listen_for_publisher_confirms().unwrap();
             channel.enable_publisher_confirms().unwrap();
             for (body, properties) in messages {
@@ -121,8 +121,8 @@ impl Queue {
     /// A connection for publishing many messages.
     pub fn publisher(&self) -> Publisher {
         let mut connection = self.broker.connect();
+        declare(&mut connection, &self.name);
         let channel = connection.open_channel(None).unwrap();
-        declare(&channel, &self.name);
         Publisher {
             channel,
             _connection: connection,
@@ -133,7 +133,7 @@ impl Queue {
 
     /// Number of messages ready for delivery. Messages that are delivered and not acked do not count.
     pub fn depth(&self) -> u32 {
-        self.on_channel(|channel| declare(channel, &self.name).0)
+        self.on_channel(&self.name, |_, depth| depth.0)
     }
 
     /// Number of messages, delivered ones that are not acked included. Takes a second: AMQP does not tell.
@@ -145,12 +145,12 @@ impl Queue {
 
     /// Number of consumers.
     pub fn consumers(&self) -> u32 {
-        self.on_channel(|channel| declare(channel, &self.name).1)
+        self.on_channel(&self.name, |_, depth| depth.1)
     }
 
     /// Number of dead letters.
     pub fn dead_depth(&self) -> u32 {
-        self.on_channel(|channel| declare(channel, &self.dead_name()).0)
+        self.on_channel(&self.dead_name(), |_, depth| depth.0)
     }
 
     /// Removes and returns all dead letters.
@@ -165,8 +165,7 @@ impl Queue {
 
     /// Takes all messages and returns them without an ack. The broker marks them as redelivered. Returns their number.
     pub fn redeliver_all(&self) -> usize {
-        self.on_channel(|channel| {
-            declare(channel, &self.name);
+        self.on_channel(&self.name, |channel, _| {
             // They go back to the queue when the channel is closed.
             std::iter::from_fn(|| channel.basic_get(&self.name, false).unwrap()).count()
         })
@@ -178,30 +177,51 @@ impl Queue {
     }
 
     fn take_all(&self, name: &str) -> Vec<DeadLetter> {
-        self.on_channel(|channel| {
-            declare(channel, name);
+        self.on_channel(name, |channel, _| {
             std::iter::from_fn(|| channel.basic_get(name, true).unwrap())
                 .map(|get| DeadLetter::new(get.delivery))
                 .collect()
         })
     }
 
-    fn on_channel<T>(&self, work: impl FnOnce(&Channel) -> T) -> T {
+    /// Declares the queue or its dead-letter queue as another program might.
+    pub fn declare_as(&self, name: &str, options: QueueDeclareOptions) {
+        let mut connection = self.broker.connect();
+        connection.open_channel(None).unwrap().queue_declare(name, options).unwrap();
+        connection.close().unwrap();
+    }
+
+    /// Deletes the queue or its dead-letter queue.
+    pub fn delete(&self, name: &str) {
+        let mut connection = self.broker.connect();
+        connection.open_channel(None).unwrap().queue_delete(name, QueueDeleteOptions::default()).unwrap();
+        connection.close().unwrap();
+    }
+
+    /// Works with the queue of this name, of which it gets the numbers of ready messages and consumers.
+    fn on_channel<T>(&self, name: &str, work: impl FnOnce(&Channel, (u32, u32)) -> T) -> T {
         let mut connection: Connection = self.broker.connect();
+        let depth = declare(&mut connection, name);
         let channel = connection.open_channel(None).unwrap();
-        let result = work(&channel);
+        let result = work(&channel, depth);
         drop(channel);
         connection.close().unwrap();
         result
     }
 }
 
-/// Declares the queue as the publishers of the earlier service do: durable, no arguments. Returns the numbers of ready
-/// messages and consumers.
-fn declare(channel: &Channel, name: &str) -> (u32, u32) {
-    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let queue = channel.queue_declare(name, options).unwrap();
-    (queue.declared_message_count().unwrap(), queue.declared_consumer_count().unwrap())
+/// Finds the queue as it is, or declares it as the publishers of the earlier service do: durable, no arguments. Returns the
+/// numbers of ready messages and consumers.
+fn declare(connection: &mut Connection, name: &str) -> (u32, u32) {
+    let counts = |queue: amiquip::Queue<'_>| {
+        (queue.declared_message_count().unwrap(), queue.declared_consumer_count().unwrap())
+    };
+    // The broker closes the channel if the queue is missing.
+    let found = connection.open_channel(None).unwrap().queue_declare_passive(name).map(counts);
+    found.unwrap_or_else(|_| {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        counts(connection.open_channel(None).unwrap().queue_declare(name, options).unwrap())
+    })
 }
 
 /// Rarely used properties, to check that a dead letter keeps them.

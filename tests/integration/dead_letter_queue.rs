@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amiquip::{AmqpValue, Connection, FieldTable, QueueDeclareOptions, QueueDeleteOptions};
+use amiquip::{Connection, QueueDeclareOptions};
 use testkit::broker::Broker;
 use testkit::http::get_from_worker;
 use testkit::process::Process;
@@ -11,22 +11,13 @@ use testkit::queue::{Queue, properties};
 use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::{wait_for, wait_until};
 
-/// Declares a queue as another program might.
-fn declare(connection: &mut Connection, name: &str, exclusive: bool, ttl: Option<i32>) {
-    let mut arguments = FieldTable::new();
-    if let Some(milliseconds) = ttl {
-        arguments.insert("x-message-ttl".to_owned(), AmqpValue::LongInt(milliseconds));
-    }
-    let channel = connection.open_channel(None).unwrap();
-    let options =
-        QueueDeclareOptions { durable: true, exclusive, arguments, ..QueueDeclareOptions::default() };
-    channel.queue_declare(name, options).unwrap();
-}
-
-fn delete(queue: &Queue, name: &str) {
+/// Declares a queue for this connection alone, in place of the one that there is. The broker deletes it with the connection.
+fn lock(queue: &Queue, name: &str) -> Connection {
+    queue.delete(name);
     let mut connection = queue.broker.connect();
-    let channel = connection.open_channel(None).unwrap();
-    channel.queue_delete(name, QueueDeleteOptions::default()).unwrap();
+    let options = QueueDeclareOptions { durable: true, exclusive: true, ..QueueDeclareOptions::default() };
+    connection.open_channel(None).unwrap().queue_declare(name, options).unwrap();
+    connection
 }
 
 /// Publishes messages that are no notifications.
@@ -59,34 +50,24 @@ fn refuses_to_start(scenario: &Scenario, texts: &[&str]) {
 fn the_worker_refuses_to_start_when_a_queue_is_unusable() {
     let scenario = Scenario::with_relay("refused-queue", 1).build();
     let queue = &scenario.queue;
-    let mut connection = queue.broker.connect();
-    assert_eq!(queue.depth(), 0, "and now it is declared");
-
-    declare(&mut connection, &queue.dead_name(), false, Some(60_000));
-    refuses_to_start(
-        &scenario,
-        &[&queue.dead_name(), "x-message-ttl", "Either delete the queue when it is empty", "LAVINMQ_QUEUE"],
-    );
-    delete(queue, &queue.dead_name());
-
-    declare(&mut connection, &queue.dead_name(), true, None);
-    refuses_to_start(&scenario, &[&queue.dead_name(), "belongs to another connection", "stop the program"]);
-    connection.close().unwrap();
-
-    let mut connection = queue.broker.connect();
-    delete(queue, &queue.name);
-    declare(&mut connection, &queue.name, false, Some(60_000));
-    refuses_to_start(&scenario, &[&queue.name, "x-message-ttl", "LAVINMQ_QUEUE"]);
-    delete(queue, &queue.name);
-    // And a worker starts when both are as they should be.
+    assert_eq!((queue.depth(), queue.dead_depth()), (0, 0), "and now they are declared");
+    for name in [queue.dead_name(), queue.name.clone()] {
+        let connection = lock(queue, &name);
+        refuses_to_start(
+            &scenario,
+            &[&name, "belongs to another connection", "stop the program", "LAVINMQ_QUEUE"],
+        );
+        connection.close().unwrap();
+    }
+    // And a worker starts when no other connection has them.
     let worker = scenario.worker();
     worker.wait_for_log("taking messages from");
     scenario.stop_and_check(worker);
 }
 
-/// A user of the shared broker who may use only queues that match `pattern`.
-fn allow(broker: &Broker, user: &str, pattern: &str) {
-    broker.ctl(&["set_permissions", user, pattern, ".*", ".*"]);
+/// A user who may create only queues that match `configure`, and publish to exchanges that match `write`.
+fn allow(broker: &Broker, user: &str, configure: &str, write: &str) {
+    broker.ctl(&["set_permissions", user, configure, write, ".*"]);
 }
 
 #[test]
@@ -101,15 +82,20 @@ fn permissions_are_missing_at_the_start_and_taken_away_later() {
         .env("HTTP_ADDR", "127.0.0.1:0")
         .build();
     let queue = &scenario.queue;
-    assert_eq!((queue.depth(), queue.dead_depth()), (0, 0), "and now they are declared");
     let without_dead_letters = format!("^{}$", queue.name);
-    allow(&broker, "limited", &without_dead_letters);
-    refuses_to_start(&scenario, &[&queue.dead_name(), "ACCESS_REFUSED", "rabbitmqctl set_permissions"]);
+    allow(&broker, "limited", &without_dead_letters, ".*");
+    let ended = scenario.worker().wait_within(Duration::from_secs(30));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for text in [&queue.dead_name(), "ACCESS_REFUSED", "rabbitmqctl set_permissions"] {
+        assert!(ended.err.contains(text), "{text}: {}", ended.err);
+    }
+    scenario.check_redacted(&ended.err);
 
-    allow(&broker, "limited", ".*");
+    allow(&broker, "limited", ".*", ".*");
     let worker = scenario.worker();
     worker.wait_for_log("taking messages from");
-    allow(&broker, "limited", &without_dead_letters);
+    allow(&broker, "limited", &without_dead_letters, ".*");
+    queue.delete(&queue.dead_name());
     publish_poison(queue, 0..2);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
@@ -121,9 +107,19 @@ fn permissions_are_missing_at_the_start_and_taken_away_later() {
     wait_until("another session", || worker.log().matches("taking messages from").count() == 2);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
-    allow(&broker, "limited", ".*");
+    allow(&broker, "limited", ".*", ".*");
     wait_until("the dead letters", || queue.dead_depth() == 2);
     worker.wait_for_log("dead letters can be kept in");
+    wait_for_health(&worker, "200 OK");
+
+    // A channel remembers that it may publish.
+    broker.ctl(&["close_all_connections", "a test"]);
+    allow(&broker, "limited", ".*", "^$");
+    publish_poison(queue, 2..3);
+    wait_for_health(&worker, "permission write on amq.default");
+    assert!(get_from_worker(&worker, "/healthz").contains("1 message cannot be kept in "));
+    allow(&broker, "limited", ".*", ".*");
+    wait_until("the dead letters", || queue.dead_depth() == 3);
     wait_for_health(&worker, "200 OK");
     for letter in queue.take_dead_letters() {
         assert!(
@@ -135,28 +131,27 @@ fn permissions_are_missing_at_the_start_and_taken_away_later() {
 }
 
 #[test]
-fn good_messages_pass_while_the_queue_differs_and_the_others_are_kept_once_it_does_not() {
+fn good_messages_pass_while_the_queue_is_locked_and_the_others_are_kept_once_it_is_not() {
     let scenario =
-        Scenario::with_relay("differs", 4).env("PREFETCH", "4").env("HTTP_ADDR", "127.0.0.1:0").build();
+        Scenario::with_relay("locked", 4).env("PREFETCH", "4").env("HTTP_ADDR", "127.0.0.1:0").build();
     let queue = &scenario.queue;
     let worker = scenario.worker();
     worker.wait_for_log("taking messages from");
-    delete(queue, &queue.dead_name());
-    declare(&mut queue.broker.connect(), &queue.dead_name(), false, Some(60_000));
+    let program = lock(queue, &queue.dead_name());
     publish_poison(queue, 0..3);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);
     assert_eq!(scenario.smtp.accepted(), 4);
     let dead = queue.dead_name();
     wait_for_health(&worker, &format!("3 messages cannot be kept in {dead} and hold 3 of 4 PREFETCH places"));
-    assert!(get_from_worker(&worker, "/healthz").contains("Either delete the queue when it is empty"));
+    assert!(get_from_worker(&worker, "/healthz").contains("belongs to another connection"));
     publish_poison(queue, 3..9);
     wait_for_health(&worker, "hold all 4 PREFETCH places, no other message is processed");
     let told = |worker: &Process| worker.log().matches(" cannot be kept in ").count();
     // 1, 2 or 3 held, then all 4.
     assert!((2..=4).contains(&told(&worker)), "{}", worker.log());
 
-    delete(queue, &dead);
+    program.close().unwrap();
     wait_until("the dead letters", || queue.dead_depth() == 9);
     worker.wait_for_log(&format!("dead letters can be kept in {dead} again"));
     wait_for_health(&worker, "200 OK");
@@ -198,7 +193,7 @@ fn a_queue_that_is_deleted_is_declared_again_without_a_warning() {
         wait_for("the dead letter", Duration::from_secs(10), || {
             worker.log().contains(&format!("(message id p-{n})")).then_some(())
         });
-        delete(queue, &queue.dead_name());
+        queue.delete(&queue.dead_name());
     }
     assert!(!worker.log().contains("cannot be kept"), "{}", worker.log());
     queue.publish("UPDATED", EVENT, Some("good"));

@@ -24,6 +24,7 @@ mod odd_messages;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
 mod poison;
+mod queues_of_others;
 mod relay_tls;
 mod relay_trouble;
 mod restored;

@@ -68,14 +68,13 @@ fn errors_of_queues_tell_what_is_wrong_with_the_queue() {
         BrokerError::of_queue(error, "q", "LAVINMQ_QUEUE")
     };
     let exclusive_consumer = "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use";
-    assert!(matches!(of(406, "PRECONDITION_FAILED"), BrokerError::QueueDiffers { .. }));
-    assert!(matches!(of(403, "ACCESS_REFUSED - access to queue"), BrokerError::NotPermitted { .. }));
+    assert!(matches!(of(403, "ACCESS_REFUSED - access to queue"), BrokerError::NotReadable { .. }));
     assert!(matches!(of(405, "RESOURCE_LOCKED"), BrokerError::Exclusive { .. }));
     // It may end at any time, so the worker waits.
     assert!(matches!(of(403, exclusive_consumer), BrokerError::OtherConsumer { .. }));
     assert!(!of(403, exclusive_consumer).is_unusable_queue());
     assert!(matches!(of(404, "NOT_FOUND - home node is down"), BrokerError::Closed { code: 404, .. }));
-    for (code, unusable) in [(406, true), (403, true), (405, true), (404, false), (541, false)] {
+    for (code, unusable) in [(406, false), (403, true), (405, true), (404, false), (541, false)] {
         assert_eq!(of(code, "no").is_unusable_queue(), unusable, "{code}");
     }
     // The dead letter is not to blame for the queue.
@@ -84,4 +83,52 @@ fn errors_of_queues_tell_what_is_wrong_with_the_queue() {
         [320, 403, 404, 405, 406, 501, 541].map(objection),
         [false, false, false, false, true, true, false]
     );
+}
+
+#[test]
+fn a_stream_is_told_by_the_words_of_each_broker() {
+    let of = |code: u16, text: &str| {
+        let error = amiquip::Error::ServerClosedChannel { channel_id: 1, code, message: text.to_owned() };
+        BrokerError::of_queue(error, "q", "LAVINMQ_QUEUE")
+    };
+    for (code, words) in [
+        (406, "invalid arg 'x-priority' for queue 'q' in vhost '/' of queue type rabbit_stream_queue"),
+        (406, "invalid arg 'x-priority' for queue 'q' in vhost '/' of queue type stream"),
+        (406, "x-priority not supported on stream queues"),
+        (406, "x-priority not supported on streams"),
+        (540, "basic.get not supported by stream queues queue 'q' in vhost '/'"),
+    ] {
+        let error = of(code, words);
+        assert!(matches!(error, BrokerError::Stream { .. }), "{words}: {error:?}");
+        assert!(error.is_unusable_queue() && !error.is_transient(), "{words}");
+    }
+    let other = of(406, "invalid arg 'x-priority' for queue 'stream' in vhost '/': \"expected integer\"");
+    assert!(matches!(other, BrokerError::Closed { code: 406, .. }), "{other:?}");
+}
+
+#[test]
+fn a_missing_queue_and_a_missing_permission_name_the_cure() {
+    let closed = |code, text: &str| amiquip::Error::ServerClosedChannel {
+        channel_id: 1,
+        code,
+        message: text.to_owned(),
+    };
+    let refused = "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'u'";
+    for (code, words) in
+        [(403, refused), (406, "cannot declare queue 'q': queue limit in vhost '/' is reached")]
+    {
+        let error = BrokerError::of_creation(closed(code, words), "q", "LAVINMQ_QUEUE");
+        assert!(error.is_unusable_queue() && !error.is_transient(), "{error:?}");
+        let text = error.to_string();
+        for part in ["\"q\" does not exist", words, "create it yourself", "configure", "LAVINMQ_QUEUE"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let refused = "ACCESS_REFUSED - access to exchange 'amq.default' in vhost '/' refused for user 'u'";
+    let error = BrokerError::of_publishing(closed(403, refused), "q");
+    assert!(error.is_unusable_queue() && !error.is_transient() && !error.is_objection(), "{error:?}");
+    let text = error.to_string();
+    for part in ["may not publish to the queue \"q\"", refused, "write on amq.default"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }

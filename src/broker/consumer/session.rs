@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use amiquip::{Consumer, ConsumerMessage, ConsumerOptions, Delivery};
+use amiquip::{AmqpValue, Consumer, ConsumerMessage, ConsumerOptions, Delivery, FieldTable};
 use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
@@ -14,7 +14,6 @@ use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::Incoming;
 use crate::broker::last_answer::LastAnswer;
-use crate::broker::topology;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
@@ -33,7 +32,7 @@ pub(super) struct ConsumerSession<'connection> {
 }
 
 impl<'connection> ConsumerSession<'connection> {
-    /// Declares the queue and starts to consume it.
+    /// Starts to consume the queue, which exists.
     pub(super) fn start(
         connection: &'connection BrokerConnection,
         queue: &str,
@@ -44,12 +43,11 @@ impl<'connection> ConsumerSession<'connection> {
     ) -> Result<Self, BrokerError> {
         let began_at = Instant::now();
         let consumer = watchdog.guard("subscribing to the queue", &connection.socket, || {
-            topology::declare(&connection.channel, queue, connection.queue_variable)?;
-            // The only bound: amiquip's own buffer has none.
+            // The only bound: amiquip's own buffer has none. Per consumer, not global: quorum queues have no global one.
             connection.channel.qos(0, prefetch, false)?;
             connection
                 .channel
-                .basic_consume(queue, ConsumerOptions::default())
+                .basic_consume(queue, options())
                 .map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))
         })?;
         let session = Self {
@@ -210,6 +208,13 @@ impl<'connection> ConsumerSession<'connection> {
             None => Ok(()),
         }
     }
+}
+
+/// The priority 0 is the one that a consumer has without an argument. RabbitMQ and LavinMQ refuse the argument for streams
+/// only (406). Without it, a stream would be consumed, from its end.
+fn options() -> ConsumerOptions {
+    let arguments = FieldTable::from([("x-priority".to_owned(), AmqpValue::LongInt(0))]);
+    ConsumerOptions { arguments, ..ConsumerOptions::default() }
 }
 
 /// How many of `done`, sorted by tag, come before every unacked message: one ack with `multiple` covers them.

@@ -41,8 +41,8 @@ pub struct DeadLetterView {
 /// When the broker is away, or the user may not read the queue.
 pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerError> {
     let queue = dead_letter_queue(&config.queue);
-    let connection = BrokerConnection::open(config)?;
-    let found = browse(&connection, &queue, limit);
+    let mut connection = BrokerConnection::open(config)?;
+    let found = browse(&mut connection, &queue, limit);
     // Returns all fetched messages to the queue, also after an error.
     connection.close_quietly();
     let (count, letters) = found?;
@@ -50,18 +50,18 @@ pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerE
 }
 
 fn browse(
-    connection: &BrokerConnection,
+    connection: &mut BrokerConnection,
     queue: &str,
     limit: u32,
 ) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
-    let Some(depth) = topology::find(&connection.channel, queue, connection.queue_variable)? else {
+    let Some(depth) = topology::find(connection, queue)? else {
         return Ok((0, Vec::new()));
     };
     let mut letters = Vec::new();
     for _ in 0..limit {
-        let Some(found) = connection.channel.basic_get(queue, false)? else {
-            break;
-        };
+        let got = connection.channel.basic_get(queue, false);
+        let got = got.map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))?;
+        let Some(found) = got else { break };
         let message = found.delivery;
         let header = |name| match message.properties.headers().as_ref()?.get(name)? {
             AmqpValue::LongString(text) => Some(text.clone()),

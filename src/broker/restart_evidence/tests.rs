@@ -25,7 +25,7 @@ enum Step {
     SaysNothing,
     HomeNodeDown,
     WrongPassword,
-    QueueDiffers,
+    NotCreated,
     // Time passes.
     Minutes(u64),
 }
@@ -77,9 +77,9 @@ fn error(step: Step) -> BrokerError {
             user: "guest".to_owned(),
             variables: "LAVINMQ_USERNAME".to_owned(),
         },
-        QueueDiffers => BrokerError::QueueDiffers {
+        NotCreated => BrokerError::NotCreated {
             queue: "q".to_owned(),
-            message: "inequivalent arg".to_owned(),
+            message: "ACCESS_REFUSED".to_owned(),
             variable: "LAVINMQ_QUEUE",
         },
         Begins | Minutes(_) => panic!("{step:?} is no error"),
@@ -134,7 +134,7 @@ fn any_failed_attempt_after_a_reset_is_a_restart_unless_the_broker_answered() {
             assert_eq!(follows_restart(&[loss, failure]), loss == Reset, "{loss:?} {failure:?}");
         }
     }
-    for answer in [WrongPassword, QueueDiffers] {
+    for answer in [WrongPassword, NotCreated] {
         for loss in LOSSES {
             assert!(!follows_restart(&[loss, answer]), "{loss:?} {answer:?}");
         }

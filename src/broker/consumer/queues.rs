@@ -1,0 +1,39 @@
+//! The look at the two queues before each session. Consuming is left to `session`, what is stored as a dead letter to
+//! `dead_letters`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::broker::connection::BrokerConnection;
+use crate::broker::consumer::BrokerThread;
+use crate::broker::error::BrokerError;
+use crate::broker::topology::{self, dead_letter_queue};
+
+impl BrokerThread {
+    /// Finds or creates both queues.
+    pub(super) fn find_queues(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
+        self.find_dead_letter_queue(connection)?;
+        let socket = Arc::clone(&connection.socket);
+        let find = || topology::find_or_create(connection, &self.config.queue);
+        self.watchdog.guard("looking for the queue", &socket, find).map(drop)
+    }
+
+    /// A session may begin without the dead-letter queue, except the first one: a message that cannot be processed would
+    /// hold its place for ever, and the worker would never have worked as configured.
+    fn find_dead_letter_queue(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
+        let socket = Arc::clone(&connection.socket);
+        let find = || topology::find_or_create(connection, &dead_letter_queue(&self.config.queue));
+        let health = self.dead_letters.health();
+        match self.watchdog.guard("looking for the dead-letter queue", &socket, find) {
+            Ok(_) => health.works(Instant::now()),
+            Err(error) if error.is_loss() || self.refuses_to_begin(&error) => return Err(error),
+            Err(error) => health.failed(&error, 0, Instant::now()),
+        }
+        Ok(())
+    }
+
+    /// Whether this is the start of the process, and only a person can change what is wrong.
+    pub(super) fn refuses_to_begin(&self, error: &BrokerError) -> bool {
+        !self.has_begun && error.is_unusable_queue()
+    }
+}
