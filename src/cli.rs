@@ -5,13 +5,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::import::ImportArgs;
 use crate::commands::preview::PreviewArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::purge::PurgeArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::status::StatusArgs;
-use crate::commands::{check, dead_letters, migrate, preview, publish, purge, retry, seed, status, worker};
+use crate::commands::{
+    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, status, worker,
+};
 use crate::config::Config;
 use crate::config::environment::Environment;
 
@@ -68,6 +71,31 @@ Example:
 Example:
   fanmail seed --event 123 --participants 1000")]
     Seed(SeedArgs),
+    /// Import events and participants from CSV files
+    ///
+    /// The first line of a file has the headers, in any order. They say what the file is for:
+    ///   events:       id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
+    ///   participants: event_id, email [id, name, locale]
+    ///
+    /// A file is checked as a whole first: if a line is bad, nothing is imported, and each bad line is named with the reasons.
+    /// Rows with a new id are added, rows with a known id are updated, and the same file imported again changes nothing.
+    /// Without a column id, participants are told apart by event and address. What is in the tables and not in the file
+    /// stays, and so do columns that the file does not have.
+    ///
+    /// Reads what spreadsheets write: UTF-8 or UTF-16, separated by comma, semicolon or tab. Times are UTC, such as
+    /// 2026-11-21 18:00, or have an offset, such as 2026-11-21 18:00+01:00.
+    ///
+    /// Only writes to tables that fanmail created, never to views over tables of your own. If the command is interrupted, run
+    /// it again: it continues.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "\
+Examples:
+  fanmail import --dry-run events.csv participants.csv
+  fanmail import events.csv participants.csv
+  fanmail import --event 123 people.csv"
+    )]
+    Import(ImportArgs),
     /// Publish a notification, and wait until the broker has confirmed it
     ///
     /// If the command fails, run it again with the same --message-id: the notification then counts once.
@@ -154,6 +182,7 @@ impl Cli {
             Command::Worker => worker::run(config),
             Command::Migrate => migrate::run(config),
             Command::Seed(args) => seed::run(args, config),
+            Command::Import(args) => import::run(args, config),
             Command::Publish(args) => publish::run(args, config),
             Command::Status(args) => status::run(args, config),
             Command::Retry(args) => retry::run(args, config),

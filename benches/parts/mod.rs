@@ -26,7 +26,7 @@ use fanmail::domain::session::{BrokerSession, Receipt};
 use fanmail::store::Store;
 use fanmail::store::ledger::leases::LeaseRequest;
 use fanmail::store::ledger::opening::{Arrival, Opened, Watermarks};
-use fanmail::store::source::seed_rows::{NewEvent, NewParticipant};
+use fanmail::store::source::new_rows::{NewEvent, NewParticipant};
 use tempfile::TempDir;
 
 /// A message as publishers send it.
@@ -164,13 +164,13 @@ fn new_event() -> NewEvent {
     NewEvent {
         id: event.id,
         title: event.title,
-        description: event.description.unwrap(),
-        location: event.location.unwrap(),
-        starts_at: event.starts_at.unwrap().naive_utc(),
-        ends_at: event.ends_at.unwrap().naive_utc(),
+        description: event.description,
+        location: event.location,
+        starts_at: event.starts_at.map(|time| time.naive_utc()),
+        ends_at: event.ends_at.map(|time| time.naive_utc()),
         timezone: event.timezone,
-        url: event.url.unwrap(),
-        updated_at: NaiveDateTime::default(),
+        url: event.url,
+        updated_at: Some(NaiveDateTime::default()),
     }
 }
 

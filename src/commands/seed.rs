@@ -14,7 +14,7 @@ use crate::app::database;
 use crate::config::Config;
 use crate::domain::ids::EventId;
 use crate::store::Store;
-use crate::store::source::seed_rows::NewEvent;
+use crate::store::source::new_rows::NewEvent;
 
 /// Arguments of `seed`.
 #[derive(Debug, Args)]
@@ -88,13 +88,14 @@ fn made_up_event(id: EventId, now: DateTime<Utc>) -> NewEvent {
         title: "Lantern Evening in the Botanical Garden".to_owned(),
         description: "A walk among lights and late flowers, with a string quartet in the palm house and \
                       something warm to drink. Children are welcome."
-            .to_owned(),
-        location: "Botanischer Garten, Königin-Luise-Straße 6–8, 14195 Berlin".to_owned(),
-        starts_at: day + TimeDelta::hours(18),
-        ends_at: day + TimeDelta::hours(21),
+            .to_owned()
+            .into(),
+        location: Some("Botanischer Garten, Königin-Luise-Straße 6–8, 14195 Berlin".to_owned()),
+        starts_at: Some(day + TimeDelta::hours(18)),
+        ends_at: Some(day + TimeDelta::hours(21)),
         timezone: "Europe/Berlin".to_owned(),
-        url: format!("https://example.com/events/{id}"),
-        updated_at: now.naive_utc(),
+        url: Some(format!("https://example.com/events/{id}")),
+        updated_at: Some(now.naive_utc()),
     }
 }
 

@@ -1,8 +1,11 @@
-//! The tables of the application: events and participants. fanmail only reads them.
+//! The tables of the application: events and participants. fanmail reads them, and writes only to tables of its
+//! own.
 
 pub(crate) mod columns;
 pub mod events;
+pub mod import_rows;
+pub mod importing;
+pub mod new_rows;
 pub mod participants;
-pub mod seed_rows;
 pub mod seeding;
 pub mod zones;

@@ -22,7 +22,7 @@ use crate::domain::participant::Participant;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::Opened;
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::source::new_rows::NewParticipant;
 use crate::store::tests::consumer::{ask, open, open_and_hold};
 
 mod application_tables;

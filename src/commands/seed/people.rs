@@ -2,7 +2,7 @@
 //! template does not escape it. All addresses are in domains that are reserved for examples (RFC 2606).
 
 use crate::domain::ids::EventId;
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::source::new_rows::NewParticipant;
 
 /// Names of one language, each with its spelling in an address.
 struct Culture {

@@ -28,8 +28,18 @@ pub enum Preparation {
 /// `MultiRawValue` or a `Backend` of the configuration; each of them has one variant for each database.
 ///
 /// `dispatch!(connection, AnyConnection(own) => dialect::version(own))` calls `sqlite::dialect::version(own)` if
-/// `connection` is `AnyConnection::Sqlite(own)`.
+/// `connection` is `AnyConnection::Sqlite(own)`. With a block instead of the call, the block is compiled for each database: for
+/// statements that are the same everywhere and that diesel cannot build for all databases at once.
 macro_rules! dispatch {
+    ($value:expr, $enum:ident($own:pat) => $statements:block) => {
+        match $value {
+            $enum::Sqlite($own) => $statements,
+            #[cfg(feature = "postgres")]
+            $enum::Postgres($own) => $statements,
+            #[cfg(feature = "mysql")]
+            $enum::Mysql($own) => $statements,
+        }
+    };
     ($value:expr, $enum:ident($own:pat) => $module:ident::$function:ident($($argument:expr),*)) => {
         match $value {
             $enum::Sqlite($own) => $crate::store::backend::sqlite::$module::$function($($argument),*),

@@ -1,8 +1,8 @@
 //! Statements that differ between databases. Everything else in the store is written once.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::QueryResult;
 use diesel::deserialize;
+use diesel::{QueryResult, RunQueryDsl as _};
 use diesel_migrations::EmbeddedMigrations;
 
 use crate::domain::ids::NotificationId;
@@ -13,8 +13,8 @@ use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
-use crate::store::schema::INSERT_ROWS;
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::schema::{INSERT_ROWS, events, participants};
+use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 
 /// Name and version of the database, for people.
 pub fn version(connection: &mut AnyConnection) -> QueryResult<String> {
@@ -105,11 +105,39 @@ pub fn text_literal(connection: &AnyConnection, text: &str) -> String {
     dispatch!(connection, AnyConnection(_) => dialect::text_literal(text))
 }
 
-/// Adds made-up participants.
+/// Adds events.
+pub fn insert_events(connection: &mut AnyConnection, rows: &[NewEvent]) -> QueryResult<()> {
+    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
+        dispatch!(connection, AnyConnection(own) => {
+            diesel::insert_into(events::table).values(rows).execute(own).map(drop)
+        })
+    })
+}
+
+/// Adds participants. The database chooses their keys.
 pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipant]) -> QueryResult<()> {
-    rows.chunks(INSERT_ROWS).try_for_each(
-        |rows| dispatch!(connection, AnyConnection(own) => dialect::insert_participants(own, rows)),
-    )
+    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
+        dispatch!(connection, AnyConnection(own) => {
+            diesel::insert_into(participants::table).values(rows).execute(own).map(drop)
+        })
+    })
+}
+
+/// Adds participants with these keys.
+pub fn insert_keyed_participants(
+    connection: &mut AnyConnection,
+    rows: &[KeyedParticipant],
+) -> QueryResult<()> {
+    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
+        dispatch!(connection, AnyConnection(own) => {
+            diesel::insert_into(participants::table).values(rows).execute(own).map(drop)
+        })
+    })
+}
+
+/// Makes sure that keys that the database chooses in `table` from now on are larger than those in it.
+pub fn choose_larger_keys(connection: &mut AnyConnection, table: &str) -> QueryResult<()> {
+    dispatch!(connection, AnyConnection(own) => dialect::choose_larger_keys(own, table))
 }
 
 /// Whether `name` is a view.

@@ -31,6 +31,13 @@ fn find_row(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<Op
     events::table.filter(events::id.eq(event_id)).select(EventRow::as_select()).first(connection).optional()
 }
 
+/// Those of these events that exist, in any order.
+pub(super) fn find_events_by_ids(connection: &mut AnyConnection, ids: &[EventId]) -> QueryResult<Vec<Event>> {
+    let rows: Vec<EventRow> =
+        events::table.filter(events::id.eq_any(ids)).select(EventRow::as_select()).load(connection)?;
+    Ok(rows.into_iter().map(EventRow::into_event).collect())
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events)]
 struct EventRow {

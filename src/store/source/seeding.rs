@@ -1,4 +1,4 @@
-//! Adds made-up data to try fanmail with: the only statements that write to the application's tables.
+//! Adds made-up data to try fanmail with.
 
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
-use crate::store::source::seed_rows::{NewEvent, NewParticipant};
+use crate::store::source::new_rows::{NewEvent, NewParticipant};
 
 impl Store {
     /// Which of `events` and `participants` are views over tables of the application.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::store::ledger::row::NotificationState;
-use crate::store::source::seed_rows::NewEvent;
+use crate::store::source::new_rows::NewEvent;
 use crate::store::source::zones::UnknownZones;
 
 mod batches;
@@ -15,6 +15,7 @@ mod deferrals;
 mod forgotten_acks;
 mod forgotten_acks_of_others;
 mod identity;
+mod importing;
 mod keys;
 mod leasing;
 mod names;
@@ -35,6 +36,7 @@ pub use deferrals::*;
 pub use forgotten_acks::*;
 pub use forgotten_acks_of_others::*;
 pub use identity::*;
+pub use importing::*;
 pub use keys::*;
 pub use leasing::*;
 pub(super) use names::conformance_tests;
@@ -116,13 +118,13 @@ pub fn an_event_is_added_once(store: &Store) {
     let event = |title: &str| NewEvent {
         id: EVENT,
         title: title.to_owned(),
-        description: "Zoë \u{1f389}".to_owned(),
-        location: "Straße 6–8".to_owned(),
-        starts_at: at("2026-11-21T19:00:00"),
-        ends_at: at("2026-11-21T22:00:00.500"),
+        description: Some("Zoë \u{1f389}".to_owned()),
+        location: Some("Straße 6–8".to_owned()),
+        starts_at: Some(at("2026-11-21T19:00:00")),
+        ends_at: Some(at("2026-11-21T22:00:00.500")),
         timezone: "Europe/Berlin".to_owned(),
-        url: "https://example.com/events/7".to_owned(),
-        updated_at: at("2026-10-25T00:30:00"),
+        url: Some("https://example.com/events/7".to_owned()),
+        updated_at: Some(at("2026-10-25T00:30:00")),
     };
     assert!(store.add_event(&event("Ball")).unwrap());
     assert!(!store.add_event(&event("Another")).unwrap());

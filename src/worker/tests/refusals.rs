@@ -18,7 +18,7 @@ use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::outcome::{Permanence, Tally};
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::source::new_rows::NewParticipant;
 use crate::worker::fan_out::context::FanOutResult;
 
 const REFUSED: Class = Class::Suspect(Permanence::Permanent);

@@ -27,7 +27,7 @@ use crate::domain::outcome::Tally;
 use crate::observe::health::Health;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
-use crate::store::source::seed_rows::{NewEvent, NewParticipant};
+use crate::store::source::new_rows::{NewEvent, NewParticipant};
 use crate::worker::fan_out::context::Context;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::tests::support::relay::{TestChannel, TestRelay};
@@ -260,12 +260,12 @@ pub fn event(id: EventId) -> NewEvent {
     NewEvent {
         id,
         title: "A meeting".to_owned(),
-        description: String::new(),
-        location: String::new(),
-        starts_at: time,
-        ends_at: time,
+        description: None,
+        location: None,
+        starts_at: Some(time),
+        ends_at: Some(time),
         timezone: "UTC".to_owned(),
-        url: String::new(),
-        updated_at: time,
+        url: None,
+        updated_at: Some(time),
     }
 }

@@ -18,9 +18,10 @@ use crate::store::error::StoreError;
 const CONNECT_TIMEOUT: u32 = 5;
 
 /// Sent first on every connection, because the server's defaults may differ. A worker that is frozen in the middle of a
-/// transaction blocks the others no longer than the last limit, which only `MariaDB` has.
+/// transaction blocks the others no longer than the last limit, which only `MariaDB` has. A key 0 is stored as 0, and not as the
+/// next number.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = 10
+    SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL,NO_AUTO_VALUE_ON_ZERO', innodb_lock_wait_timeout = 10
         /*M!100300 , idle_transaction_timeout = 30 */";
 
 /// The statement that has the plans of prepared statements made again: they are made for each execution.

@@ -20,8 +20,7 @@ use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
-use crate::store::schema::{broker_sessions, deferrals, notifications, participants};
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::schema::{broker_sessions, deferrals, notifications};
 
 /// The advisory lock of migrations: "fanmail" in ASCII. Each database has its own advisory locks.
 const MIGRATION_LOCK: i64 = 0x0066_616e_6d61_696c;
@@ -140,8 +139,15 @@ pub fn insert_notifications(
     keys_in_order(rows, &inserted)
 }
 
-pub fn insert_participants(postgres: &mut PgConnection, rows: &[NewParticipant]) -> QueryResult<()> {
-    diesel::insert_into(participants::table).values(rows).execute(postgres).map(drop)
+/// A key that was given leaves the sequence of the column behind.
+pub fn choose_larger_keys(postgres: &mut PgConnection, table: &str) -> QueryResult<()> {
+    sql_query(format!(
+        "SELECT setval(sequence, largest)
+         FROM (SELECT pg_get_serial_sequence('{table}', 'id') AS sequence, (SELECT MAX(id) FROM {table}) AS largest) AS keys
+         WHERE largest > COALESCE(pg_sequence_last_value(sequence::regclass), 0)"
+    ))
+    .execute(postgres)
+    .map(drop)
 }
 
 /// Whether it is anything but a table. fanmail must not write to a foreign table, either.

@@ -23,7 +23,6 @@ use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{
     INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications, participants,
 };
-use crate::store::source::seed_rows::NewParticipant;
 
 diesel::define_sql_function!(
     /// The version of SQLite.
@@ -169,8 +168,9 @@ fn last_inserted_id(sqlite: &mut SqliteConnection) -> QueryResult<NotificationId
     diesel::select(last_insert_rowid()).get_result(sqlite)
 }
 
-pub fn insert_participants(sqlite: &mut SqliteConnection, rows: &[NewParticipant]) -> QueryResult<()> {
-    diesel::insert_into(participants::table).values(rows).execute(sqlite).map(drop)
+#[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
+pub fn choose_larger_keys(_sqlite: &mut SqliteConnection, _table: &str) -> QueryResult<()> {
+    Ok(())
 }
 
 pub fn is_view(sqlite: &mut SqliteConnection, name: &str) -> QueryResult<bool> {

@@ -17,6 +17,10 @@ macro_rules! conformance_tests {
             absent_values_of_events_are_filled_in
             unknown_zones_are_counted
             an_event_is_added_once
+            an_import_of_events_tells_new_changed_and_same
+            an_import_of_participants_tells_new_changed_and_same
+            an_import_without_keys_goes_by_address
+            keys_of_an_import_are_not_chosen_again
             decided_between_is_a_half_open_range_of_one_notification
             an_outcome_is_recorded_once_and_stays
             outcomes_are_recorded_in_any_number

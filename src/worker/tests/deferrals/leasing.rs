@@ -8,7 +8,7 @@ use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::source::new_rows::NewParticipant;
 use crate::worker::deferral_sweep::run::has_vanished;
 use crate::worker::tests::support::{event, person};
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::store::Store;
-use crate::store::source::seed_rows::NewParticipant;
+use crate::store::source::new_rows::NewParticipant;
 use crate::worker::tests::support::{event, person};
 
 #[test]

@@ -1,0 +1,165 @@
+//! Rows of a file that `fanmail import` has read: what they say about a row of `events` or `participants`. The statements are
+//! left to `importing`.
+
+use chrono::NaiveDateTime;
+use diesel::AsChangeset;
+
+use crate::domain::event::Event;
+use crate::domain::ids::{EventId, ParticipantId};
+use crate::store::schema::{events, participants};
+use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
+
+/// What a file says about a column. `None`: the file has no such column, and an existing row keeps its value. The types below
+/// spell it out, because diesel reads their words.
+pub type Given<T> = Option<T>;
+
+/// An event of a file.
+#[derive(Debug, Clone, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = events)]
+pub struct EventImport {
+    /// The key.
+    pub id: EventId,
+    /// The title.
+    pub title: String,
+    /// Free text about it.
+    pub description: Option<Option<String>>,
+    /// Where it takes place.
+    pub location: Option<Option<String>>,
+    /// When it begins, UTC.
+    pub starts_at: Option<Option<NaiveDateTime>>,
+    /// When it ends, UTC.
+    pub ends_at: Option<Option<NaiveDateTime>>,
+    /// The name of its zone.
+    pub timezone: Option<String>,
+    /// Its page on the web.
+    pub url: Option<Option<String>>,
+    /// When it was changed last, UTC.
+    pub updated_at: Option<Option<NaiveDateTime>>,
+}
+
+impl EventImport {
+    /// Whether the row in the database says the same already.
+    pub(super) fn is_same(&self, existing: &Event) -> bool {
+        let time = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| time.naive_utc());
+        self.title == existing.title
+            && is_same(self.description.as_ref(), &existing.description)
+            && is_same(self.location.as_ref(), &existing.location)
+            && is_same(self.starts_at.as_ref(), &time(existing.starts_at))
+            && is_same(self.ends_at.as_ref(), &time(existing.ends_at))
+            && is_same(self.timezone.as_ref(), &existing.timezone)
+            && is_same(self.url.as_ref(), &existing.url)
+            && is_same(self.updated_at.as_ref(), &time(existing.updated_at))
+    }
+
+    /// The same with this time of the change, unless the file has another one.
+    pub(super) fn changed_at(&self, now: NaiveDateTime) -> Self {
+        Self { updated_at: self.updated_at.or(Some(Some(now))), ..self.clone() }
+    }
+
+    /// The row to be added.
+    pub(super) fn into_new(self) -> NewEvent {
+        NewEvent {
+            id: self.id,
+            title: self.title,
+            description: self.description.flatten(),
+            location: self.location.flatten(),
+            starts_at: self.starts_at.flatten(),
+            ends_at: self.ends_at.flatten(),
+            timezone: self.timezone.unwrap_or_else(|| "UTC".to_owned()),
+            url: self.url.flatten(),
+            updated_at: self.updated_at.flatten(),
+        }
+    }
+}
+
+fn is_same<T: PartialEq>(given: Option<&T>, existing: &T) -> bool {
+    given.is_none_or(|given| given == existing)
+}
+
+/// Which row of `participants` a line of a file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParticipantKey {
+    /// The file has a key.
+    Given(ParticipantId),
+    /// The file has no keys. This row has the event, and probably the address.
+    Found(ParticipantId),
+    /// The file has no keys, and no row has the event and the address.
+    None,
+}
+
+impl ParticipantKey {
+    /// The key, if there is one.
+    pub(super) fn id(self) -> Option<ParticipantId> {
+        match self {
+            Self::Given(id) | Self::Found(id) => Some(id),
+            Self::None => None,
+        }
+    }
+}
+
+/// A participant of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantImport {
+    /// Which row it is about.
+    pub key: ParticipantKey,
+    /// The values.
+    pub values: ParticipantValues,
+}
+
+/// The values of a participant of a file.
+#[derive(Debug, Clone, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = participants)]
+pub struct ParticipantValues {
+    /// The event.
+    pub event_id: EventId,
+    /// The address. `None` only in a file with keys: the participant gets no mail.
+    #[diesel(treat_none_as_null = true)]
+    pub email: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// BCP 47 tag of the language.
+    pub locale: Option<Option<String>>,
+}
+
+impl ParticipantValues {
+    /// Whether a row with these values says the same already.
+    pub(super) fn is_same(&self, existing: &ParticipantValues) -> bool {
+        self.event_id == existing.event_id
+            && self.email == existing.email
+            && (self.name.is_none() || self.name == existing.name)
+            && (self.locale.is_none() || self.locale == existing.locale)
+    }
+
+    /// Whether both are of one event and have one address.
+    pub(super) fn has_same_address(&self, other: &ParticipantValues) -> bool {
+        let address = |values: &Self| values.email.as_deref().map(comparable_address);
+        self.event_id == other.event_id && address(self) == address(other)
+    }
+
+    /// The row to be added with this key.
+    pub(super) fn into_keyed(self, id: ParticipantId) -> KeyedParticipant {
+        let Self { event_id, email, name, locale } = self;
+        KeyedParticipant { id, event_id, email, name: name.unwrap_or_default(), locale: locale.flatten() }
+    }
+
+    /// The row to be added without a key.
+    pub(super) fn into_new(self) -> NewParticipant {
+        let Self { event_id, email, name, locale } = self;
+        NewParticipant {
+            event_id,
+            email: email.unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            locale: locale.flatten(),
+        }
+    }
+}
+
+/// An address in the form in which two are compared: without blanks around it, and the domain in small letters. Only the
+/// receiving system knows whether capitals before the `@` matter (RFC 5321 section 2.4).
+#[must_use]
+pub fn comparable_address(address: &str) -> String {
+    match address.trim().rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
+        None => address.trim().to_owned(),
+    }
+}
