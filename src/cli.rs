@@ -66,7 +66,8 @@ Example:
     Migrate,
     /// Create an event with made-up participants, to try things out
     ///
-    /// Only writes to tables that fanmail created, never to views over tables of your own.
+    /// Only writes to tables that fanmail created, never to views over tables of your own. Refuses an event that has other
+    /// participants, unless --yes is given.
     #[command(after_help = "\
 Example:
   fanmail seed --event 123 --participants 1000")]

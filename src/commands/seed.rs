@@ -12,9 +12,11 @@ use indicatif::ProgressBar;
 
 use crate::app::database;
 use crate::config::Config;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::source::new_rows::NewEvent;
+use crate::text::count::count;
 
 /// Arguments of `seed`.
 #[derive(Debug, Args)]
@@ -25,10 +27,16 @@ pub struct SeedArgs {
     /// Number of participants after the command; existing participants are counted
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub participants: u32,
+    /// Also if the event has participants that seed has not made
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Participants in one transaction: few enough that a running worker does not wait long, many enough to be fast.
 const BATCH: u32 = 1000;
+
+/// Participants in a page, when those of the event are looked at.
+const PAGE: u32 = 1000;
 
 /// Creates the tables, the event and the participants that are missing.
 ///
@@ -64,6 +72,9 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
              set DATABASE_URL to another database, for example to a new SQLite file"
         );
     }
+    if !args.yes {
+        refuse_real_people(store, args.event)?;
+    }
     let new_event = store.add_event(&made_up_event(args.event, now))?;
     let before = store.count_participants(args.event)?;
     let missing = u32::try_from(before).map_or(0, |before| args.participants.saturating_sub(before));
@@ -78,6 +89,29 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
     }
     bar.finish_and_clear();
     Ok(Seeded { new_event, before, added })
+}
+
+/// Refuses an event with a participant whose address was not made up here: a notification mails both kinds alike.
+fn refuse_real_people(store: &Store, event: EventId) -> anyhow::Result<()> {
+    let mut after = None;
+    let mut real = 0;
+    loop {
+        let page = store.read_page(event, after, ParticipantId::MAX, PAGE)?;
+        let is_real = |person: &Participant| !person.email.as_deref().is_some_and(people::is_made_up);
+        real += page.iter().filter(|person| is_real(person)).count();
+        after = page.last().map(|person| person.id);
+        if page.len() < PAGE as usize || after == Some(ParticipantId::MAX) {
+            break;
+        }
+    }
+    if real == 0 {
+        return Ok(());
+    }
+    bail!(
+        "event {event} has {} that `fanmail seed` has not made, and a notification would be mailed to them and to the \
+         made-up ones alike; choose another event, or add --yes",
+        count(real as u64, "participant")
+    )
 }
 
 /// In the evening, two weeks from `now`.
@@ -106,10 +140,10 @@ mod tests {
     use super::*;
     use crate::config::database::Backend;
     use crate::config::database::DatabaseConfig;
-    use crate::domain::ids::ParticipantId;
+    use crate::store::source::new_rows::NewParticipant;
 
     fn args(participants: u32) -> SeedArgs {
-        SeedArgs { event: EventId(123), participants }
+        SeedArgs { event: EventId(123), participants, yes: false }
     }
 
     fn empty_database() -> (tempfile::TempDir, Store) {
@@ -141,6 +175,26 @@ mod tests {
             address.parse::<lettre::Address>().unwrap();
             assert!(address.ends_with("@example.com") || address.ends_with("@example.org"));
         }
+    }
+
+    #[test]
+    fn seed_refuses_an_event_with_other_people() {
+        let (_dir, store) = empty_database();
+        store.migrate().unwrap();
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        seed(&store, &args(1500), now).unwrap();
+        let ann = |_| NewParticipant {
+            event_id: EventId(123),
+            email: "ann.1501@example.com".to_owned(),
+            name: "Ann".to_owned(),
+            locale: None,
+        };
+        store.add_participants(1, ann).unwrap();
+        let error = seed(&store, &args(2000), now).unwrap_err().to_string();
+        insta::assert_snapshot!(error, @"event 123 has 1 participant that `fanmail seed` has not made, and a notification would be mailed to them and to the made-up ones alike; choose another event, or add --yes");
+        let other = SeedArgs { event: EventId(124), ..args(1) };
+        assert_eq!(seed(&store, &other, now).unwrap().added, 1);
+        assert_eq!(seed(&store, &SeedArgs { yes: true, ..args(2000) }, now).unwrap().added, 499);
     }
 
     #[test]

@@ -37,6 +37,12 @@ pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
     }
 }
 
+/// Whether [`made_up`] has made this address: it has the number of the person in it.
+pub fn is_made_up(email: &str) -> bool {
+    let number = || email.split_once('@')?.0.rsplit_once('.')?.1.parse().ok();
+    number().is_some_and(|number| made_up(number, EventId(0)).email == email)
+}
+
 /// Entry `n`, starting again after the last one.
 fn pick<T, const N: usize>(list: &[T; N], n: u64) -> &T {
     &list[usize::try_from(n % N as u64).unwrap_or(0)]
