@@ -9,6 +9,7 @@ mod connect_attempts;
 pub mod connection;
 pub mod consumer;
 pub mod dead_letters;
+mod delivery_count;
 pub mod error;
 pub mod incoming;
 pub mod last_answer;

@@ -1,17 +1,17 @@
-//! Attempts to connect to the broker: when to make the next one, and making it without blocking a shutdown. What to report
-//! of them is left to the callers, opening the connection to `connection`.
+//! Attempts to connect to the broker: when to make the next one, with which host it begins, and making it without blocking a
+//! shutdown. What to report of them is left to the callers, opening the connection to `connection`.
 
 use std::time::Duration;
 
 use crossbeam_channel::{after, select};
 
-use crate::broker::connection::BrokerConnection;
+use crate::broker::connection::{BrokerConnection, HostFailure};
 use crate::broker::error::BrokerError;
 use crate::config::broker::BrokerConfig;
 use crate::domain::backoff::Backoff;
 use crate::shutdown::Shutdown;
 
-/// Longest wait for an open connection. Its steps have limits of their own, except opening the channel.
+/// Longest wait for an open connection to one host. Its steps have limits of their own, except opening the channel.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The attempts of one thread.
@@ -21,14 +21,16 @@ pub(super) struct ConnectAttempts {
     failures: u32,
     /// The next attempt does not wait.
     prompt: bool,
+    /// The number of the host that the next attempt begins with: the one that worked last.
+    first: usize,
 }
 
-/// The result of one attempt to connect.
+/// The result of one attempt to connect, which tries each host.
 pub(super) enum ConnectAttempt {
     /// A connection.
     Open(Box<BrokerConnection>),
-    /// The attempt failed; [`ConnectAttempts::failed`] was not called.
-    Failed(BrokerError),
+    /// The attempt failed with each host; [`ConnectAttempts::failed`] was not called.
+    Failed(Vec<HostFailure>),
     /// A shutdown was requested.
     Stopped,
 }
@@ -43,20 +45,31 @@ impl ConnectAttempts {
         if shutdown.requested() {
             return ConnectAttempt::Stopped;
         }
-        let opening = BrokerConnection::open_in_background(config);
+        let hosts = u32::try_from(config.hosts.len()).unwrap_or(u32::MAX);
+        let opening = BrokerConnection::open_in_background(config, self.first);
         select! {
             recv(opening) -> opened => match opened {
-                Ok(Ok(connection)) => ConnectAttempt::Open(Box::new(connection)),
-                Ok(Err(error)) => ConnectAttempt::Failed(error),
-                Err(_) => {
-                    ConnectAttempt::Failed(BrokerError::Lost("cannot start a thread to connect".to_owned()))
+                Ok(Ok(connection)) => {
+                    self.first = connection.host;
+                    ConnectAttempt::Open(Box::new(connection))
                 }
+                Ok(Err(failures)) => ConnectAttempt::Failed(failures),
+                Err(_) => self.fails_with(BrokerError::Lost("cannot start a thread to connect".to_owned())),
             },
             recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
-            recv(after(OPEN_TIMEOUT)) -> _ => {
-                ConnectAttempt::Failed(BrokerError::Silent("it does not answer".to_owned()))
+            recv(after(OPEN_TIMEOUT.saturating_mul(hosts))) -> _ => {
+                self.fails_with(BrokerError::Silent("it does not answer".to_owned()))
             }
         }
+    }
+
+    fn fails_with(&self, error: BrokerError) -> ConnectAttempt {
+        ConnectAttempt::Failed(vec![HostFailure { host: self.first, error }])
+    }
+
+    /// A queue cannot be used through the host that worked last: the next attempt begins with the one after it.
+    pub(super) fn begin_with_next_host(&mut self) {
+        self.first = self.first.wrapping_add(1);
     }
 
     /// An attempt failed, or its connection did. The pause before the next attempt grows.

@@ -1,7 +1,6 @@
-//! Opens and closes connections to the broker, each within a bounded time. Never builds a URL, which would hold the
-//! password. Reconnecting is left to `reconnect`, queues to `topology`.
+//! Opens and closes connections to one host of the broker, each within a bounded time. Never builds a URL, which would hold
+//! the password. Trying several hosts is left to `hosts`, reconnecting to `reconnect`, queues to `topology`.
 
-use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread;
@@ -12,16 +11,16 @@ use amiquip::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use crate::broker::amiquip_error::quoted;
 use crate::broker::connection::amqp_socket::AmqpSocket;
+use crate::broker::connection::failures::{connect_tcp, open_error};
 use crate::broker::error::BrokerError;
 use crate::config::broker::BrokerConfig;
-use crate::config::broker::variables::BrokerVariables;
-use crate::net::{self, ConnectError};
 use crate::text::clean::{cut, one_line};
-use crate::tls::{self, certificate_error};
+use crate::tls;
 
 mod amqp_socket;
+mod failures;
+mod hosts;
 
 /// Longest wait for a TCP connection to one address, and for each step of opening AMQP on it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,6 +35,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest name or version of a broker, in characters.
 const PROPERTY_MAX: usize = 64;
 
+/// A host that could not be used.
+#[derive(Debug)]
+pub(super) struct HostFailure {
+    /// Its number in the configuration.
+    pub(super) host: usize,
+    pub(super) error: BrokerError,
+}
+
 /// An AMQP connection with one channel.
 pub struct BrokerConnection {
     /// For consuming, publishing and acking.
@@ -43,6 +50,10 @@ pub struct BrokerConnection {
     connection: Connection,
     /// The broker, its version and address, such as `RabbitMQ 3.10.8 at localhost:5672`.
     pub peer: String,
+    /// The host in use, its number in the configuration.
+    pub(super) host: usize,
+    /// The hosts that were tried before it.
+    pub(super) passed_over: Vec<HostFailure>,
     /// The broker and its version, such as `RabbitMQ 3.10.8`.
     pub product: String,
     /// The variable with the name of the queue, for errors.
@@ -52,35 +63,16 @@ pub struct BrokerConnection {
 }
 
 impl BrokerConnection {
-    /// Opens a connection and a channel. Blocks for about half a minute at most, beside the resolver.
+    /// Opens a connection to the host of this number, and a channel. Blocks for about half a minute at most, beside the
+    /// resolver.
     ///
     /// # Errors
     /// When the broker is away or refuses the connection.
-    pub fn open(config: &BrokerConfig) -> Result<Self, BrokerError> {
-        Self::open_within(config, CONNECT_TIMEOUT)
-    }
-
-    /// Like [`Self::open`], on a thread of its own, so that the caller can wait for other events as well. If the caller
-    /// drops the receiver, the thread closes the connection. The receiver is disconnected if no thread starts.
-    #[must_use]
-    pub fn open_in_background(config: &BrokerConfig) -> Receiver<Result<Self, BrokerError>> {
-        let (sender, receiver) = bounded(1);
-        let config = config.clone();
-        let started = thread::Builder::new().name("broker-open".to_owned()).spawn(move || {
-            if let Err(unsent) = sender.send(Self::open(&config))
-                && let Ok(connection) = unsent.into_inner()
-            {
-                connection.close_quietly();
-            }
-        });
-        if let Err(error) = started {
-            log::error!("cannot start a thread to connect to the broker: {error}");
-        }
-        receiver
-    }
-
-    fn open_within(config: &BrokerConfig, timeout: Duration) -> Result<Self, BrokerError> {
-        let stream = connect_tcp(config, timeout)?;
+    fn open_host(config: &BrokerConfig, number: usize, timeout: Duration) -> Result<Self, BrokerError> {
+        let Some(host) = config.hosts.get(number) else {
+            return Err(BrokerError::Lost("no host of the broker has this number".to_owned()));
+        };
+        let stream = connect_tcp(config, host, timeout)?;
         let socket = stream.try_clone().map_err(|error| BrokerError::Lost(error.to_string()))?;
         let options = ConnectionOptions::default()
             .auth(Auth::Plain {
@@ -94,16 +86,18 @@ impl BrokerConnection {
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
             let connector = tls::connector(config.ca_certificates.as_slice())
-                .map_err(|error| BrokerError::Tls { address: address(config), cause: error.to_string() })?;
-            Connection::open_tls_stream(connector, bare_host(config), stream, options, tuning)
+                .map_err(|error| BrokerError::Tls { address: host.to_string(), cause: error.to_string() })?;
+            Connection::open_tls_stream(connector, &host.name, stream, options, tuning)
         } else {
             Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
         };
-        let mut connection = opened.map_err(|error| open_error(error, config))?;
+        let mut connection = opened.map_err(|error| open_error(error, config, host))?;
         let product = product(&connection);
         Ok(Self {
             channel: connection.open_channel(None)?,
-            peer: format!("{product} at {}", address(config)),
+            peer: format!("{product} at {host}"),
+            host: number,
+            passed_over: Vec::new(),
             product,
             queue_variable: config.variables.queue,
             connection,
@@ -160,75 +154,6 @@ impl BrokerConnection {
             log::debug!("closing a broker connection: {error}");
         }
     }
-}
-
-/// Opens the socket for amiquip.
-fn connect_tcp(config: &BrokerConfig, timeout: Duration) -> Result<mio::net::TcpStream, BrokerError> {
-    let BrokerVariables { host, port, .. } = config.variables;
-    let unreachable =
-        |cause| BrokerError::Unreachable { address: address(config), cause, variables: both(host, port) };
-    net::connect(bare_host(config), config.port, timeout)
-        .map_err(|error| match error {
-            ConnectError::Unresolved(cause) => {
-                BrokerError::Unresolved { host: config.host.clone(), cause, variable: host }
-            }
-            ConnectError::Unreachable(cause) => unreachable(cause),
-        })
-        .and_then(|stream| mio::net::TcpStream::from_stream(stream).map_err(unreachable))
-}
-
-/// Why the AMQP connection did not open.
-fn open_error(error: amiquip::Error, config: &BrokerConfig) -> BrokerError {
-    use amiquip::Error as E;
-    let BrokerVariables { port, use_tls, username, password, vhost, .. } = config.variables;
-    let address = address(config);
-    let not_amqp = |address, cause: &str| BrokerError::NotAmqp {
-        address,
-        cause: cause.to_owned(),
-        variables: both(port, use_tls),
-    };
-    match error {
-        E::TlsHandshake { source } => BrokerError::Tls {
-            address,
-            cause: certificate_error(&source)
-                .map_or_else(|| source.to_string(), |cause| format!("its certificate is refused: {cause}")),
-        },
-        E::InvalidCredentials | E::ServerClosedConnection { code: 403, .. } => BrokerError::Credentials {
-            address,
-            user: config.username.clone(),
-            variables: both(username, password),
-        },
-        // NOT_ALLOWED: how both RabbitMQ and LavinMQ refuse a virtual host.
-        E::ServerClosedConnection { code: 530, message } => BrokerError::Vhost {
-            vhost: config.vhost.clone(),
-            user: config.username.clone(),
-            message: quoted(&message),
-            variable: vhost,
-        },
-        E::ConnectionTimeout => not_amqp(address, "it says nothing, or is too busy to answer"),
-        E::UnexpectedSocketClose => not_amqp(address, "it closes the connection at once"),
-        E::IoErrorReadingSocket { source } if source.kind() == ErrorKind::InvalidData => {
-            not_amqp(address, &source.to_string())
-        }
-        E::MalformedFrame | E::FrameUnexpected => not_amqp(address, "it speaks another protocol"),
-        other => other.into(),
-    }
-}
-
-/// Two variables for an error; they are one when both settings come from a URL.
-fn both(first: &str, second: &str) -> String {
-    if first == second { first.to_owned() } else { format!("{first} and {second}") }
-}
-
-/// The host for the resolver and for TLS: an IPv6 address without brackets.
-fn bare_host(config: &BrokerConfig) -> &str {
-    config.host.trim_start_matches('[').trim_end_matches(']')
-}
-
-/// Host and port, for errors and the log.
-fn address(config: &BrokerConfig) -> String {
-    let host = bare_host(config);
-    if host.contains(':') { format!("[{host}]:{}", config.port) } else { format!("{host}:{}", config.port) }
 }
 
 /// Name and version, as the broker reports them.

@@ -128,7 +128,7 @@ impl BrokerThread {
                 Ok(()) => self.serve(&connection, number, &mut reconnect),
                 Err(error) => SessionEnd::NotStarted(error),
             };
-            let advice = ack_timeout::advice(&connection.product, &self.config);
+            let (host, advice) = (connection.host, ack_timeout::advice(&connection.product, &self.config));
             let ended_at = Instant::now();
             let closed = connection.close();
             match end {
@@ -137,7 +137,7 @@ impl BrokerThread {
                     break;
                 }
                 SessionEnd::NotStarted(error) if self.refuses_to_begin(&error) => return Err(error),
-                SessionEnd::NotStarted(error) => reconnect.failed(&error.explained_by(closed)),
+                SessionEnd::NotStarted(error) => reconnect.not_begun(&error.explained_by(closed), host),
                 SessionEnd::Lost(error @ BrokerError::AckTimeout { .. }) => {
                     reconnect.ack_timed_out(&error, &advice);
                 }
@@ -170,7 +170,7 @@ impl BrokerThread {
         };
         self.has_begun = true;
         self.dead_letters.begin_session(number);
-        let follows_restart = reconnect.session_begins();
+        let follows_restart = reconnect.session_begins(connection.host);
         let alive_at = self.alive_at.take();
         self.report(SessionEvent::Begun { number, follows_restart, alive_at });
         let recovery = reconnect.connected();

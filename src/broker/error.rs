@@ -1,9 +1,10 @@
 //! What can go wrong with a broker. Each text says what happened and what to do. None holds a password: amiquip's own
-//! connection errors may, so `amiquip_error` uses only harmless parts of them.
+//! connection errors may, so `amiquip_error` uses only harmless parts of them. What follows from an error is left to
+//! `error/consequences`.
 
 use std::io;
 
-use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
+mod consequences;
 
 /// A failure between fanmail and the broker.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum BrokerError {
         /// The variables with host and port.
         variables: String,
     },
+    /// None of several hosts can be used.
+    #[error("none of the {} hosts of the broker can be used: {}", .0.len(), numbered(.0))]
+    NoHost(Vec<BrokerError>),
     /// Connected, but the other side does not open an AMQP connection.
     #[error(
         "{address} accepts connections but does not answer as an AMQP broker: {cause}; check {variables}: the usual \
@@ -228,61 +232,9 @@ pub enum BrokerError {
     BadMessageId(usize),
 }
 
-impl BrokerError {
-    /// The error to report once the connection is closed: of a lost connection, only `close` knows the cause.
-    pub(super) fn explained_by(self, closed: Result<(), Self>) -> Self {
-        match (self, closed) {
-            (Self::Reset(_) | Self::Lost(_), Err(cause)) => cause,
-            (error, _) => error,
-        }
-    }
-
-    /// Whether the same call may work later without a change of the configuration, the broker's users or its
-    /// queues. The worker tries again either way.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        !matches!(
-            self,
-            Self::Credentials { .. }
-                | Self::Vhost { .. }
-                | Self::NotCreated { .. }
-                | Self::NotReadable { .. }
-                | Self::NotPublishable { .. }
-                | Self::Stream { .. }
-                | Self::BadMessageId(_)
-        )
-    }
-
-    /// Whether the connection is gone.
-    pub(super) fn is_loss(&self) -> bool {
-        matches!(self, Self::Reset(_) | Self::Silent(_) | Self::Lost(_))
-    }
-
-    /// Whether a queue cannot be used until a person changes it or its permissions.
-    pub(super) fn is_unusable_queue(&self) -> bool {
-        matches!(
-            self,
-            Self::NotCreated { .. }
-                | Self::NotReadable { .. }
-                | Self::NotPublishable { .. }
-                | Self::Stream { .. }
-                | Self::Exclusive { .. }
-        )
-    }
-
-    /// Whether the broker objects to what was sent, so that sending the same again is pointless. It does not if it or an
-    /// operator closes the connection (320), if a queue may not be used or is missing (403 to 405), or if the broker itself
-    /// has an error (506, 541).
-    #[must_use]
-    pub fn is_objection(&self) -> bool {
-        matches!(self, Self::Closed { code, .. } if !matches!(code, 320 | 403..=405 | 506 | 541))
-    }
-}
-
-impl HasExitCode for BrokerError {
-    /// A broker that is away is no misconfiguration; one whose queue cannot be used is.
-    fn exit_code(&self) -> u8 {
-        let misconfigured = matches!(self, Self::BadMessageId(_)) || self.is_unusable_queue();
-        if misconfigured { MISCONFIGURED } else { FAILED }
-    }
+/// Such as `(1) no broker answers …; (2) …`.
+fn numbered(errors: &[BrokerError]) -> String {
+    let numbered: Vec<String> =
+        errors.iter().enumerate().map(|(index, error)| format!("({}) {error}", index + 1)).collect();
+    numbered.join("; ")
 }

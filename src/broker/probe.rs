@@ -40,7 +40,12 @@ pub fn probe(config: &BrokerConfig) -> Result<Probe, BrokerError> {
 
 fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe, BrokerError> {
     let (queue, dead_letters) = (&config.queue, dead_letter_queue(&config.queue));
-    let mut notes = vec![ack_timeout::advice(&connection.product, config)];
+    let mut notes: Vec<String> = connection
+        .passed_over
+        .iter()
+        .map(|failure| format!("another host cannot be used: {}", failure.error))
+        .collect();
+    notes.push(ack_timeout::advice(&connection.product, config));
     let found = find(connection, queue, &mut notes)?;
     if found.is_some() {
         try_reading(connection, queue)?;

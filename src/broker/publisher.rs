@@ -29,12 +29,13 @@ pub fn new_message_id() -> String {
 }
 
 /// Publishes a message and waits until the broker has confirmed it, for about half a minute at most. The message id
-/// names the notification for ever: a second message with the same id sends no second mail.
+/// names the notification for ever: a second message with the same id sends no second mail. Returns the broker, its version
+/// and address.
 ///
 /// # Errors
 /// When the broker is away, refuses the message or does not confirm it in time, as during a memory alarm. After most
 /// errors the message may have arrived all the same.
-pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Result<(), BrokerError> {
+pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Result<String, BrokerError> {
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }
@@ -47,6 +48,7 @@ pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Res
         .with_app_id("fanmail".to_owned());
 
     let publisher = Publisher::open(BrokerConnection::open(config)?, &config.queue)?;
+    let peer = publisher.connection.peer.clone();
     let outcome =
         publisher.send(body.as_bytes(), properties).and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
     let closed = publisher.close();
@@ -55,7 +57,7 @@ pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Res
             if let Err(error) = closed {
                 log::debug!("after publishing: {error}");
             }
-            Ok(())
+            Ok(peer)
         }
         Err(error) => Err(error.explained_by(closed)),
     }

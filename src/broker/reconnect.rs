@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
 use crate::broker::connect_attempts::{ConnectAttempt, ConnectAttempts};
-use crate::broker::connection::BrokerConnection;
+use crate::broker::connection::{BrokerConnection, HostFailure};
 use crate::broker::error::BrokerError;
 use crate::broker::restart_evidence::RestartEvidence;
 use crate::config::broker::BrokerConfig;
@@ -44,6 +44,8 @@ pub(super) struct Reconnect {
     unreadable: u32,
     ack_timeout_logged: bool,
     evidence: RestartEvidence,
+    /// The hosts that the last connection has passed over, as logged.
+    passed_over: Vec<usize>,
 }
 
 impl Reconnect {
@@ -59,6 +61,7 @@ impl Reconnect {
             unreadable: 0,
             ack_timeout_logged: false,
             evidence: RestartEvidence::default(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -70,16 +73,39 @@ impl Reconnect {
     ) -> Option<Box<BrokerConnection>> {
         loop {
             match self.attempts.next(config, shutdown) {
-                ConnectAttempt::Open(connection) => return Some(connection),
-                ConnectAttempt::Failed(error) => self.failed(&error),
+                ConnectAttempt::Open(connection) => {
+                    self.evidence.hosts_failed(&connection.passed_over, false);
+                    self.report_passed_over(&connection.passed_over);
+                    return Some(connection);
+                }
+                ConnectAttempt::Failed(failures) => {
+                    self.evidence.hosts_failed(&failures, true);
+                    self.report_failure(&BrokerError::of_hosts(failures));
+                }
                 ConnectAttempt::Stopped => return None,
             }
         }
     }
 
-    /// Reports a failed attempt; logged if it is news.
-    pub(super) fn failed(&mut self, error: &BrokerError) {
-        self.evidence.attempt_failed(error);
+    /// Reports that no session began through the host of this number; logged if it is news.
+    pub(super) fn not_begun(&mut self, error: &BrokerError, host: usize) {
+        self.attempts.begin_with_next_host();
+        self.evidence.host_failed(host, error);
+        self.report_failure(error);
+    }
+
+    /// Logged if other hosts are passed over than before.
+    fn report_passed_over(&mut self, failures: &[HostFailure]) {
+        let hosts: Vec<usize> = failures.iter().map(|failure| failure.host).collect();
+        if hosts != self.passed_over {
+            for failure in failures {
+                events::broker::passed_over(&failure.error);
+            }
+            self.passed_over = hosts;
+        }
+    }
+
+    fn report_failure(&mut self, error: &BrokerError) {
         let is_news = self.count_failure(error, Instant::now());
         self.health.connect_failed(error, error.is_transient(), self.failed_attempts, !is_news);
     }
@@ -107,9 +133,9 @@ impl Reconnect {
         events::broker::ack_timed_out(error, advice, logged);
     }
 
-    /// Reports that a session begins. Returns whether it follows a restart of the broker.
-    pub(super) fn session_begins(&mut self) -> bool {
-        self.evidence.session_begins(Instant::now())
+    /// Reports that a session begins through the host of this number. Returns whether it follows a restart of the broker.
+    pub(super) fn session_begins(&mut self, host: usize) -> bool {
+        self.evidence.session_begins(host, Instant::now())
     }
 
     /// Reports that the connection works. Returns the end of the outage, if there was one.

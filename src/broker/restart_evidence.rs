@@ -24,6 +24,9 @@
 //! acks with a publisher with confirms beside them none. What comes back are always the newest acks, and the queue keeps its
 //! order. Every message that survives is marked `redelivered`, also one that was never delivered.
 //!
+//! Of several hosts, only the one that the last session used proves anything, so it is tried first: that another one does not
+//! run says nothing about the acks of the last session. Before the first session, all of them have to refuse.
+//!
 //! What cannot be told apart: a proxy in front of the broker that is restarted itself looks like a restart of the broker; a
 //! broker that crashes and is back before the first attempt looks like a half-open connection, so that attempt is made at
 //! once. A host with several addresses refuses only if none of them was out of reach (`net::connect`).
@@ -31,6 +34,7 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use crate::broker::connection::HostFailure;
 use crate::broker::error::BrokerError;
 
 /// A session that begins within this time after the first one that followed a restart follows it, too: that one may
@@ -42,6 +46,8 @@ const STILL_FOLLOWS: Duration = Duration::from_secs(120);
 pub(super) struct RestartEvidence {
     loss: Option<Loss>,
     restart: Option<Restart>,
+    /// The host of the last session.
+    host: Option<usize>,
 }
 
 /// How the last session ended.
@@ -74,8 +80,29 @@ impl RestartEvidence {
         });
     }
 
-    /// An attempt to connect or to begin a session failed.
-    pub(super) fn attempt_failed(&mut self, cause: &BrokerError) {
+    /// An attempt failed with these hosts. `all`: there is no other.
+    pub(super) fn hosts_failed(&mut self, failures: &[HostFailure], all: bool) {
+        let proof = match self.host {
+            Some(host) => failures.iter().find(|failure| failure.host == host),
+            None if all => {
+                let running = failures.iter().find(|failure| !is_refused(&failure.error));
+                running.or(failures.first())
+            }
+            None => None,
+        };
+        if let Some(failure) = proof {
+            self.attempt_failed(&failure.error);
+        }
+    }
+
+    /// No session began through this host.
+    pub(super) fn host_failed(&mut self, host: usize, cause: &BrokerError) {
+        if self.host.is_none_or(|last| last == host) {
+            self.attempt_failed(cause);
+        }
+    }
+
+    fn attempt_failed(&mut self, cause: &BrokerError) {
         let proves = match self.loss {
             Some(Loss::Announced) => false,
             // A broker that objects to user, virtual host or queue runs.
@@ -87,9 +114,10 @@ impl RestartEvidence {
         }
     }
 
-    /// A session begins. Returns whether it follows a restart of the broker.
-    pub(super) fn session_begins(&mut self, now: Instant) -> bool {
+    /// A session begins through this host. Returns whether it follows a restart of the broker.
+    pub(super) fn session_begins(&mut self, host: usize, now: Instant) -> bool {
         self.loss = None;
+        self.host = Some(host);
         self.restart = self.restart.and_then(|restart| match restart {
             Restart::Seen => Some(Restart::Followed(now)),
             Restart::Followed(first) => (now.duration_since(first) <= STILL_FOLLOWS).then_some(restart),

@@ -41,7 +41,21 @@ pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<Exit
         Format::Json => to_json(&list)?,
     };
     std::io::stdout().write_all(text.as_bytes())?;
+    if let Some(warning) = warning(&list) {
+        eprintln!("{warning}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A listing counts as a delivery where a queue counts deliveries.
+fn warning(list: &DeadLetterList) -> Option<String> {
+    let returned = list.delivery_count?.saturating_add(1);
+    Some(format!(
+        "warning: {} counts deliveries, as quorum queues do. Each listing is one ({returned} so far; not from RabbitMQ 4.3 on), \
+         and a message is deleted after delivery-limit of them (20 by default from RabbitMQ 4.0 on). To list it more often, \
+         set a higher delivery-limit with a policy",
+        list.queue
+    ))
 }
 
 fn to_text(list: &DeadLetterList) -> String {
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
 
     fn list(letters: Vec<DeadLetterView>) -> DeadLetterList {
-        DeadLetterList { queue: "events.dead".to_owned(), count: 17, letters }
+        DeadLetterList { queue: "events.dead".to_owned(), count: 17, letters, delivery_count: None }
     }
 
     fn letter() -> DeadLetterView {
@@ -130,6 +144,14 @@ mod tests {
         );
         let long = DeadLetterView { body: vec![b'x'; 5000], ..letter() };
         assert!(to_text(&list(vec![long])).ends_with(&format!("{}…\n", "x".repeat(MAX_SHOWN))));
+    }
+
+    #[test]
+    fn a_queue_that_counts_deliveries_is_warned_of() {
+        assert_eq!(warning(&list(Vec::new())), None);
+        let counted = DeadLetterList { delivery_count: Some(2), ..list(Vec::new()) };
+        let text = warning(&counted).unwrap();
+        assert!(text.contains("events.dead counts deliveries") && text.contains("(3 so far)"), "{text}");
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub struct PublishArgs {
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let message = Message { kind: args.kind, event_id: args.event };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
-    match publisher::publish(&config.broker, message, &message_id) {
-        Ok(()) => {}
+    let peer = match publisher::publish(&config.broker, message, &message_id) {
+        Ok(peer) => peer,
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");
             return Ok(ExitCode::from(error.exit_code()));
@@ -51,13 +51,11 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Err(error) => {
             bail!("{error}\nRetry safely with: --message-id {message_id:?} (counts as the same notification)")
         }
-    }
+    };
     writeln!(
         std::io::stdout(),
-        "published {message} to the queue {} at {}:{}, message id {message_id}",
+        "published {message} to the queue {} of {peer}, message id {message_id}",
         config.broker.queue,
-        config.broker.host,
-        config.broker.port,
     )?;
     Ok(ExitCode::SUCCESS)
 }

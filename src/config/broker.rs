@@ -1,5 +1,6 @@
 //! The section of RabbitMQ or LavinMQ: `AMQP_URL`, or the variables that `variables` names.
 
+use crate::config::broker::hosts::{BrokerHost, WrittenHost};
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
     BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST, first_set, is_set_by_kubernetes,
@@ -8,6 +9,7 @@ use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
 use crate::config::secret::Secret;
 
+pub mod hosts;
 mod url;
 pub mod variables;
 
@@ -18,10 +20,8 @@ pub struct BrokerConfig {
     pub tls: bool,
     /// Authorities that are trusted beside those of the system (`AMQP_CA_FILE`).
     pub ca_certificates: CaCertificates,
-    /// Name or address; an IPv6 address is without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// At least one; they are tried in this order.
+    pub hosts: Vec<BrokerHost>,
     /// User name.
     pub username: String,
     /// Password of that user.
@@ -67,8 +67,7 @@ impl BrokerConfig {
         Self {
             tls: url.tls,
             ca_certificates: CaCertificates::default(),
-            host: url.host,
-            port: url.port.unwrap_or(default_port(url.tls)),
+            hosts: with_port(url.hosts, default_port(url.tls)),
             username: url.username.unwrap_or_else(|| GUEST.to_owned()),
             password: url.password.unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: url.vhost.unwrap_or_else(|| "/".to_owned()),
@@ -80,9 +79,10 @@ impl BrokerConfig {
     /// Off loopback, plain text is used only where `LAVINMQ_USE_TLS=False` asks for it.
     fn from_variables(reader: &mut Reader<'_>, queue: String) -> Self {
         let variables = BrokerVariables::find(reader);
-        let host = reader.either(HOST, Reader::host).unwrap_or_else(|| "localhost".to_owned());
+        let localhost = || vec![WrittenHost { name: "localhost".to_owned(), port: None }];
+        let hosts = reader.either(HOST, read_hosts).unwrap_or_else(localhost);
         let tls = reader.either(USE_TLS, Reader::flag).unwrap_or_else(|| {
-            if !is_loopback(&host) {
+            if let Some(WrittenHost { name: host, .. }) = hosts.iter().find(|host| !is_loopback(&host.name)) {
                 reader.problem(
                     variables.use_tls,
                     format!(
@@ -93,11 +93,11 @@ impl BrokerConfig {
             }
             false
         });
+        let port = reader.either(PORT, read_port).unwrap_or(default_port(tls));
         Self {
             tls,
             ca_certificates: CaCertificates::default(),
-            host,
-            port: reader.either(PORT, read_port).unwrap_or(default_port(tls)),
+            hosts: with_port(hosts, port),
             username: reader.either(USERNAME, Reader::text).unwrap_or_else(|| GUEST.to_owned()),
             password: reader
                 .either(PASSWORD, Reader::secret)
@@ -109,19 +109,31 @@ impl BrokerConfig {
     }
 
     fn refuse_public_password(&self, reader: &mut Reader<'_>, from_url: bool) {
-        if self.username == GUEST && self.password.expose() == GUEST && !is_loopback(&self.host) {
+        let remote = self.hosts.iter().find(|host| !is_loopback(&host.name));
+        if self.username == GUEST
+            && self.password.expose() == GUEST
+            && let Some(BrokerHost { name: host, .. }) = remote
+        {
             let verb = if from_url { "uses the user" } else { "is" };
             reader.problem(
                 self.variables.username,
                 format!(
-                    "{verb} guest with the password guest, which is public, and the broker {:?} is not on this machine; \
+                    "{verb} guest with the password guest, which is public, and the broker {host:?} is not on this machine; \
                      create a user for fanmail there (rabbitmqctl add_user or lavinmqctl add_user) and set its name \
-                     and password",
-                    self.host
+                     and password"
                 ),
             );
         }
     }
+}
+
+/// These hosts, with this port where they have none of their own.
+fn with_port(hosts: Vec<WrittenHost>, port: u16) -> Vec<BrokerHost> {
+    hosts.into_iter().map(|host| host.with_port(port)).collect()
+}
+
+fn read_hosts(reader: &mut Reader<'_>, name: &str) -> Option<Vec<WrittenHost>> {
+    reader.parsed(name, hosts::EXPECTED, hosts::parse)
 }
 
 fn read_url(reader: &mut Reader<'_>) -> Option<BrokerUrl> {

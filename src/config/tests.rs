@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::log::LevelFilter;
 
+use crate::config::broker::hosts::BrokerHost;
 use crate::config::database::Backend;
 use crate::config::dotenv::Dotenv;
 use crate::config::email::Route;
@@ -79,7 +80,7 @@ fn the_commented_lines_of_the_example_are_valid() {
     };
     let all = without("SMTP_OAUTH_");
     let config = read(&all).unwrap();
-    assert!(config.broker.tls && config.broker.host == "broker.example.org" && config.broker.port == 5671);
+    assert!(config.broker.tls && config.broker.hosts[0].to_string() == "broker.example.org:5671");
     assert_eq!(config.email.rate.map(Rate::interval), Some(Duration::from_millis(20)));
     assert!(config.log.file.is_some() && config.worker.http_addr.is_some());
     let real = all.replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
@@ -124,8 +125,8 @@ LOG_LEVEL=warning
 "#;
     let config = read(text).unwrap();
     assert_eq!(
-        (config.broker.tls, config.broker.host.as_str(), config.broker.port),
-        (false, "localhost", 5672)
+        (config.broker.tls, &config.broker.hosts[..]),
+        (false, &[BrokerHost { name: "localhost".to_owned(), port: 5672 }][..])
     );
     assert_eq!(config.broker.password.expose(), "p@ss#w$rd");
     assert_eq!(config.database.backend, Backend::Sqlite("notification_service.db".into()));
@@ -148,7 +149,7 @@ fn all_problems_are_reported_together() {
     assert_eq!(
         read(text).unwrap_err().to_string(),
         r#"the configuration has 14 problems:
-  LAVINMQ_HOST is "amqp://b"; expected a host name or an address, without scheme and port
+  LAVINMQ_HOST is "amqp://b"; expected a host name or an address, without scheme; or several with commas, each with :port if it has one of its own
   LAVINMQ_PORT was set by Kubernetes for a service called lavinmq; set it to a port yourself, or set enableServiceLinks: false for the pod
   EMAIL_DUMMY_MODE is "Fasle"; expected True or False
   SMTP_PORT is "smtp"; expected a whole number from 1 to 65535
@@ -185,16 +186,26 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
     let parts = |url: &str| {
         let broker = broker(url).unwrap().broker;
         let password = broker.password.expose();
-        format!(
-            "{} {} {} {} {password} {}",
-            broker.tls, broker.host, broker.port, broker.username, broker.vhost
-        )
+        let hosts: Vec<String> =
+            broker.hosts.iter().map(|host| format!("{} {}", host.name, host.port)).collect();
+        let hosts = hosts.join(" + ");
+        format!("{} {hosts} {} {password} {}", broker.tls, broker.username, broker.vhost)
     };
     assert_eq!(parts("amqp://localhost"), "false localhost 5672 guest guest /");
     assert_eq!(parts("amqps://u:p@h/"), "true h 5671 u p /");
     assert_eq!(parts("amqps://u:p@[::1]:99/%2F"), "true ::1 99 u p /");
     assert_eq!(parts("amqp://u:p@h//"), "false h 5672 u p /");
     assert_eq!(parts("amqp://a%40b:p%2Fq%3A%25@h:1/team%2Fone"), "false h 1 a@b p/q:% team/one");
+    assert_eq!(parts("amqp://u:p@a,b:5673/v"), "false a 5672 + b 5673 u p v");
+    assert_eq!(
+        parts("amqps://u:p,q@a:1,[::1]:2,::1,10.0.0.1/"),
+        "true a 1 + ::1 2 + ::1 5671 + 10.0.0.1 5671 u p,q /"
+    );
+    assert_eq!(
+        parts("amqp://localhost,127.0.0.1:5673"),
+        "false localhost 5672 + 127.0.0.1 5673 guest guest /"
+    );
+    assert_eq!(parts("amqp://u:p@a, b"), "false a 5672 + b 5672 u p /");
     for url in [
         "http://u:MARKER@h",
         "u:MARKER@h",
@@ -204,6 +215,15 @@ fn an_amqp_url_wins_and_is_percent_decoded() {
         "amqp://u:MARKER@h:0",
         "amqp://u:MARKER%FF@h",
         "amqp:///MARKER",
+        "amqp://u:MARKER@a,",
+        "amqp://u:MARKER@a,,b",
+        "amqp://u:MARKER@,b",
+        "amqp://u:MARKER@a,b:0",
+        "amqp://u:MARKER@a,b:65536/v",
+        "amqp://u:MARKER@a,b:+1",
+        "amqp://u:MARKER@a,::1:x",
+        "amqp://u:MARKER@a,amqp://u:MARKER@b",
+        "amqp://u:MARK,MAR/KER@a,b",
     ] {
         let found = broker(url).unwrap_err().to_string();
         assert!(found.contains("\n  AMQP_URL ") && !found.contains("MAR"), "{url}: {found}");

@@ -4,6 +4,7 @@
 
 mod ack_barrier;
 mod ack_timeout;
+mod broker_hosts;
 mod broker_restarts;
 mod broker_tls;
 mod check;

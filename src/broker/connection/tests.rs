@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::config::Config;
+use crate::config::broker::hosts::BrokerHost;
 use crate::config::secret::Secret;
 
 const PASSWORD: &str = "s3cret/p@ss:word";
 
 fn config(host: &str, port: u16) -> BrokerConfig {
     BrokerConfig {
-        host: host.to_owned(),
-        port,
+        hosts: vec![BrokerHost { name: host.to_owned(), port }],
         username: "alice".to_owned(),
         password: Secret::new(PASSWORD.to_owned()),
         ..Config::from_lookup(&|_| None).unwrap().broker
@@ -24,9 +24,10 @@ fn config(host: &str, port: u16) -> BrokerConfig {
 
 /// Fails to open, and returns the text after looking for the password in all that can be printed of it.
 fn failure(config: &BrokerConfig, timeout: Duration) -> String {
-    let Err(error) = BrokerConnection::open_within(config, timeout) else {
+    let Err(failures) = BrokerConnection::open_from(config, 0, timeout) else {
         panic!("it opened");
     };
+    let error = BrokerError::of_hosts(failures);
     let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{config:?}")];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -57,8 +58,29 @@ fn a_closed_port() {
     let text = failure(&config("127.0.0.1", port), SOON);
     assert!(text.starts_with(&format!("no broker answers at 127.0.0.1:{port}: ")), "{text}");
     assert!(text.contains("LAVINMQ_HOST"), "{text}");
-    let text = failure(&config("[::1]", port), SOON);
+    let text = failure(&config("::1", port), SOON);
     assert!(text.starts_with(&format!("no broker answers at [::1]:{port}: ")), "{text}");
+}
+
+/// Every host is tried, beginning with any, and the error names all of them.
+#[test]
+fn several_hosts_are_tried_in_turn() {
+    let closed = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let [first, second] = [closed(), closed()];
+    let name = |port| BrokerHost { name: "127.0.0.1".to_owned(), port };
+    let hosts = vec![name(first), name(second), BrokerHost { name: "not a host".to_owned(), port: 1 }];
+    let several = BrokerConfig { hosts, ..config("127.0.0.1", first) };
+    let text = failure(&several, SOON);
+    let expected = format!(
+        "none of the 3 hosts of the broker can be used: (1) no broker answers at 127.0.0.1:{first}: Connection refused"
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(text.contains(&format!("; (2) no broker answers at 127.0.0.1:{second}: ")), "{text}");
+    assert!(text.contains("; (3) cannot find the host \"not a host\""), "{text}");
+    let Err(failures) = BrokerConnection::open_from(&several, 1, SOON) else { panic!("it opened") };
+    let order: Vec<usize> = failures.iter().map(|failure| failure.host).collect();
+    assert_eq!(order, [1, 2, 0]);
+    assert!(BrokerError::of_hosts(failures).is_transient());
 }
 
 #[test]

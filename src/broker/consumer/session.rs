@@ -11,12 +11,14 @@ use log::debug;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::storing::DeadLetter;
+use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::Incoming;
 use crate::broker::last_answer::LastAnswer;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
+use crate::observe::events;
 
 /// A consumer and its unacked deliveries.
 pub(super) struct ConsumerSession<'connection> {
@@ -29,6 +31,8 @@ pub(super) struct ConsumerSession<'connection> {
     answered: Cell<Instant>,
     consumer: Consumer<'connection>,
     unacked: BTreeMap<u64, Delivery>,
+    /// The log has warned of a message that was delivered often.
+    has_warned: bool,
 }
 
 impl<'connection> ConsumerSession<'connection> {
@@ -59,6 +63,7 @@ impl<'connection> ConsumerSession<'connection> {
             answered: Cell::new(began_at),
             consumer,
             unacked: BTreeMap::new(),
+            has_warned: false,
         };
         session.note_answer(began_at);
         Ok(session)
@@ -123,6 +128,7 @@ impl<'connection> ConsumerSession<'connection> {
             )
             | None => return Err(BrokerError::Lost("amiquip gave no cause".to_owned())),
         };
+        self.warn_of_many_deliveries(&delivery);
         let tag = delivery.delivery_tag();
         let message = Incoming {
             receipt: Receipt { session: self.number, tag },
@@ -132,6 +138,15 @@ impl<'connection> ConsumerSession<'connection> {
         };
         self.unacked.insert(tag, delivery);
         Ok(message)
+    }
+
+    /// Once a session: a quorum queue may drop the message soon.
+    fn warn_of_many_deliveries(&mut self, delivery: &Delivery) {
+        if let Some(count) = delivery_count(&delivery.properties).filter(|count| *count >= MANY)
+            && !std::mem::replace(&mut self.has_warned, true)
+        {
+            events::broker::delivered_often(count);
+        }
     }
 
     /// Acks those messages that are still unacked, waits until the broker has the acks, and reports them to `acked`.

@@ -5,6 +5,7 @@ use amiquip::AmqpValue;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties::{AT, ORIGINAL_QUEUE, REASON};
+use crate::broker::delivery_count::delivery_count;
 use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
@@ -18,6 +19,8 @@ pub struct DeadLetterList {
     pub count: u32,
     /// The oldest messages in it.
     pub letters: Vec<DeadLetterView>,
+    /// How often one of them was returned to its queue, such as by listings; `None` if the queue does not count.
+    pub delivery_count: Option<u64>,
 }
 
 /// One dead letter. A message that another program put into the queue has no reason and no time.
@@ -45,24 +48,26 @@ pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerE
     let found = browse(&mut connection, &queue, limit);
     // Returns all fetched messages to the queue, also after an error.
     connection.close_quietly();
-    let (count, letters) = found?;
-    Ok(DeadLetterList { queue, count, letters })
+    let (count, letters, delivery_count) = found?;
+    Ok(DeadLetterList { queue, count, letters, delivery_count })
 }
 
 fn browse(
     connection: &mut BrokerConnection,
     queue: &str,
     limit: u32,
-) -> Result<(u32, Vec<DeadLetterView>), BrokerError> {
+) -> Result<(u32, Vec<DeadLetterView>, Option<u64>), BrokerError> {
     let Some(depth) = topology::find(connection, queue)? else {
-        return Ok((0, Vec::new()));
+        return Ok((0, Vec::new(), None));
     };
     let mut letters = Vec::new();
+    let mut counted = None;
     for _ in 0..limit {
         let got = connection.channel.basic_get(queue, false);
         let got = got.map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))?;
         let Some(found) = got else { break };
         let message = found.delivery;
+        counted = counted.max(delivery_count(&message.properties));
         let header = |name| match message.properties.headers().as_ref()?.get(name)? {
             AmqpValue::LongString(text) => Some(text.clone()),
             _ => None,
@@ -76,5 +81,5 @@ fn browse(
         });
     }
     connection.channel.nack_all(true)?;
-    Ok((depth.messages, letters))
+    Ok((depth.messages, letters, counted))
 }

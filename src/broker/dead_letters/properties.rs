@@ -4,6 +4,7 @@
 use amiquip::{AmqpProperties, AmqpValue, FieldTable};
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::broker::delivery_count;
 use crate::broker::publisher::PERSISTENT;
 
 /// Header: why the message cannot be processed, a sentence.
@@ -28,6 +29,10 @@ pub(crate) fn of_dead_letter(
         if let Some(value) = headers.remove(name) {
             headers.insert(format!("x-original-{}", name.to_lowercase()), value);
         }
+    }
+    // They are of the queue that the message leaves.
+    for name in delivery_count::HEADERS {
+        headers.remove(name);
     }
     // The broker would delete the dead letter when it expires.
     if let Some(expiration) = original.expiration() {

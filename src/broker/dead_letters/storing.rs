@@ -30,7 +30,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 
 /// A connection is closed after this time without a dead letter. It is also the longest life of a connection: only opening
-/// one declares the queue, and shows that another program has declared it in another way since.
+/// one finds that the queue is missing or locked, and creates a missing one.
 const CONNECTION_LIFE: Duration = Duration::from_secs(30);
 
 /// How often the thread looks at a queue that did not work, while no dead letter waits for it.
@@ -173,8 +173,14 @@ impl DeadLetterThread {
             return Ok(open);
         }
         match self.attempts.next(&self.config, &self.shutdown) {
-            ConnectAttempt::Open(connection) => Ok((self.open(*connection)?, Instant::now())),
-            ConnectAttempt::Failed(error) => Err(error),
+            ConnectAttempt::Open(connection) => match self.open(*connection) {
+                Ok(publisher) => Ok((publisher, Instant::now())),
+                Err(error) => {
+                    self.attempts.begin_with_next_host();
+                    Err(error)
+                }
+            },
+            ConnectAttempt::Failed(failures) => Err(BrokerError::of_hosts(failures)),
             ConnectAttempt::Stopped => Err(BrokerError::Lost("a shutdown was requested".to_owned())),
         }
     }

@@ -93,12 +93,12 @@ fn follow(steps: &[Step]) -> Vec<bool> {
     let mut follows = Vec::new();
     for step in steps {
         match step {
-            Begins => follows.push(evidence.session_begins(now)),
+            Begins => follows.push(evidence.session_begins(0, now)),
             Minutes(minutes) => now += Duration::from_secs(60 * minutes),
             Reset | Silence | Announced | AckTimeout | QueueDeleted | Unreadable | InternalError => {
                 evidence.session_lost(&error(*step));
             }
-            _ => evidence.attempt_failed(&error(*step)),
+            _ => evidence.hosts_failed(&[HostFailure { host: 0, error: error(*step) }], true),
         }
     }
     follows
@@ -163,4 +163,47 @@ fn sessions_soon_after_the_first_one_follow_the_same_restart() {
     assert_eq!(follow(&steps), [true, true, true, false]);
     let again = [Refused, Begins, Minutes(3), Reset, Refused, Begins, Minutes(2), Silence, Begins];
     assert_eq!(follow(&again), [true, true, true]);
+}
+
+/// For each session that begins, whether it follows a restart. An attempt names the hosts that fail before the host that works.
+fn follow_hosts(first: usize, loss: Step, failures: &[(usize, Step)], all: bool) -> bool {
+    let mut evidence = RestartEvidence::default();
+    let now = Instant::now();
+    assert!(!evidence.session_begins(first, now));
+    evidence.session_lost(&error(loss));
+    let failures: Vec<HostFailure> =
+        failures.iter().map(|(host, step)| HostFailure { host: *host, error: error(*step) }).collect();
+    evidence.hosts_failed(&failures, all);
+    evidence.session_begins(first + 1, now)
+}
+
+#[test]
+fn of_several_hosts_only_the_one_in_use_proves_a_restart() {
+    for loss in [Reset, Silence] {
+        assert!(follow_hosts(1, loss, &[(1, Refused)], false), "{loss:?}");
+        assert!(follow_hosts(1, loss, &[(1, Refused), (2, TimedOut), (0, TimedOut)], true), "{loss:?}");
+        assert!(!follow_hosts(1, loss, &[(2, Refused), (0, Refused)], false), "{loss:?}");
+        assert!(!follow_hosts(1, loss, &[(1, WrongPassword), (2, Refused)], false), "{loss:?}");
+    }
+    assert!(!follow_hosts(1, Announced, &[(1, Refused)], false));
+    let mut evidence = RestartEvidence::default();
+    let now = Instant::now();
+    assert!(!evidence.session_begins(0, now));
+    evidence.session_lost(&error(Reset));
+    evidence.host_failed(1, &error(HomeNodeDown));
+    assert!(!evidence.session_begins(1, now), "the queue of the session was not asked for at its host");
+}
+
+#[test]
+fn before_the_first_session_all_hosts_have_to_refuse() {
+    let first = |failures: &[(usize, Step)], all: bool| {
+        let mut evidence = RestartEvidence::default();
+        let failures: Vec<HostFailure> =
+            failures.iter().map(|(host, step)| HostFailure { host: *host, error: error(*step) }).collect();
+        evidence.hosts_failed(&failures, all);
+        evidence.session_begins(0, Instant::now())
+    };
+    assert!(first(&[(0, Refused), (1, Refused)], true));
+    assert!(!first(&[(0, Refused), (1, TimedOut)], true), "the second one may run");
+    assert!(!first(&[(0, Refused)], false), "the second one runs");
 }

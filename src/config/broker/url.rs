@@ -1,18 +1,20 @@
-//! Reads `AMQP_URL` by the rules of RabbitMQ's URI specification. No error shows the URL: it may hold a password.
+//! Reads `AMQP_URL` by the rules of RabbitMQ's URI specification, which knows one host; here several may stand, with commas
+//! between them. No error shows the URL: it may hold a password.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::config::broker::hosts::{self, WrittenHost};
 use crate::config::reader::parse_host;
 use crate::config::secret::Secret;
 
-/// The parts of `amqp://user:password@host:port/vhost`; `None` where the URL leaves a part out.
+/// The parts of `amqp://user:password@host:port,host:port/vhost`; `None` where the URL leaves a part out.
 #[derive(Debug)]
 pub struct BrokerUrl {
     /// Whether the scheme is `amqps`.
     pub tls: bool,
-    pub host: String,
-    pub port: Option<u16>,
+    /// At least one.
+    pub hosts: Vec<WrittenHost>,
     pub username: Option<String>,
     pub password: Option<Secret>,
     pub vhost: Option<String>,
@@ -24,7 +26,8 @@ impl BrokerUrl {
     /// # Errors
     /// The rest of a sentence that begins with the name of the variable.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| {
+        let (text, more_hosts) = split_hosts(text);
+        let url = Url::parse(&text).map_err(|error| {
             format!(
                 "is not a URL ({error}); expected amqps://user:password@host:port/vhost; write / @ : # ? % inside a \
                  part as %2F %40 %3A %23 %3F %25"
@@ -43,14 +46,35 @@ impl BrokerUrl {
         if url.port() == Some(0) {
             return Err("names port 0; expected a port from 1 to 65535".to_owned());
         }
+        let first = WrittenHost { name: host, port: url.port() };
+        let more = match more_hosts {
+            Some(list) => hosts::parse(list).ok_or(
+                "has several hosts, and one of them cannot be read; expected \
+                 amqps://user:password@host:port,host:port/vhost",
+            )?,
+            None => Vec::new(),
+        };
         Ok(Self {
             tls,
-            host,
-            port: url.port(),
+            hosts: [first].into_iter().chain(more).collect(),
             username: decode(url.username())?,
             password: decode(url.password().unwrap_or_default())?.map(Secret::new),
             vhost: decode(url.path().strip_prefix('/').unwrap_or_default())?,
         })
+    }
+}
+
+/// The URL with its first host only, and the list of the others, if there are any. The hosts end at the path, and begin
+/// behind the last @ before it (RFC 3986 section 3.2).
+fn split_hosts(text: &str) -> (String, Option<&str>) {
+    let begin = text.find("://").map_or(0, |at| at + "://".len());
+    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
+    let begin = text[begin..end].rfind('@').map_or(begin, |at| begin + at + 1);
+    match text[begin..end].split_once(',') {
+        Some((first, others)) => {
+            (format!("{}{}{}", &text[..begin], first.trim(), &text[end..]), Some(others))
+        }
+        None => (text.to_owned(), None),
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// Name, a value, and another one.
 const SETTINGS: [(&str, &str, &str); 7] = [
-    ("HOST", "127.0.0.1", "localhost"),
+    ("HOST", "127.0.0.1,localhost:1", "localhost"),
     ("PORT", "5673", "5674"),
     ("USE_TLS", "True", "False"),
     ("USERNAME", "alice", "bob"),
@@ -23,13 +23,13 @@ fn read_all(prefix: &str) -> String {
     let password = broker.password.expose();
     format!(
         "{} {} {} {} {password} {} {}",
-        broker.host, broker.port, broker.tls, broker.username, broker.vhost, broker.queue
+        broker.hosts[0], broker.hosts[1], broker.tls, broker.username, broker.vhost, broker.queue
     )
 }
 
 #[test]
 fn every_setting_of_the_broker_has_two_names() {
-    assert_eq!(read_all("BROKER"), "127.0.0.1 5673 true alice MARKER-1 team events");
+    assert_eq!(read_all("BROKER"), "127.0.0.1:5673 localhost:1 true alice MARKER-1 team events");
     assert_eq!(read_all("BROKER"), read_all("LAVINMQ"));
 }
 
@@ -69,6 +69,21 @@ fn a_password_comes_from_a_file_under_either_name() {
 }
 
 #[test]
+fn one_remote_host_of_several_counts() {
+    let problem = problems("BROKER_HOST=localhost,rabbitmq:5673\nBROKER_PASSWORD=x\n");
+    assert!(problem.starts_with("BROKER_USE_TLS is not set, and the broker \"rabbitmq\""), "{problem}");
+    let problem = problems("AMQP_URL=amqps://guest:guest@localhost,rabbitmq:5673\n");
+    assert!(problem.starts_with("AMQP_URL uses the user guest") && problem.contains("rabbitmq"), "{problem}");
+    for list in ["a,", "a,,b", ",", "a;b", "a b", "a,b:port", "a:1:2"] {
+        let problem = problems(&format!("BROKER_HOST={list}\n"));
+        assert!(
+            problem.starts_with("BROKER_HOST is ") && problem.contains("several with commas"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
 fn problems_name_the_variable_that_is_set() {
     assert!(problems("BROKER_PORT=mail\n").starts_with("BROKER_PORT is \"mail\"; expected"));
     assert!(problems("BROKER_HOST=amqp://b\n").starts_with("BROKER_HOST is \"amqp://b\"; expected"));
@@ -89,11 +104,11 @@ fn problems_name_the_variable_that_is_set() {
 #[test]
 fn a_broker_port_of_kubernetes_counts_as_not_set() {
     let broker = read("BROKER_PORT=tcp://10.0.0.1:5672\nBROKER_SERVICE_HOST=10.0.0.1\n").unwrap().broker;
-    assert_eq!(broker.port, 5672);
+    assert_eq!(broker.hosts[0].port, 5672);
     assert_eq!((broker.variables.port, broker.variables.host), ("LAVINMQ_PORT", "LAVINMQ_HOST"));
     assert!(
         read("BROKER_PORT=tcp://10.0.0.1:5672\nLAVINMQ_PORT=5673\n")
-            .is_ok_and(|config| config.broker.port == 5673)
+            .is_ok_and(|config| config.broker.hosts[0].port == 5673)
     );
     assert!(problems("LAVINMQ_PORT=tcp://10.0.0.1:5672\n").contains("was set by Kubernetes"));
 }

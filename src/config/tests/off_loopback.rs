@@ -44,7 +44,7 @@ const USER: &str = "LAVINMQ_USERNAME=fan\nLAVINMQ_PASSWORD=s3cret\n";
 fn a_broker_on_this_machine_needs_no_tls_setting() {
     for host in LOOPBACK {
         let broker = read(&format!("LAVINMQ_HOST={host}\n")).unwrap().broker;
-        assert_eq!((broker.tls, broker.port), (false, 5672), "{host}");
+        assert_eq!((broker.tls, broker.hosts[0].port), (false, 5672), "{host}");
     }
 }
 
@@ -58,9 +58,13 @@ fn a_broker_on_another_machine_needs_a_tls_setting() {
         }
         let problem = problems(&set);
         assert!(problem.starts_with("LAVINMQ_USE_TLS is not set, and the broker"), "{host}: {problem}");
-        assert!(read(&format!("{set}LAVINMQ_USE_TLS=True\n")).is_ok_and(|config| config.broker.port == 5671));
         assert!(
-            read(&format!("{set}LAVINMQ_USE_TLS=False\n")).is_ok_and(|config| config.broker.port == 5672)
+            read(&format!("{set}LAVINMQ_USE_TLS=True\n"))
+                .is_ok_and(|config| config.broker.hosts[0].port == 5671)
+        );
+        assert!(
+            read(&format!("{set}LAVINMQ_USE_TLS=False\n"))
+                .is_ok_and(|config| config.broker.hosts[0].port == 5672)
         );
     }
     // The scheme of a URL is a TLS setting, too.
@@ -97,7 +101,9 @@ fn guest_with_the_password_guest_is_for_this_machine_only() {
     assert!(
         problems("AMQP_URL=amqps://localhost:guest@h\nLAVINMQ_QUEUE=\u{1}\n").starts_with("LAVINMQ_QUEUE")
     );
-    assert!(read("AMQP_URL=amqps://localhost:guest@h\n").is_ok_and(|config| config.broker.host == "h"));
+    assert!(
+        read("AMQP_URL=amqps://localhost:guest@h\n").is_ok_and(|config| config.broker.hosts[0].name == "h")
+    );
 }
 
 /// A configuration that sends mail.

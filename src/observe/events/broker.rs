@@ -75,6 +75,11 @@ fn describe_recovery(recovery: Option<Recovery>) -> String {
     })
 }
 
+/// A host of the broker cannot be used; another one works.
+pub fn passed_over(error: &impl Display) {
+    log::warn!("cannot use a host of the broker, so the next one is used: {error}");
+}
+
 /// Messages are taken from `queue` at `peer`. `follows_restart`: the broker was seen not running before.
 pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recovery>, follows_restart: bool) {
     log::info!(
@@ -94,6 +99,17 @@ pub fn ack_timed_out(error: &impl Display, advice: &str, logged: bool) {
              {advice}"
         );
     }
+}
+
+/// A queue that counts deliveries has delivered a message `count` times before.
+pub fn delivered_often(count: u64) {
+    log::warn!(
+        "a message was delivered {count} times before, and was returned to its queue each time. The queue counts \
+         deliveries, as quorum queues do, and RabbitMQ from 4.0 on deletes a message, or moves it to the dead-letter exchange \
+         of the queue, after delivery-limit deliveries (20 by default); before 4.3 each stop of a worker and each lost \
+         connection counts. Set a higher delivery-limit with a policy, and look why workers stop so often. If the message \
+         is gone, the rest is sent with: fanmail retry --notification N --message-lost"
+    );
 }
 
 /// The connection was lost after a shutdown was requested.
