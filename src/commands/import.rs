@@ -199,8 +199,8 @@ impl Import<'_> {
             return Ok(());
         }
         bail!(
-            "nothing was imported: {} cannot be; correct them, or leave them out with --skip-bad-lines",
-            count(bad, "line")
+            "nothing was imported because of {}; correct the file, or import the other lines with --skip-bad-lines",
+            count(bad, "bad line")
         )
     }
 }

@@ -103,9 +103,7 @@ impl Columns {
             }
         }
         let has = |name: &str| known.iter().any(|(other, _)| *other == name);
-        problems.extend(
-            table.required(event).iter().filter(|name| !has(name)).map(|name| format!("{name} is missing")),
-        );
+        problems.extend(table.required(event).iter().filter(|name| !has(name)).map(|name| missing(name)));
         if event.is_some() && has("event_id") {
             problems.push("event_id is there, so leave --event out".to_owned());
         }
@@ -121,9 +119,17 @@ impl Columns {
     }
 }
 
+fn missing(name: &str) -> String {
+    let cure = if name == "event_id" { " (--event names the event of all lines)" } else { "" };
+    format!("{name} is missing{cure}")
+}
+
 fn unknown(table: Table, header: &str) -> String {
     let distance = |name: &&&str| strsim::damerau_levenshtein(&fold(header), &fold(name));
-    let nearest = table.headers().iter().min_by_key(distance).filter(|name| distance(name) <= 3);
+    let similar = || table.headers().iter().min_by_key(distance).filter(|name| distance(name) <= 3);
+    // As in "E-Mail address", but every second word has an "id" in it.
+    let is_within = |name: &&&str| name.len() > 2 && fold(header).contains(&fold(name));
+    let nearest = table.headers().iter().find(is_within).or_else(similar);
     let meant = nearest.map_or_else(
         || format!("known are {}", table.headers().join(", ")),
         |name| format!("did you mean {name}?"),
@@ -171,7 +177,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_with_the_headers_is_told_at_once() {
-        insta::assert_snapshot!(find("id,name,Name,mail,phone number,locale").unwrap_err(), @r#"the headers do not fit the table participants: name is there twice; "mail" is unknown (did you mean email?; --ignore-unknown-columns leaves such columns out); "phone number" is unknown (known are id, event_id, email, name, locale, created_at; --ignore-unknown-columns leaves such columns out); event_id is missing; email is missing"#);
+        insta::assert_snapshot!(find("id,name,Name,mail,phone number,locale").unwrap_err(), @r#"the headers do not fit the table participants: name is there twice; "mail" is unknown (did you mean email?; --ignore-unknown-columns leaves such columns out); "phone number" is unknown (known are id, event_id, email, name, locale, created_at; --ignore-unknown-columns leaves such columns out); event_id is missing (--event names the event of all lines); email is missing"#);
+        assert!(find("event_id,E-Mail Address").unwrap_err().contains("did you mean email?"));
         insta::assert_snapshot!(find("id,titel,location").unwrap_err(), @r#"the headers do not fit the table events: "titel" is unknown (did you mean title?; --ignore-unknown-columns leaves such columns out); title is missing"#);
         insta::assert_snapshot!(find("1,ann@example.com,Ann").unwrap_err(), @r#"the headers are those of neither table; expected id, title, description, location, starts_at, ends_at, timezone, url, updated_at for events, or id, event_id, email, name, locale for participants; found "1", "a***@example.com", "Ann""#);
     }

@@ -172,7 +172,7 @@ fn participants_may_come_with_their_events() {
     fs::write(desk.dir.path().join("p.csv"), "event_id,id,email\n-3,1,\n").unwrap();
     insta::assert_snapshot!(desk.import_all(&["p.csv", "e.csv"], &[]).unwrap_err(), @r"
     p.csv, line 2: event -3 is not in the database; import the events first
-    nothing was imported: 1 line cannot be; correct them, or leave them out with --skip-bad-lines
+    nothing was imported because of 1 bad line; correct the file, or import the other lines with --skip-bad-lines
     ");
     insta::assert_snapshot!(desk.import_all(&["e.csv", "p.csv"], &["--dry-run"]).unwrap(), @r"
     would import e.csv: 1 event: 1 new, 0 changed, 0 as they were

@@ -32,7 +32,7 @@ fn each_bad_line_is_told_with_its_number_and_all_reasons() {
     p.csv, line 9: id is empty; event_id is not a whole number: x
     p.csv, line 10: value 5 has no header (put quotes around a value that has the separator in it)
     p.csv, line 11: name has a NUL character
-    nothing was imported: 7 lines cannot be; correct them, or leave them out with --skip-bad-lines
+    nothing was imported because of 7 bad lines; correct the file, or import the other lines with --skip-bad-lines
     ");
     let desk = Desk::with_events();
     let told = desk.import("p.csv", content, &["--skip-bad-lines"]).unwrap();
@@ -59,7 +59,7 @@ fn bad_events_are_told() {
     e.csv, line 3: starts_at is not a time: 21.11.2026; expected, for example, 2026-11-21 18:00
     e.csv, line 4: ends_at is before starts_at
     e.csv, line 5: timezone is not one that fanmail knows: Middle-earth/Shire; expected, for example, Europe/Berlin; starts_at has no time of day: 2026-11-21; expected, for example, 2026-11-21 18:00
-    nothing was imported: 4 lines cannot be; correct them, or leave them out with --skip-bad-lines
+    nothing was imported because of 4 bad lines; correct the file, or import the other lines with --skip-bad-lines
     ");
 }
 
@@ -67,7 +67,7 @@ fn bad_events_are_told() {
 fn latin_1_is_refused_by_line_with_the_cure() {
     insta::assert_snapshot!(refused(b"event_id;email;name\n7;a@example.com;Ann\n7;j@example.com;J\xfcrgen\n"), @r#"
     p.csv, line 3: name is not UTF-8 (save the file as "CSV UTF-8")
-    nothing was imported: 1 line cannot be; correct them, or leave them out with --skip-bad-lines
+    nothing was imported because of 1 bad line; correct the file, or import the other lines with --skip-bad-lines
     "#);
 }
 
@@ -76,7 +76,7 @@ fn without_keys_an_address_is_needed_and_comes_once() {
     insta::assert_snapshot!(refused("event_id,email\n7,a@example.com\n1,a@example.com\n7,a@EXAMPLE.com\n7,\n"), @r"
     p.csv, line 4: the address is on an earlier line of this event, too; give such participants a column id
     p.csv, line 5: email is empty; without a column id, the address tells the participants of an event apart
-    nothing was imported: 2 lines cannot be; correct them, or leave them out with --skip-bad-lines
+    nothing was imported because of 2 bad lines; correct the file, or import the other lines with --skip-bad-lines
     ");
 }
 
@@ -86,7 +86,7 @@ fn only_the_first_bad_lines_are_told_and_all_are_counted() {
     let told = refused(content);
     assert_eq!(told.lines().count(), 22, "{told}");
     assert!(told.contains("p.csv, line 21: ") && told.contains("p.csv: 1480 more bad lines"), "{told}");
-    assert!(told.contains("nothing was imported: 1500 lines"), "{told}");
+    assert!(told.contains("nothing was imported because of 1500 bad lines"), "{told}");
 }
 
 #[test]
