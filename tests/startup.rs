@@ -100,7 +100,7 @@ fn a_log_file_that_is_full_is_rotated_and_bad_values_are_refused() {
     let dir = folder_with_dotenv("SMTP_CONECTIONS=3\nLOG_FILE=fanmail.log\nLOG_ROTATE=1KB\n");
     let log = dir.path().join("fanmail.log");
     fs::write(&log, "x".repeat(1_000)).unwrap();
-    ends(&mut fanmail(dir.path(), &["check"]));
+    ends(&mut fanmail(dir.path(), &["status"]));
     let mode = fs::metadata(&log).unwrap().permissions().mode() & 0o777;
     assert_eq!((fs::read_to_string(&log).unwrap().lines().count(), mode), (1, 0o600));
     let rotated = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
