@@ -2,8 +2,12 @@
 
 use std::io::{self, Write as _};
 
-/// Prints a line. Mails are in flight: a closed standard output must not end the process, as `println!` would.
+use crate::text::clean::printable;
+
+/// Prints a line, without characters that control a terminal: it may quote a server. Mails are in flight: a closed standard
+/// output must not end the process, as `println!` would.
 pub fn say(line: &str) {
+    let line = printable(line);
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         log::info!("{line} (standard output: {error})");
     }

@@ -2,12 +2,13 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use uuid::Uuid;
+use tempfile::Builder;
 
 use crate::app::{channels, database};
 use crate::commands::arguments::parse_kind;
@@ -18,6 +19,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
+use crate::text::clean::printable;
 
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
@@ -57,8 +59,8 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
     writeln!(
         out,
         "Subject: {}\n\n{}\nHTML: {}",
-        content.subject,
-        content.text(MediaType::Plain),
+        printable(&content.subject),
+        printable(content.text(MediaType::Plain)),
         path.display()
     )?;
     if args.open
@@ -81,29 +83,41 @@ fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, P
     Ok((event, first.unwrap_or_else(sample::ada)))
 }
 
+/// Only its owner may read a new file: it is about a person.
 fn write_html(output: Option<&Path>, html: &str) -> anyhow::Result<PathBuf> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    let path = if let Some(path) = output {
-        options.create(true).truncate(true);
-        path.to_owned()
-    } else {
-        // A new name, and only a file that did not exist: every user may write to the directory.
-        options.create_new(true);
-        std::env::temp_dir().join(format!("fanmail-preview-{}.html", Uuid::now_v7()))
+    let Some(path) = output else {
+        return write_temporary(html)
+            .context("cannot write a temporary file; name another one with --output");
     };
-    options
-        .open(&path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
         .and_then(|mut file| file.write_all(html.as_bytes()))
         .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path.to_owned())
+}
+
+/// A file with a random name: every user may write to the directory.
+fn write_temporary(html: &str) -> io::Result<PathBuf> {
+    let mut file = Builder::new().prefix("fanmail-preview-").suffix(".html").tempfile()?;
+    file.write_all(html.as_bytes())?;
+    let (_, path) = file.keep()?;
     Ok(path)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
 
     #[test]
     fn an_existing_output_file_is_replaced() {
@@ -112,6 +126,8 @@ mod tests {
         fs::write(&output, "something longer that was there").unwrap();
         assert_eq!(write_html(Some(&output), "<p>ü").unwrap(), output);
         assert_eq!(fs::read_to_string(&output).unwrap(), "<p>ü");
+        let new = write_html(Some(&dir.path().join("new.html")), "").unwrap();
+        assert_eq!(mode(&new), 0o600);
         let nowhere = dir.path().join("nowhere/mail.html");
         let error = write_html(Some(&nowhere), "").unwrap_err().to_string();
         assert_eq!(error, format!("cannot write {}", nowhere.display()));
@@ -121,6 +137,7 @@ mod tests {
     fn without_an_output_file_each_preview_gets_a_new_file() {
         let (one, other) = (write_html(None, "1").unwrap(), write_html(None, "2").unwrap());
         assert_ne!(one, other);
+        assert_eq!((mode(&one), mode(&other)), (0o600, 0o600));
         assert_eq!(fs::read_to_string(&one).unwrap(), "1");
         for path in [one, other] {
             fs::remove_file(path).unwrap();

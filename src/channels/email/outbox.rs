@@ -2,8 +2,10 @@
 //! it writes each mail to two files, for a mail client and for a browser.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use tempfile::Builder;
 
 use crate::channels::SendError;
 use crate::channels::email::mail::Mail;
@@ -60,18 +62,18 @@ fn file_name(message_id: &str) -> String {
     safe.trim_start_matches('.').to_owned()
 }
 
-/// Writes a file atomically: under another name first, then renamed.
+/// Writes a file atomically: under a random name first, then renamed. Only its owner may read it, and no link is followed.
 fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
-    let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
-    fs::write(&unfinished, content).and_then(|()| fs::rename(&unfinished, dir.join(name))).inspect_err(|_| {
-        if let Err(error) = fs::remove_file(&unfinished) {
-            log::debug!("cannot remove {}: {error}", unfinished.display());
-        }
-    })
+    let mut unfinished = Builder::new().prefix(".fanmail-").tempfile_in(dir)?;
+    unfinished.write_all(content.as_bytes())?;
+    unfinished.persist(dir.join(name))?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
     use crate::channels::Class;
 
@@ -112,6 +114,21 @@ mod tests {
         assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
         assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), "Subject: hi\r\n\r\n.hi\r\n");
+    }
+
+    #[test]
+    fn only_the_owner_may_read_a_mail_and_links_are_replaced() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (dir, other) = (temporary.path().join("outbox"), temporary.path().join("other"));
+        fs::create_dir(&dir).unwrap();
+        fs::write(&other, "of another user").unwrap();
+        symlink(&other, dir.join("n12.p34.eml")).unwrap();
+        Outbox::new(Some(dir.clone())).submit(&mail("<p>one"), &mut || true).unwrap();
+        for name in files(&dir) {
+            let found = fs::symlink_metadata(dir.join(&name)).unwrap();
+            assert_eq!((found.is_file(), found.permissions().mode() & 0o777), (true, 0o600), "{name}");
+        }
+        assert_eq!(fs::read_to_string(other).unwrap(), "of another user");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! SQLite: the conformance suite, and what is its own (files, views, dates as text, locks).
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use diesel::{QueryDsl as _, RunQueryDsl as _};
 
@@ -149,6 +151,28 @@ fn times_are_read_in_the_formats_that_programs_write() {
         assert_eq!(read.as_deref(), expected, "{text:?}");
         assert!(event.ends_at.is_some());
     }
+}
+
+#[test]
+fn only_the_owner_may_read_a_new_file_and_an_existing_one_keeps_its_mode() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let migrated = |path: &Path| {
+        let config = DatabaseConfig { backend: Backend::Sqlite(path.to_owned()), echo: false };
+        let store = Store::connect(&config, 1).unwrap();
+        store.migrate().unwrap();
+        store
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let store = migrated(&dir.path().join("new.db"));
+    let beside = fs::read_dir(dir.path()).unwrap().map(|entry| mode(&entry.unwrap().path()));
+    assert_eq!(beside.collect::<Vec<_>>(), [0o600; 3], "the file, its journal and its index");
+    drop(store);
+
+    let shared = dir.path().join("shared.db");
+    fs::write(&shared, "").unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o640)).unwrap();
+    drop(migrated(&shared));
+    assert_eq!(mode(&shared), 0o640);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Opens SQLite files, and begins transactions.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,10 @@ pub const HAS_ONE_WRITER: bool = true;
 pub fn check(path: &Path, preparation: Preparation) -> Result<(), StoreError> {
     check_name(path)?;
     match preparation {
-        Preparation::Prepare => Ok(()),
+        Preparation::Prepare => {
+            create_private(path);
+            Ok(())
+        }
         Preparation::LeaveAsIs => check_exists(path),
     }
 }
@@ -49,6 +54,18 @@ fn check_name(path: &Path) -> Result<(), StoreError> {
             .with_hint("name another file in DATABASE_URL".to_owned()));
     }
     Ok(())
+}
+
+/// Creates a file that does not exist, so that only its owner may read it; SQLite gives its other files the same mode. If that
+/// fails, SQLite fails as well, and says why.
+fn create_private(path: &Path) {
+    if path.exists() {
+        return;
+    }
+    let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    if let Err(error) = created {
+        log::debug!("cannot create {}: {error}", path.display());
+    }
 }
 
 fn check_exists(path: &Path) -> Result<(), StoreError> {

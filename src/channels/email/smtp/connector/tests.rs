@@ -1,9 +1,10 @@
 //! Hostile and broken relays: connecting ends in bounded time and memory.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::channels::Class;
@@ -52,23 +53,25 @@ fn a_greeting_that_never_ends_takes_bounded_memory() {
 
 #[test]
 fn a_reply_of_single_slow_bytes_times_out() {
-    // Each byte arrives in time, the whole reply never.
-    let greeting = || b"220 welcome to the slowest relay that there is on this side of the sea".to_vec();
-    // The header of a TLS record of 16 KiB.
-    let record = || [b"\x16\x03\x03\x40\x00\x02".to_vec(), vec![0; 100]].concat();
-    for (security, text) in [(Security::Plain, greeting()), (Security::ImplicitTls, record())] {
+    // Each byte arrives in time, the whole reply never: only a limit for all of it ends this.
+    for (security, begin, more) in
+        // The header of a TLS record of 16 KiB.
+        [
+            (Security::Plain, &b"220 welcome"[..], b'.'),
+            (Security::ImplicitTls, b"\x16\x03\x03\x40\x00\x02", 0),
+        ]
+    {
         let (port, relay) = relay(move |mut client| {
-            for byte in text {
+            let bytes = begin.iter().copied().chain(iter::repeat(more));
+            for byte in bytes {
                 if client.write_all(&[byte]).is_err() {
                     return;
                 }
                 thread::sleep(SHORT / 2);
             }
         });
-        let begun = Instant::now();
         let refused = refuse_connection(port, security, SHORT);
-        assert!(begun.elapsed() < SHORT * 10, "{security:?}: {:?}", begun.elapsed());
-        assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{refused}");
+        assert!(refused.detail.contains("within SMTP_TIMEOUT"), "{security:?}: {refused}");
         relay.join().unwrap();
     }
 }
