@@ -43,6 +43,9 @@ pub trait Channel: Send {
         callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError>;
 
+    /// Whether nothing reaches anyone (dry-run mode): what [`Self::submit`] accepts is not sent.
+    fn is_dry_run(&self) -> bool;
+
     /// What an operator can do about a relay that refuses everyone like this. A clause without a full stop.
     fn advice(&self, refusal: &SendError) -> &'static str;
 

@@ -111,6 +111,7 @@ Example:
     ///
     /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
     /// What needs attention, and what to do about it, is printed below the table (on standard error).
+    /// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
     ///
     /// The exit code is 1 if a notification does not add up, or is completed although participants are pending.
     #[command(after_help = "\
@@ -124,6 +125,9 @@ Examples:
     /// failed), and to participants without an outcome. A mail keeps its Message-ID. The command sends by itself, with or
     /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
     /// continues.
+    ///
+    /// With --dummy-too, it also sends the mails that a worker in dry-run mode (EMAIL_DUMMY_MODE=True) has not sent. In
+    /// dry-run mode itself, failed and deferred mails stay as they are.
     ///
     /// The exit code is 1 if a mail failed again.
     #[command(after_help = "\

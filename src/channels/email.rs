@@ -97,6 +97,10 @@ impl Channel for EmailChannel {
         }
     }
 
+    fn is_dry_run(&self) -> bool {
+        matches!(self.transport, Transport::Outbox(_))
+    }
+
     fn advice(&self, refusal: &SendError) -> &'static str {
         advice_about(&refusal.detail)
     }
@@ -114,18 +118,14 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::email::relay::Relay;
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
     use crate::domain::kind::Kind;
 
-    /// What becomes of a participant whose mail says hello to everyone but Zoe.
-    fn prepare(participant: &Participant) -> Result<Mail, Verdict> {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("updated")).unwrap();
-        let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
-        fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
+    fn channel(route: Route, templates: &Templates) -> EmailChannel {
         let config = EmailConfig {
-            route: Route::Dummy { outbox: None },
+            route,
             from_email: "events@example.com".to_owned(),
             from_name: "Events".to_owned(),
             templates_dir: None,
@@ -133,11 +133,26 @@ mod tests {
             rate: None,
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
+        EmailChannel::for_lanes(&config, &installation, templates).unwrap().remove(0)
+    }
+
+    /// What becomes of a participant whose mail says hello to everyone but Zoe.
+    fn prepare(participant: &Participant) -> Result<Mail, Verdict> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("updated")).unwrap();
+        let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
+        fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
         let context = templates.notification_context(Kind::Updated, &sample::full());
         let notification = PreparedNotification { id: NotificationId(7), context };
-        let mut channels = EmailChannel::for_lanes(&config, &installation, &templates).unwrap();
-        channels[0].prepare(&notification, participant)
+        channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
+    }
+
+    #[test]
+    fn only_the_outbox_is_a_dry_run() {
+        let templates = Templates::load(None).unwrap();
+        assert!(channel(Route::Dummy { outbox: Some("outbox".into()) }, &templates).is_dry_run());
+        assert!(!channel(Route::Smtp(Relay::on_loopback(25)), &templates).is_dry_run());
     }
 
     #[test]

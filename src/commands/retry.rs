@@ -1,11 +1,10 @@
 //! `fanmail retry`: sends to everyone of a notification whose mail failed or is deferred, or who got none because the
 //! notification was abandoned or its message is lost. Which notifications that may be is left to `candidate`, the lease to
-//! `lease`, and sending to `worker::fan_out`.
+//! `lease`, sending to `worker::fan_out`, and the last lines to `summary`.
 
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -14,16 +13,18 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
 use crate::commands::output::say;
-use crate::commands::retry::lease::{BACKOFF, LeaseNote, RetryLease};
+use crate::commands::retry::lease::{LeaseNote, RetryLease};
+use crate::commands::retry::summary::{DRY_RUN, Sent, finish};
 use crate::config::Config;
+use crate::config::email::Route;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::{Counts, Tally};
+use crate::domain::outcome::Counts;
+use crate::exit_code::MISCONFIGURED;
 use crate::observe::health::Health;
 use crate::process_id;
-use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
@@ -36,15 +37,13 @@ use crate::worker::lease::keeper::ProcessRole;
 
 mod candidate;
 mod lease;
+mod summary;
 
 /// How often the progress is drawn again.
 const TICK: Duration = Duration::from_millis(500);
 
 /// How often participants who were added late are looked for.
 const PASSES: usize = 5;
-
-/// How often the database is asked for the final numbers: for five seconds or so.
-const FINAL_ATTEMPTS: u32 = 6;
 
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
@@ -55,6 +54,9 @@ pub struct RetryArgs {
     /// Also send to recipients whose failure was permanent, for example after an address was corrected
     #[arg(long)]
     pub permanent_too: bool,
+    /// Also send the mails that a worker in dry-run mode has not sent, although they count as sent
+    #[arg(long)]
+    pub dummy_too: bool,
     /// Also send a notification that is not completed, because its message is in the queue no more (purged or deleted)
     #[arg(long)]
     pub message_lost: bool,
@@ -66,6 +68,11 @@ pub struct RetryArgs {
 /// # Errors
 /// When there is no such notification, when another process sends it, or when something is not configured.
 pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let dry_run = matches!(config.email.route, Route::Dummy { .. });
+    if dry_run && args.dummy_too {
+        eprintln!("error: --dummy-too: {DRY_RUN}, and would send nothing; set EMAIL_DUMMY_MODE=False");
+        return Ok(ExitCode::from(MISCONFIGURED));
+    }
     let store = database::connect_existing(config)?;
     let record =
         candidate::find(&store, args.notification, args.message_lost, config.worker.silence_limit())?;
@@ -86,14 +93,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let sent = retry(&context, &runtime.monitor.health, &record, event, args, &note);
     drop(context);
     threads.join();
-    finish(&store, &sent?)
-}
-
-/// What a retry has done.
-struct Sent {
-    /// As it is now: the audience of an abandoned one may have been frozen just now.
-    notification: Notification,
-    result: Result<Counts, Halt>,
+    finish(&store, &sent?, dry_run)
 }
 
 /// Sends under a lease, which is given up however this ends.
@@ -110,11 +110,12 @@ fn retry(
         || anyhow!("another process has started to send notification {id} meanwhile; see: fanmail status");
     let lease = RetryLease::take(context, record, note)?.ok_or_else(taken_by_another)?;
     let held = Arc::clone(lease.held());
-    let notification = match reopen(context, record, held.lease, args.permanent_too) {
+    let notification = match reopen(context, record, held.lease, args) {
         Ok(reopened) => reopened?.ok_or_else(taken_by_another)?,
         Err(Stopped) => return Ok(Sent { notification: record.notification, result: Err(Halt::Stopping) }),
     };
-    let claim = Claim { notification, event, held, resumed: true, scope: Scope::UndecidedAndDeferred };
+    let scope = if context.dummy { Scope::Undecided } else { Scope::UndecidedAndDeferred };
+    let claim = Claim { notification, event, held, resumed: true, scope };
     let result = send_and_complete(context, health, &claim, record.state)?;
     Ok(Sent { notification, result })
 }
@@ -146,16 +147,19 @@ fn send_and_complete(
 }
 
 /// Deletes the outcomes that are tried again, and starts a notification that is not completed. `None` when the lease is not
-/// valid any more.
+/// valid any more. A dry run deletes none: it would replace failures by outcomes of mails that it does not send.
 fn reopen(
     context: &Context,
     record: &NotificationRecord,
     lease: Lease,
-    permanent_too: bool,
+    args: &RetryArgs,
 ) -> Result<Result<Option<Notification>, StoreError>, Stopped> {
     let Context { store, database_retry, .. } = context;
     database_retry.while_transient(|| {
-        if store.reopen_failed(lease, permanent_too)?.is_none() {
+        if !context.dummy && store.reopen_failed(lease, args.permanent_too)?.is_none() {
+            return Ok(None);
+        }
+        if args.dummy_too && store.reopen_dry_run(lease)?.is_none() {
             return Ok(None);
         }
         match record.state {
@@ -203,14 +207,14 @@ fn wait_for_silent_holder(
     if runtime.shutdown.wait(term) { Err(Halt::Stopping) } else { Ok(()) }
 }
 
-/// Sends to everyone without an outcome, deferred or not, and shows the progress.
+/// Sends to everyone without an outcome, deferred or not, and shows the progress. A dry run leaves the deferred alone.
 fn send(context: &Context, health: &Health, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
     let Context { store, database_retry, .. } = context;
     let tally = match database_retry.while_transient(|| store.tally(&claim.notification)) {
         Ok(tally) => tally?,
         Err(Stopped) => return Ok(Err(Halt::Stopping)),
     };
-    let recipients = tally.pending + tally.deferred;
+    let recipients = tally.pending + if context.dummy { 0 } else { tally.deferred };
     say(&format!(
         "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
         claim.notification.id,
@@ -233,47 +237,4 @@ fn style(health: Health) -> anyhow::Result<ProgressStyle> {
     };
     let template = "{bar:40} {pos}/{len} {per_sec} {eta}{problems}";
     Ok(ProgressStyle::with_template(template)?.with_key("problems", problems))
-}
-
-/// Says how the notification adds up now, and what the exit code is.
-fn finish(store: &Store, sent: &Sent) -> anyhow::Result<ExitCode> {
-    let Sent { notification, result } = sent;
-    match read_tally(store, notification) {
-        Ok(tally) => say_tally(notification.id, &tally),
-        Err(error) => say(&format!("{error}; see how the notification adds up with: fanmail status")),
-    }
-    match result {
-        Ok(counts) if counts.failed == 0 => Ok(ExitCode::SUCCESS),
-        Ok(_) => Ok(ExitCode::FAILURE),
-        Err(Halt::Stopping) => {
-            say("interrupted; continue with the same command");
-            Ok(ExitCode::FAILURE)
-        }
-        Err(Halt::TakenOver) => bail!(
-            "this process was frozen or cut off from the database, and another one sends this notification now"
-        ),
-    }
-}
-
-/// Everything is sent: a database that is away for a moment is not the end of it, also after a signal.
-fn read_tally(store: &Store, notification: &Notification) -> Result<Tally, StoreError> {
-    for failures in 1..FINAL_ATTEMPTS {
-        match store.tally(notification) {
-            Err(error) if error.is_transient() => thread::sleep(BACKOFF.pause(failures, fastrand::f64())),
-            result => return result,
-        }
-    }
-    store.tally(notification)
-}
-
-fn say_tally(id: NotificationId, tally: &Tally) {
-    say(&format!(
-        "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
-        tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
-    ));
-    if tally.deferred > 0 {
-        say(
-            "deferred mails are tried again by the worker when they are due; to try them now, run the same command again",
-        );
-    }
 }

@@ -11,7 +11,7 @@ use crate::text::clean::cut;
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// [`Verdict::Sent`].
+    /// [`Verdict::Sent`] and [`Verdict::DryRun`].
     Sent,
     /// [`Verdict::Failed`].
     Failed,
@@ -51,6 +51,8 @@ impl fmt::Display for Status {
 pub enum Verdict {
     /// The relay took responsibility for the mail (250 after the dot).
     Sent,
+    /// Dry-run mode: no mail was sent, and the ledger says `sent` with [`Self::DRY_RUN`] as detail.
+    DryRun,
     /// There was nothing to send, for this reason.
     Skipped(String),
     /// The mail is given up. Only `fanmail retry` sends it again.
@@ -85,6 +87,9 @@ pub enum Permanence {
 }
 
 impl Verdict {
+    /// The detail of [`Self::DryRun`], without a reply code: a relay that says the same has one.
+    pub const DRY_RUN: &str = "dry run: no mail was sent";
+
     /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
 
@@ -110,7 +115,7 @@ impl Verdict {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Sent => Some(Status::Sent),
+            Self::Sent | Self::DryRun => Some(Status::Sent),
             Self::Skipped(_) => Some(Status::Skipped),
             Self::Failed { .. } => Some(Status::Failed),
             Self::Deferred { .. } => None,
@@ -142,6 +147,8 @@ pub struct Tally {
     pub participants: u64,
     /// Outcomes `sent`.
     pub sent: u64,
+    /// Those of `sent` that are of dry-run mode: no mail was sent.
+    pub dry_run: u64,
     /// Outcomes `failed`.
     pub failed: u64,
     /// Those of `failed` that trying again cannot help.
@@ -167,6 +174,8 @@ impl Tally {
 pub struct Counts {
     /// Outcomes `sent`.
     pub sent: u64,
+    /// Those of `sent` that are of dry-run mode: no mail was sent.
+    pub dry_run: u64,
     /// Outcomes `failed`.
     pub failed: u64,
     /// Outcomes `skipped`.
@@ -180,6 +189,10 @@ impl Counts {
     pub fn add(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Sent => self.sent += 1,
+            Verdict::DryRun => {
+                self.sent += 1;
+                self.dry_run += 1;
+            }
             Verdict::Failed { .. } => self.failed += 1,
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Deferred { .. } => self.deferred += 1,
@@ -196,6 +209,7 @@ impl Counts {
 impl AddAssign for Counts {
     fn add_assign(&mut self, more: Self) {
         self.sent += more.sent;
+        self.dry_run += more.dry_run;
         self.failed += more.failed;
         self.skipped += more.skipped;
         self.deferred += more.deferred;

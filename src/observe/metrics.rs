@@ -74,6 +74,8 @@ impl RateGauge {
 pub struct Metrics {
     /// Outcomes `sent`.
     pub sent: Counter,
+    /// Those of `sent` that are of dry-run mode.
+    pub dry_run: Counter,
     /// Mails accepted by the relay and not recorded in the ledger yet: at most one a lane.
     pub unrecorded: Gauge,
     /// Outcomes `failed`.
@@ -114,6 +116,7 @@ impl Metrics {
     /// Counts outcomes that are committed.
     pub fn add_outcomes(&self, counts: Counts) {
         self.sent.add(counts.sent);
+        self.dry_run.add(counts.dry_run);
         self.failed.add(counts.failed);
         self.skipped.add(counts.skipped);
         self.deferred.add(counts.deferred);
@@ -123,7 +126,12 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let counters = [
-            ("sent", "Mails that the relay accepted.", &self.sent),
+            ("sent", "Mails that the relay accepted, and those of dry-run mode.", &self.sent),
+            (
+                "dry_run",
+                "Mails of dry-run mode, which were not sent. fanmail_sent_total has them, too.",
+                &self.dry_run,
+            ),
             ("failed", "Mails that failed for good.", &self.failed),
             ("skipped", "Participants without an address.", &self.skipped),
             ("retries", "Mails put off for a retry after a temporary failure.", &self.retries),
@@ -217,9 +225,9 @@ mod tests {
         metrics.breaker_open.set(1);
         let text = metrics.render();
         assert!(text.starts_with(
-            "# HELP fanmail_sent_total Mails that the relay accepted.\n\
+            "# HELP fanmail_sent_total Mails that the relay accepted, and those of dry-run mode.\n\
              # TYPE fanmail_sent_total counter\n\
-             fanmail_sent_total 3\n# HELP fanmail_failed_total "
+             fanmail_sent_total 3\n# HELP fanmail_dry_run_total "
         ));
         assert!(text.contains("# TYPE fanmail_unrecorded gauge\nfanmail_unrecorded 1\n"), "{text}");
         assert!(

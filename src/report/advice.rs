@@ -68,6 +68,7 @@ pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
         not_acked(lines, now),
         deferred(lines, now),
         failed(lines),
+        dry_run(lines),
     ]
     .into_iter()
     .flatten()
@@ -199,6 +200,18 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
     Some(format!(
         "Failed deliveries: {named}. Retry temporary failures{when} with: fanmail retry --notification {id} \
          (all failures: --permanent-too)"
+    ))
+}
+
+/// Those with outcomes of dry-run mode.
+fn dry_run(lines: &[NotificationLine]) -> Option<String> {
+    let dry = || lines.iter().filter(|line| line.tally.dry_run > 0);
+    let named = name(dry(), |line| format!("{} ({})", line.id(), count(line.tally.dry_run, "recipient")))?;
+    let when = if dry().any(NotificationLine::is_unfinished) { " once it is completed" } else { "" };
+    Some(format!(
+        "Dry run, no mail was sent: {named}. To send to them{when}, set EMAIL_DUMMY_MODE=False and run: fanmail retry \
+         --notification {} --dummy-too",
+        id_of(dry())
     ))
 }
 

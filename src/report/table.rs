@@ -6,7 +6,7 @@ use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
 
 /// The columns, and whether they hold numbers. For 100,000 people they fit a terminal of 100 characters.
-const COLUMNS: [(&str, bool); 12] = [
+const COLUMNS: [(&str, bool); 13] = [
     ("id", true),
     ("event", true),
     ("type", false),
@@ -14,20 +14,33 @@ const COLUMNS: [(&str, bool); 12] = [
     ("received (UTC)", false),
     ("people", true),
     ("sent", true),
+    // Those of them that dry-run mode has not sent.
+    (DRY_RUN, true),
     ("failed", true),
     ("skipped", true),
     ("deferred", true),
     ("pending", true),
-    // Last, because a host may have a long name. Left out when no notification has a worker.
-    ("worker", false),
+    // Last, because a host may have a long name.
+    (WORKER, false),
 ];
+
+/// Left out when there is no such outcome.
+const DRY_RUN: &str = "(dry run)";
+
+/// Left out when no notification has a worker.
+const WORKER: &str = "worker";
 
 type Cells = [String; COLUMNS.len()];
 
 /// The lines as a table with a total. `hidden` notifications are not in it.
 #[must_use]
 pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> String {
-    let columns = COLUMNS.len() - usize::from(lines.iter().all(|line| line.worker().is_none()));
+    let is_shown = |title| match title {
+        DRY_RUN => lines.iter().any(|line| line.tally.dry_run > 0),
+        WORKER => lines.iter().any(|line| line.worker().is_some()),
+        _ => true,
+    };
+    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&column| is_shown(COLUMNS[column].0)).collect();
     let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
     rows.extend(lines.iter().map(|line| cells(line, now)));
     rows.push(total(lines, hidden));
@@ -36,17 +49,18 @@ pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> Str
     let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {
-        text.push_str(aligned(&row[..columns], &widths).trim_end());
+        text.push_str(aligned(row, &columns, &widths).trim_end());
         text.push('\n');
     }
     text
 }
 
-/// A row with its cells aligned: one blank between numbers, two elsewhere.
-fn aligned(row: &[String], widths: &[usize]) -> String {
+/// These columns of a row with its cells aligned: one blank between numbers, two elsewhere.
+fn aligned(row: &Cells, columns: &[usize], widths: &[usize]) -> String {
     let mut text = String::new();
     let mut number_before = None;
-    for ((cell, width), (_, is_number)) in row.iter().zip(widths).zip(COLUMNS) {
+    for &column in columns {
+        let (cell, width, is_number) = (&row[column], widths[column], COLUMNS[column].1);
         text.push_str(match number_before {
             None => "",
             Some(true) if is_number => " ",
@@ -61,7 +75,7 @@ fn aligned(row: &[String], widths: &[usize]) -> String {
 
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let NotificationLine { record, tally, .. } = line;
-    let [participants, sent, failed, skipped, deferred, pending] = numbers(tally);
+    let [participants, sent, dry_run, failed, skipped, deferred, pending] = numbers(tally);
     let state = record.state.as_str();
     [
         line.id().to_string(),
@@ -75,6 +89,7 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
         record.received_at.format("%F %H:%M").to_string(),
         participants,
         sent,
+        dry_run,
         failed,
         skipped,
         deferred,
@@ -98,6 +113,7 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
         covers,
         sum(|tally| tally.participants),
         sum(|tally| tally.sent),
+        sum(|tally| tally.dry_run),
         sum(|tally| tally.failed),
         sum(|tally| tally.skipped),
         sum(|tally| tally.deferred),
@@ -106,9 +122,9 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
     ]
 }
 
-fn numbers(tally: &Tally) -> [String; 6] {
-    [tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending]
-        .map(|number| number.to_string())
+fn numbers(tally: &Tally) -> [String; 7] {
+    let Tally { participants, sent, dry_run, failed, skipped, deferred, pending, .. } = *tally;
+    [participants, sent, dry_run, failed, skipped, deferred, pending].map(|number| number.to_string())
 }
 
 /// A duration in the largest unit that fits. A negative one, of clocks that differ, is 0 s.
@@ -124,7 +140,7 @@ fn age(age: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::notifications::tests::{held, line, with_deferred};
+    use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run};
     use crate::store::ledger::row::NotificationState;
 
     fn now() -> NaiveDateTime {
@@ -164,6 +180,20 @@ mod tests {
            13   123  UPDATED  waiting 4min  2026-11-21 09:00        3    0      0       0        0       3
            14   123  UPDATED  abandoned     2026-11-21 09:00        3    1      0       0        0       2
         total                                                 1000256 1249      1       1        0  999005
+        ");
+    }
+
+    #[test]
+    fn outcomes_of_dry_run_mode_have_a_column_if_there_are_any() {
+        let lines = [
+            with_dry_run(line(1, NotificationState::Completed, [250, 248, 1, 1, 0]), 248),
+            line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
+        ];
+        insta::assert_snapshot!(table(&lines, 0, now()), @r"
+           id event  type     state      received (UTC)    people sent (dry run) failed skipped deferred pending
+            1   123  UPDATED  completed  2026-11-21 09:00     250  248       248      1       1        0       0
+           12   123  UPDATED  completed  2026-11-21 09:00       3    3         0      0       0        0       0
+        total                                                 253  251       248      1       1        0       0
         ");
     }
 

@@ -244,7 +244,7 @@ fn the_dotenv_of_the_earlier_service_works() {
     scenario.queue.publish("UPDATED", EVENT, None);
     wait_until("the notification to be completed", || {
         let lines: Vec<Value> = serde_json::from_str(&run_ok(&["status", "--format", "json"])).unwrap();
-        lines.iter().any(|line| line["state"] == "completed" && line["sent"] == 250)
+        lines.iter().any(|line| line["state"] == "completed" && line["sent"] == 250 && line["dry_run"] == 250)
     });
     let ended = worker.stop();
     assert!(ended.err.to_lowercase().contains("no mail is sent"), "{}", ended.err);
@@ -253,8 +253,8 @@ fn the_dotenv_of_the_earlier_service_works() {
 }
 
 #[test]
-fn dry_run_mode_writes_its_mails_to_the_outbox() {
-    let scenario = Scenario::with_relay("outbox", 12)
+fn dry_run_mode_writes_its_mails_to_the_outbox_and_the_relay_can_send_them_later() {
+    let mut scenario = Scenario::with_relay("outbox", 12)
         .env("EMAIL_DUMMY_MODE", "True")
         .env("EMAIL_OUTBOX_DIR", "outbox")
         .build();
@@ -268,5 +268,37 @@ fn dry_run_mode_writes_its_mails_to_the_outbox() {
         files.iter().filter(|path| path.extension().is_some_and(|found| found == extension)).count()
     };
     assert_eq!((with("eml"), with("html")), (12, 12), "{files:?}");
+
+    // Two mails have failed, and one is deferred, of a relay before.
+    scenario
+        .ledger
+        .execute("UPDATE deliveries SET status = 'failed', smtp_code = 450 WHERE participant_id <= 2");
+    scenario.ledger.execute(
+        "INSERT INTO deferrals (notification_id, participant_id, tries, next_try_at, smtp_code) \
+         SELECT notification_id, participant_id, 1, '2040-01-01 00:00:00', 450 FROM deliveries WHERE participant_id = 3",
+    );
+    scenario.ledger.execute("DELETE FROM deliveries WHERE participant_id = 3");
+    let counts = |scenario: &Scenario| {
+        let line = scenario.status().remove(0);
+        ["sent", "dry_run", "failed", "deferred", "pending"].map(|key| line[key].as_u64().unwrap())
+    };
+    let retry = ["retry", "--notification", "1"];
+    let dummy_too = ["retry", "--notification", "1", "--dummy-too"];
+    let dry = scenario.run(&retry);
+    assert_eq!(dry.code, Some(1), "{dry:?}");
+    assert!(dry.out.contains("EMAIL_DUMMY_MODE=True): 3 failed or deferred mails left as before"), "{dry:?}");
+    let refused = scenario.run(&dummy_too);
+    assert!(refused.code == Some(2) && refused.err.contains("set EMAIL_DUMMY_MODE=False"), "{refused:?}");
+    assert_eq!(counts(&scenario), [9, 9, 2, 1, 0]);
+    assert!(scenario.status_text().contains("(dry run)"));
     assert_eq!(scenario.smtp.log().connections, 0);
+
+    scenario.environment.insert("EMAIL_DUMMY_MODE".to_owned(), "False".to_owned());
+    let real = scenario.run_ok(&retry);
+    assert!(real.contains("9 of those sent are of dry-run mode and got no mail; to send to them"), "{real}");
+    assert_eq!((scenario.smtp.accepted(), counts(&scenario)), (3, [12, 9, 0, 0, 0]));
+    scenario.run_ok(&dummy_too);
+    scenario.run_ok(&dummy_too);
+    assert_eq!((scenario.smtp.accepted(), counts(&scenario)), (12, [12, 0, 0, 0, 0]));
+    assert_eq!(scenario.duplicates(), 0);
 }

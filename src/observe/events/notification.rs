@@ -38,10 +38,11 @@ pub fn completed(
     deferred_for: Duration,
 ) {
     metrics.completed.add(1);
-    let Counts { sent, failed, skipped, deferred } = counts;
+    let Counts { sent, dry_run, failed, skipped, deferred } = counts;
     log::info!(
-        "notification {} ({notification}) completed: {sent} sent, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
+        "notification {} ({notification}) completed: {sent} sent{}, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
         notification.id,
+        if dry_run > 0 { " (dry-run mode: NO MAIL WAS SENT)" } else { "" },
         if deferred > 0 { format!(", {deferred} deferred") } else { String::new() },
         lasted.as_secs_f64(),
         if deferred > 0 {
@@ -74,7 +75,7 @@ pub fn completed_unchecked(notification: &Notification, passes: u32) {
 
 /// A run of the sweep has ended. `counts` are those of this run.
 pub fn swept(notification_id: NotificationId, counts: Counts) {
-    let Counts { sent, failed, skipped, deferred } = counts;
+    let Counts { sent, failed, skipped, deferred, .. } = counts;
     let others = [(deferred, "deferred again"), (failed, "failed"), (skipped, "skipped")];
     let others: Vec<String> = others
         .into_iter()

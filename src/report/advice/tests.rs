@@ -1,7 +1,7 @@
 //! What `status` advises, and what it calls a problem.
 
 use super::*;
-use crate::report::notifications::tests::{held, line, with_deferred};
+use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 
 const OWNER: &str = "web-1:4711:8123:0:4026:1f2e";
@@ -47,6 +47,25 @@ fn nothing_is_said_about_what_is_in_order() {
         Vec::<String>::new(),
         "a minute is nothing"
     );
+}
+
+#[test]
+fn outcomes_of_dry_run_mode_are_no_problem_and_can_be_sent() {
+    let one = with_dry_run(line(4, NotificationState::Completed, [9, 9, 0, 0, 0]), 8);
+    assert_eq!(
+        text(&[one]),
+        "Dry run, no mail was sent: notification 4 (8 recipients). To send to them, set EMAIL_DUMMY_MODE=False and run: \
+         fanmail retry --notification 4 --dummy-too"
+    );
+    let lines = [
+        with_dry_run(running(5), 1),
+        with_dry_run(line(6, NotificationState::Completed, [2, 1, 0, 1, 0]), 1),
+    ];
+    assert!(advice(&lines, "2026-11-21T09:01:00".parse().unwrap()).concat().contains(
+        "notifications 5 (1 recipient), 6 (1 recipient). To send to them once it is completed, set \
+             EMAIL_DUMMY_MODE=False and run: fanmail retry --notification ID --dummy-too"
+    ));
+    assert_eq!(problems(&lines), Vec::<String>::new());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones, and a purge
-//! those of old notifications.
+//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones and those of
+//! dry-run mode, and a purge those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
-use crate::domain::outcome::{Outcome, Status};
+use crate::domain::outcome::{Outcome, Status, Verdict};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
@@ -98,6 +98,23 @@ pub(crate) fn insert_outcomes(
         update_deferrals(connection, outcomes, &current)?;
     }
     Ok(rows.refused(&current))
+}
+
+/// The outcomes of dry-run mode.
+#[diesel::dsl::auto_type]
+pub(crate) fn is_dry_run() -> _ {
+    let status: &'static str = Status::Sent.as_str();
+    let detail: &'static str = Verdict::DRY_RUN;
+    deliveries::status.eq(status).and(deliveries::smtp_code.is_null()).and(deliveries::detail.eq(detail))
+}
+
+/// Deletes the outcomes of dry-run mode, and returns their number.
+pub(crate) fn delete_dry_run(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+) -> QueryResult<usize> {
+    let of_notification = deliveries::table.filter(deliveries::notification_id.eq(notification_id));
+    diesel::delete(of_notification.filter(is_dry_run())).execute(connection)
 }
 
 /// Deletes outcomes `failed`, and returns their number.

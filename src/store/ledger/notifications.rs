@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::deliveries::delete_failed;
+use crate::store::ledger::deliveries::{delete_dry_run, delete_failed};
 use crate::store::ledger::row::{NotificationRecord, NotificationRow};
 use crate::store::schema::notifications;
 use crate::store::source::participants::{find_last_id, find_page_ids};
@@ -36,12 +36,28 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing has changed.
     pub fn reopen_failed(&self, lease: Lease, permanent_too: bool) -> Result<Option<usize>, StoreError> {
-        let id = lease.notification_id;
+        self.reopen(lease, |connection| delete_failed(connection, lease.notification_id, permanent_too))
+    }
+
+    /// The same for the outcomes of dry-run mode: these participants got no mail.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing has changed.
+    pub fn reopen_dry_run(&self, lease: Lease) -> Result<Option<usize>, StoreError> {
+        self.reopen(lease, |connection| delete_dry_run(connection, lease.notification_id))
+    }
+
+    /// Deletes outcomes if the lease is valid, and returns their number.
+    fn reopen(
+        &self,
+        lease: Lease,
+        delete: impl Fn(&mut AnyConnection) -> QueryResult<usize>,
+    ) -> Result<Option<usize>, StoreError> {
         self.write("reopen a notification", |connection| {
-            if dispatch::lock_notifications(connection, &[id])? != [lease] {
+            if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
                 return Ok(None);
             }
-            delete_failed(connection, id, permanent_too).map(Some)
+            delete(connection).map(Some)
         })
     }
 }

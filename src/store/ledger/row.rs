@@ -191,9 +191,10 @@ impl DeliveryRow {
     pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Option<Self> {
         let (permanent, smtp_code, detail) = match &outcome.verdict {
             Verdict::Sent => (false, None, None),
-            Verdict::Skipped(reason) => (false, None, Some(reason)),
+            Verdict::DryRun => (false, None, Some(Verdict::DRY_RUN)),
+            Verdict::Skipped(reason) => (false, None, Some(reason.as_str())),
             Verdict::Failed { permanence, code, detail } => {
-                (*permanence == Permanence::Permanent, *code, Some(detail))
+                (*permanence == Permanence::Permanent, *code, Some(detail.as_str()))
             }
             Verdict::Deferred { .. } => return None,
         };
@@ -205,7 +206,7 @@ impl DeliveryRow {
             attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
             permanent,
             smtp_code: smtp_code.map(i32::from),
-            detail: detail.cloned(),
+            detail: detail.map(str::to_owned),
             decided_at,
         })
     }

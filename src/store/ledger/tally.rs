@@ -1,6 +1,6 @@
 //! How the ledger adds up: the numbers that `fanmail status` shows.
 
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::{case_when, count, count_star, exists, not};
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::deliveries::is_dry_run;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
 
@@ -62,13 +63,13 @@ impl Store {
         self.read("add up a notification", |connection| {
             let outcomes = count_outcomes(connection, notification)?;
             let count = |status: Status| {
-                let of_status = outcomes.iter().filter(|(found, _, _)| *found == status);
-                of_status.map(|(_, _, count)| count).sum()
+                let of_status = outcomes.iter().filter(|found| found.status == status);
+                of_status.map(|found| found.count).sum()
             };
             let failed_permanent = outcomes
                 .iter()
-                .filter(|(status, permanent, _)| *status == Status::Failed && *permanent)
-                .map(|(_, _, count)| count)
+                .filter(|found| found.status == Status::Failed && found.permanent)
+                .map(|found| found.count)
                 .sum();
             let deferred = count_deferred(connection, notification)?;
             let removed_deferred = match deferred {
@@ -80,6 +81,7 @@ impl Store {
                     + count_removed(connection, notification)?
                     + removed_deferred,
                 sent: count(Status::Sent),
+                dry_run: outcomes.iter().map(|found| found.dry_run).sum(),
                 failed: count(Status::Failed),
                 failed_permanent,
                 skipped: count(Status::Skipped),
@@ -187,19 +189,33 @@ fn count_pending(connection: &mut AnyConnection, notification: &Notification) ->
         .map(i64::unsigned_abs)
 }
 
+/// How many outcomes there are of a status.
+struct OutcomeCount {
+    status: Status,
+    permanent: bool,
+    count: u64,
+    /// Those of them that are of dry-run mode.
+    dry_run: u64,
+}
+
 fn count_outcomes(
     connection: &mut AnyConnection,
     notification: &Notification,
-) -> QueryResult<Vec<(Status, bool, u64)>> {
-    let rows: Vec<(String, bool, i64)> = deliveries::table
+) -> QueryResult<Vec<OutcomeCount>> {
+    let rows: Vec<(String, bool, i64, i64)> = deliveries::table
         .filter(deliveries::notification_id.eq(notification.id))
         .group_by((deliveries::status, deliveries::permanent))
-        .select((deliveries::status, deliveries::permanent, count_star()))
+        .select((
+            deliveries::status,
+            deliveries::permanent,
+            count_star(),
+            count(case_when(is_dry_run(), deliveries::participant_id)),
+        ))
         .load(connection)?;
-    let known = |(word, permanent, count): (String, bool, i64)| {
+    let known = |(word, permanent, count, dry_run): (String, bool, i64, i64)| {
         let status = Status::from_word(&word);
         let status = status.ok_or_else(|| unknown_word(notification.id, "status of a delivery", &word))?;
-        Ok((status, permanent, count.unsigned_abs()))
+        Ok(OutcomeCount { status, permanent, count: count.unsigned_abs(), dry_run: dry_run.unsigned_abs() })
     };
     rows.into_iter().map(known).collect()
 }

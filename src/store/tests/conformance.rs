@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::domain::outcome::Tally;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::new_rows::NewEvent;
 use crate::store::source::zones::UnknownZones;
@@ -201,6 +202,33 @@ pub fn reopening_spares_permanent_failures_unless_asked(store: &Store) {
     assert_eq!(decided(store, notification.id, 0, 9), HashSet::from([1]));
     assert_eq!(store.reopen_failed(first_lease(notification.id), true).unwrap(), Some(1));
     assert!(decided(store, notification.id, 0, 9).is_empty());
+}
+
+pub fn outcomes_of_dry_run_mode_are_told_apart_and_reopened_alone(store: &Store) {
+    add_people(store, EVENT, 5);
+    let notification = open(store);
+    record(store, &notification, Status::Sent, [1]);
+    record(store, &notification, Status::Failed, [4]);
+    let dry =
+        [2, 3, 5].map(|id| Outcome { verdict: Verdict::DryRun, ..outcome(&notification, id, Status::Sent) });
+    assert!(store.record_outcomes(&dry).unwrap().is_empty());
+    // A relay that says the same has a reply code.
+    let words = Verdict::DRY_RUN;
+    execute(
+        store,
+        &format!("UPDATE deliveries SET smtp_code = 250, detail = '{words}' WHERE participant_id = 5"),
+    );
+    let tally = Tally { participants: 5, sent: 4, dry_run: 2, failed: 1, ..Tally::default() };
+    assert_eq!(store.tally(&notification).unwrap(), tally);
+    assert!(tally.adds_up());
+
+    let lease = first_lease(notification.id);
+    let stale = Lease { epoch: lease.epoch.next(), ..lease };
+    assert_eq!(store.reopen_dry_run(stale).unwrap(), None);
+    assert_eq!(store.reopen_failed(lease, true).unwrap(), Some(1), "the others are sent");
+    assert_eq!(store.reopen_dry_run(lease).unwrap(), Some(2));
+    assert_eq!(store.reopen_dry_run(lease).unwrap(), Some(0));
+    assert_eq!(decided(store, notification.id, 0, 9), HashSet::from([1, 5]));
 }
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {

@@ -40,7 +40,7 @@ impl Job {
                 events::notification::mail_deferred(first, notification_id, participant_id, *pause, detail);
                 return;
             }
-            Verdict::Sent | Verdict::Skipped(_) => return,
+            Verdict::Sent | Verdict::DryRun | Verdict::Skipped(_) => return,
         };
         let first = !self.fan_out.failure_logged.swap(true, Ordering::Relaxed);
         let attempts = self.recipient.attempts;

@@ -155,7 +155,8 @@ impl<C: Channel> Lane<C> {
                 connection_limit.replied(&mut self.permit);
                 turn.accepted(connection_limit.replies());
                 job.recipient.attempts += 1;
-                self.record(job, Verdict::Sent);
+                let verdict = if self.channel.is_dry_run() { Verdict::DryRun } else { Verdict::Sent };
+                self.record(job, verdict);
             }
             Err(error) => {
                 let turn = turn.pipelined_at(pipelined_at);

@@ -27,6 +27,7 @@ macro_rules! conformance_tests {
             completing_keeps_the_first_time
             reopening_makes_failed_participants_undecided
             reopening_spares_permanent_failures_unless_asked
+            outcomes_of_dry_run_mode_are_told_apart_and_reopened_alone
             a_tally_adds_up_at_every_stage
             a_tally_counts_permanent_failures_apart
             a_tally_counts_participants_who_left_after_their_outcome

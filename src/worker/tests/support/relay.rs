@@ -106,6 +106,10 @@ impl Channel for TestChannel {
         Ok(())
     }
 
+    fn is_dry_run(&self) -> bool {
+        false
+    }
+
     fn advice(&self, refusal: &SendError) -> &'static str {
         self.email.advice(refusal)
     }
