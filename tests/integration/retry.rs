@@ -133,7 +133,7 @@ fn a_retry_that_fails_gives_its_lease_up() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("this trigger is broken"), "{}", ended.err);
     assert_eq!(
-        scenario.ledger.count("notifications WHERE epoch = 6 AND lease_owner IS NULL"),
+        scenario.ledger.count("notifications WHERE epoch > 5 AND lease_owner IS NULL"),
         1,
         "leased and given up"
     );
