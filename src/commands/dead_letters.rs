@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(warning(&list(Vec::new())), None);
         let counted = DeadLetterList { delivery_count: Some(2), ..list(Vec::new()) };
         let text = warning(&counted).unwrap();
-        assert!(text.contains("events.dead counts deliveries") && text.contains("(3 so far)"), "{text}");
+        assert!(text.contains("events.dead counts deliveries") && text.contains("(3 so far; "), "{text}");
     }
 
     #[test]
