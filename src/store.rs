@@ -13,7 +13,7 @@ use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::backend::dispatch;
 use crate::store::backend::transaction;
 use crate::store::client_library::ClientLibrary;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, with_causes};
 use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
 
@@ -179,6 +179,6 @@ fn run_on<T>(
 ) -> Result<T, StoreError> {
     connection.discard_old_plans().and_then(|()| work(connection.get())).map_err(|error| {
         connection.record_error(&error);
-        StoreError::new(operation, &error)
+        StoreError::new(operation, &with_causes(&error))
     })
 }

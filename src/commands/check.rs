@@ -3,22 +3,25 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::app::database;
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
+use crate::commands::check::data::look;
+use crate::commands::check::data::looks::Limits;
 use crate::commands::check::finding::{Finding, with_causes};
 use crate::config::Config;
 use crate::config::email::Route;
 use crate::config::environment::Environment;
 use crate::content::renderer::Templates;
-use crate::store::source::zones::UnknownZones;
-use crate::text::clean::{cut, one_line};
-use crate::text::count::count;
-use crate::text::mask::mask;
 
+mod data;
 mod finding;
 mod outbox;
+
+/// How much of the data is looked at. With an index, that takes a few hundredths of a second.
+const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
 /// What the checks look at.
 struct Subject<'a> {
@@ -86,19 +89,11 @@ fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();
     let works = format!("{backend} has events, participants and the ledger ({version}{library})");
-    let unknown = store.count_unknown_zones().map_err(with_causes)?;
-    Ok(Finding::works(works).with_notes(unknown.as_ref().map(unknown_zones)))
-}
-
-fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
-    const LONGEST: usize = 40;
-    // A view may have put anything there.
-    let example = cut(one_line(&mask(example)), LONGEST);
-    format!(
-        "{} with a time zone that fanmail does not know, such as {example:?}; their mails show UTC; \
-         store a name such as Europe/Berlin",
-        count(*events, "event")
-    )
+    let summary = look(&store, LOOK_AT);
+    let problems = summary.problems();
+    let finding =
+        if problems.is_empty() { Finding::works(works) } else { Finding::fails(problems.join("\n")) };
+    Ok(finding.with_notes(summary.notes()))
 }
 
 fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
@@ -198,16 +193,6 @@ mod tests {
             lines.contains("note     TEMPLATES_DIR: created/Body.txt is not used; the name that"),
             "{lines}"
         );
-    }
-
-    #[test]
-    fn an_unknown_zone_is_shown_masked_and_cut() {
-        let example = format!("ada@example.org\r\n{}", "x".repeat(80));
-        let note = unknown_zones(&UnknownZones { events: 3, example });
-        assert!(note.starts_with(
-            "3 events with a time zone that fanmail does not know, such as \"a***@example.org xxx"
-        ));
-        assert!(note.contains("x…\"; their mails show UTC") && note.len() < 200, "{note}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The error of every database operation: what was tried, the cause, and a hint for the reader.
 
+use std::error::Error;
 use std::fmt;
 
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
@@ -8,6 +9,20 @@ use crate::text::clean::one_line;
 
 /// The version of this binary.
 const FANMAIL: &str = env!("CARGO_PKG_VERSION");
+
+/// An error of diesel with its causes: it names a column that cannot be read, and its cause says why.
+pub(super) fn with_causes(error: &diesel::result::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause: Option<&dyn Error> = match error {
+        diesel::result::Error::DeserializationError(outer) => outer.source(),
+        _ => None,
+    };
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
 
 /// A failed database operation. It may always be repeated later.
 #[derive(Debug, thiserror::Error)]
@@ -98,5 +113,22 @@ impl fmt::Display for StoreError {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("Error deserializing field 'id'")]
+    struct Field(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn the_cause_behind_a_column_is_told() {
+        let cause = "x".parse::<i64>().unwrap_err();
+        let error = diesel::result::Error::DeserializationError(Box::new(Field(cause)));
+        assert_eq!(with_causes(&error), "Error deserializing field 'id': invalid digit found in string");
+        assert_eq!(with_causes(&diesel::result::Error::NotFound), "Record not found");
     }
 }

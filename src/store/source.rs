@@ -7,5 +7,6 @@ pub mod import_rows;
 pub mod importing;
 pub mod new_rows;
 pub mod participants;
+pub mod sample;
 pub mod seeding;
 pub mod zones;

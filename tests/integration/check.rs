@@ -51,6 +51,37 @@ fn check_asks_whether_the_relay_takes_mail_for_from_email() {
     }
 }
 
+/// What would go wrong with the first mail is told before it, without an address.
+#[test]
+fn check_looks_at_the_data() {
+    let scenario = Scenario::with_relay("check-data", 2).build();
+    let execute = |sql: &str| scenario.ledger.execute(sql);
+    execute(&format!(
+        "INSERT INTO participants (event_id, email, name) VALUES ({EVENT}, 'MARKER@example..org', 'MARKER')"
+    ));
+    let checked = scenario.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    for told in [
+        "note     looked at 1 event and the first 1000 participants of each: 3 participants with keys from 1 to 3\n",
+        "note     1 participant with an address that cannot be written: the address has an invalid domain, such as \
+         M…@example..org (participant 3 of event ",
+    ] {
+        assert!(checked.out.contains(told), "{}", checked.out);
+    }
+    execute("ALTER TABLE participants RENAME TO people");
+    execute(
+        "CREATE VIEW participants AS SELECT id, event_id, email, name, locale FROM people
+         UNION ALL SELECT id, event_id, email, name, locale FROM people WHERE id = 2",
+    );
+    let checked = scenario.run(&["check"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let line = checked.out.lines().find(|line| line.starts_with("database")).unwrap();
+    let failed =
+        "FAILED   more than one row of an event has the same participants.id (1 key, such as 2 in event ";
+    assert!(line.contains(failed), "{line}");
+    assert!(!checked.out.contains("MARKER"), "{}", checked.out);
+}
+
 /// A zone that fanmail does not know is counted by `check`, told once in the log, and shown as UTC.
 #[test]
 fn an_unknown_time_zone_is_counted_and_told_once() {

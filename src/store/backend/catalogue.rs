@@ -29,6 +29,19 @@ impl AppColumn {
         }
     }
 
+    /// The error for a key that is text. A CAST is no help: it makes the same number of many texts.
+    pub fn refuse_text_key(&self) -> Error {
+        let Self { table, column, kind } = self;
+        Error::DeserializationError(
+            format!(
+                "{table}.{column} is of the type {kind}, but fanmail needs whole numbers; give your own table a column \
+                 with a number of its own for each row, and use that in the view (no CAST: it makes the same number of \
+                 different texts)"
+            )
+            .into(),
+        )
+    }
+
     /// The error for a type that fanmail would misread; `fitting` is one that it reads.
     pub fn refuse(&self, fitting: &str) -> Error {
         let Self { table, column, kind } = self;

@@ -1,6 +1,7 @@
 //! Statements that differ between databases. Everything else in the store is written once.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::connection::SimpleConnection as _;
 use diesel::deserialize;
 use diesel::{QueryResult, RunQueryDsl as _};
 use diesel_migrations::EmbeddedMigrations;
@@ -90,6 +91,12 @@ pub fn has_round_trips(connection: &AnyConnection) -> bool {
     dispatch!(connection, AnyConnection => dialect::HAS_ROUND_TRIPS)
 }
 
+/// Has a server end each further statement of the connection after so many seconds.
+pub fn limit_statements(connection: &mut AnyConnection, seconds: u32) -> QueryResult<()> {
+    let statement = dispatch!(connection, AnyConnection(_) => dialect::statement_limit(seconds));
+    if statement.is_empty() { Ok(()) } else { connection.batch_execute(&statement) }
+}
+
 /// The type BIGINT as CAST takes it.
 pub fn bigint(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::BIGINT)
@@ -165,7 +172,7 @@ pub fn migrate_alone<T>(
 
 /// Refuses columns of the application that would be misread, above all keys that cannot be paged through.
 pub fn check_types(connection: &mut AnyConnection) -> QueryResult<()> {
-    dispatch!(connection, AnyConnection(own) => dialect::check_types(own))
+    dispatch!(connection, AnyConnection(own) => types::check_types(own))
 }
 
 /// Reads a key of the application, a whole number of any length.

@@ -27,6 +27,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The columns of the event with something else than a time. The event may be gone.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the row cannot be read.
+    pub fn find_unreadable_times(&self, event_id: EventId) -> Result<Vec<&'static str>, StoreError> {
+        let row = self.run("read an event", |connection| find_row(connection, event_id))?;
+        Ok(row.map_or_else(Vec::new, |row| row.unreadable_times()))
+    }
+}
+
 fn find_row(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<Option<EventRow>> {
     events::table.filter(events::id.eq(event_id)).select(EventRow::as_select()).first(connection).optional()
 }
@@ -53,6 +64,13 @@ struct EventRow {
 }
 
 impl EventRow {
+    fn unreadable_times(&self) -> Vec<&'static str> {
+        let times =
+            [("starts_at", &self.starts_at), ("ends_at", &self.ends_at), ("updated_at", &self.updated_at)];
+        let is_unreadable = |time: &Option<AppTime>| matches!(time, Some(AppTime::Unreadable));
+        times.into_iter().filter(|(_, time)| is_unreadable(time)).map(|(column, _)| column).collect()
+    }
+
     fn into_event(self) -> Event {
         let AppKey(id) = self.id;
         let time = |column: &str, value: Option<AppTime>| match value {

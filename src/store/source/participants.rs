@@ -67,6 +67,29 @@ pub(crate) fn find_page_ids(
         .collect()
 }
 
+/// Up to `limit` participants of the event, from the smallest key on.
+pub(crate) fn read_rows(
+    connection: &mut AnyConnection,
+    event_id: EventId,
+    limit: u32,
+) -> QueryResult<Vec<Participant>> {
+    let rows: Vec<ParticipantRow> = page(event_id, ParticipantId::MIN, ParticipantId::MAX, limit)
+        .select(ParticipantRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
+}
+
+/// The first row of the event with this key.
+pub(crate) fn read_one(
+    connection: &mut AnyConnection,
+    event_id: EventId,
+    id: ParticipantId,
+) -> QueryResult<Option<Participant>> {
+    let row: Option<ParticipantRow> =
+        page(event_id, id, id, 1).select(ParticipantRow::as_select()).first(connection).optional()?;
+    Ok(row.map(ParticipantRow::into_participant))
+}
+
 /// Those of the participants who take part in the event, in any order.
 pub(crate) fn find_by_ids(
     connection: &mut AnyConnection,

@@ -51,13 +51,25 @@ fn columns_that_would_be_misread_are_refused() {
     let ((), store) = mysql();
     for (table, column, kind, word) in [
         ("participants", "event_id", "VARCHAR(36)", "participants.event_id is of the type varchar"),
+        ("participants", "event_id", "VARCHAR(36)", "no CAST: it makes the same number of different texts"),
         ("participants", "event_id", "DECIMAL(20)", "CAST(event_id AS SIGNED)"),
         ("events", "starts_at", "VARCHAR(40)", "CAST(starts_at AS DATETIME)"),
+        (
+            "events",
+            "location",
+            "INT",
+            "events.location is of the type int; in a view over your own tables, write CAST(",
+        ),
+        ("events", "description", "DATE", "CAST(description AS CHAR)"),
     ] {
         execute(&store, &format!("ALTER TABLE {table} MODIFY {column} {kind}"));
         let message = store.check_schema().unwrap_err().to_string();
         assert!(message.contains(word), "{message}");
-        let fits = if column == "event_id" { "INT UNSIGNED" } else { "DATETIME" };
+        let fits = match column {
+            "event_id" => "INT UNSIGNED",
+            "starts_at" => "DATETIME",
+            _ => "TEXT",
+        };
         execute(&store, &format!("ALTER TABLE {table} MODIFY {column} {fits}"));
         store.check_schema().unwrap();
     }
@@ -66,6 +78,27 @@ fn columns_that_would_be_misread_are_refused() {
     add_people(&store, EVENT, 3);
     assert_eq!(last_participant_id(&store, EVENT), 3);
     assert_eq!(page(&store, 1, 9, 9).len(), 2);
+}
+
+#[test]
+fn a_key_that_is_too_large_is_named() {
+    let ((), store) = mysql();
+    execute(
+        &store,
+        "ALTER TABLE participants MODIFY id BIGINT UNSIGNED; ALTER TABLE events MODIFY id BIGINT UNSIGNED;
+         INSERT INTO participants (id, event_id, name) VALUES (9223372036854775807, 7, ''), (9223372036854775808, 7, '');
+         INSERT INTO events (id, title) VALUES (18446744073709551615, 'Ball')",
+    );
+    assert_eq!(page(&store, 0, i64::MAX, 9).len(), 1);
+    let cause =
+        "the key 9223372036854775808 is too large; the largest that fanmail can use is 9223372036854775807";
+    let largest = store.run("find the newest", |connection| {
+        crate::store::source::participants::find_last_id(connection, EVENT)
+    });
+    let message = largest.unwrap_err().to_string();
+    assert!(message.contains(cause), "{message}");
+    let message = store.newest_events(1).unwrap_err().to_string();
+    assert!(message.contains("the key 18446744073709551615 is too large"), "{message}");
 }
 
 /// The statements of the last migration.

@@ -15,6 +15,7 @@ use crate::store::ledger::identity::candidates;
 use crate::store::schema;
 
 mod journal;
+mod types;
 
 fn sqlite() -> (TempDir, Store) {
     let (dir, store) = empty_sqlite();

@@ -4,18 +4,17 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::deserialize::{self, FromSql};
 use diesel::dsl::DuplicatedKeys;
-use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
+use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp, Unsigned};
 use diesel::{QueryableByName, sql_query};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
@@ -54,6 +53,15 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql")
 
 pub fn text_literal(text: &str) -> String {
     format!("'{text}'")
+}
+
+/// Each of the two systems reads the comment with its own variable.
+pub fn statement_limit(seconds: u32) -> String {
+    let milliseconds = u64::from(seconds) * 1000;
+    format!(
+        "SET SESSION sql_mode = 'TRADITIONAL' /*M!100101 , max_statement_time = {seconds} */
+            /*!50708 , max_execution_time = {milliseconds} */"
+    )
 }
 
 /// The version of `MariaDB` names it.
@@ -209,34 +217,17 @@ pub fn migrate_alone<T>(
     result
 }
 
-/// A key that is text would be read as the number at its beginning, or as 0, and a time that is text without its offset. A
-/// NULL in a view has a type of its own.
-pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
-    let columns: Vec<AppColumn> = sql_query(
-        "SELECT table_name AS table_name, column_name AS column_name,
-            CASE WHEN character_maximum_length = 0 THEN 'null' ELSE data_type END AS type_name
-         FROM information_schema.columns
-         WHERE table_schema = DATABASE() AND table_name IN ('events', 'participants')
-         ORDER BY 1, ordinal_position",
-    )
-    .load(mysql)?;
-    for column in columns {
-        let fits = |types: &[&str]| types.contains(&column.kind.as_str());
-        match column.role() {
-            ColumnRole::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
-                return Err(column.refuse("SIGNED"));
-            }
-            ColumnRole::Time if !fits(&["datetime", "timestamp", "date", "null"]) => {
-                return Err(column.refuse("DATETIME"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
+/// BIGINT UNSIGNED has keys that BIGINT has not.
 pub fn read_key(value: MysqlValue<'_>) -> deserialize::Result<i64> {
-    <i64 as FromSql<BigInt, Mysql>>::from_sql(value)
+    match value.value_type() {
+        MysqlType::UnsignedLongLong => {
+            let key = <u64 as FromSql<Unsigned<BigInt>, Mysql>>::from_sql(value)?;
+            i64::try_from(key).map_err(|_| {
+                format!("the key {key} is too large; the largest that fanmail can use is {}", i64::MAX).into()
+            })
+        }
+        _ => <i64 as FromSql<BigInt, Mysql>>::from_sql(value),
+    }
 }
 
 pub fn read_text(value: MysqlValue<'_>) -> deserialize::Result<String> {

@@ -12,7 +12,6 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::transaction;
@@ -71,6 +70,10 @@ pub fn text_literal(text: &str) -> String {
             THEN convert_from(decode('{}', 'hex'), current_setting('server_encoding')) ELSE '{ascii}' END",
         hex.concat()
     )
+}
+
+pub fn statement_limit(seconds: u32) -> String {
+    format!("SET statement_timeout = '{seconds}s'")
 }
 
 pub fn version(postgres: &mut PgConnection) -> QueryResult<String> {
@@ -194,31 +197,6 @@ pub fn migrate_alone<T>(
         diesel::select(pg_advisory_xact_lock(MIGRATION_LOCK)).execute(connection)?;
         work(connection)
     })
-}
-
-/// Accepts whole numbers of any length, text of any kind, and enumerations. A domain counts as the type below it.
-pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
-    const STRINGS: &str = "string";
-    let columns: Vec<AppColumn> = sql_query(
-        "SELECT relname::text AS table_name, attname::text AS column_name,
-            CASE WHEN base.typcategory IN ('S', 'E', 'X') THEN 'string' ELSE format_type(base.oid, NULL) END AS type_name
-         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
-            JOIN pg_type base ON base.oid = COALESCE(NULLIF(pg_type.typbasetype, 0), pg_type.oid)
-         WHERE attrelid IN (to_regclass('events'), to_regclass('participants')) AND attnum > 0 AND NOT attisdropped
-         ORDER BY 1, attnum",
-    )
-    .load(postgres)?;
-    for column in columns {
-        let kind = column.kind.as_str();
-        match column.role() {
-            ColumnRole::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
-                return Err(column.refuse("BIGINT"));
-            }
-            ColumnRole::Text if kind != STRINGS => return Err(column.refuse("TEXT")),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The server sends as many bytes as the type of the column has, whatever is asked for.

@@ -3,11 +3,10 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::SimpleConnection as _;
 use diesel::deserialize::{self, FromSql};
-use diesel::dsl::{exists, max};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::result::Error;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp, TimestamptzSqlite};
+use diesel::sql_types::{BigInt, Binary, Text, Timestamp, TimestamptzSqlite};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -20,9 +19,7 @@ use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
-use crate::store::schema::{
-    INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications, participants,
-};
+use crate::store::schema::{INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications};
 
 diesel::define_sql_function!(
     /// The version of SQLite.
@@ -32,12 +29,6 @@ diesel::define_sql_function!(
 diesel::define_sql_function!(
     /// The key of the last row that this connection inserted.
     fn last_insert_rowid() -> BigInt
-);
-
-diesel::define_sql_function!(
-    /// The type of the stored value, whatever its column declares.
-    #[sql_name = "typeof"]
-    fn stored_as(value: Nullable<BigInt>) -> Text
 );
 
 diesel::define_sql_function!(
@@ -74,6 +65,11 @@ pub const TIMESTAMP: &str = "TEXT";
 
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// It is a library: nothing ends its statements but their caller.
+pub fn statement_limit(_seconds: u32) -> String {
+    String::new()
+}
 
 pub fn text_literal(text: &str) -> String {
     format!("'{text}'")
@@ -200,17 +196,6 @@ pub fn migrate_alone<T>(
     let result = transaction::write(connection, work);
     let enforced_again = connection.batch_execute("PRAGMA foreign_keys = ON");
     result.and_then(|value| enforced_again.map(|()| value))
-}
-
-/// Text sorts after every number, so that participants whose keys are text would be left out silently.
-pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
-    let largest: String = participants::table.select(stored_as(max(participants::id))).first(sqlite)?;
-    match largest.as_str() {
-        "integer" | "null" => Ok(()),
-        other => Err(Error::DeserializationError(
-            format!("participants.id holds {other}, but must be a whole number").into(),
-        )),
-    }
 }
 
 /// Any length is read as eight bytes.

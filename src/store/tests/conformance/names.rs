@@ -16,6 +16,9 @@ macro_rules! conformance_tests {
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
             unknown_zones_are_counted
+            the_newest_events_and_their_first_participants_are_looked_at
+            doubled_keys_are_found_in_the_whole_event
+            a_row_that_cannot_be_read_does_not_hide_the_others
             an_event_is_added_once
             an_import_of_events_tells_new_changed_and_same
             an_import_of_participants_tells_new_changed_and_same

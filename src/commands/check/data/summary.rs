@@ -1,0 +1,267 @@
+//! What `fanmail check` says about the rows that it has looked at: what keeps people from being mailed, and what is worth
+//! knowing. Shows no address.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::channels::email::address::{self, AddressError};
+use crate::commands::check::data::looks::{Limits, Look};
+use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::participant::Participant;
+use crate::store::source::sample::{DoubledKeys, ParticipantSample};
+use crate::store::source::zones::UnknownZones;
+use crate::text::clean::{cut, one_line};
+use crate::text::count::count;
+use crate::text::mask::mask;
+
+/// Longest value of a row that is shown, in characters.
+const SHOWN_MAX: usize = 60;
+
+/// What was found so far.
+#[derive(Debug)]
+pub struct Summary {
+    limits: Limits,
+    events: usize,
+    people: u64,
+    keys: Option<(ParticipantId, ParticipantId)>,
+    times: BTreeMap<&'static str, Tally>,
+    unreadable: Tally,
+    doubled: BTreeMap<EventId, DoubledKeys>,
+    doubled_looked_at: usize,
+    without_address: u64,
+    /// By what is wrong with them.
+    bad_addresses: BTreeMap<String, Tally>,
+    same_address: u64,
+    zones: Option<UnknownZones>,
+    none_takes_part: bool,
+    failures: Vec<String>,
+    is_out_of_time: bool,
+}
+
+/// How many, and one of them.
+#[derive(Debug, Default)]
+struct Tally {
+    count: u64,
+    example: String,
+}
+
+impl Tally {
+    fn add(&mut self, count: u64, example: impl FnOnce() -> String) {
+        if self.count == 0 && count > 0 {
+            self.example = example();
+        }
+        self.count += count;
+    }
+}
+
+impl Summary {
+    /// Nothing was found yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            events: 0,
+            people: 0,
+            keys: None,
+            times: BTreeMap::new(),
+            unreadable: Tally::default(),
+            doubled: BTreeMap::new(),
+            doubled_looked_at: 0,
+            without_address: 0,
+            bad_addresses: BTreeMap::new(),
+            same_address: 0,
+            zones: None,
+            none_takes_part: false,
+            failures: Vec::new(),
+            is_out_of_time: false,
+        }
+    }
+
+    /// The same when the time was over before everything was looked at.
+    pub fn out_of_time(self) -> Self {
+        Self { is_out_of_time: true, ..self }
+    }
+
+    /// Adds what one query has found.
+    pub fn add(&mut self, look: Look) {
+        match look {
+            Look::Events(events) => self.events = events,
+            Look::Times(event, columns) => {
+                for column in columns {
+                    self.times.entry(column).or_default().add(1, || format!("event {event}"));
+                }
+            }
+            Look::Participants(event, sample) => self.add_sample(event, sample),
+            Look::NoneTakesPart => self.none_takes_part = true,
+            Look::Zones(zones) => self.zones = Some(zones),
+            Look::Doubled(event, keys) => {
+                self.doubled_looked_at += 1;
+                self.doubled.extend(keys.map(|keys| (event, keys)));
+            }
+            Look::Failed(error) => {
+                let error = error.to_string();
+                if !self.failures.contains(&error) {
+                    self.failures.push(error);
+                }
+            }
+        }
+    }
+
+    fn add_sample(&mut self, event: EventId, sample: ParticipantSample) {
+        let ParticipantSample { readable, unreadable, example } = sample;
+        self.people += u64::try_from(readable.len()).unwrap_or(u64::MAX) + unreadable;
+        self.unreadable.add(unreadable, || match example {
+            Some((id, cause)) => {
+                format!("participant {id} of event {event}: {}", cut(mask(&cause), 3 * SHOWN_MAX))
+            }
+            None => format!("one of event {event}"),
+        });
+        let ids: Vec<ParticipantId> = readable.iter().map(|person| person.id).collect();
+        if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
+            let (smallest, largest) = self.keys.unwrap_or((*first, *last));
+            self.keys = Some((smallest.min(*first), largest.max(*last)));
+        }
+        // They come in key order.
+        let doubled: BTreeSet<ParticipantId> =
+            ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        if let Some(first) = doubled.first() {
+            let count = u64::try_from(doubled.len()).unwrap_or(u64::MAX);
+            self.doubled.insert(event, DoubledKeys { count, first: *first });
+        }
+        self.add_addresses(event, &readable);
+    }
+
+    fn add_addresses(&mut self, event: EventId, people: &[Participant]) {
+        let mut known = BTreeSet::new();
+        for person in people {
+            let Some(email) = &person.email else {
+                self.without_address += 1;
+                continue;
+            };
+            match address::parse(email) {
+                Ok(address) => {
+                    let is_new =
+                        known.insert(format!("{}@{}", address.user(), address.domain().to_lowercase()));
+                    self.same_address += u64::from(!is_new);
+                }
+                Err(AddressError(reason)) => {
+                    let example =
+                        || format!("{} (participant {} of event {event})", masked(email), person.id);
+                    self.bad_addresses.entry(reason).or_default().add(1, example);
+                }
+            }
+        }
+    }
+
+    /// What keeps people from being mailed, and what to do about it.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.failures.clone();
+        if self.unreadable.count > 0 {
+            problems.push(format!(
+                "{} cannot be read, such as {}; correct the row, or leave it out in a view",
+                count(self.unreadable.count, "participant"),
+                self.unreadable.example
+            ));
+        }
+        if let Some((event, keys)) = self.doubled.first_key_value() {
+            let number: u64 = self.doubled.values().map(|keys| keys.count).sum();
+            problems.push(format!(
+                "more than one row of an event has the same participants.id ({}, such as {} in event {event}), and \
+                 only one of them would be mailed; every row needs an id of its own: a JOIN or a UNION in a view may \
+                 repeat one, and a CAST of text may make the same of several",
+                count(number, "key"),
+                keys.first
+            ));
+        }
+        problems
+    }
+
+    /// What was looked at, and what is worth knowing.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = vec![self.looked_at()];
+        notes.extend(self.times.iter().map(|(column, Tally { count: number, example })| {
+            format!(
+                "{} with something in {column} that is not a time that fanmail can read, such as {example}; their \
+                 mails leave it out; store it as UTC in a form such as 2026-11-21 09:00:00",
+                count(*number, "event")
+            )
+        }));
+        notes.extend(self.zones.as_ref().map(unknown_zones));
+        notes.extend(self.bad_addresses.iter().map(|(reason, Tally { count: number, example })| {
+            format!(
+                "{} with an address that cannot be written: {reason}, such as {example}; without a correction they \
+                 count as failed",
+                count(*number, "participant")
+            )
+        }));
+        if self.without_address > 0 {
+            notes.push(format!(
+                "{} without an address, who are skipped",
+                count(self.without_address, "participant")
+            ));
+        }
+        if self.same_address > 0 {
+            notes.push(format!(
+                "{} with the address of another participant of the same event; each of them gets a mail",
+                count(self.same_address, "participant")
+            ));
+        }
+        if self.none_takes_part {
+            notes.push(
+                "none of these events has a participant, although there are participants: their event_id must be the id \
+                 of an event"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn looked_at(&self) -> String {
+        let Limits { events, participants, time } = self.limits;
+        let events = match self.events {
+            0 if !self.is_out_of_time => {
+                return "there are no events yet, so no rows were looked at".to_owned();
+            }
+            0 => "no event".to_owned(),
+            found if u32::try_from(found) == Ok(events) => format!("the {found} newest events"),
+            found => count(u64::try_from(found).unwrap_or(u64::MAX), "event"),
+        };
+        let keys = self.keys.map(|(first, last)| format!(" with keys from {first} to {last}"));
+        let sentence = format!(
+            "looked at {events} and the first {participants} participants of each: {}{}",
+            count(self.people, "participant"),
+            keys.unwrap_or_default()
+        );
+        if !self.is_out_of_time {
+            return sentence;
+        }
+        format!(
+            "{sentence}; not everything, because {} s were over (doubled keys were looked for in {} of the events). An index \
+             on the event and the id of participants makes this faster, and the worker as well",
+            time.as_secs(),
+            self.doubled_looked_at
+        )
+    }
+}
+
+fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
+    // A view may have put anything there.
+    let example = cut(one_line(&mask(example)), SHOWN_MAX);
+    format!(
+        "{} with a time zone that fanmail does not know, such as {example:?}; their mails show UTC; \
+         store a name such as Europe/Berlin",
+        count(*events, "event")
+    )
+}
+
+/// The first character and the domain of what should be an address: `a…@example.org`.
+fn masked(email: &str) -> String {
+    let email = one_line(email);
+    let (local, domain) = email.rfind('@').map_or((email.as_str(), ""), |at| email.split_at(at));
+    let fits = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let kept: String = domain.chars().take(1).chain(domain.chars().skip(1).take_while(fits)).collect();
+    let rest = if kept.len() < domain.len() { "…" } else { "" };
+    let first: String = local.chars().take(1).collect();
+    cut(format!("{first}…{kept}{rest}"), SHOWN_MAX)
+}
+
+#[cfg(test)]
+mod tests;

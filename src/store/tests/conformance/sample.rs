@@ -1,0 +1,56 @@
+//! The rows that `fanmail check` looks at.
+
+use super::*;
+use crate::store::source::sample::{DoubledKeys, ParticipantSample};
+
+/// Puts a view over the participants, with these expressions and this end.
+fn view(store: &Store, name: &str, rest: &str) {
+    execute(store, "ALTER TABLE participants RENAME TO people");
+    let columns = format!("id, event_id, email, {name} AS name, locale");
+    let rest = rest.replace("SELECT *", "SELECT id, event_id, email, name, locale");
+    execute(store, &format!("CREATE VIEW participants AS SELECT {columns} FROM people {rest}"));
+}
+
+fn ids(sample: &ParticipantSample) -> Vec<i64> {
+    sample.readable.iter().map(|person| person.id.0).collect()
+}
+
+pub fn the_newest_events_and_their_first_participants_are_looked_at(store: &Store) {
+    assert_eq!((store.newest_events(3).unwrap(), store.has_participants().unwrap()), (vec![], false));
+    execute(store, "INSERT INTO events (id, title) VALUES (-1, ''), (7, ''), (8, ''), (9, '')");
+    add_people(store, EVENT, 5);
+    add_people(store, OTHER_EVENT, 1);
+    assert_eq!(store.newest_events(3).unwrap(), [9, 8, 7].map(EventId));
+    let sample = store.sample_participants(EVENT, 3).unwrap();
+    assert_eq!((ids(&sample), sample.unreadable, sample.example), (vec![1, 2, 3], 0, None));
+    assert_eq!(ids(&store.sample_participants(OTHER_EVENT, 3).unwrap()), [6]);
+    assert_eq!(ids(&store.sample_participants(EventId(9), 3).unwrap()), [0; 0]);
+    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), None);
+    assert!(store.has_participants().unwrap());
+    assert_eq!(store.find_unreadable_times(EVENT).unwrap(), [""; 0]);
+}
+
+pub fn doubled_keys_are_found_in_the_whole_event(store: &Store) {
+    add_people(store, EVENT, 9);
+    add_people(store, OTHER_EVENT, 9);
+    view(store, "name", "UNION ALL SELECT * FROM people WHERE id IN (4, 8, 12)");
+    let doubled = |count, first| Some(DoubledKeys { count, first: ParticipantId(first) });
+    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), doubled(2, 4));
+    assert_eq!(store.find_doubled_keys(OTHER_EVENT).unwrap(), doubled(1, 12));
+    assert_eq!(ids(&store.sample_participants(EVENT, 6).unwrap()), [1, 2, 3, 4, 4, 5]);
+}
+
+pub fn a_row_that_cannot_be_read_does_not_hide_the_others(store: &Store) {
+    add_people(store, EVENT, 4);
+    // An error when this row is read: a number that is too large, or more than one row where one is expected.
+    let failing = if store.version().unwrap().starts_with("SQLite") {
+        "abs(-9223372036854775807 - 1)"
+    } else {
+        "(SELECT others.name FROM people others WHERE others.event_id = people.event_id)"
+    };
+    view(store, &format!("CASE WHEN id = 2 THEN {failing} ELSE name END"), "");
+    let sample = store.sample_participants(EVENT, 3).unwrap();
+    assert_eq!((ids(&sample), sample.unreadable), (vec![1, 3], 1));
+    let (id, cause) = sample.example.unwrap();
+    assert!(id == ParticipantId(2) && (cause.contains("overflow") || cause.contains("more than")), "{cause}");
+}
