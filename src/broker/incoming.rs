@@ -30,6 +30,8 @@ pub struct Incoming {
     pub receipt: Receipt,
     /// The body, as published.
     pub body: Vec<u8>,
+    /// How the publisher says that the body is encoded. Explains a body that cannot be read.
+    pub content_encoding: Option<String>,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
 }

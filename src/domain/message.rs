@@ -37,9 +37,10 @@ impl Message {
         if body.len() > MAX_BODY {
             return Err(Malformed::TooLarge(body.len()));
         }
-        let text = std::str::from_utf8(body).map_err(|_| Malformed::NotUtf8)?;
+        let or = |reason| Malformed::of_first_bytes(body).unwrap_or(reason);
+        let text = std::str::from_utf8(body).map_err(|_| or(Malformed::NotUtf8))?;
         let value: Value =
-            serde_json::from_str(text).map_err(|error| Malformed::NotJson(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| or(Malformed::NotJson(error.to_string())))?;
         let Value::Object(fields) = value else {
             return Err(Malformed::NotAnObject(json_type(&value)));
         };
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        assert_eq!(reason(b"\xff\xfe"), "the body is not UTF-8 text");
+        assert_eq!(reason(b"\xff\xff"), "the body is not UTF-8 text");
         assert!(reason(b"").starts_with("the body is not JSON: EOF"));
         assert!(reason(b"{\"type\":").starts_with("the body is not JSON"));
         assert!(reason(b"[1]").starts_with("the body is an array; expected an object such as {\"type\""));
@@ -109,6 +110,51 @@ mod tests {
             );
         }
         assert!(reason(&vec![b' '; MAX_BODY + 1]).contains("65537 bytes"));
+    }
+
+    #[test]
+    fn what_is_no_json_in_utf_8_is_named() {
+        const BODY: &[u8] = br#"{"type":"UPDATED","event_id":1}"#;
+        let marked = [b"\xef\xbb\xbf", BODY].concat();
+        assert!(reason(&marked).starts_with("the body begins with a byte order mark (EF BB BF)"));
+        let wide = |big_endian: bool| -> Vec<u8> {
+            BODY.iter().flat_map(|byte| if big_endian { [0, *byte] } else { [*byte, 0] }).collect()
+        };
+        for body in [
+            wide(false),
+            wide(true),
+            [b"\xff\xfe", &wide(false)[..]].concat(),
+            [b"\xfe\xff", &wide(true)[..]].concat(),
+        ] {
+            assert!(reason(&body).starts_with("the body is text in UTF-16"), "{}", reason(&body));
+        }
+        for (begin, name) in
+            [(&b"\x1f\x8b\x08"[..], "gzip"), (b"\x78\x9c\xab", "zlib"), (b"\x28\xb5\x2f\xfd\x04", "zstd")]
+        {
+            let told = format!(
+                "the body is compressed or encoded ({name}), which fanmail does not undo; publish JSON"
+            );
+            assert!(reason(begin).starts_with(&told), "{}", reason(begin));
+        }
+    }
+
+    #[test]
+    fn a_message_that_says_how_it_is_encoded_is_believed_only_if_it_is_no_json() {
+        let told = |body: &[u8], encoding: &str| {
+            Message::decode(body).map_err(|reason| reason.explained_by(Some(encoding)).to_string())
+        };
+        for (body, encoding) in
+            [(&b"\x1f\x8b\x08"[..], "gzip"), (b"\x8b\x02\x80{}", "br"), (b"eyJ0eXBlIjox", "base64")]
+        {
+            let reason = told(body, encoding).unwrap_err();
+            let wanted =
+                format!("the body is compressed or encoded (content_encoding \"{encoding}\"), which fanmail");
+            assert!(reason.starts_with(&wanted), "{reason}");
+        }
+        assert!(told(b"no", "utf-8").unwrap_err().starts_with("the body is not JSON"));
+        assert!(told(b"[]", "gzip").unwrap_err().starts_with("the body is an array"));
+        told(br#"{"type":"UPDATED","event_id":1}"#, "gzip").unwrap();
+        assert!(told(b"no", &"x\n".repeat(5000)).unwrap_err().chars().count() < 250);
     }
 
     #[test]

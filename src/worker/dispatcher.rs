@@ -180,7 +180,7 @@ impl Dispatcher {
 
     /// A message has arrived: has it opened, unless it cannot be read.
     fn accept(&mut self, incoming: Incoming) {
-        let Incoming { receipt, body, identity } = incoming;
+        let Incoming { receipt, body, content_encoding, identity } = incoming;
         if !self.is_valid(receipt) {
             // The session may have begun after the sessions were read.
             self.read_sessions();
@@ -191,7 +191,10 @@ impl Dispatcher {
         }
         let message = match Message::decode(&body) {
             Ok(message) => message,
-            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason.to_string())),
+            Err(reason) => {
+                let reason = reason.explained_by(content_encoding.as_deref());
+                return self.settle(Settlement::DeadLetter(receipt, reason.to_string()));
+            }
         };
         if self.require_message_id && identity.key().is_none() {
             return self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));

@@ -96,7 +96,7 @@ fn run_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<F
 /// Sends to everyone who has no outcome yet, then completes the notification. People whom the ledger finds undecided then are
 /// sent to in another pass.
 fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
-    let notification = claim.notification;
+    let (notification, was_resumed) = (claim.notification, claim.resumed);
     let (started_at, mut logged_at) = (Instant::now(), Instant::now());
     let (mut counts, mut check) = (Counts::default(), CompletionCheck::default());
     loop {
@@ -117,6 +117,9 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
     let lasted = started_at.elapsed();
     let deferred_for = context.retry_policy.longest_deferral();
     events::notification::completed(&context.metrics, &notification, counts, lasted, deferred_for);
+    if counts.total() == 0 && !was_resumed {
+        events::notification::without_participants(&notification);
+    }
     Ok(())
 }
 

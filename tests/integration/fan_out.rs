@@ -223,3 +223,20 @@ fn ten_thousand_mails_take_seconds() {
     assert_eq!(log.connections, log.most_open, "connections are kept");
     scenario.stop_and_check(worker);
 }
+
+/// Nobody was mailed because nobody was found: that is no success like any other.
+#[test]
+fn an_event_without_participants_is_a_warning() {
+    let scenario = Scenario::with_relay("nobody", 1).build();
+    scenario.ledger.execute("DELETE FROM participants");
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    let log = worker.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("has no participants")).collect();
+    assert!(
+        matches!(warnings[..], [line] if line.contains("WARN") && line.contains("have this event_id")),
+        "{log}"
+    );
+    scenario.stop_and_check(worker);
+}

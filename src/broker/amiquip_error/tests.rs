@@ -73,6 +73,9 @@ fn errors_of_queues_tell_what_is_wrong_with_the_queue() {
     // It may end at any time, so the worker waits.
     assert!(matches!(of(403, exclusive_consumer), BrokerError::OtherConsumer { .. }));
     assert!(!of(403, exclusive_consumer).is_unusable_queue());
+    let told = of(403, exclusive_consumer).to_string();
+    assert!(told.starts_with("another consumer has the queue \"q\" for itself: ACCESS_REFUSED"), "{told}");
+    assert!(told.ends_with("; stop it (`rabbitmqctl list_consumers` shows it)"), "{told}");
     assert!(matches!(of(404, "NOT_FOUND - home node is down"), BrokerError::Closed { code: 404, .. }));
     for (code, unusable) in [(406, false), (403, true), (405, true), (404, false), (541, false)] {
         assert_eq!(of(code, "no").is_unusable_queue(), unusable, "{code}");

@@ -134,6 +134,7 @@ impl<'connection> ConsumerSession<'connection> {
             receipt: Receipt { session: self.number, tag },
             // A copy, because a dead letter needs the original.
             body: delivery.body.clone(),
+            content_encoding: delivery.properties.content_encoding().clone(),
             identity: Identity::new(delivery.properties.message_id().as_deref(), delivery.redelivered),
         };
         self.unacked.insert(tag, delivery);

@@ -83,6 +83,19 @@ impl PostgresServer {
     }
 }
 
+/// What Prisma, JDBC and others call the schema.
+const SCHEMA_NAMES: [&str; 5] = ["schema", "currentschema", "search_path", "searchpath", "search-path"];
+
+/// libpq takes the schema as an option of the server.
+fn schema_in_options(name: &str, value: &str) -> String {
+    let is_name = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let schema = if is_name { value } else { "NAME" };
+    format!(
+        "has the parameter {name}, which PostgreSQL's client library (libpq) does not have; for the tables of a schema \
+         write options=-csearch_path%3D{schema} in its place"
+    )
+}
+
 /// asyncpg calls `ssl` what libpq calls `sslmode`.
 fn translate(name: String, value: String) -> Result<(String, String), String> {
     let name = if name == "ssl" { "sslmode".to_owned() } else { name };
@@ -90,6 +103,9 @@ fn translate(name: String, value: String) -> Result<(String, String), String> {
         return Err(format!("has an sslmode that does not exist; expected one of {}", SSL_MODES.join(", ")));
     }
     if !PARAMETERS.contains(&name.as_str()) {
+        if SCHEMA_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(schema_in_options(&name, &value));
+        }
         let shown: String =
             name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(40).collect();
         return Err(format!(
@@ -173,6 +189,18 @@ mod tests {
             (
                 "postgresql+asyncpg://me:MARKER@db/app?prepared_statement_cache_size=0",
                 "has the parameter prepared_statement_cache_size, which PostgreSQL's client library",
+            ),
+            (
+                "postgresql://me:MARKER@db/app?schema=events_2",
+                "write options=-csearch_path%3Devents_2 in its place",
+            ),
+            (
+                "postgresql://me:MARKER@db/app?currentSchema=a%2Cb",
+                "write options=-csearch_path%3DNAME in its place",
+            ),
+            (
+                "postgresql://me:MARKER@db/app?search_path=app",
+                "has the parameter search_path, which PostgreSQL's",
             ),
         ] {
             let wrong = Backend::parse(url).expect_err(url);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::kind::Kind;
+use crate::text::clean::cut;
 
 /// Largest body that is read, in bytes. The bare form takes about forty.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -16,6 +17,20 @@ pub enum Malformed {
     /// Not text.
     #[error("the body is not UTF-8 text")]
     NotUtf8,
+    /// Compressed or encoded. Holds the name of the encoding.
+    #[error(
+        "the body is compressed or encoded ({0}), which fanmail does not undo; publish JSON in UTF-8, without compression"
+    )]
+    Encoded(String),
+    /// Text in UTF-16.
+    #[error("the body is text in UTF-16; JSON between programs must be UTF-8 (RFC 8259 section 8.1)")]
+    Utf16,
+    /// UTF-8 with a mark in front of it.
+    #[error(
+        "the body begins with a byte order mark (EF BB BF), which JSON between programs must not have (RFC 8259 section \
+         8.1); publish it without one (Python: \"utf-8\" in the place of \"utf-8-sig\")"
+    )]
+    ByteOrderMark,
     /// Not JSON. Holds the parser's error.
     #[error("the body is not JSON: {0}")]
     NotJson(String),
@@ -34,6 +49,40 @@ pub enum Malformed {
     /// `event_id` is a number, but no key. Holds the number.
     #[error("the event_id {0} is not a whole number from -9223372036854775808 to 9223372036854775807")]
     BadEventId(String),
+}
+
+/// Names of encodings that change nothing in a body that is JSON. Celery, for one, writes `utf-8`.
+const PLAIN_ENCODINGS: [&str; 9] =
+    ["", "identity", "utf-8", "utf8", "ascii", "us-ascii", "7bit", "8bit", "binary"];
+
+/// How much of the name of an encoding is shown, in characters.
+const ENCODING_SHOWN: usize = 40;
+
+impl Malformed {
+    /// The reason why `body` is no JSON in UTF-8, if its first bytes tell.
+    pub(super) fn of_first_bytes(body: &[u8]) -> Option<Self> {
+        Some(match body {
+            [0xef, 0xbb, 0xbf, ..] => Self::ByteOrderMark,
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => Self::Utf16,
+            // RFC 1952 section 2.3.1, RFC 1950 section 2.2, RFC 8878 section 3.1.1.
+            [0x1f, 0x8b, ..] => Self::Encoded("gzip".to_owned()),
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Self::Encoded("zlib".to_owned()),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Encoded("zstd".to_owned()),
+            _ => return None,
+        })
+    }
+
+    /// The same reason, unless the message says by its `content_encoding` why its body is no JSON.
+    #[must_use]
+    pub fn explained_by(self, content_encoding: Option<&str>) -> Self {
+        let plain = |name: &str| PLAIN_ENCODINGS.contains(&name.trim().to_ascii_lowercase().as_str());
+        match (self, content_encoding) {
+            (Self::NotUtf8 | Self::NotJson(_) | Self::Encoded(_), Some(name)) if !plain(name) => {
+                Self::Encoded(format!("content_encoding {:?}", cut(name, ENCODING_SHOWN)))
+            }
+            (reason, _) => reason,
+        }
+    }
 }
 
 /// The JSON type of a value, with its article.

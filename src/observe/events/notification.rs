@@ -54,6 +54,15 @@ pub fn completed(
     );
 }
 
+/// A notification was completed, and no participant was found.
+pub fn without_participants(notification: &Notification) {
+    log::warn!(
+        "notification {} ({notification}): no mail was sent, because the event has no participants; if people take part, \
+         check that their rows in participants have this event_id",
+        notification.id
+    );
+}
+
 /// Before a notification is completed: somebody up to its frozen end is neither decided nor deferred.
 pub fn found_late(notification: &Notification) {
     log::info!(

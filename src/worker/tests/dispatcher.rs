@@ -65,7 +65,8 @@ impl Broker {
             self.lose_session();
             self.begin_session(receipt.session);
         }
-        self.incoming.send(Incoming { receipt, body: body.as_bytes().to_vec(), identity }).unwrap();
+        let body = body.as_bytes().to_vec();
+        self.incoming.send(Incoming { receipt, body, content_encoding: None, identity }).unwrap();
     }
 
     fn begin_session(&self, number: u64) {

@@ -15,7 +15,7 @@ use native_tls::{HandshakeError, TlsConnector, TlsStream};
 use crate::channels::email::smtp::reply::Reply;
 use crate::channels::email::smtp::socket::{Socket, is_timeout};
 use crate::net::{self, ConnectError};
-use crate::text::clean::{cut, one_line};
+use crate::text::clean::cut;
 use crate::tls::certificate_error;
 
 /// Longest reply, in bytes, all lines together. RFC 5321 section 4.5.3.1.5 allows 512 bytes a line.
@@ -188,8 +188,7 @@ impl RelayStream {
             };
             length += line.len();
             let Some((line_code, continues, words)) = split(&line) else {
-                let line = cut(one_line(&String::from_utf8_lossy(&line)), SHOWN_MAX);
-                return Reply::Unreadable(format!("it has no code: {line:?}"));
+                return Reply::Unreadable(without_code(&line));
             };
             if *code.get_or_insert(line_code) != line_code {
                 return Reply::Unreadable("its lines have different codes".to_owned());
@@ -265,6 +264,18 @@ fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
         Some((b' ', text)) => Some((code, false, text)),
         Some((b'-', text)) => Some((code, true, text)),
         Some(_) => None,
+    }
+}
+
+/// What is wrong with a line that [`split`] does not know. Characters that show nothing, such as a TAB, are written out.
+fn without_code(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = cut(text.trim_end_matches(['\r', '\n']), SHOWN_MAX);
+    match text.chars().nth(3) {
+        Some(c) if split(&line[..3]).is_some() => {
+            format!("its code is followed by {c:?} and not by a space or a hyphen: {text:?}")
+        }
+        _ => format!("it has no code: {text:?}"),
     }
 }
 

@@ -214,6 +214,22 @@ fn after_an_unreadable_reply_to_the_body_no_copy_is_sent() {
 }
 
 #[test]
+fn what_stands_behind_the_code_is_shown() {
+    for (reply, told) in [
+        ("250\tqueued", r#"its code is followed by '\t' and not by a space or a hyphen: "250\tqueued""#),
+        ("250_ok", r#"its code is followed by '_' and not by a space or a hyphen: "250_ok""#),
+        ("999 ok\u{1b}", r#"it has no code: "999 ok\u{1b}""#),
+        ("", r#"it has no code: """#),
+    ] {
+        let line = format!("{reply}\r\n250 ok").leak();
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, &[OK, OK, GO_ON, line])]);
+        let (result, _) = submit(&mut relay.transport(), "a@example.com");
+        let detail = result.unwrap_err().detail;
+        assert!(detail.ends_with(told), "{detail}");
+    }
+}
+
+#[test]
 fn only_the_code_of_a_reply_decides() {
     // Text in Latin-1, no text, no CR, a NUL.
     for reply in ["250 accept\u{e9}", "250", "250-one\r\n250-\r\n250", "250-one\n250 two", "250 \0"] {

@@ -70,6 +70,15 @@ fn auth_login_answers_any_prompt_in_order() {
 }
 
 #[test]
+fn a_relay_that_asks_a_third_time_is_told() {
+    let server =
+        ScriptedRelay::start(vec![vec!["220 relay", "250-relay\r\n250 AUTH LOGIN", "334 ", "334 ", "334 "]]);
+    let detail = connect(&relay(&server, password())).unwrap().detail;
+    let told = "login with LOGIN: the relay asks for more than user name and password; check SMTP_USERNAME";
+    assert!(detail.starts_with(told), "{detail}");
+}
+
+#[test]
 fn after_a_refused_mechanism_the_next_one_is_tried() {
     for refusal in ["504 5.5.4 unrecognized", "534 5.7.9 too weak", "538 no", "502 no", "501 no"] {
         let server = ScriptedRelay::start(vec![vec![
