@@ -14,6 +14,7 @@ mod crashes;
 mod database_trouble;
 mod dead_letter_queue;
 mod deferrals;
+mod dry_run;
 mod events_gone;
 mod fan_out;
 mod frozen_broker;
