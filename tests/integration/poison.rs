@@ -58,7 +58,8 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
         text(r#"{"type":"UPDATED","event_id":1.5}"#, "event_id 1.5"),
         text(r#"{"type":"UPDATED","event_id":9223372036854775808}"#, "event_id 9223372036854775808"),
         text(&"[".repeat(3000), "not JSON"),
-        (b"\xff\xfe{}".to_vec(), "not UTF-8"),
+        (b"\xff\xff{}".to_vec(), "not UTF-8"),
+        (b"\xff\xfe{\0}\0".to_vec(), "in UTF-16"),
         (vec![b' '; 70_000], "70000 bytes"),
     ]
 }
