@@ -18,9 +18,7 @@ fn decoding(body: &[u8]) {
         max_body: MAX_BODY,
         decode: &Message::decode,
         encode: &|message: &Message| message.encode(),
-        fits_ledger: &|message: &Message| {
-            message.event_id.0 > 0 && Kind::from_word(message.kind.as_str()) == Some(message.kind)
-        },
+        fits_ledger: &|message: &Message| Kind::from_word(message.kind.as_str()) == Some(message.kind),
     };
     properties::decoding(&decoder, body);
 }
@@ -88,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn an_encoded_message_decodes_to_itself(event_id in 1..=i64::MAX, kind in prop::sample::select(&Kind::ALL)) {
+    fn an_encoded_message_decodes_to_itself(event_id: i64, kind in prop::sample::select(&Kind::ALL)) {
         let message = Message { kind, event_id: EventId(event_id) };
         prop_assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
     }
