@@ -14,7 +14,7 @@ use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
 
-/// A notification is leased by one worker after another, and each lease adds one to its epoch. That of another notification
+/// A notification is leased by one worker after another, and each lease adds at most 32 to its epoch. That of another notification
 /// is as far away as random numbers of 40 bits are.
 const NEAR: u64 = 1_000;
 
