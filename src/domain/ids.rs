@@ -71,7 +71,7 @@ impl Epoch {
     /// that gets the same key later, in a copy of the database that was restored.
     #[must_use]
     pub fn random() -> Self {
-        Self(fastrand::i64(1..1 << 40))
+        Self(fastrand::i64(1..1 << 62))
     }
 
     /// Of the worker that opens the notification again.
@@ -80,11 +80,11 @@ impl Epoch {
         Self(self.0 + 1)
     }
 
-    /// Of the worker that takes the notification over, with a random number: if the reply to the commit is lost, the worker finds
-    /// out by it, and by its name, that the lease is its own. The number is small: a row with a distant epoch counts as
-    /// another row.
+    /// Of the worker that takes the notification over, with a random number: if the reply to the commit is lost, the call that is
+    /// repeated finds out by it that the lease is its own, and not that of another part of the worker. The number is small
+    /// against [`Self::random`]: a row with a distant epoch counts as another row.
     #[must_use]
     pub fn of_take_over(self) -> Self {
-        Self(self.0 + fastrand::i64(1..=32))
+        Self(self.0 + fastrand::i64(1..=1 << 20))
     }
 }

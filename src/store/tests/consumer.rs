@@ -7,6 +7,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use super::*;
+use crate::domain::ids::Epoch;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::backend::dispatch;
 use crate::store::ledger::acks::AckedMessage;
@@ -205,6 +206,18 @@ pub fn release_all(store: &Store, worker: &str) {
         .map(|record| Lease { notification_id: record.notification.id, epoch: record.epoch })
         .collect();
     store.release_leases(&leases).unwrap();
+}
+
+/// Takes a notification over as it was seen; `None` when it has changed since.
+pub fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
+    take_over_as(store, seen, owner, seen.epoch.next())
+}
+
+/// The same, with this epoch.
+pub fn take_over_as(store: &Store, seen: &NotificationRecord, owner: &str, epoch: Epoch) -> Option<Lease> {
+    let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
+    let until = seen.holder.as_ref().map(|holder| holder.until);
+    store.take_over(lease, until, epoch, &lease_request(owner)).unwrap()
 }
 
 /// The notification of a message.

@@ -14,9 +14,9 @@ use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
 
-/// A notification is leased by one worker after another, and each lease adds at most 32 to its epoch. That of another notification
-/// is as far away as random numbers of 40 bits are.
-const NEAR: u64 = 1_000;
+/// A notification is leased by one worker after another, and each lease adds at most 2^20 to its epoch: that makes a thousand leases.
+/// The epoch of another notification is as far away as random numbers of 62 bits are.
+const NEAR: u64 = 1 << 30;
 
 /// A notification that this worker has leased, and whose event is not looked up yet.
 #[derive(Debug)]

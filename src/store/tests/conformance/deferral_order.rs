@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::outcome::Tally;
-use crate::store::ledger::row::NotificationRecord;
+use crate::store::tests::consumer::{look, take_over};
 
 const PEOPLE: i64 = 12;
 
@@ -13,28 +13,12 @@ fn defer(notification: &Notification, id: i64, deferrals: u32) -> Outcome {
     Outcome { deferrals, verdict, ..outcome(notification, id, Status::Failed) }
 }
 
-fn look(store: &Store, notification: &Notification) -> NotificationRecord {
-    store.find_notification(notification.id).unwrap().unwrap()
-}
-
-fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
-    let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
-    store
-        .take_over(
-            lease,
-            seen.holder.as_ref().map(|holder| holder.until),
-            lease.epoch.next(),
-            &lease_request(owner),
-        )
-        .unwrap()
-}
-
 pub fn a_completed_notification_with_deferrals_is_leased_by_one_worker(store: &Store) {
     add_people(store, EVENT, 2);
     let notification = open_and_hold(store);
     assert!(store.record_outcomes(&[1, 2].map(|id| defer(&notification, id, 0))).unwrap().is_empty());
     complete(store, notification.id);
-    let seen = look(store, &notification);
+    let seen = look(store, notification.id);
     assert_eq!((seen.state, &seen.holder), (NotificationState::Completed, &None));
     let sweep = take_over(store, &seen, "a sweep").unwrap();
     assert_eq!(take_over(store, &seen, "another sweep"), None);
@@ -53,7 +37,7 @@ pub fn a_completed_notification_with_deferrals_is_leased_by_one_worker(store: &S
     ];
     assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
     store.release_lease(sweep).unwrap();
-    let seen = look(store, &notification);
+    let seen = look(store, notification.id);
     assert_eq!((seen.state, &seen.holder), (NotificationState::Completed, &None));
     let tally = store.tally(&notification).unwrap();
     assert_eq!((tally.sent, tally.deferred, tally.pending), (1, 1, 0));
@@ -84,7 +68,7 @@ pub fn reopening_failures_leaves_deferrals_as_they_are(store: &Store) {
     record(store, &notification, Status::Failed, [1, 2]);
     assert!(store.record_outcomes(&[3, 4].map(|id| defer(&notification, id, 0))).unwrap().is_empty());
     complete(store, notification.id);
-    let retry = take_over(store, &look(store, &notification), "a retry").unwrap();
+    let retry = take_over(store, &look(store, notification.id), "a retry").unwrap();
     assert_eq!(store.reopen_failed(retry, false).unwrap(), Some(2));
     let tally = store.tally(&notification).unwrap();
     assert_eq!((tally.failed, tally.deferred, tally.pending), (0, 2, 2));
@@ -200,9 +184,9 @@ fn run_at_random(store: &Store, random: &mut fastrand::Rng, name: &str) {
                     model.apply(batch);
                 }
             }
-            3 => lease = take_over(store, &look(store, &notification), name).unwrap(),
+            3 => lease = take_over(store, &look(store, notification.id), name).unwrap(),
             4 => {
-                lease = take_over(store, &look(store, &notification), name).unwrap();
+                lease = take_over(store, &look(store, notification.id), name).unwrap();
                 store.reopen_failed(lease, true).unwrap().unwrap();
                 for state in model.states.values_mut() {
                     if *state == State::Decided(Status::Failed) {

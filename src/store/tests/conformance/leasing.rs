@@ -1,24 +1,11 @@
 //! Who may work at a notification, and who may not any more.
 
 use super::*;
-use crate::store::ledger::row::{Holder, NotificationRecord};
-use crate::store::tests::consumer::{ask_as, look};
+use crate::store::ledger::row::Holder;
+use crate::store::tests::consumer::{ask_as, look, take_over, take_over_as};
 
 fn holder(store: &Store, notification_id: NotificationId) -> Option<Holder> {
     look(store, notification_id).holder
-}
-
-/// Takes over as seen.
-fn take_over(store: &Store, seen: &NotificationRecord, owner: &str) -> Option<Lease> {
-    let lease = Lease { notification_id: seen.notification.id, epoch: seen.epoch };
-    store
-        .take_over(
-            lease,
-            seen.holder.as_ref().map(|holder| holder.until),
-            lease.epoch.next(),
-            &lease_request(owner),
-        )
-        .unwrap()
 }
 
 pub fn opening_a_notification_leases_it(store: &Store) {
@@ -66,6 +53,17 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(take_over(store, &seen, "they"), None);
     let free = look(store, id);
     assert_eq!(take_over(store, &free, "others"), Some(lease(id, 3)));
+}
+
+/// Two parts of one worker have the same name: only the epoch tells their calls apart.
+pub fn only_one_part_of_a_worker_takes_over(store: &Store) {
+    let id = open_and_hold(store).id;
+    for _ in 0..200 {
+        let seen = look(store, id);
+        let take_over = || take_over_as(store, &seen, "me", seen.epoch.of_take_over());
+        assert!(take_over().is_some());
+        assert_eq!(take_over(), None);
+    }
 }
 
 pub fn only_one_of_many_workers_takes_over(store: &Store) {

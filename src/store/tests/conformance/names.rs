@@ -134,6 +134,7 @@ macro_rules! conformance_tests {
             a_lease_of_another_worker_is_respected_until_it_is_released
             a_lease_is_taken_over_only_as_it_was_seen
             only_one_of_many_workers_takes_over
+            only_one_part_of_a_worker_takes_over
             a_lease_ends_by_the_clock_of_the_database_unless_it_is_renewed
             writes_of_a_lost_lease_are_refused
             refused_outcomes_do_not_hold_up_the_others
