@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 
 use crate::app::database;
 use crate::config::Config;
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::source::new_rows::NewEvent;
@@ -34,9 +34,6 @@ pub struct SeedArgs {
 
 /// Participants in one transaction: few enough that a running worker does not wait long, many enough to be fast.
 const BATCH: u32 = 1000;
-
-/// Participants in a page, when those of the event are looked at.
-const PAGE: u32 = 1000;
 
 /// Creates the tables, the event and the participants that are missing.
 ///
@@ -93,17 +90,9 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
 
 /// Refuses an event with a participant whose address was not made up here: a notification mails both kinds alike.
 fn refuse_real_people(store: &Store, event: EventId) -> anyhow::Result<()> {
-    let mut after = None;
+    let is_real = |person: &Participant| !person.email.as_deref().is_some_and(people::is_made_up);
     let mut real = 0;
-    loop {
-        let page = store.read_page(event, after, ParticipantId::MAX, PAGE)?;
-        let is_real = |person: &Participant| !person.email.as_deref().is_some_and(people::is_made_up);
-        real += page.iter().filter(|person| is_real(person)).count();
-        after = page.last().map(|person| person.id);
-        if page.len() < PAGE as usize || after == Some(ParticipantId::MAX) {
-            break;
-        }
-    }
+    store.for_each_page(event, |page| real += page.iter().filter(|person| is_real(person)).count())?;
     if real == 0 {
         return Ok(());
     }
@@ -140,6 +129,7 @@ mod tests {
     use super::*;
     use crate::config::database::Backend;
     use crate::config::database::DatabaseConfig;
+    use crate::domain::ids::ParticipantId;
     use crate::store::source::new_rows::NewParticipant;
 
     fn args(participants: u32) -> SeedArgs {

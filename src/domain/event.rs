@@ -7,7 +7,7 @@ use crate::domain::ids::EventId;
 /// One row of `events`. Times are UTC; `timezone` says where the event takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The application's key, always positive.
+    /// The application's key.
     pub id: EventId,
     /// What the event is called.
     pub title: String,

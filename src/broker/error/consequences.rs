@@ -20,16 +20,11 @@ impl BrokerError {
         if let Self::NoHost(errors) = self {
             return errors.iter().any(Self::is_transient);
         }
-        !matches!(
-            self,
-            Self::Credentials { .. }
-                | Self::Vhost { .. }
-                | Self::NotCreated { .. }
-                | Self::NotReadable { .. }
-                | Self::NotPublishable { .. }
-                | Self::Stream { .. }
-                | Self::BadMessageId(_)
-        )
+        let is_refused =
+            matches!(self, Self::Credentials { .. } | Self::Vhost { .. } | Self::BadMessageId(_));
+        // A connection that has a queue for itself may end.
+        let is_locked = matches!(self, Self::Exclusive { .. });
+        !is_refused && (is_locked || !self.is_unusable_queue())
     }
 
     /// Whether the connection is gone.

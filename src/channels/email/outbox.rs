@@ -74,6 +74,8 @@ fn write(dir: &Path, name: &str, content: &str) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use testkit::folder::names_in;
+
     use super::*;
     use crate::channels::Class;
 
@@ -86,15 +88,6 @@ mod tests {
             size: 20,
             html: html.to_owned(),
         }
-    }
-
-    fn files(dir: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
     }
 
     #[test]
@@ -111,7 +104,7 @@ mod tests {
         outbox.submit(&mail("<p>two"), &mut before_body).unwrap();
         assert_eq!(outbox.submit(&mail("<p>three"), &mut || false), Err(SendError::withdrawn()));
         assert_eq!(calls, 2);
-        assert_eq!(files(&dir), ["n12.p34.eml", "n12.p34.html"]);
+        assert_eq!(names_in(&dir), ["n12.p34.eml", "n12.p34.html"]);
         assert_eq!(fs::read_to_string(dir.join("n12.p34.html")).unwrap(), "<p>two");
         assert_eq!(fs::read_to_string(dir.join("n12.p34.eml")).unwrap(), "Subject: hi\r\n\r\n.hi\r\n");
     }
@@ -124,7 +117,7 @@ mod tests {
         fs::write(&other, "of another user").unwrap();
         symlink(&other, dir.join("n12.p34.eml")).unwrap();
         Outbox::new(Some(dir.clone())).submit(&mail("<p>one"), &mut || true).unwrap();
-        for name in files(&dir) {
+        for name in names_in(&dir) {
             let found = fs::symlink_metadata(dir.join(&name)).unwrap();
             assert_eq!((found.is_file(), found.permissions().mode() & 0o777), (true, 0o600), "{name}");
         }
@@ -156,7 +149,7 @@ mod tests {
         let dir = temporary.path().join("outbox");
         fs::create_dir_all(dir.join("n12.p34.html/x")).unwrap();
         Outbox::new(Some(dir.clone())).submit(&mail(""), &mut || true).unwrap_err();
-        assert_eq!(files(&dir), ["n12.p34.html"]);
+        assert_eq!(names_in(&dir), ["n12.p34.html"]);
     }
 
     #[test]

@@ -6,12 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::participant::comparable_address;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::source::import_rows::{ParticipantKey, comparable_address};
-
-/// Participants in a page.
-const PAGE: u32 = 1000;
+use crate::store::source::import_rows::ParticipantKey;
 
 /// Hashes of addresses with their participants, in the order of the hashes.
 type Addresses = Vec<(u64, ParticipantId)>;
@@ -56,16 +54,10 @@ impl KnownPeople {
 
 fn load(store: &Store, event: EventId, hashes: &RandomState) -> Result<Addresses, StoreError> {
     let mut addresses = Vec::new();
-    let mut after = None;
-    loop {
-        let page = store.read_page(event, after, ParticipantId::MAX, PAGE)?;
-        let is_last = page.len() < PAGE as usize;
-        after = page.last().map(|person| person.id);
-        let hash = |email: String| hashes.hash_one(comparable_address(&email));
+    let hash = |email: String| hashes.hash_one(comparable_address(&email));
+    store.for_each_page(event, |page| {
         addresses.extend(page.into_iter().filter_map(|person| Some((hash(person.email?), person.id))));
-        if is_last || after == Some(ParticipantId::MAX) {
-            addresses.sort_unstable();
-            return Ok(addresses);
-        }
-    }
+    })?;
+    addresses.sort_unstable();
+    Ok(addresses)
 }

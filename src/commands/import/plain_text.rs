@@ -1,4 +1,4 @@
-//! The bytes of a file as UTF-8 with LF as line end, whatever a spreadsheet has written: a byte order mark, UTF-16, CRLF or CR.
+//! The bytes of a file as UTF-8 with LF as line end. A spreadsheet may have written a byte order mark, UTF-16, CRLF or CR.
 //! What is no text at all is refused by name. Separators and quotes are left to `csv_lines`.
 
 use std::io::{self, BufRead as _, BufReader, Bytes, Read};

@@ -77,19 +77,12 @@ fn stamp(log: &OsStr, name: &OsStr) -> Option<Stamp> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::folder::names_in;
+
     use super::*;
 
     fn day(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 11, day).unwrap()
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
     }
 
     #[test]
@@ -140,6 +133,6 @@ mod tests {
         let mut expected: Vec<&str> =
             others.iter().chain(&rotated[2..]).copied().chain(["f.log.2026-11-01"]).collect();
         expected.sort_unstable();
-        assert_eq!(names(dir.path()), expected);
+        assert_eq!(names_in(dir.path()), expected);
     }
 }

@@ -121,7 +121,7 @@ fn next_file(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return open().map(Some),
         found => found?,
     };
-    // The lock is of the file, whatever its name: one process renames it, and the next one sees that.
+    // The lock belongs to the file and not to its name: one process renames it, and the next one sees that.
     // Another error: the file system has no locks.
     if flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Ok(None);

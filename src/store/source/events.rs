@@ -25,9 +25,7 @@ impl Store {
         let row = self.run("read an event", |connection| find_row(connection, event_id))?;
         Ok(row.map(EventRow::into_event).inspect(zones::tell_if_unknown))
     }
-}
 
-impl Store {
     /// The columns of the event with something else than a time. The event may be gone.
     ///
     /// # Errors

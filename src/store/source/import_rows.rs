@@ -6,6 +6,7 @@ use diesel::AsChangeset;
 
 use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::participant::comparable_address;
 use crate::store::schema::{events, participants};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 
@@ -151,15 +152,5 @@ impl ParticipantValues {
             name: name.unwrap_or_default(),
             locale: locale.flatten(),
         }
-    }
-}
-
-/// An address in the form in which two are compared: without blanks around it, and the domain in small letters. Only the
-/// receiving system knows whether capitals before the `@` matter (RFC 5321 section 2.4).
-#[must_use]
-pub fn comparable_address(address: &str) -> String {
-    match address.trim().rsplit_once('@') {
-        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
-        None => address.trim().to_owned(),
     }
 }

@@ -16,6 +16,9 @@ use crate::store::error::StoreError;
 use crate::store::schema::participants;
 use crate::store::source::columns::{AppKey, AppText, not_blank};
 
+/// Participants in a page of [`Store::for_each_page`].
+const PAGE: u32 = 1000;
+
 /// Most events that one query asks about.
 const EVENTS_PER_QUERY: usize = 100;
 
@@ -34,9 +37,29 @@ impl Store {
     ) -> Result<Vec<Participant>, StoreError> {
         let first = ParticipantId::first_after(after.into());
         self.run("read a page of participants", |connection| {
-            page(event_id, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)
+            read_rows(connection, event_id, first, up_to, limit)
         })
-        .map(|rows: Vec<ParticipantRow>| rows.into_iter().map(ParticipantRow::into_participant).collect())
+    }
+
+    /// Calls `use_page` with all participants of the event, a thousand at a time, in key order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn for_each_page(
+        &self,
+        event_id: EventId,
+        mut use_page: impl FnMut(Vec<Participant>),
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.read_page(event_id, after, ParticipantId::MAX, PAGE)?;
+            let is_last = page.len() < PAGE as usize;
+            after = page.last().map(|person| person.id);
+            use_page(page);
+            if is_last || after == Some(ParticipantId::MAX) {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -67,27 +90,17 @@ pub(crate) fn find_page_ids(
         .collect()
 }
 
-/// Up to `limit` participants of the event, from the smallest key on.
+/// Up to `limit` participants of the event with `first <= id <= up_to`, in key order.
 pub(crate) fn read_rows(
     connection: &mut AnyConnection,
     event_id: EventId,
+    first: ParticipantId,
+    up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<Participant>> {
-    let rows: Vec<ParticipantRow> = page(event_id, ParticipantId::MIN, ParticipantId::MAX, limit)
-        .select(ParticipantRow::as_select())
-        .load(connection)?;
+    let rows: Vec<ParticipantRow> =
+        page(event_id, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)?;
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
-}
-
-/// The first row of the event with this key.
-pub(crate) fn read_one(
-    connection: &mut AnyConnection,
-    event_id: EventId,
-    id: ParticipantId,
-) -> QueryResult<Option<Participant>> {
-    let row: Option<ParticipantRow> =
-        page(event_id, id, id, 1).select(ParticipantRow::as_select()).first(connection).optional()?;
-    Ok(row.map(ParticipantRow::into_participant))
 }
 
 /// Those of the participants who take part in the event, in any order.

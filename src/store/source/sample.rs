@@ -12,7 +12,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::AppKey;
-use crate::store::source::participants::{find_page_ids, read_one, read_rows};
+use crate::store::source::participants::{find_page_ids, read_rows};
 
 /// Longest run of one statement. A server ends it then; SQLite has no such limit.
 const STATEMENT_SECONDS: u32 = 10;
@@ -64,7 +64,9 @@ impl Store {
         limit: u32,
     ) -> Result<ParticipantSample, StoreError> {
         let operation = "read a sample of participants";
-        let rows = self.run_limited(operation, |connection| read_rows(connection, event_id, limit));
+        let rows = self.run_limited(operation, |connection| {
+            read_rows(connection, event_id, ParticipantId::MIN, ParticipantId::MAX, limit)
+        });
         if let Ok(readable) = rows {
             return Ok(ParticipantSample { readable, unreadable: 0, example: None });
         }
@@ -74,7 +76,9 @@ impl Store {
         let mut sample = ParticipantSample { readable: Vec::new(), unreadable: 0, example: None };
         for id in self.run_limited(operation, find_ids)? {
             // Each on its own: after some errors MariaDB's library waits for ever on the same connection.
-            match self.run_limited("read a participant", |connection| read_one(connection, event_id, id)) {
+            match self
+                .run_limited("read a participant", |connection| read_rows(connection, event_id, id, id, 1))
+            {
                 Ok(participant) => sample.readable.extend(participant),
                 Err(error) => {
                     sample.unreadable += 1;

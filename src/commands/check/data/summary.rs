@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::channels::email::address::{self, AddressError};
 use crate::commands::check::data::looks::{Limits, Look};
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::domain::participant::Participant;
+use crate::domain::participant::{Participant, comparable_address};
 use crate::store::source::sample::{DoubledKeys, ParticipantSample};
 use crate::store::source::zones::UnknownZones;
 use crate::text::clean::{cut, one_line};
@@ -138,8 +138,7 @@ impl Summary {
             };
             match address::parse(email) {
                 Ok(address) => {
-                    let is_new =
-                        known.insert(format!("{}@{}", address.user(), address.domain().to_lowercase()));
+                    let is_new = known.insert(comparable_address(address.as_ref()));
                     self.same_address += u64::from(!is_new);
                 }
                 Err(AddressError(reason)) => {

@@ -1,4 +1,4 @@
-//! Rotation and reopening with real files: no line is lost, whatever fails.
+//! Rotation and reopening with real files: no line is lost when something fails.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

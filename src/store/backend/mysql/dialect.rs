@@ -59,7 +59,7 @@ pub fn text_literal(text: &str) -> String {
 pub fn statement_limit(seconds: u32) -> String {
     let milliseconds = u64::from(seconds) * 1000;
     format!(
-        "SET SESSION sql_mode = 'TRADITIONAL' /*M!100101 , max_statement_time = {seconds} */
+        "SET SESSION sql_mode = @@SESSION.sql_mode /*M!100101 , max_statement_time = {seconds} */
             /*!50708 , max_execution_time = {milliseconds} */"
     )
 }

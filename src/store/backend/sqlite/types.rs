@@ -10,7 +10,7 @@ use diesel::{QueryableByName, sql_query};
 use crate::store::schema::participants;
 
 diesel::define_sql_function!(
-    /// The type of the stored value, whatever its column declares.
+    /// The type of the stored value, which need not be that of its column.
     #[sql_name = "typeof"]
     fn stored_as(value: Nullable<BigInt>) -> Text
 );
