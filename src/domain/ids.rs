@@ -61,7 +61,7 @@ impl ParticipantId {
     }
 }
 number! {
-    /// Counts the leases of a notification, from 1: a fencing token. A write that names an older epoch than the
+    /// The number of a lease of a notification, larger with every new holder: a fencing token. A write that names an older epoch than the
     /// notification has is refused.
     Epoch
 }

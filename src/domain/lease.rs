@@ -8,6 +8,6 @@ use crate::domain::ids::{Epoch, NotificationId};
 pub struct Lease {
     /// The notification.
     pub notification_id: NotificationId,
-    /// The number of this lease of the notification, from 1.
+    /// The number of this lease of the notification. A newer one has a larger one.
     pub epoch: Epoch,
 }

@@ -1,5 +1,6 @@
 //! The workers of this database, for `fanmail status`: each worker reports every few seconds that it runs, with
-//! its problems and notes. Nothing else depends on these reports; leases decide which worker works on what.
+//! its problems and notes. The session of a worker that reports is not taken for lost. Which worker works on what, the leases
+//! decide.
 
 use std::time::Duration;
 
@@ -50,6 +51,19 @@ impl Store {
                 diesel::delete(workers::table.filter(forgotten)).execute(connection)?;
             }
             Ok(())
+        })
+    }
+
+    /// For how long the worker `name` has not reported; `None`: it has stopped, or never reported.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_worker_silence(&self, name: &str) -> Result<Option<Duration>, StoreError> {
+        self.run("find out when a worker has reported", |connection| {
+            let clock = dispatch::clock(connection)?;
+            let seen_at: Option<NaiveDateTime> =
+                workers::table.find(name).select(workers::seen_at).first(connection).optional()?;
+            Ok(seen_at.map(|seen_at| (clock - seen_at).to_std().unwrap_or_default()))
         })
     }
 

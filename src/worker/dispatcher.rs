@@ -34,7 +34,6 @@ use crate::broker::incoming::{Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
 use crate::domain::message::Message;
 use crate::domain::session::{BrokerSession, Receipt};
-use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::dispatcher::task::{TaskId, TaskState};
@@ -246,10 +245,8 @@ impl Dispatcher {
         if let Some((id, task)) = self.tasks.find(receipt)
             && let TaskState::Acking(notification_id) | TaskState::DeadLettering(notification_id) = task.state
         {
-            self.tasks.set_state(id, TaskState::RecordingAck);
-            let worker = &self.context.leases.lease_request().owner;
-            let session = BrokerSession::name_of(worker, receipt.session);
-            let message = AckedMessage { notification_id, session, tag: receipt.tag };
+            self.tasks.set_state(id, TaskState::RecordingAck(notification_id));
+            let message = self.acked_message(notification_id, receipt);
             let recorded = self.recorded.0.clone();
             self.batch_sender.flush(self.batch_sender.push(LedgerWrite::Acked {
                 message,
@@ -262,7 +259,7 @@ impl Dispatcher {
     /// Broker and ledger agree that a notification is done. Only now may the next one of its event begin.
     fn ack_recorded(&mut self, receipt: Receipt) {
         if let Some((id, task)) = self.tasks.find(receipt)
-            && matches!(task.state, TaskState::RecordingAck)
+            && matches!(task.state, TaskState::RecordingAck(_))
         {
             self.tasks.remove(id);
         }
@@ -274,7 +271,7 @@ impl Dispatcher {
         self.inbox.settlements = unbounded().0;
         acked.iter().for_each(|receipt| self.acked(receipt));
         let count = |is: fn(&TaskState) -> bool| self.tasks.select(|task| is(&task.state)).len();
-        let recording = count(|state| matches!(state, TaskState::RecordingAck));
+        let recording = count(|state| matches!(state, TaskState::RecordingAck(_)));
         let unconfirmed = count(|state| matches!(state, TaskState::Acking(_) | TaskState::DeadLettering(_)));
         drop(self.recorded.0);
         self.recorded.1.iter().take(recording).for_each(drop);

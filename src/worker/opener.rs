@@ -26,6 +26,7 @@ use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::fan_out::claim::OpenedAs;
@@ -98,11 +99,17 @@ impl Opener {
         self.queue.ask(|requests| requests.sessions.push(SessionChange::Begun(session, alive_at)));
     }
 
-    /// A session is lost, and the messages that it delivered come again. `alive_at`: when the broker was last known to run. `leases`
-    /// are released.
-    pub fn lose_session(&self, session: BrokerSession, alive_at: Option<Instant>, leases: Vec<Lease>) {
+    /// A session is lost, and the messages that it delivered come again. `alive_at`: when the broker was last known to run. `acked`
+    /// are recorded, `leases` are released.
+    pub fn lose_session(
+        &self,
+        session: BrokerSession,
+        alive_at: Option<Instant>,
+        acked: Vec<AckedMessage>,
+        leases: Vec<Lease>,
+    ) {
         self.queue.ask(|requests| {
-            requests.lose(session, alive_at);
+            requests.lose(session, alive_at, acked);
             requests.released.extend(leases);
         });
     }
@@ -218,15 +225,15 @@ impl<'a> OpenerThread<'a> {
         let message = asked.arrival.message;
         match unknown {
             Unknown::Holder(candidate) => {
-                let stale_for = self.arrivals.ask_again(asked, asked_at, Some(candidate));
-                self.sessions.check_holder(candidate, stale_for);
+                let silent_for = self.arrivals.ask_again(asked, asked_at);
+                self.sessions.check_holder(candidate, asked_at, silent_for);
             }
             Unknown::OtherSession(session) => {
-                let stale_for = self.arrivals.ask_again(asked, asked_at, None);
-                self.sessions.check_other(session, message, stale_for);
+                let silent_for = self.arrivals.ask_again(asked, asked_at);
+                self.sessions.check_other(session, message, asked_at, silent_for);
             }
             Unknown::OwnSession => {
-                self.arrivals.ask_again(asked, asked_at, None);
+                self.arrivals.ask_again(asked, asked_at);
             }
         }
     }

@@ -66,6 +66,9 @@ pub mod server {
                                    sslrootcert (PostgreSQL) or ssl_ca (MySQL), and the host as the certificate does";
     /// The server is a replica.
     pub const READ_ONLY: &str = "DATABASE_URL must name a server that can be written to, not a replica";
+    /// Two transactions waited for each other, again and again.
+    pub const DEADLOCK: &str =
+        "it is tried again; if it stays, another program locks the same rows in another order";
     /// A lock was not granted in time.
     pub const LOCK: &str = "another program holds locks for a long time; let it finish, or end it";
     /// The user lacks a right.
@@ -82,6 +85,10 @@ pub const COMMON: &[KnownError] = &[
     KnownError::transient(&["No route to host"], START),
     KnownError::transient(&["Network is unreachable"], START),
     KnownError::transient(&["No space left on device"], DISK),
+    KnownError::transient(
+        &["another worker has changed a row that was read"],
+        "several workers do the same; it is tried again",
+    ),
     // The pool knows no cause.
     KnownError::transient(
         &["timed out waiting for connection"],

@@ -127,7 +127,8 @@ pub(crate) fn record_proven_acks(
             .filter(notifications::completed_at.is_not_null())
             .filter(not(notifications::message_key.is_not_null()))
     };
-    let ids: Vec<NotificationId> = ended().select(notifications::id).load(connection)?;
+    let ids: Vec<NotificationId> =
+        ended().order(notifications::id).select(notifications::id).load(connection)?;
     for ids in ids.chunks(INSERT_ROWS) {
         // From here on, no other worker attaches a message to them.
         dispatch::lock_notifications(connection, ids)?;

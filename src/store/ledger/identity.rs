@@ -29,7 +29,7 @@
 //!   connection already and that worker has not noticed yet, which takes up to two heartbeats. If the broker has answered a call
 //!   of that session (`seen_at`) that began after the present message was first asked about, then the broker had both connections
 //!   at that time, and this is another message. Until it is known, the answer is [`Match::Undetermined`]: the worker asks again,
-//!   and meanwhile the session is seen, or reported lost, or its worker is found gone.
+//!   and meanwhile the session is seen, or reported lost, or its worker is found gone: it has exited, or was not heard of for long.
 //! - If the broker was restarted before the current session began, a session of another worker that began before this worker's
 //!   previous session was last seen has certainly ended with it. A session that began within three minutes before the current
 //!   one does not count as the previous one: it may follow the same restart.
@@ -47,7 +47,7 @@
 //! session opens nothing more once its end is in the ledger, and its end gets into the ledger only after what it has opened
 //! (`sessions::lock`). If it was taken for lost by mistake, its next report revives it.
 //!
-//! After a restart, RabbitMQ 3.10 marks every message of the queue as redelivered. The messages do not wait then, until one has come
+//! After a crash, RabbitMQ 3.10 marks every message of the queue as redelivered. The messages do not wait then, until one has come
 //! that was never delivered before: a queue of a million would be slowed down to a few hundred a second.
 //!
 //! # Acks that the broker has forgotten (rule 4)
@@ -191,7 +191,7 @@ impl<'a> Identities<'a> {
     ) -> QueryResult<Sessions<'a>> {
         let mut sessions = match self.sessions.take() {
             Some(sessions) => sessions,
-            None => Sessions::load(connection, self.session)?,
+            None => Sessions::load(connection, self.session, self.clock)?,
         };
         sessions.record_crash(connection, asked_at)?;
         Ok(sessions)

@@ -122,13 +122,20 @@ impl Store {
     }
 }
 
-/// Whether `owner` has this lease: only the reply to the commit of an earlier call was lost.
-fn is_held(connection: &mut AnyConnection, lease: Lease, owner: &str) -> QueryResult<bool> {
+/// Renews a lease that the owner has already, and returns whether it has: only the reply to the commit of an earlier call was lost.
+/// The owner counts the term from the present call.
+fn renew_held(
+    connection: &mut AnyConnection,
+    lease: Lease,
+    lease_request: &LeaseRequest,
+    until: NaiveDateTime,
+) -> QueryResult<bool> {
     let row = notifications::table
         .find(lease.notification_id)
         .filter(notifications::epoch.eq(lease.epoch))
-        .filter(notifications::lease_owner.eq(owner));
-    row.count().get_result::<i64>(connection).map(|rows| rows > 0)
+        .filter(notifications::lease_owner.eq(&lease_request.owner));
+    let renewed = diesel::update(row).set(notifications::lease_until.eq(until)).execute(connection)?;
+    Ok(renewed > 0)
 }
 
 /// The columns of a notification that no process has leased.
@@ -162,5 +169,5 @@ fn compare_and_set(
         None => seen_row.filter(notifications::lease_until.is_null()).set(change).execute(connection)?,
     };
     let lease = Lease { notification_id: seen.notification_id, epoch };
-    Ok((taken > 0 || is_held(connection, lease, &lease_request.owner)?).then_some(lease))
+    Ok((taken > 0 || renew_held(connection, lease, lease_request, until)?).then_some(lease))
 }

@@ -85,7 +85,7 @@ pub struct NotificationRecord {
     pub completed_at: Option<NaiveDateTime>,
     /// When the broker was known to have the ack of its message, UTC.
     pub acked_at: Option<NaiveDateTime>,
-    /// The number of its newest lease; 0 before the first one.
+    /// The number of its newest lease.
     pub epoch: Epoch,
     /// The worker that has leased it.
     pub holder: Option<Holder>,

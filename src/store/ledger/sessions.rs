@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::acks::record_proven_acks;
+use crate::store::ledger::acks::{AckedMessage, record_acks, record_proven_acks};
 use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::broker_sessions;
@@ -24,6 +24,25 @@ const DELETED_AFTER: TimeDelta = TimeDelta::days(1);
 /// A report revives a session that was taken for lost only if the broker's answer is not older. A worker that was frozen in between
 /// reports an answer from before, and a session is taken for lost only after a silence of 15 s.
 const REVIVED_WITHIN: TimeDelta = TimeDelta::seconds(5);
+
+/// The database's clock and this machine's differ by less than this, however they are corrected, if no process was paused in between.
+const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(1);
+
+/// The database's time at an instant of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockReading {
+    pub(crate) clock: NaiveDateTime,
+    pub(crate) read_at: Instant,
+}
+
+impl ClockReading {
+    /// Whether the database's time at instants before this reading can be told, as far as an `earlier` one shows. It cannot after this
+    /// machine was suspended, because an `Instant` does not count that time, or when the database's clock was set.
+    fn follows(&self, earlier: &Self) -> bool {
+        let here = TimeDelta::from_std(self.read_at - earlier.read_at).unwrap_or(TimeDelta::MAX);
+        (self.clock - earlier.clock - here).abs() < CLOCKS_DIFFER_BY
+    }
+}
 
 /// How a session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +57,9 @@ pub enum EndOfSession {
 }
 
 impl Store {
-    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet. `alive_at`: when
-    /// the broker was last known to run, in the session before; `None`: until now.
+    /// Records that a session has begun. The earlier ones of this worker are lost, if that is not known yet, and those of other
+    /// workers that a restart of the broker has ended. `alive_at`: when the broker was last known to run, in the session before;
+    /// `None`: until now.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -64,72 +84,139 @@ impl Store {
                 insert(connection, session, clock, clock)?;
             }
             Ok(())
+        })?;
+        if session.follows_restart {
+            // In transactions of their own: two workers that begin at the same time would wait for each other's rows.
+            self.write("find the sessions that a restart has ended", |connection| {
+                let clock = dispatch::clock(connection)?;
+                Ok(Sessions::load(connection, session, clock)?.ended_by_restart())
+            })?
+            .iter()
+            .try_for_each(|name| self.end_by_restart(name, alive_at))?;
+        }
+        Ok(())
+    }
+
+    /// Its worker may have a message that it has not opened, and may be frozen. After this it cannot open it any more.
+    fn end_by_restart(&self, name: &str, alive_at: Option<Instant>) -> Result<(), StoreError> {
+        self.write("end a session that a restart has ended", |connection| {
+            let lost_at = time_of(alive_at, dispatch::clock(connection)?);
+            diesel::update(unended(name))
+                .set(broker_sessions::lost_at.eq(lost_at))
+                .execute(connection)
+                .map(drop)
         })
     }
 
     /// Records that the broker still had this session at `answered_at`: it has answered a call that began then. If that was just
-    /// now, a session that was taken for lost lives again. One that is missing, because an older copy of the database was restored, is inserted;
-    /// its age is not known, and it counts as old.
+    /// now, and no session has begun since, a session that was taken for lost lives again. One that is missing, because an older copy
+    /// of the database was restored, is inserted; its age is not known, and it counts as old. Records nothing if the database's time
+    /// at `answered_at` cannot be told, as the reading of the report before shows. Returns the present reading.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn report_session(&self, session: &BrokerSession, answered_at: Instant) -> Result<(), StoreError> {
+    pub fn report_session(
+        &self,
+        session: &BrokerSession,
+        answered_at: Instant,
+        earlier: Option<&ClockReading>,
+    ) -> Result<ClockReading, StoreError> {
         self.write("report a session", |connection| {
-            let name = session.name();
-            let Some(LockedSession { clock, .. }) = dispatch::lock_session(connection, &name)? else {
-                let clock = dispatch::clock(connection)?;
-                return insert(connection, session, clock - DELETED_AFTER, time_of(Some(answered_at), clock));
-            };
-            let seen_at = time_of(Some(answered_at), clock);
-            let is_fresh = clock - seen_at < REVIVED_WITHIN;
-            let row = broker_sessions::table.find(name).filter(broker_sessions::seen_at.lt(seen_at));
-            diesel::update(row)
-                .set((
-                    broker_sessions::seen_at.eq(seen_at),
-                    is_fresh.then(|| broker_sessions::lost_at.eq(None::<NaiveDateTime>)),
-                ))
-                .execute(connection)
-                .map(drop)
+            let locked = dispatch::lock_session(connection, &session.name())?;
+            let clock =
+                locked.as_ref().map_or_else(|| dispatch::clock(connection), |locked| Ok(locked.clock))?;
+            let reading = ClockReading { clock, read_at: Instant::now() };
+            if earlier.is_none_or(|earlier| reading.follows(earlier)) {
+                report(connection, session, time_of(Some(answered_at), clock), locked.as_ref(), clock)?;
+            }
+            Ok(reading)
         })
     }
 
-    /// Records that a session has ended.
+    /// Records that a session has ended, and the acks that the broker has confirmed to it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn end_session(&self, session: &BrokerSession, end: EndOfSession) -> Result<(), StoreError> {
+    pub fn end_session(
+        &self,
+        session: &BrokerSession,
+        end: EndOfSession,
+        acked: &[AckedMessage],
+    ) -> Result<(), StoreError> {
         self.write("end a session", |connection| {
             let clock = dispatch::clock(connection)?;
-            let row = broker_sessions::table
-                .find(session.name())
-                .filter(broker_sessions::lost_at.is_null())
-                .filter(broker_sessions::closed_at.is_null());
-            let ended = match end {
+            let row = unended(&session.name());
+            match end {
                 EndOfSession::Closed => {
-                    diesel::update(row).set(broker_sessions::closed_at.eq(clock)).execute(connection)
+                    diesel::update(row).set(broker_sessions::closed_at.eq(clock)).execute(connection)?
                 }
                 EndOfSession::Lost { alive_at } => {
                     let lost_at = time_of(alive_at, clock);
-                    diesel::update(row).set(broker_sessions::lost_at.eq(lost_at)).execute(connection)
+                    diesel::update(row).set(broker_sessions::lost_at.eq(lost_at)).execute(connection)?
                 }
             };
-            ended.map(drop)
+            record_acks(connection, acked, false)
         })
     }
 
-    /// Records that the session `name` of a worker that is gone was lost when it was last seen.
+    /// Records that the session `name` of a worker that is gone was lost when it was last seen, and returns whether it was; not if
+    /// it was seen after `asked_at`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn mark_session_lost(&self, name: &str) -> Result<(), StoreError> {
+    pub fn mark_session_lost(&self, name: &str, asked_at: NaiveDateTime) -> Result<bool, StoreError> {
         self.write("record that a session is lost", |connection| {
-            let row = broker_sessions::table.find(name).filter(broker_sessions::lost_at.is_null());
-            diesel::update(row)
-                .set(broker_sessions::lost_at.eq(broker_sessions::seen_at.nullable()))
-                .execute(connection)
-                .map(drop)
+            let row = unended(name).filter(broker_sessions::seen_at.le(asked_at));
+            let lost_at = broker_sessions::lost_at.eq(broker_sessions::seen_at.nullable());
+            diesel::update(row).set(lost_at).execute(connection).map(|rows| rows > 0)
         })
     }
+}
+
+/// The session `name`, unless it has ended.
+#[diesel::dsl::auto_type]
+fn unended(name: &str) -> _ {
+    let name: String = name.to_owned();
+    broker_sessions::table
+        .filter(broker_sessions::name.eq(name))
+        .filter(broker_sessions::lost_at.is_null())
+        .filter(broker_sessions::closed_at.is_null())
+}
+
+fn report(
+    connection: &mut AnyConnection,
+    session: &BrokerSession,
+    seen_at: NaiveDateTime,
+    locked: Option<&LockedSession>,
+    clock: NaiveDateTime,
+) -> QueryResult<()> {
+    let Some(locked) = locked else {
+        // In the older copy, an earlier session of this worker may not have ended.
+        let earlier = broker_sessions::table
+            .filter(broker_sessions::worker.eq(&session.worker))
+            .filter(broker_sessions::lost_at.is_null())
+            .filter(broker_sessions::closed_at.is_null());
+        let lost_at = broker_sessions::lost_at.eq(broker_sessions::seen_at.nullable());
+        diesel::update(earlier).set(lost_at).execute(connection)?;
+        return insert(connection, session, clock - DELETED_AFTER, seen_at);
+    };
+    let revives = locked.lost_at.is_some()
+        && clock - seen_at < REVIVED_WITHIN
+        && broker_sessions::table
+            .filter(broker_sessions::opened_at.ge(seen_at))
+            .count()
+            .get_result::<i64>(connection)?
+            == 0;
+    // A time that is still to come is from before the database's clock was set back.
+    let is_newer = broker_sessions::seen_at.lt(seen_at).or(broker_sessions::seen_at.gt(clock));
+    let row = broker_sessions::table.find(session.name()).filter(is_newer);
+    diesel::update(row)
+        .set((
+            broker_sessions::seen_at.eq(seen_at),
+            revives.then(|| broker_sessions::lost_at.eq(None::<NaiveDateTime>)),
+        ))
+        .execute(connection)
+        .map(drop)
 }
 
 /// The database's time, and whether `session` has not ended, as far as the ledger knows. Its end can only be recorded after this
@@ -199,7 +286,7 @@ fn delete_old(
     let ended = broker_sessions::lost_at.is_null().or(broker_sessions::lost_at.lt(time));
     let old: i64 = unseen().filter(ended).count().get_result(connection)?;
     if old > 0 {
-        let sessions = Sessions::load(connection, session)?;
+        let sessions = Sessions::load(connection, session, clock)?;
         record_proven_acks(connection, &sessions, clock)?;
         diesel::delete(unseen().filter(ended)).execute(connection)?;
     }

@@ -126,12 +126,12 @@ impl<'a> Consumer<'a> {
     }
 
     pub fn end(&self, end: EndOfSession) {
-        self.store.end_session(&self.session, end).unwrap();
+        self.store.end_session(&self.session, end, &[]).unwrap();
     }
 
     /// The worker's process is gone: nothing more is heard of it, and its leases are over.
     pub fn crash(&self) {
-        self.store.mark_session_lost(&self.session.name()).unwrap();
+        mark_lost(self.store, &self.session.name());
         release_all(self.store, &self.session.worker);
     }
 
@@ -143,7 +143,7 @@ impl<'a> Consumer<'a> {
 
     /// The broker has answered a call that began just now.
     pub fn report(&self) {
-        self.store.report_session(&self.session, Instant::now()).unwrap();
+        self.store.report_session(&self.session, Instant::now(), None).unwrap();
     }
 }
 
@@ -153,6 +153,12 @@ pub fn held(opened: Opened) -> (NaiveDateTime, NotificationRecord) {
         Opened::Undetermined { asked_at, unknown: Unknown::Holder(candidate) } => (asked_at, *candidate),
         opened => panic!("{opened:?}"),
     }
+}
+
+/// Nothing was heard of a session until now.
+pub fn mark_lost(store: &Store, name: &str) {
+    let now = store.run("clock", dispatch::clock).unwrap();
+    assert!(store.mark_session_lost(name, now).unwrap());
 }
 
 /// So long ago.

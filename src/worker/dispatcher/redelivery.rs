@@ -7,9 +7,10 @@ use crate::broker::incoming::{SessionEvent, Settlement};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
-use crate::domain::session::BrokerSession;
+use crate::domain::session::{BrokerSession, Receipt};
 use crate::observe::events;
-use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::store::ledger::acks::AckedMessage;
+use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::dispatcher::{Dispatcher, next};
 
 /// How long the next task of an event waits for a message that is to come again: longer than a broker takes to notice that a
@@ -49,7 +50,26 @@ impl Dispatcher {
         for id in self.tasks.select(|task| matches!(task.state, TaskState::Acking(_))) {
             self.ack_lost(id);
         }
-        self.opener.lose_session(session, alive_at, leases);
+        self.opener.lose_session(session, alive_at, self.acks_to_record(), leases);
+    }
+
+    /// Acks that the broker has and the ledger may not have yet. It is to have them before it hears that their session has ended:
+    /// then it takes a notification without a recorded ack for one whose message comes again.
+    fn acks_to_record(&self) -> Vec<AckedMessage> {
+        let recording = self.tasks.select(|task| matches!(task.state, TaskState::RecordingAck(_)));
+        let acked = recording.into_iter().filter_map(|id| match self.tasks.get(id)? {
+            Task { state: TaskState::RecordingAck(notification_id), receipt, .. } => {
+                Some(self.acked_message(*notification_id, *receipt))
+            }
+            _ => None,
+        });
+        acked.collect()
+    }
+
+    pub(super) fn acked_message(&self, notification_id: NotificationId, receipt: Receipt) -> AckedMessage {
+        let worker = &self.context.leases.lease_request().owner;
+        let session = BrokerSession::name_of(worker, receipt.session);
+        AckedMessage { notification_id, session, tag: receipt.tag }
     }
 
     /// Removes the tasks that have not begun. Returns their leases.

@@ -50,7 +50,7 @@ pub enum TaskState {
     /// The notification is abandoned. The dead letter is being stored, and the ack follows.
     DeadLettering(NotificationId),
     /// The broker has the ack. It is being recorded in the ledger.
-    RecordingAck,
+    RecordingAck(NotificationId),
 }
 
 impl Task {

@@ -6,7 +6,6 @@ use chrono::NaiveDateTime;
 
 use crate::store::error::StoreError;
 use crate::store::ledger::opening::{Arrival, Opened};
-use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::{DatabaseRetry, QueryAttempt};
 use crate::worker::lease::staleness::StalenessWatch;
 
@@ -28,7 +27,7 @@ pub struct Arrivals<'a> {
 pub struct Asked {
     /// The message.
     pub arrival: Arrival,
-    /// For how long the worker is silent that may hold the message.
+    /// For how long it is unknown which notification it belongs to.
     staleness: Option<StalenessWatch>,
 }
 
@@ -119,24 +118,15 @@ impl<'a> Arrivals<'a> {
         asked.map(|(arrival, staleness)| Asked { arrival, staleness }).zip(opened).collect()
     }
 
-    /// Asks again about a message of which something is unknown. Returns for how long nothing has changed about that, and about the
-    /// lease of the notification that fits; `None` the first time.
-    pub fn ask_again(
-        &mut self,
-        mut asked: Asked,
-        asked_at: NaiveDateTime,
-        candidate: Option<&NotificationRecord>,
-    ) -> Option<Duration> {
+    /// Asks again about a message of which something is unknown. Returns for how long that is so; `None` the first time.
+    pub fn ask_again(&mut self, mut asked: Asked, asked_at: NaiveDateTime) -> Option<Duration> {
         let now = Instant::now();
         let is_first = asked.staleness.is_none();
         asked.arrival.asked_at = Some(asked_at);
         let watch = asked.staleness.get_or_insert_with(|| StalenessWatch::new(now, ASK_AGAIN * 5));
-        let stale_for = match candidate {
-            Some(candidate) => watch.observe(candidate, now),
-            None => watch.observe_lease(None, now),
-        };
+        let unknown_for = watch.observe_lease(None, now);
         self.waiting.push(Waiting { asked, due: now + ASK_AGAIN, alone: None });
-        (!is_first).then_some(stale_for)
+        (!is_first).then_some(unknown_for)
     }
 
     /// A batch has failed. If only the database is away, its messages stay together; else each is tried alone, because one of

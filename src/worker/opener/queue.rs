@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::session::BrokerSession;
+use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::sync::lock;
@@ -16,8 +17,9 @@ use crate::sync::lock;
 pub enum SessionChange {
     /// It has begun. When the broker was last known to run, in the one before.
     Begun(BrokerSession, Option<Instant>),
-    /// The connection was lost. When the broker was last known to run.
-    Lost(BrokerSession, Option<Instant>),
+    /// The connection was lost. When the broker was last known to run, and the acks that it has confirmed and the ledger may not
+    /// have yet.
+    Lost(BrokerSession, Option<Instant>, Vec<AckedMessage>),
 }
 
 /// Everything that was asked since the opener looked last.
@@ -85,12 +87,12 @@ impl OpenerQueue {
 impl Requests {
     /// A session is lost. Messages that it has delivered come again. A session that the ledger has not heard of yet need not
     /// be mentioned at all.
-    pub fn lose(&mut self, session: BrokerSession, alive_at: Option<Instant>) {
+    pub fn lose(&mut self, session: BrokerSession, alive_at: Option<Instant>, acked: Vec<AckedMessage>) {
         self.arrivals.clear();
         if matches!(self.sessions.last(), Some(SessionChange::Begun(begun, _)) if *begun == session) {
             self.sessions.pop();
         } else {
-            self.sessions.push(SessionChange::Lost(session, alive_at));
+            self.sessions.push(SessionChange::Lost(session, alive_at, acked));
         }
     }
 
@@ -144,16 +146,16 @@ mod tests {
     #[test]
     fn many_sessions_that_are_lost_during_an_outage_of_the_database_leave_nothing_behind() {
         let mut requests = Requests::default();
-        requests.lose(session(1), None);
+        requests.lose(session(1), None, Vec::new());
         for number in 2..100 {
             requests.sessions.push(SessionChange::Begun(session(number), None));
             requests.arrivals.push(arrival(number));
-            requests.lose(session(number), None);
+            requests.lose(session(number), None, Vec::new());
         }
         requests.sessions.push(SessionChange::Begun(session(100), None));
         assert_eq!(
             requests.sessions,
-            [SessionChange::Lost(session(1), None), SessionChange::Begun(session(100), None)],
+            [SessionChange::Lost(session(1), None, Vec::new()), SessionChange::Begun(session(100), None)],
             "the ledger knows the first one, and is to know the last one"
         );
         assert_eq!(requests.arrivals, []);

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDateTime;
+
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::message::Message;
 use crate::domain::session::BrokerSession;
@@ -11,7 +13,7 @@ use crate::observe::events;
 use crate::process_id;
 use crate::store::ledger::opening::Watermarks;
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::EndOfSession;
+use crate::store::ledger::sessions::{ClockReading, EndOfSession};
 use crate::worker::database_retry::QueryAttempt;
 use crate::worker::fan_out::context::Context;
 use crate::worker::opener::queue::SessionChange;
@@ -37,6 +39,8 @@ pub struct LedgerSessions<'a> {
     report_at: Instant,
     /// The answer of the broker that the ledger knows.
     reported: Option<(u64, Instant)>,
+    /// The database's time at the newest report.
+    clock_reading: Option<ClockReading>,
 }
 
 impl<'a> LedgerSessions<'a> {
@@ -53,13 +57,14 @@ impl<'a> LedgerSessions<'a> {
             retry_at: None,
             report_at: Instant::now(),
             reported: None,
+            clock_reading: None,
         }
     }
 
     /// A session has begun or is lost. A session that the ledger never heard of need not be mentioned at all.
     pub fn add(&mut self, change: SessionChange) {
         match (self.changes.back(), &change) {
-            (Some(SessionChange::Begun(begun, _)), SessionChange::Lost(lost, _)) if begun == lost => {
+            (Some(SessionChange::Begun(begun, _)), SessionChange::Lost(lost, ..)) if begun == lost => {
                 self.changes.pop_back();
             }
             _ => self.changes.push_back(change),
@@ -92,8 +97,8 @@ impl<'a> LedgerSessions<'a> {
         while let Some(change) = self.changes.front() {
             let recorded = self.context.database_retry.try_once(&mut self.attempt, || match change {
                 SessionChange::Begun(session, alive_at) => store.begin_session(session, *alive_at),
-                SessionChange::Lost(session, alive_at) => {
-                    store.end_session(session, EndOfSession::Lost { alive_at: *alive_at })
+                SessionChange::Lost(session, alive_at, acked) => {
+                    store.end_session(session, EndOfSession::Lost { alive_at: *alive_at }, acked)
                 }
             });
             if recorded.is_none() {
@@ -124,49 +129,72 @@ impl<'a> LedgerSessions<'a> {
             && answer != self.reported
         {
             let store = &self.context.store;
-            let report = || store.report_session(&session, began_at);
+            let report = || store.report_session(&session, began_at, self.clock_reading.as_ref());
             // When it fails, the next report says the same.
-            if self.context.database_retry.try_once(&mut self.attempt, report).is_some() {
+            if let Some(reading) = self.context.database_retry.try_once(&mut self.attempt, report) {
+                self.clock_reading = Some(reading);
                 self.reported = answer;
             }
         }
     }
 
     /// Looks whether the worker is gone that may hold the message of a notification, because its session is not known to
-    /// have ended. Then the session is taken for lost. `stale_for`: for how long nothing has changed; `None` the first time.
-    pub fn check_holder(&self, candidate: &NotificationRecord, stale_for: Option<Duration>) {
+    /// have ended. Then the session is taken for lost. The message was first asked about at `asked_at`; `unknown_for`: that long ago;
+    /// `None` the first time.
+    pub fn check_holder(
+        &self,
+        candidate: &NotificationRecord,
+        asked_at: NaiveDateTime,
+        unknown_for: Option<Duration>,
+    ) {
         let Some(name) = &candidate.broker_session else {
             return;
         };
-        if stale_for.is_none() {
+        if unknown_for.is_none() {
             events::notification::held_by_another_worker(&candidate.notification, name);
         }
-        let is_free = |stale_for| self.context.leases.is_free(candidate, stale_for);
-        if self.is_dead(name, stale_for.unwrap_or_default(), is_free) && self.mark_lost(name) {
+        if self.is_dead(name, unknown_for) && self.mark_lost(name, asked_at) {
             events::notification::holder_is_gone(&candidate.notification, name);
         }
     }
 
     /// The same of a worker that may have received `message` before, which no notification fits.
-    pub fn check_other(&self, name: &str, message: Message, stale_for: Option<Duration>) {
-        if stale_for.is_none() {
+    pub fn check_other(
+        &self,
+        name: &str,
+        message: Message,
+        asked_at: NaiveDateTime,
+        unknown_for: Option<Duration>,
+    ) {
+        if unknown_for.is_none() {
             events::notification::may_be_opened_by_another_worker(message, name);
         }
-        if self.is_dead(name, stale_for.unwrap_or_default(), |_| true) && self.mark_lost(name) {
+        if self.is_dead(name, unknown_for) && self.mark_lost(name, asked_at) {
             events::notification::other_worker_is_gone(message, name);
         }
     }
 
-    fn is_dead(&self, name: &str, stale_for: Duration, is_free: impl FnOnce(Duration) -> bool) -> bool {
-        let term = self.context.leases.lease_request().term;
-        BrokerSession::worker_of(name).is_some_and(process_id::has_exited)
-            || (stale_for >= SILENT.max(term) && is_free(stale_for))
+    /// Whether the worker of a session has exited, or neither the session nor the worker was heard of for so long. A worker that
+    /// still reports itself has a call that takes long; its session is not dead.
+    fn is_dead(&self, name: &str, unknown_for: Option<Duration>) -> bool {
+        let Some(worker) = BrokerSession::worker_of(name) else {
+            return false;
+        };
+        let limit = SILENT.max(self.context.leases.lease_request().term);
+        process_id::has_exited(worker)
+            || (unknown_for.is_some_and(|unknown_for| unknown_for >= limit) && self.is_silent(worker, limit))
     }
 
-    fn mark_lost(&self, name: &str) -> bool {
-        let marked = self.context.store.mark_session_lost(name);
+    fn is_silent(&self, worker: &str, limit: Duration) -> bool {
+        let silent_for = self.context.store.find_worker_silence(worker);
+        let silent_for = silent_for.inspect_err(|error| log::debug!("{error}"));
+        silent_for.is_ok_and(|silent_for| silent_for.is_none_or(|silent_for| silent_for >= limit))
+    }
+
+    fn mark_lost(&self, name: &str, asked_at: NaiveDateTime) -> bool {
+        let marked = self.context.store.mark_session_lost(name, asked_at);
         // The message is asked about again, and this with it.
-        marked.inspect_err(|error| log::debug!("{error}")).is_ok()
+        marked.inspect_err(|error| log::debug!("{error}")).is_ok_and(|is_lost| is_lost)
     }
 
     /// Ends the session, unless the database is away.
@@ -176,7 +204,7 @@ impl<'a> LedgerSessions<'a> {
         };
         // A change that is not recorded yet can only be its loss.
         let end = if self.changes.is_empty() { end } else { EndOfSession::Lost { alive_at: None } };
-        if let Err(error) = self.context.store.end_session(&session, end) {
+        if let Err(error) = self.context.store.end_session(&session, end, &[]) {
             log::debug!("{error}");
         }
     }
@@ -184,7 +212,11 @@ impl<'a> LedgerSessions<'a> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Utc;
+
     use super::*;
+    use crate::domain::ids::EventId;
+    use crate::domain::kind::Kind;
     use crate::worker::tests::support::TestWorker;
 
     fn session(number: u64) -> BrokerSession {
@@ -209,12 +241,34 @@ mod tests {
     }
 
     #[test]
+    fn the_session_of_a_worker_that_reports_is_not_taken_for_lost() {
+        let worker = TestWorker::new(0, 1);
+        let store = &worker.context.store;
+        let sessions = LedgerSessions::new(&worker.context, LastAnswer::default());
+        let other =
+            BrokerSession { worker: "elsewhere:1:0:0:x".to_owned(), number: 1, follows_restart: false };
+        store.begin_session(&other, None).unwrap();
+        let (message, hour) =
+            (Message { kind: Kind::Updated, event_id: EventId(1) }, Duration::from_secs(3600));
+        let is_lost_after = |unknown_for: Duration| {
+            let asked_at = Utc::now().naive_utc();
+            sessions.check_other(&other.name(), message, asked_at, Some(unknown_for));
+            worker.count("broker_sessions WHERE lost_at IS NOT NULL") == 1
+        };
+        store.report_worker(&other.worker, "").unwrap();
+        assert!(!is_lost_after(hour), "a call of it takes long");
+        store.remove_worker(&other.worker).unwrap();
+        assert!(!is_lost_after(Duration::from_secs(14)));
+        assert!(is_lost_after(hour));
+    }
+
+    #[test]
     fn a_session_whose_loss_is_not_recorded_yet_does_not_end_in_good_order() {
         let worker = TestWorker::new(0, 1);
         let mut sessions = LedgerSessions::new(&worker.context, LastAnswer::default());
         sessions.add(SessionChange::Begun(session(1), None));
         sessions.record();
-        sessions.add(SessionChange::Lost(session(1), None));
+        sessions.add(SessionChange::Lost(session(1), None, Vec::new()));
         sessions.end(EndOfSession::Closed);
         assert_eq!(worker.count("broker_sessions WHERE lost_at IS NOT NULL AND closed_at IS NULL"), 1);
     }

@@ -41,6 +41,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::transient(&["Lost connection"], server::LOST),
     // A statement fails.
     KnownError::transient(&["Lock wait timeout"], server::LOCK),
+    KnownError::transient(&["Deadlock found"], server::DEADLOCK),
     KnownError::transient(&["The table '", "is full"], DISK),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::permanent(&["command denied to user"], server::DENIED),
@@ -62,7 +63,11 @@ mod tests {
     #[test]
     fn transient_errors_are_told_from_permanent_ones() {
         let is_transient = |cause: &str| StoreError::new("test", &cause).is_transient();
-        for cause in ["Can't connect to server on 'db' (115)", "Lost connection to server during query"] {
+        for cause in [
+            "Can't connect to server on 'db' (115)",
+            "Lost connection to server during query",
+            "Deadlock found when trying to get lock; try restarting transaction",
+        ] {
             assert!(is_transient(cause), "{cause}");
         }
         for cause in [

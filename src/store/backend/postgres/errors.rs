@@ -42,6 +42,7 @@ pub const KNOWN: &[KnownError] = &[
         "a table or view was changed; the next statement reads it as it is now",
     ),
     KnownError::transient(&["lock timeout"], server::LOCK),
+    KnownError::transient(&["deadlock detected"], server::DEADLOCK),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::permanent(&["permission denied for"], server::DENIED),
     KnownError::permanent(&["must be owner of"], "run `fanmail migrate` as the user that owns the tables"),

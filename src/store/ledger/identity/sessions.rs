@@ -72,13 +72,18 @@ impl SessionRow {
 pub(crate) struct Sessions<'a> {
     current: &'a BrokerSession,
     current_name: String,
+    clock: NaiveDateTime,
     rows: HashMap<String, SessionRow>,
     /// When a session of this worker was last seen that certainly began before the restart.
     previous_seen_at: Option<NaiveDateTime>,
 }
 
 impl<'a> Sessions<'a> {
-    pub fn load(connection: &mut AnyConnection, current: &'a BrokerSession) -> QueryResult<Self> {
+    pub fn load(
+        connection: &mut AnyConnection,
+        current: &'a BrokerSession,
+        clock: NaiveDateTime,
+    ) -> QueryResult<Self> {
         let rows: Vec<SessionRow> =
             broker_sessions::table.select(SessionRow::as_select()).load(connection)?;
         let current_name = current.name();
@@ -91,6 +96,7 @@ impl<'a> Sessions<'a> {
             current,
             previous_seen_at: previous.map(|row| row.seen_at).max(),
             current_name,
+            clock,
             rows: rows.into_iter().map(|row| (row.name.clone(), row)).collect(),
         })
     }
@@ -104,7 +110,8 @@ impl<'a> Sessions<'a> {
         }
         match self.rows.get(name) {
             Some(row) if !self.has_ended(row) => {
-                if row.seen_at > asked_at {
+                // A time that is still to come is from before the database's clock was set back, and proves nothing.
+                if row.seen_at > asked_at && row.seen_at <= self.clock {
                     Possession::Worker
                 } else {
                     Possession::Uncertain
@@ -218,9 +225,21 @@ impl<'a> Sessions<'a> {
 
     /// Whether a session, other than the current one, has certainly ended.
     fn has_ended(&self, row: &SessionRow) -> bool {
-        let ended_with_previous = self.current.follows_restart
-            && self.previous_seen_at.is_some_and(|seen_at| row.opened_at < seen_at);
-        row.is_over() || row.worker == self.current.worker || ended_with_previous
+        row.is_over() || row.worker == self.current.worker || self.was_ended_by_restart(row)
+    }
+
+    fn was_ended_by_restart(&self, row: &SessionRow) -> bool {
+        self.current.follows_restart && self.previous_seen_at.is_some_and(|seen_at| row.opened_at < seen_at)
+    }
+
+    /// The sessions of other workers that are over, and not known to be, since the restart that the current one follows. In the order of
+    /// their names.
+    pub fn ended_by_restart(&self) -> Vec<String> {
+        let rows = self.rows.values().filter(|row| !row.is_over() && row.worker != self.current.worker);
+        let mut names: Vec<String> =
+            rows.filter(|row| self.was_ended_by_restart(row)).map(|row| row.name.clone()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Whether a session that began after `time` has lasted for `span`.

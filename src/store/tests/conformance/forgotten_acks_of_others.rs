@@ -29,6 +29,31 @@ pub fn acks_of_two_workers_are_one_row(store: &Store) {
     assert_eq!(ids, acked.into_iter().collect());
 }
 
+/// A message that came again is delivered later than its notification was received, and an ack is recorded later than it is sent.
+pub fn each_delivery_and_each_completion_is_work_of_the_queue(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = [before.receive_and_finish(), before.receive_and_finish()];
+    let (clock, read_at) = (store.run("clock", clock).unwrap(), Instant::now());
+    let ago = |age| Some(clock - TimeDelta::milliseconds(age));
+    for (id, ages) in acked.iter().zip([[1000, 1000, 1000, 1000], [1000, 800, 600, 400]]) {
+        let set = diesel::update(notifications::table.find(id)).set((
+            notifications::received_at.eq(clock - TimeDelta::milliseconds(ages[0])),
+            notifications::delivered_at.eq(ago(ages[1])),
+            notifications::completed_at.eq(ago(ages[2])),
+            notifications::acked_at.eq(ago(ages[3])),
+        ));
+        store.run("move a notification", |connection| set.execute(connection)).unwrap();
+    }
+    before.lose();
+    execute(
+        store,
+        &format!("UPDATE broker_sessions SET lost_at = '{}'", clock - TimeDelta::milliseconds(200)),
+    );
+    let mut again =
+        Consumer::begin_after_crash(store, "me", 2, read_at.elapsed() + Duration::from_millis(200));
+    assert_eq!([id_of(&again.receive(AGAIN)), id_of(&again.receive(AGAIN))], acked);
+}
+
 pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
     let mut other = Consumer::begin(store, "they", 1);
     let acked = other.receive_and_finish();

@@ -48,7 +48,10 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)));
     assert_eq!(holder(store, id).unwrap().owner, "they");
     assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
+    let until = holder(store, id).unwrap().until;
+    std::thread::sleep(Duration::from_millis(5));
     assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)), "the reply was lost");
+    assert!(holder(store, id).unwrap().until > until, "they count its term from the second call");
     store.release_lease(lease(id, 2)).unwrap();
     assert_eq!(take_over(store, &seen, "they"), None);
     let free = look(store, id);

@@ -88,6 +88,12 @@ macro_rules! conformance_tests {
             what_another_worker_may_hold_is_undetermined
             a_redelivered_message_is_new_once_no_other_session_can_open_it
             what_a_frozen_worker_has_received_it_does_not_open_after_another_one
+            a_restart_ends_the_session_of_a_frozen_worker
+            a_session_that_was_seen_meanwhile_is_not_taken_for_lost
+            an_answer_from_before_a_suspension_proves_nothing
+            a_time_that_is_still_to_come_proves_nothing
+            a_restored_copy_does_not_keep_an_earlier_session_alive
+            an_ack_is_recorded_before_its_session_ends
             after_a_restart_messages_that_were_never_delivered_do_not_wait
             what_a_lost_session_held_is_free
             an_earlier_session_of_the_same_worker_has_ended
@@ -123,6 +129,7 @@ macro_rules! conformance_tests {
             equal_messages_of_two_workers_may_be_exchanged
             equal_messages_of_two_workers_come_in_either_order
             each_of_many_equal_messages_has_a_notification_of_its_own
+            each_delivery_and_each_completion_is_work_of_the_queue
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first

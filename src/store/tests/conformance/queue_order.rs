@@ -161,7 +161,7 @@ fn receive_again(consumer: &mut Consumer<'_>, sessions: &[BrokerSession]) -> Not
     let mut arrival = consumer.arrival(AGAIN);
     loop {
         for session in sessions {
-            consumer.store.report_session(session, Instant::now()).unwrap();
+            consumer.store.report_session(session, Instant::now(), None).unwrap();
         }
         match consumer.open_one(&arrival) {
             Opened::Undetermined { asked_at, .. } => arrival.asked_at = Some(asked_at),

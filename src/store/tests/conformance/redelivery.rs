@@ -112,7 +112,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(me.open_one(&in_vain), Opened::Undetermined { asked_at: now, .. } if now >= asked_at));
 
     // An answer to a call that began before proves nothing.
-    store.report_session(&other.session, before_now(Duration::from_secs(60))).unwrap();
+    store.report_session(&other.session, before_now(Duration::from_secs(60)), None).unwrap();
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { .. }));
     std::thread::sleep(Duration::from_millis(5));
     other.report();
@@ -120,7 +120,7 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
     assert_ne!(id_of(&opened), theirs.id, "its message is in their hands, this is another one");
     // An older answer that comes late takes nothing back.
-    store.report_session(&other.session, before_now(Duration::from_secs(60))).unwrap();
+    store.report_session(&other.session, before_now(Duration::from_secs(60)), None).unwrap();
     let next = Arrival { asked_at: Some(asked_at), ..me.arrival(AGAIN) };
     assert!(matches!(me.open_one(&next), Opened::Ours { resumed: false, .. }));
 }
@@ -267,6 +267,6 @@ pub fn old_sessions_are_forgotten(store: &Store) {
     store.begin_session(&me.session, None).unwrap();
     assert_eq!(count(), 2, "a repeated call changes nothing");
     me.session.number = 2;
-    store.report_session(&me.session, Instant::now()).unwrap();
+    store.report_session(&me.session, Instant::now(), None).unwrap();
     assert_eq!(count(), 3, "it was missing: a restored copy");
 }

@@ -79,7 +79,7 @@ pub fn a_message_that_comes_again_at_once_is_found_beside_a_long_session(store: 
     pass(store, TimeDelta::minutes(11));
     let ended = complete_and_die(store, "killed");
     long.report();
-    store.mark_session_lost("killed/1").unwrap();
+    mark_lost(store, "killed/1");
     assert_eq!(Consumer::begin(store, "me", 1).receive(AGAIN), Opened::Completed(ended));
 }
 

@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use super::*;
 use crate::domain::session::BrokerSession;
 use crate::store::ledger::sessions::{self, EndOfSession};
+use crate::store::tests::consumer::mark_lost;
 
 pub fn a_deadlock_is_repeated_without_an_error(server: Server) {
     let store = migrated(server);
@@ -86,8 +87,8 @@ pub fn a_session_ends_after_what_it_opens(server: Server) {
         let opens = |connection: &mut AnyConnection| assert!(sessions::lock(connection, &session).unwrap().1);
         let last = "UPDATE broker_sessions SET caught_up_at = seen_at";
         waits(&store, opens, last, || match number {
-            1 => store.mark_session_lost(&session.name()).unwrap(),
-            2 => store.end_session(&session, EndOfSession::Lost { alive_at: None }).unwrap(),
+            1 => mark_lost(&store, &session.name()),
+            2 => store.end_session(&session, EndOfSession::Lost { alive_at: None }, &[]).unwrap(),
             _ => store.begin_session(&BrokerSession { number: 4, ..session.clone() }, None).unwrap(),
         });
         let locked = store.write("look", |connection| sessions::lock(connection, &session));

@@ -1,8 +1,11 @@
 //! What a lost session leaves behind: in the dispatcher, in the opener, and in the ledger.
 
 use super::sessions::{completed_with_a_stale_receipt, exchange_markers};
+use std::time::Duration;
+
 use super::*;
 use crate::store::ledger::row::NotificationState;
+use crate::worker::recorder::batch::batch_queue;
 use crate::worker::tests::support::wait_until;
 
 fn rows(worker: &TestWorker) -> i64 {
@@ -45,6 +48,24 @@ fn an_ack_that_the_broker_has_before_the_loss_is_recorded() {
         broker.lose_session();
         worker.wait_until_acked(i64::try_from(session).unwrap());
     }
+    assert_eq!(broker.close(), []);
+}
+
+/// The database is away as the connection is lost. If the ledger heard of the loss first, the notification would count as one whose
+/// message comes again, and swallow an equal one.
+#[test]
+fn an_ack_that_is_not_recorded_yet_is_recorded_with_the_loss() {
+    let worker = TestWorker::new(1, 1);
+    let (batch_sender, held_up) = batch_queue(Duration::from_secs(3600));
+    let broker = Broker::start_with(&worker, batch_sender);
+    broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
+    assert_eq!(broker.settlement(), acked(1, 1));
+    broker.confirm([receipt(1, 1)]);
+    let batch = held_up.next_batch();
+    assert_eq!(worker.count("notifications WHERE acked_at IS NOT NULL"), 0);
+    broker.lose_session();
+    worker.wait_until_acked(1);
+    drop(batch);
     assert_eq!(broker.close(), []);
 }
 

@@ -172,7 +172,7 @@ fn a_redelivered_message_is_the_notification_of_a_session_that_turns_out_to_be_l
     let (worker, other, opened, broker) = delivered_while_another_worker_may_hold_it("elsewhere:7");
     assert_eq!(worker.relay.accepted().len(), 0, "it is not known yet");
     worker.store.release_lease(OtherWorker::lease(&opened)).unwrap();
-    worker.store.end_session(&other.session, EndOfSession::Lost { alive_at: None }).unwrap();
+    worker.store.end_session(&other.session, EndOfSession::Lost { alive_at: None }, &[]).unwrap();
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(record(&worker, 1).state, NotificationState::Completed);
     assert_eq!(worker.relay.accepted().len(), 3, "one notification");
@@ -183,7 +183,7 @@ fn a_redelivered_message_is_the_notification_of_a_session_that_turns_out_to_be_l
 fn a_redelivered_message_is_a_new_notification_if_the_other_session_is_seen_alive() {
     let (worker, other, opened, broker) = delivered_while_another_worker_may_hold_it("elsewhere:7");
     let settlement = loop {
-        worker.store.report_session(&other.session, Instant::now()).unwrap();
+        worker.store.report_session(&other.session, Instant::now(), None).unwrap();
         if let Ok(settlement) = broker.settlements.recv_timeout(Duration::from_millis(20)) {
             break settlement;
         }
@@ -217,7 +217,7 @@ fn a_redelivered_message_that_no_notification_fits_waits_for_the_other_sessions(
         0,
         "the other worker may still open it"
     );
-    worker.store.end_session(&other.session, EndOfSession::Lost { alive_at: None }).unwrap();
+    worker.store.end_session(&other.session, EndOfSession::Lost { alive_at: None }, &[]).unwrap();
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(worker.relay.accepted().len(), 3);
     assert_eq!(broker.close(), []);

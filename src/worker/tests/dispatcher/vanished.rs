@@ -94,7 +94,7 @@ fn a_row_that_vanishes_is_not_taken_for_an_equal_one_of_a_restored_copy() {
         "UPDATE notifications SET state = 'completed', completed_at = received_at
          WHERE broker_session LIKE 'elsewhere%'",
     );
-    worker.store.end_session(&other.session, EndOfSession::Closed).unwrap();
+    worker.store.end_session(&other.session, EndOfSession::Closed, &[]).unwrap();
     drop(open_gate);
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(broker.close(), []);
