@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::cleanup::{self, ChildGuard};
 use crate::network::Network;
 use crate::ports::free_port;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, wait_for_program};
 
 /// The server script itself: Debian's wrapper in /usr/sbin insists on user root or rabbitmq.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -93,6 +93,7 @@ impl Broker {
              default_user_tags.administrator = true\n"
         );
         file("rabbitmq.conf", &conf);
+        let errors = File::create(folder.join("epmd")).unwrap();
         // In the foreground, so that its pid is known.
         let epmd = ChildGuard::spawn(
             wrapped(&wrapper, "epmd")
@@ -101,8 +102,8 @@ impl Broker {
                 .env("ERL_EPMD_PORT", epmd_port.to_string())
                 .env("ERL_EPMD_ADDRESS", "127.0.0.1")
                 .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
+                .stdout(errors.try_clone().unwrap())
+                .stderr(errors),
         );
         Self {
             folder,
@@ -122,13 +123,37 @@ impl Broker {
         let mut node = self.node.lock().unwrap();
         assert!(node.is_none(), "the broker runs already");
         let output = File::create(self.folder.join("output")).unwrap();
-        let mut ward = ChildGuard::spawn(self.command().stdout(output).stderr(Stdio::null()));
-        wait_for("the broker to start", Duration::from_secs(120), || {
-            let ended = ward.child.try_wait().unwrap();
-            assert!(ended.is_none(), "RabbitMQ ended at once ({ended:?}):\n{}", self.log());
-            self.try_connect()
-        });
+        let starts = self.starts();
+        let errors = output.try_clone().unwrap();
+        let mut ward = ChildGuard::spawn(self.command().stdout(output).stderr(errors));
+        wait_for_program(
+            "the broker to start",
+            Duration::from_secs(120),
+            || self.log(),
+            || {
+                let ended = ward.child.try_wait().unwrap();
+                assert!(ended.is_none(), "RabbitMQ ended at once ({ended:?}):\n{}", self.log());
+                // RabbitMQ 4 opens its port for TLS a moment after the one for AMQP.
+                (self.starts() > starts).then(|| self.try_connect()).flatten()
+            },
+        );
         *node = Some(ward);
+    }
+
+    /// Number of completed starts.
+    fn starts(&self) -> usize {
+        self.log().matches("Server startup complete").count()
+    }
+
+    /// Major and minor version, such as (3, 10), once it was started: what it does depends on it.
+    ///
+    /// # Panics
+    /// When the log does not say it.
+    pub fn version(&self) -> (u32, u32) {
+        let log = self.log();
+        let version = log.split("Starting RabbitMQ ").nth(1).expect("the log has no version");
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
     fn command(&self) -> Command {
@@ -236,10 +261,10 @@ impl Broker {
         output.split_whitespace().map(|number| number.parse::<usize>().unwrap()).sum()
     }
 
-    /// The log of the node.
+    /// What the node and its epmd have said.
     pub fn log(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        read("output") + &read("rabbitmq.log")
+        read("epmd") + &read("output") + &read("rabbitmq.log")
     }
 
     /// The process ids of the node, if it runs, and of its epmd.

@@ -14,12 +14,12 @@ use crate::cleanup::{self, ChildGuard};
 use crate::database::process_tree::{ProcessTree, children_of};
 use crate::database::unprivileged::UnprivilegedUser;
 use crate::ports::free_port;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, wait_for_program};
 
 mod mariadb;
 mod postgresql;
 mod process_tree;
-mod unprivileged;
+pub(crate) mod unprivileged;
 
 /// The user of fanmail: owner of its database, without other rights.
 pub const USER: &str = "fanmail_tests";
@@ -42,6 +42,7 @@ pub struct Database {
     _temporary: Option<TempDir>,
     /// Port on loopback.
     pub port: u16,
+    options: Vec<String>,
     user: UnprivilegedUser,
     process: Mutex<Option<ChildGuard>>,
 }
@@ -70,6 +71,14 @@ impl Database {
         Arc::new(Self::prepare(server, folder.path().to_owned(), Some(folder)))
     }
 
+    /// The same, started with more options of the server.
+    pub fn own_with(server: Server, options: &[&str]) -> Arc<Self> {
+        let folder = temporary_folder();
+        let mut database = Self::prepare(server, folder.path().to_owned(), Some(folder));
+        database.options = options.iter().map(|option| (*option).to_owned()).collect();
+        Arc::new(database)
+    }
+
     /// The same with its data in this folder, which has to exist and to be empty; on a disk that fills up, for example.
     pub fn own_in(server: Server, folder: &Path) -> Arc<Self> {
         Arc::new(Self::prepare(server, folder.to_owned(), None))
@@ -86,7 +95,8 @@ impl Database {
             Server::Postgresql => postgresql::make_files(&folder, &user),
             Server::Mariadb => mariadb::make_files(&folder, &user),
         }
-        Self { server, folder, _temporary: temporary, port: free_port(), user, process: Mutex::new(None) }
+        let (port, process) = (free_port(), Mutex::new(None));
+        Self { server, folder, _temporary: temporary, port, options: Vec::new(), user, process }
     }
 
     /// Starts the server with the data that it had, and waits until it answers.
@@ -98,18 +108,23 @@ impl Database {
             Server::Postgresql => postgresql::command(&self.folder, self.port),
             Server::Mariadb => mariadb::command(&self.folder, self.port),
         };
-        self.user.run_as(&mut command);
+        self.user.run_as(&mut command).args(&self.options);
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut ward = match self.server {
             // After SIGKILL its shared memory would stay behind.
             Server::Postgresql => ChildGuard::spawn_with_quit(&mut command),
             Server::Mariadb => ChildGuard::spawn(&mut command),
         };
-        wait_for("the database to start", Duration::from_secs(60), || {
-            let ended = ward.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{:?} ended at once ({ended:?}):\n{}", self.server, self.log());
-            self.try_administer("SELECT 1").ok()
-        });
+        wait_for_program(
+            "the database to start",
+            Duration::from_secs(60),
+            || self.log(),
+            || {
+                let ended = ward.child.try_wait().unwrap();
+                assert!(ended.is_none(), "{:?} ended at once ({ended:?}):\n{}", self.server, self.log());
+                self.try_administer("SELECT 1").ok()
+            },
+        );
         *process = Some(ward);
     }
 
@@ -166,6 +181,16 @@ impl Database {
             Ok(rows) => rows,
             Err(error) => panic!("{statements}: {error}"),
         }
+    }
+
+    /// Major and minor version, such as (15, 14) or (10, 11): what the server does depends on it.
+    pub fn version(&self) -> (u32, u32) {
+        let version = self.administer(match self.server {
+            Server::Postgresql => "SHOW server_version",
+            Server::Mariadb => "SELECT VERSION()",
+        });
+        let mut numbers = version.split(['.', '-', ' ']).map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
     fn try_administer(&self, statements: &str) -> Result<String, String> {

@@ -19,14 +19,28 @@ const PAUSE_PER_PROBE: u32 = 4;
 /// # Panics
 /// When `probe` returns nothing within `timeout`. The message says what was waited for.
 #[track_caller]
-pub fn wait_for<T>(what: &str, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, timeout: Duration, probe: impl FnMut() -> Option<T>) -> T {
+    wait_for_program(what, timeout, String::new, probe)
+}
+
+/// The same for a program, of which `words` are the last: its log, or what it has written.
+///
+/// # Panics
+/// As [`wait_for`]. The message ends with the words.
+#[track_caller]
+pub fn wait_for_program<T>(
+    what: &str,
+    timeout: Duration,
+    words: impl Fn() -> String,
+    mut probe: impl FnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + timeout;
     loop {
         let start = Instant::now();
         if let Some(found) = probe() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {} s for {what}", timeout.as_secs());
+        assert!(Instant::now() < deadline, "waited {} s for {what}\n{}", timeout.as_secs(), words());
         thread::sleep((start.elapsed() * PAUSE_PER_PROBE).clamp(PAUSE, LONGEST_PAUSE));
     }
 }

@@ -1,6 +1,7 @@
 //! RabbitMQ's delivery acknowledgement timeout: the broker closes the channel of a consumer that has not acked for too
 //! long (406), and delivers the messages again in the middle of their fan-outs.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use testkit::broker::Broker;
@@ -62,7 +63,7 @@ fn fan_outs_outlast_the_timeout(name: &str, ids: [Option<&str>; 4]) {
     let problems: Vec<&str> = problems.collect();
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("longer than the broker allows"), "{problems:?}");
-    assert!(problems[0].contains("consumer_timeout = 14400000"), "{problems:?}");
+    assert!(problems[0].contains(&setting(&broker, &scenario.queue.name)), "{problems:?}");
     assert!(!log.contains("reconnected at attempt"), "it is no outage:\n{log}");
     scenario.stop_and_check(worker);
 }
@@ -94,16 +95,59 @@ fn a_message_whose_ack_timed_out_at_the_end_of_its_fan_out_is_acked_when_redeliv
     scenario.stop_and_check(worker);
 }
 
-/// The lines for rabbitmq.conf that `fanmail check` recommends.
+/// What raises the limit on this broker: from RabbitMQ 3.12 on a policy of the queue, before that only rabbitmq.conf.
+fn setting(broker: &Broker, queue: &str) -> String {
+    if has_policy(broker) {
+        format!("set_policy fanmail '^{queue}$' '{{\"consumer-timeout\":14400000}}' --apply-to queues")
+    } else {
+        "consumer_timeout = 14400000".to_owned()
+    }
+}
+
+fn has_policy(broker: &Broker) -> bool {
+    broker.version() >= (3, 12)
+}
+
+/// What `fanmail check` recommends.
 #[test]
 fn the_broker_accepts_the_settings_that_check_recommends() {
     let scenario = Scenario::with_relay("timeout-advice", 0).build();
     let out = scenario.run(&["check"]).out;
     let advice = out.lines().find(|line| line.contains("consumer_timeout")).expect(&out);
-    assert!(advice.contains("note     RabbitMQ 3."), "{advice}");
-    let setting = advice.split("write ").nth(1).and_then(|rest| rest.split(" into").next()).expect(advice);
-    assert_eq!(setting, "consumer_timeout = 14400000");
-    let broker = Broker::own_with(setting, "[{rabbit, [{channel_tick_interval, 1000}]}].");
+    let broker = &scenario.queue.broker;
+    let (major, minor) = broker.version();
+    assert!(advice.contains(&format!("note     RabbitMQ {major}.{minor}.")), "{advice}");
+    assert!(advice.contains(&setting(broker, &scenario.queue.name)), "{advice}");
+    if has_policy(broker) {
+        let command = advice.split(": rabbitmqctl ").nth(1).and_then(|rest| rest.split(" (only").next());
+        accepts_the_policy(&scenario, command.expect(advice));
+    } else {
+        let line = advice.split("write ").nth(1).and_then(|rest| rest.split(" into").next()).expect(advice);
+        accepts_the_line(line);
+    }
+}
+
+/// The policy applies to the queue and has the value.
+fn accepts_the_policy(scenario: &Scenario, arguments: &str) {
+    let words = Command::new("sh").args(["-c", &format!("printf '%s\\n' {arguments}")]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    scenario.queue.depth(); // declares it
+    scenario.queue.broker.ctl(&words.lines().collect::<Vec<_>>());
+    let columns = ["name", "policy", "effective_policy_definition"];
+    let queues = scenario
+        .queue
+        .broker
+        .ctl(&[&["list_queues", "--quiet", "--no-table-headers"], &columns[..]].concat());
+    let Some(queue) = queues.lines().find(|line| line.starts_with(&scenario.queue.name)) else {
+        panic!("the queue is not there: {queues}")
+    };
+    assert!(queue.contains("\tfanmail\t") && queue.contains("14400000"), "{queue}");
+    scenario.queue.broker.ctl(&["clear_policy", "fanmail"]);
+}
+
+/// A broker starts with this line in rabbitmq.conf, and has the value.
+fn accepts_the_line(line: &str) {
+    let broker = Broker::own_with(line, "[{rabbit, [{channel_tick_interval, 1000}]}].");
     broker.start();
     let environment = broker.ctl(&["environment"]);
     assert!(environment.contains("{consumer_timeout,14400000}"), "{environment}");

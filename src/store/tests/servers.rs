@@ -11,9 +11,11 @@ use crate::store::tests::consumer::ack;
 
 mod locks;
 mod tables;
+mod tls;
 
 pub use locks::*;
 pub use tables::*;
+pub use tls::*;
 
 pub use testkit::database::{Database, PASSWORD, Server, USER};
 
@@ -72,7 +74,7 @@ pub fn connect(url: &str, pool_size: u32) -> Result<Store, StoreError> {
     Store::connect(&config, pool_size)
 }
 
-fn refusal(url: &str) -> StoreError {
+pub fn refusal(url: &str) -> StoreError {
     let error = connect(url, 1).err().expect(url);
     let message = error.to_string();
     assert!(!message.contains(PASSWORD) && !message.contains('\n'), "{message}");
@@ -104,21 +106,6 @@ pub fn a_refused_login_is_explained(server: Server) {
         let error = refusal(&wrong);
         assert!(!error.is_transient() && error.to_string().contains(hint), "{error}");
     }
-}
-
-/// The servers of these tests have no TLS.
-pub fn tls_is_required_when_it_is_configured(server: Server) {
-    let url = Database::shared(server).create_database();
-    let modes = match server {
-        Server::Postgresql => ["sslmode=require", "ssl=verify-full"],
-        Server::Mariadb => ["ssl_mode=REQUIRED", "ssl_mode=VERIFY_IDENTITY"],
-    };
-    for mode in modes {
-        let error = refusal(&format!("{url}?{mode}"));
-        assert!(!error.is_transient() && error.to_string().contains("give the server TLS"), "{error}");
-    }
-    let plain = if server == Server::Mariadb { "ssl_mode=DISABLED" } else { "sslmode=disable" };
-    connect(&format!("{url}?{plain}"), 1).unwrap();
 }
 
 /// Opens `count` connections at the same time.

@@ -4,14 +4,18 @@
 //! sink is started so that it ends after some more mails than expected (`-M`). Afterwards [`Sink::count`] sends the
 //! missing mails until it ends.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
+
 use crate::cleanup::ChildGuard;
+use crate::database::unprivileged::is_root;
 use crate::ports::free_port;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, wait_for_program};
 
 /// Number of mails above the expected ones that can be counted. With still more the sink ends early.
 const SLACK: usize = 64;
@@ -28,16 +32,25 @@ impl Sink {
     /// A sink that expects this number of mails.
     pub fn expecting(mails: usize) -> Self {
         let (port, limit) = (free_port(), mails + SLACK);
-        let ward = ChildGuard::spawn(
-            Command::new(program("SMTP_SINK"))
-                .args(["-M", &limit.to_string(), &format!("127.0.0.1:{port}"), "1024"])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        );
-        let sink = Self { ward, port, limit };
-        wait_for("smtp-sink to listen", Duration::from_secs(20), || sink.connect().ok());
+        let words = NamedTempFile::new().unwrap();
+        let mut command = Command::new(program("SMTP_SINK"));
+        if is_root() {
+            // As root it insists on the user that it becomes.
+            command.args(["-u", "root"]);
+        }
+        command.args(["-M", &limit.to_string(), &format!("127.0.0.1:{port}"), "1024"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words.reopen().unwrap());
+        let mut sink = Self { ward: ChildGuard::spawn(&mut command), port, limit };
+        sink.wait_until_it_listens(&|| fs::read_to_string(words.path()).unwrap());
         sink
+    }
+
+    fn wait_until_it_listens(&mut self, words: &dyn Fn() -> String) {
+        wait_for_program("smtp-sink to listen", Duration::from_secs(20), words, || {
+            let ended = self.ward.child.try_wait().unwrap();
+            assert!(ended.is_none(), "smtp-sink ended at once ({ended:?}):\n{}", words());
+            self.connect().ok()
+        });
     }
 
     fn connect(&self) -> io::Result<TcpStream> {

@@ -15,8 +15,7 @@ pub struct UnprivilegedUser {
 impl UnprivilegedUser {
     /// The user of that name, or `nobody`. The user of the tests, when that is not root.
     pub fn for_server(name: &str) -> Self {
-        let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-        let other = root.then(|| {
+        let other = is_root().then(|| {
             let users = fs::read_to_string("/etc/passwd").unwrap();
             let ids = [name, "nobody"].into_iter().find_map(|name| ids_of(&users, name));
             ids.unwrap_or_else(|| {
@@ -40,6 +39,11 @@ impl UnprivilegedUser {
             None => command,
         }
     }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 fn ids_of(users: &str, name: &str) -> Option<(u32, u32)> {

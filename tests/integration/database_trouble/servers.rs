@@ -125,7 +125,7 @@ fn replies_to_commits_are_lost(system: System) {
     let mut scenario = Scenario::with_relay("answers", 3).server(&server).connections(1).build();
     let url = scenario.environment["DATABASE_URL"].clone();
     let through_proxy = url.replace(&format!(":{}/", server.port), &format!(":{}/", proxy.port));
-    scenario.environment.insert("DATABASE_URL".to_owned(), through_proxy);
+    scenario.environment.insert("DATABASE_URL".to_owned(), DatabaseProxy::without_tls(&through_proxy));
     let worker = scenario.worker();
     scenario.environment.insert("DATABASE_URL".to_owned(), url);
     for (n, id) in (1..).zip([None, Some("a"), None, Some("b"), None]) {
