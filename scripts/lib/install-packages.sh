@@ -3,7 +3,8 @@
 #
 # Run as root. Packages that bring a service start it and enable it when they are installed. Here, Debian's own
 # switch against the start (/usr/sbin/policy-rc.d, exit code 101) is set meanwhile and taken back afterwards, and
-# what the packages enabled is disabled again. Whatever was running or enabled before stays as it was.
+# what the packages enabled is disabled again. Whatever was running, enabled or installed before stays as it was: when
+# apt would have to remove a package, such as a MySQL server or an older Rust, it fails and names it.
 set -euo pipefail
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C
@@ -66,4 +67,4 @@ quietly() {
 }
 # Continue if one package source is away: another may have the packages.
 quietly "${apt[@]}" update || echo "apt-get update failed; trying to install anyway" >&2
-quietly "${apt[@]}" install -y --no-install-recommends "$@" 9>&-
+quietly "${apt[@]}" install -y --no-remove --no-install-recommends "$@" 9>&-

@@ -3,7 +3,10 @@
 # it installs them. Needs common.sh.
 # shellcheck disable=SC2154  # root comes from common.sh
 
-rust_minimum=1.88
+# shellcheck source-path=SCRIPTDIR source=versions.sh
+source "${BASH_SOURCE[0]%/*}/versions.sh"
+# shellcheck source-path=SCRIPTDIR source=rust.sh
+source "${BASH_SOURCE[0]%/*}/rust.sh"
 
 # Prints the path of the RabbitMQ server itself. Debian's wrapper of the same name in /usr/sbin insists on root
 # and changes to user rabbitmq, so it comes last.
@@ -31,6 +34,26 @@ have_program() {
   return 1
 }
 
+# Whether there is a client library of MySQL or MariaDB that reads rightly. MySQL's own works as well as MariaDB's.
+have_mysql_client() {
+  local version
+  if version=$(pkg-config --modversion libmariadb 2>/dev/null); then
+    ! connector_reads_wrong "$version"
+  else
+    pkg-config --exists mysqlclient 2>/dev/null
+  fi
+}
+
+# Whether cargo can verify the servers of crates.io: the certificates where the systems have them, or those of a variable.
+have_certificates() {
+  local file
+  for file in "${CARGO_HTTP_CAINFO-}" "${SSL_CERT_FILE-}" /etc/ssl/certs/ca-certificates.crt \
+    /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+    if [[ -s $file ]]; then return; fi
+  done
+  return 1
+}
+
 # Whether the programs of this Debian package are there, from any source.
 have_package() {
   case $1 in
@@ -40,8 +63,10 @@ have_package() {
     libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
     g++) command -v c++ >/dev/null ;;
     libpq-dev) pkg-config --exists libpq 2>/dev/null ;;
-    # MySQL's own client library works as well as MariaDB's.
-    libmariadb-dev) pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null ;;
+    libmariadb-dev) have_mysql_client ;;
+    ca-certificates) have_certificates ;;
+    rustc*) command -v rustc >/dev/null ;;
+    cargo*) command -v cargo >/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
     valgrind) command -v valgrind >/dev/null ;;
     postgresql) have_program initdb && have_program postgres && have_program psql ;;
@@ -71,25 +96,10 @@ need_packages() {
   fi
   step "Installing from Debian or Ubuntu: ${missing[*]}"
   as_root bash "$root/scripts/lib/install-packages.sh" "${missing[@]}" ||
-    die "apt could not install ${missing[*]}; see its output above."
+    die "apt could not install ${missing[*]}; see its output above. Nothing was removed."
   for package in "${missing[@]}"; do
-    have_package "$package" || die "$package was installed, but its programs are still not found."
+    have_package "$package" || say_still_missing "$package"
   done
-}
-
-need_rust() {
-  # rustup puts cargo into a folder that an open shell does not have in PATH yet.
-  command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
-  local hint="get it with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
-  if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
-    die "Rust $rust_minimum or newer is needed and none was found; $hint"
-  fi
-  # In the project's folder, so that its own toolchain is used if it has one.
-  local version
-  version=$(cd "$root" && rustc --version) || die "rustc does not run; $hint"
-  version=${version#rustc } version=${version%%[ -]*}
-  [[ $(printf '%s\n' "$rust_minimum" "$version" | sort -V | sed -n 1p) == "$rust_minimum" ]] ||
-    die "Rust $rust_minimum or newer is needed and this is $version; update it with: rustup update stable"
 }
 
 # need_cargo_tool NAME: a subcommand of cargo, in any version. If there is none, compiles a version that is known to
@@ -110,7 +120,7 @@ need_prerequisites() {
   local what packages=()
   for what in "$@"; do
     case $what in
-      build) packages+=(gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
+      build) packages+=(ca-certificates gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server) ;;
       databases) packages+=(postgresql mariadb-server) ;;
       python) packages+=(python3-dotenv) ;; # the judge of how .env is read
@@ -119,5 +129,12 @@ need_prerequisites() {
     esac
   done
   need_packages "${packages[@]}"
+  [[ " $* " != *" broker "* ]] || check_rabbitmq
+  if [[ " $* " == *" databases "* ]]; then
+    check_databases
+    # What the client libraries of the databases read from the caller's environment is for other servers.
+    unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGPASSFILE PGDATABASE PGSERVICE PGSERVICEFILE PGOPTIONS PGDATA \
+      PGSSLMODE PGSSLROOTCERT PGCLIENTENCODING PGTZ MYSQL_PWD MYSQL_HOST MYSQL_TCP_PORT MYSQL_UNIX_PORT
+  fi
   [[ " $* " != *" build "* ]] || need_rust
 }
