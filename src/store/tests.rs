@@ -26,6 +26,7 @@ use crate::store::source::new_rows::NewParticipant;
 use crate::store::tests::consumer::{ask, open, open_and_hold};
 
 mod application_tables;
+mod clock_shift;
 mod conformance;
 mod consumer;
 mod migrations;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::prelude::*;
 
 use super::*;
 use crate::domain::ids::Epoch;
@@ -14,7 +13,7 @@ use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::ledger::sessions::EndOfSession;
-use crate::store::schema::{broker_sessions, notifications};
+pub use crate::store::tests::clock_shift::{leave_no_pause, pass};
 
 /// One session of a worker.
 pub struct Consumer<'a> {
@@ -147,7 +146,7 @@ impl<'a> Consumer<'a> {
     }
 }
 
-/// When an undetermined message was first asked about, and the notification whose message a session may hold.
+/// When a message was first asked about, and the notification whose message a session may hold.
 pub fn held(opened: Opened) -> (NaiveDateTime, NotificationRecord) {
     match opened {
         Opened::Undetermined { asked_at, unknown: Unknown::Holder(candidate) } => (asked_at, *candidate),
@@ -240,63 +239,4 @@ pub fn id_of(opened: &Opened) -> NotificationId {
 
 pub fn look(store: &Store, id: NotificationId) -> NotificationRecord {
     store.find_notification(id).unwrap().unwrap()
-}
-
-/// The acks of the last ten seconds came without a pause, and the crash comes right after them, however long the test takes.
-pub fn leave_no_pause(store: &Store) {
-    store
-        .write("move acks", |connection| {
-            let clock = dispatch::clock(connection)?;
-            let recent =
-                notifications::table.filter(notifications::acked_at.gt(clock - TimeDelta::seconds(10)));
-            let crash = clock + TimeDelta::seconds(5);
-            diesel::update(recent).set(notifications::acked_at.eq(crash)).execute(connection)
-        })
-        .unwrap();
-}
-
-/// Lets time pass: everything so far was so much earlier.
-pub fn pass(store: &Store, time: TimeDelta) {
-    type Time = Option<NaiveDateTime>;
-    type Session = (String, (NaiveDateTime, NaiveDateTime), (Time, Time, Time));
-    let sooner = |at: Option<NaiveDateTime>| at.map(|at| at - time);
-    store
-        .write("move times", |connection| {
-            let sessions: Vec<Session> = broker_sessions::table
-                .select((
-                    broker_sessions::name,
-                    (broker_sessions::opened_at, broker_sessions::seen_at),
-                    (broker_sessions::unwritten_since, broker_sessions::lost_at, broker_sessions::closed_at),
-                ))
-                .load(connection)?;
-            for (name, (opened_at, seen_at), (unwritten_since, lost_at, closed_at)) in sessions {
-                diesel::update(broker_sessions::table.find(name))
-                    .set((
-                        broker_sessions::opened_at.eq(opened_at - time),
-                        broker_sessions::seen_at.eq(seen_at - time),
-                        broker_sessions::unwritten_since.eq(sooner(unwritten_since)),
-                        broker_sessions::lost_at.eq(sooner(lost_at)),
-                        broker_sessions::closed_at.eq(sooner(closed_at)),
-                    ))
-                    .execute(connection)?;
-            }
-            let rows: Vec<(NotificationId, NaiveDateTime, (Time, Time))> = notifications::table
-                .select((
-                    notifications::id,
-                    notifications::received_at,
-                    (notifications::completed_at, notifications::acked_at),
-                ))
-                .load(connection)?;
-            for (id, received_at, (completed_at, acked_at)) in rows {
-                diesel::update(notifications::table.find(id))
-                    .set((
-                        notifications::received_at.eq(received_at - time),
-                        notifications::completed_at.eq(sooner(completed_at)),
-                        notifications::acked_at.eq(sooner(acked_at)),
-                    ))
-                    .execute(connection)?;
-            }
-            Ok(())
-        })
-        .unwrap();
 }
