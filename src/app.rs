@@ -155,6 +155,7 @@ impl Runtime {
             retry_queue_limit: fan_out::RETRY_QUEUE_LIMIT,
             wait_permits: WaitPermits::for_prefetch(config.worker.prefetch),
             page_size: config.worker.batch_size,
+            one_mail_per_address: config.worker.one_mail_per_address,
             event_lookup_grace: config.worker.event_lookup_grace,
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),

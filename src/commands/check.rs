@@ -89,7 +89,7 @@ fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();
     let works = format!("{backend} has events, participants and the ledger ({version}{library})");
-    let summary = look(&store, LOOK_AT);
+    let summary = look(&store, LOOK_AT).with_one_mail_per_address(subject.config.worker.one_mail_per_address);
     let problems = summary.problems();
     let finding =
         if problems.is_empty() { Finding::works(works) } else { Finding::fails(problems.join("\n")) };

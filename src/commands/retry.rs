@@ -115,8 +115,9 @@ fn retry(
         Err(Stopped) => return Ok(Sent { notification: record.notification, result: Err(Halt::Stopping) }),
     };
     let scope = if context.dummy { Scope::Undecided } else { Scope::UndecidedAndDeferred };
-    let claim = Claim { notification, event, held, resumed: true, scope };
-    let result = send_and_complete(context, health, &claim, record.state)?;
+    let one_mail_per_address = context.one_mail_per_address;
+    let mut claim = Claim { notification, event, held, resumed: true, scope, one_mail_per_address };
+    let result = send_and_complete(context, health, &mut claim, record.state)?;
     Ok(Sent { notification, result })
 }
 
@@ -124,7 +125,7 @@ fn retry(
 fn send_and_complete(
     context: &Context,
     health: &Health,
-    claim: &Claim,
+    claim: &mut Claim,
     state: NotificationState,
 ) -> anyhow::Result<Result<Counts, Halt>> {
     let mut all = Counts::default();
@@ -208,12 +209,14 @@ fn wait_for_silent_holder(
 }
 
 /// Sends to everyone without an outcome, deferred or not, and shows the progress. A dry run leaves the deferred alone.
-fn send(context: &Context, health: &Health, claim: &Claim) -> anyhow::Result<Result<Counts, Halt>> {
+fn send(context: &Context, health: &Health, claim: &mut Claim) -> anyhow::Result<Result<Counts, Halt>> {
     let Context { store, database_retry, .. } = context;
     let tally = match database_retry.while_transient(|| store.tally(&claim.notification)) {
         Ok(tally) => tally?,
         Err(Stopped) => return Ok(Err(Halt::Stopping)),
     };
+    // People were skipped in favour of others: it goes on as it was begun.
+    claim.one_mail_per_address |= tally.same_address > 0;
     let recipients = tally.pending + if context.dummy { 0 } else { tally.deferred };
     say(&format!(
         "notification {}: {} to retry (Ctrl-C stops; the same command continues)",

@@ -90,6 +90,12 @@ impl Verdict {
     /// The detail of [`Self::DryRun`], without a reply code: a relay that says the same has one.
     pub const DRY_RUN: &str = "dry run: no mail was sent";
 
+    /// The detail of [`Self::same_address`], before the key.
+    pub const SAME_ADDRESS: &str = "same address as ";
+
+    /// The detail of participants who were deferred until their event was cancelled.
+    pub const CANCELLED: &str = "the event was cancelled meanwhile";
+
     /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
 
@@ -97,6 +103,18 @@ impl Verdict {
     #[must_use]
     pub fn skipped(reason: &str) -> Self {
         Self::Skipped(cut(reason, Self::DETAIL_MAX))
+    }
+
+    /// Skipped, because the participant `first` has the same address and gets the mail.
+    #[must_use]
+    pub fn same_address(first: ParticipantId) -> Self {
+        Self::Skipped(format!("{}{first}", Self::SAME_ADDRESS))
+    }
+
+    /// The participant whom the detail of such an outcome names.
+    #[must_use]
+    pub fn first_with_address(detail: &str) -> Option<ParticipantId> {
+        detail.strip_prefix(Self::SAME_ADDRESS)?.parse().ok()
     }
 
     /// Failed, with the relay's reply code, for the reason `detail`.
@@ -155,6 +173,8 @@ pub struct Tally {
     pub failed_permanent: u64,
     /// Outcomes `skipped`.
     pub skipped: u64,
+    /// Those of `skipped` whose address another participant has, who gets the mail.
+    pub same_address: u64,
     /// Deferred: tried again later.
     pub deferred: u64,
     /// Without an outcome, and not deferred.

@@ -6,7 +6,7 @@ use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
 
 /// The columns, and whether they hold numbers. For 100,000 people they fit a terminal of 100 characters.
-const COLUMNS: [(&str, bool); 13] = [
+const COLUMNS: [(&str, bool); 14] = [
     ("id", true),
     ("event", true),
     ("type", false),
@@ -18,6 +18,8 @@ const COLUMNS: [(&str, bool); 13] = [
     (DRY_RUN, true),
     ("failed", true),
     ("skipped", true),
+    // Those of them whose address another participant has, who gets the mail.
+    (SAME_ADDRESS, true),
     ("deferred", true),
     ("pending", true),
     // Last, because a host may have a long name.
@@ -26,6 +28,9 @@ const COLUMNS: [(&str, bool); 13] = [
 
 /// Left out when there is no such outcome.
 const DRY_RUN: &str = "(dry run)";
+
+/// Left out when there is no such outcome.
+const SAME_ADDRESS: &str = "(same address)";
 
 /// Left out when no notification has a worker.
 const WORKER: &str = "worker";
@@ -37,6 +42,7 @@ type Cells = [String; COLUMNS.len()];
 pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> String {
     let is_shown = |title| match title {
         DRY_RUN => lines.iter().any(|line| line.tally.dry_run > 0),
+        SAME_ADDRESS => lines.iter().any(|line| line.tally.same_address > 0),
         WORKER => lines.iter().any(|line| line.worker().is_some()),
         _ => true,
     };
@@ -75,7 +81,7 @@ fn aligned(row: &Cells, columns: &[usize], widths: &[usize]) -> String {
 
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let NotificationLine { record, tally, .. } = line;
-    let [participants, sent, dry_run, failed, skipped, deferred, pending] = numbers(tally);
+    let [participants, sent, dry_run, failed, skipped, same_address, deferred, pending] = numbers(tally);
     let state = record.state.as_str();
     [
         line.id().to_string(),
@@ -92,6 +98,7 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
         dry_run,
         failed,
         skipped,
+        same_address,
         deferred,
         pending,
         line.worker().unwrap_or_default().to_owned(),
@@ -116,15 +123,17 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
         sum(|tally| tally.dry_run),
         sum(|tally| tally.failed),
         sum(|tally| tally.skipped),
+        sum(|tally| tally.same_address),
         sum(|tally| tally.deferred),
         sum(|tally| tally.pending),
         worker,
     ]
 }
 
-fn numbers(tally: &Tally) -> [String; 7] {
-    let Tally { participants, sent, dry_run, failed, skipped, deferred, pending, .. } = *tally;
-    [participants, sent, dry_run, failed, skipped, deferred, pending].map(|number| number.to_string())
+fn numbers(tally: &Tally) -> [String; 8] {
+    let Tally { participants, sent, dry_run, failed, skipped, same_address, deferred, pending, .. } = *tally;
+    [participants, sent, dry_run, failed, skipped, same_address, deferred, pending]
+        .map(|number| number.to_string())
 }
 
 /// A duration in the largest unit that fits. A negative one, of clocks that differ, is 0 s.
@@ -140,7 +149,7 @@ fn age(age: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run};
+    use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run, with_same_address};
     use crate::store::ledger::row::NotificationState;
 
     fn now() -> NaiveDateTime {
@@ -194,6 +203,20 @@ mod tests {
             1   123  UPDATED  completed  2026-11-21 09:00     250  248       248      1       1        0       0
            12   123  UPDATED  completed  2026-11-21 09:00       3    3         0      0       0        0       0
         total                                                 253  251       248      1       1        0       0
+        ");
+    }
+
+    #[test]
+    fn those_who_share_an_address_have_a_column_if_there_are_any() {
+        let lines = [
+            with_same_address(line(1, NotificationState::Completed, [250, 240, 1, 9, 0]), 8),
+            line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
+        ];
+        insta::assert_snapshot!(table(&lines, 0, now()), @r"
+           id event  type     state      received (UTC)    people sent failed skipped (same address) deferred pending
+            1   123  UPDATED  completed  2026-11-21 09:00     250  240      1       9              8        0       0
+           12   123  UPDATED  completed  2026-11-21 09:00       3    3      0       0              0        0       0
+        total                                                 253  243      1       9              8        0       0
         ");
     }
 

@@ -14,5 +14,6 @@ pub mod opening;
 pub mod retention;
 pub mod retrying;
 pub mod row;
+pub mod same_address;
 pub mod sessions;
 pub mod tally;

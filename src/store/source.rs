@@ -1,6 +1,7 @@
 //! The tables of the application: events and participants. fanmail reads them, and writes only to tables of its
 //! own.
 
+pub mod addresses;
 pub(crate) mod columns;
 pub mod events;
 pub mod import_rows;

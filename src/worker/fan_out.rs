@@ -45,15 +45,22 @@ pub mod context;
 mod deferring;
 pub mod due;
 mod event_lookup;
+mod one_mail_per_address;
+pub mod page;
 pub mod pages;
 mod reports;
 pub mod retries;
+pub mod shared_addresses;
 pub mod turn;
+mod unserved;
 pub mod wait_permit;
 
 /// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
 /// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB.
 pub const RETRY_QUEUE_LIMIT: usize = 10_000;
+/// Outcomes that may wait for the recorder before a further page is read. Those of people whom no lane gets are not bounded by
+/// the job queue.
+const MAX_IN_FLIGHT: u64 = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -89,7 +96,11 @@ fn run_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<F
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     events::notification::started(&notification, resumed, context.dummy);
     let (held, scope) = (Arc::clone(&leased.held), Scope::Undecided);
-    send_and_complete(context, &mut Claim { notification, event, held, resumed, scope })?;
+    let one_mail_per_address = context.one_mail_per_address;
+    send_and_complete(
+        context,
+        &mut Claim { notification, event, held, resumed, scope, one_mail_per_address },
+    )?;
     Ok(FanOutResult::Completed(notification))
 }
 
@@ -184,7 +195,7 @@ impl<'a> FanOut<'a> {
             context,
             handle: Arc::new(handle),
             reports,
-            pages: Pages::new(claim, context.page_size),
+            pages: Pages::new(claim, context),
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
             in_flight: 0,
@@ -255,7 +266,9 @@ impl<'a> FanOut<'a> {
     }
 
     fn may_read_page(&self) -> bool {
-        !self.pages.ended() && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
+        !self.pages.ended()
+            && self.in_flight < MAX_IN_FLIGHT
+            && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
     }
 
     fn has_full_retry_queue(&self) -> bool {
@@ -265,7 +278,7 @@ impl<'a> FanOut<'a> {
     fn read_page(&mut self) -> Result<(), Stopped> {
         let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
         self.ready.extend(page.recipients);
-        page.decided.into_iter().for_each(|(deferral, verdict)| self.record_decided(&deferral, verdict));
+        page.decided.into_iter().for_each(|decided| self.record_decided(decided));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod dispatcher;
 mod fan_out;
 mod last_outcomes;
 mod leases;
+mod one_mail_per_address;
 mod recorder;
 mod refusals;
 pub(super) mod support;

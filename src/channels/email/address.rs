@@ -4,6 +4,7 @@
 use lettre::Address;
 use url::Host;
 
+use crate::domain::participant::comparable_address;
 use crate::text::clean::turns_direction;
 
 /// Longest address: the path of RFC 5321 section 4.5.3.1.3 without its angle brackets.
@@ -67,6 +68,13 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     }
 }
 
+/// The form in which two addresses are compared: as `RCPT TO` has it, with the domain in small letters. `None` when no mail
+/// can be sent to the address.
+#[must_use]
+pub fn comparable(text: &str) -> Option<String> {
+    parse(text).ok().map(|address| comparable_address(address.as_ref()))
+}
+
 /// Whether a character shows nothing or changes the direction of the text: with one, an address is not the one that it
 /// seems to be. The conversion to `xn--` (UTS 46) drops most of them from a domain; the URL library has the list.
 fn is_invisible(c: char) -> bool {
@@ -112,6 +120,28 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn addresses_are_compared_as_they_are_written_to_the_relay() {
+        let same = [
+            " jo@b\u{fc}cher.example",
+            "jo@B\u{dc}CHER.example\r\n",
+            "jo@xn--bcher-kva.Example",
+            "jo@b\u{fc}cher\u{3002}example",
+        ];
+        assert_eq!(
+            same.map(comparable),
+            [const { "jo@xn--bcher-kva.example" }; 4].map(|text| Some(text.to_owned()))
+        );
+        let others = [
+            "Jo@b\u{fc}cher.example",
+            "jo@bucher.example",
+            "j\u{f6}@b\u{fc}cher.example",
+            "jo+x@b\u{fc}cher.example",
+        ];
+        assert!(others.map(comparable).iter().all(|other| other.is_some() && *other != comparable(same[0])));
+        assert_eq!([comparable(""), comparable("jo"), comparable("jo@one@two")], [None, None, None]);
     }
 
     #[test]

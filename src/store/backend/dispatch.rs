@@ -107,6 +107,16 @@ pub fn timestamp(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::TIMESTAMP)
 }
 
+/// The column `email` as far as SQL can compare addresses.
+pub fn folded_email(connection: &AnyConnection) -> &'static str {
+    dispatch!(connection, AnyConnection => dialect::FOLDED_EMAIL)
+}
+
+/// A condition on a group of participants: whether the `email` of one has something else in it than visible ASCII.
+pub fn is_unusual_email(connection: &AnyConnection) -> &'static str {
+    dispatch!(connection, AnyConnection => dialect::IS_UNUSUAL_EMAIL)
+}
+
 /// An expression with this text, which has no quote and no backslash, as its value.
 pub fn text_literal(connection: &AnyConnection, text: &str) -> String {
     dispatch!(connection, AnyConnection(_) => dialect::text_literal(text))

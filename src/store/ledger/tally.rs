@@ -13,6 +13,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::is_dry_run;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
+use crate::store::ledger::same_address::has_same_address;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
 
 impl Store {
@@ -85,6 +86,7 @@ impl Store {
                 failed: count(Status::Failed),
                 failed_permanent,
                 skipped: count(Status::Skipped),
+                same_address: outcomes.iter().map(|found| found.same_address).sum(),
                 deferred,
                 pending: count_pending(connection, notification)?,
             })
@@ -196,13 +198,15 @@ struct OutcomeCount {
     count: u64,
     /// Those of them that are of dry-run mode.
     dry_run: u64,
+    /// Those of them that were skipped in favour of another participant with the same address.
+    same_address: u64,
 }
 
 fn count_outcomes(
     connection: &mut AnyConnection,
     notification: &Notification,
 ) -> QueryResult<Vec<OutcomeCount>> {
-    let rows: Vec<(String, bool, i64, i64)> = deliveries::table
+    let rows: Vec<(String, bool, i64, i64, i64)> = deliveries::table
         .filter(deliveries::notification_id.eq(notification.id))
         .group_by((deliveries::status, deliveries::permanent))
         .select((
@@ -210,12 +214,14 @@ fn count_outcomes(
             deliveries::permanent,
             count_star(),
             count(case_when(is_dry_run(), deliveries::participant_id)),
+            count(case_when(has_same_address(), deliveries::participant_id)),
         ))
         .load(connection)?;
-    let known = |(word, permanent, count, dry_run): (String, bool, i64, i64)| {
+    let known = |(word, permanent, count, dry_run, same_address): (String, bool, i64, i64, i64)| {
         let status = Status::from_word(&word);
         let status = status.ok_or_else(|| unknown_word(notification.id, "status of a delivery", &word))?;
-        Ok(OutcomeCount { status, permanent, count: count.unsigned_abs(), dry_run: dry_run.unsigned_abs() })
+        let [count, dry_run, same_address] = [count, dry_run, same_address].map(i64::unsigned_abs);
+        Ok(OutcomeCount { status, permanent, count, dry_run, same_address })
     };
     rows.into_iter().map(known).collect()
 }

@@ -41,6 +41,18 @@ impl Store {
         })
     }
 
+    /// Those of the participants who take part in the event, in any order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_participants(
+        &self,
+        event_id: EventId,
+        ids: &[ParticipantId],
+    ) -> Result<Vec<Participant>, StoreError> {
+        self.run("read participants", |connection| find_by_ids(connection, event_id, ids))
+    }
+
     /// Calls `use_page` with all participants of the event, a thousand at a time, in key order.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::fan_out::due::{DuePages, outcome_of};
+use crate::worker::fan_out::due::DuePages;
+use crate::worker::fan_out::page::Decided;
 use crate::worker::lease::held::HeldLease;
 
 /// Runs to its end, or until a shutdown is requested. Does nothing when another worker was quicker.
@@ -56,7 +57,8 @@ fn try_due(context: &Context, notification: Notification, held: &Arc<HeldLease>)
     match find_event(context, &notification)? {
         Some(event) => {
             let (held, resumed) = (Arc::clone(held), true);
-            let claim = Claim { notification, event, held, resumed, scope: Scope::Due };
+            let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
+            let claim = Claim { notification, event, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }
         None => fail_without_event(context, notification, held),
@@ -82,7 +84,7 @@ fn fail_without_event(
         let due = pages.read(store, database_retry)?;
         let failed = || Verdict::failed(Permanence::Transient, None, detail);
         let outcomes: Vec<Outcome> =
-            due.iter().map(|due| outcome_of(&due.deferral, held.lease, failed())).collect();
+            due.iter().map(|due| Decided::of(&due.deferral, failed()).outcome(held.lease)).collect();
         // No lane waits for these outcomes, and no mail was sent: the recorder is not needed.
         if !database_retry.until_ok(|| store.record_outcomes(&outcomes))?.is_empty() {
             return Err(Halt::TakenOver);

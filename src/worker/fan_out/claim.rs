@@ -82,4 +82,6 @@ pub struct Claim {
     pub resumed: bool,
     /// Whom to send to.
     pub scope: Scope,
+    /// Whether participants who have one address get one mail together.
+    pub one_mail_per_address: bool,
 }

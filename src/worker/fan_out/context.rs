@@ -41,6 +41,8 @@ pub struct Context {
     pub wait_permits: WaitPermits,
     /// Participants in a page.
     pub page_size: u32,
+    /// Whether participants who have one address get one mail together.
+    pub one_mail_per_address: bool,
     /// How long an event that is not in the database is looked up again.
     pub event_lookup_grace: Duration,
     /// Whether mails only seem to be sent (`EMAIL_DUMMY_MODE`).

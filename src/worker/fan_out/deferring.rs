@@ -1,13 +1,12 @@
-//! The outcomes that no lane decides: recipients whom a fan-out defers instead of retrying them, and deferred ones for whom
-//! there is no mail any more. How long a mail is deferred is left to `delivery::retry_policy`.
+//! The outcomes that no lane decides: recipients whom a fan-out defers instead of retrying them, and those for whom
+//! there is no mail. How long a mail is deferred is left to `delivery::retry_policy`.
 
 use std::sync::Arc;
 
-use crate::domain::outcome::{Outcome, Verdict};
-use crate::store::ledger::deferrals::Deferral;
+use crate::domain::outcome::Outcome;
 use crate::worker::delivery::job::Job;
 use crate::worker::fan_out::FanOut;
-use crate::worker::fan_out::due::outcome_of;
+use crate::worker::fan_out::page::Decided;
 use crate::worker::recipient::Recipient;
 use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 
@@ -40,9 +39,9 @@ impl FanOut<'_> {
         self.record(job.outcome(verdict));
     }
 
-    /// Records what became of a deferred participant for whom there is no mail any more.
-    pub(super) fn record_decided(&mut self, deferral: &Deferral, verdict: Verdict) {
-        self.record(outcome_of(deferral, self.handle.held.lease, verdict));
+    /// Records what became of a participant who gets no mail.
+    pub(super) fn record_decided(&mut self, decided: Decided) {
+        self.record(decided.outcome(self.handle.held.lease));
     }
 
     fn record(&mut self, outcome: Outcome) {

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::kind::Kind;
-use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::{Outcome, Verdict};
+use crate::domain::outcome::Verdict;
 use crate::store::Store;
-use crate::store::ledger::deferrals::{Deferral, DeferredParticipant};
+use crate::store::ledger::deferrals::DeferredParticipant;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::page::{Decided, Page};
+use crate::worker::fan_out::unserved::Unserved;
 use crate::worker::recipient::Recipient;
 
 /// Most people of one run. Then other notifications have their turn.
@@ -31,23 +33,22 @@ pub struct DuePages {
     left: u32,
     ended: bool,
     started_at: Instant,
-}
-
-/// One page. It may be empty, although further pages follow.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// Those who get a mail.
-    pub recipients: Vec<Recipient>,
-    /// Deferred participants for whom there is no mail any more, with the verdict.
-    pub decided: Vec<(Deferral, Verdict)>,
+    /// Those who were skipped in favour of people for whom there is no mail any more.
+    unserved: Option<Unserved>,
 }
 
 impl DuePages {
     /// The due deferrals of the notification, in pages of `page_size`.
     #[must_use]
     pub fn new(notification: Notification, page_size: u32) -> Self {
-        let (after, left) = (None, MAX_PEOPLE);
-        Self { notification, page_size, after, left, ended: false, started_at: Instant::now() }
+        let (after, left, unserved) = (None, MAX_PEOPLE, None);
+        Self { notification, page_size, after, left, ended: false, started_at: Instant::now(), unserved }
+    }
+
+    /// The same, of a claim under which mails are sent.
+    #[must_use]
+    pub fn claimed(self, claim: &Claim) -> Self {
+        Self { unserved: Some(Unserved::new(claim)), ..self }
     }
 
     /// Whether there is no further page in this run.
@@ -69,14 +70,19 @@ impl DuePages {
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         let due = self.read(store, database_retry)?;
         let reason = if due.is_empty() { None } else { self.reason_to_skip(store, database_retry)? };
+        if let (Some(unserved), None) = (&self.unserved, reason) {
+            unserved.defer_instead_of(&due, store, database_retry)?;
+        }
         let mut page = Page::default();
         for DeferredParticipant { deferral, participant } in due {
             match (reason, participant) {
                 (None, Some(participant)) => {
                     page.recipients.push(Recipient::deferred(participant, &deferral));
                 }
-                (None, None) => page.decided.push((deferral, Verdict::skipped("has left the event"))),
-                (Some(reason), _) => page.decided.push((deferral, Verdict::skipped(reason))),
+                (None, None) => {
+                    page.decided.push(Decided::of(&deferral, Verdict::skipped("has left the event")));
+                }
+                (Some(reason), _) => page.decided.push(Decided::of(&deferral, Verdict::skipped(reason))),
             }
         }
         Ok(page)
@@ -113,13 +119,6 @@ impl DuePages {
             }
             Kind::Cancelled => false,
         };
-        Ok(cancelled.then_some("the event was cancelled meanwhile"))
+        Ok(cancelled.then_some(Verdict::CANCELLED))
     }
-}
-
-/// The outcome of a deferred mail about which the relay is not asked again.
-#[must_use]
-pub fn outcome_of(deferral: &Deferral, lease: Lease, verdict: Verdict) -> Outcome {
-    let Deferral { participant_id, tries, .. } = *deferral;
-    Outcome { lease, participant_id, attempts: tries, deferrals: tries, verdict }
 }

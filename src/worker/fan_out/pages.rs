@@ -5,7 +5,9 @@ use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::audience::AudiencePages;
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::due::{DuePages, Page};
+use crate::worker::fan_out::context::Context;
+use crate::worker::fan_out::due::DuePages;
+use crate::worker::fan_out::page::Page;
 
 /// The pages of one fan-out, as far as they are read.
 #[derive(Debug)]
@@ -17,14 +19,15 @@ pub enum Pages {
 }
 
 impl Pages {
-    /// The pages of a claim, from the first one on, with up to `page_size` recipients each.
+    /// The pages of a claim, from the first one on.
     #[must_use]
-    pub fn new(claim: &Claim, page_size: u32) -> Self {
+    pub fn new(claim: &Claim, context: &Context) -> Self {
+        let page_size = context.page_size;
         match claim.scope {
             Scope::Undecided | Scope::UndecidedAndDeferred => {
-                Self::Audience(AudiencePages::new(claim, page_size))
+                Self::Audience(AudiencePages::new(claim, page_size, context.dummy))
             }
-            Scope::Due => Self::Due(DuePages::new(claim.notification, page_size)),
+            Scope::Due => Self::Due(DuePages::new(claim.notification, page_size).claimed(claim)),
         }
     }
 
@@ -49,9 +52,7 @@ impl Pages {
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         match self {
-            Self::Audience(pages) => {
-                Ok(Page { recipients: pages.next(store, database_retry)?, decided: Vec::new() })
-            }
+            Self::Audience(pages) => pages.next(store, database_retry),
             Self::Due(pages) => pages.next(store, database_retry),
         }
     }

@@ -31,6 +31,7 @@ pub struct Summary {
     /// By what is wrong with them.
     bad_addresses: BTreeMap<String, Tally>,
     same_address: u64,
+    one_mail_per_address: bool,
     zones: Option<UnknownZones>,
     none_takes_part: bool,
     failures: Vec<String>,
@@ -54,6 +55,12 @@ impl Tally {
 }
 
 impl Summary {
+    /// Whether participants who have one address get one mail together.
+    #[must_use]
+    pub fn with_one_mail_per_address(self, one_mail_per_address: bool) -> Self {
+        Self { one_mail_per_address, ..self }
+    }
+
     /// Nothing was found yet.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -68,6 +75,7 @@ impl Summary {
             without_address: 0,
             bad_addresses: BTreeMap::new(),
             same_address: 0,
+            one_mail_per_address: false,
             zones: None,
             none_takes_part: false,
             failures: Vec::new(),
@@ -199,8 +207,13 @@ impl Summary {
         }
         if self.same_address > 0 {
             notes.push(format!(
-                "{} with the address of another participant of the same event; each of them gets a mail",
-                count(self.same_address, "participant")
+                "{} with the address of another participant of the same event; {}",
+                count(self.same_address, "participant"),
+                if self.one_mail_per_address {
+                    "with ONE_MAIL_PER_ADDRESS=True only one of each address gets the mail, and the others are skipped"
+                } else {
+                    "each of them gets a mail, unless ONE_MAIL_PER_ADDRESS=True"
+                }
             ));
         }
         if self.none_takes_part {

@@ -48,6 +48,16 @@ pub const BIGINT: &str = "SIGNED";
 /// The type of a time without a zone in a CAST.
 pub const TIMESTAMP: &str = "DATETIME";
 
+/// An address as far as SQL can compare it: without blanks around it, and in small letters if it is ASCII. With most collations
+/// `ä` is `a`, and a text equals the same one with blanks behind it.
+pub const FOLDED_EMAIL: &str =
+    "TRIM(IF(LENGTH(CONVERT(email USING utf8mb4)) = CHAR_LENGTH(CONVERT(email USING utf8mb4)),
+    LOWER(CONVERT(email USING utf8mb4)), CONVERT(email USING utf8mb4))) COLLATE utf8mb4_bin";
+
+/// Whether one of a group has something else in it than visible ASCII.
+pub const IS_UNUSUAL_EMAIL: &str =
+    "MAX(TRIM(CONVERT(email USING utf8mb4)) COLLATE utf8mb4_bin REGEXP '[^!-~]') = 1";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 

@@ -54,6 +54,13 @@ pub const BIGINT: &str = "BIGINT";
 /// The type of a time without a zone in a CAST.
 pub const TIMESTAMP: &str = "TIMESTAMP";
 
+/// An address as far as SQL can compare it: without blanks around it, and in small letters. With another collation, small letters
+/// may be those of Turkish.
+pub const FOLDED_EMAIL: &str = "lower(btrim(CAST(email AS TEXT)) COLLATE \"C\")";
+
+/// Whether one of a group has something else in it than visible ASCII.
+pub const IS_UNUSUAL_EMAIL: &str = "bool_or(btrim(CAST(email AS TEXT)) COLLATE \"C\" ~ '[^!-~]')";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
 

@@ -63,6 +63,12 @@ pub const BIGINT: &str = "INTEGER";
 /// The type of a time in a CAST: times are texts.
 pub const TIMESTAMP: &str = "TEXT";
 
+/// An address as far as SQL can compare it: without blanks around it, and in small letters.
+pub const FOLDED_EMAIL: &str = "lower(trim(email))";
+
+/// Whether one of a group has something else in it than visible ASCII.
+pub const IS_UNUSUAL_EMAIL: &str = "max(trim(email) GLOB '*[^!-~]*') = 1";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 

@@ -19,6 +19,10 @@ macro_rules! conformance_tests {
             the_newest_events_and_their_first_participants_are_looked_at
             doubled_keys_are_found_in_the_whole_event
             a_row_that_cannot_be_read_does_not_hide_the_others
+            addresses_that_occur_more_than_once_are_found_in_any_form
+            participants_with_a_common_address_are_told_apart
+            who_was_skipped_for_an_address_is_read_with_those_who_were_to_get_the_mail
+            who_was_skipped_for_an_address_is_reopened_or_takes_the_place_of_another
             an_event_is_added_once
             an_import_of_events_tells_new_changed_and_same
             an_import_of_participants_tells_new_changed_and_same

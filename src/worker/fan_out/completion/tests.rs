@@ -22,7 +22,7 @@ fn claim(worker: &TestWorker) -> Claim {
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let event = worker.store.find_event(EVENT).unwrap().unwrap();
     let held = HeldLease::new(lease, requested_at, request.term);
-    Claim { notification, event, held, resumed: true, scope: Scope::Undecided }
+    Claim { notification, event, held, resumed: true, scope: Scope::Undecided, one_mail_per_address: false }
 }
 
 fn check() -> CompletionCheck {

@@ -65,7 +65,9 @@ fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
     let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let (notification, scope) = (record.notification, Scope::UndecidedAndDeferred);
-    let claim = Claim { notification, event, held: Arc::clone(&held), resumed: true, scope };
+    let (held_by_claim, one_mail_per_address) = (Arc::clone(&held), worker.context.one_mail_per_address);
+    let claim =
+        Claim { notification, event, held: held_by_claim, resumed: true, scope, one_mail_per_address };
     let result = fan_out::send_claimed(&worker.context, &claim, |_| {});
     worker.context.leases.release(&held);
     result

@@ -68,11 +68,14 @@ fn addresses_are_counted_by_what_is_wrong_with_them_and_never_shown() {
                  of event 7){rest}"
             ),
             "1 participant without an address, who are skipped".to_owned(),
-            "1 participant with the address of another participant of the same event; each of them gets a mail"
+            "1 participant with the address of another participant of the same event; each of them gets a mail, unless \
+             ONE_MAIL_PER_ADDRESS=True"
                 .to_owned(),
         ]
     );
     assert_eq!(summary.problems(), Vec::<String>::new());
+    let notes = summary.with_one_mail_per_address(true).notes();
+    assert!(notes[4].ends_with("event; with ONE_MAIL_PER_ADDRESS=True only one of each address gets the mail, and the others are skipped"), "{notes:?}");
 }
 
 #[test]

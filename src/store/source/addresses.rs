@@ -1,0 +1,46 @@
+//! Which addresses may occur more than once among the participants of an event: one query over all of them. Whether two addresses
+//! are one is left to the worker, which knows how they are written to a relay.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+
+use crate::domain::ids::{EventId, ParticipantId};
+use crate::store::Store;
+use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
+use crate::store::schema::participants;
+use crate::store::source::columns::AppText;
+
+impl Store {
+    /// Calls `use_address` with each address that occurs more than once among the participants of the event with keys up to
+    /// `up_to`: without blanks around it, and in small letters. Also with each that has something else in it than visible ASCII,
+    /// which may be another way to write one of the others (`xn--`, line ends).
+    ///
+    /// # Errors
+    /// When the database does not answer. `use_address` may have been called by then.
+    pub fn find_repeated_addresses(
+        &self,
+        event_id: EventId,
+        up_to: ParticipantId,
+        mut use_address: impl FnMut(&str),
+    ) -> Result<(), StoreError> {
+        self.run("look for addresses that occur more than once", |connection| {
+            let address = dispatch::folded_email(connection);
+            let is_unusual = dispatch::is_unusual_email(connection);
+            let rows = participants::table
+                .filter(participants::event_id.eq(event_id))
+                .filter(participants::id.le(up_to))
+                .filter(participants::email.is_not_null())
+                .group_by(sql::<Text>("1"))
+                .having(sql::<Bool>(&format!("(COUNT(*) > 1 OR {is_unusual})")))
+                .select(sql::<Text>(address))
+                .load_iter::<AppText, _>(connection)?;
+            for row in rows {
+                let AppText(address) = row?;
+                use_address(&address);
+            }
+            Ok(())
+        })
+    }
+}
