@@ -13,7 +13,7 @@ use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Content;
-use fanmail::domain::event::Event;
+use fanmail::domain::event::{DateOrTime, Event};
 use fanmail::domain::ids::{EventId, NotificationId, ParticipantId};
 use fanmail::domain::installation::Installation;
 use fanmail::domain::kind::Kind;
@@ -160,14 +160,18 @@ fn event() -> Event {
 }
 
 fn new_event() -> NewEvent {
+    let time = |moment| match moment {
+        DateOrTime::Time(time) => Some(time.naive_utc()),
+        DateOrTime::Date(_) => None,
+    };
     let event = event();
     NewEvent {
         id: event.id,
         title: event.title,
         description: event.description,
         location: event.location,
-        starts_at: event.starts_at.map(|time| time.naive_utc()),
-        ends_at: event.ends_at.map(|time| time.naive_utc()),
+        starts_at: event.starts_at.and_then(time),
+        ends_at: event.ends_at.and_then(time),
         timezone: event.timezone,
         url: event.url,
         updated_at: Some(NaiveDateTime::default()),

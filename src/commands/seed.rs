@@ -129,6 +129,7 @@ mod tests {
     use super::*;
     use crate::config::database::Backend;
     use crate::config::database::DatabaseConfig;
+    use crate::domain::event::DateOrTime;
     use crate::domain::ids::ParticipantId;
     use crate::store::source::new_rows::NewParticipant;
 
@@ -154,7 +155,11 @@ mod tests {
         assert_eq!(seed(&store, &args(10), now).unwrap(), seeded(false, 2250, 0));
 
         let event = store.find_event(EventId(123)).unwrap().unwrap();
-        assert!(event.starts_at.unwrap() > now && event.ends_at > event.starts_at);
+        let [starts_at, ends_at] = [event.starts_at, event.ends_at].map(|moment| match moment {
+            Some(DateOrTime::Time(time)) => time,
+            other => panic!("{other:?}"),
+        });
+        assert!(starts_at > now && ends_at > starts_at);
         assert_eq!(event.timezone.parse(), Ok(chrono_tz::Europe::Berlin));
 
         let people = store.read_page(EventId(123), None, ParticipantId::MAX, 3000).unwrap();

@@ -70,7 +70,7 @@ fn unknown_name(
 /// The first template that does not render.
 pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError> {
     for kind in Kind::ALL {
-        for event in [sample::full(), sample::bare(), sample::hostile()] {
+        for event in [sample::full(), sample::all_day(), sample::bare(), sample::hostile()] {
             let notification_context = templates.notification_context(kind, &event);
             for participant in
                 [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()]

@@ -1,8 +1,8 @@
 //! Sample data, for the check of templates at start and for `fanmail preview`.
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 
-use crate::domain::event::Event;
+use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 
@@ -19,12 +19,23 @@ pub fn full() -> Event {
                 .to_owned(),
         ),
         location: Some("St. Michael's Hall, Linden Street 7, Berlin".to_owned()),
-        starts_at: DateTime::from_timestamp(1_798_131_600, 0),
-        ends_at: DateTime::from_timestamp(1_798_138_800, 0),
+        starts_at: time(1_798_131_600),
+        ends_at: time(1_798_138_800),
         timezone: "Europe/Berlin".to_owned(),
         url: Some("https://example.com/events/winter-lights".to_owned()),
-        updated_at: DateTime::from_timestamp(1_797_000_000, 0),
+        updated_at: time(1_797_000_000),
     }
+}
+
+fn time(seconds: i64) -> Option<DateOrTime> {
+    DateTime::from_timestamp(seconds, 0).map(DateOrTime::Time)
+}
+
+/// An event that takes the whole day.
+#[must_use]
+pub fn all_day() -> Event {
+    let date = NaiveDate::from_ymd_opt(2026, 12, 24).map(DateOrTime::Date);
+    Event { title: "Open day".to_owned(), starts_at: date, ends_at: date, ..full() }
 }
 
 /// An event with a title only.

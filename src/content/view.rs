@@ -27,7 +27,7 @@ pub(crate) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
 pub(crate) const SHARED: [&str; 2] = ["event", "kind"];
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 11] = [
+pub(crate) const EVENT: [&str; 12] = [
     "id",
     "title",
     "description",
@@ -39,6 +39,7 @@ pub(crate) const EVENT: [&str; 11] = [
     "time",
     "day",
     "month",
+    "all_day",
 ];
 
 /// The fields of `participant`. Without the address, so that no template can leak it.
@@ -57,11 +58,12 @@ pub(crate) fn event(event: &Event) -> Value {
         ("description", description.into()),
         ("location", line_or_none(event.location.as_deref())),
         ("url", event.url.as_deref().and_then(web_address).into()),
-        ("when", when.as_ref().map(|when| format!("{}, {}", when.date, when.time)).into()),
+        ("when", of_when(|when| &when.when).into()),
         ("date", of_when(|when| &when.date).into()),
         ("time", of_when(|when| &when.time).into()),
         ("day", of_when(|when| &when.day).into()),
         ("month", of_when(|when| &when.month).into()),
+        ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
     ])
 }
 
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_lists_name_all_fields() {
-        for given in [sample::full(), sample::bare()] {
+        for given in [sample::full(), sample::all_day(), sample::bare()] {
             let mut expected = EVENT.map(str::to_owned);
             expected.sort();
             assert_eq!(names(&event(&given)), expected);

@@ -1,8 +1,18 @@
 //! An event, as the application stores it. fanmail only reads it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::ids::EventId;
+
+/// When an event begins or ends: a date stands for a whole day, whatever the zone, as in iCalendar (RFC 5545 sections 3.3.4 and
+/// 3.3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateOrTime {
+    /// A time, UTC.
+    Time(DateTime<Utc>),
+    /// A date without a time. It is never converted to a zone.
+    Date(NaiveDate),
+}
 
 /// One row of `events`. Times are UTC; `timezone` says where the event takes place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +25,14 @@ pub struct Event {
     pub description: Option<String>,
     /// Where it takes place, in the application's words.
     pub location: Option<String>,
-    /// When it begins.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// When it ends.
-    pub ends_at: Option<DateTime<Utc>>,
+    /// When it begins; a date if it takes the whole day.
+    pub starts_at: Option<DateOrTime>,
+    /// When it ends; a date is the last day.
+    pub ends_at: Option<DateOrTime>,
     /// Its zone, in the application's words; [`crate::domain::time_zone::TimeZone`] reads it.
     pub timezone: String,
     /// Its page on the web.
     pub url: Option<String>,
     /// When the application last changed it.
-    pub updated_at: Option<DateTime<Utc>>,
+    pub updated_at: Option<DateOrTime>,
 }

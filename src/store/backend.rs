@@ -1,6 +1,7 @@
 //! What differs between databases: one folder each, and the dispatch between them.
 
 pub(crate) mod any;
+pub(crate) mod as_text;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod catalogue;
 pub(crate) mod clock;
@@ -13,4 +14,5 @@ pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod prepared;
 pub(crate) mod sqlite;
+pub(crate) mod times;
 pub(crate) mod transaction;

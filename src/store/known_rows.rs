@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
+use crate::domain::event::DateOrTime;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::client_library::misread;
@@ -81,8 +82,8 @@ impl KnownRow {
         let text = |value: Option<AppText>| value.map(|AppText(text)| text);
         let time = match self.time {
             None => None,
-            Some(AppTime::Known(time)) => Some(time),
-            Some(AppTime::Unreadable) => {
+            Some(AppTime::Known(DateOrTime::Time(time))) => Some(time),
+            Some(AppTime::Known(DateOrTime::Date(_)) | AppTime::Unreadable) => {
                 return Err(Error::DeserializationError("a time cannot be read".into()));
             }
         };

@@ -11,6 +11,7 @@ use super::Store;
 use crate::config::database::Backend;
 use crate::config::database::DatabaseConfig;
 use crate::domain::audience::Audience;
+use crate::domain::event::DateOrTime;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
@@ -97,6 +98,14 @@ fn page(store: &Store, after: i64, up_to: i64, limit: u32) -> Vec<Participant> {
 fn decided(store: &Store, notification_id: NotificationId, after: i64, up_to: i64) -> HashSet<i64> {
     let decided = store.decided_between(notification_id, ParticipantId(after), ParticipantId(up_to)).unwrap();
     decided.into_iter().map(|id| id.0).collect()
+}
+
+/// A time as RFC 3339 writes it, or a date.
+fn shown(moment: Option<DateOrTime>) -> Option<String> {
+    moment.map(|moment| match moment {
+        DateOrTime::Time(time) => time.to_rfc3339(),
+        DateOrTime::Date(date) => date.to_string(),
+    })
 }
 
 fn message(kind: Kind) -> Message {

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::database::{Backend, DatabaseConfig};
+use crate::domain::event::DateOrTime;
 use crate::domain::ids::ParticipantId;
 use crate::shutdown::ShutdownTrigger;
 
@@ -75,7 +76,10 @@ impl Desk {
     }
 
     fn starts_at(&self, event: i64) -> String {
-        self.store.find_event(EventId(event)).unwrap().unwrap().starts_at.unwrap().to_string()
+        match self.store.find_event(EventId(event)).unwrap().unwrap().starts_at.unwrap() {
+            DateOrTime::Time(time) => time.to_string(),
+            DateOrTime::Date(date) => date.to_string(),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ fn a_problem_names_file_line_and_variable() {
             "cancelled/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}{% if event.ulr %}x{% endif %}{% endblock %}",
             ", line 2: the field \"event.ulr\" is not known (known: id, title, description, description_html, \
-             location, url, when, date, time, day, month)",
+             location, url, when, date, time, day, month, all_day)",
         ),
         (
             "created/body.txt",
@@ -235,6 +235,39 @@ fn what_is_missing_is_left_out() {
          ------------------------------------------------------------------------\n\
          You get this mail because you take part in \"Summer party\". It was sent\nautomatically.\n"
     );
+}
+
+#[test]
+fn an_event_of_a_whole_day_has_no_hour_and_no_zone() {
+    for kind in Kind::ALL {
+        for zone in ["America/New_York", "Pacific/Kiritimati"] {
+            let event = Event { timezone: zone.to_owned(), ..sample::all_day() };
+            let content = render(kind, &event, &sample::ada());
+            let Content { subject, parts } = &content;
+            assert!(subject.ends_with("Open day, Thursday, 24 December 2026"), "{subject}");
+            for part in parts {
+                let text = part.text.replace("17:30", "");
+                assert!(text.contains("Thursday, 24 December 2026"), "{text}");
+                for wrong in ["23 December", "25 December", zone, "00:00", "(E", "2026,", "2026</strong><br>"]
+                {
+                    assert!(!text.contains(wrong), "{wrong:?}: {text}");
+                }
+            }
+        }
+    }
+}
+
+/// With variables that every version has. An empty text is no error for a filter, and none would be.
+#[test]
+fn older_templates_work_with_an_event_of_a_whole_day() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("updated")).unwrap();
+    let template = "{{ event.title }}{% if event.when %}: {{ event.date }}|{{ event.time | upper }}|{{ event.when }}{% endif %}";
+    fs::write(dir.path().join("updated/subject.txt"), template).unwrap();
+    let templates = Templates::load(Some(dir.path())).unwrap();
+    let context = templates.notification_context(Kind::Updated, &sample::all_day());
+    let subject = templates.render(&context, &sample::ada()).unwrap().subject;
+    assert_eq!(subject, "Open day: Thursday, 24 December 2026||Thursday, 24 December 2026");
 }
 
 #[test]

@@ -44,11 +44,15 @@ impl AppColumn {
 
     /// The error for a type that fanmail would misread; `fitting` is one that it reads.
     pub fn refuse(&self, fitting: &str) -> Error {
+        self.refuse_unless(&format!("CAST({} AS {fitting})", self.column))
+    }
+
+    /// The error for a type that fanmail would misread, unless the view has this expression.
+    pub fn refuse_unless(&self, expression: &str) -> Error {
         let Self { table, column, kind } = self;
         Error::DeserializationError(
             format!(
-                "{table}.{column} is of the type {kind}; \
-                 in a view over your own tables, write CAST({column} AS {fitting})"
+                "{table}.{column} is of the type {kind}; in a view over your own tables, write {expression} AS {column}"
             )
             .into(),
         )
@@ -60,9 +64,9 @@ impl AppColumn {
 pub enum ColumnRole {
     /// A whole number to page by.
     Key,
-    /// A time, in UTC.
+    /// A time or a date.
     Time,
-    /// Text.
+    /// Text, or what the database prints as text.
     Text,
     /// Not read.
     Other,

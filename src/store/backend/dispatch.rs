@@ -1,11 +1,12 @@
 //! Statements that differ between databases. Everything else in the store is written once.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::deserialize;
 use diesel::{QueryResult, RunQueryDsl as _};
 use diesel_migrations::EmbeddedMigrations;
 
+use crate::domain::event::DateOrTime;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
@@ -192,10 +193,10 @@ pub fn read_key(value: MultiRawValue<'_>) -> deserialize::Result<i64> {
 
 /// Reads a text of the application. What is not UTF-8 in it is replaced (U+FFFD).
 pub fn read_text(value: MultiRawValue<'_>) -> deserialize::Result<String> {
-    dispatch!(value, MultiRawValue(own) => dialect::read_text(own))
+    dispatch!(value, MultiRawValue(own) => values::read_text(own))
 }
 
-/// Reads a time of the application, in UTC.
-pub fn read_time(value: MultiRawValue<'_>) -> deserialize::Result<DateTime<Utc>> {
-    dispatch!(value, MultiRawValue(own) => dialect::read_time(own))
+/// Reads a time or a date of the application. A time without an offset is UTC.
+pub fn read_time(value: MultiRawValue<'_>) -> deserialize::Result<DateOrTime> {
+    dispatch!(value, MultiRawValue(own) => values::read_time(own))
 }

@@ -5,3 +5,4 @@ pub(crate) mod deliveries;
 pub(crate) mod dialect;
 pub(crate) mod errors;
 pub(crate) mod types;
+pub(crate) mod values;

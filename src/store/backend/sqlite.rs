@@ -4,3 +4,4 @@ pub(crate) mod connect;
 pub(crate) mod dialect;
 pub(crate) mod errors;
 pub(crate) mod types;
+pub(crate) mod values;

@@ -1,10 +1,10 @@
 //! Values of the application's tables, which may be views over anything. A value is read as well as it can be, so that one
 //! odd row does not hold up everyone's mail. How a database sends it is left to `backend`.
 
-use chrono::{DateTime, Utc};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::sql_types::{BigInt, Text, Timestamp};
 
+use crate::domain::event::DateOrTime;
 use crate::store::backend::any::{MultiBackend, MultiRawValue};
 use crate::store::backend::dispatch;
 
@@ -19,7 +19,8 @@ impl FromSql<BigInt, MultiBackend> for AppKey {
     }
 }
 
-/// A text. What is not UTF-8 in it was replaced (U+FFFD): SQLite keeps any bytes as text.
+/// A text. What is not UTF-8 in it was replaced (U+FFFD): SQLite and PostgreSQL's `SQL_ASCII` keep any bytes as text. A column
+/// that may be of another type is selected as [`crate::store::backend::as_text::AsText`].
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct AppText(pub String);
@@ -35,12 +36,12 @@ pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
     text.map(|AppText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// A time.
+/// A time or a date, of any type that can hold one.
 #[derive(Debug, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub enum AppTime {
-    /// UTC.
-    Known(DateTime<Utc>),
+    /// One that can be read.
+    Known(DateOrTime),
     /// Something else is stored there.
     Unreadable,
 }

@@ -7,6 +7,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::as_text::AsText;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
 use crate::store::source::columns::{AppKey, AppText, AppTime, not_blank};
@@ -51,12 +52,17 @@ pub(super) fn find_events_by_ids(connection: &mut AnyConnection, ids: &[EventId]
 #[diesel(table_name = events)]
 struct EventRow {
     id: AppKey,
+    #[diesel(select_expression = AsText(events::title), select_expression_type = AsText<events::title>)]
     title: Option<AppText>,
+    #[diesel(select_expression = AsText(events::description), select_expression_type = AsText<events::description>)]
     description: Option<AppText>,
+    #[diesel(select_expression = AsText(events::location), select_expression_type = AsText<events::location>)]
     location: Option<AppText>,
     starts_at: Option<AppTime>,
     ends_at: Option<AppTime>,
+    #[diesel(select_expression = AsText(events::timezone), select_expression_type = AsText<events::timezone>)]
     timezone: Option<AppText>,
+    #[diesel(select_expression = AsText(events::url), select_expression_type = AsText<events::url>)]
     url: Option<AppText>,
     updated_at: Option<AppTime>,
 }
@@ -77,7 +83,7 @@ impl EventRow {
             Some(AppTime::Unreadable) => {
                 log::warn!(
                     "event {id}: {column} is not a time that fanmail can read and is left out; \
-                     store it as UTC in a form such as 2026-11-21 09:00:00"
+                     store it as UTC in a form such as 2026-11-21 09:00:00, or as 2026-11-21 for a whole day"
                 );
                 None
             }

@@ -1,10 +1,10 @@
 //! Rows of a file that `fanmail import` has read: what they say about a row of `events` or `participants`. The statements are
 //! left to `importing`.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, NaiveTime};
 use diesel::AsChangeset;
 
-use crate::domain::event::Event;
+use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::comparable_address;
 use crate::store::schema::{events, participants};
@@ -13,6 +13,14 @@ use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant}
 /// What a file says about a column. `None`: the file has no such column, and an existing row keeps its value. The types below
 /// spell it out, because diesel reads their words.
 pub type Given<T> = Option<T>;
+
+/// As a column for times keeps it: a date as its first moment.
+fn stored(time: DateOrTime) -> NaiveDateTime {
+    match time {
+        DateOrTime::Time(time) => time.naive_utc(),
+        DateOrTime::Date(date) => date.and_time(NaiveTime::MIN),
+    }
+}
 
 /// An event of a file.
 #[derive(Debug, Clone, PartialEq, Eq, AsChangeset)]
@@ -41,7 +49,7 @@ pub struct EventImport {
 impl EventImport {
     /// Whether the row in the database says the same already.
     pub(super) fn is_same(&self, existing: &Event) -> bool {
-        let time = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| time.naive_utc());
+        let time = |time: Option<DateOrTime>| time.map(stored);
         self.title == existing.title
             && is_same(self.description.as_ref(), &existing.description)
             && is_same(self.location.as_ref(), &existing.location)

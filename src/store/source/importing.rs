@@ -11,6 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::as_text::AsText;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
@@ -189,9 +190,9 @@ fn find_participants(
         .select((
             participants::id,
             participants::event_id,
-            participants::email,
-            participants::name,
-            participants::locale,
+            AsText(participants::email),
+            AsText(participants::name),
+            AsText(participants::locale),
         ))
         .load(connection)?;
     let values = |(id, event_id, email, name, locale): Row| {

@@ -11,6 +11,7 @@ use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::as_text::AsText;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
@@ -183,8 +184,11 @@ fn last_id(id: Option<AppKey>) -> ParticipantId {
 #[diesel(table_name = participants)]
 struct ParticipantRow {
     id: AppKey,
+    #[diesel(select_expression = AsText(participants::email), select_expression_type = AsText<participants::email>)]
     email: Option<AppText>,
+    #[diesel(select_expression = AsText(participants::name), select_expression_type = AsText<participants::name>)]
     name: Option<AppText>,
+    #[diesel(select_expression = AsText(participants::locale), select_expression_type = AsText<participants::locale>)]
     locale: Option<AppText>,
 }
 

@@ -11,6 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::time_zone::TimeZone;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::as_text::AsText;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
 use crate::store::source::columns::{AppText, not_blank};
@@ -69,8 +70,9 @@ impl Store {
 }
 
 fn count_zones(connection: &mut AnyConnection) -> QueryResult<Vec<(String, u64)>> {
+    let zone = AsText(events::timezone);
     let rows: Vec<(Option<AppText>, i64)> =
-        events::table.group_by(events::timezone).select((events::timezone, count_star())).load(connection)?;
+        events::table.group_by(zone).select((zone, count_star())).load(connection)?;
     let count = |(zone, events): (Option<AppText>, i64)| Some((not_blank(zone)?, events.unsigned_abs()));
     Ok(rows.into_iter().filter_map(count).collect())
 }

@@ -30,6 +30,7 @@ mod same_address;
 mod sample;
 mod tallies;
 mod unrecorded_acks;
+mod values;
 mod words;
 
 pub use batches::*;
@@ -53,6 +54,7 @@ pub use same_address::*;
 pub use sample::*;
 pub use tallies::*;
 pub use unrecorded_acks::*;
+pub use values::*;
 pub use words::*;
 
 pub fn migrating_again_changes_nothing(store: &Store) {
@@ -135,7 +137,7 @@ pub fn an_event_is_added_once(store: &Store) {
     assert!(!store.add_event(&event("Another")).unwrap());
     let found = store.find_event(EVENT).unwrap().unwrap();
     assert_eq!((found.title.as_str(), found.description.as_deref()), ("Ball", Some("Zoë \u{1f389}")));
-    let times = [found.starts_at, found.ends_at, found.updated_at].map(|time| time.unwrap().to_rfc3339());
+    let times = [found.starts_at, found.ends_at, found.updated_at].map(|time| shown(time).unwrap());
     assert_eq!(
         times,
         ["2026-11-21T19:00:00+00:00", "2026-11-21T22:00:00.500+00:00", "2026-10-25T00:30:00+00:00"]

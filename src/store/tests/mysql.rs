@@ -6,6 +6,8 @@ use super::servers::{Server, migrated, server_tests};
 use super::upgrade::upgrade_tests;
 use super::*;
 
+mod values;
+
 fn mysql() -> ((), Store) {
     ((), migrated(Server::Mariadb))
 }
@@ -18,67 +20,6 @@ conformance_tests!(mysql);
 upgrade_tests!(empty);
 application_tests!(empty);
 server_tests!(Server::Mariadb);
-
-#[test]
-fn times_are_read_from_the_types_that_have_them() {
-    let ((), store) = mysql();
-    execute(&store, "INSERT INTO events (id, title) VALUES (7, 'Ball')");
-    for (kind, value, expected) in [
-        ("DATETIME(6)", "2026-11-21 09:00:00.5", Some("2026-11-21T09:00:00.500+00:00")),
-        ("DATETIME", "2026-11-21 09:00:00", Some("2026-11-21T09:00:00+00:00")),
-        // Its zone is the connection's.
-        ("TIMESTAMP NULL", "2026-11-21 09:00:00", Some("2026-11-21T09:00:00+00:00")),
-    ] {
-        execute(
-            &store,
-            &format!(
-                "ALTER TABLE events MODIFY starts_at {kind};
-                 UPDATE events SET starts_at = '{value}', ends_at = '2026-11-22 09:00:00'"
-            ),
-        );
-        store.check_schema().unwrap();
-        let event = store.find_event(EVENT).unwrap().unwrap();
-        assert_eq!(event.starts_at.map(|time| time.to_rfc3339()).as_deref(), expected, "{kind} {value:?}");
-    }
-    // What MySQL allowed in former times.
-    execute(&store, "SET sql_mode = ''; UPDATE events SET starts_at = '0000-00-00 00:00:00'");
-    let event = store.find_event(EVENT).unwrap().unwrap();
-    assert!(event.starts_at.is_none() && event.ends_at.is_some());
-}
-
-#[test]
-fn columns_that_would_be_misread_are_refused() {
-    let ((), store) = mysql();
-    for (table, column, kind, word) in [
-        ("participants", "event_id", "VARCHAR(36)", "participants.event_id is of the type varchar"),
-        ("participants", "event_id", "VARCHAR(36)", "no CAST: it makes the same number of different texts"),
-        ("participants", "event_id", "DECIMAL(20)", "CAST(event_id AS SIGNED)"),
-        ("events", "starts_at", "VARCHAR(40)", "CAST(starts_at AS DATETIME)"),
-        (
-            "events",
-            "location",
-            "INT",
-            "events.location is of the type int; in a view over your own tables, write CAST(",
-        ),
-        ("events", "description", "DATE", "CAST(description AS CHAR)"),
-    ] {
-        execute(&store, &format!("ALTER TABLE {table} MODIFY {column} {kind}"));
-        let message = store.check_schema().unwrap_err().to_string();
-        assert!(message.contains(word), "{message}");
-        let fits = match column {
-            "event_id" => "INT UNSIGNED",
-            "starts_at" => "DATETIME",
-            _ => "TEXT",
-        };
-        execute(&store, &format!("ALTER TABLE {table} MODIFY {column} {fits}"));
-        store.check_schema().unwrap();
-    }
-    execute(&store, "ALTER TABLE participants MODIFY id BIGINT UNSIGNED AUTO_INCREMENT");
-    store.check_schema().unwrap();
-    add_people(&store, EVENT, 3);
-    assert_eq!(last_participant_id(&store, EVENT), 3);
-    assert_eq!(page(&store, 1, 9, 9).len(), 2);
-}
 
 #[test]
 fn a_key_that_is_too_large_is_named() {
@@ -99,6 +40,20 @@ fn a_key_that_is_too_large_is_named() {
     assert!(message.contains(cause), "{message}");
     let message = store.newest_events(1).unwrap_err().to_string();
     assert!(message.contains("the key 18446744073709551615 is too large"), "{message}");
+    // At start and in `check`.
+    let message = store.check_schema().unwrap_err().to_string();
+    assert!(
+        message.contains("events.id has the key 18446744073709551615, but the largest that"),
+        "{message}"
+    );
+    execute(&store, "DELETE FROM events");
+    let message = store.check_schema().unwrap_err().to_string();
+    assert!(
+        message.contains("participants.id has the key 9223372036854775808, but the largest"),
+        "{message}"
+    );
+    execute(&store, "DELETE FROM participants WHERE id > 9223372036854775807");
+    store.check_schema().unwrap();
 }
 
 /// The statements of the last migration.

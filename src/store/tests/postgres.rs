@@ -7,6 +7,8 @@ use super::upgrade::upgrade_tests;
 use super::*;
 use crate::store::backend::any::AnyConnection;
 
+mod values;
+
 fn postgres() -> ((), Store) {
     ((), migrated(Server::Postgresql))
 }
@@ -29,82 +31,6 @@ fn the_owner_of_the_tables_must_migrate() {
     let error = store.run("update the tables", change).unwrap_err().to_string();
     assert!(error.contains("must be owner of table pg_class"), "{error}");
     assert!(error.ends_with("; run `fanmail migrate` as the user that owns the tables"), "{error}");
-}
-
-#[test]
-fn times_are_read_from_the_types_that_have_them() {
-    let ((), store) = postgres();
-    execute(&store, "INSERT INTO events (id, title) VALUES (7, 'Ball')");
-    for (kind, value, expected) in [
-        ("timestamp", "2026-11-21 09:00:00.5", Some("2026-11-21T09:00:00.500+00:00")),
-        ("timestamptz", "2026-11-21 10:00:00+01", Some("2026-11-21T09:00:00+00:00")),
-        ("text", "2026-11-21T10:00:00+01:00", Some("2026-11-21T09:00:00+00:00")),
-        ("text", "2026-11-21 09:00:00.5", Some("2026-11-21T09:00:00.500+00:00")),
-        ("text", "2026-11-21T09:00Z", Some("2026-11-21T09:00:00+00:00")),
-        ("varchar(40)", "2026-11-21 09:00", Some("2026-11-21T09:00:00+00:00")),
-        ("text", "next Tuesday", None),
-        ("text", "", None),
-        ("date", "2026-11-21", None),
-        ("timestamp", "infinity", None),
-    ] {
-        execute(
-            &store,
-            &format!(
-                "ALTER TABLE events DROP COLUMN starts_at; ALTER TABLE events ADD COLUMN starts_at {kind};
-                 UPDATE events SET starts_at = '{value}', ends_at = '2026-11-22 09:00:00'"
-            ),
-        );
-        settle(&store);
-        let event = store.find_event(EVENT).unwrap().unwrap();
-        let read = event.starts_at.map(|time| time.to_rfc3339());
-        assert_eq!(read.as_deref(), expected, "{kind} {value:?}");
-        assert!(event.ends_at.is_some());
-    }
-}
-
-#[test]
-fn columns_that_would_be_misread_are_refused() {
-    let ((), store) = postgres();
-    for (column, kind, word) in [
-        ("event_id", "numeric", "participants.event_id is of the type numeric"),
-        ("event_id", "uuid", "no CAST: it makes the same number of different texts"),
-        (
-            "email",
-            "bytea",
-            "participants.email is of the type bytea; in a view over your own tables, write CAST(email AS TEXT)",
-        ),
-        ("name", "uuid", "CAST(name AS TEXT)"),
-    ] {
-        execute(
-            &store,
-            &format!(
-                "ALTER TABLE participants DROP COLUMN {column}; ALTER TABLE participants ADD COLUMN {column} {kind}"
-            ),
-        );
-        settle(&store);
-        let message = store.check_schema().unwrap_err().to_string();
-        assert!(message.contains(word), "{message}");
-        execute(
-            &store,
-            &format!(
-                "ALTER TABLE participants DROP COLUMN {column}; ALTER TABLE participants ADD COLUMN {column} {}",
-                if column == "event_id" { "smallint" } else { "varchar(9)" }
-            ),
-        );
-        settle(&store);
-        store.check_schema().unwrap();
-    }
-    execute(
-        &store,
-        "CREATE TYPE tongue AS ENUM ('de', 'en'); CREATE DOMAIN address AS text;
-         ALTER TABLE participants DROP COLUMN locale; ALTER TABLE participants ADD COLUMN locale tongue;
-         ALTER TABLE participants DROP COLUMN email; ALTER TABLE participants ADD COLUMN email address;
-         INSERT INTO participants (event_id, email, locale) VALUES (7, 'a@example.com', 'de')",
-    );
-    settle(&store);
-    store.check_schema().unwrap();
-    let page = page(&store, 0, 9, 9);
-    assert_eq!((page[0].email.as_deref(), page[0].locale.as_deref()), (Some("a@example.com"), Some("de")));
 }
 
 /// How many rows the server has read in these two tables.

@@ -1,7 +1,7 @@
 //! Statements of `MySQL` and `MariaDB`. The client library converts values to the type that is asked for, as well as it
 //! can. Statements that create tables cannot be part of a transaction.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::deserialize::{self, FromSql};
 use diesel::dsl::DuplicatedKeys;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
@@ -238,13 +238,4 @@ pub fn read_key(value: MysqlValue<'_>) -> deserialize::Result<i64> {
         }
         _ => <i64 as FromSql<BigInt, Mysql>>::from_sql(value),
     }
-}
-
-pub fn read_text(value: MysqlValue<'_>) -> deserialize::Result<String> {
-    <String as FromSql<Text, Mysql>>::from_sql(value)
-}
-
-/// A DATETIME is taken for UTC. A TIMESTAMP is in the time zone of the connection, which is UTC.
-pub fn read_time(value: MysqlValue<'_>) -> deserialize::Result<DateTime<Utc>> {
-    <NaiveDateTime as FromSql<Timestamp, Mysql>>::from_sql(value).map(|time| time.and_utc())
 }

@@ -1,8 +1,9 @@
-//! Which types of columns of the application fanmail would misread. `MySQL` makes a number of any text that is compared with
-//! one.
+//! Which types of columns of the application fanmail cannot read. `MySQL` makes a number of any text that is compared with one.
 
 use diesel::mysql::MysqlConnection;
-use diesel::{QueryResult, RunQueryDsl as _, sql_query};
+use diesel::result::{Error, OptionalExtension as _};
+use diesel::sql_types::Text;
+use diesel::{QueryResult, QueryableByName, RunQueryDsl as _, sql_query};
 
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 
@@ -24,29 +25,29 @@ const TEXTS: [&str; 14] = [
     "enum",
 ];
 
-/// Types that the server sends in a form of its own, and not as text.
-const NUMBERS_AND_TIMES: [&str; 13] = [
-    "bigint",
-    "int",
-    "mediumint",
-    "smallint",
-    "tinyint",
-    "float",
-    "double",
+/// Types that hold neither text nor anything that is printed as text.
+const NO_TEXTS: [&str; 9] = [
     "bit",
-    "year",
-    "date",
-    "time",
-    "datetime",
-    "timestamp",
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geometrycollection",
 ];
 
-/// A key that is text would be read as the number at its beginning, or as 0, and a time that is text without its offset. A
-/// NULL in a view has a type of its own.
+/// Types that hold no time. A number may be one of seconds.
+const NO_TIMES: [&str; 3] = ["time", "year", "json"];
+
+/// A key that is text would be read as the number at its beginning, or as 0. A NULL in a view has a type of its own.
 pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
     let columns: Vec<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,
-            CASE WHEN character_maximum_length = 0 THEN 'null' ELSE data_type END AS type_name
+            CASE WHEN character_maximum_length = 0 THEN 'null'
+                WHEN data_type = 'bigint' AND column_type LIKE '%unsigned%' THEN 'bigint unsigned'
+                ELSE data_type END AS type_name
          FROM information_schema.columns
          WHERE table_schema = DATABASE() AND table_name IN ('events', 'participants')
          ORDER BY 1, ordinal_position",
@@ -56,17 +57,43 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
         let fits = |types: &[&str]| types.contains(&column.kind.as_str());
         match column.role() {
             ColumnRole::Key if TEXTS.contains(&column.kind.as_str()) => return Err(column.refuse_text_key()),
+            ColumnRole::Key if column.kind == "bigint unsigned" => check_largest_key(mysql, &column)?,
             ColumnRole::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
                 return Err(column.refuse("SIGNED"));
             }
-            ColumnRole::Time if !fits(&["datetime", "timestamp", "date", "null"]) => {
-                return Err(column.refuse("DATETIME"));
+            ColumnRole::Time if fits(&NO_TIMES) || fits(&NO_TEXTS) => return Err(column.refuse("DATETIME")),
+            ColumnRole::Text if column.kind == "bit" => {
+                return Err(column.refuse_unless(&format!("CAST({} + 0 AS CHAR)", column.column)));
             }
-            ColumnRole::Text if NUMBERS_AND_TIMES.contains(&column.kind.as_str()) => {
-                return Err(column.refuse("CHAR"));
+            ColumnRole::Text if fits(&NO_TEXTS) => {
+                return Err(column.refuse_unless(&format!("ST_AsText({})", column.column)));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A key that BIGINT does not have would fail every query that reads it. Only keys that are paged by have an index.
+fn check_largest_key(mysql: &mut MysqlConnection, column: &AppColumn) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        found: String,
+    }
+    let AppColumn { table, column, .. } = column;
+    if column != "id" {
+        return Ok(());
+    }
+    let larger = format!("SELECT CAST(id AS CHAR) AS found FROM {table} WHERE id > {} LIMIT 1", i64::MAX);
+    match sql_query(larger).get_result(mysql).optional()? {
+        None => Ok(()),
+        Some(Row { found }) => Err(Error::DeserializationError(
+            format!(
+                "{table}.{column} has the key {found}, but the largest that fanmail can use is {}; give that row another key",
+                i64::MAX
+            )
+            .into(),
+        )),
+    }
 }

@@ -20,11 +20,13 @@ const DEFAULTS: [(&str, &str); 7] = [
 ];
 
 /// Sent first on every connection, because the server's defaults may differ. A worker that is frozen in the middle of a
-/// transaction blocks the others no longer than the last limit.
+/// transaction blocks the others no longer than the last limit. A server that does not know the encoding of its text sends it as it
+/// is: it would refuse to send what is not UTF-8.
 const SESSION: &str = "SET default_transaction_isolation = 'read committed';
     SET timezone = 'UTC';
     SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '30s'";
+    SET idle_in_transaction_session_timeout = '30s';
+    SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE current_setting('server_encoding') = 'SQL_ASCII'";
 
 /// The statement that has the plans of prepared statements made again. Else a plan is kept until the statistics of its tables
 /// change.

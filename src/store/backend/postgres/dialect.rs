@@ -1,11 +1,11 @@
 //! Statements of `PostgreSQL`. The server sends values as they are stored, whatever type is asked for.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::deserialize::{self, FromSql};
 use diesel::pg::{Pg, PgConnection, PgValue};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp, Timestamptz};
+use diesel::sql_types::{BigInt, Integer, SmallInt, Text, Timestamp};
 use diesel::{QueryableByName, sql_query};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -23,14 +23,6 @@ use crate::store::schema::{broker_sessions, deferrals, notifications};
 
 /// The advisory lock of migrations: "fanmail" in ASCII. Each database has its own advisory locks.
 const MIGRATION_LOCK: i64 = 0x0066_616e_6d61_696c;
-
-/// Types by their numbers in `pg_type`, which never change.
-mod oid {
-    pub const TEXT: u32 = 25;
-    pub const VARCHAR: u32 = 1043;
-    pub const TIMESTAMP: u32 = 1114;
-    pub const TIMESTAMPTZ: u32 = 1184;
-}
 
 diesel::define_sql_function!(
     /// A setting, such as the version.
@@ -213,33 +205,4 @@ pub fn read_key(value: PgValue<'_>) -> deserialize::Result<i64> {
         4 => <i32 as FromSql<Integer, Pg>>::from_sql(value).map(i64::from),
         _ => <i64 as FromSql<BigInt, Pg>>::from_sql(value),
     }
-}
-
-pub fn read_text(value: PgValue<'_>) -> deserialize::Result<String> {
-    <String as FromSql<Text, Pg>>::from_sql(value)
-}
-
-/// A time without a zone is UTC. A text may have any of the formats that SQLite understands.
-pub fn read_time(value: PgValue<'_>) -> deserialize::Result<DateTime<Utc>> {
-    match value.get_oid().get() {
-        oid::TIMESTAMP => {
-            <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(value).map(|time| time.and_utc())
-        }
-        oid::TIMESTAMPTZ => <DateTime<Utc> as FromSql<Timestamptz, Pg>>::from_sql(value),
-        oid::TEXT | oid::VARCHAR => {
-            let text = std::str::from_utf8(value.as_bytes())?;
-            parse_time(text).ok_or_else(|| "not a time".into())
-        }
-        _ => Err("not a type for times".into()),
-    }
-}
-
-/// ISO 8601 with a blank or a `T`, with or without an offset, to the minute or more precisely.
-fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim().replacen('T', " ", 1).replace('Z', "+00:00");
-    let with_offset =
-        ["%F %T%.f%#z", "%F %R%#z"].iter().find_map(|form| DateTime::parse_from_str(&text, form).ok());
-    let without =
-        || ["%F %T%.f", "%F %R"].iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
-    with_offset.map(|time| time.to_utc()).or_else(|| without().map(|time| time.and_utc()))
 }

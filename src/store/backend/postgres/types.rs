@@ -4,7 +4,7 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl as _, sql_query};
 
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
 
-/// Accepts whole numbers of any length, text of any kind, and enumerations. A domain counts as the type below it.
+/// Accepts whole numbers of any length as keys, and anything as text. A domain counts as the type below it.
 pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
     const STRINGS: &str = "string";
     let columns: Vec<AppColumn> = sql_query(
@@ -23,7 +23,6 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
             ColumnRole::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
                 return Err(column.refuse("BIGINT"));
             }
-            ColumnRole::Text if kind != STRINGS => return Err(column.refuse("TEXT")),
             _ => {}
         }
     }

@@ -1,13 +1,13 @@
 //! Statements of SQLite. It stores any value in any column, has one writer at a time, and no type for times.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::deserialize::{self, FromSql};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Binary, Text, Timestamp, TimestamptzSqlite};
-use diesel::sqlite::{Sqlite, SqliteConnection, SqliteValue};
+use diesel::sql_types::{BigInt, Text, Timestamp};
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use crate::domain::ids::NotificationId;
@@ -204,23 +204,15 @@ pub fn migrate_alone<T>(
     result.and_then(|value| enforced_again.map(|()| value))
 }
 
-/// Any length is read as eight bytes.
-pub fn read_key(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<i64> {
-    <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)
-}
-
-/// Text in most formats of ISO 8601, with or without an offset. Without one it is UTC.
-pub fn read_time(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<DateTime<Utc>> {
-    // The most likely one first: trying all formats takes 20,000 instructions.
-    match NaiveDateTime::parse_from_str(value.read_text(), "%Y-%m-%d %H:%M:%S%.f") {
-        Ok(time) => Ok(time.and_utc()),
-        Err(_) => <DateTime<Utc> as FromSql<TimestamptzSqlite, Sqlite>>::from_sql(value),
+/// Any length is read as eight bytes. A number with a fraction would lose it, and get the key of another row; one beyond these is
+/// not exact.
+pub fn read_key(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.value_type() == Some(SqliteType::Double) {
+        let key = value.read_double();
+        if key.fract() != 0.0 || key.abs() > EXACT {
+            return Err(format!("the key {key} is not a whole number that fanmail can use").into());
+        }
     }
-}
-
-/// Text as it is stored. What is not UTF-8 is replaced (U+FFFD).
-pub fn read_text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
-    let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)
 }

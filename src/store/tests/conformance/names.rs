@@ -16,6 +16,10 @@ macro_rules! conformance_tests {
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
             unknown_zones_are_counted
+            numbers_are_read_as_text
+            a_date_is_a_whole_day
+            times_are_read_from_text
+            times_are_read_from_numbers
             the_newest_events_and_their_first_participants_are_looked_at
             doubled_keys_are_found_in_the_whole_event
             a_row_that_cannot_be_read_does_not_hide_the_others

@@ -1,0 +1,193 @@
+//! Times that are stored as text or as numbers, as programs and libraries write them. Types of a database for times are left to
+//! its folder.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+use crate::domain::event::DateOrTime;
+
+/// The day number of 1970-01-01 00:00 UTC that SQLite counts with: the Julian day.
+const EPOCH_IN_JULIAN_DAYS: f64 = 2_440_587.5;
+
+/// The Julian days of the years 1 to 9999. No number of seconds of today is as small.
+const JULIAN_DAYS: std::ops::Range<f64> = 1_721_425.5..5_373_484.5;
+
+/// Forms with an offset after the blank or the `T` was made a blank. The offset may stand behind a blank, and have no minutes.
+const WITH_OFFSET: [&str; 3] = ["%F %T%.f%#z", "%F %R%#z", "%Y%m%d %H%M%S%#z"];
+
+/// The same without an offset.
+const WITHOUT_OFFSET: [&str; 3] = ["%F %T%.f", "%F %R", "%Y%m%d %H%M%S"];
+
+/// Reads a date, or a time with or without an offset, in the forms of ISO 8601 and in those that Go, Ruby and Java print; a number
+/// as [`from_integer`] and [`from_real`] do. A time without an offset is UTC.
+pub fn parse(text: &str) -> Option<DateOrTime> {
+    let text = text.trim();
+    // The most likely one first: trying all forms takes 20,000 instructions.
+    if let Ok(time) = NaiveDateTime::parse_from_str(text, "%F %T%.f") {
+        return Some(DateOrTime::Time(time.and_utc()));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return match text.parse::<i64>() {
+            Ok(number) => from_integer(number),
+            Err(_) => from_real(text.parse().ok()?),
+        };
+    }
+    parse_date(text).or_else(|| parse_time(text).map(DateOrTime::Time))
+}
+
+/// `2026-12-24`, also with a `Z`, as XML writes it.
+fn parse_date(text: &str) -> Option<DateOrTime> {
+    let date = text.strip_suffix('Z').unwrap_or(text);
+    NaiveDate::parse_from_str(date, "%F").ok().map(DateOrTime::Date)
+}
+
+fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    // `…+01:00[Europe/Berlin]` of Java, `… +0100 CET m=+0.01` of Go.
+    let text = text.split('[').next()?.split(" m=").next()?.trim_end();
+    let time = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let letters = &text[time.len()..];
+    let time = time.trim_end().replacen(['T', 't'], " ", 1);
+    let with_offset = WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(&time, form).ok());
+    // Other letters are a zone that is not known here, or PM.
+    let is_utc = ["", "Z", "z", "UTC", "GMT"].contains(&letters);
+    let without = || WITHOUT_OFFSET.iter().find_map(|form| NaiveDateTime::parse_from_str(&time, form).ok());
+    with_offset
+        .map(|time| time.to_utc())
+        .or_else(|| without().filter(|_| is_utc).map(|time| time.and_utc()))
+        .or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|time| time.to_utc()))
+}
+
+/// Reads a whole number: `20261224`, `20261224170000`, or seconds, milliseconds, microseconds or nanoseconds since 1970. Which of
+/// them it is tells its size, as each of them makes years from 1973 on. Smaller numbers, such as the 0 that means "none" to some
+/// programs, are no times.
+pub fn from_integer(number: i64) -> Option<DateOrTime> {
+    let time = match number {
+        19_000_101..=99_991_231 => {
+            return NaiveDate::parse_from_str(&number.to_string(), "%Y%m%d").ok().map(DateOrTime::Date);
+        }
+        100_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),
+        19_000_101_000_000..=99_991_231_235_959 => {
+            NaiveDateTime::parse_from_str(&number.to_string(), "%Y%m%d%H%M%S").ok().map(|time| time.and_utc())
+        }
+        100_000_000_000..100_000_000_000_000 => DateTime::from_timestamp_millis(number),
+        100_000_000_000_000..100_000_000_000_000_000 => DateTime::from_timestamp_micros(number),
+        100_000_000_000_000_000.. => Some(DateTime::from_timestamp_nanos(number)),
+        _ => None,
+    };
+    time.map(DateOrTime::Time)
+}
+
+/// Reads a number with a fraction: a Julian day, as SQLite's functions make it, or seconds since 1970. Without a fraction it is the
+/// same as a whole number.
+pub fn from_real(number: f64) -> Option<DateOrTime> {
+    if JULIAN_DAYS.contains(&number) {
+        // SQLite counts in milliseconds.
+        let milliseconds = (number - EPOCH_IN_JULIAN_DAYS) * 86_400_000.0;
+        return DateTime::from_timestamp_millis(rounded(milliseconds)).map(DateOrTime::Time);
+    }
+    if (1e8..1e11).contains(&number) {
+        return DateTime::from_timestamp_micros(rounded(number * 1e6)).map(DateOrTime::Time);
+    }
+    (number < 9e18).then(|| from_integer(rounded(number)))?
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`as` gives the nearest number, and 0 for what is none")]
+fn rounded(number: f64) -> i64 {
+    number.round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        parse(text).map(|read| match read {
+            DateOrTime::Time(time) => time.to_rfc3339(),
+            DateOrTime::Date(date) => date.to_string(),
+        })
+    }
+
+    /// 2026-11-21 09:00 UTC, as libraries write it.
+    #[test]
+    fn times_are_read_as_libraries_write_them() {
+        for text in [
+            "2026-11-21 09:00:00",         // Django, Rails, Laravel, Entity Framework
+            "2026-11-21 09:00:00.000000",  // SQLAlchemy
+            "2026-11-21 09:00:00.0000000", // Entity Framework
+            "2026-11-21T09:00:00",
+            "2026-11-21t09:00:00z",
+            "2026-11-21T09:00:00.000Z",                  // JavaScript
+            "2026-11-21T10:00:00.000+01:00",             // Prisma with an adapter
+            "2026-11-21 09:00:00.000 +00:00",            // Sequelize
+            "2026-11-21 10:00:00+01",                    // PostgreSQL
+            "2026-11-21 09:00:00 UTC",                   // Ruby
+            "2026-11-21 10:00:00 +0100",                 // Ruby
+            "2026-11-21 10:00:00 +0100 CET",             // Go
+            "2026-11-21 10:00:00 +0100 CET m=+0.000018", // Go
+            "2026-11-21T10:00:00+01:00[Europe/Berlin]",  // Java
+            "2026-11-21 09:00",
+            "2026-11-21T09:00Z",
+            " 2026-11-21 09:00:00\n",
+            "20261121T090000Z", // iCalendar
+            "20261121090000",   // MediaWiki
+            "Sat, 21 Nov 2026 10:00:00 +0100",
+            "Sat, 21 Nov 2026 09:00:00 GMT",
+            "1795251600",    // Moodle, Drupal
+            "1795251600.0",  // Python
+            "1795251600000", // Prisma, Hibernate with SQLite
+            "1795251600000000",
+            "1795251600000000000", // Go
+            "2461365.875",         // SQLite's julianday()
+        ] {
+            assert_eq!(read(text).as_deref(), Some("2026-11-21T09:00:00+00:00"), "{text:?}");
+        }
+        assert_eq!(read("2026-11-21 09:00:00.1234567").unwrap(), "2026-11-21T09:00:00.123456700+00:00");
+        assert_eq!(read("1795251600.25").unwrap(), "2026-11-21T09:00:00.250+00:00");
+        assert_eq!(read("100000000").unwrap(), "1973-03-03T09:46:40+00:00");
+    }
+
+    #[test]
+    fn a_date_stays_a_date() {
+        for text in ["2026-12-24", " 2026-12-24 ", "2026-12-24Z", "20261224", "20261224.0"] {
+            assert_eq!(read(text).as_deref(), Some("2026-12-24"), "{text:?}");
+        }
+        assert_eq!(read("2026-12-24 00:00:00").unwrap(), "2026-12-24T00:00:00+00:00");
+    }
+
+    #[test]
+    fn nothing_else_is_guessed() {
+        for text in [
+            "",
+            "next Tuesday",
+            "0",
+            "-1",
+            "101",
+            "2026",
+            "2026.5",
+            "20261324",
+            "20261121250000",
+            "0000-00-00",
+            "0000-00-00 00:00:00",
+            "2026-02-30",
+            "2026-00-00",
+            "2026-12",
+            "24.12.2026",
+            "12/24/2026",
+            "17:00:00",
+            "2026-11-21 09:00 PM",
+            "2026-11-21 09:00:00 CET",
+            "2026-11-21 25:00:00",
+            "infinity",
+            "NaN",
+            "1e9",
+            "1.2.3",
+            ".",
+            "日本",
+            "99999999999999999999999999",
+        ] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -5.0, 0.0, 1e300] {
+            assert_eq!(from_real(number), None, "{number}");
+        }
+    }
+}
