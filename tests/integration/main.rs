@@ -23,6 +23,7 @@ mod hostile_rows;
 mod late_commits;
 mod log_redaction;
 mod odd_messages;
+mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
 mod poison;

@@ -2,17 +2,17 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::support::opening::open_and_run;
-use super::support::{REQUEST, TRANSIENT, TestWorker, Timing, named, wait_until};
+use super::support::{REQUEST, TestWorker, named};
 use crate::channels::Class;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::{Counts, Tally};
-use crate::worker::deferral_sweep;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::FanOutResult;
+
+mod deferrals;
 
 /// Adds participants with keys from 1 on, and has the worker mail each address once. With two to a page, those who share an
 /// address are on several pages.
@@ -46,12 +46,14 @@ fn skipped_for(worker: &TestWorker, first: i64) -> i64 {
     worker.count(&format!("deliveries WHERE status = 'skipped' AND detail = 'same address as {first}'"))
 }
 
-/// What `fanmail retry --permanent-too` does.
+/// What `fanmail retry --permanent-too` does; in a dry run, it reopens no failure.
 fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     let record = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
     let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
-    worker.store.reopen_failed(held.lease, true).unwrap().unwrap();
+    if !worker.context.dummy {
+        worker.store.reopen_failed(held.lease, true).unwrap().unwrap();
+    }
     let claim = Claim {
         notification: record.notification,
         event,
@@ -63,25 +65,6 @@ fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     let counts = fan_out::send_claimed(&worker.context, &claim, |_| {}).unwrap();
     worker.context.leases.release(&held);
     counts
-}
-
-/// Runs the sweep until no mail is deferred.
-fn sweep(mut worker: TestWorker) -> (Vec<String>, Tally) {
-    let sweep = deferral_sweep::start(&worker.context).unwrap();
-    wait_until("the last deferral", || worker.store.count_deferrals().unwrap() == 0);
-    let (accepted, tally) = (accepted(&worker), worker.tally(1));
-    drop(worker.handle.take());
-    sweep.join().unwrap();
-    let TestWorker { threads, context, .. } = worker;
-    drop(context);
-    threads.join();
-    (accepted, tally)
-}
-
-/// Mails are deferred after one attempt, and due again soon.
-fn deferring() -> Timing {
-    let defer_schedule = vec![Duration::from_millis(200); 3];
-    Timing { max_retries: 0, defer_schedule, ..Timing::default() }
 }
 
 #[test]
@@ -206,6 +189,26 @@ fn a_mailbox_that_was_refused_is_refused_for_all_who_share_it_and_retry_asks_onc
 }
 
 #[test]
+fn a_resumed_fan_out_does_not_ask_again_about_a_mailbox_that_was_refused() {
+    let mut worker =
+        TestWorker::with_relay(
+            0,
+            1,
+            |to, _, _| if to == "fay@x.org" { Err(Class::Permanent) } else { Ok(()) },
+        );
+    share(&mut worker, &["fay@x.org", "solo@x.org", "fay@x.org"]);
+    complete(&worker);
+    worker.execute(
+        "DELETE FROM deliveries WHERE participant_id = 3;
+         UPDATE notifications SET state = 'running', completed_at = NULL, lease_owner = NULL",
+    );
+    let mut second = worker.another();
+    set(&mut second, true);
+    complete(&second);
+    assert_eq!((second.relay.tries_for("fay@x.org"), skipped_for(&second, 1)), (1, 1));
+}
+
+#[test]
 fn when_the_one_that_failed_has_left_a_retry_mails_the_next_one() {
     for change in
         ["DELETE FROM participants WHERE id = 1", "UPDATE participants SET email = 'new@x.org' WHERE id = 1"]
@@ -227,6 +230,17 @@ fn when_the_one_that_failed_has_left_a_retry_mails_the_next_one() {
 }
 
 #[test]
+fn a_dry_run_reopens_no_outcome() {
+    let mut worker = TestWorker::with_relay(0, 1, |_, _, _| Err(Class::Permanent));
+    share(&mut worker, &["fay@x.org", "fay@x.org", "fay@x.org"]);
+    complete(&worker);
+    worker.execute("DELETE FROM participants WHERE id = 1");
+    worker.context_mut().dummy = true;
+    assert_eq!(retry(&worker, true), Counts::default());
+    assert_eq!(skipped_for(&worker, 1), 2);
+}
+
+#[test]
 fn when_the_one_that_has_the_mail_has_left_no_other_one_gets_it() {
     let mut worker = TestWorker::new(0, 1);
     share(&mut worker, &["fay@x.org", "solo@x.org", "fay@x.org", "fay@x.org"]);
@@ -234,55 +248,6 @@ fn when_the_one_that_has_the_mail_has_left_no_other_one_gets_it() {
     worker.execute("DELETE FROM participants WHERE id = 1; DELETE FROM deliveries WHERE participant_id = 4");
     assert_eq!(retry(&worker, true), Counts { skipped: 1, ..Counts::default() });
     assert_eq!((accepted(&worker).len(), skipped_for(&worker, 1)), (2, 2));
-}
-
-#[test]
-fn a_deferred_mail_keeps_the_others_skipped_until_its_participant_has_left() {
-    for (change, first, sent, skipped) in [
-        ("SELECT 1", 1, vec!["fay@x.org", "solo@x.org"], 2),
-        ("DELETE FROM participants WHERE id = 1", 3, vec!["fay@x.org", "solo@x.org"], 1),
-        ("DELETE FROM participants WHERE id IN (1, 3)", 4, vec!["fay@x.org", "solo@x.org"], 0),
-        (
-            "UPDATE participants SET email = 'new@x.org' WHERE id = 1",
-            3,
-            vec!["fay@x.org", "new@x.org", "solo@x.org"],
-            1,
-        ),
-    ] {
-        let refuses = |to: &str, tried| to == "fay@x.org" && tried == 0;
-        let mut worker = TestWorker::with_relay_and_timing(
-            0,
-            1,
-            move |to, tried, _| if refuses(to, tried) { Err(TRANSIENT) } else { Ok(()) },
-            deferring(),
-        );
-        share(&mut worker, &["fay@x.org", "solo@x.org", "fay@x.org", "fay@x.org"]);
-        complete(&worker);
-        assert_eq!((worker.tally(1).deferred, skipped_for(&worker, 1)), (1, 2));
-        worker.execute(change);
-        let left = worker.another();
-        let (accepted, tally) = sweep(worker);
-        assert_eq!(accepted, sent, "{change}");
-        assert_eq!(
-            (skipped_for(&left, first), tally.pending, tally.adds_up()),
-            (skipped, 0, true),
-            "{change}"
-        );
-    }
-}
-
-#[test]
-fn a_retry_without_the_option_mails_no_deferred_address_twice() {
-    let mut worker = TestWorker::with_relay_and_timing(
-        0,
-        1,
-        |to, tried, _| if to == "fay@x.org" && tried == 0 { Err(TRANSIENT) } else { Ok(()) },
-        Timing { defer_schedule: vec![Duration::from_secs(3_600)], ..deferring() },
-    );
-    share(&mut worker, &["fay@x.org", "solo@x.org", "fay@x.org"]);
-    complete(&worker);
-    assert_eq!(retry(&worker, false), Counts { sent: 1, ..Counts::default() });
-    assert_eq!((accepted(&worker).len(), skipped_for(&worker, 1)), (2, 1));
 }
 
 #[test]
