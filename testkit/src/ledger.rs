@@ -223,6 +223,18 @@ impl LedgerPoll {
         rows[0].last.filter(|_| usize::try_from(rows[0].count) == Ok(notifications))
     }
 
+    /// The time of the last ack in UTC.
+    pub fn last_ack(&mut self) -> Option<NaiveDateTime> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Nullable<Timestamp>)]
+            last: Option<NaiveDateTime>,
+        }
+        let rows: Vec<Row> =
+            sql_query("SELECT max(acked_at) AS last FROM notifications").load(&mut self.0).unwrap();
+        rows[0].last
+    }
+
     /// Whether a notification of the event is completed.
     pub fn completed(&mut self, event: i64) -> bool {
         let statement =

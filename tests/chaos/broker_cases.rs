@@ -9,7 +9,7 @@ use amiquip::AmqpProperties;
 use uuid::Uuid;
 
 use crate::run::{LANES, Run};
-use crate::workers::{Variables, Workers};
+use crate::workers::{Variables, WRITTEN, Workers};
 use testkit::broker::Broker;
 use testkit::queue::properties;
 use testkit::scenario::{EVENT, Scenario};
@@ -18,10 +18,6 @@ use testkit::system::System;
 
 /// What the log says when it takes a message for the cause of lost connections.
 const BLAMES_A_MESSAGE: &str = "near the head of the queue";
-
-/// RabbitMQ has written an ack after this time without work. Whether it has written one that was sent right before a crash, no
-/// ledger can see: an equal message that waits is then taken for the one that was acked.
-const WRITTEN: Duration = Duration::from_millis(400);
 
 /// When a case that is not done is lost. All that the workers have to do takes some seconds.
 const GIVEN_UP: Duration = Duration::from_secs(100);
@@ -163,9 +159,11 @@ impl<'scenario> Working<'scenario> {
             Work::Small => self.publish_small(run),
             Work::Equal | Work::Acked => self.publish("UPDATED", 1),
             Work::Stream => {
-                // RabbitMQ writes acks whenever it confirms a message, which no ledger can see.
+                // RabbitMQ writes acks whenever it confirms a message, which no ledger can see. So none is sent meanwhile, and the
+                // ledger sees a pause too.
                 let gate = self.scenario.smtp.gate();
                 gate.close_after(Point::BeforeReply, 0);
+                self.workers.wait_for_pause();
                 self.publish("UPDATED", self.case.small(run));
                 gate.open();
             }

@@ -39,8 +39,10 @@ pub fn killed(run: &mut Run) {
         let messages = messages(run, events, run.size(60, 300));
         nameless += messages.iter().filter(|(_, id)| id.is_none()).count();
         published.extend(messages.iter().filter_map(|(_, id)| id.clone()));
-        // RabbitMQ writes acks whenever it confirms a message, which no ledger can see.
+        // RabbitMQ writes acks whenever it confirms a message, which no ledger can see. So none is sent meanwhile, not even of a message
+        // that has come again, and the ledger sees a pause too.
         scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+        workers.wait_for_pause();
         scenario.queue.publish_all(&messages.iter().map(with_properties).collect::<Vec<_>>());
         scenario.smtp.gate().open();
         let due = scenario.mail_counts().total();

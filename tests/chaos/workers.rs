@@ -1,7 +1,7 @@
 //! The workers of a run, and their supervisor: a worker that has ended is replaced, as systemd would do.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::run::Moment;
 use testkit::http;
@@ -12,6 +12,10 @@ use testkit::wait::wait_for;
 
 /// Deadline for everything, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// RabbitMQ has written an ack after this time without work. Whether it has written one that was sent right before a crash, no
+/// ledger can see: an equal message that waits is then taken for the one that was acked.
+pub const WRITTEN: Duration = Duration::from_millis(400);
 
 /// Variables of `fanmail`, with their values.
 pub type Variables = Vec<(&'static str, String)>;
@@ -134,6 +138,20 @@ impl<'scenario> Workers<'scenario> {
         wait_for(what, LONGEST, || {
             self.supervise();
             condition(self).then_some(())
+        });
+    }
+
+    /// Waits until no ack was recorded for [`WRITTEN`].
+    #[track_caller]
+    pub fn wait_for_pause(&mut self) {
+        let mut ledger = self.scenario.ledger.poll();
+        let (mut last, mut since) = (ledger.last_ack(), Instant::now());
+        self.wait_until("a pause of the queue", |_| {
+            let newest = ledger.last_ack();
+            if newest != last {
+                (last, since) = (newest, Instant::now());
+            }
+            since.elapsed() >= WRITTEN
         });
     }
 
