@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use crossbeam_channel::bounded;
 
 use crate::broker::consumer::{self, Subscription};
 use crate::broker::watchdog::{CallWatchdog, Limits};
@@ -159,6 +160,7 @@ impl Runtime {
             event_lookup_grace: config.worker.event_lookup_grace,
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),
+            set_aside: bounded(1),
             shutdown: self.shutdown.clone(),
         };
         Ok((threads, context))

@@ -11,6 +11,7 @@ use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 use crate::config::database::DatabaseConfig;
 use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::backend::dispatch;
+use crate::store::backend::errors::is_unreadable;
 use crate::store::backend::transaction;
 use crate::store::client_library::ClientLibrary;
 use crate::store::error::{StoreError, with_causes};
@@ -179,6 +180,8 @@ fn run_on<T>(
 ) -> Result<T, StoreError> {
     connection.discard_old_plans().and_then(|()| work(connection.get())).map_err(|error| {
         connection.record_error(&error);
-        StoreError::new(operation, &with_causes(&error))
+        let new =
+            if is_unreadable(connection.get(), &error) { StoreError::unreadable } else { StoreError::new };
+        new(operation, &with_causes(&error))
     })
 }

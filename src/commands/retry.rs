@@ -165,7 +165,7 @@ fn reopen(
         }
         match record.state {
             NotificationState::Completed => Ok(Some(record.notification)),
-            NotificationState::Abandoned => store.freeze_abandoned(lease),
+            NotificationState::Abandoned | NotificationState::SetAside => store.freeze_audience(lease),
             NotificationState::Waiting | NotificationState::Running => store.start_notification(lease),
         }
     })
@@ -182,6 +182,7 @@ fn complete(context: &Context, state: NotificationState, claim: &Claim) -> Resul
         }
         NotificationState::Abandoned if store.complete_abandoned(lease)? => Ok(Completion::Completed),
         NotificationState::Abandoned => Ok(Completion::LeaseLost),
+        NotificationState::SetAside => store.complete_set_aside(Completing { lease, after: None }),
         NotificationState::Waiting | NotificationState::Running => {
             let completed = store.complete_notifications(&[Completing { lease, after: None }])?;
             Ok(completed.first().copied().unwrap_or(Completion::LeaseLost))

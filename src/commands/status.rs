@@ -42,8 +42,8 @@ pub struct StatusArgs {
     pub format: Format,
 }
 
-/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up, or is completed or
-/// abandoned although participants are pending.
+/// Prints the workers and a line for each notification. The exit code is 1 when one does not add up or is set aside, or is
+/// completed or abandoned although participants are pending.
 ///
 /// # Errors
 /// What failed, and why.
@@ -107,9 +107,16 @@ fn read_line(
     workers: &[Worker],
     sessions: &LiveSessions,
 ) -> Result<NotificationLine, StoreError> {
-    let tally = store.tally(&record.notification)?;
+    let (tally, uncounted) = match store.tally(&record.notification) {
+        Ok(tally) => (tally, None),
+        Err(error) if error.is_unreadable() => {
+            (store.tally_without_participants(record.notification.id)?, Some(error.reason()))
+        }
+        Err(error) => return Err(error),
+    };
     let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
-    Ok(NotificationLine::new(record, tally, next_try_at, workers, sessions))
+    let line = NotificationLine::new(record, tally, next_try_at, workers, sessions);
+    Ok(NotificationLine { uncounted, ..line })
 }
 
 fn as_json(list: &impl Serialize) -> serde_json::Result<String> {

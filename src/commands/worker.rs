@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use anyhow::{Context as _, ensure};
 
@@ -11,6 +12,7 @@ use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::set_aside_sweep;
 
 /// Consumes until SIGTERM, SIGINT or SIGQUIT.
 ///
@@ -29,7 +31,10 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let context = Arc::new(context);
-    let sweep = deferral_sweep::start(&context).context("cannot start a thread")?;
+    let sweeps = [
+        deferral_sweep::start(&context).context("cannot start a thread")?,
+        set_aside_sweep::start(&context, &runtime.monitor.health).context("cannot start a thread")?,
+    ];
     let (subscription, watchdog) = runtime.subscribe(config)?;
 
     Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone(), &config.worker)
@@ -37,12 +42,12 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .run()
         .context("cannot start a thread")?;
     let stopping = runtime.shutdown.requested();
-    // Otherwise the sweep would not end, nor would the lanes, which wait for its jobs.
+    // Otherwise the sweeps would not end, nor would the lanes, which wait for their jobs.
     shutdown::request(&runtime.shutdown);
-    let sweep = sweep.join();
+    let sweeps = sweeps.map(JoinHandle::join);
     threads.join();
     let broker_thread = subscription.thread.join();
-    ensure!(broker_thread.is_ok() && sweep.is_ok(), "a thread panicked");
+    ensure!(broker_thread.is_ok() && sweeps.iter().all(Result::is_ok), "a thread panicked");
     if let Ok(Err(unusable_queue)) = broker_thread {
         return Err(unusable_queue.into());
     }

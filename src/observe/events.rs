@@ -8,3 +8,4 @@ pub mod dead_letters;
 pub mod notification;
 pub mod pace;
 pub mod relay;
+pub mod set_aside;

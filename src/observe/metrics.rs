@@ -88,6 +88,8 @@ pub struct Metrics {
     pub deferred: Counter,
     /// Deferred mails in the ledger, of all workers, as this worker last counted them.
     pub deferrals: Gauge,
+    /// Notifications in the ledger that are set aside, of all workers, up to 200, as this worker last counted them.
+    pub set_aside: Gauge,
     /// Mails whose body was written and to which no reply came (RFC 1047).
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
@@ -182,6 +184,12 @@ impl Metrics {
             "gauge",
             "Deferred mails in the database, of all workers.",
             self.deferrals.get(),
+        ));
+        lines.push(describe(
+            "fanmail_set_aside",
+            "gauge",
+            "Notifications that are set aside because something cannot be read, of all workers, up to 200.",
+            self.set_aside.get(),
         ));
         lines.push(describe(
             "fanmail_pace_per_second",

@@ -38,6 +38,12 @@ fn problem(line: &NotificationLine) -> Option<String> {
             tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
         ));
     }
+    if line.record.state == NotificationState::SetAside {
+        return Some(set_aside(line));
+    }
+    if let Some(reason) = &line.uncounted {
+        return Some(format!("the participants of notification {id} cannot be counted: {reason}"));
+    }
     if line.is_unfinished() || without_mail(line) == 0 {
         return None;
     }
@@ -56,6 +62,26 @@ fn problem(line: &NotificationLine) -> Option<String> {
              participants were added with a lower key than existing ones; send with: fanmail retry --notification {id}"
         ),
     })
+}
+
+/// One of which something could not be read.
+fn set_aside(line: &NotificationLine) -> String {
+    let (id, pending) = (line.id(), count(line.tally.pending, "participant"));
+    let got_none = if line.uncounted.is_some() { "people".to_owned() } else { pending };
+    let sending = match line.worker() {
+        Some(worker) if !line.has_lost_holder() => format!("{worker} is trying it again"),
+        _ => format!(
+            "A worker tries it again{}; to try now: fanmail retry --notification {id}",
+            line.record
+                .not_before
+                .map(|time| format!(" at {}", time.format("%H:%M:%SZ")))
+                .unwrap_or_default()
+        ),
+    };
+    format!(
+        "notification {id} is set aside, and {got_none} got no mail yet: {}. Correct the data or the view. {sending}",
+        line.record.reason.as_deref().unwrap_or("no reason is recorded")
+    )
 }
 
 /// What adds up and may need attention all the same, a line for each sort.

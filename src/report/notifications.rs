@@ -7,7 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::process_id;
 use crate::store::ledger::live_sessions::LiveSessions;
-use crate::store::ledger::row::{Holder, NotificationRecord};
+use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
 use crate::store::workers::Worker;
 use crate::text::timestamp::rfc3339;
 
@@ -17,8 +17,10 @@ pub struct NotificationLine {
     pub record: NotificationRecord,
     /// How its participants add up.
     pub tally: Tally,
-    /// When the next deferred mail is or was due, UTC.
+    /// When the next deferred mail is or was due, or the notification itself if it is set aside, UTC.
     pub next_try_at: Option<NaiveDateTime>,
+    /// Why its participants cannot be counted, if so. Its tally has only outcomes and deferred mails then.
+    pub uncounted: Option<String>,
     /// Whether the holder of its lease was a process of this machine and has exited.
     pub holder_has_exited: bool,
     /// Whether the holder of its lease is a worker. Of a completed notification, a worker tries the deferred mails only;
@@ -43,7 +45,10 @@ impl NotificationLine {
         let holder_has_exited = owner.is_some_and(process_id::has_exited);
         let holder_is_worker = owner.is_some_and(|owner| workers.iter().any(|worker| worker.name == owner));
         let message_is_held = sessions.worker_with_message_of(&record).is_some();
-        Self { record, tally, next_try_at, holder_has_exited, holder_is_worker, message_is_held }
+        let not_before = record.not_before.filter(|_| record.state == NotificationState::SetAside);
+        let next_try_at = next_try_at.into_iter().chain(not_before).min();
+        let uncounted = None;
+        Self { record, tally, next_try_at, uncounted, holder_has_exited, holder_is_worker, message_is_held }
     }
 
     /// Its key.
@@ -74,6 +79,7 @@ impl NotificationLine {
     #[must_use]
     pub fn to_json(&self) -> JsonNotification<'_> {
         let Self { record, tally, next_try_at, .. } = self;
+        let counted = |number: u64| self.uncounted.is_none().then_some(number);
         let time = |time: NaiveDateTime| rfc3339(time.and_utc());
         let lease_until = |holder: &Holder| time(holder.until);
         JsonNotification {
@@ -89,7 +95,7 @@ impl NotificationLine {
             next_try_at: next_try_at.map(time),
             worker: self.worker(),
             lease_until: record.holder.as_ref().map(lease_until),
-            participants: tally.participants,
+            participants: counted(tally.participants),
             sent: tally.sent,
             dry_run: tally.dry_run,
             failed: tally.failed,
@@ -97,7 +103,7 @@ impl NotificationLine {
             skipped: tally.skipped,
             same_address: tally.same_address,
             deferred: tally.deferred,
-            pending: tally.pending,
+            pending: counted(tally.pending),
         }
     }
 }
@@ -117,7 +123,7 @@ pub struct JsonNotification<'a> {
     next_try_at: Option<String>,
     worker: Option<&'a str>,
     lease_until: Option<String>,
-    participants: u64,
+    participants: Option<u64>,
     sent: u64,
     dry_run: u64,
     failed: u64,
@@ -125,7 +131,7 @@ pub struct JsonNotification<'a> {
     skipped: u64,
     same_address: u64,
     deferred: u64,
-    pending: u64,
+    pending: Option<u64>,
 }
 
 #[cfg(test)]
@@ -136,16 +142,17 @@ pub(crate) mod tests {
     use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
-    use crate::store::ledger::row::NotificationState;
 
     /// A notification that was received at nine; if it is completed or abandoned, so it was at the same time, and acked.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
         let received_at: NaiveDateTime = "2026-11-21T09:00:00.250".parse().unwrap();
         let [participants, sent, failed, skipped, pending] = tally;
-        let is_over = matches!(state, NotificationState::Completed | NotificationState::Abandoned);
-        let over = is_over.then_some(received_at);
-        let reason =
-            (state == NotificationState::Abandoned).then(|| "event 123 is not in the database".to_owned());
+        let over = (!state.is_open()).then_some(received_at);
+        let reason = match state {
+            NotificationState::Abandoned => Some("event 123 is not in the database".to_owned()),
+            NotificationState::SetAside => Some("its event cannot be read: division by zero".to_owned()),
+            _ => None,
+        };
         NotificationLine {
             record: NotificationRecord {
                 notification: Notification {
@@ -164,6 +171,7 @@ pub(crate) mod tests {
                 holder: None,
                 broker_session: None,
                 reason,
+                not_before: None,
             },
             tally: Tally {
                 participants,
@@ -177,6 +185,7 @@ pub(crate) mod tests {
                 pending,
             },
             next_try_at: None,
+            uncounted: None,
             holder_has_exited: false,
             holder_is_worker: false,
             message_is_held: false,

@@ -32,6 +32,7 @@ pub struct StoreError {
     hint: Option<String>,
     transient: bool,
     misconfigured: bool,
+    unreadable: bool,
 }
 
 impl StoreError {
@@ -44,8 +45,14 @@ impl StoreError {
             hint: known.map(|known| known.hint.to_owned()),
             transient: known.is_some_and(|known| known.is_transient),
             misconfigured: known.is_some_and(|known| known.is_misconfiguration),
+            unreadable: false,
             cause,
         }
+    }
+
+    /// The same of a statement that failed over what it had to read.
+    pub(crate) fn unreadable(operation: &str, cause: &dyn fmt::Display) -> Self {
+        Self { unreadable: true, ..Self::new(operation, cause) }
     }
 
     /// A newer fanmail has made the tables.
@@ -92,6 +99,23 @@ impl StoreError {
         self.transient
     }
 
+    /// Whether a statement has failed over what it had to read, although the database works: a value that no type takes, a
+    /// view that fails, a table or column that is gone, a right that is missing. Errors whose words are not known count, in
+    /// whatever language: what is set aside for such an error is tried again, so that a wrong guess costs a minute.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// The cause with what the reader can do, without what was tried.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.cause),
+            None => self.cause.clone(),
+        }
+    }
+
     /// The same error with a hint that only the caller knows.
     #[must_use]
     pub(super) fn with_hint(self, hint: String) -> Self {
@@ -108,11 +132,7 @@ impl HasExitCode for StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "database: could not {}: {}", self.operation, self.cause)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => Ok(()),
-        }
+        write!(f, "database: could not {}: {}", self.operation, self.reason())
     }
 }
 

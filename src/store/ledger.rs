@@ -16,4 +16,5 @@ pub mod retrying;
 pub mod row;
 pub mod same_address;
 pub mod sessions;
+pub mod set_aside;
 pub mod tally;

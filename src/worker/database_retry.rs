@@ -14,6 +14,8 @@ use crate::shutdown::Shutdown;
 use crate::store::error::StoreError;
 use crate::sync::lock;
 
+mod readable;
+
 /// Pauses between attempts. The first one is short: most failures are locks that last a moment.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(10) };
 
@@ -119,6 +121,12 @@ impl DatabaseRetry {
             Ok(result) => {
                 *attempt = None;
                 Some(result)
+            }
+            // The first failure over one row is no news about the database.
+            Err(error) if error.is_unreadable() && current.failures == 0 => {
+                log::debug!("{error}");
+                current.failures += 1;
+                None
             }
             Err(error) => {
                 current.failed(&error);

@@ -3,7 +3,8 @@
 //! turns, and a crash at any point leaves the deferrals that it did not decide in the ledger, for the sweep of any worker.
 //! What is due is left to the store, how often a mail is tried again to `delivery::retry_policy`.
 //!
-//! Only completed notifications are swept. A running one has a message and a fan-out, which may lease it at any moment.
+//! Only notifications are swept that are completed or set aside. A running one has a message and a fan-out, which may lease it at
+//! any moment.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;

@@ -21,6 +21,8 @@
 //! replaces the old one. A fan-out that ends meanwhile has nothing to ack. If its message has no `message_id`, the next one of
 //! the event waits for the message until it has come again or another worker has acked it (decision 0004).
 //!
+//! A notification that is set aside is acked like one that is completed: the ledger has the rest of its work.
+//!
 //! A notification whose row has vanished is opened anew with the receipt that its message has by then. If the broker may have
 //! given the message to another worker, it is left to that one: without a `message_id` nothing would tell that the two are one.
 

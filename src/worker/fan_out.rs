@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! run ─► wait for our turn ─► look up event ─► send_and_complete ─► Completed
-//!             │      ▲                │                │
-//!             │      └────────────────┼────────────────┘ the lease is lost
+//!             │      ▲                │ │              │  │
+//!             │      └────────────────┼─┼──────────────┘  │ the lease is lost
+//!             │                       │ └─────────────────┴─► SetAside: something cannot be read
 //!             │                       └─► DeadLetter: no such event
 //!             └─► Completed or abandoned by another worker, or Vanished: its row is not there any more
 //!                                                      a shutdown, at any point ─► Interrupted
@@ -48,19 +49,20 @@ mod event_lookup;
 mod one_mail_per_address;
 pub mod page;
 pub mod pages;
+mod reading;
 mod reports;
 pub mod retries;
+mod row_by_row;
+mod set_aside;
 pub mod shared_addresses;
 pub mod turn;
+mod unreadable;
 mod unserved;
 pub mod wait_permit;
 
 /// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
 /// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB.
 pub const RETRY_QUEUE_LIMIT: usize = 10_000;
-/// Outcomes that may wait for the recorder before a further page is read. Those of people whom no lane gets are not bounded by
-/// the job queue.
-const MAX_IN_FLIGHT: u64 = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -79,6 +81,10 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
         };
         turn = match run_leased(context, opened.message.event_id, &leased) {
             Ok(result) => return Ok(result),
+            Err(Halt::Unreadable(what)) => match leased.set_aside(context, &what)? {
+                Some(result) => return Ok(result),
+                None => wait_for_next_turn(context, opened, &leased)?,
+            },
             Err(Halt::TakenOver) => wait_for_next_turn(context, opened, &leased)?,
             Err(Halt::Stopping) => {
                 context.leases.release(&leased.held);
@@ -89,13 +95,22 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
 }
 
 /// Looks up the event of the notification, sends to everyone, and completes the notification.
-fn run_leased(context: &Context, event_id: EventId, leased: &Leased) -> Result<FanOutResult, Halt> {
+///
+/// # Errors
+/// When a shutdown is requested first, another worker has taken over, or something cannot be read.
+pub(super) fn run_leased(
+    context: &Context,
+    event_id: EventId,
+    leased: &Leased,
+) -> Result<FanOutResult, Halt> {
     let Some(event) = event_lookup::look_up(context, event_id)? else {
         return leased.abandon(context, event_lookup::reason(context, event_id));
     };
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
-    events::notification::started(&notification, resumed, context.dummy);
-    let (held, scope) = (Arc::clone(&leased.held), Scope::Undecided);
+    let (held, scope) = (Arc::clone(&leased.held), leased.scope);
+    if scope != Scope::SetAside {
+        events::notification::started(&notification, resumed, context.dummy);
+    }
     let one_mail_per_address = context.one_mail_per_address;
     send_and_complete(
         context,
@@ -138,7 +153,8 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
 /// gets the counts each time that outcomes are recorded.
 ///
 /// # Errors
-/// When a shutdown is requested first, or another worker has taken over. Then every job in flight has been reported.
+/// When a shutdown is requested first, another worker has taken over, or something cannot be read. Then every job in flight
+/// has been reported.
 pub fn send_claimed(
     context: &Context,
     claim: &Claim,
@@ -159,7 +175,11 @@ fn send(
     if result.is_err() {
         fan_out.wait_for_jobs_in_flight(&mut on_progress);
     }
-    result.map(|()| (fan_out.counts, fan_out.completion))
+    result?;
+    match fan_out.pages.unreadable() {
+        Some(what) => Err(Halt::Unreadable(what)),
+        None => Ok((fan_out.counts, fan_out.completion)),
+    }
 }
 
 /// A fan-out that is running.
@@ -262,23 +282,6 @@ impl<'a> FanOut<'a> {
             return self.read_page();
         }
         jobs.wait(&self.context.shutdown, &self.handle.held);
-        Ok(())
-    }
-
-    fn may_read_page(&self) -> bool {
-        !self.pages.ended()
-            && self.in_flight < MAX_IN_FLIGHT
-            && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
-    }
-
-    fn has_full_retry_queue(&self) -> bool {
-        self.retries.len() >= self.context.retry_queue_limit
-    }
-
-    fn read_page(&mut self) -> Result<(), Stopped> {
-        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.ready.extend(page.recipients);
-        page.decided.into_iter().for_each(|decided| self.record_decided(decided));
         Ok(())
     }
 }

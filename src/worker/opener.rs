@@ -4,8 +4,8 @@
 //! It waits for the database in the dispatcher's place, so that the dispatcher can go on settling. What it waits for:
 //!
 //! - The database is away: everything waits, the sessions first.
-//! - One message cannot be opened because a table cannot be read: after a batch that failed, each message is tried alone. The
-//!   others do not wait for it, and it is tried again with pauses for as long as the broker lets the worker hold it.
+//! - One message cannot be opened because of its own data: after a batch that failed, each message is tried alone. The others do
+//!   not wait for it. If the participants of its event cannot be read, it is opened all the same, and its fan-out sets it aside.
 //! - Another worker may hold the message of the notification that fits, or may still open this message, or this session is taken for
 //!   lost (`Opened::Undetermined`): it is asked again every quarter of a second, until the session is seen, lost, or found to
 //!   be dead.

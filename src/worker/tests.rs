@@ -8,5 +8,6 @@ mod leases;
 mod one_mail_per_address;
 mod recorder;
 mod refusals;
+mod set_aside;
 pub(super) mod support;
 mod throttling;

@@ -41,6 +41,7 @@ mod side_by_side;
 mod signals;
 mod status;
 mod systems;
+mod unreadable_rows;
 mod upgrade;
 #[cfg(feature = "mysql")]
 mod wrong_data;

@@ -53,6 +53,10 @@ fn held_by(record: &NotificationRecord, holder: &Holder, is_worker: bool) -> Str
         (true, NotificationState::Running) => format!(
             "notification {id} is running: the worker {name} sends to everyone who is pending; retry it when it is completed"
         ),
+        (true, NotificationState::SetAside) => format!(
+            "notification {id} is set aside, and the worker {name} is trying it again at the moment; wait a minute and look \
+             at: fanmail status"
+        ),
         (true, _) => format!(
             "the worker {name} is trying deferred mails of notification {id} at the moment; wait a minute and run the \
              same command again, or after {until}Z if that worker is dead"
@@ -123,6 +127,7 @@ mod tests {
         let texts = [
             (NotificationState::Waiting, true),
             (NotificationState::Running, true),
+            (NotificationState::SetAside, true),
             (NotificationState::Completed, true),
             (NotificationState::Completed, false),
             (NotificationState::Abandoned, false),
@@ -134,6 +139,7 @@ mod tests {
         insta::assert_snapshot!(texts.join("\n"), @r"
         notification 7 is waiting: the worker web-1:4711 sends it after an earlier one; nothing needs to be done
         notification 7 is running: the worker web-1:4711 sends to everyone who is pending; retry it when it is completed
+        notification 7 is set aside, and the worker web-1:4711 is trying it again at the moment; wait a minute and look at: fanmail status
         the worker web-1:4711 is trying deferred mails of notification 7 at the moment; wait a minute and run the same command again, or after 09:05:30Z if that worker is dead
         notification 7 is being sent again by web-1:4711 already; wait until it has finished, or until 09:05:30Z if that process is dead
         notification 7 is being sent again by web-1:4711 already; wait until it has finished, or until 09:05:30Z if that process is dead

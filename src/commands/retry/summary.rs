@@ -12,7 +12,9 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Tally};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::text::clean::one_line;
 use crate::text::count::count;
+use crate::text::mask::mask;
 use crate::worker::fan_out::context::Halt;
 
 /// Why a retry sends nothing.
@@ -53,6 +55,10 @@ pub(super) fn finish(store: &Store, sent: &Sent, dry_run: bool) -> anyhow::Resul
             say("interrupted; continue with the same command");
             Ok(ExitCode::FAILURE)
         }
+        Err(Halt::Unreadable(what)) => bail!(
+            "some people got no mail: {}; correct the data or the view, then run the same command again",
+            mask(&one_line(what))
+        ),
         Err(Halt::TakenOver) => bail!(
             "this process was frozen or cut off from the database, and another one sends this notification now"
         ),

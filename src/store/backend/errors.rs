@@ -32,6 +32,21 @@ pub fn changed_by_another_worker() -> Error {
     Error::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(cause))
 }
 
+/// Whether a statement failed over what it had to read: the database works, and no other transaction was in the way. Errors
+/// whose words are not known count.
+pub fn is_unreadable(connection: &AnyConnection, error: &Error) -> bool {
+    match error {
+        Error::DeserializationError(_) => true,
+        Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => false,
+        Error::DatabaseError(_, cause) => {
+            find_known(cause.message()).is_none_or(|known| known.is_about_table)
+                && !is_conflict(connection, error)
+                && !is_connection_lost(connection, error)
+        }
+        _ => false,
+    }
+}
+
 /// Whether the connection is lost, or of no use any more.
 pub fn is_connection_lost(connection: &AnyConnection, error: &Error) -> bool {
     match error {

@@ -9,6 +9,8 @@ pub struct KnownError {
     pub is_transient: bool,
     /// Whether this fanmail cannot use the database as it is.
     pub is_misconfiguration: bool,
+    /// Whether it is about a table or a view, and the database works.
+    pub is_about_table: bool,
     /// What the reader can do about it.
     pub hint: &'static str,
 }
@@ -16,17 +18,22 @@ pub struct KnownError {
 impl KnownError {
     /// It may be over by itself.
     pub const fn transient(words: &'static [&'static str], hint: &'static str) -> Self {
-        Self { words, is_transient: true, is_misconfiguration: false, hint }
+        Self { words, is_transient: true, is_misconfiguration: false, is_about_table: false, hint }
     }
 
     /// It stays until the configuration or the database is changed.
     pub const fn permanent(words: &'static [&'static str], hint: &'static str) -> Self {
-        Self { words, is_transient: false, is_misconfiguration: false, hint }
+        Self { words, is_transient: false, is_misconfiguration: false, is_about_table: false, hint }
     }
 
-    /// The same, and this fanmail cannot use the database as it is.
+    /// The same, and it is about a table or a view: others can be read.
+    pub const fn about_table(words: &'static [&'static str], hint: &'static str) -> Self {
+        Self { is_about_table: true, ..Self::permanent(words, hint) }
+    }
+
+    /// It stays, and this fanmail cannot use the database as it is.
     pub const fn misconfiguration(words: &'static [&'static str], hint: &'static str) -> Self {
-        Self { words, is_transient: false, is_misconfiguration: true, hint }
+        Self { is_misconfiguration: true, ..Self::permanent(words, hint) }
     }
 
     /// Whether `cause` is this error.
@@ -69,6 +76,9 @@ pub mod server {
     /// Two transactions waited for each other, again and again.
     pub const DEADLOCK: &str =
         "it is tried again; if it stays, another program locks the same rows in another order";
+    /// A statement was ended before its end.
+    pub const INTERRUPTED: &str = "a time limit of the server or an administrator has ended the statement; raise the \
+                                   limit, or make the table or view quicker";
     /// A lock was not granted in time.
     pub const LOCK: &str = "another program holds locks for a long time; let it finish, or end it";
     /// The user lacks a right.
@@ -89,6 +99,7 @@ pub const COMMON: &[KnownError] = &[
         &["another worker has changed a row that was read"],
         "several workers do the same; it is tried again",
     ),
+    KnownError::transient(&["out of memory"], "give the database more memory"),
     // The pool knows no cause.
     KnownError::transient(
         &["timed out waiting for connection"],

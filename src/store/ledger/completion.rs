@@ -19,7 +19,6 @@ use crate::store::error::StoreError;
 use crate::store::ledger::leases::no_lease;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
-use crate::store::source::participants::find_page_ids;
 
 /// A notification that is to be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +66,9 @@ impl Store {
             [] => Ok(Vec::new()),
             // The common case is one statement, without a transaction around it.
             [one]
-                if self
-                    .write_once("complete a notification", |connection| complete_one(connection, *one))? =>
+                if self.write_once("complete a notification", |connection| {
+                    complete_running(connection, *one)
+                })? =>
             {
                 Ok(vec![Completion::Completed])
             }
@@ -91,9 +91,7 @@ impl Store {
     ) -> Result<DecidedPage, StoreError> {
         let Audience::Event { id: event_id, up_to } = notification.audience;
         let after = after.into();
-        let page = self.run("read the keys of participants", |connection| {
-            find_page_ids(connection, event_id, after, up_to, limit)
-        })?;
+        let page = self.read_page_ids(event_id, after, up_to, limit)?;
         let Some(last) = page.last().copied() else { return Ok(DecidedPage::Last) };
         let mut undecided: BTreeSet<ParticipantId> = page.iter().copied().collect();
         for id in self.decided_between(notification.id, after, last)? {
@@ -120,7 +118,7 @@ impl Store {
             let leased =
                 notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
             let abandoned =
-                diesel::update(leased.filter(notifications::state.eq_any(NotificationState::OPEN)))
+                diesel::update(leased.filter(notifications::state.eq_any(NotificationState::UNDECIDED)))
                     .set((
                         notifications::state.eq(NotificationState::Abandoned.as_str()),
                         notifications::completed_at.eq(DatabaseTime::now().nullable()),
@@ -162,19 +160,27 @@ fn completed() -> _ {
     (notifications::state.eq(state), notifications::completed_at.eq(now), no_lease)
 }
 
-/// Completes a notification if everyone behind `after` is decided or deferred. `false`: nothing has changed. On `PostgreSQL`
+fn complete_running(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
+    complete_one(connection, one, NotificationState::Running)
+}
+
+/// Completes a notification that is in this `state` if everyone behind `after` is decided or deferred. `false`: nothing has changed. On `PostgreSQL`
 /// this statement is planned for the notification's own people. With `id = ANY (…)`, it reads all participants of all events
 /// (a merge join; seen with statistics of one event with a million people).
-fn complete_one(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
-    let running = notifications::id
+pub(crate) fn complete_one(
+    connection: &mut AnyConnection,
+    one: Completing,
+    state: NotificationState,
+) -> QueryResult<bool> {
+    let leased = notifications::id
         .eq(one.lease.notification_id)
         .and(notifications::epoch.eq(one.lease.epoch))
-        .and(notifications::state.eq(NotificationState::Running.as_str()));
+        .and(notifications::state.eq(state.as_str()));
     let completed = if one.after == Some(ParticipantId::MAX) {
-        PreparedUpdate::new(completed(), running).execute(connection)
+        PreparedUpdate::new(completed(), leased).execute(connection)
     } else {
         let undecided = exists(undecided(ParticipantId::first_after(one.after)));
-        PreparedUpdate::new(completed(), running.and(not(undecided))).execute(connection)
+        PreparedUpdate::new(completed(), leased.and(not(undecided))).execute(connection)
     };
     completed.map(|completed| completed > 0)
 }
@@ -247,7 +253,7 @@ fn complete_each(
 ) -> QueryResult<bool> {
     let mut all = true;
     for (lease, after) in by_id {
-        all &= complete_one(connection, Completing { lease: *lease, after: *after })?;
+        all &= complete_running(connection, Completing { lease: *lease, after: *after })?;
     }
     Ok(all)
 }
@@ -262,7 +268,7 @@ fn complete_locked(
     for lease in leases {
         match by_id.get(lease) {
             Some(None) => short.push(lease.notification_id),
-            Some(after) => drop(complete_one(connection, Completing { lease: *lease, after: *after })?),
+            Some(after) => drop(complete_running(connection, Completing { lease: *lease, after: *after })?),
             None => {}
         }
     }

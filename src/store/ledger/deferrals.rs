@@ -25,7 +25,6 @@ use crate::store::ledger::deferrals::recording::{delete_up_to, find_decided};
 use crate::store::ledger::deferrals::row::{COLUMNS, Columns};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::schema::{deferrals, notifications};
-use crate::store::source::participants::find_by_ids;
 
 pub(crate) mod due;
 pub(crate) mod recording;
@@ -49,8 +48,10 @@ pub struct Deferral {
 pub struct DeferredParticipant {
     /// The deferral.
     pub deferral: Deferral,
-    /// The participant; `None` when they have left the event.
+    /// The participant; `None` when they have left the event, or cannot be read.
     pub participant: Option<Participant>,
+    /// Why the participant cannot be read, if so.
+    pub unreadable: Option<String>,
 }
 
 impl Deferral {
@@ -66,7 +67,7 @@ impl Deferral {
 }
 
 impl Store {
-    /// Up to `limit` completed notifications with a deferral that is due by the database's clock, the one that has waited
+    /// Up to `limit` notifications, completed or set aside, with a deferral that is due by the database's clock, the one that has waited
     /// longest first. Those that are running are left out: their message brings a fan-out, and a second lease would fence
     /// that off. The holder of a lease, if there is one, may be alive.
     ///
@@ -108,29 +109,29 @@ impl Store {
     ) -> Result<Vec<DeferredParticipant>, StoreError> {
         let Audience::Event { id: event_id, .. } = notification.audience;
         let after = after.into();
-        let (page, participants, decided) = self.run("read a page of deferrals", |connection| {
+        let (page, decided) = self.run("read a page of deferrals", |connection| {
             let clock = dispatch::clock(connection)?;
             let page = find_due_page(connection, clock, notification.id, after, limit as usize)?;
             let page: Vec<Deferral> = page.into_iter().map(|row| Deferral::new(row, clock)).collect();
-            let ids: Vec<ParticipantId> = page.iter().map(|deferral| deferral.participant_id).collect();
-            let participants = find_by_ids(connection, event_id, &ids)?;
-            let pairs = ids.iter().map(|id| (notification.id, *id));
-            Ok((page, participants, find_decided(connection, pairs)?))
+            let pairs = page.iter().map(|deferral| (notification.id, deferral.participant_id));
+            let decided = find_decided(connection, pairs)?;
+            Ok((page, decided))
         })?;
         if !decided.is_empty() {
             self.delete_replaced(notification.id, &decided)?;
         }
-        let mut participants: HashMap<ParticipantId, Participant> =
-            participants.into_iter().map(|participant| (participant.id, participant)).collect();
-        let undecided = page
-            .into_iter()
-            .filter(|deferral| !decided.contains(&(notification.id, deferral.participant_id)));
-        Ok(undecided
-            .map(|deferral| DeferredParticipant {
-                participant: participants.remove(&deferral.participant_id),
-                deferral,
-            })
-            .collect())
+        let mut undecided = page;
+        undecided.retain(|deferral| !decided.contains(&(notification.id, deferral.participant_id)));
+        let ids: Vec<ParticipantId> = undecided.iter().map(|deferral| deferral.participant_id).collect();
+        let mut found = self.find_participants(event_id, &ids)?;
+        let with_participant = |deferral: Deferral| match found.remove(&deferral.participant_id) {
+            Some(Ok(person)) => DeferredParticipant { deferral, participant: Some(person), unreadable: None },
+            Some(Err(reason)) => {
+                DeferredParticipant { deferral, participant: None, unreadable: Some(reason) }
+            }
+            None => DeferredParticipant { deferral, participant: None, unreadable: None },
+        };
+        Ok(undecided.into_iter().map(with_participant).collect())
     }
 
     /// The deferrals of the participants with `after < id <= up_to`, due or not.

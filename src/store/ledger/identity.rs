@@ -34,7 +34,7 @@
 //!   previous session was last seen has certainly ended with it. A session that began within three minutes before the current
 //!   one does not count as the previous one: it may follow the same restart.
 //!
-//! An ended notification (`completed`, `abandoned`) is not known to be acked when its worker died between the ack and the record of
+//! An ended notification (`completed`, `set_aside`, `abandoned`) is not known to be acked when its worker died between the ack and the record of
 //! it. A broker delivers what was not acked at once. So it counts no more once a later session has lasted for ten minutes
 //! ([`sessions::REDELIVERED_WITHIN`]): the message of that notification never came, it was acked. Else it would swallow a message of a
 //! later day. The ack is recorded before the sessions that show it are deleted (`acks::record_proven_acks`).

@@ -1,5 +1,5 @@
 //! What `fanmail retry` does to an abandoned notification. It stays abandoned until everyone is decided, so that an
-//! interrupted retry leaves it as it was. Reopening outcomes is left to `notifications`, leases to `leases`.
+//! interrupted retry leaves it as it was. The same holds for one that is set aside, see `set_aside`. Reopening outcomes is left to `notifications`, leases to `leases`.
 
 use diesel::prelude::*;
 
@@ -15,15 +15,15 @@ use crate::store::ledger::row::NotificationState;
 use crate::store::schema::notifications;
 
 impl Store {
-    /// Freezes the audience of an abandoned notification, unless its event had participants when it was opened. Returns it as
-    /// it is now; `None` when the lease is not valid any more, or when it is not abandoned any more.
+    /// Freezes the audience of a notification that is abandoned or set aside, unless its event had participants when it was
+    /// opened. Returns it as it is now; `None` when the lease is not valid any more, or when it is in another state by now.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn freeze_abandoned(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+    pub fn freeze_audience(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
         self.write("freeze the audience of a notification", |connection| {
             let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
-            if record.state != NotificationState::Abandoned {
+            if !matches!(record.state, NotificationState::Abandoned | NotificationState::SetAside) {
                 return Ok(None);
             }
             let Audience::Event { up_to, .. } = record.notification.audience;

@@ -23,21 +23,37 @@ pub enum NotificationState {
     Running,
     /// Every recipient had an outcome.
     Completed,
+    /// Something of the application's data cannot be read, for the reason in its row. Its message is acked, and workers try
+    /// it again.
+    SetAside,
     /// It was closed without completing, for the reason in its row. Its message is a dead letter.
     Abandoned,
 }
 
 impl NotificationState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Completed, Self::Abandoned];
+    pub const ALL: [Self; 5] =
+        [Self::Waiting, Self::Running, Self::Completed, Self::SetAside, Self::Abandoned];
 
     /// The words of the states that have not ended.
     pub(crate) const OPEN: [&str; 2] = ["waiting", "running"];
+
+    /// The words of the states in which deferred mails are tried again.
+    pub(crate) const SWEPT: [&str; 2] = ["completed", "set_aside"];
+
+    /// The words of the states in which people may be undecided, and a worker sends to them.
+    pub(crate) const UNDECIDED: [&str; 3] = ["waiting", "running", "set_aside"];
 
     /// Whether its people may be undecided and a message of it is expected: it is waiting or running.
     #[must_use]
     pub fn is_open(self) -> bool {
         Self::OPEN.contains(&self.as_str())
+    }
+
+    /// Whether its message only needs an ack: nothing is left to be done, or the ledger has the rest of the work.
+    #[must_use]
+    pub fn needs_only_ack(self) -> bool {
+        matches!(self, Self::Completed | Self::SetAside)
     }
 
     /// The word in the ledger and in `status`.
@@ -47,6 +63,7 @@ impl NotificationState {
             Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Completed => "completed",
+            Self::SetAside => "set_aside",
             Self::Abandoned => "abandoned",
         }
     }
@@ -91,8 +108,10 @@ pub struct NotificationRecord {
     pub holder: Option<Holder>,
     /// The session that holds its message, or carried it when it was acked.
     pub broker_session: Option<String>,
-    /// Why it is abandoned.
+    /// Why it is abandoned or set aside.
     pub reason: Option<String>,
+    /// When it is tried again, if it is set aside, UTC.
+    pub not_before: Option<NaiveDateTime>,
 }
 
 /// The worker that has leased a notification.
@@ -128,6 +147,7 @@ pub(crate) struct NotificationRow {
     pub(crate) delivery_tag: Option<i64>,
     pub(crate) delivered_at: Option<NaiveDateTime>,
     reason: Option<String>,
+    not_before: Option<NaiveDateTime>,
 }
 
 impl NotificationRow {
@@ -161,6 +181,7 @@ impl NotificationRow {
             epoch: row.epoch,
             broker_session: row.broker_session,
             reason: row.reason,
+            not_before: row.not_before,
             holder: row.lease_owner.zip(row.lease_until).map(|(owner, until)| Holder {
                 owner,
                 until,

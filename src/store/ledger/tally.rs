@@ -62,18 +62,8 @@ impl Store {
     /// When the database does not answer.
     pub fn tally(&self, notification: &Notification) -> Result<Tally, StoreError> {
         self.read("add up a notification", |connection| {
-            let outcomes = count_outcomes(connection, notification)?;
-            let count = |status: Status| {
-                let of_status = outcomes.iter().filter(|found| found.status == status);
-                of_status.map(|found| found.count).sum()
-            };
-            let failed_permanent = outcomes
-                .iter()
-                .filter(|found| found.status == Status::Failed && found.permanent)
-                .map(|found| found.count)
-                .sum();
-            let deferred = count_deferred(connection, notification)?;
-            let removed_deferred = match deferred {
+            let tally = tally_ledger(connection, notification.id)?;
+            let removed_deferred = match tally.deferred {
                 0 => 0,
                 _ => count_removed_deferred(connection, notification)?,
             };
@@ -81,17 +71,47 @@ impl Store {
                 participants: count_people(connection, notification)?
                     + count_removed(connection, notification)?
                     + removed_deferred,
-                sent: count(Status::Sent),
-                dry_run: outcomes.iter().map(|found| found.dry_run).sum(),
-                failed: count(Status::Failed),
-                failed_permanent,
-                skipped: count(Status::Skipped),
-                same_address: outcomes.iter().map(|found| found.same_address).sum(),
-                deferred,
                 pending: count_pending(connection, notification)?,
+                ..tally
             })
         })
     }
+
+    /// The same when the participants cannot be read: as if nobody were pending.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn tally_without_participants(&self, notification_id: NotificationId) -> Result<Tally, StoreError> {
+        self.read("add up the outcomes of a notification", |connection| {
+            let tally = tally_ledger(connection, notification_id)?;
+            let participants = tally.sent + tally.failed + tally.skipped + tally.deferred;
+            Ok(Tally { participants, ..tally })
+        })
+    }
+}
+
+/// What the ledger alone knows: outcomes and deferred mails.
+fn tally_ledger(connection: &mut AnyConnection, notification_id: NotificationId) -> QueryResult<Tally> {
+    let outcomes = count_outcomes(connection, notification_id)?;
+    let count = |status: Status| {
+        let of_status = outcomes.iter().filter(|found| found.status == status);
+        of_status.map(|found| found.count).sum()
+    };
+    let failed_permanent = outcomes
+        .iter()
+        .filter(|found| found.status == Status::Failed && found.permanent)
+        .map(|found| found.count)
+        .sum();
+    Ok(Tally {
+        sent: count(Status::Sent),
+        dry_run: outcomes.iter().map(|found| found.dry_run).sum(),
+        failed: count(Status::Failed),
+        failed_permanent,
+        skipped: count(Status::Skipped),
+        same_address: outcomes.iter().map(|found| found.same_address).sum(),
+        deferred: count_deferred(connection, notification_id)?,
+        ..Tally::default()
+    })
 }
 
 /// Notifications of one event, or of all.
@@ -154,8 +174,8 @@ fn deferred(notification_id: NotificationId) -> _ {
     )))
 }
 
-fn count_deferred(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    deferred(notification.id).count().get_result(connection).map(i64::unsigned_abs)
+fn count_deferred(connection: &mut AnyConnection, notification_id: NotificationId) -> QueryResult<u64> {
+    deferred(notification_id).count().get_result(connection).map(i64::unsigned_abs)
 }
 
 /// The participants who are deferred and have left the event since.
@@ -204,10 +224,10 @@ struct OutcomeCount {
 
 fn count_outcomes(
     connection: &mut AnyConnection,
-    notification: &Notification,
+    notification_id: NotificationId,
 ) -> QueryResult<Vec<OutcomeCount>> {
     let rows: Vec<(String, bool, i64, i64, i64)> = deliveries::table
-        .filter(deliveries::notification_id.eq(notification.id))
+        .filter(deliveries::notification_id.eq(notification_id))
         .group_by((deliveries::status, deliveries::permanent))
         .select((
             deliveries::status,
@@ -219,7 +239,7 @@ fn count_outcomes(
         .load(connection)?;
     let known = |(word, permanent, count, dry_run, same_address): (String, bool, i64, i64, i64)| {
         let status = Status::from_word(&word);
-        let status = status.ok_or_else(|| unknown_word(notification.id, "status of a delivery", &word))?;
+        let status = status.ok_or_else(|| unknown_word(notification_id, "status of a delivery", &word))?;
         let [count, dry_run, same_address] = [count, dry_run, same_address].map(i64::unsigned_abs);
         Ok(OutcomeCount { status, permanent, count, dry_run, same_address })
     };

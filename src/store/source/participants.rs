@@ -36,13 +36,27 @@ impl Store {
         up_to: ParticipantId,
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
-        let first = ParticipantId::first_after(after.into());
+        self.read_range(event_id, ParticipantId::first_after(after.into()), up_to, limit)
+    }
+
+    /// The same with `first <= id <= up_to`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a row cannot be read.
+    pub fn read_range(
+        &self,
+        event_id: EventId,
+        first: ParticipantId,
+        up_to: ParticipantId,
+        limit: u32,
+    ) -> Result<Vec<Participant>, StoreError> {
         self.run("read a page of participants", |connection| {
             read_rows(connection, event_id, first, up_to, limit)
         })
     }
 
-    /// Those of the participants who take part in the event, in any order.
+    /// Those of the participants who take part in the event, or the reason why one of them cannot be read: then they are read in
+    /// halves, until each of those is alone.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -50,8 +64,36 @@ impl Store {
         &self,
         event_id: EventId,
         ids: &[ParticipantId],
-    ) -> Result<Vec<Participant>, StoreError> {
-        self.run("read participants", |connection| find_by_ids(connection, event_id, ids))
+    ) -> Result<HashMap<ParticipantId, Result<Participant, String>>, StoreError> {
+        let read = |connection: &mut AnyConnection| find_by_ids(connection, event_id, ids);
+        match (self.run("read participants", read), ids) {
+            (Ok(people), _) => Ok(people.into_iter().map(|person| (person.id, Ok(person))).collect()),
+            (Err(error), [id]) if error.is_unreadable() => Ok(HashMap::from([(*id, Err(error.reason()))])),
+            (Err(error), [_, _, ..]) if error.is_unreadable() => {
+                let (lower, upper) = ids.split_at(ids.len() / 2);
+                let mut found = self.find_participants(event_id, lower)?;
+                found.extend(self.find_participants(event_id, upper)?);
+                Ok(found)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The keys of such a page.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a key cannot be read.
+    pub fn read_page_ids(
+        &self,
+        event_id: EventId,
+        after: impl Into<Option<ParticipantId>>,
+        up_to: ParticipantId,
+        limit: u32,
+    ) -> Result<Vec<ParticipantId>, StoreError> {
+        let after = after.into();
+        self.run("read the keys of participants", |connection| {
+            find_page_ids(connection, event_id, after, up_to, limit)
+        })
     }
 
     /// Calls `use_page` with all participants of the event, a thousand at a time, in key order.

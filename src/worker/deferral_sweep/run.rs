@@ -7,12 +7,14 @@ use crate::domain::event::Event;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Outcome, Permanence, Verdict};
 use crate::observe::events;
+use crate::store::error::StoreError;
+use crate::store::ledger::deferrals::Deferral;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::fan_out::due::DuePages;
+use crate::worker::fan_out::due::{DuePages, postponed};
 use crate::worker::fan_out::page::Decided;
 use crate::worker::lease::held::HeldLease;
 
@@ -25,7 +27,8 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
     match try_due(context, notification, &held) {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
-        Ok(_) | Err(Halt::Stopping) => {}
+        // Deferred mails wait one by one for what cannot be read.
+        Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
         Err(Halt::TakenOver) => tell_of_lost_lease(context, record),
     }
     context.leases.release(&held);
@@ -55,41 +58,53 @@ pub(in crate::worker) fn has_vanished(
 
 fn try_due(context: &Context, notification: Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
     match find_event(context, &notification)? {
-        Some(event) => {
+        Ok(Some(event)) => {
             let (held, resumed) = (Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
             let claim = Claim { notification, event, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }
-        None => fail_without_event(context, notification, held),
+        // Without the event there is nothing to render. It may come back: the failure is temporary.
+        Ok(None) => decide_all(context, notification, held, |_| {
+            Verdict::failed(Permanence::Transient, None, "its event is not in the database any more")
+        }),
+        Err(error) => {
+            let why = format!("its event cannot be read: {}", error.reason());
+            decide_all(context, notification, held, |deferral| postponed(deferral, &why))
+        }
     }
 }
 
-fn find_event(context: &Context, notification: &Notification) -> Result<Option<Event>, Stopped> {
-    let Some(event_id) = notification.event_id else { return Ok(None) };
-    context.database_retry.until_ok(|| context.store.find_event(event_id))
+fn find_event(
+    context: &Context,
+    notification: &Notification,
+) -> Result<Result<Option<Event>, StoreError>, Stopped> {
+    let Some(event_id) = notification.event_id else { return Ok(Ok(None)) };
+    context.database_retry.while_readable(|| context.store.find_event(event_id))
 }
 
-/// Without the event there is nothing to render. It may come back: the failure is temporary.
-fn fail_without_event(
+/// Decides about everyone who is due, without a mail.
+fn decide_all(
     context: &Context,
     notification: Notification,
     held: &HeldLease,
+    decide: impl Fn(&Deferral) -> Verdict,
 ) -> Result<Counts, Halt> {
     let Context { store, database_retry, metrics, .. } = context;
-    let detail = "its event is not in the database any more";
     let mut pages = DuePages::new(notification, context.page_size);
     let mut counts = Counts::default();
     while !pages.ended() {
         let due = pages.read(store, database_retry)?;
-        let failed = || Verdict::failed(Permanence::Transient, None, detail);
-        let outcomes: Vec<Outcome> =
-            due.iter().map(|due| Decided::of(&due.deferral, failed()).outcome(held.lease)).collect();
+        let outcome = |deferral: &Deferral| Decided::of(deferral, decide(deferral)).outcome(held.lease);
+        let outcomes: Vec<Outcome> = due.iter().map(|due| outcome(&due.deferral)).collect();
         // No lane waits for these outcomes, and no mail was sent: the recorder is not needed.
         if !database_retry.until_ok(|| store.record_outcomes(&outcomes))?.is_empty() {
             return Err(Halt::TakenOver);
         }
-        let page = Counts { failed: outcomes.len() as u64, ..Counts::default() };
+        let mut page = Counts::default();
+        for outcome in &outcomes {
+            page.add(&outcome.verdict);
+        }
         metrics.add_outcomes(page);
         counts += page;
     }

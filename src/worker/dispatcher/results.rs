@@ -80,12 +80,12 @@ impl Dispatcher {
         let (receipt, is_nameless) = (task.receipt, task.is_nameless());
         let is_valid = self.is_valid(receipt);
         match result {
-            FanOutResult::Completed(notification) if is_valid => {
+            FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_valid => {
                 self.settle(Settlement::Ack(receipt));
                 return drop(self.tasks.set_state(id, TaskState::Acking(notification.id)));
             }
             // The ack of a receipt from an earlier session would be void.
-            FanOutResult::Completed(notification) if is_nameless => {
+            FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_nameless => {
                 return self.await_redelivery(id, notification.id);
             }
             FanOutResult::DeadLetter { reason, notification } if is_valid => {
@@ -100,8 +100,11 @@ impl Dispatcher {
                 return self.tasks.reopen(id);
             }
             FanOutResult::Vanished(notification) => events::notification::vanished_elsewhere(&notification),
-            // Without a valid receipt the message comes again. With a message_id, the ledger knows then that it is completed.
-            FanOutResult::Completed(_) | FanOutResult::DeadLetter { .. } | FanOutResult::Interrupted => {}
+            // Without a valid receipt the message comes again. With a message_id, the ledger knows then that it needs an ack.
+            FanOutResult::Completed(_)
+            | FanOutResult::SetAside(_)
+            | FanOutResult::DeadLetter { .. }
+            | FanOutResult::Interrupted => {}
         }
         self.tasks.remove(id);
     }

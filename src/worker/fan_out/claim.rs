@@ -65,6 +65,8 @@ pub enum Scope {
     Undecided,
     /// Everyone who has no outcome, deferred or not: `fanmail retry`.
     UndecidedAndDeferred,
+    /// The same as [`Self::Undecided`] of a notification that was set aside, whose message is acked.
+    SetAside,
     /// Deferred people who are due: a run of the sweep.
     Due,
 }

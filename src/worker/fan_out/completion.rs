@@ -11,8 +11,8 @@ use crate::domain::outcome::Counts;
 use crate::observe::events;
 use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::claim::Claim;
-use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
 use crate::worker::recorder::entry::LedgerWrite;
 
 /// Participants that are looked at in one query.
@@ -71,7 +71,7 @@ impl CompletionCheck {
         if self.empty_passes > MAX_EMPTY_PASSES {
             events::notification::completed_unchecked(&claim.notification, self.empty_passes);
             let unchecked = Completing { lease: claim.held.lease, after: Some(ParticipantId::MAX) };
-            return match record_completion(context, unchecked)? {
+            return match record_completion(context, claim, unchecked)? {
                 Completion::Completed => Ok(true),
                 Completion::Undecided | Completion::LeaseLost => Err(Halt::TakenOver),
             };
@@ -91,7 +91,7 @@ pub(super) fn is_short(participants: u64) -> bool {
 
 fn check_and_complete(context: &Context, claim: &Claim, counts: Counts) -> Result<Completion, Halt> {
     match check_all_but_last_page(context, claim, counts)? {
-        Some(completing) => Ok(record_completion(context, completing)?),
+        Some(completing) => record_completion(context, claim, completing),
         None => Ok(Completion::Undecided),
     }
 }
@@ -109,7 +109,8 @@ fn check_all_but_last_page(
     }
     loop {
         let find = || context.store.find_decided_end(&claim.notification, completing.after, CHECKED_PAGE);
-        match context.database_retry.until_ok(find)? {
+        let found = context.database_retry.while_readable(find)?;
+        match found.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))? {
             DecidedPage::Last => return Ok(Some(completing)),
             DecidedPage::Undecided => return Ok(None),
             DecidedPage::UpTo(last) => completing.after = Some(last),
@@ -120,23 +121,35 @@ fn check_all_but_last_page(
     }
 }
 
-/// Has the recorder complete the notification, together with others. If that fails, repeats it until the database answers.
-fn record_completion(context: &Context, completing: Completing) -> Result<Completion, Stopped> {
+/// Has the recorder complete the notification, together with others, unless it was set aside. If that fails, repeats it until the
+/// database answers.
+fn record_completion(context: &Context, claim: &Claim, completing: Completing) -> Result<Completion, Halt> {
+    if claim.scope != Scope::SetAside
+        && let Some(completion) = ask_recorder(context, completing)?
+    {
+        return Ok(completion);
+    }
+    let completed = context.database_retry.while_readable(|| {
+        if claim.scope == Scope::SetAside {
+            return context.store.complete_set_aside(completing);
+        }
+        let completions = context.store.complete_notifications(&[completing])?;
+        Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
+    })?;
+    completed.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
+}
+
+/// Has the recorder complete the notification; `None` when that fails.
+fn ask_recorder(context: &Context, completing: Completing) -> Result<Option<Completion>, Stopped> {
     let Completing { lease, after } = completing;
     let (reply, replies) = bounded(1);
     context.batch_sender.flush(context.batch_sender.push(LedgerWrite::Complete { lease, after, reply }));
-    let completion = select! {
+    Ok(select! {
         recv(replies) -> completion => completion.ok(),
         recv(context.shutdown.receiver()) -> _ => {
             Some(replies.recv_timeout(STOPPING_GRACE).map_err(|_| Stopped)?)
         }
-    };
-    if let Some(completion) = completion {
-        return Ok(completion);
-    }
-    let completions =
-        context.database_retry.until_ok(|| context.store.complete_notifications(&[completing]))?;
-    Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
+    })
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender};
+
 use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::queue::JobSender;
@@ -49,6 +52,8 @@ pub struct Context {
     pub dummy: bool,
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
+    /// Wakes the sweep of notifications that are set aside: there is one more.
+    pub set_aside: (Sender<()>, Receiver<()>),
     /// Requested by the first SIGTERM, SIGINT or SIGQUIT.
     pub shutdown: Shutdown,
 }
@@ -58,6 +63,8 @@ pub struct Context {
 pub enum FanOutResult {
     /// Everyone is decided: the message may be acked.
     Completed(Notification),
+    /// Something of the application's data cannot be read. The ledger has the rest of the work, so the message may be acked.
+    SetAside(Notification),
     /// The message cannot be processed.
     DeadLetter {
         /// Why, in one sentence.
@@ -85,13 +92,26 @@ impl FanOutResult {
     }
 }
 
+/// What of a notification cannot be read, in its reason.
+pub(super) const PARTICIPANTS: &str = "its participants";
+
 /// Why sending ends before everyone is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Halt {
     /// A shutdown is requested.
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
+    /// Something of the application's data cannot be read: what, and why. Nothing else is left to be sent.
+    Unreadable(String),
+}
+
+impl Halt {
+    /// `what` cannot be read.
+    #[must_use]
+    pub fn unreadable(what: &str, error: &StoreError) -> Self {
+        Self::Unreadable(format!("{what} cannot be read: {}", error.reason()))
+    }
 }
 
 impl From<Stopped> for FanOutResult {

@@ -8,9 +8,12 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Verdict;
 use crate::store::Store;
-use crate::store::ledger::deferrals::DeferredParticipant;
+use crate::store::ledger::deferrals::{Deferral, DeferredParticipant};
+use crate::text::clean::one_line;
+use crate::text::mask::mask;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::context::Halt;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::unserved::Unserved;
 use crate::worker::recipient::Recipient;
@@ -21,6 +24,9 @@ const MAX_PEOPLE: u32 = 1_000;
 /// After so long, a run begins no further mail. Other notifications have their turn, and the next run reads again who
 /// still takes part, and whether the event was cancelled: the relay may have been down for hours.
 const MAX_DURATION: Duration = Duration::from_secs(60);
+
+/// When a deferred mail is tried again whose participant or event cannot be read.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(300);
 
 /// The pages of one run, as far as they are read.
 #[derive(Debug)]
@@ -69,21 +75,27 @@ impl DuePages {
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         let due = self.read(store, database_retry)?;
-        let reason = if due.is_empty() { None } else { self.reason_to_skip(store, database_retry)? };
+        let reason =
+            if due.is_empty() { None } else { reason_to_skip(&self.notification, store, database_retry)? };
         if let (Some(unserved), None) = (&self.unserved, reason) {
-            unserved.defer_instead_of(&due, store, database_retry)?;
+            match unserved.defer_instead_of(&due, store, database_retry) {
+                Ok(()) => {}
+                Err(Halt::Unreadable(why)) => return Ok(all_postponed(&due, &why)),
+                Err(Halt::Stopping | Halt::TakenOver) => return Err(Stopped),
+            }
         }
         let mut page = Page::default();
-        for DeferredParticipant { deferral, participant } in due {
-            match (reason, participant) {
-                (None, Some(participant)) => {
+        for DeferredParticipant { deferral, participant, unreadable } in due {
+            let verdict = match (reason, unreadable, participant) {
+                (None, None, Some(participant)) => {
                     page.recipients.push(Recipient::deferred(participant, &deferral));
+                    continue;
                 }
-                (None, None) => {
-                    page.decided.push(Decided::of(&deferral, Verdict::skipped("has left the event")));
-                }
-                (Some(reason), _) => page.decided.push(Decided::of(&deferral, Verdict::skipped(reason))),
-            }
+                (Some(reason), ..) => Verdict::skipped(reason),
+                (None, Some(why), _) => postponed(&deferral, &format!("cannot be read: {why}")),
+                (None, None, None) => Verdict::skipped("has left the event"),
+            };
+            page.decided.push(Decided::of(&deferral, verdict));
         }
         Ok(page)
     }
@@ -106,19 +118,30 @@ impl DuePages {
         }
         Ok(due)
     }
+}
 
-    /// Why no participant gets the mail any more, if so. An update of an event that does not take place would mislead.
-    fn reason_to_skip(
-        &self,
-        store: &Store,
-        database_retry: &DatabaseRetry,
-    ) -> Result<Option<&'static str>, Stopped> {
-        let cancelled = match self.notification.kind {
-            Kind::Created | Kind::Updated => {
-                database_retry.until_ok(|| store.is_cancelled_since(&self.notification))?
-            }
-            Kind::Cancelled => false,
-        };
-        Ok(cancelled.then_some(Verdict::CANCELLED))
-    }
+fn all_postponed(due: &[DeferredParticipant], why: &str) -> Page {
+    let decided = due.iter().map(|due| Decided::of(&due.deferral, postponed(&due.deferral, why)));
+    Page { decided: decided.collect(), ..Page::default() }
+}
+
+/// A deferred mail that waits until something can be read. It waits for as long as that takes.
+#[must_use]
+pub fn postponed(deferral: &Deferral, why: &str) -> Verdict {
+    Verdict::deferred(UNREADABLE_PAUSE, deferral.code, &mask(&one_line(why)))
+}
+
+/// Why no participant gets the mail any more, if so. An update of an event that does not take place would mislead.
+pub(super) fn reason_to_skip(
+    notification: &Notification,
+    store: &Store,
+    database_retry: &DatabaseRetry,
+) -> Result<Option<&'static str>, Stopped> {
+    let cancelled = match notification.kind {
+        Kind::Created | Kind::Updated => {
+            database_retry.until_ok(|| store.is_cancelled_since(notification))?
+        }
+        Kind::Cancelled => false,
+    };
+    Ok(cancelled.then_some(Verdict::CANCELLED))
 }

@@ -5,24 +5,29 @@ use std::time::{Duration, Instant};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::observe::events;
-use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::context::Context;
+use crate::worker::fan_out::context::{Context, Halt};
 
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
-pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Event>, Stopped> {
+///
+/// # Errors
+/// When a shutdown is requested first, or the event cannot be read.
+pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
     let grace = context.event_lookup_grace;
     let deadline = Instant::now() + grace;
-    let find = || context.database_retry.until_ok(|| context.store.find_event(event_id));
+    let find = || {
+        let found = context.database_retry.while_readable(|| context.store.find_event(event_id))?;
+        found.map_err(|error| Halt::unreadable("its event", &error))
+    };
     let mut event = find()?;
     if event.is_none() {
         events::notification::event_missing(event_id, grace);
     }
     while event.is_none() && Instant::now() < deadline {
         if context.shutdown.wait(INTERVAL) {
-            return Err(Stopped);
+            return Err(Halt::Stopping);
         }
         event = find()?;
     }

@@ -6,7 +6,7 @@
 //!
 //! Which addresses are one is left to `shared_addresses`, people who were skipped in favour of someone who got none to `unserved`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::domain::audience::Audience;
 use crate::domain::ids::ParticipantId;
@@ -15,8 +15,9 @@ use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::fan_out::context::{Halt, PARTICIPANTS};
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::shared_addresses::SharedAddresses;
 use crate::worker::fan_out::unserved::Unserved;
@@ -65,7 +66,7 @@ impl OneMailPerAddress {
     /// Those of a page, whose keys follow `after`, who get a mail or are skipped.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers.
+    /// When a shutdown is requested before the database answers, or participants cannot be read.
     pub(super) fn select(
         &mut self,
         page: Vec<Participant>,
@@ -73,7 +74,7 @@ impl OneMailPerAddress {
         is_only_page: bool,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<Page, Stopped> {
+    ) -> Result<Page, Halt> {
         if self.addresses.is_none() {
             if let (true, Some(unserved)) = (self.resumed, &self.unserved) {
                 unserved.reopen(store, database_retry)?;
@@ -96,16 +97,17 @@ impl OneMailPerAddress {
         is_only_page: bool,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<SharedAddresses, Stopped> {
+    ) -> Result<SharedAddresses, Halt> {
         if is_only_page {
             return Ok(SharedAddresses::of_one_page());
         }
         let Audience::Event { id: event_id, up_to } = self.notification.audience;
-        database_retry.until_ok(|| {
+        let addresses = database_retry.while_readable(|| {
             let mut addresses = SharedAddresses::of_many_pages();
             store.find_repeated_addresses(event_id, up_to, |address| addresses.add_repeated(address))?;
             Ok(addresses)
-        })
+        })?;
+        addresses.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
     }
 
     /// The same of a fan-out that is resumed. People with an address that others may have are kept back.
@@ -115,7 +117,7 @@ impl OneMailPerAddress {
         after: Option<ParticipantId>,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<Page, Stopped> {
+    ) -> Result<Page, Halt> {
         let (id, Some(up_to)) = (self.notification.id, page.last().map(|last| last.id)) else {
             return Ok(Page::default());
         };
@@ -147,24 +149,24 @@ impl OneMailPerAddress {
     /// The next page of those who were kept back.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers.
+    /// When a shutdown is requested before the database answers, or participants cannot be read.
     pub(super) fn next_postponed(
         &mut self,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<Page, Stopped> {
+    ) -> Result<Page, Halt> {
         let Audience::Event { id: event_id, .. } = self.notification.audience;
         let number = self.postponed.len().min(self.page_size as usize);
         let ids: Vec<ParticipantId> = self.postponed.iter().take(number).map(|one| one.id).collect();
-        let found = database_retry.until_ok(|| store.find_participants(event_id, &ids))?;
-        let mut found: HashMap<ParticipantId, Participant> =
-            found.into_iter().map(|participant| (participant.id, participant)).collect();
+        let mut found = database_retry.until_ok(|| store.find_participants(event_id, &ids))?;
         let postponed: Vec<Postponed> = self.postponed.drain(..number).collect();
         let mut selected = Page::default();
         for Postponed { id, deferral } in postponed {
-            // Otherwise the participant has left the event.
-            if let Some(participant) = found.remove(&id) {
-                self.add(&mut selected, participant, deferral.as_deref());
+            match found.remove(&id) {
+                Some(Ok(participant)) => self.add(&mut selected, participant, deferral.as_deref()),
+                Some(Err(reason)) => selected.unreadable.push((id, reason)),
+                // The participant has left the event.
+                None => {}
             }
         }
         Ok(selected)

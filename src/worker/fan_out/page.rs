@@ -12,8 +12,10 @@ use crate::worker::recipient::Recipient;
 pub struct Page {
     /// Those who get a mail.
     pub recipients: Vec<Recipient>,
-    /// Those who get none.
+    /// Those who get none, or not now.
     pub decided: Vec<Decided>,
+    /// Undecided people who cannot be read, with the reason.
+    pub unreadable: Vec<(ParticipantId, String)>,
 }
 
 /// A participant about whom the relay is not asked, with the verdict.

@@ -24,7 +24,7 @@ impl Pages {
     pub fn new(claim: &Claim, context: &Context) -> Self {
         let page_size = context.page_size;
         match claim.scope {
-            Scope::Undecided | Scope::UndecidedAndDeferred => {
+            Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside => {
                 Self::Audience(AudiencePages::new(claim, page_size, context.dummy))
             }
             Scope::Due => Self::Due(DuePages::new(claim.notification, page_size).claimed(claim)),
@@ -37,6 +37,15 @@ impl Pages {
         match self {
             Self::Audience(pages) => pages.ended(),
             Self::Due(pages) => pages.ended(),
+        }
+    }
+
+    /// What could not be read, and why, if so. The pages have ended then.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        match self {
+            Self::Audience(pages) => pages.unreadable(),
+            Self::Due(_) => None,
         }
     }
 

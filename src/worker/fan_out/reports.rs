@@ -59,6 +59,7 @@ impl FanOut<'_> {
             && self.in_flight > 0
             && self.retries.is_empty()
             && self.pages.ended()
+            && self.pages.unreadable().is_none()
             && is_short(total)
         {
             self.expects_last = true;

@@ -9,8 +9,8 @@ use crate::domain::notification::Notification;
 use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage};
-use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
+use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage, Scope};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
 
@@ -20,12 +20,14 @@ const NEAR: u64 = 1 << 30;
 
 /// A notification that this worker has leased, and whose event is not looked up yet.
 #[derive(Debug)]
-pub(super) struct Leased {
-    pub(super) notification: Notification,
-    pub(super) held: Arc<HeldLease>,
-    pub(super) resumed: bool,
+pub(in crate::worker) struct Leased {
+    pub(in crate::worker) notification: Notification,
+    pub(in crate::worker) held: Arc<HeldLease>,
+    pub(in crate::worker) resumed: bool,
     /// Whether its state is running and its audience is frozen.
-    pub(super) started: bool,
+    pub(in crate::worker) started: bool,
+    /// [`Scope::Undecided`] or [`Scope::SetAside`].
+    pub(in crate::worker) scope: Scope,
 }
 
 /// What becomes of a message once no other worker has its notification.
@@ -38,16 +40,22 @@ pub(super) enum Turn {
 }
 
 impl Leased {
-    /// Sets the notification to running, and freezes its audience, unless that was done when it was opened.
+    /// Sets the notification to running, and freezes its audience, unless that was done when it was opened. One that is set
+    /// aside stays so.
     ///
     /// # Errors
-    /// When a shutdown is requested first, or the lease is lost.
+    /// When a shutdown is requested first, the lease is lost, or the participants cannot be read.
     pub(super) fn start(&self, context: &Context) -> Result<Notification, Halt> {
         if self.started {
             return Ok(self.notification);
         }
-        let start = || context.store.start_notification(self.held.lease);
-        context.database_retry.until_ok(start)?.ok_or(Halt::TakenOver)
+        let (store, lease) = (&context.store, self.held.lease);
+        let start = || match self.scope {
+            Scope::SetAside => store.freeze_audience(lease),
+            _ => store.start_notification(lease),
+        };
+        let started = context.database_retry.while_readable(start)?;
+        started.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?.ok_or(Halt::TakenOver)
     }
 
     /// Closes the notification without completing it.
@@ -68,7 +76,8 @@ pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result
     match &opened.opened {
         OpenedAs::Ours { notification, held, resumed, started } => {
             let (notification, held) = (*notification, Arc::clone(held));
-            Ok(Turn::Ours(Leased { notification, held, resumed: *resumed, started: *started }))
+            let (resumed, started, scope) = (*resumed, *started, Scope::Undecided);
+            Ok(Turn::Ours(Leased { notification, held, resumed, started, scope }))
         }
         OpenedAs::Elsewhere(notification) => wait_for_lease(context, opened, notification, None),
     }
@@ -100,9 +109,11 @@ fn wait_for_lease(
     let mut sought = Sought { opened, epoch };
     Ok(match context.leases.wait_for_lease(notification.id, |row| sought.is_it(row))? {
         EndOfWait::Leased(held) => {
-            Turn::Ours(Leased { notification: *notification, held, resumed: true, started: false })
+            let (notification, scope) = (*notification, Scope::Undecided);
+            Turn::Ours(Leased { notification, held, resumed: true, started: false, scope })
         }
         EndOfWait::Completed => completed(notification),
+        EndOfWait::SetAside => Turn::Over(FanOutResult::SetAside(*notification)),
         EndOfWait::Abandoned(reason) => {
             Turn::Over(FanOutResult::DeadLetter { reason, notification: Some(*notification) })
         }

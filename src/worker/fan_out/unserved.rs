@@ -12,8 +12,9 @@ use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::ledger::deferrals::DeferredParticipant;
 use crate::store::ledger::same_address::{SkippedForAddress, Successor};
-use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::Claim;
+use crate::worker::fan_out::context::{Halt, PARTICIPANTS};
 
 /// Those who are read at once.
 const PAGE: u32 = 1_000;
@@ -35,12 +36,13 @@ impl Unserved {
     /// Makes them undecided again.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers.
-    pub(super) fn reopen(&self, store: &Store, database_retry: &DatabaseRetry) -> Result<(), Stopped> {
+    /// When a shutdown is requested before the database answers, or they cannot be read.
+    pub(super) fn reopen(&self, store: &Store, database_retry: &DatabaseRetry) -> Result<(), Halt> {
         let mut after = None;
         loop {
             let read = || store.read_skipped_for_address(&self.notification, after, PAGE);
-            let page = database_retry.until_ok(read)?;
+            let page = database_retry.while_readable(read)?;
+            let page = page.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
             let ids: Vec<ParticipantId> =
@@ -56,22 +58,25 @@ impl Unserved {
     /// their place. With one mail for each address, also in the place of those who have another address now.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers.
+    /// When a shutdown is requested before the database answers, or participants cannot be read.
     pub(super) fn defer_instead_of(
         &self,
         due: &[DeferredParticipant],
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Halt> {
         // A worker without the option may sweep what one with it has begun.
-        let may_be_first =
-            |one: &&DeferredParticipant| self.one_mail_per_address || one.participant.is_none();
+        let may_be_first = |one: &&DeferredParticipant| {
+            one.unreadable.is_none() && (self.one_mail_per_address || one.participant.is_none())
+        };
         let firsts: Vec<ParticipantId> =
             due.iter().filter(may_be_first).map(|one| one.deferral.participant_id).collect();
         if firsts.is_empty() {
             return Ok(());
         }
-        let skipped = database_retry.until_ok(|| store.find_skipped_for(&self.notification, &firsts))?;
+        let skipped =
+            database_retry.while_readable(|| store.find_skipped_for(&self.notification, &firsts))?;
+        let skipped = skipped.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?;
         let successors = successors(&skipped);
         if !successors.is_empty() {
             database_retry.until_ok(|| store.defer_successors(self.lease, &successors))?;

@@ -19,6 +19,8 @@ pub enum EndOfWait {
     Leased(Arc<HeldLease>),
     /// The other worker has completed the notification.
     Completed,
+    /// The other worker has set it aside: the ledger has the rest of the work.
+    SetAside,
     /// The other worker has abandoned it, for this reason, and no process sends it after all.
     Abandoned(String),
     /// The row is not in the ledger any more, or its key belongs to another notification by now.
@@ -48,6 +50,7 @@ impl Leases {
             let is_free = self.may_take_over(&seen, stale_for);
             match seen.state {
                 NotificationState::Completed => return Ok(EndOfWait::Completed),
+                NotificationState::SetAside => return Ok(EndOfWait::SetAside),
                 NotificationState::Abandoned if is_free => {
                     return Ok(EndOfWait::Abandoned(seen.reason.unwrap_or_default()));
                 }

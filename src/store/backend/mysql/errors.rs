@@ -44,9 +44,10 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::transient(&["Deadlock found"], server::DEADLOCK),
     KnownError::transient(&["The table '", "is full"], DISK),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
-    KnownError::permanent(&["command denied to user"], server::DENIED),
-    KnownError::permanent(&["Table '", "' doesn't exist"], MIGRATE),
-    KnownError::permanent(&["Unknown column"], COLUMN),
+    KnownError::transient(&["Query execution was interrupted"], server::INTERRUPTED),
+    KnownError::about_table(&["command denied to user"], server::DENIED),
+    KnownError::about_table(&["Table '", "' doesn't exist"], MIGRATE),
+    KnownError::about_table(&["Unknown column"], COLUMN),
 ];
 
 /// Of a transaction that another one was in the way of, beside those that diesel knows: a deadlock or a wait for a lock,

@@ -43,11 +43,12 @@ pub const KNOWN: &[KnownError] = &[
     ),
     KnownError::transient(&["lock timeout"], server::LOCK),
     KnownError::transient(&["deadlock detected"], server::DEADLOCK),
+    KnownError::transient(&["canceling statement due to"], server::INTERRUPTED),
     KnownError::permanent(&["read-only"], server::READ_ONLY),
-    KnownError::permanent(&["permission denied for"], server::DENIED),
+    KnownError::about_table(&["permission denied for"], server::DENIED),
     KnownError::permanent(&["must be owner of"], "run `fanmail migrate` as the user that owns the tables"),
-    KnownError::permanent(&["relation ", " does not exist"], MIGRATE),
-    KnownError::permanent(&["column ", " does not exist"], COLUMN),
+    KnownError::about_table(&["relation ", " does not exist"], MIGRATE),
+    KnownError::about_table(&["column ", " does not exist"], COLUMN),
 ];
 
 /// Of a transaction that another one was in the way of, beside those that diesel knows.

@@ -21,14 +21,14 @@ pub const KNOWN: &[KnownError] = &[
         &["unable to open"],
         "check that DATABASE_URL names a file, and that this user may write to it and to its directory",
     ),
-    KnownError::permanent(&["no such table"], MIGRATE),
-    KnownError::permanent(&["no such column"], COLUMN),
+    KnownError::about_table(&["no such table"], MIGRATE),
+    KnownError::about_table(&["no such column"], COLUMN),
     KnownError::transient(
         &["disk I/O error"],
         "check the system's log for disk errors, and that the file is still there",
     ),
     KnownError::permanent(
-        &["malformed"],
+        &["disk image is malformed"],
         "the file is damaged; restore it from a backup, and do not copy it while fanmail runs",
     ),
 ];

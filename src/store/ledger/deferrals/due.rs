@@ -18,7 +18,7 @@ use crate::store::schema::{deferrals, notifications};
 /// Due deferrals that are read along the index by time. If there are no more, they are all; 1,000 take about a millisecond.
 const MAX_LONGEST_DUE: usize = 1000;
 
-/// Up to `limit` completed notifications with a deferral that is due at `clock`, the one that has waited longest first.
+/// Up to `limit` notifications, completed or set aside, with a deferral that is due at `clock`, the one that has waited longest first.
 pub(crate) fn list_due(
     connection: &mut AnyConnection,
     clock: NaiveDateTime,
@@ -126,7 +126,7 @@ fn find_others(
         .load(connection)
 }
 
-/// Those of the notifications that exist and are completed, in the order of `ids`.
+/// Those of the notifications that exist and are completed or set aside, in the order of `ids`.
 fn load_completed(
     connection: &mut AnyConnection,
     clock: NaiveDateTime,
@@ -134,7 +134,7 @@ fn load_completed(
 ) -> QueryResult<Vec<NotificationRecord>> {
     let rows: Vec<NotificationRow> = notifications::table
         .filter(notifications::id.eq_any(ids))
-        .filter(notifications::state.eq(NotificationState::Completed.as_str()))
+        .filter(notifications::state.eq_any(NotificationState::SWEPT))
         .select(NotificationRow::as_select())
         .load(connection)?;
     let mut rows: HashMap<NotificationId, NotificationRow> =

@@ -6,7 +6,6 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::identity::sessions::Possession;
 use crate::store::ledger::identity::{Identities, KeyOwner, Match};
 use crate::store::ledger::opening::{Arrival, Watermarks};
-use crate::store::ledger::row::NotificationState;
 
 impl Identities<'_> {
     /// Rule 1.
@@ -36,7 +35,7 @@ impl Identities<'_> {
         watermarks: &mut Watermarks,
     ) -> QueryResult<Match> {
         let record = &self.candidates[candidate].record;
-        let is_done = record.state == NotificationState::Completed && record.acked_at.is_some();
+        let is_done = record.state.needs_only_ack() && record.acked_at.is_some();
         if !is_done || !record.notification.is_asked_for_by(arrival.message) {
             return Ok(Match::Known { candidate, forgotten: false });
         }

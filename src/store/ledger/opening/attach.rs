@@ -77,7 +77,7 @@ impl Attachment<'_> {
         let was_acked = record.acked_at.is_some();
         let is_copy = record.broker_session.as_ref() == Some(&session);
         let is_done = match record.state {
-            NotificationState::Completed => true,
+            NotificationState::Completed | NotificationState::SetAside => true,
             NotificationState::Abandoned => was_acked && arrival.identity.redelivered,
             NotificationState::Waiting | NotificationState::Running => false,
         };

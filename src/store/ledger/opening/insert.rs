@@ -1,5 +1,7 @@
 //! Inserting the notifications of new messages, all of a call in one statement.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
@@ -10,6 +12,7 @@ use crate::domain::notification::Notification;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
+use crate::store::backend::errors::is_unreadable;
 use crate::store::ledger::opening::attach::Attachment;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
@@ -30,7 +33,10 @@ pub(crate) fn insert(
         return Ok(());
     }
     let event_ids: Vec<EventId> = new.iter().map(|index| arrivals[*index].message.event_id).collect();
-    let last_ids = find_last_ids(connection, &event_ids)?;
+    let last_ids = match new {
+        [one] if arrivals[*one].asked_at.is_some() => find_readable_last_ids(connection, &event_ids)?,
+        _ => find_last_ids(connection, &event_ids)?,
+    };
     let names: Vec<String> = new.iter().map(|index| arrivals[*index].session_name(worker)).collect();
     let received_at = DatabaseTime::now();
     let rows: Vec<NewNotification<'_>> = new
@@ -47,6 +53,18 @@ pub(crate) fn insert(
         opened[*index] = Some(opened_new(&arrivals[*index], row, id));
     }
     Ok(())
+}
+
+/// The same for a message that is tried alone after a call has failed. An event whose participants cannot be read is left out:
+/// its audience is frozen as soon as they can. In a savepoint, because an error ends a transaction of `PostgreSQL`.
+fn find_readable_last_ids(
+    connection: &mut AnyConnection,
+    event_ids: &[EventId],
+) -> QueryResult<HashMap<EventId, ParticipantId>> {
+    match connection.transaction(|connection| find_last_ids(connection, event_ids)) {
+        Err(error) if is_unreadable(connection, &error) => Ok(HashMap::new()),
+        last_ids => last_ids,
+    }
 }
 
 fn new_row<'a>(

@@ -28,7 +28,7 @@ impl Store {
     /// When the database does not answer, or one of the events cannot be read: then none is opened, or only the reply to the
     /// commit was lost. The same arrivals are to be given again, with `asked_at` set, [`Arrival::ASKED_IN_VAIN`] where no
     /// time is known. If the error is not transient, they are to be given one by one: a single event that cannot be read must not
-    /// hold up the others.
+    /// hold up the others, and is opened without an audience then.
     pub fn open_messages(
         &self,
         session: &BrokerSession,
@@ -46,14 +46,14 @@ impl Store {
     }
 
     /// Sets a notification to running, and freezes its audience unless it had participants when it was opened. Returns it as
-    /// it is now; `None` when the lease is not valid any more, or it is completed.
+    /// it is now; `None` when the lease is not valid any more, or its message only needs an ack.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
         self.write("start a notification", |connection| {
             let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
-            if record.holder.is_none() || record.state == NotificationState::Completed {
+            if record.holder.is_none() || record.state.needs_only_ack() {
                 return Ok(None);
             }
             let Audience::Event { up_to, .. } = record.notification.audience;

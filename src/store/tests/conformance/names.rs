@@ -27,6 +27,12 @@ macro_rules! conformance_tests {
             participants_with_a_common_address_are_told_apart
             who_was_skipped_for_an_address_is_read_with_those_who_were_to_get_the_mail
             who_was_skipped_for_an_address_is_reopened_or_takes_the_place_of_another
+            a_statement_that_fails_over_a_row_is_told_from_a_database_that_is_away
+            a_notification_is_set_aside_with_growing_pauses
+            a_notification_that_is_set_aside_is_completed_like_any_other
+            a_message_of_a_notification_that_is_set_aside_only_needs_an_ack
+            an_event_whose_participants_cannot_be_read_is_opened_without_an_audience
+            a_deferred_participant_who_cannot_be_read_does_not_hide_the_others
             an_event_is_added_once
             an_import_of_events_tells_new_changed_and_same
             an_import_of_participants_tells_new_changed_and_same

@@ -1,0 +1,64 @@
+//! Queries over the application's tables, which may hold what cannot be read: they are repeated while the database does not work,
+//! and given up when it is their own data that fails. What follows for a notification is left to `fan_out`.
+
+use crate::store::error::StoreError;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
+
+/// A query that fails so many times in a row over what it has to read is given up: the cause is not one that lasts a moment.
+const UNREADABLE_TRIES: u32 = 3;
+
+impl DatabaseRetry {
+    /// Repeats a query over the application's tables until it succeeds, or has failed a few times over what it has to read
+    /// ([`StoreError::is_unreadable`]), and returns either. As long as the database does not work, it is repeated.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first.
+    pub fn while_readable<T>(
+        &self,
+        mut query: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, Stopped> {
+        self.retry_while_readable(UNREADABLE_TRIES, &mut query)
+    }
+
+    /// The same, but the first failure over what it has to read is returned: for parts of what has failed a few times.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first.
+    pub fn if_readable<T>(
+        &self,
+        mut query: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, Stopped> {
+        self.retry_while_readable(1, &mut query)
+    }
+
+    fn retry_while_readable<T>(
+        &self,
+        tries: u32,
+        mut query: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, Stopped> {
+        let mut attempt = self.begin();
+        let mut unreadable = 0;
+        loop {
+            match attempt.once(&mut query) {
+                Err(error) if error.is_unreadable() && unreadable + 1 >= tries => {
+                    // The database has answered.
+                    attempt.withdraw();
+                    return Ok(Err(error));
+                }
+                // The caller tells of it, if it lasts.
+                Err(error) if error.is_unreadable() => {
+                    unreadable += 1;
+                    attempt.failures += 1;
+                }
+                Err(error) => {
+                    unreadable = 0;
+                    attempt.failed(&error);
+                }
+                result => return Ok(result),
+            }
+            if self.shutdown.wait(attempt.pause()) {
+                return Err(Stopped);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! When a fan-out reads a further page, and what it does with one. Which people are in it is left to `pages`.
+
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::FanOut;
+
+/// Outcomes that may wait for the recorder before a further page is read. Those of people whom no lane gets are not bounded by
+/// the job queue.
+const MAX_IN_FLIGHT: u64 = 10_000;
+
+impl FanOut<'_> {
+    pub(super) fn may_read_page(&self) -> bool {
+        !self.pages.ended()
+            && self.in_flight < MAX_IN_FLIGHT
+            && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
+    }
+
+    pub(super) fn has_full_retry_queue(&self) -> bool {
+        self.retries.len() >= self.context.retry_queue_limit
+    }
+
+    pub(super) fn read_page(&mut self) -> Result<(), Stopped> {
+        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
+        self.ready.extend(page.recipients);
+        page.decided.into_iter().for_each(|decided| self.record_decided(decided));
+        Ok(())
+    }
+}

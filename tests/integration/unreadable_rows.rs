@@ -1,0 +1,110 @@
+//! One row of many cannot be read, because an expression of a view fails for it. Everyone else gets the mail, the notification is
+//! set aside without a place of `PREFETCH`, and it is completed when the row can be read: everyone once.
+
+use serde_json::Value;
+
+use crate::systems::on_every_system;
+use testkit::http;
+use testkit::ports::free_port;
+use testkit::process::Process;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::system::System;
+use testkit::wait::wait_until;
+
+on_every_system!(one_of_many);
+
+const PEOPLE: usize = 250;
+/// An event with one participant.
+const OTHER: i64 = 77;
+
+/// Puts a view over the participants that fails for one of them: a number that is too large, or more than one row where one is
+/// expected.
+fn break_row(scenario: &Scenario, system: System, id: i64) {
+    let failing = match system {
+        System::Sqlite => "abs(-9223372036854775807 - 1)",
+        #[cfg(any(feature = "mysql", feature = "postgres"))]
+        _ => "(SELECT others.name FROM people others WHERE others.event_id = people.event_id)",
+    };
+    scenario.ledger.execute("ALTER TABLE participants RENAME TO people");
+    scenario.ledger.execute(&format!(
+        "CREATE VIEW participants AS SELECT id, event_id, email,
+            CASE WHEN id = {id} THEN {failing} ELSE name END AS name, locale FROM people"
+    ));
+}
+
+fn mend_row(scenario: &Scenario) {
+    scenario.ledger.execute("DROP VIEW participants");
+    scenario.ledger.execute("ALTER TABLE people RENAME TO participants");
+}
+
+/// The only notification that is set aside lacks this participant.
+#[track_caller]
+fn check_set_aside(scenario: &Scenario, id: i64) {
+    let ended = scenario.run(&["status", "--format", "json"]);
+    assert_eq!(ended.code, Some(1), "somebody got no mail: {ended:?}");
+    let lines: Vec<Value> = serde_json::from_str(&ended.out).unwrap();
+    let line = lines.iter().find(|line| line["state"] == "set_aside").unwrap();
+    assert_eq!((&line["sent"], &line["pending"]), (&(PEOPLE - 1).into(), &1.into()), "{line}");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.starts_with(&format!("1 participant cannot be read (id {id}): ")), "{reason}");
+    assert!(line["next_try_at"].is_string() && line["acked_at"].is_string(), "{line}");
+    let words = "is set aside, and 1 participant got no mail yet: 1 participant cannot be read";
+    assert!(ended.err.contains(words), "{}", ended.err);
+}
+
+#[track_caller]
+fn check_health(worker: &Process, port: u16) {
+    wait_until("the note", || {
+        http::get(port, "/healthz").contains("note: database: 1 notification is set aside")
+    });
+    let health = http::get(port, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    assert!(http::get(port, "/metrics").contains("\nfanmail_set_aside 1\n"));
+    assert_eq!(worker.log().matches("WARN").count(), 1, "{}", worker.log());
+    assert_eq!(worker.log().matches("ERROR").count(), 0, "{}", worker.log());
+}
+
+fn one_of_many(system: System) {
+    let port = free_port();
+    let scenario = Scenario::with_relay("unreadable", PEOPLE)
+        .database(system)
+        .connections(4)
+        .env("PREFETCH", "1")
+        .env("HTTP_ADDR", &format!("127.0.0.1:{port}"))
+        .build();
+    scenario.seed(OTHER, 1);
+    let id = scenario.people()[PEOPLE / 2].id;
+    break_row(&scenario, system, id);
+    let worker = scenario.worker();
+    scenario.queue.publish("UPDATED", EVENT, None);
+    scenario.queue.publish("UPDATED", OTHER, None);
+    wait_until("both messages to be acked", || {
+        scenario.ledger.count("notifications WHERE acked_at IS NOT NULL") == 2
+    });
+    assert_eq!(
+        (scenario.smtp.accepted(), scenario.queue.depth()),
+        (PEOPLE, 0),
+        "one of them of the other event"
+    );
+    check_set_aside(&scenario, id);
+    check_health(&worker, port);
+    assert!(worker.log().contains("is set aside: 1 participant cannot be read"), "{}", worker.log());
+    worker.stop();
+
+    let retried = scenario.run(&["retry", "--notification", "1"]);
+    assert_eq!(retried.code, Some(1), "{retried:?}");
+    assert!(retried.err.contains("correct the data or the view"), "{}", retried.err);
+    check_set_aside(&scenario, id);
+    mend_row(&scenario);
+    if matches!(system, System::Sqlite) {
+        scenario.run_ok(&["retry", "--notification", "1"]);
+    } else {
+        scenario.ledger.execute("UPDATE notifications SET not_before = completed_at");
+        let worker = scenario.worker();
+        wait_until("the last mail", || scenario.ledger.completed() == 2);
+        worker.stop();
+    }
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (PEOPLE + 1, 0));
+    assert_eq!(scenario.status()[0]["reason"], Value::Null);
+    scenario.check_completed();
+}
