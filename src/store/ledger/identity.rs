@@ -69,7 +69,8 @@
 //! [`Watermarks`]. Certain are a message that only one notification fits, and a `message_id` whose ack is known: if the message
 //! was published twice, its notification keeps the place of the first ([`Match::Copy`]). Once a message has come that was never
 //! delivered before (it is not redelivered, or its `message_id` is new), none comes any more whose ack was forgotten: not to
-//! this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`).
+//! this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`). A message that is asked about
+//! again is judged by what had come before it.
 //!
 //! Equal messages are interchangeable, but their places are not. If rule 3 gives a message an unfinished notification while an
 //! older one fits, the older one takes the place of the unfinished one in the queue, for whose message it stands from then on.
@@ -211,7 +212,7 @@ impl<'a> Identities<'a> {
             Match::New => {
                 found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
                 if matches!(found, Match::New) {
-                    found = self.new_unless_unknown(asked_at, &sessions, watermarks);
+                    found = self.new_unless_unknown(arrival.receipt, asked_at, &sessions, watermarks);
                 }
             }
             Match::Known { candidate, .. } => {

@@ -70,11 +70,18 @@ pub(crate) struct Place {
 /// `identity`). One value for each session; a new session begins with an empty one.
 #[derive(Debug, Clone, Default)]
 pub struct Watermarks {
+    newest: Marks,
+    /// As they were when a message was first asked about that is not opened yet: what has come behind it says nothing about it.
+    waiting: HashMap<Receipt, Marks>,
+    /// Those of messages whose call has failed: perhaps only the reply was lost.
+    unconfirmed: HashMap<Receipt, Place>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Marks {
     by_session: HashMap<String, Place>,
     /// Above all notifications: a message has come that was never delivered before.
     above_all: bool,
-    /// Those of messages whose call has failed: perhaps only the reply was lost.
-    unconfirmed: HashMap<Receipt, Place>,
 }
 
 impl Watermarks {
@@ -89,18 +96,24 @@ impl Watermarks {
         *self = Self::default();
     }
 
-    /// Whether a message may still come that stood at this place. `one_session`: the crash has ended no other session.
-    pub(crate) fn allow(&self, place: &Place, one_session: bool) -> bool {
+    fn of(&self, receipt: Receipt) -> &Marks {
+        self.waiting.get(&receipt).unwrap_or(&self.newest)
+    }
+
+    /// Whether the message with this receipt may be one that stood at this place. `one_session`: the crash has ended no other
+    /// session.
+    pub(crate) fn allow(&self, receipt: Receipt, place: &Place, one_session: bool) -> bool {
+        let marks = self.of(receipt);
         let is_behind = |last: &Place| {
             place.tag > last.tag
                 || (!one_session && place.delivered_at + EXCHANGED_WITHIN > last.delivered_at)
         };
-        !self.above_all && self.by_session.get(&place.session).is_none_or(is_behind)
+        !marks.above_all && marks.by_session.get(&place.session).is_none_or(is_behind)
     }
 
     /// The message with this receipt stood at this place.
     pub(crate) fn raise(&mut self, receipt: Receipt, place: Place) {
-        let last = self.by_session.entry(place.session.clone()).or_insert_with(|| place.clone());
+        let last = self.newest.by_session.entry(place.session.clone()).or_insert_with(|| place.clone());
         if place.tag > last.tag {
             last.clone_from(&place);
         }
@@ -109,12 +122,28 @@ impl Watermarks {
 
     /// Whether a message has come that was never delivered before.
     pub(crate) fn are_above_all(&self) -> bool {
-        self.above_all
+        self.newest.above_all
+    }
+
+    /// Whether one had come before the message with this receipt.
+    pub(crate) fn were_above_all(&self, receipt: Receipt) -> bool {
+        self.of(receipt).above_all
+    }
+
+    /// The message with this receipt is asked about again, after others that stand behind it.
+    pub(crate) fn wait(&mut self, receipt: Receipt) {
+        let Self { newest, waiting, .. } = self;
+        waiting.entry(receipt).or_insert_with(|| newest.clone());
+    }
+
+    /// It is opened.
+    pub(crate) fn end_wait(&mut self, receipt: Receipt) {
+        self.waiting.remove(&receipt);
     }
 
     /// A message has come that was never delivered before.
     pub(crate) fn raise_all(&mut self) {
-        self.above_all = true;
+        self.newest.above_all = true;
     }
 
     /// An earlier call for this message was not in vain.
@@ -128,6 +157,9 @@ impl Watermarks {
     pub(crate) fn update(&mut self, tried: Self, arrivals: &[Arrival], has_failed: bool) {
         if has_failed {
             self.unconfirmed = tried.unconfirmed;
+            for arrival in arrivals {
+                self.wait(arrival.receipt);
+            }
             return;
         }
         *self = tried;

@@ -55,7 +55,7 @@ impl Identities<'_> {
         let one_session = ended.len() == 1;
         let mut forgotten = candidates::find_forgotten(connection, arrival.message, &ended)?;
         forgotten.retain(|acked| {
-            watermarks.allow(&acked.place, one_session)
+            watermarks.allow(arrival.receipt, &acked.place, one_session)
                 && !self.candidates.iter().any(|taken| taken.record.notification.id == acked.id)
         });
         Ok(forgotten)

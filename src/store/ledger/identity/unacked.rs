@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::message::Message;
+use crate::domain::session::Receipt;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::identity::candidates;
 use crate::store::ledger::identity::sessions::{Possession, Sessions};
@@ -64,11 +65,12 @@ impl Identities<'_> {
     /// Rule 5.
     pub(super) fn new_unless_unknown(
         &self,
+        receipt: Receipt,
         asked_at: NaiveDateTime,
         sessions: &Sessions<'_>,
         watermarks: &Watermarks,
     ) -> Match {
-        let is_marked_by_restart = self.session.follows_restart && !watermarks.are_above_all();
+        let is_marked_by_restart = self.session.follows_restart && !watermarks.were_above_all(receipt);
         match sessions.uncertain(asked_at) {
             Some(session) if !is_marked_by_restart => {
                 Match::Undetermined { asked_at, unknown: Unknown::OtherSession(session.to_owned()) }

@@ -85,6 +85,9 @@ fn open(
             asked_at: arrival.first_asked_at(clock),
             unknown: Unknown::OwnSession,
         };
+        for arrival in arrivals {
+            watermarks.wait(arrival.receipt);
+        }
         return Ok(arrivals.iter().map(unknown).collect());
     }
     let until = lease_request.until_from(clock);
@@ -94,7 +97,13 @@ fn open(
     let mut opened: Vec<Option<Opened>> = Vec::with_capacity(arrivals.len());
     let had_caught_up = watermarks.are_above_all();
     for (index, arrival) in arrivals.iter().enumerate() {
-        opened.push(match identities.find(connection, index, arrival, watermarks)? {
+        let found = identities.find(connection, index, arrival, watermarks)?;
+        if matches!(found, Match::Undetermined { .. }) {
+            watermarks.wait(arrival.receipt);
+        } else {
+            watermarks.end_wait(arrival.receipt);
+        }
+        opened.push(match found {
             Match::New => {
                 new.push(index);
                 None

@@ -148,6 +148,7 @@ macro_rules! conformance_tests {
             acks_of_a_session_before_a_short_one_may_be_forgotten
             a_queue_brings_older_messages_first
             a_repeated_call_remembers_how_far_the_queue_has_come
+            what_comes_behind_a_message_says_nothing_about_it
             an_ack_of_a_session_that_may_be_alive_is_undetermined
             an_abandoned_notification_that_was_acked_absorbs_one_message
             a_session_that_is_not_in_the_table_forgets_nothing

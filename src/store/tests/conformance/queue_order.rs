@@ -51,6 +51,28 @@ pub fn a_queue_brings_older_messages_first(store: &Store) {
     }
 }
 
+pub fn what_comes_behind_a_message_says_nothing_about_it(store: &Store) {
+    let mut other = Consumer::begin(store, "other", 1);
+    let first = other.receive_and_finish();
+    let mut arrival = other.arrival(NEW);
+    arrival.message.kind = Kind::Created;
+    let Opened::Ours { notification: second, lease, .. } = other.open_one(&arrival) else { panic!() };
+    other.complete(lease);
+    other.ack(second.id, other.tag);
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    let mut waiting = me.arrival(AGAIN);
+    let (asked_at, candidate) = held(me.open_one(&waiting));
+    assert_eq!(candidate.notification.id, first);
+    waiting.asked_at = Some(asked_at);
+    other.lose();
+    let mut behind = me.arrival(AGAIN);
+    behind.message.kind = Kind::Created;
+    assert_eq!(id_of(&me.open_one(&behind)), second.id);
+    assert!(matches!(me.receive((Some("never delivered"), false)), Opened::Ours { .. }));
+    assert_eq!(id_of(&me.open_one(&waiting)), first);
+    assert_ne!(id_of(&me.receive(AGAIN)), first);
+}
+
 pub fn a_repeated_call_remembers_how_far_the_queue_has_come(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let older = before.receive_and_finish();
