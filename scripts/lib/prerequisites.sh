@@ -65,6 +65,7 @@ have_package() {
     libpq-dev) pkg-config --exists libpq 2>/dev/null ;;
     libmariadb-dev) have_mysql_client ;;
     ca-certificates) have_certificates ;;
+    rustc-1.* | cargo-1.*) [[ -x /usr/lib/rust-${1#*-}/bin/${1%%-*} ]] ;;
     rustc*) command -v rustc >/dev/null ;;
     cargo*) command -v cargo >/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;

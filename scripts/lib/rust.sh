@@ -11,18 +11,28 @@ apt_candidate() {
   LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p'
 }
 
-# Prints the two packages of a Rust that is new enough. Debian 12 and 13 have one that Firefox is built with, rustc-web,
-# beside an older rustc.
+# Prints the two packages of a Rust that is new enough. Debian 12 and 13 have one for web browsers, rustc-web, beside an
+# older rustc. Ubuntu has several with the version in the name, which stand beside each other.
 rust_packages() {
-  local suffix version
-  for suffix in '' -web; do
-    version=$(apt_candidate "rustc$suffix")
-    if [[ $version ]] && ! is_older "$version" "$rust_minimum"; then
-      printf 'rustc%s cargo%s\n' "$suffix" "$suffix"
+  local compiler version names
+  names=$(apt-cache search --names-only '^rustc-1[.][0-9]+$' 2>/dev/null | sed 's/ .*//' | sort -rV) || true
+  for compiler in rustc rustc-web $names; do
+    version=$(apt_candidate "$compiler")
+    if [[ $version && $(apt_candidate "cargo${compiler#rustc}") ]] && ! is_older "$version" "$rust_minimum"; then
+      printf '%s cargo%s\n' "$compiler" "${compiler#rustc}"
       return
     fi
   done
   return 1
+}
+
+# Takes the newest of Ubuntu's Rusts with the version in the name: they are in no folder of PATH.
+use_versioned_rust() {
+  local folder
+  folder=$(compgen -G '/usr/lib/rust-1.*/bin' | sort -rV | sed -n 1p) || true
+  if [[ ! $folder || ! -x $folder/cargo || ! -x $folder/rustc ]]; then return; fi
+  PATH=$folder:$PATH
+  hash -r
 }
 
 # Where there is no Rust at all.
@@ -38,6 +48,7 @@ install_rust() {
   fi
   # shellcheck disable=SC2086  # a list of words
   need_packages $packages
+  command -v cargo >/dev/null || use_versioned_rust
 }
 
 say_no_rust() {
@@ -56,7 +67,11 @@ how_to_update_rust() {
   if command -v rustup >/dev/null; then
     echo "update it with: rustup update stable"
   elif command -v apt-get >/dev/null && packages=$(rust_packages); then
-    echo "replace it with: apt-get install $packages (apt removes the older one), or $rustup_hint"
+    if [[ $packages == rustc-1* ]]; then
+      echo "run this again after: apt-get install $packages"
+    else
+      echo "replace it with: apt-get install $packages (apt removes the older one), or $rustup_hint"
+    fi
   else
     echo "$rustup_hint"
   fi
@@ -69,11 +84,16 @@ need_rust() {
   local version own=${CARGO_HOME:-$HOME/.cargo}/bin
   # rustup puts cargo into a folder that an open shell does not have in PATH yet.
   command -v cargo >/dev/null || PATH=$PATH:$own
+  command -v cargo >/dev/null || use_versioned_rust
   if ! command -v cargo >/dev/null && ! command -v rustc >/dev/null; then install_rust; fi
   version=$(rust_version)
   if { [[ ! $version ]] || is_older "$version" "$rust_minimum"; } && [[ -x $own/cargo && -x $own/rustc ]]; then
     PATH=$own:$PATH # before an older one of the system
     hash -r
+    version=$(rust_version)
+  fi
+  if [[ $version ]] && is_older "$version" "$rust_minimum"; then
+    use_versioned_rust
     version=$(rust_version)
   fi
   command -v cargo >/dev/null || die "cargo is missing beside $(command -v rustc); $rustup_hint"

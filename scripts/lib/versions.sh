@@ -69,10 +69,14 @@ say_still_missing() {
   die "$1 was installed, but its programs are still not found."
 }
 
-# How to get corrected packages on a Debian whose sources have no security suite.
+# How to get corrected packages, on a Debian whose sources have no security suite or on another system.
 say_security_suite() {
   local codename
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) || true
+  if ! grep -q '^ID=debian' /etc/os-release 2>/dev/null; then
+    printf '%s' "Please install another version of it, then run this again."
+    return
+  fi
+  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release) || true
   printf '%s' "Add the security suite of Debian, then run this again: echo 'deb http://deb.debian.org/debian-security" \
     " ${codename:-bookworm}-security main' >/etc/apt/sources.list.d/debian-security.list"
 }
