@@ -46,12 +46,14 @@ pub const BIGINT: &str = "BIGINT";
 /// The type of a time without a zone in a CAST.
 pub const TIMESTAMP: &str = "TIMESTAMP";
 
-/// An address as far as SQL can compare it: without blanks around it, and in small letters. With another collation, small letters
-/// may be those of Turkish.
-pub const FOLDED_EMAIL: &str = "lower(btrim(CAST(email AS TEXT)) COLLATE \"C\")";
+/// An address as far as SQL can compare it: without blanks around it, and in small letters. As bytes, because the server refuses to
+/// send others than UTF-8 as text. With another collation, small letters may be those of Turkish.
+pub const FOLDED_EMAIL: &str = "decode(lower(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
+    THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) COLLATE \"C\"), 'escape')";
 
-/// Whether one of a group has something else in it than visible ASCII.
-pub const IS_UNUSUAL_EMAIL: &str = "bool_or(btrim(CAST(email AS TEXT)) COLLATE \"C\" ~ '[^!-~]')";
+/// Whether one of a group has something else in it than visible ASCII, or a backslash, with which the others are written here.
+pub const IS_UNUSUAL_EMAIL: &str = r"bool_or(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
+    THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) ~ '[^!-\[\]-~]')";
 
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");

@@ -145,4 +145,30 @@ fn one_name_that_is_not_utf_8_does_not_hold_up_the_others() {
     let notification = open(&store);
     record(&store, &notification, Status::Sent, 1..=3);
     complete(&store, notification.id);
+    execute(&store, "UPDATE participants SET email = convert_from('\\x4a6f73e940782e6f7267', 'SQL_ASCII')");
+    assert_eq!(repeated_addresses(&store), ["jos\u{fffd}@x.org"]);
+}
+
+fn repeated_addresses(store: &Store) -> Vec<String> {
+    let mut found = Vec::new();
+    let use_address = |address: &str| found.push(address.to_owned());
+    store.find_repeated_addresses(EVENT, ParticipantId::MAX, use_address).unwrap();
+    found.sort();
+    found
+}
+
+#[test]
+fn repeated_addresses_are_found_whatever_their_type_is() {
+    let ((), store) = postgres();
+    execute(
+        &store,
+        "INSERT INTO participants (event_id, email, name) VALUES (7, 'Ann@x.org', ''), (7, 'ann@X.org ', ''),
+            (7, 'bob@x.org', ''), (7, 'jo@b\u{fc}cher.example', '')",
+    );
+    for kind in ["varchar(99)", "name", "bytea"] {
+        let value = if kind == "bytea" { "convert_to(email::text, 'UTF8')" } else { "email" };
+        execute(&store, &format!("ALTER TABLE participants ALTER email TYPE {kind} USING {value}"));
+        settle(&store);
+        assert_eq!(repeated_addresses(&store), ["ann@x.org", "jo@b\u{fc}cher.example"], "{kind}");
+    }
 }
