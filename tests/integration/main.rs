@@ -13,6 +13,7 @@ mod counted;
 mod crashes;
 mod database_trouble;
 mod dead_letter_queue;
+mod dead_letter_sessions;
 mod deferrals;
 mod dry_run;
 mod events_gone;

@@ -83,8 +83,10 @@ impl DeadLetterThread {
     fn store(&mut self, letter: &DeadLetter) {
         let (mut bare, mut returned) = (false, false);
         while self.is_current(letter) {
-            let Err(error) = self.publish(letter, bare) else {
-                return self.stored(letter);
+            let error = match self.publish(letter, bare) {
+                Ok(true) => return self.stored(letter),
+                Ok(false) => break,
+                Err(error) => error,
             };
             if self.shutdown.requested() {
                 return events::dead_letters::returned();
@@ -127,13 +129,17 @@ impl DeadLetterThread {
         }
     }
 
-    /// Publishes one dead letter on the open connection or a new one, and waits for its confirm.
-    fn publish(&mut self, letter: &DeadLetter, bare: bool) -> Result<(), BrokerError> {
+    /// Publishes one dead letter on the open connection or a new one, and waits for its confirm. `false` when the session
+    /// of its message has ended: waiting for a connection takes up to half a minute, and the next session has the same
+    /// message again.
+    fn publish(&mut self, letter: &DeadLetter, bare: bool) -> Result<bool, BrokerError> {
         let (publisher, since) = self.publisher()?;
-        match self.publish_on(&publisher, letter, bare) {
+        let is_current = self.is_current(letter);
+        let result = if is_current { self.publish_on(&publisher, letter, bare) } else { Ok(()) };
+        match result {
             Ok(()) => {
                 self.publisher = Some((publisher, since));
-                Ok(())
+                Ok(is_current)
             }
             Err(error) => Err(error.explained_by(publisher.close())),
         }
