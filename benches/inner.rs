@@ -7,6 +7,7 @@ mod parts;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
+use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::message::Message;
 
 use parts::{BODY, Mails, PAGE, Tables};
@@ -23,7 +24,7 @@ fn main() {
 
 #[divan::bench]
 fn decode(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| Message::decode(black_box(BODY)));
+    bencher.bench(|| Message::decode(black_box(BODY), EventKeyType::Number));
 }
 
 #[divan::bench]

@@ -5,6 +5,8 @@ pub mod backoff;
 pub mod channel;
 pub mod content;
 pub mod event;
+pub mod event_key;
+pub mod event_key_type;
 pub mod ids;
 pub mod installation;
 pub mod kind;

@@ -3,6 +3,7 @@
 //!
 //! What differs between databases is in `backend`; everything else is written once.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -17,6 +18,7 @@ use crate::store::client_library::ClientLibrary;
 use crate::store::error::{StoreError, with_causes};
 use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
+use crate::store::source::event_keys::EventKeys;
 
 pub mod backend;
 pub mod client_library;
@@ -46,6 +48,8 @@ pub struct Store {
     /// would let them sleep for milliseconds over a lock that is held for microseconds. The connection's cache stays
     /// valid, as no other connection writes.
     writer: Option<Pool<DatabaseConnector>>,
+    /// How the application holds the keys of events, once it was looked at.
+    event_keys: Arc<Mutex<Option<EventKeys>>>,
 }
 
 impl Store {
@@ -77,7 +81,8 @@ impl Store {
             .map_err(|error| StoreError::new(&format!("open {}", connector.display_name()), &error))?;
         check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
-        Ok(Self { pool: pool_of(connector.clone(), pool_size.max(1)), connector, writer })
+        let pool = pool_of(connector.clone(), pool_size.max(1));
+        Ok(Self { pool, connector, writer, event_keys: Arc::default() })
     }
 
     /// The same database over a pool of its own, of at most `pool_size` connections.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use fanmail::channels::email::compose::wire_format::{DotStuffed, unstuff};
+use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::ids::EventId;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::message::Message;
@@ -14,13 +15,15 @@ use serde_json::Value;
 use testkit::properties::{self, Decoder};
 
 fn decoding(body: &[u8]) {
-    let decoder = Decoder {
-        max_body: MAX_BODY,
-        decode: &Message::decode,
-        encode: &|message: &Message| message.encode(),
-        fits_ledger: &|message: &Message| Kind::from_word(message.kind.as_str()) == Some(message.kind),
-    };
-    properties::decoding(&decoder, body);
+    for keys in [EventKeyType::Number, EventKeyType::Text, EventKeyType::Uuid] {
+        let decoder = Decoder {
+            max_body: MAX_BODY,
+            decode: &|body: &[u8]| Message::decode(body, keys),
+            encode: &|message: &Message| message.encode(),
+            fits_ledger: &|message: &Message| Kind::from_word(message.kind.as_str()) == Some(message.kind),
+        };
+        properties::decoding(&decoder, body);
+    }
 }
 
 fn dot_stuffing(content: &str) {
@@ -50,6 +53,7 @@ fn questionable_body() -> impl Strategy<Value = String> {
         any::<i128>().prop_map(|id| id.to_string()),
         any::<u64>().prop_map(|id| id.to_string()),
         any::<f64>().prop_map(|id| id.to_string()),
+        any::<String>().prop_map(|id| Value::from(id).to_string()),
     ];
     (word, event_id).prop_map(|(word, id)| format!(r#"{{"type":{},"event_id":{id}}}"#, Value::from(word)))
 }
@@ -87,8 +91,21 @@ proptest! {
 
     #[test]
     fn an_encoded_message_decodes_to_itself(event_id: i64, kind in prop::sample::select(&Kind::ALL)) {
-        let message = Message { kind, event_id: EventId(event_id) };
-        prop_assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
+        let message = Message { kind, event_id: EventId::Number(event_id) };
+        prop_assert_eq!(Message::decode(message.encode().as_bytes(), EventKeyType::Number), Ok(message));
+    }
+
+    #[test]
+    fn a_key_that_is_text_is_kept_byte_by_byte(text in ".{0,40}", kind in prop::sample::select(&Kind::ALL)) {
+        if let Ok(event_id) = EventId::from_text(&text) {
+            let message = Message { kind, event_id };
+            prop_assert_eq!(Message::decode(message.encode().as_bytes(), EventKeyType::Text), Ok(message));
+            prop_assert!(event_id.to_string().chars().count() <= 80 && !event_id.to_string().chars().any(char::is_control));
+            match event_id {
+                EventId::Number(number) => prop_assert_eq!(number.to_string(), text),
+                EventId::Text(key) => prop_assert_eq!(key.as_str(), text),
+            }
+        }
     }
 
     #[test]

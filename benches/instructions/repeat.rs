@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
+use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::message::Message;
 use tempfile::NamedTempFile;
 use testkit::bench::callgrind;
@@ -72,7 +73,7 @@ impl Part {
     /// Runs the part this many times.
     pub fn run(self, times: u64) {
         match self {
-            Self::Decode => repeat(times, || Message::decode(black_box(BODY))),
+            Self::Decode => repeat(times, || Message::decode(black_box(BODY), EventKeyType::Number)),
             Self::Render => {
                 let mails = Mails::new();
                 repeat(times, || mails.render());

@@ -36,7 +36,7 @@ pub const BODY: &[u8] = br#"{"type":"UPDATED","event_id":123}"#;
 pub const PAGE: u32 = 100;
 
 /// The id of the event in the database.
-const EVENT: EventId = EventId(123);
+const EVENT: EventId = EventId::Number(123);
 
 /// What a lane does for a mail before it talks to the relay, always for the same participant.
 pub struct Mails {
@@ -166,7 +166,7 @@ fn new_event() -> NewEvent {
     };
     let event = event();
     NewEvent {
-        id: event.id,
+        id: event.id.number().unwrap(),
         title: event.title,
         description: event.description,
         location: event.location,
@@ -180,7 +180,7 @@ fn new_event() -> NewEvent {
 
 fn participant(number: u64) -> NewParticipant {
     NewParticipant {
-        event_id: EVENT,
+        event_id: EVENT.number().unwrap(),
         email: format!("participant.{number}@example.com"),
         name: format!("Participant Number {number}"),
         locale: Some("en-GB".to_owned()),

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::message::Message;
 use fanmail::domain::message::malformed::MAX_BODY;
@@ -10,7 +11,7 @@ use testkit::properties::{self, Decoder};
 libfuzzer_sys::fuzz_target!(|body: &[u8]| properties::decoding(
     &Decoder {
         max_body: MAX_BODY,
-        decode: &Message::decode,
+        decode: &|body| Message::decode(body, EventKeyType::Text),
         encode: &|message: &Message| message.encode(),
         fits_ledger: &|message: &Message| Kind::from_word(message.kind.as_str()) == Some(message.kind),
     },

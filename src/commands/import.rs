@@ -19,7 +19,7 @@ use crate::commands::import::key_set::KeySet;
 use crate::commands::import::participants::Participants;
 use crate::commands::import::pass::{Pass, PassResult};
 use crate::config::Config;
-use crate::domain::ids::EventId;
+use crate::domain::event_key_type::EventKeyType;
 use crate::observe::logging;
 use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
@@ -57,7 +57,7 @@ pub struct ImportArgs {
     pub skip_bad_lines: bool,
     /// The event of all participants, for files without a column event_id
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
-    pub event: Option<EventId>,
+    pub event: Option<i64>,
     /// A character, or: tab [default: the one of the header line]
     #[arg(long, value_name = "CHARACTER", value_parser = parse_separator)]
     pub separator: Option<u8>,
@@ -89,6 +89,12 @@ pub fn run(args: &ImportArgs, config: &Config) -> anyhow::Result<ExitCode> {
         files.iter().map(|file| Ok(open(file, args)?.1.table)).collect::<anyhow::Result<_>>()?;
     let store = if args.dry_run { database::connect_existing(config)? } else { database::migrate(config)?.0 };
     refuse_views(&store, &tables)?;
+    if store.event_key_type()? != EventKeyType::Number {
+        bail!(
+            "the keys of your events are text, and `fanmail import` adds rows with keys that are numbers; add the rows to \
+             your own tables, or set DATABASE_URL to another database"
+        );
+    }
     let (trigger, shutdown) = shutdown::shutdown_pair();
     shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
         .context("cannot catch signals")?;

@@ -74,9 +74,14 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
 /// The event and its first participant, or a made-up participant if it has none.
 fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, Participant)> {
     let store = database::connect_existing(config)?;
+    let event_id = store.accept_event(event_id)?;
     let event = store.find_event(event_id)?.with_context(|| {
         format!(
-            "event {event_id} is not in the database; create a made-up one with: fanmail seed --event {event_id}"
+            "event {event_id} is not in the database{}",
+            match event_id {
+                EventId::Number(id) => format!("; create a made-up one with: fanmail seed --event {id}"),
+                EventId::Text(_) => String::new(),
+            }
         )
     })?;
     let first = store.read_page(event_id, None, ParticipantId::MAX, 1)?.into_iter().next();

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use clap::Args;
-use clap::builder::TypedValueParser as _;
 use indicatif::ProgressBar;
 
 use crate::app::database;
 use crate::config::Config;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::store::Store;
@@ -22,8 +22,8 @@ use crate::text::count::count;
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     /// Event ID; created if missing
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..).map(EventId))]
-    pub event: EventId,
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub event: i64,
     /// Number of participants after the command; existing participants are counted
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub participants: u32,
@@ -69,11 +69,17 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
              set DATABASE_URL to another database, for example to a new SQLite file"
         );
     }
+    if store.event_key_type()? != EventKeyType::Number {
+        bail!(
+            "the keys of your events are text, and `fanmail seed` makes numbers; set DATABASE_URL to another database, for \
+             example to a new SQLite file"
+        );
+    }
     if !args.yes {
         refuse_real_people(store, args.event)?;
     }
     let new_event = store.add_event(&made_up_event(args.event, now))?;
-    let before = store.count_participants(args.event)?;
+    let before = store.count_participants(EventId::Number(args.event))?;
     let missing = u32::try_from(before).map_or(0, |before| args.participants.saturating_sub(before));
     // Shown at a terminal only.
     let bar = ProgressBar::new(missing.into());
@@ -89,10 +95,11 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
 }
 
 /// Refuses an event with a participant whose address was not made up here: a notification mails both kinds alike.
-fn refuse_real_people(store: &Store, event: EventId) -> anyhow::Result<()> {
+fn refuse_real_people(store: &Store, event: i64) -> anyhow::Result<()> {
     let is_real = |person: &Participant| !person.email.as_deref().is_some_and(people::is_made_up);
     let mut real = 0;
-    store.for_each_page(event, |page| real += page.iter().filter(|person| is_real(person)).count())?;
+    let count_real = |page: Vec<Participant>| real += page.iter().filter(|person| is_real(person)).count();
+    store.for_each_page(EventId::Number(event), count_real)?;
     if real == 0 {
         return Ok(());
     }
@@ -104,7 +111,7 @@ fn refuse_real_people(store: &Store, event: EventId) -> anyhow::Result<()> {
 }
 
 /// In the evening, two weeks from `now`.
-fn made_up_event(id: EventId, now: DateTime<Utc>) -> NewEvent {
+fn made_up_event(id: i64, now: DateTime<Utc>) -> NewEvent {
     let day = (now + TimeDelta::days(14)).date_naive().and_time(NaiveTime::MIN);
     NewEvent {
         id,
@@ -134,7 +141,7 @@ mod tests {
     use crate::store::source::new_rows::NewParticipant;
 
     fn args(participants: u32) -> SeedArgs {
-        SeedArgs { event: EventId(123), participants, yes: false }
+        SeedArgs { event: 123, participants, yes: false }
     }
 
     fn empty_database() -> (tempfile::TempDir, Store) {
@@ -154,7 +161,7 @@ mod tests {
         assert_eq!(seed(&store, &args(2250), now).unwrap(), seeded(false, 250, 2000));
         assert_eq!(seed(&store, &args(10), now).unwrap(), seeded(false, 2250, 0));
 
-        let event = store.find_event(EventId(123)).unwrap().unwrap();
+        let event = store.find_event(EventId::Number(123)).unwrap().unwrap();
         let [starts_at, ends_at] = [event.starts_at, event.ends_at].map(|moment| match moment {
             Some(DateOrTime::Time(time)) => time,
             other => panic!("{other:?}"),
@@ -162,7 +169,7 @@ mod tests {
         assert!(starts_at > now && ends_at > starts_at);
         assert_eq!(event.timezone.parse(), Ok(chrono_tz::Europe::Berlin));
 
-        let people = store.read_page(EventId(123), None, ParticipantId::MAX, 3000).unwrap();
+        let people = store.read_page(EventId::Number(123), None, ParticipantId::MAX, 3000).unwrap();
         assert_eq!(people.len(), 2250);
         let addresses: HashSet<_> = people.iter().map(|person| person.email.clone().unwrap()).collect();
         assert_eq!(addresses.len(), 2250);
@@ -179,7 +186,7 @@ mod tests {
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         seed(&store, &args(1500), now).unwrap();
         let ann = |_| NewParticipant {
-            event_id: EventId(123),
+            event_id: 123,
             email: "ann.1501@example.com".to_owned(),
             name: "Ann".to_owned(),
             locale: None,
@@ -187,7 +194,7 @@ mod tests {
         store.add_participants(1, ann).unwrap();
         let error = seed(&store, &args(2000), now).unwrap_err().to_string();
         insta::assert_snapshot!(error, @"event 123 has 1 participant that `fanmail seed` has not made, and a notification would be mailed to them and to the made-up ones alike; choose another event, or add --yes");
-        let other = SeedArgs { event: EventId(124), ..args(1) };
+        let other = SeedArgs { event: 124, ..args(1) };
         assert_eq!(seed(&store, &other, now).unwrap().added, 1);
         assert_eq!(seed(&store, &SeedArgs { yes: true, ..args(2000) }, now).unwrap().added, 499);
     }

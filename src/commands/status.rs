@@ -89,10 +89,11 @@ fn read_lines(
     workers: &[Worker],
     sessions: &LiveSessions,
 ) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
+    let event = args.event.map(|event| store.accept_event(event)).transpose()?;
     let (records, hidden) = if args.all {
-        (store.list_notifications(args.event)?, 0)
+        (store.list_notifications(event)?, 0)
     } else {
-        store.list_newest_notifications(args.event, args.limit)?
+        store.list_newest_notifications(event, args.limit)?
     };
     let lines = records
         .into_iter()

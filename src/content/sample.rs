@@ -10,7 +10,7 @@ use crate::domain::participant::Participant;
 #[must_use]
 pub fn full() -> Event {
     Event {
-        id: EventId(123),
+        id: EventId::Number(123),
         title: "Winter Lights Concert".to_owned(),
         description: Some(
             "The city choir and a small orchestra play Britten, Lauridsen and a few carols that everybody \
@@ -42,7 +42,7 @@ pub fn all_day() -> Event {
 #[must_use]
 pub fn bare() -> Event {
     Event {
-        id: EventId(7),
+        id: EventId::Number(7),
         title: "Summer party".to_owned(),
         description: None,
         location: None,

@@ -7,6 +7,7 @@ use url::Url;
 use crate::content::dates::EventTime;
 use crate::content::layout;
 use crate::domain::event::Event;
+use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
@@ -52,7 +53,7 @@ pub(crate) fn event(event: &Event) -> Value {
     let when = EventTime::of(event);
     let of_when = |field: fn(&EventTime) -> &String| when.as_ref().map(|when| field(when).as_str());
     map([
-        ("id", event.id.0.into()),
+        ("id", id(event.id)),
         ("title", title(event).into()),
         ("description_html", Value::safe_string(&layout::to_html(&description))),
         ("description", description.into()),
@@ -65,6 +66,14 @@ pub(crate) fn event(event: &Event) -> Value {
         ("month", of_when(|when| &when.month).into()),
         ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
     ])
+}
+
+/// A number, or text: `events/{{ event.id }}` works with both.
+fn id(id: EventId) -> Value {
+    match id {
+        EventId::Number(number) => number.into(),
+        EventId::Text(key) => one_line(key.as_str()).into(),
+    }
 }
 
 /// The value of `participant`.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::domain::event_key::{BadEventKey, TextKey};
+
 /// A whole number of the database with a name of its own.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -42,10 +44,58 @@ number! {
     /// Key of a row of `notifications`, given by the database. Keys grow: a newer notification has a larger one.
     NotificationId
 }
-number! {
-    /// Key of a row of `events`. The application chooses it: any whole number, also zero and negative ones.
-    EventId
+
+/// Key of a row of `events`. The application chooses it: any whole number, also zero and negative ones, or a text. A text that
+/// is a number as fanmail writes it is that number, so that a key is the same however the application stores it and the
+/// publisher writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+pub enum EventId {
+    /// A whole number.
+    Number(i64),
+    /// Any other text.
+    Text(TextKey),
 }
+
+impl EventId {
+    /// The key that is written so.
+    ///
+    /// # Errors
+    /// When no event can have it.
+    pub fn from_text(text: &str) -> Result<Self, BadEventKey> {
+        match text.parse().map(Self::Number) {
+            Ok(number) if number.to_string() == text => Ok(number),
+            _ => TextKey::new(text).map(Self::Text),
+        }
+    }
+
+    /// The number, if the key is one.
+    #[must_use]
+    pub fn number(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl FromStr for EventId {
+    type Err = BadEventKey;
+
+    fn from_str(text: &str) -> Result<Self, BadEventKey> {
+        Self::from_text(text)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
 number! {
     /// Key of a row of `participants`. The application chooses it: any whole number, also zero and negative ones. Pages are
     /// read in their order.
@@ -86,5 +136,27 @@ impl Epoch {
     #[must_use]
     pub fn of_take_over(self) -> Self {
         Self(self.0 + fastrand::i64(1..=1 << 20))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_a_number_is_that_number() {
+        for number in [0, -1, 123, i64::MIN, i64::MAX] {
+            assert_eq!(EventId::from_text(&number.to_string()), Ok(EventId::Number(number)));
+        }
+        for text in ["0123", "+5", "-0", "1.0", "1e3", " 1", "1 ", "9223372036854775808", "١"] {
+            let key = EventId::from_text(text).unwrap();
+            assert!(matches!(key, EventId::Text(key) if key.as_str() == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_json_as_it_is() {
+        let json = |text| serde_json::to_string(&EventId::from_text(text).unwrap()).unwrap();
+        assert_eq!([json("-7"), json("a\"b")], ["-7", "\"a\\\"b\""]);
     }
 }

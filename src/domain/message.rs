@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
@@ -28,12 +29,12 @@ impl Message {
         json!({"type": self.kind.as_str(), "event_id": self.event_id}).to_string()
     }
 
-    /// Reads a message body such as `{"type":"UPDATED","event_id":123}`. Unknown fields are ignored, so
-    /// that publishers may add their own.
+    /// Reads a message body such as `{"type":"UPDATED","event_id":123}` for an application whose events have such keys. Unknown
+    /// fields are ignored, so that publishers may add their own.
     ///
     /// # Errors
     /// One sentence for the person who finds the dead letter: why the body cannot be read.
-    pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn decode(body: &[u8], keys: EventKeyType) -> Result<Self, Malformed> {
         if body.len() > MAX_BODY {
             return Err(Malformed::TooLarge(body.len()));
         }
@@ -44,7 +45,7 @@ impl Message {
         let Value::Object(fields) = value else {
             return Err(Malformed::NotAnObject(json_type(&value)));
         };
-        let (kind, event_id) = bare::read(&fields)?;
+        let (kind, event_id) = bare::read(&fields, keys)?;
         Ok(Self { kind, event_id })
     }
 }
@@ -61,14 +62,17 @@ mod tests {
     use crate::domain::ids::EventId;
 
     fn reason(body: &[u8]) -> String {
-        Message::decode(body).unwrap_err().to_string()
+        Message::decode(body, EventKeyType::Number).unwrap_err().to_string()
     }
 
     #[test]
     fn reads_every_kind_and_ignores_unknown_fields() {
         for kind in Kind::ALL {
             let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
-            assert_eq!(Message::decode(body.as_bytes()), Ok(Message { kind, event_id: EventId(7) }));
+            assert_eq!(
+                Message::decode(body.as_bytes(), EventKeyType::Number),
+                Ok(Message { kind, event_id: EventId::Number(7) })
+            );
         }
     }
 
@@ -76,10 +80,57 @@ mod tests {
     fn every_integer_is_a_key() {
         for id in [0, -1, -5, i64::MIN, i64::MAX] {
             let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
-            let message = Message { kind: Kind::Updated, event_id: EventId(id) };
-            assert_eq!(Message::decode(body.as_bytes()), Ok(message));
-            assert_eq!(Message::decode(message.encode().as_bytes()), Ok(message));
+            let message = Message { kind: Kind::Updated, event_id: EventId::Number(id) };
+            assert_eq!(Message::decode(body.as_bytes(), EventKeyType::Number), Ok(message));
+            assert_eq!(Message::decode(message.encode().as_bytes(), EventKeyType::Number), Ok(message));
         }
+    }
+
+    #[test]
+    fn a_text_is_a_key_where_keys_are_text() {
+        let read = |event_id: &str, keys| {
+            let body = format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#);
+            Message::decode(body.as_bytes(), keys).map(|message| {
+                let again = Message::decode(message.encode().as_bytes(), keys);
+                assert_eq!(again, Ok(message));
+                message.event_id
+            })
+        };
+        let key = |text: &str| Ok(EventId::from_text(text).unwrap());
+        for text in ["ab-c", "ABC", " ab ", "0123", "12", "d\u{e9}j\u{e0}", "\u{1f600}", "a\nb", "a\"b\\"] {
+            assert_eq!(read(&json!(text).to_string(), EventKeyType::Text), key(text));
+        }
+        assert_eq!(read(r#""\u00e9\ud83d\ude00\/""#, EventKeyType::Text), key("\u{e9}\u{1f600}/"));
+        assert_eq!(read("123", EventKeyType::Text), read(r#""123""#, EventKeyType::Text));
+        let uuid = key("f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+        assert_eq!(read(r#""{F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6}""#, EventKeyType::Uuid), uuid);
+        let reason = |event_id: &str, keys| read(event_id, keys).unwrap_err().to_string();
+        for (event_id, keys, expected) in [
+            (
+                r#""ab-c""#,
+                EventKeyType::Uuid,
+                "no event can have the event_id ab-c: it is not a UUID, as the keys of events are",
+            ),
+            (
+                "7",
+                EventKeyType::Uuid,
+                "no event can have the event_id 7: it is not a UUID, as the keys of events are",
+            ),
+            (
+                r#""\u0000""#,
+                EventKeyType::Text,
+                r#"no event can have the event_id "\0": it contains a NUL character"#,
+            ),
+            (r#"" ""#, EventKeyType::Text, r#"no event can have the event_id " ": it is empty"#),
+            ("[]", EventKeyType::Text, "the field \"event_id\" must be a string, not an array"),
+            ("null", EventKeyType::Uuid, "the field \"event_id\" must be a string, not null"),
+        ] {
+            assert_eq!(reason(event_id, keys), expected);
+        }
+        let long = reason(&json!("x".repeat(300)).to_string(), EventKeyType::Text);
+        assert!(long.ends_with("x\u{2026}: it has 300 bytes; at most 200 are possible"), "{long}");
+        assert!(long.chars().count() < 150, "{long}");
+        assert!(reason("1.5", EventKeyType::Text).starts_with("the event_id 1.5 is not a whole number"));
     }
 
     #[test]
@@ -141,7 +192,8 @@ mod tests {
     #[test]
     fn a_message_that_says_how_it_is_encoded_is_believed_only_if_it_is_no_json() {
         let told = |body: &[u8], encoding: &str| {
-            Message::decode(body).map_err(|reason| reason.explained_by(Some(encoding)).to_string())
+            Message::decode(body, EventKeyType::Number)
+                .map_err(|reason| reason.explained_by(Some(encoding)).to_string())
         };
         for (body, encoding) in
             [(&b"\x1f\x8b\x08"[..], "gzip"), (b"\x8b\x02\x80{}", "br"), (b"eyJ0eXBlIjox", "base64")]

@@ -158,8 +158,8 @@ pub(crate) mod tests {
                 notification: Notification {
                     id: NotificationId(id),
                     kind: Kind::Updated,
-                    event_id: Some(EventId(123)),
-                    audience: Audience::Event { id: EventId(123), up_to: ParticipantId(250) },
+                    event_id: Some(EventId::Number(123)),
+                    audience: Audience::Event { id: EventId::Number(123), up_to: ParticipantId(250) },
                 },
                 channel: ChannelName::Email,
                 message_key: None,

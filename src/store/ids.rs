@@ -6,7 +6,7 @@ use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, SingleValue};
 
-use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 
 macro_rules! bigint {
@@ -74,7 +74,7 @@ macro_rules! bigint {
     )* };
 }
 
-bigint!(NotificationId EventId ParticipantId Epoch);
+bigint!(NotificationId ParticipantId Epoch);
 
 /// A lease is the key of its notification and the epoch, in this order.
 impl<DB: Backend> Queryable<(BigInt, BigInt), DB> for Lease

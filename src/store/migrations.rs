@@ -97,7 +97,8 @@ impl Store {
         self.check_table("installation", installation::table.limit(0))?;
         self.check_table("broker_sessions", broker_sessions::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
-        self.run("use events and participants", dispatch::check_types)
+        self.run("use events and participants", dispatch::check_types)?;
+        self.find_event_keys().map(drop)
     }
 
     /// Runs `nothing`, a query of all columns that finds no row.

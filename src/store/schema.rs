@@ -53,6 +53,7 @@ diesel::table! {
         delivery_tag -> Nullable<BigInt>,
         delivered_at -> Nullable<Timestamp>,
         reason -> Nullable<Text>,
+        event_key -> Nullable<Text>,
     }
 }
 

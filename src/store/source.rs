@@ -3,6 +3,8 @@
 
 pub mod addresses;
 pub(crate) mod columns;
+pub mod event_key_type;
+pub(crate) mod event_keys;
 pub mod events;
 pub mod import_rows;
 pub mod importing;

@@ -30,6 +30,7 @@ mod application_tables;
 mod clock_shift;
 mod conformance;
 mod consumer;
+mod event_keys;
 mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -41,12 +42,12 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 4] =
-    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
+const MIGRATIONS: [&str; 5] =
+    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions", "0005_event_keys"];
 
 /// The event of most tests.
-const EVENT: EventId = EventId(7);
-const OTHER_EVENT: EventId = EventId(8);
+const EVENT: EventId = EventId::Number(7);
+const OTHER_EVENT: EventId = EventId::Number(8);
 
 fn config_in(dir: &TempDir) -> DatabaseConfig {
     DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false }
@@ -71,7 +72,7 @@ fn participants_up_to(id: i64) -> Audience {
 /// Adds participants; in a fresh database their keys count from 1.
 fn add_people(store: &Store, event_id: EventId, count: u32) {
     let make = |n| NewParticipant {
-        event_id,
+        event_id: event_id.number().unwrap(),
         email: format!("p{n}@example.com"),
         name: format!("Person {n}"),
         locale: None,
@@ -81,9 +82,10 @@ fn add_people(store: &Store, event_id: EventId, count: u32) {
 
 /// The newest participant as a notification that is opened now would freeze it.
 fn last_participant_id(store: &Store, event_id: EventId) -> i64 {
+    let event = store.event_keys().unwrap().in_participants(event_id);
     let last = store
         .run("find the newest", |connection| {
-            crate::store::source::participants::find_last_id(connection, event_id)
+            crate::store::source::participants::find_last_id(connection, event)
         })
         .unwrap();
     last.0

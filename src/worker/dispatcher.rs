@@ -34,6 +34,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded
 
 use crate::broker::incoming::{Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::message::Message;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::opening::Arrival;
@@ -70,6 +71,8 @@ pub struct Dispatcher {
     recorded: (Sender<Receipt>, Receiver<Receipt>),
     /// Whether a message without a `message_id` is a dead letter.
     require_message_id: bool,
+    /// Which keys the application's events have.
+    event_key_type: EventKeyType,
     /// Most fan-outs at a time.
     prefetch: usize,
     /// Fan-outs that run.
@@ -88,7 +91,7 @@ impl Dispatcher {
     /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
     ///
     /// # Errors
-    /// When a thread cannot be started.
+    /// When a thread cannot be started, or the database does not tell which keys events have.
     pub fn new(
         context: Arc<Context>,
         inbox: Inbox,
@@ -99,6 +102,7 @@ impl Dispatcher {
         let (result_sender, results) = unbounded();
         Ok(Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
+            event_key_type: context.store.event_key_type().map_err(io::Error::other)?,
             context,
             inbox,
             batch_sender,
@@ -190,12 +194,10 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let message = match Message::decode(&body) {
+        let decoded = Message::decode(&body, self.event_key_type);
+        let message = match decoded.map_err(|reason| reason.explained_by(content_encoding.as_deref())) {
             Ok(message) => message,
-            Err(reason) => {
-                let reason = reason.explained_by(content_encoding.as_deref());
-                return self.settle(Settlement::DeadLetter(receipt, reason.to_string()));
-            }
+            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason.to_string())),
         };
         if self.require_message_id && identity.key().is_none() {
             return self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));

@@ -43,7 +43,7 @@ pub struct NotificationRow {
     /// CREATED, UPDATED or CANCELLED.
     #[diesel(sql_type = Text)]
     pub kind: String,
-    /// The id of its event.
+    /// The id of its event; 0 if that is text.
     #[diesel(sql_type = BigInt)]
     pub event_id: i64,
     /// `running` or `completed`.
@@ -170,7 +170,7 @@ impl Ledger {
     /// All notifications, oldest first.
     pub fn notifications(&self) -> Vec<NotificationRow> {
         sql_query(
-            "SELECT id, message_key, kind, event_id, state, completed_at IS NOT NULL AS completed, \
+            "SELECT id, message_key, kind, COALESCE(event_id, 0) AS event_id, state, completed_at IS NOT NULL AS completed, \
              acked_at IS NOT NULL AS acked FROM notifications ORDER BY id",
         )
         .load(&mut self.open())

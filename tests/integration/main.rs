@@ -42,6 +42,7 @@ mod side_by_side;
 mod signals;
 mod status;
 mod systems;
+mod text_keys;
 mod unreadable_rows;
 mod upgrade;
 #[cfg(feature = "mysql")]

@@ -24,8 +24,8 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 4] =
-    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions"];
+const MIGRATIONS: [&str; 5] =
+    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions", "0005_event_keys"];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.
 fn applied(numbers: RangeInclusive<usize>) -> String {
@@ -144,7 +144,7 @@ fn a_database_of_0_1_0_is_migrated_and_resumed(system: System) {
         .build();
     add_rows(&scenario);
     kill_a_migration(&scenario, system);
-    assert_eq!(scenario.run_ok(&["migrate"]), applied(3..=4));
+    assert_eq!(scenario.run_ok(&["migrate"]), applied(3..=5));
     assert_eq!(scenario.ledger.count("deliveries"), usize::try_from(OUTCOMES).unwrap() + 100);
 
     scenario.queue.publish("CREATED", 9, Some("done"));
@@ -195,7 +195,7 @@ fn a_database_of_a_newer_fanmail_is_refused(system: System) {
     for verb in verbs {
         let ended = scenario.run(verb);
         assert_eq!(ended.code, Some(2), "{verb:?}: {ended:?}");
-        for words in ["version 0099", "needs version 0004", "install the newer fanmail"] {
+        for words in ["version 0099", "needs version 0005", "install the newer fanmail"] {
             assert!(ended.err.contains(words), "{verb:?}: {}", ended.err);
         }
     }

@@ -2,8 +2,6 @@
 
 use anyhow::bail;
 
-use crate::domain::ids::EventId;
-
 /// A table that a file can be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
@@ -36,7 +34,7 @@ impl Table {
         }
     }
 
-    fn required(self, event: Option<EventId>) -> &'static [&'static str] {
+    fn required(self, event: Option<i64>) -> &'static [&'static str] {
         match (self, event) {
             (Self::Events, _) => &["id", "title"],
             (Self::Participants, None) => &["event_id", "email"],
@@ -80,7 +78,7 @@ impl Columns {
     ///
     /// # Errors
     /// Names all headers that are missing, double or unknown.
-    pub fn find(headers: Vec<String>, event: Option<EventId>, ignore_unknown: bool) -> anyhow::Result<Self> {
+    pub fn find(headers: Vec<String>, event: Option<i64>, ignore_unknown: bool) -> anyhow::Result<Self> {
         let named = event.map(|_| Table::Participants);
         let Some(table) = named.or_else(|| Table::of(&headers)) else {
             bail!(
@@ -187,7 +185,7 @@ mod tests {
     fn an_event_of_the_command_line_stands_for_its_column() {
         let with_event = |headers: &[&str]| {
             let headers = headers.iter().map(|header| (*header).to_owned()).collect();
-            Columns::find(headers, Some(EventId(7)), true).map_err(|error| error.to_string())
+            Columns::find(headers, Some(7), true).map_err(|error| error.to_string())
         };
         assert_eq!(with_event(&["email", "phone"]).unwrap().table, Table::Participants);
         assert!(with_event(&["event_id", "email"]).unwrap_err().ends_with("so leave --event out"));

@@ -6,7 +6,6 @@ use crate::commands::import::bad_lines::BadLines;
 use crate::commands::import::fields::{Clock, Fields, Reasons, read_time, shown};
 use crate::commands::import::key_set::KeySet;
 use crate::commands::import::target::{Target, collect};
-use crate::domain::ids::EventId;
 use crate::domain::time_zone::TimeZone;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -109,7 +108,7 @@ impl Target for Events {
         if !self.keys.insert(id) {
             return Err(vec![format!("id {id} is on an earlier line, too")]);
         }
-        let (id, title) = (EventId(id), title.unwrap_or_default());
+        let title = title.unwrap_or_default();
         Ok(EventImport { id, title, description, location, starts_at, ends_at, timezone, url, updated_at })
     }
 

@@ -18,7 +18,7 @@ type Addresses = Vec<(u64, ParticipantId)>;
 #[derive(Default)]
 pub struct KnownPeople {
     hashes: RandomState,
-    events: HashMap<EventId, Addresses>,
+    events: HashMap<i64, Addresses>,
     lines: HashSet<u64>,
 }
 
@@ -31,7 +31,7 @@ impl KnownPeople {
     pub fn find(
         &mut self,
         store: &Store,
-        event: EventId,
+        event: i64,
         address: &str,
     ) -> Result<Option<ParticipantKey>, StoreError> {
         let address = comparable_address(address);
@@ -52,10 +52,10 @@ impl KnownPeople {
     }
 }
 
-fn load(store: &Store, event: EventId, hashes: &RandomState) -> Result<Addresses, StoreError> {
+fn load(store: &Store, event: i64, hashes: &RandomState) -> Result<Addresses, StoreError> {
     let mut addresses = Vec::new();
     let hash = |email: String| hashes.hash_one(comparable_address(&email));
-    store.for_each_page(event, |page| {
+    store.for_each_page(EventId::Number(event), |page| {
         addresses.extend(page.into_iter().filter_map(|person| Some((hash(person.email?), person.id))));
     })?;
     addresses.sort_unstable();

@@ -8,7 +8,7 @@ use crate::commands::import::fields::{Fields, Reasons};
 use crate::commands::import::key_set::KeySet;
 use crate::commands::import::known_people::KnownPeople;
 use crate::commands::import::target::{Target, collect};
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::ParticipantId;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::source::import_rows::{ParticipantImport, ParticipantKey, ParticipantValues};
@@ -18,7 +18,7 @@ use crate::text::count::count;
 /// Imports participants.
 pub struct Participants<'a> {
     /// The event of all lines.
-    event: Option<EventId>,
+    event: Option<i64>,
     /// Events that are imported before.
     planned_events: &'a KeySet,
     known_events: KeySet,
@@ -29,7 +29,7 @@ pub struct Participants<'a> {
 
 impl<'a> Participants<'a> {
     /// With an `event`, the file has no column for it. `planned_events` may be missing in the database.
-    pub fn new(event: Option<EventId>, planned_events: &'a KeySet) -> Self {
+    pub fn new(event: Option<i64>, planned_events: &'a KeySet) -> Self {
         Self {
             event,
             planned_events,
@@ -44,7 +44,7 @@ impl<'a> Participants<'a> {
         let mut reasons = Vec::new();
         let event_id = match self.event {
             Some(event) => Some(event),
-            None => collect(&mut reasons, fields.key("event_id")).flatten().map(EventId),
+            None => collect(&mut reasons, fields.key("event_id")).flatten(),
         };
         let email = collect(&mut reasons, address_of(fields, has_key)).flatten();
         let name = collect(&mut reasons, fields.text("name")).flatten().map(Option::unwrap_or_default);
@@ -57,12 +57,11 @@ impl<'a> Participants<'a> {
 
     /// Finds those of these events that the database has, or is going to have.
     fn find_events(&mut self, store: &Store, rows: &[(u64, ParticipantImport)]) -> Result<(), StoreError> {
-        let unknown = |id: &EventId| !self.known_events.contains(id.0) && !self.planned_events.contains(id.0);
-        let ids: BTreeSet<EventId> =
-            rows.iter().map(|(_, row)| row.values.event_id).filter(unknown).collect();
+        let unknown = |id: &i64| !self.known_events.contains(*id) && !self.planned_events.contains(*id);
+        let ids: BTreeSet<i64> = rows.iter().map(|(_, row)| row.values.event_id).filter(unknown).collect();
         if !ids.is_empty() {
-            let ids: Vec<EventId> = ids.into_iter().collect();
-            for EventId(id) in store.find_known_events(&ids)? {
+            let ids: Vec<i64> = ids.into_iter().collect();
+            for id in store.find_known_events(&ids)? {
                 self.known_events.insert(id);
             }
         }
@@ -118,7 +117,7 @@ impl Target for Participants<'_> {
         self.find_events(store, &rows)?;
         let mut good = Vec::with_capacity(rows.len());
         for (line, mut row) in rows {
-            let EventId(event) = row.values.event_id;
+            let event = row.values.event_id;
             if !self.known_events.contains(event) && !self.planned_events.contains(event) {
                 bad.add(line, &[format!("event {event} is not in the database; import the events first")]);
                 continue;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::database::{Backend, DatabaseConfig};
 use crate::domain::event::DateOrTime;
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::shutdown::ShutdownTrigger;
 
 mod bad_files;
@@ -71,12 +71,12 @@ impl Desk {
     }
 
     fn people(&self, event: i64) -> Vec<(i64, String, String)> {
-        let page = self.store.read_page(EventId(event), None, ParticipantId::MAX, 100).unwrap();
+        let page = self.store.read_page(EventId::Number(event), None, ParticipantId::MAX, 100).unwrap();
         page.into_iter().map(|person| (person.id.0, person.email.unwrap_or_default(), person.name)).collect()
     }
 
     fn starts_at(&self, event: i64) -> String {
-        match self.store.find_event(EventId(event)).unwrap().unwrap().starts_at.unwrap() {
+        match self.store.find_event(EventId::Number(event)).unwrap().unwrap().starts_at.unwrap() {
             DateOrTime::Time(time) => time.to_string(),
             DateOrTime::Date(date) => date.to_string(),
         }
@@ -107,7 +107,7 @@ fn the_same_file_again_changes_nothing_and_a_changed_line_its_row() {
         "imported p.csv: 2501 participants: 1 new, 2 changed, 2498 as they were\n"
     );
     assert_eq!(desk.people(7)[6], person(7, "p7@example.com", "Zoë"));
-    assert_eq!(desk.store.count_participants(EventId(7)).unwrap(), 2501);
+    assert_eq!(desk.store.count_participants(EventId::Number(7)).unwrap(), 2501);
 }
 
 #[test]

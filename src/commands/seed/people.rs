@@ -1,7 +1,6 @@
 //! Made-up people with names of many languages: umlauts, apostrophes, other scripts, and one name that is markup if a
 //! template does not escape it. All addresses are in domains that are reserved for examples (RFC 2606).
 
-use crate::domain::ids::EventId;
 use crate::store::source::new_rows::NewParticipant;
 
 /// Names of one language, each with its spelling in an address.
@@ -13,7 +12,7 @@ struct Culture {
 }
 
 /// Person number `n` of the database; the number makes the address unique.
-pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
+pub fn made_up(n: u64, event_id: i64) -> NewParticipant {
     // One in a hundred, so that 250 participants have two.
     if n % 100 == 13 {
         return NewParticipant {
@@ -40,7 +39,7 @@ pub fn made_up(n: u64, event_id: EventId) -> NewParticipant {
 /// Whether [`made_up`] has made this address: it has the number of the person in it.
 pub fn is_made_up(email: &str) -> bool {
     let number = || email.split_once('@')?.0.rsplit_once('.')?.1.parse().ok();
-    number().is_some_and(|number| made_up(number, EventId(0)).email == email)
+    number().is_some_and(|number| made_up(number, 0).email == email)
 }
 
 /// Entry `n`, starting again after the last one.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::domain::event_key::BadEventKey;
 use crate::domain::kind::Kind;
 use crate::text::clean::cut;
 
@@ -49,6 +50,9 @@ pub enum Malformed {
     /// `event_id` is a number, but no key. Holds the number.
     #[error("the event_id {0} is not a whole number from -9223372036854775808 to 9223372036854775807")]
     BadEventId(String),
+    /// No event can have the key `event_id`. Holds its beginning, for people, and the reason.
+    #[error("no event can have the event_id {0}: {1}")]
+    BadEventKey(String, BadEventKey),
 }
 
 /// Names of encodings that change nothing in a body that is JSON. Celery, for one, writes `utf-8`.

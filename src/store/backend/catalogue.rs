@@ -4,6 +4,8 @@ use diesel::QueryableByName;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 
+use crate::store::source::event_keys::COLUMNS;
+
 /// A column of `events` or `participants`.
 #[derive(Debug, QueryableByName)]
 pub struct AppColumn {
@@ -20,7 +22,8 @@ impl AppColumn {
     /// How fanmail uses the column.
     pub fn role(&self) -> ColumnRole {
         match self.column.as_str() {
-            "id" | "event_id" => ColumnRole::Key,
+            column if COLUMNS.contains(&(&self.table, column)) => ColumnRole::EventKey,
+            "id" => ColumnRole::Key,
             "starts_at" | "ends_at" | "updated_at" => ColumnRole::Time,
             "title" | "description" | "location" | "timezone" | "url" | "email" | "name" | "locale" => {
                 ColumnRole::Text
@@ -37,6 +40,18 @@ impl AppColumn {
                 "{table}.{column} is of the type {kind}, but fanmail needs whole numbers; give your own table a column \
                  with a number of its own for each row, and use that in the view (no CAST: it makes the same number of \
                  different texts)"
+            )
+            .into(),
+        )
+    }
+
+    /// The error for keys of events that are neither numbers, nor text, nor UUIDs; `fitting` is an expression for a view.
+    pub fn refuse_event_key(&self, fitting: &str) -> Error {
+        let Self { table, column, kind } = self;
+        Error::DeserializationError(
+            format!(
+                "{table}.{column} is of the type {kind}, but keys of events must be whole numbers, text or UUIDs; \
+                 in a view over your own tables, write {fitting} AS {column}"
             )
             .into(),
         )
@@ -62,6 +77,8 @@ impl AppColumn {
 /// How fanmail uses a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnRole {
+    /// The key of an event, of whichever type: left to `event_keys`.
+    EventKey,
     /// A whole number to page by.
     Key,
     /// A time or a date.

@@ -16,6 +16,7 @@ use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, events, participants};
+use crate::store::source::event_keys::EventKeys;
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 
 /// Name and version of the database, for people.
@@ -184,6 +185,13 @@ pub fn migrate_alone<T>(
 /// Refuses columns of the application that would be misread, above all keys that cannot be paged through.
 pub fn check_types(connection: &mut AnyConnection) -> QueryResult<()> {
     dispatch!(connection, AnyConnection(own) => types::check_types(own))
+}
+
+/// How the application's tables hold the keys of events.
+pub fn find_event_keys(connection: &mut AnyConnection) -> QueryResult<EventKeys> {
+    let text_type = dispatch!(connection, AnyConnection => dialect::TEXT);
+    let [events, participants] = dispatch!(connection, AnyConnection(own) => event_keys::find_columns(own))?;
+    EventKeys::new(events, participants, text_type)
 }
 
 /// Reads a key of the application, a whole number of any length.

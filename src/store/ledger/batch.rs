@@ -40,6 +40,7 @@ impl Store {
             .chain(acked.iter().map(|one| one.notification_id))
             .collect();
         let ids: Vec<NotificationId> = ids.into_iter().collect();
+        let keys = self.event_keys()?;
         self.write("record a batch", |connection| {
             // Every transaction that locks several notifications does so in key order. SQLite has locked them already.
             let locked = if dispatch::has_round_trips(connection) {
@@ -48,7 +49,7 @@ impl Store {
                 None
             };
             let refused = insert_outcomes(connection, outcomes)?;
-            let completions = complete_all(connection, completing, locked.as_deref())?;
+            let completions = complete_all(connection, &keys, completing, locked.as_deref())?;
             record_acks(connection, acked, locked.is_some())?;
             Ok(RecordedBatch { refused, completions })
         })

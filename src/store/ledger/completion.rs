@@ -1,12 +1,13 @@
 //! How a notification ends: completed once everyone is decided or deferred, which is checked against the tables, or
 //! abandoned. Acks are left to `acks`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
@@ -17,8 +18,10 @@ use crate::store::backend::dispatch;
 use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::no_lease;
-use crate::store::ledger::row::NotificationState;
+use crate::store::ledger::notifications::find_completed;
+use crate::store::ledger::row::{NotificationState, find_event_id};
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
+use crate::store::source::event_keys::{EventKeys, of_event};
 
 /// A notification that is to be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,19 +65,20 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: it may be repeated.
     pub fn complete_notifications(&self, completing: &[Completing]) -> Result<Vec<Completion>, StoreError> {
+        let keys = self.event_keys()?;
         match completing {
             [] => Ok(Vec::new()),
             // The common case is one statement, without a transaction around it.
             [one]
                 if self.write_once("complete a notification", |connection| {
-                    complete_running(connection, *one)
+                    complete_running(connection, &keys, *one)
                 })? =>
             {
                 Ok(vec![Completion::Completed])
             }
-            _ => {
-                self.write("complete notifications", |connection| complete_all(connection, completing, None))
-            }
+            _ => self.write("complete notifications", |connection| {
+                complete_all(connection, &keys, completing, None)
+            }),
         }
     }
 
@@ -134,21 +138,22 @@ impl Store {
     }
 }
 
-/// The participants from `first` on of a notification who are neither decided nor deferred.
-#[diesel::dsl::auto_type]
-fn undecided(first: ParticipantId) -> _ {
-    let decided = deliveries::table
-        .filter(deliveries::notification_id.eq(notifications::id))
-        .filter(deliveries::participant_id.eq(participants::id));
-    let deferred = deferrals::table
-        .filter(deferrals::notification_id.eq(notifications::id))
-        .filter(deferrals::participant_id.eq(participants::id));
-    participants::table
-        .filter(participants::event_id.nullable().eq(notifications::event_id))
-        .filter(participants::id.ge(first))
-        .filter(participants::id.le(notifications::max_participant_id))
-        .filter(not(exists(decided)))
-        .filter(not(exists(deferred)))
+/// The participants from `$first` on of a notification, with `$of_event`, who are neither decided nor deferred.
+macro_rules! undecided {
+    ($of_event:expr, $first:expr) => {{
+        let decided = deliveries::table
+            .filter(deliveries::notification_id.eq(notifications::id))
+            .filter(deliveries::participant_id.eq(participants::id));
+        let deferred = deferrals::table
+            .filter(deferrals::notification_id.eq(notifications::id))
+            .filter(deferrals::participant_id.eq(participants::id));
+        participants::table
+            .filter($of_event)
+            .filter(participants::id.ge($first))
+            .filter(participants::id.le(notifications::max_participant_id))
+            .filter(not(exists(decided)))
+            .filter(not(exists(deferred)))
+    }};
 }
 
 /// The columns of a completed notification, which has no lease.
@@ -160,8 +165,8 @@ fn completed() -> _ {
     (notifications::state.eq(state), notifications::completed_at.eq(now), no_lease)
 }
 
-fn complete_running(connection: &mut AnyConnection, one: Completing) -> QueryResult<bool> {
-    complete_one(connection, one, NotificationState::Running)
+fn complete_running(connection: &mut AnyConnection, keys: &EventKeys, one: Completing) -> QueryResult<bool> {
+    complete_one(connection, keys, one, NotificationState::Running)
 }
 
 /// Completes a notification that is in this `state` if everyone behind `after` is decided or deferred. `false`: nothing has changed. On `PostgreSQL`
@@ -169,6 +174,7 @@ fn complete_running(connection: &mut AnyConnection, one: Completing) -> QueryRes
 /// (a merge join; seen with statistics of one event with a million people).
 pub(crate) fn complete_one(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     one: Completing,
     state: NotificationState,
 ) -> QueryResult<bool> {
@@ -176,11 +182,21 @@ pub(crate) fn complete_one(
         .eq(one.lease.notification_id)
         .and(notifications::epoch.eq(one.lease.epoch))
         .and(notifications::state.eq(state.as_str()));
+    let first = ParticipantId::first_after(one.after);
     let completed = if one.after == Some(ParticipantId::MAX) {
         PreparedUpdate::new(completed(), leased).execute(connection)
-    } else {
-        let undecided = exists(undecided(ParticipantId::first_after(one.after)));
+    } else if keys.key_type == EventKeyType::Number {
+        let of_event = participants::event_id.nullable().eq(notifications::event_id);
+        let undecided = exists(undecided!(of_event, first));
         PreparedUpdate::new(completed(), leased.and(not(undecided))).execute(connection)
+    } else if let Some(event_id) = find_event_id(connection, one.lease.notification_id)? {
+        // Not compared with the column of the ledger: its collation and type are not those of the application's.
+        of_event!(keys.in_participants(event_id), participants::event_id, is_of_event => {
+            let undecided = exists(undecided!(is_of_event, first));
+            PreparedUpdate::new(completed(), leased.and(not(undecided))).execute(connection)
+        })
+    } else {
+        return Ok(false);
     };
     completed.map(|completed| completed > 0)
 }
@@ -219,13 +235,14 @@ fn complete_short(connection: &mut AnyConnection, ids: &[NotificationId]) -> Que
 /// Completes notifications in a write transaction of the caller. `locked`: their leases, if they are locked already.
 pub(crate) fn complete_all(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     completing: &[Completing],
     locked: Option<&[Lease]>,
 ) -> QueryResult<Vec<Completion>> {
     let by_id: BTreeMap<Lease, Option<ParticipantId>> =
         completing.iter().map(|one| (one.lease, one.after)).collect();
     let is_few = by_id.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection);
-    if is_few && complete_each(connection, &by_id)? {
+    if is_few && complete_each(connection, keys, &by_id)? {
         return Ok(vec![Completion::Completed; completing.len()]);
     }
     let ids: Vec<NotificationId> = by_id.keys().map(|lease| lease.notification_id).collect();
@@ -234,7 +251,7 @@ pub(crate) fn complete_all(
         None => dispatch::lock_notifications(connection, &ids)?,
     };
     if !is_few {
-        complete_locked(connection, &by_id, &leases)?;
+        complete_locked(connection, keys, &by_id, &leases)?;
     }
     let ended = find_completed(connection, &ids)?;
     let result = |one: &Completing| match leases.contains(&one.lease) {
@@ -245,15 +262,16 @@ pub(crate) fn complete_all(
     Ok(completing.iter().map(result).collect())
 }
 
-/// Completes each with a statement of its own, which is prepared already and checks the lease by itself. In key order, as
-/// every transaction does that locks several notifications. Returns whether all were completed.
+/// Completes each with a statement of its own, which is prepared and checks the lease by itself. In key order, as in every
+/// transaction that locks several notifications. Returns whether all were completed.
 fn complete_each(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     by_id: &BTreeMap<Lease, Option<ParticipantId>>,
 ) -> QueryResult<bool> {
     let mut all = true;
     for (lease, after) in by_id {
-        all &= complete_running(connection, Completing { lease: *lease, after: *after })?;
+        all &= complete_running(connection, keys, Completing { lease: *lease, after: *after })?;
     }
     Ok(all)
 }
@@ -261,29 +279,19 @@ fn complete_each(
 /// Completes those whose `leases` are locked, in few statements.
 fn complete_locked(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     by_id: &BTreeMap<Lease, Option<ParticipantId>>,
     leases: &[Lease],
 ) -> QueryResult<()> {
     let mut short = Vec::new();
     for lease in leases {
         match by_id.get(lease) {
-            Some(None) => short.push(lease.notification_id),
-            Some(after) => drop(complete_running(connection, Completing { lease: *lease, after: *after })?),
+            Some(None) if keys.key_type == EventKeyType::Number => short.push(lease.notification_id),
+            Some(after) => {
+                complete_running(connection, keys, Completing { lease: *lease, after: *after })?;
+            }
             None => {}
         }
     }
     complete_short(connection, &short)
-}
-
-/// Those of the notifications that are completed.
-fn find_completed(
-    connection: &mut AnyConnection,
-    ids: &[NotificationId],
-) -> QueryResult<HashSet<NotificationId>> {
-    notifications::table
-        .filter(notifications::id.eq_any(ids))
-        .filter(notifications::state.eq(NotificationState::Completed.as_str()))
-        .select(notifications::id)
-        .load_iter(connection)?
-        .collect()
 }

@@ -13,7 +13,7 @@ use diesel::dsl::{exists, min};
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
@@ -166,10 +166,16 @@ impl Store {
         let Some(event_id) = notification.event_id else { return Ok(false) };
         self.run("find a later cancellation", |connection| {
             let later = notifications::table
-                .filter(notifications::event_id.eq(event_id))
                 .filter(notifications::kind.eq(Kind::Cancelled.as_str()))
                 .filter(notifications::id.gt(notification.id));
-            diesel::select(exists(later)).get_result(connection)
+            match event_id {
+                EventId::Number(id) => diesel::select(exists(later.filter(notifications::event_id.eq(id))))
+                    .get_result(connection),
+                EventId::Text(key) => {
+                    let later = later.filter(notifications::event_key.eq(key.as_str()));
+                    diesel::select(exists(later)).get_result(connection)
+                }
+            }
         })
     }
 

@@ -1,6 +1,8 @@
 //! The notifications of the ledger: how one is found by its key, and reopened. Opening is left to `opening`, completing to
 //! `completion`, what became of each mail to `deliveries`.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
@@ -11,8 +13,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::{delete_dry_run, delete_failed};
-use crate::store::ledger::row::{NotificationRecord, NotificationRow};
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
+use crate::store::source::event_keys::EventKeys;
 use crate::store::source::participants::{find_last_id, find_page_ids};
 
 impl Store {
@@ -80,6 +83,7 @@ fn find_record(
 /// frozen now, unless its event had participants when it was opened; the caller writes that down.
 pub(crate) fn lock_and_freeze(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     lease: Lease,
 ) -> QueryResult<Option<NotificationRecord>> {
     if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
@@ -89,8 +93,22 @@ pub(crate) fn lock_and_freeze(
     let Audience::Event { id, up_to } = record.notification.audience;
     let may_have_been_empty =
         !record.notification.audience.is_frozen() && record.notification.event_id.is_some();
-    if may_have_been_empty && find_page_ids(connection, id, None, up_to, 1)?.is_empty() {
-        record.notification.audience = Audience::Event { id, up_to: find_last_id(connection, id)? };
+    let event = keys.in_participants(id);
+    if may_have_been_empty && find_page_ids(connection, event, None, up_to, 1)?.is_empty() {
+        record.notification.audience = Audience::Event { id, up_to: find_last_id(connection, event)? };
     }
     Ok(Some(record))
+}
+
+/// Those of the notifications that are completed.
+pub(crate) fn find_completed(
+    connection: &mut AnyConnection,
+    ids: &[NotificationId],
+) -> QueryResult<HashSet<NotificationId>> {
+    notifications::table
+        .filter(notifications::id.eq_any(ids))
+        .filter(notifications::state.eq(NotificationState::Completed.as_str()))
+        .select(notifications::id)
+        .load_iter(connection)?
+        .collect()
 }

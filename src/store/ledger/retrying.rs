@@ -21,8 +21,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn freeze_audience(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+        let keys = self.event_keys()?;
         self.write("freeze the audience of a notification", |connection| {
-            let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
+            let Some(record) = lock_and_freeze(connection, &keys, lease)? else { return Ok(None) };
             if !matches!(record.state, NotificationState::Abandoned | NotificationState::SetAside) {
                 return Ok(None);
             }

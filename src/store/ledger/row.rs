@@ -11,6 +11,7 @@ use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::{deliveries, notifications};
 
@@ -133,7 +134,8 @@ pub(crate) struct NotificationRow {
     message_key: Option<String>,
     channel: String,
     kind: String,
-    event_id: Option<EventId>,
+    event_id: Option<i64>,
+    event_key: Option<String>,
     audience: String,
     max_participant_id: ParticipantId,
     pub(crate) state: String,
@@ -152,9 +154,9 @@ pub(crate) struct NotificationRow {
 
 impl NotificationRow {
     /// `None` when its word is unknown. No message opens a row without an event; its people are taken for ones who have left.
-    fn audience(&self) -> Option<Audience> {
-        let event =
-            Audience::Event { id: self.event_id.unwrap_or(EventId::MIN), up_to: self.max_participant_id };
+    fn audience(&self, event_id: Option<EventId>) -> Option<Audience> {
+        let nothing = EventId::Number(i64::MIN);
+        let event = Audience::Event { id: event_id.unwrap_or(nothing), up_to: self.max_participant_id };
         Some(event).filter(|audience| audience.as_str() == self.audience)
     }
 
@@ -165,12 +167,14 @@ impl NotificationRow {
     pub(crate) fn into_record(self, clock: NaiveDateTime) -> QueryResult<NotificationRecord> {
         let row = self;
         let unknown = |what: &str, word: &str| unknown_word(row.id, what, word);
+        let event_id =
+            event_id_of(row.event_id, row.event_key.as_deref()).map_err(|key| unknown("event", &key))?;
         Ok(NotificationRecord {
             notification: Notification {
                 id: row.id,
                 kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
-                event_id: row.event_id,
-                audience: row.audience().ok_or_else(|| unknown("audience", &row.audience))?,
+                event_id,
+                audience: row.audience(event_id).ok_or_else(|| unknown("audience", &row.audience))?,
             },
             channel: ChannelName::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
             state: NotificationState::from_word(&row.state).ok_or_else(|| unknown("state", &row.state))?,
@@ -189,6 +193,29 @@ impl NotificationRow {
             }),
         })
     }
+}
+
+/// The event of the columns `event_id` and `event_key`, of which at most one has a value. An error is a text that is no key.
+fn event_id_of(event_id: Option<i64>, event_key: Option<&str>) -> Result<Option<EventId>, String> {
+    match (event_id, event_key) {
+        (Some(id), _) => Ok(Some(EventId::Number(id))),
+        (None, Some(key)) => EventId::from_text(key).map(Some).map_err(|_| key.to_owned()),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The event of a notification; `None` when it is not about one, or does not exist.
+pub(crate) fn find_event_id(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+) -> QueryResult<Option<EventId>> {
+    let columns: Option<(Option<i64>, Option<String>)> = notifications::table
+        .find(notification_id)
+        .select((notifications::event_id, notifications::event_key))
+        .first(connection)
+        .optional()?;
+    let (event_id, event_key) = columns.unwrap_or_default();
+    event_id_of(event_id, event_key.as_deref()).map_err(|key| unknown_word(notification_id, "event", &key))
 }
 
 /// A row of `deliveries` to be, with the epoch that its notification must have.

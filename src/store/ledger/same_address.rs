@@ -17,6 +17,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::schema::{INSERT_ROWS, deliveries};
+use crate::store::source::event_keys::EventKeys;
 use crate::store::source::participants::find_by_ids;
 
 /// A participant with such an outcome.
@@ -108,6 +109,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
         let first = ParticipantId::first_after(after.into());
+        let keys = self.event_keys()?;
         self.run("read who was skipped because of their address", |connection| {
             let rows: Vec<Row> = of_notification(notification.id)
                 .filter(deliveries::participant_id.ge(first))
@@ -116,7 +118,7 @@ impl Store {
                 .limit(limit.into())
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, notification, rows)
+            with_people(connection, &keys, notification, rows)
         })
     }
 
@@ -129,6 +131,7 @@ impl Store {
         notification: &Notification,
         firsts: &[ParticipantId],
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
+        let keys = self.event_keys()?;
         self.run("read who was skipped because of their address", |connection| {
             let details = firsts.iter().map(|first| format!("{}{first}", Verdict::SAME_ADDRESS));
             let rows: Vec<Row> = of_notification(notification.id)
@@ -137,7 +140,7 @@ impl Store {
                 .order(deliveries::participant_id)
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, notification, rows)
+            with_people(connection, &keys, notification, rows)
         })
     }
 
@@ -223,6 +226,7 @@ fn delete(
 /// Adds who they are now, and what became of those who were to get the mail.
 fn with_people(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     notification: &Notification,
     rows: Vec<Row>,
 ) -> QueryResult<Vec<SkippedForAddress>> {
@@ -233,7 +237,7 @@ fn with_people(
     let ids: Vec<ParticipantId> = ids.into_iter().collect();
     let (mut people, mut settled) = (HashMap::new(), HashSet::new());
     for ids in ids.chunks(INSERT_ROWS) {
-        let found = find_by_ids(connection, event_id, ids)?;
+        let found = find_by_ids(connection, keys.in_participants(event_id), ids)?;
         people.extend(found.into_iter().map(|participant| (participant.id, participant)));
         settled.extend(find_settled(connection, notification.id, ids)?);
     }

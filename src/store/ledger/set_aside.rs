@@ -98,10 +98,11 @@ impl Store {
     /// When the database does not answer, or the participants cannot be read.
     pub fn complete_set_aside(&self, completing: Completing) -> Result<Completion, StoreError> {
         let lease = completing.lease;
+        let keys = self.event_keys()?;
         self.write("complete a notification that was set aside", |connection| {
             let leased =
                 notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
-            if complete_one(connection, completing, NotificationState::SetAside)? {
+            if complete_one(connection, &keys, completing, NotificationState::SetAside)? {
                 diesel::update(leased)
                     .set((
                         notifications::reason.eq(None::<String>),

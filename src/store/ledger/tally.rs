@@ -15,6 +15,7 @@ use crate::store::ledger::deliveries::is_dry_run;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::ledger::same_address::has_same_address;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
+use crate::store::source::event_keys::{AppEvent, of_event};
 
 impl Store {
     /// All notifications, or those of one event, oldest first.
@@ -61,17 +62,19 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn tally(&self, notification: &Notification) -> Result<Tally, StoreError> {
+        let Audience::Event { id: event_id, up_to } = notification.audience;
+        let event = self.event_keys()?.in_participants(event_id);
         self.read("add up a notification", |connection| {
             let tally = tally_ledger(connection, notification.id)?;
             let removed_deferred = match tally.deferred {
                 0 => 0,
-                _ => count_removed_deferred(connection, notification)?,
+                _ => count_removed_deferred(connection, notification.id, event, up_to)?,
             };
             Ok(Tally {
-                participants: count_people(connection, notification)?
-                    + count_removed(connection, notification)?
+                participants: count_people(connection, event, up_to)?
+                    + count_removed(connection, notification.id, event, up_to)?
                     + removed_deferred,
-                pending: count_pending(connection, notification)?,
+                pending: count_pending(connection, notification.id, event, up_to)?,
                 ..tally
             })
         })
@@ -117,7 +120,10 @@ fn tally_ledger(connection: &mut AnyConnection, notification_id: NotificationId)
 /// Notifications of one event, or of all.
 fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, MultiBackend> {
     match event_id {
-        Some(event_id) => notifications::table.filter(notifications::event_id.eq(event_id)).into_boxed(),
+        Some(EventId::Number(id)) => notifications::table.filter(notifications::event_id.eq(id)).into_boxed(),
+        Some(EventId::Text(key)) => {
+            notifications::table.filter(notifications::event_key.eq(key.as_str().to_owned())).into_boxed()
+        }
         None => notifications::table.into_boxed(),
     }
 }
@@ -138,30 +144,31 @@ fn load_records(
 }
 
 /// The participants who are part of the notification and still take part in the event.
-#[diesel::dsl::auto_type]
-fn people(event_id: EventId, up_to: ParticipantId) -> _ {
-    participants::table.filter(participants::event_id.eq(event_id)).filter(participants::id.le(up_to))
-}
-
-fn count_people(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    let Audience::Event { id: event_id, up_to } = notification.audience;
-    people(event_id, up_to).count().get_result(connection).map(i64::unsigned_abs)
+fn count_people(connection: &mut AnyConnection, event: AppEvent, up_to: ParticipantId) -> QueryResult<u64> {
+    let count = of_event!(event, participants::event_id, is_of_event => {
+        let people = participants::table.filter(is_of_event).filter(participants::id.le(up_to));
+        people.count().get_result(connection)
+    });
+    count.map(i64::unsigned_abs)
 }
 
 /// The participants who have an outcome and have left the event since.
-fn count_removed(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    let Audience::Event { id: event_id, up_to } = notification.audience;
-    deliveries::table
-        .filter(deliveries::notification_id.eq(notification.id))
-        .filter(deliveries::participant_id.le(up_to))
-        .filter(not(exists(
-            participants::table
-                .filter(participants::event_id.eq(event_id))
-                .filter(participants::id.eq(deliveries::participant_id)),
-        )))
-        .count()
-        .get_result(connection)
-        .map(i64::unsigned_abs)
+fn count_removed(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    event: AppEvent,
+    up_to: ParticipantId,
+) -> QueryResult<u64> {
+    let outcomes = deliveries::table
+        .filter(deliveries::notification_id.eq(notification_id))
+        .filter(deliveries::participant_id.le(up_to));
+    let count = of_event!(event, participants::event_id, is_of_event => {
+        let person = participants::table
+            .filter(is_of_event)
+            .filter(participants::id.eq(deliveries::participant_id));
+        outcomes.filter(not(exists(person))).count().get_result(connection)
+    });
+    count.map(i64::unsigned_abs)
 }
 
 /// The deferrals of the notification. One beside a delivery does not count: the next sweep deletes it.
@@ -179,36 +186,46 @@ fn count_deferred(connection: &mut AnyConnection, notification_id: NotificationI
 }
 
 /// The participants who are deferred and have left the event since.
-fn count_removed_deferred(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    let Audience::Event { id: event_id, up_to } = notification.audience;
-    deferred(notification.id)
-        .filter(deferrals::participant_id.le(up_to))
-        .filter(not(exists(
-            participants::table
-                .filter(participants::event_id.eq(event_id))
-                .filter(participants::id.eq(deferrals::participant_id)),
-        )))
-        .count()
-        .get_result(connection)
-        .map(i64::unsigned_abs)
+fn count_removed_deferred(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    event: AppEvent,
+    up_to: ParticipantId,
+) -> QueryResult<u64> {
+    let count = of_event!(event, participants::event_id, is_of_event => {
+        let person =
+            participants::table.filter(is_of_event).filter(participants::id.eq(deferrals::participant_id));
+        deferred(notification_id)
+            .filter(deferrals::participant_id.le(up_to))
+            .filter(not(exists(person)))
+            .count()
+            .get_result(connection)
+    });
+    count.map(i64::unsigned_abs)
 }
 
-fn count_pending(connection: &mut AnyConnection, notification: &Notification) -> QueryResult<u64> {
-    let Audience::Event { id: event_id, up_to } = notification.audience;
-    people(event_id, up_to)
-        .filter(not(exists(
-            deliveries::table
-                .filter(deliveries::notification_id.eq(notification.id))
-                .filter(deliveries::participant_id.eq(participants::id)),
-        )))
-        .filter(not(exists(
-            deferrals::table
-                .filter(deferrals::notification_id.eq(notification.id))
-                .filter(deferrals::participant_id.eq(participants::id)),
-        )))
-        .count()
-        .get_result(connection)
-        .map(i64::unsigned_abs)
+fn count_pending(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    event: AppEvent,
+    up_to: ParticipantId,
+) -> QueryResult<u64> {
+    let decided = deliveries::table
+        .filter(deliveries::notification_id.eq(notification_id))
+        .filter(deliveries::participant_id.eq(participants::id));
+    let deferred = deferrals::table
+        .filter(deferrals::notification_id.eq(notification_id))
+        .filter(deferrals::participant_id.eq(participants::id));
+    let count = of_event!(event, participants::event_id, is_of_event => {
+        participants::table
+            .filter(is_of_event)
+            .filter(participants::id.le(up_to))
+            .filter(not(exists(decided)))
+            .filter(not(exists(deferred)))
+            .count()
+            .get_result(connection)
+    });
+    count.map(i64::unsigned_abs)
 }
 
 /// How many outcomes there are of a status.

@@ -11,6 +11,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
 use crate::store::source::columns::AppText;
+use crate::store::source::event_keys::of_event;
 
 impl Store {
     /// Calls `use_address` with each address that occurs more than once among the participants of the event with keys up to
@@ -25,22 +26,25 @@ impl Store {
         up_to: ParticipantId,
         mut use_address: impl FnMut(&str),
     ) -> Result<(), StoreError> {
+        let event = self.event_keys()?.in_participants(event_id);
         self.run("look for addresses that occur more than once", |connection| {
             let address = dispatch::folded_email(connection);
             let is_unusual = dispatch::is_unusual_email(connection);
-            let rows = participants::table
-                .filter(participants::event_id.eq(event_id))
-                .filter(participants::id.le(up_to))
-                .filter(participants::email.is_not_null())
-                .group_by(sql::<Text>("1"))
-                .having(sql::<Bool>(&format!("(COUNT(*) > 1 OR {is_unusual})")))
-                .select(sql::<Text>(address))
-                .load_iter::<AppText, _>(connection)?;
-            for row in rows {
-                let AppText(address) = row?;
-                use_address(&address);
-            }
-            Ok(())
+            of_event!(event, participants::event_id, is_of_event => {
+                let rows = participants::table
+                    .filter(is_of_event)
+                    .filter(participants::id.le(up_to))
+                    .filter(participants::email.is_not_null())
+                    .group_by(sql::<Text>("1"))
+                    .having(sql::<Bool>(&format!("(COUNT(*) > 1 OR {is_unusual})")))
+                    .select(sql::<Text>(address))
+                    .load_iter::<AppText, _>(connection)?;
+                for row in rows {
+                    let AppText(address) = row?;
+                    use_address(&address);
+                }
+                Ok(())
+            })
         })
     }
 }

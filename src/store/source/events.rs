@@ -11,10 +11,14 @@ use crate::store::backend::as_text::AsText;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
 use crate::store::source::columns::{AppKey, AppText, AppTime, not_blank};
+use crate::store::source::event_keys::{AppEvent, EventKeys, IsTextKey};
 use crate::store::source::zones;
 
 /// Shown where an event has no title.
 const UNTITLED: &str = "(untitled)";
+
+/// Most events with keys that a collation takes for one.
+const SAME_KEY_MAX: i64 = 100;
 
 impl Store {
     /// The event, if the database has it. A time that cannot be read is left out, with a warning; a zone that is not known
@@ -23,8 +27,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn find_event(&self, event_id: EventId) -> Result<Option<Event>, StoreError> {
-        let row = self.run("read an event", |connection| find_row(connection, event_id))?;
-        Ok(row.map(EventRow::into_event).inspect(zones::tell_if_unknown))
+        let row = self.find_row(event_id)?;
+        Ok(row.map(|row| row.into_event(event_id)).inspect(zones::tell_if_unknown))
     }
 
     /// The columns of the event with something else than a time. The event may be gone.
@@ -32,26 +36,53 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or the row cannot be read.
     pub fn find_unreadable_times(&self, event_id: EventId) -> Result<Vec<&'static str>, StoreError> {
-        let row = self.run("read an event", |connection| find_row(connection, event_id))?;
+        let row = self.find_row(event_id)?;
         Ok(row.map_or_else(Vec::new, |row| row.unreadable_times()))
+    }
+
+    fn find_row(&self, event_id: EventId) -> Result<Option<EventRow>, StoreError> {
+        let keys = self.event_keys()?;
+        self.run("read an event", |connection| match keys.in_events(event_id) {
+            AppEvent::Number(id) => {
+                events::table.find(id).select(EventRow::as_select()).first(connection).optional()
+            }
+            AppEvent::Text(condition) => find_row_of_text(connection, &keys, condition, event_id),
+        })
     }
 }
 
-fn find_row(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<Option<EventRow>> {
-    events::table.filter(events::id.eq(event_id)).select(EventRow::as_select()).first(connection).optional()
+/// A collation may take different texts for one key. The event is the one whose key is the same byte by byte, as it is in the
+/// ledger.
+fn find_row_of_text(
+    connection: &mut AnyConnection,
+    keys: &EventKeys,
+    condition: IsTextKey,
+    event_id: EventId,
+) -> QueryResult<Option<EventRow>> {
+    let rows: Vec<(AppText, EventRow)> = events::table
+        .filter(condition)
+        .select((keys.events_id_as_text(), EventRow::as_select()))
+        .limit(SAME_KEY_MAX)
+        .load(connection)?;
+    let is_same = |(AppText(key), _): &(AppText, EventRow)| EventId::from_text(key) == Ok(event_id);
+    Ok(rows.into_iter().find(is_same).map(|(_, row)| row))
 }
 
-/// Those of these events that exist, in any order.
-pub(super) fn find_events_by_ids(connection: &mut AnyConnection, ids: &[EventId]) -> QueryResult<Vec<Event>> {
-    let rows: Vec<EventRow> =
-        events::table.filter(events::id.eq_any(ids)).select(EventRow::as_select()).load(connection)?;
-    Ok(rows.into_iter().map(EventRow::into_event).collect())
+/// Those of these events that exist, with their keys, in any order.
+pub(super) fn find_events_by_ids(
+    connection: &mut AnyConnection,
+    ids: &[i64],
+) -> QueryResult<Vec<(i64, Event)>> {
+    let rows: Vec<(AppKey, EventRow)> = events::table
+        .filter(events::id.eq_any(ids))
+        .select((events::id, EventRow::as_select()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(AppKey(id), row)| (id, row.into_event(EventId::Number(id)))).collect())
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events)]
 struct EventRow {
-    id: AppKey,
     #[diesel(select_expression = AsText(events::title), select_expression_type = AsText<events::title>)]
     title: Option<AppText>,
     #[diesel(select_expression = AsText(events::description), select_expression_type = AsText<events::description>)]
@@ -75,8 +106,7 @@ impl EventRow {
         times.into_iter().filter(|(_, time)| is_unreadable(time)).map(|(column, _)| column).collect()
     }
 
-    fn into_event(self) -> Event {
-        let AppKey(id) = self.id;
+    fn into_event(self, id: EventId) -> Event {
         let time = |column: &str, value: Option<AppTime>| match value {
             None => None,
             Some(AppTime::Known(time)) => Some(time),
@@ -89,7 +119,7 @@ impl EventRow {
             }
         };
         Event {
-            id: EventId(id),
+            id,
             title: not_blank(self.title).unwrap_or_else(|| UNTITLED.to_owned()),
             description: not_blank(self.description),
             location: not_blank(self.location),

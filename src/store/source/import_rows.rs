@@ -5,7 +5,7 @@ use chrono::{NaiveDateTime, NaiveTime};
 use diesel::AsChangeset;
 
 use crate::domain::event::{DateOrTime, Event};
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::ParticipantId;
 use crate::domain::participant::comparable_address;
 use crate::store::schema::{events, participants};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
@@ -27,7 +27,7 @@ fn stored(time: DateOrTime) -> NaiveDateTime {
 #[diesel(table_name = events)]
 pub struct EventImport {
     /// The key.
-    pub id: EventId,
+    pub id: i64,
     /// The title.
     pub title: String,
     /// Free text about it.
@@ -120,7 +120,7 @@ pub struct ParticipantImport {
 #[diesel(table_name = participants)]
 pub struct ParticipantValues {
     /// The event.
-    pub event_id: EventId,
+    pub event_id: i64,
     /// The address. `None` only in a file with keys: the participant gets no mail.
     #[diesel(treat_none_as_null = true)]
     pub email: Option<String>,

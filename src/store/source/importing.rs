@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 
 use crate::domain::event::Event;
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::ParticipantId;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
@@ -65,11 +65,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn find_known_events(&self, ids: &[EventId]) -> Result<BTreeSet<EventId>, StoreError> {
+    pub fn find_known_events(&self, ids: &[i64]) -> Result<BTreeSet<i64>, StoreError> {
         self.run("look for events", |connection| {
             let found: Vec<AppKey> =
                 events::table.filter(events::id.eq_any(ids)).select(events::id).load(connection)?;
-            Ok(found.into_iter().map(|AppKey(id)| EventId(id)).collect())
+            Ok(found.into_iter().map(|AppKey(id)| id).collect())
         })
     }
 
@@ -137,9 +137,8 @@ fn plan_events(
     rows: &[EventImport],
     now: NaiveDateTime,
 ) -> QueryResult<Plan<EventImport, EventImport>> {
-    let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
-    let existing: HashMap<EventId, Event> =
-        find_events_by_ids(connection, &ids)?.into_iter().map(|event| (event.id, event)).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let existing: HashMap<i64, Event> = find_events_by_ids(connection, &ids)?.into_iter().collect();
     let mut plan = Plan { new: Vec::new(), changed: Vec::new(), same: 0 };
     for row in rows {
         match existing.get(&row.id) {
@@ -197,7 +196,7 @@ fn find_participants(
         .load(connection)?;
     let values = |(id, event_id, email, name, locale): Row| {
         let values = ParticipantValues {
-            event_id: EventId(event_id.0),
+            event_id: event_id.0,
             email: not_blank(email),
             name: Some(not_blank(name).unwrap_or_default()),
             locale: Some(not_blank(locale)),

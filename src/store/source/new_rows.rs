@@ -1,10 +1,10 @@
-//! Rows to be added to the tables of the application when they are fanmail's own. The statements that add them are left to
+//! Rows to be added to the tables of the application when they are fanmail's own, so that their keys are numbers. The statements that add them are left to
 //! `seeding` and `importing`.
 
 use chrono::NaiveDateTime;
 use diesel::Insertable;
 
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::ParticipantId;
 use crate::store::schema::{events, participants};
 
 /// An event to be added.
@@ -12,7 +12,7 @@ use crate::store::schema::{events, participants};
 #[diesel(table_name = events, treat_none_as_default_value = false)]
 pub struct NewEvent {
     /// The key.
-    pub id: EventId,
+    pub id: i64,
     /// The title.
     pub title: String,
     /// Free text about it.
@@ -36,7 +36,7 @@ pub struct NewEvent {
 #[diesel(table_name = participants, treat_none_as_default_value = false)]
 pub struct NewParticipant {
     /// The event.
-    pub event_id: EventId,
+    pub event_id: i64,
     /// The address.
     pub email: String,
     /// The name.
@@ -52,7 +52,7 @@ pub struct KeyedParticipant {
     /// The key.
     pub id: ParticipantId,
     /// The event.
-    pub event_id: EventId,
+    pub event_id: i64,
     /// The address.
     pub email: Option<String>,
     /// The name.

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::{QueryableByName, sql_query};
 
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
@@ -16,6 +17,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
 use crate::store::source::columns::{AppKey, AppText, not_blank};
+use crate::store::source::event_keys::{AppEvent, EventKeys, of_event};
 
 /// Participants in a page of [`Store::for_each_page`].
 const PAGE: u32 = 1000;
@@ -50,8 +52,9 @@ impl Store {
         up_to: ParticipantId,
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
+        let event = self.event_keys()?.in_participants(event_id);
         self.run("read a page of participants", |connection| {
-            read_rows(connection, event_id, first, up_to, limit)
+            read_rows(connection, event, first, up_to, limit)
         })
     }
 
@@ -65,7 +68,8 @@ impl Store {
         event_id: EventId,
         ids: &[ParticipantId],
     ) -> Result<HashMap<ParticipantId, Result<Participant, String>>, StoreError> {
-        let read = |connection: &mut AnyConnection| find_by_ids(connection, event_id, ids);
+        let event = self.event_keys()?.in_participants(event_id);
+        let read = |connection: &mut AnyConnection| find_by_ids(connection, event, ids);
         match (self.run("read participants", read), ids) {
             (Ok(people), _) => Ok(people.into_iter().map(|person| (person.id, Ok(person))).collect()),
             (Err(error), [id]) if error.is_unreadable() => Ok(HashMap::from([(*id, Err(error.reason()))])),
@@ -91,8 +95,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ParticipantId>, StoreError> {
         let after = after.into();
+        let event = self.event_keys()?.in_participants(event_id);
         self.run("read the keys of participants", |connection| {
-            find_page_ids(connection, event_id, after, up_to, limit)
+            find_page_ids(connection, event, after, up_to, limit)
         })
     }
 
@@ -118,74 +123,79 @@ impl Store {
     }
 }
 
-/// Not `id > after`: nothing is before the smallest key.
-#[diesel::dsl::auto_type]
-fn page(event_id: EventId, first: ParticipantId, up_to: ParticipantId, limit: u32) -> _ {
-    let limit: i64 = limit.into();
-    participants::table
-        .filter(participants::event_id.eq(event_id))
-        .filter(participants::id.ge(first))
-        .filter(participants::id.le(up_to))
-        .order(participants::id)
-        .limit(limit)
+/// The participants with `$of_event` and `$first <= id <= $up_to`, in key order. Not `id > after`: nothing is before the
+/// smallest key.
+macro_rules! page {
+    ($of_event:expr, $first:expr, $up_to:expr, $limit:expr) => {
+        participants::table
+            .filter($of_event)
+            .filter(participants::id.ge($first))
+            .filter(participants::id.le($up_to))
+            .order(participants::id)
+            .limit(i64::from($limit))
+    };
 }
 
 /// The keys of such a page.
 pub(crate) fn find_page_ids(
     connection: &mut AnyConnection,
-    event_id: EventId,
+    event: AppEvent,
     after: Option<ParticipantId>,
     up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<ParticipantId>> {
-    page(event_id, ParticipantId::first_after(after), up_to, limit)
-        .select(participants::id)
-        .load_iter(connection)?
-        .map(|id: QueryResult<AppKey>| id.map(|AppKey(id)| ParticipantId(id)))
-        .collect()
+    let first = ParticipantId::first_after(after);
+    of_event!(event, participants::event_id, is_of_event => {
+        page!(is_of_event, first, up_to, limit)
+            .select(participants::id)
+            .load_iter(connection)?
+            .map(|id: QueryResult<AppKey>| id.map(|AppKey(id)| ParticipantId(id)))
+            .collect()
+    })
 }
 
 /// Up to `limit` participants of the event with `first <= id <= up_to`, in key order.
 pub(crate) fn read_rows(
     connection: &mut AnyConnection,
-    event_id: EventId,
+    event: AppEvent,
     first: ParticipantId,
     up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<Participant>> {
-    let rows: Vec<ParticipantRow> =
-        page(event_id, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)?;
+    let rows: Vec<ParticipantRow> = of_event!(event, participants::event_id, is_of_event => {
+        page!(is_of_event, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)
+    })?;
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
 /// Those of the participants who take part in the event, in any order.
 pub(crate) fn find_by_ids(
     connection: &mut AnyConnection,
-    event_id: EventId,
+    event: AppEvent,
     ids: &[ParticipantId],
 ) -> QueryResult<Vec<Participant>> {
-    let rows: Vec<ParticipantRow> = participants::table
-        .filter(participants::event_id.eq(event_id))
-        .filter(participants::id.eq_any(ids))
-        .select(ParticipantRow::as_select())
-        .load(connection)?;
+    let rows: Vec<ParticipantRow> = of_event!(event, participants::event_id, is_of_event => {
+        participants::table
+            .filter(is_of_event)
+            .filter(participants::id.eq_any(ids))
+            .select(ParticipantRow::as_select())
+            .load(connection)
+    })?;
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
 /// The largest key of a participant of the event; the smallest number when the event has none.
-pub(crate) fn find_last_id(connection: &mut AnyConnection, event_id: EventId) -> QueryResult<ParticipantId> {
-    participants::table
-        .filter(participants::event_id.eq(event_id))
-        .select(max(participants::id))
-        .first(connection)
-        .map(last_id)
+pub(crate) fn find_last_id(connection: &mut AnyConnection, event: AppEvent) -> QueryResult<ParticipantId> {
+    of_event!(event, participants::event_id, is_of_event => {
+        participants::table.filter(is_of_event).select(max(participants::id)).first(connection).map(last_id)
+    })
 }
 
 /// An event, and the largest key of its participants.
 #[derive(QueryableByName)]
 struct LastIdRow {
     #[diesel(sql_type = BigInt)]
-    event_id: EventId,
+    event_id: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     last_id: Option<AppKey>,
 }
@@ -193,18 +203,20 @@ struct LastIdRow {
 /// The largest keys of the participants of many events; the smallest number where an event has none.
 pub(crate) fn find_last_ids(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     event_ids: &[EventId],
 ) -> QueryResult<HashMap<EventId, ParticipantId>> {
     let distinct: BTreeSet<EventId> = event_ids.iter().copied().collect();
-    if distinct.len() < 3 || !dispatch::has_round_trips(connection) {
-        let last_id = |event_id| Ok((event_id, find_last_id(connection, event_id)?));
+    let is_few = distinct.len() < 3 || !dispatch::has_round_trips(connection);
+    if is_few || keys.key_type != EventKeyType::Number {
+        let last_id = |event_id| Ok((event_id, find_last_id(connection, keys.in_participants(event_id))?));
         return distinct.into_iter().map(last_id).collect();
     }
     let mut last_ids = HashMap::new();
-    let distinct: Vec<EventId> = distinct.into_iter().collect();
+    let distinct: Vec<i64> = distinct.into_iter().filter_map(EventId::number).collect();
     for event_ids in distinct.chunks(EVENTS_PER_QUERY) {
         // One look at the index for each event; with GROUP BY, PostgreSQL would read all keys of each.
-        let one = |id: &EventId| {
+        let one = |id: &i64| {
             format!(
                 "SELECT CAST({id} AS {}) AS event_id,
                     (SELECT MAX(id) FROM participants WHERE event_id = {id}) AS last_id",
@@ -213,7 +225,7 @@ pub(crate) fn find_last_ids(
         };
         let statement = event_ids.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ");
         let rows: Vec<LastIdRow> = sql_query(statement).load(connection)?;
-        last_ids.extend(rows.into_iter().map(|row| (row.event_id, last_id(row.last_id))));
+        last_ids.extend(rows.into_iter().map(|row| (EventId::Number(row.event_id), last_id(row.last_id))));
     }
     Ok(last_ids)
 }

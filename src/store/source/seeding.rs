@@ -9,6 +9,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
+use crate::store::source::event_keys::of_event;
 use crate::store::source::new_rows::{NewEvent, NewParticipant};
 
 impl Store {
@@ -47,12 +48,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn count_participants(&self, event_id: EventId) -> Result<u64, StoreError> {
+        let event = self.event_keys()?.in_participants(event_id);
         self.run("count participants", |connection| {
-            participants::table
-                .filter(participants::event_id.eq(event_id))
-                .count()
-                .get_result(connection)
-                .map(i64::unsigned_abs)
+            of_event!(event, participants::event_id, is_of_event => {
+                participants::table.filter(is_of_event).count().get_result(connection).map(i64::unsigned_abs)
+            })
         })
     }
 

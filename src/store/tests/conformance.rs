@@ -125,7 +125,7 @@ pub fn unknown_zones_are_counted(store: &Store) {
 pub fn an_event_is_added_once(store: &Store) {
     let at = |text: &str| text.parse::<chrono::NaiveDateTime>().unwrap();
     let event = |title: &str| NewEvent {
-        id: EVENT,
+        id: EVENT.number().unwrap(),
         title: title.to_owned(),
         description: Some("Zoë \u{1f389}".to_owned()),
         location: Some("Straße 6–8".to_owned()),

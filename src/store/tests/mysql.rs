@@ -2,9 +2,11 @@
 
 use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
+use super::event_keys::event_key_tests;
 use super::servers::{Server, migrated, server_tests};
 use super::upgrade::upgrade_tests;
 use super::*;
+use crate::domain::event_key_type::EventKeyType;
 
 mod values;
 
@@ -19,6 +21,7 @@ fn empty() -> ((), Store) {
 conformance_tests!(mysql);
 upgrade_tests!(empty);
 application_tests!(empty);
+event_key_tests!(empty);
 server_tests!(Server::Mariadb);
 
 #[test]
@@ -33,8 +36,9 @@ fn a_key_that_is_too_large_is_named() {
     assert_eq!(page(&store, 0, i64::MAX, 9).len(), 1);
     let cause =
         "the key 9223372036854775808 is too large; the largest that fanmail can use is 9223372036854775807";
+    let event = store.event_keys().unwrap().in_participants(EVENT);
     let largest = store.run("find the newest", |connection| {
-        crate::store::source::participants::find_last_id(connection, EVENT)
+        crate::store::source::participants::find_last_id(connection, event)
     });
     let message = largest.unwrap_err().to_string();
     assert!(message.contains(cause), "{message}");
@@ -99,13 +103,14 @@ fn taking_a_migration_back_again_changes_nothing() {
     upgrade::make_0_1_0(&store);
     store.migrate().unwrap();
     for down in [
+        include_str!("../../../migrations/mysql/0005_event_keys/down.sql"),
         include_str!("../../../migrations/mysql/0004_broker_sessions/down.sql"),
         include_str!("../../../migrations/mysql/0003_channels_and_audiences/down.sql"),
     ] {
         execute(&store, down);
         execute(&store, down);
     }
-    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version IN ('0003', '0004')");
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version > '0002'");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     upgrade::is_upgraded(&store);
 }
@@ -127,8 +132,31 @@ fn a_migration_that_was_done_but_not_noted_changes_nothing() {
     upgrade::make_0_1_0(&store);
     store.migrate().unwrap();
     let tag = store.find_installation().unwrap();
-    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version IN ('0003', '0004')");
+    execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version > '0002'");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     upgrade::is_upgraded(&store);
     assert_eq!(store.find_installation().unwrap(), tag);
+}
+
+/// Also where the two columns have different types or collations.
+#[test]
+fn uuids_are_served() {
+    for types in [
+        ["UUID", "UUID"],
+        ["UUID", "CHAR(36)"],
+        ["CHAR(36) CHARACTER SET ascii", "UUID"],
+        ["VARCHAR(36) COLLATE utf8mb4_bin", "VARCHAR(36) COLLATE utf8mb4_unicode_ci"],
+        ["VARCHAR(36) CHARACTER SET latin1", "VARCHAR(36) CHARACTER SET utf8mb3"],
+        ["VARCHAR(36) CHARACTER SET utf8mb3", "VARCHAR(36)"],
+    ] {
+        let ((), store) = empty();
+        event_keys::make_tables(&store, types, event_keys::UUID, event_keys::OTHER_UUID);
+        event_keys::serve(&store, event_keys::key(event_keys::UUID));
+        let key_type = store.event_key_type().unwrap();
+        assert_eq!(key_type == EventKeyType::Uuid, types.contains(&"UUID"), "{types:?}");
+        for other in ["7", "ab-c", "f81d4fae", "\u{e4}", "\u{1f389}"] {
+            assert_eq!(store.find_event(event_keys::key(other)).unwrap(), None, "{types:?}");
+            assert_eq!(store.count_participants(event_keys::key(other)).unwrap(), 0, "{types:?}");
+        }
+    }
 }

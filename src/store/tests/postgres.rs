@@ -2,9 +2,11 @@
 
 use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
+use super::event_keys::event_key_tests;
 use super::servers::{Server, migrated, server_tests, settle};
 use super::upgrade::upgrade_tests;
 use super::*;
+use crate::domain::event_key_type::EventKeyType;
 use crate::store::backend::any::AnyConnection;
 
 mod values;
@@ -20,6 +22,7 @@ fn empty() -> ((), Store) {
 conformance_tests!(postgres);
 upgrade_tests!(empty);
 application_tests!(empty);
+event_key_tests!(empty);
 server_tests!(Server::Postgresql);
 
 /// A migration changes tables, as a user that may only use them cannot. Here it is a table of the server's own user.
@@ -87,4 +90,43 @@ fn the_last_pages_are_as_quick_as_the_first() {
     }
     assert_eq!(pages, 1000);
     assert!((PEOPLE..=2 * PEOPLE).contains(&rows_read(&store)), "{} rows", rows_read(&store));
+}
+
+/// Also where the two columns have different types.
+#[test]
+fn uuids_are_served() {
+    for types in [["uuid", "uuid"], ["uuid", "text"], ["varchar(36)", "uuid"], ["char(36)", "char(40)"]] {
+        let ((), store) = empty();
+        event_keys::make_tables(&store, types, event_keys::UUID, event_keys::OTHER_UUID);
+        event_keys::serve(&store, event_keys::key(event_keys::UUID));
+        let key_type = store.event_key_type().unwrap();
+        assert_eq!(key_type == EventKeyType::Uuid, types.contains(&"uuid"), "{types:?}");
+        // The ledger may have other keys, of the time before a change of the tables.
+        for other in ["7", "ab-c", "f81d4fae"] {
+            assert_eq!(store.find_event(event_keys::key(other)).unwrap(), None);
+            assert_eq!(store.count_participants(event_keys::key(other)).unwrap(), 0);
+        }
+    }
+}
+
+/// The keys of another event are not looked at, whichever types the columns have.
+#[test]
+fn participants_of_text_keys_are_found_by_an_index() {
+    for kind in ["uuid", "varchar(36)", "char(36)"] {
+        let ((), store) = empty();
+        event_keys::make_tables(&store, [kind; 2], event_keys::UUID, event_keys::OTHER_UUID);
+        execute(
+            &store,
+            &format!(
+                "CREATE INDEX participants_by_event ON participants (event_id, id);
+                 INSERT INTO participants SELECT n, '{}', 'p' || n || '@example.com' FROM generate_series(10, 20000) n",
+                event_keys::OTHER_UUID
+            ),
+        );
+        let before = rows_read(&store);
+        event_keys::serve(&store, event_keys::key(event_keys::UUID));
+        let read = rows_read(&store) - before;
+        // `status` counts, and a participant of the event may be read several times.
+        assert!(read < 5000, "{kind}: {read} rows");
+    }
 }

@@ -8,6 +8,7 @@ use diesel::{QueryDsl as _, RunQueryDsl as _};
 
 use super::application_tables::application_tests;
 use super::conformance::conformance_tests;
+use super::event_keys::event_key_tests;
 use super::upgrade::upgrade_tests;
 use super::*;
 use crate::store::backend::any::AnyConnection;
@@ -27,6 +28,7 @@ fn sqlite() -> (TempDir, Store) {
 conformance_tests!(sqlite);
 upgrade_tests!(empty_sqlite);
 application_tests!(empty_sqlite);
+event_key_tests!(empty_sqlite);
 
 /// A team's own tables, with views of the names that fanmail reads.
 const TEAMS_TABLES: &str = "
@@ -241,8 +243,7 @@ fn a_message_without_an_id_is_looked_for_by_its_event() {
         detail: String,
     }
     let (_dir, store) = sqlite();
-    let message = Message { kind: Kind::Updated, event_id: EVENT };
-    let query = candidates::without_message_id(message).select(schema::notifications::id);
+    let query = candidates::without_message_id(7, Kind::Updated).select(schema::notifications::id);
     let query = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
     let statement = query.split(" -- binds").next().unwrap();
     let plan = |connection: &mut AnyConnection| {

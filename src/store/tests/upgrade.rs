@@ -168,8 +168,9 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
          INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
             VALUES (1, 4, 'bounced', 1, TRUE, '2026-11-06 10:00:00')",
     );
-    take_back(store);
-    take_back(store);
+    for _ in 3..=MIGRATIONS.len() {
+        take_back(store);
+    }
     refused(
         store,
         "INSERT INTO notifications (kind, event_id, max_participant_id, state, received_at)
@@ -200,7 +201,9 @@ pub fn the_states_of_0004_become_those_before(store: &Store) {
     let (waiting, abandoned, running) = (me.receive_new(), me.receive_new(), me.receive_new());
     assert!(store.abandon_notification(abandoned.1, "the event is gone").unwrap());
     store.start_notification(running.1).unwrap().unwrap();
-    take_back(store);
+    for _ in 4..=MIGRATIONS.len() {
+        take_back(store);
+    }
     let columns = "SELECT broker_session FROM notifications";
     refused(store, columns);
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[3..]);
@@ -236,6 +239,10 @@ pub fn fanmail_0_1_0_opens_nothing_in_newer_tables(store: &Store) {
     assert!(error.to_string().contains("audience"), "{error}");
 }
 
+fn newest_version() -> &'static str {
+    &MIGRATIONS[MIGRATIONS.len() - 1][..4]
+}
+
 /// Notes that a migration was applied.
 fn note(store: &Store, version: &str) {
     execute(store, &format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"));
@@ -249,9 +256,10 @@ pub fn tables_of_a_newer_fanmail_are_refused(store: &Store) {
         assert!(error.exit_code() == MISCONFIGURED && !error.is_transient(), "{error}");
         let expected = format!(
             "database: could not use the tables: the tables have version 0099, made by a newer fanmail; fanmail {} needs \
-             version 0004; install the newer fanmail, or restore the backup that was made before the update to \
+             version {}; install the newer fanmail, or restore the backup that was made before the update to \
              version 0099",
-            env!("CARGO_PKG_VERSION")
+            env!("CARGO_PKG_VERSION"),
+            newest_version()
         );
         assert_eq!(error.to_string(), expected);
     }
@@ -263,7 +271,8 @@ pub fn tables_of_an_older_fanmail_are_named(store: &Store) {
     assert!(error.exit_code() == FAILED && !error.is_transient(), "{error}");
     let error = error.to_string();
     assert!(
-        error.contains("the tables have version 0002; fanmail ") && error.contains(" needs version 0004; "),
+        error.contains("the tables have version 0002; fanmail ")
+            && error.contains(&format!(" needs version {}; ", newest_version())),
         "{error}"
     );
     assert!(

@@ -25,7 +25,7 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     let take_over = || context.leases.take_over(record, epoch);
     // Stopped: nothing was leased.
     let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
-    match try_due(context, notification, &held) {
+    match try_due(context, &notification, &held) {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         // Deferred mails wait one by one for what cannot be read.
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
@@ -56,10 +56,10 @@ pub(in crate::worker) fn has_vanished(
     }))
 }
 
-fn try_due(context: &Context, notification: Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
-    match find_event(context, &notification)? {
+fn try_due(context: &Context, notification: &Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
+    match find_event(context, notification)? {
         Ok(Some(event)) => {
-            let (held, resumed) = (Arc::clone(held), true);
+            let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
             let claim = Claim { notification, event, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
@@ -86,12 +86,12 @@ fn find_event(
 /// Decides about everyone who is due, without a mail.
 fn decide_all(
     context: &Context,
-    notification: Notification,
+    notification: &Notification,
     held: &HeldLease,
     decide: impl Fn(&Deferral) -> Verdict,
 ) -> Result<Counts, Halt> {
     let Context { store, database_retry, metrics, .. } = context;
-    let mut pages = DuePages::new(notification, context.page_size);
+    let mut pages = DuePages::new(*notification, context.page_size);
     let mut counts = Counts::default();
     while !pages.ended() {
         let due = pages.read(store, database_retry)?;

@@ -27,6 +27,10 @@ pub struct Task {
 
 /// How far a task is. The table of `dispatcher` shows how a state follows another one.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each message that the broker has given to this worker"
+)]
 pub enum TaskState {
     /// The opener finds out to which notification it belongs.
     Opening,

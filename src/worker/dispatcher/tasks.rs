@@ -177,13 +177,13 @@ mod tests {
 
     /// Adds the message `tag` of an event.
     fn add(tasks: &mut Tasks, event: i64, tag: u64) -> TaskId {
-        let message = Message { kind: Kind::Updated, event_id: EventId(event) };
+        let message = Message { kind: Kind::Updated, event_id: EventId::Number(event) };
         tasks.add(message, Identity::default(), receipt(tag));
         tasks.find(receipt(tag)).unwrap().0
     }
 
     fn opened(event: i64, id: i64) -> TaskState {
-        let event_id = EventId(event);
+        let event_id = EventId::Number(event);
         let audience = Audience::Event { id: event_id, up_to: ParticipantId(1) };
         TaskState::Waiting(OpenedAs::Elsewhere(Notification {
             id: NotificationId(id),

@@ -36,8 +36,12 @@ pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Eve
 
 /// Why the message of an event that was not found is a dead letter.
 pub(super) fn reason(context: &Context, event_id: EventId) -> String {
+    let exactly = match event_id {
+        EventId::Number(_) => "",
+        EventId::Text(_) => " (keys that are text must be the same byte by byte)",
+    };
     format!(
-        "event {event_id} is not in the database, and did not appear within {} s",
+        "event {event_id} is not in the database{exactly}, and did not appear within {} s",
         context.event_lookup_grace.as_secs()
     )
 }

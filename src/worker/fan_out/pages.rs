@@ -11,6 +11,7 @@ use crate::worker::fan_out::page::Page;
 
 /// The pages of one fan-out, as far as they are read.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each fan-out")]
 pub enum Pages {
     /// Of the participants.
     Audience(AudiencePages),

@@ -249,7 +249,7 @@ mod tests {
             BrokerSession { worker: "elsewhere:1:0:0:x".to_owned(), number: 1, follows_restart: false };
         store.begin_session(&other, None).unwrap();
         let (message, hour) =
-            (Message { kind: Kind::Updated, event_id: EventId(1) }, Duration::from_secs(3600));
+            (Message { kind: Kind::Updated, event_id: EventId::Number(1) }, Duration::from_secs(3600));
         let is_lost_after = |unknown_for: Duration| {
             let asked_at = Utc::now().naive_utc();
             sessions.check_other(&other.name(), message, asked_at, Some(unknown_for));

@@ -160,7 +160,7 @@ fn a_message_that_cannot_be_processed_becomes_a_dead_letter_and_delays_no_other(
     broker.deliver(receipt(1, 1), named("m1"), "{}");
     let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!((which, reason.as_str()), (receipt(1, 1), "the field \"type\" is missing"));
-    broker.deliver(receipt(1, 2), named("m2"), &updated(EventId(77)));
+    broker.deliver(receipt(1, 2), named("m2"), &updated(EventId::Number(77)));
     let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
     assert_eq!(which, receipt(1, 2));
     assert!(reason.starts_with("event 77 is not in the database"));
@@ -172,7 +172,7 @@ fn a_message_that_cannot_be_processed_becomes_a_dead_letter_and_delays_no_other(
 #[test]
 fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     let worker = TestWorker::new(3, 1);
-    worker.store.add_event(&event(EventId(7))).unwrap();
+    worker.store.add_event(&event(EventId::Number(7))).unwrap();
     let broker = Broker::start(&worker);
     // Two legitimate notifications without an id, both delivered before: only the recorded ack of the first one tells
     // the ledger that they are two.
@@ -180,7 +180,7 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     broker.deliver(receipt(1, 2), without_message_id(true), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
     // Another event does not wait.
-    broker.deliver(receipt(1, 3), named("other"), &updated(EventId(7)));
+    broker.deliver(receipt(1, 3), named("other"), &updated(EventId::Number(7)));
     assert_eq!(broker.settlement(), acked(1, 3));
     assert_eq!(worker.relay.accepted().len(), 3);
     broker.acked.send(receipt(1, 1)).unwrap();

@@ -51,7 +51,7 @@ fn an_event_without_participants_is_completed_at_once() {
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let worker = TestWorker::new(1, 1);
-    let unknown = Message { kind: Kind::Created, event_id: EventId(9) };
+    let unknown = Message { kind: Kind::Created, event_id: EventId::Number(9) };
     let FanOutResult::DeadLetter { reason, .. } = open_and_run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };
@@ -267,7 +267,7 @@ fn a_shutdown_in_the_middle_skips_nobody_and_mails_nobody_twice() {
     assert!(tally.adds_up() && tally.sent == first.len() as u64, "{tally:?}");
 
     let pending: Vec<_> =
-        worker.store.read_page(EventId(123), ParticipantId(0), ParticipantId::MAX, 300).unwrap();
+        worker.store.read_page(EventId::Number(123), ParticipantId(0), ParticipantId::MAX, 300).unwrap();
     let decided =
         worker.store.decided_between(NotificationId(1), ParticipantId(0), ParticipantId::MAX).unwrap();
     assert!(pending.iter().all(|one| {

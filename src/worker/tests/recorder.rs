@@ -34,7 +34,7 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
     let (_, opened) = opening::open(&worker.store, &lease_request, &named("m1"), REQUEST);
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let (sender, reports) = unbounded();
-    let event = worker.store.find_event(EventId(123)).unwrap().unwrap();
+    let event = worker.store.find_event(EventId::Number(123)).unwrap().unwrap();
     let prepared = PreparedNotification::new(&notification, &event, &worker.context.templates);
     let held = HeldLease::new(lease, Instant::now(), TIMEOUT);
     (Arc::new(FanOutHandle::new(held, prepared, sender)), reports)

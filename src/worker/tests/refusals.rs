@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 
 use super::support::opening::open_and_run;
-use super::support::{EVENT, REQUEST, TestWorker, Timing, event, named, wait_until};
+use super::support::{REQUEST, TestWorker, Timing, event, named, person, wait_until};
 use crate::app::ProbeIntervals;
 use crate::channels::Class;
 use crate::domain::backoff::Backoff;
@@ -90,11 +90,12 @@ fn a_relay_that_refuses_everyone_fails_nobody_and_everyone_is_mailed_when_it_end
 #[test]
 fn people_of_many_small_notifications_count_together() {
     let (worker, ended) = worker_with_outage(0, 0);
-    let events: Vec<EventId> = (1..=100).map(|n| EventId(EVENT.0 + n)).collect();
+    let events: Vec<EventId> = (1..=100).map(|n| EventId::Number(1000 + n)).collect();
     for &event_id in &events {
         worker.store.add_event(&event(event_id)).unwrap();
-        let email = format!("p{}@example.com", event_id.0);
-        let one = NewParticipant { event_id, email, name: "Ann".to_owned(), locale: None };
+        let email = format!("p{event_id}@example.com");
+        let one = NewParticipant { email, ..person("") };
+        let one = NewParticipant { event_id: event_id.number().unwrap(), ..one };
         worker.store.add_participants(1, |_| one.clone()).unwrap();
     }
     thread::scope(|scope| {

@@ -36,7 +36,7 @@ use crate::worker::threads::Threads;
 pub mod opening;
 pub mod relay;
 
-pub const EVENT: EventId = EventId(123);
+pub const EVENT: EventId = EventId::Number(123);
 pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
 /// Probes that do not make a test wait.
 const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
@@ -185,6 +185,7 @@ impl TestWorker {
     /// Adds participants of another event.
     pub fn join_event(&self, event_id: EventId, addresses: &[&str]) {
         for address in addresses {
+            let event_id = event_id.number().unwrap();
             let person = |_| NewParticipant { event_id, ..person(address) };
             self.store.add_participants(1, person).unwrap();
         }
@@ -252,13 +253,14 @@ pub fn unnamed() -> Identity {
 }
 
 pub fn person(email: &str) -> NewParticipant {
-    NewParticipant { event_id: EVENT, email: email.to_owned(), name: "Ann".to_owned(), locale: None }
+    let event_id = EVENT.number().unwrap();
+    NewParticipant { event_id, email: email.to_owned(), name: "Ann".to_owned(), locale: None }
 }
 
 pub fn event(id: EventId) -> NewEvent {
     let time = DateTime::from_timestamp(1_800_000_000, 0).unwrap().naive_utc();
     NewEvent {
-        id,
+        id: id.number().unwrap(),
         title: "A meeting".to_owned(),
         description: None,
         location: None,

@@ -42,6 +42,9 @@ pub const RECORDS_IN_ONE_STATEMENT: bool = false;
 /// Whether each statement is a round trip.
 pub const HAS_ROUND_TRIPS: bool = true;
 
+/// The type of any text in a CAST.
+pub const TEXT: &str = "CHAR";
+
 /// The type BIGINT in a CAST.
 pub const BIGINT: &str = "SIGNED";
 

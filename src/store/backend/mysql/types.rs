@@ -57,7 +57,9 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
         let fits = |types: &[&str]| types.contains(&column.kind.as_str());
         match column.role() {
             ColumnRole::Key if TEXTS.contains(&column.kind.as_str()) => return Err(column.refuse_text_key()),
-            ColumnRole::Key if column.kind == "bigint unsigned" => check_largest_key(mysql, &column)?,
+            ColumnRole::Key | ColumnRole::EventKey if column.kind == "bigint unsigned" => {
+                check_largest_key(mysql, &column)?;
+            }
             ColumnRole::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
                 return Err(column.refuse("SIGNED"));
             }

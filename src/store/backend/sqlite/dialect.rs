@@ -57,6 +57,9 @@ const PREPARED_NOTIFICATIONS: usize = 32;
 /// Whether each statement is a round trip.
 pub const HAS_ROUND_TRIPS: bool = false;
 
+/// The type of any text in a CAST.
+pub const TEXT: &str = "TEXT";
+
 /// The type BIGINT in a CAST.
 pub const BIGINT: &str = "INTEGER";
 

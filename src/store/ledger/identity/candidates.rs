@@ -9,6 +9,7 @@ use diesel::prelude::*;
 
 use crate::domain::channel::ChannelName;
 use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::session::Receipt;
 use crate::store::backend::any::AnyConnection;
@@ -20,6 +21,22 @@ use crate::store::schema::{INSERT_ROWS, notifications};
 
 /// Up to so many keys, SQLite looks for each with a statement that is prepared already.
 const PREPARED_KEYS: usize = 32;
+
+/// Compiles a query over the notifications that equal a message without a `message_id`, for both kinds of keys.
+macro_rules! of_equal {
+    ($message:expr, $equal:ident => $query:expr) => {
+        match $message.event_id {
+            EventId::Number(id) => {
+                let $equal = without_message_id(id, $message.kind);
+                $query
+            }
+            EventId::Text(key) => {
+                let $equal = of_text_without_message_id(key.as_str().to_owned(), $message.kind);
+                $query
+            }
+        }
+    };
+}
 
 /// A notification that a message may belong to.
 #[derive(Debug, Clone)]
@@ -55,16 +72,24 @@ pub(crate) fn find_by_receipts(
     let asked: Vec<&Arrival> = arrivals.iter().filter(|arrival| arrival.asked_at.is_some()).collect();
     let mut found = Vec::new();
     for arrivals in asked.chunks(INSERT_ROWS) {
-        // By the event, which has an index.
-        let rows: Vec<NotificationRow> = notifications::table
-            .filter(notifications::event_id.eq_any(arrivals.iter().map(|arrival| arrival.message.event_id.0)))
+        let with_receipts = notifications::table
             .filter(
                 notifications::broker_session
                     .eq_any(arrivals.iter().map(|arrival| arrival.session_name(worker))),
             )
             .filter(notifications::delivery_tag.eq_any(arrivals.iter().map(|arrival| arrival.tag())))
-            .select(NotificationRow::as_select())
-            .load(connection)?;
+            .select(NotificationRow::as_select());
+        // By the event, which has an index.
+        let (numbers, texts) = split(arrivals);
+        let mut rows: Vec<NotificationRow> = Vec::new();
+        if !numbers.is_empty() {
+            let of_events = with_receipts.clone().filter(notifications::event_id.eq_any(numbers));
+            rows = of_events.load(connection)?;
+        }
+        if !texts.is_empty() {
+            let of_events = with_receipts.filter(notifications::event_key.eq_any(texts));
+            rows.extend(of_events.load::<NotificationRow>(connection)?);
+        }
         for row in rows {
             let of_row = arrivals.iter().find(|arrival| {
                 (Some(arrival.tag()), Some(arrival.session_name(worker)))
@@ -76,6 +101,18 @@ pub(crate) fn find_by_receipts(
         }
     }
     Ok(found)
+}
+
+/// The keys of the events, numbers and texts apart.
+fn split<'a>(arrivals: &[&'a Arrival]) -> (Vec<i64>, Vec<&'a str>) {
+    let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+    for arrival in arrivals {
+        match &arrival.message.event_id {
+            EventId::Number(id) => numbers.push(*id),
+            EventId::Text(key) => texts.push(key.as_str()),
+        }
+    }
+    (numbers, texts)
 }
 
 /// Rule 1: the notifications with the `message_id`s of arrivals.
@@ -116,10 +153,10 @@ pub(crate) fn find_unacked(
     message: Message,
     clock: NaiveDateTime,
 ) -> QueryResult<Vec<Candidate>> {
-    let rows: Vec<NotificationRow> = without_message_id(message)
-        .filter(notifications::acked_at.is_null())
-        .select(NotificationRow::as_select())
-        .load(connection)?;
+    let rows: Vec<NotificationRow> = of_equal!(message, equal => {
+        let unacked = equal.filter(notifications::acked_at.is_null());
+        unacked.select(NotificationRow::as_select()).load(connection)
+    })?;
     let mut found: Vec<Candidate> =
         rows.into_iter().map(|row| Candidate::new(row, clock)).collect::<QueryResult<_>>()?;
     found.sort_unstable_by_key(|candidate| candidate.record.notification.id);
@@ -157,10 +194,9 @@ pub(crate) fn find_forgotten(
         notifications::delivered_at,
         notifications::acked_at,
     );
-    let acked: Vec<Acked> = without_message_id(message)
-        .filter(notifications::acked_at.gt(since))
-        .select(columns)
-        .load(connection)?;
+    let acked: Vec<Acked> = of_equal!(message, equal => {
+        equal.filter(notifications::acked_at.gt(since)).select(columns).load(connection)
+    })?;
     let mut found: Vec<Forgotten> = acked
         .into_iter()
         .filter_map(|(id, session, tag, delivered_at, acked_at)| {
@@ -194,11 +230,21 @@ pub(crate) fn find_by_id(
 /// event: for `message_key IS NULL` it expects one row, as for any key, and would read all notifications without a key (2 ms
 /// at 5,000).
 #[diesel::dsl::auto_type]
-pub(crate) fn without_message_id(message: Message) -> _ {
-    let (event_id, kind): (EventId, &'static str) = (message.event_id, message.kind.as_str());
-    let channel: &'static str = ChannelName::Email.as_str();
+pub(crate) fn without_message_id(event_id: i64, kind: Kind) -> _ {
+    let (kind, channel): (&'static str, &'static str) = (kind.as_str(), ChannelName::Email.as_str());
     notifications::table
         .filter(notifications::event_id.eq(event_id))
+        .filter(notifications::kind.eq(kind))
+        .filter(notifications::channel.eq(channel))
+        .filter(not(notifications::message_key.is_not_null()))
+}
+
+/// The same for an event whose key is text.
+#[diesel::dsl::auto_type]
+fn of_text_without_message_id(event_key: String, kind: Kind) -> _ {
+    let (kind, channel): (&'static str, &'static str) = (kind.as_str(), ChannelName::Email.as_str());
+    notifications::table
+        .filter(notifications::event_key.eq(event_key))
         .filter(notifications::kind.eq(kind))
         .filter(notifications::channel.eq(channel))
         .filter(not(notifications::message_key.is_not_null()))

@@ -18,11 +18,13 @@ use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::notifications;
+use crate::store::source::event_keys::EventKeys;
 use crate::store::source::participants::find_last_ids;
 
 /// Inserts notifications for the arrivals with the indices `new`, and freezes their audiences.
 pub(crate) fn insert(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     worker: &str,
     arrivals: &[Arrival],
     new: &[usize],
@@ -34,8 +36,8 @@ pub(crate) fn insert(
     }
     let event_ids: Vec<EventId> = new.iter().map(|index| arrivals[*index].message.event_id).collect();
     let last_ids = match new {
-        [one] if arrivals[*one].asked_at.is_some() => find_readable_last_ids(connection, &event_ids)?,
-        _ => find_last_ids(connection, &event_ids)?,
+        [one] if arrivals[*one].asked_at.is_some() => find_readable_last_ids(connection, keys, &event_ids)?,
+        _ => find_last_ids(connection, keys, &event_ids)?,
     };
     let names: Vec<String> = new.iter().map(|index| arrivals[*index].session_name(worker)).collect();
     let received_at = DatabaseTime::now();
@@ -59,9 +61,10 @@ pub(crate) fn insert(
 /// its audience is frozen as soon as they can. In a savepoint, because an error ends a transaction of `PostgreSQL`.
 fn find_readable_last_ids(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     event_ids: &[EventId],
 ) -> QueryResult<HashMap<EventId, ParticipantId>> {
-    match connection.transaction(|connection| find_last_ids(connection, event_ids)) {
+    match connection.transaction(|connection| find_last_ids(connection, keys, event_ids)) {
         Err(error) if is_unreadable(connection, &error) => Ok(HashMap::new()),
         last_ids => last_ids,
     }
@@ -74,7 +77,10 @@ fn new_row<'a>(
     attachment: &Attachment<'a>,
     received_at: DatabaseTime,
 ) -> NewNotification<'a> {
-    let event_id = arrival.message.event_id;
+    let (event_id, event_key) = match &arrival.message.event_id {
+        EventId::Number(id) => (Some(*id), None),
+        EventId::Text(key) => (None, Some(key.as_str())),
+    };
     let up_to = last_id.unwrap_or(ParticipantId::MIN);
     let state = if arrival.starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
     NewNotification {
@@ -82,7 +88,8 @@ fn new_row<'a>(
         channel: ChannelName::Email.as_str(),
         kind: arrival.message.kind.as_str(),
         event_id,
-        audience: Audience::Event { id: event_id, up_to }.as_str(),
+        event_key,
+        audience: Audience::Event { id: arrival.message.event_id, up_to }.as_str(),
         max_participant_id: up_to,
         state: state.as_str(),
         received_at,
@@ -96,9 +103,10 @@ fn new_row<'a>(
 }
 
 fn opened_new(arrival: &Arrival, row: &NewNotification<'_>, id: NotificationId) -> Opened {
-    let audience = Audience::Event { id: row.event_id, up_to: row.max_participant_id };
+    let event_id = arrival.message.event_id;
+    let audience = Audience::Event { id: event_id, up_to: row.max_participant_id };
     Opened::Ours {
-        notification: Notification { id, kind: arrival.message.kind, event_id: Some(row.event_id), audience },
+        notification: Notification { id, kind: arrival.message.kind, event_id: Some(event_id), audience },
         lease: Lease { notification_id: id, epoch: row.epoch },
         resumed: false,
         started: arrival.starts_at_once && audience.is_frozen(),

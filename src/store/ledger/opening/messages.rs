@@ -19,6 +19,7 @@ use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationState;
 use crate::store::ledger::sessions;
 use crate::store::schema::notifications;
+use crate::store::source::event_keys::EventKeys;
 
 impl Store {
     /// Opens what has arrived, in one transaction. One result for each arrival, in their order. `identity` explains which
@@ -36,10 +37,11 @@ impl Store {
         lease_request: &LeaseRequest,
         watermarks: &mut Watermarks,
     ) -> Result<Vec<Opened>, StoreError> {
+        let keys = self.event_keys()?;
         let mut tried = Watermarks::new();
         let opened = self.write("open messages", |connection| {
             tried.clone_from(watermarks);
-            open(connection, session, arrivals, lease_request, &mut tried)
+            open(connection, &keys, session, arrivals, lease_request, &mut tried)
         });
         watermarks.update(tried, arrivals, opened.is_err());
         opened
@@ -51,8 +53,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
+        let keys = self.event_keys()?;
         self.write("start a notification", |connection| {
-            let Some(record) = lock_and_freeze(connection, lease)? else { return Ok(None) };
+            let Some(record) = lock_and_freeze(connection, &keys, lease)? else { return Ok(None) };
             if record.holder.is_none() || record.state.needs_only_ack() {
                 return Ok(None);
             }
@@ -73,6 +76,7 @@ impl Store {
 /// Decides about all arrivals, then changes the rows that exist, then inserts the new ones.
 fn open(
     connection: &mut AnyConnection,
+    keys: &EventKeys,
     session: &BrokerSession,
     arrivals: &[Arrival],
     lease_request: &LeaseRequest,
@@ -129,7 +133,7 @@ fn open(
         sessions::record_caught_up(connection, session, clock)?;
     }
     apply(connection, changes)?;
-    insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;
+    insert(connection, keys, &session.worker, arrivals, &new, &attachment, &mut opened)?;
     attach_same(connection, &session.worker, arrivals, &same, &mut opened)?;
     Ok(opened.into_iter().flatten().collect())
 }

@@ -12,7 +12,7 @@ use diesel::result::Error;
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::domain::ids::NotificationId;
-use crate::domain::ids::{Epoch, EventId, ParticipantId};
+use crate::domain::ids::{Epoch, ParticipantId};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::notifications;
 
@@ -23,7 +23,8 @@ pub(crate) struct NewNotification<'a> {
     pub message_key: Option<&'a str>,
     pub channel: &'static str,
     pub kind: &'static str,
-    pub event_id: EventId,
+    pub event_id: Option<i64>,
+    pub event_key: Option<&'a str>,
     pub audience: &'static str,
     pub max_participant_id: ParticipantId,
     pub state: &'static str,

@@ -158,7 +158,7 @@ pub fn an_event_may_have_any_key(store: &Store) {
     }
     execute(store, "UPDATE events SET id = 0 WHERE id = -1");
     for id in [i64::MIN, 0, i64::MAX] {
-        assert_eq!(store.find_event(EventId(id)).unwrap().unwrap().id, EventId(id));
+        assert_eq!(store.find_event(EventId::Number(id)).unwrap().unwrap().id, EventId::Number(id));
     }
-    assert_eq!(store.find_event(EventId(-1)).unwrap(), None);
+    assert_eq!(store.find_event(EventId::Number(-1)).unwrap(), None);
 }

@@ -20,11 +20,11 @@ pub fn the_newest_events_and_their_first_participants_are_looked_at(store: &Stor
     execute(store, "INSERT INTO events (id, title) VALUES (-1, ''), (7, ''), (8, ''), (9, '')");
     add_people(store, EVENT, 5);
     add_people(store, OTHER_EVENT, 1);
-    assert_eq!(store.newest_events(3).unwrap(), [9, 8, 7].map(EventId));
+    assert_eq!(store.newest_events(3).unwrap(), [9, 8, 7].map(EventId::Number));
     let sample = store.sample_participants(EVENT, 3).unwrap();
     assert_eq!((ids(&sample), sample.unreadable, sample.example), (vec![1, 2, 3], 0, None));
     assert_eq!(ids(&store.sample_participants(OTHER_EVENT, 3).unwrap()), [6]);
-    assert_eq!(ids(&store.sample_participants(EventId(9), 3).unwrap()), [0; 0]);
+    assert_eq!(ids(&store.sample_participants(EventId::Number(9), 3).unwrap()), [0; 0]);
     assert_eq!(store.find_doubled_keys(EVENT).unwrap(), None);
     assert!(store.has_participants().unwrap());
     assert_eq!(store.find_unreadable_times(EVENT).unwrap(), [""; 0]);

@@ -123,7 +123,7 @@ pub fn a_listing_can_be_of_the_newest(store: &Store) {
     assert_eq!(newest(None, 4), (ids[1..].to_vec(), 1));
     assert_eq!(newest(None, 5), (ids.clone(), 0));
     assert_eq!(newest(None, u32::MAX), (ids.clone(), 0));
-    assert_eq!(newest(Some(EventId(9)), 2), (ids[3..].to_vec(), 2));
+    assert_eq!(newest(Some(EventId::Number(9)), 2), (ids[3..].to_vec(), 2));
     assert_eq!(newest(Some(EVENT), 2), (vec![ids[1]], 0));
     assert_eq!(newest(Some(OTHER_EVENT), 2), (vec![], 0));
 }

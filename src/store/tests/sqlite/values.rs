@@ -3,6 +3,7 @@
 use diesel::{Connection as _, SqliteConnection};
 
 use super::*;
+use crate::store::source::event_keys::AppEvent;
 use crate::store::source::participants::{find_last_id, read_rows};
 
 #[test]
@@ -133,9 +134,10 @@ fn a_key_with_a_fraction_is_named() {
         ("[1, 9223372036854775808]", Some("the key 9223372036854776000 is not a whole number")),
     ] {
         execute(&store, &view(keys));
+        let event = AppEvent::Number(7);
         let read = store.run("read keys", |connection| {
-            find_last_id(connection, EVENT)?;
-            read_rows(connection, EVENT, ParticipantId::MIN, ParticipantId::MAX, 9)
+            find_last_id(connection, event)?;
+            read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, 9)
         });
         let read = read.map_err(|error| error.to_string());
         match cause {

@@ -35,9 +35,10 @@ fn deferred(people: u32) -> TestWorker {
 fn two_workers_share_the_deferrals_and_mail_nobody_twice() {
     let worker = TestWorker::with_relay_and_timing(0, 2, greylisting(1), schedule(&[100]));
     for id in 1..=40 {
-        let event_id = EventId(1000 + id);
+        let event_id = EventId::Number(1000 + id);
         worker.store.add_event(&event(event_id)).unwrap();
-        let someone = |n| NewParticipant { event_id, ..person(&format!("p{n}-of-{id}@example.com")) };
+        let event = 1000 + id;
+        let someone = |n| NewParticipant { event_id: event, ..person(&format!("p{n}-of-{id}@example.com")) };
         worker.store.add_participants(10, someone).unwrap();
         let result = open_and_run(&worker.context, &named(&id.to_string()), Message { event_id, ..REQUEST });
         assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");

@@ -59,9 +59,10 @@ fn small_notifications_are_not_held_up_by_those_that_are_greylisted() {
         Timing { max_retries: 3, retry_delay: Duration::from_secs(120), ..schedule(&[100]) },
     );
     for id in 1..=NOTIFICATIONS {
-        let event_id = EventId(1000 + i64::from(id));
+        let event_id = EventId::Number(1000 + i64::from(id));
         worker.store.add_event(&event(event_id)).unwrap();
-        let someone = |_| NewParticipant { event_id, ..person(&format!("p{id}-of-{event_id}@example.com")) };
+        let email = format!("p{id}-of-{event_id}@example.com");
+        let someone = |_| NewParticipant { event_id: event_id.number().unwrap(), ..person(&email) };
         worker.store.add_participants(1, someone).unwrap();
     }
     let sweep = sweep(&worker);
@@ -77,7 +78,7 @@ fn small_notifications_are_not_held_up_by_those_that_are_greylisted() {
                     if id > NOTIFICATIONS || stopping.load(Ordering::Relaxed) {
                         return;
                     }
-                    let message = Message { event_id: EventId(1000 + i64::from(id)), ..REQUEST };
+                    let message = Message { event_id: EventId::Number(1000 + i64::from(id)), ..REQUEST };
                     let _result = open_and_run(&context, &named(&id.to_string()), message);
                 }
             })

@@ -55,15 +55,15 @@ fn a_worker_stops_in_time_while_the_database_is_away() {
 #[test]
 fn a_message_whose_audience_cannot_be_read_is_set_aside_and_holds_up_no_other() {
     let worker = TestWorker::new(3, 1);
-    worker.store.add_event(&event(EventId(7))).unwrap();
-    worker.join_event(EventId(7), &["of-7@example.com"]);
+    worker.store.add_event(&event(EventId::Number(7))).unwrap();
+    worker.join_event(EventId::Number(7), &["of-7@example.com"]);
     worker.execute(
         "ALTER TABLE participants RENAME TO people; CREATE VIEW participants AS SELECT
          CASE event_id WHEN 7 THEN abs(-9223372036854775807 - 1) ELSE id END AS id, event_id, email, name, locale
          FROM people",
     );
     let broker = Broker::start(&worker);
-    broker.deliver(receipt(1, 1), named("m1"), &updated(EventId(7)));
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EventId::Number(7)));
     broker.deliver(receipt(1, 2), named("m2"), &updated(EVENT));
     broker.deliver(receipt(1, 3), without_message_id(false), &updated(EVENT));
     let mut settled = [broker.settlement(), broker.settlement()];
@@ -78,7 +78,11 @@ fn a_message_whose_audience_cannot_be_read_is_set_aside_and_holds_up_no_other() 
     assert!(reason.contains("its participants cannot be read: integer overflow"), "{reason}");
     worker.wait_until_acked(set_aside[0].record.notification.id.0);
     // The broker has lost the ack.
-    broker.deliver(receipt(2, 1), Identity { redelivered: true, ..named("m1") }, &updated(EventId(7)));
+    broker.deliver(
+        receipt(2, 1),
+        Identity { redelivered: true, ..named("m1") },
+        &updated(EventId::Number(7)),
+    );
     assert_eq!(broker.settlement(), acked(2, 1));
     assert_eq!(broker.close(), []);
     assert_eq!(worker.relay.accepted().len(), 6);
@@ -110,16 +114,16 @@ fn waiting_notifications_are_free_for_others_after_a_stop() {
 fn a_message_whose_event_is_missing_is_acked_as_a_dead_letter_and_its_notification_with_it() {
     let worker = TestWorker::new(3, 1);
     let broker = Broker::start(&worker);
-    broker.deliver(receipt(1, 1), named("m1"), &updated(EventId(77)));
+    broker.deliver(receipt(1, 1), named("m1"), &updated(EventId::Number(77)));
     assert_eq!(broker.dead_letter().0, receipt(1, 1));
     // The dead letter could not be stored before the session was lost.
     let again = || Identity { redelivered: true, ..named("m1") };
-    broker.deliver(receipt(2, 1), again(), &updated(EventId(77)));
+    broker.deliver(receipt(2, 1), again(), &updated(EventId::Number(77)));
     let (which, reason) = broker.dead_letter();
     assert_eq!(which, receipt(2, 1));
     assert!(reason.starts_with("event 77 is not in the database"), "{reason}");
     // The next one of the event does not wait for the dead letter.
-    broker.deliver(receipt(2, 2), named("m2"), &updated(EventId(77)));
+    broker.deliver(receipt(2, 2), named("m2"), &updated(EventId::Number(77)));
     assert_eq!(broker.dead_letter().0, receipt(2, 2));
     assert_eq!((record(&worker, 1).acked_at, record(&worker, 2).acked_at), (None, None));
     broker.confirm([receipt(2, 1), receipt(2, 2)]);

@@ -172,8 +172,8 @@ fn the_next_one_of_the_event_waits_until_another_worker_has_acked_the_message_of
 fn at_most_prefetch_fan_outs_run_over_three_sessions() {
     let (worker, open_gate) = gated_worker(1);
     for id in 1..=12 {
-        worker.store.add_event(&event(EventId(id))).unwrap();
-        worker.join_event(EventId(id), &[&format!("of-{id}@example.com")]);
+        worker.store.add_event(&event(EventId::Number(id))).unwrap();
+        worker.join_event(EventId::Number(id), &[&format!("of-{id}@example.com")]);
     }
     let broker = Broker::start(&worker);
     let leased = |id: i64| {
@@ -182,7 +182,7 @@ fn at_most_prefetch_fan_outs_run_over_three_sessions() {
     };
     for (session, events) in (1..).zip([1..=4, 5..=8, 9..=12]) {
         for (tag, id) in (1..).zip(events.clone()) {
-            broker.deliver(receipt(session, tag), named(&id.to_string()), &updated(EventId(id)));
+            broker.deliver(receipt(session, tag), named(&id.to_string()), &updated(EventId::Number(id)));
         }
         wait_until("the leases", || events.clone().all(leased));
         exchange_markers(&broker, session);
@@ -200,7 +200,7 @@ fn at_most_prefetch_fan_outs_run_over_three_sessions() {
     // The others come again: four that are completed, and four that were never begun.
     for (tag, id) in (5..).zip(1..=8) {
         let again = Identity { redelivered: true, ..named(&id.to_string()) };
-        broker.deliver(receipt(3, tag), again, &updated(EventId(id)));
+        broker.deliver(receipt(3, tag), again, &updated(EventId::Number(id)));
     }
     let mut receipts: Vec<_> = (0..8).map(|_| broker.settlement()).collect();
     receipts.sort_unstable_by_key(|settlement| match settlement {

@@ -27,13 +27,13 @@ fn what_was_looked_at_is_told_with_its_limits() {
     let looked_at = |summary: &Summary| summary.notes().remove(0);
     assert_eq!(looked_at(&summary(vec![])), "there are no events yet, so no rows were looked at");
     let people = vec![person(-3, Some("a@example.org")), person(0, Some("b@example.org"))];
-    let one = summary(vec![Look::Events(1), Look::Participants(EventId(7), sample(people))]);
+    let one = summary(vec![Look::Events(1), Look::Participants(EventId::Number(7), sample(people))]);
     assert_eq!(
         looked_at(&one),
         "looked at 1 event and the first 1000 participants of each: 2 participants with keys from -3 to 0"
     );
     assert_eq!((one.problems(), one.notes().len()), (vec![], 1));
-    let many = summary(vec![Look::Events(20), Look::Doubled(EventId(7), None)]).out_of_time();
+    let many = summary(vec![Look::Events(20), Look::Doubled(EventId::Number(7), None)]).out_of_time();
     assert_eq!(
         looked_at(&many),
         "looked at the 20 newest events and the first 1000 participants of each: 0 participants; not everything, because \
@@ -54,7 +54,7 @@ fn addresses_are_counted_by_what_is_wrong_with_them_and_never_shown() {
         (7, Some("Ada@example.org")),
     ];
     let people = people.map(|(id, email)| person(id, email)).to_vec();
-    let summary = summary(vec![Look::Events(1), Look::Participants(EventId(7), sample(people))]);
+    let summary = summary(vec![Look::Events(1), Look::Participants(EventId::Number(7), sample(people))]);
     let rest = "; without a correction they count as failed";
     assert_eq!(
         summary.notes()[1..],
@@ -105,8 +105,8 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
     };
     let mut looks = summary(vec![
         Look::Events(2),
-        Look::Participants(EventId(7), sample(twice)),
-        Look::Participants(EventId(8), unreadable),
+        Look::Participants(EventId::Number(7), sample(twice)),
+        Look::Participants(EventId::Number(8), unreadable),
     ]);
     let problems = looks.problems();
     assert_eq!(
@@ -121,7 +121,7 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
         "{problems:?}"
     );
     // The whole event was read.
-    looks.add(Look::Doubled(EventId(7), Some(DoubledKeys { count: 40, first: ParticipantId(3) })));
+    looks.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 40, first: ParticipantId(3) })));
     assert!(looks.problems()[1].contains("(40 keys, such as 3 in event 7)"));
 }
 
@@ -129,8 +129,8 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
 fn odd_events_are_notes() {
     let notes = summary(vec![
         Look::Events(3),
-        Look::Times(EventId(7), vec!["starts_at", "ends_at"]),
-        Look::Times(EventId(8), vec!["starts_at"]),
+        Look::Times(EventId::Number(7), vec!["starts_at", "ends_at"]),
+        Look::Times(EventId::Number(8), vec!["starts_at"]),
         Look::NoneTakesPart,
     ])
     .notes();
