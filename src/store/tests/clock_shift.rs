@@ -20,6 +20,22 @@ pub fn leave_no_pause(store: &Store) {
         .unwrap();
 }
 
+/// The messages of these notifications were delivered one millisecond after the other, however long the test takes.
+pub fn leave_no_time_between(store: &Store, ids: &[NotificationId]) {
+    store
+        .write("move deliveries", |connection| {
+            let first = dispatch::clock(connection)? - TimeDelta::milliseconds(100);
+            for (id, milliseconds) in ids.iter().zip(0..) {
+                let delivered_at = first + TimeDelta::milliseconds(milliseconds);
+                diesel::update(notifications::table.find(id))
+                    .set(notifications::delivered_at.eq(delivered_at))
+                    .execute(connection)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
 /// Lets time pass: everything so far was so much earlier.
 pub fn pass(store: &Store, time: TimeDelta) {
     type Time = Option<NaiveDateTime>;

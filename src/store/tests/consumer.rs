@@ -13,7 +13,7 @@ use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::ledger::sessions::EndOfSession;
-pub use crate::store::tests::clock_shift::{leave_no_pause, pass};
+pub use crate::store::tests::clock_shift::{leave_no_pause, leave_no_time_between, pass};
 
 /// One session of a worker.
 pub struct Consumer<'a> {

@@ -198,6 +198,7 @@ pub fn equal_messages_of_two_workers_come_in_either_order(store: &Store) {
     let second = theirs.receive_and_finish();
     let first = mine.receive_and_finish();
     let between = receive_and_finish_cancelled(&mut mine);
+    leave_no_time_between(store, &[second, first, between]);
     mine.lose();
     theirs.lose();
     let mut again = Consumer::begin_after_restart(store, "me", 2);
