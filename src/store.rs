@@ -19,6 +19,7 @@ use crate::store::error::{StoreError, with_causes};
 use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
 use crate::store::source::event_keys::EventKeys;
+use crate::store::source::keys::KnownKeys;
 
 pub mod backend;
 pub mod client_library;
@@ -50,6 +51,7 @@ pub struct Store {
     writer: Option<Pool<DatabaseConnector>>,
     /// How the application holds the keys of events, once it was looked at.
     event_keys: Arc<Mutex<Option<EventKeys>>>,
+    known_keys: KnownKeys,
 }
 
 impl Store {
@@ -82,7 +84,7 @@ impl Store {
         check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         let pool = pool_of(connector.clone(), pool_size.max(1));
-        Ok(Self { pool, connector, writer, event_keys: Arc::default() })
+        Ok(Self { pool, connector, writer, event_keys: Arc::default(), known_keys: KnownKeys::default() })
     }
 
     /// The same database over a pool of its own, of at most `pool_size` connections.

@@ -17,3 +17,12 @@ pub enum Format {
 pub(crate) fn parse_kind(word: &str) -> Result<Kind, String> {
     Kind::from_word(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
 }
+
+/// What `verb` says about a table `participants` that fanmail has not created.
+#[must_use]
+pub fn own_tables_only(verb: &str) -> String {
+    format!(
+        "participants.id is text, and `fanmail {verb}` writes only to tables that fanmail created, whose keys are whole \
+         numbers; add the rows to your own table, or set DATABASE_URL to another database"
+    )
+}

@@ -11,6 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::database;
+use crate::commands::arguments::own_tables_only;
 use crate::commands::import::columns::{Columns, Table};
 use crate::commands::import::csv_file::CsvFile;
 use crate::commands::import::csv_lines::CsvLines;
@@ -115,6 +116,9 @@ fn open(file: &CsvFile, args: &ImportArgs) -> anyhow::Result<(CsvLines, Columns)
 fn refuse_views(store: &Store, tables: &[Table]) -> anyhow::Result<()> {
     let views = store.find_views()?;
     match views.iter().find(|view| tables.iter().any(|table| table.name() == **view)) {
+        None if tables.contains(&Table::Participants) && store.has_text_keys(None)? => {
+            bail!("{}", own_tables_only("import"))
+        }
         None => Ok(()),
         Some(view) => bail!(
             "`{view}` is a view over tables of your own, and `fanmail import` writes only to tables that fanmail created; \

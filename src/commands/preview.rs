@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::content::sample;
 use crate::domain::content::MediaType;
 use crate::domain::event::Event;
-use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
 use crate::text::clean::printable;
@@ -84,7 +84,7 @@ fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, P
             }
         )
     })?;
-    let first = store.read_page(event_id, None, ParticipantId::MAX, 1)?.into_iter().next();
+    let first = store.sample_participants(event_id, 1)?.readable.into_iter().next();
     Ok((event, first.unwrap_or_else(sample::ada)))
 }
 

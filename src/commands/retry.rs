@@ -174,7 +174,7 @@ fn reopen(
 /// Completes a notification that was not completed before, if everyone is decided or deferred.
 fn complete(context: &Context, state: NotificationState, claim: &Claim) -> Result<Completion, Stopped> {
     let Context { store, database_retry, .. } = context;
-    let lease = claim.held.lease;
+    let (lease, listed) = (claim.held.lease, claim.notification.audience.is_listed());
     database_retry.until_ok(|| match state {
         NotificationState::Completed => Ok(Completion::Completed),
         NotificationState::Abandoned if store.tally(&claim.notification)?.pending > 0 => {
@@ -182,9 +182,9 @@ fn complete(context: &Context, state: NotificationState, claim: &Claim) -> Resul
         }
         NotificationState::Abandoned if store.complete_abandoned(lease)? => Ok(Completion::Completed),
         NotificationState::Abandoned => Ok(Completion::LeaseLost),
-        NotificationState::SetAside => store.complete_set_aside(Completing { lease, after: None }),
+        NotificationState::SetAside => store.complete_set_aside(Completing { lease, after: None, listed }),
         NotificationState::Waiting | NotificationState::Running => {
-            let completed = store.complete_notifications(&[Completing { lease, after: None }])?;
+            let completed = store.complete_notifications(&[Completing { lease, after: None, listed }])?;
             Ok(completed.first().copied().unwrap_or(Completion::LeaseLost))
         }
     })

@@ -10,6 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use crate::app::database;
+use crate::commands::arguments::own_tables_only;
 use crate::config::Config;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
@@ -74,6 +75,9 @@ fn seed(store: &Store, args: &SeedArgs, now: DateTime<Utc>) -> anyhow::Result<Se
             "the keys of your events are text, and `fanmail seed` makes numbers; set DATABASE_URL to another database, for \
              example to a new SQLite file"
         );
+    }
+    if store.has_text_keys(None)? {
+        bail!("{}", own_tables_only("seed"));
     }
     if !args.yes {
         refuse_real_people(store, args.event)?;

@@ -14,5 +14,6 @@ pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod prepared;
 pub(crate) mod sqlite;
+pub(crate) mod statement;
 pub(crate) mod times;
 pub(crate) mod transaction;

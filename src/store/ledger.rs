@@ -3,6 +3,7 @@
 pub mod acks;
 pub mod batch;
 pub mod completion;
+pub mod decided;
 pub mod deferrals;
 pub mod deliveries;
 pub(crate) mod identity;
@@ -11,6 +12,7 @@ pub mod leases;
 pub mod live_sessions;
 pub mod notifications;
 pub mod opening;
+pub mod recipients;
 pub mod retention;
 pub mod retrying;
 pub mod row;

@@ -129,7 +129,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(deferrals, deliveries, notifications, participants);
+diesel::allow_tables_to_appear_in_same_query!(deferrals, deliveries, notifications, participants, recipients);
 
 /// Rows in one INSERT. SQLite binds at most 32,766 values to a statement (<https://www.sqlite.org/limits.html>), the
 /// servers 65,535.

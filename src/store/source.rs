@@ -8,6 +8,8 @@ pub(crate) mod event_keys;
 pub mod events;
 pub mod import_rows;
 pub mod importing;
+pub mod keys;
+pub mod listed;
 pub mod new_rows;
 pub mod participants;
 pub mod sample;

@@ -23,7 +23,9 @@ use crate::domain::participant::Participant;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::Opened;
+use crate::store::source::keys::{AppKeys, ParticipantKeys};
 use crate::store::source::new_rows::NewParticipant;
+use crate::store::source::participants::find_audience;
 use crate::store::tests::consumer::{ask, open, open_and_hold};
 
 mod application_tables;
@@ -82,13 +84,9 @@ fn add_people(store: &Store, event_id: EventId, count: u32) {
 
 /// The newest participant as a notification that is opened now would freeze it.
 fn last_participant_id(store: &Store, event_id: EventId) -> i64 {
-    let event = store.event_keys().unwrap().in_participants(event_id);
-    let last = store
-        .run("find the newest", |connection| {
-            crate::store::source::participants::find_last_id(connection, event)
-        })
-        .unwrap();
-    last.0
+    let keys = AppKeys { participants: ParticipantKeys::OfEachRow, ..store.app_keys().unwrap() };
+    let last = store.run("find the newest", |connection| find_audience(connection, keys, event_id)).unwrap();
+    last.end().0
 }
 
 /// A page of the participants of the event of most tests.
@@ -143,7 +141,7 @@ fn complete(store: &Store, notification_id: NotificationId) {
 
 /// Completes a notification under this lease, as if everyone were decided.
 fn complete_under(store: &Store, lease: Lease) -> Completion {
-    let completing = Completing { lease, after: Some(ParticipantId::MAX) };
+    let completing = Completing { lease, after: Some(ParticipantId::MAX), listed: false };
     let completions = store.complete_notifications(&[completing]).unwrap();
     assert_eq!(completions.len(), 1);
     completions[0]

@@ -46,6 +46,7 @@ pub mod context;
 mod deferring;
 pub mod due;
 mod event_lookup;
+mod listed;
 mod one_mail_per_address;
 pub mod page;
 pub mod pages;
@@ -210,7 +211,8 @@ impl<'a> FanOut<'a> {
     fn new(context: &'a Context, claim: &Claim, completes: bool) -> Self {
         let (sender, reports) = unbounded();
         let notification = PreparedNotification::new(&claim.notification, &claim.event, &context.templates);
-        let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender);
+        let listed = claim.notification.audience.is_listed();
+        let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender).listed(listed);
         Self {
             context,
             handle: Arc::new(handle),

@@ -20,6 +20,8 @@ pub struct FanOutHandle {
     pub held: Arc<HeldLease>,
     /// What the mails have in common.
     pub notification: PreparedNotification,
+    /// Whether its people are listed in the ledger.
+    pub listed: bool,
     /// Where the fan-out gets its reports. Unbounded, but it never holds more reports than there are jobs in flight:
     /// those in the queue, and two for each lane.
     pub reports: Sender<Report>,
@@ -52,7 +54,13 @@ impl FanOutHandle {
     pub fn new(held: Arc<HeldLease>, notification: PreparedNotification, reports: Sender<Report>) -> Self {
         let (failure_logged, deferral_logged) = (AtomicBool::new(false), AtomicBool::new(false));
         let missing = AtomicU64::new(0);
-        Self { held, notification, reports, failure_logged, deferral_logged, missing }
+        Self { held, notification, listed: false, reports, failure_logged, deferral_logged, missing }
+    }
+
+    /// The same of a notification whose people are listed in the ledger, or not.
+    #[must_use]
+    pub fn listed(self, listed: bool) -> Self {
+        Self { listed, ..self }
     }
 
     /// The outcomes of the jobs in flight are the last ones: the recorder completes the notification with them, which spares

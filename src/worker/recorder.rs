@@ -104,8 +104,8 @@ impl Batch {
                 self.outcomes.rows.push(outcome);
                 self.outcomes.lanes.push((fan_out, committed));
             }
-            LedgerWrite::Complete { lease, after, reply } => {
-                self.completions.completing.push(Completing { lease, after });
+            LedgerWrite::Complete { lease, after, listed, reply } => {
+                self.completions.completing.push(Completing { lease, after, listed });
                 self.completions.replies.push(reply);
             }
             LedgerWrite::Acked { message, receipt, recorded } => {
@@ -160,7 +160,11 @@ impl Outcomes {
         }
         let last = numbers.into_iter().filter(|(fan_out, number)| fan_out.are_last(*number));
         self.last = last.map(|(fan_out, _)| Arc::clone(fan_out)).collect();
-        let completing = |fan_out: &Arc<FanOutHandle>| Completing { lease: fan_out.held.lease, after: None };
+        let completing = |fan_out: &Arc<FanOutHandle>| Completing {
+            lease: fan_out.held.lease,
+            after: None,
+            listed: fan_out.listed,
+        };
         self.last.iter().map(completing).collect()
     }
 

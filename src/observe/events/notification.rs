@@ -63,6 +63,14 @@ pub fn without_participants(notification: &Notification) {
     );
 }
 
+/// Rows of the event have no key, so nothing could tell what became of them.
+pub fn people_without_key(notification_id: NotificationId, event_id: EventId) {
+    log::warn!(
+        "notification {notification_id}: rows of participants of event {event_id} have no id (NULL) and get no mail; give \
+         each row an id"
+    );
+}
+
 /// Before a notification is completed: somebody up to its frozen end is neither decided nor deferred.
 pub fn found_late(notification: &Notification) {
     log::info!(

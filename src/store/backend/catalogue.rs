@@ -32,19 +32,6 @@ impl AppColumn {
         }
     }
 
-    /// The error for a key that is text. A CAST is no help: it makes the same number of many texts.
-    pub fn refuse_text_key(&self) -> Error {
-        let Self { table, column, kind } = self;
-        Error::DeserializationError(
-            format!(
-                "{table}.{column} is of the type {kind}, but fanmail needs whole numbers; give your own table a column \
-                 with a number of its own for each row, and use that in the view (no CAST: it makes the same number of \
-                 different texts)"
-            )
-            .into(),
-        )
-    }
-
     /// The error for keys of events that are neither numbers, nor text, nor UUIDs; `fitting` is an expression for a view.
     pub fn refuse_event_key(&self, fitting: &str) -> Error {
         let Self { table, column, kind } = self;

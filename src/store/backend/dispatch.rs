@@ -7,16 +7,19 @@ use diesel::{QueryResult, RunQueryDsl as _};
 use diesel_migrations::EmbeddedMigrations;
 
 use crate::domain::event::DateOrTime;
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
+use crate::store::backend::sqlite;
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
+use crate::store::ledger::recipients::row::{Appended, NewRecipients, RecipientRow};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
-use crate::store::schema::{INSERT_ROWS, events, participants};
-use crate::store::source::event_keys::EventKeys;
+use crate::store::schema::{INSERT_ROWS, events, participants, recipients};
+use crate::store::source::event_keys::{AppEvent, EventKeys};
+use crate::store::source::keys::{KeyExpressions, ParticipantKeys};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 
 /// Name and version of the database, for people.
@@ -73,6 +76,21 @@ pub fn insert_deferrals(connection: &mut AnyConnection, rows: &[DeferralRow]) ->
     rows.chunks(INSERT_ROWS).try_for_each(
         |rows| dispatch!(connection, AnyConnection(own) => dialect::insert_deferrals(own, rows)),
     )
+}
+
+/// Appends to the list of recipients under a valid lease, all or none, if that is one statement here.
+pub fn append_recipients(
+    connection: &mut AnyConnection,
+    new: &NewRecipients<'_>,
+) -> QueryResult<Option<Appended>> {
+    dispatch!(connection, AnyConnection(own) => dialect::append_recipients(own, new))
+}
+
+/// Adds rows to the list of recipients.
+pub fn insert_recipients(connection: &mut AnyConnection, rows: &[RecipientRow<'_>]) -> QueryResult<()> {
+    dispatch!(connection, AnyConnection(own) => {
+        diesel::insert_into(recipients::table).values(rows).execute(own).map(drop)
+    })
 }
 
 /// Adds notifications, and returns their keys in the same order. Needs a write transaction.
@@ -192,6 +210,31 @@ pub fn find_event_keys(connection: &mut AnyConnection) -> QueryResult<EventKeys>
     let text_type = dispatch!(connection, AnyConnection => dialect::TEXT);
     let [events, participants] = dispatch!(connection, AnyConnection(own) => event_keys::find_columns(own))?;
     EventKeys::new(events, participants, text_type)
+}
+
+/// The kind of the keys of participants.
+pub fn participant_keys(connection: &mut AnyConnection) -> QueryResult<ParticipantKeys> {
+    dispatch!(connection, AnyConnection(own) => types::participant_keys(own))
+}
+
+/// How the keys of this event's participants are written, where each row has a kind of its own.
+pub fn text_key_of_rows(
+    connection: &mut AnyConnection,
+    event_id: EventId,
+    event: AppEvent,
+) -> QueryResult<KeyExpressions> {
+    // Only SQLite has such rows.
+    sqlite::types::text_key_of_rows(connection, event_id, event)
+}
+
+/// Reads the largest key of some participants. `None`: it is no number.
+pub fn read_largest_key(value: MultiRawValue<'_>) -> deserialize::Result<Option<i64>> {
+    let is_text = match &value {
+        MultiRawValue::Sqlite(own) => sqlite::dialect::is_text(own),
+        #[cfg(any(feature = "mysql", feature = "postgres"))]
+        _ => false,
+    };
+    if is_text { Ok(None) } else { read_key(value).map(Some) }
 }
 
 /// Reads a key of the application, a whole number of any length.

@@ -5,5 +5,6 @@ pub(crate) mod deliveries;
 pub(crate) mod dialect;
 pub(crate) mod errors;
 pub(crate) mod event_keys;
+pub(crate) mod recipients;
 pub(crate) mod types;
 pub(crate) mod values;

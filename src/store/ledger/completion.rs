@@ -1,16 +1,14 @@
 //! How a notification ends: completed once everyone is decided or deferred, which is checked against the tables, or
 //! abandoned. Acks are left to `acks`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
-use crate::domain::notification::Notification;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
@@ -19,6 +17,7 @@ use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::no_lease;
 use crate::store::ledger::notifications::find_completed;
+use crate::store::ledger::recipients::undecided_recipients;
 use crate::store::ledger::row::{NotificationState, find_event_id};
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
 use crate::store::source::event_keys::{EventKeys, of_event};
@@ -31,6 +30,8 @@ pub struct Completing {
     /// Everyone up to this participant is known to be decided or deferred (see [`Store::find_decided_end`]). Up to the largest
     /// key: nothing is checked.
     pub after: Option<ParticipantId>,
+    /// Whether its people are listed in the ledger (`Audience::is_listed`).
+    pub listed: bool,
 }
 
 /// What became of a [`Completing`].
@@ -42,17 +43,6 @@ pub enum Completion {
     Undecided,
     /// The lease is not valid any more. Nothing has changed.
     LeaseLost,
-}
-
-/// How far all participants of a range are decided or deferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecidedPage {
-    /// One of them is not.
-    Undecided,
-    /// All up to this one; there are more behind it.
-    UpTo(ParticipantId),
-    /// All up to the frozen end.
-    Last,
 }
 
 /// From how many notifications on one statement for all of them costs fewer round trips than one for each.
@@ -80,36 +70,6 @@ impl Store {
                 complete_all(connection, &keys, completing, None)
             }),
         }
-    }
-
-    /// Whether the first `limit` participants behind `after` are decided or deferred. Range queries and no join, as for the
-    /// pages of a fan-out.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn find_decided_end(
-        &self,
-        notification: &Notification,
-        after: impl Into<Option<ParticipantId>>,
-        limit: u32,
-    ) -> Result<DecidedPage, StoreError> {
-        let Audience::Event { id: event_id, up_to } = notification.audience;
-        let after = after.into();
-        let page = self.read_page_ids(event_id, after, up_to, limit)?;
-        let Some(last) = page.last().copied() else { return Ok(DecidedPage::Last) };
-        let mut undecided: BTreeSet<ParticipantId> = page.iter().copied().collect();
-        for id in self.decided_between(notification.id, after, last)? {
-            undecided.remove(&id);
-        }
-        if !undecided.is_empty() {
-            let deferred = self.deferrals_between(notification.id, after, last)?;
-            undecided.retain(|id| !deferred.contains_key(id));
-        }
-        Ok(match undecided.is_empty() {
-            false => DecidedPage::Undecided,
-            true if page.len() < limit as usize => DecidedPage::Last,
-            true => DecidedPage::UpTo(last),
-        })
     }
 
     /// Marks a notification as abandoned for a `reason`, and ends its lease. `false` when the lease is not valid any more;
@@ -185,6 +145,11 @@ pub(crate) fn complete_one(
     let first = ParticipantId::first_after(one.after);
     let completed = if one.after == Some(ParticipantId::MAX) {
         PreparedUpdate::new(completed(), leased).execute(connection)
+    } else if one.listed {
+        let undecided = exists(undecided_recipients(first));
+        // The list is complete.
+        let is_frozen = notifications::max_participant_id.ge(0);
+        PreparedUpdate::new(completed(), leased.and(is_frozen).and(not(undecided))).execute(connection)
     } else if keys.key_type == EventKeyType::Number {
         let of_event = participants::event_id.nullable().eq(notifications::event_id);
         let undecided = exists(undecided!(of_event, first));
@@ -239,8 +204,7 @@ pub(crate) fn complete_all(
     completing: &[Completing],
     locked: Option<&[Lease]>,
 ) -> QueryResult<Vec<Completion>> {
-    let by_id: BTreeMap<Lease, Option<ParticipantId>> =
-        completing.iter().map(|one| (one.lease, one.after)).collect();
+    let by_id: BTreeMap<Lease, Completing> = completing.iter().map(|one| (one.lease, *one)).collect();
     let is_few = by_id.len() < LOCKED_BATCH || !dispatch::has_round_trips(connection);
     if is_few && complete_each(connection, keys, &by_id)? {
         return Ok(vec![Completion::Completed; completing.len()]);
@@ -267,11 +231,11 @@ pub(crate) fn complete_all(
 fn complete_each(
     connection: &mut AnyConnection,
     keys: &EventKeys,
-    by_id: &BTreeMap<Lease, Option<ParticipantId>>,
+    by_id: &BTreeMap<Lease, Completing>,
 ) -> QueryResult<bool> {
     let mut all = true;
-    for (lease, after) in by_id {
-        all &= complete_running(connection, keys, Completing { lease: *lease, after: *after })?;
+    for one in by_id.values() {
+        all &= complete_running(connection, keys, *one)?;
     }
     Ok(all)
 }
@@ -280,16 +244,16 @@ fn complete_each(
 fn complete_locked(
     connection: &mut AnyConnection,
     keys: &EventKeys,
-    by_id: &BTreeMap<Lease, Option<ParticipantId>>,
+    by_id: &BTreeMap<Lease, Completing>,
     leases: &[Lease],
 ) -> QueryResult<()> {
     let mut short = Vec::new();
     for lease in leases {
         match by_id.get(lease) {
-            Some(None) if keys.key_type == EventKeyType::Number => short.push(lease.notification_id),
-            Some(after) => {
-                complete_running(connection, keys, Completing { lease: *lease, after: *after })?;
+            Some(Completing { after: None, listed: false, .. }) if keys.key_type == EventKeyType::Number => {
+                short.push(lease.notification_id);
             }
+            Some(one) => drop(complete_running(connection, keys, *one)?),
             None => {}
         }
     }

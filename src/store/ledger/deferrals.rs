@@ -12,7 +12,6 @@ use chrono::NaiveDateTime;
 use diesel::dsl::{exists, min};
 use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
@@ -107,7 +106,6 @@ impl Store {
         after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<Vec<DeferredParticipant>, StoreError> {
-        let Audience::Event { id: event_id, .. } = notification.audience;
         let after = after.into();
         let (page, decided) = self.run("read a page of deferrals", |connection| {
             let clock = dispatch::clock(connection)?;
@@ -123,7 +121,7 @@ impl Store {
         let mut undecided = page;
         undecided.retain(|deferral| !decided.contains(&(notification.id, deferral.participant_id)));
         let ids: Vec<ParticipantId> = undecided.iter().map(|deferral| deferral.participant_id).collect();
-        let mut found = self.find_participants(event_id, &ids)?;
+        let mut found = self.find_participants(notification, &ids)?;
         let with_participant = |deferral: Deferral| match found.remove(&deferral.participant_id) {
             Some(Ok(person)) => DeferredParticipant { deferral, participant: Some(person), unreadable: None },
             Some(Err(reason)) => {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
@@ -15,8 +15,8 @@ use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::{delete_dry_run, delete_failed};
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
-use crate::store::source::event_keys::EventKeys;
-use crate::store::source::participants::{find_last_id, find_page_ids};
+use crate::store::source::keys::{AppKeys, ParticipantKeys};
+use crate::store::source::participants::{find_audience, find_page_ids};
 
 impl Store {
     /// The notification with this key, if it exists.
@@ -80,22 +80,29 @@ fn find_record(
 }
 
 /// The notification whose newest lease is `lease`, which nothing else can change until the transaction ends. Its audience is
-/// frozen now, unless its event had participants when it was opened; the caller writes that down.
+/// frozen now, unless its event had participants when it was opened. Needs a write transaction.
 pub(crate) fn lock_and_freeze(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
+    keys: AppKeys,
     lease: Lease,
 ) -> QueryResult<Option<NotificationRecord>> {
     if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
         return Ok(None);
     }
     let Some(mut record) = find_record(connection, lease.notification_id)? else { return Ok(None) };
-    let Audience::Event { id, up_to } = record.notification.audience;
-    let may_have_been_empty =
-        !record.notification.audience.is_frozen() && record.notification.event_id.is_some();
-    let event = keys.in_participants(id);
-    if may_have_been_empty && find_page_ids(connection, event, None, up_to, 1)?.is_empty() {
-        record.notification.audience = Audience::Event { id, up_to: find_last_id(connection, event)? };
+    if let Audience::Event { id, up_to } = record.notification.audience
+        && !record.notification.audience.is_frozen()
+        && record.notification.event_id.is_some()
+        && is_empty_up_to(connection, keys, id, up_to)?
+    {
+        let audience = find_audience(connection, keys, id)?;
+        diesel::update(notifications::table.find(record.notification.id))
+            .set((
+                notifications::audience.eq(audience.as_str()),
+                notifications::max_participant_id.eq(audience.end()),
+            ))
+            .execute(connection)?;
+        record.notification.audience = audience;
     }
     Ok(Some(record))
 }
@@ -111,4 +118,17 @@ pub(crate) fn find_completed(
         .select(notifications::id)
         .load_iter(connection)?
         .collect()
+}
+
+/// Whether the event has no participant with a key up to this one. Keys that are text are none.
+fn is_empty_up_to(
+    connection: &mut AnyConnection,
+    keys: AppKeys,
+    event_id: EventId,
+    up_to: ParticipantId,
+) -> QueryResult<bool> {
+    if matches!(keys.participants, ParticipantKeys::Texts(_)) {
+        return Ok(true);
+    }
+    Ok(find_page_ids(connection, keys.events.in_participants(event_id), None, up_to, 1)?.is_empty())
 }

@@ -7,12 +7,12 @@
 //! that an interrupted purge has left behind belong to no notification; the next purge deletes them first.
 //!
 //! A completed notification with deferrals is kept: its mails are still to be sent. Those of an abandoned one are not. Its
-//! deferrals are deleted last, like those of a notification that was deleted by hand.
+//! deferrals are deleted last, like those of a notification that was deleted by hand. So are lists of recipients.
 
 use std::collections::VecDeque;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::dsl::{count_star, exists, max, min, not};
+use diesel::dsl::{count_star, max, min, not};
 use diesel::prelude::*;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
@@ -20,19 +20,18 @@ use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
+use crate::store::ledger::retention::deletion::{
+    ROWS_PER_STEP, delete_deferrals, delete_outcomes, delete_recipients, nth_participant,
+};
 use crate::store::ledger::retention::selection::{
-    KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, purge_eligible, purgeable,
-    will_be_swept,
+    KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, find_orphaned_recipients,
+    purge_eligible, purgeable, will_be_swept,
 };
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::{deferrals, deliveries, notifications};
+use crate::store::schema::{deliveries, notifications};
 
+mod deletion;
 pub(crate) mod selection;
-
-/// Most rows that one transaction deletes. Measured with SQLite, an unoptimized build and 2,000,000 outcomes in the
-/// table: 1 ms for 1000 outcomes of one notification, 8 ms at most; 40 ms for 500 notifications of one participant.
-/// With 20,000 rows these are 40 ms and 1.4 s, and the whole purge takes no less time.
-const ROWS_PER_STEP: u32 = 1000;
 
 /// A purge, between its transactions.
 pub struct Purge<'a> {
@@ -43,6 +42,8 @@ pub struct Purge<'a> {
     pending: VecDeque<NotificationId>,
     /// Deleted notifications that still have deferrals. They are searched for when nothing else is left.
     orphaned_deferrals: Option<VecDeque<NotificationId>>,
+    /// Deleted notifications that still have a list of recipients, once they were looked for.
+    orphaned_recipients: Option<VecDeque<NotificationId>>,
     /// The largest key up to which the search for expired notifications has come.
     searched_up_to: NotificationId,
     /// A deleted notification that still has outcomes of participants with larger keys than this one.
@@ -95,6 +96,7 @@ impl Store {
                 before,
                 pending: find_orphaned_outcomes(connection)?,
                 orphaned_deferrals: None,
+                orphaned_recipients: None,
                 searched_up_to: NotificationId(0),
                 current: None,
             })
@@ -177,15 +179,28 @@ impl Purge<'_> {
         Ok(Some(deleted))
     }
 
-    /// The last steps.
+    /// The last steps but those of [`Self::delete_orphaned_recipients`].
     fn delete_orphaned_deferrals(&mut self) -> Result<Option<Purged>, StoreError> {
         let store = self.store;
         let orphaned = match &mut self.orphaned_deferrals {
             Some(orphaned) => orphaned,
             none => none.insert(store.run("find old deferrals", find_orphaned_deferrals)?),
         };
-        let Some(id) = orphaned.front().copied() else { return Ok(None) };
+        let Some(id) = orphaned.front().copied() else { return self.delete_orphaned_recipients() };
         if store.write("delete old deferrals", |connection| delete_deferrals(connection, id))? == 0 {
+            orphaned.pop_front();
+        }
+        Ok(Some(Purged::default()))
+    }
+
+    fn delete_orphaned_recipients(&mut self) -> Result<Option<Purged>, StoreError> {
+        let store = self.store;
+        let orphaned = match &mut self.orphaned_recipients {
+            Some(orphaned) => orphaned,
+            none => none.insert(store.run("find old recipients", find_orphaned_recipients)?),
+        };
+        let Some(id) = orphaned.front().copied() else { return Ok(None) };
+        if store.write("delete old recipients", |connection| delete_recipients(connection, id))? == 0 {
             orphaned.pop_front();
         }
         Ok(Some(Purged::default()))
@@ -236,57 +251,4 @@ impl Purge<'_> {
         }
         Ok(purged)
     }
-}
-
-/// The participant of the `n`th outcome after `after`, in key order; `None` if there are fewer.
-fn nth_participant(
-    connection: &mut AnyConnection,
-    notification_id: NotificationId,
-    after: Option<ParticipantId>,
-    n: u32,
-) -> QueryResult<Option<ParticipantId>> {
-    deliveries::table
-        .filter(deliveries::notification_id.eq(notification_id))
-        .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
-        .order(deliveries::participant_id)
-        .select(deliveries::participant_id)
-        .limit(1)
-        .offset(i64::from(n) - 1)
-        .first(connection)
-        .optional()
-}
-
-/// Deletes the outcomes of `after < participant <= up_to`, unless their notification exists.
-fn delete_outcomes(
-    connection: &mut AnyConnection,
-    notification_id: NotificationId,
-    after: Option<ParticipantId>,
-    up_to: ParticipantId,
-) -> QueryResult<usize> {
-    diesel::delete(
-        deliveries::table
-            .filter(deliveries::notification_id.eq(notification_id))
-            .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
-            .filter(deliveries::participant_id.le(up_to))
-            .filter(not(exists(notifications::table.find(notification_id)))),
-    )
-    .execute(connection)
-}
-
-/// Deletes at most `ROWS_PER_STEP` deferrals of a notification, unless it exists, and returns their number.
-fn delete_deferrals(connection: &mut AnyConnection, notification_id: NotificationId) -> QueryResult<usize> {
-    let of_notification = deferrals::table.filter(deferrals::notification_id.eq(notification_id));
-    let last: Option<ParticipantId> = of_notification
-        .order(deferrals::participant_id)
-        .select(deferrals::participant_id)
-        .limit(1)
-        .offset(i64::from(ROWS_PER_STEP) - 1)
-        .first(connection)
-        .optional()?;
-    diesel::delete(
-        of_notification
-            .filter(deferrals::participant_id.le(last.unwrap_or(ParticipantId::MAX)))
-            .filter(not(exists(notifications::table.find(notification_id)))),
-    )
-    .execute(connection)
 }

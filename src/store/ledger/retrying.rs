@@ -3,7 +3,6 @@
 
 use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::store::Store;
@@ -21,16 +20,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn freeze_audience(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
-        let keys = self.event_keys()?;
+        let keys = self.app_keys()?;
         self.write("freeze the audience of a notification", |connection| {
-            let Some(record) = lock_and_freeze(connection, &keys, lease)? else { return Ok(None) };
+            let Some(record) = lock_and_freeze(connection, keys, lease)? else { return Ok(None) };
             if !matches!(record.state, NotificationState::Abandoned | NotificationState::SetAside) {
                 return Ok(None);
             }
-            let Audience::Event { up_to, .. } = record.notification.audience;
-            diesel::update(notifications::table.find(record.notification.id))
-                .set(notifications::max_participant_id.eq(up_to))
-                .execute(connection)?;
             Ok(Some(record.notification))
         })
     }

@@ -155,9 +155,9 @@ pub(crate) struct NotificationRow {
 impl NotificationRow {
     /// `None` when its word is unknown. No message opens a row without an event; its people are taken for ones who have left.
     fn audience(&self, event_id: Option<EventId>) -> Option<Audience> {
-        let nothing = EventId::Number(i64::MIN);
-        let event = Audience::Event { id: event_id.unwrap_or(nothing), up_to: self.max_participant_id };
-        Some(event).filter(|audience| audience.as_str() == self.audience)
+        let id = event_id.unwrap_or(EventId::Number(i64::MIN));
+        let known = [Audience::Event { id, up_to: self.max_participant_id }, Audience::Recipients { id }];
+        known.into_iter().find(|audience| audience.as_str() == self.audience)
     }
 
     /// The record at the database's time `clock`.

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
@@ -16,9 +15,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::recipients::find_people;
 use crate::store::schema::{INSERT_ROWS, deliveries};
-use crate::store::source::event_keys::EventKeys;
-use crate::store::source::participants::find_by_ids;
+use crate::store::source::keys::AppKeys;
 
 /// A participant with such an outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
         let first = ParticipantId::first_after(after.into());
-        let keys = self.event_keys()?;
+        let keys = self.app_keys()?;
         self.run("read who was skipped because of their address", |connection| {
             let rows: Vec<Row> = of_notification(notification.id)
                 .filter(deliveries::participant_id.ge(first))
@@ -118,7 +117,7 @@ impl Store {
                 .limit(limit.into())
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, &keys, notification, rows)
+            with_people(connection, keys, notification, rows)
         })
     }
 
@@ -131,7 +130,7 @@ impl Store {
         notification: &Notification,
         firsts: &[ParticipantId],
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
-        let keys = self.event_keys()?;
+        let keys = self.app_keys()?;
         self.run("read who was skipped because of their address", |connection| {
             let details = firsts.iter().map(|first| format!("{}{first}", Verdict::SAME_ADDRESS));
             let rows: Vec<Row> = of_notification(notification.id)
@@ -140,7 +139,7 @@ impl Store {
                 .order(deliveries::participant_id)
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, &keys, notification, rows)
+            with_people(connection, keys, notification, rows)
         })
     }
 
@@ -226,18 +225,17 @@ fn delete(
 /// Adds who they are now, and what became of those who were to get the mail.
 fn with_people(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
+    keys: AppKeys,
     notification: &Notification,
     rows: Vec<Row>,
 ) -> QueryResult<Vec<SkippedForAddress>> {
-    let Audience::Event { id: event_id, .. } = notification.audience;
     let first = |detail: &Option<String>| detail.as_deref().and_then(Verdict::first_with_address);
     let ids: HashSet<ParticipantId> =
         rows.iter().flat_map(|(id, detail)| [Some(*id), first(detail)]).flatten().collect();
     let ids: Vec<ParticipantId> = ids.into_iter().collect();
     let (mut people, mut settled) = (HashMap::new(), HashSet::new());
     for ids in ids.chunks(INSERT_ROWS) {
-        let found = find_by_ids(connection, keys.in_participants(event_id), ids)?;
+        let found = find_people(connection, keys, notification, ids)?;
         people.extend(found.into_iter().map(|participant| (participant.id, participant)));
         settled.extend(find_settled(connection, notification.id, ids)?);
     }

@@ -12,6 +12,7 @@ use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deliveries::is_dry_run;
+use crate::store::ledger::recipients::count_listed;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::ledger::same_address::has_same_address;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
@@ -62,21 +63,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn tally(&self, notification: &Notification) -> Result<Tally, StoreError> {
-        let Audience::Event { id: event_id, up_to } = notification.audience;
-        let event = self.event_keys()?.in_participants(event_id);
+        let keys = self.app_keys()?;
         self.read("add up a notification", |connection| {
             let tally = tally_ledger(connection, notification.id)?;
-            let removed_deferred = match tally.deferred {
-                0 => 0,
-                _ => count_removed_deferred(connection, notification.id, event, up_to)?,
+            let (participants, pending) = match notification.audience {
+                Audience::Event { id, up_to } => {
+                    let event = keys.events.in_participants(id);
+                    count_of_event(connection, notification.id, event, up_to, tally.deferred)?
+                }
+                Audience::Recipients { id } => count_listed(connection, notification.id, keys, id)?,
             };
-            Ok(Tally {
-                participants: count_people(connection, event, up_to)?
-                    + count_removed(connection, notification.id, event, up_to)?
-                    + removed_deferred,
-                pending: count_pending(connection, notification.id, event, up_to)?,
-                ..tally
-            })
+            Ok(Tally { participants, pending, ..tally })
         })
     }
 
@@ -141,6 +138,24 @@ fn load_records(
         .select(NotificationRow::as_select())
         .load(connection)?;
     rows.into_iter().map(|row| row.into_record(clock)).collect()
+}
+
+/// Participants and pending ones of a notification whose people are not listed.
+fn count_of_event(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    event: AppEvent,
+    up_to: ParticipantId,
+    deferred: u64,
+) -> QueryResult<(u64, u64)> {
+    let removed_deferred = match deferred {
+        0 => 0,
+        _ => count_removed_deferred(connection, notification_id, event, up_to)?,
+    };
+    let participants = count_people(connection, event, up_to)?;
+    let removed = count_removed(connection, notification_id, event, up_to)?;
+    let pending = count_pending(connection, notification_id, event, up_to)?;
+    Ok((participants + removed + removed_deferred, pending))
 }
 
 /// The participants who are part of the notification and still take part in the event.

@@ -15,7 +15,7 @@ use crate::store::source::event_keys::of_event;
 
 impl Store {
     /// Calls `use_address` with each address that occurs more than once among the participants of the event with keys up to
-    /// `up_to`: without blanks around it, and in small letters. Also with each that has something else in it than visible ASCII,
+    /// `up_to`, or of all: without blanks around it, and in small letters. Also with each that has something else in it than visible ASCII,
     /// which may be another way to write one of the others (`xn--`, line ends).
     ///
     /// # Errors
@@ -23,17 +23,19 @@ impl Store {
     pub fn find_repeated_addresses(
         &self,
         event_id: EventId,
-        up_to: ParticipantId,
+        up_to: Option<ParticipantId>,
         mut use_address: impl FnMut(&str),
     ) -> Result<(), StoreError> {
         let event = self.event_keys()?.in_participants(event_id);
         self.run("look for addresses that occur more than once", |connection| {
             let address = dispatch::folded_email(connection);
+            // No parameter: where keys are text, there is none that they could be compared with.
+            let up_to = up_to.map_or_else(|| "1 = 1".to_owned(), |up_to| format!("id <= {up_to}"));
             let is_unusual = dispatch::is_unusual_email(connection);
             of_event!(event, participants::event_id, is_of_event => {
                 let rows = participants::table
                     .filter(is_of_event)
-                    .filter(participants::id.le(up_to))
+                    .filter(sql::<Bool>(&up_to))
                     .filter(participants::email.is_not_null())
                     .group_by(sql::<Text>("1"))
                     .having(sql::<Bool>(&format!("(COUNT(*) > 1 OR {is_unusual})")))

@@ -19,6 +19,22 @@ impl FromSql<BigInt, MultiBackend> for AppKey {
     }
 }
 
+/// The largest key of some participants, which is text if any of them is: SQLite sorts every text behind every number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
+#[diesel(sql_type = BigInt)]
+pub enum LargestKey {
+    /// A whole number.
+    Number(i64),
+    /// Text, or bytes.
+    Text,
+}
+
+impl FromSql<BigInt, MultiBackend> for LargestKey {
+    fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
+        Ok(dispatch::read_largest_key(value)?.map_or(Self::Text, Self::Number))
+    }
+}
+
 /// A text. What is not UTF-8 in it was replaced (U+FFFD): SQLite and PostgreSQL's `SQL_ASCII` keep any bytes as text. A column
 /// that may be of another type is selected as [`crate::store::backend::as_text::AsText`].
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]

@@ -1,4 +1,5 @@
-//! Reads the participants of an event, a page at a time, in key order.
+//! Reads the participants of an event, a page at a time, in key order. Keys are whole numbers here; those that are text are left to
+//! `listed`.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::{QueryableByName, sql_query};
 
+use crate::domain::audience::Audience;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
@@ -16,8 +18,9 @@ use crate::store::backend::as_text::AsText;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::participants;
-use crate::store::source::columns::{AppKey, AppText, not_blank};
-use crate::store::source::event_keys::{AppEvent, EventKeys, of_event};
+use crate::store::source::columns::{AppKey, AppText, LargestKey, not_blank};
+use crate::store::source::event_keys::{AppEvent, of_event};
+use crate::store::source::keys::{AppKeys, ParticipantKeys};
 
 /// Participants in a page of [`Store::for_each_page`].
 const PAGE: u32 = 1000;
@@ -56,31 +59,6 @@ impl Store {
         self.run("read a page of participants", |connection| {
             read_rows(connection, event, first, up_to, limit)
         })
-    }
-
-    /// Those of the participants who take part in the event, or the reason why one of them cannot be read: then they are read in
-    /// halves, until each of those is alone.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn find_participants(
-        &self,
-        event_id: EventId,
-        ids: &[ParticipantId],
-    ) -> Result<HashMap<ParticipantId, Result<Participant, String>>, StoreError> {
-        let event = self.event_keys()?.in_participants(event_id);
-        let read = |connection: &mut AnyConnection| find_by_ids(connection, event, ids);
-        match (self.run("read participants", read), ids) {
-            (Ok(people), _) => Ok(people.into_iter().map(|person| (person.id, Ok(person))).collect()),
-            (Err(error), [id]) if error.is_unreadable() => Ok(HashMap::from([(*id, Err(error.reason()))])),
-            (Err(error), [_, _, ..]) if error.is_unreadable() => {
-                let (lower, upper) = ids.split_at(ids.len() / 2);
-                let mut found = self.find_participants(event_id, lower)?;
-                found.extend(self.find_participants(event_id, upper)?);
-                Ok(found)
-            }
-            (Err(error), _) => Err(error),
-        }
     }
 
     /// The keys of such a page.
@@ -184,10 +162,30 @@ pub(crate) fn find_by_ids(
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
-/// The largest key of a participant of the event; the smallest number when the event has none.
-pub(crate) fn find_last_id(connection: &mut AnyConnection, event: AppEvent) -> QueryResult<ParticipantId> {
+/// The largest key of a participant of the event.
+pub(crate) fn find_largest_key(
+    connection: &mut AnyConnection,
+    event: AppEvent,
+) -> QueryResult<Option<LargestKey>> {
     of_event!(event, participants::event_id, is_of_event => {
-        participants::table.filter(is_of_event).select(max(participants::id)).first(connection).map(last_id)
+        participants::table.filter(is_of_event).select(max(participants::id)).first(connection)
+    })
+}
+
+/// Whom a notification that is opened now is for: everyone up to the largest key of a participant of the event.
+pub(crate) fn find_audience(
+    connection: &mut AnyConnection,
+    keys: AppKeys,
+    event_id: EventId,
+) -> QueryResult<Audience> {
+    if matches!(keys.participants, ParticipantKeys::Texts(_)) {
+        return Ok(Audience::Recipients { id: event_id });
+    }
+    let largest = find_largest_key(connection, keys.events.in_participants(event_id))?;
+    Ok(match largest {
+        None => Audience::Event { id: event_id, up_to: ParticipantId::MIN },
+        Some(LargestKey::Number(id)) => Audience::Event { id: event_id, up_to: ParticipantId(id) },
+        Some(LargestKey::Text) => Audience::Recipients { id: event_id },
     })
 }
 
@@ -200,19 +198,21 @@ struct LastIdRow {
     last_id: Option<AppKey>,
 }
 
-/// The largest keys of the participants of many events; the smallest number where an event has none.
-pub(crate) fn find_last_ids(
+/// The same for many events.
+pub(crate) fn find_audiences(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
+    keys: AppKeys,
     event_ids: &[EventId],
-) -> QueryResult<HashMap<EventId, ParticipantId>> {
+) -> QueryResult<HashMap<EventId, Audience>> {
     let distinct: BTreeSet<EventId> = event_ids.iter().copied().collect();
     let is_few = distinct.len() < 3 || !dispatch::has_round_trips(connection);
-    if is_few || keys.key_type != EventKeyType::Number {
-        let last_id = |event_id| Ok((event_id, find_last_id(connection, keys.in_participants(event_id))?));
-        return distinct.into_iter().map(last_id).collect();
+    let are_numbers =
+        keys.events.key_type == EventKeyType::Number && keys.participants == ParticipantKeys::Numbers;
+    if is_few || !are_numbers {
+        let audience = |event_id| Ok((event_id, find_audience(connection, keys, event_id)?));
+        return distinct.into_iter().map(audience).collect();
     }
-    let mut last_ids = HashMap::new();
+    let mut audiences = HashMap::new();
     let distinct: Vec<i64> = distinct.into_iter().filter_map(EventId::number).collect();
     for event_ids in distinct.chunks(EVENTS_PER_QUERY) {
         // One look at the index for each event; with GROUP BY, PostgreSQL would read all keys of each.
@@ -225,13 +225,14 @@ pub(crate) fn find_last_ids(
         };
         let statement = event_ids.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ");
         let rows: Vec<LastIdRow> = sql_query(statement).load(connection)?;
-        last_ids.extend(rows.into_iter().map(|row| (EventId::Number(row.event_id), last_id(row.last_id))));
+        let audience = |LastIdRow { event_id, last_id }| {
+            let id = EventId::Number(event_id);
+            let up_to = last_id.map_or(ParticipantId::MIN, |AppKey(id)| ParticipantId(id));
+            (id, Audience::Event { id, up_to })
+        };
+        audiences.extend(rows.into_iter().map(audience));
     }
-    Ok(last_ids)
-}
-
-fn last_id(id: Option<AppKey>) -> ParticipantId {
-    id.map_or(ParticipantId::MIN, |AppKey(id)| ParticipantId(id))
+    Ok(audiences)
 }
 
 #[derive(Queryable, Selectable)]

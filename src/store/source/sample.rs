@@ -1,9 +1,10 @@
 //! What `fanmail check` looks at before the first mail does: the newest events and the first participants of each. A row that
 //! cannot be read is named, and does not hide the others. What is odd about a row that can be read is left to `check`.
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, exists, max};
 use diesel::prelude::*;
 use diesel::result::Error;
+use diesel::sql_types::Text;
 
 use crate::domain::event_key::BadEventKey;
 use crate::domain::event_key_type::EventKeyType;
@@ -12,11 +13,13 @@ use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
-use crate::store::source::columns::{AppKey, AppText};
+use crate::store::source::columns::{AppKey, AppText, LargestKey};
 use crate::store::source::event_keys::of_event;
-use crate::store::source::participants::{find_page_ids, read_rows};
+use crate::store::source::keys::ParticipantKeys;
+use crate::store::source::participants::{find_largest_key, find_page_ids, read_rows};
 
 /// Longest run of one statement. A server ends it then; SQLite has no such limit.
 const STATEMENT_SECONDS: u32 = 10;
@@ -28,8 +31,12 @@ const DOUBLED_MAX: i64 = 1000;
 /// The first participants of an event, in key order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParticipantSample {
-    /// Those that can be read.
+    /// Those that can be read. Where keys are text, they have numbers from 1 on instead.
     pub readable: Vec<Participant>,
+    /// Whether their keys are text.
+    pub has_text_keys: bool,
+    /// Whether there are rows without a key (NULL), of which nothing else is known.
+    pub lacks_keys: bool,
     /// How many cannot be read, up to 20. Behind these nothing was looked at.
     pub unreadable: u64,
     /// One of these, with the database's words.
@@ -37,12 +44,12 @@ pub struct ParticipantSample {
 }
 
 /// Keys that more than one participant of an event has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoubledKeys {
     /// How many, up to 1,000.
     pub count: u64,
-    /// The smallest of them.
-    pub first: ParticipantId,
+    /// The smallest of them, as the database writes it.
+    pub first: String,
 }
 
 impl Store {
@@ -78,17 +85,34 @@ impl Store {
         limit: u32,
     ) -> Result<ParticipantSample, StoreError> {
         let operation = "read a sample of participants";
+        let lacks_keys = self.has_people_without_key(event_id)?;
+        if self.has_text_keys(Some(event_id))? {
+            let key = self.text_key(event_id)?;
+            let page = self.read_keyed_page(key, event_id, None, limit)?;
+            let numbered =
+                (1..).zip(page.people).map(|(number, person)| person.numbered(ParticipantId(number)));
+            let readable = numbered.take(limit as usize).collect();
+            return Ok(ParticipantSample {
+                readable,
+                has_text_keys: true,
+                lacks_keys,
+                unreadable: 0,
+                example: None,
+            });
+        }
+        let readable = Vec::new();
+        let mut sample =
+            ParticipantSample { readable, has_text_keys: false, lacks_keys, unreadable: 0, example: None };
         let event = self.event_keys()?.in_participants(event_id);
         let rows = self.run_limited(operation, |connection| {
             read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, limit)
         });
         if let Ok(readable) = rows {
-            return Ok(ParticipantSample { readable, unreadable: 0, example: None });
+            return Ok(ParticipantSample { readable, ..sample });
         }
         let find_ids = |connection: &mut AnyConnection| {
             find_page_ids(connection, event, None, ParticipantId::MAX, limit)
         };
-        let mut sample = ParticipantSample { readable: Vec::new(), unreadable: 0, example: None };
         for id in self.run_limited(operation, find_ids)? {
             // Each on its own: after some errors MariaDB's library waits for ever on the same connection.
             match self.run_limited("read a participant", |connection| read_rows(connection, event, id, id, 1))
@@ -111,6 +135,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or takes too long.
     pub fn find_doubled_keys(&self, event_id: EventId) -> Result<Option<DoubledKeys>, StoreError> {
+        if self.has_text_keys(Some(event_id))? {
+            return self.find_doubled_texts(event_id);
+        }
         let event = self.event_keys()?.in_participants(event_id);
         let keys: Vec<AppKey> = self.run_limited("look for doubled keys", |connection| {
             of_event!(event, participants::event_id, is_of_event => {
@@ -125,7 +152,23 @@ impl Store {
             })
         })?;
         let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        Ok(keys.first().map(|AppKey(id)| DoubledKeys { count, first: ParticipantId(*id) }))
+        Ok(keys.first().map(|AppKey(id)| DoubledKeys { count, first: id.to_string() }))
+    }
+
+    fn find_doubled_texts(&self, event_id: EventId) -> Result<Option<DoubledKeys>, StoreError> {
+        let [exact, _] = self.text_key(event_id)?.exact;
+        let event = self.event_keys()?.in_participants(event_id);
+        let keys: Vec<AppText> = self.run_limited("look for doubled keys", |connection| {
+            Statement::<Text>::new("SELECT user_key FROM (SELECT ")
+                .sql(exact)
+                .sql(" AS user_key FROM participants WHERE ")
+                .event(event)
+                .sql(" AND id IS NOT NULL) AS every_key GROUP BY user_key HAVING COUNT(*) > 1 ORDER BY user_key LIMIT ")
+                .number(DOUBLED_MAX)
+                .load(connection)
+        })?;
+        let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        Ok(keys.into_iter().next().map(|AppText(first)| DoubledKeys { count, first }))
     }
 
     /// Whether there is any participant, of whichever event.
@@ -133,10 +176,26 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn has_participants(&self) -> Result<bool, StoreError> {
-        let any: Option<AppKey> = self.run_limited("look for participants", |connection| {
-            participants::table.select(participants::id).limit(1).first(connection).optional()
+        self.run_limited("look for participants", |connection| {
+            diesel::select(exists(participants::table.select(participants::event_id))).get_result(connection)
+        })
+    }
+
+    /// Whether keys of participants are text: of this event, or of any. SQLite tells it by the rows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn has_text_keys(&self, event_id: Option<EventId>) -> Result<bool, StoreError> {
+        let keys = self.participant_keys()?;
+        if keys != ParticipantKeys::OfEachRow {
+            return Ok(keys != ParticipantKeys::Numbers);
+        }
+        let event_keys = self.event_keys()?;
+        let largest: Option<LargestKey> = self.run("read the type of keys", |connection| match event_id {
+            Some(id) => find_largest_key(connection, event_keys.in_participants(id)),
+            None => participants::table.select(max(participants::id)).first(connection),
         })?;
-        Ok(any.is_some())
+        Ok(largest == Some(LargestKey::Text))
     }
 
     fn run_limited<T>(

@@ -1,9 +1,11 @@
 //! Applications whose events have keys that are text, as functions over a `Store` without tables.
 
 use super::*;
+use crate::domain::audience::Listing;
 use crate::domain::event_key_type::EventKeyType;
-use crate::store::ledger::completion::DecidedPage;
+use crate::store::ledger::decided::DecidedPage;
 use crate::store::ledger::opening::Arrival;
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of};
 
 /// Makes a test of each function of this file that is named here.
@@ -16,6 +18,7 @@ macro_rules! event_key_tests {
             the_ledger_tells_keys_apart_byte_by_byte
             many_notifications_of_text_keys_are_completed_together
             events_that_fanmail_cannot_serve_are_named
+            bookings_have_keys_that_are_text
         );
     };
     ($empty:path: $($name:ident)*) => {
@@ -82,7 +85,7 @@ fn record_under(store: &Store, lease: Lease, notification: &Notification, ids: &
 }
 
 fn try_to_complete(store: &Store, lease: Lease) -> Completion {
-    store.complete_notifications(&[Completing { lease, after: None }]).unwrap()[0]
+    store.complete_notifications(&[Completing { lease, after: None, listed: false }]).unwrap()[0]
 }
 
 /// A notification of the event, from its message to its end.
@@ -196,7 +199,7 @@ pub fn many_notifications_of_text_keys_are_completed_together(store: &Store) {
         record_under(store, *lease, notification, decided, &Verdict::Sent);
     }
     let completing: Vec<Completing> =
-        started.iter().map(|(_, lease)| Completing { lease: *lease, after: None }).collect();
+        started.iter().map(|(_, lease)| Completing { lease: *lease, after: None, listed: false }).collect();
     let completions = store.complete_notifications(&completing).unwrap();
     let undecided: Vec<usize> = (0..6).filter(|n| completions[*n] == Completion::Undecided).collect();
     assert_eq!(undecided, [2]);
@@ -206,4 +209,76 @@ pub fn events_that_fanmail_cannot_serve_are_named(store: &Store) {
     make_tables(store, ["VARCHAR(300)"; 2], &"x".repeat(201), "ab-c");
     let error = store.newest_events(9).unwrap_err().to_string();
     assert!(error.contains("events.id has a key that fanmail cannot use: it has 201 bytes"), "{error}");
+}
+
+/// As in the README.
+pub fn bookings_have_keys_that_are_text(store: &Store) {
+    serve_bookings(store, ["VARCHAR(99)"; 2], "caf\u{e9} \u{1f389}/ab-c", ["b", "f81d4fae", "A"]);
+}
+
+/// A notification to participants whose keys are of the second type, of an event whose key is of the first one.
+pub fn serve_bookings(store: &Store, [event_type, booking_type]: [&str; 2], event: &str, keys: [&str; 3]) {
+    let [one, two, three] = keys;
+    execute(
+        store,
+        &format!(
+            "CREATE TABLE events (id {event_type}, title VARCHAR(99), description VARCHAR(99),
+                location VARCHAR(99), starts_at TIMESTAMP NULL, ends_at TIMESTAMP NULL, timezone VARCHAR(99),
+                url VARCHAR(99), updated_at TIMESTAMP NULL);
+             CREATE TABLE bookings (booking_id {booking_type}, event_id {event_type}, user_email VARCHAR(99));
+             CREATE VIEW participants AS SELECT booking_id AS id, event_id, user_email AS email, NULL AS name,
+                NULL AS locale FROM bookings;
+             INSERT INTO events (id, title) VALUES ('{event}', 'Ball'), ('{OTHER_UUID}', 'Talk');
+             INSERT INTO bookings VALUES ('{one}', '{event}', 'a@example.com'), ('{two}', '{event}', 'b@example.com'),
+                ('{three}', '{event}', 'A@example.com'), ('{OTHER_UUID}', '{OTHER_UUID}', 'b@example.com')"
+        ),
+    );
+    store.migrate().unwrap();
+    store.check_schema().unwrap();
+    let event_id = key(event);
+    let sample = store.sample_participants(event_id, 9).unwrap();
+    assert_eq!((sample.readable.len(), sample.has_text_keys, sample.lacks_keys), (3, true, false));
+    assert_eq!(store.find_doubled_keys(event_id).unwrap(), None);
+    let mut repeated = Vec::new();
+    store.find_repeated_addresses(event_id, None, |address| repeated.push(address.to_owned())).unwrap();
+    assert_eq!(repeated, ["a@example.com"]);
+
+    let (opened, lease) = open_new(&mut Consumer::begin(store, "me", 1), event_id);
+    assert_eq!(opened.audience, Audience::Recipients { id: event_id });
+    let notification = store.start_notification(lease).unwrap().unwrap();
+    let count = || {
+        let tally = store.tally(&notification).unwrap();
+        (tally.participants, tally.sent, tally.pending)
+    };
+    assert_eq!((notification, count()), (opened, (3, 0, 3)));
+    let text = store.text_key(event_id).unwrap();
+    let first = store.read_keyed_page(text, event_id, None, 2).unwrap();
+    let rest = store.read_keyed_page(text, event_id, Some(&first.people[1].key), 2).unwrap();
+    assert!(!first.is_last && rest.is_last);
+    let listed: Vec<&str> =
+        first.people.iter().chain(&rest.people).map(|person| person.key.as_str()).collect();
+    assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(keys));
+    let page = NewRecipients {
+        lease,
+        after: ParticipantId(0),
+        keys: &listed[..2],
+        listing: Some(Listing::ReadOnce),
+    };
+    assert_eq!(store.append_recipients(&page).unwrap(), Appended::Done);
+    assert_eq!(store.find_unlisted_keys(text, notification.id, event_id, 9).unwrap(), [listed[2]]);
+    assert_eq!(count(), (3, 0, 3));
+    let (after, listing) = (ParticipantId(2), Some(Listing::Frozen(3)));
+    let last = NewRecipients { lease, after, keys: &listed[2..], listing };
+    assert_eq!(store.append_recipients(&last).unwrap(), Appended::Done);
+    let found = store.find_participants(&notification, &[1, 2, 3].map(ParticipantId)).unwrap();
+    assert!(found.len() == 3 && found.values().all(Result::is_ok), "{found:?}");
+
+    let complete = || {
+        let completing = Completing { lease, after: None, listed: true };
+        store.complete_notifications(&[completing]).unwrap()[0]
+    };
+    record_under(store, lease, &notification, &[1, 3], &Verdict::Sent);
+    assert_eq!((complete(), count()), (Completion::Undecided, (3, 2, 1)));
+    record_under(store, lease, &notification, &[2], &Verdict::Sent);
+    assert_eq!((complete(), count()), (Completion::Completed, (3, 3, 0)));
 }

@@ -7,6 +7,7 @@ use super::servers::{Server, migrated, server_tests};
 use super::upgrade::upgrade_tests;
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
+use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, key_type, quoted};
 
 mod values;
 
@@ -36,10 +37,8 @@ fn a_key_that_is_too_large_is_named() {
     assert_eq!(page(&store, 0, i64::MAX, 9).len(), 1);
     let cause =
         "the key 9223372036854775808 is too large; the largest that fanmail can use is 9223372036854775807";
-    let event = store.event_keys().unwrap().in_participants(EVENT);
-    let largest = store.run("find the newest", |connection| {
-        crate::store::source::participants::find_last_id(connection, event)
-    });
+    let keys = AppKeys { participants: ParticipantKeys::Numbers, ..store.app_keys().unwrap() };
+    let largest = store.run("find the newest", |connection| find_audience(connection, keys, EVENT));
     let message = largest.unwrap_err().to_string();
     assert!(message.contains(cause), "{message}");
     let message = store.newest_events(1).unwrap_err().to_string();
@@ -158,5 +157,60 @@ fn uuids_are_served() {
             assert_eq!(store.find_event(event_keys::key(other)).unwrap(), None, "{types:?}");
             assert_eq!(store.count_participants(event_keys::key(other)).unwrap(), 0, "{types:?}");
         }
+    }
+}
+
+#[test]
+fn text_is_a_key_whatever_its_collation_is() {
+    for column in [
+        "VARCHAR(99) COLLATE utf8mb4_general_ci",
+        "VARCHAR(99) COLLATE utf8mb4_unicode_ci",
+        "VARCHAR(99) COLLATE utf8mb4_bin",
+        "VARCHAR(99) COLLATE utf8mb4_nopad_bin",
+    ] {
+        let ((), store) = mysql();
+        key_type(&store, column, &quoted(&ODD_KEYS));
+        are_all_paged(&store, &ODD_KEYS);
+    }
+    let ((), store) = mysql();
+    let keys = ["a", "A", "\u{e9}", "e", "E "];
+    key_type(&store, "VARCHAR(99) CHARACTER SET latin1", &quoted(&keys));
+    are_all_paged(&store, &keys);
+}
+
+#[test]
+fn uuids_are_keys_in_every_type_that_holds_them() {
+    let keys = [
+        "0fa8c3a0-2222-7000-8000-00000000000a",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf7",
+        "00000000-0000-0000-0000-000000000000",
+        "f81d4fad-7dec-41d0-a765-00a0c91e6bf6",
+    ];
+    for column in ["UUID", "CHAR(36)", "CHAR(36) CHARACTER SET ascii", "VARCHAR(36) COLLATE utf8mb4_bin"] {
+        let ((), store) = mysql();
+        key_type(&store, column, &quoted(&keys));
+        are_all_paged(&store, &keys);
+    }
+    let digits = keys.map(|key| key.replace('-', ""));
+    let bytes: Vec<String> = digits.iter().map(|digits| format!("UNHEX('{digits}')")).collect();
+    for column in ["BINARY(16)", "VARBINARY(20)"] {
+        let ((), store) = mysql();
+        key_type(&store, column, &bytes);
+        are_all_paged(&store, &digits.each_ref().map(String::as_str));
+    }
+}
+
+/// Keys of both events and participants.
+#[test]
+fn bookings_may_have_uuids() {
+    for types in [["UUID", "UUID"], ["CHAR(36)", "UUID"], ["UUID", "VARCHAR(36)"]] {
+        let ((), store) = empty();
+        let keys = [
+            "0fa8c3a0-2222-7000-8000-00000000000a",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf7",
+            "00000000-0000-0000-0000-000000000001",
+        ];
+        event_keys::serve_bookings(&store, types, event_keys::UUID, keys);
     }
 }

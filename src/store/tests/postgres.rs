@@ -8,6 +8,9 @@ use super::upgrade::upgrade_tests;
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
 use crate::store::backend::any::AnyConnection;
+use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, key_type, quoted};
+
+mod paging;
 
 mod values;
 
@@ -109,6 +112,26 @@ fn uuids_are_served() {
     }
 }
 
+#[test]
+fn uuids_are_keys() {
+    let keys = [
+        "0fa8c3a0-2222-7000-8000-00000000000a",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf7",
+        "00000000-0000-0000-0000-000000000000",
+        "f81d4fad-7dec-41d0-a765-00a0c91e6bf6",
+    ];
+    for column in ["uuid", "text", "char(36)", "varchar(36)", "uuid UNIQUE"] {
+        let ((), store) = postgres();
+        key_type(&store, column, &quoted(&keys.map(str::to_uppercase).each_ref().map(String::as_str)));
+        if column.starts_with("uuid") {
+            are_all_paged(&store, &keys);
+        } else {
+            are_all_paged(&store, &keys.map(str::to_uppercase).each_ref().map(String::as_str));
+        }
+    }
+}
+
 /// The keys of another event are not looked at, whichever types the columns have.
 #[test]
 fn participants_of_text_keys_are_found_by_an_index() {
@@ -128,5 +151,38 @@ fn participants_of_text_keys_are_found_by_an_index() {
         let read = rows_read(&store) - before;
         // `status` counts, and a participant of the event may be read several times.
         assert!(read < 5000, "{kind}: {read} rows");
+    }
+}
+
+#[test]
+fn text_is_a_key_whatever_its_collation_and_type_are() {
+    let types = "CREATE COLLATION same (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+        CREATE DOMAIN word AS text; CREATE DOMAIN same_word AS text COLLATE same;
+        CREATE TYPE answer AS ENUM ('yes', 'no', 'a')";
+    for column in
+        ["text COLLATE same", "varchar(9) COLLATE \"C\"", "word", "same_word", "text COLLATE \"de-x-icu\""]
+    {
+        let ((), store) = postgres();
+        execute(&store, types);
+        key_type(&store, column, &quoted(&ODD_KEYS.map(|key| if key.len() > 9 { "x" } else { key })));
+        are_all_paged(&store, &ODD_KEYS.map(|key| if key.len() > 9 { "x" } else { key }));
+    }
+    let ((), store) = postgres();
+    execute(&store, types);
+    key_type(&store, "answer", &quoted(&["yes", "no", "a"]));
+    are_all_paged(&store, &["yes", "no", "a"]);
+}
+
+/// Keys of both events and participants.
+#[test]
+fn bookings_may_have_uuids() {
+    for types in [["uuid", "uuid"], ["text", "uuid"], ["uuid", "text"], ["char(40)", "varchar(36)"]] {
+        let ((), store) = empty();
+        let keys = [
+            "0fa8c3a0-2222-7000-8000-00000000000a",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf7",
+            "00000000-0000-0000-0000-000000000001",
+        ];
+        event_keys::serve_bookings(&store, types, event_keys::UUID, keys);
     }
 }

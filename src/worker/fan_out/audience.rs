@@ -1,15 +1,15 @@
-//! The undecided participants of a notification, a page at a time, in key order. What is read is left to the store, and to
+//! The undecided participants of a notification, a page at a time, in key order. Their keys are whole numbers: those that are text
+//! are left to `listed`. What is read is left to the store, and to
 //! `row_by_row` when some of it cannot be read.
 
-use crate::domain::audience::Audience;
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
 use crate::worker::fan_out::due::reason_to_skip;
 use crate::worker::fan_out::one_mail_per_address::OneMailPerAddress;
 use crate::worker::fan_out::page::{Decided, Page};
@@ -21,6 +21,8 @@ use crate::worker::recipient::Recipient;
 #[derive(Debug)]
 pub struct AudiencePages {
     notification: Notification,
+    event_id: EventId,
+    up_to: ParticipantId,
     page_size: u32,
     /// Whether an earlier run may have decided or deferred some participants.
     resumed: bool,
@@ -34,15 +36,16 @@ pub struct AudiencePages {
 }
 
 impl AudiencePages {
-    /// The audience of the claimed notification, from the first page on, in pages of `page_size`. A `dummy` run reopens no
+    /// The participants of this event up to this key, for the claimed notification, from the first page on. A dry run reopens no
     /// outcome.
     #[must_use]
-    pub fn new(claim: &Claim, page_size: u32, dummy: bool) -> Self {
-        let one_mail_per_address =
-            claim.one_mail_per_address.then(|| Box::new(OneMailPerAddress::new(claim, page_size, dummy)));
+    pub fn new(claim: &Claim, context: &Context, event_id: EventId, up_to: ParticipantId) -> Self {
+        let one_mail_per_address = OneMailPerAddress::of_claim(claim, context);
         Self {
             notification: claim.notification,
-            page_size,
+            event_id,
+            up_to,
+            page_size: context.page_size,
             resumed: claim.resumed,
             scope: claim.scope,
             after: None,
@@ -89,9 +92,8 @@ impl AudiencePages {
         {
             return one.next_postponed(store, database_retry);
         }
-        let Audience::Event { id: event_id, up_to } = self.notification.audience;
         let after = self.after;
-        let range = PageRange { event_id, after, up_to, limit: self.page_size };
+        let range = PageRange { event_id: self.event_id, after, up_to: self.up_to, limit: self.page_size };
         let page = range.read(store, database_retry, self.unreadable.is_empty())?;
         let page = page.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?;
         self.ended = page.is_last;

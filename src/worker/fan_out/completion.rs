@@ -9,7 +9,8 @@ use crossbeam_channel::{bounded, select};
 use crate::domain::ids::ParticipantId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
-use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
+use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::decided::DecidedPage;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
@@ -70,7 +71,7 @@ impl CompletionCheck {
     fn undecided(&mut self, context: &Context, claim: &Claim) -> Result<bool, Halt> {
         if self.empty_passes > MAX_EMPTY_PASSES {
             events::notification::completed_unchecked(&claim.notification, self.empty_passes);
-            let unchecked = Completing { lease: claim.held.lease, after: Some(ParticipantId::MAX) };
+            let unchecked = Completing { after: Some(ParticipantId::MAX), ..completing(claim) };
             return match record_completion(context, claim, unchecked)? {
                 Completion::Completed => Ok(true),
                 Completion::Undecided | Completion::LeaseLost => Err(Halt::TakenOver),
@@ -96,6 +97,11 @@ fn check_and_complete(context: &Context, claim: &Claim, counts: Counts) -> Resul
     }
 }
 
+/// Completes the notification of the claim if everyone is found decided then.
+fn completing(claim: &Claim) -> Completing {
+    Completing { lease: claim.held.lease, after: None, listed: claim.notification.audience.is_listed() }
+}
+
 /// Finds up to which participant everyone is known to be decided, so that only a last page is left to be checked when the
 /// notification is completed. `None` when one is undecided.
 fn check_all_but_last_page(
@@ -103,7 +109,7 @@ fn check_all_but_last_page(
     claim: &Claim,
     counts: Counts,
 ) -> Result<Option<Completing>, Halt> {
-    let mut completing = Completing { lease: claim.held.lease, after: None };
+    let mut completing = completing(claim);
     if !claim.resumed && is_short(counts.total()) {
         return Ok(Some(completing));
     }
@@ -141,9 +147,14 @@ fn record_completion(context: &Context, claim: &Claim, completing: Completing) -
 
 /// Has the recorder complete the notification; `None` when that fails.
 fn ask_recorder(context: &Context, completing: Completing) -> Result<Option<Completion>, Stopped> {
-    let Completing { lease, after } = completing;
+    let Completing { lease, after, listed } = completing;
     let (reply, replies) = bounded(1);
-    context.batch_sender.flush(context.batch_sender.push(LedgerWrite::Complete { lease, after, reply }));
+    context.batch_sender.flush(context.batch_sender.push(LedgerWrite::Complete {
+        lease,
+        after,
+        listed,
+        reply,
+    }));
     Ok(select! {
         recv(replies) -> completion => completion.ok(),
         recv(context.shutdown.receiver()) -> _ => {

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::shared_addresses::SharedAddresses;
 use crate::worker::fan_out::unserved::Unserved;
@@ -46,7 +46,12 @@ struct Postponed {
 }
 
 impl OneMailPerAddress {
-    pub(super) fn new(claim: &Claim, page_size: u32, dummy: bool) -> Self {
+    /// `None` if each participant of the claim gets a mail.
+    pub(super) fn of_claim(claim: &Claim, context: &Context) -> Option<Box<Self>> {
+        claim.one_mail_per_address.then(|| Box::new(Self::new(claim, context.page_size, context.dummy)))
+    }
+
+    fn new(claim: &Claim, page_size: u32, dummy: bool) -> Self {
         Self {
             notification: claim.notification,
             page_size,
@@ -101,7 +106,10 @@ impl OneMailPerAddress {
         if is_only_page {
             return Ok(SharedAddresses::of_one_page());
         }
-        let Audience::Event { id: event_id, up_to } = self.notification.audience;
+        let (event_id, up_to) = match self.notification.audience {
+            Audience::Event { id, up_to } => (id, Some(up_to)),
+            Audience::Recipients { id } => (id, None),
+        };
         let addresses = database_retry.while_readable(|| {
             let mut addresses = SharedAddresses::of_many_pages();
             store.find_repeated_addresses(event_id, up_to, |address| addresses.add_repeated(address))?;
@@ -155,10 +163,10 @@ impl OneMailPerAddress {
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<Page, Halt> {
-        let Audience::Event { id: event_id, .. } = self.notification.audience;
+        let notification = &self.notification;
         let number = self.postponed.len().min(self.page_size as usize);
         let ids: Vec<ParticipantId> = self.postponed.iter().take(number).map(|one| one.id).collect();
-        let mut found = database_retry.until_ok(|| store.find_participants(event_id, &ids))?;
+        let mut found = database_retry.until_ok(|| store.find_participants(notification, &ids))?;
         let postponed: Vec<Postponed> = self.postponed.drain(..number).collect();
         let mut selected = Page::default();
         for Postponed { id, deferral } in postponed {

@@ -1,20 +1,24 @@
 //! Paging: the recipients of one fan-out, a page at a time, in key order. Which recipients that are depends on the scope of
-//! the claim: participants of the notification (`audience`), or those whose deferral is due (`due`).
+//! the claim: participants of the notification (`audience`; `listed` where their keys are text), or those whose deferral is due
+//! (`due`).
 
+use crate::domain::audience::Audience;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::audience::AudiencePages;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::Context;
 use crate::worker::fan_out::due::DuePages;
+use crate::worker::fan_out::listed::ListedPages;
 use crate::worker::fan_out::page::Page;
 
 /// The pages of one fan-out, as far as they are read.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each fan-out")]
 pub enum Pages {
     /// Of the participants.
     Audience(AudiencePages),
+    /// Of the participants whose keys are text.
+    Listed(ListedPages),
     /// Of the due deferrals.
     Due(DuePages),
 }
@@ -23,12 +27,16 @@ impl Pages {
     /// The pages of a claim, from the first one on.
     #[must_use]
     pub fn new(claim: &Claim, context: &Context) -> Self {
-        let page_size = context.page_size;
-        match claim.scope {
-            Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside => {
-                Self::Audience(AudiencePages::new(claim, page_size, context.dummy))
-            }
-            Scope::Due => Self::Due(DuePages::new(claim.notification, page_size).claimed(claim)),
+        match (claim.scope, claim.notification.audience) {
+            (
+                Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside,
+                Audience::Event { id, up_to },
+            ) => Self::Audience(AudiencePages::new(claim, context, id, up_to)),
+            (
+                Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside,
+                Audience::Recipients { id },
+            ) => Self::Listed(ListedPages::new(claim, context, id)),
+            (Scope::Due, _) => Self::Due(DuePages::new(claim.notification, context.page_size).claimed(claim)),
         }
     }
 
@@ -37,6 +45,7 @@ impl Pages {
     pub fn ended(&self) -> bool {
         match self {
             Self::Audience(pages) => pages.ended(),
+            Self::Listed(pages) => pages.ended(),
             Self::Due(pages) => pages.ended(),
         }
     }
@@ -46,6 +55,7 @@ impl Pages {
     pub fn unreadable(&self) -> Option<String> {
         match self {
             Self::Audience(pages) => pages.unreadable(),
+            Self::Listed(pages) => pages.unreadable(),
             Self::Due(_) => None,
         }
     }
@@ -63,6 +73,7 @@ impl Pages {
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         match self {
             Self::Audience(pages) => pages.next(store, database_retry),
+            Self::Listed(pages) => pages.next(store, database_retry),
             Self::Due(pages) => pages.next(store, database_retry),
         }
     }

@@ -32,6 +32,8 @@ pub enum LedgerWrite {
         lease: Lease,
         /// Everyone up to this participant is known to be decided or deferred.
         after: Option<ParticipantId>,
+        /// Whether its people are listed in the ledger.
+        listed: bool,
         /// Gets what became of it. Dropped when the database does not answer at once.
         reply: Sender<Completion>,
     },

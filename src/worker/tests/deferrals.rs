@@ -19,6 +19,7 @@ mod ambiguous;
 mod decided;
 mod leasing;
 mod many;
+mod text_keys;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -45,7 +45,7 @@ fn opened_elsewhere(worker: &TestWorker, term: Duration) -> Lease {
 
 /// The worker that has this lease completes the notification, as if everyone were decided.
 fn complete(worker: &TestWorker, lease: Lease) {
-    let completing = Completing { lease, after: Some(ParticipantId::MAX) };
+    let completing = Completing { lease, after: Some(ParticipantId::MAX), listed: false };
     assert_eq!(worker.store.complete_notifications(&[completing]).unwrap(), [Completion::Completed]);
 }
 

@@ -153,7 +153,7 @@ fn completions_of_a_batch_follow_its_outcomes_and_each_fan_out_hears_of_its_own(
     let (batch_sender, batches) = batch_queue(NEVER);
     let complete = |lease| {
         let (reply, replies) = unbounded();
-        let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, reply });
+        let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, listed: false, reply });
         replies
     };
     let lost = complete(Lease { epoch: lease.epoch.next(), ..lease });
@@ -217,7 +217,7 @@ fn outcomes_and_acks_of_a_batch_are_recorded_though_its_completions_fail() {
     fan_out.expect_last(2);
     let flags = [1, 2].map(|id| push_outcome(&batch_sender, &fan_out, id));
     let (reply, replies) = unbounded();
-    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, reply });
+    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, listed: false, reply });
     let (recorded, receipts) = unbounded();
     let receipt = Receipt { session: 3, tag: 7 };
     let message = AckedMessage { notification_id, session: "here/3".to_owned(), tag: 7 };
@@ -243,7 +243,7 @@ fn completions_that_fail_are_left_to_their_fan_outs() {
     let (batch_sender, batches) = batch_queue(NEVER);
     let (reply, replies) = unbounded();
     let lease = fan_out.held.lease;
-    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, reply });
+    let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, listed: false, reply });
     drop(batch_sender);
     worker.execute("ALTER TABLE notifications RENAME TO away");
     // It does not wait for the database: the lanes would wait with it.

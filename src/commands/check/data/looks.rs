@@ -1,8 +1,9 @@
-//! What passes between the thread that looks at the data and the summary of it.
+//! What passes between the thread that looks at the data and the summary of it, and the keys that were seen.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, ParticipantId};
 use crate::store::error::StoreError;
 use crate::store::source::sample::{DoubledKeys, ParticipantSample};
 use crate::store::source::zones::UnknownZones;
@@ -34,4 +35,36 @@ pub enum Look {
     Doubled(EventId, Option<DoubledKeys>),
     /// Something could not be read.
     Failed(StoreError),
+}
+
+/// The keys of some participants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// The smallest and the largest.
+    Numbers(ParticipantId, ParticipantId),
+    /// Those of some are text.
+    Text,
+}
+
+impl Keys {
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::Numbers(first, last), Self::Numbers(smallest, largest)) => {
+                Self::Numbers(first.min(smallest), last.max(largest))
+            }
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Behind the number of the participants.
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numbers(first, last) => write!(f, " with keys from {first} to {last}"),
+            Self::Text => f.write_str(" with keys that are text"),
+        }
+    }
 }

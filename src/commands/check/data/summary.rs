@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::channels::email::address::{self, AddressError};
-use crate::commands::check::data::looks::{Limits, Look};
+use crate::commands::check::data::looks::{Keys, Limits, Look};
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::{Participant, comparable_address};
 use crate::store::source::sample::{DoubledKeys, ParticipantSample};
@@ -22,7 +22,8 @@ pub struct Summary {
     limits: Limits,
     events: usize,
     people: u64,
-    keys: Option<(ParticipantId, ParticipantId)>,
+    keys: Option<Keys>,
+    without_keys: Option<EventId>,
     times: BTreeMap<&'static str, Tally>,
     unreadable: Tally,
     doubled: BTreeMap<EventId, DoubledKeys>,
@@ -68,6 +69,7 @@ impl Summary {
             events: 0,
             people: 0,
             keys: None,
+            without_keys: None,
             times: BTreeMap::new(),
             unreadable: Tally::default(),
             doubled: BTreeMap::new(),
@@ -114,7 +116,10 @@ impl Summary {
     }
 
     fn add_sample(&mut self, event: EventId, sample: ParticipantSample) {
-        let ParticipantSample { readable, unreadable, example } = sample;
+        let ParticipantSample { readable, has_text_keys, lacks_keys, unreadable, example } = sample;
+        if lacks_keys {
+            self.without_keys.get_or_insert(event);
+        }
         self.people += u64::try_from(readable.len()).unwrap_or(u64::MAX) + unreadable;
         self.unreadable.add(unreadable, || match example {
             Some((id, cause)) => {
@@ -124,20 +129,20 @@ impl Summary {
         });
         let ids: Vec<ParticipantId> = readable.iter().map(|person| person.id).collect();
         if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-            let (smallest, largest) = self.keys.unwrap_or((*first, *last));
-            self.keys = Some((smallest.min(*first), largest.max(*last)));
+            let keys = if has_text_keys { Keys::Text } else { Keys::Numbers(*first, *last) };
+            self.keys = Some(self.keys.map_or(keys, |others| others.and(keys)));
         }
         // They come in key order.
         let doubled: BTreeSet<ParticipantId> =
             ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         if let Some(first) = doubled.first() {
             let count = u64::try_from(doubled.len()).unwrap_or(u64::MAX);
-            self.doubled.insert(event, DoubledKeys { count, first: *first });
+            self.doubled.insert(event, DoubledKeys { count, first: first.to_string() });
         }
-        self.add_addresses(event, &readable);
+        self.add_addresses(event, &readable, has_text_keys);
     }
 
-    fn add_addresses(&mut self, event: EventId, people: &[Participant]) {
+    fn add_addresses(&mut self, event: EventId, people: &[Participant], has_text_keys: bool) {
         let mut known = BTreeSet::new();
         for person in people {
             let Some(email) = &person.email else {
@@ -150,8 +155,13 @@ impl Summary {
                     self.same_address += u64::from(!is_new);
                 }
                 Err(AddressError(reason)) => {
-                    let example =
-                        || format!("{} (participant {} of event {event})", masked(email), person.id);
+                    // A key that is text is not shown: it may be an address.
+                    let who = if has_text_keys {
+                        "a participant".to_owned()
+                    } else {
+                        format!("participant {}", person.id)
+                    };
+                    let example = || format!("{} ({who} of event {event})", masked(email));
                     self.bad_addresses.entry(reason).or_default().add(1, example);
                 }
             }
@@ -175,7 +185,12 @@ impl Summary {
                  only one of them would be mailed; every row needs an id of its own: a JOIN or a UNION in a view may \
                  repeat one, and a CAST of text may make the same of several",
                 count(number, "key"),
-                keys.first
+                cut(one_line(&mask(&keys.first)), SHOWN_MAX)
+            ));
+        }
+        if let Some(event) = self.without_keys {
+            problems.push(format!(
+                "rows of participants without an id (NULL), such as in event {event}, would get no mail; give each row an id"
             ));
         }
         problems
@@ -236,11 +251,10 @@ impl Summary {
             found if u32::try_from(found) == Ok(events) => format!("the {found} newest events"),
             found => count(u64::try_from(found).unwrap_or(u64::MAX), "event"),
         };
-        let keys = self.keys.map(|(first, last)| format!(" with keys from {first} to {last}"));
         let sentence = format!(
             "looked at {events} and the first {participants} participants of each: {}{}",
             count(self.people, "participant"),
-            keys.unwrap_or_default()
+            self.keys.map(|keys| keys.to_string()).unwrap_or_default()
         );
         if !self.is_out_of_time {
             return sentence;

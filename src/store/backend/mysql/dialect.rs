@@ -18,6 +18,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications};
@@ -138,6 +139,14 @@ pub fn record_deliveries(
             .execute(mysql)?;
     }
     Ok(current)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "another system may fail")]
+pub fn append_recipients(
+    _connection: &mut MysqlConnection,
+    _new: &NewRecipients<'_>,
+) -> QueryResult<Option<Appended>> {
+    Ok(None)
 }
 
 pub fn insert_deferrals(mysql: &mut MysqlConnection, rows: &[DeferralRow]) -> QueryResult<()> {

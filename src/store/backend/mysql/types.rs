@@ -6,24 +6,7 @@ use diesel::sql_types::Text;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl as _, sql_query};
 
 use crate::store::backend::catalogue::{AppColumn, ColumnRole};
-
-/// Types of text and bytes.
-const TEXTS: [&str; 14] = [
-    "char",
-    "varchar",
-    "tinytext",
-    "text",
-    "mediumtext",
-    "longtext",
-    "binary",
-    "varbinary",
-    "tinyblob",
-    "blob",
-    "mediumblob",
-    "longblob",
-    "uuid",
-    "enum",
-];
+use crate::store::source::keys::{KeyExpressions, ParticipantKeys};
 
 /// Types that hold neither text nor anything that is printed as text.
 const NO_TEXTS: [&str; 9] = [
@@ -41,7 +24,7 @@ const NO_TEXTS: [&str; 9] = [
 /// Types that hold no time. A number may be one of seconds.
 const NO_TIMES: [&str; 3] = ["time", "year", "json"];
 
-/// A key that is text would be read as the number at its beginning, or as 0. A NULL in a view has a type of its own.
+/// A key that is a word of an enumeration would be read as its number. A NULL in a view has a type of its own.
 pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
     let columns: Vec<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,
@@ -56,7 +39,8 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
     for column in columns {
         let fits = |types: &[&str]| types.contains(&column.kind.as_str());
         match column.role() {
-            ColumnRole::Key if TEXTS.contains(&column.kind.as_str()) => return Err(column.refuse_text_key()),
+            ColumnRole::Key if text_key(&column.kind).is_some() => {}
+            ColumnRole::Key if fits(&["enum", "set"]) => return Err(column.refuse("CHAR")),
             ColumnRole::Key | ColumnRole::EventKey if column.kind == "bigint unsigned" => {
                 check_largest_key(mysql, &column)?;
             }
@@ -98,4 +82,55 @@ fn check_largest_key(mysql: &mut MysqlConnection, column: &AppColumn) -> QueryRe
             .into(),
         )),
     }
+}
+
+/// Along the index, in the order of the column's collation, for which `a` and `A` are equal, or `a` and `a` with a blank behind it.
+const TEXT: KeyExpressions = KeyExpressions {
+    text: "id",
+    order: "id",
+    bound: ["", ""],
+    has_equals: true,
+    exact: ["CAST(CONVERT(id USING utf8mb4) AS BINARY)", "CAST(user_key AS BINARY)"],
+};
+
+/// A key of bytes is listed in hexadecimal digits.
+const BYTES: KeyExpressions = KeyExpressions {
+    text: "LOWER(HEX(id))",
+    bound: ["UNHEX(", ")"],
+    has_equals: false,
+    exact: ["CAST(LOWER(HEX(id)) AS BINARY)", "CAST(user_key AS BINARY)"],
+    ..TEXT
+};
+
+/// The type of `MariaDB`, which has an order of its own.
+const UUID: KeyExpressions = KeyExpressions {
+    has_equals: false,
+    exact: ["CAST(CAST(id AS CHAR) AS BINARY)", "CAST(user_key AS BINARY)"],
+    ..TEXT
+};
+
+/// How keys of a type are written, if they are text.
+fn text_key(type_name: &str) -> Option<KeyExpressions> {
+    match type_name {
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(TEXT),
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(BYTES),
+        "uuid" => Some(UUID),
+        _ => None,
+    }
+}
+
+/// The kind of the keys of participants.
+pub fn participant_keys(mysql: &mut MysqlConnection) -> QueryResult<ParticipantKeys> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        type_name: String,
+    }
+    let row: Option<Row> = sql_query(
+        "SELECT data_type AS type_name FROM information_schema.columns
+         WHERE table_schema = DATABASE() AND table_name = 'participants' AND column_name = 'id'",
+    )
+    .get_result(mysql)
+    .optional()?;
+    Ok(row.and_then(|row| text_key(&row.type_name)).map_or(ParticipantKeys::Numbers, ParticipantKeys::Texts))
 }

@@ -14,9 +14,11 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
+use crate::store::backend::postgres::recipients::AppendRecipients;
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{broker_sessions, deferrals, notifications};
@@ -128,6 +130,14 @@ pub fn record_deliveries(
     rows: &[DeliveryRow],
 ) -> QueryResult<Vec<Lease>> {
     RecordDeliveries::new(ids, rows).load(postgres)
+}
+
+/// One statement, which is a transaction by itself.
+pub fn append_recipients(
+    postgres: &mut PgConnection,
+    new: &NewRecipients<'_>,
+) -> QueryResult<Option<Appended>> {
+    AppendRecipients::new(new).append(postgres).map(Some)
 }
 
 pub fn insert_deferrals(postgres: &mut PgConnection, rows: &[DeferralRow]) -> QueryResult<()> {

@@ -17,6 +17,7 @@ use crate::store::backend::clock::{DatabaseTime, machine_time};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications};
@@ -148,6 +149,14 @@ pub fn record_deliveries(
     Ok(current)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "another system may fail")]
+pub fn append_recipients(
+    _connection: &mut SqliteConnection,
+    _new: &NewRecipients<'_>,
+) -> QueryResult<Option<Appended>> {
+    Ok(None)
+}
+
 pub fn insert_deferrals(sqlite: &mut SqliteConnection, rows: &[DeferralRow]) -> QueryResult<()> {
     diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(sqlite).map(drop)
 }
@@ -205,6 +214,11 @@ pub fn migrate_alone<T>(
     let result = transaction::write(connection, work);
     let enforced_again = connection.batch_execute("PRAGMA foreign_keys = ON");
     result.and_then(|value| enforced_again.map(|()| value))
+}
+
+/// Whether a text or bytes are stored, whatever the type of the column is.
+pub fn is_text(value: &SqliteValue<'_, '_, '_>) -> bool {
+    matches!(value.value_type(), Some(SqliteType::Text | SqliteType::Binary))
 }
 
 /// Any length is read as eight bytes. A number with a fraction would lose it, and get the key of another row; one beyond these is

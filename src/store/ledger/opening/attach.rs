@@ -12,6 +12,7 @@ use crate::store::ledger::identity::candidates::Candidate;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
 use crate::store::schema::notifications;
+use crate::store::source::keys::AppKeys;
 
 /// What the messages of one call are attached with.
 pub(crate) struct Attachment<'a> {
@@ -21,6 +22,8 @@ pub(crate) struct Attachment<'a> {
     pub clock: NaiveDateTime,
     /// The end of leases that begin now.
     pub until: NaiveDateTime,
+    /// How the application holds keys.
+    pub keys: AppKeys,
 }
 
 /// A row as it was seen: the change is refused if it is another one by now.

@@ -18,13 +18,12 @@ use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::notifications;
-use crate::store::source::event_keys::EventKeys;
-use crate::store::source::participants::find_last_ids;
+use crate::store::source::keys::AppKeys;
+use crate::store::source::participants::find_audiences;
 
 /// Inserts notifications for the arrivals with the indices `new`, and freezes their audiences.
 pub(crate) fn insert(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
     worker: &str,
     arrivals: &[Arrival],
     new: &[usize],
@@ -35,9 +34,11 @@ pub(crate) fn insert(
         return Ok(());
     }
     let event_ids: Vec<EventId> = new.iter().map(|index| arrivals[*index].message.event_id).collect();
-    let last_ids = match new {
-        [one] if arrivals[*one].asked_at.is_some() => find_readable_last_ids(connection, keys, &event_ids)?,
-        _ => find_last_ids(connection, keys, &event_ids)?,
+    let audiences = match new {
+        [one] if arrivals[*one].asked_at.is_some() => {
+            find_readable_audiences(connection, attachment.keys, &event_ids)?
+        }
+        _ => find_audiences(connection, attachment.keys, &event_ids)?,
     };
     let names: Vec<String> = new.iter().map(|index| arrivals[*index].session_name(worker)).collect();
     let received_at = DatabaseTime::now();
@@ -46,34 +47,40 @@ pub(crate) fn insert(
         .zip(&names)
         .map(|(index, name)| {
             let arrival = &arrivals[*index];
-            let last_id = last_ids.get(&arrival.message.event_id).copied();
-            new_row(arrival, name, last_id, attachment, received_at)
+            let audience = audience_of(arrival, &audiences);
+            new_row(arrival, name, audience, attachment, received_at)
         })
         .collect();
     let ids = dispatch::insert_notifications(connection, &rows)?;
     for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
-        opened[*index] = Some(opened_new(&arrivals[*index], row, id));
+        let arrival = &arrivals[*index];
+        opened[*index] = Some(opened_new(arrival, row, audience_of(arrival, &audiences), id));
     }
     Ok(())
 }
 
 /// The same for a message that is tried alone after a call has failed. An event whose participants cannot be read is left out:
 /// its audience is frozen as soon as they can. In a savepoint, because an error ends a transaction of `PostgreSQL`.
-fn find_readable_last_ids(
+fn find_readable_audiences(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
+    keys: AppKeys,
     event_ids: &[EventId],
-) -> QueryResult<HashMap<EventId, ParticipantId>> {
-    match connection.transaction(|connection| find_last_ids(connection, keys, event_ids)) {
+) -> QueryResult<HashMap<EventId, Audience>> {
+    match connection.transaction(|connection| find_audiences(connection, keys, event_ids)) {
         Err(error) if is_unreadable(connection, &error) => Ok(HashMap::new()),
-        last_ids => last_ids,
+        audiences => audiences,
     }
+}
+
+fn audience_of(arrival: &Arrival, audiences: &HashMap<EventId, Audience>) -> Audience {
+    let id = arrival.message.event_id;
+    audiences.get(&id).copied().unwrap_or(Audience::Event { id, up_to: ParticipantId::MIN })
 }
 
 fn new_row<'a>(
     arrival: &'a Arrival,
     session: &'a str,
-    last_id: Option<ParticipantId>,
+    audience: Audience,
     attachment: &Attachment<'a>,
     received_at: DatabaseTime,
 ) -> NewNotification<'a> {
@@ -81,7 +88,6 @@ fn new_row<'a>(
         EventId::Number(id) => (Some(*id), None),
         EventId::Text(key) => (None, Some(key.as_str())),
     };
-    let up_to = last_id.unwrap_or(ParticipantId::MIN);
     let state = if arrival.starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
     NewNotification {
         message_key: arrival.identity.key(),
@@ -89,8 +95,8 @@ fn new_row<'a>(
         kind: arrival.message.kind.as_str(),
         event_id,
         event_key,
-        audience: Audience::Event { id: arrival.message.event_id, up_to }.as_str(),
-        max_participant_id: up_to,
+        audience: audience.as_str(),
+        max_participant_id: audience.end(),
         state: state.as_str(),
         received_at,
         lease_owner: attachment.owner,
@@ -102,11 +108,19 @@ fn new_row<'a>(
     }
 }
 
-fn opened_new(arrival: &Arrival, row: &NewNotification<'_>, id: NotificationId) -> Opened {
-    let event_id = arrival.message.event_id;
-    let audience = Audience::Event { id: event_id, up_to: row.max_participant_id };
+fn opened_new(
+    arrival: &Arrival,
+    row: &NewNotification<'_>,
+    audience: Audience,
+    id: NotificationId,
+) -> Opened {
     Opened::Ours {
-        notification: Notification { id, kind: arrival.message.kind, event_id: Some(event_id), audience },
+        notification: Notification {
+            id,
+            kind: arrival.message.kind,
+            event_id: Some(audience.event_id()),
+            audience,
+        },
         lease: Lease { notification_id: id, epoch: row.epoch },
         resumed: false,
         started: arrival.starts_at_once && audience.is_frozen(),

@@ -3,7 +3,6 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::domain::audience::Audience;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::session::BrokerSession;
@@ -19,7 +18,7 @@ use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationState;
 use crate::store::ledger::sessions;
 use crate::store::schema::notifications;
-use crate::store::source::event_keys::EventKeys;
+use crate::store::source::keys::AppKeys;
 
 impl Store {
     /// Opens what has arrived, in one transaction. One result for each arrival, in their order. `identity` explains which
@@ -37,11 +36,11 @@ impl Store {
         lease_request: &LeaseRequest,
         watermarks: &mut Watermarks,
     ) -> Result<Vec<Opened>, StoreError> {
-        let keys = self.event_keys()?;
+        let keys = self.app_keys()?;
         let mut tried = Watermarks::new();
         let opened = self.write("open messages", |connection| {
             tried.clone_from(watermarks);
-            open(connection, &keys, session, arrivals, lease_request, &mut tried)
+            open(connection, keys, session, arrivals, lease_request, &mut tried)
         });
         watermarks.update(tried, arrivals, opened.is_err());
         opened
@@ -53,17 +52,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn start_notification(&self, lease: Lease) -> Result<Option<Notification>, StoreError> {
-        let keys = self.event_keys()?;
+        let keys = self.app_keys()?;
         self.write("start a notification", |connection| {
-            let Some(record) = lock_and_freeze(connection, &keys, lease)? else { return Ok(None) };
+            let Some(record) = lock_and_freeze(connection, keys, lease)? else { return Ok(None) };
             if record.holder.is_none() || record.state.needs_only_ack() {
                 return Ok(None);
             }
-            let Audience::Event { up_to, .. } = record.notification.audience;
             diesel::update(notifications::table.find(record.notification.id))
                 .set((
                     notifications::state.eq(NotificationState::Running.as_str()),
-                    notifications::max_participant_id.eq(up_to),
                     notifications::completed_at.eq(None::<NaiveDateTime>),
                     notifications::reason.eq(None::<String>),
                 ))
@@ -76,7 +73,7 @@ impl Store {
 /// Decides about all arrivals, then changes the rows that exist, then inserts the new ones.
 fn open(
     connection: &mut AnyConnection,
-    keys: &EventKeys,
+    keys: AppKeys,
     session: &BrokerSession,
     arrivals: &[Arrival],
     lease_request: &LeaseRequest,
@@ -95,7 +92,7 @@ fn open(
         return Ok(arrivals.iter().map(unknown).collect());
     }
     let until = lease_request.until_from(clock);
-    let attachment = Attachment { owner: &lease_request.owner, clock, until };
+    let attachment = Attachment { owner: &lease_request.owner, clock, until, keys };
     let mut identities = Identities::load(connection, session, arrivals, clock)?;
     let (mut changes, mut new, mut same) = (Vec::new(), Vec::new(), Vec::new());
     let mut opened: Vec<Option<Opened>> = Vec::with_capacity(arrivals.len());
@@ -133,7 +130,7 @@ fn open(
         sessions::record_caught_up(connection, session, clock)?;
     }
     apply(connection, changes)?;
-    insert(connection, keys, &session.worker, arrivals, &new, &attachment, &mut opened)?;
+    insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;
     attach_same(connection, &session.worker, arrivals, &same, &mut opened)?;
     Ok(opened.into_iter().flatten().collect())
 }

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use crate::domain::ids::NotificationId;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::{deferrals, deliveries, notifications};
+use crate::store::schema::{deferrals, deliveries, notifications, recipients};
 
 /// Most keys that one query reads.
 pub const KEYS_PER_QUERY: i64 = 10_000;
@@ -53,7 +53,24 @@ pub fn will_be_swept() -> _ {
 /// Keys of notifications that are deleted and still have outcomes. Searches the gaps between the keys of notifications, so
 /// that it need not read all outcomes.
 pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
-    let mut orphaned_outcomes = VecDeque::new();
+    find_orphaned(connection, first_with_outcomes)
+}
+
+/// Keys of notifications that are deleted and still have a list of recipients.
+pub fn find_orphaned_recipients(connection: &mut AnyConnection) -> QueryResult<VecDeque<NotificationId>> {
+    find_orphaned(connection, first_with_recipients)
+}
+
+/// Keys of notifications that are deleted and still have rows. `first_between` finds the first key with a row between two keys.
+fn find_orphaned(
+    connection: &mut AnyConnection,
+    first_between: impl Fn(
+        &mut AnyConnection,
+        NotificationId,
+        NotificationId,
+    ) -> QueryResult<Option<NotificationId>>,
+) -> QueryResult<VecDeque<NotificationId>> {
+    let mut orphaned = VecDeque::new();
     let mut after = NotificationId::MIN;
     loop {
         let mut ids: Vec<NotificationId> = notifications::table
@@ -69,15 +86,15 @@ pub fn find_orphaned_outcomes(connection: &mut AnyConnection) -> QueryResult<Vec
         for id in ids {
             // Two adjacent keys have no gap between them.
             while after.0.checked_add(1) < Some(id.0)
-                && let Some(found) = first_with_outcomes(connection, after, id)?
+                && let Some(found) = first_between(connection, after, id)?
             {
-                orphaned_outcomes.push_back(found);
+                orphaned.push_back(found);
                 after = found;
             }
             after = id;
         }
         if last_page {
-            return Ok(orphaned_outcomes);
+            return Ok(orphaned);
         }
     }
 }
@@ -102,5 +119,18 @@ fn first_with_outcomes(
         .filter(deliveries::notification_id.gt(after))
         .filter(deliveries::notification_id.lt(before))
         .select(min(deliveries::notification_id))
+        .first(connection)
+}
+
+/// The first key between `after` and `before` that has a list of recipients.
+fn first_with_recipients(
+    connection: &mut AnyConnection,
+    after: NotificationId,
+    before: NotificationId,
+) -> QueryResult<Option<NotificationId>> {
+    recipients::table
+        .filter(recipients::notification_id.gt(after))
+        .filter(recipients::notification_id.lt(before))
+        .select(min(recipients::notification_id))
         .first(connection)
 }

@@ -28,7 +28,7 @@ impl Batch {
         let Sent { notification, lease, tag } = sent;
         let outcome = |id| Outcome { lease: *lease, ..outcome(notification, id, Status::Sent) };
         self.outcomes.extend(people.into_iter().map(outcome));
-        self.completing.push(Completing { lease: *lease, after: None });
+        self.completing.push(Completing { lease: *lease, after: None, listed: false });
         self.acked.push(AckedMessage {
             notification_id: notification.id,
             session: "me/1".to_owned(),

@@ -1,13 +1,17 @@
 //! Completing is checked against the tables, and abandoning is told.
 
 use super::*;
-use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
+use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::decided::DecidedPage;
 use crate::store::ledger::opening::Opened;
 use crate::store::tests::consumer::*;
 
 fn complete_all(store: &Store, leases: &[Lease], after: i64) -> Vec<Completion> {
-    let completing =
-        |lease: &Lease| Completing { lease: *lease, after: (after > 0).then_some(ParticipantId(after)) };
+    let completing = |lease: &Lease| Completing {
+        lease: *lease,
+        after: (after > 0).then_some(ParticipantId(after)),
+        listed: false,
+    };
     store.complete_notifications(&leases.iter().map(completing).collect::<Vec<_>>()).unwrap()
 }
 

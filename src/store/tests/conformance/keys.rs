@@ -1,7 +1,8 @@
 //! Every whole number is a key: zero, negative ones, the smallest and the largest.
 
 use super::*;
-use crate::store::ledger::completion::{Completing, Completion, DecidedPage};
+use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::decided::DecidedPage;
 use crate::store::tests::consumer::*;
 
 const KEYS: [i64; 5] = [i64::MIN, -1, 0, 1, i64::MAX];
@@ -28,7 +29,7 @@ fn decide(store: &Store, notification: &Notification, lease: Lease, keys: &[i64]
 }
 
 fn complete(store: &Store, lease: Lease, after: Option<ParticipantId>) -> Completion {
-    store.complete_notifications(&[Completing { lease, after }]).unwrap()[0]
+    store.complete_notifications(&[Completing { lease, after, listed: false }]).unwrap()[0]
 }
 
 pub fn every_whole_number_is_paged_in_order(store: &Store) {
@@ -83,7 +84,7 @@ pub fn many_notifications_wait_for_everyone_whatever_the_key(store: &Store) {
         decide(store, notification, *lease, decided);
     }
     let completing: Vec<Completing> =
-        started.iter().map(|(_, lease)| Completing { lease: *lease, after: None }).collect();
+        started.iter().map(|(_, lease)| Completing { lease: *lease, after: None, listed: false }).collect();
     let completions = store.complete_notifications(&completing).unwrap();
     let undecided: Vec<usize> = (0..5).filter(|n| completions[*n] == Completion::Undecided).collect();
     assert_eq!(undecided, [2]);

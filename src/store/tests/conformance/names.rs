@@ -33,6 +33,22 @@ macro_rules! conformance_tests {
             a_message_of_a_notification_that_is_set_aside_only_needs_an_ack
             an_event_whose_participants_cannot_be_read_is_opened_without_an_audience
             a_deferred_participant_who_cannot_be_read_does_not_hide_the_others
+            a_sample_of_people_whose_keys_are_text_is_numbered
+            every_text_is_a_key
+            a_doubled_key_is_one_key
+            rows_without_a_key_are_told_and_hold_up_nobody
+            a_key_that_cannot_be_listed_is_refused_without_being_shown
+            people_of_other_events_are_on_no_page
+            whole_numbers_are_no_text
+            a_list_numbers_its_keys
+            only_the_holder_of_the_lease_writes_a_list
+            a_long_list_is_written_at_once
+            a_notification_waits_for_everyone_on_its_list
+            many_notifications_wait_for_everyone_on_their_lists
+            the_tally_of_a_list_adds_up_at_every_stage
+            deferred_people_on_a_list_are_found_by_their_keys
+            who_joined_late_is_found_once_however_many
+            a_purge_deletes_lists_of_any_length
             an_event_is_added_once
             an_import_of_events_tells_new_changed_and_same
             an_import_of_participants_tells_new_changed_and_same

@@ -34,7 +34,7 @@ pub fn doubled_keys_are_found_in_the_whole_event(store: &Store) {
     add_people(store, EVENT, 9);
     add_people(store, OTHER_EVENT, 9);
     view(store, "name", "UNION ALL SELECT * FROM people WHERE id IN (4, 8, 12)");
-    let doubled = |count, first| Some(DoubledKeys { count, first: ParticipantId(first) });
+    let doubled = |count, first: i64| Some(DoubledKeys { count, first: first.to_string() });
     assert_eq!(store.find_doubled_keys(EVENT).unwrap(), doubled(2, 4));
     assert_eq!(store.find_doubled_keys(OTHER_EVENT).unwrap(), doubled(1, 12));
     assert_eq!(ids(&store.sample_participants(EVENT, 6).unwrap()), [1, 2, 3, 4, 4, 5]);
@@ -53,4 +53,16 @@ pub fn a_row_that_cannot_be_read_does_not_hide_the_others(store: &Store) {
     assert_eq!((ids(&sample), sample.unreadable), (vec![1, 3], 1));
     let (id, cause) = sample.example.unwrap();
     assert!(id == ParticipantId(2) && (cause.contains("overflow") || cause.contains("more than")), "{cause}");
+}
+
+pub fn a_sample_of_people_whose_keys_are_text_is_numbered(store: &Store) {
+    key_type(store, "VARCHAR(99)", &quoted(&["b", "a", "B", "c", "b"]));
+    assert!(store.has_participants().unwrap() && store.has_text_keys(None).unwrap());
+    let sample = store.sample_participants(EVENT, 3).unwrap();
+    assert_eq!((ids(&sample), sample.has_text_keys, sample.lacks_keys), (vec![1, 2, 3], true, false));
+    assert_eq!(sample.unreadable, 0);
+    let doubled = DoubledKeys { count: 1, first: "b".to_owned() };
+    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), Some(doubled));
+    join(store, &["NULL".to_owned()]);
+    assert!(store.sample_participants(EVENT, 3).unwrap().lacks_keys);
 }

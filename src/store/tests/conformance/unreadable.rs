@@ -91,7 +91,7 @@ pub fn a_notification_that_is_set_aside_is_completed_like_any_other(store: &Stor
     let notification = open(store);
     let lease = first_lease(notification.id);
     store.set_aside(lease, "why").unwrap().unwrap();
-    let completing = Completing { lease, after: None };
+    let completing = Completing { lease, after: None, listed: false };
     assert_eq!(
         store.complete_notifications(&[completing]).unwrap(),
         [Completion::Undecided],
@@ -100,7 +100,8 @@ pub fn a_notification_that_is_set_aside_is_completed_like_any_other(store: &Stor
     record(store, &notification, Status::Sent, [1]);
     assert_eq!(store.complete_set_aside(completing).unwrap(), Completion::Undecided);
     record(store, &notification, Status::Sent, [2]);
-    let stale = Completing { lease: Lease { epoch: lease.epoch.next(), ..lease }, after: None };
+    let stale =
+        Completing { lease: Lease { epoch: lease.epoch.next(), ..lease }, after: None, listed: false };
     assert_eq!(store.complete_set_aside(stale).unwrap(), Completion::LeaseLost);
     assert_eq!(store.complete_set_aside(completing).unwrap(), Completion::Completed);
     assert_eq!(store.complete_set_aside(completing).unwrap(), Completion::Completed, "the reply was lost");

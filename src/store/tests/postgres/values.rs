@@ -153,7 +153,7 @@ fn one_name_that_is_not_utf_8_does_not_hold_up_the_others() {
 fn repeated_addresses(store: &Store) -> Vec<String> {
     let mut found = Vec::new();
     let use_address = |address: &str| found.push(address.to_owned());
-    store.find_repeated_addresses(EVENT, ParticipantId::MAX, use_address).unwrap();
+    store.find_repeated_addresses(EVENT, Some(ParticipantId::MAX), use_address).unwrap();
     found.sort();
     found
 }

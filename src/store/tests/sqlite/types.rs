@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
+use crate::store::tests::conformance::{are_all_paged, key_type, paged, quoted};
 
 #[test]
 fn text_in_an_expression_is_found_or_refused() {
@@ -74,4 +75,79 @@ fn what_columns_are_declared_as_tells_as_long_as_there_are_no_rows() {
             event_keys::serve(&store, event_keys::key(rows));
         }
     }
+}
+/// A view over guests 1 to 3, with this expression as key.
+fn view(id: &str) -> (TempDir, Store) {
+    let (dir, store) = empty_sqlite();
+    execute(&store, TEAMS_TABLES);
+    execute(
+        &store,
+        &format!(
+            "DROP VIEW participants; CREATE VIEW participants AS SELECT {id} AS id, party AS event_id, mail AS email,
+                NULL AS name, NULL AS locale FROM guest"
+        ),
+    );
+    store.migrate().unwrap();
+    (dir, store)
+}
+
+#[test]
+fn text_that_an_expression_makes_is_a_key() {
+    for (id, keys) in [
+        ("'f81d4fae-' || no", ["f81d4fae-1", "f81d4fae-2", "f81d4fae-3"]),
+        ("CAST(no AS TEXT)", ["1", "2", "3"]),
+        ("trim(no)", ["1", "2", "3"]),
+        ("json_extract('[\"x\"]', '$[0]') || no COLLATE NOCASE", ["x1", "x2", "x3"]),
+        ("unhex('ff0' || no)", ["ff01", "ff02", "ff03"]),
+        // Some of them are numbers.
+        ("CASE no WHEN 2 THEN 'two' ELSE no END", ["1", "3", "two"]),
+        ("CASE no WHEN 2 THEN 'two' ELSE 20 - no END", ["17", "19", "two"]),
+    ] {
+        let (_dir, store) = view(id);
+        store.check_schema().unwrap();
+        are_all_paged(&store, &keys);
+    }
+}
+
+#[test]
+fn a_number_with_a_fraction_is_no_key() {
+    for id in ["no + 0.5", "CASE no WHEN 2 THEN 'two' ELSE no + 0.5 END"] {
+        let (_dir, store) = view(id);
+        let error = match store.check_schema() {
+            Ok(()) => store.text_key(EVENT).unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(error.to_string().contains("must be a whole number or text"), "{error}");
+    }
+}
+
+#[test]
+fn text_is_a_key_whatever_the_type_of_its_column_is() {
+    let keys = ["A", "a", "a ", "b", "1b", "'"];
+    for column in ["TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM", "INTEGER", "BLOB", "ANY", "TEXT UNIQUE"] {
+        let (_dir, store) = sqlite();
+        key_type(&store, column, &quoted(&keys));
+        are_all_paged(&store, &keys);
+    }
+    // What looks like a number is stored as one.
+    let (_dir, store) = sqlite();
+    key_type(&store, "INTEGER", &quoted(&["12", "9", "a", "-3", "0"]));
+    are_all_paged(&store, &["12", "9", "a", "-3", "0"]);
+}
+
+/// The worker began when there was no participant, or only such with numbers.
+#[test]
+fn text_that_comes_after_the_start_is_a_key_as_well() {
+    let (_dir, store) = sqlite();
+    key_type(&store, "", &[]);
+    let empty = consumer::Consumer::begin(&store, "me", 1).receive_new();
+    execute(&store, "INSERT INTO participants (id, event_id) VALUES (1, 7), (20, 7)");
+    assert_eq!(open(&store).audience, participants_up_to(20));
+    execute(&store, "INSERT INTO participants (id, event_id) VALUES ('b', 7), ('a', 7)");
+    assert_eq!(open(&store).audience, Audience::Recipients { id: EVENT });
+    assert_eq!(paged(&store, 1), ["1", "20", "a", "b"]);
+    let started = store.start_notification(empty.1).unwrap().unwrap();
+    assert_eq!(started.audience, Audience::Recipients { id: EVENT });
+    let read = store.find_notification(started.id).unwrap().unwrap();
+    assert_eq!(read.notification, started);
 }

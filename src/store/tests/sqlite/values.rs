@@ -3,8 +3,9 @@
 use diesel::{Connection as _, SqliteConnection};
 
 use super::*;
-use crate::store::source::event_keys::AppEvent;
-use crate::store::source::participants::{find_last_id, read_rows};
+use crate::store::source::event_keys::{AppEvent, EventKeys, KeyColumn};
+use crate::store::source::keys::{AppKeys, ParticipantKeys};
+use crate::store::source::participants::{find_audience, read_rows};
 
 #[test]
 fn times_are_read_whatever_the_row_holds() {
@@ -135,8 +136,10 @@ fn a_key_with_a_fraction_is_named() {
     ] {
         execute(&store, &view(keys));
         let event = AppEvent::Number(7);
+        let events = EventKeys::new(KeyColumn::NUMBER, KeyColumn::NUMBER, "TEXT").unwrap();
+        let keys = AppKeys { events, participants: ParticipantKeys::OfEachRow };
         let read = store.run("read keys", |connection| {
-            find_last_id(connection, event)?;
+            find_audience(connection, keys, EVENT)?;
             read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, 9)
         });
         let read = read.map_err(|error| error.to_string());

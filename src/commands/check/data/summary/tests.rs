@@ -11,7 +11,13 @@ fn person(id: i64, email: Option<&str>) -> Participant {
 }
 
 fn sample(people: Vec<Participant>) -> ParticipantSample {
-    ParticipantSample { readable: people, unreadable: 0, example: None }
+    ParticipantSample {
+        readable: people,
+        has_text_keys: false,
+        lacks_keys: false,
+        unreadable: 0,
+        example: None,
+    }
 }
 
 fn summary(looks: Vec<Look>) -> Summary {
@@ -99,9 +105,9 @@ fn what_should_be_an_address_keeps_a_letter_and_the_domain() {
 fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
     let twice = vec![person(1, None), person(5, None), person(5, None), person(5, None), person(6, None)];
     let unreadable = ParticipantSample {
-        readable: Vec::new(),
         unreadable: 2,
         example: Some((ParticipantId(9), "invalid byte sequence ada@example.org".to_owned())),
+        ..sample(Vec::new())
     };
     let mut looks = summary(vec![
         Look::Events(2),
@@ -121,7 +127,7 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
         "{problems:?}"
     );
     // The whole event was read.
-    looks.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 40, first: ParticipantId(3) })));
+    looks.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 40, first: "3".to_owned() })));
     assert!(looks.problems()[1].contains("(40 keys, such as 3 in event 7)"));
 }
 
@@ -162,4 +168,30 @@ fn the_same_failure_is_told_once() {
     let problems = summary(vec![Look::Events(2), failed(), failed()]).problems();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].contains("no such column"), "{problems:?}");
+}
+
+#[test]
+fn keys_that_are_text_are_not_shown_as_numbers_and_rows_without_a_key_are_a_problem() {
+    let people = vec![person(1, Some("MARKER at example.org")), person(2, None)];
+    let text = ParticipantSample { has_text_keys: true, lacks_keys: true, ..sample(people) };
+    let mut summary = summary(vec![Look::Events(1), Look::Participants(EventId::Number(7), text)]);
+    let notes = summary.notes();
+    assert_eq!(
+        notes[0],
+        "looked at 1 event and the first 1000 participants of each: 2 participants with keys that are text"
+    );
+    assert!(notes[1].contains("such as M… (a participant of event 7)"), "{notes:?}");
+    assert_eq!(
+        summary.problems(),
+        [
+            "rows of participants without an id (NULL), such as in event 7, would get no mail; give each row an id"
+        ]
+    );
+    let first = "ada@example.org".to_owned();
+    summary.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 1, first })));
+    assert!(
+        summary.problems()[0].contains("(1 key, such as a***@example.org in event 7)"),
+        "{:?}",
+        summary.problems()
+    );
 }

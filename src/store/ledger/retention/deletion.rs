@@ -1,0 +1,91 @@
+//! The statements of a purge that delete what belongs to notifications which are deleted. Which ones these are is left to
+//! `selection`.
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::store::backend::any::AnyConnection;
+use crate::store::schema::{deferrals, deliveries, notifications, recipients};
+
+/// Most rows that one transaction deletes. Measured with SQLite, an unoptimized build and 2,000,000 outcomes in the
+/// table: 1 ms for 1000 outcomes of one notification, 8 ms at most; 40 ms for 500 notifications of one participant.
+/// With 20,000 rows these are 40 ms and 1.4 s, and the whole purge takes no less time.
+pub(super) const ROWS_PER_STEP: u32 = 1000;
+
+/// The participant of the `n`th outcome after `after`, in key order; `None` if there are fewer.
+pub(super) fn nth_participant(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    after: Option<ParticipantId>,
+    n: u32,
+) -> QueryResult<Option<ParticipantId>> {
+    deliveries::table
+        .filter(deliveries::notification_id.eq(notification_id))
+        .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
+        .order(deliveries::participant_id)
+        .select(deliveries::participant_id)
+        .limit(1)
+        .offset(i64::from(n) - 1)
+        .first(connection)
+        .optional()
+}
+
+/// Deletes the outcomes of `after < participant <= up_to`, unless their notification exists.
+pub(super) fn delete_outcomes(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+    after: Option<ParticipantId>,
+    up_to: ParticipantId,
+) -> QueryResult<usize> {
+    diesel::delete(
+        deliveries::table
+            .filter(deliveries::notification_id.eq(notification_id))
+            .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
+            .filter(deliveries::participant_id.le(up_to))
+            .filter(not(exists(notifications::table.find(notification_id)))),
+    )
+    .execute(connection)
+}
+
+/// Deletes at most `ROWS_PER_STEP` deferrals of a notification, unless it exists, and returns their number.
+pub(super) fn delete_deferrals(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+) -> QueryResult<usize> {
+    let of_notification = deferrals::table.filter(deferrals::notification_id.eq(notification_id));
+    let last: Option<ParticipantId> = of_notification
+        .order(deferrals::participant_id)
+        .select(deferrals::participant_id)
+        .limit(1)
+        .offset(i64::from(ROWS_PER_STEP) - 1)
+        .first(connection)
+        .optional()?;
+    diesel::delete(
+        of_notification
+            .filter(deferrals::participant_id.le(last.unwrap_or(ParticipantId::MAX)))
+            .filter(not(exists(notifications::table.find(notification_id)))),
+    )
+    .execute(connection)
+}
+
+/// The same of its recipients.
+pub(super) fn delete_recipients(
+    connection: &mut AnyConnection,
+    notification_id: NotificationId,
+) -> QueryResult<usize> {
+    let of_notification = recipients::table.filter(recipients::notification_id.eq(notification_id));
+    let last: Option<ParticipantId> = of_notification
+        .order(recipients::id)
+        .select(recipients::id)
+        .limit(1)
+        .offset(i64::from(ROWS_PER_STEP) - 1)
+        .first(connection)
+        .optional()?;
+    diesel::delete(
+        of_notification
+            .filter(recipients::id.le(last.unwrap_or(ParticipantId::MAX)))
+            .filter(not(exists(notifications::table.find(notification_id)))),
+    )
+    .execute(connection)
+}

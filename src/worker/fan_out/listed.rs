@@ -1,0 +1,284 @@
+//! The undecided participants of a notification whose keys are text, a page at a time. Each page is listed in the ledger before
+//! anyone of it gets a mail, which gives each key the number that outcomes name. The list is left to the store
+//! (`ledger::recipients`), the SQL for the keys to `source::listed`.
+//!
+//! A fan-out that resumes goes over the list first, then reads on behind its last key. When all keys were read, it looks once
+//! more for people who joined meanwhile with a lower key; then the list is frozen, and who joins later is not part of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::audience::Listing;
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::outcome::Verdict;
+use crate::domain::participant::Participant;
+use crate::observe::events;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::ledger::deferrals::Deferral;
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
+use crate::store::source::keys::KeyExpressions;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::claim::{Claim, Scope};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
+use crate::worker::fan_out::one_mail_per_address::OneMailPerAddress;
+use crate::worker::fan_out::page::{Decided, Page};
+use crate::worker::lease::held::HeldLease;
+use crate::worker::recipient::Recipient;
+
+/// How many pages of people are read and listed at once. Listing them costs a transaction.
+const PAGES_AT_ONCE: u32 = 10;
+
+/// Most people that are read and listed at once, if that is not less than a page.
+const PEOPLE_AT_ONCE: u32 = 1000;
+
+/// The pages of one notification, as far as they are read.
+#[derive(Debug)]
+pub struct ListedPages {
+    notification_id: NotificationId,
+    event_id: EventId,
+    held: Arc<HeldLease>,
+    page_size: u32,
+    /// Whether deferred participants are left out: the sweep has them.
+    without_deferred: bool,
+    /// The largest number of the list that was read or listed here.
+    last: ParticipantId,
+    /// Its key.
+    last_key: Option<String>,
+    next: Next,
+    /// What cannot be read, and why. Then no further page is.
+    unreadable: Option<String>,
+    /// Only when participants who have one address get one mail together.
+    one_mail_per_address: Option<Box<OneMailPerAddress>>,
+    /// How the keys are written.
+    key: Option<KeyExpressions>,
+}
+
+/// What is read next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The list, behind the last number.
+    List,
+    /// The participants, behind the last key.
+    Participants,
+    /// Participants who joined while the others were read.
+    Late,
+    /// Nothing: the list is frozen, and everyone on it was read.
+    Nothing,
+}
+
+impl ListedPages {
+    /// The participants of this event for the claimed notification, from the first page on.
+    #[must_use]
+    pub fn new(claim: &Claim, context: &Context, event_id: EventId) -> Self {
+        Self {
+            notification_id: claim.notification.id,
+            event_id,
+            held: Arc::clone(&claim.held),
+            page_size: context.page_size,
+            without_deferred: claim.scope != Scope::UndecidedAndDeferred,
+            last: ParticipantId(0),
+            last_key: None,
+            next: if claim.resumed { Next::List } else { Next::Participants },
+            unreadable: None,
+            one_mail_per_address: OneMailPerAddress::of_claim(claim, context),
+            key: None,
+        }
+    }
+
+    /// Whether there is no further page.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        let has_postponed = self.one_mail_per_address.as_ref().is_some_and(|one| one.has_postponed());
+        self.unreadable.is_some() || (self.next == Next::Nothing && !has_postponed)
+    }
+
+    /// What cannot be read, and why.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        self.unreadable.clone()
+    }
+
+    /// The undecided participants of the next page; possibly none. Those on the list who have left are decided.
+    ///
+    /// # Errors
+    /// When a shutdown is requested before the database answers.
+    pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
+        let page = match self.next {
+            Next::List => self.read_list(store, database_retry),
+            Next::Participants => self.read_participants(store, database_retry),
+            Next::Late => self.list_late(store, database_retry),
+            Next::Nothing => match &mut self.one_mail_per_address {
+                Some(one) => one.next_postponed(store, database_retry),
+                None => Ok(Page::default()),
+            },
+        };
+        match page {
+            Err(Halt::Unreadable(what)) => {
+                self.unreadable = Some(what);
+                Ok(Page::default())
+            }
+            page => page.map_err(|_| Stopped),
+        }
+    }
+
+    fn text_key(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<KeyExpressions, Halt> {
+        if let Some(key) = self.key {
+            return Ok(key);
+        }
+        let key = readable(database_retry, || store.text_key(self.event_id))?;
+        self.key = Some(key);
+        Ok(key)
+    }
+
+    fn read_list(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
+        let (id, after, limit) = (self.notification_id, self.last, self.page_size);
+        let listed = database_retry.until_ok(|| store.read_recipients(id, after, limit))?;
+        let Some((last, key)) = listed.last() else {
+            self.next = match database_retry.until_ok(|| store.find_listing(id))? {
+                Some(Listing::Reading) => Next::Participants,
+                Some(Listing::ReadOnce) => Next::Late,
+                Some(Listing::Frozen(_)) | None => Next::Nothing,
+            };
+            return Ok(Page::default());
+        };
+        (self.last, self.last_key) = (*last, Some(key.clone()));
+        let key = self.text_key(store, database_retry)?;
+        let people = readable(database_retry, || store.find_keyed(key, self.event_id, &listed))?;
+        let mut people: BTreeMap<ParticipantId, Participant> =
+            people.into_iter().map(|person| (person.id, person)).collect();
+        let mut ids: Vec<ParticipantId> = listed.iter().map(|(id, _)| *id).collect();
+        let mut page = match &mut self.one_mail_per_address {
+            None => Page::default(),
+            Some(one) => {
+                ids.retain(|id| !people.contains_key(id));
+                let people = std::mem::take(&mut people).into_values().collect();
+                one.select(people, Some(after), false, store, database_retry)?
+            }
+        };
+        if ids.is_empty() {
+            return Ok(page);
+        }
+        // In this order: a decision deletes the deferral.
+        let mut deferrals = database_retry.until_ok(|| store.deferrals_between(id, after, self.last))?;
+        let decided = database_retry.until_ok(|| store.decided_between(id, after, self.last))?;
+        for id in ids.into_iter().filter(|id| !decided.contains(id)) {
+            self.add(&mut page, id, people.remove(&id), deferrals.remove(&id));
+        }
+        Ok(page)
+    }
+
+    /// Adds somebody on the list without an outcome.
+    fn add(
+        &self,
+        page: &mut Page,
+        id: ParticipantId,
+        participant: Option<Participant>,
+        deferral: Option<Deferral>,
+    ) {
+        match (participant, deferral) {
+            (_, Some(_)) if self.without_deferred => {}
+            (Some(participant), Some(deferral)) => page
+                .recipients
+                .push(Recipient { by_hand: true, ..Recipient::deferred(participant, &deferral) }),
+            (Some(participant), None) => page.recipients.push(Recipient::new(participant)),
+            (None, deferral) => {
+                let tries = deferral.map_or(0, |deferral| deferral.tries);
+                let verdict = Verdict::skipped("has left the event");
+                page.decided.push(Decided { participant_id: id, tries, verdict });
+            }
+        }
+    }
+
+    fn read_participants(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
+        let key = self.text_key(store, database_retry)?;
+        let (event_id, after) = (self.event_id, self.last_key.as_deref());
+        let limit = self.page_size.saturating_mul(PAGES_AT_ONCE).min(PEOPLE_AT_ONCE).max(self.page_size);
+        let page = readable(database_retry, || store.read_keyed_page(key, event_id, after, limit))?;
+        let keys: Vec<&str> = page.people.iter().map(|person| person.key.as_str()).collect();
+        let listing = match (page.is_last, self.last_key.is_some()) {
+            (false, _) => None,
+            // One query saw everyone at one time.
+            (true, false) => Some(Listing::Frozen(number_behind(self.last, keys.len()))),
+            (true, true) => Some(Listing::ReadOnce),
+        };
+        if page.is_last && readable(database_retry, || store.has_people_without_key(event_id))? {
+            events::notification::people_without_key(self.notification_id, event_id);
+        }
+        if !self.append(store, database_retry, &keys, listing)? {
+            return Ok(Page::default());
+        }
+        self.next = match listing {
+            None => Next::Participants,
+            Some(Listing::Frozen(_)) => Next::Nothing,
+            Some(_) => Next::Late,
+        };
+        let before = self.last;
+        let mut people = Vec::with_capacity(page.people.len());
+        for person in page.people {
+            self.last = ParticipantId(number_behind(self.last, 1));
+            self.last_key = Some(person.key.clone());
+            people.push(person.numbered(self.last));
+        }
+        match &mut self.one_mail_per_address {
+            Some(one) => {
+                let is_only_page = matches!(listing, Some(Listing::Frozen(_)));
+                one.select(people, Some(before), is_only_page, store, database_retry)
+            }
+            None => {
+                Ok(Page { recipients: people.into_iter().map(Recipient::new).collect(), ..Page::default() })
+            }
+        }
+    }
+
+    /// Lists those who joined meanwhile. They are read from the list then.
+    fn list_late(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
+        // With SQLite, a row that was added may have a key of another type.
+        self.key = None;
+        let key = self.text_key(store, database_retry)?;
+        let (id, event_id) = (self.notification_id, self.event_id);
+        let late = readable(database_retry, || store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE))?;
+        let keys: Vec<&str> = late.iter().map(String::as_str).collect();
+        let listing = if keys.len() < PEOPLE_AT_ONCE as usize {
+            Listing::Frozen(number_behind(self.last, keys.len()))
+        } else {
+            Listing::ReadOnce
+        };
+        if self.append(store, database_retry, &keys, Some(listing))? {
+            self.next = if keys.is_empty() { Next::Nothing } else { Next::List };
+        }
+        Ok(Page::default())
+    }
+
+    /// Lists these keys behind the last number. `false`: they are not listed like that. Then the list is read again, or the lease is
+    /// lost.
+    fn append(
+        &mut self,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+        keys: &[&str],
+        listing: Option<Listing>,
+    ) -> Result<bool, Halt> {
+        let new = NewRecipients { lease: self.held.lease, after: self.last, keys, listing };
+        match database_retry.until_ok(|| store.append_recipients(&new))? {
+            Appended::Done => return Ok(true),
+            // Only the reply to an earlier call was lost.
+            Appended::Moved => self.next = Next::List,
+            Appended::LeaseLost => self.held.mark_lost(),
+        }
+        Ok(false)
+    }
+}
+
+/// The number that is `count` behind `last`.
+fn number_behind(last: ParticipantId, count: usize) -> i64 {
+    last.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// The result of a query over the application's tables, or that it cannot be read.
+fn readable<T>(
+    database_retry: &DatabaseRetry,
+    query: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, Halt> {
+    database_retry.while_readable(query)?.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
+}
