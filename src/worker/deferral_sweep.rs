@@ -6,7 +6,7 @@
 //! Only notifications are swept that are completed or set aside. A running one has a message and a fan-out, which may lease it at
 //! any moment.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -19,7 +19,7 @@ use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::Context;
-use crate::worker::lease::staleness::StalenessWatch;
+use crate::worker::lease::staleness::StalenessWatches;
 
 pub(in crate::worker) mod run;
 
@@ -67,7 +67,7 @@ struct DeferralSweep {
     /// Each run sends its notification at its end.
     ended: (Sender<NotificationId>, Receiver<NotificationId>),
     /// For how long the holders of leases have been silent.
-    staleness: HashMap<NotificationId, StalenessWatch>,
+    staleness: StalenessWatches,
     counted_at: Option<Instant>,
     started: u64,
 }
@@ -79,7 +79,7 @@ impl DeferralSweep {
             candidates: VecDeque::new(),
             running: HashSet::new(),
             ended: unbounded(),
-            staleness: HashMap::new(),
+            staleness: StalenessWatches::new(PAUSES[1] * 3),
             counted_at: None,
             started: 0,
         }
@@ -123,12 +123,11 @@ impl DeferralSweep {
         let due = database_retry.until_ok(|| store.list_due_notifications(LIST_LIMIT))?;
         let now = Instant::now();
         let listed: HashSet<NotificationId> = due.iter().map(|record| record.notification.id).collect();
-        self.staleness.retain(|id, _| listed.contains(id));
+        self.staleness.retain(|id| listed.contains(&id));
         let held = !due.is_empty();
         for record in due {
             let id = record.notification.id;
-            let watch = self.staleness.entry(id).or_insert_with(|| StalenessWatch::new(now, PAUSES[1] * 3));
-            let stale_for = watch.observe(&record, now);
+            let stale_for = self.staleness.observe(&record, now);
             if !self.running.contains(&id) && leases.is_free(&record, stale_for) {
                 self.candidates.push_back(record);
             }

@@ -67,6 +67,15 @@ impl Recipient {
             .deferred_with(deferral.code, deferral.overdue)
     }
 
+    /// One without an outcome. A deferred participant is tried by hand: only `fanmail retry` tries one before the sweep does.
+    #[must_use]
+    pub fn undecided(participant: Participant, deferral: Option<&Deferral>) -> Self {
+        match deferral {
+            Some(deferral) => Self { by_hand: true, ..Self::deferred(participant, deferral) },
+            None => Self::new(participant),
+        }
+    }
+
     /// How many steps of `DEFER_SCHEDULE` are behind the mail if it is deferred now. That the relay may have accepted it
     /// (`newly_ambiguous`) is noted in any case, and the ledger replaces a deferral only by one with more steps.
     #[must_use]

@@ -2,7 +2,6 @@
 //! worker looks for those that are due, leases one after another, and runs its fan-out. One after another, so that those of one
 //! event keep their order. When one is due is left to the store, what is sent to `fan_out`.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -20,7 +19,7 @@ use crate::worker::fan_out;
 use crate::worker::fan_out::claim::Scope;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::turn::Leased;
-use crate::worker::lease::staleness::StalenessWatch;
+use crate::worker::lease::staleness::StalenessWatches;
 
 /// Notifications that are read at once.
 const LIST_LIMIT: u32 = 200;
@@ -37,8 +36,11 @@ const PAUSE_WHILE_HELD: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the thread cannot be started.
 pub fn start(context: &Arc<Context>, health: &Health) -> io::Result<JoinHandle<()>> {
-    let sweep =
-        SetAsideSweep { context: Arc::clone(context), health: health.clone(), staleness: HashMap::new() };
+    let sweep = SetAsideSweep {
+        context: Arc::clone(context),
+        health: health.clone(),
+        staleness: StalenessWatches::new(PAUSES[1] * 3),
+    };
     thread::Builder::new().name("set-aside-sweep".to_owned()).spawn(move || {
         let Stopped = sweep.run();
         log::debug!("the sweep of notifications that are set aside has ended");
@@ -49,7 +51,7 @@ struct SetAsideSweep {
     context: Arc<Context>,
     health: Health,
     /// For how long the holders of leases have been silent.
-    staleness: HashMap<NotificationId, StalenessWatch>,
+    staleness: StalenessWatches,
 }
 
 impl SetAsideSweep {
@@ -61,7 +63,10 @@ impl SetAsideSweep {
                 Err(stopped) => return stopped,
             };
             select! {
-                recv(self.context.set_aside.1) -> _ => {},
+                // One look tells of all that are set aside within the shortest pause.
+                recv(self.context.set_aside.1) -> _ => if self.context.shutdown.wait(PAUSES[0]) {
+                    return Stopped;
+                },
                 recv(self.context.shutdown.receiver()) -> _ => return Stopped,
                 default(pause) => {},
             }
@@ -93,17 +98,12 @@ impl SetAsideSweep {
         let found = database_retry.until_ok(|| store.list_set_aside(LIST_LIMIT))?;
         let ids: Vec<NotificationId> = found.iter().map(|one| one.record.notification.id).collect();
         events::set_aside::counted(&self.health, metrics, &ids, found.len() == LIST_LIMIT as usize);
-        self.staleness.retain(|id, _| ids.contains(id));
+        self.staleness.retain(|id| ids.contains(&id));
         Ok(found)
     }
 
     fn is_free(&mut self, record: &NotificationRecord) -> bool {
-        let now = Instant::now();
-        let watch = self
-            .staleness
-            .entry(record.notification.id)
-            .or_insert_with(|| StalenessWatch::new(now, PAUSES[1] * 3));
-        let stale_for = watch.observe(record, now);
+        let stale_for = self.staleness.observe(record, Instant::now());
         self.context.leases.is_free(record, stale_for)
     }
 

@@ -209,6 +209,17 @@ pub struct LedgerPoll(AnyConnection);
 impl LedgerPoll {
     /// The time of the last ack in UTC, once this number of notifications is acked.
     pub fn acked(&mut self, notifications: usize) -> Option<NaiveDateTime> {
+        let (count, last) = self.acks();
+        last.filter(|_| usize::try_from(count) == Ok(notifications))
+    }
+
+    /// The time of the last ack in UTC.
+    pub fn last_ack(&mut self) -> Option<NaiveDateTime> {
+        self.acks().1
+    }
+
+    /// How many notifications are acked, and the time of the last ack.
+    fn acks(&mut self) -> (i64, Option<NaiveDateTime>) {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = BigInt)]
@@ -220,19 +231,7 @@ impl LedgerPoll {
             sql_query("SELECT count(acked_at) AS count, max(acked_at) AS last FROM notifications")
                 .load(&mut self.0)
                 .unwrap();
-        rows[0].last.filter(|_| usize::try_from(rows[0].count) == Ok(notifications))
-    }
-
-    /// The time of the last ack in UTC.
-    pub fn last_ack(&mut self) -> Option<NaiveDateTime> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Nullable<Timestamp>)]
-            last: Option<NaiveDateTime>,
-        }
-        let rows: Vec<Row> =
-            sql_query("SELECT max(acked_at) AS last FROM notifications").load(&mut self.0).unwrap();
-        rows[0].last
+        (rows[0].count, rows[0].last)
     }
 
     /// Whether a notification of the event is completed.

@@ -120,6 +120,9 @@ impl Store {
         }
         let mut undecided = page;
         undecided.retain(|deferral| !decided.contains(&(notification.id, deferral.participant_id)));
+        if undecided.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<ParticipantId> = undecided.iter().map(|deferral| deferral.participant_id).collect();
         let mut found = self.find_participants(notification, &ids)?;
         let with_participant = |deferral: Deferral| match found.remove(&deferral.participant_id) {

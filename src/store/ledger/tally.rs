@@ -77,7 +77,7 @@ impl Store {
         })
     }
 
-    /// The same when the participants cannot be read: as if nobody were pending.
+    /// The same when the participants cannot be read: as if no participant were pending.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -44,7 +44,7 @@ impl KeyedPerson {
 pub struct KeyedPage {
     /// The people.
     pub people: Vec<KeyedPerson>,
-    /// Whether there was nobody behind them.
+    /// Whether no participant is behind them.
     pub is_last: bool,
 }
 

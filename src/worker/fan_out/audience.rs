@@ -153,9 +153,9 @@ impl AudiencePages {
         if let Some(reason) = reason {
             return Ok(skipped(&page, reason));
         }
-        let recipient = |participant: Participant| match deferrals.get(&participant.id) {
-            Some(deferral) => Recipient { by_hand: true, ..Recipient::deferred(participant, deferral) },
-            None => Recipient::new(participant),
+        let recipient = |participant: Participant| {
+            let deferral = deferrals.get(&participant.id);
+            Recipient::undecided(participant, deferral)
         };
         let recipients = page.people.into_iter().map(recipient).collect();
         Ok(Page { recipients, decided: Vec::new(), unreadable: page.unreadable })

@@ -13,7 +13,7 @@ use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::decided::DecidedPage;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
 use crate::worker::recorder::entry::LedgerWrite;
 
 /// Participants that are looked at in one query.
@@ -115,8 +115,7 @@ fn check_all_but_last_page(
     }
     loop {
         let find = || context.store.find_decided_end(&claim.notification, completing.after, CHECKED_PAGE);
-        let found = context.database_retry.while_readable(find)?;
-        match found.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))? {
+        match read_data(&context.database_retry, PARTICIPANTS, find)? {
             DecidedPage::Last => return Ok(Some(completing)),
             DecidedPage::Undecided => return Ok(None),
             DecidedPage::UpTo(last) => completing.after = Some(last),
@@ -135,14 +134,13 @@ fn record_completion(context: &Context, claim: &Claim, completing: Completing) -
     {
         return Ok(completion);
     }
-    let completed = context.database_retry.while_readable(|| {
+    read_data(&context.database_retry, PARTICIPANTS, || {
         if claim.scope == Scope::SetAside {
             return context.store.complete_set_aside(completing);
         }
         let completions = context.store.complete_notifications(&[completing])?;
         Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
-    })?;
-    completed.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
+    })
 }
 
 /// Has the recorder complete the notification; `None` when that fails.

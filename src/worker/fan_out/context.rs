@@ -114,6 +114,18 @@ impl Halt {
     }
 }
 
+/// Repeats a query about `what` of the application's data until the database answers.
+///
+/// # Errors
+/// When a shutdown is requested first, or the data cannot be read.
+pub(super) fn read_data<T>(
+    database_retry: &DatabaseRetry,
+    what: &str,
+    query: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, Halt> {
+    database_retry.while_readable(query)?.map_err(|error| Halt::unreadable(what, &error))
+}
+
 impl From<Stopped> for FanOutResult {
     fn from(_: Stopped) -> Self {
         Self::Interrupted

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::observe::events;
-use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::fan_out::context::{Context, Halt, read_data};
 
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -17,10 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
     let grace = context.event_lookup_grace;
     let deadline = Instant::now() + grace;
-    let find = || {
-        let found = context.database_retry.while_readable(|| context.store.find_event(event_id))?;
-        found.map_err(|error| Halt::unreadable("its event", &error))
-    };
+    let find = || read_data(&context.database_retry, "its event", || context.store.find_event(event_id));
     let mut event = find()?;
     if event.is_none() {
         events::notification::event_missing(event_id, grace);

@@ -14,13 +14,12 @@ use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::observe::events;
 use crate::store::Store;
-use crate::store::error::StoreError;
 use crate::store::ledger::deferrals::Deferral;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::source::keys::KeyExpressions;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
 use crate::worker::fan_out::one_mail_per_address::OneMailPerAddress;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::lease::held::HeldLease;
@@ -126,7 +125,7 @@ impl ListedPages {
         if let Some(key) = self.key {
             return Ok(key);
         }
-        let key = readable(database_retry, || store.text_key(self.event_id))?;
+        let key = read_data(database_retry, PARTICIPANTS, || store.text_key(self.event_id))?;
         self.key = Some(key);
         Ok(key)
     }
@@ -144,7 +143,8 @@ impl ListedPages {
         };
         (self.last, self.last_key) = (*last, Some(key.clone()));
         let key = self.text_key(store, database_retry)?;
-        let people = readable(database_retry, || store.find_keyed(key, self.event_id, &listed))?;
+        let people =
+            read_data(database_retry, PARTICIPANTS, || store.find_keyed(key, self.event_id, &listed))?;
         let mut people: BTreeMap<ParticipantId, Participant> =
             people.into_iter().map(|person| (person.id, person)).collect();
         let mut ids: Vec<ParticipantId> = listed.iter().map(|(id, _)| *id).collect();
@@ -168,7 +168,7 @@ impl ListedPages {
         Ok(page)
     }
 
-    /// Adds somebody on the list without an outcome.
+    /// Adds a recipient of the list who has no outcome.
     fn add(
         &self,
         page: &mut Page,
@@ -178,10 +178,9 @@ impl ListedPages {
     ) {
         match (participant, deferral) {
             (_, Some(_)) if self.without_deferred => {}
-            (Some(participant), Some(deferral)) => page
-                .recipients
-                .push(Recipient { by_hand: true, ..Recipient::deferred(participant, &deferral) }),
-            (Some(participant), None) => page.recipients.push(Recipient::new(participant)),
+            (Some(participant), deferral) => {
+                page.recipients.push(Recipient::undecided(participant, deferral.as_ref()));
+            }
             (None, deferral) => {
                 let tries = deferral.map_or(0, |deferral| deferral.tries);
                 let verdict = Verdict::skipped("has left the event");
@@ -194,7 +193,8 @@ impl ListedPages {
         let key = self.text_key(store, database_retry)?;
         let (event_id, after) = (self.event_id, self.last_key.as_deref());
         let limit = self.page_size.saturating_mul(PAGES_AT_ONCE).min(PEOPLE_AT_ONCE).max(self.page_size);
-        let page = readable(database_retry, || store.read_keyed_page(key, event_id, after, limit))?;
+        let page =
+            read_data(database_retry, PARTICIPANTS, || store.read_keyed_page(key, event_id, after, limit))?;
         let keys: Vec<&str> = page.people.iter().map(|person| person.key.as_str()).collect();
         let listing = match (page.is_last, self.last_key.is_some()) {
             (false, _) => None,
@@ -202,7 +202,8 @@ impl ListedPages {
             (true, false) => Some(Listing::Frozen(number_behind(self.last, keys.len()))),
             (true, true) => Some(Listing::ReadOnce),
         };
-        if page.is_last && readable(database_retry, || store.has_people_without_key(event_id))? {
+        if page.is_last && read_data(database_retry, PARTICIPANTS, || store.has_people_without_key(event_id))?
+        {
             events::notification::people_without_key(self.notification_id, event_id);
         }
         if !self.append(store, database_retry, &keys, listing)? {
@@ -237,7 +238,9 @@ impl ListedPages {
         self.key = None;
         let key = self.text_key(store, database_retry)?;
         let (id, event_id) = (self.notification_id, self.event_id);
-        let late = readable(database_retry, || store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE))?;
+        let late = read_data(database_retry, PARTICIPANTS, || {
+            store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE)
+        })?;
         let keys: Vec<&str> = late.iter().map(String::as_str).collect();
         let listing = if keys.len() < PEOPLE_AT_ONCE as usize {
             Listing::Frozen(number_behind(self.last, keys.len()))
@@ -273,12 +276,4 @@ impl ListedPages {
 /// The number that is `count` behind `last`.
 fn number_behind(last: ParticipantId, count: usize) -> i64 {
     last.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// The result of a query over the application's tables, or that it cannot be read.
-fn readable<T>(
-    database_retry: &DatabaseRetry,
-    query: impl FnMut() -> Result<T, StoreError>,
-) -> Result<T, Halt> {
-    database_retry.while_readable(query)?.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
 }

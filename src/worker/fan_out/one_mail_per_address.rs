@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::shared_addresses::SharedAddresses;
 use crate::worker::fan_out::unserved::Unserved;
@@ -110,12 +110,11 @@ impl OneMailPerAddress {
             Audience::Event { id, up_to } => (id, Some(up_to)),
             Audience::Recipients { id } => (id, None),
         };
-        let addresses = database_retry.while_readable(|| {
+        read_data(database_retry, PARTICIPANTS, || {
             let mut addresses = SharedAddresses::of_many_pages();
             store.find_repeated_addresses(event_id, up_to, |address| addresses.add_repeated(address))?;
             Ok(addresses)
-        })?;
-        addresses.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))
+        })
     }
 
     /// The same of a fan-out that is resumed. People with an address that others may have are kept back.
@@ -148,7 +147,9 @@ impl OneMailPerAddress {
                 (None, deferral, Some(_)) => {
                     self.postponed.push_back(Postponed { id, deferral: deferral.map(Box::new) });
                 }
-                (None, deferral, None) => selected.recipients.push(recipient(participant, deferral.as_ref())),
+                (None, deferral, None) => {
+                    selected.recipients.push(Recipient::undecided(participant, deferral.as_ref()));
+                }
             }
         }
         Ok(selected)
@@ -183,20 +184,12 @@ impl OneMailPerAddress {
     fn add(&mut self, page: &mut Page, participant: Participant, deferral: Option<&Deferral>) {
         let other = self.addresses.as_mut().and_then(|addresses| addresses.other_with_mail(&participant));
         match other {
-            None => page.recipients.push(recipient(participant, deferral)),
+            None => page.recipients.push(Recipient::undecided(participant, deferral)),
             Some(other) => page.decided.push(Decided {
                 participant_id: participant.id,
                 tries: deferral.map_or(0, |deferral| deferral.tries),
                 verdict: Verdict::same_address(other),
             }),
         }
-    }
-}
-
-/// A deferred participant is tried by hand: only `fanmail retry` does so here.
-fn recipient(participant: Participant, deferral: Option<&Deferral>) -> Recipient {
-    match deferral {
-        Some(deferral) => Recipient { by_hand: true, ..Recipient::deferred(participant, deferral) },
-        None => Recipient::new(participant),
     }
 }

@@ -50,10 +50,12 @@ impl SharedAddresses {
     /// each of its participants is `failed`, as without this.
     #[must_use]
     pub fn key(&self, participant: &Participant) -> Option<AddressKey> {
+        if self.repeated.as_ref().is_some_and(HashSet::is_empty) {
+            return None;
+        }
         let address = comparable(participant.email.as_deref()?)?;
-        let may_be_repeated = |repeated: &HashSet<u64>| {
-            !repeated.is_empty() && repeated.contains(&self.hashers[0].hash_one(address.to_lowercase()))
-        };
+        let may_be_repeated =
+            |repeated: &HashSet<u64>| repeated.contains(&self.hashers[0].hash_one(address.to_lowercase()));
         self.repeated.as_ref().is_none_or(may_be_repeated).then(|| self.hash(&address))
     }
 

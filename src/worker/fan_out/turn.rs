@@ -10,7 +10,7 @@ use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage, Scope};
-use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
 
@@ -54,8 +54,7 @@ impl Leased {
             Scope::SetAside => store.freeze_audience(lease),
             _ => store.start_notification(lease),
         };
-        let started = context.database_retry.while_readable(start)?;
-        started.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?.ok_or(Halt::TakenOver)
+        read_data(&context.database_retry, PARTICIPANTS, start)?.ok_or(Halt::TakenOver)
     }
 
     /// Closes the notification without completing it.

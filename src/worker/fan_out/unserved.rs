@@ -14,7 +14,7 @@ use crate::store::ledger::deferrals::DeferredParticipant;
 use crate::store::ledger::same_address::{SkippedForAddress, Successor};
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::Claim;
-use crate::worker::fan_out::context::{Halt, PARTICIPANTS};
+use crate::worker::fan_out::context::{Halt, PARTICIPANTS, read_data};
 
 /// Those who are read at once.
 const PAGE: u32 = 1_000;
@@ -41,8 +41,7 @@ impl Unserved {
         let mut after = None;
         loop {
             let read = || store.read_skipped_for_address(&self.notification, after, PAGE);
-            let page = database_retry.while_readable(read)?;
-            let page = page.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?;
+            let page = read_data(database_retry, PARTICIPANTS, read)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
             let ids: Vec<ParticipantId> =
@@ -74,10 +73,8 @@ impl Unserved {
         if firsts.is_empty() {
             return Ok(());
         }
-        let skipped =
-            database_retry.while_readable(|| store.find_skipped_for(&self.notification, &firsts))?;
-        let skipped = skipped.map_err(|error| Halt::unreadable(PARTICIPANTS, &error))?;
-        let successors = successors(&skipped);
+        let find = || store.find_skipped_for(&self.notification, &firsts);
+        let successors = successors(&read_data(database_retry, PARTICIPANTS, find)?);
         if !successors.is_empty() {
             database_retry.until_ok(|| store.defer_successors(self.lease, &successors))?;
         }

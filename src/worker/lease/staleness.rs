@@ -1,10 +1,11 @@
 //! For how long another worker has not renewed its lease. Taking the lease over is left to `keeper`.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDateTime;
 
-use crate::domain::ids::Epoch;
+use crate::domain::ids::{Epoch, NotificationId};
 use crate::store::ledger::row::NotificationRecord;
 
 /// How long a holder has not renewed, as seen by us. A gap in our own polling restarts the clock: we may have been cut
@@ -37,5 +38,30 @@ impl StalenessWatch {
         }
         self.polled_at = now;
         now - self.since
+    }
+}
+
+/// One [`StalenessWatch`] for each notification that a sweep would lease.
+#[derive(Debug)]
+pub(crate) struct StalenessWatches {
+    watches: HashMap<NotificationId, StalenessWatch>,
+    max_gap: Duration,
+}
+
+impl StalenessWatches {
+    /// None yet. `max_gap`: as in [`StalenessWatch::new`].
+    pub(crate) fn new(max_gap: Duration) -> Self {
+        Self { watches: HashMap::new(), max_gap }
+    }
+
+    /// Says for how long the lease of a notification has not changed.
+    pub(crate) fn observe(&mut self, record: &NotificationRecord, now: Instant) -> Duration {
+        let watch = self.watches.entry(record.notification.id);
+        watch.or_insert_with(|| StalenessWatch::new(now, self.max_gap)).observe(record, now)
+    }
+
+    /// Forgets all others.
+    pub(crate) fn retain(&mut self, is_listed: impl Fn(NotificationId) -> bool) {
+        self.watches.retain(|id, _| is_listed(*id));
     }
 }

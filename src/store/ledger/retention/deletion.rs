@@ -48,44 +48,39 @@ pub(super) fn delete_outcomes(
     .execute(connection)
 }
 
-/// Deletes at most `ROWS_PER_STEP` deferrals of a notification, unless it exists, and returns their number.
+/// Deletes at most `ROWS_PER_STEP` rows that belong to a notification, unless it exists, and returns their number. `$id` is their
+/// key within the notification.
+macro_rules! delete_step {
+    ($connection:expr, $notification_id:expr, $table:ident, $id:ident) => {{
+        let of_notification = $table::table.filter($table::notification_id.eq($notification_id));
+        let last: Option<ParticipantId> = of_notification
+            .order($table::$id)
+            .select($table::$id)
+            .limit(1)
+            .offset(i64::from(ROWS_PER_STEP) - 1)
+            .first($connection)
+            .optional()?;
+        diesel::delete(
+            of_notification
+                .filter($table::$id.le(last.unwrap_or(ParticipantId::MAX)))
+                .filter(not(exists(notifications::table.find($notification_id)))),
+        )
+        .execute($connection)
+    }};
+}
+
+/// Deletes a step of the deferrals of a notification.
 pub(super) fn delete_deferrals(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
 ) -> QueryResult<usize> {
-    let of_notification = deferrals::table.filter(deferrals::notification_id.eq(notification_id));
-    let last: Option<ParticipantId> = of_notification
-        .order(deferrals::participant_id)
-        .select(deferrals::participant_id)
-        .limit(1)
-        .offset(i64::from(ROWS_PER_STEP) - 1)
-        .first(connection)
-        .optional()?;
-    diesel::delete(
-        of_notification
-            .filter(deferrals::participant_id.le(last.unwrap_or(ParticipantId::MAX)))
-            .filter(not(exists(notifications::table.find(notification_id)))),
-    )
-    .execute(connection)
+    delete_step!(connection, notification_id, deferrals, participant_id)
 }
 
-/// The same of its recipients.
+/// Deletes a step of its recipients.
 pub(super) fn delete_recipients(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
 ) -> QueryResult<usize> {
-    let of_notification = recipients::table.filter(recipients::notification_id.eq(notification_id));
-    let last: Option<ParticipantId> = of_notification
-        .order(recipients::id)
-        .select(recipients::id)
-        .limit(1)
-        .offset(i64::from(ROWS_PER_STEP) - 1)
-        .first(connection)
-        .optional()?;
-    diesel::delete(
-        of_notification
-            .filter(recipients::id.le(last.unwrap_or(ParticipantId::MAX)))
-            .filter(not(exists(notifications::table.find(notification_id)))),
-    )
-    .execute(connection)
+    delete_step!(connection, notification_id, recipients, id)
 }
