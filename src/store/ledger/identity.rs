@@ -171,7 +171,7 @@ impl<'a> Identities<'a> {
     ) -> QueryResult<Match> {
         let redelivered = arrival.identity.redelivered;
         if !redelivered {
-            watermarks.raise_all();
+            watermarks.raise_all(arrival.receipt);
         }
         if let Some(candidate) = self.by_receipt.get(&arrival.receipt) {
             watermarks.confirm(arrival.receipt);

@@ -84,6 +84,15 @@ struct Marks {
     above_all: bool,
 }
 
+impl Marks {
+    fn raise(&mut self, place: &Place) {
+        let last = self.by_session.entry(place.session.clone()).or_insert_with(|| place.clone());
+        if place.tag > last.tag {
+            last.clone_from(place);
+        }
+    }
+}
+
 impl Watermarks {
     /// None yet.
     #[must_use]
@@ -113,10 +122,7 @@ impl Watermarks {
 
     /// The message with this receipt stood at this place.
     pub(crate) fn raise(&mut self, receipt: Receipt, place: Place) {
-        let last = self.newest.by_session.entry(place.session.clone()).or_insert_with(|| place.clone());
-        if place.tag > last.tag {
-            last.clone_from(&place);
-        }
+        self.marks_from(receipt).for_each(|marks| marks.raise(&place));
         self.unconfirmed.insert(receipt, place);
     }
 
@@ -141,9 +147,18 @@ impl Watermarks {
         self.waiting.remove(&receipt);
     }
 
-    /// A message has come that was never delivered before.
-    pub(crate) fn raise_all(&mut self) {
-        self.newest.above_all = true;
+    /// The message with this receipt was never delivered before.
+    pub(crate) fn raise_all(&mut self, receipt: Receipt) {
+        self.marks_from(receipt).for_each(|marks| marks.above_all = true);
+    }
+
+    /// The newest marks, and those of the messages that wait behind the one with this receipt.
+    fn marks_from(&mut self, receipt: Receipt) -> impl Iterator<Item = &mut Marks> {
+        let Self { newest, waiting, .. } = self;
+        let is_behind =
+            move |waiting: &Receipt| waiting.session == receipt.session && waiting.tag > receipt.tag;
+        let behind = waiting.iter_mut().filter(move |(waiting, _)| is_behind(waiting));
+        std::iter::once(newest).chain(behind.map(|(_, marks)| marks))
     }
 
     /// An earlier call for this message was not in vain.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::audience::Listing;
-use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::notification::Notification;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::observe::events;
@@ -20,6 +21,7 @@ use crate::store::source::keys::KeyExpressions;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::due::reason_to_skip;
 use crate::worker::fan_out::one_mail_per_address::OneMailPerAddress;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::lease::held::HeldLease;
@@ -34,12 +36,11 @@ const PEOPLE_AT_ONCE: u32 = 1000;
 /// The pages of one notification, as far as they are read.
 #[derive(Debug)]
 pub struct ListedPages {
-    notification_id: NotificationId,
+    notification: Notification,
     event_id: EventId,
     held: Arc<HeldLease>,
     page_size: u32,
-    /// Whether deferred participants are left out: the sweep has them.
-    without_deferred: bool,
+    scope: Scope,
     /// The largest number of the list that was read or listed here.
     last: ParticipantId,
     /// Its key.
@@ -71,11 +72,11 @@ impl ListedPages {
     #[must_use]
     pub fn new(claim: &Claim, context: &Context, event_id: EventId) -> Self {
         Self {
-            notification_id: claim.notification.id,
+            notification: claim.notification,
             event_id,
             held: Arc::clone(&claim.held),
             page_size: context.page_size,
-            without_deferred: claim.scope != Scope::UndecidedAndDeferred,
+            scope: claim.scope,
             last: ParticipantId(0),
             last_key: None,
             next: if claim.resumed { Next::List } else { Next::Participants },
@@ -117,8 +118,25 @@ impl ListedPages {
                 self.unreadable = Some(what);
                 Ok(Page::default())
             }
-            page => page.map_err(|_| Stopped),
+            Err(_) => Err(Stopped),
+            Ok(page) => self.skip_after_cancellation(page, store, database_retry),
         }
+    }
+
+    /// Later notifications of the event do not wait for one that is set aside.
+    fn skip_after_cancellation(
+        &self,
+        page: Page,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Page, Stopped> {
+        if self.scope == Scope::SetAside
+            && !page.recipients.is_empty()
+            && let Some(reason) = reason_to_skip(&self.notification, store, database_retry)?
+        {
+            return Ok(page.without_recipients(reason));
+        }
+        Ok(page)
     }
 
     fn text_key(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<KeyExpressions, Halt> {
@@ -131,7 +149,7 @@ impl ListedPages {
     }
 
     fn read_list(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
-        let (id, after, limit) = (self.notification_id, self.last, self.page_size);
+        let (id, after, limit) = (self.notification.id, self.last, self.page_size);
         let listed = database_retry.until_ok(|| store.read_recipients(id, after, limit))?;
         let Some((last, key)) = listed.last() else {
             self.next = match database_retry.until_ok(|| store.find_listing(id))? {
@@ -177,7 +195,8 @@ impl ListedPages {
         deferral: Option<Deferral>,
     ) {
         match (participant, deferral) {
-            (_, Some(_)) if self.without_deferred => {}
+            // The sweep has them.
+            (_, Some(_)) if self.scope != Scope::UndecidedAndDeferred => {}
             (Some(participant), deferral) => {
                 page.recipients.push(Recipient::undecided(participant, deferral.as_ref()));
             }
@@ -204,7 +223,7 @@ impl ListedPages {
         };
         if page.is_last && read_data(database_retry, PARTICIPANTS, || store.has_people_without_key(event_id))?
         {
-            events::notification::people_without_key(self.notification_id, event_id);
+            events::notification::people_without_key(self.notification.id, event_id);
         }
         if !self.append(store, database_retry, &keys, listing)? {
             return Ok(Page::default());
@@ -237,7 +256,7 @@ impl ListedPages {
         // With SQLite, a row that was added may have a key of another type.
         self.key = None;
         let key = self.text_key(store, database_retry)?;
-        let (id, event_id) = (self.notification_id, self.event_id);
+        let (id, event_id) = (self.notification.id, self.event_id);
         let late = read_data(database_retry, PARTICIPANTS, || {
             store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE)
         })?;

@@ -18,6 +18,20 @@ pub struct Page {
     pub unreadable: Vec<(ParticipantId, String)>,
 }
 
+impl Page {
+    /// The same, and those who would get a mail, and were not deferred, are skipped for this reason.
+    #[must_use]
+    pub fn without_recipients(mut self, reason: &str) -> Self {
+        let skipped = |recipient: Recipient| Decided {
+            participant_id: recipient.participant.id,
+            tries: 0,
+            verdict: Verdict::skipped(reason),
+        };
+        self.decided.extend(self.recipients.drain(..).map(skipped));
+        self
+    }
+}
+
 /// A participant about whom the relay is not asked, with the verdict.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decided {

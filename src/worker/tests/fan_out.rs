@@ -19,7 +19,7 @@ use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out::context::FanOutResult;
 
 mod completion;
-mod text_keys;
+pub(super) mod text_keys;
 
 fn run(worker: &TestWorker) -> FanOutResult {
     open_and_run(&worker.context, &named("m1"), REQUEST)

@@ -20,7 +20,7 @@ impl Identities<'_> {
         match *self.by_key.entry(key.to_owned()).or_insert(KeyOwner::NewOf(index)) {
             KeyOwner::Candidate(candidate) => self.look_at_ack(connection, candidate, arrival, watermarks),
             KeyOwner::NewOf(first) => {
-                watermarks.raise_all();
+                watermarks.raise_all(arrival.receipt);
                 Ok(if first == index { Match::New } else { Match::SameAs(first) })
             }
         }

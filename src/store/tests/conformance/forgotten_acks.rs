@@ -55,6 +55,28 @@ pub fn an_ack_is_only_forgotten_by_a_broker_that_crashed(store: &Store) {
     assert_ne!(id_of(&me.open_one(&other)), acked);
 }
 
+/// Both wait, and the one in front is decided first.
+pub fn what_came_before_a_message_that_waits_is_told_by_it_later(store: &Store) {
+    let mut other = Consumer::begin(store, "other", 1);
+    let first = other.receive_and_finish();
+    let mut arrival = other.arrival(NEW);
+    arrival.message.kind = Kind::Created;
+    let Opened::Ours { notification: second, lease, .. } = other.open_one(&arrival) else { panic!() };
+    other.complete(lease);
+    other.ack(second.id, other.tag);
+    let mut me = Consumer::begin_after_restart(store, "me", 1);
+    let mut in_front = me.arrival(AGAIN);
+    in_front.message.kind = Kind::Created;
+    let mut waiting = me.arrival(AGAIN);
+    for arrival in [&mut in_front, &mut waiting] {
+        arrival.asked_at = Some(held(me.open_one(arrival)).0);
+    }
+    other.lose();
+    assert_eq!(id_of(&me.open_one(&in_front)), second.id);
+    // The queue has come further than the first one.
+    assert_ne!(id_of(&me.open_one(&waiting)), first);
+}
+
 pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let written = before.receive_and_finish();

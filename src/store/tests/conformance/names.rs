@@ -165,6 +165,7 @@ macro_rules! conformance_tests {
             a_queue_brings_older_messages_first
             a_repeated_call_remembers_how_far_the_queue_has_come
             what_comes_behind_a_message_says_nothing_about_it
+            what_came_before_a_message_that_waits_is_told_by_it_later
             an_ack_of_a_session_that_may_be_alive_is_undetermined
             an_abandoned_notification_that_was_acked_absorbs_one_message
             a_session_that_is_not_in_the_table_forgets_nothing

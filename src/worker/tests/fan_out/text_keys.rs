@@ -8,7 +8,7 @@ use crate::shutdown::ShutdownTrigger;
 use crate::worker::tests::support::Timing;
 
 /// Gives the participants of a worker keys that are text, in another order than they had, and pages of ten.
-fn with_text_keys(mut worker: TestWorker) -> TestWorker {
+pub fn with_text_keys(mut worker: TestWorker) -> TestWorker {
     worker.execute(
         "CREATE TABLE people AS SELECT * FROM participants; DROP TABLE participants;
          CREATE TABLE participants (id TEXT COLLATE NOCASE, event_id INTEGER, email TEXT, name TEXT, locale TEXT);
