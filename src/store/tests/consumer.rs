@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
 
 use super::*;
 use crate::domain::ids::Epoch;
@@ -12,7 +13,8 @@ use crate::store::backend::dispatch;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::sessions::EndOfSession;
+use crate::store::ledger::sessions::{ClockReading, EndOfSession};
+use crate::store::schema::broker_sessions;
 pub use crate::store::tests::clock_shift::{leave_no_pause, leave_no_time_between, pass};
 
 /// One session of a worker.
@@ -140,9 +142,31 @@ impl<'a> Consumer<'a> {
         release_all(self.store, &self.session.worker);
     }
 
-    /// The broker has answered a call that began just now.
+    /// The broker has answered a call that began just now. The ledger takes that for earlier if its reply is late, so this reports
+    /// until the ledger has a time after the present one.
     pub fn report(&self) {
-        self.store.report_session(&self.session, Instant::now(), None).unwrap();
+        report_since(self.store, &self.session, None);
+    }
+}
+
+/// Until the database's clock has another time, in its smallest unit.
+pub fn wait_for_next_millisecond(store: &Store) {
+    let clock = || store.run("clock", dispatch::clock).unwrap();
+    let next = clock() + TimeDelta::milliseconds(2);
+    while clock() < next {}
+}
+
+/// Reports `session`, with the reading of the report before, until the ledger has seen it later than now.
+pub fn report_since(store: &Store, session: &BrokerSession, earlier: Option<&ClockReading>) {
+    let now = store.run("clock", dispatch::clock).unwrap();
+    let seen_at = || {
+        store.report_session(session, Instant::now(), earlier).unwrap();
+        let row = broker_sessions::table.find(session.name()).select(broker_sessions::seen_at);
+        store.run("seen_at", |connection| row.first::<NaiveDateTime>(connection)).unwrap()
+    };
+    let started = Instant::now();
+    while seen_at() <= now {
+        assert!(started.elapsed() < Duration::from_secs(20), "the reports are not recorded");
     }
 }
 

@@ -109,8 +109,12 @@ impl Broker {
 
 /// A relay that holds every mail until the sender is dropped.
 fn gated_worker(people: u32) -> (TestWorker, Sender<()>) {
+    gated_worker_with_lanes(people, 1)
+}
+
+fn gated_worker_with_lanes(people: u32, lanes: usize) -> (TestWorker, Sender<()>) {
     let (open_gate, gate) = bounded::<()>(0);
-    let worker = TestWorker::with_relay(people, 1, move |_, _, _| {
+    let worker = TestWorker::with_relay(people, lanes, move |_, _, _| {
         assert!(gate.recv().is_err(), "the gate only ever closes");
         Ok(())
     });

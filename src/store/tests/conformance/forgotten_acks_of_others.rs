@@ -76,7 +76,6 @@ pub fn a_session_that_is_alive_has_forgotten_nothing(store: &Store) {
     let mut me = Consumer::begin_after_restart(store, "me", 1);
     let mut arrival = me.arrival(AGAIN);
     let Opened::Undetermined { asked_at, .. } = me.open_one(&arrival) else { panic!() };
-    std::thread::sleep(Duration::from_millis(5));
     other.report();
     arrival.asked_at = Some(asked_at);
     let opened = me.open_one(&arrival);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::ledger::row::Holder;
-use crate::store::tests::consumer::{ask_as, look, take_over, take_over_as};
+use crate::store::tests::consumer::{ask_as, look, take_over, take_over_as, wait_for_next_millisecond};
 
 fn holder(store: &Store, notification_id: NotificationId) -> Option<Holder> {
     look(store, notification_id).holder
@@ -49,7 +49,7 @@ pub fn a_lease_is_taken_over_only_as_it_was_seen(store: &Store) {
     assert_eq!(holder(store, id).unwrap().owner, "they");
     assert_eq!(take_over(store, &seen, "others"), None, "they were quicker");
     let until = holder(store, id).unwrap().until;
-    std::thread::sleep(Duration::from_millis(5));
+    wait_for_next_millisecond(store);
     assert_eq!(take_over(store, &seen, "they"), Some(lease(id, 2)), "the reply was lost");
     assert!(holder(store, id).unwrap().until > until, "they count its term from the second call");
     store.release_lease(lease(id, 2)).unwrap();

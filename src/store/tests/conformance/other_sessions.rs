@@ -23,7 +23,6 @@ pub fn a_redelivered_message_is_new_once_no_other_session_can_open_it(store: &St
         let Opened::Undetermined { asked_at, unknown } = opened else { panic!("{opened:?}") };
         assert_eq!(unknown, wanted);
         arrival.asked_at = Some(asked_at);
-        std::thread::sleep(Duration::from_millis(5));
     };
     waits_for(Unknown::OtherSession("alive/1".to_owned()));
     store.report_session(&alive.session, before_now(Duration::from_secs(60)), None).unwrap();
@@ -76,7 +75,7 @@ pub fn a_restart_ends_the_session_of_a_frozen_worker(store: &Store) {
     // An answer from before the restart, however young, does not show that the session has outlived it.
     store.report_session(&me_of("frozen"), answered_at, None).unwrap();
     assert!(is_refused());
-    store.report_session(&me_of("frozen"), Instant::now(), None).unwrap();
+    report_since(store, &me_of("frozen"), None);
     assert!(!is_refused(), "it was another broker that was restarted");
 }
 
@@ -87,7 +86,6 @@ fn me_of(worker: &str) -> BrokerSession {
 pub fn a_session_that_was_seen_meanwhile_is_not_taken_for_lost(store: &Store) {
     let mut other = Consumer::begin(store, "other", 1);
     let asked_at = store.run("clock", clock).unwrap();
-    std::thread::sleep(Duration::from_millis(5));
     other.report();
     assert!(!store.mark_session_lost(&other.session.name(), asked_at).unwrap());
     assert!(matches!(other.receive(NEW), Opened::Ours { .. }));
@@ -108,11 +106,11 @@ pub fn an_answer_from_before_a_suspension_proves_nothing(store: &Store) {
         _ => false,
     };
     assert!(is_undetermined(&mut me));
-    std::thread::sleep(Duration::from_millis(5));
+    wait_for_next_millisecond(store);
     let suspended = ClockReading { clock: earlier.clock - TimeDelta::minutes(3), ..earlier };
     let after = store.report_session(&other.session, Instant::now(), Some(&suspended)).unwrap();
     assert!(is_undetermined(&mut me));
-    store.report_session(&other.session, Instant::now(), Some(&after)).unwrap();
+    report_since(store, &other.session, Some(&after));
     assert!(!is_undetermined(&mut me));
 }
 
@@ -123,7 +121,6 @@ pub fn a_time_that_is_still_to_come_proves_nothing(store: &Store) {
     assert!(matches!(me.receive(AGAIN), Opened::Undetermined { .. }), "the database's clock was set back");
     let mut arrival = me.arrival(AGAIN);
     arrival.asked_at = Some(store.run("clock", clock).unwrap());
-    std::thread::sleep(Duration::from_millis(5));
     other.report();
     assert!(matches!(me.open_one(&arrival), Opened::Ours { .. }));
 }

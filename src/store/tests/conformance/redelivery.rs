@@ -114,7 +114,6 @@ pub fn what_another_worker_may_hold_is_undetermined(store: &Store) {
     // An answer to a call that began before proves nothing.
     store.report_session(&other.session, before_now(Duration::from_secs(60)), None).unwrap();
     assert!(matches!(me.open_one(&arrival), Opened::Undetermined { .. }));
-    std::thread::sleep(Duration::from_millis(5));
     other.report();
     let opened = me.open_one(&arrival);
     assert!(matches!(opened, Opened::Ours { resumed: false, .. }), "{opened:?}");
@@ -131,7 +130,6 @@ pub fn an_earlier_session_of_the_same_worker_has_ended(store: &Store) {
     let (lost, _) = before.receive_new();
     release_all(store, "me");
     let mut me = Consumer::begin(store, "me", 2);
-    std::thread::sleep(Duration::from_millis(5));
     before.report();
     assert_eq!(id_of(&me.receive(AGAIN)), lost.id);
 }
@@ -191,7 +189,6 @@ pub fn unfinished_work_of_another_worker_comes_before_ended_work_of_ours(store: 
     let opened = me.open_one(&arrival);
     let (asked_at, candidate) = held(opened);
     assert_eq!(candidate.notification.id, theirs.id, "else its people may be left out");
-    std::thread::sleep(Duration::from_millis(5));
     other.report();
     arrival.asked_at = Some(asked_at);
     assert_eq!(me.open_one(&arrival), Opened::Completed(ended));
@@ -213,7 +210,6 @@ pub fn a_restart_of_the_broker_ends_all_sessions_before_it(store: &Store) {
     let opened = me.receive(AGAIN);
     assert_eq!(held(opened).1.notification, alive);
     // A later session follows the same restart, and theirs began after that.
-    std::thread::sleep(Duration::from_millis(5));
     me.report();
     me.lose();
     let mut later = Consumer::begin_after_restart(store, "me", 3);

@@ -170,7 +170,7 @@ fn the_next_one_of_the_event_waits_until_another_worker_has_acked_the_message_of
 
 #[test]
 fn at_most_prefetch_fan_outs_run_over_three_sessions() {
-    let (worker, open_gate) = gated_worker(1);
+    let (worker, open_gate) = gated_worker_with_lanes(1, 4);
     for id in 1..=12 {
         worker.store.add_event(&event(EventId::Number(id))).unwrap();
         worker.join_event(EventId::Number(id), &[&format!("of-{id}@example.com")]);
@@ -185,6 +185,8 @@ fn at_most_prefetch_fan_outs_run_over_three_sessions() {
             broker.deliver(receipt(session, tag), named(&id.to_string()), &updated(EventId::Number(id)));
         }
         wait_until("the leases", || events.clone().all(leased));
+        // A lease is in the ledger before the dispatcher knows of it.
+        wait_until("the first four run", || worker.relay.tries() == 4);
         exchange_markers(&broker, session);
         let running =
             (1..=*events.end()).filter(|id| record(&worker, *id).state == NotificationState::Running);
