@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod dotenvy;
 mod python;
 
 fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
