@@ -22,9 +22,12 @@ pub struct AppendRecipients<'a> {
 /// FOR UPDATE waits for another transaction that changes the epoch, and then sees it. The commit does not wait for the disk: an
 /// outcome that names one of these numbers is committed later, and its commit writes all that came before it to the disk
 /// (<https://www.postgresql.org/docs/current/wal-async-commit.html>). If the server crashes before, no outcome names them.
+///
+/// The list has no gap, so it is longer if it has the next number. Asked for any larger number, the planner reads the lists of all
+/// notifications, because it expects to find one at once.
 const LOCKED: &str = "WITH locked AS MATERIALIZED (
         SELECT id, max_participant_id < 0 AND NOT EXISTS (SELECT FROM recipients
-            WHERE notification_id = notifications.id AND recipients.id > ";
+            WHERE notification_id = notifications.id AND recipients.id = 1 + ";
 
 const IS_LAST: &str = ") AS is_open FROM notifications WHERE id = ";
 

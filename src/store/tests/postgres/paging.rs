@@ -111,3 +111,26 @@ fn a_page_of_uuids_is_read_along_the_index() {
     let read = rows_read(&store) - before;
     assert!((2000..=2100).contains(&read), "{read} rows");
 }
+
+/// Otherwise each page would cost as much as the lists of all notifications are long.
+#[test]
+fn a_page_is_listed_without_reading_other_lists() {
+    let ((), store) = postgres();
+    key_type(&store, "uuid", &[]);
+    execute(
+        &store,
+        "ALTER TABLE recipients SET (autovacuum_enabled = off);
+         INSERT INTO recipients (notification_id, id, user_key) SELECT 9, n, n FROM generate_series(1, 20000) n;
+         ANALYZE recipients",
+    );
+    let notification = open(&store);
+    let keys: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let before = rows_read(&store);
+    for after in (0..1000).step_by(100).map(ParticipantId) {
+        let new = NewRecipients { lease: first_lease(notification.id), after, keys: &keys, listing: None };
+        assert_eq!(store.append_recipients(&new).unwrap(), Appended::Done);
+    }
+    let read = rows_read(&store) - before;
+    assert!(read <= 10, "{read} rows");
+}
