@@ -61,6 +61,26 @@ impl Store {
         Ok(rows.into_iter().map(|(id, key)| (id, key.unwrap_or_default())).collect())
     }
 
+    /// The last one on the list of recipients of the notification, with its key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_last_recipient(
+        &self,
+        notification_id: NotificationId,
+    ) -> Result<Option<(ParticipantId, String)>, StoreError> {
+        let last: Option<(ParticipantId, Option<String>)> =
+            self.run("read the last recipient", |connection| {
+                recipients::table
+                    .filter(recipients::notification_id.eq(notification_id))
+                    .order(recipients::id.desc())
+                    .select((recipients::id, recipients::user_key))
+                    .first(connection)
+                    .optional()
+            })?;
+        Ok(last.map(|(id, key)| (id, key.unwrap_or_default())))
+    }
+
     /// Those of the people of the notification who take part in its event, or the reason why one of them cannot be read: then they are read in
     /// halves, until each of those is alone.
     ///

@@ -4,6 +4,9 @@
 //!
 //! A fan-out that resumes goes over the list first, then reads on behind its last key. When all keys were read, it looks once
 //! more for people who joined meanwhile with a lower key; then the list is frozen, and who joins later is not part of it.
+//!
+//! With one mail for each address, everyone is listed before anyone is mailed, unless one page has them all: so the query for
+//! addresses that occur more than once sees everyone on the list.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +19,6 @@ use crate::domain::participant::Participant;
 use crate::observe::events;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::source::keys::KeyExpressions;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -26,6 +28,8 @@ use crate::worker::fan_out::one_mail_per_address::OneMailPerAddress;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
+
+mod listing;
 
 /// How many pages of people are read and listed at once. Listing them costs a transaction.
 const PAGES_AT_ONCE: u32 = 10;
@@ -46,6 +50,8 @@ pub struct ListedPages {
     /// Its key.
     last_key: Option<String>,
     next: Next,
+    /// Whether nobody is mailed before the list is frozen. `false` from then on.
+    lists_first: bool,
     /// What cannot be read, and why. Then no further page is.
     unreadable: Option<String>,
     /// Only when participants who have one address get one mail together.
@@ -57,6 +63,8 @@ pub struct ListedPages {
 /// What is read next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
+    /// The end of the list, which an earlier run or the reply that was lost has moved.
+    EndOfList,
     /// The list, behind the last number.
     List,
     /// The participants, behind the last key.
@@ -71,6 +79,8 @@ impl ListedPages {
     /// The participants of this event for the claimed notification, from the first page on.
     #[must_use]
     pub fn new(claim: &Claim, context: &Context, event_id: EventId) -> Self {
+        let one_mail_per_address = OneMailPerAddress::of_claim(claim, context);
+        let lists_first = one_mail_per_address.is_some();
         Self {
             notification: claim.notification,
             event_id,
@@ -79,9 +89,14 @@ impl ListedPages {
             scope: claim.scope,
             last: ParticipantId(0),
             last_key: None,
-            next: if claim.resumed { Next::List } else { Next::Participants },
+            next: match (claim.resumed, lists_first) {
+                (false, _) => Next::Participants,
+                (true, false) => Next::List,
+                (true, true) => Next::EndOfList,
+            },
+            lists_first,
             unreadable: None,
-            one_mail_per_address: OneMailPerAddress::of_claim(claim, context),
+            one_mail_per_address,
             key: None,
         }
     }
@@ -105,6 +120,7 @@ impl ListedPages {
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         let page = match self.next {
+            Next::EndOfList => self.go_to_end(store, database_retry),
             Next::List => self.read_list(store, database_retry),
             Next::Participants => self.read_participants(store, database_retry),
             Next::Late => self.list_late(store, database_retry),
@@ -152,11 +168,7 @@ impl ListedPages {
         let (id, after, limit) = (self.notification.id, self.last, self.page_size);
         let listed = database_retry.until_ok(|| store.read_recipients(id, after, limit))?;
         let Some((last, key)) = listed.last() else {
-            self.next = match database_retry.until_ok(|| store.find_listing(id))? {
-                Some(Listing::Reading) => Next::Participants,
-                Some(Listing::ReadOnce) => Next::Late,
-                Some(Listing::Frozen(_)) | None => Next::Nothing,
-            };
+            self.next = self.behind_list(store, database_retry)?;
             return Ok(Page::default());
         };
         (self.last, self.last_key) = (*last, Some(key.clone()));
@@ -218,7 +230,7 @@ impl ListedPages {
         let listing = match (page.is_last, self.last_key.is_some()) {
             (false, _) => None,
             // One query saw everyone at one time.
-            (true, false) => Some(Listing::Frozen(number_behind(self.last, keys.len()))),
+            (true, false) => Some(Listing::Frozen(self.number_behind(keys.len()))),
             (true, true) => Some(Listing::ReadOnce),
         };
         if page.is_last && read_data(database_retry, PARTICIPANTS, || store.has_people_without_key(event_id))?
@@ -236,63 +248,19 @@ impl ListedPages {
         let before = self.last;
         let mut people = Vec::with_capacity(page.people.len());
         for person in page.people {
-            self.last = ParticipantId(number_behind(self.last, 1));
+            self.last = ParticipantId(self.number_behind(1));
             self.last_key = Some(person.key.clone());
             people.push(person.numbered(self.last));
         }
+        let is_only_page = matches!(listing, Some(Listing::Frozen(_)));
+        if self.lists_first && !is_only_page {
+            return Ok(Page::default());
+        }
         match &mut self.one_mail_per_address {
-            Some(one) => {
-                let is_only_page = matches!(listing, Some(Listing::Frozen(_)));
-                one.select(people, Some(before), is_only_page, store, database_retry)
-            }
+            Some(one) => one.select(people, Some(before), is_only_page, store, database_retry),
             None => {
                 Ok(Page { recipients: people.into_iter().map(Recipient::new).collect(), ..Page::default() })
             }
         }
     }
-
-    /// Lists those who joined meanwhile. They are read from the list then.
-    fn list_late(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
-        // With SQLite, a row that was added may have a key of another type.
-        self.key = None;
-        let key = self.text_key(store, database_retry)?;
-        let (id, event_id) = (self.notification.id, self.event_id);
-        let late = read_data(database_retry, PARTICIPANTS, || {
-            store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE)
-        })?;
-        let keys: Vec<&str> = late.iter().map(String::as_str).collect();
-        let listing = if keys.len() < PEOPLE_AT_ONCE as usize {
-            Listing::Frozen(number_behind(self.last, keys.len()))
-        } else {
-            Listing::ReadOnce
-        };
-        if self.append(store, database_retry, &keys, Some(listing))? {
-            self.next = if keys.is_empty() { Next::Nothing } else { Next::List };
-        }
-        Ok(Page::default())
-    }
-
-    /// Lists these keys behind the last number. `false`: they are not listed like that. Then the list is read again, or the lease is
-    /// lost.
-    fn append(
-        &mut self,
-        store: &Store,
-        database_retry: &DatabaseRetry,
-        keys: &[&str],
-        listing: Option<Listing>,
-    ) -> Result<bool, Halt> {
-        let new = NewRecipients { lease: self.held.lease, after: self.last, keys, listing };
-        match database_retry.until_ok(|| store.append_recipients(&new))? {
-            Appended::Done => return Ok(true),
-            // Only the reply to an earlier call was lost.
-            Appended::Moved => self.next = Next::List,
-            Appended::LeaseLost => self.held.mark_lost(),
-        }
-        Ok(false)
-    }
-}
-
-/// The number that is `count` behind `last`.
-fn number_behind(last: ParticipantId, count: usize) -> i64 {
-    last.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -235,3 +235,43 @@ fn people_with_one_address_get_one_mail_whatever_their_keys_are() {
         assert!(tally.adds_up());
     }
 }
+
+/// Those who join while the keys are read, before and behind those that were read by then. A worker without the option may
+/// have begun.
+#[test]
+fn who_joins_while_pages_are_read_gets_no_second_mail_to_an_address() {
+    for (first_with_option, stop_at) in [(true, None), (true, Some(20)), (false, Some(20))] {
+        let (mut worker, handle) = that_stops(350, stop_at.unwrap_or(u32::MAX));
+        let email =
+            |number: u32| format!("(SELECT email FROM participants ORDER BY id LIMIT 1 OFFSET {number})");
+        worker.execute(&format!(
+            "CREATE TRIGGER joining AFTER INSERT ON recipients WHEN NEW.id = 150 BEGIN
+                INSERT INTO participants SELECT '', 123, {}, 'Late', NULL UNION ALL SELECT '0', 123, {}, 'Late', NULL
+                    UNION ALL SELECT 'zz', 123, {}, 'Late', NULL;
+                INSERT INTO participants VALUES ('1', 123, 'new@example.com', 'Late', NULL),
+                    ('zzz', 123, 'new@example.com', 'Late', NULL);
+             END",
+            email(3),
+            email(349),
+            email(5),
+        ));
+        worker.context_mut().one_mail_per_address = first_with_option;
+        *handle.lock().unwrap() = worker.handle.take();
+        let mut next = worker.another();
+        next.context_mut().one_mail_per_address = true;
+        next.context_mut().page_size = 10;
+        match (stop_at, run(&worker)) {
+            (None, FanOutResult::Completed(_)) => {}
+            (Some(_), FanOutResult::Interrupted) => {
+                let is_half_read = listing(&worker) == Some(Listing::Reading);
+                assert!(is_half_read != first_with_option, "{:?}", listing(&worker));
+                assert!(completed(&run(&next)));
+            }
+            (_, result) => panic!("{result:?}"),
+        }
+        assert_each_once(&worker, 351);
+        let tally = worker.tally(1);
+        assert_eq!((tally.participants, tally.sent, tally.same_address, tally.pending), (355, 351, 4, 0));
+        assert!(tally.adds_up() && listing(&worker) == Some(Listing::Frozen(355)), "{tally:?}");
+    }
+}
