@@ -217,6 +217,9 @@ pub fn participant_keys(connection: &mut AnyConnection) -> QueryResult<Participa
     dispatch!(connection, AnyConnection(own) => types::participant_keys(own))
 }
 
+/// How keys are written that are looked up, where each row has a kind of its own. No row is looked at for it.
+pub const LOOKUP_KEY_OF_ROWS: KeyExpressions = sqlite::types::LOOKUP;
+
 /// How the keys of this event's participants are written, where each row has a kind of its own.
 pub fn text_key_of_rows(
     connection: &mut AnyConnection,

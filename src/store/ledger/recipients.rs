@@ -21,7 +21,7 @@ use crate::store::error::StoreError;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients, RecipientRow};
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, recipients};
 use crate::store::source::keys::AppKeys;
-use crate::store::source::listed::{count_unlisted, find_keyed, find_text_key};
+use crate::store::source::listed::{count_unlisted, find_keyed};
 use crate::store::source::participants::find_by_ids;
 
 pub mod row;
@@ -144,8 +144,7 @@ pub(crate) fn find_people(
     if listed.is_empty() {
         return Ok(Vec::new());
     }
-    let key = find_text_key(connection, keys, event_id)?;
-    find_keyed(connection, key, keys.events.in_participants(event_id), &listed)
+    find_keyed(connection, keys, event_id, &listed)
 }
 
 /// Those of the recipients with these numbers, with their keys, in any order.

@@ -48,6 +48,8 @@ pub struct KeyExpressions {
     pub bound: [&'static str; 2],
     /// Whether different keys may be equal in that order.
     pub has_equals: bool,
+    /// Whether a key may also be stored as a number or as bytes, which equal no text.
+    pub any_type: bool,
     /// The text of the key, and that of `recipients.user_key`, in a form in which only the same texts are equal.
     pub exact: [&'static str; 2],
 }

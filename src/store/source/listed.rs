@@ -94,12 +94,13 @@ impl Store {
     /// When the database does not answer.
     pub fn find_keyed(
         &self,
-        key: KeyExpressions,
         event_id: EventId,
         listed: &[(ParticipantId, String)],
     ) -> Result<Vec<Participant>, StoreError> {
-        let event = self.event_keys()?.in_participants(event_id);
-        self.run("read participants by their keys", |connection| find_keyed(connection, key, event, listed))
+        let keys = self.app_keys()?;
+        self.run("read participants by their keys", |connection| {
+            find_keyed(connection, keys, event_id, listed)
+        })
     }
 
     /// Up to `limit` keys of participants of the event that the ledger does not list for the notification. Reads all keys: one
@@ -152,33 +153,64 @@ pub(crate) fn find_text_key(
         ParticipantKeys::OfEachRow => {
             dispatch::text_key_of_rows(connection, event_id, keys.events.in_participants(event_id))
         }
-        ParticipantKeys::Numbers => Err(Error::DeserializationError(
-            "participants.id has whole numbers, and had text when the notification was opened".into(),
-        )),
+        ParticipantKeys::Numbers => Err(no_text()),
     }
+}
+
+/// The same for keys that are looked up. With SQLite too, this looks at no row.
+fn lookup_key(keys: AppKeys) -> QueryResult<KeyExpressions> {
+    match keys.participants {
+        ParticipantKeys::Texts(key) => Ok(key),
+        ParticipantKeys::OfEachRow => Ok(dispatch::LOOKUP_KEY_OF_ROWS),
+        ParticipantKeys::Numbers => Err(no_text()),
+    }
+}
+
+fn no_text() -> Error {
+    let problem = "participants.id has whole numbers, and had text when the notification was opened";
+    Error::DeserializationError(problem.into())
 }
 
 /// Those of the participants who take part in the event, by the numbers that the ledger has given to their keys, in any order.
 pub(crate) fn find_keyed(
     connection: &mut AnyConnection,
-    key: KeyExpressions,
-    event: AppEvent,
+    keys: AppKeys,
+    event_id: EventId,
     listed: &[(ParticipantId, String)],
 ) -> QueryResult<Vec<Participant>> {
+    let (key, event) = (lookup_key(keys)?, keys.events.in_participants(event_id));
     let Some(((_, first), others)) = listed.split_first() else { return Ok(Vec::new()) };
     let mut numbers: HashMap<&str, ParticipantId> =
         listed.iter().map(|(id, key)| (key.as_str(), *id)).collect();
-    let [before, behind] = key.bound;
-    let mut statement = select(key, event).sql(key.order).sql(" IN (");
-    statement = statement.sql(before).text(first).sql(behind);
+    let mut statement = stored_as(select(key, event).sql(key.order).sql(" IN ("), key, first);
     for (_, other) in others {
-        statement = statement.sql(", ").sql(before).text(other).sql(behind);
+        statement = stored_as(statement.sql(", "), key, other);
     }
     let rows: Vec<Values> = statement.sql(")").prepared_each_time().load(connection)?;
     // Of a key that is doubled, the first row counts.
     let person = |person: KeyedPerson| Some((numbers.remove(person.key.as_str())?, person));
     let found = rows.into_iter().filter_map(into_person).filter_map(person);
     Ok(found.map(|(id, person)| person.numbered(id)).collect())
+}
+
+/// Adds what a row with this key may have stored. Of rows that are found with it, only those whose text is the key have it.
+fn stored_as<'a>(
+    statement: Statement<'a, Columns>,
+    key: KeyExpressions,
+    text: &'a str,
+) -> Statement<'a, Columns> {
+    let [before, behind] = key.bound;
+    let mut statement = statement.sql(before).text(text).sql(behind);
+    if !key.any_type {
+        return statement;
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        statement = statement.sql(", ").number(number);
+    }
+    if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        statement = statement.sql(", unhex(").text(text).sql(")");
+    }
+    statement
 }
 
 /// How many keys of participants of the event the ledger does not list for the notification.
@@ -188,7 +220,7 @@ pub(crate) fn count_unlisted(
     notification_id: NotificationId,
     event_id: EventId,
 ) -> QueryResult<u64> {
-    let key = find_text_key(connection, keys, event_id)?;
+    let key = lookup_key(keys)?;
     let event = keys.events.in_participants(event_id);
     let statement = Statement::<BigInt>::new("SELECT COUNT(*) FROM (");
     let count: i64 =

@@ -172,9 +172,7 @@ impl ListedPages {
             return Ok(Page::default());
         };
         (self.last, self.last_key) = (*last, Some(key.clone()));
-        let key = self.text_key(store, database_retry)?;
-        let people =
-            read_data(database_retry, PARTICIPANTS, || store.find_keyed(key, self.event_id, &listed))?;
+        let people = read_data(database_retry, PARTICIPANTS, || store.find_keyed(self.event_id, &listed))?;
         let mut people: BTreeMap<ParticipantId, Participant> =
             people.into_iter().map(|person| (person.id, person)).collect();
         let mut ids: Vec<ParticipantId> = listed.iter().map(|(id, _)| *id).collect();

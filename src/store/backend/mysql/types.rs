@@ -90,6 +90,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     order: "id",
     bound: ["", ""],
     has_equals: true,
+    any_type: false,
     exact: ["CAST(CONVERT(id USING utf8mb4) AS BINARY)", "CAST(user_key AS BINARY)"],
 };
 

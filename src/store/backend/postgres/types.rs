@@ -39,6 +39,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     order: "id",
     bound: ["", ""],
     has_equals: false,
+    any_type: false,
     exact: [r#"CAST(id AS text) COLLATE "C""#, r#"user_key COLLATE "C""#],
 };
 

@@ -36,6 +36,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     order: "id COLLATE BINARY",
     bound: ["", ""],
     has_equals: false,
+    any_type: false,
     exact: ["id COLLATE BINARY", "user_key"],
 };
 
@@ -49,6 +50,9 @@ const ANY: KeyExpressions = KeyExpressions {
     ],
     ..TEXT
 };
+
+/// For looking keys up, whatever they are stored as, along the index: whose collation may hold more for equal.
+pub const LOOKUP: KeyExpressions = KeyExpressions { order: "id", has_equals: true, any_type: true, ..ANY };
 
 #[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
 pub fn participant_keys(_sqlite: &mut SqliteConnection) -> QueryResult<ParticipantKeys> {

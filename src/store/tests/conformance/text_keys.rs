@@ -85,7 +85,7 @@ pub fn are_all_paged(store: &Store, expected: &[&str]) {
     }
     let key = store.text_key(EVENT).unwrap();
     let listed: Vec<_> = (1..).map(ParticipantId).zip(expected.iter().map(|key| (*key).to_owned())).collect();
-    assert_eq!(store.find_keyed(key, EVENT, &listed).unwrap().len(), expected.len());
+    assert_eq!(store.find_keyed(EVENT, &listed).unwrap().len(), expected.len());
     let notification = open(store);
     assert_eq!(notification.audience, Audience::Recipients { id: EVENT });
     let mut unlisted = store.find_unlisted_keys(key, notification.id, EVENT, 100).unwrap();
@@ -128,8 +128,7 @@ pub fn people_of_other_events_are_on_no_page(store: &Store) {
     key_type(store, "VARCHAR(99)", &quoted(&["a", "b"]));
     execute(store, "INSERT INTO participants (id, event_id) VALUES ('a', 8), ('aa', 8)");
     are_all_paged(store, &["a", "b"]);
-    let key = store.text_key(EVENT).unwrap();
-    let found = store.find_keyed(key, EVENT, &[(ParticipantId(1), "aa".to_owned())]).unwrap();
+    let found = store.find_keyed(EVENT, &[(ParticipantId(1), "aa".to_owned())]).unwrap();
     assert!(found.is_empty(), "{found:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
-use crate::store::tests::conformance::{are_all_paged, key_type, paged, quoted};
+use crate::store::tests::conformance::{are_all_paged, join, key_type, paged, quoted};
 
 #[test]
 fn text_in_an_expression_is_found_or_refused() {
@@ -133,6 +133,23 @@ fn text_is_a_key_whatever_the_type_of_its_column_is() {
     let (_dir, store) = sqlite();
     key_type(&store, "INTEGER", &quoted(&["12", "9", "a", "-3", "0"]));
     are_all_paged(&store, &["12", "9", "a", "-3", "0"]);
+}
+
+/// A row may be added that is stored in another way than all others, and the worker is told by no one.
+#[test]
+fn keys_are_found_along_the_index_whatever_they_are_stored_as() {
+    for column in ["", "TEXT", "TEXT COLLATE NOCASE", "INTEGER", "NUMERIC"] {
+        let (_dir, store) = sqlite();
+        key_type(&store, column, &quoted(&["a", "B", "b", "12", "0x", "f0", "007"]));
+        store.check_schema().unwrap();
+        join(&store, &["-5".to_owned(), "4711".to_owned(), "x'ff01'".to_owned(), "x''".to_owned()]);
+        let stored = ["a", "B", "b", "12", "0x", "f0", "-5", "4711", "ff01", ""];
+        let listed: Vec<_> = (1..).map(ParticipantId).zip(stored.map(str::to_owned)).collect();
+        assert_eq!(store.find_keyed(EVENT, &listed).unwrap().len(), stored.len(), "{column}");
+        let absent = ["A", "F0", "FF01", "0", "12.0", "+12", "ff", "04711"].map(str::to_owned);
+        let absent: Vec<_> = (1..).map(ParticipantId).zip(absent).collect();
+        assert_eq!(store.find_keyed(EVENT, &absent).unwrap(), [], "{column}");
+    }
 }
 
 /// The worker began when there was no participant, or only such with numbers.
