@@ -71,6 +71,17 @@ pub fn people_without_key(notification_id: NotificationId, event_id: EventId) {
     );
 }
 
+/// The query for addresses that several participants have has failed, because of this `reason`. `again`: as it did before.
+pub fn repeated_addresses_unknown(notification: &Notification, reason: &str, again: bool) {
+    log::log!(
+        if again { Level::Debug } else { Level::Warn },
+        "notification {} ({notification}): the query for addresses that occur more than once has failed: {reason}. The \
+         addresses are compared without it, which takes about 60 bytes of memory for each participant. Correct the data or the \
+         view",
+        notification.id
+    );
+}
+
 /// Before a notification is completed: somebody up to its frozen end is neither decided nor deferred.
 pub fn found_late(notification: &Notification) {
     log::info!(

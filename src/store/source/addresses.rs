@@ -3,7 +3,7 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::store::Store;
@@ -19,7 +19,7 @@ impl Store {
     /// which may be another way to write one of the others (`xn--`, line ends).
     ///
     /// # Errors
-    /// When the database does not answer. `use_address` may have been called by then.
+    /// When the database does not answer, or a row cannot be read. `use_address` may have been called by then.
     pub fn find_repeated_addresses(
         &self,
         event_id: EventId,
@@ -39,11 +39,13 @@ impl Store {
                     .filter(participants::email.is_not_null())
                     .group_by(sql::<Text>("1"))
                     .having(sql::<Bool>(&format!("(COUNT(*) > 1 OR {is_unusual})")))
-                    .select(sql::<Text>(address))
-                    .load_iter::<AppText, _>(connection)?;
+                    .select(sql::<Nullable<Text>>(address))
+                    .load_iter::<Option<AppText>, _>(connection)?;
                 for row in rows {
-                    let AppText(address) = row?;
-                    use_address(&address);
+                    // MySQL makes NULL of bytes that are no text.
+                    if let Some(AppText(address)) = row? {
+                        use_address(&address);
+                    }
                 }
                 Ok(())
             })

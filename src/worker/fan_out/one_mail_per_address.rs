@@ -13,11 +13,14 @@ use crate::domain::ids::ParticipantId;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
+use crate::observe::events;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::worker::database_retry::DatabaseRetry;
+use crate::text::clean::one_line;
+use crate::text::mask::mask;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::shared_addresses::SharedAddresses;
 use crate::worker::fan_out::unserved::Unserved;
@@ -30,6 +33,8 @@ pub(super) struct OneMailPerAddress {
     page_size: u32,
     resumed: bool,
     without_deferred: bool,
+    /// Whether the notification was set aside, so that an earlier run has told what cannot be read.
+    tried_before: bool,
     /// Those who were skipped before; `None` in a dry run, which reopens no outcome.
     unserved: Option<Unserved>,
     /// `None` before the first page.
@@ -57,6 +62,7 @@ impl OneMailPerAddress {
             page_size,
             resumed: claim.resumed,
             without_deferred: claim.scope != Scope::UndecidedAndDeferred,
+            tried_before: claim.scope == Scope::SetAside,
             unserved: (!dummy).then(|| Unserved::new(claim)),
             addresses: None,
             postponed: VecDeque::new(),
@@ -96,25 +102,32 @@ impl OneMailPerAddress {
         Ok(selected)
     }
 
-    /// One query over the whole audience, unless that is in one page.
+    /// One query over the whole audience, unless that is in one page. If a row cannot be read, the query says nothing about the
+    /// others: then any address may occur more than once.
     fn find_repeated(
         &self,
         is_only_page: bool,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<SharedAddresses, Halt> {
+    ) -> Result<SharedAddresses, Stopped> {
         if is_only_page {
-            return Ok(SharedAddresses::of_one_page());
+            return Ok(SharedAddresses::any());
         }
         let (event_id, up_to) = match self.notification.audience {
             Audience::Event { id, up_to } => (id, Some(up_to)),
             Audience::Recipients { id } => (id, None),
         };
-        read_data(database_retry, PARTICIPANTS, || {
-            let mut addresses = SharedAddresses::of_many_pages();
+        let found = database_retry.while_readable(|| {
+            let mut addresses = SharedAddresses::only_repeated();
             store.find_repeated_addresses(event_id, up_to, |address| addresses.add_repeated(address))?;
             Ok(addresses)
-        })
+        })?;
+        Ok(found.unwrap_or_else(|error| {
+            // The words of a database may quote what is in a row.
+            let reason = mask(&one_line(&error.reason()));
+            events::notification::repeated_addresses_unknown(&self.notification, &reason, self.tried_before);
+            SharedAddresses::any()
+        }))
     }
 
     /// The same of a fan-out that is resumed. People with an address that others may have are kept back.

@@ -2,7 +2,8 @@
 //! the relay; the database only says which addresses may occur more than once. What follows is left to `one_mail_per_address`.
 //!
 //! Memory grows with the addresses that occur more than once, and not with the audience: for each a hash of 8 bytes, and for each
-//! way to write it 24 bytes. 128 random bits make it impossible in practice that two addresses are taken for one.
+//! way to write it 24 bytes. Only if the database cannot say which these are, each address takes 24 bytes, in a map that is up to
+//! half empty. 128 random bits make it impossible in practice that two addresses are taken for one.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -27,15 +28,15 @@ pub struct SharedAddresses {
 pub struct AddressKey([u64; 2]);
 
 impl SharedAddresses {
-    /// Any address may occur more than once: of an audience that is in one page.
+    /// Any address may occur more than once: of an audience that is in one page, or of which the database cannot say more.
     #[must_use]
-    pub fn of_one_page() -> Self {
+    pub fn any() -> Self {
         Self::default()
     }
 
     /// Only those that [`Self::add_repeated`] gets may.
     #[must_use]
-    pub fn of_many_pages() -> Self {
+    pub fn only_repeated() -> Self {
         Self { repeated: Some(HashSet::new()), ..Self::default() }
     }
 
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_first_has_the_mail_and_capitals_matter_before_the_at_only() {
-        let mut addresses = SharedAddresses::of_one_page();
+        let mut addresses = SharedAddresses::any();
         for (id, email, other) in [
             (1, "ann@example.org", None),
             (2, " ann@EXAMPLE.org", Some(1)),
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn only_addresses_that_may_be_repeated_take_memory() {
-        let mut addresses = SharedAddresses::of_many_pages();
+        let mut addresses = SharedAddresses::only_repeated();
         assert_eq!([first(&mut addresses, 1, "a@x.org"), first(&mut addresses, 2, "a@x.org")], [None, None]);
         for repeated in ["ANN@x.org", "jo@b\u{fc}cher.example", "not one"] {
             addresses.add_repeated(repeated);
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn who_is_noted_first_has_the_mail() {
-        let mut addresses = SharedAddresses::of_one_page();
+        let mut addresses = SharedAddresses::any();
         let key = addresses.key(&person(1, "a@x.org")).unwrap();
         addresses.note(key, ParticipantId(5));
         addresses.note(key, ParticipantId(7));

@@ -237,6 +237,30 @@ fn with_one_mail_for_each_address_people_who_could_not_be_read_are_looked_at_lat
     assert_each_once(&worker, 2);
 }
 
+/// The query for addresses that several participants have reads all of them at once.
+#[test]
+fn one_address_that_cannot_be_read_holds_up_nobody_else_with_one_mail_for_each_address() {
+    let mut worker = TestWorker::new(6, 1);
+    worker.config.worker.one_mail_per_address = true;
+    worker.context_mut().one_mail_per_address = true;
+    worker.context_mut().page_size = 2;
+    worker.execute("UPDATE participants SET email = 'p1@example.com' WHERE id IN (4, 6)");
+    break_view(&worker, "participants", "email", "id = 3");
+    set_aside(&worker, 1, "1 participant cannot be read (id 3): integer overflow");
+    let tally =
+        Tally { participants: 6, sent: 3, skipped: 2, same_address: 2, pending: 1, ..Tally::default() };
+    assert_eq!(worker.tally(1), tally);
+    assert_each_once(&worker, 3);
+    sweep(&worker);
+    assert_eq!(worker.tally(1), tally);
+    mend(&worker, "participants");
+    worker.execute("UPDATE participants SET email = 'p1@EXAMPLE.com' WHERE id = 3");
+    sweep(&worker);
+    let tally = Tally { participants: 6, sent: 3, skipped: 3, same_address: 3, ..Tally::default() };
+    assert_eq!(worker.tally(1), tally);
+    assert_each_once(&worker, 3);
+}
+
 #[test]
 fn health_and_metrics_tell_of_those_that_are_set_aside() {
     let worker = TestWorker::new(4, 1);
