@@ -18,8 +18,7 @@ use crate::store::client_library::ClientLibrary;
 use crate::store::error::{StoreError, with_causes};
 use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
-use crate::store::source::event_keys::EventKeys;
-use crate::store::source::keys::KnownKeys;
+use crate::store::source::keys::AppKeys;
 
 pub mod backend;
 pub mod client_library;
@@ -49,9 +48,8 @@ pub struct Store {
     /// would let them sleep for milliseconds over a lock that is held for microseconds. The connection's cache stays
     /// valid, as no other connection writes.
     writer: Option<Pool<DatabaseConnector>>,
-    /// How the application holds the keys of events, once it was looked at.
-    event_keys: Arc<Mutex<Option<EventKeys>>>,
-    known_keys: KnownKeys,
+    /// How the application's tables hold keys, once that was found.
+    app_keys: Arc<Mutex<Option<AppKeys>>>,
 }
 
 impl Store {
@@ -84,7 +82,7 @@ impl Store {
         check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         let pool = pool_of(connector.clone(), pool_size.max(1));
-        Ok(Self { pool, connector, writer, event_keys: Arc::default(), known_keys: KnownKeys::default() })
+        Ok(Self { pool, connector, writer, app_keys: Arc::default() })
     }
 
     /// The same database over a pool of its own, of at most `pool_size` connections.

@@ -98,10 +98,7 @@ impl Store {
         self.check_table("broker_sessions", broker_sessions::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)?;
-        self.find_event_keys()?;
-        let keys = self.run("read the type of participants.id", dispatch::participant_keys)?;
-        self.known_keys.set(keys);
-        Ok(())
+        self.find_app_keys().map(drop)
     }
 
     /// Runs `nothing`, a query of all columns that finds no row.

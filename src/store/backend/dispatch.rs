@@ -19,7 +19,7 @@ use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, events, participants, recipients};
 use crate::store::source::event_keys::{AppEvent, EventKeys};
-use crate::store::source::keys::{KeyExpressions, ParticipantKeys};
+use crate::store::source::keys::{AppKeys, KeyExpressions};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 
 /// Name and version of the database, for people.
@@ -205,16 +205,13 @@ pub fn check_types(connection: &mut AnyConnection) -> QueryResult<()> {
     dispatch!(connection, AnyConnection(own) => types::check_types(own))
 }
 
-/// How the application's tables hold the keys of events.
-pub fn find_event_keys(connection: &mut AnyConnection) -> QueryResult<EventKeys> {
+/// How the application's tables hold keys.
+pub fn find_app_keys(connection: &mut AnyConnection) -> QueryResult<AppKeys> {
     let text_type = dispatch!(connection, AnyConnection => dialect::TEXT);
     let [events, participants] = dispatch!(connection, AnyConnection(own) => event_keys::find_columns(own))?;
-    EventKeys::new(events, participants, text_type)
-}
-
-/// The kind of the keys of participants.
-pub fn participant_keys(connection: &mut AnyConnection) -> QueryResult<ParticipantKeys> {
-    dispatch!(connection, AnyConnection(own) => types::participant_keys(own))
+    let events = EventKeys::new(events, participants, text_type)?;
+    let participants = dispatch!(connection, AnyConnection(own) => types::participant_keys(own))?;
+    Ok(AppKeys { events, participants })
 }
 
 /// How keys are written that are looked up, where each row has a kind of its own. No row is looked at for it.

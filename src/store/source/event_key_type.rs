@@ -28,26 +28,20 @@ impl Store {
         accepted.map_err(|reason| StoreError::new(&format!("use the event key {key}"), &reason))
     }
 
-    /// How the tables hold the keys of events: found once.
+    /// How the tables hold the keys of events.
     ///
     /// # Errors
     /// When the database does not answer, or holds them in different ways.
     pub(crate) fn event_keys(&self) -> Result<EventKeys, StoreError> {
-        let known = *lock(&self.event_keys);
-        known.map_or_else(|| self.find_event_keys(), Ok)
+        Ok(self.app_keys()?.events)
     }
 
-    /// How the tables hold the keys of participants: found once.
+    /// How the tables hold the keys of participants.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or holds the keys of events in different ways.
     pub(crate) fn participant_keys(&self) -> Result<ParticipantKeys, StoreError> {
-        if let Some(keys) = self.known_keys.get() {
-            return Ok(keys);
-        }
-        let keys = self.run("read the type of participants.id", dispatch::participant_keys)?;
-        self.known_keys.set(keys);
-        Ok(keys)
+        Ok(self.app_keys()?.participants)
     }
 
     /// How the tables hold both: found once.
@@ -55,16 +49,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or holds the keys of events in different ways.
     pub(crate) fn app_keys(&self) -> Result<AppKeys, StoreError> {
-        Ok(AppKeys { events: self.event_keys()?, participants: self.participant_keys()? })
+        let known = *lock(&self.app_keys);
+        known.map_or_else(|| self.find_app_keys(), Ok)
     }
 
     /// Looks for it again.
     ///
     /// # Errors
-    /// When the database does not answer, or holds them in different ways.
-    pub(crate) fn find_event_keys(&self) -> Result<EventKeys, StoreError> {
-        let keys = self.run("use events and participants", dispatch::find_event_keys)?;
-        *lock(&self.event_keys) = Some(keys);
+    /// When the database does not answer, or holds the keys of events in different ways.
+    pub(crate) fn find_app_keys(&self) -> Result<AppKeys, StoreError> {
+        let keys = self.run("use events and participants", dispatch::find_app_keys)?;
+        *lock(&self.app_keys) = Some(keys);
         Ok(keys)
     }
 }

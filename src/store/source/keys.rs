@@ -5,14 +5,11 @@
 //! equal in that order to the last one of a page. Many collations hold `a` and `A` for equal, some also `a` and `a` with a blank
 //! behind it.
 
-use std::sync::{Arc, Mutex};
-
 use diesel::QueryResult;
 use diesel::result::Error;
 
 use crate::domain::ids::EventId;
 use crate::store::source::event_keys::EventKeys;
-use crate::sync::lock;
 
 /// Longest key that fanmail can list, in characters.
 pub const KEY_MAX: usize = 255;
@@ -52,23 +49,6 @@ pub struct KeyExpressions {
     pub any_type: bool,
     /// The text of the key, and that of `recipients.user_key`, in a form in which only the same texts are equal.
     pub exact: [&'static str; 2],
-}
-
-/// The kind of keys that this process has found, which all its connections share.
-#[derive(Debug, Clone, Default)]
-pub struct KnownKeys(Arc<Mutex<Option<ParticipantKeys>>>);
-
-impl KnownKeys {
-    /// The kind, if it is known.
-    #[must_use]
-    pub fn get(&self) -> Option<ParticipantKeys> {
-        *lock(&self.0)
-    }
-
-    /// Sets it.
-    pub fn set(&self, keys: ParticipantKeys) {
-        *lock(&self.0) = Some(keys);
-    }
 }
 
 /// The key, if the ledger can list it. An error names no key: it may be an address.
