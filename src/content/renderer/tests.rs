@@ -162,6 +162,20 @@ fn each_kind_has_its_own_wording() {
 }
 
 #[test]
+fn a_mail_that_has_only_a_title_to_tell_promises_no_more() {
+    for (kind, promise) in [(Kind::Created, "what you need"), (Kind::Updated, "how it stands")] {
+        let [mail, full] = [sample::bare(), sample::full()].map(|event| render(kind, &event, &sample::ada()));
+        for part in [MediaType::Plain, MediaType::Html] {
+            assert!(
+                full.text(part).contains(promise) && !mail.text(part).contains(promise),
+                "{}",
+                mail.text(part)
+            );
+        }
+    }
+}
+
+#[test]
 fn names_and_titles_are_shown_literally_in_both_parts() {
     let bob = sample::hostile_name();
     for kind in Kind::ALL {
@@ -231,7 +245,7 @@ fn what_is_missing_is_left_out() {
     assert_eq!(mail.subject, "You are in: Summer party");
     assert_eq!(
         mail.text(MediaType::Plain),
-        "Hello,\n\nYou are on the list for \"Summer party\".\nHere is what you need.\n\n    Summer party\n\n\
+        "Hello,\n\nYou are on the list for \"Summer party\".\n\n    Summer party\n\n\
          ------------------------------------------------------------------------\n\
          You get this mail because you take part in \"Summer party\". It was sent\nautomatically.\n"
     );
