@@ -66,6 +66,12 @@ impl Admission<'_> {
             && lock(&self.breaker.state).had_no_outage_since(refused_at)
     }
 
+    /// Whether an outage has ended since `at`.
+    #[must_use]
+    pub fn outage_ended_since(&self, at: Instant) -> bool {
+        !lock(&self.breaker.state).acceptances.ended_no_outage_since(at)
+    }
+
     /// The relay accepted the mail. Its envelope went out at `envelope_at`, or later.
     pub fn accepted(mut self, envelope_at: Instant) {
         let probe = std::mem::take(&mut self.probe);

@@ -146,9 +146,9 @@ impl<C: Channel> Lane<C> {
             prepared,
             pipelined_at: next_pipelined_at,
         });
+        let envelope_at = pipelined_at.unwrap_or(admitted_at);
         match submitted {
             Ok(()) => {
-                let envelope_at = pipelined_at.unwrap_or(admitted_at);
                 admission.accepted(envelope_at);
                 self.refusal_check.accepted(envelope_at);
                 self.failures = 0;
@@ -160,7 +160,7 @@ impl<C: Channel> Lane<C> {
             }
             Err(error) => {
                 let turn = turn.pipelined_at(pipelined_at);
-                self.not_accepted(connection_limit, admission, turn, job, &error);
+                self.not_accepted(connection_limit, admission, envelope_at, turn, job, &error);
             }
         }
     }
@@ -170,6 +170,7 @@ impl<C: Channel> Lane<C> {
         &mut self,
         connection_limit: &ConnectionLimit,
         admission: Admission<'_>,
+        envelope_at: Instant,
         turn: Turn<'_>,
         mut job: Job,
         error: &SendError,
@@ -184,7 +185,8 @@ impl<C: Channel> Lane<C> {
         match error.class {
             Class::Suspect(permanence) => {
                 let words = RelayWords { detail: &error.detail, advice: self.channel.advice(error) };
-                decision = self.refusal_check.decide(admission, &mut job.recipient, permanence, words);
+                let recipient = &mut job.recipient;
+                decision = self.refusal_check.decide(admission, envelope_at, recipient, permanence, words);
             }
             Class::BodyDelayed => {
                 admission.nothing();

@@ -27,15 +27,22 @@ impl RefusalCheck {
         self.refused_since = false;
     }
 
-    /// What follows from a refusal that may be about us: a permanent one fails the recipient once it is confirmed.
-    /// Until then, it is retried like a transient one, and charged unless the relay refuses everyone.
+    /// What follows from a refusal that may be about us, of a mail whose envelope went out at `envelope_at`, or later: a permanent
+    /// one fails the recipient once it is confirmed. Until then, it is retried like a transient one, and charged unless the relay
+    /// refuses everyone.
     pub fn decide(
         &mut self,
         admission: Admission<'_>,
+        envelope_at: Instant,
         recipient: &mut Recipient,
         permanence: Permanence,
         words: RelayWords<'_>,
     ) -> Decision {
+        if admission.outage_ended_since(envelope_at) {
+            // The relay may have replied during the outage: this thread may have waited for a CPU since.
+            admission.nothing();
+            return Decision::RetryUncharged;
+        }
         let mut charged = true;
         if permanence == Permanence::Permanent {
             if let Some(refused_at) = recipient.refused_at.filter(|at| admission.confirms(*at)) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::backoff::Backoff;
 use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 use crate::observe::health::Monitor;
@@ -47,9 +48,18 @@ impl Lanes {
         recipient: &mut Recipient,
         permanence: Permanence,
     ) -> Decision {
-        let admission = self.breaker.admit(&self.shutdown).unwrap();
-        check.decide(admission, recipient, permanence, WORDS)
+        decide(check, self.breaker.admit(&self.shutdown).unwrap(), recipient, permanence)
     }
+}
+
+fn decide(
+    check: &mut RefusalCheck,
+    admission: Admission<'_>,
+    recipient: &mut Recipient,
+    permanence: Permanence,
+) -> Decision {
+    let envelope_at = admission.admitted_at;
+    check.decide(admission, envelope_at, recipient, permanence, WORDS)
 }
 
 #[test]
@@ -95,7 +105,30 @@ fn a_mail_in_flight_when_the_relay_begins_to_refuse_everyone_fails_nobody() {
     let people = (2..).map(recipient).take(MAX_REFUSED_PEOPLE);
     let decision = people.map(|mut person| lanes.refuses(&mut other, &mut person)).last();
     assert_eq!(decision, Some(Decision::RetryUncharged), "the breaker is open");
-    assert_eq!(check.decide(in_flight, &mut person, Permanence::Permanent, WORDS), Decision::RetryUncharged);
+    assert_eq!(decide(&mut check, in_flight, &mut person, Permanence::Permanent), Decision::RetryUncharged);
+}
+
+/// The lane may have been without a CPU between the reply and its decision.
+#[test]
+fn a_refusal_from_before_the_end_of_an_outage_does_not_count_after_it() {
+    let probes = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(1) };
+    let lanes = Lanes { breaker: Breaker::new(probes, Monitor::default()), ..lanes() };
+    let mut check = RefusalCheck::default();
+    for permanence in [Permanence::Permanent, Permanence::Transient] {
+        let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+        let people = (2..).map(recipient).take(MAX_REFUSED_PEOPLE);
+        let last = people.map(|mut person| lanes.refuses(&mut check, &mut person)).last();
+        assert_eq!(last, Some(Decision::RetryUncharged), "the breaker is open");
+        lanes.accepts(&mut check);
+        assert!(lanes.breaker.is_closed(), "the probe was accepted");
+
+        let mut person = recipient(1);
+        assert_eq!(decide(&mut check, in_flight, &mut person, permanence), Decision::RetryUncharged);
+        lanes.accepts(&mut check);
+        assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry, "refused once since");
+        lanes.accepts(&mut check);
+        assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Fail);
+    }
 }
 
 #[test]
@@ -148,7 +181,7 @@ fn while_the_relay_refuses_everyone_nobody_is_charged() {
         "it opens the breaker"
     );
     let mut last = recipient(99);
-    let decision = check.decide(in_flight, &mut last, Permanence::Permanent, WORDS);
+    let decision = decide(&mut check, in_flight, &mut last, Permanence::Permanent);
     assert_eq!(decision, Decision::RetryUncharged);
 }
 
