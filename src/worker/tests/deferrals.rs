@@ -21,7 +21,7 @@ mod leasing;
 mod many;
 mod text_keys;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Every mail is deferred after one attempt, and due again after each of these milliseconds.
 fn schedule(milliseconds: &[u64]) -> Timing {

@@ -56,7 +56,7 @@ fn small_notifications_are_not_held_up_by_those_that_are_greylisted() {
         4,
         |to, tried, _| if to.contains("0-of-") && tried == 0 { Err(TRANSIENT) } else { Ok(()) },
         // The retries of a fan-out come after the end of the test.
-        Timing { max_retries: 3, retry_delay: Duration::from_secs(120), ..schedule(&[100]) },
+        Timing { max_retries: 3, retry_delay: TIMEOUT * 5, ..schedule(&[100]) },
     );
     for id in 1..=NOTIFICATIONS {
         let event_id = EventId::Number(1000 + i64::from(id));
