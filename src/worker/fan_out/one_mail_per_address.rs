@@ -32,9 +32,7 @@ pub(super) struct OneMailPerAddress {
     notification: Notification,
     page_size: u32,
     resumed: bool,
-    without_deferred: bool,
-    /// Whether the notification was set aside, so that an earlier run has told what cannot be read.
-    tried_before: bool,
+    scope: Scope,
     /// Those who were skipped before; `None` in a dry run, which reopens no outcome.
     unserved: Option<Unserved>,
     /// `None` before the first page.
@@ -61,8 +59,7 @@ impl OneMailPerAddress {
             notification: claim.notification,
             page_size,
             resumed: claim.resumed,
-            without_deferred: claim.scope != Scope::UndecidedAndDeferred,
-            tried_before: claim.scope == Scope::SetAside,
+            scope: claim.scope,
             unserved: (!dummy).then(|| Unserved::new(claim)),
             addresses: None,
             postponed: VecDeque::new(),
@@ -125,7 +122,9 @@ impl OneMailPerAddress {
         Ok(found.unwrap_or_else(|error| {
             // The words of a database may quote what is in a row.
             let reason = mask(&one_line(&error.reason()));
-            events::notification::repeated_addresses_unknown(&self.notification, &reason, self.tried_before);
+            // What is set aside was tried before, and that has told it.
+            let again = self.scope == Scope::SetAside;
+            events::notification::repeated_addresses_unknown(&self.notification, &reason, again);
             SharedAddresses::any()
         }))
     }
@@ -144,6 +143,7 @@ impl OneMailPerAddress {
         // In this order: a decision deletes the deferral.
         let mut deferrals = database_retry.until_ok(|| store.deferrals_between(id, after, up_to))?;
         let outcomes = database_retry.until_ok(|| store.address_outcomes_between(id, after, up_to))?;
+        let without_deferred = self.scope != Scope::UndecidedAndDeferred;
         let mut selected = Page::default();
         for participant in page {
             let Some(addresses) = &mut self.addresses else { break };
@@ -154,9 +154,9 @@ impl OneMailPerAddress {
                         addresses.note(key, with_mail);
                     }
                 }
-                (None, Some(_), Some(key)) if self.without_deferred => addresses.note(key, id),
+                (None, Some(_), Some(key)) if without_deferred => addresses.note(key, id),
                 (Some(_), ..) => {}
-                (None, Some(_), _) if self.without_deferred => {}
+                (None, Some(_), _) if without_deferred => {}
                 (None, deferral, Some(_)) => {
                     self.postponed.push_back(Postponed { id, deferral: deferral.map(Box::new) });
                 }
