@@ -43,12 +43,15 @@ fn run(worker: &TestWorker) {
     assert!(matches!(result, FanOutResult::Completed(_)));
 }
 
+/// Time for twenty people to be asked before anyone has used up four attempts.
+fn patient_timing() -> Timing {
+    Timing { retry_delay: Duration::from_secs(1), ..Timing::default() }
+}
+
 /// A relay that refuses everyone after `first` mails, until the returned flag is set.
 fn worker_with_outage(people: u32, first: u32) -> (TestWorker, Arc<AtomicBool>) {
     let (ended, accepted) = (Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
     let is_over = Arc::clone(&ended);
-    // Time for twenty people to be asked before anyone has used up four attempts.
-    let timing = Timing { retry_delay: Duration::from_secs(1), ..Timing::default() };
     let decide = move |_: &str, _: u32, _: &dyn Fn() -> Tally| {
         if is_over.load(Ordering::Relaxed) || accepted.fetch_add(1, Ordering::Relaxed) < first {
             Ok(())
@@ -56,7 +59,7 @@ fn worker_with_outage(people: u32, first: u32) -> (TestWorker, Arc<AtomicBool>) 
             Err(REFUSED)
         }
     };
-    (TestWorker::with_relay_and_timing(people, 4, decide, timing), ended)
+    (TestWorker::with_relay_and_timing(people, 4, decide, patient_timing()), ended)
 }
 
 /// Waits until the breaker is open and `tries` mails were submitted.
@@ -217,7 +220,7 @@ fn whom_the_relay_refused_before_it_recovered_is_forgiven() {
         let is_refused = !recovered || number(to).is_multiple_of(2) && after.insert(to.to_owned());
         if is_refused { Err(REFUSED) } else { Ok(()) }
     };
-    let worker = TestWorker::with_relay(60, 4, decide);
+    let worker = TestWorker::with_relay_and_timing(60, 4, decide, patient_timing());
     run(&worker);
     assert_eq!(worker.tally(1), Tally { participants: 60, sent: 60, ..Tally::default() });
 }
