@@ -21,6 +21,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Status, Verdict};
 use crate::domain::participant::Participant;
 use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::deferrals::Deferral;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::Opened;
 use crate::store::source::keys::{AppKeys, ParticipantKeys};
@@ -92,6 +93,20 @@ fn last_participant_id(store: &Store, event_id: EventId) -> i64 {
 /// A page of the participants of the event of most tests.
 fn page(store: &Store, after: i64, up_to: i64, limit: u32) -> Vec<Participant> {
     store.read_page(EVENT, ParticipantId(after), ParticipantId(up_to), limit).unwrap()
+}
+
+/// A page of due deferrals, each with its participant, unless that has left the event.
+fn due_people(
+    store: &Store,
+    notification: &Notification,
+    after: impl Into<Option<ParticipantId>>,
+    limit: u32,
+) -> Vec<(Deferral, Option<Participant>)> {
+    let due = store.read_due_page(notification.id, after, limit).unwrap();
+    let ids: Vec<ParticipantId> = due.iter().map(|deferral| deferral.participant_id).collect();
+    let people = store.find_participants(notification, &ids).unwrap();
+    let person = |id| people.iter().find(|person| person.id == id).cloned();
+    due.into_iter().map(|deferral| (deferral.clone(), person(deferral.participant_id))).collect()
 }
 
 /// Which participants of a range have an outcome.

@@ -50,6 +50,7 @@ mod listed;
 mod one_mail_per_address;
 pub mod page;
 pub mod pages;
+mod people;
 mod reading;
 mod reports;
 pub mod retries;

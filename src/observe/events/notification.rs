@@ -118,6 +118,16 @@ pub fn swept(notification_id: NotificationId, counts: Counts) {
     );
 }
 
+/// Deferred mails that are due cannot be made, and wait for `pause` more. The relay was not asked.
+pub fn postponed(notification_id: NotificationId, mails: usize, reason: &str, pause: Duration) {
+    log::info!(
+        "notification {notification_id}: {} cannot be made now ({reason}); trying again in {}, and no step of DEFER_SCHEDULE is \
+         used up. Correct the row or the view",
+        count(mails as u64, "deferred mail"),
+        at_most(pause)
+    );
+}
+
 /// The sweep has lost its lease: another process goes on.
 pub fn sweep_taken_over(notification_id: NotificationId) {
     log::warn!(

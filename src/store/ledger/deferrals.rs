@@ -15,7 +15,6 @@ use diesel::prelude::*;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
-use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
@@ -26,6 +25,7 @@ use crate::store::ledger::row::NotificationRecord;
 use crate::store::schema::{deferrals, notifications};
 
 pub(crate) mod due;
+mod postponing;
 pub(crate) mod recording;
 pub(crate) mod row;
 
@@ -40,17 +40,6 @@ pub struct Deferral {
     pub code: Option<u16>,
     /// For how long the next attempt has been due, by the database's clock; zero when it is not due yet.
     pub overdue: Duration,
-}
-
-/// A deferral with its participant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeferredParticipant {
-    /// The deferral.
-    pub deferral: Deferral,
-    /// The participant; `None` when they have left the event, or cannot be read.
-    pub participant: Option<Participant>,
-    /// Why the participant cannot be read, if so.
-    pub unreadable: Option<String>,
 }
 
 impl Deferral {
@@ -92,9 +81,9 @@ impl Store {
         })
     }
 
-    /// Up to `limit` due deferrals of the notification with keys after `after`, in key order, with their participants. An
-    /// empty page is the last one; one with fewer than `limit` rows may be followed by another. While very many are due,
-    /// the pages have those that have waited longest; the others come when the first page is read anew.
+    /// Up to `limit` due deferrals of the notification with keys after `after`, in key order. An empty page is the last one; one
+    /// with fewer than `limit` rows may be followed by another. While very many are due, the pages have those that have waited
+    /// longest; the others come when the first page is read anew.
     ///
     /// Range queries and no join, as for the pages of a fan-out.
     ///
@@ -102,37 +91,24 @@ impl Store {
     /// When the database does not answer.
     pub fn read_due_page(
         &self,
-        notification: &Notification,
+        notification_id: NotificationId,
         after: impl Into<Option<ParticipantId>>,
         limit: u32,
-    ) -> Result<Vec<DeferredParticipant>, StoreError> {
+    ) -> Result<Vec<Deferral>, StoreError> {
         let after = after.into();
-        let (page, decided) = self.run("read a page of deferrals", |connection| {
+        let (mut page, decided) = self.run("read a page of deferrals", |connection| {
             let clock = dispatch::clock(connection)?;
-            let page = find_due_page(connection, clock, notification.id, after, limit as usize)?;
+            let page = find_due_page(connection, clock, notification_id, after, limit as usize)?;
             let page: Vec<Deferral> = page.into_iter().map(|row| Deferral::new(row, clock)).collect();
-            let pairs = page.iter().map(|deferral| (notification.id, deferral.participant_id));
+            let pairs = page.iter().map(|deferral| (notification_id, deferral.participant_id));
             let decided = find_decided(connection, pairs)?;
             Ok((page, decided))
         })?;
         if !decided.is_empty() {
-            self.delete_replaced(notification.id, &decided)?;
+            self.delete_replaced(notification_id, &decided)?;
         }
-        let mut undecided = page;
-        undecided.retain(|deferral| !decided.contains(&(notification.id, deferral.participant_id)));
-        if undecided.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<ParticipantId> = undecided.iter().map(|deferral| deferral.participant_id).collect();
-        let mut found = self.find_participants(notification, &ids)?;
-        let with_participant = |deferral: Deferral| match found.remove(&deferral.participant_id) {
-            Some(Ok(person)) => DeferredParticipant { deferral, participant: Some(person), unreadable: None },
-            Some(Err(reason)) => {
-                DeferredParticipant { deferral, participant: None, unreadable: Some(reason) }
-            }
-            None => DeferredParticipant { deferral, participant: None, unreadable: None },
-        };
-        Ok(undecided.into_iter().map(with_participant).collect())
+        page.retain(|deferral| !decided.contains(&(notification_id, deferral.participant_id)));
+        Ok(page)
     }
 
     /// The deferrals of the participants with `after < id <= up_to`, due or not.

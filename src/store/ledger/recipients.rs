@@ -4,8 +4,6 @@
 //! Only the holder of the lease appends. A page that was appended but not sent, half sent, or appended by a worker that then
 //! stopped, is the same to the next one: recipients without an outcome. The number of rows is the largest number.
 
-use std::collections::HashMap;
-
 use diesel::dsl::{exists, max, not};
 use diesel::prelude::*;
 
@@ -81,29 +79,17 @@ impl Store {
         Ok(last.map(|(id, key)| (id, key.unwrap_or_default())))
     }
 
-    /// Those of the people of the notification who take part in its event, or the reason why one of them cannot be read: then they are read in
-    /// halves, until each of those is alone.
+    /// Those of the people of the notification who take part in its event, by the numbers or keys that the ledger has, in any order.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or one of them cannot be read.
     pub fn find_participants(
         &self,
         notification: &Notification,
         ids: &[ParticipantId],
-    ) -> Result<HashMap<ParticipantId, Result<Participant, String>>, StoreError> {
+    ) -> Result<Vec<Participant>, StoreError> {
         let keys = self.app_keys()?;
-        let read = |connection: &mut AnyConnection| find_people(connection, keys, notification, ids);
-        match (self.run("read participants", read), ids) {
-            (Ok(people), _) => Ok(people.into_iter().map(|person| (person.id, Ok(person))).collect()),
-            (Err(error), [id]) if error.is_unreadable() => Ok(HashMap::from([(*id, Err(error.reason()))])),
-            (Err(error), [_, _, ..]) if error.is_unreadable() => {
-                let (lower, upper) = ids.split_at(ids.len() / 2);
-                let mut found = self.find_participants(notification, lower)?;
-                found.extend(self.find_participants(notification, upper)?);
-                Ok(found)
-            }
-            (Err(error), _) => Err(error),
-        }
+        self.run("read participants", |connection| find_people(connection, keys, notification, ids))
     }
 
     /// How far the recipients of the notification are listed; `None` when it does not exist.

@@ -14,7 +14,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::fan_out::due::{DuePages, postponed};
+use crate::worker::fan_out::due::DuePages;
 use crate::worker::fan_out::page::Decided;
 use crate::worker::lease::held::HeldLease;
 
@@ -65,12 +65,15 @@ fn try_due(context: &Context, notification: &Notification, held: &Arc<HeldLease>
             fan_out::send_claimed(context, &claim, |_| {})
         }
         // Without the event there is nothing to render. It may come back: the failure is temporary.
-        Ok(None) => decide_all(context, notification, held, |_| {
-            Verdict::failed(Permanence::Transient, None, "its event is not in the database any more")
-        }),
+        Ok(None) => fail_all(context, notification, held, "its event is not in the database any more"),
         Err(error) => {
-            let why = format!("its event cannot be read: {}", error.reason());
-            decide_all(context, notification, held, |deferral| postponed(deferral, &why))
+            postpone_all(
+                context,
+                notification,
+                held,
+                &format!("its event cannot be read: {}", error.reason()),
+            )?;
+            Ok(Counts::default())
         }
     }
 }
@@ -83,20 +86,37 @@ fn find_event(
     context.database_retry.while_readable(|| context.store.find_event(event_id))
 }
 
-/// Decides about everyone who is due, without a mail.
-fn decide_all(
+/// Postpones everyone who is due.
+fn postpone_all(
     context: &Context,
     notification: &Notification,
-    held: &HeldLease,
-    decide: impl Fn(&Deferral) -> Verdict,
+    held: &Arc<HeldLease>,
+    why: &str,
+) -> Result<(), Stopped> {
+    let Context { store, database_retry, .. } = context;
+    let mut pages = DuePages::new(*notification, Arc::clone(held), context.page_size);
+    while !pages.ended() && !held.is_lost() {
+        let due = pages.read(store, database_retry)?;
+        pages.postpone_all(&due, why, store, database_retry)?;
+    }
+    Ok(())
+}
+
+/// Everyone who is due has failed for a temporary reason, without a mail.
+fn fail_all(
+    context: &Context,
+    notification: &Notification,
+    held: &Arc<HeldLease>,
+    why: &str,
 ) -> Result<Counts, Halt> {
     let Context { store, database_retry, metrics, .. } = context;
-    let mut pages = DuePages::new(*notification, context.page_size);
+    let mut pages = DuePages::new(*notification, Arc::clone(held), context.page_size);
+    let verdict = Verdict::failed(Permanence::Transient, None, why);
     let mut counts = Counts::default();
     while !pages.ended() {
         let due = pages.read(store, database_retry)?;
-        let outcome = |deferral: &Deferral| Decided::of(deferral, decide(deferral)).outcome(held.lease);
-        let outcomes: Vec<Outcome> = due.iter().map(|due| outcome(&due.deferral)).collect();
+        let outcome = |deferral: &Deferral| Decided::of(deferral, verdict.clone()).outcome(held.lease);
+        let outcomes: Vec<Outcome> = due.iter().map(outcome).collect();
         // No lane waits for these outcomes, and no mail was sent: the recorder is not needed.
         if !database_retry.until_ok(|| store.record_outcomes(&outcomes))?.is_empty() {
             return Err(Halt::TakenOver);

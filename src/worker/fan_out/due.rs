@@ -1,21 +1,27 @@
 //! The deferred participants of a notification who are due, a page at a time, in key order: what one run of the sweep tries
 //! again. When a notification is swept is left to `deferral_sweep`.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Verdict;
+use crate::domain::participant::Participant;
+use crate::observe::events;
 use crate::store::Store;
-use crate::store::ledger::deferrals::{Deferral, DeferredParticipant};
-use crate::text::clean::one_line;
+use crate::store::ledger::deferrals::Deferral;
+use crate::text::clean::{cut, one_line};
 use crate::text::mask::mask;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::Halt;
 use crate::worker::fan_out::page::{Decided, Page};
+use crate::worker::fan_out::people::People;
 use crate::worker::fan_out::unserved::Unserved;
+use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
 
 /// Most people of one run. Then other notifications have their turn.
@@ -28,10 +34,14 @@ const MAX_DURATION: Duration = Duration::from_secs(60);
 /// When a deferred mail is tried again whose participant or event cannot be read.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(300);
 
+/// Those of a page who take part, or why they cannot be read.
+type Found = HashMap<ParticipantId, Result<Participant, String>>;
+
 /// The pages of one run, as far as they are read.
 #[derive(Debug)]
 pub struct DuePages {
     notification: Notification,
+    held: Arc<HeldLease>,
     page_size: u32,
     /// The last participant that was read.
     after: Option<ParticipantId>,
@@ -41,14 +51,25 @@ pub struct DuePages {
     started_at: Instant,
     /// Those who were skipped in favour of people for whom there is no mail any more.
     unserved: Option<Unserved>,
+    /// Whether some of them could not be read so far.
+    has_failed: bool,
 }
 
 impl DuePages {
     /// The due deferrals of the notification, in pages of `page_size`.
     #[must_use]
-    pub fn new(notification: Notification, page_size: u32) -> Self {
-        let (after, left, unserved) = (None, MAX_PEOPLE, None);
-        Self { notification, page_size, after, left, ended: false, started_at: Instant::now(), unserved }
+    pub fn new(notification: Notification, held: Arc<HeldLease>, page_size: u32) -> Self {
+        Self {
+            notification,
+            held,
+            page_size,
+            after: None,
+            left: MAX_PEOPLE,
+            ended: false,
+            started_at: Instant::now(),
+            unserved: None,
+            has_failed: false,
+        }
     }
 
     /// The same, of a claim under which mails are sent.
@@ -69,66 +90,121 @@ impl DuePages {
         self.started_at.elapsed() >= MAX_DURATION
     }
 
-    /// The next page.
+    /// The next page. Mails that cannot be made now are postponed.
     ///
     /// # Errors
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
         let due = self.read(store, database_retry)?;
-        let reason =
-            if due.is_empty() { None } else { reason_to_skip(&self.notification, store, database_retry)? };
-        if let (Some(unserved), None) = (&self.unserved, reason) {
-            match unserved.defer_instead_of(&due, store, database_retry) {
+        if due.is_empty() {
+            return Ok(Page::default());
+        }
+        if let Some(reason) = reason_to_skip(&self.notification, store, database_retry)? {
+            let skipped = due.iter().map(|deferral| Decided::of(deferral, Verdict::skipped(reason)));
+            return Ok(Page { decided: skipped.collect(), ..Page::default() });
+        }
+        let people = self.find_people(&due, store, database_retry)?;
+        if let Some(unserved) = &self.unserved {
+            match unserved.defer_instead_of(&due, &people, store, database_retry) {
                 Ok(()) => {}
-                Err(Halt::Unreadable(why)) => return Ok(all_postponed(&due, &why)),
+                Err(Halt::Unreadable(why)) => {
+                    self.postpone_all(&due, &why, store, database_retry)?;
+                    return Ok(Page::default());
+                }
                 Err(Halt::Stopping | Halt::TakenOver) => return Err(Stopped),
             }
         }
+        self.page(due, people, store, database_retry)
+    }
+
+    fn find_people(
+        &mut self,
+        due: &[Deferral],
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Found, Stopped> {
+        let ids: Vec<ParticipantId> = due.iter().map(|deferral| deferral.participant_id).collect();
+        let people = People::find(&ids, &self.notification, store, database_retry, !self.has_failed)?;
+        self.has_failed |= !people.unreadable.is_empty();
+        Ok(people.by_id())
+    }
+
+    fn page(
+        &self,
+        due: Vec<Deferral>,
+        mut people: Found,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Page, Stopped> {
         let mut page = Page::default();
-        for DeferredParticipant { deferral, participant, unreadable } in due {
-            let verdict = match (reason, unreadable, participant) {
-                (None, None, Some(participant)) => {
-                    page.recipients.push(Recipient::deferred(participant, &deferral));
-                    continue;
-                }
-                (Some(reason), ..) => Verdict::skipped(reason),
-                (None, Some(why), _) => postponed(&deferral, &format!("cannot be read: {why}")),
-                (None, None, None) => Verdict::skipped("has left the event"),
-            };
-            page.decided.push(Decided::of(&deferral, verdict));
+        let mut postponed: BTreeMap<String, Vec<ParticipantId>> = BTreeMap::new();
+        for deferral in due {
+            let id = deferral.participant_id;
+            match people.remove(&id) {
+                Some(Ok(participant)) => page.recipients.push(Recipient::deferred(participant, &deferral)),
+                Some(Err(why)) => postponed.entry(format!("cannot be read: {why}")).or_default().push(id),
+                None => page.decided.push(Decided::of(&deferral, Verdict::skipped("has left the event"))),
+            }
         }
+        self.postpone(&postponed, store, database_retry)?;
         Ok(page)
+    }
+
+    /// Postpones all of these mails until something can be read, for as long as that takes. No step of `DEFER_SCHEDULE` is used up.
+    ///
+    /// # Errors
+    /// When a shutdown is requested before the database answers.
+    pub fn postpone_all(
+        &self,
+        due: &[Deferral],
+        why: &str,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<(), Stopped> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let ids = due.iter().map(|deferral| deferral.participant_id).collect();
+        self.postpone(&BTreeMap::from([(why.to_owned(), ids)]), store, database_retry)
+    }
+
+    fn postpone(
+        &self,
+        reasons: &BTreeMap<String, Vec<ParticipantId>>,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<(), Stopped> {
+        // The words of a database may quote what is in a row.
+        let detail = |why: &str| cut(mask(&one_line(why)), Verdict::DETAIL_MAX);
+        let mut details: BTreeMap<String, Vec<ParticipantId>> = BTreeMap::new();
+        for (why, ids) in reasons {
+            details.entry(detail(why)).or_default().extend(ids);
+        }
+        let Some((first, _)) = details.first_key_value() else { return Ok(()) };
+        let postpone = || store.postpone_deferrals(self.held.lease, UNREADABLE_PAUSE, &details);
+        if database_retry.until_ok(postpone)? {
+            let mails = details.values().map(Vec::len).sum();
+            events::notification::postponed(self.notification.id, mails, first, UNREADABLE_PAUSE);
+        } else {
+            self.held.mark_lost();
+        }
+        Ok(())
     }
 
     /// The due deferrals of the next page. Nothing is decided about them.
     ///
     /// # Errors
     /// When a shutdown is requested before the database answers.
-    pub fn read(
-        &mut self,
-        store: &Store,
-        database_retry: &DatabaseRetry,
-    ) -> Result<Vec<DeferredParticipant>, Stopped> {
-        let (notification, after, limit) = (self.notification, self.after, self.page_size.min(self.left));
-        let due = database_retry.until_ok(|| store.read_due_page(&notification, after, limit))?;
+    pub fn read(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Vec<Deferral>, Stopped> {
+        let (id, after, limit) = (self.notification.id, self.after, self.page_size.min(self.left));
+        let due = database_retry.until_ok(|| store.read_due_page(id, after, limit))?;
         self.left = self.left.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
         match due.last() {
-            Some(last) => self.after = Some(last.deferral.participant_id),
+            Some(last) => self.after = Some(last.participant_id),
             None => self.ended = true,
         }
         Ok(due)
     }
-}
-
-fn all_postponed(due: &[DeferredParticipant], why: &str) -> Page {
-    let decided = due.iter().map(|due| Decided::of(&due.deferral, postponed(&due.deferral, why)));
-    Page { decided: decided.collect(), ..Page::default() }
-}
-
-/// A deferred mail that waits until something can be read. It waits for as long as that takes.
-#[must_use]
-pub fn postponed(deferral: &Deferral, why: &str) -> Verdict {
-    Verdict::deferred(UNREADABLE_PAUSE, deferral.code, &mask(&one_line(why)))
 }
 
 /// Why no participant gets the mail any more, if so. An update of an event that does not take place would mislead.

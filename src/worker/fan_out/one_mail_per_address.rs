@@ -22,6 +22,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::fan_out::page::{Decided, Page};
+use crate::worker::fan_out::people::People;
 use crate::worker::fan_out::shared_addresses::SharedAddresses;
 use crate::worker::fan_out::unserved::Unserved;
 use crate::worker::recipient::Recipient;
@@ -39,6 +40,8 @@ pub(super) struct OneMailPerAddress {
     addresses: Option<SharedAddresses>,
     /// In key order.
     postponed: VecDeque<Postponed>,
+    /// Whether some of them could not be read so far.
+    has_failed: bool,
 }
 
 /// An undecided participant whose address may occur more than once.
@@ -63,6 +66,7 @@ impl OneMailPerAddress {
             unserved: (!dummy).then(|| Unserved::new(claim)),
             addresses: None,
             postponed: VecDeque::new(),
+            has_failed: false,
         }
     }
 
@@ -180,14 +184,21 @@ impl OneMailPerAddress {
         let notification = &self.notification;
         let number = self.postponed.len().min(self.page_size as usize);
         let ids: Vec<ParticipantId> = self.postponed.iter().take(number).map(|one| one.id).collect();
-        let mut found = database_retry.until_ok(|| store.find_participants(notification, &ids))?;
+        let people = People::find(&ids, notification, store, database_retry, !self.has_failed)?;
+        self.has_failed |= !people.unreadable.is_empty();
+        let mut found = people.by_id();
         let postponed: Vec<Postponed> = self.postponed.drain(..number).collect();
         let mut selected = Page::default();
         for Postponed { id, deferral } in postponed {
             match found.remove(&id) {
                 Some(Ok(participant)) => self.add(&mut selected, participant, deferral.as_deref()),
                 Some(Err(reason)) => selected.unreadable.push((id, reason)),
-                // The participant has left the event.
+                None if self.notification.audience.is_listed() => {
+                    let tries = deferral.map_or(0, |deferral| deferral.tries);
+                    let verdict = Verdict::skipped("has left the event");
+                    selected.decided.push(Decided { participant_id: id, tries, verdict });
+                }
+                // The sweep decides about a deferred one, and nothing else is known of the others.
                 None => {}
             }
         }

@@ -2,6 +2,8 @@
 //! the claim: participants of the notification (`audience`; `listed` where their keys are text), or those whose deferral is due
 //! (`due`).
 
+use std::sync::Arc;
+
 use crate::domain::audience::Audience;
 use crate::store::Store;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
@@ -36,7 +38,10 @@ impl Pages {
                 Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside,
                 Audience::Recipients { id },
             ) => Self::Listed(ListedPages::new(claim, context, id)),
-            (Scope::Due, _) => Self::Due(DuePages::new(claim.notification, context.page_size).claimed(claim)),
+            (Scope::Due, _) => {
+                let (notification, held) = (claim.notification, Arc::clone(&claim.held));
+                Self::Due(DuePages::new(notification, held, context.page_size).claimed(claim))
+            }
         }
     }
 

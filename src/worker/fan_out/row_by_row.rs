@@ -1,12 +1,12 @@
-//! Reads a page of participants of which some cannot be read: its keys first, then its rows in halves, until each row that
-//! cannot be read is alone. One such row costs about two queries for each doubling of the page. What becomes of the row is left to
-//! `audience`.
+//! Reads a page of participants of which some cannot be read: its keys first, then its rows in halves (`people`), until each row
+//! that cannot be read is alone. What becomes of the row is left to `audience`.
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::people::People;
 
 /// The participants of an event with `after < id <= up_to`, in key order, up to `limit`.
 #[derive(Debug, Clone, Copy)]
@@ -57,37 +57,21 @@ impl PageRange {
         };
         let (rows, last) = (ids.len(), ids.last().copied());
         ids.dedup();
-        let mut page =
-            ReadPage { people: Vec::new(), unreadable: Vec::new(), last, is_last: self.is_last(rows, last) };
-        self.read_in_halves(&ids, store, database_retry, &mut page)?;
-        Ok(Ok(page))
+        let is_last = self.is_last(rows, last);
+        let read = |ids: &[ParticipantId]| self.read_ids(ids, store);
+        let People { found, unreadable } = People::read(&ids, false, database_retry, |id| *id, read)?;
+        Ok(Ok(ReadPage { people: found, unreadable, last, is_last }))
     }
 
     fn is_last(self, rows: usize, last: Option<ParticipantId>) -> bool {
         rows < self.limit as usize || last == Some(self.up_to)
     }
 
-    /// Reads those of the page with these keys, which follow each other.
-    fn read_in_halves(
-        self,
-        ids: &[ParticipantId],
-        store: &Store,
-        database_retry: &DatabaseRetry,
-        page: &mut ReadPage,
-    ) -> Result<(), Stopped> {
-        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(()) };
-        match database_retry.if_readable(|| store.read_range(self.event_id, first, last, self.limit))? {
-            Ok(mut people) => {
-                people.dedup_by_key(|participant| participant.id);
-                page.people.append(&mut people);
-            }
-            Err(error) if ids.len() == 1 => page.unreadable.push((first, error.reason())),
-            Err(_) => {
-                let (lower, upper) = ids.split_at(ids.len() / 2);
-                self.read_in_halves(lower, store, database_retry, page)?;
-                self.read_in_halves(upper, store, database_retry, page)?;
-            }
-        }
-        Ok(())
+    /// Those of the page with these keys, which follow each other.
+    fn read_ids(self, ids: &[ParticipantId], store: &Store) -> Result<Vec<Participant>, StoreError> {
+        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
+        let mut people = store.read_range(self.event_id, first, last, self.limit)?;
+        people.dedup_by_key(|participant| participant.id);
+        Ok(people)
     }
 }

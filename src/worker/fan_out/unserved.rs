@@ -10,7 +10,7 @@ use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
-use crate::store::ledger::deferrals::DeferredParticipant;
+use crate::store::ledger::deferrals::Deferral;
 use crate::store::ledger::same_address::{SkippedForAddress, Successor};
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::Claim;
@@ -60,16 +60,19 @@ impl Unserved {
     /// When a shutdown is requested before the database answers, or participants cannot be read.
     pub(super) fn defer_instead_of(
         &self,
-        due: &[DeferredParticipant],
+        due: &[Deferral],
+        people: &HashMap<ParticipantId, Result<Participant, String>>,
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<(), Halt> {
         // A worker without the option may sweep what one with it has begun.
-        let may_be_first = |one: &&DeferredParticipant| {
-            one.unreadable.is_none() && (self.one_mail_per_address || one.participant.is_none())
+        let may_be_first = |id: &ParticipantId| match people.get(id) {
+            Some(Ok(_)) => self.one_mail_per_address,
+            Some(Err(_)) => false,
+            None => true,
         };
         let firsts: Vec<ParticipantId> =
-            due.iter().filter(may_be_first).map(|one| one.deferral.participant_id).collect();
+            due.iter().map(|deferral| deferral.participant_id).filter(may_be_first).collect();
         if firsts.is_empty() {
             return Ok(());
         }

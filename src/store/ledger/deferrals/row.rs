@@ -1,5 +1,7 @@
 //! A row of `deferrals` as it is read, and as it will be inserted.
 
+use std::time::Duration;
+
 use chrono::{NaiveDateTime, SubsecRound as _, TimeDelta};
 use diesel::prelude::*;
 
@@ -18,6 +20,12 @@ pub(crate) const COLUMNS: (
     deferrals::next_try_at,
 ) = (deferrals::participant_id, deferrals::tries, deferrals::smtp_code, deferrals::next_try_at);
 
+/// The end of a pause that begins at `clock`, as the column keeps it.
+pub(crate) fn next_try_at(clock: NaiveDateTime, pause: Duration) -> NaiveDateTime {
+    let pause = TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+    clock.checked_add_signed(pause).unwrap_or(NaiveDateTime::MAX).trunc_subsecs(3)
+}
+
 /// A row of `deferrals` to be.
 #[derive(Insertable)]
 #[diesel(table_name = deferrals, treat_none_as_default_value = false)]
@@ -34,13 +42,11 @@ impl DeferralRow {
     /// `None` for a mail that is decided. `clock` is the time of the database's clock.
     pub fn new(outcome: &Outcome, clock: NaiveDateTime) -> Option<Self> {
         let Verdict::Deferred { pause, code, detail } = &outcome.verdict else { return None };
-        let pause = TimeDelta::from_std(*pause).unwrap_or(TimeDelta::MAX);
-        let next_try_at = clock.checked_add_signed(pause).unwrap_or(NaiveDateTime::MAX);
         Some(Self {
             notification_id: outcome.lease.notification_id,
             participant_id: outcome.participant_id,
             tries: i32::try_from(outcome.deferrals.saturating_add(1)).unwrap_or(i32::MAX),
-            next_try_at: next_try_at.trunc_subsecs(3),
+            next_try_at: next_try_at(clock, *pause),
             smtp_code: code.map(i32::from),
             detail: detail.clone(),
         })

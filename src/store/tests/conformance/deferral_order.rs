@@ -59,7 +59,7 @@ pub fn deferrals_of_an_abandoned_notification_are_not_due(store: &Store) {
     assert_eq!(store.time_to_next_deferral().unwrap(), Some(Duration::ZERO));
     let due = store.list_due_notifications(9).unwrap();
     assert_eq!(due.iter().map(|record| record.notification.id).collect::<Vec<_>>(), [completed.id]);
-    assert_eq!(store.read_due_page(&completed, ParticipantId(0), 9).unwrap().len(), 1);
+    assert_eq!(store.read_due_page(completed.id, ParticipantId(0), 9).unwrap().len(), 1);
 }
 
 pub fn reopening_failures_leaves_deferrals_as_they_are(store: &Store) {
@@ -210,9 +210,8 @@ fn run_at_random(store: &Store, random: &mut fastrand::Rng, name: &str) {
         let tally = Tally { failed_permanent: 0, ..tally };
         assert_eq!(tally, model.tally(), "{name}, step {step}");
         assert!(tally.adds_up(), "{name}, step {step}");
-        let due = store.read_due_page(&notification, ParticipantId(0), 100).unwrap();
-        let due: BTreeMap<i64, u32> =
-            due.iter().map(|found| (found.deferral.participant_id.0, found.deferral.tries)).collect();
+        let due = store.read_due_page(notification.id, ParticipantId(0), 100).unwrap();
+        let due: BTreeMap<i64, u32> = due.iter().map(|found| (found.participant_id.0, found.tries)).collect();
         assert_eq!(due, model.deferred(), "{name}, step {step}");
     }
     assert!(batches.len() > 10, "else this proves little");

@@ -1,7 +1,6 @@
 //! What becomes of a mail that is deferred: its row, the time of its next attempt, and what the sweep reads.
 
 use super::*;
-use crate::store::ledger::deferrals::{Deferral, DeferredParticipant};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -30,8 +29,8 @@ fn rows(store: &Store, notification: &Notification) -> Vec<(i64, u32)> {
 
 /// Participant and tries of a page of due deferrals.
 fn due_page(store: &Store, notification: &Notification, after: i64, limit: u32) -> Vec<(i64, u32)> {
-    let page = store.read_due_page(notification, ParticipantId(after), limit).unwrap();
-    page.iter().map(|found| (found.deferral.participant_id.0, found.deferral.tries)).collect()
+    let page = store.read_due_page(notification.id, ParticipantId(after), limit).unwrap();
+    page.iter().map(|deferral| (deferral.participant_id.0, deferral.tries)).collect()
 }
 
 /// The keys of the notifications with due deferrals, in order.
@@ -176,13 +175,13 @@ pub fn due_deferrals_are_read_in_pages(store: &Store) {
     assert_eq!(due_page(store, &notification, 2, 2), [(3, 1), (4, 1)]);
     assert_eq!(due_page(store, &notification, 4, 2), [(5, 1)]);
     assert_eq!(due_page(store, &notification, 5, 2), []);
-    let page = store.read_due_page(&notification, ParticipantId(0), 100).unwrap();
-    let present = |found: &DeferredParticipant| {
-        found.participant.as_ref().map(|participant| participant.id) == Some(found.deferral.participant_id)
+    let page = due_people(store, &notification, ParticipantId(0), 100);
+    let present = |(deferral, participant): &(Deferral, Option<Participant>)| {
+        participant.as_ref().map(|participant| participant.id) == Some(deferral.participant_id)
     };
     assert_eq!(page.iter().map(present).collect::<Vec<_>>(), [true, true, true, false, false]);
-    assert_eq!(page[0].participant.as_ref().unwrap().email.as_deref(), Some("p1@example.com"));
-    assert!(page[3].participant.is_none() && page[4].participant.is_none(), "they have left the event");
+    assert_eq!(page[0].1.as_ref().unwrap().email.as_deref(), Some("p1@example.com"));
+    assert!(page[3].1.is_none() && page[4].1.is_none(), "they have left the event");
 }
 
 pub fn a_deferral_beside_a_delivery_is_not_read(store: &Store) {
@@ -242,8 +241,8 @@ pub fn the_time_to_the_next_deferral_is_that_of_the_database(store: &Store) {
     assert_eq!(due_page(store, &notification, 0, 9), []);
     execute(store, "UPDATE deferrals SET next_try_at = '2020-01-01 00:00:00' WHERE participant_id = 1");
     assert_eq!(store.time_to_next_deferral().unwrap(), Some(Duration::ZERO));
-    let page = store.read_due_page(&notification, ParticipantId(0), 9).unwrap();
-    assert!(page.len() == 1 && page[0].deferral.overdue > 24 * HOUR, "{page:?}");
+    let page = store.read_due_page(notification.id, ParticipantId(0), 9).unwrap();
+    assert!(page.len() == 1 && page[0].overdue > 24 * HOUR, "{page:?}");
 }
 
 pub fn a_later_cancellation_of_the_event_is_found(store: &Store) {

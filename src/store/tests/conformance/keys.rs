@@ -142,11 +142,11 @@ pub fn deferrals_are_due_whatever_the_key(store: &Store) {
     for limit in 1..=6 {
         let (mut after, mut read) = (None, Vec::new());
         loop {
-            let page = store.read_due_page(&notification, after, limit).unwrap();
-            let Some(last) = page.last() else { break };
-            after = Some(last.deferral.participant_id);
-            assert!(page.iter().all(|due| due.participant.is_some()));
-            read.extend(page.iter().map(|due| due.deferral.participant_id.0));
+            let page = due_people(store, &notification, after, limit);
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.participant_id);
+            assert!(page.iter().all(|(_, participant)| participant.is_some()));
+            read.extend(page.iter().map(|(deferral, _)| deferral.participant_id.0));
         }
         assert_eq!(read, KEYS, "pages of {limit}");
     }

@@ -33,6 +33,7 @@ macro_rules! conformance_tests {
             a_message_of_a_notification_that_is_set_aside_only_needs_an_ack
             an_event_whose_participants_cannot_be_read_is_opened_without_an_audience
             a_deferred_participant_who_cannot_be_read_does_not_hide_the_others
+            a_postponed_mail_is_due_later_and_uses_up_no_step
             a_sample_of_people_whose_keys_are_text_is_numbered
             every_text_is_a_key
             a_doubled_key_is_one_key

@@ -179,11 +179,11 @@ pub fn deferred_people_on_a_list_are_found_by_their_keys(store: &Store) {
     assert_eq!(complete(store, lease, None), Completion::Completed);
     execute(store, "UPDATE participants SET email = 'capital@example.com' WHERE email = 'p1@example.com'");
     execute(store, "DELETE FROM participants WHERE id = 'b'");
-    let due = store.read_due_page(&notification, None, 9).unwrap();
+    let due = due_people(store, &notification, None, 9);
     let found: Vec<_> = due
         .iter()
-        .map(|due| {
-            (due.deferral.participant_id.0, due.participant.as_ref().map(|one| (one.id.0, one.email.clone())))
+        .map(|(deferral, participant)| {
+            (deferral.participant_id.0, participant.as_ref().map(|one| (one.id.0, one.email.clone())))
         })
         .collect();
     let person = |id, email: &str| Some((id, Some(email.to_owned())));

@@ -155,10 +155,10 @@ pub fn who_was_skipped_for_an_address_is_reopened_or_takes_the_place_of_another(
     assert_eq!(decided(store, notification.id, 0, 9), HashSet::from([1, 2, 3, 6, 7]));
     complete(store, notification.id);
     let due: Vec<i64> = store
-        .read_due_page(&notification, None, 9)
+        .read_due_page(notification.id, None, 9)
         .unwrap()
         .iter()
-        .map(|due| due.deferral.participant_id.0)
+        .map(|deferral| deferral.participant_id.0)
         .collect();
     assert_eq!(due, [5], "it is due at once");
     let tally = store.tally(&notification).unwrap();

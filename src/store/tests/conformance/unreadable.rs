@@ -1,6 +1,9 @@
 //! Rows that cannot be read, and notifications that are set aside for them.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::store::error::StoreError;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::NotificationRecord;
@@ -169,11 +172,54 @@ pub fn a_deferred_participant_who_cannot_be_read_does_not_hide_the_others(store:
     );
     break_participants(store, "name", "id = 4");
     execute(store, "DELETE FROM people WHERE id = 2");
-    let page = store.read_due_page(&notification, None, 9).unwrap();
-    let found: Vec<(i64, bool, bool)> = page
-        .iter()
-        .map(|due| (due.deferral.participant_id.0, due.participant.is_some(), due.unreadable.is_some()))
+    let page = store.read_due_page(notification.id, None, 9).unwrap();
+    assert_eq!(page.iter().map(|due| due.participant_id.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    let find = |ids: &[i64]| {
+        let ids: Vec<ParticipantId> = ids.iter().copied().map(ParticipantId).collect();
+        let found = store.find_participants(&notification, &ids)?;
+        Ok::<_, StoreError>(found.iter().map(|person| person.id.0).collect::<BTreeSet<_>>())
+    };
+    assert!(find(&[1, 2, 3, 4, 5]).unwrap_err().is_unreadable());
+    assert!(find(&[4]).unwrap_err().is_unreadable());
+    assert_eq!(find(&[1, 2, 3, 5]).unwrap(), BTreeSet::from([1, 3, 5]));
+}
+
+pub fn a_postponed_mail_is_due_later_and_uses_up_no_step(store: &Store) {
+    add_people(store, EVENT, 4);
+    let (notification, other) = (open(store), open(store));
+    let deferred = |of: &Notification, id, deferrals| Outcome {
+        deferrals,
+        verdict: Verdict::deferred(Duration::ZERO, Some(354), "4.2.0 greylisted"),
+        ..outcome(of, id, Status::Failed)
+    };
+    let outcomes = [(1, 0), (2, 4), (3, 0)].map(|(id, deferrals)| deferred(&notification, id, deferrals));
+    assert!(store.record_outcomes(&outcomes).unwrap().is_empty());
+    assert!(store.record_outcomes(&[deferred(&other, 1, 0)]).unwrap().is_empty());
+    let (lease, hour) = (first_lease(notification.id), Duration::from_secs(3600));
+    let reasons = [("its row cannot be read", vec![2, 4]), ("cannot be read: \u{fc}", vec![3])];
+    let reasons: BTreeMap<String, Vec<ParticipantId>> = reasons
+        .into_iter()
+        .map(|(why, ids)| (why.to_owned(), ids.into_iter().map(ParticipantId).collect()))
         .collect();
-    let readable = |id| (id, true, false);
-    assert_eq!(found, [readable(1), (2, false, false), readable(3), (4, false, true), readable(5)]);
+    let due = |of: &Notification| -> Vec<i64> {
+        let page = store.read_due_page(of.id, None, 9).unwrap();
+        page.iter().map(|deferral| deferral.participant_id.0).collect()
+    };
+    let stale = Lease { epoch: lease.epoch.next(), ..lease };
+    assert!(!store.postpone_deferrals(stale, hour, &reasons).unwrap());
+    assert_eq!(due(&notification), [1, 2, 3]);
+    for _ in 0..2 {
+        assert!(store.postpone_deferrals(lease, hour, &reasons).unwrap(), "it may be repeated");
+    }
+    assert_eq!((due(&notification), due(&other)), (vec![1], vec![1]));
+    let kept = store.deferrals_between(notification.id, None, ParticipantId::MAX).unwrap();
+    let kept: BTreeMap<i64, (u32, Option<u16>)> =
+        kept.values().map(|one| (one.participant_id.0, (one.tries, one.code))).collect();
+    assert_eq!(kept, [1, 2, 3].map(|id| (id, (if id == 2 { 5 } else { 1 }, Some(354)))).into());
+    execute(store, "DELETE FROM deferrals WHERE detail NOT LIKE '%cannot be read%'");
+    assert_eq!(store.count_deferrals().unwrap(), 2, "the detail says why they wait");
+    let step = deferred(&notification, 2, 5);
+    assert!(store.record_outcomes(&[step]).unwrap().is_empty());
+    let next = store.deferrals_between(notification.id, None, ParticipantId::MAX).unwrap();
+    assert_eq!(next[&ParticipantId(2)].tries, 6, "the next step replaces it");
 }
