@@ -8,6 +8,7 @@ pub(crate) mod event_keys;
 pub mod events;
 pub mod import_rows;
 pub mod importing;
+pub mod keyed_pages;
 pub mod keys;
 pub mod listed;
 pub mod new_rows;

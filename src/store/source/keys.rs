@@ -5,9 +5,6 @@
 //! equal in that order to the last one of a page. Many collations hold `a` and `A` for equal, some also `a` and `a` with a blank
 //! behind it.
 
-use diesel::QueryResult;
-use diesel::result::Error;
-
 use crate::domain::ids::EventId;
 use crate::store::source::event_keys::EventKeys;
 
@@ -49,22 +46,23 @@ pub struct KeyExpressions {
     pub any_type: bool,
     /// The text of the key, and that of `recipients.user_key`, in a form in which only the same texts are equal.
     pub exact: [&'static str; 2],
+    /// What stands before and behind a text that is compared with the first of these.
+    pub exact_bound: [&'static str; 2],
 }
 
-/// The key, if the ledger can list it. An error names no key: it may be an address.
-pub(crate) fn listable(event_id: EventId, key: String) -> QueryResult<String> {
+/// Why the ledger cannot list a key, if so. No key is named: it may be an address.
+pub(crate) fn why_unlistable(event_id: EventId, key: &str) -> Option<String> {
     let problem = if key.contains(char::REPLACEMENT_CHARACTER) {
         "is not UTF-8, or has U+FFFD in it".to_owned()
     } else if key.contains('\0') {
         "has a NUL in it".to_owned()
     } else {
         match key.chars().count() {
-            ..=KEY_MAX => return Ok(key),
+            ..=KEY_MAX => return None,
             length => format!("has {length} characters, and {KEY_MAX} are the most that fanmail can list"),
         }
     };
-    let problem = format!(
+    Some(format!(
         "a key of a participant of event {event_id} (participants.id) {problem}; give the row another one"
-    );
-    Err(Error::DeserializationError(problem.into()))
+    ))
 }

@@ -18,6 +18,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::{AppKey, AppText, LargestKey};
 use crate::store::source::event_keys::of_event;
+use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::keys::ParticipantKeys;
 use crate::store::source::participants::{find_largest_key, find_page_ids, read_rows};
 
@@ -88,7 +89,10 @@ impl Store {
         let lacks_keys = self.has_people_without_key(event_id)?;
         if self.has_text_keys(Some(event_id))? {
             let key = self.text_key(event_id)?;
-            let page = self.read_keyed_page(key, event_id, None, limit)?;
+            let page = self.read_keyed_page(key, event_id, &KeyPosition::default(), limit)?;
+            if let Some(why) = page.unlistable {
+                return Err(StoreError::unreadable(operation, &why));
+            }
             let numbered =
                 (1..).zip(page.people).map(|(number, person)| person.numbered(ParticipantId(number)));
             let readable = numbered.take(limit as usize).collect();

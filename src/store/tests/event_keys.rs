@@ -6,6 +6,7 @@ use crate::domain::event_key_type::EventKeyType;
 use crate::store::ledger::decided::DecidedPage;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
+use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of};
 
 /// Makes a test of each function of this file that is named here.
@@ -252,8 +253,8 @@ pub fn serve_bookings(store: &Store, [event_type, booking_type]: [&str; 2], even
     };
     assert_eq!((notification, count()), (opened, (3, 0, 3)));
     let text = store.text_key(event_id).unwrap();
-    let first = store.read_keyed_page(text, event_id, None, 2).unwrap();
-    let rest = store.read_keyed_page(text, event_id, Some(&first.people[1].key), 2).unwrap();
+    let first = store.read_keyed_page(text, event_id, &KeyPosition::default(), 2).unwrap();
+    let rest = store.read_keyed_page(text, event_id, &first.end, 2).unwrap();
     assert!(!first.is_last && rest.is_last);
     let listed: Vec<&str> =
         first.people.iter().chain(&rest.people).map(|person| person.key.as_str()).collect();
@@ -265,7 +266,7 @@ pub fn serve_bookings(store: &Store, [event_type, booking_type]: [&str; 2], even
         listing: Some(Listing::ReadOnce),
     };
     assert_eq!(store.append_recipients(&page).unwrap(), Appended::Done);
-    assert_eq!(store.find_unlisted_keys(text, notification.id, event_id, 9).unwrap(), [listed[2]]);
+    assert_eq!(store.find_unlisted_keys(text, notification.id, event_id, 9).unwrap().keys, [listed[2]]);
     assert_eq!(count(), (3, 0, 3));
     let (after, listing) = (ParticipantId(2), Some(Listing::Frozen(3)));
     let last = NewRecipients { lease, after, keys: &listed[2..], listing };

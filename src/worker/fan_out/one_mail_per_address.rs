@@ -40,8 +40,8 @@ pub(super) struct OneMailPerAddress {
     addresses: Option<SharedAddresses>,
     /// In key order.
     postponed: VecDeque<Postponed>,
-    /// Whether some of them could not be read so far.
-    has_failed: bool,
+    /// How many of them could not be read so far.
+    failed: usize,
 }
 
 /// An undecided participant whose address may occur more than once.
@@ -66,7 +66,7 @@ impl OneMailPerAddress {
             unserved: (!dummy).then(|| Unserved::new(claim)),
             addresses: None,
             postponed: VecDeque::new(),
-            has_failed: false,
+            failed: 0,
         }
     }
 
@@ -184,8 +184,8 @@ impl OneMailPerAddress {
         let notification = &self.notification;
         let number = self.postponed.len().min(self.page_size as usize);
         let ids: Vec<ParticipantId> = self.postponed.iter().take(number).map(|one| one.id).collect();
-        let people = People::find(&ids, notification, store, database_retry, !self.has_failed)?;
-        self.has_failed |= !people.unreadable.is_empty();
+        let people = People::find(&ids, notification, store, database_retry, self.failed == 0)?;
+        self.failed += people.unreadable.len();
         let mut found = people.by_id();
         let postponed: Vec<Postponed> = self.postponed.drain(..number).collect();
         let mut selected = Page::default();

@@ -19,15 +19,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// The same, and those who would get a mail, and were not deferred, are skipped for this reason.
+    /// The same, and those who would get a mail, and were not deferred, are skipped for this reason. They need not be read for that.
     #[must_use]
     pub fn without_recipients(mut self, reason: &str) -> Self {
-        let skipped = |recipient: Recipient| Decided {
-            participant_id: recipient.participant.id,
-            tries: 0,
-            verdict: Verdict::skipped(reason),
-        };
-        self.decided.extend(self.recipients.drain(..).map(skipped));
+        let readable = self.recipients.drain(..).map(|recipient| recipient.participant.id);
+        let ids = readable.chain(self.unreadable.drain(..).map(|(id, _)| id));
+        let skipped =
+            |participant_id| Decided { participant_id, tries: 0, verdict: Verdict::skipped(reason) };
+        self.decided.extend(ids.map(skipped));
         self
     }
 }

@@ -17,9 +17,23 @@ pub(super) struct UnreadablePeople {
     reason: Option<String>,
     /// What cannot be read of the others, not even row by row, and why.
     rest: Option<String>,
+    /// Whether they are named by their numbers on the list of recipients: their keys may be addresses.
+    are_listed: bool,
+    /// How many others have keys that cannot be listed, and why one of them cannot.
+    unlistable: Option<(u64, String)>,
 }
 
 impl UnreadablePeople {
+    /// Of a notification whose people are listed in the ledger.
+    pub fn listed() -> Self {
+        Self { are_listed: true, ..Self::default() }
+    }
+
+    /// So many people have keys that cannot be listed. This is why one of them cannot.
+    pub fn set_unlistable(&mut self, count: u64, why: String) {
+        self.unlistable = Some((count, why));
+    }
+
     /// Adds people of a page, each with the reason.
     pub fn add(&mut self, people: Vec<(ParticipantId, String)>) {
         for (id, reason) in people {
@@ -51,12 +65,24 @@ impl UnreadablePeople {
         if self.rest.is_some() {
             return self.rest.clone();
         }
+        let parts: Vec<String> = [self.describe_rows(), self.describe_keys()].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    fn describe_rows(&self) -> Option<String> {
         let reason = self.reason.as_ref()?;
         let at_least = if self.are_too_many() { "at least " } else { "" };
         let ids: Vec<String> = self.first.iter().map(ToString::to_string).collect();
         let more = if self.count > MAX_NAMED as u64 { ", …" } else { "" };
         let people = count(self.count, "participant");
-        Some(format!("{at_least}{people} cannot be read (id {}{more}): {reason}", ids.join(", ")))
+        let id = if self.are_listed { "recipients.id" } else { "id" };
+        Some(format!("{at_least}{people} cannot be read ({id} {}{more}): {reason}", ids.join(", ")))
+    }
+
+    fn describe_keys(&self) -> Option<String> {
+        let (people, why) = self.unlistable.as_ref()?;
+        let have = if *people == 1 { "has a key" } else { "have keys" };
+        Some(format!("{} {have} that cannot be listed: {why}", count(*people, "participant")))
     }
 }
 
@@ -83,6 +109,23 @@ mod tests {
         unreadable.add(people(1000..2000));
         assert!(unreadable.are_too_many());
         assert!(unreadable.describe().unwrap().starts_with("at least 1006 participants cannot be read"));
+    }
+
+    #[test]
+    fn those_on_a_list_have_numbers_and_others_are_counted() {
+        let mut unreadable = UnreadablePeople::listed();
+        unreadable.set_unlistable(1, "it is long".to_owned());
+        assert!(!unreadable.are_too_many());
+        let key = "1 participant has a key that cannot be listed: it is long";
+        assert_eq!(unreadable.describe().unwrap(), key);
+        unreadable.set_unlistable(2_000, "it is long".to_owned());
+        assert!(!unreadable.are_too_many(), "they cost nothing");
+        unreadable.add(people([3]));
+        assert_eq!(
+            unreadable.describe().unwrap(),
+            "1 participant cannot be read (recipients.id 3): reason 3; 2000 participants have keys that cannot be listed: it \
+             is long"
+        );
     }
 
     #[test]

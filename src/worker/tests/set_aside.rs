@@ -15,6 +15,9 @@ use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::{deferral_sweep, set_aside_sweep};
 
+mod postponed;
+mod text_keys;
+
 /// A view over a table in which the expression of this column fails for some rows.
 fn break_view(worker: &TestWorker, table: &str, column: &str, condition: &str) {
     let columns = match table {

@@ -92,6 +92,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     has_equals: true,
     any_type: false,
     exact: ["CAST(CONVERT(id USING utf8mb4) AS BINARY)", "CAST(user_key AS BINARY)"],
+    exact_bound: ["CAST(", " AS BINARY)"],
 };
 
 /// A key of bytes is listed in hexadecimal digits.

@@ -41,6 +41,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     has_equals: false,
     any_type: false,
     exact: [r#"CAST(id AS text) COLLATE "C""#, r#"user_key COLLATE "C""#],
+    exact_bound: ["", ""],
 };
 
 const UUID: KeyExpressions =

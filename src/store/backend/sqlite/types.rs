@@ -38,6 +38,7 @@ const TEXT: KeyExpressions = KeyExpressions {
     has_equals: false,
     any_type: false,
     exact: ["id COLLATE BINARY", "user_key"],
+    exact_bound: ["", ""],
 };
 
 /// Some are numbers or bytes. SQLite sorts these apart from texts, so each is made a text first: bytes in hexadecimal digits.

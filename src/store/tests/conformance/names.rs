@@ -39,6 +39,8 @@ macro_rules! conformance_tests {
             a_doubled_key_is_one_key
             rows_without_a_key_are_told_and_hold_up_nobody
             a_key_that_cannot_be_listed_is_refused_without_being_shown
+            keys_that_cannot_be_listed_hide_no_others
+            a_row_that_cannot_be_read_keeps_its_key_and_hides_no_equal_one
             people_of_other_events_are_on_no_page
             whole_numbers_are_no_text
             a_list_numbers_its_keys

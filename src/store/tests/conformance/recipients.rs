@@ -106,7 +106,7 @@ pub fn a_long_list_is_written_at_once(store: &Store) {
     assert_eq!(append(store, lease, 0, &keys, Some(Listing::Frozen(2500))), Appended::Done);
     assert_eq!(listed(store, &notification, 2499), [(2500, "key 2499".to_owned())]);
     let key = store.text_key(EVENT).unwrap();
-    assert_eq!(store.find_unlisted_keys(key, notification.id, EVENT, 9).unwrap(), ["a"]);
+    assert_eq!(store.find_unlisted_keys(key, notification.id, EVENT, 9).unwrap().keys, ["a"]);
 }
 
 pub fn a_notification_waits_for_everyone_on_its_list(store: &Store) {
@@ -197,9 +197,11 @@ pub fn who_joined_late_is_found_once_however_many(store: &Store) {
     append(store, lease, 0, &["b", "d"], Some(Listing::ReadOnce));
     let key = store.text_key(EVENT).unwrap();
     let late = |limit| {
-        let mut keys = store.find_unlisted_keys(key, notification.id, EVENT, limit).unwrap();
-        keys.sort_unstable();
-        keys
+        let mut unlisted = store.find_unlisted_keys(key, notification.id, EVENT, limit).unwrap();
+        assert_eq!(unlisted.are_all, unlisted.keys.len() < limit as usize);
+        assert_eq!((unlisted.unlistable, unlisted.why), (0, None));
+        unlisted.keys.sort_unstable();
+        unlisted.keys
     };
     assert_eq!(late(9), [""; 0]);
     join(store, &quoted(&["a", "B", "c", "c", "b ", "d"]));

@@ -11,7 +11,7 @@ use crate::store::tests::consumer::*;
 
 /// Puts a view over the participants in which this expression fails where `condition` holds: a number that is too large, or more
 /// than one row where one is expected.
-fn break_participants(store: &Store, column: &str, condition: &str) {
+pub fn break_participants(store: &Store, column: &str, condition: &str) {
     let failing = if store.version().unwrap().starts_with("SQLite") {
         "abs(-9223372036854775807 - 1)".to_owned()
     } else {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::*;
 use crate::domain::audience::Listing;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
+use crate::store::source::keyed_pages::KeyPosition;
 
 const PEOPLE: u32 = 100_000;
 const PAGE: u32 = 100;
@@ -40,9 +41,9 @@ fn read_numbers(store: &Store) -> u32 {
 /// Reads all pages of UUIDs, and lists them if a notification is given.
 fn read_uuids(store: &Store, notification: Option<&Notification>) -> u32 {
     let key = store.text_key(EVENT).unwrap();
-    let (mut after, mut last) = (0, None::<String>);
+    let (mut after, mut position) = (0, KeyPosition::default());
     loop {
-        let page = store.read_keyed_page(key, EVENT, last.as_deref(), 10 * PAGE).unwrap();
+        let page = store.read_keyed_page(key, EVENT, &position, 10 * PAGE).unwrap();
         if let Some(notification) = notification {
             let keys: Vec<&str> = page.people.iter().map(|person| person.key.as_str()).collect();
             let listing = page.is_last.then_some(Listing::ReadOnce);
@@ -51,7 +52,7 @@ fn read_uuids(store: &Store, notification: Option<&Notification>) -> u32 {
             assert_eq!(store.append_recipients(&new).unwrap(), Appended::Done);
         }
         after += i64::try_from(page.people.len()).unwrap();
-        last = page.people.into_iter().next_back().map(|person| person.key);
+        position = page.end;
         if page.is_last {
             return u32::try_from(after).unwrap();
         }
@@ -103,10 +104,9 @@ fn a_page_of_uuids_is_read_along_the_index() {
     );
     let before = rows_read(&store);
     let key = store.text_key(EVENT).unwrap();
-    let mut last: Option<String> = None;
+    let mut position = KeyPosition::default();
     for _ in 0..20 {
-        let page = store.read_keyed_page(key, EVENT, last.as_deref(), 100).unwrap();
-        last = page.people.last().map(|person| person.key.clone());
+        position = store.read_keyed_page(key, EVENT, &position, 100).unwrap().end;
     }
     let read = rows_read(&store) - before;
     assert!((2000..=2100).contains(&read), "{read} rows");

@@ -5,8 +5,12 @@ use crate::domain::audience::Listing;
 use crate::domain::ids::ParticipantId;
 use crate::store::Store;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
+use crate::store::source::keyed_pages::KeyPosition;
+use crate::store::source::listed::UnlistedKeys;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
+use crate::worker::fan_out::claim::Scope;
 use crate::worker::fan_out::context::{Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::due::reason_to_skip;
 use crate::worker::fan_out::listed::{ListedPages, Next, PEOPLE_AT_ONCE};
 use crate::worker::fan_out::page::Page;
 
@@ -15,14 +19,19 @@ impl ListedPages {
     pub(super) fn go_to_end(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
         let id = self.notification.id;
         if let Some((last, key)) = database_retry.until_ok(|| store.find_last_recipient(id))? {
-            (self.last, self.last_key) = (last, Some(key));
+            (self.last, self.position) = (last, KeyPosition::behind(key));
         }
         self.next = self.behind_list(store, database_retry)?;
         if self.next == Next::Nothing {
-            (self.lists_first, self.next) = (false, Next::List);
-            (self.last, self.last_key) = (ParticipantId(0), None);
+            self.go_over_list();
         }
         Ok(Page::default())
+    }
+
+    /// Everyone is listed, and gets a mail now.
+    fn go_over_list(&mut self) {
+        (self.lists_first, self.next) = (false, Next::List);
+        (self.last, self.position) = (ParticipantId(0), KeyPosition::default());
     }
 
     /// What follows when the whole list was read.
@@ -30,34 +39,59 @@ impl ListedPages {
         let listing = database_retry.until_ok(|| store.find_listing(self.notification.id))?;
         Ok(match listing {
             Some(Listing::Reading) => Next::Participants,
+            Some(Listing::ReadOnce) if self.are_all_listed => Next::Nothing,
             Some(Listing::ReadOnce) => Next::Late,
             Some(Listing::Frozen(_)) | None => Next::Nothing,
         })
     }
 
-    /// Lists those who joined meanwhile. They are read from the list then.
+    /// Lists those who joined meanwhile. They are read from the list then. As long as keys cannot be listed, the list is not frozen.
     pub(super) fn list_late(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {
         // With SQLite, a row that was added may have a key of another type.
         self.key = None;
         let key = self.text_key(store, database_retry)?;
-        let (id, event_id) = (self.notification.id, self.event_id);
-        let late = read_data(database_retry, PARTICIPANTS, || {
-            store.find_unlisted_keys(key, id, event_id, PEOPLE_AT_ONCE)
-        })?;
-        let keys: Vec<&str> = late.iter().map(String::as_str).collect();
-        let listing = if keys.len() < PEOPLE_AT_ONCE as usize {
-            Listing::Frozen(self.number_behind(keys.len()))
-        } else {
-            Listing::ReadOnce
-        };
+        let (id, event_id, limit) = (self.notification.id, self.event_id, self.late_limit);
+        let find = || store.find_unlisted_keys(key, id, event_id, limit);
+        let late = read_data(database_retry, PARTICIPANTS, find)?;
+        let keys: Vec<&str> = late.keys.iter().map(String::as_str).collect();
+        let is_complete = late.are_all && !self.waits_for_keys(&late, store, database_retry)?;
+        let listing =
+            if is_complete { Listing::Frozen(self.number_behind(keys.len())) } else { Listing::ReadOnce };
         if self.append(store, database_retry, &keys, Some(listing))? {
-            self.next = match (keys.is_empty(), self.lists_first) {
-                (_, true) => Next::EndOfList,
-                (true, false) => Next::Nothing,
-                (false, false) => Next::List,
-            };
+            self.go_behind_late(late, is_complete);
         }
         Ok(Page::default())
+    }
+
+    /// Whether keys that cannot be listed keep the list from being frozen: not when nobody gets the mail any more.
+    fn waits_for_keys(
+        &self,
+        late: &UnlistedKeys,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<bool, Stopped> {
+        let may_be_cancelled = late.unlistable > 0 && self.scope == Scope::SetAside;
+        let is_cancelled =
+            may_be_cancelled && reason_to_skip(&self.notification, store, database_retry)?.is_some();
+        Ok(late.unlistable > 0 && !is_cancelled)
+    }
+
+    fn go_behind_late(&mut self, late: UnlistedKeys, is_complete: bool) {
+        let is_over = late.are_all && late.keys.is_empty();
+        if is_over && !is_complete {
+            self.are_all_listed = true;
+            self.unreadable.set_unlistable(late.unlistable, late.why.unwrap_or_default());
+        }
+        // Keys that cannot be listed must not hide the others.
+        let unlistable = u32::try_from(late.unlistable).unwrap_or(u32::MAX);
+        self.late_limit = self.late_limit.max(unlistable.saturating_mul(2).saturating_add(PEOPLE_AT_ONCE));
+        match (late.keys.is_empty(), self.lists_first) {
+            (true, _) if !late.are_all => {}
+            (true, true) if !is_complete => self.go_over_list(),
+            (_, true) => self.next = Next::EndOfList,
+            (true, false) => self.next = Next::Nothing,
+            (false, false) => self.next = Next::List,
+        }
     }
 
     /// Lists these keys behind the last number. `false`: they are not listed like that. Then the list is read again, or the lease is
