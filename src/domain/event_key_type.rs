@@ -1,5 +1,7 @@
 //! Which keys the events of an application have. How a database compares them is the store's.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use crate::domain::event_key::{BadEventKey, TextKey};
@@ -17,6 +19,17 @@ pub enum EventKeyType {
     TextUpTo(char),
     /// UUIDs, which a database writes in one form only.
     Uuid,
+}
+
+/// What people call such keys.
+impl fmt::Display for EventKeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "whole numbers",
+            Self::Text | Self::TextUpTo(_) => "text",
+            Self::Uuid => "UUIDs",
+        })
+    }
 }
 
 impl EventKeyType {

@@ -57,9 +57,17 @@ impl Looking {
             Err(error) => return self.send(Look::Failed(error)),
         };
         self.send(Look::Events(events.len()))?;
+        self.found(self.store.event_key_type().map(Look::EventKeys))?;
         let mut found = 0;
         for event in &events {
-            self.found(self.store.find_unreadable_times(*event).map(|columns| Look::Times(*event, columns)))?;
+            match self.store.count_event_rows(*event) {
+                Ok(rows) if rows > 1 => self.send(Look::Rows(*event, rows))?,
+                Ok(_) => {
+                    let times = self.store.find_unreadable_times(*event);
+                    self.found(times.map(|columns| Look::Times(*event, columns)))?;
+                }
+                Err(error) => self.send(Look::Failed(error))?,
+            }
             let sample = self.store.sample_participants(*event, self.limits.participants);
             found += sample
                 .as_ref()
@@ -137,6 +145,25 @@ mod tests {
         assert_eq!(notes[2..], ["3 participants without an address, who are skipped"]);
         let problems = summary.problems();
         assert!(problems.len() == 1 && problems[0].contains("(1 key, such as 4 in event 7)"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_event_with_several_rows_is_a_problem_and_hides_no_other() {
+        let (dir, store) = store("SELECT 1 AS id, 6 AS event_id, 'a@b.c' AS email, NULL AS name, NULL AS locale");
+        SqliteConnection::establish(dir.path().join("test.db").to_str().unwrap())
+            .unwrap()
+            .batch_execute("INSERT INTO events (id, title) SELECT 7, 'Ball' FROM json_each('[1, 2, 3, 4, 5, 6, 7, 8]')")
+            .unwrap();
+        let summary = look(&store, Limits { events: 3, ..LIMITS });
+        assert!(summary.notes()[0].starts_with("looked at the 3 newest events "), "{summary:?}");
+        let problems = summary.problems();
+        assert!(
+            problems.len() == 1
+                && problems[0].starts_with(
+                    "more than one row of events has the same id (1 event, such as event 7 with 9 rows); "
+                ),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
 }
 
 /// A time or a date, of any type that can hold one.
-#[derive(Debug, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub enum AppTime {
     /// One that can be read.

@@ -1,7 +1,10 @@
 //! Reads events. The application owns them, perhaps as a view over its own tables. Columns that are NULL or unreadable are
 //! filled in, so that one bad column does not cost all participants their mail.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
+use diesel::result::Error;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
@@ -17,15 +20,15 @@ use crate::store::source::zones;
 /// Shown where an event has no title.
 const UNTITLED: &str = "(untitled)";
 
-/// Most events with keys that a collation takes for one.
-const SAME_KEY_MAX: i64 = 100;
+/// Most rows that are read of one key: a collation may take several keys for one, and a view may repeat a row.
+const SAME_KEY_MAX: i64 = 1_000;
 
 impl Store {
     /// The event, if the database has it. A time that cannot be read is left out, with a warning; a zone that is not known
     /// is told once.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer. When the event has several rows that differ, because nothing tells which one is right.
     pub fn find_event(&self, event_id: EventId) -> Result<Option<Event>, StoreError> {
         let row = self.find_row(event_id)?;
         Ok(row.map(|row| row.into_event(event_id)).inspect(zones::tell_if_unknown))
@@ -42,30 +45,56 @@ impl Store {
 
     fn find_row(&self, event_id: EventId) -> Result<Option<EventRow>, StoreError> {
         let keys = self.event_keys()?;
-        self.run("read an event", |connection| match keys.in_events(event_id) {
-            AppEvent::Number(id) => {
-                events::table.find(id).select(EventRow::as_select()).first(connection).optional()
-            }
-            AppEvent::Text(condition) => find_row_of_text(connection, &keys, condition, event_id),
+        self.run("read an event", |connection| {
+            let rows = match keys.in_events(event_id) {
+                AppEvent::Number(id) => {
+                    events::table.find(id).select(EventRow::as_select()).limit(SAME_KEY_MAX).load(connection)?
+                }
+                AppEvent::Text(condition) => find_rows_of_text(connection, &keys, condition, event_id)?,
+            };
+            the_only(event_id, rows)
         })
     }
 }
 
+/// The row of the event. Rows that are the same in every column count as one.
+fn the_only(event_id: EventId, rows: Vec<EventRow>) -> QueryResult<Option<EventRow>> {
+    let number = rows.len();
+    let mut rows = rows.into_iter();
+    let Some(first) = rows.next() else { return Ok(None) };
+    let columns: BTreeSet<&str> = rows.flat_map(|other| first.differing(&other)).collect();
+    if columns.is_empty() {
+        return Ok(Some(first));
+    }
+    let columns: Vec<&str> = columns.into_iter().collect();
+    let number = if number < usize::try_from(SAME_KEY_MAX).unwrap_or(usize::MAX) {
+        number.to_string()
+    } else {
+        format!("{number} or more")
+    };
+    let cause = format!(
+        "event {event_id} has {number} rows in events, which differ in {}; an event needs one row: in a view, make one row of \
+         them with GROUP BY id",
+        columns.join(", ")
+    );
+    Err(Error::DeserializationError(cause.into()))
+}
+
 /// A collation may take different texts for one key. The event is the one whose key is the same byte by byte, as it is in the
 /// ledger.
-fn find_row_of_text(
+fn find_rows_of_text(
     connection: &mut AnyConnection,
     keys: &EventKeys,
     condition: IsTextKey,
     event_id: EventId,
-) -> QueryResult<Option<EventRow>> {
+) -> QueryResult<Vec<EventRow>> {
     let rows: Vec<(AppText, EventRow)> = events::table
         .filter(condition)
         .select((keys.events_id_as_text(), EventRow::as_select()))
         .limit(SAME_KEY_MAX)
         .load(connection)?;
     let is_same = |(AppText(key), _): &(AppText, EventRow)| EventId::from_text(key) == Ok(event_id);
-    Ok(rows.into_iter().find(is_same).map(|(_, row)| row))
+    Ok(rows.into_iter().filter(is_same).map(|(_, row)| row).collect())
 }
 
 /// Those of these events that exist, with their keys, in any order.
@@ -99,6 +128,21 @@ struct EventRow {
 }
 
 impl EventRow {
+    /// The columns in which two rows differ.
+    fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let same = [
+            ("title", self.title == other.title),
+            ("description", self.description == other.description),
+            ("location", self.location == other.location),
+            ("starts_at", self.starts_at == other.starts_at),
+            ("ends_at", self.ends_at == other.ends_at),
+            ("timezone", self.timezone == other.timezone),
+            ("url", self.url == other.url),
+            ("updated_at", self.updated_at == other.updated_at),
+        ];
+        same.into_iter().filter(|(_, is_same)| !is_same).map(|(column, _)| column).collect()
+    }
+
     fn unreadable_times(&self) -> Vec<&'static str> {
         let times =
             [("starts_at", &self.starts_at), ("ends_at", &self.ends_at), ("updated_at", &self.updated_at)];

@@ -34,6 +34,8 @@ pub enum ParticipantKeys {
 /// How keys that are text are written in statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyExpressions {
+    /// What people call such keys.
+    pub name: &'static str,
     /// The key as text. Two keys are the same when these texts are, byte by byte.
     pub text: &'static str,
     /// What pages are ordered by, along an index if there can be one.

@@ -1,6 +1,8 @@
 //! What `fanmail check` looks at before the first mail does: the newest events and the first participants of each. A row that
 //! cannot be read is named, and does not hide the others. What is odd about a row that can be read is left to `check`.
 
+use std::collections::BTreeSet;
+
 use diesel::dsl::{count_star, exists, max};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -17,7 +19,7 @@ use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::{AppKey, AppText, LargestKey};
-use crate::store::source::event_keys::of_event;
+use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::keys::ParticipantKeys;
 use crate::store::source::participants::{find_largest_key, find_page_ids, read_rows};
@@ -34,14 +36,23 @@ const DOUBLED_MAX: i64 = 1000;
 pub struct ParticipantSample {
     /// Those that can be read. Where keys are text, they have numbers from 1 on instead.
     pub readable: Vec<Participant>,
-    /// Whether their keys are text.
-    pub has_text_keys: bool,
+    /// Their keys, where these are text.
+    pub text_keys: Option<TextKeys>,
     /// Whether there are rows without a key (NULL), of which nothing else is known.
     pub lacks_keys: bool,
     /// How many cannot be read, up to 20. Behind these nothing was looked at.
     pub unreadable: u64,
     /// One of these, with the database's words.
     pub example: Option<(ParticipantId, String)>,
+}
+
+/// Keys of participants that are text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextKeys {
+    /// What people call such keys.
+    pub name: &'static str,
+    /// That of each participant.
+    pub keys: Vec<String>,
 }
 
 /// Keys that more than one participant of an event has.
@@ -54,25 +65,66 @@ pub struct DoubledKeys {
 }
 
 impl Store {
-    /// The events with the largest keys, from the largest on. Of texts, those that the database sorts behind the others.
+    /// The events with the largest keys, from the largest on, each once. Of texts, those that the database sorts behind the
+    /// others.
     ///
     /// # Errors
     /// When the database does not answer, or a key cannot be read.
     pub fn newest_events(&self, limit: u32) -> Result<Vec<EventId>, StoreError> {
+        let newest = self.load_newest(limit, false)?;
+        let mut known = BTreeSet::new();
+        let events: Vec<EventId> = newest.iter().copied().filter(|id| known.insert(*id)).collect();
+        if events.len() < newest.len() && newest.len() >= limit as usize {
+            // A view may repeat an event for each of its participants.
+            return self.load_newest(limit, true);
+        }
+        Ok(events)
+    }
+
+    /// Keys that the database takes for one are one, if they are to be grouped.
+    fn load_newest(&self, limit: u32, grouped: bool) -> Result<Vec<EventId>, StoreError> {
         let limit: i64 = limit.into();
         let keys = self.event_keys()?;
         self.run_limited("read the newest events", |connection| {
             let newest = events::table.order(events::id.desc()).limit(limit);
             if keys.key_type == EventKeyType::Number {
-                let ids: Vec<AppKey> = newest.select(events::id).load(connection)?;
+                let ids: Vec<AppKey> = if grouped {
+                    newest.group_by(events::id).select(events::id).load(connection)?
+                } else {
+                    newest.select(events::id).load(connection)?
+                };
                 return Ok(ids.into_iter().map(|AppKey(id)| EventId::Number(id)).collect());
             }
-            let ids: Vec<AppText> = newest.select(keys.events_id_as_text()).load(connection)?;
+            let ids: Vec<AppText> = if grouped {
+                newest.group_by(events::id).select(keys.events_id_as_text()).load(connection)?
+            } else {
+                newest.select(keys.events_id_as_text()).load(connection)?
+            };
             let bad_key = |reason: BadEventKey| {
                 let text = format!("events.id has a key that fanmail cannot use: {reason}");
                 Error::DeserializationError(text.into())
             };
             ids.iter().map(|AppText(id)| EventId::from_text(id).map_err(bad_key)).collect()
+        })
+    }
+
+    /// How many rows of `events` have this key.
+    ///
+    /// # Errors
+    /// When the database does not answer, or takes too long.
+    pub fn count_event_rows(&self, event_id: EventId) -> Result<u64, StoreError> {
+        let keys = self.event_keys()?;
+        self.run_limited("count the rows of an event", |connection| match keys.in_events(event_id) {
+            AppEvent::Number(id) => {
+                let number: i64 = events::table.find(id).count().get_result(connection)?;
+                Ok(u64::try_from(number).unwrap_or_default())
+            }
+            AppEvent::Text(condition) => {
+                let same: Vec<AppText> =
+                    events::table.filter(condition).select(keys.events_id_as_text()).load(connection)?;
+                let is_event = |AppText(key): &&AppText| EventId::from_text(key) == Ok(event_id);
+                Ok(same.iter().filter(is_event).count() as u64)
+            }
         })
     }
 
@@ -89,16 +141,17 @@ impl Store {
         let lacks_keys = self.has_people_without_key(event_id)?;
         if self.has_text_keys(Some(event_id))? {
             let key = self.text_key(event_id)?;
-            let page = self.read_keyed_page(key, event_id, &KeyPosition::default(), limit)?;
+            let mut page = self.read_keyed_page(key, event_id, &KeyPosition::default(), limit)?;
             if let Some(why) = page.unlistable {
                 return Err(StoreError::unreadable(operation, &why));
             }
+            page.people.truncate(limit as usize);
+            let keys = page.people.iter().map(|person| person.key.clone()).collect();
             let numbered =
                 (1..).zip(page.people).map(|(number, person)| person.numbered(ParticipantId(number)));
-            let readable = numbered.take(limit as usize).collect();
             return Ok(ParticipantSample {
-                readable,
-                has_text_keys: true,
+                readable: numbered.collect(),
+                text_keys: Some(TextKeys { name: key.name, keys }),
                 lacks_keys,
                 unreadable: 0,
                 example: None,
@@ -106,7 +159,7 @@ impl Store {
         }
         let readable = Vec::new();
         let mut sample =
-            ParticipantSample { readable, has_text_keys: false, lacks_keys, unreadable: 0, example: None };
+            ParticipantSample { readable, text_keys: None, lacks_keys, unreadable: 0, example: None };
         let event = self.event_keys()?.in_participants(event_id);
         let rows = self.run_limited(operation, |connection| {
             read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, limit)

@@ -98,6 +98,7 @@ pub fn serve(store: &Store, event_id: EventId) {
     assert_eq!(store.find_doubled_keys(event_id).unwrap(), None);
     assert_eq!(store.sample_participants(event_id, 9).unwrap().readable.len(), 3);
     assert!(store.newest_events(9).unwrap().contains(&event_id));
+    assert_eq!(store.count_event_rows(event_id).unwrap(), 1);
 
     let mut me = Consumer::begin(store, "me", 1);
     let (opened, lease) = open_new(&mut me, event_id);
@@ -238,7 +239,7 @@ pub fn serve_bookings(store: &Store, [event_type, booking_type]: [&str; 2], even
     store.check_schema().unwrap();
     let event_id = key(event);
     let sample = store.sample_participants(event_id, 9).unwrap();
-    assert_eq!((sample.readable.len(), sample.has_text_keys, sample.lacks_keys), (3, true, false));
+    assert_eq!((sample.readable.len(), sample.text_keys.is_some(), sample.lacks_keys), (3, true, false));
     assert_eq!(store.find_doubled_keys(event_id).unwrap(), None);
     let mut repeated = Vec::new();
     store.find_repeated_addresses(event_id, None, |address| repeated.push(address.to_owned())).unwrap();

@@ -130,6 +130,22 @@ fn an_event_that_cannot_be_read_mails_nobody_and_its_audience_is_frozen() {
 }
 
 #[test]
+fn an_event_with_rows_that_differ_mails_nobody_until_it_has_one() {
+    let worker = TestWorker::new(5, 1);
+    worker.execute(
+        "ALTER TABLE events RENAME TO events_rows;
+         CREATE VIEW events AS SELECT id, title || n AS title, description, location, starts_at, ends_at, timezone, url,
+            updated_at FROM events_rows JOIN (SELECT '' AS n UNION ALL SELECT '!')",
+    );
+    set_aside(&worker, 1, "event 123 has 2 rows in events, which differ in title; an event needs one row");
+    assert_eq!(worker.relay.tries(), 0);
+    mend(&worker, "events");
+    sweep(&worker);
+    assert_each_once(&worker, 5);
+    assert_eq!(state(&worker, 1), NotificationState::Completed);
+}
+
+#[test]
 fn a_table_that_is_gone_sets_aside_and_comes_back() {
     let worker = TestWorker::new(5, 1);
     // In the middle of a fan-out, for all that the worker can tell.

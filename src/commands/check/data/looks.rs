@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::store::error::StoreError;
 use crate::store::source::sample::{DoubledKeys, ParticipantSample};
@@ -23,6 +24,10 @@ pub struct Limits {
 pub enum Look {
     /// There are so many events, up to the limit.
     Events(usize),
+    /// Which keys events have.
+    EventKeys(EventKeyType),
+    /// The event has so many rows, and should have one.
+    Rows(EventId, u64),
     /// The columns of an event with something else than a time.
     Times(EventId, Vec<&'static str>),
     /// The first participants of an event.
@@ -42,8 +47,8 @@ pub enum Look {
 pub enum Keys {
     /// The smallest and the largest.
     Numbers(ParticipantId, ParticipantId),
-    /// Those of some are text.
-    Text,
+    /// Those of some are text, or something that is read as text: what people call such keys.
+    Text(&'static str),
 }
 
 impl Keys {
@@ -54,7 +59,7 @@ impl Keys {
             (Self::Numbers(first, last), Self::Numbers(smallest, largest)) => {
                 Self::Numbers(first.min(smallest), last.max(largest))
             }
-            _ => Self::Text,
+            (Self::Text(name), _) | (_, Self::Text(name)) => Self::Text(name),
         }
     }
 }
@@ -64,7 +69,7 @@ impl fmt::Display for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Numbers(first, last) => write!(f, " with keys from {first} to {last}"),
-            Self::Text => f.write_str(" with keys that are text"),
+            Self::Text(name) => write!(f, " with keys that are {name}"),
         }
     }
 }

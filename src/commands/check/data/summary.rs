@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::channels::email::address::{self, AddressError};
 use crate::commands::check::data::looks::{Keys, Limits, Look};
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::{Participant, comparable_address};
-use crate::store::source::sample::{DoubledKeys, ParticipantSample};
+use crate::store::source::sample::{DoubledKeys, ParticipantSample, TextKeys};
 use crate::store::source::zones::UnknownZones;
 use crate::text::clean::{cut, one_line};
 use crate::text::count::count;
 use crate::text::mask::mask;
+
+mod problems;
 
 /// Longest value of a row that is shown, in characters.
 const SHOWN_MAX: usize = 60;
@@ -21,6 +24,9 @@ const SHOWN_MAX: usize = 60;
 pub struct Summary {
     limits: Limits,
     events: usize,
+    event_keys: EventKeyType,
+    /// Those of events that have more than one.
+    event_rows: BTreeMap<EventId, u64>,
     people: u64,
     keys: Option<Keys>,
     without_keys: Option<EventId>,
@@ -67,6 +73,8 @@ impl Summary {
         Self {
             limits,
             events: 0,
+            event_keys: EventKeyType::Number,
+            event_rows: BTreeMap::new(),
             people: 0,
             keys: None,
             without_keys: None,
@@ -94,6 +102,8 @@ impl Summary {
     pub fn add(&mut self, look: Look) {
         match look {
             Look::Events(events) => self.events = events,
+            Look::EventKeys(keys) => self.event_keys = keys,
+            Look::Rows(event, rows) => drop(self.event_rows.insert(event, rows)),
             Look::Times(event, columns) => {
                 for column in columns {
                     self.times.entry(column).or_default().add(1, || format!("event {event}"));
@@ -116,7 +126,7 @@ impl Summary {
     }
 
     fn add_sample(&mut self, event: EventId, sample: ParticipantSample) {
-        let ParticipantSample { readable, has_text_keys, lacks_keys, unreadable, example } = sample;
+        let ParticipantSample { readable, text_keys, lacks_keys, unreadable, example } = sample;
         if lacks_keys {
             self.without_keys.get_or_insert(event);
         }
@@ -129,7 +139,7 @@ impl Summary {
         });
         let ids: Vec<ParticipantId> = readable.iter().map(|person| person.id).collect();
         if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-            let keys = if has_text_keys { Keys::Text } else { Keys::Numbers(*first, *last) };
+            let keys = text_keys.as_ref().map_or(Keys::Numbers(*first, *last), |keys| Keys::Text(keys.name));
             self.keys = Some(self.keys.map_or(keys, |others| others.and(keys)));
         }
         // They come in key order.
@@ -139,12 +149,12 @@ impl Summary {
             let count = u64::try_from(doubled.len()).unwrap_or(u64::MAX);
             self.doubled.insert(event, DoubledKeys { count, first: first.to_string() });
         }
-        self.add_addresses(event, &readable, has_text_keys);
+        self.add_addresses(event, &readable, text_keys.as_ref());
     }
 
-    fn add_addresses(&mut self, event: EventId, people: &[Participant], has_text_keys: bool) {
+    fn add_addresses(&mut self, event: EventId, people: &[Participant], text_keys: Option<&TextKeys>) {
         let mut known = BTreeSet::new();
-        for person in people {
+        for (index, person) in people.iter().enumerate() {
             let Some(email) = &person.email else {
                 self.without_address += 1;
                 continue;
@@ -155,45 +165,15 @@ impl Summary {
                     self.same_address += u64::from(!is_new);
                 }
                 Err(AddressError(reason)) => {
-                    // A key that is text is not shown: it may be an address.
-                    let who = if has_text_keys {
-                        "a participant".to_owned()
-                    } else {
-                        format!("participant {}", person.id)
+                    let example = || {
+                        let key = text_keys.and_then(|keys| keys.keys.get(index));
+                        let key = key.map_or_else(|| person.id.to_string(), |key| shown_key(key));
+                        format!("{} (participant {key} of event {event})", masked(email))
                     };
-                    let example = || format!("{} ({who} of event {event})", masked(email));
                     self.bad_addresses.entry(reason).or_default().add(1, example);
                 }
             }
         }
-    }
-
-    /// What keeps people from being mailed, and what to do about it.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.failures.clone();
-        if self.unreadable.count > 0 {
-            problems.push(format!(
-                "{} cannot be read, such as {}; correct the row, or leave it out in a view",
-                count(self.unreadable.count, "participant"),
-                self.unreadable.example
-            ));
-        }
-        if let Some((event, keys)) = self.doubled.first_key_value() {
-            let number: u64 = self.doubled.values().map(|keys| keys.count).sum();
-            problems.push(format!(
-                "more than one row of an event has the same participants.id ({}, such as {} in event {event}), and \
-                 only one of them would be mailed; every row needs an id of its own: a JOIN or a UNION in a view may \
-                 repeat one, and a CAST of text may make the same of several",
-                count(number, "key"),
-                cut(one_line(&mask(&keys.first)), SHOWN_MAX)
-            ));
-        }
-        if let Some(event) = self.without_keys {
-            problems.push(format!(
-                "rows of participants without an id (NULL), such as in event {event}, would get no mail; give each row an id"
-            ));
-        }
-        problems
     }
 
     /// What was looked at, and what is worth knowing.
@@ -256,6 +236,13 @@ impl Summary {
             count(self.people, "participant"),
             self.keys.map(|keys| keys.to_string()).unwrap_or_default()
         );
+        let are_numbers =
+            self.event_keys == EventKeyType::Number && !matches!(self.keys, Some(Keys::Text(_)));
+        let sentence = if are_numbers {
+            sentence
+        } else {
+            format!("{sentence}; the keys of events are {}", self.event_keys)
+        };
         if !self.is_out_of_time {
             return sentence;
         }
@@ -276,6 +263,11 @@ fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
          store a name such as Europe/Berlin",
         count(*events, "event")
     )
+}
+
+/// A key of a participant that is text. It may be an address.
+fn shown_key(key: &str) -> String {
+    cut(one_line(&mask(key)), SHOWN_MAX)
 }
 
 /// The first character and the domain of what should be an address: `a…@example.org`.

@@ -86,6 +86,7 @@ fn check_largest_key(mysql: &mut MysqlConnection, column: &AppColumn) -> QueryRe
 
 /// Along the index, in the order of the column's collation, for which `a` and `A` are equal, or `a` and `a` with a blank behind it.
 const TEXT: KeyExpressions = KeyExpressions {
+    name: "text",
     text: "id",
     order: "id",
     bound: ["", ""],
@@ -97,6 +98,7 @@ const TEXT: KeyExpressions = KeyExpressions {
 
 /// A key of bytes is listed in hexadecimal digits.
 const BYTES: KeyExpressions = KeyExpressions {
+    name: "bytes",
     text: "LOWER(HEX(id))",
     bound: ["UNHEX(", ")"],
     has_equals: false,
@@ -106,6 +108,7 @@ const BYTES: KeyExpressions = KeyExpressions {
 
 /// The type of `MariaDB`, which has an order of its own.
 const UUID: KeyExpressions = KeyExpressions {
+    name: "UUIDs",
     has_equals: false,
     exact: ["CAST(CAST(id AS CHAR) AS BINARY)", "CAST(user_key AS BINARY)"],
     ..TEXT

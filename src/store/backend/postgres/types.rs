@@ -35,6 +35,7 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
 
 /// The collation of the column tells different texts apart.
 const TEXT: KeyExpressions = KeyExpressions {
+    name: "text",
     text: "id",
     order: "id",
     bound: ["", ""],
@@ -45,7 +46,7 @@ const TEXT: KeyExpressions = KeyExpressions {
 };
 
 const UUID: KeyExpressions =
-    KeyExpressions { text: "CAST(id AS text)", bound: ["CAST(", " AS uuid)"], ..TEXT };
+    KeyExpressions { name: "UUIDs", text: "CAST(id AS text)", bound: ["CAST(", " AS uuid)"], ..TEXT };
 
 /// Without an index: the column holds different texts for equal, as citext does, or is ordered by something else.
 const OTHER: KeyExpressions =

@@ -32,6 +32,7 @@ pub fn check_types(sqlite: &mut SqliteConnection) -> QueryResult<()> {
 
 /// All keys are stored as text, so that an index can be used.
 const TEXT: KeyExpressions = KeyExpressions {
+    name: "text",
     text: "id",
     order: "id COLLATE BINARY",
     bound: ["", ""],

@@ -21,6 +21,7 @@ macro_rules! conformance_tests {
             times_are_read_from_text
             times_are_read_from_numbers
             the_newest_events_and_their_first_participants_are_looked_at
+            an_event_is_one_row
             doubled_keys_are_found_in_the_whole_event
             a_row_that_cannot_be_read_does_not_hide_the_others
             addresses_that_occur_more_than_once_are_found_in_any_form

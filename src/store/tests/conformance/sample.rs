@@ -1,7 +1,7 @@
 //! The rows that `fanmail check` looks at.
 
 use super::*;
-use crate::store::source::sample::{DoubledKeys, ParticipantSample};
+use crate::store::source::sample::{DoubledKeys, ParticipantSample, TextKeys};
 
 /// Puts a view over the participants, with these expressions and this end.
 fn view(store: &Store, name: &str, rest: &str) {
@@ -28,6 +28,40 @@ pub fn the_newest_events_and_their_first_participants_are_looked_at(store: &Stor
     assert_eq!(store.find_doubled_keys(EVENT).unwrap(), None);
     assert!(store.has_participants().unwrap());
     assert_eq!(store.find_unreadable_times(EVENT).unwrap(), [""; 0]);
+}
+
+/// A view may repeat each event for each of its participants.
+pub fn an_event_is_one_row(store: &Store) {
+    execute(
+        store,
+        "INSERT INTO events (id, title) VALUES (7, 'Ball'), (8, 'Talk');
+         ALTER TABLE events RENAME TO all_events",
+    );
+    let columns = "description, location, starts_at, ends_at, timezone, url, updated_at";
+    let view = |title: &str| {
+        execute(store, "DROP VIEW IF EXISTS events");
+        execute(
+            store,
+            &format!(
+                "CREATE VIEW events AS SELECT all_events.id, {title} AS title, {columns} FROM all_events
+                 JOIN (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS n ON 1 = 1"
+            ),
+        );
+        // The statements that are prepared know another view.
+        drop(store.find_event(EVENT));
+    };
+    view("title");
+    assert_eq!(store.newest_events(4).unwrap(), [OTHER_EVENT, EVENT]);
+    assert_eq!(store.newest_events(1).unwrap(), [OTHER_EVENT]);
+    assert_eq!(store.count_event_rows(EVENT).unwrap(), 3);
+    assert_eq!(store.count_event_rows(EventId::Number(9)).unwrap(), 0);
+    assert_eq!(store.find_event(EVENT).unwrap().unwrap().title, "Ball");
+    view("CASE WHEN n > 2 AND all_events.id = 7 THEN 'Dance' ELSE title END");
+    let error = store.find_event(EVENT).unwrap_err();
+    assert!(error.is_unreadable(), "{error}");
+    let told = "event 7 has 3 rows in events, which differ in title; an event needs one row: in a view, make one row";
+    assert!(error.to_string().contains(told), "{error}");
+    assert_eq!(store.find_event(OTHER_EVENT).unwrap().unwrap().title, "Talk");
 }
 
 pub fn doubled_keys_are_found_in_the_whole_event(store: &Store) {
@@ -59,7 +93,9 @@ pub fn a_sample_of_people_whose_keys_are_text_is_numbered(store: &Store) {
     key_type(store, "VARCHAR(99)", &quoted(&["b", "a", "B", "c", "b"]));
     assert!(store.has_participants().unwrap() && store.has_text_keys(None).unwrap());
     let sample = store.sample_participants(EVENT, 3).unwrap();
-    assert_eq!((ids(&sample), sample.has_text_keys, sample.lacks_keys), (vec![1, 2, 3], true, false));
+    assert_eq!((ids(&sample), sample.lacks_keys), (vec![1, 2, 3], false));
+    let TextKeys { name, keys } = sample.text_keys.unwrap();
+    assert_eq!((name, keys.len(), keys.contains(&"a".to_owned())), ("text", 3, true));
     assert_eq!(sample.unreadable, 0);
     let doubled = DoubledKeys { count: 1, first: "b".to_owned() };
     assert_eq!(store.find_doubled_keys(EVENT).unwrap(), Some(doubled));

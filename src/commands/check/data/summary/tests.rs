@@ -13,7 +13,7 @@ fn person(id: i64, email: Option<&str>) -> Participant {
 fn sample(people: Vec<Participant>) -> ParticipantSample {
     ParticipantSample {
         readable: people,
-        has_text_keys: false,
+        text_keys: None,
         lacks_keys: false,
         unreadable: 0,
         example: None,
@@ -123,12 +123,26 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
     assert!(
         problems[1].starts_with(
             "more than one row of an event has the same participants.id (1 key, such as 5 in event 7), and only one"
-        ),
+        ) && problems[1].contains("one row is one mail")
+            && problems[1].contains("GROUP BY or DISTINCT"),
         "{problems:?}"
     );
     // The whole event was read.
     looks.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 40, first: "3".to_owned() })));
     assert!(looks.problems()[1].contains("(40 keys, such as 3 in event 7)"));
+}
+
+#[test]
+fn the_keys_of_events_are_told_unless_all_keys_are_numbers() {
+    let looked_at = |keys: EventKeyType| {
+        let people = sample(vec![person(1, None)]);
+        let looks = [Look::Events(1), Look::EventKeys(keys), Look::Participants(EventId::Number(7), people)];
+        summary(looks.into()).notes().remove(0)
+    };
+    assert!(looked_at(EventKeyType::Number).ends_with("1 participant with keys from 1 to 1"));
+    let uuids = looked_at(EventKeyType::Uuid);
+    assert!(uuids.ends_with("1 participant with keys from 1 to 1; the keys of events are UUIDs"), "{uuids}");
+    assert!(looked_at(EventKeyType::TextUpTo('x')).ends_with("the keys of events are text"));
 }
 
 #[test]
@@ -171,16 +185,19 @@ fn the_same_failure_is_told_once() {
 }
 
 #[test]
-fn keys_that_are_text_are_not_shown_as_numbers_and_rows_without_a_key_are_a_problem() {
+fn keys_that_are_text_are_shown_masked_and_rows_without_a_key_are_a_problem() {
     let people = vec![person(1, Some("MARKER at example.org")), person(2, None)];
-    let text = ParticipantSample { has_text_keys: true, lacks_keys: true, ..sample(people) };
+    let keys = ["ada@example.org".to_owned(), "b".to_owned()].to_vec();
+    let text_keys = Some(TextKeys { name: "text", keys });
+    let text = ParticipantSample { text_keys, lacks_keys: true, ..sample(people) };
     let mut summary = summary(vec![Look::Events(1), Look::Participants(EventId::Number(7), text)]);
     let notes = summary.notes();
     assert_eq!(
         notes[0],
-        "looked at 1 event and the first 1000 participants of each: 2 participants with keys that are text"
+        "looked at 1 event and the first 1000 participants of each: 2 participants with keys that are text; the keys of events are \
+         whole numbers"
     );
-    assert!(notes[1].contains("such as M… (a participant of event 7)"), "{notes:?}");
+    assert!(notes[1].contains("such as M… (participant a***@example.org of event 7)"), "{notes:?}");
     assert_eq!(
         summary.problems(),
         [
