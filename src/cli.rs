@@ -59,7 +59,10 @@ pub enum Command {
 Example:
   HTTP_ADDR=127.0.0.1:9090 fanmail worker")]
     Worker,
-    /// Create or update the tables (the worker also does this at start)
+    /// Create or update the tables
+    ///
+    /// The worker also does this at start. Only if DATABASE_URL is not set and the default file does not exist, the worker ends
+    /// instead: it is probably in another directory than its .env.
     #[command(after_help = "\
 Example:
   DATABASE_URL=sqlite:///fanmail.db fanmail migrate")]
@@ -184,7 +187,7 @@ impl Cli {
     /// What the verb could not do, and why.
     pub fn run(&self, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
         match &self.command {
-            Command::Worker => worker::run(config),
+            Command::Worker => worker::run(config, environment),
             Command::Migrate => migrate::run(config),
             Command::Seed(args) => seed::run(args, config),
             Command::Import(args) => import::run(args, config),

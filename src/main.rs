@@ -39,8 +39,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
     let environment = Environment::load(Path::new(".env"))?;
     let config = Config::from_lookup(&|name| environment.get(name)).inspect_err(|_| {
-        // There is no log yet, and the lines may be the cause.
+        // There is no log yet, and these lines and names may be the cause.
         environment.unreadable_lines().iter().for_each(|line| eprintln!("fanmail: {line}"));
+        environment.misspelt(&Config::variables()).iter().for_each(|hint| eprintln!("fanmail: {hint}"));
     })?;
     logging::init(&config.log)?;
     if !matches!(command, Command::Check) {

@@ -68,10 +68,22 @@ impl Store {
     /// # Errors
     /// Also when there is no such database, or when its tables have another version than this binary.
     pub fn connect_existing(config: &DatabaseConfig, pool_size: u32) -> Result<Self, StoreError> {
+        Self::refuse_missing_default(config)?;
         let connector = DatabaseConnector::new(config, Preparation::LeaveAsIs)?;
         let store = Self::connect_with(connector, pool_size)?;
         store.check_version()?;
         Ok(store)
+    }
+
+    /// Refuses a default file that does not exist.
+    ///
+    /// # Errors
+    /// When no database is configured, and the file is not there.
+    pub fn refuse_missing_default(config: &DatabaseConfig) -> Result<(), StoreError> {
+        match &config.default_file {
+            Some(path) if !path.exists() => Err(StoreError::no_default_file(path)),
+            _ => Ok(()),
+        }
     }
 
     fn connect_with(connector: DatabaseConnector, pool_size: u32) -> Result<Self, StoreError> {
@@ -113,6 +125,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let connection = take_connection(&self.pool);
         run_on(connection.map_err(|error| StoreError::new("get a connection", &error))?, operation, work)
+            .map_err(|error| error.with_grant(self.connector.user()))
     }
 
     /// Runs statements that see one state of the database, whatever other connections write meanwhile.
@@ -149,7 +162,7 @@ impl Store {
             }
             cause => StoreError::new("get a connection", &cause),
         })?;
-        run_on(connection, operation, work)
+        run_on(connection, operation, work).map_err(|error| error.with_grant(self.connector.user()))
     }
 }
 

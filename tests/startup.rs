@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -84,6 +84,70 @@ fn a_line_that_cannot_be_read_is_told_before_the_problems_that_it_may_have_cause
          FROM_EMAIL is not set; expected the sender's address of your mails\n\
          .env.example explains every variable\n"
     );
+}
+
+#[test]
+fn a_misspelt_variable_is_told_before_the_problems_that_it_may_have_caused() {
+    let dir = folder_with_dotenv("FROM_EMAIL=me@example.org\nEMAIL_DUMMY_MODE=False\nSMTP_HSOT=h\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["check"]));
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        stderr,
+        "fanmail: SMTP_HSOT is set, but fanmail has no such variable; did you mean SMTP_HOST?\n\
+         fanmail: the configuration has a problem:\n  \
+         SMTP_HOST is not set; expected the host of your relay, or EMAIL_DUMMY_MODE=True to send no mail\n\
+         .env.example explains every variable\n"
+    );
+}
+
+/// A worker in the wrong directory would make a new database, and take the messages of the real one.
+#[test]
+fn a_worker_without_a_database_ends_and_names_the_file_and_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("notification_service.db");
+    for verb in
+        [&["worker"][..], &["retry", "--notification", "1"], &["purge", "--older-than", "90d"], &["status"]]
+    {
+        let (code, stderr) = ends(&mut fanmail(dir.path(), verb));
+        assert_eq!(code, Some(2), "{verb:?}: {stderr}");
+        let told = format!(
+            "fanmail: database: could not open the database: DATABASE_URL is not set, and there is no {}; start fanmail in \
+             the directory of your .env, or set DATABASE_URL; `fanmail migrate` makes this file\n",
+            file.display()
+        );
+        assert!(stderr.ends_with(&told), "{verb:?}: {stderr}");
+        assert!(!file.exists(), "{verb:?}");
+        if verb == ["worker"] {
+            let starts = format!(
+                "starts; settings: the environment only (there is no .env in {}); database: SQLite file {}\n",
+                dir.path().display(),
+                file.display()
+            );
+            assert!(stderr.contains(&starts), "{stderr}");
+        }
+    }
+    assert_eq!(ends(&mut fanmail(dir.path(), &["migrate"])).0, Some(0));
+    assert_eq!(ends(&mut fanmail(dir.path(), &["status"])).0, Some(0));
+}
+
+/// A database that is named is made, with its tables.
+#[test]
+fn a_worker_makes_the_database_that_database_url_names() {
+    let dir = folder_with_dotenv("DATABASE_URL=sqlite:///app.db\nAMQP_URL=amqp://127.0.0.1:1\n");
+    let mut worker = fanmail(dir.path(), &["worker"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let starts = log.find(|line| line.contains(" starts; ")).unwrap();
+    let told = format!(
+        "settings: the environment and {}; database: SQLite file {}",
+        dir.path().join(".env").display(),
+        dir.path().join("app.db").display()
+    );
+    assert!(starts.ends_with(&told), "{starts}");
+    // It tries to connect when the tables are there.
+    log.find(|line| line.contains("broker")).unwrap();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_eq!(ends(&mut fanmail(dir.path(), &["status"])).0, Some(0));
 }
 
 #[test]

@@ -98,7 +98,11 @@ impl Tables {
     /// Tables with this number of participants.
     pub fn with(participants: u32) -> Self {
         let dir = TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
-        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("bench.db")), echo: false };
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("bench.db")),
+            echo: false,
+            default_file: None,
+        };
         let store = Store::connect(&config, 1).unwrap();
         store.migrate().unwrap();
         store.add_event(&new_event()).unwrap();

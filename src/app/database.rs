@@ -25,6 +25,15 @@ pub fn connect_existing(config: &Config) -> Result<Store, StoreError> {
     Store::connect_existing(&config.database, 1)
 }
 
+/// Refuses a default database that does not exist: a process that is started in another directory than its `.env` would take
+/// the messages of the real one.
+///
+/// # Errors
+/// When `DATABASE_URL` is not set, and the file is not there.
+pub fn refuse_missing_default(config: &Config) -> Result<(), StoreError> {
+    Store::refuse_missing_default(&config.database)
+}
+
 /// One connection, after the tables were created or updated. Creates a SQLite file that is missing. Also returns the
 /// names of the migrations that were applied.
 ///

@@ -64,8 +64,11 @@ fn run_all(checks: &[Check], subject: &Subject<'_>, out: &mut dyn Write) -> io::
 /// Values that are wrong end every verb before it begins. What is left are names.
 fn check_variables(environment: &Environment) -> Finding {
     let misspelt = environment.misspelt(&Config::variables());
-    let finding =
-        if misspelt.is_empty() { Finding::works("valid") } else { Finding::fails(misspelt.join("\n")) };
+    let finding = if misspelt.is_empty() {
+        Finding::works(format!("valid ({})", environment.origin()))
+    } else {
+        Finding::fails(misspelt.join("\n"))
+    };
     finding.with_notes(environment.unreadable_lines().iter().cloned())
 }
 
@@ -171,7 +174,13 @@ mod tests {
         ];
         assert_eq!(lines.lines().count(), wanted.len(), "{lines}");
         assert!(lines.lines().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{lines}");
-        assert_eq!(checked(check("configuration"), ""), ("configuration  ok       valid\n".to_owned(), true));
+        let (lines, all_work) = checked(check("configuration"), "");
+        assert!(
+            all_work
+                && lines.starts_with("configuration  ok       valid (the environment and /")
+                && lines.ends_with("/.env)\n"),
+            "{lines}"
+        );
     }
 
     #[test]

@@ -150,7 +150,11 @@ mod tests {
 
     fn empty_database() -> (tempfile::TempDir, Store) {
         let dir = tempfile::TempDir::new().unwrap();
-        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("test.db")),
+            echo: false,
+            default_file: None,
+        };
         let store = Store::connect(&config, 1).unwrap();
         (dir, store)
     }

@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, ensure};
 
-use crate::app::{Runtime, channels};
+use crate::app::{Runtime, channels, database};
 use crate::config::Config;
+use crate::config::environment::Environment;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
@@ -18,8 +19,15 @@ use crate::worker::set_aside_sweep;
 ///
 /// # Errors
 /// When the worker cannot start, and only a change of the configuration helps.
-pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    log::info!("fanmail {} starts", env!("CARGO_PKG_VERSION"));
+pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
+    log::info!(
+        "fanmail {} starts; settings: {}; database: {}",
+        env!("CARGO_PKG_VERSION"),
+        environment.origin(),
+        config.database.backend.describe()
+    );
+    // Before anything else: in a wrong directory, nothing is as it should be.
+    database::refuse_missing_default(config)?;
     let runtime = Runtime::start(config)?;
     runtime.serve_http(config)?;
     let templates = channels::templates(&config.email)?;

@@ -23,6 +23,8 @@ pub struct DatabaseConfig {
     pub backend: Backend,
     /// Whether every statement is logged (`DATABASE_ECHO`).
     pub echo: bool,
+    /// The SQLite file that is used because `DATABASE_URL` is not set.
+    pub default_file: Option<PathBuf>,
 }
 
 /// A database system, and where the database is.
@@ -38,8 +40,12 @@ pub enum Backend {
     Mysql(MysqlServer),
 }
 
+/// In the current directory.
+const DEFAULT_FILE: &str = "notification_service.db";
+
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let is_set = ["DATABASE_URL", "DATABASE_URL_FILE"].iter().any(|name| reader.text(name).is_some());
         let backend =
             reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose().trim()) {
                 Ok(backend) => Some(backend),
@@ -49,7 +55,8 @@ impl DatabaseConfig {
                 }
             });
         Self {
-            backend: backend.unwrap_or_else(|| Backend::Sqlite("notification_service.db".into())),
+            backend: backend.unwrap_or_else(|| Backend::Sqlite(DEFAULT_FILE.into())),
+            default_file: (!is_set).then(|| DEFAULT_FILE.into()),
             echo: reader.flag("DATABASE_ECHO").unwrap_or(false),
         }
     }
@@ -69,6 +76,35 @@ impl fmt::Display for Backend {
 }
 
 impl Backend {
+    /// System and place, for people: without user and password, and a file with its whole path.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(path) => {
+                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                format!("SQLite file {}", whole.display())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => format!("PostgreSQL, {}", server.place),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => format!("MariaDB or MySQL, {}", server.place),
+        }
+    }
+
+    /// The name that the server knows this user by, if it is configured.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => {
+                server.settings.iter().find(|(name, _)| name == "user").map(|(_, user)| user.as_str())
+            }
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => Some(&server.user),
+        }
+    }
+
     /// Reads a URL in `SQLAlchemy`'s form (`scheme+driver`; the driver is ignored), or the plain path of a SQLite file.
     ///
     /// # Errors
@@ -131,6 +167,18 @@ mod tests {
         ] {
             assert_eq!(Backend::parse(url), Ok(Backend::Sqlite(path.into())), "{url}");
         }
+    }
+
+    #[test]
+    fn a_database_is_described_with_its_whole_path_and_without_a_login() {
+        let describe = |url: &str| Backend::parse(url).unwrap().describe();
+        assert_eq!(describe("/var/lib/fanmail.db"), "SQLite file /var/lib/fanmail.db");
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(describe("app.db"), format!("SQLite file {}/app.db", here.display()));
+        #[cfg(feature = "postgres")]
+        assert_eq!(describe("postgresql://me:MARKER@db:5432/app"), "PostgreSQL, database app on db:5432");
+        #[cfg(feature = "mysql")]
+        assert_eq!(describe("mysql://me:MARKER@db/app"), "MariaDB or MySQL, database app on db");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::exit_code::{HasExitCode, MISCONFIGURED};
 pub struct Environment {
     variables: BTreeMap<String, String>,
     unreadable_lines: Vec<String>,
+    origin: String,
 }
 
 /// A `.env` that exists, but cannot be read.
@@ -36,9 +37,13 @@ impl Environment {
     /// # Errors
     /// When the file exists and cannot be used.
     pub fn load(dotenv: &Path) -> Result<Self, DotenvError> {
-        let text = match fs::read_to_string(dotenv) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        let whole = std::path::absolute(dotenv).unwrap_or_else(|_| dotenv.to_owned());
+        let (text, origin) = match fs::read_to_string(dotenv) {
+            Ok(text) => (text, format!("the environment and {}", whole.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let dir = whole.parent().unwrap_or(&whole);
+                (String::new(), format!("the environment only (there is no .env in {})", dir.display()))
+            }
             Err(source) => {
                 return Err(DotenvError { path: dotenv.to_owned(), source });
             }
@@ -52,7 +57,14 @@ impl Environment {
         Ok(Self {
             variables,
             unreadable_lines: unreadable_lines.into_iter().map(|line| unreadable(line, dotenv)).collect(),
+            origin,
         })
+    }
+
+    /// Where the variables come from, for people: the environment, and the whole path of the file or that there is none.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// A sentence for each line of the file that cannot be read and sets nothing. No sentence shows the line, which may
@@ -119,12 +131,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         let from_process = env::var("PATH").unwrap();
-        assert_eq!(Environment::load(&path).unwrap().get("PATH"), Some(from_process.clone()));
+        let environment = Environment::load(&path).unwrap();
+        assert_eq!(environment.get("PATH"), Some(from_process.clone()));
+        let dir = dir.path().display();
+        assert_eq!(environment.origin(), format!("the environment only (there is no .env in {dir})"));
         fs::write(&path, "PATH=elsewhere\nFANMAIL_TEST=here\n").unwrap();
         let environment = Environment::load(&path).unwrap();
         assert_eq!(environment.get("PATH"), Some(from_process));
         assert_eq!(environment.get("FANMAIL_TEST").as_deref(), Some("here"));
         assert_eq!(environment.get("FANMAIL_NOT_SET"), None);
+        assert_eq!(environment.origin(), format!("the environment and {dir}/.env"));
     }
 
     #[test]
@@ -164,7 +180,8 @@ mod tests {
                 "SMTP_PASSWORD",
                 "SMTP_PASSWORD_FILE",
             ];
-            Environment { variables, unreadable_lines: Vec::new() }.misspelt(&known.map(str::to_owned))
+            Environment { variables, unreadable_lines: Vec::new(), origin: String::new() }
+                .misspelt(&known.map(str::to_owned))
         };
         for (name, meant) in [
             ("SMTP_CONECTIONS", "SMTP_CONNECTIONS"),

@@ -2,9 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 use crate::store::backend::errors;
+use crate::store::backend::grants::missing_right;
+use crate::store::backend::known_error::COLUMN;
 use crate::text::clean::one_line;
 
 /// The version of this binary.
@@ -64,6 +67,40 @@ impl StoreError {
             "install the newer fanmail, or restore the backup that was made before the update to version {found}"
         );
         Self { misconfigured: true, ..Self::new("use the tables", &cause).with_hint(hint) }
+    }
+
+    /// No database is configured, and there is none at the default place.
+    pub(super) fn no_default_file(path: &Path) -> Self {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let cause = format!("DATABASE_URL is not set, and there is no {}", whole.display());
+        let hint = "start fanmail in the directory of your .env, or set DATABASE_URL; `fanmail migrate` makes this file";
+        Self { misconfigured: true, ..Self::new("open the database", &cause).with_hint(hint.to_owned()) }
+    }
+
+    /// The table or view `name` lacks these columns, of all that fanmail reads there.
+    pub(super) fn missing_columns(name: &str, missing: &[&str], all: &[&str]) -> Self {
+        let columns = if missing.len() == 1 { "column" } else { "columns" };
+        let cause = format!("it has no {columns} {}", missing.join(", "));
+        let hint = format!(
+            "a view of your own must have every column that fanmail reads: {} (write NULL AS {} where you have no such value); \
+             if fanmail made the table, run `fanmail migrate`",
+            all.join(", "),
+            missing.first().unwrap_or(&"url"),
+        );
+        Self::unreadable(&format!("read {name}"), &cause).with_hint(hint)
+    }
+
+    /// Whether a column is missing, if the words of the cause are known.
+    pub(super) fn is_about_column(&self) -> bool {
+        self.hint.as_deref() == Some(COLUMN)
+    }
+
+    /// The same error, with the statement that grants the right that is missing.
+    pub(super) fn with_grant(self, user: Option<&str>) -> Self {
+        match missing_right(&self.cause, user) {
+            Some(grant) => self.with_hint(format!("as the owner of the table or view, run: {grant}")),
+            None => self,
+        }
     }
 
     /// The tables have to be migrated first.

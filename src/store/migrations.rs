@@ -1,6 +1,7 @@
 //! Creates and updates the tables, and checks that the tables or views of their names have their columns.
 
 use diesel::QueryResult;
+use diesel::connection::SimpleConnection as _;
 use diesel::migration::{Migration, MigrationSource as _};
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -86,10 +87,12 @@ impl Store {
     /// Checks that every table or view has the columns that fanmail uses, and keys to page by.
     ///
     /// # Errors
-    /// Names a column that is missing, with its table, or says why the database does not answer.
+    /// Names all columns that are missing in a table, or says why the database does not answer.
     pub fn check_schema(&self) -> Result<(), StoreError> {
-        self.check_table("events", events::table.limit(0))?;
-        self.check_table("participants", participants::table.limit(0))?;
+        let checked = self.check_table("events", events::table.limit(0));
+        checked.map_err(|error| self.find_missing_columns(error, "events", &EVENT_COLUMNS))?;
+        let checked = self.check_table("participants", participants::table.limit(0));
+        checked.map_err(|error| self.find_missing_columns(error, "participants", &PARTICIPANT_COLUMNS))?;
         self.check_table("notifications", notifications::table.limit(0))?;
         self.check_table("deliveries", deliveries::table.limit(0))?;
         self.check_table("recipients", recipients::table.limit(0))?;
@@ -101,6 +104,20 @@ impl Store {
         self.find_app_keys().map(drop)
     }
 
+    /// The error with all columns that are missing. A database names one at a time.
+    fn find_missing_columns(&self, error: StoreError, table: &str, columns: &[&'static str]) -> StoreError {
+        if !error.is_about_column() {
+            return error;
+        }
+        let is_missing = |column: &&&str| {
+            let query = format!("SELECT {column} FROM {table} WHERE 1 = 0");
+            self.run("read a column", |connection| connection.batch_execute(&query))
+                .is_err_and(|error| error.is_about_column())
+        };
+        let missing: Vec<&str> = columns.iter().filter(is_missing).copied().collect();
+        if missing.is_empty() { error } else { StoreError::missing_columns(table, &missing, columns) }
+    }
+
     /// Runs `nothing`, a query of all columns that finds no row.
     fn check_table<Q>(&self, name: &str, nothing: Q) -> Result<(), StoreError>
     where
@@ -109,6 +126,11 @@ impl Store {
         self.run(&format!("read {name}"), |connection| nothing.execute(connection).map(drop))
     }
 }
+
+/// The columns that the application gives, perhaps by a view.
+const EVENT_COLUMNS: [&str; 9] =
+    ["id", "title", "description", "location", "starts_at", "ends_at", "timezone", "url", "updated_at"];
+const PARTICIPANT_COLUMNS: [&str; 5] = ["id", "event_id", "email", "name", "locale"];
 
 /// How the tables of a database compare with this binary.
 #[derive(Debug, PartialEq, Eq)]

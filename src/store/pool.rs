@@ -58,6 +58,11 @@ impl DatabaseConnector {
         &self.backend
     }
 
+    /// The user that logs in, if it is configured.
+    pub fn user(&self) -> Option<&str> {
+        self.backend.user()
+    }
+
     fn open(&self) -> Result<AnyConnection, diesel::r2d2::Error> {
         dispatch!(&self.backend, Backend(target) => connect::open(target, self.preparation))
     }

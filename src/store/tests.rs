@@ -53,7 +53,7 @@ const EVENT: EventId = EventId::Number(7);
 const OTHER_EVENT: EventId = EventId::Number(8);
 
 fn config_in(dir: &TempDir) -> DatabaseConfig {
-    DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false }
+    DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false, default_file: None }
 }
 
 /// A SQLite file without tables.

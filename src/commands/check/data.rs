@@ -115,7 +115,11 @@ mod tests {
     /// A database whose participants are this query.
     fn store(participants: &str) -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
-        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("test.db")),
+            echo: false,
+            default_file: None,
+        };
         let store = Store::connect(&config, 1).unwrap();
         SqliteConnection::establish(dir.path().join("test.db").to_str().unwrap())
             .unwrap()
@@ -149,10 +153,13 @@ mod tests {
 
     #[test]
     fn an_event_with_several_rows_is_a_problem_and_hides_no_other() {
-        let (dir, store) = store("SELECT 1 AS id, 6 AS event_id, 'a@b.c' AS email, NULL AS name, NULL AS locale");
+        let (dir, store) =
+            store("SELECT 1 AS id, 6 AS event_id, 'a@b.c' AS email, NULL AS name, NULL AS locale");
         SqliteConnection::establish(dir.path().join("test.db").to_str().unwrap())
             .unwrap()
-            .batch_execute("INSERT INTO events (id, title) SELECT 7, 'Ball' FROM json_each('[1, 2, 3, 4, 5, 6, 7, 8]')")
+            .batch_execute(
+                "INSERT INTO events (id, title) SELECT 7, 'Ball' FROM json_each('[1, 2, 3, 4, 5, 6, 7, 8]')",
+            )
             .unwrap();
         let summary = look(&store, Limits { events: 3, ..LIMITS });
         assert!(summary.notes()[0].starts_with("looked at the 3 newest events "), "{summary:?}");

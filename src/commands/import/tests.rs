@@ -30,7 +30,11 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("test.db")),
+            echo: false,
+            default_file: None,
+        };
         let store = Store::connect(&config, 1).unwrap();
         store.migrate().unwrap();
         let (trigger, shutdown) = shutdown::shutdown_pair();

@@ -44,9 +44,11 @@ impl KnownError {
 
 /// Tables are missing.
 pub const MIGRATE: &str = "run `fanmail migrate`";
+/// A table of the application is missing.
+pub const OWN_TABLES: &str = "for tables of your own, first make the views events and participants (README, \"Your first \
+                              people\"), then run `fanmail migrate`; otherwise only run `fanmail migrate`";
 /// A column is missing.
-pub const COLUMN: &str =
-    "run `fanmail migrate`; a view of your own must have every column that fanmail reads";
+pub const COLUMN: &str = "a view of your own must have every column that fanmail reads; if fanmail made the table, run `fanmail migrate`";
 
 /// Nothing listens there.
 pub const START: &str = "start the database server, or correct host and port in DATABASE_URL";

@@ -59,7 +59,11 @@ mod tests {
     #[test]
     fn sessions_that_are_lost_closed_or_silent_and_those_of_exited_workers_are_not_live() {
         let dir = TempDir::new().unwrap();
-        let config = DatabaseConfig { backend: Backend::Sqlite(dir.path().join("test.db")), echo: false };
+        let config = DatabaseConfig {
+            backend: Backend::Sqlite(dir.path().join("test.db")),
+            echo: false,
+            default_file: None,
+        };
         let store = Store::connect(&config, 1).unwrap();
         store.migrate().unwrap();
         let ours = process_id::this_process();

@@ -47,9 +47,11 @@ impl Store {
         let keys = self.event_keys()?;
         self.run("read an event", |connection| {
             let rows = match keys.in_events(event_id) {
-                AppEvent::Number(id) => {
-                    events::table.find(id).select(EventRow::as_select()).limit(SAME_KEY_MAX).load(connection)?
-                }
+                AppEvent::Number(id) => events::table
+                    .find(id)
+                    .select(EventRow::as_select())
+                    .limit(SAME_KEY_MAX)
+                    .load(connection)?,
                 AppEvent::Text(condition) => find_rows_of_text(connection, &keys, condition, event_id)?,
             };
             the_only(event_id, rows)

@@ -70,7 +70,7 @@ pub fn settle(store: &Store) {
 }
 
 pub fn connect(url: &str, pool_size: u32) -> Result<Store, StoreError> {
-    let config = DatabaseConfig { backend: Backend::parse(url).unwrap(), echo: false };
+    let config = DatabaseConfig { backend: Backend::parse(url).unwrap(), echo: false, default_file: None };
     Store::connect(&config, pool_size)
 }
 

@@ -94,7 +94,34 @@ fn a_view_with_a_participant_twice_does_not_add_up() {
 fn missing_tables_are_named() {
     let (_dir, store) = empty_sqlite();
     let message = store.check_schema().unwrap_err().to_string();
-    assert_eq!(message, "database: could not read events: no such table: events; run `fanmail migrate`");
+    assert_eq!(
+        message,
+        "database: could not read events: no such table: events; for tables of your own, first make the views events and \
+         participants (README, \"Your first people\"), then run `fanmail migrate`; otherwise only run `fanmail migrate`"
+    );
+    store.migrate().unwrap();
+    execute(&store, "DROP TABLE workers");
+    let message = store.check_schema().unwrap_err().to_string();
+    assert_eq!(message, "database: could not read workers: no such table: workers; run `fanmail migrate`");
+}
+
+#[test]
+fn all_missing_columns_are_named_at_once() {
+    let (_dir, store) = empty_sqlite();
+    execute(
+        &store,
+        "CREATE VIEW events AS SELECT 1 AS id, 'Ball' AS title, NULL AS starts_at, NULL AS ends_at",
+    );
+    store.migrate().unwrap();
+    let error = store.check_schema().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "database: could not read events: it has no columns description, location, timezone, url, updated_at; a view of \
+         your own must have every column that fanmail reads: id, title, description, location, starts_at, ends_at, timezone, \
+         url, updated_at (write NULL AS description where you have no such value); if fanmail made the table, run \
+         `fanmail migrate`"
+    );
+    assert!(error.is_unreadable());
 }
 
 #[test]
@@ -120,7 +147,8 @@ fn processes_may_migrate_at_once() {
 fn only_the_owner_may_read_a_new_file_and_an_existing_one_keeps_its_mode() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let migrated = |path: &Path| {
-        let config = DatabaseConfig { backend: Backend::Sqlite(path.to_owned()), echo: false };
+        let config =
+            DatabaseConfig { backend: Backend::Sqlite(path.to_owned()), echo: false, default_file: None };
         let store = Store::connect(&config, 1).unwrap();
         store.migrate().unwrap();
         store
@@ -151,7 +179,7 @@ fn the_key_of_a_removed_participant_is_not_reused() {
 fn a_file_that_cannot_be_opened_is_explained() {
     let dir = TempDir::new().unwrap();
     let failure = |path: PathBuf| {
-        let config = DatabaseConfig { backend: Backend::Sqlite(path), echo: false };
+        let config = DatabaseConfig { backend: Backend::Sqlite(path), echo: false, default_file: None };
         Store::connect(&config, 1).err().unwrap().to_string()
     };
     let message = failure(dir.path().join("missing/test.db"));

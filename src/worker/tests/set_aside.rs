@@ -150,7 +150,7 @@ fn a_table_that_is_gone_sets_aside_and_comes_back() {
     let worker = TestWorker::new(5, 1);
     // In the middle of a fan-out, for all that the worker can tell.
     worker.execute("ALTER TABLE events RENAME TO moved");
-    set_aside(&worker, 1, "no such table: events; run `fanmail migrate`");
+    set_aside(&worker, 1, "no such table: events; for tables of your own, first make the views");
     worker.execute("ALTER TABLE moved RENAME TO events");
     sweep(&worker);
     assert_each_once(&worker, 5);

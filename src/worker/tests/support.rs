@@ -220,7 +220,11 @@ impl TestWorker {
 fn config(dir: &Path, lanes: usize, timing: Timing) -> Config {
     let defaults = Config::from_lookup(&|_| None).unwrap();
     Config {
-        database: DatabaseConfig { backend: Backend::Sqlite(dir.join(DATABASE)), echo: false },
+        database: DatabaseConfig {
+            backend: Backend::Sqlite(dir.join(DATABASE)),
+            echo: false,
+            default_file: None,
+        },
         email: EmailConfig { connections: lanes, ..defaults.email },
         worker: WorkerConfig {
             prefetch: 4,

@@ -89,8 +89,8 @@ impl RelayConnector {
         if self.relay.security != Security::Plain && !stream.is_encrypted() {
             if !capabilities.has("STARTTLS") {
                 return Err(SendError::relay_failure(
-                    "the relay does not offer STARTTLS, so nothing was sent; SMTP_SECURITY=none would send in \
-                     plain text"
+                    "the relay does not offer STARTTLS, so nothing was sent; SMTP_SECURITY=none, without \
+                     SMTP_USE_TLS=True, would send in plain text"
                         .to_owned(),
                 ));
             }

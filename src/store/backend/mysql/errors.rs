@@ -1,7 +1,7 @@
 //! The words of errors of `MySQL` and `MariaDB` and of their client libraries, in English: a server that speaks another
 //! language is not understood.
 
-use crate::store::backend::known_error::{COLUMN, DISK, KnownError, MIGRATE, START, server};
+use crate::store::backend::known_error::{COLUMN, DISK, KnownError, MIGRATE, OWN_TABLES, START, server};
 
 const TLS: &str = "give the server TLS, or ask for less with ssl_mode in DATABASE_URL";
 
@@ -46,6 +46,8 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::transient(&["Query execution was interrupted"], server::INTERRUPTED),
     KnownError::about_table(&["command denied to user"], server::DENIED),
+    KnownError::about_table(&["Table '", ".events' doesn't exist"], OWN_TABLES),
+    KnownError::about_table(&["Table '", ".participants' doesn't exist"], OWN_TABLES),
     KnownError::about_table(&["Table '", "' doesn't exist"], MIGRATE),
     KnownError::about_table(&["Unknown column"], COLUMN),
 ];

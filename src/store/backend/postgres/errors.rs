@@ -1,7 +1,7 @@
 //! The words of errors of `PostgreSQL` and of its client library, in English: a server that speaks another language is not
 //! understood.
 
-use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, START, server};
+use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES, START, server};
 
 const TLS: &str = "give the server TLS, or ask for less with sslmode in DATABASE_URL";
 
@@ -47,6 +47,8 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::permanent(&["read-only"], server::READ_ONLY),
     KnownError::about_table(&["permission denied for"], server::DENIED),
     KnownError::permanent(&["must be owner of"], "run `fanmail migrate` as the user that owns the tables"),
+    KnownError::about_table(&["relation \"events\" does not exist"], OWN_TABLES),
+    KnownError::about_table(&["relation \"participants\" does not exist"], OWN_TABLES),
     KnownError::about_table(&["relation ", " does not exist"], MIGRATE),
     KnownError::about_table(&["column ", " does not exist"], COLUMN),
 ];

@@ -1,6 +1,6 @@
 //! The words of SQLite's errors (<https://www.sqlite.org/rescode.html>).
 
-use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE};
+use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES};
 
 /// Errors with a hint.
 pub const KNOWN: &[KnownError] = &[
@@ -21,6 +21,8 @@ pub const KNOWN: &[KnownError] = &[
         &["unable to open"],
         "check that DATABASE_URL names a file, and that this user may write to it and to its directory",
     ),
+    KnownError::about_table(&["no such table: events"], OWN_TABLES),
+    KnownError::about_table(&["no such table: participants"], OWN_TABLES),
     KnownError::about_table(&["no such table"], MIGRATE),
     KnownError::about_table(&["no such column"], COLUMN),
     KnownError::transient(

@@ -20,7 +20,7 @@ fn what_only_looks_changes_no_file_and_leaves_none_behind() {
     let path = file_of_another_program(&dir);
     let before = std::fs::read(&path).unwrap();
     let store = Store::connect_existing(&config_in(&dir), 1).unwrap();
-    assert!(store.check_schema().unwrap_err().to_string().ends_with("run `fanmail migrate`"));
+    assert!(store.check_schema().unwrap_err().to_string().ends_with("only run `fanmail migrate`"));
     store.list_workers().unwrap_err();
     store.find_event(EVENT).unwrap_err();
     drop(store);

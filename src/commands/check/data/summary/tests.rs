@@ -11,13 +11,7 @@ fn person(id: i64, email: Option<&str>) -> Participant {
 }
 
 fn sample(people: Vec<Participant>) -> ParticipantSample {
-    ParticipantSample {
-        readable: people,
-        text_keys: None,
-        lacks_keys: false,
-        unreadable: 0,
-        example: None,
-    }
+    ParticipantSample { readable: people, text_keys: None, lacks_keys: false, unreadable: 0, example: None }
 }
 
 fn summary(looks: Vec<Look>) -> Summary {
