@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::Builder;
 
@@ -16,9 +16,12 @@ use crate::config::Config;
 use crate::content::sample;
 use crate::domain::content::MediaType;
 use crate::domain::event::Event;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
+use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::text::clean::printable;
 
 /// Arguments of `preview`.
@@ -75,17 +78,24 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn from_database(event_id: EventId, config: &Config) -> anyhow::Result<(Event, Participant)> {
     let store = database::connect_existing(config)?;
     let event_id = store.accept_event(event_id)?;
-    let event = store.find_event(event_id)?.with_context(|| {
-        format!(
-            "event {event_id} is not in the database{}",
-            match event_id {
-                EventId::Number(id) => format!("; create a made-up one with: fanmail seed --event {id}"),
-                EventId::Text(_) => String::new(),
+    let Some(event) = store.find_event(event_id)? else {
+        let hint = match event_id {
+            EventId::Number(id) if id > 0 && can_seed(&store)? => {
+                format!("; create a made-up one with: fanmail seed --event {id}")
             }
-        )
-    })?;
+            _ => String::new(),
+        };
+        bail!("event {event_id} is not in the database{hint}")
+    };
     let first = store.sample_participants(event_id, 1)?.readable.into_iter().next();
     Ok((event, first.unwrap_or_else(sample::ada)))
+}
+
+/// Whether `fanmail seed` can make events here: not in tables or views of an application.
+fn can_seed(store: &Store) -> Result<bool, StoreError> {
+    Ok(store.find_views()?.is_empty()
+        && store.event_key_type()? == EventKeyType::Number
+        && !store.has_text_keys(None)?)
 }
 
 /// Only its owner may read a new file: it is about a person.
@@ -122,6 +132,32 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn seed_is_proposed_only_where_it_works() {
+        use diesel::connection::SimpleConnection as _;
+        use diesel::{Connection as _, SqliteConnection};
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.db");
+        let lookup = |name: &str| (name == "DATABASE_URL").then(|| path.to_str().unwrap().to_owned());
+        let config = Config::from_lookup(&lookup).unwrap();
+        let missing = || from_database(EventId::Number(5), &config).unwrap_err().to_string();
+        drop(database::migrate(&config).unwrap());
+        assert_eq!(
+            missing(),
+            "event 5 is not in the database; create a made-up one with: fanmail seed --event 5"
+        );
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        connection
+            .batch_execute(
+                "ALTER TABLE events RENAME TO meetings;
+                 CREATE VIEW events AS SELECT id, title, description, location, starts_at, ends_at, timezone, url, updated_at
+                    FROM meetings",
+            )
+            .unwrap();
+        assert_eq!(missing(), "event 5 is not in the database");
     }
 
     #[test]

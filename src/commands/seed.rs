@@ -23,7 +23,7 @@ use crate::text::count::count;
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     /// Event ID; created if missing
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "ID", value_parser = parse_event)]
     pub event: i64,
     /// Number of participants after the command; existing participants are counted
     #[arg(long, value_name = "N", default_value_t = 250)]
@@ -31,6 +31,14 @@ pub struct SeedArgs {
     /// Also if the event has participants that seed has not made
     #[arg(long)]
     pub yes: bool,
+}
+
+fn parse_event(text: &str) -> Result<i64, String> {
+    text.parse().ok().filter(|id| *id > 0).ok_or_else(|| {
+        "expected a whole number from 1 on; seed makes no other keys. For keys that are text or UUIDs, add events to your own \
+         tables"
+            .to_owned()
+    })
 }
 
 /// Participants in one transaction: few enough that a running worker does not wait long, many enough to be fast.
@@ -135,6 +143,14 @@ fn made_up_event(id: i64, now: DateTime<Utc>) -> NewEvent {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_key_of_an_event_is_a_whole_number_from_1_on() {
+        assert_eq!(parse_event("123"), Ok(123));
+        for text in ["0", "-1", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "9223372036854775808", ""] {
+            assert!(parse_event(text).unwrap_err().contains("seed makes no other keys"), "{text}");
+        }
+    }
+
     use std::collections::HashSet;
 
     use super::*;

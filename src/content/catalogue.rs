@@ -80,6 +80,11 @@ impl PartTemplate {
     }
 }
 
+/// The text of a built-in frame.
+pub(crate) fn built_in_frame(name: &str) -> Option<&'static str> {
+    FRAMES.into_iter().find(|(known, _)| *known == name).map(|(_, text)| text)
+}
+
 /// Every embedded template, the frames first.
 fn embedded() -> impl Iterator<Item = Embedded> {
     FRAMES.into_iter().chain(Kind::ALL.into_iter().map(KindTemplates::of).flat_map(KindTemplates::all))

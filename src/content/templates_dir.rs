@@ -28,7 +28,8 @@ impl TemplatesDir {
     pub(super) fn new(path: &Path, used: Vec<&'static str>, names: Vec<&'static str>) -> Self {
         let is_unused = |file: &String| !names.contains(&file.as_str());
         let unused = list_templates(path).into_iter().filter(is_unused).collect();
-        Self { path: path.to_owned(), used, unused, names }
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { path, used, unused, names }
     }
 
     /// A sentence for each file whose name is right but for capital letters, and one for the others that are not used.
@@ -122,6 +123,13 @@ mod tests {
         assert_eq!(
             found.to_string(),
             format!("templates from {}: base.html; the others are built in", dir.path().display())
+        );
+        let relative =
+            TemplatesDir::new(Path::new("templates"), vec!["base.html"], names.clone()).to_string();
+        let here = std::env::current_dir().unwrap();
+        assert!(
+            relative.starts_with(&format!("templates from {}/templates: ", here.display())),
+            "{relative}"
         );
         assert!(TemplatesDir::new(&dir.path().join("none"), Vec::new(), names).misnamed().is_empty());
     }

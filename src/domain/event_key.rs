@@ -89,7 +89,10 @@ pub enum BadEventKey {
     #[error("it has a character that the encoding of the database does not have, or may not have")]
     NotEncodable,
     /// The keys of the application are UUIDs.
-    #[error("it is not a UUID, as the keys of events are")]
+    #[error(
+        "it is not a UUID, as the keys of events are; write it as f81d4fae-7dec-11d0-a765-00a0c91e6bf6 (capitals, braces, \
+         urn:uuid: and no hyphens are understood, too)"
+    )]
     NotUuid,
     /// The keys of the application are numbers.
     #[error("it is not a whole number, as the keys of events are")]

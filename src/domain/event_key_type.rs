@@ -46,7 +46,11 @@ impl EventKeyType {
             (Self::Number | Self::Text | Self::TextUpTo(_), key) => Ok(key),
             (Self::Uuid, EventId::Number(_)) => Err(BadEventKey::NotUuid),
             (Self::Uuid, EventId::Text(text)) => {
-                let uuid = Uuid::try_parse(text.as_str()).map_err(|_| BadEventKey::NotUuid)?;
+                let text = text.as_str();
+                // The crate reads braces only with hyphens.
+                let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+                let digits = bare.filter(|text| text.chars().all(|c| c.is_ascii_hexdigit()));
+                let uuid = Uuid::try_parse(digits.unwrap_or(text)).map_err(|_| BadEventKey::NotUuid)?;
                 TextKey::new(&uuid.to_string()).map(EventId::Text)
             }
         }
@@ -63,6 +67,7 @@ mod tests {
         for form in [
             "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6",
             "{f81d4fae-7dec-11d0-a765-00a0c91e6bf6}",
+            "{f81d4fae7dec11d0a76500a0c91e6bf6}",
             "f81d4fae7dec11d0a76500a0c91e6bf6",
             "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
         ] {
@@ -71,9 +76,14 @@ mod tests {
             assert_eq!(EventKeyType::Text.accept(key), Ok(key));
             assert_eq!(EventKeyType::Number.accept(key), Err(BadEventKey::NotNumber));
         }
-        for other in
-            ["abc", "f81d4fae-7dec-11d0-a765-00a0c91e6bf", " f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "123"]
-        {
+        for other in [
+            "abc",
+            "{f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+            "{{f81d4fae7dec11d0a76500a0c91e6bf6}}",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf",
+            " f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+            "123",
+        ] {
             let key = EventId::from_text(other).unwrap();
             assert_eq!(EventKeyType::Uuid.accept(key), Err(BadEventKey::NotUuid), "{other}");
         }

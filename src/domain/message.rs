@@ -109,12 +109,14 @@ mod tests {
             (
                 r#""ab-c""#,
                 EventKeyType::Uuid,
-                "no event can have the event_id ab-c: it is not a UUID, as the keys of events are",
+                "no event can have the event_id ab-c: it is not a UUID, as the keys of events are; write it as \
+                 f81d4fae-7dec-11d0-a765-00a0c91e6bf6 (capitals, braces, urn:uuid: and no hyphens are understood, too)",
             ),
             (
                 "7",
                 EventKeyType::Uuid,
-                "no event can have the event_id 7: it is not a UUID, as the keys of events are",
+                "no event can have the event_id 7: it is not a UUID, as the keys of events are; write it as \
+                 f81d4fae-7dec-11d0-a765-00a0c91e6bf6 (capitals, braces, urn:uuid: and no hyphens are understood, too)",
             ),
             (
                 r#""\u0000""#,
@@ -130,7 +132,15 @@ mod tests {
         let long = reason(&json!("x".repeat(300)).to_string(), EventKeyType::Text);
         assert!(long.ends_with("x\u{2026}: it has 300 bytes; at most 200 are possible"), "{long}");
         assert!(long.chars().count() < 150, "{long}");
-        assert!(reason("1.5", EventKeyType::Text).starts_with("the event_id 1.5 is not a whole number"));
+        for keys in [EventKeyType::Text, EventKeyType::Uuid] {
+            for number in ["1.5", "9223372036854775808"] {
+                let expected = format!(
+                    "the event_id {number} must be a string, in quotes: the keys of events here are {keys}"
+                );
+                assert_eq!(reason(number, keys), expected);
+            }
+        }
+        assert!(reason("1.5", EventKeyType::Number).starts_with("the event_id 1.5 is not a whole number"));
     }
 
     #[test]

@@ -56,7 +56,8 @@ fn a_problem_names_file_line_and_variable() {
         (
             "created/body.html",
             "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
-            ", line 2: Block `intr` is not defined in any parent template",
+            ", line 2: Block `intr` is not defined in any parent template; known blocks of templates/base.html: palette, \
+             preheader, badge, intro, details, leaf_style, when_style, more, button, footer",
         ),
         ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
         (
@@ -75,6 +76,21 @@ fn a_problem_names_file_line_and_variable() {
     ] {
         assert_eq!(problem(name, text), expected, "{name}: {text}");
     }
+}
+
+/// A frame of one's own lacks blocks that the built-in templates fill.
+#[test]
+fn a_block_that_the_own_frame_lacks_is_told_with_those_of_both_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let frame = dir.path().join("base.txt");
+    fs::write(&frame, "{% block intro %}{% endblock %}").unwrap();
+    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let told = format!(
+        " is not defined in any parent template; known blocks of {}: intro; the built-in base.txt has: intro, details, \
+         more, button, footer",
+        frame.display()
+    );
+    assert!(error.contains(&told), "{error}");
 }
 
 #[test]

@@ -37,7 +37,10 @@ fn read_event_id(value: &Value, keys: EventKeyType) -> Result<EventId, Malformed
     let key = match (value, keys) {
         (Value::Number(number), _) => {
             let key = number.as_i64().map(EventId::Number);
-            key.ok_or_else(|| Malformed::BadEventId(number.to_string()))?
+            key.ok_or_else(|| match keys {
+                EventKeyType::Number => Malformed::BadEventId(number.to_string()),
+                _ => Malformed::NotString(number.to_string(), keys),
+            })?
         }
         (Value::String(text), EventKeyType::Text | EventKeyType::TextUpTo(_) | EventKeyType::Uuid) => {
             EventId::from_text(text).map_err(|reason| Malformed::BadEventKey(shown(text), reason))?

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::event_key::BadEventKey;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::kind::Kind;
 use crate::text::clean::cut;
 
@@ -50,6 +51,9 @@ pub enum Malformed {
     /// `event_id` is a number, but no key. Holds the number.
     #[error("the event_id {0} is not a whole number from -9223372036854775808 to 9223372036854775807")]
     BadEventId(String),
+    /// `event_id` is a number that is no key, where keys are not numbers. Holds the number and which keys there are.
+    #[error("the event_id {0} must be a string, in quotes: the keys of events here are {1}")]
+    NotString(String, EventKeyType),
     /// No event can have the key `event_id`. Holds its beginning, for people, and the reason.
     #[error("no event can have the event_id {0}: {1}")]
     BadEventKey(String, BadEventKey),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::event::Event;
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::observe::events;
 use crate::worker::fan_out::context::{Context, Halt, read_data};
@@ -33,12 +34,43 @@ pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Eve
 
 /// Why the message of an event that was not found is a dead letter.
 pub(super) fn reason(context: &Context, event_id: EventId) -> String {
-    let exactly = match event_id {
-        EventId::Number(_) => "",
-        EventId::Text(_) => " (keys that are text must be the same byte by byte)",
+    let keys = match context.store.event_key_type() {
+        Ok(keys) => about_keys(keys),
+        Err(error) => {
+            log::debug!("which keys events have is not known: {error}");
+            ""
+        }
     };
     format!(
-        "event {event_id} is not in the database{exactly}, and did not appear within {} s",
+        "event {event_id} is not in the database{keys}, and did not appear within {} s",
         context.event_lookup_grace.as_secs()
     )
+}
+
+/// What a publisher may have overlooked about keys that are not numbers.
+fn about_keys(keys: EventKeyType) -> &'static str {
+    match keys {
+        EventKeyType::Number => "",
+        EventKeyType::Text | EventKeyType::TextUpTo(_) => {
+            " (the keys of events here are text: every character must be the same as in events.id, also capital and small \
+             letters, zeros in front, and blanks)"
+        }
+        EventKeyType::Uuid => " (the keys of events here are UUIDs)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_not_numbers_are_explained() {
+        assert_eq!(about_keys(EventKeyType::Number), "");
+        for keys in [EventKeyType::Text, EventKeyType::TextUpTo('x')] {
+            assert!(
+                about_keys(keys).contains("keys of events here are text: every character must be the same")
+            );
+        }
+        assert!(about_keys(EventKeyType::Uuid).contains("are UUIDs"));
+    }
 }

@@ -9,6 +9,9 @@ use crate::channels::email::smtp::reply::advice::advice_about;
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::{Class, SendError};
 use crate::config::email::relay::Relay;
+use crate::config::email::security::Security;
+use crate::text::clean::{cut, one_line};
+use crate::text::mask::mask;
 
 /// What the relay has said.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,13 +35,22 @@ pub fn probe(relay: &Relay, from_email: &str) -> Result<ProbeResult, SendError> 
         }
         connected => connected?,
     };
-    let begin = format!("{}:{}: {}", relay.host, relay.port, connection.describe());
+    let begin = format!("{}:{}: {}{}", relay.host, relay.port, connection.describe(), logged_in(relay));
     let result = offer(&mut connection, from_email);
     connection.quit();
     let helo_name = connector.helo_name();
     result
         .map(|offer| offer.result(&begin, helo_name))
         .map_err(|error| SendError { detail: format!("{begin}; {}", error.detail), ..error })
+}
+
+/// That a login was made, and by which user. A name that is an address is masked.
+fn logged_in(relay: &Relay) -> String {
+    relay.login.as_ref().map_or_else(String::new, |login| {
+        let user = cut(one_line(&mask(&login.username)), 60);
+        let how = if relay.security == Security::Plain { " (in plain text, without TLS)" } else { "" };
+        format!("; logged in as {user}{how}")
+    })
 }
 
 /// How the relay took `FROM_EMAIL`, where it did not refuse it for a reason that may be ours.
@@ -111,5 +123,38 @@ fn refused(reply: &Reply, phase: Phase) -> Result<Offer, SendError> {
             let detail = format!("FROM_EMAIL was refused at {command}: {}; {advice}", error.detail);
             Err(SendError { detail, ..error })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::email::Route;
+
+    #[test]
+    fn a_login_is_told_with_its_user_and_masked() {
+        let told = |set: &[(&str, &str)]| {
+            let lookup = |name: &str| {
+                let base = [
+                    ("EMAIL_DUMMY_MODE", "False"),
+                    ("FROM_EMAIL", "me@example.org"),
+                    ("SMTP_HOST", "localhost"),
+                ];
+                let found = base.iter().chain(set).find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let Route::Smtp(relay) = Config::from_lookup(&lookup).unwrap().email.route else {
+                panic!("no relay")
+            };
+            logged_in(&relay)
+        };
+        assert_eq!(told(&[]), "");
+        let login = [("SMTP_USERNAME", "meetups"), ("SMTP_PASSWORD", "MARKER")];
+        assert_eq!(told(&login), "; logged in as meetups");
+        let plain = [login[0], login[1], ("SMTP_SECURITY", "none")];
+        assert_eq!(told(&plain), "; logged in as meetups (in plain text, without TLS)");
+        let address = [("SMTP_USERNAME", "ada@example.org"), login[1]];
+        assert_eq!(told(&address), "; logged in as a***@example.org");
     }
 }
