@@ -40,7 +40,7 @@ fn known_blocks(message: &str, file: &str, sources: &Sources) -> String {
     if !message.starts_with("Block `") {
         return String::new();
     }
-    let frame = if file.ends_with(".html") { "base.html" } else { "base.txt" };
+    let frame = if matches!(file.rsplit_once('.'), Some((_, "html"))) { "base.html" } else { "base.txt" };
     let Some(found) = sources.all().iter().find(|source| source.name == frame) else { return String::new() };
     let known = format!("; known blocks of {}: {}", found.path, blocks(&found.text).join(", "));
     match built_in_frame(frame).filter(|text| *text != found.text) {

@@ -6,6 +6,8 @@ use super::*;
 use crate::content::{layout, sample};
 use crate::domain::kind::Kind;
 
+mod blocks;
+
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
     let templates = Templates::load(None).unwrap();
     templates.render(&templates.notification_context(kind, event), participant).unwrap()
@@ -76,21 +78,6 @@ fn a_problem_names_file_line_and_variable() {
     ] {
         assert_eq!(problem(name, text), expected, "{name}: {text}");
     }
-}
-
-/// A frame of one's own lacks blocks that the built-in templates fill.
-#[test]
-fn a_block_that_the_own_frame_lacks_is_told_with_those_of_both_frames() {
-    let dir = tempfile::tempdir().unwrap();
-    let frame = dir.path().join("base.txt");
-    fs::write(&frame, "{% block intro %}{% endblock %}").unwrap();
-    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
-    let told = format!(
-        " is not defined in any parent template; known blocks of {}: intro; the built-in base.txt has: intro, details, \
-         more, button, footer",
-        frame.display()
-    );
-    assert!(error.contains(&told), "{error}");
 }
 
 #[test]
