@@ -59,7 +59,10 @@ fn the_example_documents_exactly_the_variables_that_are_read() {
 
 #[test]
 fn the_example_shows_the_defaults() {
-    let (example, defaults) = (read(EXAMPLE).unwrap(), read("").unwrap());
+    let (example, mut defaults) = (read(EXAMPLE).unwrap(), read("").unwrap());
+    // The example names the file of the default.
+    let default_file = defaults.database.default_file.take().unwrap();
+    assert_eq!(defaults.database.backend, Backend::Sqlite(default_file));
     assert_eq!(format!("{example:#?}"), format!("{defaults:#?}"));
     assert_eq!(example.broker.password, defaults.broker.password);
 }
