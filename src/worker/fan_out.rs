@@ -46,6 +46,7 @@ pub mod context;
 mod deferring;
 pub mod due;
 mod event_lookup;
+mod followers;
 mod listed;
 mod one_mail_per_address;
 pub mod page;

@@ -111,6 +111,22 @@ impl Store {
         Ok(page)
     }
 
+    /// Up to `limit` participants of the notification whose deferrals are due, as [`Self::read_due_page`] finds them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_due_participants(
+        &self,
+        notification_id: NotificationId,
+        limit: u32,
+    ) -> Result<Vec<ParticipantId>, StoreError> {
+        self.run("read who has a due deferral", |connection| {
+            let clock = dispatch::clock(connection)?;
+            let due = find_due_page(connection, clock, notification_id, None, limit as usize)?;
+            Ok(due.into_iter().map(|(participant_id, ..)| participant_id).collect())
+        })
+    }
+
     /// The deferrals of the participants with `after < id <= up_to`, due or not.
     ///
     /// # Errors

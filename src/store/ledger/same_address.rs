@@ -1,5 +1,5 @@
 //! Outcomes of participants whose address another one has, who gets the mail: who that is, and whether it is certain that the
-//! address gets one. Whether two addresses are one is left to the worker.
+//! address gets one. Who they are now, and whether two addresses are one, is left to the worker.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,29 +7,21 @@ use diesel::prelude::*;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
-use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Verdict};
-use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deferrals::row::DeferralRow;
-use crate::store::ledger::recipients::find_people;
 use crate::store::schema::{INSERT_ROWS, deliveries};
-use crate::store::source::keys::AppKeys;
 
 /// A participant with such an outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SkippedForAddress {
     /// Its key.
     pub id: ParticipantId,
-    /// As it takes part now; `None` when it has left the event.
-    pub participant: Option<Participant>,
-    /// The one that was to get the mail, as it takes part now; `None` when it has left the event.
-    pub first: Option<Participant>,
-    /// Whether that one has got the mail, or was skipped because the event was cancelled.
-    pub is_settled: bool,
+    /// The one that is to get the mail. `None` when that one has got it, or was skipped because the event was cancelled.
+    pub first: Option<ParticipantId>,
 }
 
 /// A participant who is tried in the place of one who has left.
@@ -103,43 +95,41 @@ impl Store {
     /// When the database does not answer.
     pub fn read_skipped_for_address(
         &self,
-        notification: &Notification,
+        notification_id: NotificationId,
         after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
         let first = ParticipantId::first_after(after.into());
-        let keys = self.app_keys()?;
         self.run("read who was skipped because of their address", |connection| {
-            let rows: Vec<Row> = of_notification(notification.id)
+            let rows: Vec<Row> = of_notification(notification_id)
                 .filter(deliveries::participant_id.ge(first))
                 .filter(has_same_address())
                 .order(deliveries::participant_id)
                 .limit(limit.into())
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, keys, notification, rows)
+            without_settled(connection, notification_id, rows)
         })
     }
 
-    /// Those who were skipped in favour of one of these participants, in key order.
+    /// Those who were skipped in favour of one of these participants, in key order. Reads all outcomes of the notification.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn find_skipped_for(
         &self,
-        notification: &Notification,
+        notification_id: NotificationId,
         firsts: &[ParticipantId],
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
-        let keys = self.app_keys()?;
         self.run("read who was skipped because of their address", |connection| {
             let details = firsts.iter().map(|first| format!("{}{first}", Verdict::SAME_ADDRESS));
-            let rows: Vec<Row> = of_notification(notification.id)
+            let rows: Vec<Row> = of_notification(notification_id)
                 .filter(deliveries::status.eq(Status::Skipped.as_str()))
                 .filter(deliveries::detail.eq_any(details.collect::<Vec<_>>()))
                 .order(deliveries::participant_id)
                 .select((deliveries::participant_id, deliveries::detail))
                 .load(connection)?;
-            with_people(connection, keys, notification, rows)
+            without_settled(connection, notification_id, rows)
         })
     }
 
@@ -222,29 +212,22 @@ fn delete(
     diesel::delete(outcomes.filter(has_same_address())).execute(connection).map(drop)
 }
 
-/// Adds who they are now, and what became of those who were to get the mail.
-fn with_people(
+/// Adds who is to get the mail. One that cannot be told is taken for one that has got it.
+fn without_settled(
     connection: &mut AnyConnection,
-    keys: AppKeys,
-    notification: &Notification,
+    notification_id: NotificationId,
     rows: Vec<Row>,
 ) -> QueryResult<Vec<SkippedForAddress>> {
     let first = |detail: &Option<String>| detail.as_deref().and_then(Verdict::first_with_address);
-    let ids: HashSet<ParticipantId> =
-        rows.iter().flat_map(|(id, detail)| [Some(*id), first(detail)]).flatten().collect();
+    let ids: HashSet<ParticipantId> = rows.iter().filter_map(|(_, detail)| first(detail)).collect();
     let ids: Vec<ParticipantId> = ids.into_iter().collect();
-    let (mut people, mut settled) = (HashMap::new(), HashSet::new());
+    let mut settled = HashSet::new();
     for ids in ids.chunks(INSERT_ROWS) {
-        let found = find_people(connection, keys, notification, ids)?;
-        people.extend(found.into_iter().map(|participant| (participant.id, participant)));
-        settled.extend(find_settled(connection, notification.id, ids)?);
+        settled.extend(find_settled(connection, notification_id, ids)?);
     }
     let skipped = |(id, detail): Row| SkippedForAddress {
         id,
-        participant: people.get(&id).cloned(),
-        first: first(&detail).and_then(|first| people.get(&first).cloned()),
-        // One that cannot be found is taken for one that has got the mail.
-        is_settled: first(&detail).is_none_or(|first| settled.contains(&first)),
+        first: first(&detail).filter(|first| !settled.contains(first)),
     };
     Ok(rows.into_iter().map(skipped).collect())
 }

@@ -17,7 +17,6 @@ use crate::text::clean::{cut, one_line};
 use crate::text::mask::mask;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
-use crate::worker::fan_out::context::Halt;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::people::People;
 use crate::worker::fan_out::unserved::Unserved;
@@ -104,15 +103,8 @@ impl DuePages {
             return Ok(Page { decided: skipped.collect(), ..Page::default() });
         }
         let people = self.find_people(&due, store, database_retry)?;
-        if let Some(unserved) = &self.unserved {
-            match unserved.defer_instead_of(&due, &people, store, database_retry) {
-                Ok(()) => {}
-                Err(Halt::Unreadable(why)) => {
-                    self.postpone_all(&due, &why, store, database_retry)?;
-                    return Ok(Page::default());
-                }
-                Err(Halt::Stopping | Halt::TakenOver) => return Err(Stopped),
-            }
+        if let Some(unserved) = &mut self.unserved {
+            unserved.defer_instead_of(&due, &people, store, database_retry)?;
         }
         self.page(due, people, store, database_retry)
     }

@@ -88,7 +88,7 @@ impl OneMailPerAddress {
         database_retry: &DatabaseRetry,
     ) -> Result<Page, Halt> {
         if self.addresses.is_none() {
-            if let (true, Some(unserved)) = (self.resumed, &self.unserved) {
+            if let (true, Some(unserved)) = (self.resumed, &mut self.unserved) {
                 unserved.reopen(store, database_retry)?;
             }
             self.addresses = Some(self.find_repeated(is_only_page, store, database_retry)?);

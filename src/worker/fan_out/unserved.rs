@@ -1,6 +1,6 @@
 //! People who were skipped in favour of another one with the same address, who has left the event or has another address since
 //! and got no mail there. A fan-out that is resumed and `fanmail retry` make them undecided again; the sweep defers one of them
-//! for each address. What the ledger says about them is left to the store.
+//! for each address. What the ledger says about them is left to the store, who follows whom in a run of the sweep to `followers`.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,17 @@ use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::store::ledger::same_address::{SkippedForAddress, Successor};
-use crate::worker::database_retry::DatabaseRetry;
+use crate::store::ledger::same_address::Successor;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
-use crate::worker::fan_out::context::{Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::followers::{Follower, Followers};
+use crate::worker::fan_out::people::People;
 
 /// Those who are read at once.
 const PAGE: u32 = 1_000;
+
+/// People who take part, or why they cannot be read.
+type Found = HashMap<ParticipantId, Result<Participant, String>>;
 
 /// Those of one claim.
 #[derive(Debug)]
@@ -25,27 +29,39 @@ pub(super) struct Unserved {
     notification: Notification,
     lease: Lease,
     one_mail_per_address: bool,
+    followers: Followers,
+    /// Whether some of them could not be read so far.
+    has_failed: bool,
 }
 
 impl Unserved {
     pub(super) fn new(claim: &Claim) -> Self {
-        let (lease, one_mail_per_address) = (claim.held.lease, claim.one_mail_per_address);
-        Self { notification: claim.notification, lease, one_mail_per_address }
+        Self {
+            notification: claim.notification,
+            lease: claim.held.lease,
+            one_mail_per_address: claim.one_mail_per_address,
+            followers: Followers::new(claim.notification.id),
+            has_failed: false,
+        }
     }
 
     /// Makes them undecided again.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers, or they cannot be read.
-    pub(super) fn reopen(&self, store: &Store, database_retry: &DatabaseRetry) -> Result<(), Halt> {
-        let mut after = None;
+    /// When a shutdown is requested before the database answers.
+    pub(super) fn reopen(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<(), Stopped> {
+        let (id, mut after) = (self.notification.id, None);
         loop {
-            let read = || store.read_skipped_for_address(&self.notification, after, PAGE);
-            let page = read_data(database_retry, PARTICIPANTS, read)?;
+            let page = database_retry.until_ok(|| store.read_skipped_for_address(id, after, PAGE))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
-            let ids: Vec<ParticipantId> =
-                page.iter().filter(|one| is_unserved(one)).map(|one| one.id).collect();
+            let unsettled: Vec<Follower> =
+                page.iter().filter_map(|one| Some(Follower { id: one.id, first: one.first? })).collect();
+            let ids: Vec<ParticipantId> = unsettled.iter().flat_map(|one| [one.id, one.first]).collect();
+            let found = self.find_people(ids, store, database_retry)?;
+            let unserved =
+                unsettled.iter().filter(|one| is_unserved(found.get(&one.id), found.get(&one.first)));
+            let ids: Vec<ParticipantId> = unserved.map(|one| one.id).collect();
             if !ids.is_empty() {
                 // If the lease is lost, nothing is sent either.
                 database_retry.until_ok(|| store.reopen_skipped_for_address(self.lease, &ids))?;
@@ -57,14 +73,14 @@ impl Unserved {
     /// their place. With one mail for each address, also in the place of those who have another address now.
     ///
     /// # Errors
-    /// When a shutdown is requested before the database answers, or participants cannot be read.
+    /// When a shutdown is requested before the database answers.
     pub(super) fn defer_instead_of(
-        &self,
+        &mut self,
         due: &[Deferral],
-        people: &HashMap<ParticipantId, Result<Participant, String>>,
+        people: &Found,
         store: &Store,
         database_retry: &DatabaseRetry,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stopped> {
         // A worker without the option may sweep what one with it has begun.
         let may_be_first = |id: &ParticipantId| match people.get(id) {
             Some(Ok(_)) => self.one_mail_per_address,
@@ -73,42 +89,86 @@ impl Unserved {
         };
         let firsts: Vec<ParticipantId> =
             due.iter().map(|deferral| deferral.participant_id).filter(may_be_first).collect();
-        if firsts.is_empty() {
-            return Ok(());
-        }
-        let find = || store.find_skipped_for(&self.notification, &firsts);
-        let successors = successors(&read_data(database_retry, PARTICIPANTS, find)?);
-        if !successors.is_empty() {
-            database_retry.until_ok(|| store.defer_successors(self.lease, &successors))?;
+        let followers = self.followers.of(&firsts, store, database_retry)?;
+        let ids = followers.iter().map(|follower| follower.id).collect();
+        let found = self.find_people(ids, store, database_retry)?;
+        let successors = successors(&followers, &found, people);
+        if !successors.is_empty()
+            && database_retry.until_ok(|| store.defer_successors(self.lease, &successors))?
+        {
+            self.followers.replace(&successors);
         }
         Ok(())
     }
+
+    fn find_people(
+        &mut self,
+        mut ids: Vec<ParticipantId>,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<Found, Stopped> {
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = Found::new();
+        for ids in ids.chunks(PAGE as usize) {
+            let people = People::find(ids, &self.notification, store, database_retry, !self.has_failed)?;
+            self.has_failed |= !people.unreadable.is_empty();
+            found.extend(people.by_id());
+        }
+        Ok(found)
+    }
 }
 
-/// Whether nothing was sent to the address of the participant, and nothing will be.
-fn is_unserved(skipped: &SkippedForAddress) -> bool {
-    let Some(participant) = &skipped.participant else { return false };
-    let has_address =
-        |first: &Participant| address(first).is_some() && address(first) == address(participant);
-    !skipped.is_settled && !skipped.first.as_ref().is_some_and(has_address)
+/// Whether nothing was sent to the address of the participant, and nothing will be, unless it is undecided again. The other one
+/// is not settled. If a row cannot be read, its participant waits, and no other: an undecided one is looked at again when it can be.
+fn is_unserved(
+    participant: Option<&Result<Participant, String>>,
+    first: Option<&Result<Participant, String>>,
+) -> bool {
+    match (participant, first) {
+        (None, _) | (Some(_), Some(Err(_))) => false,
+        (Some(Err(_)), _) | (Some(Ok(_)), None) => true,
+        (Some(Ok(participant)), Some(Ok(first))) => !have_one_address(first, participant),
+    }
+}
+
+fn have_one_address(first: &Participant, participant: &Participant) -> bool {
+    address(first).is_some() && address(first) == address(participant)
 }
 
 fn address(participant: &Participant) -> Option<String> {
     participant.email.as_deref().and_then(comparable)
 }
 
-/// The unserved with the smallest key of each address, and the others with that address. They come in key order.
-fn successors(skipped: &[SkippedForAddress]) -> Vec<Successor> {
+/// The unserved with the smallest key of each address, and the others with that address. The followers come in key order. One that
+/// cannot be read counts as having the address for which it was skipped.
+fn successors(followers: &[Follower], found: &Found, firsts: &Found) -> Vec<Successor> {
     let mut successors: Vec<Successor> = Vec::new();
-    let mut by_address: HashMap<String, usize> = HashMap::new();
-    for SkippedForAddress { id, participant, .. } in skipped.iter().filter(|one| is_unserved(one)) {
-        let address = participant.as_ref().and_then(address);
-        if let Some(&index) = address.as_ref().and_then(|address| by_address.get(address)) {
-            successors[index].others.push(*id);
+    let (mut by_address, mut by_first) = (HashMap::new(), HashMap::new());
+    for &Follower { id, first } in followers {
+        let Some(Ok(participant)) = found.get(&id) else { continue };
+        if !is_unserved(found.get(&id), firsts.get(&first)) {
             continue;
         }
-        by_address.extend(address.map(|address| (address, successors.len())));
-        successors.push(Successor { id: *id, others: Vec::new() });
+        let address = address(participant);
+        let known = address.as_ref().and_then(|address| by_address.get(address)).copied();
+        let index = known.unwrap_or(successors.len());
+        match successors.get_mut(index) {
+            Some(successor) => successor.others.push(id),
+            None => successors.push(Successor { id, others: Vec::new() }),
+        }
+        by_address.extend(address.map(|address| (address, index)));
+        by_first.entry(first).or_insert(index);
+    }
+    for &Follower { id, first } in followers.iter().filter(|one| matches!(found.get(&one.id), Some(Err(_)))) {
+        match by_first.get(&first).copied().and_then(|index| successors.get_mut(index)) {
+            Some(successor) => successor.others.push(id),
+            None if !firsts.contains_key(&first) => {
+                by_first.insert(first, successors.len());
+                successors.push(Successor { id, others: Vec::new() });
+            }
+            None => {}
+        }
     }
     successors
 }

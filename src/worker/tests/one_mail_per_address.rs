@@ -13,6 +13,7 @@ use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::FanOutResult;
 
 mod deferrals;
+mod unreadable;
 
 /// Adds participants with keys from 1 on, and has the worker mail each address once. With two to a page, those who share an
 /// address are on several pages.

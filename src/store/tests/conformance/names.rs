@@ -26,7 +26,7 @@ macro_rules! conformance_tests {
             a_row_that_cannot_be_read_does_not_hide_the_others
             addresses_that_occur_more_than_once_are_found_in_any_form
             participants_with_a_common_address_are_told_apart
-            who_was_skipped_for_an_address_is_read_with_those_who_were_to_get_the_mail
+            who_was_skipped_for_an_address_is_read_with_those_who_are_to_get_the_mail
             who_was_skipped_for_an_address_is_reopened_or_takes_the_place_of_another
             a_statement_that_fails_over_a_row_is_told_from_a_database_that_is_away
             a_notification_is_set_aside_with_growing_pauses

@@ -9,7 +9,7 @@ use crate::worker::deferral_sweep;
 use crate::worker::tests::support::{TRANSIENT, Timing, wait_until};
 
 /// Runs the sweep until no mail is deferred.
-fn sweep(mut worker: TestWorker) -> (Vec<String>, Tally) {
+pub(super) fn sweep(mut worker: TestWorker) -> (Vec<String>, Tally) {
     let sweep = deferral_sweep::start(&worker.context).unwrap();
     wait_until("the last deferral", || worker.store.count_deferrals().unwrap() == 0);
     let (accepted, tally) = (accepted(&worker), worker.tally(1));
@@ -22,7 +22,7 @@ fn sweep(mut worker: TestWorker) -> (Vec<String>, Tally) {
 }
 
 /// Mails are deferred after one attempt, and due again soon.
-fn deferring() -> Timing {
+pub(super) fn deferring() -> Timing {
     let defer_schedule = vec![Duration::from_millis(200); 3];
     Timing { max_retries: 0, defer_schedule, ..Timing::default() }
 }
@@ -33,7 +33,7 @@ fn hours() -> Timing {
 }
 
 /// A worker whose relay refuses the first mail to this address for a temporary reason.
-fn greylisted_once(address: &'static str, timing: Timing) -> TestWorker {
+pub(super) fn greylisted_once(address: &'static str, timing: Timing) -> TestWorker {
     let decide = move |to: &str, tried, _: &dyn Fn() -> Tally| {
         if to == address && tried == 0 { Err(TRANSIENT) } else { Ok(()) }
     };
