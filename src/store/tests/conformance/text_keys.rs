@@ -67,12 +67,17 @@ pub fn paged(store: &Store, limit: u32) -> Vec<String> {
     for _ in 0..100 {
         let page = store.read_keyed_page(key, EVENT, &position, limit).unwrap();
         let alone = store.read_page_keys(key, EVENT, &position, limit).unwrap();
-        let keys_of = |page: &KeyedPage| page.people.iter().map(|one| one.key.clone()).collect::<Vec<_>>();
+        // Those that the database holds for equal come in any order.
+        let keys_of = |page: &KeyedPage| {
+            let mut keys: Vec<String> = page.people.iter().map(|one| one.key.clone()).collect();
+            keys.sort_unstable();
+            keys
+        };
         assert_eq!(keys_of(&alone), keys_of(&page), "the keys alone are the same");
-        assert_eq!((&alone.end, alone.is_last), (&page.end, page.is_last));
+        assert_eq!(alone.is_last, page.is_last);
         assert!(page.is_last || !page.people.is_empty() || page.unlistable.is_some(), "{page:?}");
         keys.extend(keys_of(&page));
-        position = page.end;
+        position = if keys.len().is_multiple_of(2) { page.end } else { alone.end };
         if page.is_last {
             return keys;
         }
