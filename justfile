@@ -80,6 +80,10 @@ bench *arguments:
 inner *arguments:
     cargo bench --locked --bench inner -- {{ arguments }}
 
+# What keys that are UUIDs cost beside whole numbers, on PostgreSQL
+paging:
+    cargo bench --locked --all-features --bench paging
+
 # Faults at random moments, and what became of the mails: just chaos --runs 1
 chaos *arguments:
     scripts/chaos {{ arguments }}
