@@ -136,7 +136,8 @@ fn main() {
         return;
     }
     // As the server is delivered, without a process that wakes up in the middle of a case.
-    let server = Database::own_with(Server::Postgresql, &["-c", "shared_buffers=128MB", "-c", "autovacuum=off"]);
+    let server =
+        Database::own_with(Server::Postgresql, &["-c", "shared_buffers=128MB", "-c", "autovacuum=off"]);
     server.start();
     let numbers = Tables::new(&server, "BIGINT", "n");
     let random = Tables::new(&server, "uuid", "gen_random_uuid()");
