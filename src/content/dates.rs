@@ -63,10 +63,6 @@ struct Clock {
 impl Local {
     /// A date is the same in every zone.
     fn of(moment: DateOrTime, zone: TimeZone) -> Option<Self> {
-        let year = match moment {
-            DateOrTime::Time(time) => time.year(),
-            DateOrTime::Date(date) => date.year(),
-        };
         let local = || match moment {
             DateOrTime::Time(time) => {
                 let (time, letters) = zone.local(time);
@@ -74,7 +70,7 @@ impl Local {
             }
             DateOrTime::Date(date) => Self { date, clock: None },
         };
-        (1..=9998).contains(&year).then(local)
+        (1..=9998).contains(&moment.year()).then(local)
     }
 
     /// Whether it says more about the end of an event than the start does.

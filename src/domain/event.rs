@@ -1,6 +1,6 @@
 //! An event, as the application stores it. fanmail only reads it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::domain::ids::EventId;
 
@@ -12,6 +12,17 @@ pub enum DateOrTime {
     Time(DateTime<Utc>),
     /// A date without a time. It is never converted to a zone.
     Date(NaiveDate),
+}
+
+impl DateOrTime {
+    /// Its year, of a time in UTC.
+    #[must_use]
+    pub fn year(self) -> i32 {
+        match self {
+            Self::Time(time) => time.year(),
+            Self::Date(date) => date.year(),
+        }
+    }
 }
 
 /// One row of `events`. Times are UTC; `timezone` says where the event takes place.

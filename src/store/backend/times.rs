@@ -1,6 +1,8 @@
 //! Times that are stored as text or as numbers, as programs and libraries write them. Types of a database for times are left to
 //! its folder.
 
+use std::ops::Range;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::domain::event::DateOrTime;
@@ -8,8 +10,12 @@ use crate::domain::event::DateOrTime;
 /// The day number of 1970-01-01 00:00 UTC that SQLite counts with: the Julian day.
 const EPOCH_IN_JULIAN_DAYS: f64 = 2_440_587.5;
 
-/// The Julian days of the years 1 to 9999. No number of seconds of today is as small.
-const JULIAN_DAYS: std::ops::Range<f64> = 1_721_425.5..5_373_484.5;
+/// The seconds of the years 2000 to 2099. A number that means another year counts from another day than 1970-01-01, as those of .NET,
+/// Windows and Apple do, or is no time.
+const SECONDS: Range<i64> = 946_684_800..4_102_444_800;
+
+/// The Julian days of these years. No number of seconds is as small.
+const JULIAN_DAYS: Range<f64> = 2_451_544.5..2_488_069.5;
 
 /// Forms with an offset after the blank or the `T` was made a blank. The offset may stand behind a blank, and have no minutes.
 const WITH_OFFSET: [&str; 3] = ["%F %T%.f%#z", "%F %R%#z", "%Y%m%d %H%M%S%#z"];
@@ -56,24 +62,25 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
         .or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|time| time.to_utc()))
 }
 
-/// Reads a whole number: `20261224`, `20261224170000`, or seconds, milliseconds, microseconds or nanoseconds since 1970. Which of
-/// them it is tells its size, as each of them makes years from 1973 on. Smaller numbers, such as the 0 that means "none" to some
-/// programs, are no times.
+/// Reads a whole number: `20261224`, `202612241700`, `20261224170000`, or seconds, milliseconds, microseconds or nanoseconds since
+/// 1970, in the years 2000 to 2099: its size tells which. Other numbers, such as the 0 that means "none" to some programs, are no times.
 pub fn from_integer(number: i64) -> Option<DateOrTime> {
-    let time = match number {
-        19_000_101..=99_991_231 => {
-            return NaiveDate::parse_from_str(&number.to_string(), "%Y%m%d").ok().map(DateOrTime::Date);
+    let text = number.to_string();
+    match number {
+        19_000_101..=99_991_231 => NaiveDate::parse_from_str(&text, "%Y%m%d").ok().map(DateOrTime::Date),
+        190_001_010_000..=209_912_312_359 => parse_digits(&text, "%Y%m%d%H%M"),
+        19_000_101_000_000..=99_991_231_235_959 => parse_digits(&text, "%Y%m%d%H%M%S"),
+        _ => {
+            let units = [1, 1_000, 1_000_000, 1_000_000_000];
+            let unit = units.into_iter().find(|unit| SECONDS.contains(&(number / unit)))?;
+            let nanoseconds = u32::try_from(number % unit * (1_000_000_000 / unit)).ok()?;
+            DateTime::from_timestamp(number / unit, nanoseconds).map(DateOrTime::Time)
         }
-        100_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),
-        19_000_101_000_000..=99_991_231_235_959 => {
-            NaiveDateTime::parse_from_str(&number.to_string(), "%Y%m%d%H%M%S").ok().map(|time| time.and_utc())
-        }
-        100_000_000_000..100_000_000_000_000 => DateTime::from_timestamp_millis(number),
-        100_000_000_000_000..100_000_000_000_000_000 => DateTime::from_timestamp_micros(number),
-        100_000_000_000_000_000.. => Some(DateTime::from_timestamp_nanos(number)),
-        _ => None,
-    };
-    time.map(DateOrTime::Time)
+    }
+}
+
+fn parse_digits(text: &str, form: &str) -> Option<DateOrTime> {
+    NaiveDateTime::parse_from_str(text, form).ok().map(|time| DateOrTime::Time(time.and_utc()))
 }
 
 /// Reads a number with a fraction: a Julian day, as SQLite's functions make it, or seconds since 1970. Without a fraction it is the
@@ -84,7 +91,7 @@ pub fn from_real(number: f64) -> Option<DateOrTime> {
         let milliseconds = (number - EPOCH_IN_JULIAN_DAYS) * 86_400_000.0;
         return DateTime::from_timestamp_millis(rounded(milliseconds)).map(DateOrTime::Time);
     }
-    if (1e8..1e11).contains(&number) {
+    if SECONDS.contains(&rounded(number)) {
         return DateTime::from_timestamp_micros(rounded(number * 1e6)).map(DateOrTime::Time);
     }
     (number < 9e18).then(|| from_integer(rounded(number)))?
@@ -142,7 +149,12 @@ mod tests {
         }
         assert_eq!(read("2026-11-21 09:00:00.1234567").unwrap(), "2026-11-21T09:00:00.123456700+00:00");
         assert_eq!(read("1795251600.25").unwrap(), "2026-11-21T09:00:00.250+00:00");
-        assert_eq!(read("100000000").unwrap(), "1973-03-03T09:46:40+00:00");
+        assert_eq!(read("946684800").unwrap(), "2000-01-01T00:00:00+00:00");
+        assert_eq!(read("946684800001").unwrap(), "2000-01-01T00:00:00.001+00:00");
+        assert_eq!(read("4102444799999999999").unwrap(), "2099-12-31T23:59:59.999999999+00:00");
+        for text in ["202611210900", "20261121090000"] {
+            assert_eq!(read(text).unwrap(), "2026-11-21T09:00:00+00:00", "{text}");
+        }
     }
 
     #[test]
@@ -165,6 +177,15 @@ mod tests {
             "2026.5",
             "20261324",
             "20261121250000",
+            "202611212500",
+            "261121090000",
+            "820515600",          // seconds since 2001, as Apple counts
+            "100000000",          // 1973
+            "4102444800",         // 2100
+            "639345276000000000", // .NET counts from the year 1
+            "134085912000000000", // Windows counts from 1601
+            "13429818000000000",  // and so does Chrome
+            "1721425.5",          // the Julian day of year 1
             "0000-00-00",
             "0000-00-00 00:00:00",
             "2026-02-30",

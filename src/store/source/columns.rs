@@ -1,6 +1,8 @@
 //! Values of the application's tables, which may be views over anything. A value is read as well as it can be, so that one
 //! odd row does not hold up everyone's mail. How a database sends it is left to `backend`.
 
+use std::ops::RangeInclusive;
+
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::sql_types::{BigInt, Text, Timestamp};
 
@@ -52,6 +54,9 @@ pub(crate) fn not_blank(text: Option<AppText>) -> Option<String> {
     text.map(|AppText(text)| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
+/// The years that a mail can show in every zone, without the year 1: .NET and Go write 0001-01-01 for "not set".
+const YEARS: RangeInclusive<i32> = 2..=9998;
+
 /// A time or a date, of any type that can hold one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
@@ -64,6 +69,7 @@ pub enum AppTime {
 
 impl FromSql<Timestamp, MultiBackend> for AppTime {
     fn from_sql(value: MultiRawValue<'_>) -> deserialize::Result<Self> {
-        Ok(dispatch::read_time(value).map_or(Self::Unreadable, Self::Known))
+        let time = dispatch::read_time(value).ok().filter(|time| YEARS.contains(&time.year()));
+        Ok(time.map_or(Self::Unreadable, Self::Known))
     }
 }

@@ -68,6 +68,8 @@ pub fn times_are_read_from_text(store: &Store) {
         ("2026-11-21", Some("2026-11-21")),
         ("next Tuesday", None),
         ("0000-00-00 00:00:00", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("9999-12-31 23:59:59", None),
         ("", None),
     ] {
         execute(store, &format!("UPDATE events SET starts_at = '{text}', ends_at = '2026-11-22 09:00:00'"));
