@@ -124,8 +124,9 @@ Examples:
     Status(StatusArgs),
     /// Send the failed mails of a completed notification again
     ///
-    /// Sends to recipients whose mail is deferred, to those whose failure was temporary (with --permanent-too, to all that
-    /// failed), and to participants without an outcome. A mail keeps its Message-ID. The command sends by itself, with or
+    /// Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome.
+    /// With --permanent-too, for example after addresses were corrected or added, it also sends to those whose failure was
+    /// permanent, and to those who were skipped because they had no address and have one now. A mail keeps its Message-ID. The command sends by itself, with or
     /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
     /// continues.
     ///

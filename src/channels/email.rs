@@ -73,7 +73,7 @@ impl Channel for EmailChannel {
         participant: &Participant,
     ) -> Result<Mail, Verdict> {
         let Some(address) = &participant.email else {
-            return Err(Verdict::skipped("the participant has no address"));
+            return Err(Verdict::skipped(Verdict::NO_ADDRESS));
         };
         // Transient: once the template is corrected, `fanmail retry` reaches this participant.
         let content = self

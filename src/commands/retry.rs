@@ -51,7 +51,7 @@ pub struct RetryArgs {
     /// Notification ID, as shown by: fanmail status
     #[arg(long, value_name = "N")]
     pub notification: NotificationId,
-    /// Also send to recipients whose failure was permanent, for example after an address was corrected
+    /// Also send to recipients whose failure was permanent, and to those who were skipped without an address and have one now
     #[arg(long)]
     pub permanent_too: bool,
     /// Also send the mails that a worker in dry-run mode has not sent, although they count as sent
@@ -160,6 +160,12 @@ fn reopen(
         if !context.dummy && store.reopen_failed(lease, args.permanent_too)?.is_none() {
             return Ok(None);
         }
+        if !context.dummy
+            && args.permanent_too
+            && store.reopen_without_address(lease, &record.notification)?.is_none()
+        {
+            return Ok(None);
+        }
         if args.dummy_too && store.reopen_dry_run(lease)?.is_none() {
             return Ok(None);
         }
@@ -219,11 +225,9 @@ fn send(context: &Context, health: &Health, claim: &mut Claim) -> anyhow::Result
     // People were skipped in favour of others: it goes on as it was begun.
     claim.one_mail_per_address |= tally.same_address > 0;
     let recipients = tally.pending + if context.dummy { 0 } else { tally.deferred };
-    say(&format!(
-        "notification {}: {} to retry (Ctrl-C stops; the same command continues)",
-        claim.notification.id,
-        count(recipients, "recipient")
-    ));
+    let how = if recipients == 0 { "" } else { " (Ctrl-C stops; the same command continues)" };
+    let id = claim.notification.id;
+    say(&format!("notification {id}: {} to retry{how}", count(recipients, "recipient")));
     let bar = ProgressBar::new(recipients).with_style(style(health.clone())?);
     bar.enable_steady_tick(TICK);
     let result = fan_out::send_claimed(context, claim, |counts| bar.set_position(counts.total()));

@@ -93,6 +93,9 @@ impl Verdict {
     /// The detail of [`Self::same_address`], before the key.
     pub const SAME_ADDRESS: &str = "same address as ";
 
+    /// The detail of participants for whom the application has no address.
+    pub const NO_ADDRESS: &str = "the participant has no address";
+
     /// The detail of participants who were deferred until their event was cancelled.
     pub const CANCELLED: &str = "the event was cancelled meanwhile";
 
@@ -175,6 +178,8 @@ pub struct Tally {
     pub skipped: u64,
     /// Those of `skipped` whose address another participant has, who gets the mail.
     pub same_address: u64,
+    /// Those of `skipped` who had no address.
+    pub no_address: u64,
     /// Deferred: tried again later.
     pub deferred: u64,
     /// Without an outcome, and not deferred.
@@ -198,6 +203,8 @@ pub struct Counts {
     pub dry_run: u64,
     /// Outcomes `failed`.
     pub failed: u64,
+    /// Those of `failed` that trying again cannot help.
+    pub failed_permanent: u64,
     /// Outcomes `skipped`.
     pub skipped: u64,
     /// Mails that were deferred.
@@ -213,7 +220,10 @@ impl Counts {
                 self.sent += 1;
                 self.dry_run += 1;
             }
-            Verdict::Failed { .. } => self.failed += 1,
+            Verdict::Failed { permanence, .. } => {
+                self.failed += 1;
+                self.failed_permanent += u64::from(*permanence == Permanence::Permanent);
+            }
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Deferred { .. } => self.deferred += 1,
         }
@@ -231,6 +241,7 @@ impl AddAssign for Counts {
         self.sent += more.sent;
         self.dry_run += more.dry_run;
         self.failed += more.failed;
+        self.failed_permanent += more.failed_permanent;
         self.skipped += more.skipped;
         self.deferred += more.deferred;
     }

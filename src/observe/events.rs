@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod database;
 pub mod dead_letters;
+pub mod mail;
 pub mod notification;
 pub mod pace;
 pub mod relay;

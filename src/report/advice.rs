@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
+use crate::domain::outcome::Tally;
 use crate::report::MAX_NAMED;
 use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
@@ -221,12 +222,20 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
         let temporary = line.tally.failed.saturating_sub(permanent);
         format!("{} ({temporary} temporary, {permanent} permanent)", line.id())
     })?;
-    let id = id_of(with_failed());
+    let retry = format!("fanmail retry --notification {}", id_of(with_failed()));
     let when = if with_failed().any(NotificationLine::is_unfinished) { " once it is completed" } else { "" };
-    Some(format!(
-        "Failed deliveries: {named}. Retry temporary failures{when} with: fanmail retry --notification {id} \
-         (all failures: --permanent-too)"
-    ))
+    let any = |count: fn(&Tally) -> u64| with_failed().any(|line| count(&line.tally) > 0);
+    let any_temporary = any(|tally| tally.failed.saturating_sub(tally.failed_permanent));
+    let how = match (any_temporary, any(|tally| tally.failed_permanent)) {
+        (true, false) => format!("Retry them{when} with: {retry}"),
+        (true, true) => format!(
+            "Retry temporary failures{when} with: {retry}. Permanent ones: correct the addresses, then add --permanent-too"
+        ),
+        (false, _) => format!(
+            "Permanent failures: correct the addresses, then send{when} with: {retry} --permanent-too"
+        ),
+    };
+    Some(format!("Failed deliveries: {named}. {how}"))
 }
 
 /// Those with outcomes of dry-run mode.

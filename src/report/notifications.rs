@@ -102,6 +102,7 @@ impl NotificationLine {
             failed_permanent: tally.failed_permanent,
             skipped: tally.skipped,
             same_address: tally.same_address,
+            no_address: tally.no_address,
             deferred: tally.deferred,
             pending: counted(tally.pending),
         }
@@ -130,6 +131,7 @@ pub struct JsonNotification<'a> {
     failed_permanent: u64,
     skipped: u64,
     same_address: u64,
+    no_address: u64,
     deferred: u64,
     pending: Option<u64>,
 }
@@ -181,6 +183,7 @@ pub(crate) mod tests {
                 failed_permanent: failed / 2,
                 skipped,
                 same_address: 0,
+                no_address: 0,
                 deferred: 0,
                 pending,
             },
@@ -236,9 +239,9 @@ pub(crate) mod tests {
         let json =
             [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
-        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"deferred":12,"pending":0}
-        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"deferred":0,"pending":250}
-        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"deferred":0,"pending":15}
+        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"no_address":0,"deferred":12,"pending":0}
+        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":250}
+        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":15}
         "#);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod identity;
 pub mod installation;
 pub mod leases;
 pub mod live_sessions;
+pub mod no_address;
 pub mod notifications;
 pub mod opening;
 pub mod recipients;

@@ -165,7 +165,7 @@ fn complete_under(store: &Store, lease: Lease) -> Completion {
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {
     let verdict = match status {
         Status::Sent => Verdict::Sent,
-        Status::Skipped => Verdict::Skipped("the participant has no address".to_owned()),
+        Status::Skipped => Verdict::skipped(Verdict::NO_ADDRESS),
         Status::Failed => failed(Permanence::Transient),
     };
     Outcome {

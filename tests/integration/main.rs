@@ -17,6 +17,7 @@ mod dead_letter_sessions;
 mod deferrals;
 mod dry_run;
 mod events_gone;
+mod failures;
 mod fan_out;
 mod frozen_broker;
 mod half_open;

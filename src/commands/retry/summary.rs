@@ -37,6 +37,12 @@ pub(super) fn finish(store: &Store, sent: &Sent, dry_run: bool) -> anyhow::Resul
     match read_tally(store, notification) {
         Ok(tally) => {
             say_tally(notification.id, &tally, dry_run);
+            if !dry_run {
+                let has_sent = result.as_ref().is_ok_and(|counts| counts.total() > 0);
+                for line in left(notification.id, &tally, has_sent) {
+                    say(&line);
+                }
+            }
             left_alone = if dry_run { tally.failed + tally.deferred } else { 0 };
         }
         Err(error) => say(&format!("{error}; see how the notification adds up with: fanmail status")),
@@ -76,6 +82,60 @@ fn read_tally(store: &Store, notification: &Notification) -> Result<Tally, Store
     store.tally(notification)
 }
 
+/// Whom a retry has not reached, and what can be done about it. If it `has_sent` nothing, that is explained.
+fn left(id: NotificationId, tally: &Tally, has_sent: bool) -> Vec<String> {
+    let command = format!("fanmail retry --notification {id}");
+    let mut left = Vec::new();
+    if tally.participants == 0 {
+        left.push(
+            "this notification is for no one, because its event had no participants; if people take part now, publish a new \
+             message"
+                .to_owned(),
+        );
+    }
+    match tally.failed.saturating_sub(tally.failed_permanent) {
+        0 => {}
+        temporary => left.push(format!("{} temporary; to try again: {command}", are(temporary, "failure"))),
+    }
+    if tally.failed_permanent > 0 {
+        left.push(format!(
+            "{} permanent; correct the addresses, then send with: {command} --permanent-too",
+            are(tally.failed_permanent, "failure")
+        ));
+    }
+    if tally.no_address > 0 {
+        left.push(format!(
+            "{} skipped without an address; add the addresses, then send with: {command} --permanent-too",
+            were(tally.no_address, "participant")
+        ));
+    }
+    if has_sent {
+        return left;
+    }
+    match tally.skipped.saturating_sub(tally.no_address) {
+        0 => {}
+        others => left.push(format!(
+            "{} skipped for other reasons and get no mail: they have left, the event was cancelled, or the mail went to \
+             another participant with the same address",
+            were(others, "participant")
+        )),
+    }
+    if tally.sent > 0 && tally.sent == tally.participants {
+        left.push("everyone has been sent the mail; to send another one, publish a new message".to_owned());
+    }
+    left
+}
+
+/// `1 failure is`, `2 failures are`.
+fn are(number: u64, what: &str) -> String {
+    format!("{} {}", count(number, what), if number == 1 { "is" } else { "are" })
+}
+
+/// `1 participant was`, `2 participants were`.
+fn were(number: u64, what: &str) -> String {
+    format!("{} {}", count(number, what), if number == 1 { "was" } else { "were" })
+}
+
 fn say_tally(id: NotificationId, tally: &Tally, dry_run: bool) {
     say(&format!(
         "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
@@ -89,5 +149,49 @@ fn say_tally(id: NotificationId, tally: &Tally, dry_run: bool) {
         say(
             "deferred mails are tried again by the worker when they are due; to try them now, run the same command again",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(tally: Tally, has_sent: bool) -> String {
+        assert!(tally.adds_up());
+        left(NotificationId(2), &tally, has_sent).join("\n")
+    }
+
+    #[test]
+    fn a_retry_that_sends_nothing_says_why() {
+        let failed = Tally { participants: 5, sent: 1, failed: 4, failed_permanent: 4, ..Tally::default() };
+        insta::assert_snapshot!(text(failed, false), @"4 failures are permanent; correct the addresses, then send with: fanmail retry --notification 2 --permanent-too");
+        let skipped = Tally { participants: 6, sent: 2, skipped: 4, no_address: 1, ..Tally::default() };
+        insta::assert_snapshot!(text(skipped, false), @r"
+        1 participant was skipped without an address; add the addresses, then send with: fanmail retry --notification 2 --permanent-too
+        3 participants were skipped for other reasons and get no mail: they have left, the event was cancelled, or the mail went to another participant with the same address
+        ");
+        insta::assert_snapshot!(text(Tally::default(), false), @"this notification is for no one, because its event had no participants; if people take part now, publish a new message");
+        let sent = Tally { participants: 5, sent: 5, ..Tally::default() };
+        insta::assert_snapshot!(text(sent, false), @"everyone has been sent the mail; to send another one, publish a new message");
+    }
+
+    #[test]
+    fn what_a_retry_has_left_is_named_with_what_to_do() {
+        let sent = Tally { participants: 6, sent: 6, ..Tally::default() };
+        assert_eq!(text(sent, true), "");
+        let tally = Tally {
+            participants: 9,
+            sent: 2,
+            failed: 4,
+            failed_permanent: 3,
+            skipped: 3,
+            no_address: 2,
+            ..Tally::default()
+        };
+        insta::assert_snapshot!(text(tally, true), @r"
+        1 failure is temporary; to try again: fanmail retry --notification 2
+        3 failures are permanent; correct the addresses, then send with: fanmail retry --notification 2 --permanent-too
+        2 participants were skipped without an address; add the addresses, then send with: fanmail retry --notification 2 --permanent-too
+        ");
     }
 }

@@ -1,13 +1,14 @@
-//! One notification: its fan-out starts, proceeds and ends, and single mails fail.
+//! One notification: its fan-out starts, proceeds and ends. Single mails are left to `mail`.
 
 use std::time::Duration;
 
 use log::Level;
 
-use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
+use crate::observe::events::mail::how_to_retry;
 use crate::observe::metrics::Metrics;
 use crate::process_id;
 use crate::text::count::count;
@@ -38,7 +39,7 @@ pub fn completed(
     deferred_for: Duration,
 ) {
     metrics.completed.add(1);
-    let Counts { sent, dry_run, failed, skipped, deferred } = counts;
+    let Counts { sent, dry_run, failed, skipped, deferred, .. } = counts;
     log::info!(
         "notification {} ({notification}) completed: {sent} sent{}, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
         notification.id,
@@ -50,7 +51,7 @@ pub fn completed(
         } else {
             String::new()
         },
-        retry_hint(notification.id, failed)
+        how_to_retry(notification.id, counts)
     );
 }
 
@@ -58,7 +59,8 @@ pub fn completed(
 pub fn without_participants(notification: &Notification) {
     log::warn!(
         "notification {} ({notification}): no mail was sent, because the event has no participants; if people take part, \
-         check that their rows in participants have this event_id",
+         check that their rows in participants have this event_id, then publish a new message (fanmail retry sends nothing: \
+         this notification is for no one)",
         notification.id
     );
 }
@@ -114,7 +116,7 @@ pub fn swept(notification_id: NotificationId, counts: Counts) {
         "notification {notification_id}: {sent} of {} sent{}{}",
         count(counts.total(), "deferred mail"),
         others.concat(),
-        retry_hint(notification_id, failed)
+        how_to_retry(notification_id, counts)
     );
 }
 
@@ -151,13 +153,6 @@ pub fn not_swept_in_dry_run(deferrals: u64) {
          EMAIL_DUMMY_MODE=False sends them",
         count(deferrals, "mail")
     );
-}
-
-fn retry_hint(notification_id: NotificationId, failed: u64) -> String {
-    match failed {
-        0 => String::new(),
-        _ => format!("; retry temporary failures with: fanmail retry --notification {notification_id}"),
-    }
 }
 
 /// A message was delivered again after its notification had been completed.
@@ -239,50 +234,5 @@ pub fn other_worker_is_gone(message: Message, session: &str) {
     log::info!(
         "worker {} is gone, or cut off from the broker; a message {message} that it may have received waits no longer for it",
         process_id::display_name(session)
-    );
-}
-
-/// A mail failed for a transient reason and is tried again later.
-pub fn retry_later(
-    metrics: &Metrics,
-    notification_id: NotificationId,
-    participant_id: ParticipantId,
-    detail: &str,
-) {
-    log::debug!("notification {notification_id}: participant {participant_id}: will retry: {detail}");
-    metrics.retries.add(1);
-}
-
-/// A mail is deferred: the ledger keeps it until it is tried again after `pause`. Only the first one of a fan-out is logged
-/// at INFO: a million may follow.
-pub fn mail_deferred(
-    first: bool,
-    notification_id: NotificationId,
-    participant_id: ParticipantId,
-    pause: Duration,
-    detail: &str,
-) {
-    let level = if first { Level::Info } else { Level::Debug };
-    log::log!(
-        level,
-        "notification {notification_id}: the mail to participant {participant_id} is deferred for {}: {detail}; further \
-         deferrals of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only",
-        at_most(pause)
-    );
-}
-
-/// A mail failed for good. Only the first one of a fan-out is logged at WARN: a million may follow.
-pub fn mail_failed(
-    first: bool,
-    notification_id: NotificationId,
-    participant_id: ParticipantId,
-    attempts: u32,
-    detail: &str,
-) {
-    let level = if first { Level::Warn } else { Level::Debug };
-    log::log!(
-        level,
-        "notification {notification_id}: the mail to participant {participant_id} failed (attempts: {attempts}): \
-         {detail}; further failures of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only"
     );
 }

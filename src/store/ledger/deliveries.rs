@@ -1,5 +1,5 @@
-//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones and those of
-//! dry-run mode, and a purge those of old notifications.
+//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones, those of
+//! dry-run mode and those without an address, and a purge those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -106,6 +106,14 @@ pub(crate) fn is_dry_run() -> _ {
     let status: &'static str = Status::Sent.as_str();
     let detail: &'static str = Verdict::DRY_RUN;
     deliveries::status.eq(status).and(deliveries::smtp_code.is_null()).and(deliveries::detail.eq(detail))
+}
+
+/// The outcomes of participants who had no address.
+#[diesel::dsl::auto_type]
+pub(crate) fn has_no_address() -> _ {
+    let status: &'static str = Status::Skipped.as_str();
+    let detail: &'static str = Verdict::NO_ADDRESS;
+    deliveries::status.eq(status).and(deliveries::detail.eq(detail))
 }
 
 /// Deletes the outcomes of dry-run mode, and returns their number.

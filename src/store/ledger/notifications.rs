@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// Deletes outcomes if the lease is valid, and returns their number.
-    fn reopen(
+    pub(crate) fn reopen(
         &self,
         lease: Lease,
         delete: impl Fn(&mut AnyConnection) -> QueryResult<usize>,

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::deliveries::is_dry_run;
+use crate::store::ledger::deliveries::{has_no_address, is_dry_run};
 use crate::store::ledger::recipients::count_listed;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
 use crate::store::ledger::same_address::has_same_address;
@@ -109,6 +109,7 @@ fn tally_ledger(connection: &mut AnyConnection, notification_id: NotificationId)
         failed_permanent,
         skipped: count(Status::Skipped),
         same_address: outcomes.iter().map(|found| found.same_address).sum(),
+        no_address: outcomes.iter().map(|found| found.no_address).sum(),
         deferred: count_deferred(connection, notification_id)?,
         ..Tally::default()
     })
@@ -252,13 +253,15 @@ struct OutcomeCount {
     dry_run: u64,
     /// Those of them that were skipped in favour of another participant with the same address.
     same_address: u64,
+    /// Those of them that were skipped without an address.
+    no_address: u64,
 }
 
 fn count_outcomes(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
 ) -> QueryResult<Vec<OutcomeCount>> {
-    let rows: Vec<(String, bool, i64, i64, i64)> = deliveries::table
+    let rows: Vec<(String, bool, i64, i64, i64, i64)> = deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
         .group_by((deliveries::status, deliveries::permanent))
         .select((
@@ -267,13 +270,14 @@ fn count_outcomes(
             count_star(),
             count(case_when(is_dry_run(), deliveries::participant_id)),
             count(case_when(has_same_address(), deliveries::participant_id)),
+            count(case_when(has_no_address(), deliveries::participant_id)),
         ))
         .load(connection)?;
-    let known = |(word, permanent, count, dry_run, same_address): (String, bool, i64, i64, i64)| {
+    let known = |(word, permanent, all, dry_run, same, none): (String, bool, i64, i64, i64, i64)| {
         let status = Status::from_word(&word);
         let status = status.ok_or_else(|| unknown_word(notification_id, "status of a delivery", &word))?;
-        let [count, dry_run, same_address] = [count, dry_run, same_address].map(i64::unsigned_abs);
-        Ok(OutcomeCount { status, permanent, count, dry_run, same_address })
+        let [count, dry_run, same_address, no_address] = [all, dry_run, same, none].map(i64::unsigned_abs);
+        Ok(OutcomeCount { status, permanent, count, dry_run, same_address, no_address })
     };
     rows.into_iter().map(known).collect()
 }

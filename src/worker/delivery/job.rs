@@ -37,14 +37,14 @@ impl Job {
             Verdict::Failed { detail, .. } => detail,
             Verdict::Deferred { pause, detail, .. } => {
                 let first = !self.fan_out.deferral_logged.swap(true, Ordering::Relaxed);
-                events::notification::mail_deferred(first, notification_id, participant_id, *pause, detail);
+                events::mail::deferred(first, notification_id, participant_id, *pause, detail);
                 return;
             }
             Verdict::Sent | Verdict::DryRun | Verdict::Skipped(_) => return,
         };
         let first = !self.fan_out.failure_logged.swap(true, Ordering::Relaxed);
         let attempts = self.recipient.attempts;
-        events::notification::mail_failed(first, notification_id, participant_id, attempts, detail);
+        events::mail::failed(first, notification_id, participant_id, attempts, detail);
     }
 
     /// The outcome of this job.

@@ -250,7 +250,7 @@ impl<C: Channel> Lane<C> {
         job.recipient.attempts += 1;
         job.recipient.failed(error);
         if self.shared.retry_policy.allows_another(&job.recipient) {
-            events::notification::retry_later(
+            events::mail::retry_later(
                 &self.shared.monitor.metrics,
                 job.fan_out.notification_id(),
                 job.recipient.participant.id,

@@ -223,7 +223,15 @@ fn a_missing_address_is_skipped_and_an_impossible_one_fails() {
     assert_eq!(worker.relay.accepted(), ["p1@example.com", "last@example.com"]);
     assert_eq!(
         worker.tally(1),
-        Tally { participants: 4, sent: 2, failed: 1, failed_permanent: 1, skipped: 1, ..Tally::default() }
+        Tally {
+            participants: 4,
+            sent: 2,
+            failed: 1,
+            failed_permanent: 1,
+            skipped: 1,
+            no_address: 1,
+            ..Tally::default()
+        }
     );
 }
 

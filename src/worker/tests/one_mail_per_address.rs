@@ -97,8 +97,15 @@ fn an_address_that_cannot_be_written_fails_for_each_of_its_participants() {
     let mut worker = TestWorker::new(0, 1);
     share(&mut worker, &["f ay@x.org", "fay@x.org", "f ay@x.org", ""]);
     complete(&worker);
-    let tally =
-        Tally { participants: 4, sent: 1, failed: 2, failed_permanent: 2, skipped: 1, ..Tally::default() };
+    let tally = Tally {
+        participants: 4,
+        sent: 1,
+        failed: 2,
+        failed_permanent: 2,
+        skipped: 1,
+        no_address: 1,
+        ..Tally::default()
+    };
     assert_eq!(worker.tally(1), tally);
 }
 

@@ -25,6 +25,8 @@ macro_rules! conformance_tests {
             doubled_keys_are_found_in_the_whole_event
             a_row_that_cannot_be_read_does_not_hide_the_others
             addresses_that_occur_more_than_once_are_found_in_any_form
+            those_skipped_without_an_address_are_reopened_when_they_have_one
+            any_number_without_an_address_is_reopened
             participants_with_a_common_address_are_told_apart
             who_was_skipped_for_an_address_is_read_with_those_who_are_to_get_the_mail
             who_was_skipped_for_an_address_is_reopened_or_takes_the_place_of_another

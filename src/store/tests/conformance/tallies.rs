@@ -12,7 +12,7 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     record(store, &notification, Status::Sent, [1, 2]);
     record(store, &notification, Status::Failed, [3]);
     record(store, &notification, Status::Skipped, [4]);
-    expected = Tally { sent: 2, failed: 1, skipped: 1, pending: 1, ..expected };
+    expected = Tally { sent: 2, failed: 1, skipped: 1, no_address: 1, pending: 1, ..expected };
     assert_eq!(store.tally(&notification).unwrap(), expected);
     assert!(expected.adds_up());
     defer(store, &notification, [5]);

@@ -13,7 +13,8 @@ use crate::worker::recorder::batch::{BatchReceiver, batch_queue};
 use crate::worker::tests::support::opening::open;
 use crate::worker::tests::support::{EVENT, REQUEST, TestWorker, named};
 
-const NOBODY: Counts = Counts { sent: 0, dry_run: 0, failed: 0, skipped: 0, deferred: 0 };
+const NOBODY: Counts =
+    Counts { sent: 0, dry_run: 0, failed: 0, failed_permanent: 0, skipped: 0, deferred: 0 };
 
 /// A notification that was opened, and of which nothing is sent.
 fn claim(worker: &TestWorker) -> Claim {
