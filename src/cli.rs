@@ -110,21 +110,26 @@ Example:
   fanmail publish --type UPDATED --event 123 --message-id order-4711"
     )]
     Publish(PublishArgs),
-    /// Show workers, and for each notification: participants = sent + failed + skipped + pending
+    /// Show workers, and for each notification: participants = sent + failed + skipped + deferred + pending
     ///
     /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
     /// What needs attention, and what to do about it, is printed below the table (on standard error).
     /// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
     ///
-    /// The exit code is 1 if a notification does not add up, or is completed although participants are pending.
+    /// With --notification and --failures, it lists who failed instead, and the exit code is 0.
+    ///
+    /// The exit code is 1 if a notification does not add up, is set aside because something of it cannot be read, is completed
+    /// although participants are pending, or is abandoned although participants are pending or deferred.
     #[command(after_help = "\
 Examples:
   fanmail status
-  fanmail status --event 123 --format json")]
+  fanmail status --event 123 --format json
+  fanmail status --notification 72 --failures")]
     Status(StatusArgs),
-    /// Send the failed mails of a completed notification again
+    /// Send the failed and deferred mails of a notification again
     ///
-    /// Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome.
+    /// The notification may be completed, abandoned (its event must be in the database again) or set aside (its data must be
+    /// readable again); one that is waiting or running only with --message-lost. Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome (pending).
     /// With --permanent-too, for example after addresses were corrected or added, it also sends to those whose failure was
     /// permanent, and to those who were skipped because they had no address and have one now. A mail keeps its Message-ID. The command sends by itself, with or
     /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it

@@ -12,6 +12,7 @@ pub mod installation;
 pub mod kind;
 pub mod lease;
 pub mod message;
+pub mod missing_event;
 pub mod notification;
 pub mod outcome;
 pub mod participant;

@@ -2,6 +2,7 @@
 //! knows no terminal and prints nothing.
 
 pub mod advice;
+mod naming;
 pub mod notifications;
 pub mod table;
 pub mod workers;

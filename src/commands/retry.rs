@@ -37,6 +37,7 @@ use crate::worker::lease::keeper::ProcessRole;
 
 mod candidate;
 mod lease;
+mod missing_event;
 mod summary;
 
 /// How often the progress is drawn again.
@@ -57,7 +58,8 @@ pub struct RetryArgs {
     /// Also send the mails that a worker in dry-run mode has not sent, although they count as sent
     #[arg(long)]
     pub dummy_too: bool,
-    /// Also send a notification that is not completed, because its message is in the queue no more (purged or deleted)
+    /// Also send a notification that is not completed, because its message is in the queue no more (purged or deleted); if its
+    /// event is not in the database, it is closed as abandoned
     #[arg(long)]
     pub message_lost: bool,
 }
@@ -76,7 +78,13 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
     let record =
         candidate::find(&store, args.notification, args.message_lost, config.worker.silence_limit())?;
-    let event = candidate::find_event(&store, &record)?;
+    let event = match candidate::find_event(&store, &record)? {
+        Ok(event) => event,
+        Err(missing) if args.message_lost && record.state.is_open() => {
+            return missing_event::close(&store, &record, &missing, config.worker.lease_timeout);
+        }
+        Err(missing) => bail!("{}", missing_event::refusal(&record, &missing)),
+    };
 
     let note = LeaseNote::default();
     let on_exit = note.clone();

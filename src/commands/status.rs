@@ -1,5 +1,5 @@
 //! `fanmail status`: prints the workers, how notifications add up, and what needs attention. What it prints is made in
-//! `report`.
+//! `report`; the list of who failed is left to `failures`.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::app::database;
 use crate::commands::arguments::Format;
 use crate::config::Config;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::report::advice;
 use crate::report::notifications::NotificationLine;
 use crate::report::table;
@@ -21,6 +21,8 @@ use crate::store::error::StoreError;
 use crate::store::ledger::live_sessions::LiveSessions;
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::workers::Worker;
+
+mod failures;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -37,6 +39,12 @@ pub struct StatusArgs {
     /// Show only the workers; with --format json, as a list
     #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
     pub workers: bool,
+    /// Show who failed, with the reason, of this notification
+    #[arg(long, value_name = "N", requires = "failures", conflicts_with_all = ["event", "limit", "all", "workers"])]
+    pub notification: Option<NotificationId>,
+    /// List the failed mails of --notification: the participant's key in your table, temporary or permanent, attempts, reason
+    #[arg(long, requires = "notification")]
+    pub failures: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -49,6 +57,10 @@ pub struct StatusArgs {
 /// What failed, and why.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
+    if let Some(id) = args.notification {
+        failures::print(&store, id, args.format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report_timeout = config.worker.silence_limit();
     let workers = store.list_workers()?;
     if args.workers {
@@ -67,7 +79,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         eprintln!("{}", advice::hidden(hidden));
     }
     if args.format == Format::Table {
-        print_to_stderr(&advice::advice(&lines, now));
+        print_to_stderr(&advice::advice(&lines, now, workers.are_running()));
     }
     let problems = advice::problems(&lines);
     print_to_stderr(&problems);
@@ -117,7 +129,18 @@ fn read_line(
     };
     let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
     let line = NotificationLine::new(record, tally, next_try_at, workers, sessions);
-    Ok(NotificationLine { uncounted, ..line })
+    let missing_event = missing_event(store, &line)?;
+    Ok(NotificationLine { uncounted, missing_event, ..line })
+}
+
+/// The event for which a worker that has the notification looks in vain. What it does is in no row, so the event is looked up.
+fn missing_event(store: &Store, line: &NotificationLine) -> Result<Option<EventId>, StoreError> {
+    let is_worked_on = line.is_unfinished() && line.worker().is_some() && !line.has_lost_holder();
+    let Some(event_id) = line.record.notification.event_id.filter(|_| is_worked_on) else { return Ok(None) };
+    match store.has_event(event_id) {
+        Err(error) if error.is_unreadable() => Ok(None),
+        found => found.map(|found| (!found).then_some(event_id)),
+    }
 }
 
 fn as_json(list: &impl Serialize) -> serde_json::Result<String> {

@@ -74,6 +74,7 @@ pub fn hostile() -> Event {
 pub fn ada() -> Participant {
     Participant {
         id: ParticipantId(1),
+        key: None,
         email: Some("ada@example.com".to_owned()),
         name: "Ada Lovelace".to_owned(),
         locale: Some("en-GB".to_owned()),

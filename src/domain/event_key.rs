@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::text::clean::{cut, turns_direction};
+use crate::text::clean::shown_key;
 use serde::{Serialize, Serializer};
 
 /// Longest text that is a key, in bytes of UTF-8. A UUID takes 36.
@@ -56,14 +56,7 @@ impl fmt::Debug for TextKey {
 /// On one line and cut. With quotes and escapes, if a reader could not tell otherwise where it ends or what is in it.
 impl fmt::Display for TextKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_str();
-        let is_plain = |c: char| c.is_alphanumeric() || "-_.:/+@#~".contains(c);
-        if text.chars().all(is_plain) {
-            return f.pad(&cut(text, SHOWN));
-        }
-        // What stands for itself in a Rust text, but not on a terminal.
-        let visible: String = text.chars().filter(|&c| !turns_direction(c)).collect();
-        f.pad(&cut(format!("{visible:?}"), SHOWN))
+        f.pad(&shown_key(self.as_str(), SHOWN))
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
 use crate::report::MAX_NAMED;
+use crate::report::naming::{id_of, name};
 use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
@@ -85,12 +86,15 @@ fn set_aside(line: &NotificationLine) -> String {
     )
 }
 
-/// What adds up and may need attention all the same, a line for each sort.
+/// What adds up and may need attention all the same, a line for each sort. When no worker is running, none is about to resume
+/// its work.
 #[must_use]
-pub fn advice(lines: &[NotificationLine], now: NaiveDateTime) -> Vec<String> {
+pub fn advice(lines: &[NotificationLine], now: NaiveDateTime, workers_are_running: bool) -> Vec<String> {
+    let grace = if workers_are_running { GRACE } else { TimeDelta::zero() };
     [
         without_holder(lines),
-        without_worker(lines, now),
+        without_worker(lines, now, grace),
+        without_event(lines),
         abandoned(lines),
         not_acked(lines, now),
         deferred(lines, now),
@@ -125,19 +129,31 @@ fn without_holder(lines: &[NotificationLine]) -> Option<String> {
 }
 
 /// Unfinished ones that no process has, and whose messages no worker holds: a worker was stopped, or `fanmail retry` was.
-fn without_worker(lines: &[NotificationLine], now: NaiveDateTime) -> Option<String> {
+fn without_worker(lines: &[NotificationLine], now: NaiveDateTime, grace: TimeDelta) -> Option<String> {
     let alone = || {
         lines.iter().filter(|line| {
             line.is_unfinished()
                 && line.record.holder.is_none()
                 && !line.message_is_held
-                && now - line.record.received_at > GRACE
+                && now - line.record.received_at >= grace
         })
     };
     let named = name(alone(), |line| line.id().to_string())?;
     Some(format!(
         "Without a worker: {named}. A worker sends them when it gets their messages from the queue. {START}. {}",
         if_messages_are_lost(alone())
+    ))
+}
+
+/// Those for whose events a worker looks.
+fn without_event(lines: &[NotificationLine]) -> Option<String> {
+    let named = name(lines.iter().filter(|line| line.missing_event.is_some()), |line| {
+        let event = line.missing_event.map(|id| id.to_string()).unwrap_or_default();
+        format!("{} (event {event} is not in the database)", line.id())
+    })?;
+    Some(format!(
+        "Waiting for the event: {named}. A worker looks for it until EVENT_LOOKUP_GRACE has passed; then the message \
+         becomes a dead letter"
     ))
 }
 
@@ -166,13 +182,20 @@ fn without_mail(line: &NotificationLine) -> u64 {
 /// Abandoned ones of which no participant is pending: a message about an event that does not exist, mostly.
 fn abandoned(lines: &[NotificationLine]) -> Option<String> {
     let abandoned = || lines.iter().filter(|line| is_abandoned(line) && without_mail(line) == 0);
+    let reason =
+        |line: &NotificationLine| line.record.reason.as_deref().unwrap_or("no reason is recorded").to_owned();
+    let is_one = abandoned().nth(1).is_none();
     let named = name(abandoned(), |line| {
-        format!("{} ({})", line.id(), line.record.reason.as_deref().unwrap_or("no reason is recorded"))
+        if is_one { format!("{} ({})", line.id(), reason(line)) } else { line.id().to_string() }
     })?;
+    let hidden = abandoned().count().saturating_sub(MAX_NAMED);
+    let reasons = abandoned().skip(if is_one { 1 } else { hidden });
+    let reasons: Vec<String> = reasons.map(|line| format!("\n    {}: {}", line.id(), reason(line))).collect();
     Some(format!(
         "Abandoned, and no participant is pending: {named}. If an event comes back, send with: fanmail retry \
-         --notification {}",
-        id_of(abandoned())
+         --notification {}{}",
+        id_of(abandoned()),
+        reasons.concat()
     ))
 }
 
@@ -222,7 +245,8 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
         let temporary = line.tally.failed.saturating_sub(permanent);
         format!("{} ({temporary} temporary, {permanent} permanent)", line.id())
     })?;
-    let retry = format!("fanmail retry --notification {}", id_of(with_failed()));
+    let id = id_of(with_failed());
+    let retry = format!("fanmail retry --notification {id}");
     let when = if with_failed().any(NotificationLine::is_unfinished) { " once it is completed" } else { "" };
     let any = |count: fn(&Tally) -> u64| with_failed().any(|line| count(&line.tally) > 0);
     let any_temporary = any(|tally| tally.failed.saturating_sub(tally.failed_permanent));
@@ -235,7 +259,9 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
             "Permanent failures: correct the addresses, then send{when} with: {retry} --permanent-too"
         ),
     };
-    Some(format!("Failed deliveries: {named}. {how}"))
+    Some(format!(
+        "Failed deliveries: {named}. Who, and why: fanmail status --notification {id} --failures. {how}"
+    ))
 }
 
 /// Those with outcomes of dry-run mode.
@@ -248,30 +274,6 @@ fn dry_run(lines: &[NotificationLine]) -> Option<String> {
          --notification {} --dummy-too",
         id_of(dry())
     ))
-}
-
-/// What a command gets as their key: the key of the only one, or a placeholder.
-fn id_of<'a>(mut lines: impl Iterator<Item = &'a NotificationLine>) -> String {
-    match (lines.next(), lines.next()) {
-        (Some(line), None) => line.id().to_string(),
-        _ => "ID".to_owned(),
-    }
-}
-
-/// How many they are, and the newest of them by name. `None` if there is none.
-fn name<'a>(
-    lines: impl Iterator<Item = &'a NotificationLine>,
-    describe: impl Fn(&NotificationLine) -> String,
-) -> Option<String> {
-    let all: Vec<String> = lines.map(describe).collect();
-    let hidden = all.len().saturating_sub(MAX_NAMED);
-    let named = all[hidden..].join(", ");
-    match (all.len(), hidden) {
-        (0, _) => None,
-        (1, _) => Some(format!("notification {named}")),
-        (_, 0) => Some(format!("notifications {named}")),
-        (number, _) => Some(format!("{number} notifications, the newest are {named}")),
-    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub struct NotificationLine {
     pub holder_is_worker: bool,
     /// Whether a worker that is connected to the broker has its message.
     pub message_is_held: bool,
+    /// Its event, if a worker has it and the event is not in the database.
+    pub missing_event: Option<EventId>,
 }
 
 impl NotificationLine {
@@ -48,7 +50,16 @@ impl NotificationLine {
         let not_before = record.not_before.filter(|_| record.state == NotificationState::SetAside);
         let next_try_at = next_try_at.into_iter().chain(not_before).min();
         let uncounted = None;
-        Self { record, tally, next_try_at, uncounted, holder_has_exited, holder_is_worker, message_is_held }
+        Self {
+            record,
+            tally,
+            next_try_at,
+            uncounted,
+            holder_has_exited,
+            holder_is_worker,
+            message_is_held,
+            missing_event: None,
+        }
     }
 
     /// Its key.
@@ -192,6 +203,7 @@ pub(crate) mod tests {
             holder_has_exited: false,
             holder_is_worker: false,
             message_is_held: false,
+            missing_event: None,
         }
     }
 

@@ -55,6 +55,12 @@ impl Workers {
         Self(workers.into_iter().map(line).collect())
     }
 
+    /// Whether a worker may be running: it has reported in time, or is silent.
+    #[must_use]
+    pub fn are_running(&self) -> bool {
+        self.0.iter().any(|line| line.state != WorkerState::Gone)
+    }
+
     /// A line for each worker, each of its problems and each note. `unfinished` is the number of notifications
     /// that are waiting or running.
     #[must_use]

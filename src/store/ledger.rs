@@ -1,11 +1,13 @@
 //! The ledger: notifications, their outcomes, their deferrals and their leases.
 
+pub mod abandoning;
 pub mod acks;
 pub mod batch;
 pub mod completion;
 pub mod decided;
 pub mod deferrals;
 pub mod deliveries;
+pub mod failures;
 pub(crate) mod identity;
 pub mod installation;
 pub mod leases;

@@ -29,6 +29,19 @@ pub fn printable(text: &str) -> String {
     text.chars().filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c))).collect()
 }
 
+/// A key of the application on one line, at most `max` characters of it. With quotes and escapes, if a reader could not tell
+/// otherwise where it ends or what is in it.
+#[must_use]
+pub fn shown_key(key: &str, max: usize) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.:/+@#~".contains(c);
+    if !key.is_empty() && key.chars().all(is_plain) {
+        return cut(key, max);
+    }
+    // What stands for itself in a Rust text, but not on a terminal.
+    let visible: String = key.chars().filter(|&c| !turns_direction(c)).collect();
+    cut(format!("{visible:?}"), max)
+}
+
 /// At most `max` characters of `line`; an ellipsis at the end if it was cut. What a reader sees as one character, such as
 /// a letter with its accents, is kept or left out as a whole, unless the line begins with one that is longer.
 #[must_use]

@@ -107,7 +107,7 @@ pub(super) fn run_leased(
     leased: &Leased,
 ) -> Result<FanOutResult, Halt> {
     let Some(event) = event_lookup::look_up(context, event_id)? else {
-        return leased.abandon(context, event_lookup::reason(context, event_id));
+        return leased.abandon(context, &event_lookup::describe_missing(context, event_id)?);
     };
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     let (held, scope) = (Arc::clone(&leased.held), leased.scope);
@@ -129,14 +129,19 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
     let (started_at, mut logged_at) = (Instant::now(), Instant::now());
     let (mut counts, mut check) = (Counts::default(), CompletionCheck::default());
     loop {
-        let (pass, completion) = send(context, claim, !claim.resumed, |pass| {
+        let mut so_far = counts;
+        let sent = send(context, claim, !claim.resumed, |pass| {
+            so_far = counts;
+            so_far += pass;
             if logged_at.elapsed() >= PROGRESS_INTERVAL {
                 logged_at = Instant::now();
-                let mut so_far = counts;
-                so_far += pass;
                 events::notification::progress(&notification, so_far);
             }
-        })?;
+        });
+        if sent == Err(Halt::Stopping) {
+            events::notification::interrupted(&notification, so_far);
+        }
+        let (pass, completion) = sent?;
         counts += pass;
         if check.complete(context, claim, pass, completion)? {
             break;

@@ -72,6 +72,12 @@ fn the_log_and_retry_say_what_can_be_done_about_permanent_failures() {
         "{log}"
     );
     worker.stop();
+    let list = scenario.run_ok(&["status", "--notification", "1", "--failures"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 3, "{list}");
+    assert!(lines[1].starts_with("2            permanent         1  550 5.1.1 No such user"), "{list}");
+    assert!(lines[2].starts_with("3            permanent         0  "), "{list}");
+    assert!(!list.contains('@'), "{list}");
     let out = scenario.run_ok(&RETRY);
     assert!(out.contains("2 failures are permanent; correct the addresses"), "{out}");
     scenario.ledger.execute("UPDATE participants SET email = 'q@example.com' WHERE id = 3");

@@ -120,6 +120,25 @@ fn an_interrupted_retry_gives_its_lease_up_and_leaves_an_abandoned_notification_
     assert_eq!(status_line(&scenario)["state"], "completed");
 }
 
+#[test]
+fn a_lost_message_of_an_event_that_does_not_exist_is_closed_and_sent_when_the_event_is_back() {
+    let scenario = interrupted("retry-no-event", "running");
+    scenario.ledger.execute("CREATE TABLE removed AS SELECT * FROM events; DELETE FROM events;");
+    assert_eq!(scenario.run(&RETRY).code, Some(1), "its message may come");
+    assert_eq!(status_line(&scenario)["state"], "running");
+    let ended = scenario.run(&RETRY_LOST);
+    assert_eq!(ended.code, Some(1), "people got no mail: {ended:?}");
+    let closed =
+        "notification 1 is closed as abandoned: event 123 is not in the database; its message was lost\n";
+    assert!(ended.out.contains(closed) && ended.out.contains("15 participants got no mail"), "{}", ended.out);
+    let line = status_line(&scenario);
+    assert_eq!((&line["state"], &line["pending"]), (&"abandoned".into(), &15.into()), "{line}");
+    put_event_back(&scenario);
+    scenario.run_ok(&RETRY);
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (15, 0));
+    assert_eq!(status_line(&scenario)["state"], "completed");
+}
+
 /// Nothing that fails after the lease is taken keeps it: here the outcomes that are tried again cannot be deleted.
 #[test]
 fn a_retry_that_fails_gives_its_lease_up() {

@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
+use crate::domain::missing_event::MissingEvent;
 use crate::process_id;
 use crate::store::Store;
 use crate::store::ledger::row::{Holder, NotificationRecord, NotificationState};
@@ -94,21 +95,22 @@ fn message_may_come(record: &NotificationRecord) -> String {
     )
 }
 
-/// The event as it is now.
+/// The event as it is now, or what there is to say about it.
 ///
 /// # Errors
-/// When there is none, or when the database does not answer.
-pub(super) fn find_event(store: &Store, record: &NotificationRecord) -> anyhow::Result<Event> {
+/// When the notification is not about an event, or when the database does not answer.
+pub(super) fn find_event(
+    store: &Store,
+    record: &NotificationRecord,
+) -> anyhow::Result<Result<Event, MissingEvent>> {
     let id = record.notification.id;
     let Some(event_id) = record.notification.event_id else {
         bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
     };
-    let Some(event) = store.find_event(event_id)? else {
-        bail!(
-            "event {event_id} of notification {id} is not in the database; put it back, then run the same command again"
-        );
-    };
-    Ok(event)
+    Ok(match store.find_event(event_id)? {
+        Some(event) => Ok(event),
+        None => Err(store.describe_missing_event(event_id)?),
+    })
 }
 
 #[cfg(test)]

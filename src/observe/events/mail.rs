@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
+use crate::domain::participant::Participant;
 use crate::observe::metrics::Metrics;
 use crate::text::duration::at_most;
 
@@ -30,10 +31,11 @@ pub(super) fn how_to_retry(notification_id: NotificationId, counts: Counts) -> S
 pub fn retry_later(
     metrics: &Metrics,
     notification_id: NotificationId,
-    participant_id: ParticipantId,
+    participant: &Participant,
     detail: &str,
 ) {
-    log::debug!("notification {notification_id}: participant {participant_id}: will retry: {detail}");
+    let key = participant.shown_key();
+    log::debug!("notification {notification_id}: participant {key}: will retry: {detail}");
     metrics.retries.add(1);
 }
 
@@ -42,14 +44,14 @@ pub fn retry_later(
 pub fn deferred(
     first: bool,
     notification_id: NotificationId,
-    participant_id: ParticipantId,
+    participant: &Participant,
     pause: Duration,
     detail: &str,
 ) {
-    let level = if first { Level::Info } else { Level::Debug };
+    let (level, key) = (if first { Level::Info } else { Level::Debug }, participant.shown_key());
     log::log!(
         level,
-        "notification {notification_id}: the mail to participant {participant_id} is deferred for {}: {detail}; further \
+        "notification {notification_id}: the mail to participant {key} is deferred for {}: {detail}; further \
          deferrals of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only",
         at_most(pause)
     );
@@ -59,16 +61,17 @@ pub fn deferred(
 pub fn failed(
     first: bool,
     notification_id: NotificationId,
-    participant_id: ParticipantId,
+    participant: &Participant,
     attempts: u32,
     detail: &str,
 ) {
-    let level = if first { Level::Warn } else { Level::Debug };
+    let (level, key) = (if first { Level::Warn } else { Level::Debug }, participant.shown_key());
     let not_asked = if attempts == 0 { ", the relay was not asked" } else { "" };
     log::log!(
         level,
-        "notification {notification_id}: the mail to participant {participant_id} failed (attempts: {attempts}{not_asked}): \
-         {detail}; further failures of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only"
+        "notification {notification_id}: the mail to participant {key} failed (attempts: {attempts}{not_asked}): \
+         {detail}; further failures are logged at LOG_LEVEL=DEBUG only, and listed by: fanmail status --notification \
+         {notification_id} --failures"
     );
 }
 

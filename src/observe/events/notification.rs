@@ -29,6 +29,17 @@ pub fn progress(notification: &Notification, counts: Counts) {
     log::info!("notification {}: {} sent, {} failed so far", notification.id, counts.sent, counts.failed);
 }
 
+/// A fan-out ends because the worker is stopping. `counts` are those of this fan-out.
+pub fn interrupted(notification: &Notification, counts: Counts) {
+    log::info!(
+        "notification {} ({notification}) interrupted by the stop: {} sent, {} failed by this worker; a worker sends to the \
+         others when the message comes again",
+        notification.id,
+        counts.sent,
+        counts.failed
+    );
+}
+
 /// Every participant has an outcome or is deferred. `counts` are those of this fan-out. Deferred mails are tried again for
 /// up to `deferred_for`.
 pub fn completed(

@@ -1,6 +1,7 @@
 //! What `status` advises, and what it calls a problem.
 
 use super::*;
+use crate::domain::ids::EventId;
 use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 
@@ -29,7 +30,7 @@ fn with_message_id(line: NotificationLine) -> NotificationLine {
 }
 
 fn text(lines: &[NotificationLine]) -> String {
-    advice(lines, now()).join("\n")
+    advice(lines, now(), true).join("\n")
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn nothing_is_said_about_what_is_in_order() {
     assert_eq!(problems(&lines), Vec::<String>::new());
     let soon: NaiveDateTime = "2026-11-21T09:01:00".parse().unwrap();
     assert_eq!(
-        advice(&[not_acked(3), running(4), waiting(5)], soon),
+        advice(&[not_acked(3), running(4), waiting(5)], soon, true),
         Vec::<String>::new(),
         "a minute is nothing"
     );
@@ -61,7 +62,7 @@ fn outcomes_of_dry_run_mode_are_no_problem_and_can_be_sent() {
         with_dry_run(running(5), 1),
         with_dry_run(line(6, NotificationState::Completed, [2, 1, 0, 1, 0]), 1),
     ];
-    assert!(advice(&lines, "2026-11-21T09:01:00".parse().unwrap()).concat().contains(
+    assert!(advice(&lines, "2026-11-21T09:01:00".parse().unwrap(), true).concat().contains(
         "notifications 5 (1 recipient), 6 (1 recipient). To send to them once it is completed, set \
              EMAIL_DUMMY_MODE=False and run: fanmail retry --notification ID --dummy-too"
     ));
@@ -88,7 +89,7 @@ fn everything_that_needs_attention_is_named_with_what_to_do() {
     Without a worker: notifications 6, 7. A worker sends them when it gets their messages from the queue. If no worker is running, start one with: fanmail worker. If the queue has no message, ready or unacked, the messages are lost: send with: fanmail retry --notification ID --message-lost
     Abandoned, and no participant is pending: notification 10 (event 123 is not in the database). If an event comes back, send with: fanmail retry --notification 10
     Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only within ten minutes after a worker has connected to the broker)
-    Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Retry temporary failures with: fanmail retry --notification ID. Permanent ones: correct the addresses, then add --permanent-too
+    Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Who, and why: fanmail status --notification ID --failures. Retry temporary failures with: fanmail retry --notification ID. Permanent ones: correct the addresses, then add --permanent-too
     ");
 }
 
@@ -98,8 +99,8 @@ fn what_can_be_done_about_failures_depends_on_their_sort() {
         let line = line(2, NotificationState::Completed, [9, 5, 4, 0, 0]);
         text(&[NotificationLine { tally: Tally { failed_permanent: permanent, ..line.tally }, ..line }])
     };
-    insta::assert_snapshot!(failed(0), @"Failed deliveries: notification 2 (4 temporary, 0 permanent). Retry them with: fanmail retry --notification 2");
-    insta::assert_snapshot!(failed(4), @"Failed deliveries: notification 2 (0 temporary, 4 permanent). Permanent failures: correct the addresses, then send with: fanmail retry --notification 2 --permanent-too");
+    insta::assert_snapshot!(failed(0), @"Failed deliveries: notification 2 (4 temporary, 0 permanent). Who, and why: fanmail status --notification 2 --failures. Retry them with: fanmail retry --notification 2");
+    insta::assert_snapshot!(failed(4), @"Failed deliveries: notification 2 (0 temporary, 4 permanent). Who, and why: fanmail status --notification 2 --failures. Permanent failures: correct the addresses, then send with: fanmail retry --notification 2 --permanent-too");
 }
 
 #[test]
@@ -206,4 +207,32 @@ fn of_many_problems_the_first_are_named() {
         problems[9].starts_with("notification 10 ") && problems[10].starts_with("and 4 more"),
         "{problems:?}"
     );
+}
+
+#[test]
+fn of_several_abandoned_ones_each_reason_has_a_line() {
+    let lines = [5, 6].map(|id| line(id, NotificationState::Abandoned, [0, 0, 0, 0, 0]));
+    insta::assert_snapshot!(text(&lines), @r"
+    Abandoned, and no participant is pending: notifications 5, 6. If an event comes back, send with: fanmail retry --notification ID
+        5: event 123 is not in the database
+        6: event 123 is not in the database
+    ");
+    let many: Vec<NotificationLine> =
+        (1..=14).map(|id| line(id, NotificationState::Abandoned, [0, 0, 0, 0, 0])).collect();
+    assert_eq!(text(&many).lines().count(), 11);
+}
+
+#[test]
+fn a_notification_that_waits_for_its_event_says_so() {
+    let waits =
+        NotificationLine { missing_event: Some(EventId::Number(123)), ..held(running(4), OWNER, false) };
+    insta::assert_snapshot!(text(&[waits]), @"Waiting for the event: notification 4 (event 123 is not in the database). A worker looks for it until EVENT_LOOKUP_GRACE has passed; then the message becomes a dead letter");
+}
+
+#[test]
+fn when_no_worker_is_running_nothing_is_waited_for() {
+    let at_once: NaiveDateTime = "2026-11-21T09:00:04".parse().unwrap();
+    assert_eq!(advice(&[running(4)], at_once, true), Vec::<String>::new());
+    let advice = advice(&[running(4)], at_once, false).concat();
+    assert!(advice.starts_with("Without a worker: notification 4. "), "{advice}");
 }

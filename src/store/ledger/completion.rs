@@ -71,31 +71,6 @@ impl Store {
             }),
         }
     }
-
-    /// Marks a notification as abandoned for a `reason`, and ends its lease. `false` when the lease is not valid any more;
-    /// then nothing has changed.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn abandon_notification(&self, lease: Lease, reason: &str) -> Result<bool, StoreError> {
-        self.write("abandon a notification", |connection| {
-            let leased =
-                notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
-            let abandoned =
-                diesel::update(leased.filter(notifications::state.eq_any(NotificationState::UNDECIDED)))
-                    .set((
-                        notifications::state.eq(NotificationState::Abandoned.as_str()),
-                        notifications::completed_at.eq(DatabaseTime::now().nullable()),
-                        notifications::reason.eq(reason),
-                        no_lease(),
-                    ))
-                    .execute(connection)?;
-            // It is abandoned already if the reply to the first try was lost.
-            let abandoned_before =
-                leased.filter(notifications::state.eq(NotificationState::Abandoned.as_str()));
-            Ok(abandoned > 0 || abandoned_before.count().get_result::<i64>(connection)? > 0)
-        })
-    }
 }
 
 /// The participants from `$first` on of a notification, with `$of_event`, who are neither decided nor deferred.

@@ -134,7 +134,7 @@ pub(crate) fn find_people(
 }
 
 /// Those of the recipients with these numbers, with their keys, in any order.
-fn find_by_numbers(
+pub(crate) fn find_by_numbers(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
     ids: &[ParticipantId],

@@ -8,6 +8,7 @@ use diesel::result::Error;
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::missing_event::MissingEvent;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
@@ -32,6 +33,36 @@ impl Store {
     pub fn find_event(&self, event_id: EventId) -> Result<Option<Event>, StoreError> {
         let row = self.find_row(event_id)?;
         Ok(row.map(|row| row.into_event(event_id)).inspect(zones::tell_if_unknown))
+    }
+
+    /// Whether the database has the event.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the row cannot be read.
+    pub fn has_event(&self, event_id: EventId) -> Result<bool, StoreError> {
+        Ok(self.find_row(event_id)?.is_some())
+    }
+
+    /// An event that was not found, with the key that is meant, if the database takes another one for the same: collations may
+    /// ignore capitals, accents and blanks at the end.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn describe_missing_event(&self, event_id: EventId) -> Result<MissingEvent, StoreError> {
+        let keys = self.event_keys()?;
+        let AppEvent::Text(condition) = keys.in_events(event_id) else {
+            return Ok(MissingEvent { event_id, similar: None });
+        };
+        self.run("look for an event with a similar key", |connection| {
+            let found: Option<AppText> = events::table
+                .filter(condition)
+                .select(keys.events_id_as_text())
+                .limit(1)
+                .first(connection)
+                .optional()?;
+            let similar = found.and_then(|AppText(key)| EventId::from_text(&key).ok());
+            Ok(MissingEvent { event_id, similar: similar.filter(|similar| *similar != event_id) })
+        })
     }
 
     /// The columns of the event with something else than a time. The event may be gone.

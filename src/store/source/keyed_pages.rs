@@ -34,8 +34,8 @@ impl KeyedPerson {
     /// The participant under the number that the ledger has given to this key.
     #[must_use]
     pub fn numbered(self, id: ParticipantId) -> Participant {
-        let Self { email, name, locale, .. } = self;
-        Participant { id, email, name, locale }
+        let Self { key, email, name, locale } = self;
+        Participant { id, key: Some(key.into_boxed_str()), email, name, locale }
     }
 }
 

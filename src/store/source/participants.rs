@@ -250,6 +250,7 @@ struct ParticipantRow {
 impl ParticipantRow {
     fn into_participant(self) -> Participant {
         Participant {
+            key: None,
             id: ParticipantId(self.id.0),
             email: not_blank(self.email),
             name: not_blank(self.name).unwrap_or_default(),

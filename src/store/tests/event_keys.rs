@@ -9,6 +9,10 @@ use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of};
 
+mod similar;
+
+pub use similar::*;
+
 /// Makes a test of each function of this file that is named here.
 macro_rules! event_key_tests {
     ($empty:path) => {
@@ -16,6 +20,7 @@ macro_rules! event_key_tests {
             texts_are_served
             numbers_may_be_stored_as_texts
             keys_are_compared_byte_by_byte
+            a_key_in_another_form_names_the_event_that_is_meant
             the_ledger_tells_keys_apart_byte_by_byte
             many_notifications_of_text_keys_are_completed_together
             events_that_fanmail_cannot_serve_are_named

@@ -253,7 +253,7 @@ impl<C: Channel> Lane<C> {
             events::mail::retry_later(
                 &self.shared.monitor.metrics,
                 job.fan_out.notification_id(),
-                job.recipient.participant.id,
+                &job.recipient.participant,
                 &error.detail,
             );
             job.fan_out.report(Report::Retry(job.recipient));

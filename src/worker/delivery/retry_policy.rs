@@ -133,7 +133,7 @@ mod tests {
 
     fn recipient(attempts: u32, deferrals: u32) -> Recipient {
         let participant =
-            Participant { id: ParticipantId(1), email: None, name: String::new(), locale: None };
+            Participant { id: ParticipantId(1), key: None, email: None, name: String::new(), locale: None };
         Recipient { attempts, deferrals, ..Recipient::new(participant) }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::domain::event::Event;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
+use crate::domain::missing_event::MissingEvent;
 use crate::observe::events;
 use crate::worker::fan_out::context::{Context, Halt, read_data};
 
@@ -32,8 +33,19 @@ pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Eve
     Ok(event)
 }
 
-/// Why the message of an event that was not found is a dead letter.
-pub(super) fn reason(context: &Context, event_id: EventId) -> String {
+/// What there is to say about an event that was not found.
+///
+/// # Errors
+/// When a shutdown is requested before the database answers.
+pub(super) fn describe_missing(context: &Context, event_id: EventId) -> Result<MissingEvent, Halt> {
+    read_data(&context.database_retry, "its event", || context.store.describe_missing_event(event_id))
+}
+
+/// Why the message of such an event is a dead letter.
+pub(super) fn reason(context: &Context, missing: &MissingEvent) -> String {
+    if missing.similar.is_some() {
+        return missing.to_string();
+    }
     let keys = match context.store.event_key_type() {
         Ok(keys) => about_keys(keys),
         Err(error) => {
@@ -41,10 +53,8 @@ pub(super) fn reason(context: &Context, event_id: EventId) -> String {
             ""
         }
     };
-    format!(
-        "event {event_id} is not in the database{keys}, and did not appear within {} s",
-        context.event_lookup_grace.as_secs()
-    )
+    let (event_id, grace) = (missing.event_id, context.event_lookup_grace.as_secs());
+    format!("event {event_id} is not in the database{keys}, and did not appear within {grace} s")
 }
 
 /// What a publisher may have overlooked about keys that are not numbers.

@@ -120,7 +120,7 @@ mod tests {
 
     fn recipient(id: i64) -> Recipient {
         let participant =
-            Participant { id: ParticipantId(id), email: None, name: String::new(), locale: None };
+            Participant { id: ParticipantId(id), key: None, email: None, name: String::new(), locale: None };
         Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 

@@ -84,6 +84,7 @@ mod tests {
     fn person(id: i64, email: &str) -> Participant {
         Participant {
             id: ParticipantId(id),
+            key: None,
             email: Some(email.to_owned()),
             name: String::new(),
             locale: None,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::domain::ids::Epoch;
 use crate::domain::message::Message;
+use crate::domain::missing_event::MissingEvent;
 use crate::domain::notification::Notification;
 use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage, Scope};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::event_lookup;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
 
@@ -57,12 +59,21 @@ impl Leased {
         read_data(&context.database_retry, PARTICIPANTS, start)?.ok_or(Halt::TakenOver)
     }
 
-    /// Closes the notification without completing it.
+    /// Closes the notification without completing it. If its message had the key of another event in a similar form, it was for
+    /// no one.
     ///
     /// # Errors
     /// When a shutdown is requested first, or the lease is lost.
-    pub(super) fn abandon(&self, context: &Context, reason: String) -> Result<FanOutResult, Halt> {
-        let abandon = || context.store.abandon_notification(self.held.lease, &reason);
+    pub(super) fn abandon(&self, context: &Context, missing: &MissingEvent) -> Result<FanOutResult, Halt> {
+        let reason = event_lookup::reason(context, missing);
+        let (store, lease) = (&context.store, self.held.lease);
+        let abandon = || {
+            if missing.similar.is_some() {
+                store.abandon_for_no_one(lease, &reason)
+            } else {
+                store.abandon_notification(lease, &reason)
+            }
+        };
         if !context.database_retry.until_ok(abandon)? {
             return Err(Halt::TakenOver);
         }

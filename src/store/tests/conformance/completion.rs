@@ -163,3 +163,22 @@ pub fn an_abandoned_notification_is_opened_again_unless_it_was_acked(store: &Sto
     let record = look(store, notification.id);
     assert_eq!((record.state, record.reason, record.acked_at), (NotificationState::Running, None, None));
 }
+
+pub fn a_notification_whose_message_is_lost_is_closed_and_may_be_purged_if_it_is_untouched(store: &Store) {
+    add_people(store, EVENT, 1);
+    for (name, has_outcome) in [("a", false), ("b", true)] {
+        let mut me = Consumer::begin(store, name, 1);
+        let Opened::Ours { notification, lease, .. } = me.receive((Some(name), false)) else { panic!() };
+        let sent = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
+        if has_outcome {
+            assert!(store.record_outcomes(&[sent]).unwrap().is_empty());
+        }
+        let stale = Lease { epoch: lease.epoch.next(), ..lease };
+        assert!(!store.abandon_lost(stale, "lost").unwrap());
+        assert!(store.abandon_lost(lease, "lost").unwrap());
+        let record = look(store, notification.id);
+        assert_eq!((record.state, record.holder), (NotificationState::Abandoned, None));
+        assert_eq!(record.reason.as_deref(), Some("lost"));
+        assert_eq!(record.acked_at.is_none(), has_outcome);
+    }
+}

@@ -25,6 +25,9 @@ macro_rules! conformance_tests {
             doubled_keys_are_found_in_the_whole_event
             a_row_that_cannot_be_read_does_not_hide_the_others
             addresses_that_occur_more_than_once_are_found_in_any_form
+            a_notification_whose_message_is_lost_is_closed_and_may_be_purged_if_it_is_untouched
+            failures_are_read_in_pages_with_the_keys_of_the_application
+            a_failure_of_a_listed_participant_has_the_key_that_is_text
             those_skipped_without_an_address_are_reopened_when_they_have_one
             any_number_without_an_address_is_reopened
             participants_with_a_common_address_are_told_apart

@@ -7,7 +7,13 @@ use super::*;
 const LIMITS: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
 fn person(id: i64, email: Option<&str>) -> Participant {
-    Participant { id: ParticipantId(id), email: email.map(str::to_owned), name: String::new(), locale: None }
+    Participant {
+        id: ParticipantId(id),
+        key: None,
+        email: email.map(str::to_owned),
+        name: String::new(),
+        locale: None,
+    }
 }
 
 fn sample(people: Vec<Participant>) -> ParticipantSample {

@@ -1,0 +1,70 @@
+//! The outcomes `failed` of a notification, a page at a time, each with the application's key. How they are shown is left to
+//! `commands`.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::domain::ids::ParticipantId;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::Status;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::ledger::recipients::find_by_numbers;
+use crate::store::schema::deliveries;
+
+/// An outcome `failed`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Failure {
+    /// The application's key; its number in the ledger if it is text.
+    pub participant_id: ParticipantId,
+    /// Whether trying again cannot help.
+    pub permanent: bool,
+    /// How many times the mail was submitted to the relay; 0 when the relay was not asked.
+    pub attempts: i32,
+    /// The relay's last reply code.
+    pub code: Option<i32>,
+    /// The relay's words, or ours.
+    pub detail: Option<String>,
+}
+
+impl Store {
+    /// Up to `limit` failures behind `after`, in the order of their numbers, each with the application's key if that is text.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn read_failures(
+        &self,
+        notification: &Notification,
+        after: Option<ParticipantId>,
+        limit: u32,
+    ) -> Result<Vec<(Failure, Option<String>)>, StoreError> {
+        let first = ParticipantId::first_after(after);
+        self.run("read who failed", |connection| {
+            let failures: Vec<Failure> = deliveries::table
+                .filter(deliveries::notification_id.eq(notification.id))
+                .filter(deliveries::participant_id.ge(first))
+                .filter(deliveries::status.eq(Status::Failed.as_str()))
+                .order(deliveries::participant_id)
+                .select((
+                    deliveries::participant_id,
+                    deliveries::permanent,
+                    deliveries::attempts,
+                    deliveries::smtp_code,
+                    deliveries::detail,
+                ))
+                .limit(limit.into())
+                .load(connection)?;
+            let ids: Vec<ParticipantId> = failures.iter().map(|failure| failure.participant_id).collect();
+            let mut keys: HashMap<ParticipantId, String> = HashMap::new();
+            if notification.audience.is_listed() {
+                keys.extend(find_by_numbers(connection, notification.id, &ids)?);
+            }
+            let with_key = |failure: Failure| {
+                let key = keys.remove(&failure.participant_id);
+                (failure, key)
+            };
+            Ok(failures.into_iter().map(with_key).collect())
+        })
+    }
+}
