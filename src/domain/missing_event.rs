@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 
 /// An event that is not in the database.
@@ -9,6 +10,8 @@ use crate::domain::ids::EventId;
 pub struct MissingEvent {
     /// The key that was asked for.
     pub event_id: EventId,
+    /// Which keys the events there have.
+    pub keys: EventKeyType,
     /// The key of an event that the database takes for the same, and that differs in capitals, accents or blanks at the end.
     pub similar: Option<EventId>,
 }
@@ -16,18 +19,19 @@ pub struct MissingEvent {
 /// State, and what to do if another key is meant. Without a full stop.
 impl fmt::Display for MissingEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { event_id, similar } = self;
-        match (event_id, similar) {
-            (_, Some(similar)) => write!(
+        let Self { event_id, keys, similar } = self;
+        write!(f, "event {event_id} is not in the database")?;
+        match (similar, keys) {
+            (Some(similar), _) => write!(
                 f,
-                "event {event_id} is not in the database, but an event {similar} exists; keys that are text must be the same \
-                 byte by byte; publish with that key"
+                ", but an event {similar} exists; keys that are text must be the same byte by byte; publish with that key"
             ),
-            (EventId::Number(_), None) => write!(f, "event {event_id} is not in the database"),
-            (EventId::Text(_), None) => write!(
-                f,
-                "event {event_id} is not in the database (keys that are text must be the same byte by byte)"
+            (None, EventKeyType::Number) => Ok(()),
+            (None, EventKeyType::Text | EventKeyType::TextUpTo(_)) => f.write_str(
+                " (the keys of events here are text: every character must be the same as in events.id, also capital and small \
+                 letters, zeros in front, and blanks)",
             ),
+            (None, EventKeyType::Uuid) => f.write_str(" (the keys of events here are UUIDs)"),
         }
     }
 }
@@ -37,13 +41,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_is_meant_is_named() {
-        let text = |event_id, similar: Option<&str>| {
-            let similar = similar.map(|key| EventId::from_text(key).unwrap());
-            MissingEvent { event_id: EventId::from_text(event_id).unwrap(), similar }.to_string()
+    fn what_a_publisher_may_have_overlooked_is_told() {
+        let text = |key, keys, similar: Option<&str>| {
+            let [event_id, similar] =
+                [Some(key), similar].map(|key| key.map(|key| EventId::from_text(key).unwrap()));
+            MissingEvent { event_id: event_id.unwrap(), keys, similar }.to_string()
         };
-        assert_eq!(text("7", None), "event 7 is not in the database");
-        insta::assert_snapshot!(text("Ab", None), @"event Ab is not in the database (keys that are text must be the same byte by byte)");
-        insta::assert_snapshot!(text("Ab ", Some("ab")), @r#"event "Ab " is not in the database, but an event ab exists; keys that are text must be the same byte by byte; publish with that key"#);
+        assert_eq!(text("7", EventKeyType::Number, None), "event 7 is not in the database");
+        for keys in [EventKeyType::Text, EventKeyType::TextUpTo('x')] {
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(text("Ab", keys, None), @"event Ab is not in the database (the keys of events here are text: every character must be the same as in events.id, also capital and small letters, zeros in front, and blanks)");
+                insta::assert_snapshot!(text("Ab ", keys, Some("ab")), @r#"event "Ab " is not in the database, but an event ab exists; keys that are text must be the same byte by byte; publish with that key"#);
+            }
+        }
+        insta::assert_snapshot!(text("7", EventKeyType::Uuid, None), @"event 7 is not in the database (the keys of events here are UUIDs)");
     }
 }

@@ -51,7 +51,7 @@ impl Store {
     pub fn describe_missing_event(&self, event_id: EventId) -> Result<MissingEvent, StoreError> {
         let keys = self.event_keys()?;
         let AppEvent::Text(condition) = keys.in_events(event_id) else {
-            return Ok(MissingEvent { event_id, similar: None });
+            return Ok(MissingEvent { event_id, keys: keys.key_type, similar: None });
         };
         self.run("look for an event with a similar key", |connection| {
             let found: Option<AppText> = events::table
@@ -61,7 +61,8 @@ impl Store {
                 .first(connection)
                 .optional()?;
             let similar = found.and_then(|AppText(key)| EventId::from_text(&key).ok());
-            Ok(MissingEvent { event_id, similar: similar.filter(|similar| *similar != event_id) })
+            let similar = similar.filter(|similar| *similar != event_id);
+            Ok(MissingEvent { event_id, keys: keys.key_type, similar })
         })
     }
 

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::event::Event;
-use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::missing_event::MissingEvent;
 use crate::observe::events;
@@ -46,41 +45,5 @@ pub(super) fn reason(context: &Context, missing: &MissingEvent) -> String {
     if missing.similar.is_some() {
         return missing.to_string();
     }
-    let keys = match context.store.event_key_type() {
-        Ok(keys) => about_keys(keys),
-        Err(error) => {
-            log::debug!("which keys events have is not known: {error}");
-            ""
-        }
-    };
-    let (event_id, grace) = (missing.event_id, context.event_lookup_grace.as_secs());
-    format!("event {event_id} is not in the database{keys}, and did not appear within {grace} s")
-}
-
-/// What a publisher may have overlooked about keys that are not numbers.
-fn about_keys(keys: EventKeyType) -> &'static str {
-    match keys {
-        EventKeyType::Number => "",
-        EventKeyType::Text | EventKeyType::TextUpTo(_) => {
-            " (the keys of events here are text: every character must be the same as in events.id, also capital and small \
-             letters, zeros in front, and blanks)"
-        }
-        EventKeyType::Uuid => " (the keys of events here are UUIDs)",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_that_are_not_numbers_are_explained() {
-        assert_eq!(about_keys(EventKeyType::Number), "");
-        for keys in [EventKeyType::Text, EventKeyType::TextUpTo('x')] {
-            assert!(
-                about_keys(keys).contains("keys of events here are text: every character must be the same")
-            );
-        }
-        assert!(about_keys(EventKeyType::Uuid).contains("are UUIDs"));
-    }
+    format!("{missing}, and did not appear within {} s", context.event_lookup_grace.as_secs())
 }
