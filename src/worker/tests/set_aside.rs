@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::fan_out::text_keys::with_text_keys;
 use super::support::opening::open_and_run;
 use super::support::{EVENT, REQUEST, TRANSIENT, TestWorker, Timing, named, unnamed, wait_until};
 use crate::domain::ids::NotificationId;
@@ -175,20 +174,6 @@ fn the_next_notification_does_not_wait_and_an_update_is_skipped_after_a_cancella
     mend(&worker, "participants");
     sweep(&worker);
     assert_eq!((worker.tally(2).sent, worker.relay.accepted().len()), (4, 7));
-}
-
-#[test]
-fn people_with_text_keys_are_skipped_after_a_cancellation_too() {
-    let worker = with_text_keys(TestWorker::new(25, 1));
-    break_view(&worker, "events", "title", "id = 123");
-    set_aside(&worker, 1, "its event cannot be read");
-    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
-    let result = open_and_run(&worker.context, &unnamed(), cancelled);
-    assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
-    mend(&worker, "events");
-    sweep(&worker);
-    assert_eq!(worker.tally(1), Tally { participants: 25, skipped: 25, ..Tally::default() });
-    assert_eq!((worker.tally(2).sent, worker.relay.accepted().len()), (25, 25));
 }
 
 #[test]

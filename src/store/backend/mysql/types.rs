@@ -40,13 +40,14 @@ pub fn check_types(mysql: &mut MysqlConnection) -> QueryResult<()> {
         let fits = |types: &[&str]| types.contains(&column.kind.as_str());
         match column.role() {
             ColumnRole::Key if text_key(&column.kind).is_some() => {}
-            ColumnRole::Key if fits(&["enum", "set"]) => return Err(column.refuse("CHAR")),
             ColumnRole::Key | ColumnRole::EventKey if column.kind == "bigint unsigned" => {
                 check_largest_key(mysql, &column)?;
             }
-            ColumnRole::Key if !fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {
+            ColumnRole::Key if fits(&["bigint", "int", "mediumint", "smallint", "tinyint"]) => {}
+            ColumnRole::Key if fits(&["decimal", "float", "double", "bit"]) => {
                 return Err(column.refuse("SIGNED"));
             }
+            ColumnRole::Key => return Err(column.refuse("CHAR")),
             ColumnRole::Time if fits(&NO_TIMES) || fits(&NO_TEXTS) => return Err(column.refuse("DATETIME")),
             ColumnRole::Text if column.kind == "bit" => {
                 return Err(column.refuse_unless(&format!("CAST({} + 0 AS CHAR)", column.column)));

@@ -24,9 +24,12 @@ pub fn check_types(postgres: &mut PgConnection) -> QueryResult<()> {
         let kind = column.kind.as_str();
         match column.role() {
             ColumnRole::Key if [STRINGS, "uuid"].contains(&kind) => {}
-            ColumnRole::Key if !["bigint", "integer", "smallint"].contains(&kind) => {
-                return Err(column.refuse("BIGINT"));
-            }
+            ColumnRole::Key => match kind {
+                "bigint" | "integer" | "smallint" => {}
+                "numeric" | "real" | "double precision" => return Err(column.refuse("BIGINT")),
+                "bytea" => return Err(column.refuse_unless(&format!("encode({}, 'hex')", column.column))),
+                _ => return Err(column.refuse("TEXT")),
+            },
             _ => {}
         }
     }

@@ -107,6 +107,36 @@ fn one_name_that_is_not_utf_8_does_not_hold_up_the_others() {
     assert_eq!(read, wanted);
 }
 
+/// The advice has to keep different keys apart.
+#[test]
+fn a_key_of_another_type_is_refused_with_an_expression_that_works() {
+    let ((), store) = mysql();
+    for (kind, expression) in [
+        ("DECIMAL(20)", "CAST(id AS SIGNED)"),
+        ("BIT(8)", "CAST(id AS SIGNED)"),
+        ("ENUM('a')", "CAST(id AS CHAR)"),
+        ("DATETIME(6)", "CAST(id AS CHAR)"),
+        ("DATE", "CAST(id AS CHAR)"),
+    ] {
+        let view = |id: &str| {
+            let columns = "event_id, email, name, locale";
+            execute(&store, "DROP VIEW IF EXISTS participants; DROP TABLE IF EXISTS participants, people");
+            execute(
+                &store,
+                &format!(
+                    "CREATE TABLE people (id {kind}, event_id BIGINT, email TEXT, name TEXT, locale TEXT);
+                     CREATE VIEW participants AS SELECT {id} AS id, {columns} FROM people"
+                ),
+            );
+        };
+        view("id");
+        let message = store.check_schema().unwrap_err().to_string();
+        assert!(message.contains(&format!("write {expression} AS id")), "{kind}: {message}");
+        view(expression);
+        store.check_schema().unwrap();
+    }
+}
+
 #[test]
 fn columns_that_would_be_misread_are_refused() {
     let ((), store) = mysql();

@@ -89,6 +89,43 @@ fn other_types_are_read_as_the_database_prints_them() {
     assert_eq!(store.count_unknown_zones().unwrap().unwrap().example, "\"Mars\"");
 }
 
+/// The advice has to be one that the server follows.
+#[test]
+fn a_key_of_another_type_is_refused_with_an_expression_that_works() {
+    let ((), store) = postgres();
+    execute(&store, "DROP TABLE participants; CREATE VIEW participants AS SELECT 1");
+    for (kind, value, expression) in [
+        ("numeric(10,0)", "7", "CAST(id AS BIGINT)"),
+        ("double precision", "7", "CAST(id AS BIGINT)"),
+        ("bytea", "\\x07", "encode(id, 'hex')"),
+        ("inet", "10.0.0.1", "CAST(id AS TEXT)"),
+        ("date", "2026-11-26", "CAST(id AS TEXT)"),
+        ("timestamptz", "2026-11-26", "CAST(id AS TEXT)"),
+        ("json", "7", "CAST(id AS TEXT)"),
+        ("int4range", "[7,8)", "CAST(id AS TEXT)"),
+        ("integer[]", "{7}", "CAST(id AS TEXT)"),
+        ("boolean", "true", "CAST(id AS TEXT)"),
+    ] {
+        let view = |id: &str| {
+            let row = format!("(SELECT '{value}'::{kind} AS id) AS source");
+            let columns = "event_id, 'a@example.org' AS email, NULL AS name, NULL AS locale";
+            execute(
+                &store,
+                &format!(
+                    "DROP VIEW participants;
+                     CREATE VIEW participants AS SELECT {id} AS id, 7::bigint AS {columns} FROM {row}"
+                ),
+            );
+            settle(&store);
+        };
+        view("id");
+        let message = store.check_schema().unwrap_err().to_string();
+        assert!(message.contains(&format!("write {expression} AS id")), "{kind}: {message}");
+        view(expression);
+        store.check_schema().unwrap();
+    }
+}
+
 #[test]
 fn columns_that_would_be_misread_are_refused() {
     let ((), store) = postgres();

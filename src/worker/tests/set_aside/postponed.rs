@@ -9,6 +9,7 @@ use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::page::Page;
 use crate::worker::fan_out::pages::Pages;
+use crate::worker::tests::fan_out::text_keys::with_text_keys;
 
 /// A fan-out that resumes, over people with one address who are kept back until all pages are read.
 fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {

@@ -9,6 +9,7 @@ use crate::store::ledger::completion::{Completing, Completion};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::Halt;
+use crate::worker::tests::fan_out::text_keys::with_text_keys;
 
 fn listing(worker: &TestWorker) -> Listing {
     worker.store.find_listing(NotificationId(1)).unwrap().unwrap()
@@ -202,4 +203,18 @@ fn a_worker_that_stops_in_the_middle_leaves_nobody_out() {
         assert_eq!(next.tally(1), Tally { participants: 40, sent: 40, ..Tally::default() });
         assert_eq!(state(&next, 1), NotificationState::Completed);
     }
+}
+
+#[test]
+fn people_with_text_keys_are_skipped_after_a_cancellation_too() {
+    let worker = with_text_keys(TestWorker::new(25, 1));
+    break_view(&worker, "events", "title", "id = 123");
+    set_aside(&worker, 1, "its event cannot be read");
+    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
+    let result = open_and_run(&worker.context, &unnamed(), cancelled);
+    assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
+    mend(&worker, "events");
+    sweep(&worker);
+    assert_eq!(worker.tally(1), Tally { participants: 25, skipped: 25, ..Tally::default() });
+    assert_eq!((worker.tally(2).sent, worker.relay.accepted().len()), (25, 25));
 }
