@@ -62,6 +62,11 @@ impl<'a, Row> Statement<'a, Row> {
         self
     }
 
+    /// Adds a key as a parameter, between what makes it comparable with a column.
+    pub fn key(self, [before, behind]: [&'a str; 2], key: &'a str) -> Self {
+        self.sql(before).text(key).sql(behind)
+    }
+
     /// Its text depends on how many values there are, so it is prepared each time.
     pub fn prepared_each_time(mut self) -> Self {
         self.is_prepared_once = false;

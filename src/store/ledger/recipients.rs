@@ -56,7 +56,7 @@ impl Store {
                 .limit(limit)
                 .load(connection)
         })?;
-        Ok(rows.into_iter().map(|(id, key)| (id, key.unwrap_or_default())).collect())
+        Ok(rows.into_iter().map(with_key).collect())
     }
 
     /// The last one on the list of recipients of the notification, with its key.
@@ -76,7 +76,7 @@ impl Store {
                     .first(connection)
                     .optional()
             })?;
-        Ok(last.map(|(id, key)| (id, key.unwrap_or_default())))
+        Ok(last.map(with_key))
     }
 
     /// Those of the people of the notification who take part in its event, by the numbers or keys that the ledger has, in any order.
@@ -144,7 +144,12 @@ pub(crate) fn find_by_numbers(
         .filter(recipients::id.eq_any(ids))
         .select((recipients::id, recipients::user_key))
         .load(connection)?;
-    Ok(rows.into_iter().map(|(id, key)| (id, key.unwrap_or_default())).collect())
+    Ok(rows.into_iter().map(with_key).collect())
+}
+
+/// Every row has a key; the column may hold NULL.
+fn with_key((id, key): (ParticipantId, Option<String>)) -> (ParticipantId, String) {
+    (id, key.unwrap_or_default())
 }
 
 /// The first `limit` numbers behind `after` of a list of `count` recipients.

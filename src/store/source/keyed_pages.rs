@@ -105,11 +105,7 @@ impl Store {
         after: &KeyPosition,
         limit: u32,
     ) -> Result<KeyedPage, StoreError> {
-        let event = self.event_keys()?.in_participants(event_id);
-        self.run("read a page of participants", |connection| {
-            let of_event = || select(key, event);
-            Ok(into_page(key, event_id, after, load_page(connection, of_event, key, after, limit)?))
-        })
+        self.read_page_of("read a page of participants", select, key, event_id, after, limit)
     }
 
     /// The same, of which only the keys are read: the people have nothing else.
@@ -123,9 +119,21 @@ impl Store {
         after: &KeyPosition,
         limit: u32,
     ) -> Result<KeyedPage, StoreError> {
+        self.read_page_of("read the keys of participants", select_key, key, event_id, after, limit)
+    }
+
+    fn read_page_of(
+        &self,
+        operation: &'static str,
+        select: impl Fn(KeyExpressions, AppEvent) -> Statement<'static, Columns>,
+        key: KeyExpressions,
+        event_id: EventId,
+        after: &KeyPosition,
+        limit: u32,
+    ) -> Result<KeyedPage, StoreError> {
         let event = self.event_keys()?.in_participants(event_id);
-        self.run("read the keys of participants", |connection| {
-            let of_event = || select_key(key, event);
+        self.run(operation, |connection| {
+            let of_event = || select(key, event);
             Ok(into_page(key, event_id, after, load_page(connection, of_event, key, after, limit)?))
         })
     }
@@ -185,9 +193,8 @@ fn page<'a>(
     after: &'a KeyPosition,
     limit: u32,
 ) -> Statement<'a, Columns> {
-    let [before, behind] = key.bound;
     let page = match &after.key {
-        Some(after) => of_event.sql(key.order).sql(" > ").sql(before).text(after).sql(behind),
+        Some(after) => of_event.sql(key.order).sql(" > ").key(key.bound, after),
         None => of_event.sql("id IS NOT NULL"),
     };
     let page = page.sql(" ORDER BY ").sql(key.order).sql(" LIMIT ").number(limit.into());
@@ -200,8 +207,7 @@ fn equal_keys<'a>(
     key: KeyExpressions,
     last: &'a str,
 ) -> Statement<'a, Columns> {
-    let [before, behind] = key.bound;
-    of_event.sql(key.order).sql(" = ").sql(before).text(last).sql(behind)
+    of_event.sql(key.order).sql(" = ").key(key.bound, last)
 }
 
 /// The first row of each key that can be listed.

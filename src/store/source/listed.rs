@@ -154,8 +154,7 @@ pub(crate) fn find_keyed(
     statement = statement.sql(")");
     if key.has_equals && others.is_empty() {
         // A row whose key is equal for the database may be the one that cannot be read.
-        let [before, behind] = key.exact_bound;
-        statement = statement.sql(" AND ").sql(key.exact[0]).sql(" = ").sql(before).text(first).sql(behind);
+        statement = statement.sql(" AND ").sql(key.exact[0]).sql(" = ").key(key.exact_bound, first);
     }
     let rows: Vec<Values> = statement.prepared_each_time().load(connection)?;
     // Of a key that is doubled, the first row counts.
@@ -170,8 +169,7 @@ fn stored_as<'a>(
     key: KeyExpressions,
     text: &'a str,
 ) -> Statement<'a, Columns> {
-    let [before, behind] = key.bound;
-    let mut statement = statement.sql(before).text(text).sql(behind);
+    let mut statement = statement.key(key.bound, text);
     if !key.any_type {
         return statement;
     }
