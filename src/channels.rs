@@ -141,6 +141,8 @@ pub enum Throttle {
     },
     /// Connections at a time.
     Connections,
+    /// Mails on one connection. A new one takes more.
+    MailsPerConnection,
 }
 
 /// What a lane does with the job of a message that was not accepted.
@@ -214,15 +216,23 @@ impl SendError {
         self.class == Class::RelayFailure
     }
 
-    /// Whether the connection is not worth keeping: the relay failed rather than this mail, wants fewer connections, or
-    /// ends the connection (421, RFC 5321 section 3.8).
+    /// Whether the connection is not worth keeping: the relay failed rather than this mail, wants fewer connections, takes
+    /// no more mails on this one, or ends it (421, RFC 5321 section 3.8).
     #[must_use]
     pub fn needs_new_connection(&self) -> bool {
         self.code == Some(421)
             || matches!(
                 self.class,
-                Class::RelayFailure | Class::Breakdown | Class::Throttled(Throttle::Connections)
+                Class::RelayFailure
+                    | Class::Breakdown
+                    | Class::Throttled(Throttle::Connections | Throttle::MailsPerConnection)
             )
+    }
+
+    /// Whether a new connection is all that this mail needs.
+    #[must_use]
+    pub fn is_connection_used_up(&self) -> bool {
+        self.class == Class::Throttled(Throttle::MailsPerConnection)
     }
 
     /// Whether the relay may have accepted the body all the same.
@@ -244,6 +254,7 @@ mod tests {
             (Class::Transient, None, Decision::Retry, false, false),
             (Class::Suspect(Permanence::Permanent), Some(554), Decision::Retry, true, false),
             (Class::Throttled(Throttle::Connections), Some(432), Decision::Return, true, false),
+            (Class::Throttled(Throttle::MailsPerConnection), Some(550), Decision::Return, true, false),
             (Class::Ambiguous, None, Decision::RetryOnceLater, false, true),
             (Class::Permanent, Some(550), Decision::Fail, true, false),
             (Class::Unreadable, None, Decision::Fail, false, true),

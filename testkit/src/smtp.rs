@@ -83,8 +83,8 @@ pub struct Settings {
     pub injected: Option<String>,
     /// The reply to AUTH, whatever the credentials are.
     pub auth_refusal: Option<String>,
-    /// After this number of bodies, MAIL gets 421 and the server closes the connection.
-    pub mails_per_connection: Option<usize>,
+    /// After this number of bodies, a connection fails so at this step.
+    pub mails_per_connection: Option<(usize, Step, StepFault)>,
     /// While this number of connections is open, a further connection fails so at this step.
     pub most_connections: Option<(usize, Step, StepFault)>,
     /// The bodies are not kept, because there are very many of them.

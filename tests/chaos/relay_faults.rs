@@ -10,6 +10,7 @@ use testkit::scenario::builder::ScenarioBuilder;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
+use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::system::System;
 
 /// Seconds until a lane gives up waiting for a reply.
@@ -129,7 +130,10 @@ pub fn throttling(run: &mut Run) {
 /// The relay accepts 50 mails per connection and answers the next with 421.
 pub fn limiting(run: &mut Run) {
     let scenario = setup(run, run.size(1_000, 20_000)).env("SMTP_MAX_PER_CONNECTION", "1000").build();
-    scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
+    scenario.smtp.configure(|settings| {
+        settings.mails_per_connection =
+            Some((50, Step::Mail, StepFault::HangUp("421 4.7.0 Too many mails on this connection")));
+    });
     send_to_all(run, &scenario);
 }
 

@@ -2,6 +2,7 @@
 //! Nobody is skipped, and nobody is mailed twice but by a fault of the relay.
 
 mod frozen;
+mod limits;
 mod outages;
 mod recipients;
 mod relay_wide;

@@ -185,6 +185,13 @@ impl SmtpTransport {
         if let Some(connection) = self.connection.take() {
             let (pipelined, started_at) = (connection.pipelined.is_some(), Instant::now());
             match self.submit_on(connection, mail, next, callbacks) {
+                // The relay takes no more mails on this connection. Behind the body, the caller may have taken the next
+                // mail back.
+                Err(TransactionError::Broken(error, phase)) if error.is_connection_used_up() => {
+                    log::debug!("a new connection, because of: {}", error.detail);
+                    let next = next.filter(|_| phase < Phase::AfterDot);
+                    return self.submit_on_new_connection(mail, next, callbacks);
+                }
                 // The connection had worked and broke before the body was written: the relay had closed it, or was
                 // restarted. Without a reply about this mail, that says nothing about this mail (decision 0003).
                 Err(TransactionError::Broken(error, phase))

@@ -30,7 +30,8 @@ pub fn not_accepted(
             turn.unused();
             return true;
         }
-        Class::Throttled(Throttle::Connections) => None,
+        // A new connection did not help either.
+        Class::Throttled(Throttle::Connections | Throttle::MailsPerConnection) => None,
         _ if error.proves_relay_works() => {
             connection_limit.replied(permit);
             turn.refused_otherwise(connection_limit.replies());

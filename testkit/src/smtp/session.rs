@@ -185,12 +185,8 @@ impl Session {
     }
 
     fn mail(&mut self, command: &str) -> Next {
-        let limit = self.shared.settings().mails_per_connection;
         if !self.greeted || self.transaction.is_some() {
             self.out_of_order("MAIL before EHLO, or within a transaction");
-        } else if limit.is_some_and(|limit| self.mails >= limit) {
-            self.connection.reply("421 4.7.0 Too many mails on this connection");
-            return Next::HangUp;
         } else if self.shared.capabilities.credentials.is_some() && !self.authenticated {
             self.connection.reply("530 5.7.0 Authentication required");
         } else if let Some((_, parameters)) = self.path(command, "MAIL FROM:<") {

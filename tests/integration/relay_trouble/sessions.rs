@@ -76,22 +76,6 @@ fn occasional_421_at_each_step() {
 }
 
 #[test]
-fn the_relay_limits_the_mails_of_a_connection() {
-    let scenario = strict(Scenario::with_relay("421", 250))
-        .connections(2)
-        .env("SMTP_MAX_PER_CONNECTION", "1000")
-        .build();
-    scenario.smtp.configure(|settings| settings.mails_per_connection = Some(50));
-    let worker = scenario.worker();
-    scenario.publish("UPDATED");
-    scenario.wait_for_acks(1);
-    assert!(scenario.smtp.log().connections >= 5);
-    // A used connection gets one free retry: that is no relay failure.
-    assert_eq!(metric(&worker, "fanmail_relay_failures_total"), 0);
-    nobody_was_charged(&scenario, worker);
-}
-
-#[test]
 fn unsolicited_421_while_idle() {
     let scenario = strict(Scenario::with_relay("idle", 60)).connections(3).build();
     let worker = scenario.worker();

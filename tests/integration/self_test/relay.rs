@@ -12,6 +12,7 @@ use lettre::{Message, SmtpTransport, Transport as _};
 
 use testkit::smtp::gate::Point;
 use testkit::smtp::log::BodyReply;
+use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
 use testkit::wait::wait_until;
 
@@ -128,7 +129,10 @@ fn settings_hold_for_all_connections() {
 #[test]
 fn the_mails_of_a_connection_can_be_limited() {
     let server = SmtpServer::start();
-    server.configure(|settings| settings.mails_per_connection = Some(2));
+    server.configure(|settings| {
+        settings.mails_per_connection =
+            Some((2, Step::Mail, StepFault::HangUp("421 4.7.0 Too many mails on this connection")));
+    });
     let hello = ClientId::Domain("me".to_owned());
     let connect = || {
         SmtpConnection::connect(("127.0.0.1", server.port), Some(Duration::from_secs(5)), &hello, None, None)

@@ -101,7 +101,7 @@ impl Session {
         });
         let fault =
             fault.or_else(|| self.shared.policy_reply(Step::Dot, &recipient).map(RecipientFault::Dot));
-        let step_fault = self.shared.take_step_fault(Step::Dot, self.number, self.open);
+        let step_fault = self.take_step_fault(Step::Dot);
         let reply = match (step_fault, &fault) {
             (Some(step_fault), _) => step_fault.body_reply(),
             (None, Some(RecipientFault::Dot(_))) => BodyReply::Refused,

@@ -20,7 +20,7 @@ impl Session {
         if let Some(point) = point {
             self.shared.gate.pass(point, &mut self.connection)?;
         }
-        let Some(fault) = self.shared.take_step_fault(step, self.number, self.open) else {
+        let Some(fault) = self.take_step_fault(step) else {
             return Ok(None);
         };
         if let (Step::Rcpt, Some(transaction)) = (step, &mut self.transaction) {
@@ -33,7 +33,7 @@ impl Session {
     pub(super) fn greet(&mut self) -> io::Result<Next> {
         self.shared.gate.pass(Point::Greeting, &mut self.connection)?;
         let settings = self.shared.settings().clone();
-        if let Some(fault) = self.shared.take_step_fault(Step::Greeting, self.number, self.open) {
+        if let Some(fault) = self.take_step_fault(Step::Greeting) {
             return self.apply(fault);
         }
         if let Some(greeting) = settings.greeting {
@@ -42,6 +42,19 @@ impl Session {
         }
         self.connection.reply("220 relay.test ESMTP");
         Ok(Next::Continue)
+    }
+
+    /// The fault for this step, if there is one.
+    pub(super) fn take_step_fault(&self, step: Step) -> Option<StepFault> {
+        // A body that gets its reply is counted already.
+        let mails = self.mails - usize::from(step == Step::Dot);
+        if let Some((most, its_step, fault)) = self.shared.settings().mails_per_connection
+            && its_step == step
+            && mails >= most
+        {
+            return Some(fault);
+        }
+        self.shared.take_step_fault(step, self.number, self.open)
     }
 
     pub(super) fn apply(&mut self, fault: StepFault) -> io::Result<Next> {

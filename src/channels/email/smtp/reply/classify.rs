@@ -57,12 +57,18 @@ impl Refusal {
         if self.is_greylisting() {
             return Class::RelayFailure;
         }
+        if self.is_about_connection() {
+            return Class::Throttled(Throttle::MailsPerConnection);
+        }
         self.throttle().map_or(Class::RelayFailure, Class::Throttled)
     }
 
     /// From RCPT TO on. Relays say there what they think of client, sender and pace, too: Postfix by default
     /// (`smtpd_delay_reject`), and every content filter after the dot.
     fn class(&self) -> Class {
+        if self.is_about_connection() {
+            return Class::Throttled(Throttle::MailsPerConnection);
+        }
         let alone = if self.is_transient() { Class::Transient } else { Class::Permanent };
         if self.is_about_mailbox() || self.is_about_this_mail() {
             return alone;
@@ -74,7 +80,8 @@ impl Refusal {
             // It ends the connection after any command (RFC 5321 section 3.8).
             return Class::Breakdown;
         }
-        Class::Suspect(if self.is_transient() { Permanence::Transient } else { Permanence::Permanent })
+        let is_temporary = self.is_transient() || self.is_limit_in_time();
+        Class::Suspect(if is_temporary { Permanence::Transient } else { Permanence::Permanent })
     }
 
     fn is_transient(&self) -> bool {
@@ -98,9 +105,10 @@ impl Refusal {
     /// the pace, one such recipient would stop all mails for that pause, and where all are greylisted, each its own.
     fn is_pause_of_recipient(&self) -> bool {
         let pace_or_fault = || {
-            let reasons =
-                [words::RATE, words::RATE_PER_TIME, words::LONG_QUOTA, words::CONNECTIONS, words::FAULT];
-            reasons.iter().any(|phrases| self.has(phrases)) || self.is_pace_by_code()
+            let reasons = [words::RATE, words::CONNECTIONS_AT_A_TIME, words::CONNECTIONS, words::FAULT];
+            self.is_limit_in_time()
+                || reasons.iter().any(|phrases| self.has(phrases))
+                || self.is_pace_by_code()
         };
         let named = self.phase == Phase::Recipient && self.code != 421 && self.has(&words::PAUSE);
         named && pause_in(&self.words).is_some() && !self.names_us() && !pace_or_fault()
@@ -132,7 +140,7 @@ impl Refusal {
         match self.status() {
             // Gmail means the recipient and its relay's customers with it: "receiving mail at a rate that …".
             Some((2, 1)) if self.throttle().is_some() => false,
-            Some((2, 2)) => true,
+            Some((2, 2)) => !self.has(&words::RATE_PER_TIME),
             // GoDaddy says "550 5.1.1 … has sent to too many recipients this hour", Exchange Online "554 5.2.122 The
             // recipient has exceeded their limit for the number of messages they can receive per hour".
             // And some say "550 5.1.1" to a host that they block.
@@ -160,18 +168,39 @@ impl Refusal {
         matches!(self.status(), Some((3, 4) | (6, 7))) || self.has(&words::SIZE) && !is_limit_in_time
     }
 
+    /// Whether it is a limit that ends by itself, even if the code says that the refusal is final.
+    fn is_limit_in_time(&self) -> bool {
+        [words::LONG_QUOTA, words::RATE_PER_TIME, words::LIMIT].iter().any(|phrases| self.has(phrases))
+    }
+
+    /// Whether this connection has carried as many mails as the relay takes on one. The codes say nothing: relays send
+    /// 421, 450 and 550 with these words, and Bluehost's "max messages per session" comes with 550.
+    fn is_about_connection(&self) -> bool {
+        let other_reason = [
+            words::CONNECTIONS_AT_A_TIME,
+            words::RATE_PER_TIME,
+            words::LONG_QUOTA,
+            words::BAD_MAILS,
+            words::CONNECTION_ENDED,
+        ];
+        let is_limit = self.has(&words::PER_CONNECTION)
+            || self.has(&words::THIS_CONNECTION) && self.has(&words::MAILS) && self.has(&words::TOO_MANY);
+        is_limit && !other_reason.iter().any(|phrases| self.has(phrases))
+    }
+
     /// What the relay wants less of, if the pace is the reason.
     fn throttle(&self) -> Option<Throttle> {
         let per_time = self.has(&words::RATE_PER_TIME);
         let is_long = self.has(&words::LONG_QUOTA) && !self.has(&words::SHORT_PERIOD);
-        if is_long || self.has(&words::THIS_CONNECTION) || self.has(&words::BAD_MAILS) {
+        if is_long || self.has(&words::CONNECTION_ENDED) || self.has(&words::BAD_MAILS) {
             return None;
         }
-        if self.has(&words::CONNECTIONS) {
+        if self.has(&words::CONNECTIONS_AT_A_TIME) || self.has(&words::CONNECTIONS) {
             return Some(Throttle::Connections);
         }
         let is_rate = if self.is_transient() {
-            per_time || self.has(&words::RATE) || self.has(&words::PAUSE) || self.is_pace_by_code()
+            let by_words = [words::RATE, words::LIMIT, words::PAUSE];
+            per_time || by_words.iter().any(|phrases| self.has(phrases)) || self.is_pace_by_code()
         } else {
             per_time && !self.has(&words::BLOCKED)
         };

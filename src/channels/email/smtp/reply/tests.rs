@@ -1,5 +1,5 @@
 //! Replies and their classes: rows of the protocol, and kinds of replies with made-up wording. What providers really
-//! reply stands in `real_replies`.
+//! reply stands in `real_replies`, limits in `limits`, and what is about us behind words of a mailbox in `about_us`.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use crate::channels::{Class, Throttle};
 use crate::domain::outcome::Permanence;
 use Phase::{AfterDot, Connect, Data, Recipient, Sender};
 
+mod about_us;
+mod limits;
 mod real_replies;
 
 const TRANSIENT: Class = Class::Transient;
@@ -16,6 +18,7 @@ const SUSPECT_4YZ: Class = Class::Suspect(Permanence::Transient);
 const SUSPECT_5YZ: Class = Class::Suspect(Permanence::Permanent);
 const RATE: Class = Class::Throttled(Throttle::Rate { pause: None });
 const CONNECTIONS: Class = Class::Throttled(Throttle::Connections);
+const MAILS_PER_CONNECTION: Class = Class::Throttled(Throttle::MailsPerConnection);
 const RELAY_FAILURE: Class = Class::RelayFailure;
 const BREAKDOWN: Class = Class::Breakdown;
 
@@ -163,7 +166,6 @@ fn no_question_of_the_pace() {
         (Sender, "451 4.4.1 Connection timed out", RELAY_FAILURE),
         (Sender, "451 4.7.1 Service unavailable - try again later", RELAY_FAILURE),
         (Recipient, "421 4.7.0 Error: too many errors", BREAKDOWN),
-        (Recipient, "421 Too many messages in this session", BREAKDOWN),
         (Recipient, "421 4.3.2 Shutting down", BREAKDOWN),
         (Recipient, "450 4.3.2 Service currently unavailable", SUSPECT_4YZ),
         (AfterDot, "454 Throttling failure: Daily message quota exceeded.", SUSPECT_4YZ),
@@ -191,7 +193,6 @@ fn what_may_be_about_us() {
             "550 5.1.0 <a@b.c>: Sender address rejected: User unknown in local recipient table",
             SUSPECT_5YZ,
         ),
-        (AfterDot, "552 You are over your relay quota of 500", SUSPECT_5YZ),
         (Recipient, "552 You are over your relay quota of 500", SUSPECT_4YZ),
         (Recipient, "550 4.7.1 no", SUSPECT_5YZ),
         (Recipient, "450 5.7.1 no", SUSPECT_4YZ),
@@ -230,30 +231,6 @@ fn the_detail_is_one_line_without_addresses() {
     let error = reply.send_error(Phase::Recipient);
     assert_eq!(error.detail, "550 5.1.1 <a***@example.com>: no such user");
     assert_eq!(error.code, Some(550));
-}
-
-#[test]
-fn words_of_a_mailbox_that_mean_us() {
-    assert_classes(&[
-        (Recipient, "550 Too many invalid recipients", SUSPECT_5YZ),
-        (Recipient, "550 5.7.1 Too many unknown users", SUSPECT_5YZ),
-        (Recipient, "451 IP temporarily deferred: too many invalid recipients", SUSPECT_4YZ),
-        (Connect, "421 Too many spams from your IP", RELAY_FAILURE),
-        (Connect, "421 4.7.0 Connection refused due to abuse", RELAY_FAILURE),
-        (Recipient, "550 5.1.1 Access denied, blocked by RBL", SUSPECT_5YZ),
-        (Recipient, "550 5.1.1 <a@example.com>: Recipient address rejected: spam filter", SUSPECT_5YZ),
-        (Recipient, "550 5.1.1 User unknown; see our policy", PERMANENT),
-        (Recipient, "550 The sender's domain does not exist", SUSPECT_5YZ),
-        (Recipient, "550 Absender existiert nicht", SUSPECT_5YZ),
-        (Recipient, "550 5.1.7 Invalid address", SUSPECT_5YZ),
-        (Recipient, "550 5.1.8 <e@example.com>: unknown domain", SUSPECT_5YZ),
-        (AfterDot, "550 5.7.1 SPF record does not exist", SUSPECT_5YZ),
-        (AfterDot, "550 SPF record does not exist", SUSPECT_5YZ),
-        (AfterDot, "550 5.7.20 DKIM: domain not found", SUSPECT_5YZ),
-        (AfterDot, "554 Message exceeds your daily limit", SUSPECT_5YZ),
-        (AfterDot, "451 Message exceeds the rate limit", RATE),
-        (Recipient, "450 You have sent too many mails today", SUSPECT_4YZ),
-    ]);
 }
 
 #[test]

@@ -100,23 +100,32 @@ pub const SIZE: Phrases = Phrases(
      max message size, size limit",
 );
 
-/// Connections at a time, or in a time.
-pub const CONNECTIONS: Phrases = Phrases(
+/// Connections at a time, said so clearly that other words change nothing.
+pub const CONNECTIONS_AT_A_TIME: Phrases = Phrases(
     "concurren, simultan, parallel connection, too many connection, too many open connection, \
      too many smtp connection, too many session, too many smtp session, too many open session, \
-     connection limit, connections limit, connection rate, connection count, connections per, \
+     trop de connexions, zu viele verbindungen",
+);
+
+/// Connections at a time, or in a time.
+pub const CONNECTIONS: Phrases = Phrases(
+    "connection limit, connections limit, connection rate, connection count, connections per, \
      number of connections, number of smtp connections, maximum connections, max connections, \
      connections exceeded, connections reached, session limit, sessions limit, thread limit, \
-     ports are busy, trop de connexions, zu viele verbindungen",
+     ports are busy",
 );
 
 /// Mails in a time. Enough in a 4yz, where nothing but the time is wrong.
 pub const RATE: Phrases = Phrases(
-    "too many, too much, too quickly, too fast, too frequent, too often, at a rate, unusual rate, \
-     high rate, high volume, unexpected volume, excessive volume, slow down, server busy, \
-     sending limit, relay limit, limit exceeded, limit has been exceeded, limit reached, \
-     limit has been reached, exceeded the limit, exceeds the limit, rate control, \
-     trop de, trop rapide, zu viele, zu schnell",
+    "too many, too much, at a rate, unusual rate, high rate, high volume, unexpected volume, excessive volume, \
+     server busy, rate control, trop de, zu viele",
+);
+
+/// A limit, of mails unless other words say of what.
+pub const LIMIT: Phrases = Phrases(
+    "sending limit, relay limit, mail limit, message limit, hour limit, limit exceeded, limit has been exceeded, \
+     limit reached, limit has been reached, limit on the number, exceeded the limit, exceeds the limit, \
+     exceeded hour, submissionquota, too many mail, too many e mail, too many email, too many message",
 );
 
 /// A pause that the relay names.
@@ -129,7 +138,8 @@ pub const FAULT: Phrases = Phrases("error, fail, problem, load, maintenance, una
 pub const RATE_PER_TIME: Phrases = Phrases(
     "rate limit, ratelimit, rate exceeded, rate has been exceeded, rate has exceeded, rate too high, \
      sending rate, message rate, submission rate, throttl, per second, per minute, per hour, an hour, \
-     hourly, this hour, last hour, slow down",
+     hourly, this hour, last hour, slow down, too quickly, too fast, too frequent, too often, short time, \
+     short period, short amount of time, trop rapide, zu schnell",
 );
 
 /// A limit that lasts for longer than it is worth waiting at a lower pace.
@@ -147,11 +157,27 @@ pub const BAD_MAILS: Phrases = Phrases(
      too many spam, too much spam, too many complaints, too many bounces",
 );
 
-/// The end of this connection, for what was done on it: a new one is all that it takes.
+/// How much one connection takes, of whatever it is.
+pub const PER_CONNECTION: Phrases =
+    Phrases("per connection, per session, per smtp, par connexion, par session, pro verbindung, pro sitzung");
+
+/// One connection. With `MAILS` and `TOO_MANY`, how many mails it takes.
 pub const THIS_CONNECTION: Phrases = Phrases(
+    "this connection, this session, this smtp, one connection, one session, single connection, single session, \
+     same connection, same session, cette connexion, cette session, dieser verbindung, dieser sitzung",
+);
+
+/// What a connection takes some of.
+pub const MAILS: Phrases = Phrases("mail, message, recipient, transaction, nachricht");
+
+/// More than is allowed.
+pub const TOO_MANY: Phrases =
+    Phrases("too many, too much, limit, maximum, max, exceed, reached, no more, trop de, zu viele");
+
+/// The end of this connection for other reasons.
+pub const CONNECTION_ENDED: Phrases = Phrases(
     "too many error, too many unrecognized, too many syntax, too many failed, too many nonmail, too many non mail, too many protocol, \
-     too many hops, per connection, per session, per smtp, this connection, this session, timeout, \
-     timed out, time out, idle, inactivity",
+     too many hops, timeout, timed out, time out, idle, inactivity",
 );
 
 /// The relay is out of order, or objects to something else than the pace. Against codes that mean the pace otherwise.
@@ -216,21 +242,27 @@ mod tests {
             RELAYING,
             HELO_NAME,
             HOST,
-            ACCOUNT,
             BLOCKED,
             MAILBOX,
             MAILBOX_STATE,
             PERHAPS_MAILBOX,
             SIZE,
             BAD_MAILS,
+            CONNECTIONS_AT_A_TIME,
             CONNECTIONS,
+            ACCOUNT,
             RATE,
+            LIMIT,
             PAUSE,
             FAULT,
             RATE_PER_TIME,
             LONG_QUOTA,
             SHORT_PERIOD,
+            PER_CONNECTION,
             THIS_CONNECTION,
+            MAILS,
+            TOO_MANY,
+            CONNECTION_ENDED,
             NOT_PACE,
         ] {
             for phrase in phrases.0.split(", ") {

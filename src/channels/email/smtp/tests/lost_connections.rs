@@ -52,6 +52,41 @@ fn a_relay_that_throttles_keeps_the_connection_unless_it_says_421() {
     }
 }
 
+/// The relay takes no more mails on this connection: the mail goes out on a new one, also after its body was refused.
+#[test]
+fn a_used_up_connection_is_replaced_at_once_and_once() {
+    const FULL: &str = "550 5.1.1 Too many messages on this connection";
+    let fresh = || script(PIPELINING, &[OK, OK, GO_ON, OK]);
+    let used: [&[&'static str]; 4] = [
+        &[FULL, "503 no sender", "503 no recipient"],
+        &[OK, FULL, "503 no recipient"],
+        &[OK, OK, FULL],
+        &[OK, OK, GO_ON, FULL],
+    ];
+    for (at, replies) in used.into_iter().enumerate() {
+        let relay = ScriptedRelay::start(vec![
+            script(PIPELINING, &[&[OK, OK, GO_ON, OK], replies].concat()),
+            fresh(),
+        ]);
+        let mut transport = relay.transport();
+        assert_eq!(submit(&mut transport, "a@example.com"), (Ok(()), 1));
+        let bodies = if at == 3 { 2 } else { 1 };
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), bodies));
+        drop(transport);
+        assert_eq!(relay.received().len(), 2);
+
+        // The first mail of a connection.
+        let relay = ScriptedRelay::start(vec![script(PIPELINING, replies), fresh()]);
+        let mut transport = relay.transport();
+        let (result, bodies) = submit(&mut transport, "a@example.com");
+        let class = Class::Throttled(crate::channels::Throttle::MailsPerConnection);
+        assert_eq!((result.unwrap_err().class, bodies), (class, u32::from(at == 3)));
+        assert_eq!(submit(&mut transport, "b@example.com"), (Ok(()), 1));
+        drop(transport);
+        assert_eq!(relay.received().len(), 2, "no third connection");
+    }
+}
+
 #[test]
 fn a_loss_is_ambiguous_only_after_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);

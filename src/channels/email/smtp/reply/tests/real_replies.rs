@@ -36,8 +36,10 @@ fn class_of(word: &str, code: u16) -> Class {
         // 552 to RCPT is 452; no row of the table has that.
         "suspect" if code < 500 => SUSPECT_4YZ,
         "suspect" => SUSPECT_5YZ,
+        "limit" => SUSPECT_4YZ,
         "rate" => RATE,
         "connections" => CONNECTIONS,
+        "mails per connection" => MAILS_PER_CONNECTION,
         "breakdown" => BREAKDOWN,
         "relay failure" => RELAY_FAILURE,
         _ => panic!("unknown class: {word}"),

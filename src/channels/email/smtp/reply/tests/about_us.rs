@@ -1,0 +1,26 @@
+//! Replies about the sender, our account or our host, behind codes and words that otherwise mean a mailbox.
+
+use super::*;
+
+#[test]
+fn words_of_a_mailbox_that_mean_us() {
+    assert_classes(&[
+        (Recipient, "550 Too many invalid recipients", SUSPECT_5YZ),
+        (Recipient, "550 5.7.1 Too many unknown users", SUSPECT_5YZ),
+        (Recipient, "451 IP temporarily deferred: too many invalid recipients", SUSPECT_4YZ),
+        (Connect, "421 Too many spams from your IP", RELAY_FAILURE),
+        (Connect, "421 4.7.0 Connection refused due to abuse", RELAY_FAILURE),
+        (Recipient, "550 5.1.1 Access denied, blocked by RBL", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 <a@example.com>: Recipient address rejected: spam filter", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 User unknown; see our policy", PERMANENT),
+        (Recipient, "550 The sender's domain does not exist", SUSPECT_5YZ),
+        (Recipient, "550 Absender existiert nicht", SUSPECT_5YZ),
+        (Recipient, "550 5.1.7 Invalid address", SUSPECT_5YZ),
+        (Recipient, "550 5.1.8 <e@example.com>: unknown domain", SUSPECT_5YZ),
+        (AfterDot, "550 5.7.1 SPF record does not exist", SUSPECT_5YZ),
+        (AfterDot, "550 SPF record does not exist", SUSPECT_5YZ),
+        (AfterDot, "550 5.7.20 DKIM: domain not found", SUSPECT_5YZ),
+        (AfterDot, "451 Message exceeds the rate limit", RATE),
+        (Recipient, "450 You have sent too many mails today", SUSPECT_4YZ),
+    ]);
+}
