@@ -22,11 +22,12 @@ enum Objection {
 
 /// The first row whose phrases occur in the reply decides. "Relay access denied" and "Helo command rejected: Access
 /// denied" speak of an access that is denied, too, and "Client host blocked using …" of a host.
-const TABLE: [(&Phrases, Objection); 7] = [
+const TABLE: [(&Phrases, Objection); 8] = [
     (&words::LONG_QUOTA, Objection::Quota),
     (&words::HELO_NAME, Objection::HeloName),
     (&words::RELAYING, Objection::Relaying),
     (&words::SENDER, Objection::Sender),
+    (&words::LOGIN, Objection::Relaying),
     (&words::BLOCKED, Objection::Blocked),
     (&words::HOST, Objection::Blocked),
     (&words::ACCOUNT, Objection::Blocked),
@@ -71,6 +72,7 @@ mod tests {
             ("554 5.7.1 <a***@example.com>: Relay access denied", Relaying),
             ("550 5.7.1 Unable to relay", Relaying),
             ("550 relay not permitted", Relaying),
+            ("550 smtp auth required", Relaying),
             ("553 5.7.1 <e***@example.org>: Sender address rejected: not owned by user u", Sender),
             ("554 Message rejected: Email address is not verified.", Sender),
             ("450 4.7.1 <localhost>: Helo command rejected: Host not found", HeloName),

@@ -122,6 +122,7 @@ impl Refusal {
                 words::RELAYING,
                 words::HELO_NAME,
                 words::HOST,
+                words::LOGIN,
                 words::ACCOUNT,
                 words::BAD_MAILS,
             ]

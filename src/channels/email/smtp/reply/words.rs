@@ -21,7 +21,9 @@ pub const GREYLISTING: Phrases =
 /// The sender of the envelope or of the mail, or our right to use it.
 pub const SENDER: Phrases = Phrases(
     "sender address, sender's, sender rejected, sender denied, sender refused, sender domain, sender verif, \
-     sender identity, sender is not, sender not, bad sender, invalid sender, envelope sender, \
+     sender identity, sender is not, sender not, bad sender, invalid sender, valid sender, unknown sender, \
+     unverified sender, envelope sender, for sender, of the sender, verifying sender, verify sender, sender callout, \
+     sender callback, your domain, \
      envelope from, from address, from header, from: header, mail from, mailfrom, return path, \
      not owned by, send as, sendas, not allowed to send, not authorized to send, \
      not authorised to send, not permitted to send, address is not verified, absender, expediteur, \
@@ -41,12 +43,18 @@ pub const HELO_NAME: Phrases = Phrases("helo, ehlo");
 pub const HOST: Phrases =
     Phrases("client host, reverse dns, reverse hostname, reverse lookup, rdns, ptr record, your hostname");
 
+/// Our login.
+pub const LOGIN: Phrases =
+    Phrases("authenticat, smtp auth, auth required, log in first, login required, login name, credential");
+
 /// Our account at the relay, and how many mails it may send. Exchange Online says "STOREDRV.Submission" of the mailbox
-/// that sends.
+/// that sends. An account that is suspended may be the recipient's, too: a second refusal shows it.
 pub const ACCOUNT: Phrases = Phrases(
     "your account, your quota, relay quota, sending quota, message quota, submission quota, \
      storedrv.submission, submissionquota, you have exceeded, you've exceeded, you have reached, \
-     you are over, daily, credits, subscription",
+     you are over, daily, credits, subscription, outgoing mail, outgoing email, outbound mail, outbound email, sending paused, \
+     sending suspended, sending disabled, sending is, sending has been, this account has been, account suspended, \
+     account has been suspended, account is suspended",
 );
 
 /// Blocklists, reputation and content filters.
@@ -250,6 +258,7 @@ mod tests {
             BAD_MAILS,
             CONNECTIONS_AT_A_TIME,
             CONNECTIONS,
+            LOGIN,
             ACCOUNT,
             RATE,
             LIMIT,

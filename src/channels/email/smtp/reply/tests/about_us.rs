@@ -24,3 +24,32 @@ fn words_of_a_mailbox_that_mean_us() {
         (Recipient, "450 You have sent too many mails today", SUSPECT_4YZ),
     ]);
 }
+
+/// The sender, our account or our login, behind codes and words of a mailbox.
+#[test]
+fn codes_of_a_mailbox_that_mean_us() {
+    assert_classes(&[
+        (Recipient, "550 5.1.1 <a@example.com>: sender verify failed", SUSPECT_5YZ),
+        (
+            Recipient,
+            "550-Verification failed for <a@b.c>\n550-No Such User Here\n550 Sender verify failed",
+            SUSPECT_5YZ,
+        ),
+        (Recipient, "550 Callback for sender FROM failed: no such user", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 Callout verification of the sender failed: user unknown", SUSPECT_5YZ),
+        (Recipient, "550 5.1.8 sender domain does not exist", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 account suspended", SUSPECT_5YZ),
+        (Recipient, "550 5.2.1 This account has been suspended", SUSPECT_5YZ),
+        (Recipient, "550 5.2.1 your account has been disabled", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 Outgoing mail from e@example.com has been suspended", SUSPECT_5YZ),
+        (Recipient, "550 authentication required", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 authentication required", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 Please log in first", SUSPECT_5YZ),
+        (Recipient, "550 5.1.2 Sender Domain Not Found", SUSPECT_5YZ),
+        (Recipient, "450 4.1.1 Sender verify failed", SUSPECT_4YZ),
+        (Recipient, "550 5.1.1 Your domain does not exist", SUSPECT_5YZ),
+        // One mailbox.
+        (Recipient, "550 5.2.1 Mailbox disabled: the user has not logged in for a year", PERMANENT),
+        (Recipient, "550 5.1.1 User suspended", PERMANENT),
+    ]);
+}
