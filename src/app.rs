@@ -145,9 +145,9 @@ impl Runtime {
         )
         .context("cannot start the lanes")?;
         let context = Context {
+            database_retry: self.database_retry.clone().asking(store.clone()),
             store,
             leases: threads.leases.clone(),
-            database_retry: self.database_retry.clone(),
             templates,
             jobs: threads.jobs.clone(),
             breaker: Arc::clone(&shared.breaker),

@@ -3,10 +3,11 @@
 //!
 //! What differs between databases is in `backend`; everything else is written once.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use diesel::QueryResult;
+use diesel::{QueryDsl as _, QueryResult, RunQueryDsl as _};
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use crate::config::database::DatabaseConfig;
@@ -18,6 +19,7 @@ use crate::store::client_library::ClientLibrary;
 use crate::store::error::{StoreError, with_causes};
 use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
+use crate::store::schema::installation;
 use crate::store::source::keys::AppKeys;
 
 pub mod backend;
@@ -38,6 +40,9 @@ pub mod workers;
 /// to try again.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same when the question is only whether the database answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A pool of connections to one database. Cheap to clone; its methods block, and each is safe to repeat when
 /// it has failed.
 #[derive(Clone)]
@@ -50,6 +55,12 @@ pub struct Store {
     writer: Option<Pool<DatabaseConnector>>,
     /// How the application's tables hold keys, once that was found.
     app_keys: Arc<Mutex<Option<AppKeys>>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.connector.display_name())
+    }
 }
 
 impl Store {
@@ -117,13 +128,22 @@ impl Store {
         ClientLibrary::find(self.connector.client_libraries())
     }
 
+    /// Whether the database answers: a statement over a table of fanmail's own succeeds.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        let read_ledger =
+            |connection: &mut AnyConnection| installation::table.count().get_result::<i64>(connection);
+        let connection = take_connection(&self.pool, ANSWER_TIMEOUT);
+        connection.is_ok_and(|connection| run_on(connection, "read the ledger", read_ledger).is_ok())
+    }
+
     /// Runs statements on a connection. `operation` completes "could not …".
     fn run<T>(
         &self,
         operation: &str,
         work: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        let connection = take_connection(&self.pool);
+        let connection = take_connection(&self.pool, CONNECTION_TIMEOUT);
         run_on(connection.map_err(|error| StoreError::new("get a connection", &error))?, operation, work)
             .map_err(|error| error.with_grant(self.connector.user()))
     }
@@ -155,13 +175,14 @@ impl Store {
         let Some(writer) = &self.writer else {
             return self.run(operation, work);
         };
-        let connection = take_connection(writer).map_err(|error| match error.to_string() {
-            // The writer connection is busy: its transaction waits for another process's lock.
-            cause if cause.ends_with("waiting for connection") => {
-                StoreError::new(operation, &"database is locked")
-            }
-            cause => StoreError::new("get a connection", &cause),
-        })?;
+        let connection =
+            take_connection(writer, CONNECTION_TIMEOUT).map_err(|error| match error.to_string() {
+                // The writer connection is busy: its transaction waits for another process's lock.
+                cause if cause.ends_with("waiting for connection") => {
+                    StoreError::new(operation, &"database is locked")
+                }
+                cause => StoreError::new("get a connection", &cause),
+            })?;
         run_on(connection, operation, work).map_err(|error| error.with_grant(self.connector.user()))
     }
 }
@@ -182,9 +203,10 @@ fn pool_of(connector: DatabaseConnector, size: u32) -> Pool<DatabaseConnector> {
 /// A connection of the pool. Skips those that are probably lost since another one was.
 fn take_connection(
     pool: &Pool<DatabaseConnector>,
+    timeout: Duration,
 ) -> Result<PooledConnection<DatabaseConnector>, r2d2::Error> {
     loop {
-        let connection = pool.get()?;
+        let connection = pool.get_timeout(timeout)?;
         if !connection.is_suspect() {
             return Ok(connection);
         }

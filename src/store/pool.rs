@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::{DebugQuery, InstrumentationEvent, SimpleConnection as _};
 use diesel::r2d2::R2D2Connection;
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::result::Error;
 use diesel::{Connection as _, QueryResult};
 use r2d2::ManageConnection;
 
@@ -139,14 +139,9 @@ impl Pooled {
 
     /// Discards the connection unless the error is one that is known to leave a connection intact.
     pub fn record_error(&mut self, error: &Error) {
-        use DatabaseErrorKind as Kind;
         match error {
-            Error::NotFound
-            | Error::DeserializationError(_)
-            | Error::DatabaseError(
-                Kind::UniqueViolation | Kind::SerializationFailure | Kind::CheckViolation,
-                _,
-            ) => {}
+            // After any error among the rows of a result, MariaDB's client library may wait for ever on the same connection.
+            Error::NotFound | Error::DeserializationError(_) => {}
             other => {
                 self.discarded = true;
                 if errors::is_connection_lost(&self.any, other) {

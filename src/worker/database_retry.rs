@@ -11,6 +11,7 @@ use crate::domain::backoff::Backoff;
 use crate::observe::events;
 use crate::observe::health::Health;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::sync::lock;
 
@@ -32,6 +33,8 @@ pub struct DatabaseRetry {
     queries: Arc<Mutex<Queries>>,
     health: Health,
     shutdown: Shutdown,
+    /// Where the database is asked whether it works.
+    store: Option<Store>,
 }
 
 /// A shutdown is requested, and the database has not answered yet.
@@ -56,7 +59,13 @@ impl DatabaseRetry {
     /// Reports to `health`, and stops repeating on a shutdown.
     #[must_use]
     pub fn new(shutdown: Shutdown, health: Health) -> Self {
-        Self { queries: Arc::default(), health, shutdown }
+        Self { queries: Arc::default(), health, shutdown, store: None }
+    }
+
+    /// The same, which asks the database whether it works when a query over the application's tables fails as if it did not.
+    #[must_use]
+    pub fn asking(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// Repeats a query until it succeeds.
@@ -123,7 +132,7 @@ impl DatabaseRetry {
                 Some(result)
             }
             // The first failure over one row is no news about the database.
-            Err(error) if error.is_unreadable() && current.failures == 0 => {
+            Err(error) if current.failures == 0 && (error.is_unreadable() || self.database_answers()) => {
                 log::debug!("{error}");
                 current.failures += 1;
                 None

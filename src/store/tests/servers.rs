@@ -75,7 +75,7 @@ pub fn connect(url: &str, pool_size: u32) -> Result<Store, StoreError> {
 }
 
 pub fn refusal(url: &str) -> StoreError {
-    let error = connect(url, 1).err().expect(url);
+    let error = connect(url, 1).expect_err(url);
     let message = error.to_string();
     assert!(!message.contains(PASSWORD) && !message.contains('\n'), "{message}");
     error

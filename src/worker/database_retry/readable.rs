@@ -1,11 +1,18 @@
 //! Queries over the application's tables, which may hold what cannot be read: they are repeated while the database does not work,
 //! and given up when it is their own data that fails. What follows for a notification is left to `fan_out`.
+//!
+//! A view may raise any error for a row, also that of a deadlock or of a lost connection. So when a query fails as if the database did
+//! not work, the database is asked whether it does.
 
+use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
 /// A query that fails so many times in a row over what it has to read is given up: the cause is not one that lasts a moment.
 const UNREADABLE_TRIES: u32 = 3;
+
+/// The same when it fails as if the database did not work, and the database works: real deadlocks and restarts are over by then.
+const RAISED_TRIES: u32 = 6;
 
 impl DatabaseRetry {
     /// Repeats a query over the application's tables until it succeeds, or has failed a few times over what it has to read
@@ -37,21 +44,29 @@ impl DatabaseRetry {
         mut query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
         let mut attempt = self.begin();
-        let mut unreadable = 0;
+        let (mut unreadable, mut raised) = (0, 0);
         loop {
             match attempt.once(&mut query) {
-                Err(error) if error.is_unreadable() && unreadable + 1 >= tries => {
-                    // The database has answered.
-                    attempt.withdraw();
-                    return Ok(Err(error));
-                }
                 // The caller tells of it, if it lasts.
                 Err(error) if error.is_unreadable() => {
                     unreadable += 1;
                     attempt.failures += 1;
+                    if unreadable >= tries {
+                        // The database has answered.
+                        attempt.withdraw();
+                        return Ok(Err(error));
+                    }
+                }
+                Err(error) if self.database_answers() => {
+                    raised += 1;
+                    attempt.failures += 1;
+                    if raised >= if tries == 1 { 1 } else { RAISED_TRIES } {
+                        attempt.withdraw();
+                        return Ok(Err(error));
+                    }
                 }
                 Err(error) => {
-                    unreadable = 0;
+                    (unreadable, raised) = (0, 0);
                     attempt.failed(&error);
                 }
                 result => return Ok(result),
@@ -60,5 +75,10 @@ impl DatabaseRetry {
                 return Err(Stopped);
             }
         }
+    }
+
+    /// Whether the database works as far as one statement tells, although another one has failed.
+    pub(in crate::worker) fn database_answers(&self) -> bool {
+        self.store.as_ref().is_some_and(Store::answers)
     }
 }

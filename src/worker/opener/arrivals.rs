@@ -107,7 +107,11 @@ impl<'a> Arrivals<'a> {
         }
         let attempt = batch.alone.as_mut().map_or(&mut self.attempt, |alone| &mut alone.0);
         let mut is_transient = false;
-        let query = || open(&batch.arrivals).inspect_err(|error| is_transient = error.is_transient());
+        let query = || {
+            open(&batch.arrivals).inspect_err(|error| {
+                is_transient = error.is_transient() && !database_retry.database_answers();
+            })
+        };
         let Some(opened) = database_retry.try_once(attempt, query) else {
             self.failed(batch, is_transient);
             return Vec::new();

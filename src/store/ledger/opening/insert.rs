@@ -60,14 +60,17 @@ pub(crate) fn insert(
 }
 
 /// The same for a message that is tried alone after a call has failed. An event whose participants cannot be read is left out:
-/// its audience is frozen as soon as they can. In a savepoint, because an error ends a transaction of `PostgreSQL`.
+/// its audience is frozen as soon as they can. In a savepoint, because an error ends a transaction of `PostgreSQL`. A view may raise any
+/// error, also that of a lost connection: if the transaction goes on, the database works.
 fn find_readable_audiences(
     connection: &mut AnyConnection,
     keys: AppKeys,
     event_ids: &[EventId],
 ) -> QueryResult<HashMap<EventId, Audience>> {
     match connection.transaction(|connection| find_audiences(connection, keys, event_ids)) {
-        Err(error) if is_unreadable(connection, &error) => Ok(HashMap::new()),
+        Err(error) if is_unreadable(connection, &error) || dispatch::clock(connection).is_ok() => {
+            Ok(HashMap::new())
+        }
         audiences => audiences,
     }
 }
