@@ -33,7 +33,7 @@ use crate::worker::fan_out::claim::{Claim, OpenedMessage, Scope};
 use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
-use crate::worker::fan_out::retries::RetryQueue;
+use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -49,6 +49,7 @@ mod event_lookup;
 mod followers;
 mod listed;
 mod one_mail_per_address;
+mod order;
 pub mod page;
 pub mod pages;
 mod people;
@@ -200,6 +201,10 @@ struct FanOut<'a> {
     ready: VecDeque<Recipient>,
     /// Recipients whose next attempt is not due yet.
     retries: RetryQueue,
+    /// Recipients who come later because another mail is a better probe of a relay that refuses everyone.
+    passed_over: VecDeque<Recipient>,
+    /// Whose turn it is.
+    turn: WhoseTurn,
     /// Jobs that were sent to the lanes and are not reported yet.
     in_flight: u64,
     counts: Counts,
@@ -227,6 +232,8 @@ impl<'a> FanOut<'a> {
             pages: Pages::new(claim, context),
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
+            passed_over: VecDeque::new(),
+            turn: WhoseTurn::Again,
             in_flight: 0,
             counts: Counts::default(),
             needs_wait_permit: claim.scope == Scope::Undecided && context.retry_policy.defers(),
@@ -267,16 +274,6 @@ impl<'a> FanOut<'a> {
             return Err(Halt::TakenOver);
         }
         Ok(())
-    }
-
-    /// A recipient whose retry is due, or else the next one that is ready.
-    fn next_recipient(&mut self) -> Option<Recipient> {
-        if self.pages.are_outdated() {
-            // They stay due. The next run of the sweep reads them again.
-            self.ready.retain(Recipient::was_submitted);
-        }
-        let due = if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) };
-        due.or_else(|| self.ready.pop_front())
     }
 
     /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.

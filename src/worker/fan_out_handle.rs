@@ -44,6 +44,9 @@ pub enum Report {
     Retry(Recipient),
     /// The job was not charged, because the relay did not work or the worker is stopping. It can be sent again at once.
     Returned(Recipient),
+    /// The job was not charged, because another mail is a better probe of a relay that refuses everyone. It can be sent again after
+    /// others.
+    PassedOver(Recipient),
     /// The ledger has refused the outcome: another worker has taken the notification over.
     Refused,
 }
@@ -100,7 +103,7 @@ impl Report {
     pub fn jobs(&self) -> u64 {
         match self {
             Self::Recorded(counts) | Self::RecordedLast(counts, _) => counts.total(),
-            Self::Retry(_) | Self::Returned(_) | Self::Refused => 1,
+            Self::Retry(_) | Self::Returned(_) | Self::PassedOver(_) | Self::Refused => 1,
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Recipient {
     /// When the relay last refused the recipient for good, with a refusal that may be about us. Unknown after a crash:
     /// then the relay is asked again.
     pub refused_at: Option<Instant>,
+    /// When another mail was last the better probe of a relay that refuses everyone.
+    pub passed_over_at: Option<Instant>,
     /// Whether the relay may have accepted the mail already: it was transmitted once, and no reply came.
     pub ambiguous: bool,
     /// Why the last attempt failed. Boxed, because most recipients have no failed attempt.
@@ -53,6 +55,7 @@ impl Recipient {
             deferrals: 0,
             by_hand: false,
             refused_at: None,
+            passed_over_at: None,
             ambiguous: false,
             last_error: None,
             lost_while_pipelined: false,
@@ -82,6 +85,12 @@ impl Recipient {
     pub fn steps(&self, newly_ambiguous: bool) -> u32 {
         let kept = self.by_hand && !newly_ambiguous;
         self.deferrals.saturating_sub(u32::from(kept))
+    }
+
+    /// Where the mail goes to; empty if there is no address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.participant.email.as_deref().unwrap_or_default()
     }
 
     /// Whether the relay was asked about this recipient in this fan-out.

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A relay that is down works again when it replies for a recipient. A relay that refuses everyone works again when it
-//! accepts a mail: a reply about one mailbox proves nothing, because a relay may look at the mailbox first.
+//! accepts a mail: a reply about one mailbox proves nothing, because a relay may look at the mailbox first. Its probes are mails
+//! to other domains than those of the people whom it has refused, where there are any.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -22,10 +23,15 @@ use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
 use crate::worker::delivery::breaker::acceptances::Acceptances;
-use crate::worker::delivery::breaker::state::{BreakerState, Circuit, Failure, MailKey, Person, Refusal};
+use crate::worker::delivery::breaker::person::Person;
+use crate::worker::delivery::breaker::state::{
+    Acceptance, BreakerState, Candidate, Circuit, Failure, MailKey, Refusal,
+};
 
 pub mod acceptances;
 pub mod outage;
+pub mod person;
+mod refused_domains;
 pub mod state;
 
 /// Pauses between probes of the relay.
@@ -40,6 +46,17 @@ pub struct Breaker {
     state: Mutex<BreakerState>,
     probes: Backoff,
     monitor: Monitor,
+}
+
+/// What a lane may do with a mail.
+#[derive(Debug)]
+pub enum Entry<'a> {
+    /// Submit it.
+    Admitted(Admission<'a>),
+    /// Take another one, and return this one to its fan-out for a while: another mail is a better probe.
+    PassedOver,
+    /// Nothing: a shutdown is requested.
+    Stopping,
 }
 
 /// Permission to submit one mail. Consume it with the method that says what happened. Dropping it reports nothing; a
@@ -72,10 +89,10 @@ impl Admission<'_> {
         !lock(&self.breaker.state).acceptances.ended_no_outage_since(at)
     }
 
-    /// The relay accepted the mail. Its envelope went out at `envelope_at`, or later.
-    pub fn accepted(mut self, envelope_at: Instant) {
-        let probe = std::mem::take(&mut self.probe);
-        lock(&self.breaker.state).accepted(Instant::now(), probe, envelope_at, &self.breaker.monitor);
+    /// The relay accepted the mail, to this address. Its envelope went out at `envelope_at`, or later.
+    pub fn accepted(mut self, address: &str, envelope_at: Instant) {
+        let acceptance = Acceptance { address, envelope_at, probe: std::mem::take(&mut self.probe) };
+        lock(&self.breaker.state).accepted(Instant::now(), &acceptance, &self.breaker.monitor);
     }
 
     /// The relay did not accept the mail, and its reply was about this recipient or this mail: it works.
@@ -121,12 +138,13 @@ impl Breaker {
         Self { state: Mutex::new(BreakerState::new(probes)), probes, monitor }
     }
 
-    /// Waits until the lane may submit a mail; `None` when a shutdown is requested first.
-    pub fn admit(&self, shutdown: &Shutdown) -> Option<Admission<'_>> {
+    /// Waits until the lane may submit this mail, or another one instead.
+    pub fn admit(&self, candidate: &Candidate<'_>, shutdown: &Shutdown) -> Entry<'_> {
         loop {
-            match self.try_admit(Instant::now()) {
-                Ok(admission) => return (!shutdown.requested()).then_some(admission),
-                Err(pause) if shutdown.wait(pause.min(POLL_INTERVAL)) => return None,
+            match self.try_admit(Instant::now(), candidate) {
+                Ok(_) if shutdown.requested() => return Entry::Stopping,
+                Ok(entry) => return entry,
+                Err(pause) if shutdown.wait(pause.min(POLL_INTERVAL)) => return Entry::Stopping,
                 Err(_) => {}
             }
         }
@@ -165,9 +183,13 @@ impl Breaker {
         lock(&self.state).acceptances
     }
 
-    /// Admits the caller, or says how long to wait. After its pause, an open breaker admits one caller, as its probe.
-    fn try_admit(&self, now: Instant) -> Result<Admission<'_>, Duration> {
+    /// Admits the mail or passes it over, or says how long to wait. After its pause, an open breaker admits one mail, as its
+    /// probe.
+    fn try_admit(&self, now: Instant, candidate: &Candidate<'_>) -> Result<Entry<'_>, Duration> {
         let mut state = lock(&self.state);
+        if state.passes_over(candidate) {
+            return Ok(Entry::PassedOver);
+        }
         let probe = match state.circuit {
             Circuit::Closed => false,
             Circuit::Open { outage, until } if until <= now => {
@@ -177,7 +199,8 @@ impl Breaker {
             Circuit::Open { until, .. } => return Err(until - now),
             Circuit::Probing { .. } => return Err(POLL_INTERVAL),
         };
-        Ok(Admission { breaker: self, probe, admitted_at: now, acceptances: state.acceptances })
+        let acceptances = state.acceptances;
+        Ok(Entry::Admitted(Admission { breaker: self, probe, admitted_at: now, acceptances }))
     }
 
     fn refused_at(&self, now: Instant, jitter: f64, refusal: &Refusal<'_>) -> bool {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::events;
-use crate::worker::delivery::breaker::state::MailKey;
+use crate::worker::delivery::breaker::state::{Candidate, MailKey};
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::{AMBIGUOUS_CODE, Recipient};
 
@@ -23,6 +24,18 @@ impl Job {
     #[must_use]
     pub fn key(&self) -> MailKey {
         (self.fan_out.notification_id(), self.recipient.participant.id)
+    }
+
+    /// What the breaker is told about it.
+    #[must_use]
+    pub fn candidate(&self) -> Candidate<'_> {
+        Candidate { address: self.recipient.address(), passed_over_at: self.recipient.passed_over_at }
+    }
+
+    /// Returns it to its fan-out, which sends others first. No attempt is charged.
+    pub fn pass_over(mut self) {
+        self.recipient.passed_over_at = Some(Instant::now());
+        self.fan_out.report(Report::PassedOver(self.recipient));
     }
 
     /// Returns it to its fan-out, which sends it again. No attempt is charged.

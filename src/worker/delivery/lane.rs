@@ -12,7 +12,7 @@ use crate::channels::{Channel, Class, Decision, SendError};
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::observe::events;
 use crate::observe::events::relay::RelayWords;
-use crate::worker::delivery::breaker::Admission;
+use crate::worker::delivery::breaker::{Admission, Entry};
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::job::Job;
@@ -124,7 +124,11 @@ impl<C: Channel> Lane<C> {
     fn send(&mut self, shared: &LaneShared, prepared_job: PreparedJob<C::Prepared>) {
         let PreparedJob { mut job, prepared, pipelined_at } = prepared_job;
         let LaneShared { breaker, connection_limit, pace, shutdown, .. } = shared;
-        let Some(admission) = breaker.admit(shutdown) else { return job.give_back() };
+        let admission = match breaker.admit(&job.candidate(), shutdown) {
+            Entry::Admitted(admission) => admission,
+            Entry::PassedOver => return job.pass_over(),
+            Entry::Stopping => return job.give_back(),
+        };
         let admitted_at = admission.admitted_at;
         let Some(turn) = pace.acquire(admitted_at, shutdown, || job.fan_out.held.is_lost()) else {
             return job.give_back();
@@ -149,7 +153,7 @@ impl<C: Channel> Lane<C> {
         let envelope_at = pipelined_at.unwrap_or(admitted_at);
         match submitted {
             Ok(()) => {
-                admission.accepted(envelope_at);
+                admission.accepted(job.recipient.address(), envelope_at);
                 self.refusal_check.accepted(envelope_at);
                 self.failures = 0;
                 connection_limit.replied(&mut self.permit);

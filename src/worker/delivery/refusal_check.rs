@@ -8,7 +8,7 @@ use crate::channels::Decision;
 use crate::domain::outcome::Permanence;
 use crate::observe::events::relay::RelayWords;
 use crate::worker::delivery::breaker::Admission;
-use crate::worker::delivery::breaker::state::Person;
+use crate::worker::delivery::breaker::person::Person;
 use crate::worker::recipient::Recipient;
 
 /// What one lane remembers for that.
@@ -56,7 +56,7 @@ impl RefusalCheck {
             recipient.refused_at = Some(Instant::now());
         }
         self.refused_since = true;
-        let person = Person::new(recipient.participant.email.as_deref().unwrap_or_default());
+        let person = Person::new(recipient.address());
         charged &= admission.refused(person, words);
         if charged { Decision::Retry } else { Decision::RetryUncharged }
     }

@@ -11,6 +11,7 @@ impl FanOut<'_> {
     pub(super) fn may_read_page(&self) -> bool {
         !self.pages.ended()
             && self.in_flight < MAX_IN_FLIGHT
+            && self.passed_over.len() < self.context.retry_queue_limit
             && (!self.has_full_retry_queue() || self.context.retry_policy.defers())
     }
 

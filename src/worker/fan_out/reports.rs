@@ -38,6 +38,7 @@ impl FanOut<'_> {
                 let pause = self.context.retry_policy.pause(recipient.backoff_step(), fastrand::f64());
                 self.retries.push(Instant::now() + pause, recipient);
             }
+            Report::PassedOver(recipient) => self.passed_over.push_back(recipient),
             Report::Returned(recipient) => self.ready.push_front(recipient),
             // The worker that has taken over decides about the recipient.
             Report::Refused => {}
@@ -58,6 +59,7 @@ impl FanOut<'_> {
             && !self.expects_last
             && self.in_flight > 0
             && self.retries.is_empty()
+            && self.passed_over.is_empty()
             && self.pages.ended()
             && self.pages.unreadable().is_none()
             && is_short(total)

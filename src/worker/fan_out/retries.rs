@@ -7,6 +7,15 @@ use std::time::Instant;
 
 use crate::worker::recipient::Recipient;
 
+/// Who is sent to next, if there is somebody. Otherwise it is the turn of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhoseTurn {
+    /// Somebody whose retry is due, or who was passed over.
+    Again,
+    /// Somebody who is ready.
+    Ready,
+}
+
 /// The recipients, the earliest due time first.
 #[derive(Debug, Default)]
 pub struct RetryQueue {

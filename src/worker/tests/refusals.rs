@@ -182,6 +182,51 @@ fn many_people_who_are_refused_for_good_all_fail_and_do_not_hold_up_the_list() {
     assert!(accepted.len() == 715 && !accepted.iter().any(|to| is_refused(to)));
 }
 
+/// A worker of a relay that refuses everyone at example.com until the returned flag is set, and that is probed a few times
+/// within `SOON`.
+fn worker_with_refused_domain(people: u32) -> (TestWorker, Arc<AtomicBool>) {
+    let ended = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&ended);
+    let refuse_domain = move |to: &str, _: u32, _: &dyn Fn() -> Tally| {
+        if to.ends_with("@example.com") && !is_over.load(Ordering::Relaxed) { Err(REFUSED) } else { Ok(()) }
+    };
+    let pause = Backoff { first: Duration::from_millis(500), cap: MINUTE };
+    let timing = Timing { probes: ProbeIntervals { relay: pause, connections: pause }, ..slow_timing() };
+    (TestWorker::with_relay_and_timing(people, 4, refuse_domain, timing), ended)
+}
+
+#[test]
+fn a_block_of_people_of_one_domain_holds_up_nobody_behind_it() {
+    let (worker, _) = worker_with_refused_domain(60);
+    worker.store.add_participants(400, |n| person(&format!("q{n}@example.org"))).unwrap();
+    let started_at = Instant::now();
+    run(&worker);
+    assert!(started_at.elapsed() < SOON, "{:?}", started_at.elapsed());
+    let expected =
+        Tally { participants: 460, sent: 400, failed: 60, failed_permanent: 60, ..Tally::default() };
+    assert_eq!(worker.tally(1), expected);
+}
+
+#[test]
+fn a_notification_for_people_of_one_domain_holds_up_no_other_notification() {
+    let (worker, ended) = worker_with_refused_domain(60);
+    let other = Message { kind: Kind::Updated, event_id: EventId::Number(7) };
+    worker.store.add_event(&event(other.event_id)).unwrap();
+    worker.join_event(other.event_id, &["ann@example.org", "bob@example.org"]);
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| run(&worker));
+        wait_for_outage(&worker, 20);
+        let started_at = Instant::now();
+        let result = open_and_run(&worker.context, &named("m2"), other);
+        assert!(matches!(result, FanOutResult::Completed(_)));
+        assert!(started_at.elapsed() < SOON, "{:?}", started_at.elapsed());
+        assert_eq!((worker.context.metrics.sent.get(), worker.context.metrics.failed.get()), (2, 0));
+        ended.store(true, Ordering::Relaxed);
+        refused.join().unwrap();
+    });
+    assert_eq!(worker.tally(1), Tally { participants: 60, sent: 60, ..Tally::default() });
+}
+
 #[test]
 fn a_mail_in_flight_when_the_relay_turns_bad_confirms_nothing() {
     let (open_gate, gate) = bounded::<()>(0);

@@ -149,6 +149,31 @@ fn one_person_who_is_refused_for_good_fails_alone_and_soon() {
     scenario.stop_and_check(worker);
 }
 
+/// The first people of the list have addresses of a domain that the relay refuses: the others get their mails soon, and these
+/// fail, each alone.
+#[test]
+fn a_domain_that_is_refused_for_good_holds_up_nobody() {
+    let scenario = Scenario::with_relay("wide-domain", 300).connections(4).env("RETRY_DELAY", "60").build();
+    let first = &scenario.people()[..60];
+    for (n, person) in first.iter().enumerate() {
+        let address = format!("p{n}@refused.example");
+        scenario
+            .ledger
+            .execute(&format!("UPDATE participants SET email = '{address}' WHERE id = {}", person.id));
+        let reply = "554 5.7.1 Relaying to this domain is not allowed";
+        scenario.smtp.fail_recipient(&address, RecipientFault::Rcpt(reply), usize::MAX);
+    }
+    let worker = scenario.worker();
+    let start = Instant::now();
+    scenario.publish("UPDATED");
+    wait_until("the others", || scenario.ledger.outcomes("sent") == 240);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    worker.wait_for_log(ACCEPTS);
+    assert_eq!(scenario.ledger.count("deliveries WHERE status = 'failed' AND NOT permanent"), 0);
+    worker.stop();
+}
+
 /// Nine of ten addresses do not exist, which is about them and not about us: each is asked once, at full speed.
 #[test]
 fn a_list_of_dead_addresses_is_worked_through_at_full_speed() {

@@ -11,6 +11,8 @@ pub struct RelayOutage {
     pub cause: RelaySymptom,
     /// When it began.
     pub since: Instant,
+    /// When the last probe failed; until then, when it began.
+    pub probed_at: Instant,
     /// Probes that have failed.
     pub probes: u32,
     /// When the log last mentioned it.
@@ -21,7 +23,7 @@ impl RelayOutage {
     /// An outage that begins at `now`.
     #[must_use]
     pub fn new(cause: RelaySymptom, now: Instant) -> Self {
-        Self { cause, since: now, probes: 0, last_logged: now }
+        Self { cause, since: now, probed_at: now, probes: 0, last_logged: now }
     }
 
     /// What is told about it, with the symptom that was seen last.

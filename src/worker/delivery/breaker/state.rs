@@ -1,7 +1,6 @@
 //! The state machine of the breaker: what each reply changes. Time and jitter are parameters. The lock, and whom an
 //! attempt is charged to, are left to `breaker`.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
@@ -11,6 +10,8 @@ use crate::observe::events::relay::{RelaySymptom, RelayWords};
 use crate::observe::health::Monitor;
 use crate::worker::delivery::breaker::acceptances::Acceptances;
 use crate::worker::delivery::breaker::outage::RelayOutage;
+use crate::worker::delivery::breaker::person::Person;
+use crate::worker::delivery::breaker::refused_domains::RefusedDomains;
 
 /// Failures in a row that open the breaker. A single one may be a connection that the relay closed for its age.
 pub const MAX_FAILURES: usize = 3;
@@ -28,20 +29,6 @@ const LOG_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Names a mail: its notification and its participant.
 pub type MailKey = (NotificationId, ParticipantId);
-
-/// One person, over all notifications: the hash of the address in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Person(u64);
-
-impl Person {
-    /// The person with this address.
-    #[must_use]
-    pub fn new(address: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        address.to_lowercase().hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
 
 /// Whether mails may be submitted.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +60,10 @@ pub struct BreakerState {
     failures: Vec<Option<MailKey>>,
     /// When the relay last replied for a recipient.
     last_reply: Option<Instant>,
-    /// The people whom the relay has refused since the last acceptance.
+    /// The people whom the relay has refused since the last acceptance. A probe adds at most one.
     refused: Vec<Person>,
+    /// Domains of which the relay refuses people.
+    refused_domains: RefusedDomains,
     probes: Backoff,
 }
 
@@ -88,14 +77,16 @@ impl BreakerState {
             failures: Vec::new(),
             last_reply: None,
             refused: Vec::new(),
+            refused_domains: RefusedDomains::default(),
             probes,
         }
     }
 
-    /// The relay accepted a mail whose envelope went out at `envelope_at`, or later. Ends any outage that began before
-    /// that. A probe was admitted during the outage.
-    pub fn accepted(&mut self, now: Instant, probe: bool, envelope_at: Instant, monitor: &Monitor) {
+    /// The relay accepted a mail. Ends any outage that began before its envelope went out. A probe was admitted during the outage.
+    pub fn accepted(&mut self, now: Instant, acceptance: &Acceptance<'_>, monitor: &Monitor) {
+        let Acceptance { address, envelope_at, probe } = *acceptance;
         self.acceptances.add(envelope_at);
+        self.refused_domains.accepted(address);
         if let Some(outage) = self.outage() {
             if outage.cause == RelaySymptom::RefusesEveryone && !probe && envelope_at <= outage.since {
                 return;
@@ -123,25 +114,41 @@ impl BreakerState {
     }
 
     /// The relay refused a person, and the refusal may be about us. Says whether the attempt may be charged: not when
-    /// the breaker is, or was, open.
+    /// the breaker is, or was, open. Where it refuses the domain alone, that tells nothing about everyone.
     pub fn refused(&mut self, now: Instant, jitter: f64, refusal: &Refusal<'_>, monitor: &Monitor) -> bool {
         let Refusal { person, probe, words } = *refusal;
         let outage = self.outage();
         if outage.is_some_and(|outage| outage.cause == RelaySymptom::RefusesEveryone) {
             if probe {
+                self.remember_refused(person);
                 self.probe_failed(now, jitter, RelaySymptom::RefusesEveryone, words, monitor);
             }
             return false;
         }
         self.works(now, probe, monitor);
-        if !self.refused.contains(&person) {
-            self.refused.push(person);
+        if self.refused_domains.refused(now, person, self.acceptances) {
+            return outage.is_none();
         }
+        self.remember_refused(person);
         if self.refused.len() >= MAX_REFUSED_PEOPLE {
             self.open(now, jitter, RelaySymptom::RefusesEveryone, words, monitor);
             return false;
         }
         outage.is_none()
+    }
+
+    /// Whether another mail is a better probe: while the relay refuses everyone, people of one domain whom it refuses for good
+    /// tell nothing about the others. Each of them is passed over once between two probes, so where there is nobody else, one of
+    /// them is the next probe.
+    #[must_use]
+    pub fn passes_over(&self, candidate: &Candidate<'_>) -> bool {
+        let Some(outage) = self.outage().filter(|outage| outage.cause == RelaySymptom::RefusesEveryone)
+        else {
+            return false;
+        };
+        let person = Person::new(candidate.address);
+        candidate.passed_over_at <= Some(outage.probed_at)
+            && self.refused.iter().any(|one| one.domain == person.domain)
     }
 
     /// The relay did not work. Says whether that counts as a failure of the relay.
@@ -188,6 +195,12 @@ impl BreakerState {
         }
     }
 
+    fn remember_refused(&mut self, person: Person) {
+        if !self.refused.contains(&person) {
+            self.refused.push(person);
+        }
+    }
+
     fn replied(&mut self, now: Instant) {
         self.failures.clear();
         self.last_reply = Some(now);
@@ -224,6 +237,7 @@ impl BreakerState {
     ) {
         let Some(mut outage) = self.outage() else { return };
         outage.probes += 1;
+        outage.probed_at = now;
         let pause = self.probes.pause(outage.probes + 1, jitter);
         let problem = outage.problem(now, pause, symptom, words);
         if now - outage.last_logged < LOG_INTERVAL {
@@ -234,6 +248,26 @@ impl BreakerState {
         }
         self.circuit = Circuit::Open { outage, until: now + pause };
     }
+}
+
+/// A mail that a lane wants to submit.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The address of its recipient.
+    pub address: &'a str,
+    /// When it was last passed over.
+    pub passed_over_at: Option<Instant>,
+}
+
+/// A mail that the relay has accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Acceptance<'a> {
+    /// The address of its recipient.
+    pub address: &'a str,
+    /// Its envelope went out then, or later.
+    pub envelope_at: Instant,
+    /// Whether the mail was the probe.
+    pub probe: bool,
 }
 
 /// A refusal that may be about us.

@@ -32,14 +32,20 @@ fn opened(now: Instant) -> Breaker {
     breaker
 }
 
+/// A mail to a domain that the relay has refused nobody of.
+const MAIL: Candidate<'static> = Candidate { address: "ann@example.org", passed_over_at: None };
+
 /// The admission, which has to be granted.
 fn admit(breaker: &Breaker, now: Instant) -> Admission<'_> {
-    breaker.try_admit(now).unwrap()
+    match breaker.try_admit(now, &MAIL) {
+        Ok(Entry::Admitted(admission)) => admission,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// How long a lane would have to wait; `None` if it is admitted.
 fn wait_time(breaker: &Breaker, now: Instant) -> Option<Duration> {
-    breaker.try_admit(now).err()
+    breaker.try_admit(now, &MAIL).err()
 }
 
 /// A probe that fails.

@@ -8,8 +8,8 @@ use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 use crate::observe::health::Monitor;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
-use crate::worker::delivery::breaker::state::MAX_REFUSED_PEOPLE;
-use crate::worker::delivery::breaker::{Breaker, PROBES};
+use crate::worker::delivery::breaker::state::{Candidate, MAX_REFUSED_PEOPLE};
+use crate::worker::delivery::breaker::{Breaker, Entry, PROBES};
 
 const WORDS: RelayWords<'static> = RelayWords { detail: "554 5.7.1 no", advice: "" };
 
@@ -31,10 +31,19 @@ fn recipient(id: i64) -> Recipient {
 }
 
 impl Lanes {
+    /// The admission of a mail to a domain that the relay has refused nobody of.
+    fn admit(&self) -> Admission<'_> {
+        let mail = Candidate { address: "ann@example.org", passed_over_at: None };
+        match self.breaker.admit(&mail, &self.shutdown) {
+            Entry::Admitted(admission) => admission,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn accepts(&self, check: &mut RefusalCheck) {
-        let admission = self.breaker.admit(&self.shutdown).unwrap();
+        let admission = self.admit();
         let envelope_at = admission.admitted_at;
-        admission.accepted(envelope_at);
+        admission.accepted("zoe@example.com", envelope_at);
         check.accepted(envelope_at);
     }
 
@@ -48,7 +57,7 @@ impl Lanes {
         recipient: &mut Recipient,
         permanence: Permanence,
     ) -> Decision {
-        decide(check, self.breaker.admit(&self.shutdown).unwrap(), recipient, permanence)
+        decide(check, self.admit(), recipient, permanence)
     }
 }
 
@@ -87,10 +96,10 @@ fn a_temporary_refusal_never_fails_a_person() {
 #[test]
 fn a_mail_that_was_in_flight_confirms_nothing() {
     let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
-    let (mut slow, in_flight) = (RefusalCheck::default(), lanes.breaker.admit(&lanes.shutdown).unwrap());
+    let (mut slow, in_flight) = (RefusalCheck::default(), lanes.admit());
     let envelope_at = in_flight.admitted_at;
     assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry);
-    in_flight.accepted(envelope_at);
+    in_flight.accepted("zoe@example.com", envelope_at);
     slow.accepted(envelope_at);
     assert_eq!(lanes.refuses(&mut slow, &mut person), Decision::Retry);
 }
@@ -100,7 +109,7 @@ fn a_mail_in_flight_when_the_relay_begins_to_refuse_everyone_fails_nobody() {
     let (lanes, mut check, mut person) = (lanes(), RefusalCheck::default(), recipient(1));
     assert_eq!(lanes.refuses(&mut check, &mut person), Decision::Retry);
     lanes.accepts(&mut check);
-    let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+    let in_flight = lanes.admit();
     let mut other = RefusalCheck::default();
     let people = (2..).map(recipient).take(MAX_REFUSED_PEOPLE);
     let decision = people.map(|mut person| lanes.refuses(&mut other, &mut person)).last();
@@ -115,7 +124,7 @@ fn a_refusal_from_before_the_end_of_an_outage_does_not_count_after_it() {
     let lanes = Lanes { breaker: Breaker::new(probes, Monitor::default()), ..lanes() };
     let mut check = RefusalCheck::default();
     for permanence in [Permanence::Permanent, Permanence::Transient] {
-        let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+        let in_flight = lanes.admit();
         let people = (2..).map(recipient).take(MAX_REFUSED_PEOPLE);
         let last = people.map(|mut person| lanes.refuses(&mut check, &mut person)).last();
         assert_eq!(last, Some(Decision::RetryUncharged), "the breaker is open");
@@ -174,7 +183,7 @@ fn while_the_relay_refuses_everyone_nobody_is_charged() {
     for id in 1..i64::try_from(MAX_REFUSED_PEOPLE).unwrap() {
         assert_eq!(lanes.refuses(&mut check, &mut recipient(id)), Decision::Retry);
     }
-    let in_flight = lanes.breaker.admit(&lanes.shutdown).unwrap();
+    let in_flight = lanes.admit();
     assert_eq!(
         lanes.refuses(&mut check, &mut recipient(98)),
         Decision::RetryUncharged,

@@ -13,7 +13,8 @@ fn refuse(breaker: &Breaker, now: Instant, number: usize, probe: bool) -> bool {
 }
 
 fn accept_at(breaker: &Breaker, now: Instant, envelope_at: Instant, probe: bool) {
-    lock(&breaker.state).accepted(now, probe, envelope_at, &breaker.monitor);
+    let acceptance = Acceptance { address: "zoe@example.com", envelope_at, probe };
+    lock(&breaker.state).accepted(now, &acceptance, &breaker.monitor);
 }
 
 /// A breaker that has opened at `now`, because the relay refuses everyone.
@@ -132,6 +133,51 @@ fn a_mail_in_flight_closes_it_if_its_envelope_went_out_later() {
     let breaker = refusing(now);
     accept_at(&breaker, now + SECOND, now + SECOND / 2, false);
     assert_eq!(wait_time(&breaker, now), None);
+}
+
+#[test]
+fn people_of_a_domain_that_it_refuses_are_passed_over_once_between_two_probes() {
+    let start = Instant::now();
+    let breaker = closed();
+    let refused = |passed_over_at| Candidate { address: "zoe@Example.com", passed_over_at };
+    let is_passed_over = |now, passed_over_at| {
+        matches!(breaker.try_admit(now, &refused(passed_over_at)), Ok(Entry::PassedOver))
+    };
+    refuse(&breaker, start, 1, false);
+    assert!(!is_passed_over(start, None), "the relay does not refuse everyone");
+    for number in 2..=MAX_REFUSED_PEOPLE {
+        refuse(&breaker, start, number, false);
+    }
+    let now = start + SECOND;
+    assert!(is_passed_over(now, None) && !is_passed_over(start, Some(now)));
+
+    probe(&breaker, now);
+    let eve = Person::new("eve@example.net");
+    assert!(!breaker.refused_at(now, 0.5, &Refusal { person: eve, probe: true, words: WORDS }));
+    assert!(is_passed_over(now, Some(start)) && !is_passed_over(now, Some(now + SECOND)));
+    let net = Candidate { address: "bob@example.net", passed_over_at: None };
+    assert!(matches!(breaker.try_admit(now, &net), Ok(Entry::PassedOver)), "the probe was refused as well");
+
+    let later = now + SECOND * 2;
+    probe(&breaker, later);
+    accept_at(&breaker, later, later, true);
+    assert!(!is_passed_over(later, None), "it accepts mails");
+}
+
+#[test]
+fn people_of_a_domain_that_is_refused_alone_do_not_open_it_and_are_charged() {
+    let now = Instant::now();
+    let breaker = closed();
+    refuse(&breaker, now, 0, false);
+    let other = Acceptance { address: MAIL.address, envelope_at: now + SECOND, probe: false };
+    lock(&breaker.state).accepted(now + SECOND, &other, &breaker.monitor);
+    assert!((1..100).all(|number| refuse(&breaker, now + SECOND, number, false)));
+    assert!(breaker.is_closed());
+
+    accept_at(&breaker, now + SECOND * 2, now + SECOND * 2, false);
+    assert!((1..MAX_REFUSED_PEOPLE).all(|number| refuse(&breaker, now + SECOND * 3, number, false)));
+    refuse(&breaker, now + SECOND * 3, MAX_REFUSED_PEOPLE, false);
+    assert!(!breaker.is_closed(), "the relay had accepted somebody of the domain");
 }
 
 #[test]

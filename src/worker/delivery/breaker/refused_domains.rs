@@ -1,0 +1,69 @@
+//! Domains of which the relay refuses people while it accepts mails to others. What follows from a refusal is left to `state`.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::worker::delivery::breaker::acceptances::Acceptances;
+use crate::worker::delivery::breaker::person::{Domain, Person};
+
+/// Most domains that are remembered. Beyond that all are forgotten, and learned again.
+const MAX_DOMAINS: usize = 10_000;
+
+/// The domains of which somebody was refused, and nobody accepted since then: when the first one was refused.
+#[derive(Debug, Default)]
+pub struct RefusedDomains(HashMap<Domain, Instant>);
+
+impl RefusedDomains {
+    /// The relay refused this person at `now`. Says whether it refuses the domain and not everyone: it refused somebody of the
+    /// domain before, and has accepted mails to other domains alone since then.
+    pub fn refused(&mut self, now: Instant, person: Person, acceptances: Acceptances) -> bool {
+        if self.0.len() >= MAX_DOMAINS {
+            self.0.clear();
+        }
+        let first_refused_at = *self.0.entry(person.domain).or_insert(now);
+        acceptances.any_after(first_refused_at)
+    }
+
+    /// The relay accepted a mail to this address.
+    pub fn accepted(&mut self, address: &str) {
+        if !self.0.is_empty() {
+            self.0.remove(&Person::new(address).domain);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_domain_is_refused_alone_if_only_others_were_accepted_since() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (ann, bob) = (Person::new("ann@example.com"), Person::new("bob@example.com"));
+        let (mut domains, mut acceptances) = (RefusedDomains::default(), Acceptances::default());
+        assert!(!domains.refused(at(1), ann, acceptances));
+        assert!(!domains.refused(at(2), bob, acceptances), "nothing was accepted");
+        acceptances.add(at(3));
+        domains.accepted("eve@example.org");
+        assert!(domains.refused(at(4), ann, acceptances) && domains.refused(at(4), bob, acceptances));
+        acceptances.add(at(5));
+        domains.accepted("Zoe@Example.com");
+        assert!(!domains.refused(at(6), ann, acceptances), "somebody of the domain was accepted");
+        acceptances.outage_ended(at(7));
+        acceptances.add(at(8));
+        assert!(domains.refused(at(9), ann, acceptances), "an outage in between changes nothing");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (now, acceptances) = (Instant::now(), Acceptances::default());
+        let mut domains = RefusedDomains::default();
+        for number in 0..3 * MAX_DOMAINS {
+            domains.refused(now, Person::new(&format!("ann@{number}.example.com")), acceptances);
+            assert!(domains.0.len() <= MAX_DOMAINS);
+        }
+    }
+}
