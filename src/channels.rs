@@ -229,6 +229,12 @@ impl SendError {
             )
     }
 
+    /// Whether the relay asks for fewer mails or connections.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        matches!(self.class, Class::Throttled(_))
+    }
+
     /// Whether a new connection is all that this mail needs.
     #[must_use]
     pub fn is_connection_used_up(&self) -> bool {

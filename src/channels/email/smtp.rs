@@ -37,6 +37,10 @@ const MAX_DATA_WAIT: Duration = Duration::from_secs(5);
 /// A reply to a body that takes longer than this is slow: the next mail had better go out on another connection.
 const SLOW_REPLY: Duration = Duration::from_secs(2);
 
+/// A connection on which so many mails were throttled in a row is replaced. Some relays mean the mails of the connection,
+/// and do not say so: "460 too many messages" of Symantec.
+const MAX_THROTTLED: u32 = 2;
+
 /// Owns one connection to the relay. Replaces it after `SMTP_MAX_PER_CONNECTION` mails, after `SMTP_IDLE_TIMEOUT`, and
 /// when it is broken.
 pub struct SmtpTransport {
@@ -86,7 +90,14 @@ impl SmtpTransport {
             result,
             Err(TransactionError::Broken(..) | TransactionError::BodyDelayed | TransactionError::Withdrawn)
         );
-        if !broken && !connection.next_taken_back {
+        let is_throttled = matches!(&result, Err(TransactionError::Refused(error)) if error.is_throttled());
+        connection.throttled = if is_throttled { connection.throttled + 1 } else { 0 };
+        if broken || connection.next_taken_back {
+            return result;
+        }
+        if connection.throttled >= MAX_THROTTLED {
+            connection.quit();
+        } else {
             self.connection = Some(connection);
         }
         result

@@ -23,6 +23,8 @@ pub struct RelayConnection {
     pub size_limit: Option<usize>,
     /// Mails that were submitted on it, accepted or not.
     pub mails: u32,
+    /// How many of them the relay has throttled in a row, up to the last one.
+    pub throttled: u32,
     /// The envelope that was written behind the last body, while its replies are unread.
     pub pipelined: Option<PipelinedEnvelope>,
     /// Whether that mail was taken back: the relay waits for its body in vain, and only closing the connection ends that.
@@ -47,6 +49,7 @@ impl RelayConnection {
             smtputf8: capabilities.has("SMTPUTF8"),
             size_limit: capabilities.size_limit(),
             mails: 0,
+            throttled: 0,
             pipelined: None,
             next_taken_back: false,
         }

@@ -87,6 +87,24 @@ fn a_used_up_connection_is_replaced_at_once_and_once() {
     }
 }
 
+/// Some relays mean the connection and do not say so: "460 too many messages (#4.3.0)".
+#[test]
+fn a_connection_that_was_throttled_twice_in_a_row_is_replaced() {
+    const SLOWER: [&str; 4] = [OK, "460 too many messages (#4.3.0)", "503 no recipient", "250 reset"];
+    const ACCEPTED: [&str; 4] = [OK, OK, GO_ON, OK];
+    let relay = ScriptedRelay::start(vec![
+        script(PIPELINING, &[&SLOWER[..], &ACCEPTED, &SLOWER, &SLOWER, &["221 bye"]].concat()),
+        script(PIPELINING, &ACCEPTED),
+    ]);
+    let mut transport = relay.transport();
+    for is_accepted in [false, true, false, false, true] {
+        assert_eq!(submit(&mut transport, "a@example.com").0.is_ok(), is_accepted);
+    }
+    drop(transport);
+    let received = relay.received();
+    assert_eq!((received.len(), received[0].last().unwrap().as_str()), (2, "QUIT"));
+}
+
 #[test]
 fn a_loss_is_ambiguous_only_after_the_dot() {
     let before = ScriptedRelay::start(vec![script(PIPELINING, &[OK, HANG_UP])]);
