@@ -14,6 +14,7 @@ pub mod error;
 pub mod incoming;
 pub mod last_answer;
 pub mod probe;
+mod product;
 pub mod publisher;
 mod reconnect;
 mod restart_evidence;

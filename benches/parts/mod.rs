@@ -22,7 +22,7 @@ use fanmail::domain::message::Message;
 use fanmail::domain::message::identity::Identity;
 use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
-use fanmail::domain::session::{BrokerSession, Receipt};
+use fanmail::domain::session::{AckWriting, BrokerSession, Receipt};
 use fanmail::store::Store;
 use fanmail::store::ledger::leases::LeaseRequest;
 use fanmail::store::ledger::opening::{Arrival, Opened, Watermarks};
@@ -138,7 +138,12 @@ impl Tables {
 
 /// Opens a notification of the event.
 fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
-    let session = BrokerSession { worker: lease_request.owner.clone(), number: 1, follows_restart: false };
+    let session = BrokerSession {
+        worker: lease_request.owner.clone(),
+        number: 1,
+        follows_restart: false,
+        ack_writing: AckWriting::Soon,
+    };
     let arrival = Arrival {
         receipt: Receipt { session: session.number, tag: 1 },
         message: Message { kind: Kind::Updated, event_id: EVENT },

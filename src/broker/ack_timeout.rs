@@ -5,6 +5,7 @@
 //! quorum queues only (its consumers guide and release notes). LavinMQ: none by default, no policy for it up to
 //! 2.9 (its documentation and source).
 
+use crate::broker::product;
 use crate::config::broker::BrokerConfig;
 
 /// The limit that the advice recommends: four hours, in milliseconds.
@@ -20,9 +21,8 @@ pub(super) fn is_ack_timeout(message: &str) -> bool {
 /// configured queue.
 #[must_use]
 pub fn advice(product: &str, config: &BrokerConfig) -> String {
-    match product.split_once(' ').unwrap_or((product, "")) {
+    match product::name_and_version(product) {
         ("RabbitMQ", version) => {
-            let version = parse(version);
             let queues = if version >= Some((4, 3)) { "Of quorum queues only, " } else { "" };
             let limit = format!(
                 "{queues}{product} takes a message back when its fan-out lasts longer than consumer_timeout, 30 \
@@ -61,12 +61,6 @@ fn policy_command(config: &BrokerConfig) -> String {
     format!(
         "rabbitmqctl set_policy {vhost}fanmail {pattern} '{{\"consumer-timeout\":{RAISED}}}' --apply-to queues"
     )
-}
-
-/// Major and minor version; `None` if there are none.
-fn parse(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version.split(['.', '-', '+']);
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// A regular expression that matches exactly this name.

@@ -7,15 +7,16 @@ use std::thread;
 use std::time::Duration;
 
 use amiquip::{
-    AmqpValue, Auth, Channel, Connection, ConnectionBlockedNotification, ConnectionOptions, ConnectionTuning,
+    Auth, Channel, Connection, ConnectionBlockedNotification, ConnectionOptions, ConnectionTuning,
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::broker::connection::amqp_socket::AmqpSocket;
 use crate::broker::connection::failures::{connect_tcp, open_error};
 use crate::broker::error::BrokerError;
+use crate::broker::product;
 use crate::config::broker::BrokerConfig;
-use crate::text::clean::{cut, one_line};
+use crate::domain::session::AckWriting;
 use crate::tls;
 
 mod amqp_socket;
@@ -31,9 +32,6 @@ const HEARTBEAT: u16 = 10;
 /// Longest wait for an orderly close. A broker with a memory alarm reads nothing from connections that publish, not even
 /// their close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Longest name or version of a broker, in characters.
-const PROPERTY_MAX: usize = 64;
 
 /// A host that could not be used.
 #[derive(Debug)]
@@ -92,7 +90,7 @@ impl BrokerConnection {
             Connection::insecure_open_stream(AmqpSocket::new(stream), options, tuning)
         };
         let mut connection = opened.map_err(|error| open_error(error, config, host))?;
-        let product = product(&connection);
+        let product = product::of(&connection);
         Ok(Self {
             channel: connection.open_channel(None)?,
             peer: format!("{product} at {host}"),
@@ -148,24 +146,16 @@ impl BrokerConnection {
         }
     }
 
+    /// When the broker writes acks to its disk.
+    pub fn ack_writing(&self) -> AckWriting {
+        product::ack_writing(&self.product)
+    }
+
     /// Like [`Self::close`]; logs an error at debug level. For when the work is done, or has failed already.
     pub fn close_quietly(self) {
         if let Err(error) = self.close() {
             log::debug!("closing a broker connection: {error}");
         }
-    }
-}
-
-/// Name and version, as the broker reports them.
-fn product(connection: &Connection) -> String {
-    let property = |key| match connection.server_properties().get(key) {
-        Some(AmqpValue::LongString(text)) => Some(cut(one_line(text), PROPERTY_MAX)),
-        _ => None,
-    };
-    match (property("product"), property("version")) {
-        (Some(product), Some(version)) => format!("{product} {version}"),
-        (Some(product), None) => product,
-        _ => "a broker".to_owned(),
     }
 }
 

@@ -172,7 +172,8 @@ impl BrokerThread {
         self.dead_letters.begin_session(number);
         let follows_restart = reconnect.session_begins(connection.host);
         let alive_at = self.alive_at.take();
-        self.report(SessionEvent::Begun { number, follows_restart, alive_at });
+        let ack_writing = connection.ack_writing();
+        self.report(SessionEvent::Begun { number, follows_restart, ack_writing, alive_at });
         let recovery = reconnect.connected();
         events::broker::subscribed(
             &connection.peer,

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::message::identity::Identity;
-use crate::domain::session::Receipt;
+use crate::domain::session::{AckWriting, Receipt};
 
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub enum SessionEvent {
         number: u64,
         /// Whether the broker was seen not running since the session before, or since the start of the process.
         follows_restart: bool,
+        /// When this broker writes acks to its disk.
+        ack_writing: AckWriting,
         /// When the broker was last known to run, in the session before.
         alive_at: Option<Instant>,
     },

@@ -11,6 +11,16 @@ pub struct Receipt {
     pub tag: u64,
 }
 
+/// When a broker writes the acks of a queue to its disk: a crash makes it forget those that it has not written. How long that
+/// takes, `store::ledger::identity::unwritten_acks` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckWriting {
+    /// In any short pause.
+    Soon,
+    /// Only when the queue has had nothing to do for long.
+    Late,
+}
+
 /// One connection of one worker to the broker, from its first message to its loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerSession {
@@ -20,6 +30,8 @@ pub struct BrokerSession {
     pub number: u64,
     /// Whether the broker was seen not running before the session began. A broker that crashed may have forgotten acks.
     pub follows_restart: bool,
+    /// When this broker writes acks to its disk.
+    pub ack_writing: AckWriting,
 }
 
 impl BrokerSession {

@@ -2,14 +2,13 @@
 //! some run and one waits. All cases of a scenario share a broker, so that one fault strikes them all.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use amiquip::AmqpProperties;
 use uuid::Uuid;
 
 use crate::run::{LANES, Run};
-use crate::workers::{Variables, WRITTEN, Workers};
+use crate::workers::{Variables, Workers};
 use testkit::broker::Broker;
 use testkit::queue::properties;
 use testkit::scenario::{EVENT, Scenario};
@@ -149,7 +148,16 @@ impl<'scenario> Working<'scenario> {
         Self { case, scenario, workers, ids, published: 0, people: scenario.people().len() }
     }
 
-    /// Publishes what takes longest, and what is to be acked before the fault.
+    /// Publishes what is to be acked long before the fault, and waits until it is.
+    pub fn prepare(&mut self) {
+        if matches!(self.case.work, Work::Equal) {
+            self.publish("UPDATED", 1);
+            self.wait_for_ack();
+        }
+    }
+
+    /// Publishes everything else. RabbitMQ writes acks whenever it confirms a message, which no ledger can see, so the ledger has seen a
+    /// pause before.
     pub fn begin(&mut self, run: &mut Run) {
         match self.case.work {
             Work::Slow => {
@@ -157,30 +165,24 @@ impl<'scenario> Working<'scenario> {
                 (0..4).for_each(|_| self.publish(run.random.choice(kinds).unwrap(), 1));
             }
             Work::Small => self.publish_small(run),
-            Work::Equal | Work::Acked => self.publish("UPDATED", 1),
+            Work::Equal => {
+                self.scenario.smtp.gate().close_after(Point::BeforeReply, self.people / 2);
+                self.publish("UPDATED", self.case.workers + 1);
+            }
+            Work::Acked => self.publish("UPDATED", 1),
             Work::Stream => {
-                // RabbitMQ writes acks whenever it confirms a message, which no ledger can see. So none is sent meanwhile, and the
-                // ledger sees a pause too.
+                // No ack is sent meanwhile.
                 let gate = self.scenario.smtp.gate();
                 gate.close_after(Point::BeforeReply, 0);
-                self.workers.wait_for_pause();
                 self.publish("UPDATED", self.case.small(run));
                 gate.open();
             }
         }
     }
 
-    /// Waits for the ack, and publishes the rest.
-    pub fn fill(&mut self) {
-        if matches!(self.case.work, Work::Equal | Work::Acked) {
-            let published = self.published;
-            self.workers.wait_until("the ack before the fault", |workers| workers.newest_is_acked(published));
-        }
-        if matches!(self.case.work, Work::Equal) {
-            thread::sleep(WRITTEN);
-            self.scenario.smtp.gate().close_after(Point::BeforeReply, self.people / 2);
-            self.publish("UPDATED", self.case.workers + 1);
-        }
+    fn wait_for_ack(&mut self) {
+        let published = self.published;
+        self.workers.wait_until("the ack before the fault", |workers| workers.newest_is_acked(published));
     }
 
     /// Waits until the fault may strike.
@@ -197,7 +199,7 @@ impl<'scenario> Working<'scenario> {
                 let gate = self.scenario.smtp.gate();
                 return self.workers.wait_until("mails held at the gate", |_| gate.held() == held);
             }
-            Work::Acked => due,
+            Work::Acked => return self.wait_for_ack(),
         };
         self.workers.wait_until("the middle", |workers| workers.accepted() >= mails);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::broker_cases::{CASES, Case, Done, Ids, STREAMS, Working};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
-use crate::workers::Variables;
+use crate::workers::{Variables, written_after};
 use testkit::broker::Broker;
 use testkit::half_open_proxy::HalfOpenProxy;
 use testkit::network::Network;
@@ -65,7 +65,7 @@ fn strike_all(
     let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
     let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
     for fault in faults {
-        strike_once(run, &mut working, fault);
+        strike_once(run, broker, &mut working, fault);
     }
     wait_until("the broker to have no message", || broker.messages() == 0);
     // All counts first: when one check fails, the others still tell what happened.
@@ -75,17 +75,16 @@ fn strike_all(
     }
 }
 
-fn strike_once(run: &mut Run, working: &mut [Working], fault: &Fault) {
+fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], fault: &Fault) {
     for working in &mut *working {
         working.wait_until_back(0);
     }
+    working.iter_mut().for_each(Working::prepare);
+    thread::sleep(written_after(broker));
     let (slow, fast): (Vec<_>, Vec<_>) = working.iter_mut().partition(|working| !working.case.is_fast());
     for mut working in [slow, fast] {
         for working in &mut working {
             working.begin(run);
-        }
-        for working in &mut working {
-            working.fill();
         }
         for working in &mut working {
             working.wait_for_the_middle(run);
@@ -132,7 +131,7 @@ pub fn killed(run: &mut Run, ids: Ids) {
     let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None, loses_new_queues: true };
     let faults = vec![fault; run.size(1, 5)];
     strike_all(run, &broker, &CASES, ids, &Variables::new(), &faults);
-    // By themselves: which acks the broker has written depends on pauses of a fifth of a second.
+    // By themselves: which acks the broker has written depends on pauses.
     strike_all(run, &broker, &STREAMS, ids, &Variables::new(), &faults);
 }
 

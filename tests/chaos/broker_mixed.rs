@@ -8,7 +8,7 @@ use amiquip::AmqpProperties;
 
 use crate::run::Run;
 use crate::turns::wait_for_turn;
-use crate::workers::Workers;
+use crate::workers::{Workers, written_after};
 use testkit::broker::Broker;
 use testkit::queue::properties;
 use testkit::smtp::gate::Point;
@@ -42,7 +42,7 @@ pub fn killed(run: &mut Run) {
         // RabbitMQ writes acks whenever it confirms a message, which no ledger can see. So none is sent meanwhile, not even of a message
         // that has come again, and the ledger sees a pause too.
         scenario.smtp.gate().close_after(Point::BeforeReply, 0);
-        workers.wait_for_pause();
+        workers.wait_for_pause(written_after(&broker));
         scenario.queue.publish_all(&messages.iter().map(with_properties).collect::<Vec<_>>());
         scenario.smtp.gate().open();
         let due = scenario.mail_counts().total();

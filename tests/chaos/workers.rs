@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::run::Moment;
+use testkit::broker::Broker;
 use testkit::http;
 use testkit::ports::free_port;
 use testkit::process::Process;
@@ -13,9 +14,11 @@ use testkit::wait::wait_for;
 /// Deadline for everything, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// RabbitMQ has written an ack after this time without work. Whether it has written one that was sent right before a crash, no
-/// ledger can see: an equal message that waits is then taken for the one that was acked.
-pub const WRITTEN: Duration = Duration::from_millis(400);
+/// The ledger knows that this broker has written an ack after this time without work. Whether it has written one that was sent right
+/// before a crash, no ledger can see: an equal message that waits is then taken for the one that was acked.
+pub fn written_after(broker: &Broker) -> Duration {
+    if broker.version() < (3, 12) { Duration::from_millis(400) } else { Duration::from_secs(31) }
+}
 
 /// Variables of `fanmail`, with their values.
 pub type Variables = Vec<(&'static str, String)>;
@@ -141,9 +144,9 @@ impl<'scenario> Workers<'scenario> {
         });
     }
 
-    /// Waits until no ack was recorded for [`WRITTEN`].
+    /// Waits until no ack was recorded for this time.
     #[track_caller]
-    pub fn wait_for_pause(&mut self) {
+    pub fn wait_for_pause(&mut self, pause: Duration) {
         let mut ledger = self.scenario.ledger.poll();
         let (mut last, mut since) = (ledger.last_ack(), Instant::now());
         self.wait_until("a pause of the queue", |_| {
@@ -151,7 +154,7 @@ impl<'scenario> Workers<'scenario> {
             if newest != last {
                 (last, since) = (newest, Instant::now());
             }
-            since.elapsed() >= WRITTEN
+            since.elapsed() >= pause
         });
     }
 

@@ -47,16 +47,15 @@
 //! session opens nothing more once its end is in the ledger, and its end gets into the ledger only after what it has opened
 //! (`sessions::lock`). If it was taken for lost by mistake, its next report revives it.
 //!
-//! After a crash, RabbitMQ 3.10 marks every message of the queue as redelivered. The messages do not wait then, until one has come
+//! After a crash, RabbitMQ marks every message of the queue as redelivered. The messages do not wait then, until one has come
 //! that was never delivered before: a queue of a million would be slowed down to a few hundred a second.
 //!
 //! # Acks that the broker has forgotten (rule 4)
 //!
-//! RabbitMQ 3.10 keeps acks in memory as long as its queue is busy. `basic.qos` behind an ack proves that the broker has it, not
-//! that its disk has it. Measured with RabbitMQ 3.10.8, SIGKILL and messages that were published with confirms: of acks in a row
-//! all came back at 600 and at 50 a second (the oldest was 10 s old), none at 5 a second, and none after the queue had nothing
-//! to do for 0.2 s. The messages are marked `redelivered`, and so is every other message of the queue, also one that was never
-//! delivered. Of 3,000 messages to one person each, 1,748 people got two mails before this rule.
+//! RabbitMQ keeps acks in memory as long as its queue is busy, and since 3.12 for longer ([`unwritten_acks`]). `basic.qos` behind an
+//! ack proves that the broker has it, not that its disk has it. After a crash those messages come again. They are marked `redelivered`,
+//! and so is every other message of the queue, also one that was never delivered. Of 3,000 messages to one person each, 1,748 people got
+//! two mails before this rule.
 //!
 //! So after a restart of the broker, and only then (a broken network makes a broker forget nothing), for the first two minutes
 //! of the session ([`sessions::ACKS_FORGOTTEN_WITHIN`]), a message may belong to a notification that was acked: in the row of

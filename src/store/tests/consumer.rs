@@ -8,7 +8,7 @@ use diesel::prelude::*;
 
 use super::*;
 use crate::domain::ids::Epoch;
-use crate::domain::session::{BrokerSession, Receipt};
+use crate::domain::session::{AckWriting, BrokerSession, Receipt};
 use crate::store::backend::dispatch;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
@@ -32,7 +32,7 @@ pub const AGAIN: (Option<&str>, bool) = (None, true);
 impl<'a> Consumer<'a> {
     /// Begins session `number` of a worker.
     pub fn begin(store: &'a Store, worker: &str, number: u64) -> Self {
-        Self::connect(store, worker, number, None)
+        Self::connect(store, worker, number, None, AckWriting::Soon)
     }
 
     /// The same, after the broker was seen not running. It was busy until then.
@@ -43,22 +43,38 @@ impl<'a> Consumer<'a> {
 
     /// The same: the broker crashed so long ago, and has written the acks before the last pause.
     pub fn begin_after_crash(store: &'a Store, worker: &str, number: u64, ago: Duration) -> Self {
-        Self::connect(store, worker, number, Some(ago))
+        Self::connect(store, worker, number, Some(ago), AckWriting::Soon)
+    }
+
+    /// The same, of a broker that writes acks late.
+    pub fn begin_after_crash_of_late_one(store: &'a Store, worker: &str, number: u64, ago: Duration) -> Self {
+        Self::connect(store, worker, number, Some(ago), AckWriting::Late)
     }
 
     /// A session that the ledger does not know, as after its end. Each call makes another one.
     pub fn of_the_past(store: &'a Store, worker: &str) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(1000);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart: false };
+        let session = BrokerSession {
+            worker: worker.to_owned(),
+            number,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        };
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }
     }
 
-    fn connect(store: &'a Store, worker: &str, number: u64, crashed_ago: Option<Duration>) -> Self {
+    fn connect(
+        store: &'a Store,
+        worker: &str,
+        number: u64,
+        crashed_ago: Option<Duration>,
+        ack_writing: AckWriting,
+    ) -> Self {
         // Sessions never begin in the same millisecond, which is what a database can tell.
         pass(store, TimeDelta::milliseconds(2));
         let follows_restart = crashed_ago.is_some();
-        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart };
+        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart, ack_writing };
         let crashed_at = crashed_ago.map(before_now);
         store.begin_session(&session, crashed_at).unwrap();
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }

@@ -23,9 +23,9 @@ impl Dispatcher {
     pub(super) fn read_sessions(&mut self) {
         while let Some(event) = next(&mut self.inbox.sessions) {
             match event {
-                SessionEvent::Begun { number, follows_restart, alive_at } => {
+                SessionEvent::Begun { number, follows_restart, ack_writing, alive_at } => {
                     let worker = self.context.leases.lease_request().owner.clone();
-                    let session = BrokerSession { worker, number, follows_restart };
+                    let session = BrokerSession { worker, number, follows_restart, ack_writing };
                     self.session = Some(session.clone());
                     self.opener.begin_session(session, alive_at);
                 }

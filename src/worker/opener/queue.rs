@@ -117,10 +117,15 @@ mod tests {
     use crate::domain::kind::Kind;
     use crate::domain::message::Message;
     use crate::domain::message::identity::Identity;
-    use crate::domain::session::Receipt;
+    use crate::domain::session::{AckWriting, Receipt};
 
     fn session(number: u64) -> BrokerSession {
-        BrokerSession { worker: "host:1".to_owned(), number, follows_restart: false }
+        BrokerSession {
+            worker: "host:1".to_owned(),
+            number,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        }
     }
 
     fn arrival(session: u64) -> Arrival {

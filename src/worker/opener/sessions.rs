@@ -217,10 +217,16 @@ mod tests {
     use super::*;
     use crate::domain::ids::EventId;
     use crate::domain::kind::Kind;
+    use crate::domain::session::AckWriting;
     use crate::worker::tests::support::TestWorker;
 
     fn session(number: u64) -> BrokerSession {
-        BrokerSession { worker: "host:1".to_owned(), number, follows_restart: false }
+        BrokerSession {
+            worker: "host:1".to_owned(),
+            number,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        }
     }
 
     #[test]
@@ -245,8 +251,12 @@ mod tests {
         let worker = TestWorker::new(0, 1);
         let store = &worker.context.store;
         let sessions = LedgerSessions::new(&worker.context, LastAnswer::default());
-        let other =
-            BrokerSession { worker: "elsewhere:1:0:0:x".to_owned(), number: 1, follows_restart: false };
+        let other = BrokerSession {
+            worker: "elsewhere:1:0:0:x".to_owned(),
+            number: 1,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        };
         store.begin_session(&other, None).unwrap();
         let (message, hour) =
             (Message { kind: Kind::Updated, event_id: EventId::Number(1) }, Duration::from_secs(3600));

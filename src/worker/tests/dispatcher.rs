@@ -12,7 +12,7 @@ use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
-use crate::domain::session::Receipt;
+use crate::domain::session::{AckWriting, Receipt};
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
@@ -71,7 +71,9 @@ impl Broker {
 
     fn begin_session(&self, number: u64) {
         self.session.set(number);
-        self.sessions.send(SessionEvent::Begun { number, follows_restart: false, alive_at: None }).unwrap();
+        let (follows_restart, ack_writing) = (false, AckWriting::Soon);
+        let begun = SessionEvent::Begun { number, follows_restart, ack_writing, alive_at: None };
+        self.sessions.send(begun).unwrap();
     }
 
     fn lose_session(&self) {

@@ -195,7 +195,7 @@ impl<'a> Sessions<'a> {
             return Ok(());
         };
         let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
-        let since = find_unwritten_since(connection, crashed_at)?;
+        let since = find_unwritten_since(connection, crashed_at, self.current.ack_writing)?;
         let still_undecided = broker_sessions::table
             .filter(broker_sessions::name.eq_any(&names))
             .filter(broker_sessions::unwritten_since.is_null());

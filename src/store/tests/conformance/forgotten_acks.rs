@@ -91,6 +91,23 @@ pub fn an_ack_is_only_forgotten_until_the_broker_has_a_pause(store: &Store) {
     assert_ne!(id_of(&me.receive(AGAIN)), written);
 }
 
+/// It uses no pause of some seconds to write them.
+pub fn a_broker_that_writes_acks_late_has_forgotten_more_of_them(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let written = before.receive_and_finish();
+    pass(store, TimeDelta::seconds(31));
+    let mut unwritten = Vec::new();
+    for _ in 0..2 {
+        unwritten.push(before.receive_and_finish());
+        pass(store, TimeDelta::seconds(3));
+    }
+    before.lose();
+    let mut me = Consumer::begin_after_crash_of_late_one(store, "me", 2, Duration::ZERO);
+    let ids = [(); 3].map(|()| id_of(&me.receive(AGAIN)));
+    assert_eq!(ids[..2], unwritten);
+    assert_ne!(ids[2], written);
+}
+
 pub fn forgotten_acks_come_back_soon(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let acked: Vec<NotificationId> = (0..3).map(|_| before.receive_and_finish()).collect();

@@ -151,6 +151,7 @@ macro_rules! conformance_tests {
             after_a_crash_each_forgotten_ack_absorbs_one_message
             an_ack_is_only_forgotten_by_a_broker_that_crashed
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
+            a_broker_that_writes_acks_late_has_forgotten_more_of_them
             a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
             acks_of_two_workers_are_one_row
             acks_of_a_session_that_was_closed_may_be_forgotten

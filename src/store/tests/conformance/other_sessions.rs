@@ -5,7 +5,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 
 use super::*;
-use crate::domain::session::BrokerSession;
+use crate::domain::session::{AckWriting, BrokerSession};
 use crate::store::backend::dispatch::clock;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::{Opened, Unknown};
@@ -80,7 +80,12 @@ pub fn a_restart_ends_the_session_of_a_frozen_worker(store: &Store) {
 }
 
 fn me_of(worker: &str) -> BrokerSession {
-    BrokerSession { worker: worker.to_owned(), number: 1, follows_restart: false }
+    BrokerSession {
+        worker: worker.to_owned(),
+        number: 1,
+        follows_restart: false,
+        ack_writing: AckWriting::Soon,
+    }
 }
 
 pub fn a_session_that_was_seen_meanwhile_is_not_taken_for_lost(store: &Store) {

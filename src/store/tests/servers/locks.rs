@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use diesel::connection::SimpleConnection as _;
 
 use super::*;
-use crate::domain::session::BrokerSession;
+use crate::domain::session::{AckWriting, BrokerSession};
 use crate::store::ledger::sessions::{self, EndOfSession};
 use crate::store::tests::consumer::mark_lost;
 
@@ -82,7 +82,12 @@ pub fn a_locked_notification_waits(server: Server) {
 pub fn a_session_ends_after_what_it_opens(server: Server) {
     let store = migrated(server);
     for number in 1..=3 {
-        let session = BrokerSession { worker: "me".to_owned(), number, follows_restart: false };
+        let session = BrokerSession {
+            worker: "me".to_owned(),
+            number,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        };
         store.begin_session(&session, None).unwrap();
         let opens = |connection: &mut AnyConnection| assert!(sessions::lock(connection, &session).unwrap().1);
         let last = "UPDATE broker_sessions SET caught_up_at = seen_at";

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
-use crate::domain::session::BrokerSession;
+use crate::domain::session::{AckWriting, BrokerSession};
 use crate::store::Store;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::leases::LeaseRequest;
@@ -29,7 +29,12 @@ pub(super) struct OtherWorker {
 
 impl OtherWorker {
     pub fn new(worker: &TestWorker, name: &str) -> Self {
-        let session = BrokerSession { worker: name.to_owned(), number: 1, follows_restart: false };
+        let session = BrokerSession {
+            worker: name.to_owned(),
+            number: 1,
+            follows_restart: false,
+            ack_writing: AckWriting::Soon,
+        };
         let store = worker.store.clone();
         store.begin_session(&session, None).unwrap();
         let request = LeaseRequest { owner: name.to_owned(), term: TIMEOUT };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
-use crate::domain::session::{BrokerSession, Receipt};
+use crate::domain::session::{AckWriting, BrokerSession, Receipt};
 use crate::store::Store;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::{Arrival, Opened, Watermarks};
@@ -61,5 +61,10 @@ pub fn run(context: &Context, identity: &Identity, message: Message, opened: Ope
 }
 
 fn first_session(request: &LeaseRequest) -> BrokerSession {
-    BrokerSession { worker: request.owner.clone(), number: 1, follows_restart: false }
+    BrokerSession {
+        worker: request.owner.clone(),
+        number: 1,
+        follows_restart: false,
+        ack_writing: AckWriting::Soon,
+    }
 }
