@@ -39,7 +39,7 @@ pub fn leave_no_time_between(store: &Store, ids: &[NotificationId]) {
 /// Lets time pass: everything so far was so much earlier.
 pub fn pass(store: &Store, time: TimeDelta) {
     type Time = Option<NaiveDateTime>;
-    type Session = (String, (NaiveDateTime, NaiveDateTime), (Time, Time, Time));
+    type Session = (String, (NaiveDateTime, NaiveDateTime), (Time, Time, Time, Time));
     let sooner = |at: Option<NaiveDateTime>| at.map(|at| at - time);
     store
         .write("move times", |connection| {
@@ -47,15 +47,22 @@ pub fn pass(store: &Store, time: TimeDelta) {
                 .select((
                     broker_sessions::name,
                     (broker_sessions::opened_at, broker_sessions::seen_at),
-                    (broker_sessions::unwritten_since, broker_sessions::lost_at, broker_sessions::closed_at),
+                    (
+                        broker_sessions::unwritten_since,
+                        broker_sessions::caught_up_at,
+                        broker_sessions::lost_at,
+                        broker_sessions::closed_at,
+                    ),
                 ))
                 .load(connection)?;
-            for (name, (opened_at, seen_at), (unwritten_since, lost_at, closed_at)) in sessions {
+            for (name, (opened_at, seen_at), (unwritten_since, caught_up_at, lost_at, closed_at)) in sessions
+            {
                 diesel::update(broker_sessions::table.find(name))
                     .set((
                         broker_sessions::opened_at.eq(opened_at - time),
                         broker_sessions::seen_at.eq(seen_at - time),
                         broker_sessions::unwritten_since.eq(sooner(unwritten_since)),
+                        broker_sessions::caught_up_at.eq(sooner(caught_up_at)),
                         broker_sessions::lost_at.eq(sooner(lost_at)),
                         broker_sessions::closed_at.eq(sooner(closed_at)),
                     ))
