@@ -54,6 +54,9 @@ have_certificates() {
   return 1
 }
 
+# Whether localhost is a name, as RabbitMQ needs. Debian's netbase writes /etc/hosts where there is none, as in a chroot.
+have_localhost() { ! command -v getent >/dev/null || getent hosts localhost >/dev/null; }
+
 # Whether the programs of this Debian package are there, from any source.
 have_package() {
   case $1 in
@@ -69,6 +72,7 @@ have_package() {
     rustc*) command -v rustc >/dev/null ;;
     cargo*) command -v cargo >/dev/null ;;
     rabbitmq-server) rabbitmq_server >/dev/null && command -v epmd >/dev/null ;;
+    netbase) have_localhost ;;
     valgrind) command -v valgrind >/dev/null ;;
     postgresql) have_program initdb && have_program postgres && have_program psql ;;
     mariadb-server) # each by its newer or its older name
@@ -122,7 +126,7 @@ need_prerequisites() {
   for what in "$@"; do
     case $what in
       build) packages+=(ca-certificates gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
-      broker) packages+=(rabbitmq-server) ;;
+      broker) packages+=(rabbitmq-server netbase) ;;
       databases) packages+=(postgresql mariadb-server) ;;
       python) packages+=(python3-dotenv) ;; # the judge of how .env is read
       valgrind) packages+=(valgrind) ;;

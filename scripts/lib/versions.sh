@@ -66,6 +66,10 @@ say_still_missing() {
     die "MariaDB Connector/C $version (package libmariadb3) returns texts empty, and apt has no other version." \
       "$(say_security_suite)"
   fi
+  if [[ $1 == netbase ]]; then
+    die "localhost has no address on this machine. As root, run this, then run the script again:" \
+      "echo '127.0.0.1 localhost' >>/etc/hosts"
+  fi
   die "$1 was installed, but its programs are still not found."
 }
 
