@@ -35,8 +35,7 @@ fn problem(line: &NotificationLine) -> Option<String> {
     if !tally.adds_up() {
         return Some(format!(
             "notification {id} does not add up: {} participants, but {} sent + {} failed + {} skipped + {} deferred + \
-             {} pending; look for duplicate keys in participants, and for rows of deliveries and deferrals that fanmail \
-             did not write",
+             {} pending; look for rows of deliveries and deferrals that fanmail did not write",
             tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
         ));
     }
@@ -68,8 +67,12 @@ fn problem(line: &NotificationLine) -> Option<String> {
 
 /// One of which something could not be read.
 fn set_aside(line: &NotificationLine) -> String {
-    let (id, pending) = (line.id(), count(line.tally.pending, "participant"));
-    let got_none = if line.uncounted.is_some() { "people".to_owned() } else { pending };
+    let id = line.id();
+    let got_none = match line.tally.pending {
+        _ if line.uncounted.is_some() => ", and people got no mail yet".to_owned(),
+        0 => String::new(),
+        pending => format!(", and {} got no mail yet", count(pending, "participant")),
+    };
     let sending = match line.worker() {
         Some(worker) if !line.has_lost_holder() => format!("{worker} is trying it again"),
         _ => format!(
@@ -81,7 +84,7 @@ fn set_aside(line: &NotificationLine) -> String {
         ),
     };
     format!(
-        "notification {id} is set aside, and {got_none} got no mail yet: {}. Correct the data or the view. {sending}",
+        "notification {id} is set aside{got_none}: {}. Correct the data or the view. {sending}",
         line.record.reason.as_deref().unwrap_or("no reason is recorded")
     )
 }

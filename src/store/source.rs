@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub(crate) mod columns;
+pub mod doubled;
 pub mod event_key_type;
 pub(crate) mod event_keys;
 pub mod events;

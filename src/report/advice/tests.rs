@@ -187,7 +187,7 @@ fn a_problem_is_named_with_what_to_do() {
         line(11, NotificationState::Waiting, [20, 0, 0, 0, 20]),
     ];
     insta::assert_snapshot!(problems(&lines).join("\n"), @r"
-    notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 deferred + 0 pending; look for duplicate keys in participants, and for rows of deliveries and deferrals that fanmail did not write
+    notification 2 does not add up: 3 participants, but 3 sent + 1 failed + 0 skipped + 0 deferred + 0 pending; look for rows of deliveries and deferrals that fanmail did not write
     notification 3 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 3
     notification 4 is completed; 1 participant pending: fanmail retry is running (web-1:4711)
     notification 5 is completed, but 1 participant got no mail: a `fanmail retry` was interrupted, or participants were added with a lower key than existing ones; send with: fanmail retry --notification 5

@@ -1,6 +1,6 @@
 //! How the ledger adds up: the numbers that `fanmail status` shows.
 
-use diesel::dsl::{case_when, count, count_star, exists, not};
+use diesel::dsl::{count, exists, not};
 use diesel::prelude::*;
 
 use crate::domain::audience::Audience;
@@ -11,13 +11,14 @@ use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::ledger::deliveries::{has_no_address, is_dry_run};
 use crate::store::ledger::recipients::count_listed;
-use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState, unknown_word};
-use crate::store::ledger::same_address::has_same_address;
+use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
+use crate::store::ledger::tally::outcomes::count_outcomes;
 use crate::store::schema::{deferrals, deliveries, notifications, participants};
 use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keys::ParticipantKeys;
+
+mod outcomes;
 
 impl Store {
     /// All notifications, or those of one event, oldest first.
@@ -59,7 +60,7 @@ impl Store {
     }
 
     /// How the participants of a notification add up. Each number is counted by itself, so that a wrong ledger shows: an
-    /// outcome of a participant who never was part of the notification, a view that has a participant twice.
+    /// outcome of a participant who never was part of the notification. A key is one participant, however many rows have it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -76,7 +77,13 @@ impl Store {
                 }
                 Audience::Event { id, up_to } => {
                     let event = keys.events.in_participants(id);
-                    count_of_event(connection, notification.id, event, up_to, tally.deferred)?
+                    let mut count = |distinct| {
+                        count_of_event(connection, notification.id, event, up_to, tally.deferred, distinct)
+                    };
+                    let (participants, pending) = count(false)?;
+                    // Counting keys costs more, and only a view has one several times.
+                    let adds_up = Tally { participants, pending, ..tally }.adds_up();
+                    if adds_up { (participants, pending) } else { count(true)? }
                 }
                 Audience::Recipients { id } => count_listed(connection, notification.id, keys, id)?,
             };
@@ -155,22 +162,32 @@ fn count_of_event(
     event: AppEvent,
     up_to: ParticipantId,
     deferred: u64,
+    distinct: bool,
 ) -> QueryResult<(u64, u64)> {
     let removed_deferred = match deferred {
         0 => 0,
         _ => count_removed_deferred(connection, notification_id, event, up_to)?,
     };
-    let participants = count_people(connection, event, up_to)?;
+    let participants = count_people(connection, event, up_to, distinct)?;
     let removed = count_removed(connection, notification_id, event, up_to)?;
-    let pending = count_pending(connection, notification_id, event, up_to)?;
+    let pending = count_pending(connection, notification_id, event, up_to, distinct)?;
     Ok((participants + removed + removed_deferred, pending))
 }
 
 /// The participants who are part of the notification and still take part in the event.
-fn count_people(connection: &mut AnyConnection, event: AppEvent, up_to: ParticipantId) -> QueryResult<u64> {
+fn count_people(
+    connection: &mut AnyConnection,
+    event: AppEvent,
+    up_to: ParticipantId,
+    distinct: bool,
+) -> QueryResult<u64> {
     let count = of_event!(event, participants::event_id, is_of_event => {
         let people = participants::table.filter(is_of_event).filter(participants::id.le(up_to));
-        people.count().get_result(connection)
+        if distinct {
+            people.select(count(participants::id).aggregate_distinct()).first(connection)
+        } else {
+            people.count().get_result(connection)
+        }
     });
     count.map(i64::unsigned_abs)
 }
@@ -232,6 +249,7 @@ fn count_pending(
     notification_id: NotificationId,
     event: AppEvent,
     up_to: ParticipantId,
+    distinct: bool,
 ) -> QueryResult<u64> {
     let decided = deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
@@ -240,51 +258,16 @@ fn count_pending(
         .filter(deferrals::notification_id.eq(notification_id))
         .filter(deferrals::participant_id.eq(participants::id));
     let count = of_event!(event, participants::event_id, is_of_event => {
-        participants::table
+        let people = participants::table
             .filter(is_of_event)
             .filter(participants::id.le(up_to))
             .filter(not(exists(decided)))
-            .filter(not(exists(deferred)))
-            .count()
-            .get_result(connection)
+            .filter(not(exists(deferred)));
+        if distinct {
+            people.select(count(participants::id).aggregate_distinct()).first(connection)
+        } else {
+            people.count().get_result(connection)
+        }
     });
     count.map(i64::unsigned_abs)
-}
-
-/// How many outcomes there are of a status.
-struct OutcomeCount {
-    status: Status,
-    permanent: bool,
-    count: u64,
-    /// Those of them that are of dry-run mode.
-    dry_run: u64,
-    /// Those of them that were skipped in favour of another participant with the same address.
-    same_address: u64,
-    /// Those of them that were skipped without an address.
-    no_address: u64,
-}
-
-fn count_outcomes(
-    connection: &mut AnyConnection,
-    notification_id: NotificationId,
-) -> QueryResult<Vec<OutcomeCount>> {
-    let rows: Vec<(String, bool, i64, i64, i64, i64)> = deliveries::table
-        .filter(deliveries::notification_id.eq(notification_id))
-        .group_by((deliveries::status, deliveries::permanent))
-        .select((
-            deliveries::status,
-            deliveries::permanent,
-            count_star(),
-            count(case_when(is_dry_run(), deliveries::participant_id)),
-            count(case_when(has_same_address(), deliveries::participant_id)),
-            count(case_when(has_no_address(), deliveries::participant_id)),
-        ))
-        .load(connection)?;
-    let known = |(word, permanent, all, dry_run, same, none): (String, bool, i64, i64, i64, i64)| {
-        let status = Status::from_word(&word);
-        let status = status.ok_or_else(|| unknown_word(notification_id, "status of a delivery", &word))?;
-        let [count, dry_run, same_address, no_address] = [all, dry_run, same, none].map(i64::unsigned_abs);
-        Ok(OutcomeCount { status, permanent, count, dry_run, same_address, no_address })
-    };
-    rows.into_iter().map(known).collect()
 }

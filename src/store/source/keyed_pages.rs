@@ -46,6 +46,8 @@ pub struct KeyedPage {
     pub people: Vec<KeyedPerson>,
     /// Why it cannot list the key of another one, if so.
     pub unlistable: Option<String>,
+    /// Whether another row has the key of one of them.
+    pub has_doubled: bool,
     /// Where the next page begins.
     pub end: KeyPosition,
     /// Whether no participant is behind them.
@@ -139,9 +141,9 @@ impl Store {
     }
 }
 
-const EMAIL: AsText<participants::email> = AsText(participants::email);
-const NAME: AsText<participants::name> = AsText(participants::name);
-const LOCALE: AsText<participants::locale> = AsText(participants::locale);
+pub(crate) const EMAIL: AsText<participants::email> = AsText(participants::email);
+pub(crate) const NAME: AsText<participants::name> = AsText(participants::name);
+pub(crate) const LOCALE: AsText<participants::locale> = AsText(participants::locale);
 
 /// The rows of an event; a condition follows.
 pub(crate) fn select(key: KeyExpressions, event: AppEvent) -> Statement<'static, Columns> {
@@ -219,12 +221,20 @@ fn into_page(
 ) -> KeyedPage {
     let end = after.behind_rows(key, &rows);
     let mut known = HashSet::with_capacity(rows.len());
-    let mut page = KeyedPage { people: Vec::with_capacity(rows.len()), unlistable: None, end, is_last };
+    let mut page = KeyedPage {
+        people: Vec::with_capacity(rows.len()),
+        unlistable: None,
+        has_doubled: false,
+        end,
+        is_last,
+    };
     for person in rows.into_iter().filter_map(into_person) {
         if let Some(why) = why_unlistable(event_id, &person.key) {
             page.unlistable.get_or_insert(why);
         } else if known.insert(person.key.clone()) {
             page.people.push(person);
+        } else {
+            page.has_doubled = true;
         }
     }
     page

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use diesel::dsl::{count_star, exists, max};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::Text;
 
 use crate::domain::event_key::BadEventKey;
 use crate::domain::event_key_type::EventKeyType;
@@ -15,10 +14,10 @@ use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
-use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::{AppKey, AppText, LargestKey};
+use crate::store::source::doubled::{DOUBLED_MAX, find_doubled_texts};
 use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::keys::ParticipantKeys;
@@ -28,8 +27,6 @@ use crate::store::source::participants::{find_largest_key, find_page_ids, read_r
 const STATEMENT_SECONDS: u32 = 10;
 /// Most participants of an event that are found unreadable one by one.
 const UNREADABLE_MAX: u64 = 20;
-/// Most doubled keys of an event that are counted.
-const DOUBLED_MAX: i64 = 1000;
 
 /// The first participants of an event, in key order.
 #[derive(Debug, PartialEq, Eq)]
@@ -213,19 +210,13 @@ impl Store {
     }
 
     fn find_doubled_texts(&self, event_id: EventId) -> Result<Option<DoubledKeys>, StoreError> {
-        let [exact, _] = self.text_key(event_id)?.exact;
+        let key = self.text_key(event_id)?;
         let event = self.event_keys()?.in_participants(event_id);
-        let keys: Vec<AppText> = self.run_limited("look for doubled keys", |connection| {
-            Statement::<Text>::new("SELECT user_key FROM (SELECT ")
-                .sql(exact)
-                .sql(" AS user_key FROM participants WHERE ")
-                .event(event)
-                .sql(" AND id IS NOT NULL) AS every_key GROUP BY user_key HAVING COUNT(*) > 1 ORDER BY user_key LIMIT ")
-                .number(DOUBLED_MAX)
-                .load(connection)
+        let keys = self.run_limited("look for doubled keys", |connection| {
+            find_doubled_texts(connection, key, event, false)
         })?;
         let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        Ok(keys.into_iter().next().map(|AppText(first)| DoubledKeys { count, first }))
+        Ok(keys.into_iter().next().map(|first| DoubledKeys { count, first }))
     }
 
     /// Whether there is any participant, of whichever event.

@@ -76,6 +76,7 @@ impl AudiencePages {
         match self.read(store, database_retry) {
             Ok(mut page) => {
                 self.unreadable.add(std::mem::take(&mut page.unreadable));
+                self.unreadable.add_doubled(&page.doubled);
                 Ok(page)
             }
             Err(Halt::Unreadable(what)) => {
@@ -106,7 +107,7 @@ impl AudiencePages {
             return self.one_for_each_address(page, after, store, database_retry);
         }
         let recipients = page.people.into_iter().map(Recipient::new).collect();
-        Ok(Page { recipients, decided: Vec::new(), unreadable: page.unreadable })
+        Ok(Page { recipients, decided: Vec::new(), unreadable: page.unreadable, doubled: page.doubled })
     }
 
     /// Those of the page who get a mail or are skipped, with one mail for each address.
@@ -120,7 +121,7 @@ impl AudiencePages {
         let is_only_page = after.is_none() && self.ended;
         let Some(one) = &mut self.one_mail_per_address else { return Ok(Page::default()) };
         let selected = one.select(page.people, after, is_only_page, store, database_retry)?;
-        Ok(Page { unreadable: page.unreadable, ..selected })
+        Ok(Page { unreadable: page.unreadable, doubled: page.doubled, ..selected })
     }
 
     /// Those of the page, whose keys follow `after`, that an earlier run has not decided. Range queries and no join: on
@@ -158,7 +159,7 @@ impl AudiencePages {
             Recipient::undecided(participant, deferral)
         };
         let recipients = page.people.into_iter().map(recipient).collect();
-        Ok(Page { recipients, decided: Vec::new(), unreadable: page.unreadable })
+        Ok(Page { recipients, decided: Vec::new(), unreadable: page.unreadable, doubled: page.doubled })
     }
 
     /// Why no undecided participant gets the mail any more, if so. Later notifications of the event do not wait for one that is

@@ -16,6 +16,8 @@ pub struct Page {
     pub decided: Vec<Decided>,
     /// Undecided people who cannot be read, with the reason.
     pub unreadable: Vec<(ParticipantId, String)>,
+    /// Keys of rows that differ.
+    pub doubled: Vec<ParticipantId>,
 }
 
 impl Page {

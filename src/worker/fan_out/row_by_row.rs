@@ -1,5 +1,8 @@
 //! Reads a page of participants of which some cannot be read: its keys first, then its rows in halves (`people`), until each row
 //! that cannot be read is alone. What becomes of the row is left to `audience`.
+//!
+//! A view over a join may return a participant several times. Rows that are the same in every column are one participant. Of rows
+//! that differ and have one key, the first is the participant, and the key is told.
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::Participant;
@@ -7,6 +10,9 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::people::People;
+
+/// Most rows of one key that are looked at behind the end of a page.
+const DOUBLED_MAX: u32 = 1_000;
 
 /// The participants of an event with `after < id <= up_to`, in key order, up to `limit`.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +30,9 @@ pub(super) struct ReadPage {
     pub people: Vec<Participant>,
     /// Those who cannot, with the reason.
     pub unreadable: Vec<(ParticipantId, String)>,
-    /// The last key of both.
+    /// Keys of rows that differ.
+    pub doubled: Vec<ParticipantId>,
+    /// The last key of all.
     pub last: Option<ParticipantId>,
     /// Whether no other page follows.
     pub is_last: bool,
@@ -39,39 +47,76 @@ impl PageRange {
         database_retry: &DatabaseRetry,
         again: bool,
     ) -> Result<Result<ReadPage, StoreError>, Stopped> {
-        let Self { event_id, after, up_to, limit } = self;
-        let read = || store.read_page(event_id, after, up_to, limit);
+        let Self { event_id, after, up_to, .. } = self;
+        // One row more tells whether the last key goes on behind the page.
+        let rows = self.limit.saturating_add(1);
+        let read = || store.read_page(event_id, after, up_to, rows);
         let whole =
             if again { database_retry.while_readable(read)? } else { database_retry.if_readable(read)? };
-        if let Ok(mut people) = whole {
-            let (rows, last) = (people.len(), people.last().map(|last| last.id));
-            // A view over a join may return a participant twice.
-            people.dedup_by_key(|participant| participant.id);
-            let is_last = self.is_last(rows, last);
-            return Ok(Ok(ReadPage { people, unreadable: Vec::new(), last, is_last }));
+        if let Ok(people) = whole {
+            return self.without_doubled(people, store, database_retry).map(Ok);
         }
-        let ids = database_retry.while_readable(|| store.read_page_ids(event_id, after, up_to, limit))?;
+        let ids = database_retry.while_readable(|| store.read_page_ids(event_id, after, up_to, rows))?;
         let mut ids = match ids {
             Ok(ids) => ids,
             Err(error) => return Ok(Err(error)),
         };
-        let (rows, last) = (ids.len(), ids.last().copied());
+        let is_last = ids.len() <= self.limit as usize;
+        ids.truncate(self.limit as usize);
+        let last = ids.last().copied();
         ids.dedup();
-        let is_last = self.is_last(rows, last);
-        let read = |ids: &[ParticipantId]| self.read_ids(ids, store);
+        let mut doubled = Vec::new();
+        let read = |ids: &[ParticipantId]| self.read_ids(ids, &mut doubled, store);
         let People { found, unreadable } = People::read(&ids, false, database_retry, |id| *id, read)?;
-        Ok(Ok(ReadPage { people: found, unreadable, last, is_last }))
+        Ok(Ok(ReadPage { people: found, unreadable, doubled, last, is_last }))
     }
 
-    fn is_last(self, rows: usize, last: Option<ParticipantId>) -> bool {
-        rows < self.limit as usize || last == Some(self.up_to)
+    /// A page of these rows, of which one may be too many.
+    fn without_doubled(
+        self,
+        mut people: Vec<Participant>,
+        store: &Store,
+        database_retry: &DatabaseRetry,
+    ) -> Result<ReadPage, Stopped> {
+        let is_last = people.len() <= self.limit as usize;
+        let next = people.get(self.limit as usize).map(|next| next.id);
+        people.truncate(self.limit as usize);
+        let last = people.last().map(|last| last.id);
+        let mut doubled = Vec::new();
+        if let Some(id) = next.filter(|next| Some(*next) == last) {
+            // The next page begins behind this key.
+            let of_key = || store.read_range(self.event_id, id, id, DOUBLED_MAX);
+            match database_retry.if_readable(of_key)? {
+                Ok(others) => people.extend(others),
+                Err(_) => doubled.push(id),
+            }
+        }
+        keep_first(&mut people, &mut doubled);
+        Ok(ReadPage { people, unreadable: Vec::new(), doubled, last, is_last })
     }
 
     /// Those of the page with these keys, which follow each other.
-    fn read_ids(self, ids: &[ParticipantId], store: &Store) -> Result<Vec<Participant>, StoreError> {
+    fn read_ids(
+        self,
+        ids: &[ParticipantId],
+        doubled: &mut Vec<ParticipantId>,
+        store: &Store,
+    ) -> Result<Vec<Participant>, StoreError> {
         let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
-        let mut people = store.read_range(self.event_id, first, last, self.limit)?;
-        people.dedup_by_key(|participant| participant.id);
+        // Behind the last key of the page, its other rows may follow.
+        let rows = self.limit.saturating_add(DOUBLED_MAX);
+        let mut people = store.read_range(self.event_id, first, last, rows)?;
+        keep_first(&mut people, doubled);
         Ok(people)
     }
+}
+
+/// Keeps the first row of each key. If another one differs, the key is `doubled`.
+fn keep_first(people: &mut Vec<Participant>, doubled: &mut Vec<ParticipantId>) {
+    people.dedup_by(|next, first| {
+        if next.id == first.id && next != first && !doubled.contains(&first.id) {
+            doubled.push(first.id);
+        }
+        next.id == first.id
+    });
 }

@@ -1,4 +1,5 @@
-//! The participants of one fan-out who cannot be read, in words: how many, which, and why. What follows is left to `set_aside`.
+//! The participants of one fan-out who cannot be read or told apart, in words: how many, which, and why. What follows is left to
+//! `set_aside`.
 
 use crate::domain::ids::ParticipantId;
 use crate::text::count::count;
@@ -11,8 +12,7 @@ const MAX_NAMED: usize = 5;
 /// Who cannot be read.
 #[derive(Debug, Default)]
 pub(super) struct UnreadablePeople {
-    count: u64,
-    first: Vec<ParticipantId>,
+    rows: Named,
     /// Of the first one.
     reason: Option<String>,
     /// What cannot be read of the others, not even row by row, and why.
@@ -21,6 +21,32 @@ pub(super) struct UnreadablePeople {
     are_listed: bool,
     /// How many others have keys that cannot be listed, and why one of them cannot.
     unlistable: Option<(u64, String)>,
+    /// Keys of rows that differ.
+    doubled: Named,
+}
+
+/// How many of a kind there are, and the first of them.
+#[derive(Debug, Default)]
+struct Named {
+    count: u64,
+    first: Vec<ParticipantId>,
+}
+
+impl Named {
+    fn add(&mut self, id: ParticipantId) {
+        self.count += 1;
+        if self.first.len() < MAX_NAMED {
+            self.first.push(id);
+        }
+    }
+
+    /// Which they are. Those on a list of recipients have numbers there: their keys may be addresses.
+    fn describe(&self, are_listed: bool) -> String {
+        let ids: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        let more = if self.count > MAX_NAMED as u64 { ", …" } else { "" };
+        let id = if are_listed { "recipients.id" } else { "id" };
+        format!("{id} {}{more}", ids.join(", "))
+    }
 }
 
 impl UnreadablePeople {
@@ -37,11 +63,15 @@ impl UnreadablePeople {
     /// Adds people of a page, each with the reason.
     pub fn add(&mut self, people: Vec<(ParticipantId, String)>) {
         for (id, reason) in people {
-            self.count += 1;
+            self.rows.add(id);
             self.reason.get_or_insert(reason);
-            if self.first.len() < MAX_NAMED {
-                self.first.push(id);
-            }
+        }
+    }
+
+    /// Adds keys of rows that differ.
+    pub fn add_doubled(&mut self, keys: &[ParticipantId]) {
+        for id in keys {
+            self.doubled.add(*id);
         }
     }
 
@@ -52,12 +82,12 @@ impl UnreadablePeople {
 
     /// Whether everyone could be read so far.
     pub fn is_empty(&self) -> bool {
-        self.count == 0 && self.rest.is_none()
+        self.rows.count == 0 && self.rest.is_none()
     }
 
     /// Whether no further page is worth a try.
     pub fn are_too_many(&self) -> bool {
-        self.count >= MAX || self.rest.is_some()
+        self.rows.count >= MAX || self.rest.is_some()
     }
 
     /// Who cannot be read, and why. `None` if everyone can.
@@ -65,24 +95,35 @@ impl UnreadablePeople {
         if self.rest.is_some() {
             return self.rest.clone();
         }
-        let parts: Vec<String> = [self.describe_rows(), self.describe_keys()].into_iter().flatten().collect();
+        let parts = [self.describe_rows(), self.describe_keys(), self.describe_doubled()];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     fn describe_rows(&self) -> Option<String> {
         let reason = self.reason.as_ref()?;
         let at_least = if self.are_too_many() { "at least " } else { "" };
-        let ids: Vec<String> = self.first.iter().map(ToString::to_string).collect();
-        let more = if self.count > MAX_NAMED as u64 { ", …" } else { "" };
-        let people = count(self.count, "participant");
-        let id = if self.are_listed { "recipients.id" } else { "id" };
-        Some(format!("{at_least}{people} cannot be read ({id} {}{more}): {reason}", ids.join(", ")))
+        let (people, which) = (count(self.rows.count, "participant"), self.rows.describe(self.are_listed));
+        Some(format!("{at_least}{people} cannot be read ({which}): {reason}"))
     }
 
     fn describe_keys(&self) -> Option<String> {
         let (people, why) = self.unlistable.as_ref()?;
         let have = if *people == 1 { "has a key" } else { "have keys" };
         Some(format!("{} {have} that cannot be listed: {why}", count(*people, "participant")))
+    }
+
+    fn describe_doubled(&self) -> Option<String> {
+        let doubled = &self.doubled;
+        let have = if doubled.count == 1 { "has" } else { "have" };
+        (doubled.count > 0).then(|| {
+            format!(
+                "{} of participants {have} rows that differ ({}), and one row of each gets the mail; give each person a key of \
+                 their own (participants.id), or leave the other rows out",
+                count(doubled.count, "key"),
+                doubled.describe(self.are_listed)
+            )
+        })
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! conformance_tests {
             a_sample_of_people_whose_keys_are_text_is_numbered
             every_text_is_a_key
             a_doubled_key_is_one_key
+            a_key_of_rows_that_differ_is_found
             rows_without_a_key_are_told_and_hold_up_nobody
             a_key_that_cannot_be_listed_is_refused_without_being_shown
             keys_that_cannot_be_listed_hide_no_others

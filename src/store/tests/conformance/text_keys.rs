@@ -1,8 +1,10 @@
 //! Participants whose keys are text: every one of them is on a page, whatever the database holds for equal.
 
 use super::*;
+use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::source::keyed_pages::{KeyPosition, KeyedPage};
 use crate::store::source::keys::ParticipantKeys;
+use crate::store::tests::consumer::*;
 
 /// Keys that some collation holds for equal, or that are odd.
 pub const ODD_KEYS: [&str; 18] = [
@@ -112,6 +114,38 @@ pub fn every_text_is_a_key(store: &Store) {
 pub fn a_doubled_key_is_one_key(store: &Store) {
     key_type(store, "VARCHAR(99)", &quoted(&["a", "b", "b", "b", "B", "c", "c", "d", "a"]));
     are_all_paged(store, &["B", "a", "b", "c", "d"]);
+}
+
+pub fn a_key_of_rows_that_differ_is_found(store: &Store) {
+    key_type(store, "VARCHAR(99)", &quoted(&["a", "b", "b", "B", "c", "c", "d"]));
+    let key = store.text_key(EVENT).unwrap();
+    let mut me = Consumer::begin(store, "me", 1);
+    let (notification, lease) = me.receive_new();
+    let new =
+        NewRecipients { lease, after: ParticipantId(0), keys: &["a", "b", "B", "c", "d"], listing: None };
+    assert_eq!(store.append_recipients(&new).unwrap(), Appended::Done);
+    let doubled = || {
+        let found = store.find_doubled_recipients(key, notification.id, EVENT).unwrap();
+        found.map(|ids| ids.into_iter().map(|id| id.0).collect::<Vec<_>>())
+    };
+    assert_eq!(doubled(), Some(vec![2, 4]));
+    execute(store, "UPDATE participants SET email = 'p4@example.com' WHERE email = 'p5@example.com'");
+    assert_eq!(doubled(), Some(vec![2]), "the rows of `c` are the same");
+    execute(store, "UPDATE participants SET email = NULL WHERE email = 'p1@example.com'");
+    assert_eq!(doubled(), Some(vec![2]));
+    execute(store, "UPDATE participants SET email = NULL WHERE email = 'p2@example.com'");
+    assert_eq!(doubled(), None);
+    execute(store, "UPDATE participants SET locale = 'de' WHERE email = 'p4@example.com'");
+    assert_eq!(doubled(), None);
+    break_participants(store, "name", "email = 'p0@example.com'");
+    settle_view(store);
+    assert_eq!(doubled(), Some(vec![2, 4]), "nothing tells whether they differ");
+}
+
+/// Lets the pool notice that the table is a view now.
+fn settle_view(store: &Store) {
+    drop(store.check_schema());
+    drop(store.has_people_without_key(EVENT));
 }
 
 pub fn rows_without_a_key_are_told_and_hold_up_nobody(store: &Store) {

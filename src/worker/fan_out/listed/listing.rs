@@ -54,33 +54,43 @@ impl ListedPages {
         let find = || store.find_unlisted_keys(key, id, event_id, limit);
         let late = read_data(database_retry, PARTICIPANTS, find)?;
         let keys: Vec<&str> = late.keys.iter().map(String::as_str).collect();
-        let is_complete = late.are_all && !self.waits_for_keys(&late, store, database_retry)?;
+        let doubled = if late.are_all {
+            read_data(database_retry, PARTICIPANTS, || store.find_doubled_recipients(key, id, event_id))?
+        } else {
+            None
+        };
+        let has_bad_keys = late.unlistable > 0 || doubled.is_some();
+        let is_complete = late.are_all && !self.waits_for_keys(has_bad_keys, store, database_retry)?;
         let listing =
             if is_complete { Listing::Frozen(self.number_behind(keys.len())) } else { Listing::ReadOnce };
         if self.append(store, database_retry, &keys, Some(listing))? {
-            self.go_behind_late(late, is_complete);
+            self.go_behind_late(late, &doubled.unwrap_or_default(), is_complete);
         }
         Ok(Page::default())
     }
 
-    /// Whether keys that cannot be listed keep the list from being frozen: not when nobody gets the mail any more.
+    /// Whether keys that cannot be listed, or those of rows that differ, keep the list from being frozen: not when nobody gets the mail
+    /// any more.
     fn waits_for_keys(
         &self,
-        late: &UnlistedKeys,
+        has_bad_keys: bool,
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<bool, Stopped> {
-        let may_be_cancelled = late.unlistable > 0 && self.scope == Scope::SetAside;
+        let may_be_cancelled = has_bad_keys && self.scope == Scope::SetAside;
         let is_cancelled =
             may_be_cancelled && reason_to_skip(&self.notification, store, database_retry)?.is_some();
-        Ok(late.unlistable > 0 && !is_cancelled)
+        Ok(has_bad_keys && !is_cancelled)
     }
 
-    fn go_behind_late(&mut self, late: UnlistedKeys, is_complete: bool) {
+    fn go_behind_late(&mut self, late: UnlistedKeys, doubled: &[ParticipantId], is_complete: bool) {
         let is_over = late.are_all && late.keys.is_empty();
         if is_over && !is_complete {
             self.are_all_listed = true;
-            self.unreadable.set_unlistable(late.unlistable, late.why.unwrap_or_default());
+            self.unreadable.add_doubled(doubled);
+            if let Some(why) = late.why {
+                self.unreadable.set_unlistable(late.unlistable, why);
+            }
         }
         // Keys that cannot be listed must not hide the others.
         let unlistable = u32::try_from(late.unlistable).unwrap_or(u32::MAX);

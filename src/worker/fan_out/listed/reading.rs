@@ -110,7 +110,10 @@ impl ListedPages {
         let event_id = self.event_id;
         let (page, has_people) = self.read_page(key, store, database_retry)?;
         let keys: Vec<&str> = page.people.iter().map(|person| person.key.as_str()).collect();
-        let listing = match (page.is_last, self.position.is_start() && page.unlistable.is_none()) {
+        let listing = match (
+            page.is_last,
+            self.position.is_start() && page.unlistable.is_none() && !page.has_doubled,
+        ) {
             (false, _) => None,
             // One query saw everyone at one time.
             (true, true) => Some(Listing::Frozen(self.number_behind(keys.len()))),

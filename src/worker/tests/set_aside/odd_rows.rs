@@ -1,4 +1,4 @@
-//! Rows that fail as if the database were away.
+//! Rows that fail as if the database were away, and keys that several rows have.
 
 use super::*;
 
@@ -20,4 +20,84 @@ fn a_row_that_fails_as_if_the_database_were_away_holds_up_nobody() {
     sweep(&worker);
     assert_each_once(&worker, 60);
     assert_eq!(state(&worker, 1), NotificationState::Completed);
+}
+
+/// A view that has more rows.
+fn add_rows(worker: &TestWorker, rows: &str) {
+    worker.execute(&format!(
+        "ALTER TABLE participants RENAME TO participants_rows; CREATE VIEW participants AS
+            SELECT id, event_id, email, name, locale FROM participants_rows UNION ALL {rows}"
+    ));
+}
+
+fn all_sent(people: u64) -> Tally {
+    Tally { participants: people, sent: people, ..Tally::default() }
+}
+
+#[test]
+fn rows_that_are_the_same_are_one_participant() {
+    let mut worker = TestWorker::new(60, 2);
+    worker.context_mut().page_size = 10;
+    add_rows(&worker, "SELECT id, event_id, email, name, locale FROM participants_rows WHERE id % 5 = 0");
+    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
+    assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
+    assert_each_once(&worker, 60);
+    assert_eq!(worker.tally(1), all_sent(60));
+}
+
+/// Wherever pages end.
+#[test]
+fn a_key_of_rows_that_differ_is_told_and_holds_up_nobody() {
+    for page_size in [1, 7, 10, 59, 60, 61, 62, 100] {
+        let mut worker = TestWorker::new(60, 2);
+        worker.context_mut().page_size = page_size;
+        add_rows(
+            &worker,
+            "SELECT id, event_id, 'other' || email, name, locale FROM participants_rows WHERE id IN (10, 60)",
+        );
+        set_aside(
+            &worker,
+            1,
+            "2 keys of participants have rows that differ (id 10, 60), and one row of each",
+        );
+        assert_each_once(&worker, 60);
+        assert_eq!(worker.tally(1), all_sent(60));
+        sweep(&worker);
+        assert_eq!(state(&worker, 1), NotificationState::SetAside);
+        mend(&worker, "participants");
+        sweep(&worker);
+        assert_each_once(&worker, 60);
+        assert_eq!(state(&worker, 1), NotificationState::Completed);
+    }
+}
+
+#[test]
+fn a_key_of_very_many_rows_ends_no_page_too_early() {
+    let mut worker = TestWorker::new(3, 2);
+    worker.context_mut().page_size = 10;
+    let numbers =
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) SELECT n FROM n";
+    add_rows(&worker, &format!("SELECT 2, 123, 'n' || n || '@example.com', 'N', NULL FROM ({numbers})"));
+    set_aside(&worker, 1, "1 key of participants has rows that differ (id 2), and one row of each");
+    assert_each_once(&worker, 3);
+    assert_eq!(worker.tally(1), all_sent(3));
+}
+
+#[test]
+fn a_key_of_rows_that_differ_is_told_beside_rows_that_cannot_be_read() {
+    let mut worker = TestWorker::new(40, 2);
+    worker.context_mut().page_size = 10;
+    let name = "CASE WHEN id = 13 THEN abs(-9223372036854775807 - 1) ELSE 'Other' END";
+    add_rows(
+        &worker,
+        &format!(
+            "SELECT id, event_id, email, {name}, locale FROM participants_rows WHERE id IN (13, 15, 20)"
+        ),
+    );
+    set_aside(
+        &worker,
+        1,
+        "1 participant cannot be read (id 13): integer overflow; 2 keys of participants have rows that",
+    );
+    assert_each_once(&worker, 39);
 }
