@@ -7,7 +7,7 @@ use diesel::{QueryResult, RunQueryDsl as _};
 use diesel_migrations::EmbeddedMigrations;
 
 use crate::domain::event::DateOrTime;
-use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
 use crate::store::backend::sqlite;
@@ -218,13 +218,9 @@ pub fn find_app_keys(connection: &mut AnyConnection) -> QueryResult<AppKeys> {
 pub const LOOKUP_KEY_OF_ROWS: KeyExpressions = sqlite::types::LOOKUP;
 
 /// How the keys of this event's participants are written, where each row has a kind of its own.
-pub fn text_key_of_rows(
-    connection: &mut AnyConnection,
-    event_id: EventId,
-    event: AppEvent,
-) -> QueryResult<KeyExpressions> {
+pub fn text_key_of_rows(connection: &mut AnyConnection, event: AppEvent) -> QueryResult<KeyExpressions> {
     // Only SQLite has such rows.
-    sqlite::types::text_key_of_rows(connection, event_id, event)
+    sqlite::types::text_key_of_rows(connection, event)
 }
 
 /// Reads the largest key of some participants. `None`: it is no number.

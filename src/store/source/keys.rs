@@ -11,6 +11,9 @@ use crate::store::source::event_keys::EventKeys;
 /// Longest key that fanmail can list, in characters.
 pub const KEY_MAX: usize = 255;
 
+/// Ends the text of a key that is not printed as it is.
+pub const UNPRINTABLE: &str = "\0real";
+
 /// How the application's tables hold keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppKeys {
@@ -56,6 +59,8 @@ pub struct KeyExpressions {
 pub(crate) fn why_unlistable(event_id: EventId, key: &str) -> Option<String> {
     let problem = if key.contains(char::REPLACEMENT_CHARACTER) {
         "is not UTF-8, or has U+FFFD in it".to_owned()
+    } else if key.ends_with(UNPRINTABLE) {
+        "is a number that SQLite does not print as it is".to_owned()
     } else if key.contains('\0') {
         "has a NUL in it".to_owned()
     } else {

@@ -116,7 +116,7 @@ pub(crate) fn find_text_key(
     match keys.participants {
         ParticipantKeys::Texts(key) => Ok(key),
         ParticipantKeys::OfEachRow => {
-            dispatch::text_key_of_rows(connection, event_id, keys.events.in_participants(event_id))
+            dispatch::text_key_of_rows(connection, keys.events.in_participants(event_id))
         }
         ParticipantKeys::Numbers => Err(no_text()),
     }
@@ -175,6 +175,8 @@ fn stored_as<'a>(
     }
     if let Ok(number) = text.parse::<i64>() {
         statement = statement.sql(", ").number(number);
+    } else if text.parse::<f64>().is_ok_and(f64::is_finite) {
+        statement = statement.sql(", CAST(").text(text).sql(" AS REAL)");
     }
     if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         statement = statement.sql(", unhex(").text(text).sql(")");

@@ -6,7 +6,6 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::ids::EventId;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::statement::Statement;
 use crate::store::schema::participants;
@@ -42,14 +41,25 @@ const TEXT: KeyExpressions = KeyExpressions {
     exact_bound: ["", ""],
 };
 
-/// Some are numbers or bytes. SQLite sorts these apart from texts, so each is made a text first: bytes in hexadecimal digits.
+/// Each as a text: bytes in hexadecimal digits. SQLite prints some numbers with fewer digits than they have. They cannot be
+/// looked up by that, and get a text that cannot be listed ([`UNPRINTABLE`](crate::store::source::keys::UNPRINTABLE)).
+macro_rules! any_as_text {
+    ($behind:literal) => {
+        concat!(
+            "CASE typeof(id) WHEN 'blob' THEN lower(hex(id))
+                WHEN 'real' THEN CAST(id AS TEXT) ||
+                    CASE WHEN CAST(CAST(id AS TEXT) AS REAL) = id THEN '' ELSE char(0) || 'real' END
+                ELSE CAST(id AS TEXT) END",
+            $behind
+        )
+    };
+}
+
+/// Some are numbers or bytes. SQLite sorts these apart from texts, so each is made a text first.
 const ANY: KeyExpressions = KeyExpressions {
-    text: "CASE typeof(id) WHEN 'blob' THEN lower(hex(id)) ELSE CAST(id AS TEXT) END",
-    order: "CASE typeof(id) WHEN 'blob' THEN lower(hex(id)) ELSE CAST(id AS TEXT) END COLLATE BINARY",
-    exact: [
-        "CASE typeof(id) WHEN 'blob' THEN lower(hex(id)) ELSE CAST(id AS TEXT) END COLLATE BINARY",
-        "user_key",
-    ],
+    text: any_as_text!(""),
+    order: any_as_text!(" COLLATE BINARY"),
+    exact: [any_as_text!(" COLLATE BINARY"), "user_key"],
     ..TEXT
 };
 
@@ -62,24 +72,11 @@ pub fn participant_keys(_sqlite: &mut SqliteConnection) -> QueryResult<Participa
 }
 
 /// How the keys of this event's participants are written.
-pub fn text_key_of_rows(
-    connection: &mut AnyConnection,
-    event_id: EventId,
-    event: AppEvent,
-) -> QueryResult<KeyExpressions> {
-    let statement: Statement<'_, (BigInt, BigInt)> = Statement::new(
-        "SELECT count(CASE WHEN typeof(id) <> 'text' THEN 1 END), count(CASE WHEN typeof(id) = 'real' THEN 1 END)
-         FROM participants WHERE id IS NOT NULL AND ",
-    );
-    let (others, fractions): (i64, i64) = statement.event(event).get_result(connection)?;
-    match (others, fractions) {
-        (0, _) => Ok(TEXT),
-        (_, 0) => Ok(ANY),
-        _ => Err(Error::DeserializationError(
-            format!(
-                "participants.id of event {event_id} holds a number with a fraction, but must be a whole number or text"
-            )
-            .into(),
-        )),
-    }
+pub fn text_key_of_rows(connection: &mut AnyConnection, event: AppEvent) -> QueryResult<KeyExpressions> {
+    let others: i64 = Statement::<BigInt>::new(
+        "SELECT count(CASE WHEN typeof(id) <> 'text' THEN 1 END) FROM participants WHERE id IS NOT NULL AND ",
+    )
+    .event(event)
+    .get_result(connection)?;
+    Ok(if others == 0 { TEXT } else { ANY })
 }
