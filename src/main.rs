@@ -20,16 +20,21 @@ use fanmail::http::server::HttpError;
 use fanmail::observe::logging::{self, LogError};
 use fanmail::store::error::StoreError;
 use fanmail::text::clean::printable;
-use signal_hook::consts::SIGPIPE;
+use signal_hook::consts::{SIGHUP, SIGPIPE};
 
 fn main() -> ExitCode {
     run(&Cli::parse()).unwrap_or_else(|error| report(&error))
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let sends_mail = matches!(cli.command, Command::Worker | Command::Retry(_));
+    if sends_mail {
+        // Their signal thread does not run yet. There is no log either that could be opened again.
+        signal_hook::flag::register(SIGHUP, Arc::default())?;
+    }
     let (config, environment) = configure(&cli.command)?;
-    // `worker` and `retry` send mail and must survive a closed stdout; the other verbs exit on SIGPIPE.
-    if !matches!(cli.command, Command::Worker | Command::Retry(_)) {
+    // `worker` and `retry` must survive a closed stdout; the other verbs exit on SIGPIPE.
+    if !sends_mail {
         exit_on_sigpipe()?;
     }
     cli.run(&config, &environment)

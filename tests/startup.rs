@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// `fanmail` in `dir`, with an empty environment.
@@ -210,4 +212,21 @@ fn check_prints_what_is_odd_about_the_variables_once_and_fails() {
     assert_eq!(lines[0], misspelt);
     assert!(lines[1].trim_start().starts_with("note     line 2 of .env cannot be read"), "{stdout}");
     assert!(!stdout.contains("MARKER") && stdout.matches("did you mean").count() == 1, "{stdout}");
+}
+
+/// logrotate may send SIGHUP to a worker that has just been started. It must not end it.
+#[test]
+fn sighup_during_the_start_does_not_end_a_worker() {
+    for verb in [&["worker"][..], &["retry", "--notification", "1"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let dotenv = dir.path().join(".env");
+        // A pipe: the start waits until the test writes into it.
+        assert!(Command::new("mkfifo").arg(&dotenv).status().unwrap().success());
+        let mut process = fanmail(dir.path(), verb).stderr(Stdio::piped()).spawn().unwrap();
+        let mut writer = fs::OpenOptions::new().write(true).open(&dotenv).unwrap();
+        kill(Pid::from_raw(process.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+        writer.write_all(b"PREFETCH=many\n").unwrap();
+        drop(writer);
+        assert_eq!(process.wait().unwrap().code(), Some(2), "{verb:?}: it goes on, up to the wrong variable");
+    }
 }
