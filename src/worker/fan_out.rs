@@ -65,7 +65,8 @@ mod unserved;
 pub mod wait_permit;
 
 /// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
-/// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB.
+/// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB,
+/// and to twice that with as many who are passed over.
 pub const RETRY_QUEUE_LIMIT: usize = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
@@ -197,6 +198,8 @@ struct FanOut<'a> {
     handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
+    /// The next recipient, for whom the lanes had no slot.
+    unsent: Option<Recipient>,
     /// Recipients that can be sent at once: those of the page, and jobs that came back unsent.
     ready: VecDeque<Recipient>,
     /// Recipients whose next attempt is not due yet.
@@ -230,6 +233,7 @@ impl<'a> FanOut<'a> {
             handle: Arc::new(handle),
             reports,
             pages: Pages::new(claim, context),
+            unsent: None,
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
             passed_over: VecDeque::new(),
@@ -283,7 +287,7 @@ impl<'a> FanOut<'a> {
             self.in_flight += 1;
             return Ok(());
         };
-        self.ready.push_front(job.recipient);
+        self.unsent = Some(job.recipient);
         if self.ready.len() <= self.context.page_size as usize / 2 && self.may_read_page() {
             return self.read_page();
         }

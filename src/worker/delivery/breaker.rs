@@ -183,6 +183,12 @@ impl Breaker {
         lock(&self.state).acceptances
     }
 
+    /// Whether another mail is a better probe ([`BreakerState::passes_over`]). Asked before the mail is prepared.
+    #[must_use]
+    pub fn passes_over(&self, candidate: &Candidate<'_>) -> bool {
+        lock(&self.state).passes_over(candidate)
+    }
+
     /// Admits the mail or passes it over, or says how long to wait. After its pause, an open breaker admits one mail, as its
     /// probe.
     fn try_admit(&self, now: Instant, candidate: &Candidate<'_>) -> Result<Entry<'_>, Duration> {
@@ -192,11 +198,14 @@ impl Breaker {
         }
         let probe = match state.circuit {
             Circuit::Closed => false,
-            Circuit::Open { outage, until } if until <= now => {
+            Circuit::Open { outage, until } => {
+                let due = if state.refuses_domain_of(candidate) { until + self.probes.first } else { until };
+                if now < due {
+                    return Err(due - now);
+                }
                 state.circuit = Circuit::Probing { outage };
                 true
             }
-            Circuit::Open { until, .. } => return Err(until - now),
             Circuit::Probing { .. } => return Err(POLL_INTERVAL),
         };
         let acceptances = state.acceptances;

@@ -70,7 +70,7 @@ impl<C: Channel> Lane<C> {
     /// Runs until the last sender of jobs is gone.
     pub fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let LaneShared { connection_limit, shutdown, .. } = &*shared;
+        let LaneShared { breaker, connection_limit, shutdown, .. } = &*shared;
         loop {
             if let Some(prepared_job) = self.next.take() {
                 self.prepare_next();
@@ -79,6 +79,7 @@ impl<C: Channel> Lane<C> {
             }
             connection_limit.acquire(&mut self.permit, shutdown, || !self.jobs.is_empty());
             match self.wait_for_job() {
+                Ok(job) if breaker.passes_over(&job.candidate()) => job.pass_over(),
                 Ok(job) => self.next = self.prepare(job),
                 Err(RecvTimeoutError::Timeout) => {
                     self.channel.idle();

@@ -14,8 +14,12 @@ impl FanOut<'_> {
     pub(super) fn next_recipient(&mut self) -> Option<Recipient> {
         if self.pages.are_outdated() {
             // They stay due. The next run of the sweep reads them again.
+            self.unsent = self.unsent.take().filter(Recipient::was_submitted);
             self.ready.retain(Recipient::was_submitted);
             self.passed_over.retain(Recipient::was_submitted);
+        }
+        if let Some(recipient) = self.unsent.take() {
+            return Some(recipient);
         }
         let ready = if self.turn == WhoseTurn::Ready { self.ready.pop_front() } else { None };
         self.turn = WhoseTurn::Again;

@@ -1,5 +1,5 @@
-//! What a fan-out does with the reports of lanes and recorder, and how it waits for them. What it sends next is left to
-//! `fan_out`.
+//! What a fan-out does with the reports of lanes and recorder, and how it waits for them. Whom it sends next is left to
+//! `order`.
 
 use std::time::Instant;
 

@@ -1,13 +1,16 @@
 //! Domains of which the relay refuses people while it accepts mails to others. What follows from a refusal is left to `state`.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::worker::delivery::breaker::acceptances::Acceptances;
 use crate::worker::delivery::breaker::person::{Domain, Person};
 
 /// Most domains that are remembered. Beyond that all are forgotten, and learned again.
 const MAX_DOMAINS: usize = 10_000;
+
+/// How long a refusal is remembered: what the relay did before tells nothing about the account and the sender of today.
+const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 
 /// The domains of which somebody was refused, and nobody accepted since then: when the first one was refused.
 #[derive(Debug, Default)]
@@ -20,8 +23,11 @@ impl RefusedDomains {
         if self.0.len() >= MAX_DOMAINS {
             self.0.clear();
         }
-        let first_refused_at = *self.0.entry(person.domain).or_insert(now);
-        acceptances.any_after(first_refused_at)
+        let first_refused_at = self.0.entry(person.domain).or_insert(now);
+        if now - *first_refused_at > MAX_AGE {
+            *first_refused_at = now;
+        }
+        acceptances.any_after(*first_refused_at)
     }
 
     /// The relay accepted a mail to this address.
@@ -34,8 +40,6 @@ impl RefusedDomains {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -55,6 +59,9 @@ mod tests {
         acceptances.outage_ended(at(7));
         acceptances.add(at(8));
         assert!(domains.refused(at(9), ann, acceptances), "an outage in between changes nothing");
+        let later = at(6) + MAX_AGE;
+        assert!(domains.refused(later, bob, acceptances));
+        assert!(!domains.refused(later + Duration::from_secs(1), bob, acceptances), "that is too long ago");
     }
 
     #[test]

@@ -138,17 +138,23 @@ impl BreakerState {
     }
 
     /// Whether another mail is a better probe: while the relay refuses everyone, people of one domain whom it refuses for good
-    /// tell nothing about the others. Each of them is passed over once between two probes, so where there is nobody else, one of
-    /// them is the next probe.
+    /// tell nothing about the others. Each of them is passed over once between two probes, and then waits a little longer than
+    /// others for the next one, so one of them is the probe only where there is nobody else.
     #[must_use]
     pub fn passes_over(&self, candidate: &Candidate<'_>) -> bool {
-        let Some(outage) = self.outage().filter(|outage| outage.cause == RelaySymptom::RefusesEveryone)
-        else {
-            return false;
-        };
-        let person = Person::new(candidate.address);
-        candidate.passed_over_at <= Some(outage.probed_at)
-            && self.refused.iter().any(|one| one.domain == person.domain)
+        self.outage().is_some_and(|outage| candidate.passed_over_at <= Some(outage.probed_at))
+            && self.refuses_domain_of(candidate)
+    }
+
+    /// Whether the relay refuses everyone, and somebody of this domain was among those.
+    #[must_use]
+    pub fn refuses_domain_of(&self, candidate: &Candidate<'_>) -> bool {
+        let refuses_everyone =
+            self.outage().is_some_and(|outage| outage.cause == RelaySymptom::RefusesEveryone);
+        refuses_everyone && {
+            let person = Person::new(candidate.address);
+            self.refused.iter().any(|one| one.domain == person.domain)
+        }
     }
 
     /// The relay did not work. Says whether that counts as a failure of the relay.

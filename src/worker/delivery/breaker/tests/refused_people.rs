@@ -151,6 +151,8 @@ fn people_of_a_domain_that_it_refuses_are_passed_over_once_between_two_probes() 
     let now = start + SECOND;
     assert!(is_passed_over(now, None) && !is_passed_over(start, Some(now)));
 
+    let waits = |now, candidate: &Candidate<'_>| breaker.try_admit(now, candidate).err();
+    assert_eq!(waits(now, &refused(Some(now))), Some(SECOND), "a mail to another domain may probe sooner");
     probe(&breaker, now);
     let eve = Person::new("eve@example.net");
     assert!(!breaker.refused_at(now, 0.5, &Refusal { person: eve, probe: true, words: WORDS }));
