@@ -135,7 +135,8 @@ impl<'a> Sessions<'a> {
             Some(row) => row.end(),
             None => ended_at,
         };
-        self.has_lasted(REDELIVERED_WITHIN, ended_at, asked_at)
+        let mut later = self.rows.values().filter(|row| row.opened_at >= ended_at);
+        later.any(|row| self.has_lasted(row, REDELIVERED_WITHIN, asked_at))
     }
 
     /// The sessions whose acks the broker may have forgotten; none unless it has crashed right before the current session.
@@ -151,7 +152,7 @@ impl<'a> Sessions<'a> {
         };
         sessions
             .filter(may_be_lost)
-            .filter(|row| !self.has_lasted(ACKS_FORGOTTEN_WITHIN, row.end(), asked_at))
+            .filter(|row| !self.has_brought_all_since(row, asked_at))
             .filter(|row| !self.has_caught_up_since(row))
             .map(|row| ForgottenAcks {
                 session: &row.name,
@@ -166,16 +167,30 @@ impl<'a> Sessions<'a> {
         self.rows.get(session)?.unwritten_since
     }
 
-    /// Whether a session that began after the end of `ended` has got a message that was never delivered before: then all messages
-    /// whose acks were forgotten have come. The prefetched ones of a session that began earlier may be still to be opened.
+    /// Whether a session that began after the crash which has ended `ended` has lasted so long that all messages have come whose acks
+    /// were forgotten.
+    fn has_brought_all_since(&self, ended: &SessionRow, asked_at: NaiveDateTime) -> bool {
+        self.since_the_crash(ended).any(|row| self.has_lasted(row, ACKS_FORGOTTEN_WITHIN, asked_at))
+    }
+
+    /// Whether such a session has got a message that was never delivered before: then all of them have come, too. The prefetched
+    /// ones of a session that began earlier may be still to be opened.
     fn has_caught_up_since(&self, ended: &SessionRow) -> bool {
         let current = self.rows.get(&self.current_name);
         let is_known = |row: &SessionRow, at: NaiveDateTime| {
             row.is_over() || current.is_some_and(|current| at < current.opened_at)
         };
-        let others = self.rows.values().filter(|row| row.name != self.current_name);
-        let mut later = others.filter(|row| row.opened_at >= ended.end());
-        later.any(|row| row.caught_up_at.is_some_and(|at| is_known(row, at)))
+        let mut others = self.since_the_crash(ended).filter(|row| row.name != self.current_name);
+        others.any(|row| row.caught_up_at.is_some_and(|at| is_known(row, at)))
+    }
+
+    /// The sessions that began after the crash which has ended `ended`, as far as it is known. One that began after `ended` and
+    /// was ended by the same crash brought no message back: of a worker that had lost its connection before, or was restarted.
+    fn since_the_crash(&self, ended: &SessionRow) -> impl Iterator<Item = &SessionRow> {
+        let is_another = |row: &SessionRow| {
+            ended.unwritten_since.is_none() || row.unwritten_since != ended.unwritten_since
+        };
+        self.rows.values().filter(move |row| row.opened_at >= ended.end() && is_another(row))
     }
 
     /// Finds out which acks the broker may have forgotten, of those sessions that its last crash has ended. The first one who asks
@@ -195,7 +210,12 @@ impl<'a> Sessions<'a> {
             return Ok(());
         };
         let names: Vec<String> = undecided.iter().map(|row| row.name.clone()).collect();
-        let since = find_unwritten_since(connection, crashed_at, self.current.ack_writing)?;
+        // What an earlier crash has not shown forgotten is on the disk. So no two crashes have the same time here.
+        let newest = lost().map(|row| row.opened_at).max();
+        let earlier = self.rows.values().filter(|row| row.unwritten_since.is_some());
+        let earlier = earlier.map(SessionRow::end).filter(|end| newest.is_some_and(|newest| *end <= newest));
+        let unwritten = find_unwritten_since(connection, crashed_at, self.current.ack_writing)?;
+        let since = earlier.max().map_or(unwritten, |end| end.max(unwritten));
         let still_undecided = broker_sessions::table
             .filter(broker_sessions::name.eq_any(&names))
             .filter(broker_sessions::unwritten_since.is_null());
@@ -242,11 +262,9 @@ impl<'a> Sessions<'a> {
         names
     }
 
-    /// Whether a session that began after `time` has lasted for `span`.
-    fn has_lasted(&self, span: TimeDelta, time: NaiveDateTime, asked_at: NaiveDateTime) -> bool {
-        self.rows.values().any(|row| {
-            let end = if row.name == self.current_name { asked_at } else { row.end() };
-            row.opened_at >= time && end - row.opened_at >= span
-        })
+    /// Whether a session has lasted for `span`.
+    fn has_lasted(&self, row: &SessionRow, span: TimeDelta, asked_at: NaiveDateTime) -> bool {
+        let end = if row.name == self.current_name { asked_at } else { row.end() };
+        end - row.opened_at >= span
     }
 }

@@ -108,6 +108,54 @@ pub fn a_broker_that_writes_acks_late_has_forgotten_more_of_them(store: &Store) 
     assert_ne!(ids[2], written);
 }
 
+/// The last session is only one part of the row of acks that the crash has ended.
+pub fn acks_of_a_session_before_a_long_one_may_be_forgotten(store: &Store) {
+    let mut first = Consumer::begin(store, "me", 1);
+    let mut unwritten = vec![first.receive_and_finish()];
+    first.lose();
+    let mut long = Consumer::begin(store, "me", 2);
+    for _ in 0..9 {
+        pass(store, TimeDelta::seconds(20));
+        unwritten.push(long.receive_and_finish());
+    }
+    long.lose();
+    let mut me = Consumer::begin_after_crash_of_late_one(store, "me", 3, Duration::ZERO);
+    assert_eq!([id_of(&me.receive(AGAIN)), id_of(&me.receive(AGAIN))], unwritten[..2]);
+}
+
+/// It follows the restart before, and the broker has crashed again since.
+pub fn acks_of_a_session_before_one_that_has_caught_up_may_be_forgotten(store: &Store) {
+    Consumer::begin(store, "me", 1).lose();
+    let mut unwritten = Vec::new();
+    for number in 2..=3 {
+        let mut session =
+            Consumer::begin_after_crash_of_late_one(store, "me", number, Duration::from_secs(number));
+        unwritten.push(session.receive_and_finish());
+        session.lose();
+        pass(store, TimeDelta::seconds(10));
+    }
+    let mut me = Consumer::begin_after_crash_of_late_one(store, "me", 4, Duration::from_secs(10));
+    assert_eq!([id_of(&me.receive(AGAIN)), id_of(&me.receive(AGAIN))], unwritten[..]);
+}
+
+/// The queue had no pause between the two crashes.
+pub fn acks_that_a_crash_has_not_shown_forgotten_are_written(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let acked = [(); 2].map(|()| before.receive_and_finish());
+    before.lose();
+    let mut between = Consumer::begin_after_crash_of_late_one(store, "me", 2, Duration::ZERO);
+    assert_eq!(id_of(&between.receive(AGAIN)), acked[0]);
+    between.ack(acked[0], between.tag);
+    for _ in 0..7 {
+        pass(store, TimeDelta::seconds(20));
+        between.receive_and_finish();
+    }
+    between.lose();
+    let mut me = Consumer::begin_after_crash_of_late_one(store, "me", 3, Duration::ZERO);
+    let ids = [(); 9].map(|()| id_of(&me.receive(AGAIN)));
+    assert!(ids.contains(&acked[0]) && !ids.contains(&acked[1]), "{ids:?}");
+}
+
 pub fn forgotten_acks_come_back_soon(store: &Store) {
     let mut before = Consumer::begin(store, "me", 1);
     let acked: Vec<NotificationId> = (0..3).map(|_| before.receive_and_finish()).collect();

@@ -173,6 +173,9 @@ macro_rules! conformance_tests {
             each_delivery_and_each_completion_is_work_of_the_queue
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
+            acks_of_a_session_before_a_long_one_may_be_forgotten
+            acks_of_a_session_before_one_that_has_caught_up_may_be_forgotten
+            acks_that_a_crash_has_not_shown_forgotten_are_written
             a_queue_brings_older_messages_first
             a_repeated_call_remembers_how_far_the_queue_has_come
             what_comes_behind_a_message_says_nothing_about_it
