@@ -188,9 +188,13 @@ impl<'a> OpenerThread<'a> {
     fn open(&mut self, session: &BrokerSession, batch: Batch<'a>) {
         let (context, requested_at) = (self.context, Instant::now());
         let (lease_request, watermarks) = (context.leases.lease_request(), &mut self.sessions.watermarks);
-        let opened = self.arrivals.try_to_open(&context.database_retry, batch, |arrivals| {
-            context.store.open_messages(session, arrivals, lease_request, watermarks)
-        });
+        let open =
+            |arrivals: &[Arrival]| context.store.open_messages(session, arrivals, lease_request, watermarks);
+        let check_data = |arrivals: &[Arrival]| {
+            let events: Vec<_> = arrivals.iter().map(|arrival| arrival.message.event_id).collect();
+            context.store.check_audiences(&events)
+        };
+        let opened = self.arrivals.try_to_open(&context.database_retry, batch, open, check_data);
         let found: Vec<_> = opened
             .into_iter()
             .filter_map(|(asked, opened)| {

@@ -79,6 +79,17 @@ impl Store {
         })
     }
 
+    /// Whether the largest keys of these events' participants can be read, as for notifications that are opened.
+    ///
+    /// # Errors
+    /// When they cannot, or the database does not answer.
+    pub fn check_audiences(&self, event_ids: &[EventId]) -> Result<(), StoreError> {
+        let keys = self.app_keys()?;
+        self.run("read the largest keys of participants", |connection| {
+            find_audiences(connection, keys, event_ids).map(drop)
+        })
+    }
+
     /// Calls `use_page` with all participants of the event, a thousand at a time, in key order.
     ///
     /// # Errors

@@ -24,7 +24,21 @@ impl DatabaseRetry {
         &self,
         mut query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
-        self.retry_while_readable(UNREADABLE_TRIES, &mut query)
+        self.retry_while_readable(UNREADABLE_TRIES, &mut query, || self.database_answers())
+    }
+
+    /// The same for a query that also writes. `read` is what it reads of the application's tables, alone: a database with a full disk
+    /// answers, and a row that fails like an outage fails without the rest of the query too.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first.
+    pub fn while_readable_to_write<T, R>(
+        &self,
+        mut query: impl FnMut() -> Result<T, StoreError>,
+        mut read: impl FnMut() -> Result<R, StoreError>,
+    ) -> Result<Result<T, StoreError>, Stopped> {
+        let mut read_fails = || read().is_err() && self.database_answers();
+        self.retry_while_readable(UNREADABLE_TRIES, &mut query, &mut read_fails)
     }
 
     /// The same, but the first failure over what it has to read is returned: for parts of what has failed a few times.
@@ -35,13 +49,14 @@ impl DatabaseRetry {
         &self,
         mut query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
-        self.retry_while_readable(1, &mut query)
+        self.retry_while_readable(1, &mut query, || self.database_answers())
     }
 
     fn retry_while_readable<T>(
         &self,
         tries: u32,
         mut query: impl FnMut() -> Result<T, StoreError>,
+        mut is_raised: impl FnMut() -> bool,
     ) -> Result<Result<T, StoreError>, Stopped> {
         let mut attempt = self.begin();
         let (mut unreadable, mut raised) = (0, 0);
@@ -57,7 +72,7 @@ impl DatabaseRetry {
                         return Ok(Err(error));
                     }
                 }
-                Err(error) if self.database_answers() => {
+                Err(error) if is_raised() => {
                     raised += 1;
                     attempt.failures += 1;
                     if raised >= if tries == 1 { 1 } else { RAISED_TRIES } {

@@ -13,7 +13,7 @@ use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::decided::DecidedPage;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{Claim, Scope};
-use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::context::{Context, Halt, PARTICIPANTS, read_data, read_data_and_write};
 use crate::worker::recorder::entry::LedgerWrite;
 
 /// Participants that are looked at in one query.
@@ -134,13 +134,15 @@ fn record_completion(context: &Context, claim: &Claim, completing: Completing) -
     {
         return Ok(completion);
     }
-    read_data(&context.database_retry, PARTICIPANTS, || {
+    let complete = || {
         if claim.scope == Scope::SetAside {
             return context.store.complete_set_aside(completing);
         }
         let completions = context.store.complete_notifications(&[completing])?;
         Ok(completions.first().copied().unwrap_or(Completion::LeaseLost))
-    })
+    };
+    let read = || context.store.find_decided_end(&claim.notification, completing.after, CHECKED_PAGE);
+    read_data_and_write(&context.database_retry, PARTICIPANTS, complete, read)
 }
 
 /// Has the recorder complete the notification; `None` when that fails.

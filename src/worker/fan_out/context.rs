@@ -126,6 +126,19 @@ pub(super) fn read_data<T>(
     database_retry.while_readable(query)?.map_err(|error| Halt::unreadable(what, &error))
 }
 
+/// The same for a query that also writes. `read` is what it reads of that data, alone.
+///
+/// # Errors
+/// When a shutdown is requested first, or the data cannot be read.
+pub(super) fn read_data_and_write<T, R>(
+    database_retry: &DatabaseRetry,
+    what: &str,
+    query: impl FnMut() -> Result<T, StoreError>,
+    read: impl FnMut() -> Result<R, StoreError>,
+) -> Result<T, Halt> {
+    database_retry.while_readable_to_write(query, read)?.map_err(|error| Halt::unreadable(what, &error))
+}
+
 impl From<Stopped> for FanOutResult {
     fn from(_: Stopped) -> Self {
         Self::Interrupted

@@ -11,7 +11,7 @@ use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage, Scope};
-use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data_and_write};
 use crate::worker::fan_out::event_lookup;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::wait::EndOfWait;
@@ -56,7 +56,8 @@ impl Leased {
             Scope::SetAside => store.freeze_audience(lease),
             _ => store.start_notification(lease),
         };
-        read_data(&context.database_retry, PARTICIPANTS, start)?.ok_or(Halt::TakenOver)
+        let read = || self.notification.event_id.map_or(Ok(()), |id| store.check_audiences(&[id]));
+        read_data_and_write(&context.database_retry, PARTICIPANTS, start, read)?.ok_or(Halt::TakenOver)
     }
 
     /// Closes the notification without completing it. If its message had the key of another event in a similar form, it was for

@@ -95,12 +95,14 @@ impl<'a> Arrivals<'a> {
         batch
     }
 
-    /// Tries to open a batch, once. Returns the result of each message, or keeps all of them for later.
+    /// Tries to open a batch, once. Returns the result of each message, or keeps all of them for later. `check_data` reads what opening
+    /// reads of the application's tables, alone: a row may fail like an outage.
     pub fn try_to_open(
         &mut self,
         database_retry: &'a DatabaseRetry,
         mut batch: Batch<'a>,
         open: impl FnOnce(&[Arrival]) -> Result<Vec<Opened>, StoreError>,
+        check_data: impl FnOnce(&[Arrival]) -> Result<(), StoreError>,
     ) -> Vec<(Asked, Opened)> {
         if batch.arrivals.is_empty() {
             return Vec::new();
@@ -109,7 +111,8 @@ impl<'a> Arrivals<'a> {
         let mut is_transient = false;
         let query = || {
             open(&batch.arrivals).inspect_err(|error| {
-                is_transient = error.is_transient() && !database_retry.database_answers();
+                let is_raised = || check_data(&batch.arrivals).is_err() && database_retry.database_answers();
+                is_transient = error.is_transient() && !is_raised();
             })
         };
         let Some(opened) = database_retry.try_once(attempt, query) else {
@@ -167,6 +170,7 @@ mod tests {
     use crate::domain::session::Receipt;
     use crate::observe::health::Health;
     use crate::shutdown::shutdown_pair;
+    use crate::worker::tests::support::TestWorker;
 
     fn arrival(tag: u64) -> Arrival {
         Arrival {
@@ -187,10 +191,11 @@ mod tests {
         let mut try_next = |now: Instant| {
             let mut asked = Vec::new();
             let batch = arrivals.take_due(now);
-            let opened = arrivals.try_to_open(&database_retry, batch, |batch| {
+            let open = |batch: &[Arrival]| {
                 asked.extend(batch.iter().map(|arrival| (arrival.receipt.tag, arrival.asked_at)));
                 Err(StoreError::new("test", &"one of them cannot be opened"))
-            });
+            };
+            let opened = arrivals.try_to_open(&database_retry, batch, open, |_| Ok(()));
             assert!(opened.is_empty());
             asked
         };
@@ -203,5 +208,29 @@ mod tests {
         assert_eq!(try_next(now), again(2));
         assert_eq!(try_next(now), [], "each of them waits");
         assert_eq!(try_next(now + Duration::from_secs(60)), again(1));
+    }
+
+    /// The database answers, and the data can be read: then it is the database that does not work.
+    #[test]
+    fn messages_stay_together_while_the_database_only_reads() {
+        let worker = TestWorker::new(0, 1);
+        let (_trigger, shutdown) = shutdown_pair();
+        let database_retry = DatabaseRetry::new(shutdown, Health::default()).asking(worker.store.clone());
+        let mut arrivals = Arrivals::default();
+        arrivals.add(vec![arrival(1), arrival(2)]);
+        let mut try_next = |now: Instant, data: Result<(), StoreError>| {
+            let mut asked = 0;
+            let open = |batch: &[Arrival]| {
+                asked = batch.len();
+                Err(StoreError::new("test", &"database or disk is full"))
+            };
+            let batch = arrivals.take_due(now);
+            assert!(arrivals.try_to_open(&database_retry, batch, open, |_| data).is_empty());
+            asked
+        };
+        let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+        assert_eq!([try_next(later(0), Ok(())), try_next(later(60), Ok(()))], [2, 2]);
+        assert_eq!(try_next(later(120), Err(StoreError::new("test", &"database is locked"))), 2);
+        assert_eq!(try_next(later(180), Ok(())), 1, "one of them cannot be read");
     }
 }

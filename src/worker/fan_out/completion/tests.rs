@@ -57,6 +57,25 @@ fn a_lost_lease_completes_nothing() {
     assert_eq!(state(&worker, &claim.notification), NotificationState::Running);
 }
 
+/// A disk is full: statements that read succeed, for much longer than a row is tried that fails like an outage.
+#[test]
+fn a_database_that_only_reads_sets_nothing_aside() {
+    let worker = TestWorker::new(0, 1);
+    let claim = claim(&worker);
+    // Outside a transaction, what was changed before a FAIL stays.
+    worker.execute(
+        "CREATE TABLE tries (number INTEGER);
+         INSERT INTO tries VALUES (0);
+         CREATE TRIGGER full_disk BEFORE UPDATE OF completed_at ON notifications BEGIN
+            UPDATE tries SET number = number + 1;
+            SELECT RAISE(FAIL, 'database or disk is full') FROM tries WHERE number < 8;
+         END",
+    );
+    assert_eq!(check().complete(&worker.context, &claim, NOBODY, None), Ok(true));
+    assert_eq!(worker.count("tries WHERE number >= 8"), 1, "else this proves nothing");
+    assert_eq!(state(&worker, &claim.notification), NotificationState::Completed);
+}
+
 /// The test plays the recorder.
 fn worker_with_recorder(people: u32) -> (TestWorker, BatchReceiver) {
     let mut worker = TestWorker::new(people, 1);
