@@ -50,9 +50,10 @@ impl Store {
             let deferred = self.deferrals_between(notification.id, after, last)?;
             undecided.retain(|id| !deferred.contains_key(id));
         }
+        let is_end = page.len() < limit as usize || last == ParticipantId::MAX;
         Ok(match undecided.is_empty() {
             false => DecidedPage::Undecided,
-            true if page.len() < limit as usize => DecidedPage::Last,
+            true if is_end => DecidedPage::Last,
             true => DecidedPage::UpTo(last),
         })
     }

@@ -61,9 +61,10 @@ impl PageRange {
             Ok(ids) => ids,
             Err(error) => return Ok(Err(error)),
         };
-        let is_last = ids.len() <= self.limit as usize;
+        let is_all = ids.len() <= self.limit as usize;
         ids.truncate(self.limit as usize);
         let last = ids.last().copied();
+        let is_last = is_all || last == Some(up_to);
         ids.dedup();
         let mut doubled = Vec::new();
         let read = |ids: &[ParticipantId]| self.read_ids(ids, &mut doubled, store);
@@ -78,10 +79,12 @@ impl PageRange {
         store: &Store,
         database_retry: &DatabaseRetry,
     ) -> Result<ReadPage, Stopped> {
-        let is_last = people.len() <= self.limit as usize;
+        let is_all = people.len() <= self.limit as usize;
         let next = people.get(self.limit as usize).map(|next| next.id);
         people.truncate(self.limit as usize);
         let last = people.last().map(|last| last.id);
+        // Behind the largest key of all, no page begins.
+        let is_last = is_all || last == Some(self.up_to);
         let mut doubled = Vec::new();
         if let Some(id) = next.filter(|next| Some(*next) == last) {
             // The next page begins behind this key.

@@ -101,3 +101,22 @@ fn a_key_of_rows_that_differ_is_told_beside_rows_that_cannot_be_read() {
     );
     assert_each_once(&worker, 39);
 }
+
+/// Behind the largest key no page begins.
+#[test]
+fn the_largest_key_of_all_may_be_that_of_more_rows_than_a_page() {
+    for condition in ["0", "id = 2"] {
+        let mut worker = TestWorker::new(3, 2);
+        worker.context_mut().page_size = 2;
+        worker.execute("UPDATE participants SET id = 9223372036854775807 WHERE id = 3");
+        worker.execute(&format!(
+            "ALTER TABLE participants RENAME TO participants_rows; CREATE VIEW participants AS SELECT id, event_id, email,
+                CASE WHEN {condition} THEN abs(-9223372036854775807 - 1) ELSE name END AS name, locale
+             FROM participants_rows, (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3)"
+        ));
+        let result = open_and_run(&worker.context, &named("m1"), REQUEST);
+        let unreadable = usize::from(condition != "0");
+        assert_eq!(matches!(result, FanOutResult::SetAside(_)), unreadable == 1, "{result:?}");
+        assert_each_once(&worker, 3 - unreadable);
+    }
+}
