@@ -7,6 +7,7 @@ pub(crate) mod enhanced_status;
 pub(crate) mod pause;
 pub mod phase;
 pub(crate) mod words;
+pub(crate) mod words_of;
 
 use crate::channels::email::smtp::reply::classify::classify;
 use crate::channels::email::smtp::reply::phase::Phase;

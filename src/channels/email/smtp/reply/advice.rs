@@ -1,7 +1,8 @@
 //! What an operator can do about a relay that refuses everyone, by the words of its reply. Whether a reply is about us
 //! at all is left to `classify`.
 
-use crate::channels::email::smtp::reply::words::{self, Phrases, words_of};
+use crate::channels::email::smtp::reply::words::{self, Phrases};
+use crate::channels::email::smtp::reply::words_of::words_of;
 
 /// What the relay objects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use crate::channels::email::smtp::reply::enhanced_status::EnhancedStatus;
 use crate::channels::email::smtp::reply::pause::pause_in;
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::reply::words;
+use crate::channels::email::smtp::reply::words_of::words_of;
 use crate::channels::{Class, Throttle};
 use crate::domain::outcome::Permanence;
 
@@ -44,7 +45,7 @@ struct Refusal {
 
 impl Refusal {
     fn new(phase: Phase, code: u16, text: &str) -> Self {
-        let mut words = words::words_of(text);
+        let mut words = words_of(text);
         // Postfix quotes what another relay has said to it behind that, as it asked for the mailbox.
         if let Some((at, phrase)) = words.match_indices("unverified address").next() {
             words.truncate(at + phrase.len());
@@ -141,7 +142,7 @@ impl Refusal {
         match self.status() {
             // Gmail means the recipient and its relay's customers with it: "receiving mail at a rate that …".
             Some((2, 1)) if self.throttle().is_some() => false,
-            Some((2, 2)) => !self.has(&words::RATE_PER_TIME),
+            Some((2, 2)) => !self.is_per_time(),
             // GoDaddy says "550 5.1.1 … has sent to too many recipients this hour", Exchange Online "554 5.2.122 The
             // recipient has exceeded their limit for the number of messages they can receive per hour".
             // And some say "550 5.1.1" to a host that they block.
@@ -149,7 +150,7 @@ impl Refusal {
                 let blocked = self.has(&words::BLOCKED)
                     && !self.has(&words::MAILBOX)
                     && !self.has(&words::MAILBOX_STATE);
-                !blocked && !self.has(&words::RATE_PER_TIME)
+                !blocked && !self.is_per_time()
             }
             // Codes that say nothing.
             None | Some((0, _) | (1 | 2 | 5, 0)) => {
@@ -165,13 +166,19 @@ impl Refusal {
 
     /// Whether the size of this mail is the reason, or that its address needs SMTPUTF8.
     fn is_about_this_mail(&self) -> bool {
-        let is_limit_in_time = self.has(&words::LONG_QUOTA) || self.has(&words::RATE_PER_TIME);
+        let is_limit_in_time = self.has(&words::LONG_QUOTA) || self.is_per_time();
         matches!(self.status(), Some((3, 4) | (6, 7))) || self.has(&words::SIZE) && !is_limit_in_time
     }
 
     /// Whether it is a limit that ends by itself, even if the code says that the refusal is final.
     fn is_limit_in_time(&self) -> bool {
-        [words::LONG_QUOTA, words::RATE_PER_TIME, words::LIMIT].iter().any(|phrases| self.has(phrases))
+        self.is_per_time() || self.has(&words::LONG_QUOTA) || self.has(&words::LIMIT)
+    }
+
+    /// Whether it clearly speaks of mails in a time.
+    fn is_per_time(&self) -> bool {
+        let is_sending = || self.has(&words::TOO_MANY) || self.has(&words::SENDING);
+        self.has(&words::RATE_PER_TIME) || self.has(&words::IN_A_TIME) && is_sending()
     }
 
     /// Whether this connection has carried as many mails as the relay takes on one. The codes say nothing: relays send
@@ -191,7 +198,7 @@ impl Refusal {
 
     /// What the relay wants less of, if the pace is the reason.
     fn throttle(&self) -> Option<Throttle> {
-        let per_time = self.has(&words::RATE_PER_TIME);
+        let per_time = self.is_per_time();
         let is_long = self.has(&words::LONG_QUOTA) && !self.has(&words::SHORT_PERIOD);
         if is_long || self.has(&words::CONNECTION_ENDED) || self.has(&words::BAD_MAILS) {
             return None;

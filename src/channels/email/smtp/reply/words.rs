@@ -1,7 +1,5 @@
-//! The words of replies: tables of phrases, each with what it means. Replies are compared in lower case, without
-//! addresses, links and enhanced status codes. What follows from them is left to `classify`.
-
-use crate::channels::email::smtp::reply::enhanced_status::EnhancedStatus;
+//! The words of replies: tables of phrases, each with what it means. How a reply is read for that is left to
+//! `words_of`, what follows to `classify`.
 
 /// Phrases with one meaning, separated by commas.
 pub struct Phrases(&'static str);
@@ -23,7 +21,8 @@ pub const SENDER: Phrases = Phrases(
     "sender address, sender's, sender rejected, sender denied, sender refused, sender domain, sender verif, \
      sender identity, sender is not, sender not, bad sender, invalid sender, valid sender, unknown sender, \
      unverified sender, envelope sender, for sender, of the sender, verifying sender, verify sender, sender callout, \
-     sender callback, your domain, \
+     sender callback, from your domain, record for your domain, records for your domain, your domain is, your domain has, \
+     your domain does, your domain could, your domain cannot, \
      envelope from, from address, from header, from: header, mail from, mailfrom, return path, \
      not owned by, send as, sendas, not allowed to send, not authorized to send, \
      not authorised to send, not permitted to send, address is not verified, absender, expediteur, \
@@ -60,8 +59,11 @@ pub const ACCOUNT: Phrases = Phrases(
 /// Blocklists, reputation and content filters.
 pub const BLOCKED: Phrases = Phrases(
     "blocked, blocklist, block list, blacklist, black list, blackhole, spam, unsolicited, reputation, \
-     banned, dmarc, dkim, spf, policy, policies, access denied",
+     banned, dmarc, dkim, spf, policy, policies, access denied, spamhaus, spamcop, dnsbl, barracudacentral, uceprotect",
 );
+
+/// In the names of hosts that have blocklists. Replies name them with little else.
+pub const BLOCKLIST_HOSTS: Phrases = Phrases("spamhaus, spamcop, dnsbl, barracudacentral, uceprotect");
 
 /// A mailbox or a domain that does not exist, or that alone is slow.
 pub const MAILBOX: Phrases = Phrases(
@@ -145,10 +147,15 @@ pub const FAULT: Phrases = Phrases("error, fail, problem, load, maintenance, una
 /// Mails in a time, said so clearly that a 5yz means it, too.
 pub const RATE_PER_TIME: Phrases = Phrases(
     "rate limit, ratelimit, rate exceeded, rate has been exceeded, rate has exceeded, rate too high, \
-     sending rate, message rate, submission rate, throttl, per second, per minute, per hour, an hour, \
-     hourly, this hour, last hour, slow down, too quickly, too fast, too frequent, too often, short time, \
-     short period, short amount of time, trop rapide, zu schnell",
+     sending rate, message rate, submission rate, throttl, per second, per minute, per hour, \
+     hourly, this hour, last hour, slow down, too quickly, too fast, too frequent, too often, trop rapide, zu schnell",
 );
+
+/// The period of mails in a time, if `TOO_MANY` or `SENDING` stands with it. Alone, it may be a pause.
+pub const IN_A_TIME: Phrases = Phrases("short time, short period, short amount of time, an hour");
+
+/// That mails were sent.
+pub const SENDING: Phrases = Phrases("sending, you sent, have sent, has sent, submi");
 
 /// A limit that lasts for longer than it is worth waiting at a lower pace.
 pub const LONG_QUOTA: Phrases = Phrases(
@@ -196,50 +203,10 @@ pub const NOT_PACE: Phrases = Phrases(
      blacklist, dmarc, dkim, spf, ptr, reverse dns, policy, denied, rejected, refused, abuse",
 );
 
-/// The words of a reply as the tables expect them: in lower case, in one line, a space for each hyphen, without
-/// addresses, links and enhanced status codes. An address may spell anything.
-#[must_use]
-pub fn words_of(text: &str) -> String {
-    let text = without_bracketed_addresses(text);
-    let words = text
-        .split_whitespace()
-        .filter(|word| !word.contains('@') && !word.contains("://") && EnhancedStatus::parse(word).is_none());
-    let words = words.collect::<Vec<_>>().join(" ").to_lowercase();
-    words.replace(['-', '_'], " ").replace('\u{2019}', "'")
-}
-
-/// `text` without `<local@domain>`: a quoted local part may contain spaces (RFC 5321 section 4.1.2).
-fn without_bracketed_addresses(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, (address, after))) =
-        rest.split_once('<').and_then(|(before, behind)| Some((before, behind.split_once('>')?)))
-    {
-        kept.push_str(before);
-        kept.push(' ');
-        if !address.contains('@') {
-            kept.push_str(address);
-        }
-        rest = after;
-    }
-    kept.push_str(rest);
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_free_of_addresses_links_and_codes() {
-        assert_eq!(
-            words_of(
-                "5.1.1 <\"rate limit\"@x.org>: Mailbox FULL,\n5.1.1 see https://x.org/spam for ann@x.org Grey-listed"
-            ),
-            ": mailbox full, see for grey listed"
-        );
-        assert_eq!(words_of("<localhost>: Helo command rejected <"), "localhost: helo command rejected <");
-    }
+    use crate::channels::email::smtp::reply::words_of::words_of;
 
     #[test]
     fn phrases_are_written_as_words_are() {
@@ -251,6 +218,7 @@ mod tests {
             HELO_NAME,
             HOST,
             BLOCKED,
+            BLOCKLIST_HOSTS,
             MAILBOX,
             MAILBOX_STATE,
             PERHAPS_MAILBOX,
@@ -265,6 +233,8 @@ mod tests {
             PAUSE,
             FAULT,
             RATE_PER_TIME,
+            IN_A_TIME,
+            SENDING,
             LONG_QUOTA,
             SHORT_PERIOD,
             PER_CONNECTION,

@@ -53,3 +53,30 @@ fn codes_of_a_mailbox_that_mean_us() {
         (Recipient, "550 5.1.1 User suspended", PERMANENT),
     ]);
 }
+
+/// Names of hosts may spell anything.
+#[test]
+fn names_of_hosts_are_no_words() {
+    assert_classes(&[
+        (Recipient, "550 5.1.1 outbound-mail-07.example.net: user unknown", PERMANENT),
+        (Recipient, "550 5.1.1 outbound-mail-07: user unknown", PERMANENT),
+        (Recipient, "550 No such user here [antispam.example.net]", PERMANENT),
+        (Recipient, "450 4.1.1 user unknown, said daily-mail.example.net[192.0.2.1]:25", TRANSIENT),
+        (Connect, "421 throttling.example.net Service not available", RELAY_FAILURE),
+        (AfterDot, "554 see rate-limit.example.com/too-many", SUSPECT_5YZ),
+        // A blocklist is often named with little else.
+        (Recipient, "550 mailbox unavailable, 192.0.2.1 is in zen.spamhaus.org", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 192.0.2.1 is listed by ix.dnsbl.manitu.net", SUSPECT_5YZ),
+    ]);
+}
+
+#[test]
+fn only_the_domain_of_the_sender_is_ours() {
+    assert_classes(&[
+        (Recipient, "550 5.1.1 user unknown, ask the administrator of your domain", PERMANENT),
+        (Recipient, "550 No such user; contact your domain administrator", PERMANENT),
+        (Recipient, "550 5.1.1 Mail from your domain is not accepted", SUSPECT_5YZ),
+        (Recipient, "550 5.1.2 No MX record for your domain", SUSPECT_5YZ),
+        (Recipient, "550 5.1.1 Your domain example.com does not exist", SUSPECT_5YZ),
+    ]);
+}

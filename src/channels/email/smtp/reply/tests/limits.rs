@@ -38,6 +38,18 @@ fn the_mails_of_one_connection() {
     ]);
 }
 
+/// A time after which to try again, without a word of mails that are too many, is no pace.
+#[test]
+fn times_that_are_no_period() {
+    assert_classes(&[
+        (Recipient, "550 mailbox unavailable, try again in a short time", SUSPECT_5YZ),
+        (AfterDot, "554 Service is down, try again in an hour", SUSPECT_5YZ),
+        (AfterDot, "554 Too many mails in a short period", RATE),
+        (AfterDot, "550 You have sent 200 mails in an hour", RATE),
+        (Data, "554 5.7.1 Your sending of mails in such a short time is not allowed", RATE),
+    ]);
+}
+
 #[test]
 fn the_pace_in_a_5yz() {
     assert_classes(&[
