@@ -184,16 +184,22 @@ impl Refusal {
     /// Whether this connection has carried as many mails as the relay takes on one. The codes say nothing: relays send
     /// 421, 450 and 550 with these words, and Bluehost's "max messages per session" comes with 550.
     fn is_about_connection(&self) -> bool {
-        let other_reason = [
+        let other_reasons = [
+            words::MAILBOX,
+            words::MAILBOX_STATE,
+            words::GREYLISTING,
+            words::SIZE,
             words::CONNECTIONS_AT_A_TIME,
-            words::RATE_PER_TIME,
             words::LONG_QUOTA,
             words::BAD_MAILS,
             words::CONNECTION_ENDED,
         ];
-        let is_limit = self.has(&words::PER_CONNECTION)
-            || self.has(&words::THIS_CONNECTION) && self.has(&words::MAILS) && self.has(&words::TOO_MANY);
-        is_limit && !other_reason.iter().any(|phrases| self.has(phrases))
+        let of_this_one = || {
+            // "Connection limit exceeded, closing this connection" is about their number.
+            self.has(&words::THIS_CONNECTION) && self.has(&words::MAILS) && !self.has(&words::CONNECTIONS)
+        };
+        let is_limit = self.has(&words::TOO_MANY) && (self.has(&words::PER_CONNECTION) || of_this_one());
+        is_limit && !self.is_per_time() && !other_reasons.iter().any(|phrases| self.has(phrases))
     }
 
     /// What the relay wants less of, if the pace is the reason.

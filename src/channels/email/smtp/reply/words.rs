@@ -87,7 +87,7 @@ pub const MAILBOX: Phrases = Phrases(
 pub const MAILBOX_STATE: Phrases = Phrases(
     "mailbox is disabled, mailbox disabled, mailbox is inactive, mailbox is full, mailbox full, \
      mailbox for user is full, mailbox size, mailbox has exceeded, mailbox quota, mailbox disk quota, mailbox is frozen, \
-     exhausted allowed storage, too many messages on, out of storage, recipient account, \
+     exhausted allowed storage, too many messages on the server, too many messages on server, out of storage, recipient account, \
      inbox is full, full mailbox, over quota, overquota, account is inactive, account inactive, \
      postfach voll, postfach ist voll, boite pleine, destinataire pleine",
 );
@@ -114,6 +114,7 @@ pub const SIZE: Phrases = Phrases(
 pub const CONNECTIONS_AT_A_TIME: Phrases = Phrases(
     "concurren, simultan, parallel connection, too many connection, too many open connection, \
      too many smtp connection, too many session, too many smtp session, too many open session, \
+     connection at a time, connections at a time, session at a time, sessions at a time, \
      trop de connexions, zu viele verbindungen",
 );
 
@@ -169,16 +170,18 @@ pub const SHORT_PERIOD: Phrases = Phrases("second, minute, per hour, an hour, ho
 /// invalid recipients.
 pub const BAD_MAILS: Phrases = Phrases(
     "too many invalid, too many unknown, too many bad, too many non existent, too many nonexistent, \
+     maximum invalid, maximum unknown, number of invalid, number of unknown, \
      too many spam, too much spam, too many complaints, too many bounces",
 );
 
-/// How much one connection takes, of whatever it is.
-pub const PER_CONNECTION: Phrases =
-    Phrases("per connection, per session, per smtp, par connexion, par session, pro verbindung, pro sitzung");
+/// One connection. With `TOO_MANY`, how much it takes, of whatever it is.
+pub const PER_CONNECTION: Phrases = Phrases(
+    "per connection, per session, per smtp connection, per smtp session, par connexion, par session, pro verbindung, pro sitzung",
+);
 
 /// One connection. With `MAILS` and `TOO_MANY`, how many mails it takes.
 pub const THIS_CONNECTION: Phrases = Phrases(
-    "this connection, this session, this smtp, one connection, one session, single connection, single session, \
+    "this connection, this session, this smtp connection, this smtp session, one connection, one session, single connection, single session, \
      same connection, same session, cette connexion, cette session, dieser verbindung, dieser sitzung",
 );
 
@@ -186,8 +189,9 @@ pub const THIS_CONNECTION: Phrases = Phrases(
 pub const MAILS: Phrases = Phrases("mail, message, recipient, transaction, nachricht");
 
 /// More than is allowed.
-pub const TOO_MANY: Phrases =
-    Phrases("too many, too much, limit, maximum, max, exceed, reached, no more, trop de, zu viele");
+pub const TOO_MANY: Phrases = Phrases(
+    "too many, too much, limit, maximum, max, exceed, number of, no more, more than, trop de, zu viele",
+);
 
 /// The end of this connection for other reasons.
 pub const CONNECTION_ENDED: Phrases = Phrases(

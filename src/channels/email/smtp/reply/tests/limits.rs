@@ -38,6 +38,32 @@ fn the_mails_of_one_connection() {
     ]);
 }
 
+/// What one connection takes stands in many replies whose reason is another one.
+#[test]
+fn words_of_a_connection_behind_another_reason() {
+    assert_classes(&[
+        (Recipient, "550 5.1.1 user unknown; only 5 unknown users per session", PERMANENT),
+        (
+            Recipient,
+            "550 5.1.1 No such user; at most 100 recipients per session, limit not reached",
+            PERMANENT,
+        ),
+        (Recipient, "450 4.2.2 Mailbox full; max messages per session is 100", TRANSIENT),
+        (Recipient, "550 Maximum unknown users per session exceeded", SUSPECT_5YZ),
+        (Recipient, "550 rejected as per SMTP policy", SUSPECT_5YZ),
+        (AfterDot, "554 5.7.1 One virus scan per connection has found something", SUSPECT_5YZ),
+        (AfterDot, "552 Message size exceeds the maximum of this connection", PERMANENT),
+        (AfterDot, "554 This SMTP server accepts messages up to a maximum of 30 attachments", SUSPECT_5YZ),
+        (Recipient, "451 Greylisted, max 1 message per session", TRANSIENT),
+        (Recipient, "450 recipient could not be reached in this session", SUSPECT_4YZ),
+        (Connect, "421 mail.example.com connection limit exceeded, closing this connection", CONNECTIONS),
+        (Connect, "421 mail01 maximum connections reached, closing this connection", CONNECTIONS),
+        (Recipient, "421 Message refused: one connection at a time, limit reached", CONNECTIONS),
+        (Connect, "421 mail.example.com load limit exceeded, closing this connection", RATE),
+        (Sender, "421 mail.example.com Too many messages in this session", MAILS_PER_CONNECTION),
+    ]);
+}
+
 /// A time after which to try again, without a word of mails that are too many, is no pace.
 #[test]
 fn times_that_are_no_period() {
