@@ -92,12 +92,7 @@ impl SmtpTransport {
         );
         let is_throttled = matches!(&result, Err(TransactionError::Refused(error)) if error.is_throttled());
         connection.throttled = if is_throttled { connection.throttled + 1 } else { 0 };
-        if broken || connection.next_taken_back {
-            return result;
-        }
-        if connection.throttled >= MAX_THROTTLED {
-            connection.quit();
-        } else {
+        if !broken && !connection.next_taken_back {
             self.connection = Some(connection);
         }
         result
@@ -170,13 +165,14 @@ impl SmtpTransport {
             && unsupported_reason(connection, next).is_none()
     }
 
-    /// Closes a connection that has carried its share of mails or was idle for too long. Done before the next mail
-    /// and not after the last one, so that no outcome waits for the reply to QUIT.
+    /// Closes a connection that has carried its share of mails, on which too many were throttled, or that was idle for too
+    /// long. Done before the next mail and not after the last one, so that no outcome waits for the reply to QUIT.
     fn quit_if_used_up(&mut self) {
         let idle = self.last_used.elapsed() >= self.idle_timeout;
-        if let Some(connection) =
-            self.connection.take_if(|connection| idle || connection.mails >= self.max_per_connection)
-        {
+        let used_up = |connection: &mut RelayConnection| {
+            connection.mails >= self.max_per_connection || connection.throttled >= MAX_THROTTLED
+        };
+        if let Some(connection) = self.connection.take_if(|connection| idle || used_up(connection)) {
             connection.quit();
         }
     }
