@@ -16,6 +16,7 @@ pub mod last_answer;
 pub mod probe;
 mod product;
 pub mod publisher;
+mod publisher_headers;
 mod reconnect;
 mod restart_evidence;
 mod topology;

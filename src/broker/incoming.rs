@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::broker::last_answer::LastAnswer;
+use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::{AckWriting, Receipt};
 
@@ -34,6 +36,18 @@ pub struct Incoming {
     pub content_encoding: Option<String>,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
+    /// When the publisher says that it was published.
+    pub published_at: Option<DateTime<Utc>>,
+    /// The attributes of a `CloudEvents` event whose data the body is.
+    pub cloud_event: Option<Attributes>,
+}
+
+impl Incoming {
+    /// A message of which its publisher says no more than that.
+    #[must_use]
+    pub fn new(receipt: Receipt, body: Vec<u8>, identity: Identity) -> Self {
+        Self { receipt, body, identity, content_encoding: None, published_at: None, cloud_event: None }
+    }
 }
 
 /// What to do with a message (AMQP calls it settling).

@@ -28,7 +28,11 @@ pub fn parse(text: &str) -> Result<Vec<Duration>, String> {
     }
 }
 
-fn parse_pause(text: &str) -> Result<Duration, String> {
+/// Reads one pause, such as `5m`.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn parse_pause(text: &str) -> Result<Duration, String> {
     let Some((unit, seconds)) = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)]
         .into_iter()
         .find(|(unit, _)| text.ends_with(*unit))

@@ -23,6 +23,8 @@ pub struct WorkerConfig {
     pub event_lookup_grace: Duration,
     /// Whether a message without a `message_id` becomes a dead letter (`REQUIRE_MESSAGE_ID`).
     pub require_message_id: bool,
+    /// How old a message may be that comes for the first time (`STALE_AFTER`); `None`: as old as it is.
+    pub stale_after: Option<Duration>,
     /// Whether participants of an event who have one address get one mail together (`ONE_MAIL_PER_ADDRESS`).
     pub one_mail_per_address: bool,
     /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
@@ -50,6 +52,7 @@ impl WorkerConfig {
             defer_schedule: read_defer_schedule(reader, "DEFER_SCHEDULE"),
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             require_message_id: reader.flag("REQUIRE_MESSAGE_ID").unwrap_or(false),
+            stale_after: read_stale_after(reader, "STALE_AFTER"),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
@@ -60,6 +63,11 @@ impl WorkerConfig {
             ),
         }
     }
+}
+
+fn read_stale_after(reader: &mut Reader<'_>, name: &str) -> Option<Duration> {
+    let text = reader.text(name).filter(|text| !text.eq_ignore_ascii_case("off"))?;
+    defer_schedule::parse_pause(&text).map_err(|problem| reader.problem(name, problem)).ok()
 }
 
 fn read_defer_schedule(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {

@@ -30,15 +30,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::Utc;
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded};
 
 use crate::broker::incoming::{Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
-use crate::domain::event_key_type::EventKeyType;
-use crate::domain::message::Message;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
+use crate::worker::dispatcher::message_rules::MessageRules;
 use crate::worker::dispatcher::task::{TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
 use crate::worker::fan_out::claim::OpenedMessage;
@@ -48,14 +48,11 @@ use crate::worker::opener::{Opener, OpenerReport};
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
+mod message_rules;
 mod redelivery;
 mod results;
 pub mod task;
 mod tasks;
-
-/// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
-const WITHOUT_MESSAGE_ID: &str = "it has no message_id, or one that is empty or not UTF-8 text, and REQUIRE_MESSAGE_ID is \
-    True; let the publisher set a message_id, a new one for every notification";
 
 /// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
@@ -69,10 +66,7 @@ pub struct Dispatcher {
     results: Receiver<(TaskId, FanOutResult)>,
     /// Receipts whose acks the ledger has.
     recorded: (Sender<Receipt>, Receiver<Receipt>),
-    /// Whether a message without a `message_id` is a dead letter.
-    require_message_id: bool,
-    /// Which keys the application's events have.
-    event_key_type: EventKeyType,
+    rules: MessageRules,
     /// Most fan-outs at a time.
     prefetch: usize,
     /// Fan-outs that run.
@@ -102,7 +96,7 @@ impl Dispatcher {
         let (result_sender, results) = unbounded();
         Ok(Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
-            event_key_type: context.store.event_key_type().map_err(io::Error::other)?,
+            rules: MessageRules::new(config, context.store.event_key_type().map_err(io::Error::other)?),
             context,
             inbox,
             batch_sender,
@@ -111,7 +105,6 @@ impl Dispatcher {
             opener_reports: reports,
             results,
             recorded: unbounded(),
-            require_message_id: config.require_message_id,
             prefetch: usize::from(config.prefetch),
             running: 0,
             arrived: Vec::new(),
@@ -172,7 +165,7 @@ impl Dispatcher {
         }
         loop {
             match self.inbox.incoming.try_recv() {
-                Ok(message) => self.accept(message),
+                Ok(message) => self.accept(&message),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => break,
             }
@@ -184,8 +177,8 @@ impl Dispatcher {
     }
 
     /// A message has arrived: has it opened, unless it cannot be read.
-    fn accept(&mut self, incoming: Incoming) {
-        let Incoming { receipt, body, content_encoding, identity } = incoming;
+    fn accept(&mut self, incoming: &Incoming) {
+        let receipt = incoming.receipt;
         if !self.is_valid(receipt) {
             // The session may have begun after the sessions were read.
             self.read_sessions();
@@ -194,14 +187,10 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let decoded = Message::decode(&body, self.event_key_type);
-        let message = match decoded.map_err(|reason| reason.explained_by(content_encoding.as_deref())) {
-            Ok(message) => message,
-            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason.to_string())),
+        let (message, identity) = match self.rules.read(incoming, Utc::now()) {
+            Ok(read) => read,
+            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason)),
         };
-        if self.require_message_id && identity.key().is_none() {
-            return self.settle(Settlement::DeadLetter(receipt, WITHOUT_MESSAGE_ID.to_owned()));
-        }
         let is_first = !self.tasks.has_event(message.event_id);
         let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
         self.tasks.add(message, identity.clone(), receipt);

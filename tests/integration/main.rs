@@ -16,6 +16,7 @@ mod dead_letter_queue;
 mod dead_letter_sessions;
 mod deferrals;
 mod dry_run;
+mod envelopes;
 mod events_gone;
 mod failures;
 mod fan_out;

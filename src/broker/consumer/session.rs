@@ -15,6 +15,7 @@ use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::Incoming;
 use crate::broker::last_answer::LastAnswer;
+use crate::broker::publisher_headers::{cloud_event_attributes, published_at};
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
@@ -130,12 +131,16 @@ impl<'connection> ConsumerSession<'connection> {
         };
         self.warn_of_many_deliveries(&delivery);
         let tag = delivery.delivery_tag();
+        let properties = &delivery.properties;
+        let identity = Identity::new(properties.message_id().as_deref(), delivery.redelivered);
+        let receipt = Receipt { session: self.number, tag };
+        // A copy, because a dead letter needs the original.
+        let body = delivery.body.clone();
         let message = Incoming {
-            receipt: Receipt { session: self.number, tag },
-            // A copy, because a dead letter needs the original.
-            body: delivery.body.clone(),
-            content_encoding: delivery.properties.content_encoding().clone(),
-            identity: Identity::new(delivery.properties.message_id().as_deref(), delivery.redelivered),
+            content_encoding: properties.content_encoding().clone(),
+            published_at: published_at(properties),
+            cloud_event: cloud_event_attributes(properties),
+            ..Incoming::new(receipt, body, identity)
         };
         self.unacked.insert(tag, delivery);
         Ok(message)

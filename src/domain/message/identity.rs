@@ -1,9 +1,9 @@
 //! What identifies a message: its id, and the broker's hint that it was delivered before.
 
-/// The identity of a message, as AMQP carries it beside the body.
+/// The identity of a message, as AMQP carries it beside the body, or the envelope in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The AMQP `message_id`, when the publisher set one: it names the notification for ever.
+    /// The AMQP `message_id`, or the id in the envelope, when the publisher set one: it names the notification for ever.
     pub message_id: Option<String>,
     /// The broker's hint that it has delivered this message before.
     pub redelivered: bool,
@@ -15,6 +15,15 @@ impl Identity {
     #[must_use]
     pub fn new(message_id: Option<&str>, redelivered: bool) -> Self {
         Self { message_id: message_id.map(|id| id.replace('\0', "\u{FFFD}")), redelivered }
+    }
+
+    /// The same, with an id from the envelope of the message where AMQP carries none.
+    #[must_use]
+    pub fn or_id(self, id: Option<String>) -> Self {
+        match (self.key(), id) {
+            (None, Some(id)) => Self::new(Some(&id), self.redelivered),
+            _ => self,
+        }
     }
 
     /// The `message_id` that names the notification for ever. An empty one does not count: all messages with an empty

@@ -45,6 +45,26 @@ pub enum Malformed {
     /// A field holds another type of value than expected. Holds name, expected and actual type.
     #[error("the field \"{0}\" must be {1}, not {2}")]
     WrongType(&'static str, &'static str, &'static str),
+    /// A field holds no time. Holds its name and the beginning of its value.
+    #[error("the field \"{0}\" is {1}, which is not a time such as 2026-11-26T10:00:00Z")]
+    BadTime(&'static str, String),
+    /// An id is too long. Holds the name of its field, its length and the largest one, in bytes.
+    #[error("the field \"{0}\" has {1} bytes; at most {2} are possible")]
+    IdTooLong(&'static str, usize, usize),
+    /// An envelope or a `CloudEvents` event within another one.
+    #[error(
+        "an envelope contains another envelope; put {{\"type\":\"UPDATED\",\"event_id\":123}} into one of them"
+    )]
+    Nested,
+    /// An attribute that `CloudEvents` requires. Holds its name.
+    #[error("it says that it is a CloudEvents event, but the attribute \"{0}\" is missing or empty")]
+    CloudEventWithout(&'static str),
+    /// The data of an event is not JSON. Holds its content type.
+    #[error("the datacontenttype of the event is {0:?}; publish its data as application/json")]
+    NotJsonData(String),
+    /// The data of an event is not encoded as it should be.
+    #[error("the field \"data_base64\" is not base64")]
+    NotBase64,
     /// `type` is a string, but no [`Kind`]. Holds its beginning.
     #[error("the type {0:?} is not one of {kinds}", kinds = Kind::words())]
     UnknownType(String),

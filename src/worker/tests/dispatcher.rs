@@ -65,8 +65,7 @@ impl Broker {
             self.lose_session();
             self.begin_session(receipt.session);
         }
-        let body = body.as_bytes().to_vec();
-        self.incoming.send(Incoming { receipt, body, content_encoding: None, identity }).unwrap();
+        self.incoming.send(Incoming::new(receipt, body.as_bytes().to_vec(), identity)).unwrap();
     }
 
     fn begin_session(&self, number: u64) {

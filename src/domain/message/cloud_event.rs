@@ -1,0 +1,90 @@
+//! `CloudEvents` 1.0 (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>) around a message body: in the structured
+//! JSON mode, in which the body is the whole event, and in the binary mode, in which AMQP headers hold its attributes.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value};
+
+use crate::domain::message::malformed::{Malformed, json_type};
+use crate::domain::message::origin::{Origin, checked_id, read_time};
+use crate::text::clean::cut;
+
+/// How much of a content type that is not JSON an error shows, in characters.
+const TYPE_SHOWN: usize = 40;
+
+/// The attributes of an event in binary mode, as its AMQP headers have them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// `id`
+    pub id: Option<String>,
+    /// `source`
+    pub source: Option<String>,
+    /// `time`
+    pub time: Option<String>,
+}
+
+impl Attributes {
+    /// What they say about the message.
+    ///
+    /// # Errors
+    /// When one is missing that `CloudEvents` requires, or the time cannot be read.
+    pub fn origin(&self) -> Result<Origin, Malformed> {
+        let time = self.time.clone().map(Value::from);
+        origin(self.id.as_deref(), self.source.as_deref(), time.as_ref())
+    }
+}
+
+/// Whether the fields are those of an event in structured mode. A bare message may have a field `specversion` of its own.
+pub(super) fn is_cloud_event(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("specversion") && !fields.contains_key("event_id")
+}
+
+/// What the event says, and the fields of its data.
+///
+/// # Errors
+/// When an attribute is missing or wrong, or the data is no JSON object.
+pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
+    let text = |name: &'static str| match fields.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(other) => Err(Malformed::WrongType(name, "a string", json_type(other))),
+    };
+    let origin = origin(text("id")?, text("source")?, fields.get("time"))?;
+    if let Some(content_type) = text("datacontenttype")?.filter(|content_type| !is_json(content_type)) {
+        return Err(Malformed::NotJsonData(cut(content_type, TYPE_SHOWN)));
+    }
+    let data = match (fields.remove("data"), fields.remove("data_base64")) {
+        (Some(data), _) => data,
+        (None, Some(Value::String(encoded))) => decode_data(&encoded)?,
+        (None, Some(other)) => {
+            return Err(Malformed::WrongType("data_base64", "a string", json_type(&other)));
+        }
+        (None, None) => return Err(Malformed::Missing("data")),
+    };
+    match data {
+        Value::Object(data) => Ok((origin, data)),
+        other => Err(Malformed::WrongType("data", "an object", json_type(&other))),
+    }
+}
+
+/// An event is identified by `source` and `id` together (section Required Attributes).
+fn origin(id: Option<&str>, source: Option<&str>, time: Option<&Value>) -> Result<Origin, Malformed> {
+    let required = |name, text: Option<&str>| match text {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(Malformed::CloudEventWithout(name)),
+    };
+    let (id, source) = (required("id", id)?, required("source", source)?);
+    let id = checked_id("id", format!("{source} {id}"))?;
+    Ok(Origin { id: Some(id), published_at: read_time("time", time)? })
+}
+
+/// Whether it is a media type of JSON, such as `application/json; charset=utf-8` or `application/vnd.acme+json`.
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media_type.ends_with("/json") || media_type.ends_with("+json")
+}
+
+fn decode_data(encoded: &str) -> Result<Value, Malformed> {
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| Malformed::NotBase64)?;
+    serde_json::from_slice(&bytes).map_err(|error| Malformed::NotJson(error.to_string()))
+}

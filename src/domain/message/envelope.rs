@@ -1,0 +1,32 @@
+//! Envelopes around a message body: `{"payload": {…}, "_meta": {"id", "timestamp", …}}`. What is in the payload is left to the form
+//! of the message.
+
+use serde_json::{Map, Value};
+
+use crate::domain::message::malformed::{Malformed, json_type};
+use crate::domain::message::origin::{Origin, read_id, read_time};
+
+/// Whether the fields are those of an envelope. A bare message may have a field `payload` of its own.
+pub(super) fn is_envelope(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("payload") && (fields.contains_key("_meta") || !fields.contains_key("type"))
+}
+
+/// What the envelope says, and the fields of its payload.
+///
+/// # Errors
+/// When the payload is no object, or `_meta` cannot be read.
+pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
+    let origin = match fields.get("_meta") {
+        None | Some(Value::Null) => Origin::default(),
+        Some(Value::Object(meta)) => Origin {
+            id: read_id("_meta.id", meta.get("id"))?,
+            published_at: read_time("_meta.timestamp", meta.get("timestamp"))?,
+        },
+        Some(other) => return Err(Malformed::WrongType("_meta", "an object", json_type(other))),
+    };
+    match fields.remove("payload") {
+        Some(Value::Object(payload)) => Ok((origin, payload)),
+        Some(other) => Err(Malformed::WrongType("payload", "an object", json_type(&other))),
+        None => Err(Malformed::Missing("payload")),
+    }
+}

@@ -1,0 +1,145 @@
+//! Which messages are dead letters as soon as they arrive: what cannot be read, has no id where one is required, or is too old. How
+//! a body is read is left to `domain::message`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::broker::incoming::Incoming;
+use crate::config::worker::WorkerConfig;
+use crate::domain::event_key_type::EventKeyType;
+use crate::domain::message::identity::Identity;
+use crate::domain::message::malformed::Malformed;
+use crate::domain::message::{Decoded, Message};
+use crate::text::timestamp::to_the_second;
+
+/// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
+const WITHOUT_MESSAGE_ID: &str = "it has no message_id, or one that is empty or not UTF-8 text, and REQUIRE_MESSAGE_ID is \
+    True; let the publisher set a message_id, a new one for every notification";
+
+/// Which messages are opened, and which are dead letters.
+#[derive(Debug, Clone)]
+pub(super) struct MessageRules {
+    /// Which keys the application's events have.
+    keys: EventKeyType,
+    /// Whether a message without an id is a dead letter.
+    require_message_id: bool,
+    /// How old a message may be that comes for the first time.
+    stale_after: Option<Duration>,
+}
+
+impl MessageRules {
+    pub(super) fn new(config: &WorkerConfig, keys: EventKeyType) -> Self {
+        Self { keys, require_message_id: config.require_message_id, stale_after: config.stale_after }
+    }
+
+    /// The message, and what identifies it; or why it is a dead letter.
+    pub(super) fn read(
+        &self,
+        incoming: &Incoming,
+        now: DateTime<Utc>,
+    ) -> Result<(Message, Identity), String> {
+        let explain =
+            |reason: Malformed| reason.explained_by(incoming.content_encoding.as_deref()).to_string();
+        let Decoded { message, mut origin } = Message::decode(&incoming.body, self.keys).map_err(explain)?;
+        if let Some(attributes) = &incoming.cloud_event {
+            origin = attributes.origin().map_err(explain)?;
+        }
+        let identity = incoming.identity.clone().or_id(origin.id);
+        if self.require_message_id && identity.key().is_none() {
+            return Err(WITHOUT_MESSAGE_ID.to_owned());
+        }
+        // A message that comes again may have been opened already, and some people may have their mails.
+        if !identity.redelivered {
+            self.refuse_stale(origin.published_at.or(incoming.published_at), now)?;
+        }
+        Ok((message, identity))
+    }
+
+    fn refuse_stale(&self, published_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), String> {
+        let (Some(limit), Some(published_at)) = (self.stale_after, published_at) else {
+            return Ok(());
+        };
+        let is_stale = TimeDelta::from_std(limit).is_ok_and(|limit| now - published_at > limit);
+        if !is_stale {
+            return Ok(());
+        }
+        Err(format!(
+            "it is stale: it was published at {}, and STALE_AFTER is {} s; if its mails are still wanted, replay it with a \
+             larger STALE_AFTER, and if it is not that old, set the clock of the publisher",
+            to_the_second(published_at),
+            limit.as_secs_f64()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::message::cloud_event::Attributes;
+    use crate::domain::session::Receipt;
+
+    const BODY: &[u8] = br#"{"type":"UPDATED","event_id":7}"#;
+
+    fn incoming(body: &[u8]) -> Incoming {
+        Incoming::new(Receipt { session: 1, tag: 1 }, body.to_vec(), Identity::default())
+    }
+
+    fn rules(stale_after: Option<Duration>) -> MessageRules {
+        let config = Config::from_lookup(&|_| None).unwrap().worker;
+        MessageRules::new(&WorkerConfig { stale_after, ..config }, EventKeyType::Number)
+    }
+
+    fn id_of(incoming: &Incoming) -> Option<String> {
+        rules(None).read(incoming, Utc::now()).unwrap().1.message_id
+    }
+
+    #[test]
+    fn the_id_of_an_envelope_counts_where_amqp_carries_none() {
+        let enveloped = br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"id":"e-1"}}"#;
+        assert_eq!(id_of(&incoming(enveloped)).as_deref(), Some("e-1"));
+        let identity = Identity::new(Some("m-1"), false);
+        assert_eq!(id_of(&Incoming { identity, ..incoming(enveloped) }).as_deref(), Some("m-1"));
+        let identity = Identity::new(Some(""), true);
+        let empty = Incoming { identity, ..incoming(enveloped) };
+        assert_eq!(rules(None).read(&empty, Utc::now()).unwrap().1, Identity::new(Some("e-1"), true));
+        let text = |text: &str| Some(text.to_owned());
+        let cloud_event = Some(Attributes { id: text("1"), source: text("/a"), time: None });
+        assert_eq!(id_of(&Incoming { cloud_event, ..incoming(BODY) }).as_deref(), Some("/a 1"));
+        let without_id = Incoming { cloud_event: Some(Attributes::default()), ..incoming(BODY) };
+        let reason = rules(None).read(&without_id, Utc::now()).unwrap_err();
+        assert!(reason.contains("the attribute \"id\" is missing"), "{reason}");
+    }
+
+    #[test]
+    fn a_message_that_is_too_old_is_stale_unless_it_comes_again() {
+        let now = DateTime::from_timestamp(1_795_687_200, 0).unwrap();
+        let published_before =
+            |minutes| Incoming { published_at: Some(now - TimeDelta::minutes(minutes)), ..incoming(BODY) };
+        let rules = rules(Some(Duration::from_secs(3600)));
+        for minutes in [-600, 0, 60] {
+            assert!(rules.read(&published_before(minutes), now).is_ok(), "{minutes}");
+        }
+        let reason = rules.read(&published_before(61), now).unwrap_err();
+        assert!(
+            reason.starts_with(
+                "it is stale: it was published at 2026-11-26 08:59:00Z, and STALE_AFTER is 3600 s"
+            ),
+            "{reason}"
+        );
+        let identity = Identity { message_id: None, redelivered: true };
+        assert!(
+            rules.read(&Incoming { identity, ..published_before(61) }, now).is_ok(),
+            "it may be opened already"
+        );
+        assert!(self::rules(None).read(&published_before(61), now).is_ok(), "off");
+        let of_envelope =
+            br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"timestamp":"2026-11-26T08:59:00Z"}}"#;
+        let enveloped = Incoming { published_at: Some(now), ..incoming(of_envelope) };
+        assert!(
+            rules.read(&enveloped, now).unwrap_err().starts_with("it is stale"),
+            "the envelope knows best"
+        );
+    }
+}
