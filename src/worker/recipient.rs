@@ -22,9 +22,12 @@ pub struct Recipient {
     /// Submissions over which the relay broke down, and which were not charged as attempts.
     pub uncharged_attempts: u32,
     /// How many times the relay throttled the mail in this fan-out, having replied to another mail since the last time.
+    /// After many throttles with a 5yz, all of them.
     pub throttled: u32,
     /// How many mails the relay had replied to when it last throttled this one.
     pub throttled_after: u64,
+    /// How many times it did that with a 5yz.
+    pub throttled_with_5yz: u32,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
     /// Whether a deferred mail is tried by hand, perhaps before it is due. That uses up no step of `DEFER_SCHEDULE`.
@@ -52,6 +55,7 @@ impl Recipient {
             uncharged_attempts: 0,
             throttled: 0,
             throttled_after: 0,
+            throttled_with_5yz: 0,
             deferrals: 0,
             by_hand: false,
             refused_at: None,

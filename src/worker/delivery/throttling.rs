@@ -11,7 +11,7 @@ use crate::worker::recipient::Recipient;
 const MAX_SLOWDOWNS: u32 = 5;
 
 /// Throttles of one mail that are not charged as attempts. Without a limit, a recipient for whom the relay accepts few
-/// mails would be asked for again and again.
+/// mails would be asked for again and again. A 4yz counts only if the relay has replied to other mails meanwhile.
 pub const MAX_UNCHARGED: u32 = 20;
 
 /// Tells the pace, or the connection limit if the relay wants fewer connections. Says whether the lane has lost its
@@ -26,7 +26,7 @@ pub fn not_accepted(
     let named_pause = match error.class {
         Class::Throttled(Throttle::Rate { pause }) => pause,
         Class::Throttled(Throttle::Connections) if connection_limit.throttled(permit, &error.detail) => {
-            recipient.throttle(connection_limit.replies());
+            count(recipient, connection_limit.replies(), error);
             turn.unused();
             return true;
         }
@@ -42,11 +42,21 @@ pub fn not_accepted(
             return false;
         }
     };
-    recipient.throttle(connection_limit.replies());
+    count(recipient, connection_limit.replies(), error);
     let repeated = recipient.throttled > MAX_SLOWDOWNS;
     let throttling = Throttling { named_pause, repeated, detail: &error.detail };
     turn.throttled(&throttling, connection_limit.replies());
     false
+}
+
+/// Counts the throttle. A 5yz with words of the pace may be final in fact. If it is the last mail of the worker, the relay
+/// never replies to another one, and without this the mail would be submitted for ever.
+fn count(recipient: &mut Recipient, replies: u64, error: &SendError) {
+    recipient.throttle(replies);
+    recipient.throttled_with_5yz += u32::from(error.code.is_some_and(|code| code >= 500));
+    if recipient.throttled_with_5yz > MAX_UNCHARGED {
+        recipient.throttled = recipient.throttled.max(recipient.throttled_with_5yz);
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +100,28 @@ mod tests {
         assert!(!before.contains("the next mail is tried at"), "{before}");
         assert!(!throttle(LONG), "the permit is not concerned");
         monitor.health.notes().contains("the next mail is tried at")
+    }
+
+    /// How many attempts are not charged if the relay throttles the only mail with `code` each time, of at most `most`.
+    fn uncharged_without_others(code: u16, most: usize) -> usize {
+        let (_trigger, shutdown) = shutdown_pair();
+        let (monitor, mut permit) = (Monitor::default(), ConnectionPermit::default());
+        let connection_limit = ConnectionLimit::new(1, PROBE_BACKOFF, Arc::clone(&monitor.metrics));
+        let pace = Pace::new(None, monitor);
+        let mut recipient = Recipient::new(sample::ada());
+        let error = SendError { code: Some(code), ..throttled(Duration::ZERO) };
+        let throttles = (0..most).take_while(|_| {
+            let turn = pace.acquire(Instant::now(), &shutdown, || false).unwrap();
+            assert!(!not_accepted(&connection_limit, turn, &mut permit, &mut recipient, &error));
+            recipient.throttled <= MAX_UNCHARGED
+        });
+        throttles.count()
+    }
+
+    #[test]
+    fn the_only_mail_is_charged_at_last_if_it_is_throttled_with_5yz() {
+        assert_eq!(uncharged_without_others(550, 100), 20);
+        assert_eq!(uncharged_without_others(450, 100), 100, "a slow relay may accept it yet");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{DOWN, metric, nobody_was_charged, strict};
 use testkit::scenario::Scenario;
+use testkit::smtp::RecipientFault;
 use testkit::smtp::policy::Policy;
 use testkit::smtp::step_fault::{Step, StepFault};
 use testkit::wait::wait_until;
@@ -110,6 +111,22 @@ fn the_pace_told_with_550_at_rcpt() {
 #[test]
 fn the_pace_told_with_552_and_a_code_of_a_mailbox_at_the_dot() {
     throttles_with("fast-552", Step::Dot, "552 5.2.2 too many messages per hour");
+}
+
+/// Words of the pace with which a relay means one person, for good: nobody else is left to whom it might reply.
+#[test]
+fn a_last_mail_that_is_always_throttled_with_550_is_deferred_at_last() {
+    let scenario = strict(Scenario::with_relay("last-550", 3)).env("DEFER_SCHEDULE", "1h").build();
+    let last = &scenario.people()[1];
+    let fault = RecipientFault::Rcpt("550 5.7.1 Sending too fast, try again in 0 seconds");
+    scenario.smtp.fail_recipient(&last.email, fault, usize::MAX);
+    let worker = scenario.worker();
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(1);
+    assert_eq!(scenario.ledger.outcomes("sent"), 2);
+    let counters = ["fanmail_deferred_total", "fanmail_throttled_total"];
+    assert_eq!(counters.map(|name| metric(&worker, name)), [1, 21]);
+    scenario.stop_and_check(worker);
 }
 
 /// Such quotas count the last 24 hours, so that the relay takes one mail now and then, and refuses the others. Nobody
