@@ -32,6 +32,35 @@ impl Participant {
     }
 }
 
+/// A row of a participant, of which several may have one key: a JOIN makes a row for each translation or booking.
+pub trait ParticipantRow {
+    /// Address, name and locale.
+    fn columns(&self) -> (Option<&str>, &str, Option<&str>);
+}
+
+impl ParticipantRow for Participant {
+    fn columns(&self) -> (Option<&str>, &str, Option<&str>) {
+        (self.email.as_deref(), &self.name, self.locale.as_deref())
+    }
+}
+
+/// Of two rows with one key, leaves in `kept` the one that is the participant: the one with the smaller address, as bytes, and with an
+/// address before one without. The other columns only make it the same one each time. Returns whether the rows have two addresses, so that
+/// they may be two people.
+pub fn keep_one<Row: ParticipantRow>(kept: &mut Row, other: &mut Row) -> bool {
+    let addresses = [&*kept, &*other].map(|row| row.columns().0.map(comparable_address));
+    let rank = |row: &Row, address: &Option<String>| {
+        let (email, name, locale) = row.columns();
+        let texts = [email, Some(name), locale].map(|text| text.map(str::to_owned));
+        (address.is_none(), address.clone(), texts)
+    };
+    let differ = matches!(&addresses, [Some(first), Some(second)] if first != second);
+    if rank(other, &addresses[1]) < rank(kept, &addresses[0]) {
+        std::mem::swap(kept, other);
+    }
+    differ
+}
+
 /// The key of a participant, for a log. An address in it is masked.
 #[derive(Debug, Clone, Copy)]
 pub struct ShownKey<'a>(&'a Participant);
@@ -52,5 +81,36 @@ pub fn comparable_address(address: &str) -> String {
     match address.trim().rsplit_once('@') {
         Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
         None => address.trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(email: Option<&str>, name: &str) -> Participant {
+        let (id, key, locale) = (ParticipantId(7), None, None);
+        Participant { id, key, email: email.map(str::to_owned), name: name.to_owned(), locale }
+    }
+
+    #[test]
+    fn the_smallest_address_is_the_participant_whichever_row_comes_first() {
+        let (ann, bob) = (Some("ann@example.com"), Some("bob@example.com"));
+        let capitals = Some(" ann@EXAMPLE.com");
+        for (smaller, larger, are_two) in [
+            (row(ann, "Z"), row(bob, "A"), true),
+            (row(Some("Zoe@example.com"), ""), row(ann, ""), true),
+            (row(ann, "Z"), row(None, "A"), false),
+            (row(ann, "A"), row(ann, "B"), false),
+            (row(capitals, "A"), row(ann, "A"), false),
+            (row(None, "A"), row(None, "B"), false),
+            (row(ann, "A"), row(ann, "A"), false),
+        ] {
+            for [first, second] in [[&smaller, &larger], [&larger, &smaller]] {
+                let (mut kept, mut other) = (first.clone(), second.clone());
+                assert_eq!(keep_one(&mut kept, &mut other), are_two, "{kept:?} {other:?}");
+                assert_eq!(kept, smaller);
+            }
+        }
     }
 }

@@ -132,6 +132,11 @@ pub fn folded_email(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::FOLDED_EMAIL)
 }
 
+/// The column `email` without blanks around it, in a form in which only the same bytes are equal.
+pub fn exact_email(connection: &AnyConnection) -> &'static str {
+    dispatch!(connection, AnyConnection => dialect::EXACT_EMAIL)
+}
+
 /// A condition on a group of participants: whether the `email` of one has something else in it than visible ASCII.
 pub fn is_unusual_email(connection: &AnyConnection) -> &'static str {
     dispatch!(connection, AnyConnection => dialect::IS_UNUSUAL_EMAIL)

@@ -1,29 +1,35 @@
-//! Keys that are text and that several rows of an event have. Rows that are the same in every column are one participant. Rows that
-//! differ are perhaps two people: what follows is left to `fan_out`, telling it before the first mail to `check`.
+//! Keys that are text and that several rows of an event have. Rows with one address are one participant. Rows with several addresses are
+//! perhaps several people: what follows is left to `fan_out`, telling it before the first mail to `check`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
+use crate::domain::participant::{ParticipantRow as _, comparable_address};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
+use crate::store::backend::dispatch;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::schema::recipients;
 use crate::store::source::columns::AppText;
 use crate::store::source::event_keys::AppEvent;
-use crate::store::source::keyed_pages::{EMAIL, LOCALE, NAME};
+use crate::store::source::keyed_pages::{Columns, EMAIL, Values, into_person};
 use crate::store::source::keys::KeyExpressions;
+use crate::store::source::listed::{lookup_key, with_keys};
 
 /// Most keys that are looked at. One is enough to tell.
-pub(crate) const DOUBLED_MAX: i64 = 1000;
+pub const DOUBLED_MAX: u16 = 1000;
+
+/// Most keys of which the rows are read in one query.
+const KEYS_PER_QUERY: usize = 100;
 
 impl Store {
-    /// The recipients of the notification whose keys rows of the event have that differ, up to a thousand; `None` if there is no such
-    /// key, listed or not. If a row cannot be read, each key of several rows counts. Reads all keys of the event, and the rest of the
-    /// rows only if some keys are doubled.
+    /// The recipients of the notification whose keys rows of the event with several addresses have, up to a thousand; `None` if there is
+    /// no such key, listed or not. If a row cannot be read, each key of several rows counts. Reads all keys of the event, and addresses
+    /// only if some keys are doubled.
     ///
     /// # Errors
     /// When the database does not answer, or a key cannot be read.
@@ -34,14 +40,11 @@ impl Store {
         event_id: EventId,
     ) -> Result<Option<Vec<ParticipantId>>, StoreError> {
         let event = self.event_keys()?.in_participants(event_id);
-        let find = |differing: bool| {
-            self.run("look for doubled keys", |connection| {
-                find_doubled_texts(connection, key, event, differing)
-            })
-        };
-        let mut keys = find(false)?;
+        let mut keys = self.run("look for doubled keys", |connection| {
+            find_doubled_texts(connection, key, event, Doubled::Any)
+        })?;
         if !keys.is_empty()
-            && let Ok(differing) = find(true)
+            && let Ok(differing) = self.find_with_addresses(key, event)
         {
             keys = differing;
         }
@@ -61,35 +64,93 @@ impl Store {
         let is_doubled = |key: &Option<String>| key.as_deref().is_some_and(|key| doubled.contains(key));
         Ok(Some(found.into_iter().filter(|(_, key)| is_doubled(key)).map(|(id, _)| id).collect()))
     }
+
+    /// Those of which the rows have several addresses, up to a thousand. SQL compares whole addresses; in what it finds, capitals of the
+    /// domain do not count.
+    fn find_with_addresses(&self, key: KeyExpressions, event: AppEvent) -> Result<Vec<String>, StoreError> {
+        let app_keys = self.app_keys()?;
+        let mut offset = 0;
+        loop {
+            let differing = self.run("look for doubled keys", |connection| {
+                let keys = find_doubled_texts(connection, key, event, Doubled::WithAddresses { offset })?;
+                let are_all = keys.len() < usize::from(DOUBLED_MAX);
+                let differing = keep_differing(connection, lookup_key(app_keys)?, event, keys)?;
+                Ok((are_all || !differing.is_empty()).then_some(differing))
+            })?;
+            match differing {
+                Some(keys) => return Ok(keys),
+                None => offset += i64::from(DOUBLED_MAX),
+            }
+        }
+    }
 }
 
-/// The keys that several rows of the event have; if so, only those of rows that are `differing` in another column.
+/// Which keys of several rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubled {
+    /// All.
+    Any,
+    /// Those of rows with several addresses, except the first ones.
+    WithAddresses {
+        /// How many these are.
+        offset: i64,
+    },
+}
+
+/// The keys that several rows of the event have.
 pub(crate) fn find_doubled_texts(
     connection: &mut AnyConnection,
     key: KeyExpressions,
     event: AppEvent,
-    differing: bool,
+    which: Doubled,
 ) -> QueryResult<Vec<String>> {
-    let [exact, _] = key.exact;
+    let ([exact, _], email) = (key.exact, dispatch::exact_email(connection));
     let mut statement =
         Statement::<Text>::new("SELECT user_key FROM (SELECT ").sql(exact).sql(" AS user_key");
-    if differing {
-        statement =
-            statement.sql(", ").fragment(&EMAIL).sql(" AS an_email, ").fragment(&NAME).sql(" AS a_name, ");
-        statement = statement.fragment(&LOCALE).sql(" AS a_locale");
+    if which != Doubled::Any {
+        statement = statement.sql(", ").sql(email).sql(" AS an_email");
     }
     statement = statement
         .sql(" FROM participants WHERE ")
         .event(event)
         .sql(" AND id IS NOT NULL) AS every_key GROUP BY user_key HAVING COUNT(*) > 1");
-    if differing {
-        statement = statement.sql(
-            " AND (COUNT(DISTINCT an_email) > 1 OR COUNT(an_email) NOT IN (0, COUNT(*))
-                OR COUNT(DISTINCT a_name) > 1 OR COUNT(a_name) NOT IN (0, COUNT(*))
-                OR COUNT(DISTINCT a_locale) > 1 OR COUNT(a_locale) NOT IN (0, COUNT(*)))",
-        );
+    if which != Doubled::Any {
+        statement = statement.sql(" AND COUNT(DISTINCT an_email) > 1");
     }
-    let keys: Vec<AppText> =
-        statement.sql(" ORDER BY user_key LIMIT ").number(DOUBLED_MAX).load(connection)?;
+    statement = statement.sql(" ORDER BY user_key LIMIT ").number(DOUBLED_MAX.into());
+    if let Doubled::WithAddresses { offset } = which {
+        statement = statement.sql(" OFFSET ").number(offset);
+    }
+    let keys: Vec<AppText> = statement.load(connection)?;
     Ok(keys.into_iter().map(|AppText(key)| key).collect())
+}
+
+/// Those of the keys of which the rows have several addresses.
+fn keep_differing(
+    connection: &mut AnyConnection,
+    lookup: KeyExpressions,
+    event: AppEvent,
+    mut keys: Vec<String>,
+) -> QueryResult<Vec<String>> {
+    let mut same = HashSet::new();
+    for keys in keys.chunks(KEYS_PER_QUERY) {
+        let statement = Statement::<Columns>::new("SELECT ")
+            .sql(lookup.text)
+            .sql(" AS user_key, ")
+            .fragment(&EMAIL)
+            .sql(", '', '' FROM participants WHERE ")
+            .event(event)
+            .sql(" AND ");
+        let statement = with_keys(statement, lookup, keys.iter().map(String::as_str));
+        let rows: Vec<Values> = statement.prepared_each_time().load(connection)?;
+        let mut addresses: HashMap<String, HashSet<String>> = HashMap::new();
+        for person in rows.into_iter().filter_map(into_person) {
+            let address = person.columns().0.map(comparable_address);
+            addresses.entry(person.key).or_default().extend(address);
+        }
+        let one = addresses.into_iter().filter(|(_, addresses)| addresses.len() <= 1);
+        same.extend(one.map(|(key, _)| key));
+    }
+    keys.retain(|key| !same.contains(key));
+    Ok(keys)
 }

@@ -3,13 +3,13 @@
 //!
 //! A page goes on behind keys that the ledger cannot list, and its keys can be read without the rest of the rows.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::domain::participant::Participant;
+use crate::domain::participant::{Participant, ParticipantRow, keep_one};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
@@ -36,6 +36,12 @@ impl KeyedPerson {
     pub fn numbered(self, id: ParticipantId) -> Participant {
         let Self { key, email, name, locale } = self;
         Participant { id, key: Some(key.into_boxed_str()), email, name, locale }
+    }
+}
+
+impl ParticipantRow for KeyedPerson {
+    fn columns(&self) -> (Option<&str>, &str, Option<&str>) {
+        (self.email.as_deref(), &self.name, self.locale.as_deref())
     }
 }
 
@@ -178,15 +184,19 @@ fn load_page(
     after: &KeyPosition,
     limit: u32,
 ) -> QueryResult<(Vec<Values>, bool)> {
-    let mut rows = page(of_event(), key, after, limit).load::<Values>(connection)?;
-    let is_last = rows.len() < limit as usize;
-    if key.has_equals
-        && !is_last
-        && let Some((Some(AppText(last)), ..)) = rows.last().cloned()
+    // One row more tells whether the last key goes on behind the page.
+    let mut rows = page(of_event(), key, after, limit.saturating_add(1)).load::<Values>(connection)?;
+    if rows.len() <= limit as usize {
+        return Ok((rows, true));
+    }
+    let next = rows.pop().and_then(|(next, ..)| next);
+    if let Some((Some(last), ..)) = rows.last()
+        && (key.has_equals || next.as_ref() == Some(last))
     {
+        let AppText(last) = last.clone();
         rows.extend(equal_keys(of_event(), key, &last).load::<Values>(connection)?);
     }
-    Ok((rows, is_last))
+    Ok((rows, false))
 }
 
 fn page<'a>(
@@ -212,7 +222,7 @@ fn equal_keys<'a>(
     of_event.sql(key.order).sql(" = ").key(key.bound, last)
 }
 
-/// The first row of each key that can be listed.
+/// One row of each key that can be listed.
 fn into_page(
     key: KeyExpressions,
     event_id: EventId,
@@ -220,7 +230,7 @@ fn into_page(
     (rows, is_last): (Vec<Values>, bool),
 ) -> KeyedPage {
     let end = after.behind_rows(key, &rows);
-    let mut known = HashSet::with_capacity(rows.len());
+    let mut known = HashMap::with_capacity(rows.len());
     let mut page = KeyedPage {
         people: Vec::with_capacity(rows.len()),
         unlistable: None,
@@ -228,13 +238,15 @@ fn into_page(
         end,
         is_last,
     };
-    for person in rows.into_iter().filter_map(into_person) {
+    for mut person in rows.into_iter().filter_map(into_person) {
         if let Some(why) = why_unlistable(event_id, &person.key) {
             page.unlistable.get_or_insert(why);
-        } else if known.insert(person.key.clone()) {
-            page.people.push(person);
-        } else {
+        } else if let Some(kept) = known.get(&person.key).and_then(|index| page.people.get_mut(*index)) {
             page.has_doubled = true;
+            keep_one(kept, &mut person);
+        } else {
+            known.insert(person.key.clone(), page.people.len());
+            page.people.push(person);
         }
     }
     page

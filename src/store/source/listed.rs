@@ -2,13 +2,14 @@
 //! left to `keys`, pages of them to `keyed_pages`, the list to `ledger::recipients`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
-use crate::domain::participant::Participant;
+use crate::domain::participant::{Participant, keep_one};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
@@ -123,7 +124,7 @@ pub(crate) fn find_text_key(
 }
 
 /// The same for keys that are looked up. With SQLite too, this looks at no row.
-fn lookup_key(keys: AppKeys) -> QueryResult<KeyExpressions> {
+pub(crate) fn lookup_key(keys: AppKeys) -> QueryResult<KeyExpressions> {
     match keys.participants {
         ParticipantKeys::Texts(key) => Ok(key),
         ParticipantKeys::OfEachRow => Ok(dispatch::LOOKUP_KEY_OF_ROWS),
@@ -145,22 +146,35 @@ pub(crate) fn find_keyed(
 ) -> QueryResult<Vec<Participant>> {
     let (key, event) = (lookup_key(keys)?, keys.events.in_participants(event_id));
     let Some(((_, first), others)) = listed.split_first() else { return Ok(Vec::new()) };
-    let mut numbers: HashMap<&str, ParticipantId> =
-        listed.iter().map(|(id, key)| (key.as_str(), *id)).collect();
-    let mut statement = stored_as(select(key, event).sql(key.order).sql(" IN ("), key, first);
-    for (_, other) in others {
-        statement = stored_as(statement.sql(", "), key, other);
-    }
-    statement = statement.sql(")");
+    let numbers: HashMap<&str, ParticipantId> = listed.iter().map(|(id, key)| (key.as_str(), *id)).collect();
+    let mut statement = with_keys(select(key, event), key, listed.iter().map(|(_, key)| key.as_str()));
     if key.has_equals && others.is_empty() {
         // A row whose key is equal for the database may be the one that cannot be read.
         statement = statement.sql(" AND ").sql(key.exact[0]).sql(" = ").key(key.exact_bound, first);
     }
     let rows: Vec<Values> = statement.prepared_each_time().load(connection)?;
-    // Of a key that is doubled, the first row counts.
-    let person = |person: KeyedPerson| Some((numbers.remove(person.key.as_str())?, person));
-    let found = rows.into_iter().filter_map(into_person).filter_map(person);
-    Ok(found.map(|(id, person)| person.numbered(id)).collect())
+    let mut found: HashMap<ParticipantId, KeyedPerson> = HashMap::with_capacity(rows.len());
+    for mut person in rows.into_iter().filter_map(into_person) {
+        let Some(id) = numbers.get(person.key.as_str()) else { continue };
+        match found.entry(*id) {
+            Entry::Occupied(mut kept) => drop(keep_one(kept.get_mut(), &mut person)),
+            Entry::Vacant(new) => drop(new.insert(person)),
+        }
+    }
+    Ok(found.into_iter().map(|(id, person)| person.numbered(id)).collect())
+}
+
+/// Adds the condition for rows that may have one of these keys, of which there is at least one.
+pub(crate) fn with_keys<'a>(
+    statement: Statement<'a, Columns>,
+    key: KeyExpressions,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> Statement<'a, Columns> {
+    let mut statement = statement.sql(key.order).sql(" IN (");
+    for (index, text) in keys.into_iter().enumerate() {
+        statement = stored_as(if index == 0 { statement } else { statement.sql(", ") }, key, text);
+    }
+    statement.sql(")")
 }
 
 /// Adds what a row with this key may have stored. Of rows that are found with it, only those whose text is the key have it.

@@ -11,7 +11,7 @@ use diesel::{QueryableByName, sql_query};
 use crate::domain::audience::Audience;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::domain::participant::Participant;
+use crate::domain::participant::{Participant, keep_one};
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
@@ -157,7 +157,7 @@ pub(crate) fn read_rows(
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
 
-/// Those of the participants who take part in the event, in any order.
+/// Those of the participants who take part in the event, each once.
 pub(crate) fn find_by_ids(
     connection: &mut AnyConnection,
     event: AppEvent,
@@ -170,7 +170,16 @@ pub(crate) fn find_by_ids(
             .select(ParticipantRow::as_select())
             .load(connection)
     })?;
-    Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
+    let mut people: Vec<_> = rows.into_iter().map(ParticipantRow::into_participant).collect();
+    people.sort_by_key(|person| person.id);
+    people.dedup_by(|next, kept| {
+        let is_same = next.id == kept.id;
+        if is_same {
+            keep_one(kept, next);
+        }
+        is_same
+    });
+    Ok(people)
 }
 
 /// The largest key of a participant of the event.

@@ -17,7 +17,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::{AppKey, AppText, LargestKey};
-use crate::store::source::doubled::{DOUBLED_MAX, find_doubled_texts};
+use crate::store::source::doubled::{DOUBLED_MAX, Doubled, find_doubled_texts};
 use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::keys::ParticipantKeys;
@@ -201,7 +201,7 @@ impl Store {
                     .having(count_star().gt(1))
                     .select(participants::id)
                     .order(participants::id)
-                    .limit(DOUBLED_MAX)
+                    .limit(DOUBLED_MAX.into())
                     .load(connection)
             })
         })?;
@@ -213,7 +213,7 @@ impl Store {
         let key = self.text_key(event_id)?;
         let event = self.event_keys()?.in_participants(event_id);
         let keys = self.run_limited("look for doubled keys", |connection| {
-            find_doubled_texts(connection, key, event, false)
+            find_doubled_texts(connection, key, event, Doubled::Any)
         })?;
         let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
         Ok(keys.into_iter().next().map(|first| DoubledKeys { count, first }))

@@ -49,7 +49,7 @@ impl AudiencePages {
             resumed: claim.resumed,
             scope: claim.scope,
             after: None,
-            unreadable: UnreadablePeople::default(),
+            unreadable: UnreadablePeople::up_to(up_to),
             ended: false,
             one_mail_per_address,
         }

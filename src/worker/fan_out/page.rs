@@ -16,7 +16,7 @@ pub struct Page {
     pub decided: Vec<Decided>,
     /// Undecided people who cannot be read, with the reason.
     pub unreadable: Vec<(ParticipantId, String)>,
-    /// Keys of rows that differ.
+    /// Keys of rows with several addresses.
     pub doubled: Vec<ParticipantId>,
 }
 

@@ -1,11 +1,11 @@
 //! Reads a page of participants of which some cannot be read: its keys first, then its rows in halves (`people`), until each row
 //! that cannot be read is alone. What becomes of the row is left to `audience`.
 //!
-//! A view over a join may return a participant several times. Rows that are the same in every column are one participant. Of rows
-//! that differ and have one key, the first is the participant, and the key is told.
+//! A view over a join may return a participant several times. Rows with one key and one address are one participant. Of rows with one
+//! key and several addresses, the one with the smallest address is the participant, and the key is told.
 
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::domain::participant::Participant;
+use crate::domain::participant::{Participant, keep_one};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
@@ -30,7 +30,7 @@ pub(super) struct ReadPage {
     pub people: Vec<Participant>,
     /// Those who cannot, with the reason.
     pub unreadable: Vec<(ParticipantId, String)>,
-    /// Keys of rows that differ.
+    /// Keys of rows with several addresses.
     pub doubled: Vec<ParticipantId>,
     /// The last key of all.
     pub last: Option<ParticipantId>,
@@ -94,7 +94,7 @@ impl PageRange {
                 Err(_) => doubled.push(id),
             }
         }
-        keep_first(&mut people, &mut doubled);
+        keep_one_of_each(&mut people, &mut doubled);
         Ok(ReadPage { people, unreadable: Vec::new(), doubled, last, is_last })
     }
 
@@ -109,17 +109,18 @@ impl PageRange {
         // Behind the last key of the page, its other rows may follow.
         let rows = self.limit.saturating_add(DOUBLED_MAX);
         let mut people = store.read_range(self.event_id, first, last, rows)?;
-        keep_first(&mut people, doubled);
+        keep_one_of_each(&mut people, doubled);
         Ok(people)
     }
 }
 
-/// Keeps the first row of each key. If another one differs, the key is `doubled`.
-fn keep_first(people: &mut Vec<Participant>, doubled: &mut Vec<ParticipantId>) {
-    people.dedup_by(|next, first| {
-        if next.id == first.id && next != first && !doubled.contains(&first.id) {
-            doubled.push(first.id);
+/// Keeps one row of each key. If they have several addresses, the key is `doubled`.
+fn keep_one_of_each(people: &mut Vec<Participant>, doubled: &mut Vec<ParticipantId>) {
+    people.dedup_by(|next, kept| {
+        let is_same = next.id == kept.id;
+        if is_same && keep_one(kept, next) && !doubled.contains(&kept.id) {
+            doubled.push(kept.id);
         }
-        next.id == first.id
+        is_same
     });
 }

@@ -2,6 +2,7 @@
 //! `set_aside`.
 
 use crate::domain::ids::ParticipantId;
+use crate::store::source::doubled::DOUBLED_MAX;
 use crate::text::count::count;
 
 /// After so many the fan-out reads no further page: something is wrong with all of them, and each costs some queries.
@@ -21,8 +22,10 @@ pub(super) struct UnreadablePeople {
     are_listed: bool,
     /// How many others have keys that cannot be listed, and why one of them cannot.
     unlistable: Option<(u64, String)>,
-    /// Keys of rows that differ.
+    /// Keys of rows with several addresses.
     doubled: Named,
+    /// The largest key that is part of the notification, unless its people are listed.
+    up_to: Option<ParticipantId>,
 }
 
 /// How many of a kind there are, and the first of them.
@@ -50,6 +53,11 @@ impl Named {
 }
 
 impl UnreadablePeople {
+    /// Of a notification whose people have keys up to this one, which are whole numbers.
+    pub fn up_to(up_to: ParticipantId) -> Self {
+        Self { up_to: Some(up_to), ..Self::default() }
+    }
+
     /// Of a notification whose people are listed in the ledger.
     pub fn listed() -> Self {
         Self { are_listed: true, ..Self::default() }
@@ -68,7 +76,7 @@ impl UnreadablePeople {
         }
     }
 
-    /// Adds keys of rows that differ.
+    /// Adds keys of rows with several addresses.
     pub fn add_doubled(&mut self, keys: &[ParticipantId]) {
         for id in keys {
             self.doubled.add(*id);
@@ -113,17 +121,23 @@ impl UnreadablePeople {
         Some(format!("{} {have} that cannot be listed: {why}", count(*people, "participant")))
     }
 
+    /// The person who has got the mail has to keep the key, or gets it twice.
     fn describe_doubled(&self) -> Option<String> {
-        let doubled = &self.doubled;
-        let have = if doubled.count == 1 { "has" } else { "have" };
-        (doubled.count > 0).then(|| {
-            format!(
-                "{} of participants {have} rows that differ ({}), and one row of each gets the mail; give each person a key of \
-                 their own (participants.id), or leave the other rows out",
-                count(doubled.count, "key"),
-                doubled.describe(self.are_listed)
-            )
-        })
+        let Named { count: number, .. } = self.doubled;
+        if number == 0 {
+            return None;
+        }
+        let are_capped = self.are_listed && number >= DOUBLED_MAX.into();
+        let at_least = if are_capped || self.are_too_many() { "at least " } else { "" };
+        let (have, each) = if number == 1 { ("has", "there") } else { ("have", "of each") };
+        let limit = self.up_to.map(|up_to| format!(" that is not above {up_to}")).unwrap_or_default();
+        Some(format!(
+            "{at_least}{} of participants {have} rows with several addresses ({}); {each}, only the smallest address gets the \
+             mail; leave that person the key, and give each other person one of their own (participants.id){limit}, or leave \
+             their rows out",
+            count(number, "key"),
+            self.doubled.describe(self.are_listed)
+        ))
     }
 }
 
@@ -176,5 +190,25 @@ mod tests {
         unreadable.add_rest("its participants cannot be read".to_owned());
         assert!(unreadable.are_too_many());
         assert_eq!(unreadable.describe().unwrap(), "its participants cannot be read");
+    }
+
+    #[test]
+    fn keys_of_several_people_are_told_with_what_reaches_the_others() {
+        let mut unreadable = UnreadablePeople::up_to(ParticipantId(60));
+        unreadable.add_doubled(&[ParticipantId(7)]);
+        assert_eq!(
+            unreadable.describe().unwrap(),
+            "1 key of participants has rows with several addresses (id 7); there, only the smallest address gets the mail; leave \
+             that person the key, and give each other person one of their own (participants.id) that is not above 60, or leave \
+             their rows out"
+        );
+        let mut unreadable = UnreadablePeople::listed();
+        unreadable.add_doubled(&(1..=1_000).map(ParticipantId).collect::<Vec<_>>());
+        assert_eq!(
+            unreadable.describe().unwrap(),
+            "at least 1000 keys of participants have rows with several addresses (recipients.id 1, 2, 3, 4, 5, …); of each, only \
+             the smallest address gets the mail; leave that person the key, and give each other person one of their own \
+             (participants.id), or leave their rows out"
+        );
     }
 }

@@ -56,6 +56,10 @@ pub const TIMESTAMP: &str = "TIMESTAMP";
 pub const FOLDED_EMAIL: &str = "decode(lower(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
     THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) COLLATE \"C\"), 'escape')";
 
+/// An address without blanks around it, NULL if nothing is left, in a form in which only the same bytes are equal.
+pub const EXACT_EMAIL: &str = "NULLIF(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
+    THEN email::text::bytea ELSE textsend(email::text) END, 'escape')), '') COLLATE \"C\"";
+
 /// Whether one of a group has something else in it than visible ASCII, or a backslash, with which the others are written here.
 pub const IS_UNUSUAL_EMAIL: &str = r"bool_or(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
     THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) ~ '[^!-\[\]-~]')";

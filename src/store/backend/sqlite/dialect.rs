@@ -70,6 +70,9 @@ pub const TIMESTAMP: &str = "TEXT";
 /// An address as far as SQL can compare it: without blanks around it, and in small letters.
 pub const FOLDED_EMAIL: &str = "lower(trim(email))";
 
+/// An address without blanks around it, NULL if nothing is left, in a form in which only the same bytes are equal.
+pub const EXACT_EMAIL: &str = "NULLIF(trim(email), '')";
+
 /// Whether one of a group has something else in it than visible ASCII.
 pub const IS_UNUSUAL_EMAIL: &str = "max(trim(email) GLOB '*[^!-~]*') = 1";
 

@@ -24,7 +24,7 @@ pub fn break_participants(store: &Store, column: &str, condition: &str) {
     execute(store, &format!("CREATE VIEW participants AS SELECT {columns} FROM people"));
 }
 
-fn mend_participants(store: &Store) {
+pub fn mend_participants(store: &Store) {
     execute(store, "DROP VIEW participants");
     execute(store, "ALTER TABLE people RENAME TO participants");
 }

@@ -69,8 +69,8 @@ impl ListedPages {
         Ok(Page::default())
     }
 
-    /// Whether keys that cannot be listed, or those of rows that differ, keep the list from being frozen: not when nobody gets the mail
-    /// any more.
+    /// Whether keys that cannot be listed, or those of rows with several addresses, keep the list from being frozen: not when nobody gets
+    /// the mail any more.
     fn waits_for_keys(
         &self,
         has_bad_keys: bool,

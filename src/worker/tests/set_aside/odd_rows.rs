@@ -34,15 +34,42 @@ fn all_sent(people: u64) -> Tally {
     Tally { participants: people, sent: people, ..Tally::default() }
 }
 
+/// A JOIN makes a row for each translation or booking, and a LEFT JOIN some without an address.
 #[test]
-fn rows_that_are_the_same_are_one_participant() {
-    let mut worker = TestWorker::new(60, 2);
-    worker.context_mut().page_size = 10;
-    add_rows(&worker, "SELECT id, event_id, email, name, locale FROM participants_rows WHERE id % 5 = 0");
-    let result = open_and_run(&worker.context, &named("m1"), REQUEST);
-    assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
-    assert_each_once(&worker, 60);
-    assert_eq!(worker.tally(1), all_sent(60));
+fn rows_with_one_address_are_one_participant() {
+    let others = [
+        "email, name, locale",
+        "email, 'Other', 'de'",
+        "' ' || replace(email, 'example.com', 'Example.COM'), name, locale",
+        "NULL, name, locale",
+        "' ', name, locale",
+    ];
+    for (others, page_size) in others.into_iter().zip([10, 3, 1, 100, 7]) {
+        let mut worker = TestWorker::new(60, 2);
+        worker.context_mut().page_size = page_size;
+        add_rows(&worker, &format!("SELECT id, event_id, {others} FROM participants_rows WHERE id % 5 = 0"));
+        let result = open_and_run(&worker.context, &named("m1"), REQUEST);
+        assert!(matches!(result, FanOutResult::Completed(_)), "{others}: {result:?}");
+        assert_each_once(&worker, 60);
+        assert_eq!(worker.tally(1), all_sent(60));
+    }
+}
+
+/// In whichever order they come.
+#[test]
+fn of_rows_with_several_addresses_the_smallest_gets_the_mail() {
+    for page_size in [1, 2, 10] {
+        let mut worker = TestWorker::new(3, 2);
+        worker.context_mut().page_size = page_size;
+        let rows = ["NULL", "'z@example.com'", "'a@example.com'", "'m@example.com'"];
+        let rows = rows.map(|email| format!("SELECT 2, 123, {email}, 'N', NULL"));
+        worker.execute("UPDATE participants SET email = NULL WHERE id = 2");
+        add_rows(&worker, &rows.join(" UNION ALL "));
+        set_aside(&worker, 1, "(id 2)");
+        let mut accepted = worker.relay.accepted();
+        accepted.sort_unstable();
+        assert_eq!(accepted, ["a@example.com", "p1@example.com", "p3@example.com"]);
+    }
 }
 
 /// Wherever pages end.
@@ -58,7 +85,7 @@ fn a_key_of_rows_that_differ_is_told_and_holds_up_nobody() {
         set_aside(
             &worker,
             1,
-            "2 keys of participants have rows that differ (id 10, 60), and one row of each",
+            "2 keys of participants have rows with several addresses (id 10, 60); of each, only",
         );
         assert_each_once(&worker, 60);
         assert_eq!(worker.tally(1), all_sent(60));
@@ -78,7 +105,7 @@ fn a_key_of_very_many_rows_ends_no_page_too_early() {
     let numbers =
         "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) SELECT n FROM n";
     add_rows(&worker, &format!("SELECT 2, 123, 'n' || n || '@example.com', 'N', NULL FROM ({numbers})"));
-    set_aside(&worker, 1, "1 key of participants has rows that differ (id 2), and one row of each");
+    set_aside(&worker, 1, "1 key of participants has rows with several addresses (id 2); there, only");
     assert_each_once(&worker, 3);
     assert_eq!(worker.tally(1), all_sent(3));
 }
@@ -87,17 +114,17 @@ fn a_key_of_very_many_rows_ends_no_page_too_early() {
 fn a_key_of_rows_that_differ_is_told_beside_rows_that_cannot_be_read() {
     let mut worker = TestWorker::new(40, 2);
     worker.context_mut().page_size = 10;
-    let name = "CASE WHEN id = 13 THEN abs(-9223372036854775807 - 1) ELSE 'Other' END";
+    let email = "CASE WHEN id = 13 THEN abs(-9223372036854775807 - 1) ELSE email || '.au' END";
     add_rows(
         &worker,
         &format!(
-            "SELECT id, event_id, email, {name}, locale FROM participants_rows WHERE id IN (13, 15, 20)"
+            "SELECT id, event_id, {email}, name, locale FROM participants_rows WHERE id IN (13, 15, 20)"
         ),
     );
     set_aside(
         &worker,
         1,
-        "1 participant cannot be read (id 13): integer overflow; 2 keys of participants have rows that",
+        "1 participant cannot be read (id 13): integer overflow; 2 keys of participants have rows with",
     );
     assert_each_once(&worker, 39);
 }
