@@ -66,7 +66,8 @@
 //! A queue is first in, first out, and so are the delivery tags of one session. Once a message of the current session has
 //! certainly been the one of a notification of an old session, messages with lower tags of that old session come no more:
 //! [`Watermarks`]. Certain are a message that only one notification fits, and a `message_id` whose ack is known: if the message
-//! was published twice, its notification keeps the place of the first ([`Match::Copy`]). Once a message has come that was never
+//! was published twice, its notification keeps the place of the first ([`Match::Copy`]), or has none if another session got the
+//! copy before the ack of the first was recorded. Once a message has come that was never
 //! delivered before (it is not redelivered, or its `message_id` is new), none comes any more whose ack was forgotten: not to
 //! this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`). A message that is asked about
 //! again is judged by what had come before it.

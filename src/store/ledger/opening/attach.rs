@@ -90,8 +90,9 @@ impl Attachment<'_> {
         if is_copy && matches!(opened, Opened::Held { .. } | Opened::Completed(_)) {
             return (opened, None);
         }
-        // The worker that holds it may have got another copy of the message before.
-        let is_first = record.message_key.is_none() || !matches!(opened, Opened::Elsewhere(_));
+        // The worker that holds it, or has completed it right now, may have got another copy of the message before.
+        let may_be_copy = !forgotten && matches!(opened, Opened::Elsewhere(_) | Opened::Completed(_));
+        let is_first = record.message_key.is_none() || !may_be_copy;
         let delivered_at = is_first.then_some(self.clock);
         values.broker_session = Some(session.clone());
         values.delivery_tag = Some(arrival.tag());

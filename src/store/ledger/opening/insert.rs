@@ -17,7 +17,6 @@ use crate::store::ledger::opening::attach::Attachment;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::notifications;
 use crate::store::source::keys::AppKeys;
 use crate::store::source::participants::find_audiences;
 
@@ -130,28 +129,15 @@ fn opened_new(
     }
 }
 
-/// Attaches messages with the `message_id` of a message that came in the same call and was new: pairs of their indices.
-pub(crate) fn attach_same(
-    connection: &mut AnyConnection,
-    worker: &str,
-    arrivals: &[Arrival],
-    same: &[(usize, usize)],
-    opened: &mut [Option<Opened>],
-) -> QueryResult<()> {
+/// What messages with the `message_id` of a message turn out to be that came in the same call and was new: pairs of their indices. The
+/// notification keeps the place of the first one.
+pub(crate) fn open_copies(arrivals: &[Arrival], same: &[(usize, usize)], opened: &mut [Option<Opened>]) {
     for (index, first) in same {
-        let arrival = &arrivals[*index];
         let Some(Opened::Ours { notification, lease, .. }) = opened[*first] else { continue };
-        if arrival.message != arrivals[*first].message {
-            opened[*index] = Some(Opened::Conflict(notification));
-            continue;
-        }
-        diesel::update(notifications::table.find(notification.id))
-            .set((
-                notifications::broker_session.eq(arrival.session_name(worker)),
-                notifications::delivery_tag.eq(arrival.tag()),
-            ))
-            .execute(connection)?;
-        opened[*index] = Some(Opened::Held { notification, lease });
+        opened[*index] = Some(if arrivals[*index].message == arrivals[*first].message {
+            Opened::Held { notification, lease }
+        } else {
+            Opened::Conflict(notification)
+        });
     }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::store::ledger::identity::{Identities, Match};
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::notifications::lock_and_freeze;
 use crate::store::ledger::opening::attach::{Attachment, apply};
-use crate::store::ledger::opening::insert::{attach_same, insert};
+use crate::store::ledger::opening::insert::{insert, open_copies};
 use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationState;
 use crate::store::ledger::sessions;
@@ -131,6 +131,6 @@ fn open(
     }
     apply(connection, changes)?;
     insert(connection, &session.worker, arrivals, &new, &attachment, &mut opened)?;
-    attach_same(connection, &session.worker, arrivals, &same, &mut opened)?;
+    open_copies(arrivals, &same, &mut opened);
     Ok(opened.into_iter().flatten().collect())
 }

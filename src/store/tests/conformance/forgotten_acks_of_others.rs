@@ -54,6 +54,40 @@ pub fn each_delivery_and_each_completion_is_work_of_the_queue(store: &Store) {
     assert_eq!([id_of(&again.receive(AGAIN)), id_of(&again.receive(AGAIN))], acked);
 }
 
+/// Its copy comes to another worker before the ack of the first is recorded, and says nothing about what came before the copy.
+pub fn a_copy_that_another_worker_gets_does_not_show_how_far_the_queue_has_come(store: &Store) {
+    let [mut mine, mut other] = ["me", "they"].map(|worker| Consumer::begin(store, worker, 1));
+    let Opened::Ours { notification: named, lease, .. } = other.receive((Some("a"), false)) else { panic!() };
+    other.complete(lease);
+    let acked = mine.receive_and_finish();
+    pass(store, TimeDelta::seconds(1));
+    assert_eq!(mine.receive((Some("a"), false)), Opened::Completed(named));
+    other.ack(named.id, 1);
+    mine.ack(named.id, 2);
+    assert_eq!(store.find_acked(&[named.id]).unwrap(), [named.id]);
+    mine.lose();
+    other.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    assert_eq!([(Some("a"), true), AGAIN].map(|what| id_of(&me.receive(what))), [named.id, acked]);
+}
+
+/// The same when both come in one call.
+pub fn a_copy_that_comes_at_once_does_not_show_how_far_the_queue_has_come(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let arrivals = [(Some("a"), false), NEW, (Some("a"), false)].map(|what| before.arrival(what));
+    let opened = before.open(&arrivals);
+    for (opened, tag) in opened.iter().zip(1..=2) {
+        let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+        before.complete(*lease);
+        before.ack(notification.id, tag);
+    }
+    before.ack(id_of(&opened[2]), 3);
+    before.lose();
+    let mut me = Consumer::begin_after_restart(store, "me", 2);
+    let ids = [(Some("a"), true), AGAIN].map(|what| id_of(&me.receive(what)));
+    assert_eq!(ids, [id_of(&opened[0]), id_of(&opened[1])]);
+}
+
 pub fn an_ack_of_a_session_that_may_be_alive_is_undetermined(store: &Store) {
     let mut other = Consumer::begin(store, "they", 1);
     let acked = other.receive_and_finish();

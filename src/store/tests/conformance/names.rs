@@ -154,6 +154,8 @@ macro_rules! conformance_tests {
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
             a_broker_that_writes_acks_late_has_forgotten_more_of_them
             a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
+            a_copy_that_another_worker_gets_does_not_show_how_far_the_queue_has_come
+            a_copy_that_comes_at_once_does_not_show_how_far_the_queue_has_come
             acks_of_two_workers_are_one_row
             acks_of_a_session_that_was_closed_may_be_forgotten
             acks_of_the_only_session_that_was_closed_are_not_forgotten
