@@ -200,3 +200,23 @@ fn an_event_that_fails_like_an_outage(system: System) {
     assert_eq!(scenario.smtp.accepted(), 7);
     scenario.check_completed();
 }
+
+/// It was completed before the view had two people with one key.
+#[test]
+fn a_retry_of_a_completed_notification_notes_keys_of_several_people() {
+    let scenario = Scenario::with_relay("doubled", 3).build();
+    let worker = scenario.worker();
+    scenario.queue.publish("UPDATED", EVENT, None);
+    wait_until("the mails", || scenario.ledger.completed() == 1);
+    worker.stop();
+    let id = scenario.people()[1].id;
+    scenario.ledger.execute("ALTER TABLE participants RENAME TO people");
+    scenario.ledger.execute(&format!(
+        "CREATE VIEW participants AS SELECT id, event_id, email, name, locale FROM people
+            UNION ALL SELECT id, event_id, 'other@example.com', name, locale FROM people WHERE id = {id}"
+    ));
+    let output = scenario.run_ok(&["retry", "--notification", "1"]);
+    let note = format!("note: 1 key of participants has rows with several addresses (id {id});");
+    assert!(output.contains(&note), "{output}");
+    assert_eq!(scenario.smtp.accepted(), 3);
+}
