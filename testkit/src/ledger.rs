@@ -218,6 +218,22 @@ impl LedgerPoll {
         self.acks().1
     }
 
+    /// When the queue had work, in UTC, as far as the ledger knows it, in the order of time.
+    pub fn work(&mut self) -> Vec<NaiveDateTime> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Timestamp)]
+            at: NaiveDateTime,
+        }
+        let columns = ["received_at", "delivered_at", "completed_at", "acked_at"];
+        let of_column =
+            |column| format!("SELECT {column} AS at FROM notifications WHERE {column} IS NOT NULL");
+        let rows: Vec<Row> = sql_query(format!("{} ORDER BY at", columns.map(of_column).join(" UNION ALL ")))
+            .load(&mut self.0)
+            .unwrap();
+        rows.into_iter().map(|row| row.at).collect()
+    }
+
     /// How many notifications are acked, and the time of the last ack.
     fn acks(&mut self) -> (i64, Option<NaiveDateTime>) {
         #[derive(QueryableByName)]

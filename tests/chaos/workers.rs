@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// The ledger knows that this broker has written an ack after this time without work. Whether it has written one that was sent right
 /// before a crash, no ledger can see: an equal message that waits is then taken for the one that was acked.
 pub fn written_after(broker: &Broker) -> Duration {
-    if broker.version() < (3, 12) { Duration::from_millis(400) } else { Duration::from_secs(31) }
+    if broker.version() < (3, 12) { Duration::from_millis(700) } else { Duration::from_secs(31) }
 }
 
 /// Variables of `fanmail`, with their values.
