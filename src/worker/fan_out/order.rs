@@ -37,7 +37,7 @@ impl FanOut<'_> {
         if self.retries.is_empty() { None } else { self.retries.pop_due(Instant::now()) }
     }
 
-    /// Somebody who was passed over, once the relay accepts mails again, or where nobody else is left to be a probe.
+    /// A recipient who was passed over, once the relay accepts mails again, or where no other recipient is left to be a probe.
     fn next_passed_over(&mut self) -> Option<Recipient> {
         if self.passed_over.is_empty() {
             return None;

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use crate::worker::recipient::Recipient;
 
-/// Who is sent to next, if there is somebody. Otherwise it is the turn of the others.
+/// Which recipients are sent to next, if there is one of them. Otherwise it is the turn of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhoseTurn {
-    /// Somebody whose retry is due, or who was passed over.
+    /// Recipients whose retry is due, and those who were passed over.
     Again,
-    /// Somebody who is ready.
+    /// Recipients who are ready.
     Ready,
 }
 

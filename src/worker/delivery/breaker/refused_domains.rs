@@ -12,12 +12,12 @@ const MAX_DOMAINS: usize = 10_000;
 /// How long a refusal is remembered: what the relay did before tells nothing about the account and the sender of today.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 
-/// The domains of which somebody was refused, and nobody accepted since then: when the first one was refused.
+/// The domains of which a person was refused, and none accepted since then: when the first one was refused.
 #[derive(Debug, Default)]
 pub struct RefusedDomains(HashMap<Domain, Instant>);
 
 impl RefusedDomains {
-    /// The relay refused this person at `now`. Says whether it refuses the domain and not everyone: it refused somebody of the
+    /// The relay refused this person at `now`. Says whether it refuses the domain and not everyone: it refused a person of the
     /// domain before, and has accepted mails to other domains alone since then.
     pub fn refused(&mut self, now: Instant, person: Person, acceptances: Acceptances) -> bool {
         if self.0.len() >= MAX_DOMAINS {

@@ -139,14 +139,14 @@ impl BreakerState {
 
     /// Whether another mail is a better probe: while the relay refuses everyone, people of one domain whom it refuses for good
     /// tell nothing about the others. Each of them is passed over once between two probes, and then waits a little longer than
-    /// others for the next one, so one of them is the probe only where there is nobody else.
+    /// others for the next one, so one of them is the probe only where there is no other mail.
     #[must_use]
     pub fn passes_over(&self, candidate: &Candidate<'_>) -> bool {
         self.outage().is_some_and(|outage| candidate.passed_over_at <= Some(outage.probed_at))
             && self.refuses_domain_of(candidate)
     }
 
-    /// Whether the relay refuses everyone, and somebody of this domain was among those.
+    /// Whether the relay refuses everyone, and has refused a person of this domain.
     #[must_use]
     pub fn refuses_domain_of(&self, candidate: &Candidate<'_>) -> bool {
         let refuses_everyone =
