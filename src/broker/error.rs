@@ -4,6 +4,9 @@
 
 use std::io;
 
+use crate::broker::error::binding::BindingError;
+
+pub mod binding;
 mod consequences;
 
 /// A failure between fanmail and the broker.
@@ -153,6 +156,9 @@ pub enum BrokerError {
         /// The variable with the queue.
         variable: &'static str,
     },
+    /// The queue cannot be bound to an exchange.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// Another consumer wants to be the only one (AMQP code 403).
     #[error(
         "another consumer has the queue {queue:?} for itself: {message}; stop it (`rabbitmqctl list_consumers` shows it)"

@@ -10,7 +10,7 @@ use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::publisher::Publisher;
-use crate::broker::topology::{self, QueueDepth, dead_letter_queue};
+use crate::broker::topology::{self, QueueDepth, bindings, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
 
 /// Longest wait for the answer to a message that no queue gets.
@@ -51,6 +51,9 @@ fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe
         try_reading(connection, queue)?;
     }
     let dead = find(connection, &dead_letters, &mut notes)?;
+    for binding in &config.bindings {
+        notes.push(bindings::look(connection, binding, found.is_some())?);
+    }
     let peer = &connection.peer;
     let queue = match found {
         Some(depth) => format!(

@@ -1,5 +1,5 @@
-//! The two queues: their names, finding them as they are, and creating them where they are missing. Opening connections is
-//! left to `connection`.
+//! The two queues: their names, finding them as they are, and creating them where they are missing. Binding them to exchanges
+//! is left to `topology/bindings`, opening connections to `connection`.
 //!
 //! A queue may have been declared by another program, with any arguments, and the user may lack the configure permission. So
 //! a queue is first asked for (a passive declaration, which needs no permission and compares nothing), and declared only if
@@ -9,6 +9,8 @@ use amiquip::{Channel, Queue, QueueDeclareOptions};
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
+
+pub(super) mod bindings;
 
 /// The number of messages and consumers of a queue, as the broker reports them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

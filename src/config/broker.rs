@@ -1,5 +1,6 @@
 //! The section of RabbitMQ or LavinMQ: `AMQP_URL`, or the variables that `variables` names.
 
+use crate::config::broker::bindings::Binding;
 use crate::config::broker::hosts::{BrokerHost, WrittenHost};
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
@@ -9,6 +10,7 @@ use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
 use crate::config::secret::Secret;
 
+pub mod bindings;
 pub mod hosts;
 mod url;
 pub mod variables;
@@ -30,6 +32,8 @@ pub struct BrokerConfig {
     pub vhost: String,
     /// The queue that is consumed; dead letters go to `<queue>.dead`.
     pub queue: String,
+    /// To which exchanges the queue is bound at start (`AMQP_BINDINGS`).
+    pub bindings: Vec<Binding>,
     /// The variables that these values come from, for messages.
     pub variables: BrokerVariables,
 }
@@ -42,6 +46,7 @@ const URL: &str = "AMQP_URL";
 impl BrokerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let queue = reader.either(QUEUE, read_queue).unwrap_or_else(|| "event_notifications".to_owned());
+        let bindings = bindings::read(reader, std::slice::from_ref(&queue));
         let ca_certificates = CaCertificates::read(reader, "AMQP_CA_FILE");
         let url = read_url(reader);
         let from_url = url.is_some();
@@ -58,7 +63,7 @@ impl BrokerConfig {
             reader.problem(config.variables.use_tls, sentence.to_owned());
         }
         config.refuse_public_password(reader, from_url);
-        Self { ca_certificates, ..config }
+        Self { ca_certificates, bindings, ..config }
     }
 
     fn from_url(reader: &mut Reader<'_>, url: BrokerUrl, queue: String) -> Self {
@@ -72,6 +77,7 @@ impl BrokerConfig {
             password: url.password.unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: url.vhost.unwrap_or_else(|| "/".to_owned()),
             queue,
+            bindings: Vec::new(),
             variables: BrokerVariables::of_url(url_variable, queue_variable),
         }
     }
@@ -104,6 +110,7 @@ impl BrokerConfig {
                 .unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: reader.either(VHOST, Reader::text).unwrap_or_else(|| "/".to_owned()),
             queue,
+            bindings: Vec::new(),
             variables,
         }
     }

@@ -20,6 +20,7 @@ pub mod certificates;
 pub mod cleanup;
 pub mod database;
 pub mod database_proxy;
+pub mod exchange;
 pub mod folder;
 pub mod full_disk;
 pub mod half_open_proxy;

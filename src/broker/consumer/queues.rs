@@ -1,4 +1,4 @@
-//! The look at the two queues before each session. Consuming is left to `session`, what is stored as a dead letter to
+//! The look at the two queues and their bindings before each session. Consuming is left to `session`, what is stored as a dead letter to
 //! `dead_letters`.
 
 use std::sync::Arc;
@@ -7,15 +7,34 @@ use std::time::Instant;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::BrokerThread;
 use crate::broker::error::BrokerError;
-use crate::broker::topology::{self, dead_letter_queue};
+use crate::broker::topology::{self, bindings, dead_letter_queue};
+use crate::observe::events;
 
 impl BrokerThread {
-    /// Finds or creates both queues.
+    /// Finds or creates both queues, and binds the one that is consumed.
     pub(super) fn find_queues(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
         self.find_dead_letter_queue(connection)?;
         let socket = Arc::clone(&connection.socket);
         let find = || topology::find_or_create(connection, &self.config.queue);
-        self.watchdog.guard("looking for the queue", &socket, find).map(drop)
+        self.watchdog.guard("looking for the queue", &socket, find)?;
+        self.bind_queue(connection)
+    }
+
+    /// A session may begin without a binding that cannot be made, except the first one: the queue may have messages.
+    fn bind_queue(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
+        let socket = Arc::clone(&connection.socket);
+        let mut problems = Vec::new();
+        for binding in &self.config.bindings {
+            let bind = || bindings::bind(connection, binding);
+            match self.watchdog.guard("binding the queue to an exchange", &socket, bind) {
+                Ok(()) if self.has_begun => {}
+                Ok(()) => events::broker::bound(&binding.queue, binding),
+                Err(error @ BrokerError::Binding(_)) if self.has_begun => problems.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        events::broker::bindings_looked_at(&self.monitor.health, &problems);
+        Ok(())
     }
 
     /// A session may begin without the dead-letter queue, except the first one: a message that cannot be processed would

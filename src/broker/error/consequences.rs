@@ -32,7 +32,7 @@ impl BrokerError {
         matches!(self, Self::Reset(_) | Self::Silent(_) | Self::Lost(_))
     }
 
-    /// Whether a queue cannot be used until a person changes it or its permissions.
+    /// Whether a queue cannot be used, or not be bound, until a person changes it, an exchange or permissions.
     pub(in crate::broker) fn is_unusable_queue(&self) -> bool {
         matches!(
             self,
@@ -41,6 +41,7 @@ impl BrokerError {
                 | Self::NotPublishable { .. }
                 | Self::Stream { .. }
                 | Self::Exclusive { .. }
+                | Self::Binding(_)
         )
     }
 

@@ -89,6 +89,22 @@ pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recov
     );
 }
 
+/// `queue` is bound to an exchange. `binding`: the exchange and the routing keys.
+pub fn bound(queue: &str, binding: &impl Display) {
+    log::info!("the queue {queue} is bound to {binding}");
+}
+
+/// All bindings were tried again. `problems`: those that cannot be made any more.
+pub fn bindings_looked_at(health: &Health, problems: &[String]) {
+    if problems.is_empty() {
+        return health.clear_note(Part::Broker);
+    }
+    for problem in problems {
+        log::warn!("{problem}. The worker takes what is in the queue");
+    }
+    health.set_note(Part::Broker, problems.join("; "));
+}
+
 /// The broker closed the connection because an ack was late. `logged`: the log has said so before.
 pub fn ack_timed_out(error: &impl Display, advice: &str, logged: bool) {
     if logged {

@@ -1,0 +1,40 @@
+//! An exchange of another program: declaring it, and publishing to it.
+
+use amiquip::{AmqpProperties, Confirm, ExchangeDeclareOptions, ExchangeType, Publish};
+use std::time::Duration;
+
+use crate::broker::Broker;
+
+/// Declares a durable exchange of this type.
+pub fn declare(broker: &Broker, name: &str, exchange_type: ExchangeType) {
+    let mut connection = broker.connect();
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    connection.open_channel(None).unwrap().exchange_declare(exchange_type, name, durable).unwrap();
+    connection.close().unwrap();
+}
+
+/// Deletes an exchange with its bindings.
+pub fn delete(broker: &Broker, name: &str) {
+    let mut connection = broker.connect();
+    connection.open_channel(None).unwrap().exchange_delete(name, false).unwrap();
+    connection.close().unwrap();
+}
+
+/// Publishes a message with this routing key, and waits for the broker's confirm. Returns whether a queue got it.
+pub fn publish(broker: &Broker, name: &str, key: &str, body: &str, properties: AmqpProperties) -> bool {
+    let mut connection = broker.connect();
+    let channel = connection.open_channel(None).unwrap();
+    let (confirms, returns) =
+        (channel.listen_for_publisher_confirms().unwrap(), channel.listen_for_returns().unwrap());
+    channel.enable_publisher_confirms().unwrap();
+    let mut publish = Publish::with_properties(body.as_bytes(), key, properties);
+    publish.mandatory = true;
+    channel.basic_publish(name, publish).unwrap();
+    let confirm = confirms.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(matches!(confirm, Confirm::Ack(_)), "the broker refused {confirm:?}");
+    // A message that no queue gets is returned before it is confirmed.
+    let is_routed = returns.try_recv().is_err();
+    drop(channel);
+    connection.close().unwrap();
+    is_routed
+}
