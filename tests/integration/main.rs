@@ -31,6 +31,7 @@ mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
 mod poison;
+mod publishers;
 mod queues_of_others;
 mod relay_tls;
 mod relay_trouble;

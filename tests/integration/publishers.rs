@@ -1,0 +1,129 @@
+//! The publishers of `examples/`, each as a service would use it, with a real broker and a worker: what returned `True` is mailed,
+//! whatever happens to the broker, and no call takes longer than its timeout.
+
+mod driver;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use driver::{Driver, Publisher};
+use testkit::broker::Broker;
+use testkit::scenario::{EVENT, Scenario};
+use testkit::wait::{wait_for, wait_until};
+
+/// How much longer than its timeout a call may take on a busy machine, in seconds.
+const BUSY: f64 = 5.0;
+
+/// The queue is not there before: the publisher makes it as fanmail does. The id that the caller gives is that of the notification.
+#[test]
+fn an_event_is_published_once_for_each_message_id() {
+    for publisher in Publisher::ALL {
+        let scenario = Scenario::with_relay("publishers", 3).env("REQUIRE_MESSAGE_ID", "True").build();
+        let mut driver = Driver::start(publisher, &scenario.queue.broker, &scenario.queue.name);
+        let event = json!({"type": "UPDATED", "event_id": EVENT, "message_id": "m-1"});
+        for _ in 0..2 {
+            let answer = driver.call("publish_event", &event);
+            assert_eq!(answer.result, true, "{publisher:?}: {}", driver.log());
+        }
+        let answer = driver.call("publish_event", &json!({"type": "CREATED", "event_id": EVENT}));
+        assert_eq!(answer.result, true, "{}", driver.log());
+        let worker = scenario.worker();
+        scenario.wait_for_acks(2);
+        wait_until("the copy", || scenario.queue.messages() == 0);
+        let keys: Vec<_> = scenario.ledger.notifications().into_iter().map(|row| row.message_key).collect();
+        assert_eq!((keys.len(), keys[0].as_deref()), (2, Some("m-1")), "{publisher:?}");
+        assert_eq!((scenario.smtp.accepted(), scenario.queue.dead_depth()), (6, 0));
+        worker.stop();
+    }
+}
+
+/// What cannot be published is told at once, and is no exception.
+#[test]
+fn what_cannot_be_published_is_false() {
+    let broker = Broker::shared();
+    for publisher in Publisher::ALL {
+        let mut driver = Driver::start(publisher, &broker, "publishers-refused");
+        let large = json!({"type": "UPDATED", "event_id": EVENT, "note": "x".repeat(70_000)});
+        let answer = driver.call("publish_event", &large);
+        assert_eq!(answer.result, false, "{publisher:?}");
+        assert!(driver.log().contains("at most 65536"), "{publisher:?}: {}", driver.log());
+        assert!(answer.seconds < BUSY, "{publisher:?}: {answer:?}");
+    }
+}
+
+/// A web application: several threads use one publisher, and its workers are forked after the first message.
+#[test]
+fn threads_and_forked_processes_may_publish() {
+    let scenario = Scenario::with_relay("publishers-forks", 1).build();
+    let mut driver = Driver::start(Publisher::Pika, &scenario.queue.broker, &scenario.queue.name);
+    let order = |sort: &str| {
+        let event = json!({"type": "UPDATED", "event_id": EVENT});
+        json!({sort: 8, "function": "publish_event", "arguments": event})
+    };
+    for (sort, calls) in [("threads", 8), ("forks", 9), ("threads", 8)] {
+        driver.begin(&order(sort));
+        assert_eq!(driver.end().result, json!(vec![true; calls]), "{sort}: {}", driver.log());
+    }
+    assert_eq!(scenario.queue.depth(), 25);
+    let worker = scenario.worker();
+    scenario.wait_for_acks(25);
+    worker.stop();
+}
+
+/// Each sort of trouble is there when a call begins. One with little time is told so in time, one with much waits for the broker.
+#[test]
+fn what_was_confirmed_is_mailed_whatever_happens_to_the_broker() {
+    let broker = Broker::own();
+    broker.start();
+    let scenario = Scenario::with_relay("publishers-restarts", 2).broker(&broker).build();
+    let mut drivers = Publisher::ALL.map(|publisher| Driver::start(publisher, &broker, &scenario.queue.name));
+    let worker = scenario.worker();
+    let mut confirmed = Vec::new();
+    let mut round = |name: &str, timeout: u32, meanwhile: &dyn Fn()| {
+        for (number, driver) in drivers.iter_mut().enumerate() {
+            let id = format!("{name}-{number}");
+            let arguments =
+                json!({"type": "UPDATED", "event_id": EVENT, "message_id": id, "timeout": timeout});
+            driver.begin(&json!({"function": "publish_event", "arguments": arguments}));
+        }
+        meanwhile();
+        let mut results = Vec::new();
+        for (number, driver) in drivers.iter().enumerate() {
+            let answer = driver.end();
+            assert!(answer.seconds < f64::from(timeout) + BUSY, "{name}: {answer:?}\n{}", driver.log());
+            if answer.result == true {
+                confirmed.push(format!("{name}-{number}"));
+            }
+            results.push(answer.result == true);
+        }
+        results
+    };
+    let all = |result: bool| vec![result; Publisher::ALL.len()];
+    assert_eq!(round("before", 20, &|| ()), all(true));
+
+    broker.stop();
+    assert_eq!(round("stopped", 1, &|| ()), all(false));
+    assert_eq!(round("restarted", 60, &|| broker.start()), all(true));
+
+    broker.kill();
+    assert_eq!(round("killed", 1, &|| ()), all(false));
+    assert_eq!(round("started-again", 60, &|| broker.start()), all(true));
+
+    broker.freeze();
+    assert_eq!(round("frozen", 2, &|| ()), all(false));
+    assert_eq!(round("thawed", 60, &|| broker.thaw()), all(true));
+    assert_eq!(round("after", 20, &|| ()), all(true));
+
+    // What was not confirmed may have arrived all the same: in the sockets of the frozen broker, for one.
+    wait_for("the confirmed messages", Duration::from_secs(60), || {
+        let rows = scenario.ledger.notifications();
+        let done = |id: &String| rows.iter().any(|row| row.completed && row.message_key.as_ref() == Some(id));
+        confirmed.iter().all(done).then_some(())
+    });
+    worker.stop();
+    let notifications = scenario.ledger.notifications().len();
+    assert_eq!(scenario.smtp.accepted(), 2 * notifications);
+    assert_eq!(scenario.duplicates(), 0);
+    assert!(notifications >= confirmed.len());
+}

@@ -1,0 +1,133 @@
+//! A program that uses a publisher of `examples/`, and does what a test tells it (`tests/publishers/driver.py`). It runs in a
+//! folder of its own with a copy of the publisher, as a service would have it.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::broker::{Broker, PASSWORD, USER};
+use testkit::cleanup::ChildGuard;
+
+/// Longer than any call of a test may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Which publisher.
+#[derive(Debug, Clone, Copy)]
+pub enum Publisher {
+    /// `examples/python/fanmail_publisher.py`, with pika.
+    Pika,
+}
+
+impl Publisher {
+    pub const ALL: [Self; 1] = [Self::Pika];
+
+    /// The files to copy, from the folder of the package.
+    fn files(self) -> [&'static str; 2] {
+        match self {
+            Self::Pika => ["examples/python/fanmail_publisher.py", "tests/publishers/driver.py"],
+        }
+    }
+
+    fn command(self) -> Command {
+        match self {
+            Self::Pika => python("fanmail_publisher"),
+        }
+    }
+}
+
+fn python(module: &str) -> Command {
+    let mut command = Command::new(installed("bin/python"));
+    command.args(["-u", "driver.py", module]);
+    command
+}
+
+/// Where `scripts/lib/publishers.sh` has installed it.
+fn installed(path: &str) -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let path = cache.unwrap().join("fanmail/publishers").join(path);
+    assert!(path.exists(), "{} is not there; run scripts/test once, which installs it", path.display());
+    path
+}
+
+/// The running program. Dropping it kills it.
+pub struct Driver {
+    what: Publisher,
+    dir: TempDir,
+    ward: ChildGuard,
+    answers: Receiver<String>,
+}
+
+/// What a call has returned.
+#[derive(Debug)]
+pub struct Answer {
+    pub result: Value,
+    pub seconds: f64,
+}
+
+impl Driver {
+    /// Starts it with the variables of the environment that the publishers document.
+    pub fn start(what: Publisher, broker: &Broker, queue: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("fanmail-publisher-").tempdir().unwrap();
+        for file in what.files() {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+            fs::copy(&from, dir.path().join(from.file_name().unwrap())).unwrap();
+        }
+        let mut ward = ChildGuard::spawn(
+            what.command()
+                .current_dir(dir.path())
+                .env("RABBITMQ_HOST", broker.host)
+                .env("RABBITMQ_PORT", broker.port.to_string())
+                .env("RABBITMQ_USER", USER)
+                .env("RABBITMQ_PASSWORD", PASSWORD)
+                .env("RABBITMQ_QUEUE", queue)
+                .env_remove("RABBITMQ_URL")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(File::create(dir.path().join("log")).unwrap()),
+        );
+        let out = BufReader::new(ward.child.stdout.take().unwrap());
+        let (sender, answers) = mpsc::channel();
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { what, dir, ward, answers }
+    }
+
+    /// Begins a call.
+    pub fn begin(&mut self, order: &Value) {
+        writeln!(self.ward.child.stdin.as_mut().unwrap(), "{order}").unwrap();
+    }
+
+    /// Waits for the end of the call that was begun first.
+    #[track_caller]
+    pub fn end(&self) -> Answer {
+        let Ok(line) = self.answers.recv_timeout(TIMEOUT) else {
+            panic!("{:?} has not answered:\n{}", self.what, self.log())
+        };
+        let mut answer: Value = serde_json::from_str(&line).unwrap();
+        Answer { result: answer["result"].take(), seconds: answer["seconds"].as_f64().unwrap() }
+    }
+
+    /// Calls a function and waits for its end.
+    #[track_caller]
+    pub fn call(&mut self, function: &str, arguments: &Value) -> Answer {
+        self.begin(&json!({"function": function, "arguments": arguments}));
+        self.end()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir.path().join("log")).unwrap()).into_owned()
+    }
+}
