@@ -52,23 +52,30 @@ fn what_cannot_be_published_is_false() {
     }
 }
 
-/// A web application: several threads use one publisher, and its workers are forked after the first message.
+/// A web application: several threads or tasks use one publisher, and workers are forked after the first message.
 #[test]
-fn threads_and_forked_processes_may_publish() {
-    let scenario = Scenario::with_relay("publishers-forks", 1).build();
-    let mut driver = Driver::start(Publisher::Pika, &scenario.queue.broker, &scenario.queue.name);
-    let order = |sort: &str| {
-        let event = json!({"type": "UPDATED", "event_id": EVENT});
-        json!({sort: 8, "function": "publish_event", "arguments": event})
+fn many_calls_at_the_same_time_share_a_publisher() {
+    let scenario = Scenario::with_relay("publishers-many", 1).build();
+    let many = |publisher, sorts: &[(&str, usize)]| {
+        let mut driver = Driver::start(publisher, &scenario.queue.broker, &scenario.queue.name);
+        for (sort, calls) in sorts {
+            let event = json!({"type": "UPDATED", "event_id": EVENT});
+            driver.begin(&json!({*sort: 8, "function": "publish_event", "arguments": event}));
+            assert_eq!(driver.end().result, json!(vec![true; *calls]), "{sort}: {}", driver.log());
+        }
     };
-    for (sort, calls) in [("threads", 8), ("forks", 9), ("threads", 8)] {
-        driver.begin(&order(sort));
-        assert_eq!(driver.end().result, json!(vec![true; calls]), "{sort}: {}", driver.log());
-    }
-    assert_eq!(scenario.queue.depth(), 25);
+    many(Publisher::Pika, &[("threads", 8), ("forks", 9), ("threads", 8)]);
+    many(Publisher::AioPika, &[("tasks", 8), ("tasks", 8)]);
+    many(Publisher::Node, &[("tasks", 8), ("tasks", 8)]);
+    assert_eq!(scenario.queue.depth(), 57);
     let worker = scenario.worker();
-    scenario.wait_for_acks(25);
+    scenario.wait_for_acks(57);
     worker.stop();
+}
+
+#[test]
+fn the_publisher_for_node_has_types() {
+    assert_eq!(driver::wrong_types(), "");
 }
 
 /// Each sort of trouble is there when a call begins. One with little time is told so in time, one with much waits for the broker.

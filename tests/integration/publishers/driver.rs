@@ -1,8 +1,9 @@
-//! A program that uses a publisher of `examples/`, and does what a test tells it (`tests/publishers/driver.py`). It runs in a
-//! folder of its own with a copy of the publisher, as a service would have it.
+//! A program that uses a publisher of `examples/`, and does what a test tells it (`tests/publishers/`). It runs in a folder of its
+//! own with a copy of the publisher, as a service would have it.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -22,29 +23,67 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub enum Publisher {
     /// `examples/python/fanmail_publisher.py`, with pika.
     Pika,
+    /// `examples/python/fanmail_publisher_async.py`, with aio-pika.
+    AioPika,
+    /// `examples/node/fanmail_publisher.mjs`, with amqplib.
+    Node,
 }
 
 impl Publisher {
-    pub const ALL: [Self; 1] = [Self::Pika];
+    pub const ALL: [Self; 3] = [Self::Pika, Self::AioPika, Self::Node];
 
     /// The files to copy, from the folder of the package.
     fn files(self) -> [&'static str; 2] {
         match self {
             Self::Pika => ["examples/python/fanmail_publisher.py", "tests/publishers/driver.py"],
+            Self::AioPika => {
+                ["examples/python/fanmail_publisher_async.py", "tests/publishers/driver_async.py"]
+            }
+            Self::Node => ["examples/node/fanmail_publisher.mjs", "tests/publishers/driver.mjs"],
         }
     }
 
     fn command(self) -> Command {
         match self {
-            Self::Pika => python("fanmail_publisher"),
+            Self::Pika => python(&["driver.py", "fanmail_publisher"]),
+            Self::AioPika => python(&["driver_async.py", "fanmail_publisher_async"]),
+            Self::Node => {
+                let mut command = Command::new(installed("bin/node"));
+                command.arg("driver.mjs");
+                command
+            }
         }
     }
 }
 
-fn python(module: &str) -> Command {
+fn python(arguments: &[&str]) -> Command {
     let mut command = Command::new(installed("bin/python"));
-    command.args(["-u", "driver.py", module]);
+    command.args(arguments);
     command
+}
+
+/// A folder with the publisher, what uses it, and the libraries of Node.js.
+fn service(publisher: Publisher) -> TempDir {
+    let dir = tempfile::Builder::new().prefix("fanmail-publisher-").tempdir().unwrap();
+    for file in publisher.files() {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::copy(&from, dir.path().join(from.file_name().unwrap())).unwrap();
+    }
+    symlink(installed("node/node_modules"), dir.path().join("node_modules")).unwrap();
+    dir
+}
+
+/// What the compiler of TypeScript says against the types of the publisher of Node.js.
+pub fn wrong_types() -> String {
+    let dir = service(Publisher::Node);
+    let output = Command::new(installed("bin/node"))
+        .arg(installed("node/node_modules/typescript/bin/tsc"))
+        .args(["--noEmit", "--strict", "--allowJs", "--checkJs", "--types", "node"])
+        .args(["--module", "nodenext", "--target", "es2022", "fanmail_publisher.mjs"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Where `scripts/lib/publishers.sh` has installed it.
@@ -74,11 +113,7 @@ pub struct Answer {
 impl Driver {
     /// Starts it with the variables of the environment that the publishers document.
     pub fn start(what: Publisher, broker: &Broker, queue: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("fanmail-publisher-").tempdir().unwrap();
-        for file in what.files() {
-            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-            fs::copy(&from, dir.path().join(from.file_name().unwrap())).unwrap();
-        }
+        let dir = service(what);
         let mut ward = ChildGuard::spawn(
             what.command()
                 .current_dir(dir.path())
