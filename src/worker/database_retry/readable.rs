@@ -8,11 +8,20 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
-/// A query that fails so many times in a row over what it has to read is given up: the cause is not one that lasts a moment.
-const UNREADABLE_TRIES: u32 = 3;
+/// After how many failures in a row a query is given up.
+#[derive(Debug, Clone, Copy)]
+struct Tries {
+    /// Failures over what it has to read.
+    unreadable: u32,
+    /// Failures as if the database did not work, while the database works.
+    raised: u32,
+}
 
-/// The same when it fails as if the database did not work, and the database works: real deadlocks and restarts are over by then.
-const RAISED_TRIES: u32 = 6;
+/// The cause is not one that lasts a moment. Real deadlocks and restarts are over after six tries.
+const SEVERAL: Tries = Tries { unreadable: 3, raised: 6 };
+
+/// For parts of what has failed a few times.
+const ONE: Tries = Tries { unreadable: 1, raised: 1 };
 
 impl DatabaseRetry {
     /// Repeats a query over the application's tables until it succeeds, or has failed a few times over what it has to read
@@ -24,7 +33,7 @@ impl DatabaseRetry {
         &self,
         mut query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
-        self.retry_while_readable(UNREADABLE_TRIES, &mut query, || self.database_answers())
+        self.retry_while_readable(SEVERAL, &mut query, || self.database_answers())
     }
 
     /// The same for a query that also writes. `read` is what it reads of the application's tables, alone: a database with a full disk
@@ -38,7 +47,7 @@ impl DatabaseRetry {
         mut read: impl FnMut() -> Result<R, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
         let mut read_fails = || read().is_err() && self.database_answers();
-        self.retry_while_readable(UNREADABLE_TRIES, &mut query, &mut read_fails)
+        self.retry_while_readable(SEVERAL, &mut query, &mut read_fails)
     }
 
     /// The same, but the first failure over what it has to read is returned: for parts of what has failed a few times.
@@ -49,12 +58,12 @@ impl DatabaseRetry {
         &self,
         mut query: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, Stopped> {
-        self.retry_while_readable(1, &mut query, || self.database_answers())
+        self.retry_while_readable(ONE, &mut query, || self.database_answers())
     }
 
     fn retry_while_readable<T>(
         &self,
-        tries: u32,
+        tries: Tries,
         mut query: impl FnMut() -> Result<T, StoreError>,
         mut is_raised: impl FnMut() -> bool,
     ) -> Result<Result<T, StoreError>, Stopped> {
@@ -66,7 +75,7 @@ impl DatabaseRetry {
                 Err(error) if error.is_unreadable() => {
                     unreadable += 1;
                     attempt.failures += 1;
-                    if unreadable >= tries {
+                    if unreadable >= tries.unreadable {
                         // The database has answered.
                         attempt.withdraw();
                         return Ok(Err(error));
@@ -75,7 +84,7 @@ impl DatabaseRetry {
                 Err(error) if is_raised() => {
                     raised += 1;
                     attempt.failures += 1;
-                    if raised >= if tries == 1 { 1 } else { RAISED_TRIES } {
+                    if raised >= tries.raised {
                         attempt.withdraw();
                         return Ok(Err(error));
                     }
