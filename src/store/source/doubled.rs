@@ -26,27 +26,34 @@ pub const DOUBLED_MAX: u16 = 1000;
 /// Most keys of which the rows are read in one query.
 const KEYS_PER_QUERY: usize = 100;
 
+/// Which rows of one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubledRows {
+    /// Several, whatever they hold.
+    Any,
+    /// Several with different addresses.
+    WithAddresses,
+}
+
 impl Store {
-    /// The recipients of the notification whose keys rows of the event with several addresses have, up to a thousand; `None` if there is
-    /// no such key, listed or not. If a row cannot be read, each key of several rows counts. Reads all keys of the event, and addresses
-    /// only if some keys are doubled.
+    /// The recipients of the notification whose keys such rows of the event have, up to a thousand; `None` if there is no such key, listed
+    /// or not. Reads all keys of the event, and addresses only if some keys are doubled.
     ///
     /// # Errors
-    /// When the database does not answer, or a key cannot be read.
+    /// When the database does not answer, or a key or an address that is needed cannot be read.
     pub fn find_doubled_recipients(
         &self,
         key: KeyExpressions,
         notification_id: NotificationId,
         event_id: EventId,
+        rows: DoubledRows,
     ) -> Result<Option<Vec<ParticipantId>>, StoreError> {
         let event = self.event_keys()?.in_participants(event_id);
         let mut keys = self.run("look for doubled keys", |connection| {
             find_doubled_texts(connection, key, event, Doubled::Any)
         })?;
-        if !keys.is_empty()
-            && let Ok(differing) = self.find_with_addresses(key, event)
-        {
-            keys = differing;
+        if !keys.is_empty() && rows == DoubledRows::WithAddresses {
+            keys = self.find_with_addresses(key, event)?;
         }
         if keys.is_empty() {
             return Ok(None);

@@ -4,7 +4,9 @@
 use crate::domain::audience::Listing;
 use crate::domain::ids::ParticipantId;
 use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
+use crate::store::source::doubled::DoubledRows;
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::listed::UnlistedKeys;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
@@ -54,11 +56,8 @@ impl ListedPages {
         let find = || store.find_unlisted_keys(key, id, event_id, limit);
         let late = read_data(database_retry, PARTICIPANTS, find)?;
         let keys: Vec<&str> = late.keys.iter().map(String::as_str).collect();
-        let doubled = if late.are_all {
-            read_data(database_retry, PARTICIPANTS, || store.find_doubled_recipients(key, id, event_id))?
-        } else {
-            None
-        };
+        let find = |rows| store.find_doubled_recipients(key, id, event_id, rows);
+        let doubled = if late.are_all { find_doubled(database_retry, find)? } else { None };
         let has_bad_keys = late.unlistable > 0 || doubled.is_some();
         let is_complete = late.are_all && !self.waits_for_keys(has_bad_keys, store, database_retry)?;
         let listing =
@@ -127,5 +126,50 @@ impl ListedPages {
     /// The number that is `count` behind the last one.
     pub(super) fn number_behind(&self, count: usize) -> i64 {
         self.last.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+/// The recipients whose keys rows with several addresses have. If an address cannot be read, nothing tells which these are, and each key
+/// of several rows counts.
+fn find_doubled<T>(
+    database_retry: &DatabaseRetry,
+    mut find: impl FnMut(DoubledRows) -> Result<T, StoreError>,
+) -> Result<T, Halt> {
+    match database_retry.while_readable(|| find(DoubledRows::WithAddresses))? {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            log::debug!("{error}");
+            read_data(database_retry, PARTICIPANTS, || find(DoubledRows::Any))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::health::Health;
+    use crate::shutdown::shutdown_pair;
+
+    /// What is asked for while the first answers are these errors.
+    fn asked(errors: Vec<StoreError>) -> Vec<DoubledRows> {
+        let (_trigger, shutdown) = shutdown_pair();
+        let database_retry = DatabaseRetry::new(shutdown, Health::default());
+        let (mut asked, mut errors) = (Vec::new(), errors.into_iter());
+        let found = find_doubled(&database_retry, |rows| {
+            asked.push(rows);
+            errors.next().map_or(Ok(()), Err)
+        });
+        assert_eq!(found, Ok(()));
+        asked
+    }
+
+    #[test]
+    fn addresses_are_looked_at_again_unless_they_cannot_be_read() {
+        let locked = || StoreError::new("test", &"database is locked");
+        assert_eq!(asked(vec![locked(), locked()]), [DoubledRows::WithAddresses; 3]);
+        let unreadable = || StoreError::unreadable("test", &"integer overflow");
+        let [first, second, third, last] = asked((0..3).map(|_| unreadable()).collect()).try_into().unwrap();
+        assert_eq!([first, second, third], [DoubledRows::WithAddresses; 3]);
+        assert_eq!(last, DoubledRows::Any);
     }
 }
