@@ -2,7 +2,8 @@
 //! that cannot be read is alone. What becomes of the row is left to `audience`.
 //!
 //! A view over a join may return a participant several times. Rows with one key and one address are one participant. Of rows with one
-//! key and several addresses, the one with the smallest address is the participant, and the key is told.
+//! key and several addresses, the one with the smallest address is the participant, and the key is told. Where not all rows of a key
+//! can be read, none of its addresses is known to be the smallest: the key counts as one that cannot be read.
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::{Participant, keep_one};
@@ -11,7 +12,7 @@ use crate::store::error::StoreError;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::people::People;
 
-/// Most rows of one key that are looked at behind the end of a page.
+/// Most rows of one key that are looked at behind the end of a page. With more, the key cannot be read.
 const DOUBLED_MAX: u32 = 1_000;
 
 /// The participants of an event with `after < id <= up_to`, in key order, up to `limit`.
@@ -51,10 +52,8 @@ impl PageRange {
         // One row more tells whether the last key goes on behind the page.
         let rows = self.limit.saturating_add(1);
         let read = || store.read_page(event_id, after, up_to, rows);
-        let whole =
-            if again { database_retry.while_readable(read)? } else { database_retry.if_readable(read)? };
-        if let Ok(people) = whole {
-            return self.without_doubled(people, store, database_retry).map(Ok);
+        if let Ok(people) = read_whole(database_retry, again, read)? {
+            return self.without_doubled(people, store, database_retry, again).map(Ok);
         }
         let ids = database_retry.while_readable(|| store.read_page_ids(event_id, after, up_to, rows))?;
         let mut ids = match ids {
@@ -78,6 +77,7 @@ impl PageRange {
         mut people: Vec<Participant>,
         store: &Store,
         database_retry: &DatabaseRetry,
+        again: bool,
     ) -> Result<ReadPage, Stopped> {
         let is_all = people.len() <= self.limit as usize;
         let next = people.get(self.limit as usize).map(|next| next.id);
@@ -85,17 +85,20 @@ impl PageRange {
         let last = people.last().map(|last| last.id);
         // Behind the largest key of all, no page begins.
         let is_last = is_all || last == Some(self.up_to);
-        let mut doubled = Vec::new();
+        let (mut unreadable, mut doubled) = (Vec::new(), Vec::new());
         if let Some(id) = next.filter(|next| Some(*next) == last) {
             // The next page begins behind this key.
-            let of_key = || store.read_range(self.event_id, id, id, DOUBLED_MAX);
-            match database_retry.if_readable(of_key)? {
+            let of_key = || all_of(DOUBLED_MAX, |rows| store.read_range(self.event_id, id, id, rows));
+            match read_whole(database_retry, again, of_key)? {
                 Ok(others) => people.extend(others),
-                Err(_) => doubled.push(id),
+                Err(error) => {
+                    people.retain(|person| person.id != id);
+                    unreadable.push((id, error.reason()));
+                }
             }
         }
         keep_one_of_each(&mut people, &mut doubled);
-        Ok(ReadPage { people, unreadable: Vec::new(), doubled, last, is_last })
+        Ok(ReadPage { people, unreadable, doubled, last, is_last })
     }
 
     /// Those of the page with these keys, which follow each other.
@@ -108,10 +111,32 @@ impl PageRange {
         let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
         // Behind the last key of the page, its other rows may follow.
         let rows = self.limit.saturating_add(DOUBLED_MAX);
-        let mut people = store.read_range(self.event_id, first, last, rows)?;
+        let mut people = all_of(rows, |rows| store.read_range(self.event_id, first, last, rows))?;
         keep_one_of_each(&mut people, doubled);
         Ok(people)
     }
+}
+
+/// `again`: whether a failure is tried again first.
+fn read_whole<T>(
+    database_retry: &DatabaseRetry,
+    again: bool,
+    read: impl FnMut() -> Result<T, StoreError>,
+) -> Result<Result<T, StoreError>, Stopped> {
+    if again { database_retry.while_readable(read) } else { database_retry.if_readable(read) }
+}
+
+/// All that `read` finds, if these are no more than `most` rows.
+fn all_of(
+    most: u32,
+    read: impl FnOnce(u32) -> Result<Vec<Participant>, StoreError>,
+) -> Result<Vec<Participant>, StoreError> {
+    let people = read(most.saturating_add(1))?;
+    if people.len() <= most as usize {
+        return Ok(people);
+    }
+    let cause = format!("more than {DOUBLED_MAX} rows have one id; one row is one mail");
+    Err(StoreError::unreadable("read participants", &cause))
 }
 
 /// Keeps one row of each key. If they have several addresses, the key is `doubled`.
