@@ -28,8 +28,10 @@ use crate::worker::delivery::connection_limit::{self, ConnectionLimit};
 use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::pace::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::delivery::throttles::KeptThrottles;
 use crate::worker::fan_out;
 use crate::worker::fan_out::context::Context;
+use crate::worker::fan_out::due;
 use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
@@ -154,6 +156,8 @@ impl Runtime {
             batch_sender: threads.batch_sender.clone(),
             retry_policy: shared.retry_policy.clone(),
             retry_queue_limit: fan_out::RETRY_QUEUE_LIMIT,
+            sweep_run: due::MAX_DURATION,
+            kept_throttles: KeptThrottles::default(),
             wait_permits: WaitPermits::for_prefetch(config.worker.prefetch),
             page_size: config.worker.batch_size,
             one_mail_per_address: config.worker.one_mail_per_address,

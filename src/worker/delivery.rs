@@ -12,4 +12,5 @@ pub mod queue;
 pub mod refusal_check;
 pub mod retry_policy;
 pub mod submission;
+pub mod throttles;
 pub mod throttling;

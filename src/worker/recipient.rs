@@ -8,6 +8,7 @@ use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::store::ledger::deferrals::Deferral;
 use crate::text::clean::cut;
+use crate::worker::delivery::throttles::Throttles;
 
 /// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
 pub const AMBIGUOUS_CODE: u16 = 354;
@@ -21,13 +22,8 @@ pub struct Recipient {
     pub attempts: u32,
     /// Submissions over which the relay broke down, and which were not charged as attempts.
     pub uncharged_attempts: u32,
-    /// How many times the relay throttled the mail in this fan-out, having replied to another mail since the last time.
-    /// After many throttles with a 5yz, all of them.
-    pub throttled: u32,
-    /// How many mails the relay had replied to when it last throttled this one.
-    pub throttled_after: u64,
-    /// How many times it did that with a 5yz.
-    pub throttled_with_5yz: u32,
+    /// How many times the relay throttled the mail in this fan-out, and in the runs of the sweep before it.
+    pub throttles: Throttles,
     /// How many times the mail was deferred before this fan-out.
     pub deferrals: u32,
     /// Whether a deferred mail is tried by hand, perhaps before it is due. That uses up no step of `DEFER_SCHEDULE`.
@@ -53,9 +49,7 @@ impl Recipient {
             participant,
             attempts: 0,
             uncharged_attempts: 0,
-            throttled: 0,
-            throttled_after: 0,
-            throttled_with_5yz: 0,
+            throttles: Throttles::default(),
             deferrals: 0,
             by_hand: false,
             refused_at: None,
@@ -117,13 +111,6 @@ impl Recipient {
         Self { refused_at, ..self }
     }
 
-    /// The relay throttled the mail, after it had replied to `replies` mails. While it throttles every mail, that is not
-    /// because of this recipient.
-    pub fn throttle(&mut self, replies: u64) {
-        self.throttled += u32::from(self.throttled == 0 || replies > self.throttled_after);
-        self.throttled_after = replies;
-    }
-
     /// Whether this recipient's envelope may be pipelined behind another mail's body. Not after a failed attempt: some
     /// relays hold back the reply to a body until they have processed the envelope behind it. Not before a confirmation of a
     /// refusal either: the reply to a pipelined envelope may be older than it seems.
@@ -136,21 +123,5 @@ impl Recipient {
     #[must_use]
     pub fn backoff_step(&self) -> u32 {
         self.attempts.max(self.uncharged_attempts)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::content::sample;
-
-    #[test]
-    fn a_throttled_mail_counts_again_only_after_the_relay_has_replied_to_another_one() {
-        let mut recipient = Recipient::new(sample::ada());
-        let counted = [0, 0, 0, 7, 7, 8].map(|replies| {
-            recipient.throttle(replies);
-            recipient.throttled
-        });
-        assert_eq!(counted, [1, 1, 1, 2, 2, 3]);
     }
 }

@@ -200,7 +200,7 @@ impl<C: Channel> Lane<C> {
             Class::Throttled(_) => {
                 self.shared.monitor.metrics.throttled.add(1);
                 admission.works();
-                if job.recipient.throttled > throttling::MAX_UNCHARGED {
+                if job.recipient.throttles.are_charged() {
                     decision = Decision::Retry;
                 }
             }

@@ -1,18 +1,10 @@
 //! What a mail that was not accepted says about the pace and the number of connections that the relay wants. The job is
-//! left to the lane.
+//! left to the lane, counting to `throttles`.
 
 use crate::channels::{Class, SendError, Throttle};
 use crate::worker::delivery::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::worker::delivery::pace::{Throttling, Turn};
 use crate::worker::recipient::Recipient;
-
-/// Throttles of one mail that slow down the others. If the relay throttles it again while it accepts others, it means
-/// its recipient.
-const MAX_SLOWDOWNS: u32 = 5;
-
-/// Throttles of one mail that are not charged as attempts. Without a limit, a recipient for whom the relay accepts few
-/// mails would be asked for again and again. A 4yz counts only if the relay has replied to other mails meanwhile.
-pub const MAX_UNCHARGED: u32 = 20;
 
 /// Tells the pace, or the connection limit if the relay wants fewer connections. Says whether the lane has lost its
 /// permit.
@@ -43,20 +35,14 @@ pub fn not_accepted(
         }
     };
     count(recipient, connection_limit.replies(), error);
-    let repeated = recipient.throttled > MAX_SLOWDOWNS;
+    let repeated = !recipient.throttles.slow_down_others();
     let throttling = Throttling { named_pause, repeated, detail: &error.detail };
     turn.throttled(&throttling, connection_limit.replies());
     false
 }
 
-/// Counts the throttle. A 5yz with words of the pace may be final in fact. If it is the last mail of the worker, the relay
-/// never replies to another one, and without this the mail would be submitted for ever.
 fn count(recipient: &mut Recipient, replies: u64, error: &SendError) {
-    recipient.throttle(replies);
-    recipient.throttled_with_5yz += u32::from(error.code.is_some_and(|code| code >= 500));
-    if recipient.throttled_with_5yz > MAX_UNCHARGED {
-        recipient.throttled = recipient.throttled.max(recipient.throttled_with_5yz);
-    }
+    recipient.throttles.count(replies, error.code.is_some_and(|code| code >= 500));
 }
 
 #[cfg(test)]
@@ -113,7 +99,7 @@ mod tests {
         let throttles = (0..most).take_while(|_| {
             let turn = pace.acquire(Instant::now(), &shutdown, || false).unwrap();
             assert!(!not_accepted(&connection_limit, turn, &mut permit, &mut recipient, &error));
-            recipient.throttled <= MAX_UNCHARGED
+            !recipient.throttles.are_charged()
         });
         throttles.count()
     }

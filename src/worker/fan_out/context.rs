@@ -15,6 +15,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::delivery::throttles::KeptThrottles;
 use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::lease::keeper::Leases;
 use crate::worker::recorder::batch::BatchSender;
@@ -40,6 +41,10 @@ pub struct Context {
     /// Recipients in the retry queue of a fan-out above which further ones are deferred at once. Without deferrals no
     /// further page is read.
     pub retry_queue_limit: usize,
+    /// After so long, a run of the sweep begins no further mail.
+    pub sweep_run: Duration,
+    /// How often the relay has throttled mails that are left to the next run.
+    pub kept_throttles: KeptThrottles,
     /// How many fan-outs may wait for retries alone.
     pub wait_permits: WaitPermits,
     /// Participants in a page.

@@ -28,7 +28,7 @@ const MAX_PEOPLE: u32 = 1_000;
 
 /// After so long, a run begins no further mail. Other notifications have their turn, and the next run reads again who
 /// still takes part, and whether the event was cancelled: the relay may have been down for hours.
-const MAX_DURATION: Duration = Duration::from_secs(60);
+pub const MAX_DURATION: Duration = Duration::from_secs(60);
 
 /// When a deferred mail is tried again whose participant or event cannot be read.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(300);
@@ -48,6 +48,7 @@ pub struct DuePages {
     left: u32,
     ended: bool,
     started_at: Instant,
+    max_duration: Duration,
     /// Those who were skipped in favour of people for whom there is no mail any more.
     unserved: Option<Unserved>,
     /// Whether some of them could not be read so far.
@@ -66,15 +67,16 @@ impl DuePages {
             left: MAX_PEOPLE,
             ended: false,
             started_at: Instant::now(),
+            max_duration: MAX_DURATION,
             unserved: None,
             has_failed: false,
         }
     }
 
-    /// The same, of a claim under which mails are sent.
+    /// The same, of a claim under which mails are begun for so long.
     #[must_use]
-    pub fn claimed(self, claim: &Claim) -> Self {
-        Self { unserved: Some(Unserved::new(claim)), ..self }
+    pub fn claimed(self, claim: &Claim, max_duration: Duration) -> Self {
+        Self { unserved: Some(Unserved::new(claim)), max_duration, ..self }
     }
 
     /// Whether there is no further page in this run.
@@ -86,7 +88,7 @@ impl DuePages {
     /// Whether the run has lasted so long that what it has read may not be true any more.
     #[must_use]
     pub fn are_outdated(&self) -> bool {
-        self.started_at.elapsed() >= MAX_DURATION
+        self.started_at.elapsed() >= self.max_duration
     }
 
     /// The next page. Mails that cannot be made now are postponed.

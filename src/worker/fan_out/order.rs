@@ -13,10 +13,7 @@ impl FanOut<'_> {
     /// everyone.
     pub(super) fn next_recipient(&mut self) -> Option<Recipient> {
         if self.pages.are_outdated() {
-            // They stay due. The next run of the sweep reads them again.
-            self.unsent = self.unsent.take().filter(Recipient::was_submitted);
-            self.ready.retain(Recipient::was_submitted);
-            self.passed_over.retain(Recipient::was_submitted);
+            self.leave_to_next_run();
         }
         if let Some(recipient) = self.unsent.take() {
             return Some(recipient);
@@ -31,6 +28,21 @@ impl FanOut<'_> {
             self.turn = WhoseTurn::Ready;
         }
         again.or_else(|| self.ready.pop_front())
+    }
+
+    /// Those who are not charged an attempt stay due. The next run of the sweep reads them again.
+    fn leave_to_next_run(&mut self) {
+        let (kept, notification_id) = (&self.context.kept_throttles, self.handle.notification_id());
+        let stays = |recipient: &Recipient| {
+            let stays = recipient.was_submitted();
+            if !stays {
+                kept.keep(notification_id, recipient.participant.id, recipient.throttles);
+            }
+            stays
+        };
+        self.unsent = self.unsent.take().filter(stays);
+        self.ready.retain(stays);
+        self.passed_over.retain(stays);
     }
 
     fn next_due(&mut self) -> Option<Recipient> {

@@ -40,7 +40,9 @@ impl Pages {
             ) => Self::Listed(ListedPages::new(claim, context, id)),
             (Scope::Due, _) => {
                 let (notification, held) = (claim.notification, Arc::clone(&claim.held));
-                Self::Due(DuePages::new(notification, held, context.page_size).claimed(claim))
+                Self::Due(
+                    DuePages::new(notification, held, context.page_size).claimed(claim, context.sweep_run),
+                )
             }
         }
     }

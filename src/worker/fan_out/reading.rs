@@ -21,7 +21,13 @@ impl FanOut<'_> {
 
     pub(super) fn read_page(&mut self) -> Result<(), Stopped> {
         let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        self.ready.extend(page.recipients);
+        let (kept, notification_id) = (&self.context.kept_throttles, self.handle.notification_id());
+        self.ready.extend(page.recipients.into_iter().map(|mut recipient| {
+            if recipient.deferrals > 0 {
+                recipient.throttles = kept.take(notification_id, recipient.participant.id);
+            }
+            recipient
+        }));
         page.decided.into_iter().for_each(|decided| self.record_decided(decided));
         Ok(())
     }

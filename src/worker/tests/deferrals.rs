@@ -20,6 +20,7 @@ mod decided;
 mod leasing;
 mod many;
 mod text_keys;
+mod throttled;
 mod unreadable;
 
 const TIMEOUT: Duration = Duration::from_secs(120);

@@ -1,6 +1,7 @@
 //! A relay that the test controls, and the channel to it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::channels::email::EmailChannel;
@@ -21,13 +22,21 @@ pub struct TestRelay {
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
     pipelined: Arc<Mutex<Vec<(String, String)>>>,
+    /// The code with which it throttles.
+    throttle_code: Arc<AtomicU16>,
     store: Store,
 }
 
 impl TestRelay {
     pub fn new(decide: Arc<RelayBehavior>, store: Store) -> Self {
         let (tries, accepted, pipelined) = Default::default();
-        Self { decide, tries, accepted, pipelined, store }
+        let throttle_code = Arc::new(AtomicU16::new(450));
+        Self { decide, tries, accepted, pipelined, throttle_code, store }
+    }
+
+    /// From now on it throttles with this code.
+    pub fn throttle_with(&self, code: u16) {
+        self.throttle_code.store(code, Ordering::Relaxed);
     }
 
     pub fn accepted(&self) -> Vec<String> {
@@ -91,7 +100,8 @@ impl Channel for TestChannel {
         };
         (self.relay.decide)(&mail.to, earlier, &tally).map_err(|class| {
             let code = match class {
-                Class::Transient | Class::Suspect(Permanence::Transient) | Class::Throttled(_) => Some(450),
+                Class::Transient | Class::Suspect(Permanence::Transient) => Some(450),
+                Class::Throttled(_) => Some(self.relay.throttle_code.load(Ordering::Relaxed)),
                 Class::Permanent | Class::Suspect(Permanence::Permanent) => Some(550),
                 Class::RelayFailure
                 | Class::Unreadable
