@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn everything_is_looked_at_within_the_limits() {
         let (_dir, store) = store(
-            "SELECT value AS id, 7 AS event_id, NULL AS email, NULL AS name, NULL AS locale
+            "SELECT value AS id, 7 AS event_id, iif(key > 2, key || '@x.org', NULL) AS email, NULL AS name, NULL AS locale
              FROM json_each('[1, 2, 3, 4, 4]')",
         );
         let summary = look(&store, LIMITS);

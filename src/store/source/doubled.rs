@@ -1,22 +1,23 @@
-//! Keys that are text and that several rows of an event have. Rows with one address are one participant. Rows with several addresses are
+//! Keys that several rows of an event have. Rows with one address are one participant. Rows with several addresses are
 //! perhaps several people: what follows is left to `fan_out`, telling it before the first mail to `check`.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
-use crate::domain::participant::{ParticipantRow as _, comparable_address};
+use crate::domain::participant::comparable_address;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
-use crate::store::schema::recipients;
-use crate::store::source::columns::AppText;
-use crate::store::source::event_keys::AppEvent;
-use crate::store::source::keyed_pages::{Columns, EMAIL, Values, into_person};
+use crate::store::schema::{participants, recipients};
+use crate::store::source::columns::{AppKey, AppText, not_blank};
+use crate::store::source::event_keys::{AppEvent, of_event};
+use crate::store::source::keyed_pages::{Columns, EMAIL, Values};
 use crate::store::source::keys::KeyExpressions;
 use crate::store::source::listed::{lookup_key, with_keys};
 
@@ -53,7 +54,10 @@ impl Store {
             find_doubled_texts(connection, key, event, Doubled::Any)
         })?;
         if !keys.is_empty() && rows == DoubledRows::WithAddresses {
-            keys = self.find_with_addresses(key, event)?;
+            let app_keys = self.app_keys()?;
+            keys = self.run("compare the rows of doubled keys", |connection| {
+                find_differing_texts(connection, key, lookup_key(app_keys)?, event)
+            })?;
         }
         if keys.is_empty() {
             return Ok(None);
@@ -71,25 +75,6 @@ impl Store {
         let is_doubled = |key: &Option<String>| key.as_deref().is_some_and(|key| doubled.contains(key));
         Ok(Some(found.into_iter().filter(|(_, key)| is_doubled(key)).map(|(id, _)| id).collect()))
     }
-
-    /// Those of which the rows have several addresses, up to a thousand. SQL compares whole addresses; in what it finds, capitals of the
-    /// domain do not count.
-    fn find_with_addresses(&self, key: KeyExpressions, event: AppEvent) -> Result<Vec<String>, StoreError> {
-        let app_keys = self.app_keys()?;
-        let mut offset = 0;
-        loop {
-            let differing = self.run("look for doubled keys", |connection| {
-                let keys = find_doubled_texts(connection, key, event, Doubled::WithAddresses { offset })?;
-                let are_all = keys.len() < usize::from(DOUBLED_MAX);
-                let differing = keep_differing(connection, lookup_key(app_keys)?, event, keys)?;
-                Ok((are_all || !differing.is_empty()).then_some(differing))
-            })?;
-            match differing {
-                Some(keys) => return Ok(keys),
-                None => offset += i64::from(DOUBLED_MAX),
-            }
-        }
-    }
 }
 
 /// Which keys of several rows.
@@ -104,16 +89,36 @@ pub(crate) enum Doubled {
     },
 }
 
-/// The keys that several rows of the event have.
+/// The keys that several rows of the event have, where they are text.
 pub(crate) fn find_doubled_texts(
     connection: &mut AnyConnection,
     key: KeyExpressions,
     event: AppEvent,
     which: Doubled,
 ) -> QueryResult<Vec<String>> {
-    let ([exact, _], email) = (key.exact, dispatch::exact_email(connection));
-    let mut statement =
-        Statement::<Text>::new("SELECT user_key FROM (SELECT ").sql(exact).sql(" AS user_key");
+    let email = dispatch::exact_email(connection);
+    let keys: Vec<AppText> = select_doubled::<Text>(key.exact[0], email, event, which).load(connection)?;
+    Ok(keys.into_iter().map(|AppText(key)| key).collect())
+}
+
+/// The same where they are whole numbers.
+pub(crate) fn find_doubled_numbers(
+    connection: &mut AnyConnection,
+    event: AppEvent,
+    which: Doubled,
+) -> QueryResult<Vec<i64>> {
+    let email = dispatch::exact_email(connection);
+    let keys: Vec<AppKey> = select_doubled::<BigInt>("id", email, event, which).load(connection)?;
+    Ok(keys.into_iter().map(|AppKey(key)| key).collect())
+}
+
+fn select_doubled<Key>(
+    key: &'static str,
+    email: &'static str,
+    event: AppEvent,
+    which: Doubled,
+) -> Statement<'static, Key> {
+    let mut statement = Statement::new("SELECT user_key FROM (SELECT ").sql(key).sql(" AS user_key");
     if which != Doubled::Any {
         statement = statement.sql(", ").sql(email).sql(" AS an_email");
     }
@@ -128,19 +133,17 @@ pub(crate) fn find_doubled_texts(
     if let Doubled::WithAddresses { offset } = which {
         statement = statement.sql(" OFFSET ").number(offset);
     }
-    let keys: Vec<AppText> = statement.load(connection)?;
-    Ok(keys.into_iter().map(|AppText(key)| key).collect())
+    statement
 }
 
-/// Those of the keys of which the rows have several addresses.
-fn keep_differing(
+/// The keys of which the rows have several addresses, up to a thousand, where they are text.
+pub(crate) fn find_differing_texts(
     connection: &mut AnyConnection,
+    key: KeyExpressions,
     lookup: KeyExpressions,
     event: AppEvent,
-    mut keys: Vec<String>,
 ) -> QueryResult<Vec<String>> {
-    let mut same = HashSet::new();
-    for keys in keys.chunks(KEYS_PER_QUERY) {
+    let read = |connection: &mut AnyConnection, keys: &[String]| {
         let statement = Statement::<Columns>::new("SELECT ")
             .sql(lookup.text)
             .sql(" AS user_key, ")
@@ -150,14 +153,51 @@ fn keep_differing(
             .sql(" AND ");
         let statement = with_keys(statement, lookup, keys.iter().map(String::as_str));
         let rows: Vec<Values> = statement.prepared_each_time().load(connection)?;
-        let mut addresses: HashMap<String, HashSet<String>> = HashMap::new();
-        for person in rows.into_iter().filter_map(into_person) {
-            let address = person.columns().0.map(comparable_address);
-            addresses.entry(person.key).or_default().extend(address);
+        Ok(rows.into_iter().filter_map(|(key, email, ..)| Some((key?.0, not_blank(email)))).collect())
+    };
+    let find = |connection: &mut AnyConnection, which| find_doubled_texts(connection, key, event, which);
+    find_differing(connection, find, read)
+}
+
+/// The same where they are whole numbers.
+pub(crate) fn find_differing_numbers(
+    connection: &mut AnyConnection,
+    event: AppEvent,
+) -> QueryResult<Vec<i64>> {
+    let read = |connection: &mut AnyConnection, keys: &[i64]| {
+        let rows: Vec<(AppKey, Option<AppText>)> = of_event!(event, participants::event_id, is_of_event => {
+            participants::table
+                .filter(is_of_event)
+                .filter(participants::id.eq_any(keys.iter().copied().map(ParticipantId)))
+                .select((participants::id, EMAIL))
+                .load(connection)
+        })?;
+        Ok(rows.into_iter().map(|(AppKey(key), email)| (key, not_blank(email))).collect())
+    };
+    let find = |connection: &mut AnyConnection, which| find_doubled_numbers(connection, event, which);
+    find_differing(connection, find, read)
+}
+
+/// SQL compares whole addresses; in what it finds, capitals of the domain do not count.
+fn find_differing<Key: Eq + Hash>(
+    connection: &mut AnyConnection,
+    find: impl Fn(&mut AnyConnection, Doubled) -> QueryResult<Vec<Key>>,
+    read: impl Fn(&mut AnyConnection, &[Key]) -> QueryResult<Vec<(Key, Option<String>)>>,
+) -> QueryResult<Vec<Key>> {
+    let mut offset = 0;
+    loop {
+        let mut keys = find(connection, Doubled::WithAddresses { offset })?;
+        let are_all = keys.len() < usize::from(DOUBLED_MAX);
+        let mut addresses: HashMap<Key, HashSet<String>> = HashMap::new();
+        for keys in keys.chunks(KEYS_PER_QUERY) {
+            for (key, email) in read(connection, keys)? {
+                addresses.entry(key).or_default().extend(email.as_deref().map(comparable_address));
+            }
         }
-        let one = addresses.into_iter().filter(|(_, addresses)| addresses.len() <= 1);
-        same.extend(one.map(|(key, _)| key));
+        keys.retain(|key| addresses.get(key).is_none_or(|addresses| addresses.len() > 1));
+        if are_all || !keys.is_empty() {
+            return Ok(keys);
+        }
+        offset += i64::from(DOUBLED_MAX);
     }
-    keys.retain(|key| !same.contains(key));
-    Ok(keys)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use diesel::dsl::{count_star, exists, max};
+use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 use diesel::result::Error;
 
@@ -17,10 +17,13 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{events, participants};
 use crate::store::source::columns::{AppKey, AppText, LargestKey};
-use crate::store::source::doubled::{DOUBLED_MAX, Doubled, find_doubled_texts};
-use crate::store::source::event_keys::{AppEvent, of_event};
+use crate::store::source::doubled::{
+    Doubled, find_differing_numbers, find_differing_texts, find_doubled_numbers, find_doubled_texts,
+};
+use crate::store::source::event_keys::AppEvent;
 use crate::store::source::keyed_pages::KeyPosition;
 use crate::store::source::keys::ParticipantKeys;
+use crate::store::source::listed::lookup_key;
 use crate::store::source::participants::{find_largest_key, find_page_ids, read_rows};
 
 /// Longest run of one statement. A server ends it then; SQLite has no such limit.
@@ -52,13 +55,30 @@ pub struct TextKeys {
     pub keys: Vec<String>,
 }
 
-/// Keys that more than one participant of an event has.
+/// Keys that more than one row of an event has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoubledKeys {
+    /// All of them.
+    pub all: SomeKeys,
+    /// Those of rows with several addresses.
+    pub differing: Option<SomeKeys>,
+}
+
+/// Keys of participants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SomeKeys {
     /// How many, up to 1,000.
     pub count: u64,
     /// The smallest of them, as the database writes it.
     pub first: String,
+}
+
+impl SomeKeys {
+    /// Of these, in order; `None` of none.
+    pub fn of<Key: ToString>(keys: &[Key]) -> Option<Self> {
+        let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        keys.first().map(|first| Self { count, first: first.to_string() })
+    }
 }
 
 impl Store {
@@ -184,39 +204,36 @@ impl Store {
         Ok(sample)
     }
 
-    /// The keys that more than one participant of the event has. Reads all keys of the event.
+    /// The keys that more than one row of the event has. Reads all keys of the event, and addresses only if some keys are doubled.
     ///
     /// # Errors
     /// When the database does not answer, or takes too long.
     pub fn find_doubled_keys(&self, event_id: EventId) -> Result<Option<DoubledKeys>, StoreError> {
-        if self.has_text_keys(Some(event_id))? {
-            return self.find_doubled_texts(event_id);
+        let (keys, operation) = (self.app_keys()?, "look for doubled keys");
+        let event = keys.events.in_participants(event_id);
+        if !self.has_text_keys(Some(event_id))? {
+            return self.run_limited(operation, |connection| {
+                let doubled = find_doubled_numbers(connection, event, Doubled::Any)?;
+                Ok(match SomeKeys::of(&doubled) {
+                    None => None,
+                    Some(all) => {
+                        let differing = SomeKeys::of(&find_differing_numbers(connection, event)?);
+                        Some(DoubledKeys { all, differing })
+                    }
+                })
+            });
         }
-        let event = self.event_keys()?.in_participants(event_id);
-        let keys: Vec<AppKey> = self.run_limited("look for doubled keys", |connection| {
-            of_event!(event, participants::event_id, is_of_event => {
-                participants::table
-                    .filter(is_of_event)
-                    .group_by(participants::id)
-                    .having(count_star().gt(1))
-                    .select(participants::id)
-                    .order(participants::id)
-                    .limit(DOUBLED_MAX.into())
-                    .load(connection)
-            })
-        })?;
-        let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        Ok(keys.first().map(|AppKey(id)| DoubledKeys { count, first: id.to_string() }))
-    }
-
-    fn find_doubled_texts(&self, event_id: EventId) -> Result<Option<DoubledKeys>, StoreError> {
         let key = self.text_key(event_id)?;
-        let event = self.event_keys()?.in_participants(event_id);
-        let keys = self.run_limited("look for doubled keys", |connection| {
-            find_doubled_texts(connection, key, event, Doubled::Any)
-        })?;
-        let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        Ok(keys.into_iter().next().map(|first| DoubledKeys { count, first }))
+        self.run_limited(operation, |connection| {
+            let doubled = find_doubled_texts(connection, key, event, Doubled::Any)?;
+            Ok(match SomeKeys::of(&doubled) {
+                None => None,
+                Some(all) => {
+                    let differing = find_differing_texts(connection, key, lookup_key(keys)?, event)?;
+                    Some(DoubledKeys { all, differing: SomeKeys::of(&differing) })
+                }
+            })
+        })
     }
 
     /// Whether there is any participant, of whichever event.

@@ -1,7 +1,7 @@
 //! What `fanmail check` says about the rows that it has looked at: what keeps people from being mailed, and what is worth
 //! knowing. Shows no address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::channels::email::address::{self, AddressError};
 use crate::commands::check::data::looks::{Keys, Limits, Look};
@@ -14,6 +14,7 @@ use crate::text::clean::{cut, one_line};
 use crate::text::count::count;
 use crate::text::mask::mask;
 
+mod doubled;
 mod problems;
 
 /// Longest value of a row that is shown, in characters.
@@ -142,18 +143,12 @@ impl Summary {
             let keys = text_keys.as_ref().map_or(Keys::Numbers(*first, *last), |keys| Keys::Text(keys.name));
             self.keys = Some(self.keys.map_or(keys, |others| others.and(keys)));
         }
-        // They come in key order.
-        let doubled: BTreeSet<ParticipantId> =
-            ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-        if let Some(first) = doubled.first() {
-            let count = u64::try_from(doubled.len()).unwrap_or(u64::MAX);
-            self.doubled.insert(event, DoubledKeys { count, first: first.to_string() });
-        }
+        self.add_doubled_rows(event, &readable);
         self.add_addresses(event, &readable, text_keys.as_ref());
     }
 
     fn add_addresses(&mut self, event: EventId, people: &[Participant], text_keys: Option<&TextKeys>) {
-        let mut known = BTreeSet::new();
+        let mut known = BTreeMap::new();
         for (index, person) in people.iter().enumerate() {
             let Some(email) = &person.email else {
                 self.without_address += 1;
@@ -161,8 +156,9 @@ impl Summary {
             };
             match address::parse(email) {
                 Ok(address) => {
-                    let is_new = known.insert(comparable_address(address.as_ref()));
-                    self.same_address += u64::from(!is_new);
+                    // Rows of one key are one participant.
+                    let first = *known.entry(comparable_address(address.as_ref())).or_insert(person.id);
+                    self.same_address += u64::from(first != person.id);
                 }
                 Err(AddressError(reason)) => {
                     let example = || {
@@ -211,6 +207,7 @@ impl Summary {
                 }
             ));
         }
+        notes.extend(self.doubled_rows());
         if self.none_takes_part {
             notes.push(
                 "none of these events has a participant, although there are participants: their event_id must be the id \

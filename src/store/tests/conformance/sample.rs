@@ -1,7 +1,7 @@
 //! The rows that `fanmail check` looks at.
 
 use super::*;
-use crate::store::source::sample::{DoubledKeys, ParticipantSample, TextKeys};
+use crate::store::source::sample::{DoubledKeys, ParticipantSample, SomeKeys, TextKeys};
 
 /// Puts a view over the participants, with these expressions and this end.
 fn view(store: &Store, name: &str, rest: &str) {
@@ -67,10 +67,12 @@ pub fn an_event_is_one_row(store: &Store) {
 pub fn doubled_keys_are_found_in_the_whole_event(store: &Store) {
     add_people(store, EVENT, 9);
     add_people(store, OTHER_EVENT, 9);
-    view(store, "name", "UNION ALL SELECT * FROM people WHERE id IN (4, 8, 12)");
-    let doubled = |count, first: i64| Some(DoubledKeys { count, first: first.to_string() });
-    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), doubled(2, 4));
-    assert_eq!(store.find_doubled_keys(OTHER_EVENT).unwrap(), doubled(1, 12));
+    let others = "SELECT id, event_id, CASE WHEN id = 8 THEN 'x@y.org' ELSE replace(email, 'e.com', 'E.COM') END, name, locale";
+    view(store, "name", &format!("UNION ALL {others} FROM people WHERE id IN (4, 8, 12)"));
+    let keys = |count, first: i64| SomeKeys { count, first: first.to_string() };
+    let doubled = |all, differing| Some(DoubledKeys { all, differing });
+    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), doubled(keys(2, 4), Some(keys(1, 8))));
+    assert_eq!(store.find_doubled_keys(OTHER_EVENT).unwrap(), doubled(keys(1, 12), None));
     assert_eq!(ids(&store.sample_participants(EVENT, 6).unwrap()), [1, 2, 3, 4, 4, 5]);
 }
 
@@ -97,8 +99,11 @@ pub fn a_sample_of_people_whose_keys_are_text_is_numbered(store: &Store) {
     let TextKeys { name, keys } = sample.text_keys.unwrap();
     assert_eq!((name, keys.len(), keys.contains(&"a".to_owned())), ("text", 3, true));
     assert_eq!(sample.unreadable, 0);
-    let doubled = DoubledKeys { count: 1, first: "b".to_owned() };
+    let b = SomeKeys { count: 1, first: "b".to_owned() };
+    let doubled = DoubledKeys { all: b.clone(), differing: Some(b.clone()) };
     assert_eq!(store.find_doubled_keys(EVENT).unwrap(), Some(doubled));
+    execute(store, "UPDATE participants SET email = 'a@b.org'");
+    assert_eq!(store.find_doubled_keys(EVENT).unwrap(), Some(DoubledKeys { all: b, differing: None }));
     join(store, &["NULL".to_owned()]);
     assert!(store.sample_participants(EVENT, 3).unwrap().lacks_keys);
 }

@@ -1,6 +1,6 @@
 //! What keeps people from being mailed, among what was found.
 
-use crate::commands::check::data::summary::{Summary, shown_key};
+use crate::commands::check::data::summary::Summary;
 use crate::text::count::count;
 
 impl Summary {
@@ -15,17 +15,7 @@ impl Summary {
             ));
         }
         problems.extend(self.several_rows());
-        if let Some((event, keys)) = self.doubled.first_key_value() {
-            let number: u64 = self.doubled.values().map(|keys| keys.count).sum();
-            problems.push(format!(
-                "more than one row of an event has the same participants.id ({}, such as {} in event {event}), and \
-                 only one of them would be mailed; one row is one mail, so every row needs an id of its own: a JOIN or a \
-                 UNION in a view may repeat an id, which GROUP BY or DISTINCT makes one row again; a CAST of text may make \
-                 the same id of several",
-                count(number, "key"),
-                shown_key(&keys.first)
-            ));
-        }
+        problems.extend(self.several_addresses());
         if let Some(event) = self.without_keys {
             problems.push(format!(
                 "rows of participants without an id (NULL), such as in event {event}, would get no mail; give each row an id"

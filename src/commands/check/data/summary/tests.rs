@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::store::source::sample::SomeKeys;
 
 const LIMITS: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
@@ -103,7 +104,8 @@ fn what_should_be_an_address_keeps_a_letter_and_the_domain() {
 
 #[test]
 fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
-    let twice = vec![person(1, None), person(5, None), person(5, None), person(5, None), person(6, None)];
+    let five = |email| person(5, Some(email));
+    let twice = vec![person(1, None), five("a@x.org"), person(5, None), five("b@x.org"), person(6, None)];
     let unreadable = ParticipantSample {
         unreadable: 2,
         example: Some((ParticipantId(9), "invalid byte sequence ada@example.org".to_owned())),
@@ -122,14 +124,41 @@ fn doubled_keys_and_rows_that_cannot_be_read_are_problems() {
     );
     assert!(
         problems[1].starts_with(
-            "more than one row of an event has the same participants.id (1 key, such as 5 in event 7), and only one"
-        ) && problems[1].contains("one row is one mail")
-            && problems[1].contains("GROUP BY or DISTINCT"),
+            "more than one row of an event has the same participants.id, with several addresses (1 key, such as 5 in event 7), \
+             and only one"
+        ) && problems[1].contains("GROUP BY makes one row"),
         "{problems:?}"
     );
     // The whole event was read.
-    looks.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 40, first: "3".to_owned() })));
+    let keys = |count, first: &str| SomeKeys { count, first: first.to_owned() };
+    let doubled = DoubledKeys { all: keys(50, "2"), differing: Some(keys(40, "3")) };
+    looks.add(Look::Doubled(EventId::Number(7), Some(doubled)));
     assert!(looks.problems()[1].contains("(40 keys, such as 3 in event 7)"));
+}
+
+/// The worker takes them for one participant.
+#[test]
+fn doubled_keys_of_rows_with_one_address_are_a_note() {
+    let people = vec![
+        person(1, None),
+        person(1, None),
+        person(5, Some("a@x.org")),
+        person(5, Some(" a@X.org")),
+        person(5, None),
+        person(6, Some("b@x.org")),
+    ];
+    let summary = summary(vec![Look::Events(1), Look::Participants(EventId::Number(7), sample(people))]);
+    assert_eq!(summary.problems(), Vec::<String>::new());
+    assert_eq!(
+        summary.notes().last().unwrap(),
+        "more than one row of an event has the same participants.id, with one address (2 keys, such as 1 in event 7); they are \
+         one participant, who gets one mail"
+    );
+    assert!(
+        !summary.notes().iter().any(|note| note.contains("another participant")),
+        "{:?}",
+        summary.notes()
+    );
 }
 
 #[test]
@@ -204,8 +233,9 @@ fn keys_that_are_text_are_shown_masked_and_rows_without_a_key_are_a_problem() {
             "rows of participants without an id (NULL), such as in event 7, would get no mail; give each row an id"
         ]
     );
-    let first = "ada@example.org".to_owned();
-    summary.add(Look::Doubled(EventId::Number(7), Some(DoubledKeys { count: 1, first })));
+    let keys = SomeKeys { count: 1, first: "ada@example.org".to_owned() };
+    let doubled = DoubledKeys { all: keys.clone(), differing: Some(keys) };
+    summary.add(Look::Doubled(EventId::Number(7), Some(doubled)));
     assert!(
         summary.problems()[0].contains("(1 key, such as a***@example.org in event 7)"),
         "{:?}",
