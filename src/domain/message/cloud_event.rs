@@ -74,7 +74,7 @@ fn origin(id: Option<&str>, source: Option<&str>, time: Option<&Value>) -> Resul
         _ => Err(Malformed::CloudEventWithout(name)),
     };
     let (id, source) = (required("id", id)?, required("source", source)?);
-    let id = checked_id("id", format!("{source} {id}"))?;
+    let id = checked_id("id", &format!("{source} {id}"))?;
     Ok(Origin { id: Some(id), published_at: read_time("time", time)? })
 }
 

@@ -1,5 +1,11 @@
 //! What identifies a message: its id, and the broker's hint that it was delivered before.
 
+/// An id as the ledger keeps it: a NUL becomes U+FFFD, which has three bytes. AMQP and JSON allow one, and the text of a `PostgreSQL`
+/// database cannot hold any.
+pub(super) fn without_nul(id: &str) -> String {
+    id.replace('\0', "\u{FFFD}")
+}
+
 /// The identity of a message, as AMQP carries it beside the body, or the envelope in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -10,11 +16,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From the properties of a delivery. A NUL becomes U+FFFD: AMQP allows one in a `message_id`, and the text of a
-    /// `PostgreSQL` database cannot hold any.
+    /// From the properties of a delivery.
     #[must_use]
     pub fn new(message_id: Option<&str>, redelivered: bool) -> Self {
-        Self { message_id: message_id.map(|id| id.replace('\0', "\u{FFFD}")), redelivered }
+        Self { message_id: message_id.map(without_nul), redelivered }
     }
 
     /// The same, with an id from the envelope of the message where AMQP carries none.

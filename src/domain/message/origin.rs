@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
+use crate::domain::message::identity::without_nul;
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::text::clean::cut;
 
@@ -35,14 +36,15 @@ pub(super) fn read_id(field: &'static str, value: Option<&Value>) -> Result<Opti
         Some(Value::Number(id)) if id.is_i64() || id.is_u64() => id.to_string(),
         Some(other) => return Err(Malformed::WrongType(field, "a string", json_type(other))),
     };
-    checked_id(field, id).map(|id| Some(id).filter(|id| !id.is_empty()))
+    checked_id(field, &id).map(|id| Some(id).filter(|id| !id.is_empty()))
 }
 
-/// The id, if the ledger can keep it.
+/// The id as the ledger keeps it, if it can.
 ///
 /// # Errors
-/// When it is too long. `field` is its name.
-pub(super) fn checked_id(field: &'static str, id: String) -> Result<String, Malformed> {
+/// When it is too long there. `field` is its name.
+pub(super) fn checked_id(field: &'static str, id: &str) -> Result<String, Malformed> {
+    let id = without_nul(id);
     if id.len() > MAX_ID { Err(Malformed::IdTooLong(field, id.len(), MAX_ID)) } else { Ok(id) }
 }
 
@@ -136,6 +138,9 @@ mod tests {
         assert_eq!(id(json!(null)), Ok(None));
         let long = id(json!("x".repeat(1001))).unwrap_err();
         assert_eq!(long, "the field \"_meta.id\" has 1001 bytes; at most 1000 are possible");
+        let nul = id(json!("\0".repeat(400))).unwrap_err();
+        assert_eq!(nul, "the field \"_meta.id\" has 1200 bytes; at most 1000 are possible", "as U+FFFD");
+        assert_eq!(id(json!("a\0")), Ok(Some("a\u{fffd}".to_owned())));
         assert_eq!(id(json!([1])), Err("the field \"_meta.id\" must be a string, not an array".to_owned()));
     }
 }
