@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::domain::message::origin::{Origin, read_id, read_time};
 
-/// Whether the fields are those of an envelope. A bare message may have a field `payload` of its own.
+/// Whether the fields are those of an envelope. A bare message may have fields `payload` and `_meta` of its own.
 pub(super) fn is_envelope(fields: &Map<String, Value>) -> bool {
-    fields.contains_key("payload") && (fields.contains_key("_meta") || !fields.contains_key("type"))
+    let has = |name| fields.contains_key(name);
+    has("payload") && !(has("type") && has("event_id")) && (has("_meta") || !has("type"))
 }
 
 /// What the envelope says, and the fields of its payload.

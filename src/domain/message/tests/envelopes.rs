@@ -34,8 +34,10 @@ fn an_envelope_says_id_and_time() {
         json!({"payload": bare(), "_meta": {"id": "", "timestamp": null}}),
         json!({"payload": bare(), "_meta": null}),
         json!({"payload": bare()}),
+        json!({"event_id": "of the envelope", "payload": bare()}),
         json!({"type": "UPDATED", "event_id": 7, "payload": {"type": "CREATED", "event_id": 8}}),
         json!({"type": "UPDATED", "event_id": 7, "_meta": {"id": "of the application"}}),
+        json!({"type": "UPDATED", "event_id": 7, "payload": {"a": 1}, "_meta": {"id": "of the application"}}),
         json!({"type": "UPDATED", "event_id": 7, "specversion": "1.0", "id": "of the application"}),
     ] {
         assert_eq!(origin(&body), (None, None), "{body}");
