@@ -86,5 +86,5 @@ fn is_json(content_type: &str) -> bool {
 
 fn decode_data(encoded: &str) -> Result<Value, Malformed> {
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| Malformed::NotBase64)?;
-    serde_json::from_slice(&bytes).map_err(|error| Malformed::NotJson(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| Malformed::NotBase64OfJson(error.to_string()))
 }

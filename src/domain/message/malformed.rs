@@ -65,6 +65,9 @@ pub enum Malformed {
     /// The data of an event is not encoded as it should be.
     #[error("the field \"data_base64\" is not base64")]
     NotBase64,
+    /// The data of an event is base64 of something else than JSON. Holds the parser's error.
+    #[error("the field \"data_base64\" is not the base64 of JSON: {0}")]
+    NotBase64OfJson(String),
     /// `type` is a string, but no [`Kind`]. Holds its beginning.
     #[error("the type {0:?} is not one of {kinds}", kinds = Kind::words())]
     UnknownType(String),

@@ -76,6 +76,10 @@ fn a_cloud_event_is_identified_by_source_and_id() {
     assert_eq!(told(&with("data", json!("x"))), "the field \"data\" must be an object, not a string");
     encoded["data_base64"] = json!("{}");
     assert_eq!(told(&encoded), "the field \"data_base64\" is not base64");
+    encoded["data_base64"] = json!("H4sIAAAAAAAAA6uuBQBDv6ajAgAAAA==");
+    let decoded = Message::decode(encoded.to_string().as_bytes(), EventKeyType::Number);
+    let reason = decoded.unwrap_err().explained_by(Some("gzip")).to_string();
+    assert!(reason.starts_with("the field \"data_base64\" is not the base64 of JSON: "), "{reason}");
     let xml = told(&with("datacontenttype", json!("text/xml")));
     assert_eq!(xml, "the datacontenttype of the event is \"text/xml\"; publish its data as application/json");
     assert!(
