@@ -33,6 +33,7 @@ use crate::worker::fan_out;
 use crate::worker::fan_out::context::Context;
 use crate::worker::fan_out::due;
 use crate::worker::fan_out::wait_permit::WaitPermits;
+use crate::worker::intake::Intake;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
@@ -165,6 +166,7 @@ impl Runtime {
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),
             set_aside: bounded(1),
+            intake: Intake::new(config.worker.prefetch.into()),
             shutdown: self.shutdown.clone(),
         };
         Ok((threads, context))

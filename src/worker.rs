@@ -26,6 +26,7 @@ pub mod dispatcher;
 pub mod fan_out;
 pub mod fan_out_handle;
 pub(crate) mod fan_out_pool;
+pub mod intake;
 pub mod lease;
 pub mod opener;
 pub mod recipient;

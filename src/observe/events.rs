@@ -10,3 +10,4 @@ pub mod notification;
 pub mod pace;
 pub mod relay;
 pub mod set_aside;
+pub mod without_message;

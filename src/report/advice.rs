@@ -9,6 +9,8 @@ use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
 
+mod left_behind;
+
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
 const GRACE: TimeDelta = TimeDelta::minutes(1);
 
@@ -97,6 +99,7 @@ pub fn advice(lines: &[NotificationLine], now: NaiveDateTime, workers_are_runnin
     [
         without_holder(lines),
         without_worker(lines, now, grace),
+        left_behind::left_behind(lines, now, grace),
         without_event(lines),
         abandoned(lines),
         not_acked(lines, now),
@@ -118,7 +121,7 @@ pub fn hidden(number: u64) -> String {
 
 /// Unfinished ones whose worker has exited or stopped renewing its lease.
 fn without_holder(lines: &[NotificationLine]) -> Option<String> {
-    let lost = || lines.iter().filter(|line| line.is_unfinished() && line.has_lost_holder());
+    let lost = || lines.iter().filter(|line| has_message(line) && line.has_lost_holder());
     let named = name(lost(), |line| {
         let how = if line.holder_has_exited { "gone" } else { "silent" };
         format!("{} ({}, {how})", line.id(), line.worker().unwrap_or_default())
@@ -135,7 +138,7 @@ fn without_holder(lines: &[NotificationLine]) -> Option<String> {
 fn without_worker(lines: &[NotificationLine], now: NaiveDateTime, grace: TimeDelta) -> Option<String> {
     let alone = || {
         lines.iter().filter(|line| {
-            line.is_unfinished()
+            has_message(line)
                 && line.record.holder.is_none()
                 && !line.message_is_held
                 && now - line.record.received_at >= grace
@@ -158,6 +161,11 @@ fn without_event(lines: &[NotificationLine]) -> Option<String> {
         "Waiting for the event: {named}. A worker looks for it until EVENT_LOOKUP_GRACE has passed; then the message \
          becomes a dead letter"
     ))
+}
+
+/// Whether it is unfinished, and the broker has its message or a worker that holds it.
+fn has_message(line: &NotificationLine) -> bool {
+    line.is_unfinished() && line.record.acked_at.is_none()
 }
 
 /// What continues unfinished notifications in most cases.

@@ -25,6 +25,8 @@
 //!
 //! A notification whose row has vanished is opened anew with the receipt that its message has by then. If the broker may have
 //! given the message to another worker, it is left to that one: without a `message_id` nothing would tell that the two are one.
+//!
+//! A notification that no message carries (`without_message`) comes opened and leased: Waiting, Running, removed.
 
 use std::io;
 use std::sync::Arc;
@@ -53,6 +55,7 @@ mod redelivery;
 mod results;
 pub mod task;
 mod tasks;
+mod without_message;
 
 /// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
@@ -140,6 +143,7 @@ impl Dispatcher {
         select.recv(&self.results);
         select.recv(&self.opener_reports);
         select.recv(&self.recorded.1);
+        select.recv(self.context.intake.arrived());
         select.recv(&self.inbox.incoming);
         if self.tasks.awaiting_redelivery().is_empty() {
             select.ready();
@@ -163,6 +167,7 @@ impl Dispatcher {
         while let Some(receipt) = next(&mut self.recorded.1) {
             self.ack_recorded(receipt);
         }
+        self.take_without_message();
         loop {
             match self.inbox.incoming.try_recv() {
                 Ok(message) => self.accept(&message),
@@ -172,7 +177,8 @@ impl Dispatcher {
         }
         self.inbox.incoming = never();
         self.open = false;
-        let leases = self.remove_unstarted();
+        let mut leases = self.close_intake();
+        leases.extend(self.remove_unstarted(|_| true));
         self.opener.release(leases);
     }
 
@@ -217,6 +223,9 @@ impl Dispatcher {
             self.running += 1;
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
+        let Some(receipt) = receipt else {
+            return Ok(());
+        };
         self.arrived.push(Arrival { receipt, message, identity, starts_at_once: true, asked_at: None });
         Ok(())
     }

@@ -1,6 +1,11 @@
-//! Tries notifications again that are set aside, because something of the application's data could not be read: a thread in each
-//! worker looks for those that are due, leases one after another, and runs its fan-out. One after another, so that those of one
-//! event keep their order. When one is due is left to the store, what is sent to `fan_out`.
+//! Takes up notifications of which only the ledger has the rest of the work. A thread in each worker looks for them:
+//!
+//! - Those that are set aside, because something of the application's data could not be read. It leases those that are due, one
+//!   after another, and runs their fan-outs. One after another, so that those of one event keep their order.
+//! - Those that no message of the broker carries, and whose worker has exited or is silent. It leases them and hands them to the
+//!   dispatcher (`left_behind`).
+//!
+//! When one is due is left to the store, what is sent to `fan_out`.
 
 use std::io;
 use std::sync::Arc;
@@ -21,6 +26,8 @@ use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::turn::Leased;
 use crate::worker::lease::staleness::StalenessWatches;
 
+mod left_behind;
+
 /// Notifications that are read at once.
 const LIST_LIMIT: u32 = 200;
 /// Shortest and longest pause between two looks into the ledger, which read all notifications. Another worker may have set one
@@ -28,6 +35,8 @@ const LIST_LIMIT: u32 = 200;
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 /// The pause while one is due that another process has.
 const PAUSE_WHILE_HELD: Duration = Duration::from_secs(10);
+/// The pause between two looks for those that another worker has left behind.
+const LEFT_BEHIND_PAUSE: Duration = Duration::from_secs(5);
 
 /// Starts the thread. It ends soon after a shutdown is requested: mails in flight are finished and recorded, and the lease is
 /// released. It keeps a context, so the lanes end after it. In dry-run mode it only tells what it finds: a dry run would record
@@ -40,6 +49,8 @@ pub fn start(context: &Arc<Context>, health: &Health) -> io::Result<JoinHandle<(
         context: Arc::clone(context),
         health: health.clone(),
         staleness: StalenessWatches::new(PAUSES[1] * 3),
+        look_at: Instant::now(),
+        staleness_left_behind: StalenessWatches::new(LEFT_BEHIND_PAUSE * 3),
     };
     thread::Builder::new().name("set-aside-sweep".to_owned()).spawn(move || {
         let Stopped = sweep.run();
@@ -52,20 +63,27 @@ struct SetAsideSweep {
     health: Health,
     /// For how long the holders of leases have been silent.
     staleness: StalenessWatches,
+    /// When to look next for those that are set aside.
+    look_at: Instant,
+    /// For how long the holders of those that no message carries have been silent.
+    staleness_left_behind: StalenessWatches,
 }
 
 impl SetAsideSweep {
     /// Works until a shutdown is requested.
     fn run(mut self) -> Stopped {
         loop {
-            let pause = match self.look() {
-                Ok(pause) => pause,
-                Err(stopped) => return stopped,
-            };
+            if let Err(stopped) = self.look_at_all() {
+                return stopped;
+            }
+            let pause = LEFT_BEHIND_PAUSE.min(self.look_at.saturating_duration_since(Instant::now()));
             select! {
                 // One look tells of all that are set aside within the shortest pause.
-                recv(self.context.set_aside.1) -> _ => if self.context.shutdown.wait(PAUSES[0]) {
-                    return Stopped;
+                recv(self.context.set_aside.1) -> _ => {
+                    self.look_at = Instant::now();
+                    if self.context.shutdown.wait(PAUSES[0]) {
+                        return Stopped;
+                    }
                 },
                 recv(self.context.shutdown.receiver()) -> _ => return Stopped,
                 default(pause) => {},
@@ -73,7 +91,16 @@ impl SetAsideSweep {
         }
     }
 
-    /// Tries those that are due, and says when to look again.
+    /// Takes up what is left.
+    fn look_at_all(&mut self) -> Result<(), Stopped> {
+        self.resume_left_behind()?;
+        if self.look_at <= Instant::now() {
+            self.look_at = Instant::now() + self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Tries those that are set aside and due, and says when to look again.
     fn look(&mut self) -> Result<Duration, Stopped> {
         let found = self.list()?;
         let dry_run = self.context.dummy;
@@ -102,6 +129,7 @@ impl SetAsideSweep {
         Ok(found)
     }
 
+    /// Whether no process works on one that is set aside.
     fn is_free(&mut self, record: &NotificationRecord) -> bool {
         let stale_for = self.staleness.observe(record, Instant::now());
         self.context.leases.is_free(record, stale_for)

@@ -82,6 +82,12 @@ fn message_is_held(record: &NotificationRecord, worker: &str) -> String {
 /// No process has the lease, and no worker has the message: it is in the queue, or lost.
 fn message_may_come(record: &NotificationRecord) -> String {
     let (id, state) = (record.notification.id, record.state.as_str());
+    if record.acked_at.is_some() {
+        return format!(
+            "notification {id} is {state}, and no worker has it. It did not come from the broker, and any worker sends to \
+             everyone who is pending within seconds: start one with: fanmail worker"
+        );
+    }
     let publishing = match &record.message_key {
         Some(_) => "",
         None => {
@@ -157,5 +163,9 @@ mod tests {
         let with_id =
             message_may_come(&NotificationRecord { message_key, ..record(NotificationState::Running) });
         assert!(with_id.ends_with(" --message-lost"), "{with_id}");
+        let acked_at = Some(record(NotificationState::Running).received_at);
+        let without_message =
+            message_may_come(&NotificationRecord { acked_at, ..record(NotificationState::Running) });
+        assert!(without_message.contains("It did not come from the broker"), "{without_message}");
     }
 }

@@ -118,6 +118,23 @@ fn an_unfinished_notification_is_without_a_worker_only_when_no_worker_has_its_me
 }
 
 #[test]
+fn one_that_no_message_carries_waits_for_no_message() {
+    let without_message = |line: NotificationLine| {
+        let acked_at = Some(line.record.received_at);
+        NotificationLine { record: NotificationRecord { acked_at, ..line.record }, ..line }
+    };
+    for left_behind in [running(6), held(waiting(6), OWNER, true)] {
+        let text = text(&[without_message(left_behind)]);
+        assert!(
+            text.starts_with("Left behind, and not from the broker: notification 6. Any worker"),
+            "{text}"
+        );
+        assert!(!text.contains("queue") && !text.contains("message-lost"), "{text}");
+    }
+    assert_eq!(text(&[without_message(held(waiting(6), OWNER, false))]), "");
+}
+
+#[test]
 fn the_ack_of_an_abandoned_notification_is_not_missed() {
     let abandoned = line(1, NotificationState::Abandoned, [3, 3, 0, 0, 0]);
     let abandoned =

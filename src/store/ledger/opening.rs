@@ -19,6 +19,7 @@ pub(crate) mod attach;
 pub(crate) mod insert;
 mod messages;
 pub(crate) mod row;
+pub mod without_message;
 
 /// A message that has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]

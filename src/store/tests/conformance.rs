@@ -36,6 +36,7 @@ mod text_keys;
 mod unreadable;
 mod unrecorded_acks;
 mod values;
+mod without_message;
 mod words;
 
 pub use batches::*;
@@ -65,6 +66,7 @@ pub use text_keys::*;
 pub use unreadable::*;
 pub use unrecorded_acks::*;
 pub use values::*;
+pub use without_message::*;
 pub use words::*;
 
 pub fn migrating_again_changes_nothing(store: &Store) {

@@ -43,7 +43,7 @@ impl Dispatcher {
         let Some(session) = self.session.take_if(|session| session.number == number) else {
             return;
         };
-        let leases = self.remove_unstarted();
+        let leases = self.remove_unstarted(Task::needs_its_message);
         for id in self.tasks.select(|task| matches!(task.state, TaskState::DeadLettering(_))) {
             self.tasks.remove(id);
         }
@@ -58,7 +58,7 @@ impl Dispatcher {
     fn acks_to_record(&self) -> Vec<AckedMessage> {
         let recording = self.tasks.select(|task| matches!(task.state, TaskState::RecordingAck(_)));
         let acked = recording.into_iter().filter_map(|id| match self.tasks.get(id)? {
-            Task { state: TaskState::RecordingAck(notification_id), receipt, .. } => {
+            Task { state: TaskState::RecordingAck(notification_id), receipt: Some(receipt), .. } => {
                 Some(self.acked_message(*notification_id, *receipt))
             }
             _ => None,
@@ -72,10 +72,10 @@ impl Dispatcher {
         AckedMessage { notification_id, session, tag: receipt.tag }
     }
 
-    /// Removes the tasks that have not begun. Returns their leases.
-    pub(super) fn remove_unstarted(&mut self) -> Vec<Lease> {
+    /// Removes the tasks that have not begun and that fit. Returns their leases.
+    pub(super) fn remove_unstarted(&mut self, fits: impl Fn(&Task) -> bool) -> Vec<Lease> {
         self.arrived.clear();
-        let unstarted = self.tasks.select(|task| task.state.is_unstarted());
+        let unstarted = self.tasks.select(|task| task.state.is_unstarted() && fits(task));
         let removed = unstarted.into_iter().filter_map(|id| self.tasks.remove(id));
         removed
             .filter_map(|task| match task.state {
@@ -115,7 +115,7 @@ impl Dispatcher {
             return;
         }
         self.look_at = now + LOOK_INTERVAL;
-        let held = self.tasks.select(|task| self.is_valid(task.receipt)).len();
+        let held = self.tasks.select(|task| self.holds(task)).len();
         // Messages behind those that are awaited hold all places of the prefetch: the broker delivers none until one is acked.
         let none_can_come = self.running == 0 && held >= self.prefetch;
         let mut awaited = Vec::new();
@@ -143,7 +143,12 @@ impl Dispatcher {
     }
 
     pub(super) fn has_valid_receipt(&self, id: TaskId) -> bool {
-        self.tasks.get(id).is_some_and(|task| self.is_valid(task.receipt))
+        self.tasks.get(id).is_some_and(|task| self.holds(task))
+    }
+
+    /// Whether the broker takes a settlement of its message.
+    fn holds(&self, task: &Task) -> bool {
+        task.receipt.is_some_and(|receipt| self.is_valid(receipt))
     }
 
     /// The message `id` has the same notification as the earlier task `twin`. Usually it is its message, delivered again, and
@@ -157,13 +162,16 @@ impl Dispatcher {
         let Some(again) = self.tasks.remove(id) else {
             return;
         };
-        self.tasks.set_receipt(twin, again.receipt);
+        let Some(receipt) = again.receipt else {
+            return;
+        };
+        self.tasks.set_receipt(twin, receipt);
         if again.is_nameless() {
             self.context.metrics.redelivered_decided.add(1);
         }
         if self.tasks.awaiting_redelivery().contains(&twin) {
             events::notification::already_completed(notification);
-            self.settle(Settlement::Ack(again.receipt));
+            self.settle(Settlement::Ack(receipt));
             self.tasks.set_state(twin, TaskState::Acking(notification.id));
         } else {
             events::notification::redelivered(again.message);

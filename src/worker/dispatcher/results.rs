@@ -77,7 +77,10 @@ impl Dispatcher {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
-        let (receipt, is_nameless) = (task.receipt, task.is_nameless());
+        let Some(receipt) = task.receipt else {
+            return self.ended_without_message(id, &result);
+        };
+        let is_nameless = task.is_nameless();
         let is_valid = self.is_valid(receipt);
         match result {
             FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_valid => {

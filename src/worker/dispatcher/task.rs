@@ -1,4 +1,5 @@
-//! One message and how far it is: what `dispatcher` decides about. Finding a task is left to `tasks`.
+//! One message, or a notification that no message carries, and how far it is: what `dispatcher` decides about. Finding a task is
+//! left to `tasks`.
 
 use std::time::Instant;
 
@@ -7,20 +8,24 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::intake::Place;
 
 /// The number of a task, in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(super) u64);
 
-/// One message, from its arrival until the broker and the ledger know that it is dealt with.
+/// One message, from its arrival until the broker and the ledger know that it is dealt with. Or a notification that no message
+/// carries, until the ledger knows that.
 #[derive(Debug)]
 pub struct Task {
     /// What it asks for.
     pub message: Message,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
-    /// Its newest delivery.
-    pub receipt: Receipt,
+    /// Its newest delivery; `None` when no message carries it.
+    pub receipt: Option<Receipt>,
+    /// Its place if no message carries it, which is given back with it.
+    pub place: Option<Place>,
     /// How far it is.
     pub state: TaskState,
 }
@@ -62,6 +67,12 @@ impl Task {
     #[must_use]
     pub fn is_nameless(&self) -> bool {
         self.identity.key().is_none()
+    }
+
+    /// Whether it cannot go on once its message is the broker's again.
+    #[must_use]
+    pub fn needs_its_message(&self) -> bool {
+        self.place.is_none() || !matches!(self.state, TaskState::Waiting(_))
     }
 }
 

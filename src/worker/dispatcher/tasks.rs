@@ -9,6 +9,7 @@ use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::intake::WithoutMessage;
 
 /// Every task that is not finished.
 #[derive(Debug, Default)]
@@ -27,11 +28,26 @@ pub struct Tasks {
 impl Tasks {
     /// Adds a message that has arrived, behind the others of its event.
     pub fn add(&mut self, message: Message, identity: Identity, receipt: Receipt) {
+        let (receipt, state) = (Some(receipt), TaskState::Opening);
+        self.insert(Task { message, identity, receipt, place: None, state });
+    }
+
+    /// Adds a notification that no message carries, behind the others of its event.
+    pub fn add_without_message(&mut self, notification: WithoutMessage) {
+        let WithoutMessage { message, identity, opened, place } = notification;
+        let (place, state) = (Some(place), TaskState::Waiting(opened));
+        self.insert(Task { message, identity, receipt: None, place, state });
+    }
+
+    fn insert(&mut self, task: Task) {
         self.last += 1;
-        let id = TaskId(self.last);
-        self.by_id.insert(id, Task { message, identity, receipt, state: TaskState::Opening });
-        self.receipts.insert(receipt, id);
-        self.queues.entry(message.event_id).or_default().push_back(id);
+        let (id, event_id) = (TaskId(self.last), task.message.event_id);
+        if let Some(receipt) = task.receipt {
+            self.receipts.insert(receipt, id);
+        }
+        self.by_id.insert(id, task);
+        self.queues.entry(event_id).or_default().push_back(id);
+        self.update_startable(event_id, id);
     }
 
     /// The task with this number.
@@ -120,8 +136,9 @@ impl Tasks {
     /// The message of a task was delivered again.
     pub fn set_receipt(&mut self, id: TaskId, receipt: Receipt) {
         if let Some(task) = self.by_id.get_mut(&id) {
-            self.receipts.remove(&task.receipt);
-            task.receipt = receipt;
+            if let Some(old) = task.receipt.replace(receipt) {
+                self.receipts.remove(&old);
+            }
             self.receipts.insert(receipt, id);
         }
     }
@@ -147,7 +164,9 @@ impl Tasks {
         self.leave_queue(id);
         let task = self.by_id.remove(&id)?;
         self.awaiting.remove(&id);
-        self.receipts.remove(&task.receipt);
+        if let Some(receipt) = task.receipt {
+            self.receipts.remove(&receipt);
+        }
         Some(task)
     }
 

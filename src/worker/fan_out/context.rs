@@ -17,6 +17,7 @@ use crate::worker::delivery::queue::JobSender;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::delivery::throttles::KeptThrottles;
 use crate::worker::fan_out::wait_permit::WaitPermits;
+use crate::worker::intake::Intake;
 use crate::worker::lease::keeper::Leases;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -59,6 +60,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes the sweep of notifications that are set aside: there is one more.
     pub set_aside: (Sender<()>, Receiver<()>),
+    /// The way of notifications that no message carries to the dispatcher.
+    pub intake: Intake,
     /// Requested by the first SIGTERM, SIGINT or SIGQUIT.
     pub shutdown: Shutdown,
 }

@@ -22,6 +22,7 @@ mod losses;
 mod opening;
 mod sessions;
 mod vanished;
+mod without_message;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 

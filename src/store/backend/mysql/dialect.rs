@@ -161,7 +161,7 @@ pub fn insert_deferrals(mysql: &mut MysqlConnection, rows: &[DeferralRow]) -> Qu
         .map(drop)
 }
 
-/// [`last_inserted_id`] gives the first key. The receipts tell the rows apart.
+/// [`last_inserted_id`] gives the first key. Receipts or keys of messages tell the rows apart.
 pub fn insert_notifications(
     mysql: &mut MysqlConnection,
     rows: &[NewNotification<'_>],
@@ -170,8 +170,17 @@ pub fn insert_notifications(
     let first = last_inserted_id(mysql)?;
     let inserted: Vec<InsertedKey> = notifications::table
         .filter(notifications::id.ge(first))
-        .filter(notifications::broker_session.eq_any(rows.iter().map(|row| row.broker_session)))
-        .select((notifications::id, notifications::broker_session, notifications::delivery_tag))
+        .filter(
+            notifications::broker_session
+                .eq_any(rows.iter().filter_map(|row| row.broker_session))
+                .or(notifications::message_key.eq_any(rows.iter().filter_map(|row| row.message_key))),
+        )
+        .select((
+            notifications::id,
+            notifications::broker_session,
+            notifications::delivery_tag,
+            notifications::message_key,
+        ))
         .load(mysql)?;
     keys_in_order(rows, &inserted)
 }

@@ -148,14 +148,19 @@ pub fn insert_deferrals(postgres: &mut PgConnection, rows: &[DeferralRow]) -> Qu
     diesel::insert_into(deferrals::table).values(rows).on_conflict_do_nothing().execute(postgres).map(drop)
 }
 
-/// The keys come in any order; the receipts tell the rows apart.
+/// The keys come in any order; receipts or keys of messages tell the rows apart.
 pub fn insert_notifications(
     postgres: &mut PgConnection,
     rows: &[NewNotification<'_>],
 ) -> QueryResult<Vec<NotificationId>> {
     let inserted: Vec<InsertedKey> = diesel::insert_into(notifications::table)
         .values(rows)
-        .returning((notifications::id, notifications::broker_session, notifications::delivery_tag))
+        .returning((
+            notifications::id,
+            notifications::broker_session,
+            notifications::delivery_tag,
+            notifications::message_key,
+        ))
         .load(postgres)?;
     keys_in_order(rows, &inserted)
 }

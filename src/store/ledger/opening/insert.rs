@@ -8,6 +8,7 @@ use crate::domain::audience::Audience;
 use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
+use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
@@ -75,7 +76,11 @@ fn find_readable_audiences(
 }
 
 fn audience_of(arrival: &Arrival, audiences: &HashMap<EventId, Audience>) -> Audience {
-    let id = arrival.message.event_id;
+    audience_in(audiences, arrival.message.event_id)
+}
+
+/// The audience of an event. One that is not known is not frozen.
+pub(crate) fn audience_in(audiences: &HashMap<EventId, Audience>, id: EventId) -> Audience {
     audiences.get(&id).copied().unwrap_or(Audience::Event { id, up_to: ParticipantId::MIN })
 }
 
@@ -86,15 +91,33 @@ fn new_row<'a>(
     attachment: &Attachment<'a>,
     received_at: DatabaseTime,
 ) -> NewNotification<'a> {
-    let (event_id, event_key) = match &arrival.message.event_id {
+    let (key, starts_at_once) = (arrival.identity.key(), arrival.starts_at_once);
+    NewNotification {
+        broker_session: Some(session),
+        delivery_tag: Some(arrival.tag()),
+        delivered_at: Some(attachment.clock),
+        ..row_of(&arrival.message, key, audience, starts_at_once, attachment, received_at)
+    }
+}
+
+/// The row of a message, without its place at the broker.
+pub(crate) fn row_of<'a>(
+    message: &'a Message,
+    key: Option<&'a str>,
+    audience: Audience,
+    starts_at_once: bool,
+    attachment: &Attachment<'a>,
+    received_at: DatabaseTime,
+) -> NewNotification<'a> {
+    let (event_id, event_key) = match &message.event_id {
         EventId::Number(id) => (Some(*id), None),
         EventId::Text(key) => (None, Some(key.as_str())),
     };
-    let state = if arrival.starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
+    let state = if starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
     NewNotification {
-        message_key: arrival.identity.key(),
+        message_key: key,
         channel: ChannelName::Email.as_str(),
-        kind: arrival.message.kind.as_str(),
+        kind: message.kind.as_str(),
         event_id,
         event_key,
         audience: audience.as_str(),
@@ -104,9 +127,10 @@ fn new_row<'a>(
         lease_owner: attachment.owner,
         lease_until: attachment.until,
         epoch: Epoch::random(),
-        broker_session: session,
-        delivery_tag: arrival.tag(),
-        delivered_at: attachment.clock,
+        broker_session: None,
+        delivery_tag: None,
+        delivered_at: None,
+        acked_at: None,
     }
 }
 

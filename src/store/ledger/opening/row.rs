@@ -16,7 +16,7 @@ use crate::domain::ids::{Epoch, ParticipantId};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::notifications;
 
-/// A row of `notifications` to be. The receipt tells the rows of one call apart.
+/// A row of `notifications` to be. The receipt tells the rows of one call apart, or where no message carries them, the key.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = notifications, treat_none_as_default_value = false)]
 pub(crate) struct NewNotification<'a> {
@@ -32,14 +32,32 @@ pub(crate) struct NewNotification<'a> {
     pub lease_owner: &'a str,
     pub lease_until: NaiveDateTime,
     pub epoch: Epoch,
-    pub broker_session: &'a str,
-    pub delivery_tag: i64,
-    pub delivered_at: NaiveDateTime,
+    pub broker_session: Option<&'a str>,
+    pub delivery_tag: Option<i64>,
+    pub delivered_at: Option<NaiveDateTime>,
+    pub acked_at: Option<NaiveDateTime>,
 }
 
-/// Key, session and delivery tag of a row that was inserted.
+/// Key, session, delivery tag and key of the message of a row that was inserted.
 #[cfg(any(feature = "mysql", feature = "postgres"))]
-pub(crate) type InsertedKey = (NotificationId, Option<String>, Option<i64>);
+pub(crate) type InsertedKey = (NotificationId, Option<String>, Option<i64>, Option<String>);
+
+/// What tells the rows of one call apart.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[derive(PartialEq, Eq, Hash)]
+enum RowName<'a> {
+    /// Session and delivery tag of its message.
+    Receipt(&'a str, Option<i64>),
+    /// No message carries it.
+    Key(Option<&'a str>),
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+impl<'a> RowName<'a> {
+    fn new(session: Option<&'a str>, tag: Option<i64>, key: Option<&'a str>) -> Self {
+        session.map_or(Self::Key(key), |session| Self::Receipt(session, tag))
+    }
+}
 
 /// The keys of inserted rows, in the order of `rows`.
 ///
@@ -50,10 +68,12 @@ pub(crate) fn keys_in_order(
     rows: &[NewNotification<'_>],
     inserted: &[InsertedKey],
 ) -> QueryResult<Vec<NotificationId>> {
-    let by_receipt: HashMap<(Option<&str>, Option<i64>), NotificationId> =
-        inserted.iter().map(|(id, session, tag)| ((session.as_deref(), *tag), *id)).collect();
+    let by_name: HashMap<RowName<'_>, NotificationId> = inserted
+        .iter()
+        .map(|(id, session, tag, key)| (RowName::new(session.as_deref(), *tag, key.as_deref()), *id))
+        .collect();
     let key = |row: &NewNotification<'_>| {
-        by_receipt.get(&(Some(row.broker_session), Some(row.delivery_tag))).copied()
+        by_name.get(&RowName::new(row.broker_session, row.delivery_tag, row.message_key)).copied()
     };
     rows.iter().map(|row| key(row).ok_or(Error::NotFound)).collect()
 }

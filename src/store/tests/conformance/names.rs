@@ -6,6 +6,10 @@ macro_rules! conformance_tests {
         crate::store::tests::conformance::conformance_tests!($fresh:
             migrating_again_changes_nothing
             a_message_id_decides_for_ever
+            wanted_notifications_are_opened_once_and_need_no_ack
+            an_abandoned_one_that_is_wanted_again_is_sent
+            those_that_others_have_left_behind_are_listed
+            a_wanted_event_that_cannot_be_read_is_opened_without_an_audience
             an_empty_message_id_is_none
             message_ids_differ_in_any_character
             a_message_id_that_asks_for_something_else_is_a_conflict

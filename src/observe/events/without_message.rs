@@ -1,0 +1,33 @@
+//! Notifications that no message of the broker carries.
+
+use crate::domain::ids::NotificationId;
+use crate::domain::notification::Notification;
+
+/// Its event is gone. No dead letter tells of it.
+pub fn abandoned(notification: &Notification, reason: &str) {
+    log::warn!(
+        "notification {0} ({notification}) is abandoned: {reason}. Put the event back, then send with: fanmail retry \
+         --notification {0}",
+        notification.id
+    );
+}
+
+/// Its row is not there any more, and no message brings it back.
+pub fn vanished(notification: &Notification) {
+    log::warn!(
+        "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
+         restored from an older copy. No message of the broker carries it, so nothing more is sent for it",
+        notification.id
+    );
+}
+
+/// Its worker has exited or is silent, and this one goes on with it.
+pub fn resumed(notification: &Notification, owner: Option<&str>) {
+    let from = owner.map(|name| format!(" of the worker {name}")).unwrap_or_default();
+    log::info!("notification {} ({notification}) is resumed{from}; no message carries it", notification.id);
+}
+
+/// It is about no event, and this version sends only those that are.
+pub fn not_about_an_event(id: NotificationId) {
+    log::debug!("notification {id} is not about an event, and is left to a newer fanmail");
+}

@@ -1,0 +1,95 @@
+//! Opening notifications that no message of the broker carries.
+
+use super::*;
+use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+
+fn wanted(key: &str, kind: Kind, event_id: EventId) -> Wanted {
+    Wanted { message: Message { kind, event_id }, key: key.to_owned(), starts_at_once: true }
+}
+
+fn open_wanted(store: &Store, wanted: &[Wanted]) -> Vec<OpenedWanted> {
+    store.open_wanted(wanted, &lease_request("me")).unwrap()
+}
+
+/// Notification and lease of one that is new, or that was abandoned.
+fn ours(opened: &OpenedWanted) -> (Notification, Lease) {
+    let OpenedWanted::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+    (*notification, *lease)
+}
+
+fn left_behind(store: &Store, owner: &str) -> Vec<i64> {
+    store.list_left_behind(owner, 9).unwrap().iter().map(|record| record.notification.id.0).collect()
+}
+
+pub fn wanted_notifications_are_opened_once_and_need_no_ack(store: &Store) {
+    add_people(store, EVENT, 3);
+    let all = [
+        wanted("a", Kind::Updated, EVENT),
+        wanted("b", Kind::Created, OTHER_EVENT),
+        wanted("a", Kind::Updated, EVENT),
+        wanted("b", Kind::Updated, OTHER_EVENT),
+    ];
+    let opened = open_wanted(store, &all);
+    let [(first, lease), (second, _)] = [0, 1].map(|index| ours(&opened[index]));
+    assert_eq!(opened[2..], [OpenedWanted::Known(first), OpenedWanted::Conflict(second)]);
+    assert_eq!(
+        (first.audience, first.kind, first.event_id),
+        (participants_up_to(3), Kind::Updated, Some(EVENT))
+    );
+    let record = store.find_notification(first.id).unwrap().unwrap();
+    assert!(record.acked_at.is_some() && record.broker_session.is_none());
+    assert_eq!((record.notification, record.message_key.as_deref()), (first, Some("a")));
+    assert_eq!((record.state, record.holder.unwrap().owner.as_str()), (NotificationState::Running, "me"));
+    assert_eq!(open_wanted(store, &all[..1]), [OpenedWanted::Known(first)]);
+    assert_eq!(complete_under(store, lease), Completion::Completed);
+    assert_eq!(open_wanted(store, &all[..1]), [OpenedWanted::Known(first)]);
+    let listed = store.list_notifications(None).unwrap();
+    assert_eq!(listed.len(), 2);
+}
+
+pub fn an_abandoned_one_that_is_wanted_again_is_sent(store: &Store) {
+    let one = [wanted("a", Kind::Updated, EVENT)];
+    let (notification, lease) = ours(&open_wanted(store, &one)[0]);
+    assert!(store.abandon_notification(lease, "its event is gone").unwrap());
+    assert_eq!(left_behind(store, "me"), Vec::<i64>::new());
+    let opened = open_wanted(store, &one);
+    let (again, newer) = ours(&opened[0]);
+    assert!(matches!(opened[0], OpenedWanted::Ours { resumed: true, started: false, .. }));
+    assert_eq!((again.id, newer.epoch), (notification.id, lease.epoch.next()));
+    let record = store.find_notification(again.id).unwrap().unwrap();
+    assert_eq!((record.state, record.reason, record.completed_at), (NotificationState::Waiting, None, None));
+    assert!(record.acked_at.is_some());
+    assert_eq!(open_wanted(store, &one), [OpenedWanted::Known(again)]);
+}
+
+pub fn those_that_others_have_left_behind_are_listed(store: &Store) {
+    add_people(store, EVENT, 1);
+    let opened = open_wanted(store, &["a", "b", "c"].map(|key| wanted(key, Kind::Updated, EVENT)));
+    let [first, second, third] = [0, 1, 2].map(|index| ours(&opened[index]));
+    // A message of the broker, which delivers it again.
+    open(store);
+    assert_eq!(left_behind(store, "me"), Vec::<i64>::new());
+    assert_eq!(left_behind(store, "other"), [first.0.id.0, second.0.id.0, third.0.id.0]);
+    store.release_lease(second.1).unwrap();
+    assert_eq!(complete_under(store, third.1), Completion::Completed);
+    assert_eq!(left_behind(store, "me"), [second.0.id.0]);
+    let expired =
+        format!("UPDATE notifications SET lease_until = '2020-01-01 00:00:00' WHERE id = {}", first.0.id);
+    execute(store, &expired);
+    assert_eq!(left_behind(store, "me"), [first.0.id.0, second.0.id.0], "the reply to the commit was lost");
+}
+
+pub fn a_wanted_event_that_cannot_be_read_is_opened_without_an_audience(store: &Store) {
+    add_people(store, EVENT, 2);
+    add_people(store, OTHER_EVENT, 3);
+    break_participants(store, "id", "event_id = 7");
+    let all = [wanted("a", Kind::Updated, EVENT), wanted("b", Kind::Created, EVENT)];
+    let opened = open_wanted(store, &all);
+    assert!(matches!(opened[0], OpenedWanted::Ours { started: false, .. }));
+    let [(broken, lease), (other, _)] = [0, 1].map(|index| ours(&opened[index]));
+    assert!(!broken.audience.is_frozen() && !other.audience.is_frozen());
+    mend_participants(store);
+    assert_eq!(store.start_notification(lease).unwrap().unwrap().audience, participants_up_to(2));
+    let opened = open_wanted(store, &[wanted("c", Kind::Updated, OTHER_EVENT)]);
+    assert!(matches!(opened[0], OpenedWanted::Ours { started: true, .. }));
+}

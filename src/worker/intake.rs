@@ -1,0 +1,183 @@
+//! Hands notifications that no message of the broker carries to the dispatcher: those that a part of the worker has opened, and
+//! those that another worker has left behind. Each holds a place until it has ended, so that a worker leases no more of them than
+//! it can send. Opening them is left to the store, running them to `dispatcher`.
+
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::sync::lock;
+use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::lease::keeper::Leases;
+
+/// A notification that is to be sent, and that no message carries.
+#[derive(Debug)]
+pub struct WithoutMessage {
+    /// What it says.
+    pub message: Message,
+    /// The key that it has in the ledger in place of the `message_id` of a message.
+    pub identity: Identity,
+    /// Its row, with the lease of this worker.
+    pub opened: OpenedAs,
+    /// Held until it has ended.
+    pub place: Place,
+}
+
+impl WithoutMessage {
+    /// Releases its lease: it does not begin here.
+    pub fn release(self, leases: &Leases) {
+        if let OpenedAs::Ours { held, .. } = &self.opened {
+            leases.release(held);
+        }
+    }
+}
+
+/// The way to the dispatcher. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Most notifications at a time, unless one is urgent.
+    limit: usize,
+    /// Wakes the dispatcher.
+    arrived: (Sender<()>, Receiver<()>),
+    /// Wakes those who wait for a place.
+    freed: (Sender<()>, Receiver<()>),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<WithoutMessage>,
+    places: usize,
+    closed: bool,
+}
+
+/// One of the places. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Place {
+    shared: Arc<Shared>,
+}
+
+impl Intake {
+    /// With so many places.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        let (arrived, freed) = (bounded(1), bounded(1));
+        Self { shared: Arc::new(Shared { state: Mutex::default(), limit, arrived, freed }) }
+    }
+
+    /// Up to `most` places that are free now.
+    #[must_use]
+    pub fn reserve(&self, most: usize) -> Vec<Place> {
+        let mut state = lock(&self.shared.state);
+        let free = self.shared.limit.saturating_sub(state.places);
+        let taken = free.min(most);
+        state.places += taken;
+        drop(state);
+        if taken < free {
+            self.shared.wake_next();
+        }
+        (0..taken).map(|_| Place { shared: Arc::clone(&self.shared) }).collect()
+    }
+
+    /// A place even if none is free: for a notification that another worker has left behind.
+    #[must_use]
+    pub fn reserve_one_more(&self) -> Place {
+        lock(&self.shared.state).places += 1;
+        Place { shared: Arc::clone(&self.shared) }
+    }
+
+    /// For `select!`: ready when a place may be free. One of those who wait is woken.
+    #[must_use]
+    pub fn freed(&self) -> &Receiver<()> {
+        &self.shared.freed.1
+    }
+
+    /// Hands notifications over. Returns them when the dispatcher takes none any more; their leases are to be released then.
+    #[must_use]
+    pub fn hand_over(&self, notifications: Vec<WithoutMessage>) -> Vec<WithoutMessage> {
+        let mut state = lock(&self.shared.state);
+        if state.closed {
+            return notifications;
+        }
+        state.waiting.extend(notifications);
+        drop(state);
+        // If it is full, the dispatcher is about to look.
+        self.shared.arrived.0.try_send(()).unwrap_or_default();
+        Vec::new()
+    }
+
+    /// For the dispatcher's `Select`: ready when [`Self::take`] has something.
+    #[must_use]
+    pub(super) fn arrived(&self) -> &Receiver<()> {
+        &self.shared.arrived.1
+    }
+
+    /// What was handed over since the last call.
+    #[must_use]
+    pub(super) fn take(&self) -> Vec<WithoutMessage> {
+        self.shared.arrived.1.try_recv().unwrap_or_default();
+        std::mem::take(&mut lock(&self.shared.state).waiting)
+    }
+
+    /// The same, for the last time: from now on nothing is taken.
+    #[must_use]
+    pub(super) fn close(&self) -> Vec<WithoutMessage> {
+        let mut state = lock(&self.shared.state);
+        state.closed = true;
+        std::mem::take(&mut state.waiting)
+    }
+}
+
+impl Shared {
+    /// A place is free.
+    fn wake_next(&self) {
+        // If it is full, somebody is about to look.
+        self.freed.0.try_send(()).unwrap_or_default();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.places -= 1;
+        let is_free = state.places < self.shared.limit;
+        drop(state);
+        if is_free {
+            self.shared.wake_next();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_held_until_it_is_dropped_and_whoever_waits_is_woken() {
+        let intake = Intake::new(3);
+        let two = intake.reserve(2);
+        assert_eq!((two.len(), intake.freed().len()), (2, 1), "one is left");
+        assert_eq!(intake.freed().try_recv(), Ok(()));
+        let urgent = [intake.reserve_one_more(), intake.reserve_one_more()];
+        assert!(intake.reserve(5).is_empty());
+        drop(two);
+        assert_eq!(intake.freed().try_recv(), Ok(()));
+        assert_eq!(intake.reserve(5).len(), 1, "given back at once");
+        drop(urgent);
+        assert_eq!(intake.reserve(5).len(), 3);
+    }
+
+    #[test]
+    fn a_dispatcher_that_has_ended_takes_nothing() {
+        let intake = Intake::new(1);
+        assert!(intake.close().is_empty());
+        assert!(intake.hand_over(Vec::new()).is_empty() && intake.arrived().is_empty());
+    }
+}

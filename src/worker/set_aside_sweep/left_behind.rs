@@ -1,0 +1,62 @@
+//! Notifications that no message of the broker carries, and that another worker has left behind: it was stopped, killed, or is
+//! silent. No broker delivers them again, so every worker looks for them. Running them is left to the dispatcher, which keeps them in
+//! order with everything else of their events.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use crate::domain::ids::NotificationId;
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::observe::events;
+use crate::store::ledger::row::NotificationRecord;
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::fan_out::context::Context;
+use crate::worker::intake::WithoutMessage;
+use crate::worker::set_aside_sweep::SetAsideSweep;
+
+/// Notifications that are read at once. Those that other workers have are among them.
+const LIST_LIMIT: u32 = 1_000;
+
+impl SetAsideSweep {
+    /// Hands those to the dispatcher that no process works on.
+    pub(super) fn resume_left_behind(&mut self) -> Result<(), Stopped> {
+        let Context { store, database_retry, leases, .. } = &*self.context;
+        let owner = &leases.lease_request().owner;
+        let found = database_retry.until_ok(|| store.list_left_behind(owner, LIST_LIMIT))?;
+        let ids: HashSet<NotificationId> = found.iter().map(|record| record.notification.id).collect();
+        self.staleness_left_behind.retain(|id| ids.contains(&id));
+        for record in &found {
+            let stale_for = self.staleness_left_behind.observe(record, Instant::now());
+            if self.context.leases.is_free(record, stale_for) {
+                self.resume(record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leases the notification and hands it over, unless another process was quicker.
+    fn resume(&self, record: &NotificationRecord) -> Result<(), Stopped> {
+        let (context, notification) = (&*self.context, record.notification);
+        let Some(event_id) = notification.event_id else {
+            events::without_message::not_about_an_event(notification.id);
+            return Ok(());
+        };
+        let epoch = record.epoch.of_take_over();
+        let take_over = || context.leases.take_over(record, epoch);
+        let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
+        let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
+        events::without_message::resumed(&notification, owner);
+        let resumed = WithoutMessage {
+            message: Message { kind: notification.kind, event_id },
+            identity: Identity { message_id: record.message_key.clone(), redelivered: true },
+            opened: OpenedAs::Ours { notification, held, resumed: true, started: false },
+            place: context.intake.reserve_one_more(),
+        };
+        for not_taken in context.intake.hand_over(vec![resumed]) {
+            not_taken.release(&context.leases);
+        }
+        Ok(())
+    }
+}
