@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
@@ -85,8 +86,14 @@ pub struct PreparedNotification {
 impl PreparedNotification {
     /// Renders what is the same for every participant.
     #[must_use]
-    pub fn new(notification: &Notification, event: &Event, templates: &Templates) -> Self {
-        Self { id: notification.id, context: templates.notification_context(notification.kind, event) }
+    pub fn new(
+        notification: &Notification,
+        event: &Event,
+        details: &MessageDetails,
+        templates: &Templates,
+    ) -> Self {
+        let context = templates.notification_context(notification.kind, event, details);
+        Self { id: notification.id, context }
     }
 }
 

@@ -18,3 +18,4 @@ pub mod outcome;
 pub mod participant;
 pub mod session;
 pub mod time_zone;
+pub mod times;

@@ -95,14 +95,14 @@ proptest! {
 
     #[test]
     fn an_encoded_message_decodes_to_itself(event_id: i64, kind in prop::sample::select(&Kind::ALL)) {
-        let message = Message { kind, event_id: EventId::Number(event_id) };
+        let message = Message::new(kind, EventId::Number(event_id));
         prop_assert_eq!(read(message.encode().as_bytes(), EventKeyType::Number), Ok(message));
     }
 
     #[test]
     fn a_key_that_is_text_is_kept_byte_by_byte(text in ".{0,40}", kind in prop::sample::select(&Kind::ALL)) {
         if let Ok(event_id) = EventId::from_text(&text) {
-            let message = Message { kind, event_id };
+            let message = Message::new(kind, event_id);
             prop_assert_eq!(read(message.encode().as_bytes(), EventKeyType::Text), Ok(message));
             prop_assert!(event_id.to_string().chars().count() <= 80 && !event_id.to_string().chars().any(char::is_control));
             match event_id {

@@ -19,6 +19,7 @@ use fanmail::domain::installation::Installation;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::lease::Lease;
 use fanmail::domain::message::Message;
+use fanmail::domain::message::details::MessageDetails;
 use fanmail::domain::message::identity::Identity;
 use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
@@ -58,7 +59,8 @@ impl Mails {
             rate: None,
         };
         let templates = Templates::load(None).unwrap();
-        let notification_context = templates.notification_context(Kind::Updated, &event());
+        let notification_context =
+            templates.notification_context(Kind::Updated, &event(), &MessageDetails::default());
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
         let composer = Composer::new(&config, &installation);
         Self { templates, notification_context, composer, participant: sample::ada() }
@@ -146,7 +148,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
     };
     let arrival = Arrival {
         receipt: Receipt { session: session.number, tag: 1 },
-        message: Message { kind: Kind::Updated, event_id: EVENT },
+        message: Message::new(Kind::Updated, EVENT),
         identity: Identity::default(),
         starts_at_once: true,
         asked_at: None,

@@ -35,7 +35,7 @@ pub fn new_message_id() -> String {
 /// # Errors
 /// When the broker is away, refuses the message or does not confirm it in time, as during a memory alarm. After most
 /// errors the message may have arrived all the same.
-pub fn publish(config: &BrokerConfig, message: Message, message_id: &str) -> Result<String, BrokerError> {
+pub fn publish(config: &BrokerConfig, message: &Message, message_id: &str) -> Result<String, BrokerError> {
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }

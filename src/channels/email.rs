@@ -122,6 +122,7 @@ mod tests {
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
     use crate::domain::kind::Kind;
+    use crate::domain::message::details::MessageDetails;
 
     fn channel(route: Route, templates: &Templates) -> EmailChannel {
         let config = EmailConfig {
@@ -143,7 +144,8 @@ mod tests {
         let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
-        let context = templates.notification_context(Kind::Updated, &sample::full());
+        let context =
+            templates.notification_context(Kind::Updated, &sample::full(), &MessageDetails::default());
         let notification = PreparedNotification { id: NotificationId(7), context };
         channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
     }

@@ -19,6 +19,7 @@ use crate::domain::event::Event;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -56,7 +57,8 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Some(event_id) => from_database(event_id, config)?,
         None => (sample::full(), sample::ada()),
     };
-    let content = templates.render(&templates.notification_context(args.kind, &event), &participant)?;
+    let in_common = templates.notification_context(args.kind, &event, &MessageDetails::default());
+    let content = templates.render(&in_common, &participant)?;
     let path = write_html(args.output.as_deref(), content.text(MediaType::Html))?;
     let mut out = io::stdout().lock();
     writeln!(

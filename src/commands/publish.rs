@@ -44,7 +44,7 @@ pub struct PublishArgs {
 /// # Errors
 /// What failed, and why.
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let message = Message { kind: args.kind, event_id: args.event };
+    let message = Message::new(args.kind, args.event);
     let is_checked = match check_key(args.event, config) {
         Err(reason) => {
             eprintln!("error: --event: no event can have the key {}: {reason}", args.event);
@@ -53,7 +53,7 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Ok(is_checked) => is_checked,
     };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
-    let peer = match publisher::publish(&config.broker, message, &message_id) {
+    let peer = match publisher::publish(&config.broker, &message, &message_id) {
         Ok(peer) => peer,
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");

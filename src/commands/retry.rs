@@ -20,6 +20,7 @@ use crate::config::email::Route;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
 use crate::exit_code::MISCONFIGURED;
@@ -80,8 +81,8 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
     let record =
         candidate::find(&store, args.notification, args.message_lost, config.worker.silence_limit())?;
-    let event = match candidate::find_event(&store, &record)? {
-        Ok(event) => event,
+    let (event, details) = match candidate::find_event(&store, &record)? {
+        Ok(found) => found,
         Err(missing) if args.message_lost && record.state.is_open() => {
             return missing_event::close(&store, &record, &missing, config.worker.lease_timeout);
         }
@@ -100,7 +101,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         say("interrupted; no mail was sent");
         return Ok(ExitCode::FAILURE);
     }
-    let sent = retry(&context, &runtime.monitor.health, &record, event, args, &note);
+    let sent = retry(&context, &runtime.monitor.health, &record, (event, details), args, &note);
     drop(context);
     threads.join();
     finish(&store, &sent?, dry_run)
@@ -111,7 +112,7 @@ fn retry(
     context: &Context,
     health: &Health,
     record: &NotificationRecord,
-    event: Event,
+    (event, details): (Event, MessageDetails),
     args: &RetryArgs,
     note: &LeaseNote,
 ) -> anyhow::Result<Sent> {
@@ -126,7 +127,7 @@ fn retry(
     };
     let scope = if context.dummy { Scope::Undecided } else { Scope::UndecidedAndDeferred };
     let one_mail_per_address = context.one_mail_per_address;
-    let mut claim = Claim { notification, event, held, resumed: true, scope, one_mail_per_address };
+    let mut claim = Claim { notification, event, details, held, resumed: true, scope, one_mail_per_address };
     let result = send_and_complete(context, health, &mut claim, record.state)?;
     Ok(Sent { notification, result })
 }

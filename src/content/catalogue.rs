@@ -60,6 +60,7 @@ impl KindTemplates {
             Kind::Created => templates_in!("created"),
             Kind::Updated => templates_in!("updated"),
             Kind::Cancelled => templates_in!("cancelled"),
+            Kind::Reminder => templates_in!("reminder"),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::content::explain::explain;
 use crate::content::renderer::Templates;
 use crate::content::{sample, view};
 use crate::domain::kind::Kind;
+use crate::domain::message::details::MessageDetails;
 
 /// Finds variables and fields that do not exist.
 ///
@@ -70,8 +71,13 @@ fn unknown_name(
 /// The first template that does not render.
 pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError> {
     for kind in Kind::ALL {
-        for event in [sample::full(), sample::all_day(), sample::bare(), sample::hostile()] {
-            let notification_context = templates.notification_context(kind, &event);
+        for (event, details) in [
+            (sample::full(), sample::details()),
+            (sample::all_day(), MessageDetails::default()),
+            (sample::bare(), MessageDetails::default()),
+            (sample::hostile(), sample::hostile_details()),
+        ] {
+            let notification_context = templates.notification_context(kind, &event, &details);
             for participant in
                 [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()]
             {

@@ -14,6 +14,7 @@ use crate::content::view;
 use crate::domain::content::{Content, ContentPart, MediaType};
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 
@@ -50,15 +51,23 @@ impl Templates {
         self.inner.sources.dir()
     }
 
-    /// Prepares what all mails of a notification about this event have in common.
+    /// Prepares what all mails of a notification about this event have in common, whose message carries `details`.
     #[must_use]
-    pub fn notification_context(&self, kind: Kind, event: &Event) -> NotificationContext {
+    pub fn notification_context(
+        &self,
+        kind: Kind,
+        event: &Event,
+        details: &MessageDetails,
+    ) -> NotificationContext {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value("event", view::event(event));
+        for (name, value) in view::details(details) {
+            context.insert_value(name, value);
+        }
         let name = KindTemplates::of(kind).subject();
         let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
-        let is_personal = variables.iter().any(|variable| !view::SHARED.contains(variable));
+        let is_personal = variables.contains(view::PERSONAL);
         // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { self.subject(name, &context).ok() };
         NotificationContext { kind, context, subject }

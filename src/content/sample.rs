@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate};
 
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::{EventId, ParticipantId};
+use crate::domain::message::details::MessageDetails;
 use crate::domain::participant::Participant;
 
 /// An event with all fields.
@@ -66,6 +67,26 @@ pub fn hostile() -> Event {
         timezone: "Not/AZone".to_owned(),
         url: Some("https://example.com/?a=1&b=\"><img src=x onerror=alert(1)>".to_owned()),
         ..full()
+    }
+}
+
+/// What a message may carry for its recipients.
+#[must_use]
+pub fn details() -> MessageDetails {
+    MessageDetails {
+        note: Some("The cloakroom is closed this time.\nPlease bring a warm coat.".to_owned()),
+        reason: Some("the hall is being renovated".to_owned()),
+        ..MessageDetails::default()
+    }
+}
+
+/// The same with characters that have a meaning in HTML or terminals.
+#[must_use]
+pub fn hostile_details() -> MessageDetails {
+    MessageDetails {
+        note: Some("<script>alert(1)</script>\r\n.\r\n{{ event.title }}\u{0}\u{202e}".to_owned()),
+        reason: Some("\"storm\" & <flood>\r\nBcc: everyone@example.org".to_owned()),
+        ..MessageDetails::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What templates see of an event and of a participant: cleaned text, prepared so that rendering only fills it in. Every
+//! What templates see of an event, of a message and of a participant: cleaned text, prepared so that rendering only fills it in. Every
 //! field always exists; a field without a value is none, never undefined.
 
 use tera::{Map, Value};
@@ -8,6 +8,7 @@ use crate::content::dates::EventTime;
 use crate::content::layout;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
@@ -21,11 +22,15 @@ const DESCRIPTION_MAX: usize = 50_000;
 /// Longest web address of an event, in bytes. Longer ones do not work in all browsers.
 const URL_MAX: usize = 2000;
 
-/// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 3] = ["event", "participant", "kind"];
+/// Longest note of a publisher, in characters.
+const NOTE_MAX: usize = 10_000;
 
-/// Those that are the same for all mails of a notification.
-pub(crate) const SHARED: [&str; 2] = ["event", "kind"];
+/// The variables that a template may use.
+pub(crate) const VARIABLES: [&str; 7] =
+    ["event", "participant", "kind", "note", "note_html", "reason", "metadata"];
+
+/// The one that is not the same for all mails of a notification.
+pub(crate) const PERSONAL: &str = "participant";
 
 /// The fields of `event`.
 pub(crate) const EVENT: [&str; 12] = [
@@ -66,6 +71,32 @@ pub(crate) fn event(event: &Event) -> Value {
         ("month", of_when(|when| &when.month).into()),
         ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
     ])
+}
+
+/// The variables of what a message carries beyond kind and event.
+pub(crate) fn details(details: &MessageDetails) -> [(&'static str, Value); 4] {
+    let note = cut(layout::paragraphs(details.note.as_deref().unwrap_or_default()), NOTE_MAX);
+    [
+        ("note_html", Value::safe_string(&layout::to_html(&note))),
+        ("note", note.into()),
+        ("reason", line_or_none(details.reason.as_deref())),
+        ("metadata", metadata(&details.metadata)),
+    ]
+}
+
+/// Texts in it are cleaned, and may have several lines.
+fn metadata(fields: &serde_json::Map<String, serde_json::Value>) -> Value {
+    let clean = |(name, value): (&String, &serde_json::Value)| (name.clone().into(), json(value));
+    fields.iter().map(clean).collect::<Map>().into()
+}
+
+fn json(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::String(text) => layout::paragraphs(text).into(),
+        serde_json::Value::Array(values) => values.iter().map(json).collect::<Vec<Value>>().into(),
+        serde_json::Value::Object(fields) => metadata(fields),
+        other => Value::from_serializable(other),
+    }
 }
 
 /// A number, or text: `events/{{ event.id }}` works with both.

@@ -11,11 +11,13 @@ pub enum Kind {
     Updated,
     /// The event will not take place.
     Cancelled,
+    /// The event begins soon.
+    Reminder,
 }
 
 impl Kind {
-    /// Every kind, in the order in which an event lives through them.
-    pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Cancelled];
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder];
 
     /// The word in messages, in the ledger and in logs.
     #[must_use]
@@ -24,6 +26,7 @@ impl Kind {
             Self::Created => "CREATED",
             Self::Updated => "UPDATED",
             Self::Cancelled => "CANCELLED",
+            Self::Reminder => "REMINDER",
         }
     }
 
@@ -52,7 +55,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_one_word_and_is_found_by_it() {
-        assert_eq!(Kind::words(), "CREATED, UPDATED, CANCELLED");
+        assert_eq!(Kind::words(), "CREATED, UPDATED, CANCELLED, REMINDER");
         for kind in Kind::ALL {
             assert_eq!(Kind::from_word(kind.as_str()), Some(kind));
         }

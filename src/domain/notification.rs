@@ -5,7 +5,6 @@ use std::fmt;
 use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
-use crate::domain::message::Message;
 
 /// One accepted message: a row of `notifications`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +17,6 @@ pub struct Notification {
     pub event_id: Option<EventId>,
     /// Who it is for.
     pub audience: Audience,
-}
-
-impl Notification {
-    /// Whether the message asks for this notification.
-    #[must_use]
-    pub fn is_asked_for_by(&self, message: Message) -> bool {
-        (self.kind, self.event_id) == (message.kind, Some(message.event_id))
-    }
 }
 
 /// What happened, as logs say it: `UPDATED of event 123`.

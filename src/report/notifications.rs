@@ -174,6 +174,7 @@ pub(crate) mod tests {
                     event_id: Some(EventId::Number(123)),
                     audience: Audience::Event { id: EventId::Number(123), up_to: ParticipantId(250) },
                 },
+                details: None,
                 channel: ChannelName::Email,
                 message_key: None,
                 state,

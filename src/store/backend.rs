@@ -16,5 +16,4 @@ pub(crate) mod postgres;
 pub(crate) mod prepared;
 pub(crate) mod sqlite;
 pub(crate) mod statement;
-pub(crate) mod times;
 pub(crate) mod transaction;

@@ -124,7 +124,7 @@ fn shown(moment: Option<DateOrTime>) -> Option<String> {
 }
 
 fn message(kind: Kind) -> Message {
-    Message { kind, event_id: EVENT }
+    Message::new(kind, EVENT)
 }
 
 fn named(id: &str, redelivered: bool) -> Identity {

@@ -199,7 +199,7 @@ impl Dispatcher {
         };
         let is_first = !self.tasks.has_event(message.event_id);
         let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
-        self.tasks.add(message, identity.clone(), receipt);
+        self.tasks.add(message.clone(), identity.clone(), receipt);
         self.arrived.push(Arrival { receipt, message, identity, starts_at_once, asked_at: None });
     }
 
@@ -218,7 +218,7 @@ impl Dispatcher {
         let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
-        let (message, identity, receipt) = (task.message, task.identity.clone(), task.receipt);
+        let (message, identity, receipt) = (task.message.clone(), task.identity.clone(), task.receipt);
         if let Some(opened) = opened {
             self.running += 1;
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use crate::channels::PreparedNotification;
 use crate::domain::ids::EventId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
@@ -108,7 +107,7 @@ pub(super) fn run_leased(
     event_id: EventId,
     leased: &Leased,
 ) -> Result<FanOutResult, Halt> {
-    let Some(event) = event_lookup::look_up(context, event_id)? else {
+    let Some((event, details)) = event_lookup::look_up(context, event_id, leased.details.as_ref())? else {
         return leased.abandon(context, &event_lookup::describe_missing(context, event_id)?);
     };
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
@@ -119,7 +118,7 @@ pub(super) fn run_leased(
     let one_mail_per_address = context.one_mail_per_address;
     send_and_complete(
         context,
-        &mut Claim { notification, event, held, resumed, scope, one_mail_per_address },
+        &mut Claim { notification, event, details, held, resumed, scope, one_mail_per_address },
     )?;
     Ok(FanOutResult::Completed(notification))
 }
@@ -225,7 +224,7 @@ struct FanOut<'a> {
 impl<'a> FanOut<'a> {
     fn new(context: &'a Context, claim: &Claim, completes: bool) -> Self {
         let (sender, reports) = unbounded();
-        let notification = PreparedNotification::new(&claim.notification, &claim.event, &context.templates);
+        let notification = claim.prepare(&context.templates);
         let listed = claim.notification.audience.is_listed();
         let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender).listed(listed);
         Self {

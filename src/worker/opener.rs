@@ -226,7 +226,7 @@ impl<'a> OpenerThread<'a> {
     }
 
     fn ask_again(&mut self, asked: Asked, asked_at: NaiveDateTime, unknown: &Unknown) {
-        let message = asked.arrival.message;
+        let message = asked.arrival.message.clone();
         match unknown {
             Unknown::Holder(candidate) => {
                 let silent_for = self.arrivals.ask_again(asked, asked_at);
@@ -234,7 +234,7 @@ impl<'a> OpenerThread<'a> {
             }
             Unknown::OtherSession(session) => {
                 let silent_for = self.arrivals.ask_again(asked, asked_at);
-                self.sessions.check_other(session, message, asked_at, silent_for);
+                self.sessions.check_other(session, &message, asked_at, silent_for);
             }
             Unknown::OwnSession => {
                 self.arrivals.ask_again(asked, asked_at);

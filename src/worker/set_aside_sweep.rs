@@ -143,7 +143,8 @@ impl SetAsideSweep {
         let take_over = || context.leases.take_over(record, epoch);
         let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
         let scope = Scope::SetAside;
-        let leased = Leased { notification, held, resumed: true, started: false, scope };
+        let details = record.details.clone();
+        let leased = Leased { notification, details, held, resumed: true, started: false, scope };
         match fan_out::run_leased(context, event_id, &leased) {
             Ok(FanOutResult::DeadLetter { reason, .. }) => {
                 events::set_aside::abandoned(&notification, &reason);

@@ -26,6 +26,7 @@ mod half_open;
 mod hostile_rows;
 mod late_commits;
 mod log_redaction;
+mod message_details;
 mod odd_messages;
 mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]

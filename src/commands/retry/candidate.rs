@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::missing_event::MissingEvent;
 use crate::process_id;
 use crate::store::Store;
@@ -101,20 +102,26 @@ fn message_may_come(record: &NotificationRecord) -> String {
     )
 }
 
-/// The event as it is now, or what there is to say about it.
+/// The event, with what else the message carried; or what there is to say about an event that is not there.
 ///
 /// # Errors
 /// When the notification is not about an event, or when the database does not answer.
 pub(super) fn find_event(
     store: &Store,
     record: &NotificationRecord,
-) -> anyhow::Result<Result<Event, MissingEvent>> {
+) -> anyhow::Result<Result<(Event, MessageDetails), MissingEvent>> {
     let id = record.notification.id;
     let Some(event_id) = record.notification.event_id else {
         bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
     };
-    Ok(match store.find_event(event_id)? {
-        Some(event) => Ok(event),
+    let details = MessageDetails::read(record.details.as_ref())
+        .map_err(|error| anyhow!("notification {id} cannot be sent: {error}"))?;
+    let event = match details.event(event_id) {
+        None => store.find_event(event_id)?,
+        carried => carried,
+    };
+    Ok(match event {
+        Some(event) => Ok((event, details)),
         None => Err(store.describe_missing_event(event_id)?),
     })
 }

@@ -7,10 +7,17 @@ use crate::content::{layout, sample};
 use crate::domain::kind::Kind;
 
 mod blocks;
+mod kinds;
+mod message;
+
+/// What the mails of a message have in common that carries nothing.
+fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationContext {
+    templates.notification_context(kind, event, &MessageDetails::default())
+}
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
     let templates = Templates::load(None).unwrap();
-    templates.render(&templates.notification_context(kind, event), participant).unwrap()
+    templates.render(&context_of(&templates, kind, event), participant).unwrap()
 }
 
 /// The error of `load` for a directory where `name` has this text, without the path of that file.
@@ -30,12 +37,14 @@ fn a_problem_names_file_line_and_variable() {
         (
             "updated/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}\n{{ evnt.title }}{% endblock %}",
-            ", line 3: the variable \"evnt\" is not known (known: event, participant, kind)",
+            ", line 3: the variable \"evnt\" is not known (known: event, participant, kind, note, note_html, \
+             reason, metadata)",
         ),
         (
             "updated/subject.txt",
             "x\n{% if event.url %}{% else %}{{ nme }}{% endif %}",
-            ", line 2: the variable \"nme\" is not known (known: event, participant, kind)",
+            ", line 2: the variable \"nme\" is not known (known: event, participant, kind, note, note_html, \
+             reason, metadata)",
         ),
         (
             "cancelled/body.html",
@@ -59,7 +68,7 @@ fn a_problem_names_file_line_and_variable() {
             "created/body.html",
             "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
             ", line 2: Block `intr` is not defined in any parent template; known blocks of templates/base.html: palette, \
-             preheader, badge, intro, details, leaf_style, when_style, more, button, footer",
+             preheader, badge, intro, message, details, leaf_style, when_style, more, button, footer",
         ),
         ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
         (
@@ -67,7 +76,8 @@ fn a_problem_names_file_line_and_variable() {
             "{% extends \"bse.html\" %}",
             ": extends \"bse.html\", which does not exist (existing templates: base.html, base.txt, created/subject.txt, \
              created/body.txt, created/body.html, updated/subject.txt, updated/body.txt, updated/body.html, \
-             cancelled/subject.txt, cancelled/body.txt, cancelled/body.html)",
+             cancelled/subject.txt, cancelled/body.txt, cancelled/body.html, reminder/subject.txt, reminder/body.txt, \
+             reminder/body.html)",
         ),
         (
             "created/body.txt",
@@ -94,9 +104,8 @@ fn one_file_can_be_replaced_and_other_files_are_ignored() {
     fs::write(dir.path().join("README.md"), "{{ not a template").unwrap();
     fs::write(dir.path().join("created/body.html~"), "{% broken").unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let created = templates
-        .render(&templates.notification_context(Kind::Created, &sample::full()), &sample::ada())
-        .unwrap();
+    let created =
+        templates.render(&context_of(&templates, Kind::Created, &sample::full()), &sample::ada()).unwrap();
     assert_eq!(created.subject, "Welcome to Winter Lights Concert");
     assert_eq!(
         created.text(MediaType::Html),
@@ -113,7 +122,7 @@ fn a_subject_may_contain_the_name_of_the_participant() {
         fs::create_dir(dir.path().join("created")).unwrap();
         fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
-        let notification_context = templates.notification_context(Kind::Created, &sample::full());
+        let notification_context = context_of(&templates, Kind::Created, &sample::full());
         for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::hostile_name(), "Ann")] {
             let subject = templates.render(&notification_context, &participant).unwrap().subject;
             assert!(subject.contains(name), "{subject}");
@@ -141,41 +150,6 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
     std::os::unix::fs::symlink("gone.html", dir.path().join("base.html")).unwrap();
     let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
     assert!(error.ends_with("/base.html cannot be read: No such file or directory (os error 2)"), "{error}");
-}
-
-#[test]
-fn each_kind_has_its_own_wording() {
-    let subjects = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()).subject);
-    assert_eq!(
-        subjects,
-        [
-            "You are in: Winter Lights Concert, Thursday, 24 December 2026",
-            "Updated: Winter Lights Concert, Thursday, 24 December 2026",
-            "Cancelled: Winter Lights Concert, Thursday, 24 December 2026",
-        ]
-    );
-    let [created, updated, cancelled] = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()));
-    assert!(created.text(MediaType::Plain).contains("Here is what you need."));
-    assert!(updated.text(MediaType::Plain).contains("This is how it stands now."));
-    assert!(cancelled.text(MediaType::Plain).contains("will not take place"));
-    assert!(
-        cancelled.text(MediaType::Html).contains("line-through")
-            && !updated.text(MediaType::Html).contains("line-through")
-    );
-}
-
-#[test]
-fn a_mail_that_has_only_a_title_to_tell_promises_no_more() {
-    for (kind, promise) in [(Kind::Created, "what you need"), (Kind::Updated, "how it stands")] {
-        let [mail, full] = [sample::bare(), sample::full()].map(|event| render(kind, &event, &sample::ada()));
-        for part in [MediaType::Plain, MediaType::Html] {
-            assert!(
-                full.text(part).contains(promise) && !mail.text(part).contains(promise),
-                "{}",
-                mail.text(part)
-            );
-        }
-    }
 }
 
 #[test]
@@ -232,7 +206,7 @@ fn no_template_of_ones_own_shows_such_a_name() {
         fs::write(dir.path().join("created").join(name), greeting).unwrap();
     }
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let context = templates.notification_context(Kind::Created, &sample::full());
+    let context = context_of(&templates, Kind::Created, &sample::full());
     let mail = templates.render(&context, &sample::link_name()).unwrap();
     let all = [mail.subject.as_str(), mail.text(MediaType::Plain).trim(), mail.text(MediaType::Html).trim()];
     assert_eq!(all, ["Bonjour !"; 3]);
@@ -282,7 +256,7 @@ fn older_templates_work_with_an_event_of_a_whole_day() {
     let template = "{{ event.title }}{% if event.when %}: {{ event.date }}|{{ event.time | upper }}|{{ event.when }}{% endif %}";
     fs::write(dir.path().join("updated/subject.txt"), template).unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let context = templates.notification_context(Kind::Updated, &sample::all_day());
+    let context = context_of(&templates, Kind::Updated, &sample::all_day());
     let subject = templates.render(&context, &sample::ada()).unwrap().subject;
     assert_eq!(subject, "Open day: Thursday, 24 December 2026||Thursday, 24 December 2026");
 }

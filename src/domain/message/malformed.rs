@@ -10,6 +10,9 @@ use crate::text::clean::cut;
 /// Largest body that is read, in bytes. The bare form takes about forty.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// Largest `metadata` as JSON, in bytes.
+pub const MAX_METADATA: usize = 16 * 1024;
+
 /// Why the body of a message cannot be read. It can never be: trying again does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -51,6 +54,11 @@ pub enum Malformed {
     /// An id is too long. Holds the name of its field, its length and the largest one, in bytes.
     #[error("the field \"{0}\" has {1} bytes; at most {2} are possible")]
     IdTooLong(&'static str, usize, usize),
+    /// `metadata` is too large. Holds its length as JSON, in bytes.
+    #[error(
+        "the field \"metadata\" has {0} bytes as JSON; at most {MAX_METADATA} are possible: let it hold keys, and not what they stand for"
+    )]
+    MetadataTooLarge(usize),
     /// An envelope or a `CloudEvents` event within another one.
     #[error(
         "an envelope contains another envelope; put {{\"type\":\"UPDATED\",\"event_id\":123}} into one of them"

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::ids::EventId;
 
+mod details;
 mod envelopes;
 
 fn message(body: &[u8], keys: EventKeyType) -> Result<Message, Malformed> {
@@ -19,7 +20,7 @@ fn reads_every_kind_and_ignores_unknown_fields() {
         let body = format!(r#" {{"event_id": 7, "type": "{kind}", "sender": {{"a": [1]}}}} "#);
         assert_eq!(
             message(body.as_bytes(), EventKeyType::Number),
-            Ok(Message { kind, event_id: EventId::Number(7) })
+            Ok(Message::new(kind, EventId::Number(7)))
         );
     }
 }
@@ -28,9 +29,10 @@ fn reads_every_kind_and_ignores_unknown_fields() {
 fn every_integer_is_a_key() {
     for id in [0, -1, -5, i64::MIN, i64::MAX] {
         let body = format!(r#"{{"type":"UPDATED","event_id":{id}}}"#);
-        let expected = Message { kind: Kind::Updated, event_id: EventId::Number(id) };
-        assert_eq!(message(body.as_bytes(), EventKeyType::Number), Ok(expected));
-        assert_eq!(message(expected.encode().as_bytes(), EventKeyType::Number), Ok(expected));
+        let expected = Message::new(Kind::Updated, EventId::Number(id));
+        for body in [body, expected.encode()] {
+            assert_eq!(message(body.as_bytes(), EventKeyType::Number).as_ref(), Ok(&expected));
+        }
     }
 }
 
@@ -39,7 +41,7 @@ fn a_text_is_a_key_where_keys_are_text() {
     let read = |event_id: &str, keys| {
         let body = format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#);
         message(body.as_bytes(), keys).map(|read| {
-            assert_eq!(message(read.encode().as_bytes(), keys), Ok(read));
+            assert_eq!(message(read.encode().as_bytes(), keys).as_ref(), Ok(&read));
             read.event_id
         })
     };

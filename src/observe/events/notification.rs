@@ -206,7 +206,7 @@ pub fn event_missing(event_id: EventId, grace: Duration) {
 }
 
 /// The broker delivered a message again whose fan-out runs here.
-pub fn redelivered(message: Message) {
+pub fn redelivered(message: &Message) {
     log::info!("the message {message} was redelivered; its fan-out continues");
 }
 
@@ -233,7 +233,7 @@ pub fn holder_is_gone(notification: &Notification, session: &str) {
 
 /// A redelivered message has no id, and fits no notification, but a worker that received it before may still open it.
 /// `session`: the connection of that worker to the broker.
-pub fn may_be_opened_by_another_worker(message: Message, session: &str) {
+pub fn may_be_opened_by_another_worker(message: &Message, session: &str) {
     log::debug!(
         "a message {message} without an id was redelivered; it waits until it is known whether worker {} has received it before",
         process_id::display_name(session)
@@ -241,7 +241,7 @@ pub fn may_be_opened_by_another_worker(message: Message, session: &str) {
 }
 
 /// The worker is gone that may have received a message before.
-pub fn other_worker_is_gone(message: Message, session: &str) {
+pub fn other_worker_is_gone(message: &Message, session: &str) {
     log::info!(
         "worker {} is gone, or cut off from the broker; a message {message} that it may have received waits no longer for it",
         process_id::display_name(session)

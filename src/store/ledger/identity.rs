@@ -1,7 +1,7 @@
 //! Which notification a message belongs to. This is the only place that explains it.
 //!
 //! The broker delivers a message again when the worker that had it is lost. A `message_id` tells that it is the same one. Without
-//! an id there is only the broker's mark `redelivered`, and equal messages (same kind, same event) cannot be told apart. They
+//! an id there is only the broker's mark `redelivered`, and equal messages (same kind, same event, same details) cannot be told apart. They
 //! need not be: it does not matter which of several equal notifications a message belongs to, as long as each message has
 //! one of its own. So the rules below count: every message that the broker delivers again finds one notification that has
 //! lost its message, and only if there is none, it is new. For each message the first rule that fits decides:
@@ -207,7 +207,7 @@ impl<'a> Identities<'a> {
     ) -> QueryResult<Match> {
         let asked_at = arrival.first_asked_at(self.clock);
         let sessions = self.take_sessions(connection, asked_at)?;
-        let mut found = self.find_unacked(connection, arrival.message, asked_at, &sessions)?;
+        let mut found = self.find_unacked(connection, &arrival.message, asked_at, &sessions)?;
         match found {
             Match::New => {
                 found = self.find_forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
@@ -217,7 +217,7 @@ impl<'a> Identities<'a> {
             }
             Match::Known { candidate, .. } => {
                 let forgotten = self.forgotten(connection, arrival, asked_at, &sessions, watermarks)?;
-                if self.fits_only_one(arrival.message, asked_at, &sessions) && forgotten.is_empty() {
+                if self.fits_only_one(&arrival.message, asked_at, &sessions) && forgotten.is_empty() {
                     self.raise(watermarks, arrival.receipt, candidate);
                 }
                 self.exchange(connection, candidate, &forgotten, &sessions)?;

@@ -9,6 +9,8 @@ use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
+use crate::domain::message::Message;
+use crate::domain::message::details::DetailsJson;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::backend::any::AnyConnection;
@@ -91,6 +93,8 @@ pub(crate) fn unknown_word(notification_id: NotificationId, what: &str, word: &s
 pub struct NotificationRecord {
     /// The notification.
     pub notification: Notification,
+    /// What its message carries beyond kind and event.
+    pub details: Option<DetailsJson>,
     /// How it reaches people.
     pub channel: ChannelName,
     /// The `message_id` of its message, when it had one.
@@ -113,6 +117,15 @@ pub struct NotificationRecord {
     pub reason: Option<String>,
     /// When it is tried again, if it is set aside, UTC.
     pub not_before: Option<NaiveDateTime>,
+}
+
+impl NotificationRecord {
+    /// Whether the message asks for this notification. What it carries may be written differently when it is published again.
+    #[must_use]
+    pub fn is_asked_for_by(&self, message: &Message) -> bool {
+        let Notification { kind, event_id, .. } = self.notification;
+        (kind, event_id) == (message.kind, Some(message.event_id))
+    }
 }
 
 /// The worker that has leased a notification.
@@ -138,6 +151,7 @@ pub(crate) struct NotificationRow {
     event_key: Option<String>,
     audience: String,
     max_participant_id: ParticipantId,
+    content: Option<String>,
     pub(crate) state: String,
     received_at: NaiveDateTime,
     completed_at: Option<NaiveDateTime>,
@@ -176,6 +190,7 @@ impl NotificationRow {
                 event_id,
                 audience: row.audience(event_id).ok_or_else(|| unknown("audience", &row.audience))?,
             },
+            details: row.content.as_deref().map(DetailsJson::from_ledger),
             channel: ChannelName::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,
             state: NotificationState::from_word(&row.state).ok_or_else(|| unknown("state", &row.state))?,
             message_key: row.message_key,

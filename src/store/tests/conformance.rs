@@ -20,6 +20,7 @@ mod identity;
 mod importing;
 mod keys;
 mod leasing;
+mod message_details;
 mod names;
 mod no_address;
 mod opening;
@@ -50,6 +51,7 @@ pub use identity::*;
 pub use importing::*;
 pub use keys::*;
 pub use leasing::*;
+pub use message_details::*;
 pub(super) use names::conformance_tests;
 pub use no_address::*;
 pub use opening::*;
@@ -251,7 +253,7 @@ pub fn outcomes_of_dry_run_mode_are_told_apart_and_reopened_alone(store: &Store)
 
 pub fn a_listing_can_be_of_one_event(store: &Store) {
     let first = open(store);
-    let elsewhere = Message { kind: Kind::Created, event_id: OTHER_EVENT };
+    let elsewhere = Message::new(Kind::Created, OTHER_EVENT);
     ask(store, &named("a", false), elsewhere);
     let all = store.list_notifications(None).unwrap();
     assert_eq!(all.len(), 2);

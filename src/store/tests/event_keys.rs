@@ -67,7 +67,7 @@ pub fn key(text: &str) -> EventId {
 
 /// A message of an event.
 fn arrival(consumer: &mut Consumer<'_>, event_id: EventId, what: (Option<&str>, bool)) -> Arrival {
-    let message = Message { kind: Kind::Updated, event_id };
+    let message = Message::new(Kind::Updated, event_id);
     Arrival { message, ..consumer.arrival(what) }
 }
 
@@ -132,7 +132,7 @@ pub fn serve(store: &Store, event_id: EventId) {
     let listed = store.list_notifications(Some(event_id)).unwrap();
     assert_eq!(listed.iter().map(|record| record.notification).collect::<Vec<_>>(), [notification]);
     assert!(!store.is_cancelled_since(&notification).unwrap());
-    let cancelled = Message { kind: Kind::Cancelled, event_id };
+    let cancelled = Message::new(Kind::Cancelled, event_id);
     let cancelled = Arrival { message: cancelled, ..me.arrival(NEW) };
     me.open_one(&cancelled);
     assert!(store.is_cancelled_since(&notification).unwrap());

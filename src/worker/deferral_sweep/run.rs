@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::event::Event;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Outcome, Permanence, Verdict};
 use crate::observe::events;
@@ -25,7 +26,7 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     let take_over = || context.leases.take_over(record, epoch);
     // Stopped: nothing was leased.
     let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
-    match try_due(context, &notification, &held) {
+    match try_due(context, record, &held) {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         // Deferred mails wait one by one for what cannot be read.
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
@@ -56,34 +57,39 @@ pub(in crate::worker) fn has_vanished(
     }))
 }
 
-fn try_due(context: &Context, notification: &Notification, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
-    match find_event(context, notification)? {
+fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
+    let notification = &record.notification;
+    let postpone = |why: &str| {
+        postpone_all(context, notification, held, why)?;
+        Ok(Counts::default())
+    };
+    let details = match MessageDetails::read(record.details.as_ref()) {
+        Ok(details) => details,
+        Err(error) => return postpone(&error.to_string()),
+    };
+    match find_event(context, notification, &details)? {
         Ok(Some(event)) => {
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
-            let claim = Claim { notification, event, held, resumed, scope, one_mail_per_address };
+            let claim = Claim { notification, event, details, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }
         // Without the event there is nothing to render. It may come back: the failure is temporary.
         Ok(None) => fail_all(context, notification, held, "its event is not in the database any more"),
-        Err(error) => {
-            postpone_all(
-                context,
-                notification,
-                held,
-                &format!("its event cannot be read: {}", error.reason()),
-            )?;
-            Ok(Counts::default())
-        }
+        Err(error) => postpone(&format!("its event cannot be read: {}", error.reason())),
     }
 }
 
 fn find_event(
     context: &Context,
     notification: &Notification,
+    details: &MessageDetails,
 ) -> Result<Result<Option<Event>, StoreError>, Stopped> {
     let Some(event_id) = notification.event_id else { return Ok(Ok(None)) };
-    context.database_retry.while_readable(|| context.store.find_event(event_id))
+    match details.event(event_id) {
+        None => context.database_retry.while_readable(|| context.store.find_event(event_id)),
+        carried => Ok(Ok(carried)),
+    }
 }
 
 /// Postpones everyone who is due.

@@ -174,7 +174,7 @@ impl Dispatcher {
             self.settle(Settlement::Ack(receipt));
             self.tasks.set_state(twin, TaskState::Acking(notification.id));
         } else {
-            events::notification::redelivered(again.message);
+            events::notification::redelivered(&again.message);
         }
     }
 }

@@ -196,7 +196,7 @@ mod tests {
 
     /// Adds the message `tag` of an event.
     fn add(tasks: &mut Tasks, event: i64, tag: u64) -> TaskId {
-        let message = Message { kind: Kind::Updated, event_id: EventId::Number(event) };
+        let message = Message::new(Kind::Updated, EventId::Number(event));
         tasks.add(message, Identity::default(), receipt(tag));
         tasks.find(receipt(tag)).unwrap().0
     }

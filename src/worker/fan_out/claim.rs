@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::channels::PreparedNotification;
+use crate::content::renderer::Templates;
 use crate::domain::event::Event;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
 use crate::worker::lease::held::HeldLease;
@@ -78,6 +81,8 @@ pub struct Claim {
     pub notification: Notification,
     /// Its event as it was when the fan-out began: all its mails show that.
     pub event: Event,
+    /// What its message carries beyond kind and event.
+    pub details: MessageDetails,
     /// The lease under which the mails are sent.
     pub held: Arc<HeldLease>,
     /// Whether an earlier run may have decided some participants.
@@ -86,4 +91,11 @@ pub struct Claim {
     pub scope: Scope,
     /// Whether participants who have one address get one mail together.
     pub one_mail_per_address: bool,
+}
+
+impl Claim {
+    /// What all of its mails have in common.
+    pub(super) fn prepare(&self, templates: &Templates) -> PreparedNotification {
+        PreparedNotification::new(&self.notification, &self.event, &self.details, templates)
+    }
 }

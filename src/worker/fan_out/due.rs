@@ -208,7 +208,7 @@ pub(super) fn reason_to_skip(
     database_retry: &DatabaseRetry,
 ) -> Result<Option<&'static str>, Stopped> {
     let cancelled = match notification.kind {
-        Kind::Created | Kind::Updated => {
+        Kind::Created | Kind::Updated | Kind::Reminder => {
             database_retry.until_ok(|| store.is_cancelled_since(notification))?
         }
         Kind::Cancelled => false,

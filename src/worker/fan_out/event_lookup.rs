@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::missing_event::MissingEvent;
 use crate::observe::events;
 use crate::worker::fan_out::context::{Context, Halt, read_data};
@@ -11,11 +12,25 @@ use crate::worker::fan_out::context::{Context, Halt, read_data};
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The event. Looked up again for a while: the publisher may have been quicker than its own commit.
+/// The event, and what else the message carries. An event that the message does not carry is looked up, and again for a while: the
+/// publisher may have been quicker than its own commit.
 ///
 /// # Errors
-/// When a shutdown is requested first, or the event cannot be read.
-pub(super) fn look_up(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
+/// When a shutdown is requested first, or something cannot be read.
+pub(super) fn look_up(
+    context: &Context,
+    event_id: EventId,
+    details: Option<&DetailsJson>,
+) -> Result<Option<(Event, MessageDetails)>, Halt> {
+    let details = MessageDetails::read(details).map_err(|error| Halt::Unreadable(error.to_string()))?;
+    let event = match details.event(event_id) {
+        None => find(context, event_id)?,
+        carried => carried,
+    };
+    Ok(event.map(|event| (event, details)))
+}
+
+fn find(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
     let grace = context.event_lookup_grace;
     let deadline = Instant::now() + grace;
     let find = || read_data(&context.database_retry, "its event", || context.store.find_event(event_id));

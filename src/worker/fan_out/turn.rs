@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::ids::Epoch;
-use crate::domain::message::Message;
+use crate::domain::message::details::DetailsJson;
 use crate::domain::missing_event::MissingEvent;
 use crate::domain::notification::Notification;
 use crate::observe::events;
@@ -24,6 +24,8 @@ const NEAR: u64 = 1 << 30;
 #[derive(Debug)]
 pub(in crate::worker) struct Leased {
     pub(in crate::worker) notification: Notification,
+    /// What its message carries beyond kind and event.
+    pub(in crate::worker) details: Option<DetailsJson>,
     pub(in crate::worker) held: Arc<HeldLease>,
     pub(in crate::worker) resumed: bool,
     /// Whether its state is running and its audience is frozen.
@@ -88,7 +90,8 @@ pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result
         OpenedAs::Ours { notification, held, resumed, started } => {
             let (notification, held) = (*notification, Arc::clone(held));
             let (resumed, started, scope) = (*resumed, *started, Scope::Undecided);
-            Ok(Turn::Ours(Leased { notification, held, resumed, started, scope }))
+            let details = opened.message.details.clone();
+            Ok(Turn::Ours(Leased { notification, details, held, resumed, started, scope }))
         }
         OpenedAs::Elsewhere(notification) => wait_for_lease(context, opened, notification, None),
     }
@@ -120,8 +123,9 @@ fn wait_for_lease(
     let mut sought = Sought { opened, epoch };
     Ok(match context.leases.wait_for_lease(notification.id, |row| sought.is_it(row))? {
         EndOfWait::Leased(held) => {
-            let (notification, scope) = (*notification, Scope::Undecided);
-            Turn::Ours(Leased { notification, held, resumed: true, started: false, scope })
+            let (notification, details, scope) =
+                (*notification, opened.message.details.clone(), Scope::Undecided);
+            Turn::Ours(Leased { notification, details, held, resumed: true, started: false, scope })
         }
         EndOfWait::Completed => completed(notification),
         EndOfWait::SetAside => Turn::Over(FanOutResult::SetAside(*notification)),
@@ -146,10 +150,9 @@ struct Sought<'a> {
 
 impl Sought<'_> {
     fn is_it(&mut self, row: &NotificationRecord) -> bool {
-        let Message { kind, event_id } = self.opened.message;
         let is_near = |epoch: Epoch| epoch.0.abs_diff(row.epoch.0) <= NEAR;
         let is_it = row.message_key.as_deref() == self.opened.identity.key()
-            && (row.notification.kind, row.notification.event_id) == (kind, Some(event_id))
+            && row.is_asked_for_by(&self.opened.message)
             && self.epoch.is_none_or(is_near);
         self.epoch = Some(row.epoch);
         is_it

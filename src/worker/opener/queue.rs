@@ -131,7 +131,7 @@ mod tests {
     fn arrival(session: u64) -> Arrival {
         Arrival {
             receipt: Receipt { session, tag: 1 },
-            message: Message { kind: Kind::Updated, event_id: EventId::Number(1) },
+            message: Message::new(Kind::Updated, EventId::Number(1)),
             identity: Identity::default(),
             starts_at_once: true,
             asked_at: None,

@@ -162,7 +162,7 @@ impl<'a> LedgerSessions<'a> {
     pub fn check_other(
         &self,
         name: &str,
-        message: Message,
+        message: &Message,
         asked_at: NaiveDateTime,
         unknown_for: Option<Duration>,
     ) {
@@ -258,11 +258,10 @@ mod tests {
             ack_writing: AckWriting::Soon,
         };
         store.begin_session(&other, None).unwrap();
-        let (message, hour) =
-            (Message { kind: Kind::Updated, event_id: EventId::Number(1) }, Duration::from_secs(3600));
+        let (message, hour) = (Message::new(Kind::Updated, EventId::Number(1)), Duration::from_secs(3600));
         let is_lost_after = |unknown_for: Duration| {
             let asked_at = Utc::now().naive_utc();
-            sessions.check_other(&other.name(), message, asked_at, Some(unknown_for));
+            sessions.check_other(&other.name(), &message, asked_at, Some(unknown_for));
             worker.count("broker_sessions WHERE lost_at IS NOT NULL") == 1
         };
         store.report_worker(&other.worker, "").unwrap();

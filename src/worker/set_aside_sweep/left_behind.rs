@@ -49,7 +49,7 @@ impl SetAsideSweep {
         let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
         events::without_message::resumed(&notification, owner);
         let resumed = WithoutMessage {
-            message: Message { kind: notification.kind, event_id },
+            message: Message { details: record.details.clone(), ..Message::new(notification.kind, event_id) },
             identity: Identity { message_id: record.message_key.clone(), redelivered: true },
             opened: OpenedAs::Ours { notification, held, resumed: true, started: false },
             place: context.intake.reserve_one_more(),

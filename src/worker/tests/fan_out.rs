@@ -52,7 +52,7 @@ fn an_event_without_participants_is_completed_at_once() {
 #[test]
 fn an_unknown_event_and_a_reused_message_id_are_dead_letters() {
     let worker = TestWorker::new(1, 1);
-    let unknown = Message { kind: Kind::Created, event_id: EventId::Number(9) };
+    let unknown = Message::new(Kind::Created, EventId::Number(9));
     let FanOutResult::DeadLetter { reason, .. } = open_and_run(&worker.context, &named("m0"), unknown) else {
         panic!()
     };

@@ -7,6 +7,7 @@ use super::support::opening::open_and_run;
 use super::support::{REQUEST, TestWorker, named};
 use crate::channels::Class;
 use crate::domain::ids::NotificationId;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::outcome::{Counts, Tally};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -58,6 +59,7 @@ fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     let claim = Claim {
         notification: record.notification,
         event,
+        details: MessageDetails::default(),
         held: Arc::clone(&held),
         resumed: true,
         scope: Scope::UndecidedAndDeferred,

@@ -10,6 +10,7 @@ use super::support::{REQUEST, TestWorker, named, opening};
 use crate::channels::PreparedNotification;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::domain::session::{BrokerSession, Receipt};
@@ -35,7 +36,12 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let (sender, reports) = unbounded();
     let event = worker.store.find_event(EventId::Number(123)).unwrap().unwrap();
-    let prepared = PreparedNotification::new(&notification, &event, &worker.context.templates);
+    let prepared = PreparedNotification::new(
+        &notification,
+        &event,
+        &MessageDetails::default(),
+        &worker.context.templates,
+    );
     let held = HeldLease::new(lease, Instant::now(), TIMEOUT);
     (Arc::new(FanOutHandle::new(held, prepared, sender)), reports)
 }

@@ -104,7 +104,7 @@ fn people_of_many_small_notifications_count_together() {
     thread::scope(|scope| {
         let worker = &worker;
         let run = |event_id: EventId| {
-            let message = Message { kind: Kind::Updated, event_id };
+            let message = Message::new(Kind::Updated, event_id);
             open_and_run(&worker.context, &named(&event_id.to_string()), message)
         };
         let running: Vec<_> = events.iter().map(|&event_id| scope.spawn(move || run(event_id))).collect();
@@ -210,7 +210,7 @@ fn a_block_of_people_of_one_domain_holds_up_nobody_behind_it() {
 #[test]
 fn a_notification_for_people_of_one_domain_holds_up_no_other_notification() {
     let (worker, ended) = worker_with_refused_domain(60);
-    let other = Message { kind: Kind::Updated, event_id: EventId::Number(7) };
+    let other = Message::new(Kind::Updated, EventId::Number(7));
     worker.store.add_event(&event(other.event_id)).unwrap();
     worker.join_event(other.event_id, &["ann@example.org", "bob@example.org"]);
     thread::scope(|scope| {

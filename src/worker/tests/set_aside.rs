@@ -161,7 +161,7 @@ fn the_next_notification_does_not_wait_and_an_update_is_skipped_after_a_cancella
     let worker = TestWorker::new(4, 1);
     break_view(&worker, "participants", "name", "id = 2");
     set_aside(&worker, 1, "1 participant cannot be read (id 2)");
-    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
+    let cancelled = Message::new(Kind::Cancelled, EVENT);
     let result = open_and_run(&worker.context, &unnamed(), cancelled);
     assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
     assert_eq!(worker.relay.accepted().len(), 6);

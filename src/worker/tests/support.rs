@@ -37,7 +37,7 @@ pub mod opening;
 pub mod relay;
 
 pub const EVENT: EventId = EventId::Number(123);
-pub const REQUEST: Message = Message { kind: Kind::Updated, event_id: EVENT };
+pub const REQUEST: Message = Message::new(Kind::Updated, EVENT);
 /// Probes that do not make a test wait.
 const QUICK: Backoff = Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) };
 const QUICK_PROBES: ProbeIntervals = ProbeIntervals { relay: QUICK, connections: QUICK };

@@ -10,6 +10,7 @@ use crate::domain::content::ContentPart;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
+use crate::domain::message::details::MessageDetails;
 
 mod any_text;
 
@@ -50,7 +51,9 @@ fn named(name: &str) -> Participant {
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
-    let content = templates.render(&templates.notification_context(kind, event), participant).unwrap();
+    let content = templates
+        .render(&templates.notification_context(kind, event, &MessageDetails::default()), participant)
+        .unwrap();
     composer().compose(NotificationId(12), participant, "ada@example.com", content, christmas()).unwrap()
 }
 
@@ -104,7 +107,10 @@ fn a_mail_client_reads_back_what_was_composed() {
     assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
     let templates = Templates::load(None).unwrap();
     let content = templates
-        .render(&templates.notification_context(Kind::Cancelled, &sample::hostile()), &sample::hostile_name())
+        .render(
+            &templates.notification_context(Kind::Cancelled, &sample::hostile(), &MessageDetails::default()),
+            &sample::hostile_name(),
+        )
         .unwrap();
     // The line break before the boundary is the boundary's (RFC 2046 section 5.1.1).
     assert_eq!(

@@ -10,7 +10,7 @@ fn a_block_that_the_own_frame_lacks_is_told_with_those_of_both_frames() {
     fs::write(&frame, "{% block intro %}{% endblock %}").unwrap();
     let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
     let told = format!(
-        " is not defined in any parent template; known blocks of {}: intro; the built-in base.txt has: intro, details, \
+        " is not defined in any parent template; known blocks of {}: intro; the built-in base.txt has: intro, message, details, \
          more, button, footer",
         frame.display()
     );

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::text::timestamp::rfc3339;
 
-const MESSAGE: Message = Message { kind: Kind::Updated, event_id: EventId::Number(7) };
+const MESSAGE: Message = Message::new(Kind::Updated, EventId::Number(7));
 
 fn bare() -> Value {
     json!({"type": "UPDATED", "event_id": 7})

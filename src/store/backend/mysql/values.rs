@@ -8,8 +8,8 @@ use diesel::sql_types::{BigInt, Binary, Date, Double, Timestamp};
 use diesel::{Column, QueryResult};
 
 use crate::domain::event::DateOrTime;
+use crate::domain::times;
 use crate::store::backend::as_text::AsText;
-use crate::store::backend::times;
 
 /// Numbers and times would come as their bytes. CONCAT writes them as the database prints them, and leaves text and bytes as they
 /// are; a CAST would make "?" or NULL of bytes that are not UTF-8.

@@ -9,9 +9,9 @@ use diesel::sql_types::{Date, Double, Float, Numeric, Timestamp, Timestamptz};
 use diesel::{Column, QueryResult};
 
 use crate::domain::event::DateOrTime;
+use crate::domain::times;
 use crate::store::backend::as_text::AsText;
 use crate::store::backend::postgres::dialect::read_key;
-use crate::store::backend::times;
 
 /// Types by their numbers in `pg_type`, which never change.
 mod oid {

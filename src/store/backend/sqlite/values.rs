@@ -7,8 +7,8 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 use diesel::{Column, QueryResult};
 
 use crate::domain::event::DateOrTime;
+use crate::domain::times;
 use crate::store::backend::as_text::AsText;
-use crate::store::backend::times;
 
 /// SQLite writes a number as text when the text of it is read.
 impl<C: Column> QueryFragment<Sqlite> for AsText<C> {

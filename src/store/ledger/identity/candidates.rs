@@ -11,6 +11,7 @@ use crate::domain::channel::ChannelName;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
+use crate::domain::message::details::DetailsJson;
 use crate::domain::session::Receipt;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
@@ -150,7 +151,7 @@ pub(crate) fn find_by_keys(
 /// Rule 3: the equal notifications that are not known to be acked, the oldest first.
 pub(crate) fn find_unacked(
     connection: &mut AnyConnection,
-    message: Message,
+    message: &Message,
     clock: NaiveDateTime,
 ) -> QueryResult<Vec<Candidate>> {
     let rows: Vec<NotificationRow> = of_equal!(message, equal => {
@@ -159,6 +160,9 @@ pub(crate) fn find_unacked(
     })?;
     let mut found: Vec<Candidate> =
         rows.into_iter().map(|row| Candidate::new(row, clock)).collect::<QueryResult<_>>()?;
+    retain_same_details(&mut found, message, |candidate| {
+        candidate.record.details.as_ref().map(DetailsJson::as_str)
+    });
     found.sort_unstable_by_key(|candidate| candidate.record.notification.id);
     Ok(found)
 }
@@ -179,11 +183,11 @@ pub(crate) struct Forgotten {
 /// Rule 4: the equal notifications whose acks may have been forgotten, in the order of the queue.
 pub(crate) fn find_forgotten(
     connection: &mut AnyConnection,
-    message: Message,
+    message: &Message,
     sessions: &[ForgottenAcks<'_>],
 ) -> QueryResult<Vec<Forgotten>> {
     type Time = Option<NaiveDateTime>;
-    type Acked = (NotificationId, Option<String>, Option<i64>, Time, Time);
+    type Acked = (NotificationId, Option<String>, Option<i64>, Time, Time, Option<String>);
     let Some(since) = sessions.iter().map(|session| session.since).min() else { return Ok(Vec::new()) };
     let by_name: HashMap<&str, usize> =
         sessions.iter().enumerate().map(|(index, session)| (session.session, index)).collect();
@@ -193,13 +197,15 @@ pub(crate) fn find_forgotten(
         notifications::delivery_tag,
         notifications::delivered_at,
         notifications::acked_at,
+        notifications::content,
     );
-    let acked: Vec<Acked> = of_equal!(message, equal => {
+    let mut acked: Vec<Acked> = of_equal!(message, equal => {
         equal.filter(notifications::acked_at.gt(since)).select(columns).load(connection)
     })?;
+    retain_same_details(&mut acked, message, |(.., details)| details.as_deref());
     let mut found: Vec<Forgotten> = acked
         .into_iter()
-        .filter_map(|(id, session, tag, delivered_at, acked_at)| {
+        .filter_map(|(id, session, tag, delivered_at, acked_at, _)| {
             let place = Place { session: session?, tag: tag?, delivered_at: delivered_at? };
             let acks = &sessions[*by_name.get(place.session.as_str())?];
             (acked_at? > acks.since).then_some(Forgotten {
@@ -213,6 +219,17 @@ pub(crate) fn find_forgotten(
     // What came again after one crash was at the head of the queue. What did not is behind it after the next crash.
     found.sort_unstable_by_key(|acked| (Reverse(acked.since), acked.place.delivered_at, acked.place.tag));
     Ok(found)
+}
+
+/// Keeps those that have the details of the message. If there are none, keeps those without details: versions before 0.2.0 kept
+/// none.
+fn retain_same_details<T>(found: &mut Vec<T>, message: &Message, details: impl Fn(&T) -> Option<&str>) {
+    let wanted = message
+        .details
+        .as_ref()
+        .map(DetailsJson::as_str)
+        .filter(|wanted| found.iter().any(|one| details(one) == Some(wanted)));
+    found.retain(|one| details(one) == wanted);
 }
 
 /// The notification with this key.

@@ -53,7 +53,7 @@ impl Identities<'_> {
     ) -> QueryResult<Vec<Forgotten>> {
         let ended = sessions.forgotten_acks(asked_at);
         let one_session = ended.len() == 1;
-        let mut forgotten = candidates::find_forgotten(connection, arrival.message, &ended)?;
+        let mut forgotten = candidates::find_forgotten(connection, &arrival.message, &ended)?;
         forgotten.retain(|acked| {
             watermarks.allow(arrival.receipt, &acked.place, one_session)
                 && !self.candidates.iter().any(|taken| taken.record.notification.id == acked.id)

@@ -36,7 +36,7 @@ impl Identities<'_> {
     ) -> QueryResult<Match> {
         let record = &self.candidates[candidate].record;
         let is_done = record.state.needs_only_ack() && record.acked_at.is_some();
-        if !is_done || !record.notification.is_asked_for_by(arrival.message) {
+        if !is_done || !record.is_asked_for_by(&arrival.message) {
             return Ok(Match::Known { candidate, forgotten: false });
         }
         let session = record.broker_session.clone();

@@ -18,18 +18,18 @@ impl Identities<'_> {
     pub(super) fn find_unacked(
         &mut self,
         connection: &mut AnyConnection,
-        message: Message,
+        message: &Message,
         asked_at: NaiveDateTime,
         sessions: &Sessions<'_>,
     ) -> QueryResult<Match> {
-        if !self.unacked.contains_key(&message) {
+        if !self.unacked.contains_key(message) {
             let unacked = candidates::find_unacked(connection, message, self.clock)?;
             let indices = unacked.into_iter().map(|candidate| self.add(candidate)).collect();
-            self.unacked.insert(message, indices);
+            self.unacked.insert(message.clone(), indices);
         }
         let record = |index: &usize| &self.candidates[*index].record;
         let (open, mut ended): (Vec<usize>, Vec<usize>) =
-            self.unacked[&message].iter().copied().partition(|index| record(index).state.is_open());
+            self.unacked[message].iter().copied().partition(|index| record(index).state.is_open());
         ended.retain(|index| {
             let NotificationRecord { broker_session, completed_at, received_at, .. } = record(index);
             !sessions.was_acked(broker_session.as_deref(), completed_at.unwrap_or(*received_at), asked_at)
@@ -53,13 +53,13 @@ impl Identities<'_> {
     /// Whether rule 3 has one notification only for this message.
     pub(super) fn fits_only_one(
         &self,
-        message: Message,
+        message: &Message,
         asked_at: NaiveDateTime,
         sessions: &Sessions<'_>,
     ) -> bool {
         let session = |index: &usize| self.candidates[*index].record.broker_session.as_deref();
         let may_fit = |index: &&usize| sessions.possession(session(index), asked_at) != Possession::Worker;
-        self.unacked[&message].iter().filter(may_fit).count() == 1
+        self.unacked[message].iter().filter(may_fit).count() == 1
     }
 
     /// Rule 5.

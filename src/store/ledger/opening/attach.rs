@@ -72,7 +72,7 @@ impl Attachment<'_> {
         forgotten: bool,
     ) -> (Opened, Option<Change>) {
         let notification = candidate.record.notification;
-        if !notification.is_asked_for_by(arrival.message) {
+        if !candidate.record.is_asked_for_by(&arrival.message) {
             return (Opened::Conflict(notification), None);
         }
         let seen = Seen::new(candidate);

@@ -9,6 +9,7 @@ use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
+use crate::domain::message::details::DetailsJson;
 use crate::domain::notification::Notification;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
@@ -122,6 +123,7 @@ pub(crate) fn row_of<'a>(
         event_key,
         audience: audience.as_str(),
         max_participant_id: audience.end(),
+        content: message.details.as_ref().map(DetailsJson::as_str),
         state: state.as_str(),
         received_at,
         lease_owner: attachment.owner,
@@ -158,7 +160,7 @@ fn opened_new(
 pub(crate) fn open_copies(arrivals: &[Arrival], same: &[(usize, usize)], opened: &mut [Option<Opened>]) {
     for (index, first) in same {
         let Some(Opened::Ours { notification, lease, .. }) = opened[*first] else { continue };
-        opened[*index] = Some(if arrivals[*index].message == arrivals[*first].message {
+        opened[*index] = Some(if arrivals[*index].message.asks_for_same(&arrivals[*first].message) {
             Opened::Held { notification, lease }
         } else {
             Opened::Conflict(notification)

@@ -27,6 +27,7 @@ pub(crate) struct NewNotification<'a> {
     pub event_key: Option<&'a str>,
     pub audience: &'static str,
     pub max_participant_id: ParticipantId,
+    pub content: Option<&'a str>,
     pub state: &'static str,
     pub received_at: DatabaseTime,
     pub lease_owner: &'a str,

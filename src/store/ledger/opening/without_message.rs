@@ -166,7 +166,9 @@ pub(crate) fn open(
         .iter()
         .zip(0..)
         .filter_map(|(one, index)| match owners.get(one.key.as_str()) {
-            Some(KeyOwner::NewOf(first)) if *first != index => copy_of(opened[*first].as_ref()?, one),
+            Some(KeyOwner::NewOf(first)) if *first != index => {
+                copy_of(opened[*first].as_ref()?, wanted[*first].message.asks_for_same(&one.message))
+            }
             _ => opened[index].clone(),
         })
         .collect())
@@ -189,13 +191,9 @@ fn find_by_keys(
 }
 
 /// What a wanted notification turns out to be whose key an earlier one of the same call has.
-fn copy_of(first: &OpenedWanted, copy: &Wanted) -> Option<OpenedWanted> {
+fn copy_of(first: &OpenedWanted, is_same: bool) -> Option<OpenedWanted> {
     let OpenedWanted::Ours { notification, .. } = first else { return None };
-    Some(if notification.is_asked_for_by(copy.message) {
-        OpenedWanted::Known(*notification)
-    } else {
-        OpenedWanted::Conflict(*notification)
-    })
+    Some(if is_same { OpenedWanted::Known(*notification) } else { OpenedWanted::Conflict(*notification) })
 }
 
 impl Attachment<'_> {
@@ -207,7 +205,7 @@ impl Attachment<'_> {
         wanted: &Wanted,
     ) -> QueryResult<OpenedWanted> {
         let notification = record.notification;
-        if !notification.is_asked_for_by(wanted.message) {
+        if !record.is_asked_for_by(&wanted.message) {
             return Ok(OpenedWanted::Conflict(notification));
         }
         if record.state != NotificationState::Abandoned || record.holder.is_some() {

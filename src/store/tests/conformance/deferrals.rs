@@ -246,7 +246,7 @@ pub fn the_time_to_the_next_deferral_is_that_of_the_database(store: &Store) {
 }
 
 pub fn a_later_cancellation_of_the_event_is_found(store: &Store) {
-    let cancelled = |event_id| Message { kind: Kind::Cancelled, event_id };
+    let cancelled = |event_id| Message::new(Kind::Cancelled, event_id);
     ask(store, &named("before", false), cancelled(EVENT));
     let notification = open(store);
     ask(store, &named("elsewhere", false), cancelled(OTHER_EVENT));

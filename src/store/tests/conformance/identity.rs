@@ -63,7 +63,7 @@ pub fn a_message_id_that_asks_for_something_else_is_a_conflict(store: &Store) {
     let first = id_of(&open_as(store, &named("a", false), Kind::Updated));
     let other_kind = open_as(store, &named("a", false), Kind::Cancelled);
     assert!(matches!(other_kind, Opened::Conflict(notification) if notification.id == first));
-    let elsewhere = Message { kind: Kind::Updated, event_id: OTHER_EVENT };
+    let elsewhere = Message::new(Kind::Updated, OTHER_EVENT);
     let other_event = ask(store, &named("a", true), elsewhere);
     assert!(matches!(other_event, Opened::Conflict(notification) if notification.event_id == Some(EVENT)));
     assert_eq!(store.list_notifications(None).unwrap().len(), 1);

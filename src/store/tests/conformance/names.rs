@@ -127,6 +127,11 @@ macro_rules! conformance_tests {
             a_redelivered_message_finds_the_notification_that_lost_it
             each_redelivered_message_has_a_notification_of_its_own
             only_an_equal_notification_is_found
+            the_content_of_a_message_is_kept_as_it_is
+            a_message_without_an_id_that_comes_again_finds_the_one_with_its_content
+            a_notification_without_content_may_be_that_of_an_older_version
+            after_a_crash_a_message_finds_the_acked_one_with_its_content
+            the_same_id_is_the_same_notification_whatever_its_content
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined

@@ -44,7 +44,7 @@ pub fn only_an_equal_notification_is_found(store: &Store) {
     before.receive((Some("a"), false));
     for (kind, event_id) in [(Kind::Cancelled, EVENT), (Kind::Updated, OTHER_EVENT)] {
         let mut arrival = before.arrival(NEW);
-        arrival.message = Message { kind, event_id };
+        arrival.message = Message::new(kind, event_id);
         before.open_one(&arrival);
     }
     before.lose();

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
 
 fn wanted(key: &str, kind: Kind, event_id: EventId) -> Wanted {
-    Wanted { message: Message { kind, event_id }, key: key.to_owned(), starts_at_once: true }
+    Wanted { message: Message::new(kind, event_id), key: key.to_owned(), starts_at_once: true }
 }
 
 fn open_wanted(store: &Store, wanted: &[Wanted]) -> Vec<OpenedWanted> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
 use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::NotificationState;
@@ -23,7 +24,15 @@ fn claim(worker: &TestWorker) -> Claim {
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
     let event = worker.store.find_event(EVENT).unwrap().unwrap();
     let held = HeldLease::new(lease, requested_at, request.term);
-    Claim { notification, event, held, resumed: true, scope: Scope::Undecided, one_mail_per_address: false }
+    Claim {
+        notification,
+        event,
+        details: MessageDetails::default(),
+        held,
+        resumed: true,
+        scope: Scope::Undecided,
+        one_mail_per_address: false,
+    }
 }
 
 fn check() -> CompletionCheck {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::outcome::Counts;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -66,8 +67,15 @@ fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let (notification, scope) = (record.notification, Scope::UndecidedAndDeferred);
     let (held_by_claim, one_mail_per_address) = (Arc::clone(&held), worker.context.one_mail_per_address);
-    let claim =
-        Claim { notification, event, held: held_by_claim, resumed: true, scope, one_mail_per_address };
+    let claim = Claim {
+        notification,
+        event,
+        details: MessageDetails::default(),
+        held: held_by_claim,
+        resumed: true,
+        scope,
+        one_mail_per_address,
+    };
     let result = fan_out::send_claimed(&worker.context, &claim, |_| {});
     worker.context.leases.release(&held);
     result

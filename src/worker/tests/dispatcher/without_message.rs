@@ -28,8 +28,11 @@ fn open_for(worker: &TestWorker, owner: &str, key: &str) -> OpenedWanted {
 /// Opens a notification and hands it to the dispatcher.
 fn hand_over(worker: &TestWorker, key: &str, message: Message) {
     let (context, requested_at) = (&worker.context, Instant::now());
-    let opened =
-        context.store.open_wanted(&[wanted(key, message)], context.leases.lease_request()).unwrap().remove(0);
+    let opened = context
+        .store
+        .open_wanted(&[wanted(key, message.clone())], context.leases.lease_request())
+        .unwrap()
+        .remove(0);
     let OpenedWanted::Ours { notification, lease, resumed, started } = opened else { panic!("{opened:?}") };
     let held = context.leases.track(lease, requested_at);
     let place = context.intake.reserve(1).remove(0);
@@ -98,7 +101,7 @@ fn they_take_places_of_prefetch_and_a_lost_session_is_not_theirs() {
     let broker = Broker::start(&worker);
     hand_over(&worker, "outbox:1", REQUEST);
     wait_until("the first one runs", || worker.relay.tries() == 1);
-    hand_over(&worker, "outbox:2", Message { kind: Kind::Created, event_id: EventId::Number(7) });
+    hand_over(&worker, "outbox:2", Message::new(Kind::Created, EventId::Number(7)));
     for session in 1..=2 {
         broker.deliver(receipt(session, 1), named("marker"), "marker");
         assert_eq!(broker.dead_letter().0, receipt(session, 1));
@@ -115,15 +118,15 @@ fn without_its_event_it_is_abandoned_and_the_next_one_is_sent() {
     let worker = TestWorker::new(1, 1);
     let broker = Broker::start(&worker);
     let gone = EventId::Number(77);
-    hand_over(&worker, "outbox:1", Message { kind: Kind::Updated, event_id: gone });
+    hand_over(&worker, "outbox:1", Message::new(Kind::Updated, gone));
     wait_until("the end", || record(&worker, 1).state == NotificationState::Abandoned);
     assert!(record(&worker, 1).reason.unwrap().starts_with("event 77 is not in the database"));
     worker.store.add_event(&event(gone)).unwrap();
     worker.join_event(gone, &["late@example.com"]);
-    hand_over(&worker, "outbox:2", Message { kind: Kind::Updated, event_id: gone });
+    hand_over(&worker, "outbox:2", Message::new(Kind::Updated, gone));
     wait_until("the next one", || is_completed(&worker, 2));
     // The same key once more: it is sent after all.
-    hand_over(&worker, "outbox:1", Message { kind: Kind::Updated, event_id: gone });
+    hand_over(&worker, "outbox:1", Message::new(Kind::Updated, gone));
     wait_until("the first one", || is_completed(&worker, 1));
     assert_eq!(worker.relay.accepted().len(), 2);
     assert_eq!(broker.close(), []);

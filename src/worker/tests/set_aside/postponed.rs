@@ -4,6 +4,7 @@
 use super::*;
 use crate::channels::Class;
 use crate::domain::lease::Lease;
+use crate::domain::message::details::MessageDetails;
 use crate::shutdown::shutdown_pair;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -26,7 +27,15 @@ fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let lease = held.lease;
     let (notification, scope) = (record.notification, Scope::Undecided);
-    let claim = Claim { notification, event, held, resumed: true, scope, one_mail_per_address: true };
+    let claim = Claim {
+        notification,
+        event,
+        details: MessageDetails::default(),
+        held,
+        resumed: true,
+        scope,
+        one_mail_per_address: true,
+    };
     (Pages::new(&claim, &worker.context), lease)
 }
 

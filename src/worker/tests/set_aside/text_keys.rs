@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::domain::audience::Listing;
+use crate::domain::message::details::MessageDetails;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -32,7 +33,15 @@ fn retry(worker: &TestWorker) -> Result<Completion, Halt> {
     let (notification, scope) = (record.notification, Scope::UndecidedAndDeferred);
     let one_mail_per_address = worker.context.one_mail_per_address;
     let of_claim = Arc::clone(&held);
-    let claim = Claim { notification, event, held: of_claim, resumed: true, scope, one_mail_per_address };
+    let claim = Claim {
+        notification,
+        event,
+        details: MessageDetails::default(),
+        held: of_claim,
+        resumed: true,
+        scope,
+        one_mail_per_address,
+    };
     let sent = fan_out::send_claimed(&worker.context, &claim, |_| {});
     let completing = Completing { lease: held.lease, after: None, listed: true };
     let result = sent.map(|_| worker.store.complete_set_aside(completing).unwrap());
@@ -100,7 +109,7 @@ fn after_a_cancellation_people_are_skipped_who_cannot_be_read() {
     rename(&worker, 3, UNLISTABLE[2]);
     break_view(&worker, "participants", "name", "email = 'p7@example.com'");
     set_aside(&worker, 1, "1 participant cannot be read");
-    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
+    let cancelled = Message::new(Kind::Cancelled, EVENT);
     let result = open_and_run(&worker.context, &unnamed(), cancelled);
     assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
     assert_eq!(worker.relay.accepted().len(), 46);
@@ -210,7 +219,7 @@ fn people_with_text_keys_are_skipped_after_a_cancellation_too() {
     let worker = with_text_keys(TestWorker::new(25, 1));
     break_view(&worker, "events", "title", "id = 123");
     set_aside(&worker, 1, "its event cannot be read");
-    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
+    let cancelled = Message::new(Kind::Cancelled, EVENT);
     let result = open_and_run(&worker.context, &unnamed(), cancelled);
     assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
     mend(&worker, "events");
@@ -268,7 +277,7 @@ fn a_text_key_of_rows_that_differ_waits_for_nobody_after_a_cancellation() {
     let worker = with_text_keys(TestWorker::new(8, 2));
     join(&worker, "(SELECT id FROM participants WHERE email = 'p3@example.com')", "other@example.com");
     set_aside(&worker, 1, "1 key of participants has rows with several addresses");
-    let cancelled = Message { kind: Kind::Cancelled, event_id: EVENT };
+    let cancelled = Message::new(Kind::Cancelled, EVENT);
     let result = open_and_run(&worker.context, &unnamed(), cancelled);
     assert!(matches!(result, FanOutResult::SetAside(_)), "{result:?}");
     sweep(&worker);

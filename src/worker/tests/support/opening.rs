@@ -35,7 +35,7 @@ pub fn open(
 /// Opens the notification of a message and runs its fan-out. One that vanishes is opened anew.
 pub fn open_and_run(context: &Context, identity: &Identity, message: Message) -> FanOutResult {
     let (request, requested_at) = (context.leases.lease_request(), Instant::now());
-    let (_, opened) = open(&context.store, request, identity, message);
+    let (_, opened) = open(&context.store, request, identity, message.clone());
     let opened = match opened {
         Opened::Ours { notification, lease, resumed, started } => {
             OpenedAs::Ours { notification, held: context.leases.track(lease, requested_at), resumed, started }
@@ -53,7 +53,7 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
 
 /// Runs the fan-out of a message whose notification is open. One that vanishes is opened anew.
 pub fn run(context: &Context, identity: &Identity, message: Message, opened: OpenedAs) -> FanOutResult {
-    let opened = OpenedMessage { message, identity: identity.clone(), opened };
+    let opened = OpenedMessage { message: message.clone(), identity: identity.clone(), opened };
     match fan_out::run(context, &opened) {
         FanOutResult::Vanished(_) => open_and_run(context, identity, message),
         result => result,

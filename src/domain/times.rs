@@ -1,5 +1,5 @@
-//! Times that are stored as text or as numbers, as programs and libraries write them. Types of a database for times are left to
-//! its folder.
+//! Times that are written as text or as numbers, in the ways of programs and libraries. Types of a database for times are left to
+//! `store`.
 
 use std::ops::Range;
 
@@ -25,6 +25,7 @@ const WITHOUT_OFFSET: [&str; 3] = ["%F %T%.f", "%F %R", "%Y%m%d %H%M%S"];
 
 /// Reads a date, or a time with or without an offset, in the forms of ISO 8601 and in those that Go, Ruby and Java print; a number
 /// as [`from_integer`] and [`from_real`] do. A time without an offset is UTC.
+#[must_use]
 pub fn parse(text: &str) -> Option<DateOrTime> {
     let text = text.trim();
     // The most likely one first: trying all forms takes 20,000 instructions.
@@ -64,6 +65,7 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
 
 /// Reads a whole number: `20261224`, `202612241700`, `20261224170000`, or seconds, milliseconds, microseconds or nanoseconds since
 /// 1970, in the years 2000 to 2099: its size tells which. Other numbers, such as the 0 that means "none" to some programs, are no times.
+#[must_use]
 pub fn from_integer(number: i64) -> Option<DateOrTime> {
     let text = number.to_string();
     match number {
@@ -85,6 +87,7 @@ fn parse_digits(text: &str, form: &str) -> Option<DateOrTime> {
 
 /// Reads a number with a fraction: a Julian day, as SQLite's functions make it, or seconds since 1970. Without a fraction it is the
 /// same as a whole number.
+#[must_use]
 pub fn from_real(number: f64) -> Option<DateOrTime> {
     if JULIAN_DAYS.contains(&number) {
         // SQLite counts in milliseconds.
