@@ -45,6 +45,30 @@ fn readme_names_every_variable() {
     assert!(missing.is_empty(), "in .env.example, and not in the table of README.md: {}", missing.join(", "));
 }
 
+#[test]
+fn the_asyncapi_file_refers_to_all_schemas_and_to_nothing_else() {
+    let text = read("docs/schema/asyncapi.yaml");
+    let refers = |target: &str| text.contains(&format!("$ref: '{target}'"));
+    for target in
+        text.split("$ref: '").skip(1).filter_map(|rest| rest.split_once('\'')).map(|(target, _)| target)
+    {
+        match target
+            .strip_prefix("#/components/messages/")
+            .or_else(|| target.strip_prefix("#/components/messageTraits/"))
+        {
+            Some(name) => assert!(text.contains(&format!("\n    {name}:\n")), "{target} is not there"),
+            None if target.starts_with("#/channels/") => {}
+            None => assert!(Path::new("docs/schema").join(target).is_file(), "{target} is not there"),
+        }
+    }
+    for entry in fs::read_dir("docs/schema").unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        // What they have in common, and what has all of them, is no message of its own.
+        let is_message = !["asyncapi.yaml", "common.json", "message.json"].contains(&name.as_str());
+        assert!(!is_message || refers(&format!("./{name}")), "{name} is in no message of asyncapi.yaml");
+    }
+}
+
 /// README and the other documents of the root, and all of docs/.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();

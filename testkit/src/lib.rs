@@ -25,6 +25,7 @@ pub mod folder;
 pub mod full_disk;
 pub mod half_open_proxy;
 pub mod http;
+pub mod installed;
 pub mod ledger;
 pub mod metrics;
 pub mod network;

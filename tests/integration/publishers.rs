@@ -12,6 +12,8 @@ use testkit::broker::Broker;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::wait::{wait_for, wait_until};
 
+/// A timeout that is longer than the start of a broker on a busy machine, in seconds.
+const LONG: u32 = 120;
 /// How much longer than its timeout a call may take on a busy machine, in seconds.
 const BUSY: f64 = 5.0;
 
@@ -107,20 +109,20 @@ fn what_was_confirmed_is_mailed_whatever_happens_to_the_broker() {
         results
     };
     let all = |result: bool| vec![result; Publisher::ALL.len()];
-    assert_eq!(round("before", 20, &|| ()), all(true));
+    assert_eq!(round("before", LONG, &|| ()), all(true));
 
     broker.stop();
     assert_eq!(round("stopped", 1, &|| ()), all(false));
-    assert_eq!(round("restarted", 60, &|| broker.start()), all(true));
+    assert_eq!(round("restarted", LONG, &|| broker.start()), all(true));
 
     broker.kill();
     assert_eq!(round("killed", 1, &|| ()), all(false));
-    assert_eq!(round("started-again", 60, &|| broker.start()), all(true));
+    assert_eq!(round("started-again", LONG, &|| broker.start()), all(true));
 
     broker.freeze();
     assert_eq!(round("frozen", 2, &|| ()), all(false));
-    assert_eq!(round("thawed", 60, &|| broker.thaw()), all(true));
-    assert_eq!(round("after", 20, &|| ()), all(true));
+    assert_eq!(round("thawed", LONG, &|| broker.thaw()), all(true));
+    assert_eq!(round("after", LONG, &|| ()), all(true));
 
     // What was not confirmed may have arrived all the same: in the sockets of the frozen broker, for one.
     wait_for("the confirmed messages", Duration::from_secs(60), || {
@@ -129,8 +131,6 @@ fn what_was_confirmed_is_mailed_whatever_happens_to_the_broker() {
         confirmed.iter().all(done).then_some(())
     });
     worker.stop();
-    let notifications = scenario.ledger.notifications().len();
-    assert_eq!(scenario.smtp.accepted(), 2 * notifications);
-    assert_eq!(scenario.duplicates(), 0);
-    assert!(notifications >= confirmed.len());
+    assert!(scenario.smtp.accepted() >= 2 * confirmed.len());
+    assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (scenario.ledger.outcomes("sent"), 0));
 }

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::broker::{Broker, PASSWORD, USER};
 use testkit::cleanup::ChildGuard;
+use testkit::installed::installed;
 
 /// Longer than any call of a test may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Which publisher.
 #[derive(Debug, Clone, Copy)]
@@ -84,15 +85,6 @@ pub fn wrong_types() -> String {
         .output()
         .unwrap();
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Where `scripts/lib/publishers.sh` has installed it.
-fn installed(path: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let path = cache.unwrap().join("fanmail/publishers").join(path);
-    assert!(path.exists(), "{} is not there; run scripts/test once, which installs it", path.display());
-    path
 }
 
 /// The running program. Dropping it kills it.
