@@ -151,6 +151,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
         message: Message::new(Kind::Updated, EVENT),
         identity: Identity::default(),
         starts_at_once: true,
+        stale: None,
         asked_at: None,
     };
     let opened = store.open_messages(&session, &[arrival], lease_request, &mut Watermarks::new()).unwrap();

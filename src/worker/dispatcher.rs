@@ -40,7 +40,7 @@ use crate::config::worker::WorkerConfig;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
-use crate::worker::dispatcher::message_rules::MessageRules;
+use crate::worker::dispatcher::message_rules::{Accepted, MessageRules};
 use crate::worker::dispatcher::task::{TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
 use crate::worker::fan_out::claim::OpenedMessage;
@@ -193,14 +193,14 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let (message, identity) = match self.rules.read(incoming, Utc::now()) {
-            Ok(read) => read,
+        let Accepted { message, identity, stale } = match self.rules.read(incoming, Utc::now()) {
+            Ok(accepted) => accepted,
             Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason)),
         };
         let is_first = !self.tasks.has_event(message.event_id);
         let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
         self.tasks.add(message.clone(), identity.clone(), receipt);
-        self.arrived.push(Arrival { receipt, message, identity, starts_at_once, asked_at: None });
+        self.arrived.push(Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None });
     }
 
     /// Starts the tasks whose turn it is, as long as there are places.
@@ -223,10 +223,11 @@ impl Dispatcher {
             self.running += 1;
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
-        let Some(receipt) = receipt else {
-            return Ok(());
-        };
-        self.arrived.push(Arrival { receipt, message, identity, starts_at_once: true, asked_at: None });
+        if let Some(receipt) = receipt {
+            // It had a notification, so it is not stale.
+            let (starts_at_once, stale, asked_at) = (true, None, None);
+            self.arrived.push(Arrival { receipt, message, identity, starts_at_once, stale, asked_at });
+        }
         Ok(())
     }
 

@@ -65,6 +65,8 @@ pub enum Opening {
     Completed(Notification),
     /// Its `message_id` belongs to this other notification.
     Conflict(Notification),
+    /// No notification has it, and it is too old: why.
+    Stale(String),
 }
 
 impl Opener {
@@ -218,6 +220,7 @@ impl<'a> OpenerThread<'a> {
             Opened::Held { notification, .. } => Opening::Held(notification),
             Opened::Completed(notification) => Opening::Completed(notification),
             Opened::Conflict(notification) => Opening::Conflict(notification),
+            Opened::Stale(reason) => Opening::Stale(reason),
             Opened::Undetermined { asked_at, unknown } => {
                 self.ask_again(asked, asked_at, &unknown);
                 return None;

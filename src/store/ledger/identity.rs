@@ -184,6 +184,13 @@ impl<'a> Identities<'a> {
         }
     }
 
+    /// The message of `arrival` was new, and is not opened. Another one with its `message_id` may be.
+    pub fn forget_new(&mut self, arrival: &Arrival) {
+        if let Some(key) = arrival.identity.key() {
+            self.by_key.remove(key);
+        }
+    }
+
     /// The caller puts them back.
     fn take_sessions(
         &mut self,

@@ -32,6 +32,9 @@ pub struct Arrival {
     pub identity: Identity,
     /// Whether its fan-out is expected to begin at once. Else it is opened as waiting.
     pub starts_at_once: bool,
+    /// Why it is not opened unless a notification has it already: it is too old. Some people may have their mails, and the others are
+    /// to get theirs.
+    pub stale: Option<String>,
     /// The database's time of the first try to open it, if there was one.
     pub asked_at: Option<NaiveDateTime>,
 }
@@ -214,6 +217,8 @@ pub enum Opened {
     Completed(Notification),
     /// Its `message_id` belongs to a notification that asks for something else.
     Conflict(Notification),
+    /// No notification has it, and it is too old to be opened: why, as [`Arrival::stale`] says.
+    Stale(String),
     /// It is not known yet. Ask again.
     Undetermined {
         /// When it was first asked, for [`Arrival::asked_at`].

@@ -88,6 +88,7 @@ impl<'a> Consumer<'a> {
             message: message(Kind::Updated),
             identity: Identity { message_id: message_id.map(str::to_owned), redelivered },
             starts_at_once: false,
+            stale: None,
             asked_at: None,
         }
     }
@@ -273,7 +274,7 @@ pub fn id_of(opened: &Opened) -> NotificationId {
         | Opened::Elsewhere(notification)
         | Opened::Completed(notification)
         | Opened::Conflict(notification) => notification.id,
-        Opened::Undetermined { .. } => panic!("{opened:?}"),
+        Opened::Stale(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which messages are dead letters as soon as they arrive: what cannot be read, has no id where one is required, or is too old. How
-//! a body is read is left to `domain::message`.
+//! Which messages are dead letters: what cannot be read, has no id where one is required, or is too old. Whether a notification has a
+//! message that is too old already, the ledger knows. How a body is read is left to `domain::message`.
 
 use std::time::Duration;
 
@@ -17,6 +17,17 @@ use crate::text::timestamp::to_the_second;
 const WITHOUT_MESSAGE_ID: &str = "it has no message_id, or one that is empty or not UTF-8 text, and REQUIRE_MESSAGE_ID is \
     True; let the publisher set a message_id, a new one for every notification";
 
+/// A message that can be opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// The message.
+    pub message: Message,
+    /// What identifies it.
+    pub identity: Identity,
+    /// Why it is a dead letter unless a notification has it already.
+    pub stale: Option<String>,
+}
+
 /// Which messages are opened, and which are dead letters.
 #[derive(Debug, Clone)]
 pub(super) struct MessageRules {
@@ -33,12 +44,8 @@ impl MessageRules {
         Self { keys, require_message_id: config.require_message_id, stale_after: config.stale_after }
     }
 
-    /// The message, and what identifies it; or why it is a dead letter.
-    pub(super) fn read(
-        &self,
-        incoming: &Incoming,
-        now: DateTime<Utc>,
-    ) -> Result<(Message, Identity), String> {
+    /// The message, or why it is a dead letter in any case.
+    pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, String> {
         let explain =
             |reason: Malformed| reason.explained_by(incoming.content_encoding.as_deref()).to_string();
         let Decoded { message, mut origin } = Message::decode(&incoming.body, self.keys).map_err(explain)?;
@@ -49,22 +56,14 @@ impl MessageRules {
         if self.require_message_id && identity.key().is_none() {
             return Err(WITHOUT_MESSAGE_ID.to_owned());
         }
-        // A message that comes again may have been opened already, and some people may have their mails.
-        if !identity.redelivered {
-            self.refuse_stale(origin.published_at.or(incoming.published_at), now)?;
-        }
-        Ok((message, identity))
+        let stale = self.find_stale(origin.published_at.or(incoming.published_at), now);
+        Ok(Accepted { message, identity, stale })
     }
 
-    fn refuse_stale(&self, published_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), String> {
-        let (Some(limit), Some(published_at)) = (self.stale_after, published_at) else {
-            return Ok(());
-        };
+    fn find_stale(&self, published_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
+        let (limit, published_at) = (self.stale_after?, published_at?);
         let is_stale = TimeDelta::from_std(limit).is_ok_and(|limit| now - published_at > limit);
-        if !is_stale {
-            return Ok(());
-        }
-        Err(format!(
+        is_stale.then(|| format!(
             "it is stale: it was published at {}, and STALE_AFTER is {} s; if its mails are still wanted, replay it with a \
              larger STALE_AFTER, and if it is not that old, set the clock of the publisher",
             to_the_second(published_at),
@@ -92,7 +91,7 @@ mod tests {
     }
 
     fn id_of(incoming: &Incoming) -> Option<String> {
-        rules(None).read(incoming, Utc::now()).unwrap().1.message_id
+        rules(None).read(incoming, Utc::now()).unwrap().identity.message_id
     }
 
     #[test]
@@ -103,7 +102,7 @@ mod tests {
         assert_eq!(id_of(&Incoming { identity, ..incoming(enveloped) }).as_deref(), Some("m-1"));
         let identity = Identity::new(Some(""), true);
         let empty = Incoming { identity, ..incoming(enveloped) };
-        assert_eq!(rules(None).read(&empty, Utc::now()).unwrap().1, Identity::new(Some("e-1"), true));
+        assert_eq!(rules(None).read(&empty, Utc::now()).unwrap().identity, Identity::new(Some("e-1"), true));
         let text = |text: &str| Some(text.to_owned());
         let cloud_event = Some(Attributes { id: text("1"), source: text("/a"), time: None });
         assert_eq!(id_of(&Incoming { cloud_event, ..incoming(BODY) }).as_deref(), Some("/a 1"));
@@ -113,15 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_too_old_is_stale_unless_it_comes_again() {
+    fn a_message_that_is_too_old_is_stale() {
         let now = DateTime::from_timestamp(1_795_687_200, 0).unwrap();
         let published_before =
             |minutes| Incoming { published_at: Some(now - TimeDelta::minutes(minutes)), ..incoming(BODY) };
         let rules = rules(Some(Duration::from_secs(3600)));
+        let stale = |rules: &MessageRules, incoming: &Incoming| rules.read(incoming, now).unwrap().stale;
         for minutes in [-600, 0, 60] {
-            assert!(rules.read(&published_before(minutes), now).is_ok(), "{minutes}");
+            assert_eq!(stale(&rules, &published_before(minutes)), None, "{minutes}");
         }
-        let reason = rules.read(&published_before(61), now).unwrap_err();
+        let reason = stale(&rules, &published_before(61)).unwrap();
         assert!(
             reason.starts_with(
                 "it is stale: it was published at 2026-11-26 08:59:00Z, and STALE_AFTER is 3600 s"
@@ -129,17 +129,12 @@ mod tests {
             "{reason}"
         );
         let identity = Identity { message_id: None, redelivered: true };
-        assert!(
-            rules.read(&Incoming { identity, ..published_before(61) }, now).is_ok(),
-            "it may be opened already"
-        );
-        assert!(self::rules(None).read(&published_before(61), now).is_ok(), "off");
+        let again = stale(&rules, &Incoming { identity, ..published_before(61) });
+        assert_eq!(again, Some(reason), "only the ledger knows what is opened");
+        assert_eq!(stale(&self::rules(None), &published_before(61)), None, "off");
         let of_envelope =
             br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"timestamp":"2026-11-26T08:59:00Z"}}"#;
         let enveloped = Incoming { published_at: Some(now), ..incoming(of_envelope) };
-        assert!(
-            rules.read(&enveloped, now).unwrap_err().starts_with("it is stale"),
-            "the envelope knows best"
-        );
+        assert!(stale(&rules, &enveloped).unwrap().starts_with("it is stale"), "the envelope knows best");
     }
 }

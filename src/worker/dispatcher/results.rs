@@ -39,6 +39,7 @@ impl Dispatcher {
             },
             Opening::Completed(notification) => self.completed_before(id, &notification, by_flag),
             Opening::Conflict(first) => self.ended(id, FanOutResult::conflict_with(&first)),
+            Opening::Stale(reason) => self.ended(id, FanOutResult::DeadLetter { reason, notification: None }),
         }
     }
 

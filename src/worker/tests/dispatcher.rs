@@ -21,6 +21,7 @@ use crate::worker::recorder::entry::LedgerWrite;
 mod losses;
 mod opening;
 mod sessions;
+mod stale;
 mod vanished;
 mod without_message;
 

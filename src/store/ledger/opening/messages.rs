@@ -105,6 +105,10 @@ fn open(
             watermarks.end_wait(arrival.receipt);
         }
         opened.push(match found {
+            Match::New if arrival.stale.is_some() => {
+                identities.forget_new(arrival);
+                arrival.stale.clone().map(Opened::Stale)
+            }
             Match::New => {
                 new.push(index);
                 None

@@ -103,6 +103,7 @@ macro_rules! conformance_tests {
             one_message_id_received_at_once_is_one_notification
             a_notification_that_vanished_is_opened_anew
             a_restored_copy_has_the_message_id
+            a_stale_message_is_opened_only_if_a_notification_has_it
             a_lease_fits_no_row_that_got_its_key_later
             a_notification_is_completed_when_everyone_is_decided
             every_whole_number_is_paged_in_order

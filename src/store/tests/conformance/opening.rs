@@ -165,6 +165,32 @@ pub fn a_notification_that_vanished_is_opened_anew(store: &Store) {
     assert_eq!(store.find_acked(&[notification.id]).unwrap(), [notification.id]);
 }
 
+pub fn a_stale_message_is_opened_only_if_a_notification_has_it(store: &Store) {
+    let mut me = Consumer::begin(store, "me", 1);
+    let stale = |arrival: Arrival| Arrival { stale: Some("old".to_owned()), ..arrival };
+    let refused = Opened::Stale("old".to_owned());
+    for redelivered in [false, true] {
+        let arrivals = [(Some("a"), redelivered), (None, redelivered)].map(|what| stale(me.arrival(what)));
+        assert_eq!(me.open(&arrivals), [refused.clone(), refused.clone()], "{redelivered}");
+    }
+    // A copy that was published later.
+    let copies = [stale(me.arrival((Some("b"), false))), me.arrival((Some("b"), false))];
+    let opened = me.open(&copies);
+    assert_eq!(opened[0], refused);
+    let first = id_of(&opened[1]);
+    assert!(matches!(opened[1], Opened::Ours { resumed: false, .. }), "{opened:?}");
+    // What was opened may be half sent, and comes again with the mark of the broker or without.
+    for redelivered in [false, true] {
+        let again = stale(me.arrival((Some("b"), redelivered)));
+        assert_eq!(id_of(&me.open_one(&again)), first, "{redelivered}");
+    }
+    let nameless = id_of(&me.receive(NEW));
+    release_all(store, "me");
+    let mut later = Consumer::begin(store, "me", 2);
+    let again = stale(later.arrival((None, true)));
+    assert_eq!(id_of(&later.open_one(&again)), nameless);
+}
+
 pub fn a_restored_copy_has_the_message_id(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
     let older = me.receive((Some("a"), false));
