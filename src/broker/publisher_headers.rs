@@ -4,19 +4,15 @@ use amiquip::{AmqpProperties, AmqpValue};
 use chrono::{DateTime, Utc};
 
 use crate::domain::message::cloud_event::Attributes;
-use crate::text::timestamp::rfc3339;
+use crate::domain::message::origin::time_of_number;
 
 /// In front of the names of attributes in the binary mode of `CloudEvents`. The second one is for brokers and libraries that take no
 /// colon (AMQP protocol binding 1.0.2, section 3.1.3.1).
 const PREFIXES: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
 
-/// The `timestamp` of the message, which has seconds.
+/// The `timestamp` of the message. It should have seconds (AMQP 0-9-1, section 4.2.5.4); some publishers write milliseconds.
 pub(super) fn published_at(properties: &AmqpProperties) -> Option<DateTime<Utc>> {
-    time_of((*properties.timestamp())?)
-}
-
-fn time_of(seconds: u64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
+    time_of_number((*properties.timestamp())?)
 }
 
 /// The attributes of a `CloudEvents` event in binary mode; `None` if the message is none.
@@ -26,7 +22,7 @@ pub(super) fn cloud_event_attributes(properties: &AmqpProperties) -> Option<Attr
         PREFIXES.iter().find_map(|prefix| match headers.get(&format!("{prefix}{name}"))? {
             AmqpValue::LongString(text) => Some(text.clone()),
             // As pika writes a datetime.
-            AmqpValue::Timestamp(seconds) => time_of(*seconds).map(rfc3339),
+            AmqpValue::Timestamp(number) => Some(number.to_string()),
             _ => None,
         })
     };
@@ -37,12 +33,14 @@ pub(super) fn cloud_event_attributes(properties: &AmqpProperties) -> Option<Attr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::timestamp::rfc3339;
 
     #[test]
     fn the_time_of_an_event_is_a_text_or_an_amqp_timestamp() {
         let text = |text: &str| AmqpValue::LongString(text.to_owned());
         for (prefix, time) in [
             ("cloudEvents:", AmqpValue::Timestamp(1_795_687_200)),
+            ("cloudEvents:", AmqpValue::Timestamp(1_795_687_200_000)),
             ("cloudEvents_", text("2026-11-26T10:00:00Z")),
         ] {
             let header = |name: &str, value| (format!("{prefix}{name}"), value);
@@ -53,10 +51,22 @@ mod tests {
                 header("time", time),
             ];
             let properties = AmqpProperties::default().with_headers(headers.into_iter().collect());
-            let origin = cloud_event_attributes(&properties).unwrap().origin().unwrap();
-            assert_eq!(origin.id.as_deref(), Some("/a 1"));
-            assert_eq!(origin.published_at.map(rfc3339).as_deref(), Some("2026-11-26T10:00:00.000Z"));
+            let origin = cloud_event_attributes(&properties).unwrap().origin();
+            assert_eq!(origin.id.unwrap().as_deref(), Some("/a 1"));
+            assert_eq!(
+                origin.published_at.unwrap().map(rfc3339).as_deref(),
+                Some("2026-11-26T10:00:00.000Z")
+            );
         }
         assert_eq!(cloud_event_attributes(&AmqpProperties::default()), None);
+    }
+
+    #[test]
+    fn a_timestamp_may_have_milliseconds() {
+        let read =
+            |timestamp| published_at(&AmqpProperties::default().with_timestamp(timestamp)).map(rfc3339);
+        let expected = Some("2026-11-26T10:00:00.000Z".to_owned());
+        assert_eq!([read(1_795_687_200), read(1_795_687_200_000)], [expected.clone(), expected]);
+        assert_eq!([read(0), read(u64::MAX)], [None, None]);
     }
 }

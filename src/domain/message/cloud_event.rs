@@ -25,12 +25,11 @@ pub struct Attributes {
 
 impl Attributes {
     /// What they say about the message.
-    ///
-    /// # Errors
-    /// When one is missing that `CloudEvents` requires, or the time cannot be read.
-    pub fn origin(&self) -> Result<Origin, Malformed> {
+    #[must_use]
+    pub fn origin(&self) -> Origin {
         let time = self.time.clone().map(Value::from);
-        origin(self.id.as_deref(), self.source.as_deref(), time.as_ref())
+        let id = identify(self.id.as_deref(), self.source.as_deref());
+        Origin { id: id.map(Some), published_at: read_time("time", time.as_ref()) }
     }
 }
 
@@ -42,14 +41,15 @@ pub(super) fn is_cloud_event(fields: &Map<String, Value>) -> bool {
 /// What the event says, and the fields of its data.
 ///
 /// # Errors
-/// When an attribute is missing or wrong, or the data is no JSON object.
+/// When the data is no JSON object.
 pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
     let text = |name: &'static str| match fields.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
         Some(other) => Err(Malformed::WrongType(name, "a string", json_type(other))),
     };
-    let origin = origin(text("id")?, text("source")?, fields.get("time"))?;
+    let id = text("id").and_then(|id| identify(id, text("source")?));
+    let origin = Origin { id: id.map(Some), published_at: read_time("time", fields.get("time")) };
     if let Some(content_type) = text("datacontenttype")?.filter(|content_type| !is_json(content_type)) {
         return Err(Malformed::NotJsonData(cut(content_type, TYPE_SHOWN)));
     }
@@ -68,14 +68,16 @@ pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String
 }
 
 /// An event is identified by `source` and `id` together (section Required Attributes).
-fn origin(id: Option<&str>, source: Option<&str>, time: Option<&Value>) -> Result<Origin, Malformed> {
+///
+/// # Errors
+/// When one is missing, or they are too long.
+fn identify(id: Option<&str>, source: Option<&str>) -> Result<String, Malformed> {
     let required = |name, text: Option<&str>| match text {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
         _ => Err(Malformed::CloudEventWithout(name)),
     };
     let (id, source) = (required("id", id)?, required("source", source)?);
-    let id = checked_id("id", &format!("{source} {id}"))?;
-    Ok(Origin { id: Some(id), published_at: read_time("time", time)? })
+    checked_id("id", &format!("{source} {id}"))
 }
 
 /// Whether it is a media type of JSON, such as `application/json; charset=utf-8` or `application/vnd.acme+json`.

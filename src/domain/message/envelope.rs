@@ -15,15 +15,18 @@ pub(super) fn is_envelope(fields: &Map<String, Value>) -> bool {
 /// What the envelope says, and the fields of its payload.
 ///
 /// # Errors
-/// When the payload is no object, or `_meta` cannot be read.
+/// When the payload is no object.
 pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
     let origin = match fields.get("_meta") {
         None | Some(Value::Null) => Origin::default(),
         Some(Value::Object(meta)) => Origin {
-            id: read_id("_meta.id", meta.get("id"))?,
-            published_at: read_time("_meta.timestamp", meta.get("timestamp"))?,
+            id: read_id("_meta.id", meta.get("id")),
+            published_at: read_time("_meta.timestamp", meta.get("timestamp")),
         },
-        Some(other) => return Err(Malformed::WrongType("_meta", "an object", json_type(other))),
+        Some(other) => {
+            let reason = Malformed::WrongType("_meta", "an object", json_type(other));
+            Origin { id: Err(reason.clone()), published_at: Err(reason) }
+        }
     };
     match fields.remove("payload") {
         Some(Value::Object(payload)) => Ok((origin, payload)),

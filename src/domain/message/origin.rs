@@ -1,25 +1,36 @@
-//! What a publisher says about a message beyond what has happened: its id, and when it was published.
+//! What a publisher says about a message beyond what has happened: its id, and when it was published. Whether these are needed is
+//! left to the worker.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use std::ops::Range;
+
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 
+use crate::domain::event::DateOrTime;
 use crate::domain::message::identity::without_nul;
 use crate::domain::message::malformed::{Malformed, json_type};
+use crate::domain::times;
 use crate::text::clean::cut;
 
 /// How much of a time that cannot be read an error shows, in characters.
 const TIME_SHOWN: usize = 40;
 
-/// A number above this counts milliseconds since 1970, not seconds: as seconds it would be a time after the year 5000.
-const LARGEST_SECONDS: f64 = 1e11;
+/// A message was published in one of these years, or its time is none.
+const YEARS: Range<i32> = 2000..2100;
 
-/// What a publisher says about a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a publisher says about a message. What cannot be read of it does no harm unless it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// What identifies the message where AMQP carries no `message_id`. Not empty.
-    pub id: Option<String>,
+    pub id: Result<Option<String>, Malformed>,
     /// When it was published.
-    pub published_at: Option<DateTime<Utc>>,
+    pub published_at: Result<Option<DateTime<Utc>>, Malformed>,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self { id: Ok(None), published_at: Ok(None) }
+    }
 }
 
 /// Longest id, in bytes: that of AMQP has at most 255, and the ledger of MariaDB keeps 1,020.
@@ -48,45 +59,43 @@ pub(super) fn checked_id(field: &'static str, id: &str) -> Result<String, Malfor
     if id.len() > MAX_ID { Err(Malformed::IdTooLong(field, id.len(), MAX_ID)) } else { Ok(id) }
 }
 
-/// A time: RFC 3339, the same without a zone (it is UTC then), or a number of seconds or milliseconds since 1970.
+/// A time as programs write it, or a number since 1970. An empty text, 0 and the year 1 of .NET and Go are none.
 ///
 /// # Errors
-/// When the value is none of these. `field` is its name.
+/// When the value is no time, or one at which no message was published. `field` is its name.
 pub(super) fn read_time(
     field: &'static str,
     value: Option<&Value>,
 ) -> Result<Option<DateTime<Utc>>, Malformed> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Ok(None);
+    let read = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
+        Some(Value::String(text)) => times::parse(text),
+        Some(Value::Number(number)) if number.as_f64() == Some(0.0) => return Ok(None),
+        Some(Value::Number(number)) => match number.as_i64() {
+            Some(number) => times::from_integer(number),
+            None => number.as_f64().and_then(times::from_real),
+        },
+        Some(other) => return Err(Malformed::WrongType(field, "a time", json_type(other))),
     };
-    let time = match value {
-        Value::String(text) => parse_time(text),
-        Value::Number(number) => number.as_f64().and_then(time_of_number),
-        other => return Err(Malformed::WrongType(field, "a time", json_type(other))),
-    };
-    time.map(Some).ok_or_else(|| Malformed::BadTime(field, cut(value.to_string(), TIME_SHOWN)))
+    match read {
+        Some(DateOrTime::Time(time)) if time.year() == 1 => Ok(None),
+        Some(DateOrTime::Time(time)) if YEARS.contains(&time.year()) => Ok(Some(time)),
+        _ => {
+            let shown = value.map(ToString::to_string).unwrap_or_default();
+            Err(Malformed::BadTime(field, cut(shown, TIME_SHOWN)))
+        }
+    }
 }
 
-fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let without_zone = || {
-        ["%FT%T%.f", "%F %T%.f"]
-            .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-            .map(|time| time.and_utc())
-    };
-    zoned.ok().or_else(without_zone)
-}
-
-fn time_of_number(number: f64) -> Option<DateTime<Utc>> {
-    let milliseconds = if number.abs() > LARGEST_SECONDS { number } else { number * 1000.0 };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a number that is too large becomes the largest, which is no time"
-    )]
-    let milliseconds = milliseconds as i64;
-    DateTime::from_timestamp_millis(milliseconds)
+/// A number since 1970: seconds, or milliseconds, microseconds or nanoseconds, which its size tells. `None` if no message was published
+/// then.
+#[must_use]
+pub fn time_of_number(number: u64) -> Option<DateTime<Utc>> {
+    match times::from_integer(i64::try_from(number).ok()?)? {
+        DateOrTime::Time(time) => Some(time),
+        DateOrTime::Date(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -96,10 +105,9 @@ mod tests {
     use super::*;
     use crate::text::timestamp::rfc3339;
 
-    fn time(value: &Value) -> Result<String, String> {
-        read_time("_meta.timestamp", Some(value))
-            .map(|time| rfc3339(time.unwrap()))
-            .map_err(|reason| reason.to_string())
+    fn time(value: &Value) -> Result<Option<String>, String> {
+        let time = read_time("_meta.timestamp", Some(value));
+        time.map(|time| time.map(rfc3339)).map_err(|reason| reason.to_string())
     }
 
     #[test]
@@ -110,13 +118,32 @@ mod tests {
             json!("2026-11-26 10:00:00+00:00"),
             json!("2026-11-26T10:00:00.000000"),
             json!("2026-11-26 10:00:00"),
+            json!("2026-11-26T10:00:00+0000"), // %z of PHP, Java and Python
+            json!("2026-11-26T11:00+01"),
+            json!("2026-11-26T11:00:00+01:00[Europe/Berlin]"),
+            json!("Thu, 26 Nov 2026 10:00:00 GMT"),
+            json!("1795687200"),
             json!(1_795_687_200),
             json!(1_795_687_200.0),
             json!(1_795_687_200_000_i64),
+            json!(1_795_687_200_000_000_i64),
+            json!(1_795_687_200_000_000_000_i64),
         ] {
-            assert_eq!(time(&value), Ok("2026-11-26T10:00:00.000Z".to_owned()), "{value}");
+            assert_eq!(time(&value), Ok(Some("2026-11-26T10:00:00.000Z".to_owned())), "{value}");
         }
-        for value in [json!("yesterday"), json!("2026-13-01T10:00:00Z"), json!(""), json!(1e300)] {
+        for value in [json!(""), json!(" "), json!(0), json!(0.0), json!("0001-01-01T00:00:00Z")] {
+            assert_eq!(time(&value), Ok(None), "{value}");
+        }
+        for value in [
+            json!("yesterday"),
+            json!("2026-13-01T10:00:00Z"),
+            json!("2026-11-26"),
+            json!("1926-11-26T10:00:00Z"),
+            json!("9999-12-31T23:59:59Z"),
+            json!(1e300),
+            json!(-1),
+            json!(5_000_000_000_i64),
+        ] {
             let reason = time(&value).unwrap_err();
             let cure = "is not a time such as 2026-11-26T10:00:00Z";
             assert!(reason.contains("\"_meta.timestamp\"") && reason.contains(cure), "{reason}");
@@ -127,6 +154,17 @@ mod tests {
         );
         assert_eq!(read_time("time", Some(&Value::Null)), Ok(None));
         assert_eq!(read_time("time", None), Ok(None));
+    }
+
+    #[test]
+    fn the_size_of_a_number_tells_its_unit() {
+        for number in [1_795_687_200, 1_795_687_200_000, 1_795_687_200_000_000, 1_795_687_200_000_000_000] {
+            let time = time_of_number(number).map(rfc3339);
+            assert_eq!(time.as_deref(), Some("2026-11-26T10:00:00.000Z"), "{number}");
+        }
+        for number in [0, 17, 20_261_126, 179_568_720_000, u64::MAX] {
+            assert_eq!(time_of_number(number), None, "{number}");
+        }
     }
 
     #[test]

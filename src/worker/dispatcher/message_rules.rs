@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::broker::incoming::Incoming;
 use crate::config::worker::WorkerConfig;
 use crate::domain::event_key_type::EventKeyType;
+use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
 use crate::domain::message::{Decoded, Message};
@@ -48,20 +49,32 @@ impl MessageRules {
     pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, String> {
         let explain =
             |reason: Malformed| reason.explained_by(incoming.content_encoding.as_deref()).to_string();
-        let Decoded { message, mut origin } = Message::decode(&incoming.body, self.keys).map_err(explain)?;
-        if let Some(attributes) = &incoming.cloud_event {
-            origin = attributes.origin().map_err(explain)?;
+        let Decoded { message, origin } = Message::decode(&incoming.body, self.keys).map_err(explain)?;
+        let origin = incoming.cloud_event.as_ref().map_or(origin, Attributes::origin);
+        let mut identity = incoming.identity.clone();
+        if identity.key().is_none() {
+            identity = identity.or_id(origin.id.map_err(|reason| reason.to_string())?);
         }
-        let identity = incoming.identity.clone().or_id(origin.id);
         if self.require_message_id && identity.key().is_none() {
             return Err(WITHOUT_MESSAGE_ID.to_owned());
         }
-        let stale = self.find_stale(origin.published_at.or(incoming.published_at), now);
+        let stale = self.find_stale(origin.published_at, incoming.published_at, now);
         Ok(Accepted { message, identity, stale })
     }
 
-    fn find_stale(&self, published_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
-        let (limit, published_at) = (self.stale_after?, published_at?);
+    /// `of_amqp` counts where the envelope has no time that can be read.
+    fn find_stale(
+        &self,
+        of_envelope: Result<Option<DateTime<Utc>>, Malformed>,
+        of_amqp: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let limit = self.stale_after?;
+        let published_at = match (of_envelope, of_amqp) {
+            (Ok(Some(time)), _) | (_, Some(time)) => time,
+            (Ok(None), None) => return None,
+            (Err(reason), None) => return Some(format!("{reason}; STALE_AFTER needs to know its time")),
+        };
         let is_stale = TimeDelta::from_std(limit).is_ok_and(|limit| now - published_at > limit);
         is_stale.then(|| format!(
             "it is stale: it was published at {}, and STALE_AFTER is {} s; if its mails are still wanted, replay it with a \
@@ -76,7 +89,6 @@ impl MessageRules {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::domain::message::cloud_event::Attributes;
     use crate::domain::session::Receipt;
 
     const BODY: &[u8] = br#"{"type":"UPDATED","event_id":7}"#;
@@ -109,6 +121,26 @@ mod tests {
         let without_id = Incoming { cloud_event: Some(Attributes::default()), ..incoming(BODY) };
         let reason = rules(None).read(&without_id, Utc::now()).unwrap_err();
         assert!(reason.contains("the attribute \"id\" is missing"), "{reason}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_an_envelope_matters_only_if_it_is_needed() {
+        let enveloped =
+            br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"id":[],"timestamp":"soon"}}"#;
+        let identity = Identity::new(Some("m-1"), false);
+        let named = Incoming { identity, ..incoming(enveloped) };
+        let Accepted { identity, stale, .. } = rules(None).read(&named, Utc::now()).unwrap();
+        assert_eq!((identity.key(), stale), (Some("m-1"), None));
+        let needs_id = rules(None).read(&incoming(enveloped), Utc::now()).unwrap_err();
+        assert_eq!(needs_id, "the field \"_meta.id\" must be a string, not an array");
+        let with_limit = rules(Some(Duration::from_secs(3600)));
+        let stale = with_limit.read(&named, Utc::now()).unwrap().stale.unwrap();
+        assert!(
+            stale.starts_with("the field \"_meta.timestamp\" is \"soon\", which is not a time"),
+            "{stale}"
+        );
+        let timed = Incoming { published_at: Some(Utc::now()), ..named };
+        assert_eq!(with_limit.read(&timed, Utc::now()).unwrap().stale, None, "AMQP has a time");
     }
 
     #[test]

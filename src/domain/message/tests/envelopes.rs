@@ -16,7 +16,14 @@ fn bare() -> Value {
 fn origin(body: &Value) -> (Option<String>, Option<String>) {
     let decoded = Message::decode(body.to_string().as_bytes(), EventKeyType::Number).unwrap();
     assert_eq!(decoded.message, MESSAGE);
-    (decoded.origin.id, decoded.origin.published_at.map(rfc3339))
+    (decoded.origin.id.unwrap(), decoded.origin.published_at.unwrap().map(rfc3339))
+}
+
+/// Why the id of a body that can be read cannot, or else its time.
+fn told_of_origin(body: &Value) -> String {
+    let Origin { id, published_at } =
+        Message::decode(body.to_string().as_bytes(), EventKeyType::Number).unwrap().origin;
+    id.map_or_else(|reason| reason, |_| published_at.unwrap_err()).to_string()
 }
 
 fn told(body: &Value) -> String {
@@ -69,9 +76,9 @@ fn a_cloud_event_is_identified_by_source_and_id() {
     assert_eq!(origin(&encoded), expected);
 
     let says = "it says that it is a CloudEvents event, but the attribute";
-    assert_eq!(told(&without("id")), format!("{says} \"id\" is missing or empty"));
-    assert_eq!(told(&with("source", json!(""))), format!("{says} \"source\" is missing or empty"));
-    assert_eq!(told(&with("id", json!(7))), "the field \"id\" must be a string, not a number");
+    assert_eq!(told_of_origin(&without("id")), format!("{says} \"id\" is missing or empty"));
+    assert_eq!(told_of_origin(&with("source", json!(""))), format!("{says} \"source\" is missing or empty"));
+    assert_eq!(told_of_origin(&with("id", json!(7))), "the field \"id\" must be a string, not a number");
     assert_eq!(told(&without("data")), "the field \"data\" is missing");
     assert_eq!(told(&with("data", json!("x"))), "the field \"data\" must be an object, not a string");
     encoded["data_base64"] = json!("{}");
@@ -83,10 +90,10 @@ fn a_cloud_event_is_identified_by_source_and_id() {
     let xml = told(&with("datacontenttype", json!("text/xml")));
     assert_eq!(xml, "the datacontenttype of the event is \"text/xml\"; publish its data as application/json");
     assert!(
-        told(&with("time", json!("soon")))
+        told_of_origin(&with("time", json!("soon")))
             .starts_with("the field \"time\" is \"soon\", which is not a time such as")
     );
-    assert!(told(&with("source", json!("x".repeat(1000)))).ends_with("at most 1000 are possible"));
+    assert!(told_of_origin(&with("source", json!("x".repeat(1000)))).ends_with("at most 1000 are possible"));
 }
 
 #[test]
@@ -96,10 +103,10 @@ fn the_attributes_of_a_cloud_event_in_binary_mode_are_its_headers() {
         source: Some("urn:a".to_owned()),
         time: Some("2026-11-26T09:00:00Z".to_owned()),
     };
-    let origin = attributes.origin().unwrap();
-    assert_eq!(origin.id.as_deref(), Some("urn:a 1"));
-    assert_eq!(origin.published_at.map(rfc3339).as_deref(), Some("2026-11-26T09:00:00.000Z"));
-    let reason = cloud_event::Attributes { id: None, ..attributes }.origin().unwrap_err();
+    let origin = attributes.origin();
+    assert_eq!(origin.id.unwrap().as_deref(), Some("urn:a 1"));
+    assert_eq!(origin.published_at.unwrap().map(rfc3339).as_deref(), Some("2026-11-26T09:00:00.000Z"));
+    let reason = cloud_event::Attributes { id: None, ..attributes }.origin().id.unwrap_err();
     assert!(reason.to_string().contains("the attribute \"id\" is missing"), "{reason}");
 }
 
@@ -107,11 +114,6 @@ fn the_attributes_of_a_cloud_event_in_binary_mode_are_its_headers() {
 fn what_is_wrong_with_an_envelope_is_told_with_the_name_of_the_field() {
     for (body, expected) in [
         (json!({"payload": "x", "_meta": {}}), "the field \"payload\" must be an object, not a string"),
-        (json!({"payload": bare(), "_meta": []}), "the field \"_meta\" must be an object, not an array"),
-        (
-            json!({"payload": bare(), "_meta": {"id": {}}}),
-            "the field \"_meta.id\" must be a string, not an object",
-        ),
         (json!({"payload": {"event_id": 7}, "_meta": {}}), "the field \"type\" is missing"),
         (json!({"payload": {"payload": bare()}}), "an envelope contains another envelope"),
         (json!({"payload": {"specversion": "1.0"}}), "an envelope contains another envelope"),
@@ -119,11 +121,17 @@ fn what_is_wrong_with_an_envelope_is_told_with_the_name_of_the_field() {
             json!({"specversion": "1.0", "id": "1", "source": "a", "data": {"payload": bare(), "_meta": {}}}),
             "an envelope contains another envelope",
         ),
+    ] {
+        assert!(told(&body).starts_with(expected), "{body}: {}", told(&body));
+    }
+    for (meta, expected) in [
+        (json!([]), "the field \"_meta\" must be an object, not an array"),
+        (json!({"id": {}}), "the field \"_meta.id\" must be a string, not an object"),
         (
-            json!({"payload": bare(), "_meta": {"timestamp": "26.11.2026"}}),
+            json!({"timestamp": "26.11.2026"}),
             "the field \"_meta.timestamp\" is \"26.11.2026\", which is not a time such as 2026-11-26T10:00:00Z",
         ),
     ] {
-        assert!(told(&body).starts_with(expected), "{body}: {}", told(&body));
+        assert_eq!(told_of_origin(&json!({"payload": bare(), "_meta": meta})), expected);
     }
 }
