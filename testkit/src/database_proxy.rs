@@ -1,15 +1,23 @@
-//! A proxy for a database server that loses replies to COMMIT (the server commits, and the connection is closed before
-//! the client gets the reply), or that is cut off at a certain request, with all connections, until it is repaired.
+//! A proxy for a database server that loses replies to COMMIT for a while (the server commits, and the connection is closed
+//! before the client gets the reply), or that is cut off at a certain request, with all connections, until it is repaired.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::process::Process;
 use crate::scenario::Scenario;
 use crate::sync::lock;
+
+/// For how long replies are lost in a test whose waits have the usual deadline (`wait::TIMEOUT`).
+///
+/// One call of a program may meet every loss, as long as there are any: with every second reply lost, it does when the other
+/// calls between two of its tries are odd in number each time. Its tries are 10 s apart after a few failures. So the end of the
+/// losses and one such pause have to fit into the deadline, with time to spare for what comes then.
+pub const LOSSY: Duration = Duration::from_secs(20);
 
 /// The proxy. It ends with the test process.
 pub struct DatabaseProxy {
@@ -19,10 +27,15 @@ pub struct DatabaseProxy {
 }
 
 /// What the proxy does, and what it has done.
+#[derive(Default)]
 struct Faults {
     /// The reply to one of so many commits is lost; 0 is none.
     commits_per_loss: usize,
+    /// Replies are lost for so long, from the first commit on.
+    lossy_for: Duration,
+    first_commit_at: OnceLock<Instant>,
     commits: AtomicUsize,
+    lost: AtomicUsize,
     /// The number of the request at which all connections are cut; 0 is none.
     last_request: AtomicUsize,
     requests: AtomicUsize,
@@ -32,29 +45,23 @@ struct Faults {
 }
 
 impl DatabaseProxy {
-    /// Starts a proxy for the server at `port` that loses the reply to one of `every` commits.
-    pub fn dropping_commit_replies(port: u16, every: usize) -> Self {
-        Self::start(port, every, 0)
+    /// Starts a proxy for the server at `port` that loses the reply to one of `every` commits. It begins with the first commit,
+    /// and forwards everything once it has done so `lossy_for` so long.
+    pub fn dropping_commit_replies(port: u16, every: usize, lossy_for: Duration) -> Self {
+        Self::start(port, Faults { commits_per_loss: every, lossy_for, ..Faults::default() })
     }
 
     /// Starts a proxy that forwards everything up to the request with this number, counted from 1 over all connections.
     /// Neither that request nor any later one reaches the server: all connections are closed, and new ones are closed at
     /// once, until [`repair`](Self::repair). A request is what the client sends in one write; logging in takes several.
     pub fn cut_off_at(port: u16, request: usize) -> Self {
-        Self::start(port, 0, request)
+        Self::start(port, Faults { last_request: AtomicUsize::new(request), ..Faults::default() })
     }
 
-    fn start(port: u16, commits_per_loss: usize, last_request: usize) -> Self {
+    fn start(port: u16, faults: Faults) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let proxy_port = listener.local_addr().unwrap().port();
-        let faults = Arc::new(Faults {
-            commits_per_loss,
-            commits: AtomicUsize::new(0),
-            last_request: AtomicUsize::new(last_request),
-            requests: AtomicUsize::new(0),
-            cut_off: AtomicBool::new(false),
-            sockets: Mutex::default(),
-        });
+        let faults = Arc::new(faults);
         let of_connections = Arc::clone(&faults);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -66,7 +73,7 @@ impl DatabaseProxy {
 
     /// A proxy that forwards everything until [`cut_off`](Self::cut_off).
     pub fn passing(port: u16) -> Self {
-        Self::start(port, 0, 0)
+        Self::start(port, Faults::default())
     }
 
     /// Starts `fanmail` with these arguments. It reaches its database only through the proxy.
@@ -94,7 +101,7 @@ impl DatabaseProxy {
 
     /// Number of lost replies.
     pub fn lost(&self) -> usize {
-        self.faults.commits.load(Ordering::Relaxed) / self.faults.commits_per_loss
+        self.faults.lost.load(Ordering::SeqCst)
     }
 
     /// Number of requests so far, while none is cut off.
@@ -127,10 +134,16 @@ impl Faults {
 
     /// Whether the reply to this request is to be lost.
     fn loses_reply_to(&self, request: &[u8]) -> bool {
-        self.commits_per_loss != 0
-            && commits_in(request) > 0
-            && self.commits.fetch_add(1, Ordering::Relaxed) % self.commits_per_loss
-                == self.commits_per_loss - 1
+        if self.commits_per_loss == 0
+            || commits_in(request) == 0
+            || self.first_commit_at.get_or_init(Instant::now).elapsed() >= self.lossy_for
+        {
+            return false;
+        }
+        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        let is_lost = number.is_multiple_of(self.commits_per_loss);
+        self.lost.fetch_add(is_lost.into(), Ordering::SeqCst);
+        is_lost
     }
 
     fn close_all(&self) {

@@ -62,7 +62,8 @@ pub fn replies_lost(run: &mut Run, system: System) {
     let messages = messages(run, &scenario, count);
     scenario.queue.publish_all(&messages);
     let port = Database::shared(system.server().unwrap()).port;
-    let proxy = DatabaseProxy::dropping_commit_replies(port, run.random.usize(2..20));
+    let every = run.random.usize(2..20);
+    let proxy = DatabaseProxy::dropping_commit_replies(port, every, Duration::MAX);
     let worker = proxy.start_fanmail(&scenario, &["worker"]);
     // Each lost reply costs a pause.
     wait_for("everything to be acked", Duration::from_secs(1_200), || {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::counted::stop_and_count;
 use crate::systems::on_every_server;
 use testkit::database::Database;
-use testkit::database_proxy::DatabaseProxy;
+use testkit::database_proxy::{DatabaseProxy, LOSSY};
 use testkit::queue::properties;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
@@ -63,7 +63,7 @@ fn check_opened_once(scenario: &Scenario, batches: usize) {
 fn replies_to_commits_are_lost(system: System) {
     let scenario = scenario(system, "open-replies");
     for (batches, every) in [(1, 2), (2, 3), (3, 4)] {
-        let proxy = DatabaseProxy::dropping_commit_replies(server(system).port, every);
+        let proxy = DatabaseProxy::dropping_commit_replies(server(system).port, every, LOSSY);
         publish_batch(&scenario, batches);
         let worker = proxy.start_fanmail(&scenario, &["worker"]);
         scenario.wait_for_acks(batches * NOTIFICATIONS);

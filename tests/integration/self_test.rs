@@ -3,6 +3,7 @@
 
 mod broker;
 mod database;
+mod database_proxy;
 mod mail_counts;
 mod network;
 mod policy;

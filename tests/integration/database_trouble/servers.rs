@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{BEGINS, LANES, OVER, PEOPLE, database_failure_is_reported, in_the_middle, nothing_is_lost};
 use crate::systems::on_every_server;
 use testkit::database::Database;
-use testkit::database_proxy::DatabaseProxy;
+use testkit::database_proxy::{DatabaseProxy, LOSSY};
 use testkit::full_disk::with_small_disk;
 use testkit::http;
 use testkit::ports::free_port;
@@ -121,7 +121,7 @@ fn the_disk_is_full(system: System) {
 /// outcome is counted twice.
 fn replies_to_commits_are_lost(system: System) {
     let server = Database::shared(system.server().unwrap());
-    let proxy = DatabaseProxy::dropping_commit_replies(server.port, 2);
+    let proxy = DatabaseProxy::dropping_commit_replies(server.port, 2, LOSSY);
     let mut scenario = Scenario::with_relay("answers", 3).server(&server).connections(1).build();
     let url = scenario.environment["DATABASE_URL"].clone();
     let through_proxy = url.replace(&format!(":{}/", server.port), &format!(":{}/", proxy.port));
@@ -133,7 +133,7 @@ fn replies_to_commits_are_lost(system: System) {
         scenario.wait_for_acks(n);
         assert_eq!(scenario.ledger.notifications().len(), n, "one was opened twice");
     }
-    assert!(proxy.lost() >= 10, "{}", proxy.lost());
+    assert!(proxy.lost() > 0);
     assert_eq!((scenario.smtp.accepted(), scenario.duplicates()), (15, 0));
     scenario.stop_and_check(worker);
 }

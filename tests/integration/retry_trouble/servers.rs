@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{LANES, PEOPLE, RETRY, failed, leases, next_retry_completes_it};
 use crate::systems::on_every_server;
 use testkit::database::Database;
-use testkit::database_proxy::DatabaseProxy;
+use testkit::database_proxy::{DatabaseProxy, LOSSY};
 use testkit::scenario::Scenario;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
@@ -122,7 +122,7 @@ fn replies_to_commits_are_lost(system: System) {
         if every > 1 {
             fail_again(&scenario);
         }
-        let proxy = DatabaseProxy::dropping_commit_replies(port(system), every);
+        let proxy = DatabaseProxy::dropping_commit_replies(port(system), every, LOSSY);
         let ended = proxy.start_fanmail(&scenario, &RETRY).wait();
         assert!(proxy.lost() > 0, "{ended:?}");
         assert_eq!(leases(&scenario), 0, "its lease is left; {ended:?}");
