@@ -19,3 +19,4 @@ pub mod participant;
 pub mod session;
 pub mod time_zone;
 pub mod times;
+pub mod user;

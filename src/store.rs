@@ -21,6 +21,7 @@ use crate::store::known_rows::check_reading;
 use crate::store::pool::DatabaseConnector;
 use crate::store::schema::installation;
 use crate::store::source::keys::AppKeys;
+use crate::store::source::user_ids::UserIds;
 
 pub mod backend;
 pub mod client_library;
@@ -55,6 +56,8 @@ pub struct Store {
     writer: Option<Pool<DatabaseConnector>>,
     /// How the application's tables hold keys, once that was found.
     app_keys: Arc<Mutex<Option<AppKeys>>>,
+    /// How the application's table of users holds ids, once that was found.
+    user_ids: Arc<Mutex<Option<UserIds>>>,
 }
 
 impl fmt::Debug for Store {
@@ -105,7 +108,7 @@ impl Store {
         check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         let pool = pool_of(connector.clone(), pool_size.max(1));
-        Ok(Self { pool, connector, writer, app_keys: Arc::default() })
+        Ok(Self { pool, connector, writer, app_keys: Arc::default(), user_ids: Arc::default() })
     }
 
     /// The same database over a pool of its own, of at most `pool_size` connections.

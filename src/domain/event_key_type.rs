@@ -46,20 +46,60 @@ impl EventKeyType {
             (Self::Number | Self::Text | Self::TextUpTo(_), key) => Ok(key),
             (Self::Uuid, EventId::Number(_)) => Err(BadEventKey::NotUuid),
             (Self::Uuid, EventId::Text(text)) => {
-                let text = text.as_str();
-                // The crate reads braces only with hyphens.
-                let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-                let digits = bare.filter(|text| text.chars().all(|c| c.is_ascii_hexdigit()));
-                let uuid = Uuid::try_parse(digits.unwrap_or(text)).map_err(|_| BadEventKey::NotUuid)?;
+                let uuid = parse_uuid(text.as_str()).ok_or(BadEventKey::NotUuid)?;
                 TextKey::new(&uuid.to_string()).map(EventId::Text)
             }
         }
     }
+
+    /// The text that a column of such keys has of this one, which may be of anything but an event; `None` if it can hold no such key.
+    #[must_use]
+    pub fn stored_form(self, key: &str) -> Option<String> {
+        let is_held = match self {
+            Self::Uuid => return parse_uuid(key).map(|uuid| uuid.to_string()),
+            Self::Number => key.parse::<i64>().is_ok_and(|number| number.to_string() == key),
+            Self::Text => true,
+            Self::TextUpTo(last) => key.chars().all(|c| c <= last),
+        };
+        // PostgreSQL stores no text with a NUL.
+        (is_held && !key.contains('\0')).then(|| key.to_owned())
+    }
+}
+
+/// A UUID in any of its forms.
+fn parse_uuid(text: &str) -> Option<Uuid> {
+    // The crate reads braces only with hyphens.
+    let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    let digits = bare.filter(|text| text.chars().all(|c| c.is_ascii_hexdigit()));
+    Uuid::try_parse(digits.unwrap_or(text)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_a_column_cannot_hold_has_no_form() {
+        let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+        let capitals = uuid.to_uppercase();
+        for (keys, key, form) in [
+            (EventKeyType::Number, "7", Some("7")),
+            (EventKeyType::Number, "-7", Some("-7")),
+            (EventKeyType::Number, "007", None),
+            (EventKeyType::Number, "7.0", None),
+            (EventKeyType::Number, "abc", None),
+            (EventKeyType::Number, "9223372036854775808", None),
+            (EventKeyType::Uuid, &capitals, Some(uuid)),
+            (EventKeyType::Uuid, "abc", None),
+            (EventKeyType::Text, &capitals, Some(&capitals)),
+            (EventKeyType::Text, "\u{1f389}", Some("\u{1f389}")),
+            (EventKeyType::Text, "a\0", None),
+            (EventKeyType::TextUpTo('\u{ffff}'), "\u{1f389}", None),
+            (EventKeyType::TextUpTo('\u{ffff}'), "\u{e9}", Some("\u{e9}")),
+        ] {
+            assert_eq!(keys.stored_form(key).as_deref(), form, "{keys} {key:?}");
+        }
+    }
 
     #[test]
     fn a_uuid_has_one_form_and_other_keys_their_own() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::exit_code::{FAILED, HasExitCode, MISCONFIGURED};
 use crate::store::backend::errors;
 use crate::store::backend::grants::missing_right;
-use crate::store::backend::known_error::COLUMN;
+use crate::store::backend::known_error::{COLUMN, USERS};
 use crate::text::clean::one_line;
 
 /// The version of this binary.
@@ -81,6 +81,9 @@ impl StoreError {
     pub(super) fn missing_columns(name: &str, missing: &[&str], all: &[&str]) -> Self {
         let columns = if missing.len() == 1 { "column" } else { "columns" };
         let cause = format!("it has no {columns} {}", missing.join(", "));
+        if name == "users" {
+            return Self::unreadable("read users", &cause).with_hint(USERS.to_owned());
+        }
         let hint = format!(
             "a view of your own must have every column that fanmail reads: {} (write NULL AS {} where you have no such value); \
              if fanmail made the table, run `fanmail migrate`",
@@ -93,6 +96,11 @@ impl StoreError {
     /// Whether a column is missing, if the words of the cause are known.
     pub(super) fn is_about_column(&self) -> bool {
         self.hint.as_deref() == Some(COLUMN)
+    }
+
+    /// Whether the application has no table of users, if the words of the cause are known.
+    pub(super) fn is_about_users(&self) -> bool {
+        self.hint.as_deref() == Some(USERS)
     }
 
     /// The same error, with the statement that grants the right that is missing.

@@ -105,7 +105,12 @@ impl Store {
     }
 
     /// The error with all columns that are missing. A database names one at a time.
-    fn find_missing_columns(&self, error: StoreError, table: &str, columns: &[&'static str]) -> StoreError {
+    pub(super) fn find_missing_columns(
+        &self,
+        error: StoreError,
+        table: &str,
+        columns: &[&'static str],
+    ) -> StoreError {
         if !error.is_about_column() {
             return error;
         }

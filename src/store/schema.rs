@@ -28,6 +28,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    users (id) {
+        id -> BigInt,
+        email -> Nullable<Text>,
+        name -> Nullable<Text>,
+        locale -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     notifications (id) {
         id -> BigInt,
         message_key -> Nullable<Text>,

@@ -16,4 +16,6 @@ pub mod new_rows;
 pub mod participants;
 pub mod sample;
 pub mod seeding;
+pub(crate) mod user_ids;
+pub mod users;
 pub mod zones;

@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 
 use crate::store::source::event_keys::COLUMNS;
 
-/// A column of `events` or `participants`.
+/// A column of `events`, `participants` or `users`.
 #[derive(Debug, QueryableByName)]
 pub struct AppColumn {
     #[diesel(sql_type = Text, column_name = table_name)]
@@ -32,12 +32,13 @@ impl AppColumn {
         }
     }
 
-    /// The error for keys of events that are neither numbers, nor text, nor UUIDs; `fitting` is an expression for a view.
-    pub fn refuse_event_key(&self, fitting: &str) -> Error {
+    /// The error for keys that are neither numbers, nor text, nor UUIDs; `fitting` is an expression for a view.
+    pub fn refuse_looked_up_key(&self, fitting: &str) -> Error {
         let Self { table, column, kind } = self;
+        let keys = if table == "users" { "ids of users" } else { "keys of events" };
         Error::DeserializationError(
             format!(
-                "{table}.{column} is of the type {kind}, but keys of events must be whole numbers, text or UUIDs; \
+                "{table}.{column} is of the type {kind}, but {keys} must be whole numbers, text or UUIDs; \
                  in a view over your own tables, write {fitting} AS {column}"
             )
             .into(),

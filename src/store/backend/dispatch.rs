@@ -21,6 +21,7 @@ use crate::store::schema::{INSERT_ROWS, events, participants, recipients};
 use crate::store::source::event_keys::{AppEvent, EventKeys};
 use crate::store::source::keys::{AppKeys, KeyExpressions};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
+use crate::store::source::user_ids::UserIds;
 
 /// Name and version of the database, for people.
 pub fn version(connection: &mut AnyConnection) -> QueryResult<String> {
@@ -217,6 +218,11 @@ pub fn find_app_keys(connection: &mut AnyConnection) -> QueryResult<AppKeys> {
     let events = EventKeys::new(events, participants, text_type)?;
     let participants = dispatch!(connection, AnyConnection(own) => types::participant_keys(own))?;
     Ok(AppKeys { events, participants })
+}
+
+/// How `users` holds ids. `None`: there is no such table or view, or none that this user may know of.
+pub fn find_user_ids(connection: &mut AnyConnection) -> QueryResult<Option<UserIds>> {
+    dispatch!(connection, AnyConnection(own) => event_keys::find_user_ids(own))
 }
 
 /// How keys are written that are looked up, where each row has a kind of its own. No row is looked at for it.

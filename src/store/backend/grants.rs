@@ -82,6 +82,7 @@ mod tests {
             ("permission denied for view events", "SELECT ON events, participants TO app".to_owned()),
             ("permission denied for table participants", "SELECT ON events, participants TO app".to_owned()),
             ("permission denied for table meetings_meeting", "SELECT ON meetings_meeting TO app".to_owned()),
+            ("permission denied for view users", "SELECT ON users TO app".to_owned()),
             (
                 "permission denied for relation workers",
                 format!("SELECT, INSERT, UPDATE, DELETE ON {ledger} TO app"),

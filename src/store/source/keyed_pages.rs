@@ -10,6 +10,7 @@ use diesel::sql_types::{Nullable, Text};
 
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::{Participant, ParticipantRow, keep_one};
+use crate::domain::user::User;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
@@ -36,6 +37,12 @@ impl KeyedPerson {
     pub fn numbered(self, id: ParticipantId) -> Participant {
         let Self { key, email, name, locale } = self;
         Participant { id, key: Some(key.into_boxed_str()), email, name, locale }
+    }
+
+    /// The same as a user, whose id is the key.
+    pub(crate) fn into_user(self) -> User {
+        let Self { email, name, locale, .. } = self;
+        User { email, name, locale }
     }
 }
 

@@ -178,7 +178,7 @@ pub(crate) fn with_keys<'a>(
 }
 
 /// Adds what a row with this key may have stored. Of rows that are found with it, only those whose text is the key have it.
-fn stored_as<'a>(
+pub(crate) fn stored_as<'a>(
     statement: Statement<'a, Columns>,
     key: KeyExpressions,
     text: &'a str,

@@ -7,7 +7,7 @@ use super::servers::{Server, migrated, server_tests};
 use super::upgrade::upgrade_tests;
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
-use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, key_type, quoted};
+use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, found, key_type, make_users, quoted};
 
 mod values;
 
@@ -212,5 +212,32 @@ fn bookings_may_have_uuids() {
             "00000000-0000-0000-0000-000000000001",
         ];
         event_keys::serve_bookings(&store, types, event_keys::UUID, keys);
+    }
+}
+
+#[test]
+fn users_are_found_by_uuids() {
+    let ((), store) = mysql();
+    conformance::users_are_found_by_uuids(&store);
+}
+
+#[test]
+fn ids_of_users_of_other_types_are_found_or_refused() {
+    let ((), store) = mysql();
+    for column in ["BIGINT UNSIGNED", "INT(9) ZEROFILL"] {
+        make_users(&store, column, &["7", "12"]);
+        assert_eq!(found(&store, &["7", "012", "000000012", "-1"]).len(), 1, "{column}");
+    }
+    make_users(&store, "VARCHAR(99) CHARACTER SET latin1", &["a", "A"]);
+    assert_eq!(found(&store, &["a", "\u{1f389}", "\u{e9}"]).len(), 1);
+    make_users(&store, "VARCHAR(99) CHARACTER SET utf8mb3", &["a", "\u{e9}"]);
+    assert_eq!(found(&store, &["a", "\u{1f389}", "\u{e9}"]).len(), 2);
+    for (column, fitting) in [("DECIMAL(9)", "CAST(id AS SIGNED)"), ("BINARY(16)", "LOWER(HEX(id))")] {
+        make_users(&store, column, &[]);
+        let error = store.find_users(&["7"]).unwrap_err();
+        assert!(error.is_unreadable() && store.check_users().is_err());
+        let wanted =
+            "but ids of users must be whole numbers, text or UUIDs; in a view over your own tables, write";
+        assert!(error.to_string().contains(&format!("{wanted} {fitting} AS id")), "{error}");
     }
 }

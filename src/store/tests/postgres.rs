@@ -8,7 +8,7 @@ use super::upgrade::upgrade_tests;
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
 use crate::store::backend::any::AnyConnection;
-use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, key_type, quoted};
+use crate::store::tests::conformance::{ODD_KEYS, are_all_paged, found, key_type, make_users, quoted};
 
 mod paging;
 
@@ -184,5 +184,33 @@ fn bookings_may_have_uuids() {
             "00000000-0000-0000-0000-000000000001",
         ];
         event_keys::serve_bookings(&store, types, event_keys::UUID, keys);
+    }
+}
+
+#[test]
+fn users_are_found_by_uuids() {
+    let ((), store) = postgres();
+    conformance::users_are_found_by_uuids(&store);
+}
+
+#[test]
+fn ids_of_users_of_other_types_are_found_or_refused() {
+    let ((), store) = postgres();
+    execute(
+        &store,
+        "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+         CREATE DOMAIN id_of_user AS varchar(99)",
+    );
+    for column in ["VARCHAR(99) COLLATE loose", "id_of_user"] {
+        make_users(&store, column, &["a", "A"]);
+        assert_eq!(found(&store, &["a", "\u{e1}"]).len(), 1, "{column}");
+    }
+    for (column, fitting) in [("NUMERIC(9)", "CAST(id AS BIGINT)"), ("BYTEA", "encode(id, 'hex')")] {
+        make_users(&store, column, &[]);
+        let error = store.find_users(&["7"]).unwrap_err();
+        assert!(error.is_unreadable() && store.check_users().is_err());
+        let wanted =
+            "but ids of users must be whole numbers, text or UUIDs; in a view over your own tables, write";
+        assert!(error.to_string().contains(&format!("{wanted} {fitting} AS id")), "{error}");
     }
 }

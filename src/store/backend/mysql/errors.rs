@@ -1,7 +1,9 @@
 //! The words of errors of `MySQL` and `MariaDB` and of their client libraries, in English: a server that speaks another
 //! language is not understood.
 
-use crate::store::backend::known_error::{COLUMN, DISK, KnownError, MIGRATE, OWN_TABLES, START, server};
+use crate::store::backend::known_error::{
+    COLUMN, DISK, KnownError, MIGRATE, OWN_TABLES, START, USERS, server,
+};
 
 const TLS: &str = "give the server TLS, or ask for less with ssl_mode in DATABASE_URL";
 
@@ -48,6 +50,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::about_table(&["command denied to user"], server::DENIED),
     KnownError::about_table(&["Table '", ".events' doesn't exist"], OWN_TABLES),
     KnownError::about_table(&["Table '", ".participants' doesn't exist"], OWN_TABLES),
+    KnownError::about_table(&["Table '", ".users' doesn't exist"], USERS),
     KnownError::about_table(&["Table '", "' doesn't exist"], MIGRATE),
     KnownError::about_table(&["Unknown column"], COLUMN),
 ];

@@ -1,28 +1,41 @@
-//! What the columns with keys of events hold.
+//! What the columns with keys of events and ids of users hold.
 
 use diesel::mysql::MysqlConnection;
-use diesel::{QueryResult, RunQueryDsl as _, sql_query};
+use diesel::sql_types::Text;
+use diesel::{OptionalExtension as _, QueryResult, RunQueryDsl as _, sql_query};
 
 use crate::domain::event_key_type::EventKeyType;
 use crate::store::backend::catalogue::AppColumn;
-use crate::store::source::event_keys::KeyColumn;
+use crate::store::source::event_keys::{COLUMNS, KeyColumn};
+use crate::store::source::user_ids::UserIds;
 
 /// The columns `events.id` and `participants.event_id`. Numbers, if a table is missing.
 pub fn find_columns(mysql: &mut MysqlConnection) -> QueryResult<[KeyColumn; 2]> {
-    let columns: Vec<AppColumn> = sql_query(
+    let mut found = [KeyColumn::NUMBER; 2];
+    for ((table, column), found) in COLUMNS.iter().zip(&mut found) {
+        *found = find_column(mysql, table, column)?.unwrap_or(KeyColumn::NUMBER);
+    }
+    Ok(found)
+}
+
+/// The column `users.id`.
+pub fn find_user_ids(mysql: &mut MysqlConnection) -> QueryResult<Option<UserIds>> {
+    let column = find_column(mysql, "users", "id")?;
+    Ok(column.map(|column| UserIds::Column { column, text: "CAST(id AS CHAR)" }))
+}
+
+fn find_column(mysql: &mut MysqlConnection, table: &str, column: &str) -> QueryResult<Option<KeyColumn>> {
+    let found: Option<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,
             CASE WHEN character_set_name LIKE 'utf8%' THEN character_set_name ELSE data_type END AS type_name
          FROM information_schema.columns
-         WHERE table_schema = DATABASE() AND (table_name = 'events' AND column_name = 'id'
-            OR table_name = 'participants' AND column_name = 'event_id')
-         ORDER BY 1",
+         WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?",
     )
-    .load(mysql)?;
-    let mut found = [KeyColumn::NUMBER; 2];
-    for (column, found) in columns.iter().zip(&mut found) {
-        *found = key_column(column)?;
-    }
-    Ok(found)
+    .bind::<Text, _>(table)
+    .bind::<Text, _>(column)
+    .get_result(mysql)
+    .optional()?;
+    found.as_ref().map(key_column).transpose()
 }
 
 /// A text needs no cast: the server makes of it what the column holds, or fails if the column's character set lacks one of its
@@ -36,11 +49,11 @@ fn key_column(column: &AppColumn) -> QueryResult<KeyColumn> {
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => KeyColumn::ASCII,
         "uuid" => KeyColumn { keys: EventKeyType::Uuid, cast: None },
         "decimal" | "float" | "double" | "bit" => {
-            return Err(column.refuse_event_key(&format!("CAST({} AS SIGNED)", column.column)));
+            return Err(column.refuse_looked_up_key(&format!("CAST({} AS SIGNED)", column.column)));
         }
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
-            return Err(column.refuse_event_key(&format!("LOWER(HEX({}))", column.column)));
+            return Err(column.refuse_looked_up_key(&format!("LOWER(HEX({}))", column.column)));
         }
-        _ => return Err(column.refuse_event_key(&format!("CAST({} AS CHAR)", column.column))),
+        _ => return Err(column.refuse_looked_up_key(&format!("CAST({} AS CHAR)", column.column))),
     })
 }

@@ -1,7 +1,7 @@
 //! The words of errors of `PostgreSQL` and of its client library, in English: a server that speaks another language is not
 //! understood.
 
-use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES, START, server};
+use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES, START, USERS, server};
 
 const TLS: &str = "give the server TLS, or ask for less with sslmode in DATABASE_URL";
 
@@ -49,6 +49,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::permanent(&["must be owner of"], "run `fanmail migrate` as the user that owns the tables"),
     KnownError::about_table(&["relation \"events\" does not exist"], OWN_TABLES),
     KnownError::about_table(&["relation \"participants\" does not exist"], OWN_TABLES),
+    KnownError::about_table(&["relation \"users\" does not exist"], USERS),
     KnownError::about_table(&["relation ", " does not exist"], MIGRATE),
     KnownError::about_table(&["column ", " does not exist"], COLUMN),
 ];

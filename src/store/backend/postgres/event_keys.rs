@@ -1,29 +1,43 @@
-//! What the columns with keys of events hold.
+//! What the columns with keys of events and ids of users hold.
 
-use diesel::sql_types::Bool;
-use diesel::{PgConnection, QueryResult, RunQueryDsl as _, sql_query};
+use diesel::sql_types::{Bool, Text};
+use diesel::{OptionalExtension as _, PgConnection, QueryResult, RunQueryDsl as _, sql_query};
 
 use crate::domain::event_key_type::EventKeyType;
 use crate::store::backend::catalogue::AppColumn;
-use crate::store::source::event_keys::KeyColumn;
+use crate::store::source::event_keys::{COLUMNS, KeyColumn};
+use crate::store::source::user_ids::UserIds;
 
-/// The columns `events.id` and `participants.event_id`. A domain counts as the type below it. Numbers, if a table is missing.
+/// The columns `events.id` and `participants.event_id`. Numbers, if a table is missing.
 pub fn find_columns(postgres: &mut PgConnection) -> QueryResult<[KeyColumn; 2]> {
-    let columns: Vec<AppColumn> = sql_query(
+    let mut found = [KeyColumn::NUMBER; 2];
+    for ((table, column), found) in COLUMNS.iter().zip(&mut found) {
+        *found = find_column(postgres, table, column)?.unwrap_or(KeyColumn::NUMBER);
+    }
+    Ok(found)
+}
+
+/// The column `users.id`.
+pub fn find_user_ids(postgres: &mut PgConnection) -> QueryResult<Option<UserIds>> {
+    let column = find_column(postgres, "users", "id")?;
+    Ok(column.map(|column| UserIds::Column { column, text: "CAST(id AS text)" }))
+}
+
+/// A domain counts as the type below it.
+fn find_column(postgres: &mut PgConnection, table: &str, column: &str) -> QueryResult<Option<KeyColumn>> {
+    let found: Option<AppColumn> = sql_query(
         "SELECT relname::text AS table_name, attname::text AS column_name, format_type(base.oid, -1) AS type_name
          FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
             JOIN pg_type base ON base.oid = COALESCE(NULLIF(pg_type.typbasetype, 0), pg_type.oid)
-         WHERE NOT attisdropped AND (attrelid = to_regclass('events') AND attname = 'id'
-            OR attrelid = to_regclass('participants') AND attname = 'event_id')
-         ORDER BY relname",
+         WHERE NOT attisdropped AND attrelid = to_regclass($1) AND attname = $2",
     )
-    .load(postgres)?;
+    .bind::<Text, _>(table)
+    .bind::<Text, _>(column)
+    .get_result(postgres)
+    .optional()?;
+    let Some(found) = found else { return Ok(None) };
     let texts = if has_every_character(postgres)? { KeyColumn::TEXT } else { KeyColumn::ASCII };
-    let mut found = [KeyColumn::NUMBER; 2];
-    for (column, found) in columns.iter().zip(&mut found) {
-        *found = key_column(column, texts)?;
-    }
-    Ok(found)
+    key_column(&found, texts).map(Some)
 }
 
 /// In another encoding, the server fails when it is sent a character that it does not have. With `SQL_ASCII` it converts nothing.
@@ -40,9 +54,9 @@ fn key_column(column: &AppColumn, texts: KeyColumn) -> QueryResult<KeyColumn> {
         "bpchar" => KeyColumn { cast: Some("bpchar"), ..texts },
         "uuid" => KeyColumn { keys: EventKeyType::Uuid, cast: Some("uuid") },
         "numeric" | "real" | "double precision" => {
-            return Err(column.refuse_event_key(&format!("CAST({} AS BIGINT)", column.column)));
+            return Err(column.refuse_looked_up_key(&format!("CAST({} AS BIGINT)", column.column)));
         }
-        "bytea" => return Err(column.refuse_event_key(&format!("encode({}, 'hex')", column.column))),
-        _ => return Err(column.refuse_event_key(&format!("CAST({} AS TEXT)", column.column))),
+        "bytea" => return Err(column.refuse_looked_up_key(&format!("encode({}, 'hex')", column.column))),
+        _ => return Err(column.refuse_looked_up_key(&format!("CAST({} AS TEXT)", column.column))),
     })
 }

@@ -1,6 +1,6 @@
 //! The words of SQLite's errors (<https://www.sqlite.org/rescode.html>).
 
-use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES};
+use crate::store::backend::known_error::{COLUMN, KnownError, MIGRATE, OWN_TABLES, USERS};
 
 /// Errors with a hint.
 pub const KNOWN: &[KnownError] = &[
@@ -23,6 +23,7 @@ pub const KNOWN: &[KnownError] = &[
     ),
     KnownError::about_table(&["no such table: events"], OWN_TABLES),
     KnownError::about_table(&["no such table: participants"], OWN_TABLES),
+    KnownError::about_table(&["no such table: users"], USERS),
     KnownError::about_table(&["no such table"], MIGRATE),
     KnownError::about_table(&["no such column"], COLUMN),
     KnownError::transient(

@@ -1,4 +1,4 @@
-//! What the columns with keys of events hold. SQLite stores any value in any column, so that the rows tell, and without rows
+//! What the columns with keys of events and ids of users hold. SQLite stores any value in any column, so that the rows tell, and without rows
 //! what the columns were declared as.
 
 use diesel::prelude::*;
@@ -8,6 +8,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{QueryableByName, sql_query};
 
 use crate::store::source::event_keys::{COLUMNS, KeyColumn};
+use crate::store::source::user_ids::UserIds;
 
 /// Rows that are looked at.
 const ROWS: u32 = 1000;
@@ -45,6 +46,12 @@ pub fn find_columns(sqlite: &mut SqliteConnection) -> QueryResult<[KeyColumn; 2]
     let [events, participants] = COLUMNS;
     let columns = [(events, look_at(sqlite, events)?), (participants, look_at(sqlite, participants)?)];
     decide(&columns).map_err(|problem| Error::DeserializationError(problem.into()))
+}
+
+/// The kind of each row tells how its id is compared.
+#[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
+pub fn find_user_ids(_sqlite: &mut SqliteConnection) -> QueryResult<Option<UserIds>> {
+    Ok(Some(UserIds::OfEachRow))
 }
 
 fn look_at(sqlite: &mut SqliteConnection, (table, column): (&str, &str)) -> QueryResult<Values> {

@@ -214,6 +214,12 @@ macro_rules! conformance_tests {
             a_notification_without_an_event_is_purged
             a_message_id_is_looked_for_on_its_channel
             an_installation_has_one_tag
+            users_are_found_by_numbers
+            users_are_found_by_texts_byte_by_byte
+            a_user_is_read_as_a_participant_is
+            rows_with_one_id_are_one_user_unless_their_addresses_differ
+            what_is_missing_in_users_is_named_until_it_is_there
+            thousands_of_users_are_found
             a_deferred_mail_has_a_row_until_it_is_decided
             a_deferral_keeps_what_the_next_attempt_needs
             recording_deferrals_again_after_a_lost_reply_changes_nothing

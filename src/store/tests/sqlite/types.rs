@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::event_key_type::EventKeyType;
-use crate::store::tests::conformance::{are_all_paged, join, key_type, paged, quoted};
+use crate::store::tests::conformance::{are_all_paged, found, join, key_type, make_users, paged, quoted};
 
 #[test]
 fn text_in_an_expression_is_found_or_refused() {
@@ -185,4 +185,18 @@ fn text_that_comes_after_the_start_is_a_key_as_well() {
     assert_eq!(started.audience, Audience::Recipients { id: EVENT });
     let read = store.find_notification(started.id).unwrap().unwrap();
     assert_eq!(read.notification, started);
+}
+
+#[test]
+fn each_row_of_users_has_an_id_of_its_own_kind() {
+    let (_dir, store) = sqlite();
+    make_users(&store, "INTEGER COLLATE NOCASE", &["7", "ab", "AB", "-8"]);
+    execute(&store, "INSERT INTO users (id, email) VALUES (x'0A0B', 'bytes@example.com')");
+    assert_eq!(found(&store, &["7", "ab", "AB", "Ab", "-8", "0a0b", "07", "7.0"]).len(), 5);
+    execute(
+        &store,
+        "ALTER TABLE users RENAME TO members;
+         CREATE VIEW users AS SELECT trim(id) AS id, email, name, locale FROM members WHERE typeof(id) <> 'blob'",
+    );
+    assert_eq!(found(&store, &["7", "ab", "-8"]).len(), 3);
 }
