@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::email::Route;
 use crate::config::environment::Environment;
 use crate::content::renderer::Templates;
+use crate::store::Store;
 
 mod data;
 mod finding;
@@ -96,7 +97,13 @@ fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
     let problems = summary.problems();
     let finding =
         if problems.is_empty() { Finding::works(works) } else { Finding::fails(problems.join("\n")) };
-    Ok(finding.with_notes(summary.notes()))
+    Ok(finding.with_notes(summary.notes()).with_notes(note_users(&store)))
+}
+
+/// Only notices to user ids need the table, and an application may have another one of this name.
+fn note_users(store: &Store) -> Option<String> {
+    let error = store.check_users().err()?;
+    Some(format!("users cannot be read, which only notices to user ids need: {}", error.reason()))
 }
 
 fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
@@ -126,6 +133,9 @@ fn check_outbox(config: &Config) -> Finding {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use diesel::connection::SimpleConnection as _;
+    use diesel::{Connection as _, SqliteConnection};
 
     use super::*;
 
@@ -181,6 +191,32 @@ mod tests {
                 && lines.ends_with("/.env)\n"),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn a_table_of_users_that_cannot_be_read_is_a_note() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("test.db");
+        let dotenv = format!("DATABASE_URL=sqlite:///{}\n", path.display());
+        let config = Config::from_lookup(&|name| {
+            (name == "DATABASE_URL").then(|| format!("sqlite:///{}", path.display()))
+        });
+        Store::connect(&config.unwrap().database, 1).unwrap().migrate().unwrap();
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        for (statement, note) in [
+            ("SELECT 1", None),
+            (
+                "CREATE TABLE users (id, email, name)",
+                Some("it has no column locale; notices to user ids need"),
+            ),
+            ("ALTER TABLE users ADD locale", None),
+        ] {
+            connection.batch_execute(statement).unwrap();
+            let (lines, _) = checked(check("database"), &dotenv);
+            let found = lines.split_once("users cannot be read, which only notices to user ids need: ");
+            assert_eq!(found.is_some(), note.is_some(), "{lines}");
+            assert!(found.zip(note).is_none_or(|((_, found), note)| found.starts_with(note)), "{lines}");
+        }
     }
 
     #[test]
