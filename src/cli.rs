@@ -12,6 +12,7 @@ use crate::commands::purge::PurgeArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::status::StatusArgs;
+use crate::commands::worker::WorkerArgs;
 use crate::commands::{
     check, dead_letters, import, migrate, preview, publish, purge, retry, seed, status, worker,
 };
@@ -53,12 +54,16 @@ pub enum Command {
     /// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
     /// queue and a database.
     ///
+    /// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
+    /// transactions. With --outbox-only it takes only those, and needs no broker.
+    ///
     /// Stop it with SIGTERM, SIGQUIT or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
     /// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
     #[command(after_help = "\
-Example:
-  HTTP_ADDR=127.0.0.1:9090 fanmail worker")]
-    Worker,
+Examples:
+  HTTP_ADDR=127.0.0.1:9090 fanmail worker
+  fanmail worker --outbox-only")]
+    Worker(WorkerArgs),
     /// Create or update the tables
     ///
     /// The worker also does this at start. Only if DATABASE_URL is not set and the default file does not exist, the worker ends
@@ -102,7 +107,8 @@ Examples:
     Import(ImportArgs),
     /// Publish a notification, and wait until the broker has confirmed it
     ///
-    /// If the command fails, run it again with the same --message-id: the notification then counts once.
+    /// If the command fails, run it again with the same --message-id: the notification then counts once. With --outbox, it is
+    /// written to the table outbox of the database, and no broker is needed.
     #[command(
         visible_alias = "send-test-message",
         after_help = "\
@@ -145,7 +151,7 @@ Example:
     Retry(RetryArgs),
     /// Delete old notifications and their outcomes from the database
     ///
-    /// Deletes notifications that were completed longer ago than --older-than. Keeps those that are running, that
+    /// Deletes notifications that were completed longer ago than --older-than, and rows of the outbox that were taken before. Keeps those that are running, that
     /// have deferred mails, that a retry is sending, and whose ack was never confirmed, because their message may be
     /// redelivered.
     ///
@@ -193,7 +199,7 @@ impl Cli {
     /// What the verb could not do, and why.
     pub fn run(&self, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
         match &self.command {
-            Command::Worker => worker::run(config, environment),
+            Command::Worker(args) => worker::run(args, config, environment),
             Command::Migrate => migrate::run(config),
             Command::Seed(args) => seed::run(args, config),
             Command::Import(args) => import::run(args, config),

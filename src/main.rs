@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let sends_mail = matches!(cli.command, Command::Worker | Command::Retry(_));
+    let sends_mail = matches!(cli.command, Command::Worker(_) | Command::Retry(_));
     if sends_mail {
         // Their signal thread does not run yet. There is no log either that could be opened again.
         signal_hook::flag::register(SIGHUP, Arc::default())?;

@@ -4,6 +4,7 @@
 pub mod advice;
 mod naming;
 pub mod notifications;
+pub mod outbox;
 pub mod table;
 pub mod workers;
 

@@ -29,6 +29,7 @@ pub(crate) mod fan_out_pool;
 pub mod intake;
 pub mod lease;
 pub mod opener;
+pub mod outbox;
 pub mod recipient;
 pub mod recorder;
 pub mod set_aside_sweep;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::message::cloud_event::Attributes;
@@ -23,6 +23,19 @@ pub struct Inbox {
     pub sessions: Receiver<SessionEvent>,
     /// When the broker last answered a call.
     pub last_answer: LastAnswer,
+}
+
+impl Inbox {
+    /// The end of a worker that has no broker, with a sender of messages that never come: the inbox is closed when that is dropped.
+    #[must_use]
+    pub fn without_broker() -> (Self, Sender<Incoming>) {
+        let (sender, incoming) = bounded(0);
+        let (settlements, _) = unbounded();
+        let (_, acked) = unbounded();
+        let inbox =
+            Self { incoming, settlements, acked, sessions: never(), last_answer: LastAnswer::default() };
+        (inbox, sender)
+    }
 }
 
 /// One delivered message.

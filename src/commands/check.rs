@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chrono::Utc;
+
 use crate::app::database;
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
@@ -15,6 +17,7 @@ use crate::config::Config;
 use crate::config::email::Route;
 use crate::config::environment::Environment;
 use crate::content::renderer::Templates;
+use crate::report;
 use crate::store::Store;
 
 mod data;
@@ -97,7 +100,11 @@ fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
     let problems = summary.problems();
     let finding =
         if problems.is_empty() { Finding::works(works) } else { Finding::fails(problems.join("\n")) };
-    Ok(finding.with_notes(summary.notes()).with_notes(note_users(&store)))
+    let outbox = store.summarize_outbox(report::outbox::NAMED).map_err(with_causes)?;
+    Ok(finding
+        .with_notes(summary.notes())
+        .with_notes(note_users(&store))
+        .with_notes(report::outbox::advice(&outbox, Utc::now().naive_utc())))
 }
 
 /// Only notices to user ids need the table, and an application may have another one of this name.

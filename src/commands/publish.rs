@@ -37,6 +37,9 @@ pub struct PublishArgs {
     /// Identifies the notification: messages with the same id count once [default: a new UUID]
     #[arg(long, value_name = "ID")]
     pub message_id: Option<String>,
+    /// Write it to the table outbox of the database instead of publishing it; no broker is needed
+    #[arg(long)]
+    pub outbox: bool,
 }
 
 /// Publishes, waits for the broker's confirm, and prints the message id.
@@ -53,6 +56,16 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Ok(is_checked) => is_checked,
     };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
+    if args.outbox {
+        let store = database::connect_existing(config)?;
+        store.add_to_outbox(&message_id, &message.encode())?;
+        let backend = &config.database.backend;
+        writeln!(
+            std::io::stdout(),
+            "wrote {message} to the outbox of {backend}, message id {message_id}; a worker with OUTBOX=True sends it"
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let peer = match publisher::publish(&config.broker, &message, &message_id) {
         Ok(peer) => peer,
         Err(error @ BrokerError::BadMessageId(_)) => {

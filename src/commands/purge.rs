@@ -88,6 +88,7 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
         let Some(step) = purge.step()? else { break false };
         purged.notifications += step.notifications;
         purged.outcomes += step.outcomes;
+        purged.outbox_rows += step.outbox_rows;
         bar.inc(step.outcomes);
         // SQLite has one writer, and a process that waits for it only polls the lock: half of the time is left to the
         // workers.
@@ -109,10 +110,11 @@ fn planned(verb: &str, plan: &PurgePlan) -> String {
     };
     let before = time(before);
     format!(
-        "{verb} {} with {}, completed or abandoned before {before}{range}\n{}",
+        "{verb} {} with {}, completed or abandoned before {before}{range}\n{}{}",
         count(*notifications, "notification"),
         count(*outcomes, "outcome"),
-        named("including", &plan.abandoned, "that were abandoned")
+        named("including", &plan.abandoned, "that were abandoned"),
+        outbox_rows(verb, plan.outbox_rows)
     )
 }
 
@@ -128,14 +130,20 @@ fn named(first: &str, ids: &[NotificationId], why: &str) -> String {
     format!("{first} {} {why}: {}\n", count(ids.len() as u64, "notification"), named.join(", "))
 }
 
+/// A line about rows of the outbox, if there are any.
+fn outbox_rows(verb: &str, rows: u64) -> String {
+    if rows == 0 { String::new() } else { format!("{verb} {} of the outbox\n", count(rows, "row")) }
+}
+
 /// A line about what was deleted.
 fn deleted(summary: &PurgeSummary) -> String {
-    let Purged { notifications, outcomes } = summary.purged;
+    let Purged { notifications, outcomes, outbox_rows: rows } = summary.purged;
     let interrupted = if summary.interrupted { "; interrupted, continue with the same command" } else { "" };
     format!(
-        "deleted {} with {}{interrupted}\n",
+        "deleted {} with {}{interrupted}\n{}",
         count(notifications, "notification"),
-        count(outcomes, "outcome")
+        count(outcomes, "outcome"),
+        outbox_rows("deleted", rows)
     )
 }
 
@@ -163,13 +171,15 @@ struct JsonPurge {
     kept_not_acked: Vec<NotificationId>,
     kept_leased: Vec<NotificationId>,
     kept_deferred: Vec<NotificationId>,
+    outbox_rows: u64,
 }
 
 /// Without a `summary` it is a dry run.
 fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
     let time = |time: NaiveDateTime| rfc3339(time.and_utc());
-    let planned = Purged { notifications: plan.notifications, outcomes: plan.outcomes };
-    let Purged { notifications, outcomes } = summary.map_or(planned, |summary| summary.purged);
+    let PurgePlan { notifications, outcomes, outbox_rows, .. } = *plan;
+    let planned = Purged { notifications, outcomes, outbox_rows };
+    let Purged { notifications, outcomes, outbox_rows } = summary.map_or(planned, |summary| summary.purged);
     JsonPurge {
         dry_run: summary.is_none(),
         interrupted: summary.is_some_and(|summary| summary.interrupted),
@@ -182,6 +192,7 @@ fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
         kept_not_acked: plan.not_acked.clone(),
         kept_leased: plan.leased.clone(),
         kept_deferred: plan.deferred.clone(),
+        outbox_rows,
     }
 }
 
@@ -206,16 +217,20 @@ mod tests {
             not_acked: (1..=11).map(NotificationId).collect(),
             leased: vec![NotificationId(40)],
             deferred: vec![NotificationId(41), NotificationId(42)],
+            outbox_rows: 7,
         }
     }
 
     #[test]
     fn text_says_what_is_deleted_what_is_kept_and_why() {
-        let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        let purged = Purged { notifications: 3, outcomes: 9000, outbox_rows: 1 };
+        let summary = PurgeSummary { purged, interrupted: true };
         insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&summary) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed or abandoned before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
         including 2 notifications that were abandoned: 31, 37
+        deleting 7 rows of the outbox
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
+        deleted 1 row of the outbox
         kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notification because a retry is running: 40
         kept 2 notifications because some of their mails are deferred and will be tried again: 41, 42
@@ -229,6 +244,7 @@ mod tests {
             not_acked: Vec::new(),
             leased: Vec::new(),
             deferred: Vec::new(),
+            outbox_rows: 0,
             ..sample_plan()
         };
         insta::assert_snapshot!(planned("would delete", &nothing) + &kept(&nothing), @"would delete 0 notifications with 0 outcomes, completed or abandoned before 2026-08-23 11:00:00Z");
@@ -237,8 +253,9 @@ mod tests {
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
-        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"abandoned":[31,37],"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42]}"#);
-        let summary = PurgeSummary { purged: Purged { notifications: 3, outcomes: 9000 }, interrupted: true };
+        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"abandoned":[31,37],"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42],"outbox_rows":7}"#);
+        let purged = Purged { notifications: 3, outcomes: 9000, outbox_rows: 0 };
+        let summary = PurgeSummary { purged, interrupted: true };
         let json = serde_json::to_value(to_json(&sample_plan(), Some(&summary))).unwrap();
         assert_eq!((&json["dry_run"], &json["interrupted"]), (&false.into(), &true.into()));
         assert_eq!((&json["notifications"], &json["outcomes"]), (&3.into(), &9000.into()));

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::report::advice;
 use crate::report::notifications::NotificationLine;
+use crate::report::outbox;
 use crate::report::table;
 use crate::report::workers::Workers;
 use crate::store::Store;
@@ -80,6 +81,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     if args.format == Format::Table {
         print_to_stderr(&advice::advice(&lines, now, workers.are_running()));
+        print_to_stderr(&outbox::advice(&store.summarize_outbox(outbox::NAMED)?, now));
     }
     let problems = advice::problems(&lines);
     print_to_stderr(&problems);

@@ -5,21 +5,57 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, ensure};
+use clap::Args;
+use crossbeam_channel::Sender;
 
 use crate::app::{Runtime, channels, database};
+use crate::broker::consumer::Subscription;
+use crate::broker::error::BrokerError;
+use crate::broker::incoming::{Inbox, Incoming};
+use crate::broker::watchdog::CallWatchdog;
 use crate::config::Config;
 use crate::config::environment::Environment;
+use crate::observe::events;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::outbox;
 use crate::worker::set_aside_sweep;
+
+/// Arguments of `worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Take messages from the table outbox only; no broker is needed
+    #[arg(long)]
+    pub outbox_only: bool,
+}
+
+/// Where the messages come from, beside the outbox.
+struct Source {
+    inbox: Inbox,
+    /// The threads of the broker, unless there is none.
+    broker: Option<(JoinHandle<Result<(), BrokerError>>, CallWatchdog)>,
+    /// Without a broker: closes the inbox when it is dropped.
+    stands_for_broker: Option<Sender<Incoming>>,
+}
+
+impl Source {
+    fn new(args: &WorkerArgs, config: &Config, runtime: &Runtime) -> anyhow::Result<Self> {
+        if args.outbox_only {
+            let (inbox, sender) = Inbox::without_broker();
+            return Ok(Self { inbox, broker: None, stands_for_broker: Some(sender) });
+        }
+        let (Subscription { inbox, thread }, watchdog) = runtime.subscribe(config)?;
+        Ok(Self { inbox, broker: Some((thread, watchdog)), stands_for_broker: None })
+    }
+}
 
 /// Consumes until SIGTERM, SIGINT or SIGQUIT.
 ///
 /// # Errors
 /// When the worker cannot start, and only a change of the configuration helps.
-pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
+pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
     log::info!(
         "fanmail {} starts; settings: {}; database: {}",
         env!("CARGO_PKG_VERSION"),
@@ -39,27 +75,34 @@ pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCod
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let context = Arc::new(context);
-    let sweeps = [
+    let mut others = vec![
         deferral_sweep::start(&context).context("cannot start a thread")?,
         set_aside_sweep::start(&context, &runtime.monitor.health).context("cannot start a thread")?,
     ];
-    let (subscription, watchdog) = runtime.subscribe(config)?;
+    let Source { inbox, broker, stands_for_broker } = Source::new(args, config, &runtime)?;
+    if args.outbox_only || config.worker.outbox {
+        events::outbox::begins(args.outbox_only);
+        others.push(outbox::start(&context, stands_for_broker).context("cannot start a thread")?);
+    }
 
-    Dispatcher::new(context, subscription.inbox, threads.batch_sender.clone(), &config.worker)
+    Dispatcher::new(context, inbox, threads.batch_sender.clone(), &config.worker)
         .context("cannot start a thread")?
         .run()
         .context("cannot start a thread")?;
     let stopping = runtime.shutdown.requested();
     // Otherwise the sweeps would not end, nor would the lanes, which wait for their jobs.
     shutdown::request(&runtime.shutdown);
-    let sweeps = sweeps.map(JoinHandle::join);
+    let others: Vec<_> = others.into_iter().map(JoinHandle::join).collect();
     threads.join();
-    let broker_thread = subscription.thread.join();
-    ensure!(broker_thread.is_ok() && sweeps.iter().all(Result::is_ok), "a thread panicked");
+    let (broker_thread, has_hung) = match broker {
+        Some((thread, watchdog)) => (thread.join(), watchdog.has_hung()),
+        None => (Ok(Ok(())), false),
+    };
+    ensure!(broker_thread.is_ok() && others.iter().all(Result::is_ok), "a thread panicked");
     if let Ok(Err(unusable_queue)) = broker_thread {
         return Err(unusable_queue.into());
     }
     ensure!(stopping, "the broker thread ended by itself");
     log::info!("stopped cleanly");
-    Ok(if watchdog.has_hung() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if has_hung { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -25,6 +25,8 @@ pub struct WorkerConfig {
     pub require_message_id: bool,
     /// How old a message may be that comes for the first time (`STALE_AFTER`); `None`: as old as it is.
     pub stale_after: Option<Duration>,
+    /// Whether messages are also taken from the table `outbox` (`OUTBOX`).
+    pub outbox: bool,
     /// Whether participants of an event who have one address get one mail together (`ONE_MAIL_PER_ADDRESS`).
     pub one_mail_per_address: bool,
     /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
@@ -53,6 +55,7 @@ impl WorkerConfig {
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             require_message_id: reader.flag("REQUIRE_MESSAGE_ID").unwrap_or(false),
             stale_after: read_stale_after(reader, "STALE_AFTER"),
+            outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),

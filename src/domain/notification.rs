@@ -19,6 +19,17 @@ pub struct Notification {
     pub audience: Audience,
 }
 
+impl Notification {
+    /// Why a message with the key of this notification is not sent, if it asks for something else. `key` is how its publisher calls it.
+    #[must_use]
+    pub fn used_before(&self, key: &str) -> String {
+        format!(
+            "{key} was used before, by notification {} for {self}; give every message an id of its own",
+            self.id
+        )
+    }
+}
+
 /// What happened, as logs say it: `UPDATED of event 123`.
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

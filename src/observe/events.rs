@@ -7,6 +7,7 @@ pub mod database;
 pub mod dead_letters;
 pub mod mail;
 pub mod notification;
+pub mod outbox;
 pub mod pace;
 pub mod relay;
 pub mod set_aside;

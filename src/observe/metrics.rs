@@ -106,6 +106,10 @@ pub struct Metrics {
     pub completed: Counter,
     /// Messages put into the dead-letter queue.
     pub dead_letters: Counter,
+    /// Notifications that were opened from the outbox.
+    pub outbox_taken: Counter,
+    /// Rows of the outbox with a problem.
+    pub outbox_problems: Counter,
     /// Messages without a `message_id` that were matched with a notification only by the broker's redelivered flag.
     pub redelivered_decided: Counter,
     /// Outcomes that the ledger refused, because another worker had taken over the notification.
@@ -155,6 +159,8 @@ impl Metrics {
                 &self.completed,
             ),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
+            ("outbox_taken", "Notifications opened from the outbox.", &self.outbox_taken),
+            ("outbox_problems", "Rows of the outbox that cannot be sent.", &self.outbox_problems),
             (
                 "redelivered_decided",
                 "Messages without an id, matched with a notification only by the redelivered flag.",

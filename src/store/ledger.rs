@@ -15,6 +15,7 @@ pub mod live_sessions;
 pub mod no_address;
 pub mod notifications;
 pub mod opening;
+pub mod outbox;
 pub mod recipients;
 pub mod retention;
 pub mod retrying;

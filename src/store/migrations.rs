@@ -14,7 +14,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{
     __diesel_schema_migrations, broker_sessions, deferrals, deliveries, events, installation, notifications,
-    participants, recipients, workers,
+    outbox, participants, recipients, workers,
 };
 
 impl Store {
@@ -99,6 +99,7 @@ impl Store {
         self.check_table("deferrals", deferrals::table.limit(0))?;
         self.check_table("installation", installation::table.limit(0))?;
         self.check_table("broker_sessions", broker_sessions::table.limit(0))?;
+        self.check_table("outbox", outbox::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)?;
         self.find_app_keys().map(drop)
@@ -172,7 +173,7 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
 }
 
 /// New tables with their migration and their columns. An application may use these names in the same database.
-const NEW_TABLES: [(&str, &str, &[&str]); 4] = [
+const NEW_TABLES: [(&str, &str, &[&str]); 5] = [
     ("0003", "recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
     (
         "0003",
@@ -192,6 +193,22 @@ const NEW_TABLES: [(&str, &str, &[&str]); 4] = [
             "caught_up_at",
             "lost_at",
             "closed_at",
+        ],
+    ),
+    (
+        "0006",
+        "outbox",
+        &[
+            "id",
+            "message_id",
+            "body",
+            "routing_key",
+            "priority",
+            "not_before",
+            "created_at",
+            "taken_by",
+            "taken_at",
+            "problem",
         ],
     ),
 ];

@@ -116,6 +116,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// As it is read: applications write it, and SQLite stores any value in any column.
+    outbox (id) {
+        id -> BigInt,
+        message_id -> Nullable<Binary>,
+        body -> Binary,
+        routing_key -> Nullable<Text>,
+        priority -> Integer,
+        not_before -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        taken_by -> Nullable<Text>,
+        taken_at -> Nullable<Timestamp>,
+        problem -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     installation (id) {
         id -> Text,
         untagged_up_to -> BigInt,

@@ -31,6 +31,7 @@ mod odd_messages;
 mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
+mod outbox;
 mod poison;
 mod publishers;
 mod queues_of_others;

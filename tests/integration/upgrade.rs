@@ -24,8 +24,14 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 5] =
-    ["0001_tables", "0002_workers", "0003_channels_and_audiences", "0004_broker_sessions", "0005_event_keys"];
+const MIGRATIONS: [&str; 6] = [
+    "0001_tables",
+    "0002_workers",
+    "0003_channels_and_audiences",
+    "0004_broker_sessions",
+    "0005_event_keys",
+    "0006_outbox",
+];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.
 fn applied(numbers: RangeInclusive<usize>) -> String {

@@ -1,5 +1,7 @@
 //! Statements that differ between databases. Everything else in the store is written once.
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::deserialize;
@@ -14,6 +16,7 @@ use crate::store::backend::sqlite;
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
+use crate::store::ledger::outbox::row::WaitingRow;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients, RecipientRow};
 use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
@@ -104,6 +107,38 @@ pub fn insert_notifications(
         ids.extend(dispatch!(connection, AnyConnection(own) => dialect::insert_notifications(own, rows))?);
     }
     Ok(ids)
+}
+
+/// Up to `limit` rows of the outbox that need not wait. No other worker takes them until the transaction ends, and those that one
+/// is taking are left out. Needs a write transaction.
+pub fn lock_waiting_of_outbox(connection: &mut AnyConnection, limit: usize) -> QueryResult<Vec<WaitingRow>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    dispatch!(connection, AnyConnection(own) => outbox::lock_waiting(own, limit))
+}
+
+/// The same of those that were to wait until `now` or an earlier time.
+pub fn lock_due_of_outbox(
+    connection: &mut AnyConnection,
+    now: NaiveDateTime,
+    limit: usize,
+) -> QueryResult<Vec<WaitingRow>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    dispatch!(connection, AnyConnection(own) => outbox::lock_due(own, now, limit))
+}
+
+/// Has the database tell this connection of new rows of the outbox, if it can.
+pub fn begin_watch_of_outbox(connection: &mut AnyConnection) -> QueryResult<()> {
+    dispatch!(connection, AnyConnection(own) => outbox::begin_watch(own))
+}
+
+/// Whether there may be new rows of the outbox since the last call, which has left `seen`.
+pub fn has_outbox_changed(connection: &mut AnyConnection, seen: &mut i64) -> QueryResult<bool> {
+    dispatch!(connection, AnyConnection(own) => outbox::has_changed(own, seen))
+}
+
+/// Shortest and longest pause between two calls of [`has_outbox_changed`].
+pub fn pauses_of_outbox(connection: &AnyConnection) -> [Duration; 2] {
+    dispatch!(connection, AnyConnection => outbox::PAUSES)
 }
 
 /// Whether a statement costs a round trip to a server, so that one long statement is better than many short ones that are

@@ -5,8 +5,16 @@
 const READ: [&str; 2] = ["events", "participants"];
 
 /// Tables of fanmail.
-const LEDGER: [&str; 7] =
-    ["notifications", "deliveries", "deferrals", "recipients", "broker_sessions", "installation", "workers"];
+const LEDGER: [&str; 8] = [
+    "notifications",
+    "deliveries",
+    "deferrals",
+    "recipients",
+    "broker_sessions",
+    "installation",
+    "outbox",
+    "workers",
+];
 
 /// What the words of a cause ask for. `user` is the one that logs in.
 pub fn missing_right(cause: &str, user: Option<&str>) -> Option<String> {
@@ -76,8 +84,7 @@ mod tests {
 
     #[test]
     fn the_statement_has_what_the_error_tells() {
-        let ledger =
-            "notifications, deliveries, deferrals, recipients, broker_sessions, installation, workers";
+        let ledger = "notifications, deliveries, deferrals, recipients, broker_sessions, installation, outbox, workers";
         for (cause, grant) in [
             ("permission denied for view events", "SELECT ON events, participants TO app".to_owned()),
             ("permission denied for table participants", "SELECT ON events, participants TO app".to_owned()),

@@ -5,6 +5,7 @@ pub(crate) mod deliveries;
 pub(crate) mod dialect;
 pub(crate) mod errors;
 pub(crate) mod event_keys;
+pub(crate) mod outbox;
 pub(crate) mod recipients;
 pub(crate) mod types;
 pub(crate) mod values;

@@ -7,7 +7,8 @@
 //! that an interrupted purge has left behind belong to no notification; the next purge deletes them first.
 //!
 //! A completed notification with deferrals is kept: its mails are still to be sent. Those of an abandoned one are not. Its
-//! deferrals are deleted last, like those of a notification that was deleted by hand. So are lists of recipients.
+//! deferrals are deleted last, like those of a notification that was deleted by hand. So are lists of recipients. At the very end come rows
+//! of the outbox that were taken long enough ago: the ledger has had their notifications since then.
 
 use std::collections::VecDeque;
 
@@ -21,7 +22,8 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::deletion::{
-    ROWS_PER_STEP, delete_deferrals, delete_outcomes, delete_recipients, nth_participant,
+    ROWS_PER_STEP, count_outbox_rows, delete_deferrals, delete_outbox_rows, delete_outcomes,
+    delete_recipients, nth_participant,
 };
 use crate::store::ledger::retention::selection::{
     KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, find_orphaned_recipients,
@@ -71,6 +73,8 @@ pub struct PurgePlan {
     pub leased: Vec<NotificationId>,
     /// Expired, but kept: some of their mails are deferred.
     pub deferred: Vec<NotificationId>,
+    /// Rows of the outbox that were taken before, to be deleted.
+    pub outbox_rows: u64,
 }
 
 /// What was deleted.
@@ -80,6 +84,8 @@ pub struct Purged {
     pub notifications: u64,
     /// Outcomes.
     pub outcomes: u64,
+    /// Rows of the outbox.
+    pub outbox_rows: u64,
 }
 
 impl Store {
@@ -153,6 +159,7 @@ impl Purge<'_> {
                     .order(notifications::id)
                     .select(notifications::id)
                     .load(connection)?,
+                outbox_rows: count_outbox_rows(connection, before)?,
             })
         })
     }
@@ -199,11 +206,19 @@ impl Purge<'_> {
             Some(orphaned) => orphaned,
             none => none.insert(store.run("find old recipients", find_orphaned_recipients)?),
         };
-        let Some(id) = orphaned.front().copied() else { return Ok(None) };
+        let Some(id) = orphaned.front().copied() else { return self.delete_outbox_rows() };
         if store.write("delete old recipients", |connection| delete_recipients(connection, id))? == 0 {
             orphaned.pop_front();
         }
         Ok(Some(Purged::default()))
+    }
+
+    fn delete_outbox_rows(&self) -> Result<Option<Purged>, StoreError> {
+        let before = self.before;
+        let deleted = self
+            .store
+            .write("delete old rows of the outbox", |connection| delete_outbox_rows(connection, before))?;
+        Ok((deleted > 0).then_some(Purged { outbox_rows: deleted as u64, ..Purged::default() }))
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {

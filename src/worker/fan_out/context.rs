@@ -92,11 +92,7 @@ impl FanOutResult {
     /// For a message whose `message_id` belongs to `first`, which asks for something else.
     #[must_use]
     pub fn conflict_with(first: &Notification) -> Self {
-        let reason = format!(
-            "its message_id was used before, by notification {} for {first}; give every message an id of its own",
-            first.id
-        );
-        Self::DeadLetter { reason, notification: None }
+        Self::DeadLetter { reason: first.used_before("its message_id"), notification: None }
     }
 }
 

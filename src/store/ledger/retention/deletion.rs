@@ -1,12 +1,13 @@
 //! The statements of a purge that delete what belongs to notifications which are deleted. Which ones these are is left to
 //! `selection`.
 
+use chrono::NaiveDateTime;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::store::backend::any::AnyConnection;
-use crate::store::schema::{deferrals, deliveries, notifications, recipients};
+use crate::store::schema::{deferrals, deliveries, notifications, outbox, recipients};
 
 /// Most rows that one transaction deletes. Measured with SQLite, an unoptimized build and 2,000,000 outcomes in the
 /// table: 1 ms for 1000 outcomes of one notification, 8 ms at most; 40 ms for 500 notifications of one participant.
@@ -83,4 +84,23 @@ pub(super) fn delete_recipients(
     notification_id: NotificationId,
 ) -> QueryResult<usize> {
     delete_step!(connection, notification_id, recipients, id)
+}
+
+/// How many rows of the outbox were taken before.
+pub(super) fn count_outbox_rows(connection: &mut AnyConnection, before: NaiveDateTime) -> QueryResult<u64> {
+    let taken: i64 = outbox::table.filter(outbox::taken_at.lt(before)).count().get_result(connection)?;
+    Ok(taken.unsigned_abs())
+}
+
+/// Deletes a step of them, and returns their number.
+pub(super) fn delete_outbox_rows(
+    connection: &mut AnyConnection,
+    before: NaiveDateTime,
+) -> QueryResult<usize> {
+    let ids: Vec<i64> = outbox::table
+        .filter(outbox::taken_at.lt(before))
+        .select(outbox::id)
+        .limit(ROWS_PER_STEP.into())
+        .load(connection)?;
+    diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection)
 }

@@ -7,6 +7,12 @@ macro_rules! conformance_tests {
             migrating_again_changes_nothing
             a_message_id_decides_for_ever
             wanted_notifications_are_opened_once_and_need_no_ack
+            rows_of_the_outbox_are_taken_once_and_those_with_priority_first
+            a_row_that_cannot_be_sent_is_marked_and_holds_up_no_other
+            a_row_waits_until_its_time_by_the_clock_of_the_database
+            a_new_row_is_noticed_once_it_is_committed
+            a_purge_deletes_rows_of_the_outbox_that_were_taken_long_ago
+            a_row_whose_event_cannot_be_read_is_taken_all_the_same
             an_abandoned_one_that_is_wanted_again_is_sent
             those_that_others_have_left_behind_are_listed
             a_wanted_event_that_cannot_be_read_is_opened_without_an_audience

@@ -52,7 +52,7 @@ pub fn a_notification_with_deferrals_is_kept(store: &Store) {
     let plan = store.purge(AGE).unwrap().plan().unwrap();
     assert_eq!((plan.notifications, plan.outcomes), (1, 1));
     assert_eq!((plan.deferred, plan.leased, plan.not_acked), (vec![deferred.id, leased.id], vec![], vec![]));
-    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 1 });
+    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 1, outbox_rows: 0 });
     assert_eq!(store.find_notification(done.id).unwrap(), None);
     assert_eq!(store.count_deferrals().unwrap(), 4);
     assert_eq!(store.tally(&deferred).unwrap().deferred, 3);
@@ -60,7 +60,7 @@ pub fn a_notification_with_deferrals_is_kept(store: &Store) {
     let decided: Vec<Outcome> =
         (2..5).map(|id| Outcome { deferrals: 1, ..outcome(&deferred, id, Status::Skipped) }).collect();
     assert!(store.record_outcomes(&decided).unwrap().is_empty());
-    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 4 });
+    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 4, outbox_rows: 0 });
 }
 
 /// No worker tries its mails again, and its event is gone for good.
@@ -70,7 +70,7 @@ pub fn an_abandoned_notification_is_deleted_with_its_deferrals(store: &Store) {
     let plan = store.purge(AGE).unwrap().plan().unwrap();
     assert_eq!((plan.notifications, plan.outcomes), (1, 1));
     assert_eq!((plan.abandoned, plan.deferred, plan.leased), (vec![abandoned.id], vec![kept.id], vec![]));
-    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 1 });
+    assert_eq!(purge(store), Purged { notifications: 1, outcomes: 1, outbox_rows: 0 });
     assert_eq!(store.find_notification(abandoned.id).unwrap(), None);
     assert_eq!((store.count_deferrals().unwrap(), store.tally(&kept).unwrap().deferred), (1, 1));
 }
@@ -93,7 +93,7 @@ pub fn deferrals_without_a_notification_are_deleted(store: &Store) {
     for id in [gone.id, gone_too.id] {
         execute(store, &format!("DELETE FROM notifications WHERE id = {id}"));
     }
-    assert_eq!(purge(store), Purged { notifications: 0, outcomes: 2 });
+    assert_eq!(purge(store), Purged { notifications: 0, outcomes: 2, outbox_rows: 0 });
     assert_eq!(store.count_deferrals().unwrap(), 1);
     assert_eq!(store.tally(&kept).unwrap().deferred, 1);
 }

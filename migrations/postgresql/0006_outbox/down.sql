@@ -1,0 +1,4 @@
+-- Rows that no worker has taken are lost.
+DROP INDEX notifications_not_ended;
+DROP TABLE outbox;
+DROP FUNCTION fanmail_outbox_notify();

@@ -1,0 +1,3 @@
+-- Rows that no worker has taken are lost.
+DROP INDEX notifications_not_ended;
+DROP TABLE outbox;
