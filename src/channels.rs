@@ -88,7 +88,7 @@ impl PreparedNotification {
     #[must_use]
     pub fn new(
         notification: &Notification,
-        event: &Event,
+        event: Option<&Event>,
         details: &MessageDetails,
         templates: &Templates,
     ) -> Self {

@@ -50,8 +50,7 @@ enum Change {
 
 /// A message body with values that a publisher might get wrong.
 fn questionable_body() -> impl Strategy<Value = String> {
-    let word =
-        prop_oneof![2 => prop::sample::select(&Kind::ALL).prop_map(|kind| kind.to_string()), 1 => ".{0,400}"];
+    let word = prop_oneof![2 => prop::sample::select(&Kind::OF_EVENTS).prop_map(|kind| kind.to_string()), 1 => ".{0,400}"];
     let event_id = prop_oneof![
         (-3..4_i64).prop_map(|id| id.to_string()),
         any::<i128>().prop_map(|id| id.to_string()),
@@ -94,13 +93,13 @@ proptest! {
     }
 
     #[test]
-    fn an_encoded_message_decodes_to_itself(event_id: i64, kind in prop::sample::select(&Kind::ALL)) {
+    fn an_encoded_message_decodes_to_itself(event_id: i64, kind in prop::sample::select(&Kind::OF_EVENTS)) {
         let message = Message::new(kind, EventId::Number(event_id));
         prop_assert_eq!(read(message.encode().as_bytes(), EventKeyType::Number), Ok(message));
     }
 
     #[test]
-    fn a_key_that_is_text_is_kept_byte_by_byte(text in ".{0,40}", kind in prop::sample::select(&Kind::ALL)) {
+    fn a_key_that_is_text_is_kept_byte_by_byte(text in ".{0,40}", kind in prop::sample::select(&Kind::OF_EVENTS)) {
         if let Ok(event_id) = EventId::from_text(&text) {
             let message = Message::new(kind, event_id);
             prop_assert_eq!(read(message.encode().as_bytes(), EventKeyType::Text), Ok(message));

@@ -145,7 +145,7 @@ mod tests {
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
         let context =
-            templates.notification_context(Kind::Updated, &sample::full(), &MessageDetails::default());
+            templates.notification_context(Kind::Updated, Some(&sample::full()), &MessageDetails::default());
         let notification = PreparedNotification { id: NotificationId(7), context };
         channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
     }

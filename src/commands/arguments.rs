@@ -15,7 +15,7 @@ pub enum Format {
 
 /// Reads a kind in upper or lower case, to ease typing. Messages are stricter.
 pub(crate) fn parse_kind(word: &str) -> Result<Kind, String> {
-    Kind::from_word(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
+    Kind::of_event(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
 }
 
 /// What `verb` says about a table `participants` that fanmail has not created.

@@ -112,7 +112,7 @@ fn retry(
     context: &Context,
     health: &Health,
     record: &NotificationRecord,
-    (event, details): (Event, MessageDetails),
+    (event, details): (Option<Event>, MessageDetails),
     args: &RetryArgs,
     note: &LeaseNote,
 ) -> anyhow::Result<Sent> {

@@ -61,6 +61,7 @@ impl KindTemplates {
             Kind::Updated => templates_in!("updated"),
             Kind::Cancelled => templates_in!("cancelled"),
             Kind::Reminder => templates_in!("reminder"),
+            Kind::Notice => templates_in!("notice"),
         }
     }
 

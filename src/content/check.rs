@@ -9,7 +9,7 @@ use crate::content::catalogue::{Source, Sources};
 use crate::content::check::names::{Name, names};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
-use crate::content::renderer::Templates;
+use crate::content::renderer::{NotificationContext, Templates};
 use crate::content::{sample, view};
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
@@ -39,6 +39,7 @@ pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), Temp
             let fields: &[&str] = match name.root {
                 "event" => &view::EVENT,
                 "participant" => &view::PARTICIPANT,
+                "notice" => &view::NOTICE,
                 _ => continue,
             };
             if let Some(field) = name.field.filter(|field| !fields.contains(field)) {
@@ -70,20 +71,25 @@ fn unknown_name(
 /// # Errors
 /// The first template that does not render.
 pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError> {
-    for kind in Kind::ALL {
+    for kind in Kind::OF_EVENTS {
         for (event, details) in [
             (sample::full(), sample::details()),
             (sample::all_day(), MessageDetails::default()),
             (sample::bare(), MessageDetails::default()),
             (sample::hostile(), sample::hostile_details()),
         ] {
-            let notification_context = templates.notification_context(kind, &event, &details);
-            for participant in
-                [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()]
-            {
-                templates.render(&notification_context, &participant)?;
-            }
+            render_for_all(templates, &templates.notification_context(kind, Some(&event), &details))?;
         }
+    }
+    for details in [sample::notice(), sample::bare_notice(), sample::hostile_notice()] {
+        render_for_all(templates, &templates.notification_context(Kind::Notice, None, &details))?;
+    }
+    Ok(())
+}
+
+fn render_for_all(templates: &Templates, context: &NotificationContext) -> Result<(), TemplateError> {
+    for participant in [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()] {
+        templates.render(context, &participant)?;
     }
     Ok(())
 }

@@ -51,18 +51,21 @@ impl Templates {
         self.inner.sources.dir()
     }
 
-    /// Prepares what all mails of a notification about this event have in common, whose message carries `details`.
+    /// Prepares what all mails of a notification have in common, about this event or about none, whose message carries `details`.
     #[must_use]
     pub fn notification_context(
         &self,
         kind: Kind,
-        event: &Event,
+        event: Option<&Event>,
         details: &MessageDetails,
     ) -> NotificationContext {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
-        context.insert_value("event", view::event(event));
-        for (name, value) in view::details(details) {
+        context.insert_value(
+            "event",
+            event.map_or_else(|| view::message::instead_of_event(details), view::event),
+        );
+        for (name, value) in view::message::variables(details) {
             context.insert_value(name, value);
         }
         let name = KindTemplates::of(kind).subject();
@@ -82,6 +85,8 @@ impl Templates {
         notification_context: &NotificationContext,
         participant: &Participant,
     ) -> Result<Content, TemplateError> {
+        let own = self.own_context(notification_context.kind, participant)?;
+        let notification_context = own.as_ref().unwrap_or(notification_context);
         let templates = KindTemplates::of(notification_context.kind);
         let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
@@ -94,6 +99,18 @@ impl Templates {
             parts.push(self.part(template, &context)?);
         }
         Ok(Content { subject, parts })
+    }
+
+    /// What the message says to this participant alone, if it does.
+    fn own_context(
+        &self,
+        kind: Kind,
+        participant: &Participant,
+    ) -> Result<Option<NotificationContext>, TemplateError> {
+        let Some(details) = &participant.details else { return Ok(None) };
+        let details =
+            MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
+        Ok(Some(self.notification_context(kind, None, &details)))
     }
 
     fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate};
 
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::domain::message::details::MessageDetails;
+use crate::domain::message::details::{MessageDetails, Notice};
 use crate::domain::participant::Participant;
 
 /// An event with all fields.
@@ -90,6 +90,43 @@ pub fn hostile_details() -> MessageDetails {
     }
 }
 
+/// A notice with all fields.
+#[must_use]
+pub fn notice() -> MessageDetails {
+    MessageDetails {
+        notice: Some(Notice {
+            message:
+                "Your car is ready. You can pick it up until 18:00.\n\nPlease bring the keys of the loan car."
+                    .to_owned(),
+            title: Some("Your car is ready".to_owned()),
+            url: Some("https://example.com/vehicles/12".to_owned()),
+            notification_type: Some("VEHICLE_STATUS".to_owned()),
+            priority: Some("high".to_owned()),
+        }),
+        ..MessageDetails::default()
+    }
+}
+
+/// A notice with a message only.
+#[must_use]
+pub fn bare_notice() -> MessageDetails {
+    let notice = Notice { message: "The office is closed today.".to_owned(), ..Notice::default() };
+    MessageDetails { notice: Some(notice), ..MessageDetails::default() }
+}
+
+/// A notice with characters that have a meaning in HTML, headers or terminals.
+#[must_use]
+pub fn hostile_notice() -> MessageDetails {
+    let notice = Notice {
+        message: "<script>alert(1)</script>\r\n.\r\n{{ kind }}\u{0}\u{202e}".to_owned(),
+        title: Some("\"Hello\" & <b>\r\nBcc: everyone@example.org".to_owned()),
+        url: Some("javascript:alert(1)".to_owned()),
+        notification_type: Some("</td></table>".to_owned()),
+        priority: None,
+    };
+    MessageDetails { notice: Some(notice), ..MessageDetails::default() }
+}
+
 /// A participant with all fields.
 #[must_use]
 pub fn ada() -> Participant {
@@ -99,6 +136,7 @@ pub fn ada() -> Participant {
         email: Some("ada@example.com".to_owned()),
         name: "Ada Lovelace".to_owned(),
         locale: Some("en-GB".to_owned()),
+        details: None,
     }
 }
 

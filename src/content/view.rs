@@ -1,5 +1,5 @@
-//! What templates see of an event, of a message and of a participant: cleaned text, prepared so that rendering only fills it in. Every
-//! field always exists; a field without a value is none, never undefined.
+//! What templates see of an event and of a participant: cleaned text, prepared so that rendering only fills it in. Every
+//! field always exists; a field without a value is none, never undefined. What a message carries is left to `message`.
 
 use tera::{Map, Value};
 use url::Url;
@@ -8,10 +8,11 @@ use crate::content::dates::EventTime;
 use crate::content::layout;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
-use crate::domain::message::details::MessageDetails;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
+
+pub(crate) mod message;
 
 /// Longest title, location and name, in characters: longer ones are not meant.
 const LINE_MAX: usize = 300;
@@ -22,12 +23,9 @@ const DESCRIPTION_MAX: usize = 50_000;
 /// Longest web address of an event, in bytes. Longer ones do not work in all browsers.
 const URL_MAX: usize = 2000;
 
-/// Longest note of a publisher, in characters.
-const NOTE_MAX: usize = 10_000;
-
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 7] =
-    ["event", "participant", "kind", "note", "note_html", "reason", "metadata"];
+pub(crate) const VARIABLES: [&str; 8] =
+    ["event", "participant", "kind", "note", "note_html", "reason", "metadata", "notice"];
 
 /// The one that is not the same for all mails of a notification.
 pub(crate) const PERSONAL: &str = "participant";
@@ -47,6 +45,10 @@ pub(crate) const EVENT: [&str; 12] = [
     "month",
     "all_day",
 ];
+
+/// The fields of `notice`.
+pub(crate) const NOTICE: [&str; 7] =
+    ["title", "message", "message_html", "preview", "url", "type", "priority"];
 
 /// The fields of `participant`. Without the address, so that no template can leak it.
 pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
@@ -71,32 +73,6 @@ pub(crate) fn event(event: &Event) -> Value {
         ("month", of_when(|when| &when.month).into()),
         ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
     ])
-}
-
-/// The variables of what a message carries beyond kind and event.
-pub(crate) fn details(details: &MessageDetails) -> [(&'static str, Value); 4] {
-    let note = cut(layout::paragraphs(details.note.as_deref().unwrap_or_default()), NOTE_MAX);
-    [
-        ("note_html", Value::safe_string(&layout::to_html(&note))),
-        ("note", note.into()),
-        ("reason", line_or_none(details.reason.as_deref())),
-        ("metadata", metadata(&details.metadata)),
-    ]
-}
-
-/// Texts in it are cleaned, and may have several lines.
-fn metadata(fields: &serde_json::Map<String, serde_json::Value>) -> Value {
-    let clean = |(name, value): (&String, &serde_json::Value)| (name.clone().into(), json(value));
-    fields.iter().map(clean).collect::<Map>().into()
-}
-
-fn json(value: &serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::String(text) => layout::paragraphs(text).into(),
-        serde_json::Value::Array(values) => values.iter().map(json).collect::<Vec<Value>>().into(),
-        serde_json::Value::Object(fields) => metadata(fields),
-        other => Value::from_serializable(other),
-    }
 }
 
 /// A number, or text: `events/{{ event.id }}` works with both.

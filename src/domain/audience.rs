@@ -19,6 +19,11 @@ pub enum Audience {
         /// The event.
         id: EventId,
     },
+    /// Those whom the message names, listed in the ledger since it was opened.
+    Given {
+        /// How many they are: they have the numbers from 1 on.
+        count: i64,
+    },
 }
 
 impl Audience {
@@ -28,21 +33,22 @@ impl Audience {
     pub fn is_frozen(self) -> bool {
         match self {
             Self::Event { up_to, .. } => up_to != ParticipantId::MIN && up_to != ParticipantId(0),
-            Self::Recipients { .. } => true,
+            Self::Recipients { .. } | Self::Given { .. } => true,
         }
     }
 
     /// Whether the people are listed in the ledger.
     #[must_use]
     pub fn is_listed(self) -> bool {
-        matches!(self, Self::Recipients { .. })
+        matches!(self, Self::Recipients { .. } | Self::Given { .. })
     }
 
-    /// The event.
+    /// The event whose participants they are.
     #[must_use]
-    pub fn event_id(self) -> EventId {
+    pub fn event_id(self) -> Option<EventId> {
         match self {
-            Self::Event { id, .. } | Self::Recipients { id } => id,
+            Self::Event { id, .. } | Self::Recipients { id } => Some(id),
+            Self::Given { .. } => None,
         }
     }
 
@@ -52,6 +58,7 @@ impl Audience {
         match self {
             Self::Event { up_to, .. } => up_to,
             Self::Recipients { .. } => Listing::Reading.end(),
+            Self::Given { count } => Listing::Frozen(count).end(),
         }
     }
 
@@ -61,6 +68,7 @@ impl Audience {
         match self {
             Self::Event { .. } => "event",
             Self::Recipients { .. } => "recipients",
+            Self::Given { .. } => "given",
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The kinds of notifications: the words of the JSON field `type` and of the column `kind`.
+//! The kinds of notifications: the words of the column `kind`, most of which are also those of the JSON field `type`.
 
 use std::fmt;
 
-/// What happened to the event; `type` in the message.
+/// What happened to the event, which is `type` in the message; or that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// The event is new.
@@ -13,13 +13,18 @@ pub enum Kind {
     Cancelled,
     /// The event begins soon.
     Reminder,
+    /// It is about no event: a text for some people.
+    Notice,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder];
+    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder, Self::Notice];
 
-    /// The word in messages, in the ledger and in logs.
+    /// Those that are about an event.
+    pub const OF_EVENTS: [Self; 4] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder];
+
+    /// The word in the ledger, in logs, and of those about events in messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,13 +32,20 @@ impl Kind {
             Self::Updated => "UPDATED",
             Self::Cancelled => "CANCELLED",
             Self::Reminder => "REMINDER",
+            Self::Notice => "NOTICE",
         }
     }
 
-    /// All words, for error texts and help.
+    /// The words of those about events, for error texts and help.
     #[must_use]
     pub fn words() -> String {
-        Self::ALL.map(Self::as_str).join(", ")
+        Self::OF_EVENTS.map(Self::as_str).join(", ")
+    }
+
+    /// The kind about an event that `word` names, if it is exactly one of the words.
+    #[must_use]
+    pub fn of_event(word: &str) -> Option<Self> {
+        Self::OF_EVENTS.into_iter().find(|kind| kind.as_str() == word)
     }
 
     /// The kind that `word` names, if it is exactly one of the words.
@@ -60,5 +72,6 @@ mod tests {
             assert_eq!(Kind::from_word(kind.as_str()), Some(kind));
         }
         assert_eq!(Kind::from_word("updated"), None);
+        assert_eq!((Kind::of_event("REMINDER"), Kind::of_event("NOTICE")), (Some(Kind::Reminder), None));
     }
 }

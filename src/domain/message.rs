@@ -9,11 +9,15 @@ mod event_form;
 mod fields;
 pub mod identity;
 pub mod malformed;
+mod notice;
 pub mod origin;
+pub mod recipient;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use siphasher::sip128::SipHasher24;
 
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
@@ -21,14 +25,20 @@ use crate::domain::kind::Kind;
 use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
 use crate::domain::message::origin::Origin;
+use crate::domain::message::recipient::GivenRecipient;
+
+/// To whom a notice is addressed: at least one, each with a number from 1 on, which is their place in the list.
+pub type Recipients = Option<Arc<[GivenRecipient]>>;
 
 /// A message that could be read: not yet accepted, and in no ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// What happened to the event.
+    /// What happened to the event, or [`Kind::Notice`].
     pub kind: Kind,
-    /// The event.
-    pub event_id: EventId,
+    /// The event; `None` of a notice.
+    pub event_id: Option<EventId>,
+    /// To whom a notice is addressed; nobody where the participants of the event are meant.
+    pub recipients: Recipients,
     /// What it carries beyond that. The ledger has it in the column `content`.
     pub details: Option<DetailsJson>,
 }
@@ -46,7 +56,7 @@ impl Message {
     /// A message that carries nothing more.
     #[must_use]
     pub const fn new(kind: Kind, event_id: EventId) -> Self {
-        Self { kind, event_id, details: None }
+        Self { kind, event_id: Some(event_id), recipients: None, details: None }
     }
 
     /// Whether another message with the same id asks for the same notification. What it carries may be written differently when it is
@@ -54,6 +64,16 @@ impl Message {
     #[must_use]
     pub fn asks_for_same(&self, other: &Self) -> bool {
         (self.kind, self.event_id) == (other.kind, other.event_id)
+    }
+
+    /// What tells a notice from others, where it has no id: two of them are equal if their digests of 128 bits are. `None` of a message
+    /// about an event.
+    #[must_use]
+    pub fn digest(&self) -> Option<String> {
+        let recipients = serde_json::to_string(self.recipients.as_deref()?).unwrap_or_default();
+        let details = self.details.as_ref().map_or("", DetailsJson::as_str);
+        let digest = SipHasher24::new().hash(format!("{details}\n{recipients}").as_bytes());
+        Some(format!("{:032x}", digest.as_u128()))
     }
 
     /// The body of this message in the bare form, without what it carries, which [`Message::decode`] reads.
@@ -75,24 +95,44 @@ impl Message {
         let text = std::str::from_utf8(body).map_err(|_| or(Malformed::NotUtf8))?;
         let value: Value =
             serde_json::from_str(text).map_err(|error| or(Malformed::NotJson(error.to_string())))?;
-        let Value::Object(fields) = value else {
-            return Err(Malformed::NotAnObject(json_type(&value)));
+        let fields = match value {
+            Value::Object(fields) => fields,
+            Value::Array(notices) if notices.iter().any(Value::is_object) => {
+                let message = Self::notice(notice::read_batch(&notices)?, None);
+                return Ok(Decoded { message, origin: Origin::default() });
+            }
+            other => return Err(Malformed::NotAnObject(json_type(&other))),
         };
         let (origin, fields) = open_envelope(fields)?;
-        let (kind, event_id, event) = if event_form::carries_event(&fields) {
-            let (kind, event_id, event) = event_form::read(&fields, keys)?;
+        let message = if notice::is_notice(&fields) {
+            let (recipients, details) = notice::read(&fields)?;
+            Self::notice(recipients, details.to_json())
+        } else {
+            Self::about_event(&fields, keys)?
+        };
+        Ok(Decoded { message, origin })
+    }
+
+    fn notice(recipients: Vec<GivenRecipient>, details: Option<DetailsJson>) -> Self {
+        Self { kind: Kind::Notice, event_id: None, recipients: Some(recipients.into()), details }
+    }
+
+    fn about_event(fields: &Map<String, Value>, keys: EventKeyType) -> Result<Self, Malformed> {
+        let (kind, event_id, event) = if event_form::carries_event(fields) {
+            let (kind, event_id, event) = event_form::read(fields, keys)?;
             (kind, event_id, Some(event))
         } else {
-            let (kind, event_id) = bare::read(&fields, keys)?;
+            let (kind, event_id) = bare::read(fields, keys)?;
             (kind, event_id, None)
         };
         let details = MessageDetails {
             note: fields::optional_text("note", fields.get("note"))?,
             reason: fields::optional_text("reason", fields.get("reason"))?,
             metadata: fields::metadata(fields.get("metadata"))?,
+            notice: None,
             event,
         };
-        Ok(Decoded { message: Self { kind, event_id, details: details.to_json() }, origin })
+        Ok(Self { details: details.to_json(), ..Self::new(kind, event_id) })
     }
 }
 
@@ -112,7 +152,10 @@ fn open_envelope(fields: Map<String, Value>) -> Result<(Origin, Map<String, Valu
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of event {}", self.kind, self.event_id)
+        match self.event_id {
+            Some(event_id) => write!(f, "{} of event {event_id}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
     }
 }
 

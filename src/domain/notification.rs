@@ -28,6 +28,15 @@ impl Notification {
             self.id
         )
     }
+
+    /// Why somebody who is listed gets no mail whom the application does not have any more.
+    #[must_use]
+    pub fn reason_for_absence(&self) -> &'static str {
+        match self.audience {
+            Audience::Event { .. } | Audience::Recipients { .. } => "has left the event",
+            Audience::Given { .. } => "no such user",
+        }
+    }
 }
 
 /// What happened, as logs say it: `UPDATED of event 123`.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::ids::ParticipantId;
+use crate::domain::message::details::DetailsJson;
 use crate::text::clean::shown_key;
 use crate::text::mask::mask;
 
@@ -22,6 +23,8 @@ pub struct Participant {
     pub name: String,
     /// BCP 47 tag of their language, such as `de-CH`.
     pub locale: Option<String>,
+    /// What the message says to them alone.
+    pub details: Option<DetailsJson>,
 }
 
 impl Participant {
@@ -90,7 +93,7 @@ mod tests {
 
     fn row(email: Option<&str>, name: &str) -> Participant {
         let (id, key, locale) = (ParticipantId(7), None, None);
-        Participant { id, key, email: email.map(str::to_owned), name: name.to_owned(), locale }
+        Participant { id, key, email: email.map(str::to_owned), name: name.to_owned(), locale, details: None }
     }
 
     #[test]

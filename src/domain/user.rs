@@ -19,7 +19,7 @@ impl User {
     #[must_use]
     pub fn numbered(self, number: ParticipantId, id: &str) -> Participant {
         let Self { email, name, locale } = self;
-        Participant { id: number, key: Some(id.into()), email, name, locale }
+        Participant { id: number, key: Some(id.into()), email, name, locale, details: None }
     }
 }
 

@@ -63,6 +63,7 @@ diesel::table! {
         delivered_at -> Nullable<Timestamp>,
         reason -> Nullable<Text>,
         event_key -> Nullable<Text>,
+        content_digest -> Nullable<Text>,
     }
 }
 

@@ -45,13 +45,14 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
     "0004_broker_sessions",
     "0005_event_keys",
     "0006_outbox",
+    "0007_notices",
 ];
 
 /// The event of most tests.

@@ -197,7 +197,7 @@ impl Dispatcher {
             Ok(accepted) => accepted,
             Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason)),
         };
-        let is_first = !self.tasks.has_event(message.event_id);
+        let is_first = !self.tasks.has_event_of(&message);
         let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
         self.tasks.add(message.clone(), identity.clone(), receipt);
         self.arrived.push(Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None });

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use crate::domain::ids::EventId;
 use crate::domain::outcome::Counts;
 use crate::observe::events;
 use crate::store::ledger::completion::Completion;
@@ -46,6 +45,7 @@ mod deferring;
 pub mod due;
 mod event_lookup;
 mod followers;
+mod given;
 mod listed;
 mod one_mail_per_address;
 mod order;
@@ -83,7 +83,7 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
             Turn::Ours(leased) => leased,
             Turn::Over(result) => return Ok(result),
         };
-        turn = match run_leased(context, opened.message.event_id, &leased) {
+        turn = match run_leased(context, &leased) {
             Ok(result) => return Ok(result),
             Err(Halt::Unreadable(what)) => match leased.set_aside(context, &what)? {
                 Some(result) => return Ok(result),
@@ -102,13 +102,11 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
 ///
 /// # Errors
 /// When a shutdown is requested first, another worker has taken over, or something cannot be read.
-pub(super) fn run_leased(
-    context: &Context,
-    event_id: EventId,
-    leased: &Leased,
-) -> Result<FanOutResult, Halt> {
-    let Some((event, details)) = event_lookup::look_up(context, event_id, leased.details.as_ref())? else {
-        return leased.abandon(context, &event_lookup::describe_missing(context, event_id)?);
+pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
+    let event_id = leased.notification.event_id;
+    let (event, details) = match event_lookup::look_up(context, event_id, leased.details.as_ref())? {
+        Ok(found) => found,
+        Err(missing) => return leased.abandon(context, &missing),
     };
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     let (held, scope) = (Arc::clone(&leased.held), leased.scope);

@@ -193,7 +193,7 @@ impl<'a> OpenerThread<'a> {
         let open =
             |arrivals: &[Arrival]| context.store.open_messages(session, arrivals, lease_request, watermarks);
         let check_data = |arrivals: &[Arrival]| {
-            let events: Vec<_> = arrivals.iter().map(|arrival| arrival.message.event_id).collect();
+            let events: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.message.event_id).collect();
             context.store.check_audiences(&events)
         };
         let opened = self.arrivals.try_to_open(&context.database_retry, batch, open, check_data);

@@ -138,14 +138,13 @@ impl SetAsideSweep {
     /// Runs the fan-out of a notification, unless another process was quicker.
     fn try_again(&self, record: &NotificationRecord) -> Result<(), Stopped> {
         let (context, notification) = (&*self.context, record.notification);
-        let Some(event_id) = notification.event_id else { return Ok(()) };
         let epoch = record.epoch.of_take_over();
         let take_over = || context.leases.take_over(record, epoch);
         let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
         let scope = Scope::SetAside;
         let details = record.details.clone();
         let leased = Leased { notification, details, held, resumed: true, started: false, scope };
-        match fan_out::run_leased(context, event_id, &leased) {
+        match fan_out::run_leased(context, &leased) {
             Ok(FanOutResult::DeadLetter { reason, .. }) => {
                 events::set_aside::abandoned(&notification, &reason);
             }

@@ -27,6 +27,7 @@ mod hostile_rows;
 mod late_commits;
 mod log_redaction;
 mod message_details;
+mod notices;
 mod odd_messages;
 mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]

@@ -24,13 +24,14 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
     "0004_broker_sessions",
     "0005_event_keys",
     "0006_outbox",
+    "0007_notices",
 ];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.
@@ -201,7 +202,7 @@ fn a_database_of_a_newer_fanmail_is_refused(system: System) {
     for verb in verbs {
         let ended = scenario.run(verb);
         assert_eq!(ended.code, Some(2), "{verb:?}: {ended:?}");
-        for words in ["version 0099", "needs version 0005", "install the newer fanmail"] {
+        for words in ["version 0099", "needs version 0007", "install the newer fanmail"] {
             assert!(ended.err.contains(words), "{verb:?}: {}", ended.err);
         }
     }

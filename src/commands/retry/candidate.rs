@@ -102,26 +102,24 @@ fn message_may_come(record: &NotificationRecord) -> String {
     )
 }
 
-/// The event, with what else the message carried; or what there is to say about an event that is not there.
+/// The event, if it is about one, with what else the message carried; or what there is to say about an event that is not there.
 ///
 /// # Errors
-/// When the notification is not about an event, or when the database does not answer.
+/// When the database does not answer, or the ledger has other details than a message may have.
 pub(super) fn find_event(
     store: &Store,
     record: &NotificationRecord,
-) -> anyhow::Result<Result<(Event, MessageDetails), MissingEvent>> {
+) -> anyhow::Result<Result<(Option<Event>, MessageDetails), MissingEvent>> {
     let id = record.notification.id;
-    let Some(event_id) = record.notification.event_id else {
-        bail!("notification {id} is not about an event; this version of fanmail cannot retry it");
-    };
     let details = MessageDetails::read(record.details.as_ref())
         .map_err(|error| anyhow!("notification {id} cannot be sent: {error}"))?;
+    let Some(event_id) = record.notification.event_id else { return Ok(Ok((None, details))) };
     let event = match details.event(event_id) {
         None => store.find_event(event_id)?,
         carried => carried,
     };
     Ok(match event {
-        Some(event) => Ok((event, details)),
+        Some(event) => Ok((Some(event), details)),
         None => Err(store.describe_missing_event(event_id)?),
     })
 }

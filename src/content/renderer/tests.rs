@@ -12,7 +12,7 @@ mod message;
 
 /// What the mails of a message have in common that carries nothing.
 fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationContext {
-    templates.notification_context(kind, event, &MessageDetails::default())
+    templates.notification_context(kind, Some(event), &MessageDetails::default())
 }
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
@@ -38,13 +38,13 @@ fn a_problem_names_file_line_and_variable() {
             "updated/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}\n{{ evnt.title }}{% endblock %}",
             ", line 3: the variable \"evnt\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata)",
+             reason, metadata, notice)",
         ),
         (
             "updated/subject.txt",
             "x\n{% if event.url %}{% else %}{{ nme }}{% endif %}",
             ", line 2: the variable \"nme\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata)",
+             reason, metadata, notice)",
         ),
         (
             "cancelled/body.html",
@@ -77,7 +77,7 @@ fn a_problem_names_file_line_and_variable() {
             ": extends \"bse.html\", which does not exist (existing templates: base.html, base.txt, created/subject.txt, \
              created/body.txt, created/body.html, updated/subject.txt, updated/body.txt, updated/body.html, \
              cancelled/subject.txt, cancelled/body.txt, cancelled/body.html, reminder/subject.txt, reminder/body.txt, \
-             reminder/body.html)",
+             reminder/body.html, notice/subject.txt, notice/body.txt, notice/body.html)",
         ),
         (
             "created/body.txt",
@@ -155,7 +155,7 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
 #[test]
 fn names_and_titles_are_shown_literally_in_both_parts() {
     let bob = sample::hostile_name();
-    for kind in Kind::ALL {
+    for kind in Kind::OF_EVENTS {
         let mail = render(kind, &sample::hostile(), &bob);
         assert!(
             mail.text(MediaType::Html)
@@ -186,7 +186,7 @@ fn a_name_that_could_become_a_link_is_left_out() {
         "evil.example",
         "EVIL.COM/x",
     ];
-    for (kind, name) in Kind::ALL.into_iter().flat_map(|kind| names.map(|name| (kind, name))) {
+    for (kind, name) in Kind::OF_EVENTS.into_iter().flat_map(|kind| names.map(|name| (kind, name))) {
         let participant = Participant { name: name.to_owned(), ..sample::link_name() };
         let mail = render(kind, &sample::full(), &participant);
         assert!(mail.text(MediaType::Plain).starts_with("Hello,\n"), "{}", mail.text(MediaType::Plain));
@@ -230,7 +230,7 @@ fn what_is_missing_is_left_out() {
 
 #[test]
 fn an_event_of_a_whole_day_has_no_hour_and_no_zone() {
-    for kind in Kind::ALL {
+    for kind in Kind::OF_EVENTS {
         for zone in ["America/New_York", "Pacific/Kiritimati"] {
             let event = Event { timezone: zone.to_owned(), ..sample::all_day() };
             let content = render(kind, &event, &sample::ada());

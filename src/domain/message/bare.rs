@@ -15,7 +15,7 @@ use crate::domain::message::malformed::Malformed;
 /// When a field is missing, or its value is none that the form allows.
 pub(super) fn read(fields: &Map<String, Value>, keys: EventKeyType) -> Result<(Kind, EventId), Malformed> {
     let word = type_word(fields)?;
-    let kind = Kind::from_word(word).ok_or_else(|| unknown_type(word))?;
+    let kind = Kind::of_event(word).ok_or_else(|| unknown_type(word))?;
     let value = fields.get("event_id").ok_or(Malformed::Missing("event_id"))?;
     Ok((kind, event_id("event_id", value, keys)?))
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::domain::event::Event;
@@ -24,9 +24,32 @@ pub struct MessageDetails {
     /// Fields of the publisher's own.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// The text for people that is about no event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
     /// The event, if the message carries it. Then it is not read from the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventFacts>,
+}
+
+/// A text for some people, about no event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notice {
+    /// The text. Not empty.
+    pub message: String,
+    /// Above it, on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Where there is more about it on the web.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The publisher's own word for what it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notification_type: Option<String>,
+    /// `high`, `medium` or `low`; `None` when the publisher does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
 }
 
 /// An event as a message carries it, without its key. Times are texts that [`times::parse`] reads.
@@ -100,6 +123,12 @@ impl EventFacts {
     }
 }
 
+impl Serialize for DetailsJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 /// A [`MessageDetails`] as JSON. Two of them are equal if their texts are: a number with a fraction may change when it is read and
 /// written, so what was read from the ledger is not compared in parts.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -139,6 +168,7 @@ mod tests {
             note: Some("Doors open at 17:30.\n\"Bring\" a coat \u{1f9e5}\0".to_owned()),
             reason: Some("storm".to_owned()),
             metadata: json!({"order": 7, "price": 0.1, "tags": ["a", null]}).as_object().unwrap().clone(),
+            notice: Some(Notice { message: "Hello".to_owned(), ..Notice::default() }),
             event: Some(EventFacts { title: "Concert".to_owned(), ..EventFacts::default() }),
         };
         let text = details.to_json().unwrap();

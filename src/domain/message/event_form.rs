@@ -53,8 +53,8 @@ pub(super) fn read(
 /// `event_updated`, or `UPDATED` as in the bare form.
 fn kind(word: &str) -> Option<Kind> {
     match word.strip_prefix("event_") {
-        Some(lower) => Kind::ALL.into_iter().find(|kind| kind.as_str().to_ascii_lowercase() == lower),
-        None => Kind::from_word(word),
+        Some(lower) => Kind::OF_EVENTS.into_iter().find(|kind| kind.as_str().to_ascii_lowercase() == lower),
+        None => Kind::of_event(word),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::text::clean::cut;
 /// Largest body that is read, in bytes. The bare form takes about forty.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// Most recipients of one message.
+pub const MAX_RECIPIENTS: usize = 10_000;
+
 /// Largest `metadata` as JSON, in bytes.
 pub const MAX_METADATA: usize = 16 * 1024;
 
@@ -59,6 +62,24 @@ pub enum Malformed {
         "the field \"metadata\" has {0} bytes as JSON; at most {MAX_METADATA} are possible: let it hold keys, and not what they stand for"
     )]
     MetadataTooLarge(usize),
+    /// A field holds a word that it does not have. Holds its name, the word, and those that it has.
+    #[error("the field \"{0}\" is {1:?}, which is not one of {2}")]
+    UnknownWord(&'static str, String, String),
+    /// A text is too long. Holds the name of its field, its length and the largest one, in characters.
+    #[error("the field \"{0}\" has {1} characters; at most {2} are possible")]
+    TooManyCharacters(&'static str, usize, usize),
+    /// An entry of a batch is no object. Holds what it is.
+    #[error("it must be an object, not {0}")]
+    NoObject(&'static str),
+    /// A notice is for nobody.
+    #[error("it has no recipient: give \"recipient_user_id\", \"recipient_user_ids\" or \"recipients\"")]
+    NoRecipients,
+    /// A notice is for too many. Holds their number.
+    #[error("it has {0} recipients; at most {MAX_RECIPIENTS} are possible: publish several messages")]
+    TooManyRecipients(usize),
+    /// One notice of a batch cannot be read. Holds its place, from 0 on, and the reason.
+    #[error("notice {number} of the array: {1}", number = .0 + 1)]
+    InBatch(usize, Box<Self>),
     /// An envelope or a `CloudEvents` event within another one.
     #[error(
         "an envelope contains another envelope; put {{\"type\":\"UPDATED\",\"event_id\":123}} into one of them"

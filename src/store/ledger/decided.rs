@@ -35,11 +35,13 @@ impl Store {
         let after = after.into();
         let page = match notification.audience {
             Audience::Event { id, up_to } => self.read_page_ids(id, after, up_to, limit)?,
-            Audience::Recipients { .. } => match self.find_listing(notification.id)? {
-                Some(Listing::Frozen(count)) => numbers_behind(after, count, limit),
-                Some(Listing::Reading | Listing::ReadOnce) => return Ok(DecidedPage::Undecided),
-                None => Vec::new(),
-            },
+            Audience::Recipients { .. } | Audience::Given { .. } => {
+                match self.find_listing(notification.id)? {
+                    Some(Listing::Frozen(count)) => numbers_behind(after, count, limit),
+                    Some(Listing::Reading | Listing::ReadOnce) => return Ok(DecidedPage::Undecided),
+                    None => Vec::new(),
+                }
+            }
         };
         let Some(last) = page.last().copied() else { return Ok(DecidedPage::Last) };
         let mut undecided: BTreeSet<ParticipantId> = page.iter().copied().collect();

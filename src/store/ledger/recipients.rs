@@ -22,6 +22,7 @@ use crate::store::source::keys::AppKeys;
 use crate::store::source::listed::{count_unlisted, find_keyed};
 use crate::store::source::participants::find_by_ids;
 
+mod given;
 pub mod row;
 
 impl Store {
@@ -79,7 +80,8 @@ impl Store {
         Ok(last.map(with_key))
     }
 
-    /// Those of the people of the notification who take part in its event, by the numbers or keys that the ledger has, in any order.
+    /// Those of the people of the notification who take part in its event, or who have a row in `users`, by the numbers or keys that the
+    /// ledger has, in any order.
     ///
     /// # Errors
     /// When the database does not answer, or one of them cannot be read.
@@ -89,7 +91,16 @@ impl Store {
         ids: &[ParticipantId],
     ) -> Result<Vec<Participant>, StoreError> {
         let keys = self.app_keys()?;
-        self.run("read participants", |connection| find_people(connection, keys, notification, ids))
+        match notification.audience {
+            Audience::Event { id, .. } => self.run("read participants", |connection| {
+                find_by_ids(connection, keys.events.in_participants(id), ids)
+            }),
+            Audience::Recipients { id } => self.run("read participants", |connection| {
+                let listed = find_by_numbers(connection, notification.id, ids)?;
+                if listed.is_empty() { Ok(Vec::new()) } else { find_keyed(connection, keys, id, &listed) }
+            }),
+            Audience::Given { .. } => self.find_given(notification.id, ids),
+        }
     }
 
     /// How far the recipients of the notification are listed; `None` when it does not exist.
@@ -111,26 +122,6 @@ pub(crate) fn find_listing(
         .first(connection)
         .optional()?;
     Ok(end.map(Listing::from_end))
-}
-
-/// Those of the people of the notification who take part in its event, by the numbers or keys that the ledger has, in any order.
-pub(crate) fn find_people(
-    connection: &mut AnyConnection,
-    keys: AppKeys,
-    notification: &Notification,
-    ids: &[ParticipantId],
-) -> QueryResult<Vec<Participant>> {
-    let event_id = match notification.audience {
-        Audience::Event { id, .. } => {
-            return find_by_ids(connection, keys.events.in_participants(id), ids);
-        }
-        Audience::Recipients { id } => id,
-    };
-    let listed = find_by_numbers(connection, notification.id, ids)?;
-    if listed.is_empty() {
-        return Ok(Vec::new());
-    }
-    find_keyed(connection, keys, event_id, &listed)
 }
 
 /// Those of the recipients with these numbers, with their keys, in any order.
@@ -174,13 +165,13 @@ pub(crate) fn undecided_recipients(first: ParticipantId) -> _ {
         .filter(not(exists(deferred)))
 }
 
-/// Participants and pending ones of a notification whose people are listed. Before the list is complete, those count whom the next
-/// pages would list.
+/// Participants and pending ones of a notification whose people are listed. Before the list is complete, those of the event count whom
+/// the next pages would list.
 pub(crate) fn count_listed(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
     keys: AppKeys,
-    event_id: EventId,
+    event_id: Option<EventId>,
 ) -> QueryResult<(u64, u64)> {
     let listed = recipients::table.filter(recipients::notification_id.eq(notification_id));
     let undecided = listed
@@ -196,11 +187,11 @@ pub(crate) fn count_listed(
         )));
     let participants: i64 = listed.count().get_result(connection)?;
     let pending: i64 = undecided.count().get_result(connection)?;
-    let unlisted = match find_listing(connection, notification_id)? {
-        Some(Listing::Frozen(_)) | None => 0,
-        Some(Listing::Reading | Listing::ReadOnce) => {
+    let unlisted = match (find_listing(connection, notification_id)?, event_id) {
+        (Some(Listing::Reading | Listing::ReadOnce), Some(event_id)) => {
             count_unlisted(connection, keys, notification_id, event_id)?
         }
+        _ => 0,
     };
     Ok((participants.unsigned_abs() + unlisted, pending.unsigned_abs() + unlisted))
 }
@@ -221,9 +212,8 @@ fn append_in_transaction(connection: &mut AnyConnection, new: &NewRecipients<'_>
         return Ok(Appended::Moved);
     }
     let numbered = (after.0 + 1..).zip(keys);
-    let rows: Vec<RecipientRow<'_>> = numbered
-        .map(|(id, user_key)| RecipientRow { notification_id, id: ParticipantId(id), user_key })
-        .collect();
+    let rows: Vec<RecipientRow<'_>> =
+        numbered.map(|(id, key)| RecipientRow::of_key(notification_id, ParticipantId(id), key)).collect();
     rows.chunks(INSERT_ROWS).try_for_each(|rows| dispatch::insert_recipients(connection, rows))?;
     if let Some(listing) = listing {
         diesel::update(notifications::table.find(notification_id))

@@ -120,11 +120,18 @@ pub struct NotificationRecord {
 }
 
 impl NotificationRecord {
+    /// The message that asks for it. The recipients of a notice are in the ledger already.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        let Notification { kind, event_id, .. } = self.notification;
+        Message { kind, event_id, recipients: None, details: self.details.clone() }
+    }
+
     /// Whether the message asks for this notification. What it carries may be written differently when it is published again.
     #[must_use]
     pub fn is_asked_for_by(&self, message: &Message) -> bool {
         let Notification { kind, event_id, .. } = self.notification;
-        (kind, event_id) == (message.kind, Some(message.event_id))
+        (kind, event_id) == (message.kind, message.event_id)
     }
 }
 
@@ -167,10 +174,12 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
-    /// `None` when its word is unknown. No message opens a row without an event; its people are taken for ones who have left.
+    /// `None` when its word is unknown. No message opens a row about an event without its key; its people are taken for ones who have left.
     fn audience(&self, event_id: Option<EventId>) -> Option<Audience> {
         let id = event_id.unwrap_or(EventId::Number(i64::MIN));
-        let known = [Audience::Event { id, up_to: self.max_participant_id }, Audience::Recipients { id }];
+        let given = Audience::Given { count: self.max_participant_id.0 };
+        let known =
+            [Audience::Event { id, up_to: self.max_participant_id }, Audience::Recipients { id }, given];
         known.into_iter().find(|audience| audience.as_str() == self.audience)
     }
 

@@ -85,7 +85,9 @@ impl Store {
                     let adds_up = Tally { participants, pending, ..tally }.adds_up();
                     if adds_up { (participants, pending) } else { count(true)? }
                 }
-                Audience::Recipients { id } => count_listed(connection, notification.id, keys, id)?,
+                Audience::Recipients { .. } | Audience::Given { .. } => {
+                    count_listed(connection, notification.id, keys, notification.audience.event_id())?
+                }
             };
             Ok(Tally { participants, pending, ..tally })
         })

@@ -36,7 +36,7 @@ impl KeyedPerson {
     #[must_use]
     pub fn numbered(self, id: ParticipantId) -> Participant {
         let Self { key, email, name, locale } = self;
-        Participant { id, key: Some(key.into_boxed_str()), email, name, locale }
+        Participant { id, key: Some(key.into_boxed_str()), email, name, locale, details: None }
     }
 
     /// The same as a user, whose id is the key.

@@ -275,6 +275,7 @@ impl ParticipantRow {
             email: not_blank(self.email),
             name: not_blank(self.name).unwrap_or_default(),
             locale: not_blank(self.locale),
+            details: None,
         }
     }
 }

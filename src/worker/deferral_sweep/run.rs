@@ -68,14 +68,14 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
         Err(error) => return postpone(&error.to_string()),
     };
     match find_event(context, notification, &details)? {
-        Ok(Some(event)) => {
+        Ok(event) if event.is_some() || notification.event_id.is_none() => {
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
             let claim = Claim { notification, event, details, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }
         // Without the event there is nothing to render. It may come back: the failure is temporary.
-        Ok(None) => fail_all(context, notification, held, "its event is not in the database any more"),
+        Ok(_) => fail_all(context, notification, held, "its event is not in the database any more"),
         Err(error) => postpone(&format!("its event cannot be read: {}", error.reason())),
     }
 }

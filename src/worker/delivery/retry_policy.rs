@@ -132,8 +132,14 @@ mod tests {
     }
 
     fn recipient(attempts: u32, deferrals: u32) -> Recipient {
-        let participant =
-            Participant { id: ParticipantId(1), key: None, email: None, name: String::new(), locale: None };
+        let participant = Participant {
+            id: ParticipantId(1),
+            key: None,
+            email: None,
+            name: String::new(),
+            locale: None,
+            details: None,
+        };
         Recipient { attempts, deferrals, ..Recipient::new(participant) }
     }
 

@@ -11,13 +11,22 @@ use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::WithoutMessage;
 
+/// Whose tasks are started one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Line {
+    /// Those of an event.
+    Event(EventId),
+    /// A notice alone, which is about no event.
+    Notice(TaskId),
+}
+
 /// Every task that is not finished.
 #[derive(Debug, Default)]
 pub struct Tasks {
     by_id: HashMap<TaskId, Task>,
     receipts: HashMap<Receipt, TaskId>,
-    /// The tasks of each event, in order of arrival. Only the first one is ever started.
-    queues: HashMap<EventId, VecDeque<TaskId>>,
+    /// The tasks of each event, in order of arrival, and each notice. Only the first one is ever started.
+    queues: HashMap<Line, VecDeque<TaskId>>,
     /// The first tasks of their events, if they have not begun and nothing but a free place is missing.
     startable: BTreeSet<TaskId>,
     /// Those whose messages are to come again.
@@ -41,13 +50,14 @@ impl Tasks {
 
     fn insert(&mut self, task: Task) {
         self.last += 1;
-        let (id, event_id) = (TaskId(self.last), task.message.event_id);
+        let id = TaskId(self.last);
+        let line = Line::of(id, &task);
         if let Some(receipt) = task.receipt {
             self.receipts.insert(receipt, id);
         }
         self.by_id.insert(id, task);
-        self.queues.entry(event_id).or_default().push_back(id);
-        self.update_startable(event_id, id);
+        self.queues.entry(line).or_default().push_back(id);
+        self.update_startable(line, id);
     }
 
     /// The task with this number.
@@ -63,10 +73,10 @@ impl Tasks {
         Some((id, self.by_id.get(&id)?))
     }
 
-    /// Whether an event has a task.
+    /// Whether the event of a message has a task.
     #[must_use]
-    pub fn has_event(&self, event_id: EventId) -> bool {
-        self.queues.contains_key(&event_id)
+    pub fn has_event_of(&self, message: &Message) -> bool {
+        message.event_id.is_some_and(|event_id| self.queues.contains_key(&Line::Event(event_id)))
     }
 
     /// The task that is to start next: the one that arrived first of those that are the first of their event.
@@ -94,12 +104,17 @@ impl Tasks {
         &self.awaiting
     }
 
-    /// Another task of the event of `id` that has this notification and is not done with it.
+    /// Another task of the event of `id`, or another notice, that has this notification and is not done with it.
     #[must_use]
     pub fn find_twin(&self, id: TaskId, notification_id: NotificationId) -> Option<TaskId> {
-        let queue = self.queues.get(&self.by_id.get(&id)?.message.event_id)?;
         let has_it = |task: &Task| task.state.open_notification() == Some(notification_id);
-        queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(has_it))
+        match Line::of(id, self.by_id.get(&id)?) {
+            Line::Notice(_) => self.select(has_it).into_iter().find(|other| *other != id),
+            line @ Line::Event(_) => {
+                let queue = self.queues.get(&line)?;
+                queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(has_it))
+            }
+        }
     }
 
     /// The tasks that fit, in order of arrival.
@@ -114,14 +129,14 @@ impl Tasks {
     /// Sets the state of a task, and returns the one before.
     pub fn set_state(&mut self, id: TaskId, state: TaskState) -> Option<TaskState> {
         let task = self.by_id.get_mut(&id)?;
-        let event_id = task.message.event_id;
+        let line = Line::of(id, task);
         if matches!(state, TaskState::AwaitingRedelivery { .. }) {
             self.awaiting.insert(id);
         } else {
             self.awaiting.remove(&id);
         }
         let before = std::mem::replace(&mut task.state, state);
-        self.update_startable(event_id, id);
+        self.update_startable(line, id);
         Some(before)
     }
 
@@ -145,17 +160,17 @@ impl Tasks {
 
     /// Lets the next task of the event start although this one is not finished.
     pub fn leave_queue(&mut self, id: TaskId) {
-        let Some(event_id) = self.by_id.get(&id).map(|task| task.message.event_id) else {
+        let Some(line) = self.by_id.get(&id).map(|task| Line::of(id, task)) else {
             return;
         };
         self.startable.remove(&id);
-        let Some(queue) = self.queues.get_mut(&event_id) else {
+        let Some(queue) = self.queues.get_mut(&line) else {
             return;
         };
         queue.retain(|other| *other != id);
         match queue.front().copied() {
-            Some(first) => self.update_startable(event_id, first),
-            None => drop(self.queues.remove(&event_id)),
+            Some(first) => self.update_startable(line, first),
+            None => drop(self.queues.remove(&line)),
         }
     }
 
@@ -170,14 +185,20 @@ impl Tasks {
         Some(task)
     }
 
-    fn update_startable(&mut self, event_id: EventId, id: TaskId) {
-        let is_first = self.queues.get(&event_id).and_then(|queue| queue.front()) == Some(&id);
+    fn update_startable(&mut self, line: Line, id: TaskId) {
+        let is_first = self.queues.get(&line).and_then(|queue| queue.front()) == Some(&id);
         let state = self.by_id.get(&id).map(|task| &task.state);
         if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Reopening)) {
             self.startable.insert(id);
         } else {
             self.startable.remove(&id);
         }
+    }
+}
+
+impl Line {
+    fn of(id: TaskId, task: &Task) -> Self {
+        task.message.event_id.map_or(Self::Notice(id), Self::Event)
     }
 }
 

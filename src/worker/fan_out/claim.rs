@@ -79,8 +79,8 @@ pub enum Scope {
 pub struct Claim {
     /// The notification.
     pub notification: Notification,
-    /// Its event as it was when the fan-out began: all its mails show that.
-    pub event: Event,
+    /// Its event, if it is about one, as it was when the fan-out began: all its mails show that.
+    pub event: Option<Event>,
     /// What its message carries beyond kind and event.
     pub details: MessageDetails,
     /// The lease under which the mails are sent.
@@ -96,6 +96,6 @@ pub struct Claim {
 impl Claim {
     /// What all of its mails have in common.
     pub(super) fn prepare(&self, templates: &Templates) -> PreparedNotification {
-        PreparedNotification::new(&self.notification, &self.event, &self.details, templates)
+        PreparedNotification::new(&self.notification, self.event.as_ref(), &self.details, templates)
     }
 }

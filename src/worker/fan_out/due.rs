@@ -137,7 +137,9 @@ impl DuePages {
             match people.remove(&id) {
                 Some(Ok(participant)) => page.recipients.push(Recipient::deferred(participant, &deferral)),
                 Some(Err(why)) => postponed.entry(format!("cannot be read: {why}")).or_default().push(id),
-                None => page.decided.push(Decided::of(&deferral, Verdict::skipped("has left the event"))),
+                None => page
+                    .decided
+                    .push(Decided::of(&deferral, Verdict::skipped(self.notification.reason_for_absence()))),
             }
         }
         self.postpone(&postponed, store, database_retry)?;
@@ -211,7 +213,7 @@ pub(super) fn reason_to_skip(
         Kind::Created | Kind::Updated | Kind::Reminder => {
             database_retry.until_ok(|| store.is_cancelled_since(notification))?
         }
-        Kind::Cancelled => false,
+        Kind::Cancelled | Kind::Notice => false,
     };
     Ok(cancelled.then_some(Verdict::CANCELLED))
 }

@@ -12,22 +12,26 @@ use crate::worker::fan_out::context::{Context, Halt, read_data};
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The event, and what else the message carries. An event that the message does not carry is looked up, and again for a while: the
-/// publisher may have been quicker than its own commit.
+/// The event of a notification, if it is about one, and what its message carries. An event that the message does not carry is looked
+/// up, and again for a while: the publisher may have been quicker than its own commit. An error is an event that is not there.
 ///
 /// # Errors
 /// When a shutdown is requested first, or something cannot be read.
 pub(super) fn look_up(
     context: &Context,
-    event_id: EventId,
+    event_id: Option<EventId>,
     details: Option<&DetailsJson>,
-) -> Result<Option<(Event, MessageDetails)>, Halt> {
+) -> Result<Result<(Option<Event>, MessageDetails), MissingEvent>, Halt> {
     let details = MessageDetails::read(details).map_err(|error| Halt::Unreadable(error.to_string()))?;
+    let Some(event_id) = event_id else { return Ok(Ok((None, details))) };
     let event = match details.event(event_id) {
         None => find(context, event_id)?,
         carried => carried,
     };
-    Ok(event.map(|event| (event, details)))
+    match event {
+        Some(event) => Ok(Ok((Some(event), details))),
+        None => Ok(Err(describe_missing(context, event_id)?)),
+    }
 }
 
 fn find(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
@@ -51,7 +55,7 @@ fn find(context: &Context, event_id: EventId) -> Result<Option<Event>, Halt> {
 ///
 /// # Errors
 /// When a shutdown is requested before the database answers.
-pub(super) fn describe_missing(context: &Context, event_id: EventId) -> Result<MissingEvent, Halt> {
+fn describe_missing(context: &Context, event_id: EventId) -> Result<MissingEvent, Halt> {
     read_data(&context.database_retry, "its event", || context.store.describe_missing_event(event_id))
 }
 

@@ -117,6 +117,8 @@ impl OneMailPerAddress {
         let (event_id, up_to) = match self.notification.audience {
             Audience::Event { id, up_to } => (id, Some(up_to)),
             Audience::Recipients { id } => (id, None),
+            // They are not read with one mail for each address.
+            Audience::Given { .. } => return Ok(SharedAddresses::any()),
         };
         let found = database_retry.while_readable(|| {
             let mut addresses = SharedAddresses::only_repeated();

@@ -1,5 +1,6 @@
 //! Paging: the recipients of one fan-out, a page at a time, in key order. Which recipients that are depends on the scope of
-//! the claim: participants of the notification (`audience`; `listed` where their keys are text), or those whose deferral is due
+//! the claim: participants of the notification (`audience`; `listed` where their keys are text), those whom the message names
+//! (`given`), or those whose deferral is due
 //! (`due`).
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::worker::fan_out::audience::AudiencePages;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::Context;
 use crate::worker::fan_out::due::DuePages;
+use crate::worker::fan_out::given::GivenPages;
 use crate::worker::fan_out::listed::ListedPages;
 use crate::worker::fan_out::page::Page;
 
@@ -21,6 +23,8 @@ pub enum Pages {
     Audience(AudiencePages),
     /// Of the participants whose keys are text.
     Listed(ListedPages),
+    /// Of those whom the message names.
+    Given(GivenPages),
     /// Of the due deferrals.
     Due(DuePages),
 }
@@ -38,6 +42,9 @@ impl Pages {
                 Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside,
                 Audience::Recipients { id },
             ) => Self::Listed(ListedPages::new(claim, context, id)),
+            (Scope::Undecided | Scope::UndecidedAndDeferred | Scope::SetAside, Audience::Given { count }) => {
+                Self::Given(GivenPages::new(claim, context, count))
+            }
             (Scope::Due, _) => {
                 let (notification, held) = (claim.notification, Arc::clone(&claim.held));
                 Self::Due(
@@ -53,6 +60,7 @@ impl Pages {
         match self {
             Self::Audience(pages) => pages.ended(),
             Self::Listed(pages) => pages.ended(),
+            Self::Given(pages) => pages.ended(),
             Self::Due(pages) => pages.ended(),
         }
     }
@@ -63,6 +71,7 @@ impl Pages {
         match self {
             Self::Audience(pages) => pages.unreadable(),
             Self::Listed(pages) => pages.unreadable(),
+            Self::Given(pages) => pages.unreadable(),
             Self::Due(_) => None,
         }
     }
@@ -81,6 +90,7 @@ impl Pages {
         match self {
             Self::Audience(pages) => pages.next(store, database_retry),
             Self::Listed(pages) => pages.next(store, database_retry),
+            Self::Given(pages) => pages.next(store, database_retry),
             Self::Due(pages) => pages.next(store, database_retry),
         }
     }

@@ -128,8 +128,14 @@ mod tests {
     use crate::domain::participant::Participant;
 
     fn recipient(id: i64) -> Recipient {
-        let participant =
-            Participant { id: ParticipantId(id), key: None, email: None, name: String::new(), locale: None };
+        let participant = Participant {
+            id: ParticipantId(id),
+            key: None,
+            email: None,
+            name: String::new(),
+            locale: None,
+            details: None,
+        };
         Recipient { attempts: 1, ..Recipient::new(participant) }
     }
 

@@ -88,6 +88,7 @@ mod tests {
             email: Some(email.to_owned()),
             name: String::new(),
             locale: None,
+            details: None,
         }
     }
 

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use crate::domain::ids::NotificationId;
-use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
@@ -39,17 +38,13 @@ impl SetAsideSweep {
     /// Leases the notification and hands it over, unless another process was quicker.
     fn resume(&self, record: &NotificationRecord) -> Result<(), Stopped> {
         let (context, notification) = (&*self.context, record.notification);
-        let Some(event_id) = notification.event_id else {
-            events::without_message::not_about_an_event(notification.id);
-            return Ok(());
-        };
         let epoch = record.epoch.of_take_over();
         let take_over = || context.leases.take_over(record, epoch);
         let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
         let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
         events::without_message::resumed(&notification, owner);
         let resumed = WithoutMessage {
-            message: Message { details: record.details.clone(), ..Message::new(notification.kind, event_id) },
+            message: record.message(),
             identity: Identity { message_id: record.message_key.clone(), redelivered: true },
             opened: OpenedAs::Ours { notification, held, resumed: true, started: false },
             place: context.intake.reserve_one_more(),

@@ -51,7 +51,7 @@ fn skipped_for(worker: &TestWorker, first: i64) -> i64 {
 /// What `fanmail retry --permanent-too` does; in a dry run, it reopens no failure.
 fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     let record = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
-    let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
+    let event = worker.store.find_event(REQUEST.event_id.unwrap()).unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     if !worker.context.dummy {
         worker.store.reopen_failed(held.lease, true).unwrap().unwrap();

@@ -38,7 +38,7 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
     let event = worker.store.find_event(EventId::Number(123)).unwrap().unwrap();
     let prepared = PreparedNotification::new(
         &notification,
-        &event,
+        Some(&event),
         &MessageDetails::default(),
         &worker.context.templates,
     );

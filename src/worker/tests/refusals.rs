@@ -210,9 +210,10 @@ fn a_block_of_people_of_one_domain_holds_up_nobody_behind_it() {
 #[test]
 fn a_notification_for_people_of_one_domain_holds_up_no_other_notification() {
     let (worker, ended) = worker_with_refused_domain(60);
-    let other = Message::new(Kind::Updated, EventId::Number(7));
-    worker.store.add_event(&event(other.event_id)).unwrap();
-    worker.join_event(other.event_id, &["ann@example.org", "bob@example.org"]);
+    let other_event = EventId::Number(7);
+    let other = Message::new(Kind::Updated, other_event);
+    worker.store.add_event(&event(other_event)).unwrap();
+    worker.join_event(other_event, &["ann@example.org", "bob@example.org"]);
     thread::scope(|scope| {
         let refused = scope.spawn(|| run(&worker));
         wait_for_outage(&worker, 20);

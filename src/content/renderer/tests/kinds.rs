@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_kind_has_its_own_wording() {
-    let subjects = Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()).subject);
+    let subjects = Kind::OF_EVENTS.map(|kind| render(kind, &sample::full(), &sample::ada()).subject);
     assert_eq!(
         subjects,
         [
@@ -15,7 +15,7 @@ fn each_kind_has_its_own_wording() {
         ]
     );
     let [created, updated, cancelled, reminder] =
-        Kind::ALL.map(|kind| render(kind, &sample::full(), &sample::ada()));
+        Kind::OF_EVENTS.map(|kind| render(kind, &sample::full(), &sample::ada()));
     assert!(created.text(MediaType::Plain).contains("Here is what you need."));
     assert!(updated.text(MediaType::Plain).contains("This is how it stands now."));
     assert!(cancelled.text(MediaType::Plain).contains("will not take place"));

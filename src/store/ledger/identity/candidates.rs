@@ -23,16 +23,20 @@ use crate::store::schema::{INSERT_ROWS, notifications};
 /// Up to so many keys, SQLite looks for each with a statement that is prepared already.
 const PREPARED_KEYS: usize = 32;
 
-/// Compiles a query over the notifications that equal a message without a `message_id`, for both kinds of keys.
+/// Compiles a query over the notifications that equal a message without a `message_id`, for both kinds of keys, and for notices.
 macro_rules! of_equal {
     ($message:expr, $equal:ident => $query:expr) => {
         match $message.event_id {
-            EventId::Number(id) => {
+            Some(EventId::Number(id)) => {
                 let $equal = without_message_id(id, $message.kind);
                 $query
             }
-            EventId::Text(key) => {
+            Some(EventId::Text(key)) => {
                 let $equal = of_text_without_message_id(key.as_str().to_owned(), $message.kind);
+                $query
+            }
+            None => {
+                let $equal = of_digest($message.digest().unwrap_or_default());
                 $query
             }
         }
@@ -80,16 +84,20 @@ pub(crate) fn find_by_receipts(
             )
             .filter(notifications::delivery_tag.eq_any(arrivals.iter().map(|arrival| arrival.tag())))
             .select(NotificationRow::as_select());
-        // By the event, which has an index.
-        let (numbers, texts) = split(arrivals);
+        // By the event or the digest, which have an index.
+        let Sorted { numbers, texts, digests } = sort(arrivals);
         let mut rows: Vec<NotificationRow> = Vec::new();
         if !numbers.is_empty() {
             let of_events = with_receipts.clone().filter(notifications::event_id.eq_any(numbers));
             rows = of_events.load(connection)?;
         }
         if !texts.is_empty() {
-            let of_events = with_receipts.filter(notifications::event_key.eq_any(texts));
+            let of_events = with_receipts.clone().filter(notifications::event_key.eq_any(texts));
             rows.extend(of_events.load::<NotificationRow>(connection)?);
+        }
+        if !digests.is_empty() {
+            let notices = with_receipts.filter(notifications::content_digest.eq_any(digests));
+            rows.extend(notices.load::<NotificationRow>(connection)?);
         }
         for row in rows {
             let of_row = arrivals.iter().find(|arrival| {
@@ -104,16 +112,25 @@ pub(crate) fn find_by_receipts(
     Ok(found)
 }
 
-/// The keys of the events, numbers and texts apart.
-fn split<'a>(arrivals: &[&'a Arrival]) -> (Vec<i64>, Vec<&'a str>) {
-    let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+/// What notifications are found by.
+#[derive(Default)]
+struct Sorted<'a> {
+    numbers: Vec<i64>,
+    texts: Vec<&'a str>,
+    /// Of notices. Those with an id are found by that.
+    digests: Vec<String>,
+}
+
+fn sort<'a>(arrivals: &[&'a Arrival]) -> Sorted<'a> {
+    let mut sorted = Sorted::default();
     for arrival in arrivals {
         match &arrival.message.event_id {
-            EventId::Number(id) => numbers.push(*id),
-            EventId::Text(key) => texts.push(key.as_str()),
+            Some(EventId::Number(id)) => sorted.numbers.push(*id),
+            Some(EventId::Text(key)) => sorted.texts.push(key.as_str()),
+            None => sorted.digests.extend(arrival.message.digest()),
         }
     }
-    (numbers, texts)
+    sorted
 }
 
 /// Rule 1: the notifications with the `message_id`s of arrivals.
@@ -263,6 +280,16 @@ fn of_text_without_message_id(event_key: String, kind: Kind) -> _ {
     notifications::table
         .filter(notifications::event_key.eq(event_key))
         .filter(notifications::kind.eq(kind))
+        .filter(notifications::channel.eq(channel))
+        .filter(not(notifications::message_key.is_not_null()))
+}
+
+/// The same for notices.
+#[diesel::dsl::auto_type]
+fn of_digest(digest: String) -> _ {
+    let channel: &'static str = ChannelName::Email.as_str();
+    notifications::table
+        .filter(notifications::content_digest.eq(digest))
         .filter(notifications::channel.eq(channel))
         .filter(not(notifications::message_key.is_not_null()))
 }

@@ -18,7 +18,9 @@ use crate::store::backend::errors::is_unreadable;
 use crate::store::ledger::opening::attach::Attachment;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
+use crate::store::ledger::recipients::row::RecipientRow;
 use crate::store::ledger::row::NotificationState;
+use crate::store::schema::INSERT_ROWS;
 use crate::store::source::keys::AppKeys;
 use crate::store::source::participants::find_audiences;
 
@@ -34,7 +36,7 @@ pub(crate) fn insert(
     if new.is_empty() {
         return Ok(());
     }
-    let event_ids: Vec<EventId> = new.iter().map(|index| arrivals[*index].message.event_id).collect();
+    let event_ids: Vec<EventId> = new.iter().filter_map(|index| arrivals[*index].message.event_id).collect();
     let audiences = match new {
         [one] if arrivals[*one].asked_at.is_some() => {
             find_readable_audiences(connection, attachment.keys, &event_ids)?
@@ -48,14 +50,15 @@ pub(crate) fn insert(
         .zip(&names)
         .map(|(index, name)| {
             let arrival = &arrivals[*index];
-            let audience = audience_of(arrival, &audiences);
+            let audience = audience_of(&arrival.message, &audiences);
             new_row(arrival, name, audience, attachment, received_at)
         })
         .collect();
     let ids = dispatch::insert_notifications(connection, &rows)?;
+    list_given(connection, ids.iter().copied().zip(new.iter().map(|index| &arrivals[*index].message)))?;
     for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
         let arrival = &arrivals[*index];
-        opened[*index] = Some(opened_new(arrival, row, audience_of(arrival, &audiences), id));
+        opened[*index] = Some(opened_new(arrival, row, audience_of(&arrival.message, &audiences), id));
     }
     Ok(())
 }
@@ -76,13 +79,31 @@ fn find_readable_audiences(
     }
 }
 
-fn audience_of(arrival: &Arrival, audiences: &HashMap<EventId, Audience>) -> Audience {
-    audience_in(audiences, arrival.message.event_id)
+/// Who the notification of a message is for. The audience of an event that is not known is not frozen.
+pub(crate) fn audience_of(message: &Message, audiences: &HashMap<EventId, Audience>) -> Audience {
+    match message.event_id {
+        Some(id) => audiences.get(&id).copied().unwrap_or(Audience::Event { id, up_to: ParticipantId::MIN }),
+        None => Audience::Given { count: count_of(message) },
+    }
 }
 
-/// The audience of an event. One that is not known is not frozen.
-pub(crate) fn audience_in(audiences: &HashMap<EventId, Audience>, id: EventId) -> Audience {
-    audiences.get(&id).copied().unwrap_or(Audience::Event { id, up_to: ParticipantId::MIN })
+fn count_of(message: &Message) -> i64 {
+    let recipients = message.recipients.as_ref().map_or(0, |recipients| recipients.len());
+    i64::try_from(recipients).unwrap_or(i64::MAX)
+}
+
+/// Lists the recipients of new notices, each with its place in the message as its number.
+pub(crate) fn list_given<'a>(
+    connection: &mut AnyConnection,
+    new: impl Iterator<Item = (NotificationId, &'a Message)>,
+) -> QueryResult<()> {
+    let rows: Vec<RecipientRow<'_>> = new
+        .flat_map(|(id, message)| {
+            let recipients = message.recipients.iter().flat_map(|recipients| recipients.iter());
+            recipients.zip(1..).map(move |(one, number)| RecipientRow::given(id, ParticipantId(number), one))
+        })
+        .collect();
+    rows.chunks(INSERT_ROWS).try_for_each(|rows| dispatch::insert_recipients(connection, rows))
 }
 
 fn new_row<'a>(
@@ -111,8 +132,9 @@ pub(crate) fn row_of<'a>(
     received_at: DatabaseTime,
 ) -> NewNotification<'a> {
     let (event_id, event_key) = match &message.event_id {
-        EventId::Number(id) => (Some(*id), None),
-        EventId::Text(key) => (None, Some(key.as_str())),
+        Some(EventId::Number(id)) => (Some(*id), None),
+        Some(EventId::Text(key)) => (None, Some(key.as_str())),
+        None => (None, None),
     };
     let state = if starts_at_once { NotificationState::Running } else { NotificationState::Waiting };
     NewNotification {
@@ -124,6 +146,7 @@ pub(crate) fn row_of<'a>(
         audience: audience.as_str(),
         max_participant_id: audience.end(),
         content: message.details.as_ref().map(DetailsJson::as_str),
+        content_digest: if key.is_none() { message.digest() } else { None },
         state: state.as_str(),
         received_at,
         lease_owner: attachment.owner,
@@ -146,7 +169,7 @@ fn opened_new(
         notification: Notification {
             id,
             kind: arrival.message.kind,
-            event_id: Some(audience.event_id()),
+            event_id: audience.event_id(),
             audience,
         },
         lease: Lease { notification_id: id, epoch: row.epoch },

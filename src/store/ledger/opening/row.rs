@@ -28,6 +28,7 @@ pub(crate) struct NewNotification<'a> {
     pub audience: &'static str,
     pub max_participant_id: ParticipantId,
     pub content: Option<&'a str>,
+    pub content_digest: Option<String>,
     pub state: &'static str,
     pub received_at: DatabaseTime,
     pub lease_owner: &'a str,

@@ -18,7 +18,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::attach::Attachment;
-use crate::store::ledger::opening::insert::{audience_in, row_of};
+use crate::store::ledger::opening::insert::{audience_of, list_given, row_of};
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::schema::notifications;
@@ -91,7 +91,7 @@ impl Store {
         }
         let mut opened = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let audiences = match self.check_audiences(&[one.message.event_id]) {
+            let audiences = match self.check_audiences(one.message.event_id.as_slice()) {
                 Ok(()) => Audiences::Read,
                 Err(_) => Audiences::Leave,
             };
@@ -248,7 +248,7 @@ fn insert(
     if new.is_empty() {
         return Ok(());
     }
-    let events: Vec<EventId> = new.iter().map(|index| wanted[*index].message.event_id).collect();
+    let events: Vec<EventId> = new.iter().filter_map(|index| wanted[*index].message.event_id).collect();
     let audiences = match audiences {
         Audiences::Read => find_audiences(connection, attachment.keys, &events)?,
         Audiences::Leave => HashMap::new(),
@@ -258,7 +258,7 @@ fn insert(
         .iter()
         .map(|index| {
             let one = &wanted[*index];
-            let audience = audience_in(&audiences, one.message.event_id);
+            let audience = audience_of(&one.message, &audiences);
             NewNotification {
                 acked_at: Some(attachment.clock),
                 ..row_of(&one.message, Some(&one.key), audience, one.starts_at_once, attachment, received_at)
@@ -266,8 +266,9 @@ fn insert(
         })
         .collect();
     let ids = dispatch::insert_notifications(connection, &rows)?;
+    list_given(connection, ids.iter().copied().zip(new.iter().map(|index| &wanted[*index].message)))?;
     for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
-        let audience = audience_in(&audiences, wanted[*index].message.event_id);
+        let audience = audience_of(&wanted[*index].message, &audiences);
         opened[*index] = Some(opened_new(&wanted[*index], row, audience, id));
     }
     Ok(())
@@ -279,7 +280,7 @@ fn opened_new(
     audience: Audience,
     id: NotificationId,
 ) -> OpenedWanted {
-    let (kind, event_id) = (wanted.message.kind, Some(wanted.message.event_id));
+    let (kind, event_id) = (wanted.message.kind, wanted.message.event_id);
     OpenedWanted::Ours {
         notification: Notification { id, kind, event_id, audience },
         lease: Lease { notification_id: id, epoch: row.epoch },

@@ -139,6 +139,11 @@ macro_rules! conformance_tests {
             a_notification_without_content_may_be_that_of_an_older_version
             after_a_crash_a_message_finds_the_acked_one_with_its_content
             the_same_id_is_the_same_notification_whatever_its_content
+            the_recipients_of_a_notice_are_listed_when_it_is_opened
+            a_user_has_the_address_of_the_table_of_users
+            a_notice_without_an_id_that_comes_again_finds_its_notification
+            a_notice_that_is_asked_about_again_is_not_opened_twice
+            a_notice_for_ten_thousand_is_opened_at_once
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined

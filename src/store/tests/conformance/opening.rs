@@ -11,7 +11,7 @@ pub fn what_arrives_together_is_opened_together(store: &Store) {
         vec![me.arrival(NEW), me.arrival((Some("a"), false)), me.arrival(NEW), me.arrival(NEW)];
     arrivals[0].starts_at_once = true;
     arrivals[3].starts_at_once = true;
-    arrivals[3].message.event_id = OTHER_EVENT;
+    arrivals[3].message.event_id = Some(OTHER_EVENT);
     let opened = me.open(&arrivals);
     let ids: Vec<NotificationId> = opened.iter().map(id_of).collect();
     assert!(ids.is_sorted() && ids[0] != ids[1], "in the order of arrival: {ids:?}");
@@ -31,7 +31,7 @@ pub fn what_arrives_together_is_opened_together(store: &Store) {
         let up_to = if number == 3 { i64::MIN } else { 3 };
         assert_eq!(
             notification.audience,
-            Audience::Event { id: arrival.message.event_id, up_to: ParticipantId(up_to) }
+            Audience::Event { id: arrival.message.event_id.unwrap(), up_to: ParticipantId(up_to) }
         );
     }
     assert_eq!(me.open(&[]), []);
@@ -84,7 +84,7 @@ pub fn twins_in_one_call_are_one_notification(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
     let mut arrivals =
         vec![me.arrival((Some("a"), false)), me.arrival((Some("a"), false)), me.arrival((Some("a"), true))];
-    arrivals[2].message.event_id = OTHER_EVENT;
+    arrivals[2].message.event_id = Some(OTHER_EVENT);
     let opened = me.open(&arrivals);
     let Opened::Ours { notification, lease, .. } = opened[0] else { panic!("{opened:?}") };
     assert_eq!(opened[1], Opened::Held { notification, lease });

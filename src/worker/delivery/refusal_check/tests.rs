@@ -27,7 +27,14 @@ fn lanes() -> Lanes {
 
 fn recipient(id: i64) -> Recipient {
     let email = Some(format!("p{id}@example.com"));
-    Recipient::new(Participant { id: ParticipantId(id), key: None, email, name: String::new(), locale: None })
+    Recipient::new(Participant {
+        id: ParticipantId(id),
+        key: None,
+        email,
+        name: String::new(),
+        locale: None,
+        details: None,
+    })
 }
 
 impl Lanes {

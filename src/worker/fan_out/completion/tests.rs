@@ -22,7 +22,7 @@ fn claim(worker: &TestWorker) -> Claim {
     let (request, requested_at) = (worker.context.leases.lease_request(), Instant::now());
     let (_, opened) = open(&worker.store, request, &named("m1"), REQUEST);
     let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
-    let event = worker.store.find_event(EVENT).unwrap().unwrap();
+    let event = worker.store.find_event(EVENT).unwrap();
     let held = HeldLease::new(lease, requested_at, request.term);
     Claim {
         notification,

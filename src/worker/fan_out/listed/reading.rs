@@ -73,7 +73,7 @@ impl ListedPages {
             (Some(Err(why)), _) => page.unreadable.push((id, why)),
             (None, deferral) => {
                 let tries = deferral.map_or(0, |deferral| deferral.tries);
-                let verdict = Verdict::skipped("has left the event");
+                let verdict = Verdict::skipped(self.notification.reason_for_absence());
                 page.decided.push(Decided { participant_id: id, tries, verdict });
             }
         }

@@ -63,7 +63,7 @@ fn an_event_that_is_gone_is_a_temporary_failure() {
 /// What `fanmail retry` does.
 fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
     let record = worker.store.find_notification(NotificationId(1)).unwrap().unwrap();
-    let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
+    let event = worker.store.find_event(REQUEST.event_id.unwrap()).unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let (notification, scope) = (record.notification, Scope::UndecidedAndDeferred);
     let (held_by_claim, one_mail_per_address) = (Arc::clone(&held), worker.context.one_mail_per_address);

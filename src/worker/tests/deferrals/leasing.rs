@@ -40,7 +40,11 @@ fn two_workers_share_the_deferrals_and_mail_nobody_twice() {
         let event = 1000 + id;
         let someone = |n| NewParticipant { event_id: event, ..person(&format!("p{n}-of-{id}@example.com")) };
         worker.store.add_participants(10, someone).unwrap();
-        let result = open_and_run(&worker.context, &named(&id.to_string()), Message { event_id, ..REQUEST });
+        let result = open_and_run(
+            &worker.context,
+            &named(&id.to_string()),
+            Message { event_id: Some(event_id), ..REQUEST },
+        );
         assert!(matches!(result, FanOutResult::Completed(_)), "{result:?}");
     }
     let other = worker.another();

@@ -78,7 +78,8 @@ fn small_notifications_are_not_held_up_by_those_that_are_greylisted() {
                     if id > NOTIFICATIONS || stopping.load(Ordering::Relaxed) {
                         return;
                     }
-                    let message = Message { event_id: EventId::Number(1000 + i64::from(id)), ..REQUEST };
+                    let message =
+                        Message { event_id: Some(EventId::Number(1000 + i64::from(id))), ..REQUEST };
                     let _result = open_and_run(&context, &named(&id.to_string()), message);
                 }
             })

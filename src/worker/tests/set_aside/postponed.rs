@@ -23,7 +23,7 @@ fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {
         "DELETE FROM deliveries; UPDATE notifications SET state = 'running', completed_at = NULL, lease_owner = NULL",
     );
     let record = record(worker, 1);
-    let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
+    let event = worker.store.find_event(EVENT).unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let lease = held.lease;
     let (notification, scope) = (record.notification, Scope::Undecided);

@@ -28,7 +28,7 @@ fn join(worker: &TestWorker, key: &str, email: &str) {
 /// What `fanmail retry` does.
 fn retry(worker: &TestWorker) -> Result<Completion, Halt> {
     let record = record(worker, 1);
-    let event = worker.store.find_event(REQUEST.event_id).unwrap().unwrap();
+    let event = worker.store.find_event(EVENT).unwrap();
     let held = worker.context.leases.take_over(&record, record.epoch.next()).unwrap().unwrap();
     let (notification, scope) = (record.notification, Scope::UndecidedAndDeferred);
     let one_mail_per_address = worker.context.one_mail_per_address;

@@ -14,6 +14,7 @@ fn person(id: i64, email: Option<&str>) -> Participant {
         email: email.map(str::to_owned),
         name: String::new(),
         locale: None,
+        details: None,
     }
 }
 

@@ -1,0 +1,151 @@
+//! The form of a message body that is about no event: a text for some people. `{"recipient_user_id":7,"message":"…"}`, with
+//! `recipient_user_ids` or `recipients` for several of them, and an array of such objects as a batch.
+
+use serde_json::{Map, Value};
+
+use crate::domain::message::details::{MessageDetails, Notice};
+use crate::domain::message::fields::{metadata, optional_text};
+use crate::domain::message::malformed::{MAX_RECIPIENTS, Malformed, json_type};
+use crate::domain::message::recipient::GivenRecipient;
+
+/// The fields that name recipients.
+const RECIPIENTS: [&str; 3] = ["recipient_user_id", "recipient_user_ids", "recipients"];
+
+/// Longest user id, in characters: as long as the ledger keeps.
+const USER_ID_MAX: usize = 255;
+
+/// Longest address, name and locale that the ledger keeps, in characters. No mail could be sent to a longer address.
+const TEXT_MAX: usize = 1000;
+
+/// The words of `priority`.
+const PRIORITIES: [&str; 3] = ["high", "medium", "low"];
+
+/// Whether the fields are those of a notice. A bare message may have fields of these names of its own.
+pub(super) fn is_notice(fields: &Map<String, Value>) -> bool {
+    let is_about_event = fields.contains_key("event_id") || fields.contains_key("event");
+    !is_about_event && RECIPIENTS.iter().any(|field| fields.contains_key(*field))
+}
+
+/// The recipients, each once, and what the notice says.
+///
+/// # Errors
+/// When a field is missing, or its value is none that the form allows.
+pub(super) fn read(fields: &Map<String, Value>) -> Result<(Vec<GivenRecipient>, MessageDetails), Malformed> {
+    let message = optional_text("message", fields.get("message"))?.ok_or(Malformed::Missing("message"))?;
+    let notice = Notice {
+        message,
+        title: optional_text("title", fields.get("title"))?,
+        url: optional_text("url", fields.get("url"))?,
+        notification_type: optional_text("notification_type", fields.get("notification_type"))?,
+        priority: priority(fields.get("priority"))?,
+    };
+    let metadata = metadata(fields.get("metadata"))?;
+    let details = MessageDetails { metadata, notice: Some(notice), ..MessageDetails::default() };
+    let recipients = recipients(fields)?;
+    if recipients.is_empty() {
+        return Err(Malformed::NoRecipients);
+    }
+    Ok((recipients, details))
+}
+
+/// A batch: each recipient of each notice, with what that one says.
+///
+/// # Errors
+/// When one of them is no notice, with its place in the array.
+pub(super) fn read_batch(notices: &[Value]) -> Result<Vec<GivenRecipient>, Malformed> {
+    let mut all = Vec::with_capacity(notices.len());
+    for (index, notice) in notices.iter().enumerate() {
+        let in_batch = |reason| Malformed::InBatch(index, Box::new(reason));
+        let Value::Object(fields) = notice else {
+            return Err(in_batch(Malformed::NoObject(json_type(notice))));
+        };
+        let (recipients, details) = read(fields).map_err(in_batch)?;
+        let details = details.to_json();
+        all.extend(recipients.into_iter().map(|one| GivenRecipient { details: details.clone(), ..one }));
+        check_number(all.len())?;
+    }
+    if all.is_empty() { Err(Malformed::NoRecipients) } else { Ok(all) }
+}
+
+fn check_number(recipients: usize) -> Result<(), Malformed> {
+    if recipients > MAX_RECIPIENTS { Err(Malformed::TooManyRecipients(recipients)) } else { Ok(()) }
+}
+
+fn priority(value: Option<&Value>) -> Result<Option<String>, Malformed> {
+    let Some(word) = optional_text("priority", value)? else { return Ok(None) };
+    let lower = word.to_ascii_lowercase();
+    if PRIORITIES.contains(&lower.as_str()) {
+        Ok(Some(lower))
+    } else {
+        Err(Malformed::UnknownWord("priority", word, PRIORITIES.join(", ")))
+    }
+}
+
+fn recipients(fields: &Map<String, Value>) -> Result<Vec<GivenRecipient>, Malformed> {
+    let mut all = Vec::new();
+    if let Some(id) = fields.get("recipient_user_id").filter(|id| !id.is_null()) {
+        all.push(user("recipient_user_id", id)?);
+    }
+    for id in list("recipient_user_ids", fields)? {
+        all.push(user("recipient_user_ids", id)?);
+    }
+    for recipient in list("recipients", fields)? {
+        all.push(person(recipient)?);
+    }
+    check_number(all.len())?;
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|one| seen.insert(one.clone()));
+    Ok(all)
+}
+
+fn list<'a>(field: &'static str, fields: &'a Map<String, Value>) -> Result<&'a [Value], Malformed> {
+    match fields.get(field) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(values)) => Ok(values),
+        Some(other) => Err(Malformed::WrongType(field, "an array", json_type(other))),
+    }
+}
+
+fn user(field: &'static str, value: &Value) -> Result<GivenRecipient, Malformed> {
+    let key = match value {
+        Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+        Value::String(text) if !text.trim().is_empty() => text.clone(),
+        other => return Err(Malformed::WrongType(field, "a whole number or a text", json_type(other))),
+    };
+    if key.contains('\0') {
+        return Err(Malformed::WrongType(field, "without NUL", "a text with one"));
+    }
+    match key.chars().count() {
+        ..=USER_ID_MAX => Ok(GivenRecipient { user_key: Some(key), ..GivenRecipient::default() }),
+        length => Err(Malformed::TooManyCharacters(field, length, USER_ID_MAX)),
+    }
+}
+
+/// Someone with an address. One without is skipped when the mails are sent, and the others get theirs.
+fn person(value: &Value) -> Result<GivenRecipient, Malformed> {
+    let person = match value {
+        Value::Object(person) => person,
+        Value::String(email) => {
+            return Ok(GivenRecipient { email: Some(kept(email)), ..GivenRecipient::default() });
+        }
+        other => return Err(Malformed::WrongType("recipients", "a list of objects", json_type(other))),
+    };
+    let text = |field: &'static str, name: &str| {
+        optional_text(field, person.get(name)).map(|text| text.as_deref().map(kept))
+    };
+    Ok(GivenRecipient {
+        email: text("recipients.email", "email")?,
+        name: text("recipients.name", "name")?,
+        locale: text("recipients.locale", "locale")?,
+        ..GivenRecipient::default()
+    })
+}
+
+/// As the ledger keeps it: a `PostgreSQL` database cannot hold a NUL.
+fn kept(text: &str) -> String {
+    text.trim()
+        .chars()
+        .map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c })
+        .take(TEXT_MAX)
+        .collect()
+}
