@@ -16,12 +16,11 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::session::ConsumerSession;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
+use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
 use crate::broker::reconnect::Reconnect;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
-use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
@@ -92,7 +91,7 @@ struct BrokerThread {
     /// A second receiver of `incoming`, to take back messages that the worker has not taken.
     not_taken: Receiver<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Receipt>,
+    acked: Sender<Acked>,
     sessions: Sender<SessionEvent>,
     last_answer: LastAnswer,
     dead_letters: DeadLetterWriter,

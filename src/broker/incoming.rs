@@ -17,8 +17,8 @@ pub struct Inbox {
     pub incoming: Receiver<Incoming>,
     /// Sending never blocks. After a shutdown request, the broker thread ends when this sender is dropped.
     pub settlements: Sender<Settlement>,
-    /// Receipts of messages whose acks the broker is known to have received; closed after the last one.
-    pub acked: Receiver<Receipt>,
+    /// Acks that the broker is known to have received; closed after the last one.
+    pub acked: Receiver<Acked>,
     /// The begin and the loss of sessions. A session has begun before its first message is in `incoming`.
     pub sessions: Receiver<SessionEvent>,
     /// When the broker last answered a call.
@@ -70,6 +70,15 @@ pub enum Settlement {
     Ack(Receipt),
     /// It cannot be processed: store it in the dead-letter queue with this reason, then ack it.
     DeadLetter(Receipt, String),
+}
+
+/// The broker has the ack of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acked {
+    /// The delivery that was acked.
+    pub receipt: Receipt,
+    /// When the ack was sent.
+    pub sent_at: Instant,
 }
 
 /// The begin or the end of a session.

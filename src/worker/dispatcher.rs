@@ -35,7 +35,7 @@ use std::time::Instant;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded};
 
-use crate::broker::incoming::{Inbox, Incoming, Settlement};
+use crate::broker::incoming::{Acked, Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::opening::Arrival;
@@ -155,8 +155,8 @@ impl Dispatcher {
     /// Reads all that the channels have, so that one transaction and one round trip serve many messages.
     fn read_channels(&mut self) {
         self.read_sessions();
-        while let Some(receipt) = next(&mut self.inbox.acked) {
-            self.acked(receipt);
+        while let Some(acked) = next(&mut self.inbox.acked) {
+            self.acked(acked);
         }
         while let Some((id, result)) = next(&mut self.results) {
             self.fan_out_ended(id, result);
@@ -244,18 +244,15 @@ impl Dispatcher {
 
     /// The broker has an ack: it is to be recorded in the ledger, too. Ignores the acks of dead letters that no notification
     /// was opened for.
-    fn acked(&mut self, receipt: Receipt) {
+    fn acked(&mut self, Acked { receipt, sent_at }: Acked) {
         if let Some((id, task)) = self.tasks.find(receipt)
             && let TaskState::Acking(notification_id) | TaskState::DeadLettering(notification_id) = task.state
         {
-            self.tasks.set_state(id, TaskState::RecordingAck(notification_id));
-            let message = self.acked_message(notification_id, receipt);
+            let message = self.acked_message(notification_id, receipt, sent_at);
+            self.tasks.set_state(id, TaskState::RecordingAck(message.clone()));
             let recorded = self.recorded.0.clone();
-            self.batch_sender.flush(self.batch_sender.push(LedgerWrite::Acked {
-                message,
-                receipt,
-                recorded,
-            }));
+            let write = LedgerWrite::Acked { message, receipt, recorded };
+            self.batch_sender.flush(self.batch_sender.push(write));
         }
     }
 
@@ -270,9 +267,9 @@ impl Dispatcher {
 
     /// Lets the broker thread end, and records the last acks before the ledger hears that the session has ended: a session that
     /// has ended holds no message, and a notification without a recorded ack would be taken for one whose message comes again.
-    fn finish(mut self, acked: &Receiver<Receipt>) {
+    fn finish(mut self, acked: &Receiver<Acked>) {
         self.inbox.settlements = unbounded().0;
-        acked.iter().for_each(|receipt| self.acked(receipt));
+        acked.iter().for_each(|acked| self.acked(acked));
         let count = |is: fn(&TaskState) -> bool| self.tasks.select(|task| is(&task.state)).len();
         let recording = count(|state| matches!(state, TaskState::RecordingAck(_)));
         let unconfirmed = count(|state| matches!(state, TaskState::Acking(_) | TaskState::DeadLettering(_)));

@@ -70,8 +70,8 @@ pub fn killed(run: &mut Run) {
     run.check_except_acks(&scenario, notifications, crashes);
 }
 
-/// On a busy machine the queue has pauses of which no ledger can tell whether the broker has used them to write its acks: with
-/// RabbitMQ 3.10, it had used one of 0.23 s (an idle one takes 0.2 s, and the ledger counts 0.25 s). After a crash, equal messages without
+/// On a busy machine the queue has pauses of which no ledger can tell whether the broker has used them to write its acks: RabbitMQ 3.10
+/// uses one of 0.2 s, and the ledger knows when an ack was sent to some milliseconds. After a crash, equal messages without
 /// an id may be told apart wrongly then, in either way. So the broker gets a longer pause first.
 fn has_doubtful_pause(scenario: &Scenario, broker: &Broker) -> bool {
     let shortest = Duration::from_millis(if broker.version() < (3, 12) { 150 } else { 800 });

@@ -13,7 +13,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
-use crate::broker::incoming::Incoming;
+use crate::broker::incoming::{Acked, Incoming};
 use crate::broker::last_answer::LastAnswer;
 use crate::broker::publisher_headers::{cloud_event_attributes, published_at};
 use crate::broker::watchdog::CallWatchdog;
@@ -159,7 +159,7 @@ impl<'connection> ConsumerSession<'connection> {
     pub(super) fn ack(
         &mut self,
         receipts: impl Iterator<Item = Receipt>,
-        acked: &Sender<Receipt>,
+        acked: &Sender<Acked>,
     ) -> Result<(), BrokerError> {
         let mut done: Vec<_> = receipts.filter_map(|receipt| Some((receipt, self.take(receipt)?))).collect();
         if done.is_empty() {
@@ -168,6 +168,7 @@ impl<'connection> ConsumerSession<'connection> {
         done.sort_unstable_by_key(|(receipt, _)| receipt.tag);
         let (done, mut deliveries): (Vec<_>, VecDeque<_>) = done.into_iter().unzip();
         let together = contiguous(&done, self.unacked.keys().next().copied());
+        let sent_at = Instant::now();
         self.guarded("an ack", || {
             if let Some(last) = deliveries.drain(..together).next_back() {
                 last.ack_multiple(&self.connection.channel)?;
@@ -179,7 +180,7 @@ impl<'connection> ConsumerSession<'connection> {
             self.round_trip()
         })?;
         for receipt in done {
-            if acked.send(receipt).is_err() {
+            if acked.send(Acked { receipt, sent_at }).is_err() {
                 debug!("the dispatcher has ended; the broker has the ack of {receipt:?}");
             }
         }

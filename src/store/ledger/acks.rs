@@ -1,6 +1,7 @@
 //! Which notifications are acked: the broker is known to have the ack of their message.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use chrono::NaiveDateTime;
 use diesel::dsl::not;
@@ -9,7 +10,7 @@ use diesel::prelude::*;
 use crate::domain::ids::NotificationId;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::clock::EarlierTime;
 use crate::store::backend::dispatch;
 use crate::store::backend::prepared::PreparedUpdate;
 use crate::store::error::StoreError;
@@ -26,6 +27,9 @@ pub struct AckedMessage {
     pub session: String,
     /// The delivery tag in that session.
     pub tag: u64,
+    /// When the ack was sent. The ledger is to have this time: which acks a crash makes the broker forget depends on the pauses
+    /// between them, and an ack may be recorded much later.
+    pub sent_at: Instant,
 }
 
 impl AckedMessage {
@@ -84,11 +88,11 @@ pub(crate) fn record_acks(
         let ids: Vec<NotificationId> = sorted.iter().map(|one| one.notification_id).collect();
         dispatch::lock_notifications(connection, &ids)?;
     }
-    let mut sessions: BTreeMap<&str, Vec<&AckedMessage>> = BTreeMap::new();
+    let mut together: BTreeMap<(&str, Instant), Vec<&AckedMessage>> = BTreeMap::new();
     for one in &sorted {
-        sessions.entry(&one.session).or_default().push(one);
+        together.entry((&one.session, one.sent_at)).or_default().push(one);
     }
-    for (session, acked) in &sessions {
+    for ((session, sent_at), acked) in together {
         let tags = acked.iter().map(|one| one.tag());
         // A tag of a session names one message, which belongs to one notification.
         let held = notifications::table
@@ -97,7 +101,7 @@ pub(crate) fn record_acks(
             .filter(notifications::delivery_tag.eq_any(tags))
             .filter(notifications::acked_at.is_null());
         diesel::update(held)
-            .set(notifications::acked_at.eq(DatabaseTime::now().nullable()))
+            .set(notifications::acked_at.eq(EarlierTime::of(sent_at).nullable()))
             .execute(connection)?;
     }
     Ok(())
@@ -110,7 +114,7 @@ fn record_ack(connection: &mut AnyConnection, one: &AckedMessage) -> QueryResult
         .and(notifications::broker_session.eq(&one.session))
         .and(notifications::delivery_tag.eq(one.tag()))
         .and(notifications::acked_at.is_null());
-    let acked_at = notifications::acked_at.eq(DatabaseTime::now().nullable());
+    let acked_at = notifications::acked_at.eq(EarlierTime::of(one.sent_at).nullable());
     PreparedUpdate::new(acked_at, held).execute(connection).map(drop)
 }
 

@@ -138,9 +138,8 @@ impl<'a> Consumer<'a> {
     }
 
     pub fn ack(&self, notification_id: NotificationId, tag: u64) {
-        self.store
-            .record_acks(&[AckedMessage { notification_id, session: self.session.name(), tag }])
-            .unwrap();
+        let (session, sent_at) = (self.session.name(), Instant::now());
+        self.store.record_acks(&[AckedMessage { notification_id, session, tag, sent_at }]).unwrap();
     }
 
     pub fn end(&self, end: EndOfSession) {
@@ -238,7 +237,7 @@ pub fn open(store: &Store) -> Notification {
 /// Records the ack of a message that was opened by [`ask`].
 pub fn ack(store: &Store, notification_id: NotificationId) {
     let session = look(store, notification_id).broker_session.unwrap();
-    store.record_acks(&[AckedMessage { notification_id, session, tag: 1 }]).unwrap();
+    store.record_acks(&[AckedMessage { notification_id, session, tag: 1, sent_at: Instant::now() }]).unwrap();
     assert!(look(store, notification_id).acked_at.is_some());
 }
 

@@ -37,8 +37,8 @@ impl Dispatcher {
     /// The broker delivers again what is not acked, to this worker or to another one.
     fn session_lost(&mut self, number: u64, alive_at: Option<Instant>) {
         // The broker thread has confirmed them before.
-        while let Some(receipt) = next(&mut self.inbox.acked) {
-            self.acked(receipt);
+        while let Some(acked) = next(&mut self.inbox.acked) {
+            self.acked(acked);
         }
         let Some(session) = self.session.take_if(|session| session.number == number) else {
             return;
@@ -58,18 +58,21 @@ impl Dispatcher {
     fn acks_to_record(&self) -> Vec<AckedMessage> {
         let recording = self.tasks.select(|task| matches!(task.state, TaskState::RecordingAck(_)));
         let acked = recording.into_iter().filter_map(|id| match self.tasks.get(id)? {
-            Task { state: TaskState::RecordingAck(notification_id), receipt: Some(receipt), .. } => {
-                Some(self.acked_message(*notification_id, *receipt))
-            }
+            Task { state: TaskState::RecordingAck(message), .. } => Some(message.clone()),
             _ => None,
         });
         acked.collect()
     }
 
-    pub(super) fn acked_message(&self, notification_id: NotificationId, receipt: Receipt) -> AckedMessage {
+    pub(super) fn acked_message(
+        &self,
+        notification_id: NotificationId,
+        receipt: Receipt,
+        sent_at: Instant,
+    ) -> AckedMessage {
         let worker = &self.context.leases.lease_request().owner;
         let session = BrokerSession::name_of(worker, receipt.session);
-        AckedMessage { notification_id, session, tag: receipt.tag }
+        AckedMessage { notification_id, session, tag: receipt.tag, sent_at }
     }
 
     /// Removes the tasks that have not begun and that fit. Returns their leases.

@@ -7,6 +7,7 @@ use crate::domain::ids::NotificationId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
+use crate::store::ledger::acks::AckedMessage;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::Place;
 
@@ -59,7 +60,7 @@ pub enum TaskState {
     /// The notification is abandoned. The dead letter is being stored, and the ack follows.
     DeadLettering(NotificationId),
     /// The broker has the ack. It is being recorded in the ledger.
-    RecordingAck(NotificationId),
+    RecordingAck(AckedMessage),
 }
 
 impl Task {

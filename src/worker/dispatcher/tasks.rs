@@ -245,7 +245,7 @@ mod tests {
         tasks.set_state(one, opened(1, 1));
         assert_eq!(tasks.next_startable(), Some(one));
         tasks.set_state(one, TaskState::Running(NotificationId(1)));
-        tasks.set_state(other, TaskState::RecordingAck(NotificationId(2)));
+        tasks.set_state(other, TaskState::DeadLettering(NotificationId(2)));
         assert_eq!(tasks.next_startable(), None, "the second one waits for the first one");
         tasks.remove(one);
         assert_eq!(tasks.next_startable(), Some(two));

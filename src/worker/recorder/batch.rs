@@ -171,7 +171,8 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn write(id: i64) -> LedgerWrite {
-        let message = AckedMessage { notification_id: NotificationId(id), session: String::new(), tag: 1 };
+        let (notification_id, session) = (NotificationId(id), String::new());
+        let message = AckedMessage { notification_id, session, tag: 1, sent_at: Instant::now() };
         LedgerWrite::Acked { message, receipt: Receipt { session: 1, tag: 1 }, recorded: unbounded().0 }
     }
 

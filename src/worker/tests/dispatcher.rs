@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::support::{EVENT, TestWorker, event, named};
-use crate::broker::incoming::{Inbox, Incoming, SessionEvent, Settlement};
+use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 struct Broker {
     incoming: Sender<Incoming>,
     settlements: Receiver<Settlement>,
-    acked: Sender<Receipt>,
+    acked: Sender<Acked>,
     sessions: Sender<SessionEvent>,
     /// The session that takes messages; 0 when there is none.
     session: Cell<u64>,
@@ -86,7 +86,8 @@ impl Broker {
 
     /// The broker confirms acks, and the ledger has them soon.
     fn confirm(&self, receipts: impl IntoIterator<Item = Receipt>) {
-        receipts.into_iter().for_each(|receipt| self.acked.send(receipt).unwrap());
+        let sent_at = Instant::now();
+        receipts.into_iter().for_each(|receipt| self.acked.send(Acked { receipt, sent_at }).unwrap());
     }
 
     fn settlement(&self) -> Settlement {
@@ -152,7 +153,7 @@ fn a_message_is_acked_after_everyone_is_mailed_and_the_ack_is_recorded() {
     assert_eq!(broker.settlement(), acked(1, 1));
     assert_eq!(worker.relay.accepted().len(), 120);
     assert_eq!(worker.store.find_notification(NotificationId(1)).unwrap().unwrap().acked_at, None);
-    broker.acked.send(receipt(1, 1)).unwrap();
+    broker.confirm([receipt(1, 1)]);
     assert_eq!(broker.close(), []);
     let TestWorker { threads, context, store, .. } = worker;
     drop(context);
@@ -190,7 +191,7 @@ fn the_next_notification_of_an_event_waits_until_the_last_one_is_acked() {
     broker.deliver(receipt(1, 3), named("other"), &updated(EventId::Number(7)));
     assert_eq!(broker.settlement(), acked(1, 3));
     assert_eq!(worker.relay.accepted().len(), 3);
-    broker.acked.send(receipt(1, 1)).unwrap();
+    broker.confirm([receipt(1, 1)]);
     assert_eq!(broker.settlement(), acked(1, 2));
     assert_eq!(worker.relay.accepted().len(), 6);
     broker.close();
@@ -210,7 +211,7 @@ fn a_redelivered_message_rejoins_its_running_fan_out_and_the_newest_receipt_is_a
         assert!(matches!(broker.settlement(), Settlement::DeadLetter(_, _)));
         drop(open_gate);
         assert_eq!(broker.settlement(), acked(2, 1));
-        broker.acked.send(receipt(2, 1)).unwrap();
+        broker.confirm([receipt(2, 1)]);
         worker.wait_until_acked(1);
         // Time to start the message that only waited, if the dispatcher still had it.
         for tag in 3..23 {
@@ -245,7 +246,7 @@ fn an_ack_that_is_not_recorded_yet_holds_back_the_next_message_even_over_a_new_c
     broker.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
     broker.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(1, 1));
-    broker.acked.send(receipt(1, 1)).unwrap();
+    broker.confirm([receipt(1, 1)]);
     let Some(LedgerWrite::Acked { message: ack, receipt: recorded_receipt, recorded }) =
         slow_recorder.next_batch().pop()
     else {
@@ -271,7 +272,7 @@ fn an_ack_of_a_lost_connection_is_not_recorded_for_the_next_notification_of_the_
     broker.deliver(receipt(2, 1), named("m2"), &updated(EVENT));
     assert_eq!(broker.settlement(), acked(2, 1));
     // A new connection has the dispatcher read the acks that have come before its first message.
-    broker.acked.send(receipt(1, 1)).unwrap();
+    broker.confirm([receipt(1, 1)]);
     broker.deliver(receipt(3, 1), named("m3"), "no JSON");
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(..)));
     broker.close();

@@ -226,7 +226,8 @@ fn outcomes_and_acks_of_a_batch_are_recorded_though_its_completions_fail() {
     let _batch = batch_sender.push(LedgerWrite::Complete { lease, after: None, listed: false, reply });
     let (recorded, receipts) = unbounded();
     let receipt = Receipt { session: 3, tag: 7 };
-    let message = AckedMessage { notification_id, session: "here/3".to_owned(), tag: 7 };
+    let message =
+        AckedMessage { notification_id, session: "here/3".to_owned(), tag: 7, sent_at: Instant::now() };
     let _batch = batch_sender.push(LedgerWrite::Acked { message, receipt, recorded });
     drop(batch_sender);
     worker.execute("ALTER TABLE participants RENAME TO away");
@@ -269,7 +270,7 @@ fn an_ack_is_recorded_for_the_notification_whose_message_it_was() {
         let (batch_sender, batches) = batch_queue(NEVER);
         let (receipt, recorded) = (Receipt { session, tag: 7 }, recorded.clone());
         let session = BrokerSession::name_of("here", session);
-        let message = AckedMessage { notification_id: id, session, tag: 7 };
+        let message = AckedMessage { notification_id: id, session, tag: 7, sent_at: Instant::now() };
         let _batch = batch_sender.push(LedgerWrite::Acked { message, receipt, recorded });
         drop(batch_sender);
         record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);

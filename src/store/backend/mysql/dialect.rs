@@ -15,7 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::clock::{DatabaseTime, EarlierTime};
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
@@ -103,6 +103,17 @@ pub fn clock(mysql: &mut MysqlConnection) -> QueryResult<NaiveDateTime> {
 impl QueryFragment<Mysql> for DatabaseTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         out.push_sql(TIME);
+        Ok(())
+    }
+}
+
+impl QueryFragment<Mysql> for EarlierTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql("(");
+        out.push_sql(TIME);
+        out.push_sql(" - INTERVAL 1000 * ");
+        out.push_bind_param::<BigInt, _>(&self.milliseconds_ago)?;
+        out.push_sql(" MICROSECOND)");
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::DatabaseTime;
+use crate::store::backend::clock::{DatabaseTime, EarlierTime};
 use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::postgres::recipients::AppendRecipients;
 use crate::store::backend::transaction;
@@ -106,6 +106,17 @@ pub fn clock(postgres: &mut PgConnection) -> QueryResult<NaiveDateTime> {
 impl QueryFragment<Pg> for DatabaseTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(TIME);
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for EarlierTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("(");
+        out.push_sql(TIME);
+        out.push_sql(" - ");
+        out.push_bind_param::<BigInt, _>(&self.milliseconds_ago)?;
+        out.push_sql(" * INTERVAL '1 millisecond')");
         Ok(())
     }
 }

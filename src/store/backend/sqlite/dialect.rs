@@ -13,7 +13,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::{DatabaseTime, machine_time};
+use crate::store::backend::clock::{DatabaseTime, EarlierTime, machine_time};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
 use crate::store::ledger::opening::row::NewNotification;
@@ -99,6 +99,12 @@ pub fn clock(_sqlite: &mut SqliteConnection) -> QueryResult<NaiveDateTime> {
 }
 
 impl QueryFragment<Sqlite> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_bind_param::<Timestamp, _>(&self.machine)
+    }
+}
+
+impl QueryFragment<Sqlite> for EarlierTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_bind_param::<Timestamp, _>(&self.machine)
     }

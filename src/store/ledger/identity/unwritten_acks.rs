@@ -20,14 +20,19 @@ use crate::domain::session::AckWriting;
 use crate::store::backend::any::AnyConnection;
 use crate::store::schema::notifications;
 
-/// A queue that had nothing to do for this time has written its acks, with a margin for the time after which the ledger records
-/// what happened.
+/// A queue that had nothing to do for this time has written its acks.
 fn written_after(ack_writing: AckWriting) -> TimeDelta {
     match ack_writing {
-        AckWriting::Soon => TimeDelta::milliseconds(250),
+        AckWriting::Soon => TimeDelta::milliseconds(200),
         AckWriting::Late => TimeDelta::seconds(30),
     }
 }
+
+/// A crash is noticed within this time, so the pause before it may look longer than it was.
+const NOTICED_WITHIN: TimeDelta = TimeDelta::milliseconds(50);
+
+/// A message that is opened so shortly after an ack was probably delivered because of the ack, which made room for it.
+const DELIVERED_BECAUSE_OF: TimeDelta = TimeDelta::milliseconds(100);
 
 /// Most notifications that are looked at, the newest. RabbitMQ 3.10 writes its journal after 32,768 entries, and a message has three.
 /// Since 3.12 it may write after 2,048 acks; to these come those that are not acked.
@@ -38,35 +43,123 @@ fn most_unwritten(ack_writing: AckWriting) -> i64 {
     }
 }
 
+/// What the ledger knows of the work that one notification was for the queue.
+#[derive(Debug, Clone, Copy, Queryable)]
+struct Work {
+    received: NaiveDateTime,
+    delivered: Option<NaiveDateTime>,
+    completed: Option<NaiveDateTime>,
+    acked: Option<NaiveDateTime>,
+}
+
 /// The start of the row of deliveries and acks, of all sessions and without a pause, that the crash of the broker at `crashed_at`
-/// has ended: acks that were recorded later may not be on its disk. An ack is recorded some time after it is sent, on a busy machine
-/// a quarter of a second; it is sent right after the notification ends, so that time counts too.
+/// has ended: acks that were sent later may not be on its disk.
 pub(crate) fn find_unwritten_since(
     connection: &mut AnyConnection,
     crashed_at: NaiveDateTime,
     ack_writing: AckWriting,
 ) -> QueryResult<NaiveDateTime> {
-    type Time = Option<NaiveDateTime>;
-    let newest: Vec<(Time, Time, Time, Time)> = notifications::table
+    let newest: Vec<Work> = notifications::table
         .order(notifications::id.desc())
         .limit(most_unwritten(ack_writing))
         .select((
-            notifications::received_at.nullable(),
+            notifications::received_at,
             notifications::delivered_at,
             notifications::completed_at,
             notifications::acked_at,
         ))
         .load(connection)?;
-    let times = newest.into_iter().flat_map(<[Time; 4]>::from).flatten();
-    let mut times: Vec<NaiveDateTime> = times.filter(|at| *at <= crashed_at).collect();
+    Ok(unwritten_since(&newest, crashed_at, written_after(ack_writing)))
+}
+
+/// The same for a queue that writes its acks after a pause of `pause`.
+///
+/// An ack has the time when it was sent. One that is not recorded was sent right after the notification ended. A delivery is recorded
+/// later than it was, when its message is opened: on a busy machine a tenth of a second. If it counted behind an ack that it
+/// belongs to, it would hide a pause in which the broker has written that ack, and equal messages that wait would be taken for
+/// those that were acked before. A delivery for which no ack made room comes from a publisher, and keeps the queue busy.
+fn unwritten_since(newest: &[Work], crashed_at: NaiveDateTime, pause: TimeDelta) -> NaiveDateTime {
+    let ack = |work: &Work| work.acked.or(work.completed);
+    let mut acks: Vec<NaiveDateTime> = newest.iter().filter_map(ack).collect();
+    acks.sort_unstable();
+    let is_because_of_ack = |at: &NaiveDateTime| {
+        let before = acks.partition_point(|ack| ack <= at);
+        before > 0 && *at - acks[before - 1] < DELIVERED_BECAUSE_OF
+    };
+    let deliveries = newest.iter().flat_map(|work| [Some(work.received), work.delivered]).flatten();
+    let deliveries = deliveries.filter(|at| !is_because_of_ack(at));
+    let mut times: Vec<NaiveDateTime> =
+        deliveries.chain(acks.iter().copied()).filter(|at| *at <= crashed_at).collect();
     times.sort_unstable();
-    let mut unwritten_since = crashed_at;
+    let (mut since, mut longest) = (crashed_at, pause + NOTICED_WITHIN);
     for at in times.into_iter().rev() {
-        if unwritten_since - at > written_after(ack_writing) {
+        if since - at >= longest {
             break;
         }
-        unwritten_since = at;
+        (since, longest) = (at, pause);
     }
     // So that the first one of them is later.
-    Ok(unwritten_since - TimeDelta::milliseconds(1))
+    since - TimeDelta::milliseconds(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn at(milliseconds: i64) -> NaiveDateTime {
+        DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::milliseconds(milliseconds)
+    }
+
+    /// A notification that was opened, ended and acked at these times.
+    fn work(opened: i64, completed: i64, acked: impl Into<Option<i64>>) -> Work {
+        Work {
+            received: at(opened),
+            delivered: Some(at(opened)),
+            completed: Some(at(completed)),
+            acked: acked.into().map(at),
+        }
+    }
+
+    /// The first of the acks that a broker has forgotten which has crashed at this time.
+    fn first_forgotten(newest: &[Work], crashed_at: i64) -> i64 {
+        let pause = written_after(AckWriting::Soon);
+        let since = unwritten_since(newest, at(crashed_at), pause) + TimeDelta::milliseconds(1);
+        (since - at(0)).num_milliseconds()
+    }
+
+    #[test]
+    fn acks_are_forgotten_back_to_the_last_pause_between_them() {
+        let newest = [work(0, 90, 100), work(0, 290, 301), work(0, 480, 500), work(0, 690, 698)];
+        assert_eq!(first_forgotten(&newest, 898), 301, "the pauses are 201, 199, 198 and 200 ms");
+        assert_eq!(first_forgotten(&newest[..3], 749), 301, "and the crash is noticed late");
+        assert_eq!(first_forgotten(&newest[..3], 750), 750, "a pause before the crash");
+    }
+
+    /// It had two workers with sixteen messages each, on a busy machine.
+    #[test]
+    fn what_an_ack_has_made_room_for_hides_no_pause() {
+        let newest = [work(0, 150, 160), work(210, 380, 390), work(420, 450, 460)];
+        assert_eq!(first_forgotten(&newest, 470), 390);
+    }
+
+    #[test]
+    fn what_a_publisher_sends_keeps_the_queue_busy() {
+        let newest = [work(0, 150, 160), work(280, 380, 390), work(420, 450, 460)];
+        assert_eq!(first_forgotten(&newest, 470), 0);
+    }
+
+    #[test]
+    fn an_ack_that_is_not_recorded_was_sent_when_its_notification_ended() {
+        let newest = [work(0, 90, 100), work(0, 250, None), work(0, 390, 400)];
+        assert_eq!(first_forgotten(&newest, 410), 0);
+    }
+
+    /// Its record hides no pause.
+    #[test]
+    fn the_end_of_a_notification_is_no_work_of_the_queue() {
+        let newest = [work(0, 90, 100), work(0, 200, 310), work(0, 390, 400)];
+        assert_eq!(first_forgotten(&newest, 410), 310);
+    }
 }

@@ -1,6 +1,8 @@
 //! A batch of the recorder is one transaction: outcomes, then completions, then acks. What is refused of it concerns its own
 //! notification only.
 
+use std::time::Instant;
+
 use super::*;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::batch::RecordedBatch;
@@ -33,6 +35,7 @@ impl Batch {
             notification_id: notification.id,
             session: "me/1".to_owned(),
             tag: *tag,
+            sent_at: Instant::now(),
         });
     }
 
@@ -141,7 +144,8 @@ pub fn of_two_receipts_in_a_batch_the_first_one_counts(store: &Store) {
     let opened = [(); 2].map(|()| me.receive((Some("a"), false)));
     let id = id_of(&opened[0]);
     assert!(matches!(opened[1], Opened::Held { .. }) && id_of(&opened[1]) == id, "{opened:?}");
-    let acked = |tag| AckedMessage { notification_id: id, session: "me/1".to_owned(), tag };
+    let (session, sent_at) = ("me/1", Instant::now());
+    let acked = |tag| AckedMessage { notification_id: id, session: session.to_owned(), tag, sent_at };
     for (tags, ids) in [(vec![2; 5], vec![]), (vec![2, 1, 2, 2, 2], vec![id])] {
         let acks: Vec<AckedMessage> = tags.into_iter().map(acked).collect();
         store.record_batch(&[], &[], &acks).unwrap();

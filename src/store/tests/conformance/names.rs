@@ -172,6 +172,7 @@ macro_rules! conformance_tests {
             old_sessions_are_forgotten
             after_a_crash_each_forgotten_ack_absorbs_one_message
             an_ack_is_only_forgotten_by_a_broker_that_crashed
+            an_ack_has_the_time_when_it_was_sent
             an_ack_is_only_forgotten_until_the_broker_has_a_pause
             a_broker_that_writes_acks_late_has_forgotten_more_of_them
             a_message_that_is_published_twice_does_not_show_how_far_the_queue_has_come
@@ -193,7 +194,7 @@ macro_rules! conformance_tests {
             equal_messages_of_two_workers_may_be_exchanged
             equal_messages_of_two_workers_come_in_either_order
             each_of_many_equal_messages_has_a_notification_of_its_own
-            each_delivery_and_each_completion_is_work_of_the_queue
+            each_delivery_and_each_ack_is_work_of_the_queue
             forgotten_acks_come_back_soon
             acks_of_a_session_before_a_short_one_may_be_forgotten
             acks_of_a_session_before_a_long_one_may_be_forgotten

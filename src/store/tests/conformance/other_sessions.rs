@@ -148,7 +148,8 @@ pub fn an_ack_is_recorded_before_its_session_ends(store: &Store) {
     let (notification, lease) = other.receive_new();
     other.complete(lease);
     let session = other.session.name();
-    let acked = AckedMessage { notification_id: notification.id, session, tag: other.tag };
+    let acked =
+        AckedMessage { notification_id: notification.id, session, tag: other.tag, sent_at: Instant::now() };
     store.end_session(&other.session, EndOfSession::Lost { alive_at: None }, &[acked]).unwrap();
     assert_ne!(id_of(&Consumer::begin(store, "me", 1).receive(AGAIN)), notification.id);
 }

@@ -4,6 +4,8 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::store::backend::dispatch::clock;
+use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::opening::Opened;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::store::tests::consumer::*;
@@ -105,4 +107,29 @@ pub fn no_other_ack_is_recorded_when_old_sessions_are_deleted(store: &Store) {
     let ids = [waiting.id, named.id, theirs.id, silent.id];
     assert_eq!(store.find_acked(&ids).unwrap(), []);
     assert_eq!(look(store, waiting.id).state, NotificationState::Waiting);
+}
+
+/// The crash of a broker makes it forget the acks since the last pause between them.
+pub fn an_ack_has_the_time_when_it_was_sent(store: &Store) {
+    let mut me = Consumer::begin(store, "me", 1);
+    let opened: Vec<Notification> = (0..12).map(|_| me.receive_new().0).collect();
+    let sent_at = |n: u64| before_now(Duration::from_secs(100 * (n + 1)));
+    let acked: Vec<AckedMessage> = (opened.iter().zip(0..))
+        .map(|(notification, n)| AckedMessage {
+            notification_id: notification.id,
+            session: me.session.name(),
+            tag: n + 1,
+            sent_at: sent_at(n / 2),
+        })
+        .collect();
+    // One alone, some, and many.
+    for acked in [&acked[..1], &acked[1..3], &acked[3..]] {
+        store.record_acks(acked).unwrap();
+    }
+    let now = store.run("clock", clock).unwrap();
+    for (notification, n) in opened.iter().zip(0..) {
+        let ago = (now - look(store, notification.id).acked_at.unwrap()).num_seconds();
+        let earliest = 100 * (n / 2 + 1);
+        assert!((earliest - 1..earliest + 90).contains(&ago), "{n}: {ago} s ago");
+    }
 }

@@ -1,5 +1,7 @@
 //! Sessions are lost, and messages come again.
 
+use std::time::Instant;
+
 use super::*;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
@@ -61,8 +63,12 @@ impl OtherWorker {
 
     /// Acks the message that it received last.
     pub fn ack(&self, id: i64) {
-        let acked =
-            AckedMessage { notification_id: NotificationId(id), session: self.session.name(), tag: self.tag };
+        let acked = AckedMessage {
+            notification_id: NotificationId(id),
+            session: self.session.name(),
+            tag: self.tag,
+            sent_at: Instant::now(),
+        };
         self.store.record_acks(&[acked]).unwrap();
     }
 }
