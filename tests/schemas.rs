@@ -15,7 +15,8 @@ use testkit::installed::installed;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema");
 /// The schemas of whole messages, and that of all of them.
-const FORMS: [&str; 4] = ["bare.json", "event.json", "envelope.json", "cloud-event.json"];
+const FORMS: [&str; 6] =
+    ["bare.json", "event.json", "notice.json", "batch.json", "envelope.json", "cloud-event.json"];
 const ALL: &str = "message.json";
 /// How many messages are made up.
 const MADE_UP: u64 = 3_000;
@@ -94,9 +95,17 @@ fn made_up(seed: u64, examples: &[Value]) -> Value {
 
 /// Changes the message itself, or something in it.
 fn change(random: &mut fastrand::Rng, value: &mut Value, examples: &[Value]) {
-    let Value::Object(fields) = value else {
-        *value = any_value(random, examples);
-        return;
+    let fields = match value {
+        Value::Object(fields) => fields,
+        Value::Array(values) if !values.is_empty() && random.u8(0..4) > 0 => {
+            let place = random.usize(0..values.len());
+            change(random, &mut values[place], examples);
+            return;
+        }
+        other => {
+            *other = any_value(random, examples);
+            return;
+        }
     };
     let names: Vec<String> = fields.keys().cloned().collect();
     let name = random.choice(names).unwrap_or_else(|| "type".to_owned());
@@ -112,7 +121,9 @@ fn change(random: &mut fastrand::Rng, value: &mut Value, examples: &[Value]) {
             *value = json!({"payload": inner, "_meta": {}});
         }
         _ => match fields.get_mut(&name) {
-            Some(inner) if inner.is_object() && random.u8(0..4) > 0 => change(random, inner, examples),
+            Some(inner) if (inner.is_object() || inner.is_array()) && random.u8(0..4) > 0 => {
+                change(random, inner, examples);
+            }
             Some(inner) => *inner = any_value(random, examples),
             None => {}
         },
@@ -120,7 +131,15 @@ fn change(random: &mut fastrand::Rng, value: &mut Value, examples: &[Value]) {
 }
 
 fn any_name(random: &mut fastrand::Rng) -> String {
-    const NAMES: [&str; 22] = [
+    const NAMES: [&str; 30] = [
+        "recipient_user_id",
+        "recipient_user_ids",
+        "recipients",
+        "priority",
+        "notification_type",
+        "email",
+        "name",
+        "locale",
         "type",
         "event_id",
         "event",
@@ -149,7 +168,10 @@ fn any_name(random: &mut fastrand::Rng) -> String {
 
 /// Without what `common.json` names as the limits of JSON Schema: days that a month does not have, 1.0, and lengths in bytes.
 fn any_value(random: &mut fastrand::Rng, examples: &[Value]) -> Value {
-    const TEXTS: [&str; 26] = [
+    const TEXTS: [&str; 29] = [
+        "high",
+        "HIGH",
+        "urgent",
         "",
         " ",
         "a",

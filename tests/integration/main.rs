@@ -33,6 +33,7 @@ mod one_mail_per_address;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod opening_trouble;
 mod outbox;
+mod outbox_snippets;
 mod poison;
 mod publishers;
 mod queues_of_others;

@@ -5,7 +5,7 @@ mod driver;
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use driver::{Driver, Publisher};
 use testkit::broker::Broker;
@@ -73,6 +73,51 @@ fn many_calls_at_the_same_time_share_a_publisher() {
     let worker = scenario.worker();
     scenario.wait_for_acks(57);
     worker.stop();
+}
+
+/// Each function that a service calls, with the users of the application's table.
+#[test]
+fn notices_reach_the_users_whom_they_name() {
+    for publisher in Publisher::ALL {
+        let scenario = Scenario::with_relay("publishers-notices", 0).build();
+        scenario.ledger.execute(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, name TEXT, locale TEXT);
+             INSERT INTO users VALUES (1, 'a@example.com', 'A', NULL), (2, 'b@example.com', 'B', NULL)",
+        );
+        let mut driver = Driver::start(publisher, &scenario.queue.broker, &scenario.queue.name);
+        let mut call = |function, arguments, expected: Value| {
+            let answer = driver.call(function, &arguments);
+            assert_eq!(answer.result, expected, "{publisher:?} {function}: {}", driver.log());
+        };
+        let notice = |user: u32, message: &str| json!({"recipient_user_id": user, "message": message});
+        let details = json!({"service": "Oil change", "date": "2026-12-01", "time": "10:00"});
+        let one = json!({
+            "recipient_user_id": 1, "message": "It is here", "title": "Your parcel", "priority": "high",
+            "notification_type": "PARCEL", "metadata": {"shelf": 7}
+        });
+        call("publish_notification", one, json!(true));
+        let many = json!({"notifications": [notice(1, "First"), notice(2, "Second")]});
+        call("publish_bulk_notifications", many, json!(2));
+        let appointment = json!({"user_id": 1, "appointment_details": details});
+        call("notify_appointment_created", appointment, json!(true));
+        let vehicle = json!({"user_id": 2, "vehicle_id": "V-1", "new_status": "ready"});
+        call("notify_vehicle_status_changed", vehicle, json!(true));
+        call("notify_system_alert", json!({"user_ids": [1, 2], "message": "Closed on Friday"}), json!(2));
+
+        let worker = scenario.worker();
+        scenario.wait_for_acks(7);
+        assert_eq!((scenario.smtp.accepted(), scenario.queue.dead_depth()), (7, 0), "{publisher:?}");
+        let mut mails: Vec<_> =
+            scenario.smtp.log().received.iter().map(|mail| mail.recipient.clone()).collect();
+        mails.sort();
+        assert_eq!(mails, [["a@example.com"; 4].as_slice(), &["b@example.com"; 3]].concat());
+        let subjects: Vec<_> =
+            scenario.smtp.log().received.iter().map(|mail| mail.header("Subject")).collect();
+        for title in ["Your parcel", "Appointment confirmed", "Vehicle status", "System alert"] {
+            assert!(subjects.iter().any(|subject| subject.contains(title)), "{title}: {subjects:?}");
+        }
+        worker.stop();
+    }
 }
 
 #[test]
