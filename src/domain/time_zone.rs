@@ -3,7 +3,7 @@
 
 mod windows;
 
-use chrono::{DateTime, FixedOffset, Offset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Offset, TimeZone as _, Utc};
 use chrono_tz::{OffsetName, TZ_VARIANTS, Tz};
 
 /// Where the clocks of an event stand.
@@ -51,6 +51,24 @@ impl TimeZone {
             Self::Offset(offset) => (time.with_timezone(&offset), None),
         };
         (local, letters.unwrap_or_else(|| local.format("UTC%:z").to_string()))
+    }
+
+    /// When the day begins there: at midnight, or where clocks go forward at midnight, with the first hour that there is.
+    #[must_use]
+    pub fn start_of(self, date: NaiveDate) -> DateTime<Utc> {
+        let hours = (0..24).filter_map(|hour| date.and_hms_opt(hour, 0, 0));
+        let first = match self {
+            Self::Place(place) => hours
+                .filter_map(|local| place.from_local_datetime(&local).earliest())
+                .map(|time| time.to_utc())
+                .next(),
+            Self::Offset(offset) => hours
+                .filter_map(|local| offset.from_local_datetime(&local).earliest())
+                .map(|time| time.to_utc())
+                .next(),
+        };
+        // Only a whole day that a place has left out has no hour, as 2011-12-30 in Samoa.
+        first.unwrap_or_else(|| date.and_time(NaiveTime::MIN).and_utc())
     }
 
     /// IANA's name.
@@ -110,6 +128,23 @@ fn number(digits: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_of_its_zone() {
+        for (zone, date, start) in [
+            ("Europe/Berlin", "2026-12-24", "2026-12-23T23:00:00Z"),
+            ("Pacific/Kiritimati", "2026-12-24", "2026-12-23T10:00:00Z"),
+            ("-05:00", "2026-12-24", "2026-12-24T05:00:00Z"),
+            // Clocks go forward at midnight there.
+            ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00Z"),
+            // They go back to the hour before midnight: the first of the two.
+            ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
+            ("Pacific/Apia", "2011-12-30", "2011-12-30T00:00:00Z"),
+        ] {
+            let start_of = TimeZone::parse(zone).unwrap().start_of(date.parse().unwrap());
+            assert_eq!(start_of, start.parse::<DateTime<Utc>>().unwrap(), "{zone}");
+        }
+    }
 
     /// IANA's name, or the offset.
     fn read(name: &str) -> Option<String> {

@@ -15,5 +15,6 @@ pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod prepared;
 pub(crate) mod sqlite;
+pub(crate) mod starts;
 pub(crate) mod statement;
 pub(crate) mod transaction;

@@ -16,6 +16,8 @@ pub mod new_rows;
 pub mod participants;
 pub mod sample;
 pub mod seeding;
+pub mod start_column;
+pub mod starting;
 pub(crate) mod user_ids;
 pub mod users;
 pub mod zones;

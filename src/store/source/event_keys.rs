@@ -43,7 +43,7 @@ pub(crate) struct EventKeys {
     events_cast: Option<&'static str>,
     participants_cast: Option<&'static str>,
     /// The type of any text as CAST takes it.
-    text_type: &'static str,
+    pub text_type: &'static str,
 }
 
 impl EventKeys {

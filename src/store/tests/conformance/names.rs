@@ -26,6 +26,9 @@ macro_rules! conformance_tests {
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
             unknown_zones_are_counted
+            events_that_start_in_a_range_are_found_in_order
+            starts_that_are_text_are_found_by_their_day
+            an_event_is_found_once_for_each_start
             numbers_are_read_as_text
             a_date_is_a_whole_day
             times_are_read_from_text
