@@ -11,6 +11,7 @@ pub mod environment;
 pub mod log;
 pub mod problem;
 mod reader;
+mod reminders;
 pub mod secret;
 pub mod worker;
 

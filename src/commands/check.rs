@@ -17,12 +17,14 @@ use crate::config::Config;
 use crate::config::email::Route;
 use crate::config::environment::Environment;
 use crate::content::renderer::Templates;
+use crate::domain::reminder::ReminderOffset;
 use crate::report;
 use crate::store::Store;
 
 mod data;
 mod finding;
 mod outbox;
+mod reminders;
 
 /// How much of the data is looked at. With an index, that takes a few hundredths of a second.
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
@@ -36,10 +38,11 @@ struct Subject<'a> {
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
 type Check = (&'static str, fn(&Subject<'_>) -> Result<Finding, String>);
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     ("configuration", |subject| Ok(check_variables(subject.environment))),
     ("templates", check_templates),
     ("database", check_database),
+    ("reminders", check_reminders),
     ("broker", check_broker),
     ("relay", check_relay),
     ("outbox", |subject| Ok(check_outbox(subject.config))),
@@ -111,6 +114,15 @@ fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
 fn note_users(store: &Store) -> Option<String> {
     let error = store.check_users().err()?;
     Some(format!("users cannot be read, which only notices to user ids need: {}", error.reason()))
+}
+
+fn check_reminders(subject: &Subject<'_>) -> Result<Finding, String> {
+    let offsets = ReminderOffset::all(&subject.config.worker.reminders);
+    if offsets.is_empty() {
+        return Ok(Finding::skipped("REMINDERS is not set"));
+    }
+    let store = database::connect_existing(subject.config).map_err(with_causes)?;
+    reminders::check(&store, &offsets)
 }
 
 fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {

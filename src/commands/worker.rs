@@ -15,12 +15,14 @@ use crate::broker::incoming::{Inbox, Incoming};
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::Config;
 use crate::config::environment::Environment;
+use crate::domain::reminder::ReminderOffset;
 use crate::observe::events;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::outbox;
+use crate::worker::reminders;
 use crate::worker::set_aside_sweep;
 
 /// Arguments of `worker`.
@@ -75,14 +77,19 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let context = Arc::new(context);
+    let health = &runtime.monitor.health;
     let mut others = vec![
         deferral_sweep::start(&context).context("cannot start a thread")?,
-        set_aside_sweep::start(&context, &runtime.monitor.health).context("cannot start a thread")?,
+        set_aside_sweep::start(&context, health).context("cannot start a thread")?,
     ];
     let Source { inbox, broker, stands_for_broker } = Source::new(args, config, &runtime)?;
     if args.outbox_only || config.worker.outbox {
         events::outbox::begins(args.outbox_only);
         others.push(outbox::start(&context, stands_for_broker).context("cannot start a thread")?);
+    }
+    let offsets = ReminderOffset::all(&config.worker.reminders);
+    if !offsets.is_empty() {
+        others.push(reminders::start(&context, health, offsets).context("cannot start a thread")?);
     }
 
     Dispatcher::new(context, inbox, threads.batch_sender.clone(), &config.worker)

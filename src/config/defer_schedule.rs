@@ -33,6 +33,17 @@ pub fn parse(text: &str) -> Result<Vec<Duration>, String> {
 /// # Errors
 /// What is wrong, and what would be right.
 pub fn parse_pause(text: &str) -> Result<Duration, String> {
+    seconds(text)?
+        .filter(|pause| PAUSE.contains(pause))
+        .and_then(|pause| Duration::try_from_secs_f64(pause).ok())
+        .ok_or_else(|| format!("has {text:?}; expected a pause from 0.1s to 7d, for example 5m"))
+}
+
+/// Reads a length of time with its unit, in seconds; `None` if something else than a number stands before the unit.
+///
+/// # Errors
+/// When it has no unit.
+pub(super) fn seconds(text: &str) -> Result<Option<f64>, String> {
     let Some((unit, seconds)) = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)]
         .into_iter()
         .find(|(unit, _)| text.ends_with(*unit))
@@ -40,11 +51,7 @@ pub fn parse_pause(text: &str) -> Result<Duration, String> {
         return Err(format!("has {text:?}; expected a number with its unit: s, m, h or d, for example 5m"));
     };
     let number = text.strip_suffix(unit).filter(|number| number.starts_with(|c: char| c.is_ascii_digit()));
-    let pause = number.and_then(|number| number.parse::<f64>().ok()).map(|number| number * seconds);
-    pause
-        .filter(|pause| PAUSE.contains(pause))
-        .and_then(|pause| Duration::try_from_secs_f64(pause).ok())
-        .ok_or_else(|| format!("has {text:?}; expected a pause from 0.1s to 7d, for example 5m"))
+    Ok(number.and_then(|number| number.parse::<f64>().ok()).map(|number| number * seconds))
 }
 
 #[cfg(test)]

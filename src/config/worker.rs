@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::defer_schedule;
 use crate::config::reader::Reader;
+use crate::config::{defer_schedule, reminders};
 
 /// Sizes, retries and timeouts of the worker.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct WorkerConfig {
     pub outbox: bool,
     /// Whether participants of an event who have one address get one mail together (`ONE_MAIL_PER_ADDRESS`).
     pub one_mail_per_address: bool,
+    /// How long before the start of an event people are reminded of it, the longest first (`REMINDERS`); empty: never.
+    pub reminders: Vec<Duration>,
     /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
     /// Term of a lease: how long a worker that has stopped renewing keeps its notifications (`LEASE_TIMEOUT`).
@@ -57,6 +59,7 @@ impl WorkerConfig {
             stale_after: read_stale_after(reader, "STALE_AFTER"),
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
+            reminders: read_reminders(reader, "REMINDERS"),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
             http_addr: reader.parsed(
@@ -71,6 +74,14 @@ impl WorkerConfig {
 fn read_stale_after(reader: &mut Reader<'_>, name: &str) -> Option<Duration> {
     let text = reader.text(name).filter(|text| !text.eq_ignore_ascii_case("off"))?;
     defer_schedule::parse_pause(&text).map_err(|problem| reader.problem(name, problem)).ok()
+}
+
+fn read_reminders(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {
+    let offsets = reader.text(name).map_or(Ok(Vec::new()), |text| reminders::parse(&text));
+    offsets.unwrap_or_else(|problem| {
+        reader.problem(name, problem);
+        Vec::new()
+    })
 }
 
 fn read_defer_schedule(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {

@@ -99,6 +99,9 @@ impl Verdict {
     /// The detail of participants who were deferred until their event was cancelled.
     pub const CANCELLED: &str = "the event was cancelled meanwhile";
 
+    /// Why a deferred reminder is not sent any more.
+    pub const HAS_BEGUN: &str = "the event has begun meanwhile";
+
     /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
 

@@ -10,5 +10,6 @@ pub mod notification;
 pub mod outbox;
 pub mod pace;
 pub mod relay;
+pub mod reminders;
 pub mod set_aside;
 pub mod without_message;

@@ -19,6 +19,8 @@ pub enum Part {
     DeadLetters,
     /// The SMTP relay.
     Relay,
+    /// Which events start soon.
+    Reminders,
 }
 
 impl Part {
@@ -28,6 +30,7 @@ impl Part {
             Self::Database => "database",
             Self::DeadLetters => "dead letters",
             Self::Relay => "relay",
+            Self::Reminders => "reminders",
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
 
 mod left_behind;
+mod reminders;
 
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
 const GRACE: TimeDelta = TimeDelta::minutes(1);
@@ -51,6 +52,9 @@ fn problem(line: &NotificationLine) -> Option<String> {
         return None;
     }
     let (state, pending) = (line.record.state.as_str(), count(without_mail(line), "participant"));
+    if let Some(cut_short) = reminders::cut_short(line, &pending).filter(|_| line.worker().is_none()) {
+        return Some(cut_short);
+    }
     Some(match line.worker() {
         Some(worker) if !line.has_lost_holder() && !line.holder_is_worker => {
             format!("notification {id} is {state}; {pending} pending: fanmail retry is running ({worker})")
@@ -102,6 +106,7 @@ pub fn advice(lines: &[NotificationLine], now: NaiveDateTime, workers_are_runnin
         left_behind::left_behind(lines, now, grace),
         without_event(lines),
         abandoned(lines),
+        reminders::missed(lines),
         not_acked(lines, now),
         deferred(lines, now),
         failed(lines),
@@ -192,7 +197,8 @@ fn without_mail(line: &NotificationLine) -> u64 {
 
 /// Abandoned ones of which no participant is pending: a message about an event that does not exist, mostly.
 fn abandoned(lines: &[NotificationLine]) -> Option<String> {
-    let abandoned = || lines.iter().filter(|line| is_abandoned(line) && without_mail(line) == 0);
+    let is_over = |line: &&NotificationLine| is_abandoned(line) && without_mail(line) == 0;
+    let abandoned = || lines.iter().filter(is_over).filter(|line| !reminders::is_left_out(line));
     let reason =
         |line: &NotificationLine| line.record.reason.as_deref().unwrap_or("no reason is recorded").to_owned();
     let is_one = abandoned().nth(1).is_none();

@@ -17,6 +17,7 @@ pub mod notifications;
 pub mod opening;
 pub mod outbox;
 pub mod recipients;
+pub mod reminders;
 pub mod retention;
 pub mod retrying;
 pub mod row;

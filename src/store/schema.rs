@@ -136,6 +136,7 @@ diesel::table! {
     installation (id) {
         id -> Text,
         untagged_up_to -> BigInt,
+        reminders_looked_at -> Nullable<Timestamp>,
     }
 }
 

@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -53,6 +53,7 @@ const MIGRATIONS: [&str; 7] = [
     "0005_event_keys",
     "0006_outbox",
     "0007_notices",
+    "0008_reminders",
 ];
 
 /// The event of most tests.

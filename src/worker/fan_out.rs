@@ -53,6 +53,7 @@ pub mod page;
 pub mod pages;
 mod people;
 mod reading;
+mod reminder;
 mod reports;
 pub mod retries;
 mod row_by_row;
@@ -108,6 +109,9 @@ pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutRes
         Ok(found) => found,
         Err(missing) => return leased.abandon(context, &missing),
     };
+    if let Some(reason) = reminder::why_not(context, &leased.notification, event.as_ref())? {
+        return leased.leave_out(context, &reason);
+    }
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     let (held, scope) = (Arc::clone(&leased.held), leased.scope);
     if scope != Scope::SetAside {

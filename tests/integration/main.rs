@@ -39,6 +39,7 @@ mod publishers;
 mod queues_of_others;
 mod relay_tls;
 mod relay_trouble;
+mod reminders;
 mod restored;
 mod retention;
 mod retry;

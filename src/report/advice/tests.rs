@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::ids::EventId;
+use crate::domain::kind::Kind;
 use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 
@@ -47,6 +48,34 @@ fn nothing_is_said_about_what_is_in_order() {
         advice(&[not_acked(3), running(4), waiting(5)], soon, true),
         Vec::<String>::new(),
         "a minute is nothing"
+    );
+}
+
+#[test]
+fn a_missed_reminder_is_told_and_one_that_some_got_is_a_problem() {
+    let reminder = |id, tally, reason: &str| {
+        let mut reminder = line(id, NotificationState::Abandoned, tally);
+        reminder.record.notification.kind = Kind::Reminder;
+        reminder.record.reason = Some(reason.to_owned());
+        reminder
+    };
+    let lines = [
+        reminder(7, [0; 5], "missed: due at 2026-11-21 08:00:00Z, and more than a tenth of 1h late"),
+        reminder(8, [0; 5], "the event starts at 2026-11-22 09:00:00Z now"),
+    ];
+    assert_eq!(
+        text(&lines),
+        "Reminders that were missed, and are not sent: notification 7 (event 123). To send one all the same: fanmail retry \
+         --notification 7"
+    );
+    assert_eq!(problems(&lines), Vec::<String>::new());
+    let cut_short = reminder(9, [3, 1, 0, 0, 2], "missed: too late");
+    assert_eq!(
+        problems(&[cut_short]),
+        [
+            "notification 9 is abandoned, and 2 participants got no mail: missed: too late. To send to them all the same: fanmail \
+             retry --notification 9. Else do nothing: fanmail purge deletes the notification"
+        ]
     );
 }
 

@@ -62,7 +62,8 @@ impl Store {
     }
 }
 
-fn abandon(connection: &mut AnyConnection, lease: Lease, reason: &str) -> QueryResult<bool> {
+/// The same in a write transaction of the caller.
+pub(crate) fn abandon(connection: &mut AnyConnection, lease: Lease, reason: &str) -> QueryResult<bool> {
     let leased =
         notifications::table.find(lease.notification_id).filter(notifications::epoch.eq(lease.epoch));
     let abandoned = diesel::update(leased.filter(notifications::state.eq_any(NotificationState::UNDECIDED)))

@@ -19,6 +19,7 @@ use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::page::{Decided, Page};
 use crate::worker::fan_out::people::People;
+use crate::worker::fan_out::reminder::has_begun;
 use crate::worker::fan_out::unserved::Unserved;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
@@ -215,5 +216,9 @@ pub(super) fn reason_to_skip(
         }
         Kind::Cancelled | Kind::Notice => false,
     };
-    Ok(cancelled.then_some(Verdict::CANCELLED))
+    if cancelled {
+        return Ok(Some(Verdict::CANCELLED));
+    }
+    let has_begun = notification.kind == Kind::Reminder && has_begun(notification, store, database_retry)?;
+    Ok(has_begun.then_some(Verdict::HAS_BEGUN))
 }

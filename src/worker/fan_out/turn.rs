@@ -84,6 +84,21 @@ impl Leased {
     }
 }
 
+impl Leased {
+    /// Closes a reminder that is not to be sent. Nobody is pending of one of which nothing was sent.
+    ///
+    /// # Errors
+    /// When a shutdown is requested first, or the lease is lost.
+    pub(super) fn leave_out(&self, context: &Context, reason: &str) -> Result<FanOutResult, Halt> {
+        let (store, lease) = (&context.store, self.held.lease);
+        if !context.database_retry.until_ok(|| store.abandon_for_no_one(lease, reason))? {
+            return Err(Halt::TakenOver);
+        }
+        events::reminders::left_out(&self.notification, reason);
+        Ok(FanOutResult::Completed(self.notification))
+    }
+}
+
 /// Waits while another worker has the notification of the message.
 pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result<Turn, Stopped> {
     match &opened.opened {

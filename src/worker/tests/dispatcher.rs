@@ -20,8 +20,10 @@ use crate::worker::recorder::entry::LedgerWrite;
 
 mod losses;
 mod opening;
+mod refused_messages;
+mod reminders;
 mod sessions;
-mod stale;
+
 mod vanished;
 mod without_message;
 
@@ -277,24 +279,4 @@ fn an_ack_of_a_lost_connection_is_not_recorded_for_the_next_notification_of_the_
     assert!(matches!(broker.settlement(), Settlement::DeadLetter(..)));
     broker.close();
     assert!(batches.next_batch().is_empty(), "only the first connection has confirmed an ack, and of m1");
-}
-
-#[test]
-fn a_message_without_an_id_is_a_dead_letter_when_ids_are_required() {
-    let mut worker = TestWorker::new(2, 1);
-    worker.config.worker.require_message_id = true;
-    let broker = Broker::start(&worker);
-    for (tag, identity) in (1..).zip([without_message_id(false), without_message_id(true), named("")]) {
-        broker.deliver(receipt(1, tag), identity, &updated(EVENT));
-        let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
-        assert_eq!(which, receipt(1, tag));
-        assert!(
-            reason.contains("REQUIRE_MESSAGE_ID is True; let the publisher set a message_id"),
-            "{reason}"
-        );
-    }
-    broker.deliver(receipt(1, 4), named("m1"), &updated(EVENT));
-    assert_eq!(broker.settlement(), acked(1, 4));
-    assert_eq!(worker.relay.accepted().len(), 2, "only the message with an id is mailed");
-    broker.close();
 }

@@ -219,7 +219,8 @@ pub fn is_view(mysql: &mut MysqlConnection, name: &str) -> QueryResult<bool> {
     Ok(row.views > 0)
 }
 
-/// Whether a view or a table with other columns has the name. An interrupted migration has left tables with these.
+/// Whether a view or a table without these columns has the name. An interrupted migration has left tables with these, and a later one
+/// may have added others.
 pub fn is_name_in_use(mysql: &mut MysqlConnection, name: &str, columns: &[&str]) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Row {
@@ -231,8 +232,7 @@ pub fn is_name_in_use(mysql: &mut MysqlConnection, name: &str, columns: &[&str])
     )
     .bind::<Text, _>(name)
     .load(mysql)?;
-    let is_ours =
-        found.len() == columns.len() && found.iter().all(|row| columns.contains(&row.name.as_str()));
+    let is_ours = columns.iter().all(|column| found.iter().any(|row| row.name == *column));
     Ok(!found.is_empty() && (!is_ours || is_view(mysql, name)?))
 }
 

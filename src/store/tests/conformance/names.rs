@@ -26,6 +26,9 @@ macro_rules! conformance_tests {
             absent_values_of_participants_are_filled_in
             absent_values_of_events_are_filled_in
             unknown_zones_are_counted
+            a_look_for_reminders_never_goes_back
+            a_reminder_is_known_by_its_key_and_a_missed_one_is_not_tried_again
+            an_event_is_cancelled_until_it_is_announced_again
             events_that_start_in_a_range_are_found_in_order
             starts_that_are_text_are_found_by_their_day
             an_event_is_found_once_for_each_start

@@ -1,4 +1,4 @@
-//! Messages that are older than `STALE_AFTER`.
+//! Messages that are no sooner read than they are dead letters: too old ones, and those without an id where one is required.
 
 use chrono::{TimeDelta, Utc};
 
@@ -34,4 +34,24 @@ fn only_a_message_that_was_not_opened_before_is_stale() {
     assert_eq!(broker.settlement(), acked(2, 1));
     assert_eq!(broker.close(), []);
     assert_eq!((worker.relay.accepted().len(), worker.count("notifications")), (2, 1));
+}
+
+#[test]
+fn a_message_without_an_id_is_a_dead_letter_when_ids_are_required() {
+    let mut worker = TestWorker::new(2, 1);
+    worker.config.worker.require_message_id = true;
+    let broker = Broker::start(&worker);
+    for (tag, identity) in (1..).zip([without_message_id(false), without_message_id(true), named("")]) {
+        broker.deliver(receipt(1, tag), identity, &updated(EVENT));
+        let Settlement::DeadLetter(which, reason) = broker.settlement() else { panic!() };
+        assert_eq!(which, receipt(1, tag));
+        assert!(
+            reason.contains("REQUIRE_MESSAGE_ID is True; let the publisher set a message_id"),
+            "{reason}"
+        );
+    }
+    broker.deliver(receipt(1, 4), named("m1"), &updated(EVENT));
+    assert_eq!(broker.settlement(), acked(1, 4));
+    assert_eq!(worker.relay.accepted().len(), 2, "only the message with an id is mailed");
+    broker.close();
 }

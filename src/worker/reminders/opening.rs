@@ -1,0 +1,136 @@
+//! Opens reminders in the ledger: those that are due, for the dispatcher, and those that were missed, which are not sent.
+
+use std::time::Instant;
+
+use crossbeam_channel::select;
+
+use crate::domain::kind::Kind;
+use crate::domain::message::Message;
+use crate::domain::message::identity::Identity;
+use crate::domain::reminder::Reminder;
+use crate::observe::events;
+use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::claim::OpenedAs;
+use crate::worker::fan_out::context::Context;
+use crate::worker::intake::{Place, WithoutMessage};
+use crate::worker::reminders::Reminders;
+
+/// Rows in one transaction.
+const AT_ONCE: usize = 200;
+
+impl Reminders {
+    /// Opens and hands over those that the ledger does not have, as soon as there are places. Events that are cancelled are left out.
+    pub(super) fn send(&mut self, due: Vec<Reminder>) -> Result<(), Stopped> {
+        let mut new = self.unknown(due)?.into_iter();
+        while !new.as_slice().is_empty() {
+            let places = self.wait_for_places(new.len().min(AT_ONCE))?;
+            let mut next = Vec::new();
+            while next.len() < places.len()
+                && let Some(reminder) = new.next()
+            {
+                if !self.is_cancelled(&reminder)? {
+                    next.push(reminder);
+                }
+            }
+            self.open(&next, places)?;
+        }
+        Ok(())
+    }
+
+    /// Writes those into the ledger that it does not have, so that they are not sent at any later time.
+    pub(super) fn record_missed(&mut self, missed: Vec<Reminder>) -> Result<(), Stopped> {
+        let mut not_cancelled = Vec::new();
+        for reminder in self.unknown(missed)? {
+            if !self.is_cancelled(&reminder)? {
+                not_cancelled.push(reminder);
+            }
+        }
+        let Context { store, database_retry, leases, .. } = &*self.context;
+        let mut new = 0;
+        for reminders in not_cancelled.chunks(AT_ONCE) {
+            let rows: Vec<(Wanted, String)> = reminders
+                .iter()
+                .map(|reminder| (wanted(reminder, false), events::reminders::too_late(reminder)))
+                .collect();
+            new += database_retry.until_ok(|| store.record_missed(&rows, leases.lease_request()))?;
+        }
+        events::reminders::missed(new, &not_cancelled);
+        self.known.extend(not_cancelled.iter().map(Reminder::key));
+        Ok(())
+    }
+
+    /// Those that the ledger does not have.
+    fn unknown(&mut self, mut reminders: Vec<Reminder>) -> Result<Vec<Reminder>, Stopped> {
+        reminders.retain(|reminder| !self.known.contains(&reminder.key()));
+        if reminders.is_empty() {
+            return Ok(reminders);
+        }
+        let keys: Vec<String> = reminders.iter().map(Reminder::key).collect();
+        let Context { store, database_retry, .. } = &*self.context;
+        self.known.extend(database_retry.until_ok(|| store.find_known_keys(&keys))?);
+        reminders.retain(|reminder| !self.known.contains(&reminder.key()));
+        Ok(reminders)
+    }
+
+    fn is_cancelled(&self, reminder: &Reminder) -> Result<bool, Stopped> {
+        let Context { store, database_retry, .. } = &*self.context;
+        let is_cancelled = database_retry.until_ok(|| store.is_cancelled(reminder.event_id))?;
+        if is_cancelled {
+            events::reminders::cancelled(reminder.event_id);
+        }
+        Ok(is_cancelled)
+    }
+
+    /// Up to `most` places, at least one.
+    fn wait_for_places(&self, most: usize) -> Result<Vec<Place>, Stopped> {
+        loop {
+            if self.context.shutdown.requested() {
+                return Err(Stopped);
+            }
+            let places = self.context.intake.reserve(most);
+            if !places.is_empty() {
+                return Ok(places);
+            }
+            select! {
+                recv(self.context.intake.freed()) -> _ => {},
+                recv(self.context.shutdown.receiver()) -> _ => {},
+            }
+        }
+    }
+
+    /// Opens them with a place each, and hands over those that are this worker's.
+    fn open(&mut self, reminders: &[Reminder], places: Vec<Place>) -> Result<(), Stopped> {
+        if reminders.is_empty() {
+            return Ok(());
+        }
+        let Context { store, database_retry, leases, intake, .. } = &*self.context;
+        let all: Vec<Wanted> = reminders.iter().map(|reminder| wanted(reminder, true)).collect();
+        let mut requested_at = Instant::now();
+        let opened = database_retry.until_ok(|| {
+            requested_at = Instant::now();
+            store.open_wanted(&all, leases.lease_request())
+        })?;
+        let ours = |((opened, wanted), place): ((OpenedWanted, &Wanted), Place)| {
+            let OpenedWanted::Ours { notification, lease, resumed, started } = opened else { return None };
+            let held = leases.track(lease, requested_at);
+            Some(WithoutMessage {
+                message: wanted.message.clone(),
+                identity: Identity { message_id: Some(wanted.key.clone()), redelivered: false },
+                opened: OpenedAs::Ours { notification, held, resumed, started },
+                place,
+            })
+        };
+        let ours = opened.into_iter().zip(&all).zip(places).filter_map(ours).collect();
+        for not_taken in intake.hand_over(ours) {
+            not_taken.release(leases);
+        }
+        self.known.extend(all.into_iter().map(|wanted| wanted.key));
+        Ok(())
+    }
+}
+
+fn wanted(reminder: &Reminder, starts_at_once: bool) -> Wanted {
+    let message = Message::new(Kind::Reminder, reminder.event_id);
+    Wanted { message, key: reminder.key(), starts_at_once }
+}
