@@ -23,7 +23,6 @@ mod opening;
 mod refused_messages;
 mod reminders;
 mod sessions;
-
 mod vanished;
 mod without_message;
 
