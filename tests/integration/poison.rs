@@ -47,7 +47,7 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
         text("", "not JSON"),
         text("UPDATED 123", "not JSON"),
         text(r#"{"type":"UPDATED","event_id":123"#, "not JSON"),
-        text(r#"[{"type":"UPDATED","event_id":123}]"#, "an array"),
+        text(r#"[{"type":"UPDATED","event_id":123}]"#, "an array may hold notices only"),
         text(r#""UPDATED""#, "a string"),
         text("null", "null"),
         text(r#"{"event_id":123}"#, "\"type\" is missing"),

@@ -77,8 +77,13 @@ pub enum Malformed {
     /// A notice is for too many. Holds their number.
     #[error("it has {0} recipients; at most {MAX_RECIPIENTS} are possible: publish several messages")]
     TooManyRecipients(usize),
-    /// One notice of a batch cannot be read. Holds its place, from 0 on, and the reason.
-    #[error("notice {number} of the array: {1}", number = .0 + 1)]
+    /// An entry of a batch names no recipients.
+    #[error(
+        "it is no notice, because it names no recipients, and an array may hold notices only; publish each message about an event by itself"
+    )]
+    NoNotice,
+    /// An entry of a batch cannot be read. Holds its place, from 0 on, and the reason.
+    #[error("entry {number} of the array: {1}", number = .0 + 1)]
     InBatch(usize, Box<Self>),
     /// An envelope or a `CloudEvents` event within another one.
     #[error(

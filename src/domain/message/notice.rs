@@ -59,6 +59,9 @@ pub(super) fn read_batch(notices: &[Value]) -> Result<Vec<GivenRecipient>, Malfo
         let Value::Object(fields) = notice else {
             return Err(in_batch(Malformed::NoObject(json_type(notice))));
         };
+        if !is_notice(fields) {
+            return Err(in_batch(Malformed::NoNotice));
+        }
         let (recipients, details) = read(fields).map_err(in_batch)?;
         let details = details.to_json();
         all.extend(recipients.into_iter().map(|one| GivenRecipient { details: details.clone(), ..one }));

@@ -58,7 +58,9 @@ impl Store {
             let ids: Vec<ParticipantId> = failures.iter().map(|failure| failure.participant_id).collect();
             let mut keys: HashMap<ParticipantId, String> = HashMap::new();
             if notification.audience.is_listed() {
-                keys.extend(find_by_numbers(connection, notification.id, &ids)?);
+                // Someone whom a notice names by the address has none.
+                let listed = find_by_numbers(connection, notification.id, &ids)?;
+                keys.extend(listed.into_iter().filter(|(_, key)| !key.is_empty()));
             }
             let with_key = |failure: Failure| {
                 let key = keys.remove(&failure.participant_id);

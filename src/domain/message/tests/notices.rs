@@ -128,12 +128,13 @@ fn what_is_wrong_with_a_notice_is_named() {
     let long = with("recipient_user_id", json!("x".repeat(256)));
     assert_eq!(long, "the field \"recipient_user_id\" has 256 characters; at most 255 are possible");
     let batch = refusal(&json!([{"recipient_user_id": 1, "message": "a"}, {"recipient_user_id": 2}]));
-    assert_eq!(batch, "notice 2 of the array: the field \"message\" is missing");
+    assert_eq!(batch, "entry 2 of the array: the field \"message\" is missing");
     let mixed = refusal(&json!([{"recipient_user_id": 1, "message": "a"}, 5]));
-    assert_eq!(mixed, "notice 2 of the array: it must be an object, not a number");
+    assert_eq!(mixed, "entry 2 of the array: it must be an object, not a number");
     assert!(refusal(&json!([1])).starts_with("the body is an array"));
     let of_event = refusal(&json!([{"type": "UPDATED", "event_id": 1}]));
-    assert_eq!(of_event, "notice 1 of the array: the field \"message\" is missing");
+    let told = "entry 1 of the array: it is no notice, because it names no recipients, and an array may hold notices only";
+    assert!(of_event.starts_with(told), "{of_event}");
 }
 
 #[test]

@@ -150,6 +150,7 @@ macro_rules! conformance_tests {
             a_notice_without_an_id_that_comes_again_finds_its_notification
             a_notice_that_is_asked_about_again_is_not_opened_twice
             a_notice_for_ten_thousand_is_opened_at_once
+            a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined

@@ -124,3 +124,15 @@ pub fn a_notice_for_ten_thousand_is_opened_at_once(store: &Store) {
     let last = store.find_participants(&notification, &[ParticipantId(10_000)]).unwrap();
     assert_eq!(last[0].email.as_deref(), Some("10000@example.com"));
 }
+
+/// An address is no key, and is never shown.
+pub fn a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one(store: &Store) {
+    let mut me = Consumer::begin(store, "me", 1);
+    let opened = open_notice(&mut me, NEW, notice("Hello", vec![address("ann@example.com"), user("7")]));
+    let Opened::Ours { notification, lease, .. } = opened else { panic!("{opened:?}") };
+    let failed = |id| Outcome { lease, ..outcome(&notification, id, Status::Failed) };
+    store.record_outcomes(&[failed(1), failed(2)]).unwrap();
+    let keys: Vec<Option<String>> =
+        store.read_failures(&notification, None, 9).unwrap().into_iter().map(|(_, key)| key).collect();
+    assert_eq!(keys, [None, Some("7".to_owned())]);
+}
