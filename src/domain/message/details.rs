@@ -101,8 +101,10 @@ impl MessageDetails {
     /// As a message and the ledger hold it; `None` when there is nothing.
     #[must_use]
     pub fn to_json(&self) -> Option<DetailsJson> {
-        let text = serde_json::to_string(self).ok()?;
-        (*self != Self::default()).then(|| DetailsJson(text.into()))
+        if *self == Self::default() {
+            return None;
+        }
+        serde_json::to_string(self).ok().map(|text| DetailsJson(text.into()))
     }
 }
 
