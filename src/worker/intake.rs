@@ -4,11 +4,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::shutdown::Shutdown;
 use crate::sync::lock;
+use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::lease::keeper::Leases;
 
@@ -86,6 +88,26 @@ impl Intake {
         (0..taken).map(|_| Place { shared: Arc::clone(&self.shared) }).collect()
     }
 
+    /// Up to `most` places, as soon as one is free.
+    ///
+    /// # Errors
+    /// When a shutdown is requested.
+    pub fn wait_for_places(&self, most: usize, shutdown: &Shutdown) -> Result<Vec<Place>, Stopped> {
+        loop {
+            if shutdown.requested() {
+                return Err(Stopped);
+            }
+            let places = self.reserve(most);
+            if !places.is_empty() {
+                return Ok(places);
+            }
+            select! {
+                recv(self.freed()) -> _ => {},
+                recv(shutdown.receiver()) -> _ => {},
+            }
+        }
+    }
+
     /// A place even if none is free: for a notification that another worker has left behind.
     #[must_use]
     pub fn reserve_one_more(&self) -> Place {
@@ -93,9 +115,8 @@ impl Intake {
         Place { shared: Arc::clone(&self.shared) }
     }
 
-    /// For `select!`: ready when a place may be free. One of those who wait is woken.
-    #[must_use]
-    pub fn freed(&self) -> &Receiver<()> {
+    /// Ready when a place may be free. One of those who wait is woken.
+    fn freed(&self) -> &Receiver<()> {
         &self.shared.freed.1
     }
 

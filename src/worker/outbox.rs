@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, select};
+use crossbeam_channel::Sender;
 
 use crate::broker::incoming::Incoming;
 use crate::domain::message::identity::Identity;
@@ -53,7 +53,8 @@ struct Outbox {
 impl Outbox {
     fn run(mut self) -> Stopped {
         loop {
-            match self.wait_for_places().and_then(|places| self.take(places)) {
+            let Context { intake, shutdown, .. } = &*self.context;
+            match intake.wait_for_places(usize::MAX, shutdown).and_then(|places| self.take(places)) {
                 Ok(0) => {}
                 Ok(_) => continue,
                 Err(stopped) => return stopped,
@@ -64,26 +65,9 @@ impl Outbox {
         }
     }
 
-    /// All places that are free, at least one.
-    fn wait_for_places(&self) -> Result<Vec<Place>, Stopped> {
-        loop {
-            let places = self.context.intake.reserve(usize::MAX);
-            if !places.is_empty() {
-                return Ok(places);
-            }
-            select! {
-                recv(self.context.intake.freed()) -> _ => {},
-                recv(self.context.shutdown.receiver()) -> _ => return Err(Stopped),
-            }
-        }
-    }
-
     /// Takes rows, and hands their notifications over. Returns how many rows there were.
     fn take(&mut self, places: Vec<Place>) -> Result<usize, Stopped> {
-        let Context { store, database_retry, leases, shutdown, .. } = &*self.context;
-        if shutdown.requested() {
-            return Err(Stopped);
-        }
+        let Context { store, database_retry, leases, .. } = &*self.context;
         self.looked_at = Some(Instant::now());
         let mut requested_at = Instant::now();
         let Taken { messages, problems } = database_retry.until_ok(|| {

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use crossbeam_channel::select;
-
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -24,7 +22,8 @@ impl Reminders {
     pub(super) fn send(&mut self, due: Vec<Reminder>) -> Result<(), Stopped> {
         let mut new = self.unknown(due)?.into_iter();
         while !new.as_slice().is_empty() {
-            let places = self.wait_for_places(new.len().min(AT_ONCE))?;
+            let Context { intake, shutdown, .. } = &*self.context;
+            let places = intake.wait_for_places(new.len().min(AT_ONCE), shutdown)?;
             let mut next = Vec::new();
             while next.len() < places.len()
                 && let Some(reminder) = new.next()
@@ -80,23 +79,6 @@ impl Reminders {
             events::reminders::cancelled(reminder.event_id);
         }
         Ok(is_cancelled)
-    }
-
-    /// Up to `most` places, at least one.
-    fn wait_for_places(&self, most: usize) -> Result<Vec<Place>, Stopped> {
-        loop {
-            if self.context.shutdown.requested() {
-                return Err(Stopped);
-            }
-            let places = self.context.intake.reserve(most);
-            if !places.is_empty() {
-                return Ok(places);
-            }
-            select! {
-                recv(self.context.intake.freed()) -> _ => {},
-                recv(self.context.shutdown.receiver()) -> _ => {},
-            }
-        }
     }
 
     /// Opens them with a place each, and hands over those that are this worker's.
