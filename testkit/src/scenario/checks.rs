@@ -76,6 +76,15 @@ impl Scenario {
         );
     }
 
+    /// Checks that a text contains all of these, and no password or address.
+    #[track_caller]
+    pub fn check_says(&self, said: &str, texts: &[&str]) {
+        for text in texts {
+            assert!(said.contains(text), "{text}: {said}");
+        }
+        self.check_redacted(said);
+    }
+
     /// Checks that a log contains no password and no address of a participant.
     #[track_caller]
     pub fn check_redacted(&self, log: &str) {

@@ -127,6 +127,17 @@ fn text_key(type_name: &str) -> Option<KeyExpressions> {
 
 /// The kind of the keys of participants.
 pub fn participant_keys(mysql: &mut MysqlConnection) -> QueryResult<ParticipantKeys> {
+    let type_name = data_type(mysql, "participants", "id")?;
+    let keys = type_name.and_then(|type_name| text_key(&type_name));
+    Ok(keys.map_or(ParticipantKeys::Numbers, ParticipantKeys::Texts))
+}
+
+/// The database's name of the type of a column, without its length; `None` if there is no such column.
+pub(super) fn data_type(
+    mysql: &mut MysqlConnection,
+    table: &str,
+    column: &str,
+) -> QueryResult<Option<String>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
@@ -134,9 +145,11 @@ pub fn participant_keys(mysql: &mut MysqlConnection) -> QueryResult<ParticipantK
     }
     let row: Option<Row> = sql_query(
         "SELECT data_type AS type_name FROM information_schema.columns
-         WHERE table_schema = DATABASE() AND table_name = 'participants' AND column_name = 'id'",
+         WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?",
     )
+    .bind::<Text, _>(table)
+    .bind::<Text, _>(column)
     .get_result(mysql)
     .optional()?;
-    Ok(row.and_then(|row| text_key(&row.type_name)).map_or(ParticipantKeys::Numbers, ParticipantKeys::Texts))
+    Ok(row.map(|row| row.type_name))
 }
