@@ -12,11 +12,13 @@ use crate::broker::consumer::{self, Subscription};
 use crate::broker::watchdog::{CallWatchdog, Limits};
 use crate::channels::Channel;
 use crate::config::Config;
+use crate::config::broker::BrokerConfig;
 use crate::config::email::Route;
 use crate::config::email::rate::Rate;
 use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
+use crate::domain::session::SessionNumbers;
 use crate::http::server::{self, HttpError};
 use crate::observe::health::Monitor;
 use crate::observe::logging;
@@ -187,23 +189,23 @@ impl Runtime {
         }
     }
 
-    /// Subscribes to the queue, and watches for calls to the broker that never return.
+    /// Subscribes to the queues, and watches for calls to the broker that never return.
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn subscribe(&self, config: &Config) -> anyhow::Result<(Subscription, CallWatchdog)> {
+    pub fn subscribe(&self, config: &Config) -> anyhow::Result<(Vec<Subscription>, CallWatchdog)> {
         let watchdog = CallWatchdog::new(Limits::default());
         let shutdown = self.shutdown.clone();
         watchdog.start(move || shutdown::request(&shutdown)).context("cannot start the watchdog")?;
-        let subscription = consumer::subscribe(
-            &config.broker,
-            config.worker.prefetch,
-            &self.monitor,
-            &watchdog,
-            &self.shutdown,
-        )
-        .context("cannot start the broker thread")?;
-        Ok((subscription, watchdog))
+        let (numbers, prefetch) = (SessionNumbers::default(), config.worker.prefetch);
+        let is_one = config.broker.further_queues.is_empty();
+        let subscribe = |broker: BrokerConfig| {
+            let monitor = if is_one { self.monitor.clone() } else { self.monitor.of_queue(&broker.queue) };
+            consumer::subscribe(&broker, prefetch, &numbers, &monitor, &watchdog, &self.shutdown)
+        };
+        let subscriptions =
+            config.broker.of_each_queue().into_iter().map(subscribe).collect::<Result<_, _>>();
+        Ok((subscriptions.context("cannot start a broker thread")?, watchdog))
     }
 }
 

@@ -143,6 +143,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
     let session = BrokerSession {
         worker: lease_request.owner.clone(),
         number: 1,
+        queue: "events".to_owned(),
         follows_restart: false,
         ack_writing: AckWriting::Soon,
     };

@@ -51,13 +51,17 @@ pub fn advice(product: &str, config: &BrokerConfig) -> String {
     }
 }
 
-/// The shell command that sets the timeout for the configured queue, on RabbitMQ 3.12 or newer.
+/// The shell command that sets the timeout for the configured queues, on RabbitMQ 3.12 or newer.
 fn policy_command(config: &BrokerConfig) -> String {
     let vhost = match config.vhost.as_str() {
         "/" => String::new(),
         other => format!("-p {} ", quoted(other)),
     };
-    let pattern = quoted(&format!("^{}$", escaped(&config.queue)));
+    let names: Vec<String> = config.queues().map(escaped).collect();
+    let pattern = match &names[..] {
+        [one] => quoted(&format!("^{one}$")),
+        several => quoted(&format!("^({})$", several.join("|"))),
+    };
     format!(
         "rabbitmqctl set_policy {vhost}fanmail {pattern} '{{\"consumer-timeout\":{RAISED}}}' --apply-to queues"
     )
@@ -119,6 +123,7 @@ mod tests {
             "rabbitmqctl set_policy -p 'it'\\''s' fanmail '^mail\\.out\\+1$' \
              '{\"consumer-timeout\":14400000}' --apply-to queues"
         );
+        assert!(policy_command(&config("/", "a.b,c")).contains(" '^(a\\.b|c)$' "));
     }
 
     #[test]

@@ -21,14 +21,16 @@ use crate::broker::last_answer::LastAnswer;
 use crate::broker::reconnect::Reconnect;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
+use crate::domain::session::SessionNumbers;
 use crate::observe::events;
 use crate::observe::health::Monitor;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{self, Shutdown};
 
 mod queues;
 mod session;
+mod settling;
 
-/// A running subscription to the queue.
+/// A running subscription to a queue.
 #[derive(Debug)]
 pub struct Subscription {
     /// The worker's end.
@@ -37,7 +39,7 @@ pub struct Subscription {
     pub thread: JoinHandle<Result<(), BrokerError>>,
 }
 
-/// Starts the broker thread, which connects and reconnects for ever, and the thread for dead letters.
+/// Starts the broker thread of the queue of `config`, which connects and reconnects for ever, and the thread for dead letters.
 ///
 /// When a shutdown is requested, the broker thread closes `incoming`, returns messages that the worker has not taken to
 /// the queue, and settles the others until the worker drops its end. Then the thread ends: at once, or within about half
@@ -49,6 +51,7 @@ pub struct Subscription {
 pub fn subscribe(
     config: &BrokerConfig,
     prefetch: u16,
+    numbers: &SessionNumbers,
     monitor: &Monitor,
     watchdog: &CallWatchdog,
     shutdown: &Shutdown,
@@ -64,6 +67,7 @@ pub fn subscribe(
     let thread = BrokerThread {
         config: config.clone(),
         prefetch,
+        numbers: numbers.clone(),
         shutdown: shutdown.clone(),
         to_worker: Some(to_worker),
         not_taken: incoming.clone(),
@@ -78,13 +82,15 @@ pub fn subscribe(
         alive_at: None,
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
-    Ok(Subscription { inbox: Inbox { incoming, settlements, acked, sessions, last_answer }, thread })
+    let queue = config.queue.clone();
+    Ok(Subscription { inbox: Inbox { queue, incoming, settlements, acked, sessions, last_answer }, thread })
 }
 
 /// The state of the broker thread.
 struct BrokerThread {
     config: BrokerConfig,
     prefetch: u16,
+    numbers: SessionNumbers,
     shutdown: Shutdown,
     /// `None` once a shutdown is requested.
     to_worker: Option<Sender<Incoming>>,
@@ -107,6 +113,10 @@ impl BrokerThread {
     /// Runs sessions, and ends what belongs to the thread.
     fn run(mut self) -> Result<(), BrokerError> {
         let result = self.run_sessions();
+        if result.is_err() && self.monitor.health.queue().is_some() {
+            // The worker is not to go on with the other queues.
+            shutdown::request(&self.shutdown);
+        }
         self.to_worker = None;
         self.settlements.iter().for_each(drop);
         self.dead_letters.finish();
@@ -118,11 +128,15 @@ impl BrokerThread {
 
     /// Runs one session after the other until a shutdown is requested.
     fn run_sessions(&mut self) -> Result<(), BrokerError> {
-        let mut reconnect = Reconnect::new(self.monitor.health.clone());
-        let mut number = 0;
+        let health = self.monitor.health.clone();
+        let purpose =
+            health.queue().map_or("take messages".to_owned(), |queue| format!("take messages from {queue}"));
+        let mut reconnect = Reconnect::new(health, &purpose);
+        let mut is_first = true;
         while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
-            number += 1;
-            self.monitor.metrics.broker_reconnects.add(u64::from(number > 1));
+            let is_reconnect = !std::mem::replace(&mut is_first, false);
+            self.monitor.metrics.broker_reconnects.add(u64::from(is_reconnect));
+            let number = self.numbers.next();
             let end = match self.find_queues(&mut connection) {
                 Ok(()) => self.serve(&connection, number, &mut reconnect),
                 Err(error) => SessionEnd::NotStarted(error),
@@ -248,43 +262,6 @@ impl BrokerThread {
             session.return_to_queue(message.receipt.tag)?;
         }
         Ok(())
-    }
-
-    /// After a shutdown request: returns messages that no fan-out works on, and settles the others when they are done.
-    fn finish(&mut self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
-        self.settle_remaining(session)?;
-        let last = self.dead_letters.finish();
-        session.ack(last.into_iter(), &self.acked)
-    }
-
-    fn settle_remaining(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
-        session.return_untaken(&self.not_taken)?;
-        loop {
-            select! {
-                recv(self.settlements) -> settlement => match settlement {
-                    Ok(settlement) => self.settle(session, settlement)?,
-                    Err(_) => return Ok(()),
-                },
-                recv(self.dead_letters.confirmed()) -> receipt => session.ack(receipt.into_iter(), &self.acked)?,
-                default(session.until_ping()) => session.ping()?,
-            }
-        }
-    }
-
-    /// Settles this message and all others that are ready: they share one round trip.
-    fn settle(&self, session: &mut ConsumerSession, first: Settlement) -> Result<(), BrokerError> {
-        let mut acks = Vec::new();
-        for settlement in std::iter::once(first).chain(self.settlements.try_iter()) {
-            match settlement {
-                Settlement::Ack(receipt) => acks.push(receipt),
-                Settlement::DeadLetter(receipt, reason) => {
-                    if let Some(letter) = session.dead_letter(receipt, reason) {
-                        self.dead_letters.store(letter);
-                    }
-                }
-            }
-        }
-        session.ack(acks.into_iter(), &self.acked)
     }
 }
 

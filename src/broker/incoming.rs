@@ -13,6 +13,8 @@ use crate::domain::session::{AckWriting, Receipt};
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
 pub struct Inbox {
+    /// The name of the queue.
+    pub queue: String,
     /// Messages in order of arrival, at most `PREFETCH` unsettled; closed once a shutdown is requested.
     pub incoming: Receiver<Incoming>,
     /// Sending never blocks. After a shutdown request, the broker thread ends when this sender is dropped.
@@ -32,8 +34,14 @@ impl Inbox {
         let (sender, incoming) = bounded(0);
         let (settlements, _) = unbounded();
         let (_, acked) = unbounded();
-        let inbox =
-            Self { incoming, settlements, acked, sessions: never(), last_answer: LastAnswer::default() };
+        let inbox = Self {
+            queue: String::new(),
+            incoming,
+            settlements,
+            acked,
+            sessions: never(),
+            last_answer: LastAnswer::default(),
+        };
         (inbox, sender)
     }
 }

@@ -19,54 +19,97 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a probe has found, for people.
 #[derive(Debug)]
 pub struct Probe {
-    /// The broker and the state of the queue, one sentence.
+    /// The broker and the state of the queues, a sentence for each queue.
     pub summary: String,
-    /// What this broker does about long fan-outs, and how queues of another program differ.
+    /// What this broker does about long fan-outs, how queues of another program differ, and what will be bound.
     pub notes: Vec<String>,
+    /// Why the worker could not work with a queue or a binding.
+    pub problems: Vec<String>,
 }
 
-/// Connects, asks for the queue and for its dead-letter queue, and tries the permissions. Takes at most about a minute.
+/// Connects, asks for the queues and for their dead-letter queues, and tries the permissions. Takes at most about a minute.
 ///
 /// # Errors
-/// When the worker could not use this broker or one of the queues.
+/// When the worker could not use this broker.
 pub fn probe(config: &BrokerConfig) -> Result<Probe, BrokerError> {
     let mut connection = BrokerConnection::open(config)?;
     let asked = ask(&mut connection, config);
     connection.close_quietly();
-    let probe = asked?;
-    try_publishing(config)?;
+    let mut probe = asked?;
+    match try_publishing(config) {
+        Err(error @ BrokerError::NotPublishable { .. }) => probe.problems.push(error.to_string()),
+        result => result?,
+    }
     Ok(probe)
 }
 
 fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe, BrokerError> {
-    let (queue, dead_letters) = (&config.queue, dead_letter_queue(&config.queue));
     let mut notes: Vec<String> = connection
         .passed_over
         .iter()
         .map(|failure| format!("another host cannot be used: {}", failure.error))
         .collect();
     notes.push(ack_timeout::advice(&connection.product, config));
-    let found = find(connection, queue, &mut notes)?;
+    let (mut queues, mut problems) = (Vec::new(), Vec::new());
+    for config in config.of_each_queue() {
+        match ask_for_queue(connection, &config, &mut notes, &mut problems) {
+            Ok(queue) => queues.push(queue),
+            Err(error) if error.is_unusable_queue() => problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    notes.extend(only_by_name(config));
+    Ok(Probe { summary: format!("{}: {}", connection.peer, queues.join("; ")), notes, problems })
+}
+
+/// What is to be said about the queue of `config` and the queue of its dead letters.
+fn ask_for_queue(
+    connection: &mut BrokerConnection,
+    config: &BrokerConfig,
+    notes: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) -> Result<String, BrokerError> {
+    let (queue, dead_letters) = (&config.queue, dead_letter_queue(&config.queue));
+    let found = find(connection, queue, notes)?;
     if found.is_some() {
         try_reading(connection, queue)?;
     }
-    let dead = find(connection, &dead_letters, &mut notes)?;
+    let dead = find(connection, &dead_letters, notes)?;
     for binding in &config.bindings {
-        notes.push(bindings::look(connection, binding, found.is_some())?);
+        match bindings::look(connection, binding, found.is_some()) {
+            Ok(note) => notes.push(note),
+            Err(error @ BrokerError::Binding(_)) => problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
-    let peer = &connection.peer;
     let queue = match found {
         Some(depth) => format!(
-            "{peer}: the queue {queue} has {} message(s) waiting and {} consumer(s)",
+            "the queue {queue} has {} message(s) waiting and {} consumer(s)",
             depth.messages, depth.consumers
         ),
-        None => format!("{peer}: the queue {queue} does not exist yet; the worker will declare it"),
+        None => format!("the queue {queue} does not exist yet; the worker will declare it"),
     };
     let dead = match dead {
         Some(depth) => format!("{dead_letters} has {} dead letter(s)", depth.messages),
         None => format!("{dead_letters} does not exist yet"),
     };
-    Ok(Probe { summary: format!("{queue}; {dead}"), notes })
+    Ok(format!("{queue}; {dead}"))
+}
+
+/// With bindings of some queues, a queue without one may have been forgotten.
+fn only_by_name(config: &BrokerConfig) -> Vec<String> {
+    let is_bound = |queue: &str| config.bindings.iter().any(|binding| binding.queue == queue);
+    if config.bindings.is_empty() {
+        return Vec::new();
+    }
+    let unbound = config.queues().filter(|queue| !is_bound(queue));
+    let note = |queue: &str| {
+        format!(
+            "AMQP_BINDINGS binds the queue {queue} to no exchange: it gets what is published to the default exchange with the routing \
+             key {queue}, and what somebody else has bound to it"
+        )
+    };
+    unbound.map(note).collect()
 }
 
 /// Asks for a queue, and notes if another program has declared it in another way.

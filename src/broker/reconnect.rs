@@ -49,10 +49,11 @@ pub(super) struct Reconnect {
 }
 
 impl Reconnect {
-    /// A connection that has not failed yet.
-    pub(super) fn new(health: Health) -> Self {
+    /// A connection that has not failed yet. `purpose` completes "cannot …".
+    pub(super) fn new(health: Health, purpose: &str) -> Self {
+        let purpose = purpose.to_owned();
         Self {
-            health: ConnectionHealth { part: Part::Broker, purpose: "take messages", health },
+            health: ConnectionHealth { part: Part::Broker, purpose, health },
             attempts: ConnectAttempts::default(),
             failed_attempts: 0,
             down_since: None,
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_logged_once_and_again_after_five_minutes() {
-        let mut reconnect = Reconnect::new(Health::default());
+        let mut reconnect = Reconnect::new(Health::default(), "take messages");
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(reconnect.count_failure(&refused(), at(0)));
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn unstable_connections_back_off_and_stable_ones_start_afresh() {
-        let mut reconnect = Reconnect::new(Health::default());
+        let mut reconnect = Reconnect::new(Health::default(), "take messages");
         let mut now = Instant::now();
         for losses in 1..=5 {
             reconnect.end_outage(now);
@@ -241,7 +242,7 @@ mod tests {
     /// A crashed broker is no message's fault.
     #[test]
     fn only_frames_that_cannot_be_read_blame_a_message() {
-        let mut reconnect = Reconnect::new(Health::default());
+        let mut reconnect = Reconnect::new(Health::default(), "take messages");
         let mut now = Instant::now();
         let mut unreadable_after = |losses: &[BrokerError]| {
             for loss in losses {
@@ -262,7 +263,7 @@ mod tests {
     /// A broker that a supervisor starts again at once would not be seen down a second later.
     #[test]
     fn the_attempt_after_a_reset_is_prompt_unless_connections_are_reset_at_once() {
-        let mut reconnect = Reconnect::new(Health::default());
+        let mut reconnect = Reconnect::new(Health::default(), "take messages");
         let start = Instant::now();
         let reset = BrokerError::Reset("Connection reset by peer".to_owned());
         for (lasted, loss, prompt) in [(1, &reset, true), (0, &reset, false), (1, &lost(), false)] {

@@ -127,7 +127,12 @@ fn check_reminders(subject: &Subject<'_>) -> Result<Finding, String> {
 
 fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
     let found = probe(&subject.config.broker).map_err(with_causes)?;
-    Ok(Finding::works(found.summary).with_notes(found.notes))
+    let finding = if found.problems.is_empty() {
+        Finding::works(found.summary)
+    } else {
+        Finding::fails(found.problems.join("\n"))
+    };
+    Ok(finding.with_notes(found.notes))
 }
 
 fn check_relay(subject: &Subject<'_>) -> Result<Finding, String> {

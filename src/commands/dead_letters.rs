@@ -20,7 +20,7 @@ const MAX_SHOWN: usize = 200;
 pub enum DeadLettersCommand {
     /// List dead letters with their reasons; they stay in the queue, marked as redelivered
     List {
-        /// Maximum number to list
+        /// Maximum number to list, of each queue
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
         /// Output format
@@ -35,13 +35,13 @@ pub enum DeadLettersCommand {
 /// What failed, and why.
 pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<ExitCode> {
     let DeadLettersCommand::List { limit, format } = command;
-    let list = browse::list(&config.broker, *limit)?;
+    let lists = browse::list(&config.broker, *limit)?;
     let text = match format {
-        Format::Table => to_text(&list),
-        Format::Json => to_json(&list)?,
+        Format::Table => lists.iter().map(to_text).collect::<Vec<_>>().join("\n"),
+        Format::Json => to_json(&lists)?,
     };
     std::io::stdout().write_all(text.as_bytes())?;
-    if let Some(warning) = warning(&list) {
+    for warning in lists.iter().filter_map(warning) {
         eprintln!("{warning}");
     }
     Ok(ExitCode::SUCCESS)
@@ -80,8 +80,8 @@ fn to_text(list: &DeadLetterList) -> String {
     text
 }
 
-fn to_json(list: &DeadLetterList) -> serde_json::Result<String> {
-    let letters: Vec<Value> = list.letters.iter().map(as_json).collect();
+fn to_json(lists: &[DeadLetterList]) -> serde_json::Result<String> {
+    let letters: Vec<Value> = lists.iter().flat_map(|list| &list.letters).map(as_json).collect();
     serde_json::to_string_pretty(&letters).map(|text| text + "\n")
 }
 
@@ -158,12 +158,12 @@ mod tests {
     fn an_empty_queue_is_reported() {
         let empty = DeadLetterList { count: 0, ..list(Vec::new()) };
         assert_eq!(to_text(&empty), "no dead letters in events.dead\n");
-        assert_eq!(to_json(&empty).unwrap(), "[]\n");
+        assert_eq!(to_json(&[empty]).unwrap(), "[]\n");
     }
 
     #[test]
     fn json_has_the_whole_body() {
-        let text = to_json(&list(vec![letter()])).unwrap();
+        let text = to_json(&[list(vec![letter()])]).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value[0]["reason"], "the body is not JSON");
         assert_eq!(value[0]["message_id"], Value::Null);

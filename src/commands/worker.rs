@@ -33,11 +33,14 @@ pub struct WorkerArgs {
     pub outbox_only: bool,
 }
 
+type BrokerThread = JoinHandle<Result<(), BrokerError>>;
+
 /// Where the messages come from, beside the outbox.
 struct Source {
-    inbox: Inbox,
-    /// The threads of the broker, unless there is none.
-    broker: Option<(JoinHandle<Result<(), BrokerError>>, CallWatchdog)>,
+    /// One for each queue.
+    inboxes: Vec<Inbox>,
+    /// The threads of the broker, one for each queue, unless there is none.
+    broker: Option<(Vec<BrokerThread>, CallWatchdog)>,
     /// Without a broker: closes the inbox when it is dropped.
     stands_for_broker: Option<Sender<Incoming>>,
 }
@@ -46,10 +49,12 @@ impl Source {
     fn new(args: &WorkerArgs, config: &Config, runtime: &Runtime) -> anyhow::Result<Self> {
         if args.outbox_only {
             let (inbox, sender) = Inbox::without_broker();
-            return Ok(Self { inbox, broker: None, stands_for_broker: Some(sender) });
+            return Ok(Self { inboxes: vec![inbox], broker: None, stands_for_broker: Some(sender) });
         }
-        let (Subscription { inbox, thread }, watchdog) = runtime.subscribe(config)?;
-        Ok(Self { inbox, broker: Some((thread, watchdog)), stands_for_broker: None })
+        let (subscriptions, watchdog) = runtime.subscribe(config)?;
+        let (inboxes, threads) =
+            subscriptions.into_iter().map(|Subscription { inbox, thread }| (inbox, thread)).unzip();
+        Ok(Self { inboxes, broker: Some((threads, watchdog)), stands_for_broker: None })
     }
 }
 
@@ -82,7 +87,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         deferral_sweep::start(&context).context("cannot start a thread")?,
         set_aside_sweep::start(&context, health).context("cannot start a thread")?,
     ];
-    let Source { inbox, broker, stands_for_broker } = Source::new(args, config, &runtime)?;
+    let Source { inboxes, broker, stands_for_broker } = Source::new(args, config, &runtime)?;
     if args.outbox_only || config.worker.outbox {
         events::outbox::begins(args.outbox_only);
         others.push(outbox::start(&context, stands_for_broker).context("cannot start a thread")?);
@@ -92,7 +97,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         others.push(reminders::start(&context, health, offsets).context("cannot start a thread")?);
     }
 
-    Dispatcher::new(context, inbox, threads.batch_sender.clone(), &config.worker)
+    Dispatcher::new(context, inboxes, threads.batch_sender.clone(), &config.worker)
         .context("cannot start a thread")?
         .run()
         .context("cannot start a thread")?;
@@ -101,12 +106,16 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     shutdown::request(&runtime.shutdown);
     let others: Vec<_> = others.into_iter().map(JoinHandle::join).collect();
     threads.join();
-    let (broker_thread, has_hung) = match broker {
-        Some((thread, watchdog)) => (thread.join(), watchdog.has_hung()),
-        None => (Ok(Ok(())), false),
+    let (broker_threads, has_hung) = match broker {
+        Some((threads, watchdog)) => {
+            let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+            (ended, watchdog.has_hung())
+        }
+        None => (Vec::new(), false),
     };
-    ensure!(broker_thread.is_ok() && others.iter().all(Result::is_ok), "a thread panicked");
-    if let Ok(Err(unusable_queue)) = broker_thread {
+    let all = others.iter().all(Result::is_ok) && broker_threads.iter().all(Result::is_ok);
+    ensure!(all, "a thread panicked");
+    if let Some(unusable_queue) = broker_threads.into_iter().flatten().find_map(Result::err) {
         return Err(unusable_queue.into());
     }
     ensure!(stopping, "the broker thread ended by itself");

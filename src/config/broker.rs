@@ -4,7 +4,7 @@ use crate::config::broker::bindings::Binding;
 use crate::config::broker::hosts::{BrokerHost, WrittenHost};
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
-    BrokerVariables, HOST, PASSWORD, PORT, QUEUE, USE_TLS, USERNAME, VHOST, first_set, is_set_by_kubernetes,
+    BrokerVariables, HOST, PASSWORD, PORT, USE_TLS, USERNAME, VHOST, first_set, is_set_by_kubernetes,
 };
 use crate::config::ca_certificates::CaCertificates;
 use crate::config::reader::{Reader, is_loopback};
@@ -12,6 +12,7 @@ use crate::config::secret::Secret;
 
 pub mod bindings;
 pub mod hosts;
+mod queues;
 mod url;
 pub mod variables;
 
@@ -30,9 +31,11 @@ pub struct BrokerConfig {
     pub password: Secret,
     /// Virtual host, `/` unless another one is named.
     pub vhost: String,
-    /// The queue that is consumed; dead letters go to `<queue>.dead`.
+    /// The queue that is consumed, the first one of several; its dead letters go to `<queue>.dead`.
     pub queue: String,
-    /// To which exchanges the queue is bound at start (`AMQP_BINDINGS`).
+    /// The others.
+    pub further_queues: Vec<String>,
+    /// To which exchanges the queues are bound at start (`AMQP_BINDINGS`).
     pub bindings: Vec<Binding>,
     /// The variables that these values come from, for messages.
     pub variables: BrokerVariables,
@@ -45,8 +48,9 @@ const URL: &str = "AMQP_URL";
 
 impl BrokerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let queue = reader.either(QUEUE, read_queue).unwrap_or_else(|| "event_notifications".to_owned());
-        let bindings = bindings::read(reader, std::slice::from_ref(&queue));
+        let mut further_queues = queues::read(reader);
+        let bindings = bindings::read(reader, &further_queues);
+        let queue = further_queues.remove(0);
         let ca_certificates = CaCertificates::read(reader, "AMQP_CA_FILE");
         let url = read_url(reader);
         let from_url = url.is_some();
@@ -63,7 +67,22 @@ impl BrokerConfig {
             reader.problem(config.variables.use_tls, sentence.to_owned());
         }
         config.refuse_public_password(reader, from_url);
-        Self { ca_certificates, bindings, ..config }
+        Self { ca_certificates, further_queues, bindings, ..config }
+    }
+
+    /// The names of all queues that are consumed.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.queue).chain(&self.further_queues).map(String::as_str)
+    }
+
+    /// The same broker for each of the queues alone, with its bindings.
+    #[must_use]
+    pub fn of_each_queue(&self) -> Vec<Self> {
+        let of = |queue: &str| {
+            let bindings = self.bindings.iter().filter(|binding| binding.queue == queue).cloned().collect();
+            Self { queue: queue.to_owned(), further_queues: Vec::new(), bindings, ..self.clone() }
+        };
+        self.queues().map(of).collect()
     }
 
     fn from_url(reader: &mut Reader<'_>, url: BrokerUrl, queue: String) -> Self {
@@ -77,6 +96,7 @@ impl BrokerConfig {
             password: url.password.unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: url.vhost.unwrap_or_else(|| "/".to_owned()),
             queue,
+            further_queues: Vec::new(),
             bindings: Vec::new(),
             variables: BrokerVariables::of_url(url_variable, queue_variable),
         }
@@ -110,6 +130,7 @@ impl BrokerConfig {
                 .unwrap_or_else(|| Secret::new(GUEST.to_owned())),
             vhost: reader.either(VHOST, Reader::text).unwrap_or_else(|| "/".to_owned()),
             queue,
+            further_queues: Vec::new(),
             bindings: Vec::new(),
             variables,
         }
@@ -169,14 +190,6 @@ fn read_port(reader: &mut Reader<'_>, name: &str) -> Option<u16> {
         return None;
     }
     reader.integer(name, &(1..=u16::MAX))
-}
-
-/// AMQP allows 255 bytes for a name, and `.dead` has to fit, too.
-fn read_queue(reader: &mut Reader<'_>, name: &str) -> Option<String> {
-    const LONGEST: usize = 255 - ".dead".len();
-    reader.parsed(name, "a name of at most 250 bytes", |value| {
-        (value.len() <= LONGEST && !value.chars().any(char::is_control)).then(|| value.to_owned())
-    })
 }
 
 /// The registered ports of amqps and amqp.

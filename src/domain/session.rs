@@ -1,6 +1,21 @@
 //! Connections to the broker, as the worker and the ledger know them: which one holds a message. Opening them is left to
 //! `broker`, what they mean for the ledger to `store::ledger::identity`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Numbers for the sessions of one process, from 1. All clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct SessionNumbers(Arc<AtomicU64>);
+
+impl SessionNumbers {
+    /// The next one.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
 /// Names one delivery of one message. A receipt of a lost session is void: the broker delivers the message again, with a new
 /// receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,13 +36,15 @@ pub enum AckWriting {
     Late,
 }
 
-/// One connection of one worker to the broker, from its first message to its loss.
+/// One connection of one worker to the broker, which takes messages from one queue, from its first message to its loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerSession {
     /// The name of the worker, which also owns its leases.
     pub worker: String,
     /// Number of the session in that process, from 1.
     pub number: u64,
+    /// The queue. Its messages come again to sessions of the same queue only.
+    pub queue: String,
     /// Whether the broker was seen not running before the session began. A broker that crashed may have forgotten acks.
     pub follows_restart: bool,
     /// When this broker writes acks to its disk.

@@ -42,29 +42,50 @@ pub const NOTE_PREFIX: &str = "note: ";
 /// are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    problems: Arc<Mutex<BTreeMap<Part, String>>>,
-    notes: Arc<Mutex<BTreeMap<Part, String>>>,
+    problems: Arc<Mutex<Texts>>,
+    notes: Arc<Mutex<Texts>>,
+    /// The queue that the problems and notes of this clone are about, where there are several.
+    queue: Option<Arc<str>>,
 }
 
+/// What is said of each part, and of each queue of a part.
+type Texts = BTreeMap<(Part, Option<Arc<str>>), String>;
+
 impl Health {
+    /// A clone whose problems and notes are about this queue.
+    #[must_use]
+    pub fn of_queue(&self, queue: &str) -> Self {
+        Self { queue: Some(queue.into()), ..self.clone() }
+    }
+
+    /// The queue that the problems and notes of this clone are about.
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        self.queue.as_deref()
+    }
+
+    fn key(&self, part: Part) -> (Part, Option<Arc<str>>) {
+        (part, self.queue.clone())
+    }
+
     /// Sets what is wrong with `part`, in place of what was wrong before.
     pub fn set_problem(&self, part: Part, reason: String) {
-        lock(&self.problems).insert(part, reason);
+        lock(&self.problems).insert(self.key(part), reason);
     }
 
     /// Notes that `part` works.
     pub fn clear_problem(&self, part: Part) {
-        lock(&self.problems).remove(&part);
+        lock(&self.problems).remove(&self.key(part));
     }
 
     /// Sets what is worth knowing of `part`, in place of what was before.
     pub fn set_note(&self, part: Part, note: String) {
-        lock(&self.notes).insert(part, note);
+        lock(&self.notes).insert(self.key(part), note);
     }
 
     /// There is nothing to say of `part`.
     pub fn clear_note(&self, part: Part) {
-        lock(&self.notes).remove(&part);
+        lock(&self.notes).remove(&self.key(part));
     }
 
     /// All problems, a line each, with every mail address masked. Empty when there is none.
@@ -80,10 +101,13 @@ impl Health {
     }
 }
 
-fn lines(prefix: &str, of_parts: &BTreeMap<Part, String>) -> String {
-    let line =
-        |(part, text): (&Part, &String)| format!("{prefix}{}: {}\n", part.name(), mask(&one_line(text)));
-    of_parts.iter().map(line).collect()
+fn lines(prefix: &str, texts: &Texts) -> String {
+    let line = |((part, queue), text): (&(Part, Option<Arc<str>>), &String)| {
+        let queue = queue.as_ref().map(|queue| format!(" queue {}:", one_line(queue)));
+        let (part, queue, text) = (part.name(), queue.unwrap_or_default(), mask(&one_line(text)));
+        format!("{prefix}{part}:{queue} {text}\n")
+    };
+    texts.iter().map(line).collect()
 }
 
 /// Health and metrics of the process. Cheap to clone; all clones are one.
@@ -96,6 +120,12 @@ pub struct Monitor {
 }
 
 impl Monitor {
+    /// A clone whose problems and notes are about this queue.
+    #[must_use]
+    pub fn of_queue(&self, queue: &str) -> Self {
+        Self { health: self.health.of_queue(queue), metrics: Arc::clone(&self.metrics) }
+    }
+
     /// What a worker or a retry that has to exit early leaves behind, a line each: problems, and mails that were sent but
     /// not recorded.
     #[must_use]
@@ -114,6 +144,20 @@ impl Monitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_that_works_hides_no_problem_of_another_one() {
+        let health = Health::default();
+        let [mails, urgent] = ["mails", "mails.urgent"].map(|queue| health.of_queue(queue));
+        mails.set_problem(Part::Broker, "it was deleted".to_owned());
+        urgent.set_problem(Part::Broker, "connection refused".to_owned());
+        urgent.clear_problem(Part::Broker);
+        health.set_problem(Part::Relay, "connection refused".to_owned());
+        insta::assert_snapshot!(health.problems(), @r"
+        broker: queue mails: it was deleted
+        relay: connection refused
+        ");
+    }
 
     #[test]
     fn an_early_exit_tells_problems_and_unrecorded_mails_of_a_worker_or_a_retry() {

@@ -77,6 +77,7 @@ diesel::table! {
         caught_up_at -> Nullable<Timestamp>,
         lost_at -> Nullable<Timestamp>,
         closed_at -> Nullable<Timestamp>,
+        queue -> Nullable<Text>,
     }
 }
 

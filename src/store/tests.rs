@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -54,6 +54,7 @@ const MIGRATIONS: [&str; 8] = [
     "0006_outbox",
     "0007_notices",
     "0008_reminders",
+    "0009_queues",
 ];
 
 /// The event of most tests.

@@ -1,4 +1,4 @@
-//! The dispatcher: one task for each message. Has the opener find the notification of each, runs at most `PREFETCH` fan-outs,
+//! The dispatcher: one task for each message of all queues. Has the opener find the notification of each, runs at most `PREFETCH` fan-outs,
 //! those of one event one after another, and settles every message once its fan-out has ended. It never waits for the
 //! database. What a fan-out does is left to `fan_out`, connections to the broker thread, waiting for the database to `opener`.
 //!
@@ -14,6 +14,9 @@
 //!                          ├─► Reopening: the row of the notification has vanished
 //!                          └─► removed: interrupted; or a dead letter, or a row that has vanished, of a lost session
 //! ```
+//!
+//! Each queue is a source with a session of its own. The order of the notifications of one event is that in which their messages
+//! arrive here, whichever queue they come from.
 //!
 //! A receipt is valid for one session, one connection to the broker. When that is lost, the broker delivers its messages again,
 //! to this worker or to another one. Tasks that have not begun are removed, and their leases released. A running fan-out
@@ -33,26 +36,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::broker::incoming::{Acked, Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
-use crate::domain::session::{BrokerSession, Receipt};
+use crate::domain::lease::Lease;
+use crate::domain::session::Receipt;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::dispatcher::message_rules::{Accepted, MessageRules};
-use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::worker::dispatcher::source::{Source, SourceId};
+use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
 use crate::worker::fan_out::claim::OpenedMessage;
 use crate::worker::fan_out::context::{Context, FanOutResult};
 use crate::worker::fan_out_pool::FanOutPool;
-use crate::worker::opener::{Opener, OpenerReport};
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
 mod message_rules;
+mod reading;
 mod redelivery;
 mod results;
+mod source;
 pub mod task;
 mod tasks;
 mod without_message;
@@ -60,11 +66,9 @@ mod without_message;
 /// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
     context: Arc<Context>,
-    inbox: Inbox,
+    sources: Vec<Source>,
     batch_sender: BatchSender,
     tasks: Tasks,
-    opener: Opener,
-    opener_reports: Receiver<OpenerReport>,
     fan_out_pool: FanOutPool,
     results: Receiver<(TaskId, FanOutResult)>,
     /// Receipts whose acks the ledger has.
@@ -74,10 +78,6 @@ pub struct Dispatcher {
     prefetch: usize,
     /// Fan-outs that run.
     running: usize,
-    /// Messages that the opener does not know of yet.
-    arrived: Vec<Arrival>,
-    /// The session that delivers messages.
-    session: Option<BrokerSession>,
     /// Whether messages may still arrive.
     open: bool,
     /// When to look next for messages that were to come again.
@@ -85,109 +85,69 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher between the broker's `inbox` and fan-outs in `context`.
+    /// A dispatcher between the broker's `inboxes`, one for each queue, and fan-outs in `context`.
     ///
     /// # Errors
     /// When a thread cannot be started, or the database does not tell which keys events have.
     pub fn new(
         context: Arc<Context>,
-        inbox: Inbox,
+        inboxes: Vec<Inbox>,
         batch_sender: BatchSender,
         config: &WorkerConfig,
     ) -> io::Result<Self> {
-        let (opener, reports) = Opener::start(&context, inbox.last_answer.clone())?;
+        let start = |inbox: Inbox| Source::start(&context, inbox);
+        let sources = inboxes.into_iter().map(start).collect::<io::Result<Vec<_>>>()?;
         let (result_sender, results) = unbounded();
         Ok(Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
             rules: MessageRules::new(config, context.store.event_key_type().map_err(io::Error::other)?),
             context,
-            inbox,
+            sources,
             batch_sender,
             tasks: Tasks::default(),
-            opener,
-            opener_reports: reports,
             results,
             recorded: unbounded(),
             prefetch: usize::from(config.prefetch),
             running: 0,
-            arrived: Vec::new(),
-            session: None,
             open: true,
             look_at: Instant::now(),
         })
     }
 
-    /// Works until the broker thread closes `incoming` and all fan-outs have ended. Then lets the broker thread end, and
+    /// Works until a broker thread closes `incoming` and all fan-outs have ended. Then lets the broker threads end, and
     /// records the last acks.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn run(mut self) -> io::Result<()> {
-        let acked = self.inbox.acked.clone();
         while self.open || self.running > 0 {
             self.wait();
             self.look_for_redeliveries();
             self.read_channels();
             self.start_tasks()?;
-            self.opener.open(&mut self.arrived);
+            self.sources.iter_mut().for_each(Source::open_arrived);
         }
-        self.finish(&acked);
+        self.finish();
         Ok(())
     }
 
-    /// Waits until a channel has something.
-    fn wait(&self) {
-        let mut select = Select::new();
-        select.recv(&self.inbox.sessions);
-        select.recv(&self.inbox.acked);
-        select.recv(&self.results);
-        select.recv(&self.opener_reports);
-        select.recv(&self.recorded.1);
-        select.recv(self.context.intake.arrived());
-        select.recv(&self.inbox.incoming);
-        if self.tasks.awaiting_redelivery().is_empty() {
-            select.ready();
-        } else if select.ready_deadline(self.look_at).is_err() {
-            log::trace!("no channel has anything, and it is time to look for redeliveries");
+    /// Releases leases of notifications that do not begin here. Any opener does that.
+    fn release(&self, leases: Vec<Lease>) {
+        if let Some(source) = self.sources.first() {
+            source.opener.release(leases);
         }
     }
 
-    /// Reads all that the channels have, so that one transaction and one round trip serve many messages.
-    fn read_channels(&mut self) {
-        self.read_sessions();
-        while let Some(acked) = next(&mut self.inbox.acked) {
-            self.acked(acked);
-        }
-        while let Some((id, result)) = next(&mut self.results) {
-            self.fan_out_ended(id, result);
-        }
-        while let Some(report) = next(&mut self.opener_reports) {
-            self.opener_reported(report);
-        }
-        while let Some(receipt) = next(&mut self.recorded.1) {
-            self.ack_recorded(receipt);
-        }
-        self.take_without_message();
-        loop {
-            match self.inbox.incoming.try_recv() {
-                Ok(message) => self.accept(&message),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => break,
-            }
-        }
-        self.inbox.incoming = never();
-        self.open = false;
-        let mut leases = self.close_intake();
-        leases.extend(self.remove_unstarted(|_| true));
-        self.opener.release(leases);
+    fn source(&mut self, id: SourceId) -> &mut Source {
+        &mut self.sources[id.0]
     }
 
     /// A message has arrived: has it opened, unless it cannot be read.
-    fn accept(&mut self, incoming: &Incoming) {
+    fn accept(&mut self, source: SourceId, incoming: &Incoming) {
         let receipt = incoming.receipt;
         if !self.is_valid(receipt) {
             // The session may have begun after the sessions were read.
-            self.read_sessions();
+            self.read_sessions(source);
         }
         if !self.is_valid(receipt) {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
@@ -195,12 +155,14 @@ impl Dispatcher {
         }
         let Accepted { message, identity, stale } = match self.rules.read(incoming, Utc::now()) {
             Ok(accepted) => accepted,
-            Err(reason) => return self.settle(Settlement::DeadLetter(receipt, reason)),
+            Err(reason) => return self.source(source).settle(Settlement::DeadLetter(receipt, reason)),
         };
         let is_first = !self.tasks.has_event_of(&message);
-        let starts_at_once = is_first && self.running + self.arrived.len() < self.prefetch;
-        self.tasks.add(message.clone(), identity.clone(), receipt);
-        self.arrived.push(Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None });
+        let arrived: usize = self.sources.iter().map(|source| source.arrived.len()).sum();
+        let starts_at_once = is_first && self.running + arrived < self.prefetch;
+        self.tasks.add(message.clone(), identity.clone(), source, receipt);
+        let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None };
+        self.source(source).arrived.push(arrival);
     }
 
     /// Starts the tasks whose turn it is, as long as there are places.
@@ -218,28 +180,24 @@ impl Dispatcher {
         let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
-        let (message, identity, receipt) = (task.message.clone(), task.identity.clone(), task.receipt);
+        let (message, identity, source, receipt) =
+            (task.message.clone(), task.identity.clone(), task.source, task.receipt);
         if let Some(opened) = opened {
             self.running += 1;
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
-        if let Some(receipt) = receipt {
+        if let (Some(source), Some(receipt)) = (source, receipt) {
             // It had a notification, so it is not stale.
             let (starts_at_once, stale, asked_at) = (true, None, None);
-            self.arrived.push(Arrival { receipt, message, identity, starts_at_once, stale, asked_at });
+            let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at };
+            self.source(source).arrived.push(arrival);
         }
         Ok(())
     }
 
     /// Whether the broker takes a settlement of this receipt.
     fn is_valid(&self, receipt: Receipt) -> bool {
-        self.session.as_ref().is_some_and(|session| session.number == receipt.session)
-    }
-
-    fn settle(&self, settlement: Settlement) {
-        if self.inbox.settlements.send(settlement).is_err() {
-            log::debug!("the broker thread has ended; its messages go back to the queue");
-        }
+        self.sources.iter().any(|source| source.is_valid(receipt))
     }
 
     /// The broker has an ack: it is to be recorded in the ledger, too. Ignores the acks of dead letters that no notification
@@ -265,32 +223,24 @@ impl Dispatcher {
         }
     }
 
-    /// Lets the broker thread end, and records the last acks before the ledger hears that the session has ended: a session that
+    /// Lets the broker threads end, and records the last acks before the ledger hears that their sessions have ended: a session that
     /// has ended holds no message, and a notification without a recorded ack would be taken for one whose message comes again.
-    fn finish(mut self, acked: &Receiver<Acked>) {
-        self.inbox.settlements = unbounded().0;
-        acked.iter().for_each(|acked| self.acked(acked));
-        let count = |is: fn(&TaskState) -> bool| self.tasks.select(|task| is(&task.state)).len();
-        let recording = count(|state| matches!(state, TaskState::RecordingAck(_)));
-        let unconfirmed = count(|state| matches!(state, TaskState::Acking(_) | TaskState::DeadLettering(_)));
+    fn finish(mut self) {
+        let acked: Vec<Receiver<Acked>> = self.sources.iter_mut().map(Source::end).collect();
+        acked.iter().flatten().for_each(|acked| self.acked(acked));
+        let recording = self.tasks.select(|task| matches!(task.state, TaskState::RecordingAck(_))).len();
         drop(self.recorded.0);
         self.recorded.1.iter().take(recording).for_each(drop);
-        self.opener.close(if unconfirmed == 0 {
-            EndOfSession::Closed
-        } else {
-            EndOfSession::Lost { alive_at: None }
-        });
-    }
-}
-
-/// The next value that is there. A channel that is closed becomes one that never has any.
-fn next<T>(receiver: &mut Receiver<T>) -> Option<T> {
-    match receiver.try_recv() {
-        Ok(value) => Some(value),
-        Err(TryRecvError::Empty) => None,
-        Err(TryRecvError::Disconnected) => {
-            *receiver = never();
-            None
+        for (index, source) in self.sources.into_iter().enumerate() {
+            let is_unconfirmed = |task: &Task| {
+                let awaits_ack = matches!(task.state, TaskState::Acking(_) | TaskState::DeadLettering(_));
+                awaits_ack && task.source == Some(SourceId(index))
+            };
+            source.opener.close(if self.tasks.select(is_unconfirmed).is_empty() {
+                EndOfSession::Closed
+            } else {
+                EndOfSession::Lost { alive_at: None }
+            });
         }
     }
 }

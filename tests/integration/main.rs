@@ -46,6 +46,7 @@ mod retry;
 mod retry_trouble;
 mod rows_gone;
 mod self_test;
+mod several_queues;
 mod several_workers;
 mod side_by_side;
 mod signals;

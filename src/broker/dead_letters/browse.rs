@@ -38,36 +38,34 @@ pub struct DeadLetterView {
     pub body: Vec<u8>,
 }
 
-/// Lists the oldest `limit` dead letters. A queue that does not exist counts as empty.
+/// Lists the oldest `limit` dead letters of each queue. A queue that does not exist counts as empty.
 ///
 /// # Errors
 /// When the broker is away, or the user may not read the queue.
-pub fn list(config: &BrokerConfig, limit: u32) -> Result<DeadLetterList, BrokerError> {
-    let queue = dead_letter_queue(&config.queue);
+pub fn list(config: &BrokerConfig, limit: u32) -> Result<Vec<DeadLetterList>, BrokerError> {
     let mut connection = BrokerConnection::open(config)?;
-    let found = browse(&mut connection, &queue, limit);
-    // Returns all fetched messages to the queue, also after an error.
+    let mut browse = |queue: &str| browse(&mut connection, dead_letter_queue(queue), limit);
+    let found = config.queues().map(&mut browse).collect();
+    // Returns all fetched messages to their queues, also after an error.
     connection.close_quietly();
-    let (count, letters, delivery_count) = found?;
-    Ok(DeadLetterList { queue, count, letters, delivery_count })
+    found
 }
 
 fn browse(
     connection: &mut BrokerConnection,
-    queue: &str,
+    queue: String,
     limit: u32,
-) -> Result<(u32, Vec<DeadLetterView>, Option<u64>), BrokerError> {
-    let Some(depth) = topology::find(connection, queue)? else {
-        return Ok((0, Vec::new(), None));
+) -> Result<DeadLetterList, BrokerError> {
+    let (mut letters, mut most_deliveries) = (Vec::new(), None);
+    let Some(depth) = topology::find(connection, &queue)? else {
+        return Ok(DeadLetterList { queue, count: 0, letters, delivery_count: None });
     };
-    let mut letters = Vec::new();
-    let mut counted = None;
     for _ in 0..limit {
-        let got = connection.channel.basic_get(queue, false);
-        let got = got.map_err(|error| BrokerError::of_queue(error, queue, connection.queue_variable))?;
+        let got = connection.channel.basic_get(&queue, false);
+        let got = got.map_err(|error| BrokerError::of_queue(error, &queue, connection.queue_variable))?;
         let Some(found) = got else { break };
         let message = found.delivery;
-        counted = counted.max(delivery_count(&message.properties));
+        most_deliveries = most_deliveries.max(delivery_count(&message.properties));
         let header = |name| match message.properties.headers().as_ref()?.get(name)? {
             AmqpValue::LongString(text) => Some(text.clone()),
             _ => None,
@@ -81,5 +79,5 @@ fn browse(
         });
     }
     connection.channel.nack_all(true)?;
-    Ok((depth.messages, letters, counted))
+    Ok(DeadLetterList { queue, count: depth.messages, letters, delivery_count: most_deliveries })
 }

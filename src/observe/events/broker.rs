@@ -11,7 +11,7 @@ pub struct ConnectionHealth {
     /// Which problem it sets.
     pub part: Part,
     /// Completes "cannot …", such as "take messages".
-    pub purpose: &'static str,
+    pub purpose: String,
     /// Where the problem is set.
     pub health: Health,
 }

@@ -140,9 +140,10 @@ pub(crate) fn record_proven_acks(
             (notifications::id, notifications::broker_session, notifications::completed_at.assume_not_null());
         let ended: Vec<(NotificationId, Option<String>, NaiveDateTime)> =
             ended().filter(notifications::id.eq_any(ids)).select(columns).load(connection)?;
-        let acked = ended
-            .into_iter()
-            .filter(|(_, session, ended_at)| sessions.was_acked(session.as_deref(), *ended_at, clock));
+        let acked = ended.into_iter().filter(|(_, session, ended_at)| {
+            !sessions.is_of_another_queue(session.as_deref())
+                && sessions.was_acked(session.as_deref(), *ended_at, clock)
+        });
         diesel::update(notifications::table.filter(notifications::id.eq_any(acked.map(|(id, _, _)| id))))
             .set(notifications::acked_at.eq(notifications::completed_at))
             .execute(connection)?;

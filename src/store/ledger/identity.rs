@@ -72,6 +72,15 @@
 //! this session, nor to one that begins later, also after the next crash (`broker_sessions.caught_up_at`). A message that is asked about
 //! again is judged by what had come before it.
 //!
+//! # Several queues
+//!
+//! All of this is about one queue: a message comes again in its own queue only, each queue has an order of its own, and the broker
+//! writes the acks of each by itself. So a worker has a session for each queue (`broker_sessions.queue`), and rules 3 to 5 look
+//! at the sessions of the queue of the present one, and leave out the notifications that sessions of other queues hold. A session
+//! without a queue began before fanmail recorded it, and may be of any. A `message_id` (rule 1) is the same in every queue.
+//!
+//! # Interchangeable messages
+//!
 //! Equal messages are interchangeable, but their places are not. If rule 3 gives a message an unfinished notification while an
 //! older one fits, the older one takes the place of the unfinished one in the queue, for whose message it stands from then on.
 //! And if the crash has ended several sessions, equal messages that they had at nearly the same time may have come with each

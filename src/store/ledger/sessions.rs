@@ -14,9 +14,11 @@ use crate::store::error::StoreError;
 use crate::store::ledger::acks::{AckedMessage, record_acks, record_proven_acks};
 use crate::store::ledger::identity::sessions::Sessions;
 use crate::store::ledger::sessions::row::LockedSession;
+use crate::store::ledger::sessions::selection::{of_queue, unended};
 use crate::store::schema::broker_sessions;
 
 pub(crate) mod row;
+mod selection;
 
 /// A session that was lost, or was not seen, for this long is deleted when another one begins.
 const DELETED_AFTER: TimeDelta = TimeDelta::days(1);
@@ -72,7 +74,7 @@ impl Store {
             let clock = dispatch::clock(connection)?;
             let lost_at = time_of(alive_at, clock);
             // The end of an earlier one may have been recorded late.
-            let earlier = broker_sessions::table
+            let earlier = of_queue(&session.queue)
                 .filter(broker_sessions::worker.eq(&session.worker))
                 .filter(broker_sessions::name.ne(session.name()))
                 .filter(broker_sessions::lost_at.is_null().or(broker_sessions::lost_at.gt(lost_at)))
@@ -173,16 +175,6 @@ impl Store {
     }
 }
 
-/// The session `name`, unless it has ended.
-#[diesel::dsl::auto_type]
-fn unended(name: &str) -> _ {
-    let name: String = name.to_owned();
-    broker_sessions::table
-        .filter(broker_sessions::name.eq(name))
-        .filter(broker_sessions::lost_at.is_null())
-        .filter(broker_sessions::closed_at.is_null())
-}
-
 fn report(
     connection: &mut AnyConnection,
     session: &BrokerSession,
@@ -192,7 +184,7 @@ fn report(
 ) -> QueryResult<()> {
     let Some(locked) = locked else {
         // In the older copy, an earlier session of this worker may not have ended.
-        let earlier = broker_sessions::table
+        let earlier = of_queue(&session.queue)
             .filter(broker_sessions::worker.eq(&session.worker))
             .filter(broker_sessions::lost_at.is_null())
             .filter(broker_sessions::closed_at.is_null());
@@ -202,7 +194,7 @@ fn report(
     };
     let revives = locked.lost_at.is_some()
         && clock - seen_at < REVIVED_WITHIN
-        && broker_sessions::table
+        && of_queue(&session.queue)
             .filter(broker_sessions::opened_at.ge(seen_at))
             .count()
             .get_result::<i64>(connection)?
@@ -261,6 +253,7 @@ fn insert(
         .values((
             broker_sessions::name.eq(session.name()),
             broker_sessions::worker.eq(&session.worker),
+            broker_sessions::queue.eq(&session.queue),
             broker_sessions::opened_at.eq(opened_at),
             broker_sessions::seen_at.eq(seen_at),
         ))
@@ -268,7 +261,7 @@ fn insert(
         .map(drop)
 }
 
-/// Deletes the sessions that ended before `clock` by [`DELETED_AFTER`], and those that were not seen since. They may be the proof
+/// Deletes the sessions of this queue that ended before `clock` by [`DELETED_AFTER`], and those that were not seen since. They may be the proof
 /// that a notification was acked, so that is recorded first.
 fn delete_old(
     connection: &mut AnyConnection,
@@ -277,7 +270,7 @@ fn delete_old(
 ) -> QueryResult<()> {
     let time = clock - DELETED_AFTER;
     // A session is seen before it ends, and an end is recorded within seconds, unless the database was away.
-    let unseen = || broker_sessions::table.filter(broker_sessions::seen_at.lt(time));
+    let unseen = || of_queue(&session.queue).filter(broker_sessions::seen_at.lt(time));
     let unended =
         unseen().filter(broker_sessions::lost_at.is_null()).filter(broker_sessions::closed_at.is_null());
     diesel::update(unended)

@@ -20,6 +20,35 @@ pub fn leave_no_pause(store: &Store) {
         .unwrap();
 }
 
+/// The sessions so far were ended by a crash. Until it, there was no pause in what happened to `busy`; what happened to `idle` ended
+/// before that.
+pub fn crash_while_busy(store: &Store, idle: NotificationId, busy: NotificationId) {
+    store
+        .write("move times", |connection| {
+            let crash = dispatch::clock(connection)?;
+            let before = |milliseconds| crash - TimeDelta::milliseconds(milliseconds);
+            for (id, times) in [(idle, [800; 4]), (busy, [600, 400, 200, 0])] {
+                let [received, delivered, completed, acked] = times.map(before);
+                diesel::update(notifications::table.find(id))
+                    .set((
+                        notifications::received_at.eq(received),
+                        notifications::delivered_at.eq(delivered),
+                        notifications::completed_at.eq(completed),
+                        notifications::acked_at.eq(acked),
+                    ))
+                    .execute(connection)?;
+            }
+            diesel::update(broker_sessions::table)
+                .set((
+                    broker_sessions::opened_at.eq(before(900)),
+                    broker_sessions::seen_at.eq(crash),
+                    broker_sessions::lost_at.eq(crash),
+                ))
+                .execute(connection)
+        })
+        .unwrap();
+}
+
 /// The messages of these notifications were delivered one millisecond after the other, however long the test takes.
 pub fn leave_no_time_between(store: &Store, ids: &[NotificationId]) {
     store

@@ -15,7 +15,7 @@ use crate::store::ledger::opening::{Arrival, Opened, Unknown, Watermarks};
 use crate::store::ledger::row::NotificationRecord;
 use crate::store::ledger::sessions::{ClockReading, EndOfSession};
 use crate::store::schema::broker_sessions;
-pub use crate::store::tests::clock_shift::{leave_no_pause, leave_no_time_between, pass};
+pub use crate::store::tests::clock_shift::{crash_while_busy, leave_no_pause, leave_no_time_between, pass};
 
 /// One session of a worker.
 pub struct Consumer<'a> {
@@ -58,6 +58,7 @@ impl<'a> Consumer<'a> {
         let session = BrokerSession {
             worker: worker.to_owned(),
             number,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         };
@@ -74,7 +75,8 @@ impl<'a> Consumer<'a> {
         // Sessions never begin in the same millisecond, which is what a database can tell.
         pass(store, TimeDelta::milliseconds(2));
         let follows_restart = crashed_ago.is_some();
-        let session = BrokerSession { worker: worker.to_owned(), number, follows_restart, ack_writing };
+        let (worker, queue) = (worker.to_owned(), "events".to_owned());
+        let session = BrokerSession { worker, number, queue, follows_restart, ack_writing };
         let crashed_at = crashed_ago.map(before_now);
         store.begin_session(&session, crashed_at).unwrap();
         Self { store, session, watermarks: Watermarks::new(), tag: 0 }

@@ -10,8 +10,9 @@ use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::observe::events;
 use crate::store::ledger::acks::AckedMessage;
+use crate::worker::dispatcher::Dispatcher;
+use crate::worker::dispatcher::source::{SourceId, next};
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
-use crate::worker::dispatcher::{Dispatcher, next};
 
 /// How long the next task of an event waits for a message that is to come again: longer than a broker takes to notice that a
 /// connection is lost.
@@ -20,43 +21,53 @@ const REDELIVERED_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
-    pub(super) fn read_sessions(&mut self) {
-        while let Some(event) = next(&mut self.inbox.sessions) {
+    pub(super) fn read_sessions(&mut self, id: SourceId) {
+        while let Some(event) = next(&mut self.source(id).inbox.sessions) {
             match event {
                 SessionEvent::Begun { number, follows_restart, ack_writing, alive_at } => {
                     let worker = self.context.leases.lease_request().owner.clone();
-                    let session = BrokerSession { worker, number, follows_restart, ack_writing };
-                    self.session = Some(session.clone());
-                    self.opener.begin_session(session, alive_at);
+                    let source = self.source(id);
+                    let queue = source.inbox.queue.clone();
+                    let session = BrokerSession { worker, number, queue, follows_restart, ack_writing };
+                    source.session = Some(session.clone());
+                    source.opener.begin_session(session, alive_at);
                 }
-                SessionEvent::Lost { number, alive_at } => self.session_lost(number, alive_at),
+                SessionEvent::Lost { number, alive_at } => self.session_lost(id, number, alive_at),
             }
         }
     }
 
     /// The broker delivers again what is not acked, to this worker or to another one.
-    fn session_lost(&mut self, number: u64, alive_at: Option<Instant>) {
+    fn session_lost(&mut self, source: SourceId, number: u64, alive_at: Option<Instant>) {
         // The broker thread has confirmed them before.
-        while let Some(acked) = next(&mut self.inbox.acked) {
+        while let Some(acked) = next(&mut self.source(source).inbox.acked) {
             self.acked(acked);
         }
-        let Some(session) = self.session.take_if(|session| session.number == number) else {
+        let Some(session) = self.source(source).session.take_if(|session| session.number == number) else {
             return;
         };
-        let leases = self.remove_unstarted(Task::needs_its_message);
-        for id in self.tasks.select(|task| matches!(task.state, TaskState::DeadLettering(_))) {
+        self.source(source).arrived.clear();
+        let leases = self.remove_unstarted(|task| task.source == Some(source) && task.needs_its_message());
+        let of_source = |is: fn(&TaskState) -> bool| {
+            self.tasks.select(|task| task.source == Some(source) && is(&task.state))
+        };
+        let dead = of_source(|state| matches!(state, TaskState::DeadLettering(_)));
+        let unconfirmed = of_source(|state| matches!(state, TaskState::Acking(_)));
+        for id in dead {
             self.tasks.remove(id);
         }
-        for id in self.tasks.select(|task| matches!(task.state, TaskState::Acking(_))) {
+        for id in unconfirmed {
             self.ack_lost(id);
         }
-        self.opener.lose_session(session, alive_at, self.acks_to_record(), leases);
+        let acked = self.acks_to_record(source);
+        self.source(source).opener.lose_session(session, alive_at, acked, leases);
     }
 
     /// Acks that the broker has and the ledger may not have yet. It is to have them before it hears that their session has ended:
     /// then it takes a notification without a recorded ack for one whose message comes again.
-    fn acks_to_record(&self) -> Vec<AckedMessage> {
-        let recording = self.tasks.select(|task| matches!(task.state, TaskState::RecordingAck(_)));
+    fn acks_to_record(&self, source: SourceId) -> Vec<AckedMessage> {
+        let is_recording = |task: &Task| matches!(task.state, TaskState::RecordingAck(_));
+        let recording = self.tasks.select(|task| task.source == Some(source) && is_recording(task));
         let acked = recording.into_iter().filter_map(|id| match self.tasks.get(id)? {
             Task { state: TaskState::RecordingAck(message), .. } => Some(message.clone()),
             _ => None,
@@ -77,7 +88,6 @@ impl Dispatcher {
 
     /// Removes the tasks that have not begun and that fit. Returns their leases.
     pub(super) fn remove_unstarted(&mut self, fits: impl Fn(&Task) -> bool) -> Vec<Lease> {
-        self.arrived.clear();
         let unstarted = self.tasks.select(|task| task.state.is_unstarted() && fits(task));
         let removed = unstarted.into_iter().filter_map(|id| self.tasks.remove(id));
         removed
@@ -118,20 +128,33 @@ impl Dispatcher {
             return;
         }
         self.look_at = now + LOOK_INTERVAL;
-        let held = self.tasks.select(|task| self.holds(task)).len();
-        // Messages behind those that are awaited hold all places of the prefetch: the broker delivers none until one is acked.
-        let none_can_come = self.running == 0 && held >= self.prefetch;
-        let mut awaited = Vec::new();
+        let can_come: Vec<bool> =
+            (0..self.sources.len()).map(|index| self.can_deliver(SourceId(index))).collect();
+        let mut awaited: Vec<Vec<NotificationId>> = vec![Vec::new(); self.sources.len()];
         for id in self.tasks.awaiting_redelivery().clone() {
-            match self.tasks.get(id).map(|task| &task.state) {
-                Some(TaskState::AwaitingRedelivery { until, .. }) if *until <= now || none_can_come => {
+            let Some(Task { source: Some(source), state, .. }) = self.tasks.get(id) else { continue };
+            match state {
+                TaskState::AwaitingRedelivery { until, .. } if *until <= now || !can_come[source.0] => {
                     drop(self.tasks.remove(id));
                 }
-                Some(TaskState::AwaitingRedelivery { notification_id, .. }) => awaited.push(*notification_id),
+                TaskState::AwaitingRedelivery { notification_id, .. } => {
+                    awaited[source.0].push(*notification_id);
+                }
                 _ => {}
             }
         }
-        self.opener.find_acked(awaited);
+        for (source, ids) in self.sources.iter().zip(awaited) {
+            source.opener.find_acked(ids);
+        }
+    }
+
+    /// Not if messages behind those that are awaited hold all places of the prefetch, and none of them is worked on: the broker
+    /// delivers none until one is acked.
+    fn can_deliver(&self, source: SourceId) -> bool {
+        let of_source = self.tasks.select(|task| task.source == Some(source));
+        let tasks = || of_source.iter().filter_map(|id| self.tasks.get(*id));
+        let held = tasks().filter(|task| self.holds(task)).count();
+        held < self.prefetch || tasks().any(|task| matches!(task.state, TaskState::Running(_)))
     }
 
     pub(super) fn acked_by_another_worker(&mut self, ids: &[NotificationId]) {
@@ -165,16 +188,16 @@ impl Dispatcher {
         let Some(again) = self.tasks.remove(id) else {
             return;
         };
-        let Some(receipt) = again.receipt else {
+        let (Some(source), Some(receipt)) = (again.source, again.receipt) else {
             return;
         };
-        self.tasks.set_receipt(twin, receipt);
+        self.tasks.set_receipt(twin, source, receipt);
         if again.is_nameless() {
             self.context.metrics.redelivered_decided.add(1);
         }
         if self.tasks.awaiting_redelivery().contains(&twin) {
             events::notification::already_completed(notification);
-            self.settle(Settlement::Ack(receipt));
+            self.source(source).settle(Settlement::Ack(receipt));
             self.tasks.set_state(twin, TaskState::Acking(notification.id));
         } else {
             events::notification::redelivered(&again.message);

@@ -27,7 +27,7 @@ impl Dispatcher {
         let task = self.tasks.find(receipt).filter(|(_, task)| matches!(task.state, TaskState::Opening));
         let Some((id, task)) = task else {
             // Its session is lost, or the worker is stopping.
-            return self.opener.release(opening.lease().into_iter().collect());
+            return self.release(opening.lease().into_iter().collect());
         };
         let by_flag = task.is_nameless() && task.identity.redelivered;
         match opening {
@@ -47,7 +47,7 @@ impl Dispatcher {
     fn open(&mut self, id: TaskId, opened: OpenedAs, by_flag: bool) {
         let notification = opened.notification();
         if let Some(twin) = self.tasks.find_twin(id, notification.id) {
-            self.opener.release(opened.lease().into_iter().collect());
+            self.release(opened.lease().into_iter().collect());
             return self.delivered_again(id, twin, &notification);
         }
         if by_flag && !matches!(opened, OpenedAs::Ours { resumed: false, .. }) {
@@ -78,14 +78,14 @@ impl Dispatcher {
         let Some(task) = self.tasks.get(id) else {
             return;
         };
-        let Some(receipt) = task.receipt else {
+        let (Some(source), Some(receipt)) = (task.source, task.receipt) else {
             return self.ended_without_message(id, &result);
         };
         let is_nameless = task.is_nameless();
         let is_valid = self.is_valid(receipt);
         match result {
             FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_valid => {
-                self.settle(Settlement::Ack(receipt));
+                self.source(source).settle(Settlement::Ack(receipt));
                 return drop(self.tasks.set_state(id, TaskState::Acking(notification.id)));
             }
             // The ack of a receipt from an earlier session would be void.
@@ -93,7 +93,7 @@ impl Dispatcher {
                 return self.await_redelivery(id, notification.id);
             }
             FanOutResult::DeadLetter { reason, notification } if is_valid => {
-                self.settle(Settlement::DeadLetter(receipt, reason));
+                self.source(source).settle(Settlement::DeadLetter(receipt, reason));
                 if let Some(notification) = notification {
                     self.tasks.set_state(id, TaskState::DeadLettering(notification.id));
                     return self.tasks.leave_queue(id);

@@ -8,6 +8,7 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 use crate::store::ledger::acks::AckedMessage;
+use crate::worker::dispatcher::source::SourceId;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::Place;
 
@@ -23,6 +24,8 @@ pub struct Task {
     pub message: Message,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
+    /// The queue of its newest delivery; `None` when no message carries it.
+    pub source: Option<SourceId>,
     /// Its newest delivery; `None` when no message carries it.
     pub receipt: Option<Receipt>,
     /// Its place if no message carries it, which is given back with it.

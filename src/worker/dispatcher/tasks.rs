@@ -7,6 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
+use crate::worker::dispatcher::source::SourceId;
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::WithoutMessage;
@@ -36,16 +37,16 @@ pub struct Tasks {
 
 impl Tasks {
     /// Adds a message that has arrived, behind the others of its event.
-    pub fn add(&mut self, message: Message, identity: Identity, receipt: Receipt) {
-        let (receipt, state) = (Some(receipt), TaskState::Opening);
-        self.insert(Task { message, identity, receipt, place: None, state });
+    pub fn add(&mut self, message: Message, identity: Identity, source: SourceId, receipt: Receipt) {
+        let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
+        self.insert(Task { message, identity, source, receipt, place: None, state });
     }
 
     /// Adds a notification that no message carries, behind the others of its event.
     pub fn add_without_message(&mut self, notification: WithoutMessage) {
         let WithoutMessage { message, identity, opened, place } = notification;
         let (place, state) = (Some(place), TaskState::Waiting(opened));
-        self.insert(Task { message, identity, receipt: None, place, state });
+        self.insert(Task { message, identity, source: None, receipt: None, place, state });
     }
 
     fn insert(&mut self, task: Task) {
@@ -149,11 +150,12 @@ impl Tasks {
     }
 
     /// The message of a task was delivered again.
-    pub fn set_receipt(&mut self, id: TaskId, receipt: Receipt) {
+    pub fn set_receipt(&mut self, id: TaskId, source: SourceId, receipt: Receipt) {
         if let Some(task) = self.by_id.get_mut(&id) {
             if let Some(old) = task.receipt.replace(receipt) {
                 self.receipts.remove(&old);
             }
+            task.source = Some(source);
             self.receipts.insert(receipt, id);
         }
     }
@@ -218,7 +220,7 @@ mod tests {
     /// Adds the message `tag` of an event.
     fn add(tasks: &mut Tasks, event: i64, tag: u64) -> TaskId {
         let message = Message::new(Kind::Updated, EventId::Number(event));
-        tasks.add(message, Identity::default(), receipt(tag));
+        tasks.add(message, Identity::default(), SourceId(0), receipt(tag));
         tasks.find(receipt(tag)).unwrap().0
     }
 
@@ -269,7 +271,7 @@ mod tests {
         let mut tasks = Tasks::default();
         for tag in 1..=4 {
             let id = add(&mut tasks, i64::try_from(tag % 2).unwrap(), tag);
-            tasks.set_receipt(id, Receipt { session: 2, tag });
+            tasks.set_receipt(id, SourceId(0), Receipt { session: 2, tag });
         }
         for id in tasks.select(|_| true) {
             tasks.remove(id);

@@ -123,6 +123,7 @@ mod tests {
         BrokerSession {
             worker: "host:1".to_owned(),
             number,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         }

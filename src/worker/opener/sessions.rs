@@ -224,6 +224,7 @@ mod tests {
         BrokerSession {
             worker: "host:1".to_owned(),
             number,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         }
@@ -254,6 +255,7 @@ mod tests {
         let other = BrokerSession {
             worker: "elsewhere:1:0:0:x".to_owned(),
             number: 1,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         };

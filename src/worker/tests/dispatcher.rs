@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use self::broker::Broker;
 use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
@@ -18,99 +19,17 @@ use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
 
+mod broker;
 mod losses;
 mod opening;
 mod refused_messages;
 mod reminders;
 mod sessions;
+mod several_queues;
 mod vanished;
 mod without_message;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The broker's side of a running dispatcher.
-struct Broker {
-    incoming: Sender<Incoming>,
-    settlements: Receiver<Settlement>,
-    acked: Sender<Acked>,
-    sessions: Sender<SessionEvent>,
-    /// The session that takes messages; 0 when there is none.
-    session: Cell<u64>,
-    dispatcher: JoinHandle<std::io::Result<()>>,
-}
-
-impl Broker {
-    fn start(worker: &TestWorker) -> Self {
-        Self::start_with(worker, worker.threads.batch_sender.clone())
-    }
-
-    fn start_with(worker: &TestWorker, batch_sender: BatchSender) -> Self {
-        let (incoming, inbox) = unbounded();
-        let (settling, settlements) = unbounded();
-        let (acked, acks) = unbounded();
-        let (sessions, begun_or_lost) = unbounded();
-        let inbox = Inbox {
-            incoming: inbox,
-            settlements: settling,
-            acked: acks,
-            sessions: begun_or_lost,
-            last_answer: LastAnswer::default(),
-        };
-        let context = Arc::clone(&worker.context);
-        let dispatcher = Dispatcher::new(context, inbox, batch_sender, &worker.config.worker).unwrap();
-        let dispatcher = thread::spawn(move || dispatcher.run());
-        Self { incoming, settlements, acked, sessions, session: Cell::new(0), dispatcher }
-    }
-
-    /// Delivers a message. The first message of a new session comes after the loss of the one before.
-    fn deliver(&self, receipt: Receipt, identity: Identity, body: &str) {
-        if receipt.session != self.session.get() {
-            self.lose_session();
-            self.begin_session(receipt.session);
-        }
-        self.incoming.send(Incoming::new(receipt, body.as_bytes().to_vec(), identity)).unwrap();
-    }
-
-    fn begin_session(&self, number: u64) {
-        self.session.set(number);
-        let (follows_restart, ack_writing) = (false, AckWriting::Soon);
-        let begun = SessionEvent::Begun { number, follows_restart, ack_writing, alive_at: None };
-        self.sessions.send(begun).unwrap();
-    }
-
-    fn lose_session(&self) {
-        let number = self.session.replace(0);
-        if number > 0 {
-            self.sessions.send(SessionEvent::Lost { number, alive_at: None }).unwrap();
-        }
-    }
-
-    /// The broker confirms acks, and the ledger has them soon.
-    fn confirm(&self, receipts: impl IntoIterator<Item = Receipt>) {
-        let sent_at = Instant::now();
-        receipts.into_iter().for_each(|receipt| self.acked.send(Acked { receipt, sent_at }).unwrap());
-    }
-
-    fn settlement(&self) -> Settlement {
-        self.settlements.recv_timeout(TIMEOUT).expect("a settlement in time")
-    }
-
-    fn dead_letter(&self) -> (Receipt, String) {
-        match self.settlement() {
-            Settlement::DeadLetter(receipt, reason) => (receipt, reason),
-            other @ Settlement::Ack(_) => panic!("{other:?}"),
-        }
-    }
-
-    /// Stops as the broker thread does: first no more messages, then no more acks. Returns what was settled meanwhile.
-    fn close(self) -> Vec<Settlement> {
-        drop(self.incoming);
-        let rest = self.settlements.iter().collect();
-        drop(self.acked);
-        self.dispatcher.join().unwrap().unwrap();
-        rest
-    }
-}
 
 /// A relay that holds every mail until the sender is dropped.
 fn gated_worker(people: u32) -> (TestWorker, Sender<()>) {

@@ -43,8 +43,9 @@ impl Identities<'_> {
         let asked_at = arrival.first_asked_at(self.clock);
         let sessions = self.take_sessions(connection, asked_at)?;
         let possession = sessions.possession(session.as_deref(), asked_at);
+        let is_of_another_queue = sessions.is_of_another_queue(session.as_deref());
         self.sessions = Some(sessions);
-        if possession != Possession::Broker {
+        if is_of_another_queue || possession != Possession::Broker {
             return Ok(Match::Copy(candidate));
         }
         let redelivered = arrival.identity.redelivered;

@@ -1,7 +1,7 @@
 //! What the sessions of all workers say about a message: whether a worker may still have it, whether its ack may have been
 //! forgotten, and whether it would have come long ago. The rules are explained in the folder above.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -49,6 +49,7 @@ pub(crate) struct ForgottenAcks<'a> {
 struct SessionRow {
     name: String,
     worker: String,
+    queue: Option<String>,
     opened_at: NaiveDateTime,
     seen_at: NaiveDateTime,
     unwritten_since: Option<NaiveDateTime>,
@@ -68,12 +69,14 @@ impl SessionRow {
     }
 }
 
-/// The sessions of all workers.
+/// The sessions of all workers that take messages from the queue of the current one.
 pub(crate) struct Sessions<'a> {
     current: &'a BrokerSession,
     current_name: String,
     clock: NaiveDateTime,
     rows: HashMap<String, SessionRow>,
+    /// The names of those that take messages from other queues.
+    of_other_queues: HashSet<String>,
     /// When a session of this worker was last seen that certainly began before the restart.
     previous_seen_at: Option<NaiveDateTime>,
 }
@@ -86,6 +89,8 @@ impl<'a> Sessions<'a> {
     ) -> QueryResult<Self> {
         let rows: Vec<SessionRow> =
             broker_sessions::table.select(SessionRow::as_select()).load(connection)?;
+        let is_of_queue = |row: &SessionRow| row.queue.as_ref().is_none_or(|queue| *queue == current.queue);
+        let (rows, others): (Vec<SessionRow>, Vec<SessionRow>) = rows.into_iter().partition(is_of_queue);
         let current_name = current.name();
         let opened_at = rows.iter().find(|row| row.name == current_name).map(|row| row.opened_at);
         let previous = rows.iter().filter(|row| {
@@ -98,7 +103,13 @@ impl<'a> Sessions<'a> {
             current_name,
             clock,
             rows: rows.into_iter().map(|row| (row.name.clone(), row)).collect(),
+            of_other_queues: others.into_iter().map(|row| row.name).collect(),
         })
+    }
+
+    /// Whether the message of a notification that names this session is of another queue: then it never comes to the current one.
+    pub fn is_of_another_queue(&self, session: Option<&str>) -> bool {
+        session.is_some_and(|name| self.of_other_queues.contains(name))
     }
 
     /// Whose hands the message of a notification is in that names this session, for a message of the current session
@@ -214,7 +225,8 @@ impl<'a> Sessions<'a> {
         let newest = lost().map(|row| row.opened_at).max();
         let earlier = self.rows.values().filter(|row| row.unwritten_since.is_some());
         let earlier = earlier.map(SessionRow::end).filter(|end| newest.is_some_and(|newest| *end <= newest));
-        let unwritten = find_unwritten_since(connection, crashed_at, self.current.ack_writing)?;
+        let unwritten =
+            find_unwritten_since(connection, crashed_at, self.current.ack_writing, &self.of_other_queues)?;
         let since = earlier.max().map_or(unwritten, |end| end.max(unwritten));
         let still_undecided = broker_sessions::table
             .filter(broker_sessions::name.eq_any(&names))

@@ -23,7 +23,10 @@ impl Identities<'_> {
         sessions: &Sessions<'_>,
     ) -> QueryResult<Match> {
         if !self.unacked.contains_key(message) {
-            let unacked = candidates::find_unacked(connection, message, self.clock)?;
+            let mut unacked = candidates::find_unacked(connection, message, self.clock)?;
+            unacked.retain(|candidate| {
+                !sessions.is_of_another_queue(candidate.record.broker_session.as_deref())
+            });
             let indices = unacked.into_iter().map(|candidate| self.add(candidate)).collect();
             self.unacked.insert(message.clone(), indices);
         }

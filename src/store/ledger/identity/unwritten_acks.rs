@@ -13,6 +13,8 @@
 //! message, and when there are 2,048 (of 2,047 all were lost, of 2,048 none); and none comes back from a file of 4,096 messages that
 //! are all acked, as in an empty queue.
 
+use std::collections::HashSet;
+
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -52,14 +54,17 @@ struct Work {
     acked: Option<NaiveDateTime>,
 }
 
-/// The start of the row of deliveries and acks, of all sessions and without a pause, that the crash of the broker at `crashed_at`
-/// has ended: acks that were sent later may not be on its disk.
+/// The start of the row of deliveries and acks, of all sessions but those `of_other_queues` and without a pause, that the crash of
+/// the broker at `crashed_at` has ended: acks that were sent later may not be on its disk.
 pub(crate) fn find_unwritten_since(
     connection: &mut AnyConnection,
     crashed_at: NaiveDateTime,
     ack_writing: AckWriting,
+    of_other_queues: &HashSet<String>,
 ) -> QueryResult<NaiveDateTime> {
     let newest: Vec<Work> = notifications::table
+        .filter(notifications::broker_session.is_not_null())
+        .filter(notifications::broker_session.ne_all(of_other_queues))
         .order(notifications::id.desc())
         .limit(most_unwritten(ack_writing))
         .select((

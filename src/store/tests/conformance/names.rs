@@ -232,6 +232,14 @@ macro_rules! conformance_tests {
             a_notification_without_an_event_is_listed_and_adds_up
             a_notification_without_an_event_is_purged
             a_message_id_is_looked_for_on_its_channel
+            the_sessions_of_one_worker_last_side_by_side
+            a_message_takes_no_notification_of_another_queue
+            a_message_waits_for_no_worker_of_another_queue
+            a_long_session_of_another_queue_proves_no_ack
+            the_pause_of_a_queue_is_its_own
+            a_queue_catches_up_by_itself
+            a_copy_in_another_queue_changes_nothing
+            a_session_without_a_queue_may_be_of_any
             an_installation_has_one_tag
             users_are_found_by_numbers
             users_are_found_by_texts_byte_by_byte

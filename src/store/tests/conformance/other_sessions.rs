@@ -64,6 +64,8 @@ pub fn a_restart_ends_the_session_of_a_frozen_worker(store: &Store) {
     pass(store, TimeDelta::minutes(5));
     before.report();
     let answered_at = Instant::now();
+    // The database's clock rounds to milliseconds.
+    wait_for_next_millisecond(store);
     before.lose();
     let mut me = Consumer::begin_after_restart(store, "me", 2);
     assert!(matches!(me.receive(AGAIN), Opened::Ours { resumed: false, .. }));
@@ -83,6 +85,7 @@ fn me_of(worker: &str) -> BrokerSession {
     BrokerSession {
         worker: worker.to_owned(),
         number: 1,
+        queue: "events".to_owned(),
         follows_restart: false,
         ack_writing: AckWriting::Soon,
     }

@@ -85,6 +85,7 @@ pub fn a_session_ends_after_what_it_opens(server: Server) {
         let session = BrokerSession {
             worker: "me".to_owned(),
             number,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         };

@@ -34,6 +34,7 @@ impl OtherWorker {
         let session = BrokerSession {
             worker: name.to_owned(),
             number: 1,
+            queue: "events".to_owned(),
             follows_restart: false,
             ack_writing: AckWriting::Soon,
         };

@@ -75,7 +75,7 @@ fn a_row_that_vanishes_is_not_opened_anew_by_a_worker_that_stops() {
     drop(open_gate);
     assert_eq!(settlements.iter().count(), 0, "the message goes back to the queue");
     drop(acked);
-    dispatcher.join().unwrap().unwrap();
+    dispatcher.unwrap().join().unwrap().unwrap();
     assert_eq!((rows(&worker), worker.relay.accepted().len()), (vec![], 1));
 }
 

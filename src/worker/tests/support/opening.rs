@@ -64,6 +64,7 @@ fn first_session(request: &LeaseRequest) -> BrokerSession {
     BrokerSession {
         worker: request.owner.clone(),
         number: 1,
+        queue: "events".to_owned(),
         follows_restart: false,
         ack_writing: AckWriting::Soon,
     }

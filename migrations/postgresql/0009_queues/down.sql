@@ -1,0 +1,1 @@
+ALTER TABLE broker_sessions DROP COLUMN queue;

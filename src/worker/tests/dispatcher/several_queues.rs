@@ -1,0 +1,87 @@
+//! Two queues of one worker: a session each, one order for each event.
+
+use super::sessions::exchange_markers;
+use super::*;
+use crate::worker::tests::support::wait_until;
+
+impl Broker {
+    /// The broker's side of two queues of one dispatcher. The second one is to be closed first.
+    fn start_two(worker: &TestWorker) -> [Self; 2] {
+        let [(first, inbox), (second, other)] = ["events", "more"].map(Self::of_queue);
+        [first.dispatch(worker, worker.threads.batch_sender.clone(), vec![inbox, other]), second]
+    }
+}
+
+fn close([first, second]: [Broker; 2]) -> [Vec<Settlement>; 2] {
+    let settled = second.close();
+    [first.close(), settled]
+}
+
+#[test]
+fn notifications_of_one_event_run_in_the_order_of_arrival_whichever_queue_they_come_from() {
+    let (worker, open_gate) = gated_worker(3);
+    let [first, second] = Broker::start_two(&worker);
+    first.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
+    second.deliver(receipt(2, 1), without_message_id(false), &updated(EVENT));
+    wait_until("the second one", || worker.count("notifications WHERE state = 'waiting'") == 1);
+    drop(open_gate);
+    assert_eq!(first.settlement(), acked(1, 1));
+    // The ack of the first one is awaited, although it is in another queue.
+    exchange_markers(&second, 2);
+    assert_eq!(worker.relay.accepted().len(), 3);
+    first.confirm([receipt(1, 1)]);
+    assert_eq!(second.settlement(), acked(2, 1));
+    second.confirm([receipt(2, 1)]);
+    worker.wait_until_acked(2);
+    assert_eq!(worker.relay.accepted().len(), 6);
+    assert_eq!(close([first, second]), [[], []]);
+    assert_eq!(worker.count("broker_sessions WHERE closed_at IS NOT NULL AND queue = 'more'"), 1);
+}
+
+#[test]
+fn a_queue_that_loses_its_session_leaves_the_other_one_alone() {
+    let (worker, open_gate) = gated_worker(3);
+    let [first, second] = Broker::start_two(&worker);
+    first.deliver(receipt(1, 1), without_message_id(false), &updated(EVENT));
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
+    first.deliver(receipt(1, 2), without_message_id(false), &updated(EVENT));
+    second.deliver(receipt(2, 1), without_message_id(false), &updated(EVENT));
+    wait_until("all rows", || worker.count("notifications") == 3);
+    first.lose_session();
+    first.begin_session(3);
+    let again = Identity { redelivered: true, ..Identity::default() };
+    first.deliver(receipt(3, 1), again.clone(), &updated(EVENT));
+    first.deliver(receipt(3, 2), again, &updated(EVENT));
+    wait_until("both to be taken", || {
+        worker.count("notifications WHERE broker_session LIKE '%/3' AND delivery_tag IN (1, 2)") == 2
+    });
+    drop(open_gate);
+    assert_eq!(first.settlement(), acked(3, 1));
+    first.confirm([receipt(3, 1)]);
+    assert_eq!(second.settlement(), acked(2, 1), "it arrived before the other one came again");
+    second.confirm([receipt(2, 1)]);
+    assert_eq!(first.settlement(), acked(3, 2));
+    first.confirm([receipt(3, 2)]);
+    worker.wait_until_acked(3);
+    assert_eq!(close([first, second]), [[], []]);
+    assert_eq!((worker.count("notifications"), worker.relay.accepted().len()), (3, 9));
+}
+
+/// A publisher's message was routed to both queues, or published to both.
+#[test]
+fn one_message_in_two_queues_is_one_notification() {
+    let (worker, open_gate) = gated_worker(3);
+    let [first, second] = Broker::start_two(&worker);
+    first.deliver(receipt(1, 1), named("both"), &updated(EVENT));
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
+    second.deliver(receipt(2, 1), named("both"), &updated(EVENT));
+    drop(open_gate);
+    assert_eq!(first.settlement(), acked(1, 1));
+    first.confirm([receipt(1, 1)]);
+    assert_eq!(second.settlement(), acked(2, 1));
+    second.confirm([receipt(2, 1)]);
+    worker.wait_until_acked(1);
+    assert_eq!(close([first, second]), [[], []]);
+    assert_eq!((worker.count("notifications"), worker.relay.accepted().len()), (1, 3));
+}
