@@ -198,7 +198,7 @@ impl Runtime {
         let shutdown = self.shutdown.clone();
         watchdog.start(move || shutdown::request(&shutdown)).context("cannot start the watchdog")?;
         let (numbers, prefetch) = (SessionNumbers::default(), config.worker.prefetch);
-        let is_one = config.broker.further_queues.is_empty();
+        let is_one = config.broker.queues().count() == 1;
         let subscribe = |broker: BrokerConfig| {
             let monitor = if is_one { self.monitor.clone() } else { self.monitor.of_queue(&broker.queue) };
             consumer::subscribe(&broker, prefetch, &numbers, &monitor, &watchdog, &self.shutdown)

@@ -82,8 +82,11 @@ pub fn subscribe(
         alive_at: None,
     };
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
-    let queue = config.queue.clone();
-    Ok(Subscription { inbox: Inbox { queue, incoming, settlements, acked, sessions, last_answer }, thread })
+    let (queue, is_urgent) = (config.queue.clone(), config.is_urgent);
+    Ok(Subscription {
+        inbox: Inbox { queue, is_urgent, incoming, settlements, acked, sessions, last_answer },
+        thread,
+    })
 }
 
 /// The state of the broker thread.

@@ -15,6 +15,8 @@ use crate::domain::session::{AckWriting, Receipt};
 pub struct Inbox {
     /// The name of the queue.
     pub queue: String,
+    /// Whether its messages overtake those of other queues.
+    pub is_urgent: bool,
     /// Messages in order of arrival, at most `PREFETCH` unsettled; closed once a shutdown is requested.
     pub incoming: Receiver<Incoming>,
     /// Sending never blocks. After a shutdown request, the broker thread ends when this sender is dropped.
@@ -36,6 +38,7 @@ impl Inbox {
         let (_, acked) = unbounded();
         let inbox = Self {
             queue: String::new(),
+            is_urgent: false,
             incoming,
             settlements,
             acked,

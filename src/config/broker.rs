@@ -2,6 +2,7 @@
 
 use crate::config::broker::bindings::Binding;
 use crate::config::broker::hosts::{BrokerHost, WrittenHost};
+use crate::config::broker::queues::Queues;
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
     BrokerVariables, HOST, PASSWORD, PORT, USE_TLS, USERNAME, VHOST, first_set, is_set_by_kubernetes,
@@ -35,6 +36,10 @@ pub struct BrokerConfig {
     pub queue: String,
     /// The others.
     pub further_queues: Vec<String>,
+    /// The queues beside them that are served first (`URGENT_QUEUE`).
+    pub urgent_queues: Vec<String>,
+    /// Whether this is the configuration of an urgent queue alone.
+    pub is_urgent: bool,
     /// To which exchanges the queues are bound at start (`AMQP_BINDINGS`).
     pub bindings: Vec<Binding>,
     /// The variables that these values come from, for messages.
@@ -48,8 +53,8 @@ const URL: &str = "AMQP_URL";
 
 impl BrokerConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let mut further_queues = queues::read(reader);
-        let bindings = bindings::read(reader, &further_queues);
+        let Queues { names: mut further_queues, urgent: urgent_queues } = Queues::read(reader);
+        let bindings = bindings::read(reader, &[&further_queues[..], &urgent_queues].concat());
         let queue = further_queues.remove(0);
         let ca_certificates = CaCertificates::read(reader, "AMQP_CA_FILE");
         let url = read_url(reader);
@@ -67,12 +72,13 @@ impl BrokerConfig {
             reader.problem(config.variables.use_tls, sentence.to_owned());
         }
         config.refuse_public_password(reader, from_url);
-        Self { ca_certificates, further_queues, bindings, ..config }
+        Self { ca_certificates, further_queues, urgent_queues, bindings, ..config }
     }
 
-    /// The names of all queues that are consumed.
+    /// The names of all queues that are consumed, the urgent ones last.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.queue).chain(&self.further_queues).map(String::as_str)
+        let usual = std::iter::once(&self.queue).chain(&self.further_queues);
+        usual.chain(&self.urgent_queues).map(String::as_str)
     }
 
     /// The same broker for each of the queues alone, with its bindings.
@@ -80,7 +86,16 @@ impl BrokerConfig {
     pub fn of_each_queue(&self) -> Vec<Self> {
         let of = |queue: &str| {
             let bindings = self.bindings.iter().filter(|binding| binding.queue == queue).cloned().collect();
-            Self { queue: queue.to_owned(), further_queues: Vec::new(), bindings, ..self.clone() }
+            let is_urgent = self.urgent_queues.iter().any(|urgent| urgent == queue);
+            let (further_queues, urgent_queues) = (Vec::new(), Vec::new());
+            Self {
+                queue: queue.to_owned(),
+                further_queues,
+                urgent_queues,
+                is_urgent,
+                bindings,
+                ..self.clone()
+            }
         };
         self.queues().map(of).collect()
     }
@@ -97,6 +112,8 @@ impl BrokerConfig {
             vhost: url.vhost.unwrap_or_else(|| "/".to_owned()),
             queue,
             further_queues: Vec::new(),
+            urgent_queues: Vec::new(),
+            is_urgent: false,
             bindings: Vec::new(),
             variables: BrokerVariables::of_url(url_variable, queue_variable),
         }
@@ -131,6 +148,8 @@ impl BrokerConfig {
             vhost: reader.either(VHOST, Reader::text).unwrap_or_else(|| "/".to_owned()),
             queue,
             further_queues: Vec::new(),
+            urgent_queues: Vec::new(),
+            is_urgent: false,
             bindings: Vec::new(),
             variables,
         }

@@ -18,6 +18,9 @@
 //! Each queue is a source with a session of its own. The order of the notifications of one event is that in which their messages
 //! arrive here, whichever queue they come from.
 //!
+//! Messages of an urgent queue are started before others, except those of their event that came before, and have as many places
+//! of their own: a worker that is busy with large notifications begins an urgent one at once.
+//!
 //! A receipt is valid for one session, one connection to the broker. When that is lost, the broker delivers its messages again,
 //! to this worker or to another one. Tasks that have not begun are removed, and their leases released. A running fan-out
 //! continues; when its message comes again, the opener says that this process has the notification already, and the new receipt
@@ -31,6 +34,7 @@
 //!
 //! A notification that no message carries (`without_message`) comes opened and leased: Waiting, Running, removed.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,7 +49,7 @@ use crate::domain::session::Receipt;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::dispatcher::message_rules::{Accepted, MessageRules};
-use crate::worker::dispatcher::source::{Source, SourceId};
+use crate::worker::dispatcher::source::{Source, SourceId, Urgency};
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
 use crate::worker::fan_out::claim::OpenedMessage;
@@ -74,10 +78,10 @@ pub struct Dispatcher {
     /// Receipts whose acks the ledger has.
     recorded: (Sender<Receipt>, Receiver<Receipt>),
     rules: MessageRules,
-    /// Most fan-outs at a time.
+    /// Most fan-outs of each urgency at a time.
     prefetch: usize,
     /// Fan-outs that run.
-    running: usize,
+    running: HashMap<TaskId, Urgency>,
     /// Whether messages may still arrive.
     open: bool,
     /// When to look next for messages that were to come again.
@@ -108,7 +112,7 @@ impl Dispatcher {
             results,
             recorded: unbounded(),
             prefetch: usize::from(config.prefetch),
-            running: 0,
+            running: HashMap::new(),
             open: true,
             look_at: Instant::now(),
         })
@@ -120,7 +124,7 @@ impl Dispatcher {
     /// # Errors
     /// When a thread cannot be started.
     pub fn run(mut self) -> io::Result<()> {
-        while self.open || self.running > 0 {
+        while self.open || !self.running.is_empty() {
             self.wait();
             self.look_for_redeliveries();
             self.read_channels();
@@ -158,32 +162,40 @@ impl Dispatcher {
             Err(reason) => return self.source(source).settle(Settlement::DeadLetter(receipt, reason)),
         };
         let is_first = !self.tasks.has_event_of(&message);
-        let arrived: usize = self.sources.iter().map(|source| source.arrived.len()).sum();
-        let starts_at_once = is_first && self.running + arrived < self.prefetch;
-        self.tasks.add(message.clone(), identity.clone(), source, receipt);
+        let urgency = self.source(source).urgency();
+        let alike = self.sources.iter().filter(|source| source.urgency() == urgency);
+        let arrived: usize = alike.map(|source| source.arrived.len()).sum();
+        let starts_at_once = is_first && self.count_running(urgency) + arrived < self.prefetch;
+        self.tasks.add(message.clone(), identity.clone(), (source, urgency), receipt);
         let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None };
         self.source(source).arrived.push(arrival);
     }
 
     /// Starts the tasks whose turn it is, as long as there are places.
     fn start_tasks(&mut self) -> io::Result<()> {
-        while self.running < self.prefetch
-            && let Some(id) = self.tasks.next_startable()
-            && !self.context.shutdown.requested()
-        {
-            self.start(id)?;
+        for urgency in [Urgency::Urgent, Urgency::Usual] {
+            while self.count_running(urgency) < self.prefetch
+                && let Some(id) = self.tasks.next_startable(urgency)
+                && !self.context.shutdown.requested()
+            {
+                self.start(id, urgency)?;
+            }
         }
         Ok(())
     }
 
-    fn start(&mut self, id: TaskId) -> io::Result<()> {
+    fn count_running(&self, urgency: Urgency) -> usize {
+        self.running.values().filter(|running| **running == urgency).count()
+    }
+
+    fn start(&mut self, id: TaskId, urgency: Urgency) -> io::Result<()> {
         let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
         let (message, identity, source, receipt) =
             (task.message.clone(), task.identity.clone(), task.source, task.receipt);
         if let Some(opened) = opened {
-            self.running += 1;
+            self.running.insert(id, urgency);
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
         if let (Some(source), Some(receipt)) = (source, receipt) {

@@ -1,4 +1,4 @@
-//! The queues that are consumed: `LAVINMQ_QUEUE`, one or several.
+//! The queues that are consumed: `LAVINMQ_QUEUE`, one or several, and with `URGENT_QUEUE` an urgent one beside each.
 
 use crate::config::broker::variables::QUEUE;
 use crate::config::reader::Reader;
@@ -12,42 +12,69 @@ const LONGEST: usize = 255;
 /// What the name of a dead-letter queue ends with.
 const DEAD: &str = ".dead";
 
+/// What the name of an urgent queue ends with.
+const URGENT: &str = ".urgent";
+
 /// The worker has a connection for each queue.
 const MOST: usize = 16;
 
-/// The names of the queues, at least one.
-pub(super) fn read(reader: &mut Reader<'_>) -> Vec<String> {
-    reader.either(QUEUE, read_names).unwrap_or_else(|| vec![DEFAULT.to_owned()])
+/// The queues that are consumed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Queues {
+    /// At least one.
+    pub(super) names: Vec<String>,
+    /// Those beside them that are served first.
+    pub(super) urgent: Vec<String>,
 }
 
-fn read_names(reader: &mut Reader<'_>, variable: &str) -> Option<Vec<String>> {
-    let list = reader.text(variable)?;
-    parse(&list).map_err(|sentence| reader.problem(variable, sentence)).ok()
-}
+impl Queues {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let has_urgent = reader.flag("URGENT_QUEUE").unwrap_or(false);
+        let read = |reader: &mut Reader<'_>, variable: &str| {
+            let list = reader.text(variable)?;
+            Self::parse(&list, has_urgent).map_err(|sentence| reader.problem(variable, sentence)).ok()
+        };
+        let default = || Self::with_urgent(vec![DEFAULT.to_owned()], has_urgent);
+        reader.either(QUEUE, read).unwrap_or_else(default)
+    }
 
-/// The error is a sentence that continues after the name of the variable.
-fn parse(list: &str) -> Result<Vec<String>, String> {
-    let names: Vec<&str> = list.split(',').map(str::trim).collect();
-    if names.len() > MOST {
-        return Err(format!("has {} queues; expected at most {MOST}", names.len()));
-    }
-    for (index, name) in names.iter().enumerate() {
-        check_name(name)?;
-        if names[..index].contains(name) {
-            return Err(format!("has the queue {name:?} twice; remove one"));
+    /// The error is a sentence that continues after the name of the variable.
+    fn parse(list: &str, has_urgent: bool) -> Result<Self, String> {
+        let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.len() > MOST {
+            return Err(format!("has {} queues; expected at most {MOST}", names.len()));
         }
-        if let Some(other) = name.strip_suffix(DEAD).filter(|other| names.contains(other)) {
-            return Err(format!(
-                "has the queue {name:?}, which keeps the dead letters of {other:?}; remove it"
-            ));
+        let queues = Self::with_urgent(names, has_urgent);
+        let Self { names, urgent } = &queues;
+        for (index, name) in names.iter().enumerate() {
+            check_name(name, has_urgent)?;
+            if names[..index].contains(name) {
+                return Err(format!("has the queue {name:?} twice; remove one"));
+            }
+            if urgent.contains(name) {
+                return Err(format!(
+                    "has the queue {name:?}, which is consumed anyway (URGENT_QUEUE); remove it"
+                ));
+            }
+            let keeps = |other: &&String| name.strip_suffix(DEAD) == Some(other.as_str());
+            if let Some(other) = names.iter().chain(urgent).find(keeps) {
+                return Err(format!(
+                    "has the queue {name:?}, which keeps the dead letters of {other:?}; remove it"
+                ));
+            }
         }
+        Ok(queues)
     }
-    Ok(names.into_iter().map(str::to_owned).collect())
+
+    fn with_urgent(names: Vec<String>, has_urgent: bool) -> Self {
+        let urgent = names.iter().filter(|_| has_urgent).map(|name| format!("{name}{URGENT}")).collect();
+        Self { names, urgent }
+    }
 }
 
 /// The name of the dead-letter queue has to fit, too.
-fn check_name(name: &str) -> Result<(), String> {
-    let longest = LONGEST - DEAD.len();
+fn check_name(name: &str, has_urgent: bool) -> Result<(), String> {
+    let longest = LONGEST - DEAD.len() - if has_urgent { URGENT.len() } else { 0 };
     if name.is_empty() {
         return Err(
             "has an empty name; expected the name of a queue, or several with commas between them".to_owned()
@@ -65,6 +92,29 @@ fn check_name(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(list: &str) -> Result<Vec<String>, String> {
+        Queues::parse(list, false).map(|queues| queues.names)
+    }
+
+    #[test]
+    fn an_urgent_queue_is_beside_each() {
+        let queues = Queues::parse("a,b", true).unwrap();
+        assert_eq!(
+            (queues.names.join(" "), queues.urgent.join(" ")),
+            ("a b".into(), "a.urgent b.urgent".into())
+        );
+        let long = "x".repeat(244);
+        for (list, told) in [
+            ("a,a.urgent", "has the queue \"a.urgent\", which is consumed anyway (URGENT_QUEUE)"),
+            ("a,a.urgent.dead", "which keeps the dead letters of \"a.urgent\""),
+            (&long, "expected names of at most 243 bytes"),
+        ] {
+            let problem = Queues::parse(list, true).unwrap_err();
+            assert!(problem.contains(told), "{list}: {problem}");
+            assert!(parse(list).is_ok(), "{list}");
+        }
+    }
 
     #[test]
     fn one_queue_or_several_with_commas() {

@@ -69,7 +69,7 @@ impl Dispatcher {
     }
 
     pub(super) fn fan_out_ended(&mut self, id: TaskId, result: FanOutResult) {
-        self.running -= 1;
+        self.running.remove(&id);
         self.ended(id, result);
     }
 

@@ -16,6 +16,15 @@ use crate::worker::opener::{Opener, OpenerReport};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceId(pub(super) usize);
 
+/// Which notifications are started first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// In order of arrival.
+    Usual,
+    /// Before the usual ones, and beside them: it has places of its own.
+    Urgent,
+}
+
 /// One queue.
 pub(super) struct Source {
     pub(super) inbox: Inbox,
@@ -36,6 +45,11 @@ impl Source {
         let (opener, opener_reports) = Opener::start(context, inbox.last_answer.clone())?;
         let last_acks = inbox.acked.clone();
         Ok(Self { inbox, last_acks, opener, opener_reports, session: None, arrived: Vec::new() })
+    }
+
+    /// Whether its messages are started before others.
+    pub(super) fn urgency(&self) -> Urgency {
+        if self.inbox.is_urgent { Urgency::Urgent } else { Urgency::Usual }
     }
 
     /// Has `select` wait for everything that this source may have.

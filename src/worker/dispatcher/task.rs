@@ -8,7 +8,7 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 use crate::store::ledger::acks::AckedMessage;
-use crate::worker::dispatcher::source::SourceId;
+use crate::worker::dispatcher::source::{SourceId, Urgency};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::Place;
 
@@ -26,6 +26,8 @@ pub struct Task {
     pub identity: Identity,
     /// The queue of its newest delivery; `None` when no message carries it.
     pub source: Option<SourceId>,
+    /// Whether it came from an urgent queue.
+    pub urgency: Urgency,
     /// Its newest delivery; `None` when no message carries it.
     pub receipt: Option<Receipt>,
     /// Its place if no message carries it, which is given back with it.

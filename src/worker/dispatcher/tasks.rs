@@ -7,7 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
-use crate::worker::dispatcher::source::SourceId;
+use crate::worker::dispatcher::source::{SourceId, Urgency};
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::WithoutMessage;
@@ -21,6 +21,27 @@ enum Line {
     Notice(TaskId),
 }
 
+/// The first tasks of their lines, if they have not begun and nothing but a free place is missing.
+#[derive(Debug, Default)]
+struct Startable {
+    urgent: BTreeSet<TaskId>,
+    usual: BTreeSet<TaskId>,
+}
+
+impl Startable {
+    fn of(&mut self, urgency: Urgency) -> &mut BTreeSet<TaskId> {
+        match urgency {
+            Urgency::Urgent => &mut self.urgent,
+            Urgency::Usual => &mut self.usual,
+        }
+    }
+
+    fn remove(&mut self, id: TaskId) {
+        self.urgent.remove(&id);
+        self.usual.remove(&id);
+    }
+}
+
 /// Every task that is not finished.
 #[derive(Debug, Default)]
 pub struct Tasks {
@@ -28,8 +49,7 @@ pub struct Tasks {
     receipts: HashMap<Receipt, TaskId>,
     /// The tasks of each event, in order of arrival, and each notice. Only the first one is ever started.
     queues: HashMap<Line, VecDeque<TaskId>>,
-    /// The first tasks of their events, if they have not begun and nothing but a free place is missing.
-    startable: BTreeSet<TaskId>,
+    startable: Startable,
     /// Those whose messages are to come again.
     awaiting: BTreeSet<TaskId>,
     last: u64,
@@ -37,16 +57,23 @@ pub struct Tasks {
 
 impl Tasks {
     /// Adds a message that has arrived, behind the others of its event.
-    pub fn add(&mut self, message: Message, identity: Identity, source: SourceId, receipt: Receipt) {
+    pub fn add(
+        &mut self,
+        message: Message,
+        identity: Identity,
+        (source, urgency): (SourceId, Urgency),
+        receipt: Receipt,
+    ) {
         let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
-        self.insert(Task { message, identity, source, receipt, place: None, state });
+        self.insert(Task { message, identity, source, urgency, receipt, place: None, state });
     }
 
     /// Adds a notification that no message carries, behind the others of its event.
     pub fn add_without_message(&mut self, notification: WithoutMessage) {
         let WithoutMessage { message, identity, opened, place } = notification;
         let (place, state) = (Some(place), TaskState::Waiting(opened));
-        self.insert(Task { message, identity, source: None, receipt: None, place, state });
+        let urgency = Urgency::Usual;
+        self.insert(Task { message, identity, source: None, urgency, receipt: None, place, state });
     }
 
     fn insert(&mut self, task: Task) {
@@ -58,7 +85,8 @@ impl Tasks {
         }
         self.by_id.insert(id, task);
         self.queues.entry(line).or_default().push_back(id);
-        self.update_startable(line, id);
+        // An urgent one behind others of its event makes them urgent.
+        self.update_first(line);
     }
 
     /// The task with this number.
@@ -80,10 +108,12 @@ impl Tasks {
         message.event_id.is_some_and(|event_id| self.queues.contains_key(&Line::Event(event_id)))
     }
 
-    /// The task that is to start next: the one that arrived first of those that are the first of their event.
+    /// The task that is to start next among the urgent ones, or among the others: the one that arrived first of those that are the
+    /// first of their event.
     #[must_use]
-    pub fn next_startable(&self) -> Option<TaskId> {
-        self.startable.first().copied()
+    pub fn next_startable(&self, urgency: Urgency) -> Option<TaskId> {
+        let Startable { urgent, usual } = &self.startable;
+        if urgency == Urgency::Urgent { urgent } else { usual }.first().copied()
     }
 
     /// Begins a task that was startable: its fan-out runs, or its message is opened first (`None`).
@@ -165,14 +195,21 @@ impl Tasks {
         let Some(line) = self.by_id.get(&id).map(|task| Line::of(id, task)) else {
             return;
         };
-        self.startable.remove(&id);
+        self.startable.remove(id);
         let Some(queue) = self.queues.get_mut(&line) else {
             return;
         };
         queue.retain(|other| *other != id);
-        match queue.front().copied() {
-            Some(first) => self.update_startable(line, first),
-            None => drop(self.queues.remove(&line)),
+        if queue.is_empty() {
+            self.queues.remove(&line);
+        } else {
+            self.update_first(line);
+        }
+    }
+
+    fn update_first(&mut self, line: Line) {
+        if let Some(first) = self.queues.get(&line).and_then(|queue| queue.front()).copied() {
+            self.update_startable(line, first);
         }
     }
 
@@ -190,11 +227,18 @@ impl Tasks {
     fn update_startable(&mut self, line: Line, id: TaskId) {
         let is_first = self.queues.get(&line).and_then(|queue| queue.front()) == Some(&id);
         let state = self.by_id.get(&id).map(|task| &task.state);
-        if is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Reopening)) {
-            self.startable.insert(id);
-        } else {
-            self.startable.remove(&id);
+        let can_start = is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Reopening));
+        self.startable.remove(id);
+        if can_start {
+            let urgency = self.urgency_of(line);
+            self.startable.of(urgency).insert(id);
         }
+    }
+
+    /// All tasks of a line are urgent as long as one of them is.
+    fn urgency_of(&self, line: Line) -> Urgency {
+        let tasks = self.queues.get(&line).into_iter().flatten().filter_map(|id| self.by_id.get(id));
+        tasks.map(|task| task.urgency).max().unwrap_or(Urgency::Usual)
     }
 }
 
@@ -205,91 +249,4 @@ impl Line {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::audience::Audience;
-    use crate::domain::ids::ParticipantId;
-    use crate::domain::kind::Kind;
-    use crate::domain::notification::Notification;
-    use crate::worker::fan_out::claim::OpenedAs;
-
-    fn receipt(tag: u64) -> Receipt {
-        Receipt { session: 1, tag }
-    }
-
-    /// Adds the message `tag` of an event.
-    fn add(tasks: &mut Tasks, event: i64, tag: u64) -> TaskId {
-        let message = Message::new(Kind::Updated, EventId::Number(event));
-        tasks.add(message, Identity::default(), SourceId(0), receipt(tag));
-        tasks.find(receipt(tag)).unwrap().0
-    }
-
-    fn opened(event: i64, id: i64) -> TaskState {
-        let event_id = EventId::Number(event);
-        let audience = Audience::Event { id: event_id, up_to: ParticipantId(1) };
-        TaskState::Waiting(OpenedAs::Elsewhere(Notification {
-            id: NotificationId(id),
-            kind: Kind::Updated,
-            event_id: Some(event_id),
-            audience,
-        }))
-    }
-
-    #[test]
-    fn the_first_of_each_event_starts_in_order_of_arrival() {
-        let mut tasks = Tasks::default();
-        let [one, two, other] = [(1, 1), (1, 2), (2, 3)].map(|(event, tag)| add(&mut tasks, event, tag));
-        assert_eq!(tasks.next_startable(), None, "none is open");
-        tasks.set_state(two, opened(1, 2));
-        assert_eq!(tasks.next_startable(), None, "one that arrived earlier is not open");
-        tasks.set_state(other, opened(2, 3));
-        assert_eq!(tasks.next_startable(), Some(other));
-        tasks.set_state(one, opened(1, 1));
-        assert_eq!(tasks.next_startable(), Some(one));
-        tasks.set_state(one, TaskState::Running(NotificationId(1)));
-        tasks.set_state(other, TaskState::DeadLettering(NotificationId(2)));
-        assert_eq!(tasks.next_startable(), None, "the second one waits for the first one");
-        tasks.remove(one);
-        assert_eq!(tasks.next_startable(), Some(two));
-    }
-
-    #[test]
-    fn a_task_that_leaves_its_queue_is_still_found_by_its_receipt() {
-        let mut tasks = Tasks::default();
-        let [one, two] = [1, 2].map(|tag| add(&mut tasks, 1, tag));
-        tasks.set_state(two, opened(1, 2));
-        tasks.set_state(one, TaskState::DeadLettering(NotificationId(1)));
-        tasks.leave_queue(one);
-        assert_eq!(tasks.next_startable(), Some(two));
-        assert_eq!(tasks.find(receipt(1)).unwrap().0, one);
-        tasks.remove(one);
-        assert_eq!(tasks.next_startable(), Some(two));
-    }
-
-    #[test]
-    fn nothing_is_left_of_tasks_that_are_removed() {
-        let mut tasks = Tasks::default();
-        for tag in 1..=4 {
-            let id = add(&mut tasks, i64::try_from(tag % 2).unwrap(), tag);
-            tasks.set_receipt(id, SourceId(0), Receipt { session: 2, tag });
-        }
-        for id in tasks.select(|_| true) {
-            tasks.remove(id);
-        }
-        assert!(tasks.by_id.is_empty() && tasks.receipts.is_empty(), "{tasks:?}");
-        assert!(tasks.queues.is_empty() && tasks.startable.is_empty(), "{tasks:?}");
-    }
-
-    #[test]
-    fn a_twin_is_another_task_of_the_event_with_the_same_notification() {
-        let mut tasks = Tasks::default();
-        let [one, two, other] = [(1, 1), (1, 2), (2, 3)].map(|(event, tag)| add(&mut tasks, event, tag));
-        tasks.set_state(one, TaskState::Running(NotificationId(7)));
-        tasks.set_state(other, TaskState::Running(NotificationId(8)));
-        assert_eq!(tasks.find_twin(two, NotificationId(7)), Some(one));
-        assert_eq!(tasks.find_twin(one, NotificationId(7)), None, "itself");
-        assert_eq!(tasks.find_twin(two, NotificationId(8)), None, "of another event");
-        tasks.set_state(one, TaskState::Acking(NotificationId(7)));
-        assert_eq!(tasks.find_twin(two, NotificationId(7)), None, "it is done");
-    }
-}
+mod tests;

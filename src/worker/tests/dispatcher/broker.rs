@@ -42,6 +42,7 @@ impl Broker {
         let (sessions, begun_or_lost) = unbounded();
         let inbox = Inbox {
             queue: queue.to_owned(),
+            is_urgent: queue.ends_with(".urgent"),
             incoming: inbox,
             settlements: settling,
             acked: acks,

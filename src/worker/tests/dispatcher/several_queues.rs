@@ -7,7 +7,11 @@ use crate::worker::tests::support::wait_until;
 impl Broker {
     /// The broker's side of two queues of one dispatcher. The second one is to be closed first.
     fn start_two(worker: &TestWorker) -> [Self; 2] {
-        let [(first, inbox), (second, other)] = ["events", "more"].map(Self::of_queue);
+        Self::start_queues(worker, ["events", "more"])
+    }
+
+    fn start_queues(worker: &TestWorker, queues: [&str; 2]) -> [Self; 2] {
+        let [(first, inbox), (second, other)] = queues.map(Self::of_queue);
         [first.dispatch(worker, worker.threads.batch_sender.clone(), vec![inbox, other]), second]
     }
 }
@@ -84,4 +88,35 @@ fn one_message_in_two_queues_is_one_notification() {
     worker.wait_until_acked(1);
     assert_eq!(close([first, second]), [[], []]);
     assert_eq!((worker.count("notifications"), worker.relay.accepted().len()), (1, 3));
+}
+
+/// All places are taken, and others wait for one.
+#[test]
+fn an_urgent_message_begins_beside_those_that_hold_all_places() {
+    let (worker, open_gate) = gated_worker_with_lanes(3, 1);
+    let events: Vec<EventId> = (1..=6).map(|number| EventId::Number(900 + number)).collect();
+    for event in &events {
+        worker.execute(&format!(
+            "INSERT INTO events (id, title, starts_at) VALUES ({event}, 'More', '2030-01-01 10:00:00');
+             INSERT INTO participants (event_id, email, name) VALUES ({event}, 'p{event}@example.com', 'P')"
+        ));
+    }
+    let [usual, urgent] = Broker::start_queues(&worker, ["events", "events.urgent"]);
+    let last = events.len() - 1;
+    for (event, tag) in events[..last].iter().zip(1..) {
+        usual.deliver(receipt(1, tag), without_message_id(false), &updated(*event));
+    }
+    wait_until("PREFETCH of them run", || worker.count("notifications WHERE state = 'running'") == 4);
+    wait_until("and one waits", || worker.count("notifications WHERE state = 'waiting'") == 1);
+    urgent.deliver(receipt(2, 1), without_message_id(false), &updated(events[last]));
+    wait_until("the urgent one runs, too", || {
+        worker.count("notifications WHERE state = 'running' AND broker_session LIKE '%/2'") == 1
+    });
+    assert_eq!(worker.count("notifications WHERE state = 'waiting'"), 1);
+    drop(open_gate);
+    assert_eq!(urgent.settlement(), acked(2, 1));
+    for _ in 1..=last {
+        assert!(matches!(usual.settlement(), Settlement::Ack(_)));
+    }
+    assert_eq!(close([usual, urgent]), [[], []]);
 }
