@@ -66,7 +66,7 @@ pub struct DeliveryRow {
     /// The id of its participant.
     #[diesel(sql_type = BigInt)]
     pub participant_id: i64,
-    /// The participant's address; `None` when the participant is gone or has no address.
+    /// The address of the participant, or of the recipient of a notice; `None` when the participant is gone or has no address.
     #[diesel(sql_type = Nullable<Text>)]
     pub email: Option<String>,
     /// `sent`, `failed` or `skipped`.
@@ -180,8 +180,9 @@ impl Ledger {
     /// All outcomes.
     pub fn deliveries(&self) -> Vec<DeliveryRow> {
         sql_query(
-            "SELECT d.notification_id, d.participant_id, p.email, d.status, d.attempts, d.smtp_code, d.detail \
-             FROM deliveries d LEFT JOIN participants p ON p.id = d.participant_id \
+            "SELECT d.notification_id, d.participant_id, COALESCE(r.email, p.email) AS email, d.status, d.attempts, \
+             d.smtp_code, d.detail FROM deliveries d LEFT JOIN participants p ON p.id = d.participant_id \
+             LEFT JOIN recipients r ON r.notification_id = d.notification_id AND r.id = d.participant_id \
              ORDER BY d.notification_id, d.participant_id",
         )
         .load(&mut self.open())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amiquip::ExchangeType;
+use chrono::{TimeDelta, Utc};
 use testkit::broker::Broker;
 use testkit::exchange;
 use testkit::queue::{Queue, properties};
@@ -122,6 +123,50 @@ fn a_worker_is_killed_with_messages_without_ids_in_both_queues() {
     // One connection, three kills.
     assert!(scenario.duplicates() <= 3, "{}", scenario.duplicates());
     assert_eq!(scenario.queue.messages() + more.messages(), 0);
+}
+
+/// Beside the outbox and reminders. Bad notices become dead letters of the queue that they came from.
+#[test]
+fn a_worker_is_killed_with_notices_in_all_queues_urgent_ones_and_rows_of_the_outbox() {
+    const NOTICE: &[u8] = br#"{"recipients":["zoe@example.com"],"message":"Hello"}"#;
+    let broker = Broker::shared();
+    let (mut scenario, more) = two_queues("several-notices", &broker, 2);
+    for (name, value) in [("URGENT_QUEUE", "True"), ("OUTBOX", "True"), ("REMINDERS", "1h")] {
+        scenario.environment.insert(name.to_owned(), value.to_owned());
+    }
+    let starts_at = (Utc::now() + TimeDelta::minutes(59)).format("%F %T");
+    scenario.ledger.execute(&format!("UPDATE events SET starts_at = '{starts_at}'"));
+    let urgent = [&scenario.queue, &more].map(|queue| {
+        let name = format!("{}.urgent", queue.name);
+        Queue::new(Arc::clone(&broker), name)
+    });
+    let queues = [&scenario.queue, &more, &urgent[0], &urgent[1]];
+    scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+    let worker = scenario.worker();
+    wait_until("all to be consumed", || queues.iter().all(|queue| queue.consumers() == 1));
+    for queue in queues {
+        queue.publish_raw(NOTICE, properties(None));
+        queue.publish_raw(br#"{"recipients":[],"message":"Hello"}"#, properties(None));
+    }
+    scenario.ledger.execute(&format!("INSERT INTO outbox (body) VALUES ('{}')", body(EVENT)));
+    wait_until("all to be open", || scenario.ledger.count("notifications") == queues.len() + 2);
+    wait_until("the dead letters", || queues.iter().all(|queue| queue.dead_depth() == 1));
+    scenario.wait_until_held(1);
+    worker.kill();
+    scenario.smtp.gate().open();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(queues.len() + 2);
+    scenario.stop_and_check(worker);
+    for queue in queues {
+        let of_queue = format!(
+            "notifications n JOIN broker_sessions s ON s.name = n.broker_session WHERE s.queue = '{}'",
+            queue.name
+        );
+        assert_eq!((queue.messages(), scenario.ledger.count(&of_queue)), (0, 1), "{}", queue.name);
+    }
+    assert_eq!(scenario.smtp.delivered_ids().len(), queues.len() + 2 * 2, "nobody is left out");
+    // One connection, one kill.
+    assert!(scenario.duplicates() <= 1, "{}", scenario.duplicates());
 }
 
 /// A broker that crashes marks every message as redelivered, and forgets acks, of each queue by itself.

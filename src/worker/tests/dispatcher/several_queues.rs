@@ -1,8 +1,9 @@
 //! Two queues of one worker: a session each, one order for each event.
 
 use super::sessions::exchange_markers;
+use super::without_message::hand_over;
 use super::*;
-use crate::worker::tests::support::wait_until;
+use crate::worker::tests::support::{REQUEST, wait_until};
 
 impl Broker {
     /// The broker's side of two queues of one dispatcher. The second one is to be closed first.
@@ -70,6 +71,41 @@ fn a_queue_that_loses_its_session_leaves_the_other_one_alone() {
     worker.wait_until_acked(3);
     assert_eq!(close([first, second]), [[], []]);
     assert_eq!((worker.count("notifications"), worker.relay.accepted().len()), (3, 9));
+}
+
+/// Equal notices without an id are told apart by their queues, and what no message carries waits for no queue.
+#[test]
+fn a_queue_that_loses_its_session_leaves_notices_and_the_outbox_alone() {
+    const NOTICE: &str = r#"{"recipients":[{"email":"zoe@example.com"}],"message":"Hello"}"#;
+    let (worker, open_gate) = gated_worker(1);
+    let [usual, urgent] = Broker::start_queues(&worker, ["events", "events.urgent"]);
+    usual.deliver(receipt(1, 1), without_message_id(false), NOTICE);
+    wait_until("a mail in flight", || worker.relay.tries() == 1);
+    urgent.deliver(receipt(2, 1), without_message_id(false), NOTICE);
+    hand_over(&worker, "outbox:1", REQUEST);
+    wait_until("all rows", || worker.count("notifications") == 3);
+    for broker in [&usual, &urgent] {
+        broker.lose_session();
+    }
+    for (broker, session) in [(&usual, 3), (&urgent, 4)] {
+        broker.begin_session(session);
+        broker.deliver(receipt(session, 1), without_message_id(true), NOTICE);
+    }
+    for (queue, session) in [("events", 3), ("events.urgent", 4)] {
+        wait_until("each to be taken by its own queue", || {
+            worker.count(&format!(
+                "notifications n JOIN broker_sessions s ON s.name = n.broker_session
+                 WHERE s.queue = '{queue}' AND s.name LIKE '%/{session}'"
+            )) == 1
+        });
+    }
+    drop(open_gate);
+    assert_eq!((usual.settlement(), urgent.settlement()), (acked(3, 1), acked(4, 1)));
+    usual.confirm([receipt(3, 1)]);
+    urgent.confirm([receipt(4, 1)]);
+    worker.wait_until_acked(3);
+    assert_eq!(close([usual, urgent]), [[], []]);
+    assert_eq!((worker.count("notifications"), worker.relay.accepted().len()), (3, 3));
 }
 
 /// A publisher's message was routed to both queues, or published to both.

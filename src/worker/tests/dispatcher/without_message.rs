@@ -26,7 +26,7 @@ fn open_for(worker: &TestWorker, owner: &str, key: &str) -> OpenedWanted {
 }
 
 /// Opens a notification and hands it to the dispatcher.
-fn hand_over(worker: &TestWorker, key: &str, message: Message) {
+pub(super) fn hand_over(worker: &TestWorker, key: &str, message: Message) {
     let (context, requested_at) = (&worker.context, Instant::now());
     let opened = context
         .store
@@ -173,6 +173,20 @@ fn what_a_killed_worker_has_left_behind_is_resumed_and_what_others_have_is_not()
     let TestWorker { handle, .. } = worker;
     drop(handle);
     sweep.join().unwrap();
+}
+
+#[test]
+fn a_worker_without_a_broker_stops() {
+    let worker = TestWorker::new(3, 1);
+    let (inbox, stands_for_broker) = Inbox::without_broker();
+    let (context, batch_sender) = (Arc::clone(&worker.context), worker.threads.batch_sender.clone());
+    let dispatcher = Dispatcher::new(context, vec![inbox], batch_sender, &worker.config.worker).unwrap();
+    let (ends, end) = bounded(1);
+    thread::spawn(move || ends.send(dispatcher.run()));
+    hand_over(&worker, "outbox:1", REQUEST);
+    wait_until("the end", || is_completed(&worker, 1));
+    drop(stands_for_broker);
+    end.recv_timeout(TIMEOUT).expect("it ends").unwrap();
 }
 
 #[test]
