@@ -17,9 +17,15 @@ pub enum EventKeyType {
     /// The same without characters behind this one: the database has another encoding than UTF-8, and fails when it compares a
     /// character that it does not have.
     TextUpTo(char),
+    /// Texts of at most [`HEX_UUID`] characters, as Django and `SQLAlchemy` make them of UUIDs where the database has no type for these.
+    /// None has a character behind this one.
+    HexUuid(char),
     /// UUIDs, which a database writes in one form only.
     Uuid,
 }
+
+/// Hexadecimal digits of a UUID.
+pub const HEX_UUID: usize = 32;
 
 /// What people call such keys.
 impl fmt::Display for EventKeyType {
@@ -27,6 +33,7 @@ impl fmt::Display for EventKeyType {
         f.write_str(match self {
             Self::Number => "whole numbers",
             Self::Text | Self::TextUpTo(_) => "text",
+            Self::HexUuid(_) => "text of at most 32 characters, UUIDs without hyphens",
             Self::Uuid => "UUIDs",
         })
     }
@@ -40,10 +47,15 @@ impl EventKeyType {
     pub fn accept(self, key: EventId) -> Result<EventId, BadEventKey> {
         match (self, key) {
             (Self::Number, EventId::Text(_)) => Err(BadEventKey::NotNumber),
-            (Self::TextUpTo(last), EventId::Text(text)) if text.as_str().chars().any(|c| c > last) => {
+            (Self::TextUpTo(last) | Self::HexUuid(last), EventId::Text(text))
+                if text.as_str().chars().any(|c| c > last) =>
+            {
                 Err(BadEventKey::NotEncodable)
             }
-            (Self::Number | Self::Text | Self::TextUpTo(_), key) => Ok(key),
+            (Self::HexUuid(_), EventId::Text(text)) => {
+                TextKey::new(&hex_uuid(text.as_str())).map(EventId::Text)
+            }
+            (Self::Number | Self::Text | Self::TextUpTo(_) | Self::HexUuid(_), key) => Ok(key),
             (Self::Uuid, EventId::Number(_)) => Err(BadEventKey::NotUuid),
             (Self::Uuid, EventId::Text(text)) => {
                 let uuid = parse_uuid(text.as_str()).ok_or(BadEventKey::NotUuid)?;
@@ -59,11 +71,18 @@ impl EventKeyType {
             Self::Uuid => return parse_uuid(key).map(|uuid| uuid.to_string()),
             Self::Number => key.parse::<i64>().is_ok_and(|number| number.to_string() == key),
             Self::Text => true,
-            Self::TextUpTo(last) => key.chars().all(|c| c <= last),
+            Self::TextUpTo(last) | Self::HexUuid(last) => key.chars().all(|c| c <= last),
         };
+        let stored = if matches!(self, Self::HexUuid(_)) { hex_uuid(key) } else { key.to_owned() };
         // PostgreSQL stores no text with a NUL.
-        (is_held && !key.contains('\0')).then(|| key.to_owned())
+        (is_held && !stored.contains('\0')).then_some(stored)
     }
+}
+
+/// A UUID in a form that is too long for a column of its digits, as its digits; any other text as it is.
+fn hex_uuid(text: &str) -> String {
+    let uuid = parse_uuid(text).filter(|_| text.len() > HEX_UUID);
+    uuid.map_or_else(|| text.to_owned(), |uuid| uuid.simple().to_string())
 }
 
 /// A UUID in any of its forms.
@@ -81,7 +100,7 @@ mod tests {
     #[test]
     fn a_key_that_a_column_cannot_hold_has_no_form() {
         let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
-        let capitals = uuid.to_uppercase();
+        let (capitals, digits) = (uuid.to_uppercase(), uuid.replace('-', ""));
         for (keys, key, form) in [
             (EventKeyType::Number, "7", Some("7")),
             (EventKeyType::Number, "-7", Some("-7")),
@@ -96,6 +115,11 @@ mod tests {
             (EventKeyType::Text, "a\0", None),
             (EventKeyType::TextUpTo('\u{ffff}'), "\u{1f389}", None),
             (EventKeyType::TextUpTo('\u{ffff}'), "\u{e9}", Some("\u{e9}")),
+            (EventKeyType::HexUuid(char::MAX), &capitals, Some(&digits)),
+            (EventKeyType::HexUuid(char::MAX), &digits, Some(&digits)),
+            (EventKeyType::HexUuid(char::MAX), &digits.to_uppercase(), Some(&digits.to_uppercase())),
+            (EventKeyType::HexUuid('\u{7f}'), "7", Some("7")),
+            (EventKeyType::HexUuid('\u{7f}'), "\u{e9}", None),
         ] {
             assert_eq!(keys.stored_form(key).as_deref(), form, "{keys} {key:?}");
         }
@@ -104,6 +128,7 @@ mod tests {
     #[test]
     fn a_uuid_has_one_form_and_other_keys_their_own() {
         let uuid = EventId::from_text("f81d4fae-7dec-11d0-a765-00a0c91e6bf6").unwrap();
+        let digits = EventId::from_text("f81d4fae7dec11d0a76500a0c91e6bf6").unwrap();
         for form in [
             "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6",
             "{f81d4fae-7dec-11d0-a765-00a0c91e6bf6}",
@@ -113,6 +138,7 @@ mod tests {
         ] {
             let key = EventId::from_text(form).unwrap();
             assert_eq!(EventKeyType::Uuid.accept(key), Ok(uuid), "{form}");
+            assert_eq!(EventKeyType::HexUuid(char::MAX).accept(key), Ok(digits), "{form}");
             assert_eq!(EventKeyType::Text.accept(key), Ok(key));
             assert_eq!(EventKeyType::Number.accept(key), Err(BadEventKey::NotNumber));
         }
@@ -126,12 +152,15 @@ mod tests {
         ] {
             let key = EventId::from_text(other).unwrap();
             assert_eq!(EventKeyType::Uuid.accept(key), Err(BadEventKey::NotUuid), "{other}");
+            assert_eq!(EventKeyType::HexUuid(char::MAX).accept(key), Ok(key), "{other}");
         }
         let beyond = EventId::from_text("\u{1f389}").unwrap();
         assert_eq!(EventKeyType::TextUpTo('\u{ffff}').accept(beyond), Err(BadEventKey::NotEncodable));
         let accented = EventId::from_text("\u{e9}").unwrap();
         assert_eq!(EventKeyType::TextUpTo('\u{ffff}').accept(accented), Ok(accented));
-        assert_eq!(EventKeyType::TextUpTo('\u{7f}').accept(accented), Err(BadEventKey::NotEncodable));
+        for keys in [EventKeyType::TextUpTo('\u{7f}'), EventKeyType::HexUuid('\u{7f}')] {
+            assert_eq!(keys.accept(accented), Err(BadEventKey::NotEncodable));
+        }
         for number in [EventId::Number(7), EventId::Number(-1)] {
             assert_eq!(EventKeyType::Number.accept(number), Ok(number));
             assert_eq!(EventKeyType::Text.accept(number), Ok(number));

@@ -27,7 +27,7 @@ impl fmt::Display for MissingEvent {
                 ", but an event {similar} exists; keys that are text must be the same byte by byte; publish with that key"
             ),
             (None, EventKeyType::Number) => Ok(()),
-            (None, EventKeyType::Text | EventKeyType::TextUpTo(_)) => f.write_str(
+            (None, EventKeyType::Text | EventKeyType::TextUpTo(_) | EventKeyType::HexUuid(_)) => f.write_str(
                 " (the keys of events here are text: every character must be the same as in events.id, also capital and small \
                  letters, zeros in front, and blanks)",
             ),
@@ -48,7 +48,7 @@ mod tests {
             MissingEvent { event_id: event_id.unwrap(), keys, similar }.to_string()
         };
         assert_eq!(text("7", EventKeyType::Number, None), "event 7 is not in the database");
-        for keys in [EventKeyType::Text, EventKeyType::TextUpTo('x')] {
+        for keys in [EventKeyType::Text, EventKeyType::TextUpTo('x'), EventKeyType::HexUuid('x')] {
             insta::allow_duplicates! {
                 insta::assert_snapshot!(text("Ab", keys, None), @"event Ab is not in the database (the keys of events here are text: every character must be the same as in events.id, also capital and small letters, zeros in front, and blanks)");
                 insta::assert_snapshot!(text("Ab ", keys, Some("ab")), @r#"event "Ab " is not in the database, but an event ab exists; keys that are text must be the same byte by byte; publish with that key"#);

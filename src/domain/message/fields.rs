@@ -44,7 +44,7 @@ pub(super) fn event_id(field: &'static str, value: &Value, keys: EventKeyType) -
                 _ => Malformed::NotString(number.to_string(), keys),
             })?
         }
-        (Value::String(text), EventKeyType::Text | EventKeyType::TextUpTo(_) | EventKeyType::Uuid) => {
+        (Value::String(text), keys) if keys != EventKeyType::Number => {
             EventId::from_text(text).map_err(|reason| Malformed::BadEventKey(shown(text), reason))?
         }
         (other, EventKeyType::Number) => {

@@ -4,6 +4,7 @@ use diesel::QueryableByName;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 
+use crate::domain::event_key_type::HEX_UUID;
 use crate::store::source::event_keys::COLUMNS;
 
 /// A column of `events`, `participants` or `users`.
@@ -13,7 +14,7 @@ pub struct AppColumn {
     pub table: String,
     #[diesel(sql_type = Text, column_name = column_name)]
     pub column: String,
-    /// The database's name of the type.
+    /// The database's name of the type. Of columns with looked up keys, perhaps with their length in parentheses.
     #[diesel(sql_type = Text, column_name = type_name)]
     pub kind: String,
 }
@@ -30,6 +31,16 @@ impl AppColumn {
             }
             _ => ColumnRole::Other,
         }
+    }
+
+    /// The name of the type without the length.
+    pub fn kind_without_length(&self) -> &str {
+        self.kind.split_once('(').map_or(&*self.kind, |(name, _)| name)
+    }
+
+    /// Whether the column has just room for the hexadecimal digits of a UUID.
+    pub fn is_of_hex_uuids(&self) -> bool {
+        self.kind.ends_with(&format!("({HEX_UUID})"))
     }
 
     /// The error for keys that are neither numbers, nor text, nor UUIDs; `fitting` is an expression for a view.

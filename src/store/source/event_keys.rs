@@ -33,6 +33,16 @@ impl KeyColumn {
     /// The same in an encoding that need not have more than ASCII.
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub const ASCII: Self = Self { keys: EventKeyType::TextUpTo('\u{7f}'), cast: None };
+
+    /// The same column, which can hold UUIDs as hexadecimal digits only if `is_short`: it has just room for these.
+    pub fn of_hex_uuids(self, is_short: bool) -> Self {
+        let keys = match self.keys {
+            EventKeyType::Text if is_short => EventKeyType::HexUuid(char::MAX),
+            EventKeyType::TextUpTo(last) if is_short => EventKeyType::HexUuid(last),
+            keys => keys,
+        };
+        Self { keys, ..self }
+    }
 }
 
 /// How the tables of the application hold the keys of events.
@@ -61,7 +71,11 @@ impl EventKeys {
             (EventKeyType::TextUpTo(one), EventKeyType::TextUpTo(other)) => {
                 EventKeyType::TextUpTo(one.min(other))
             }
-            (limited @ EventKeyType::TextUpTo(_), _) | (_, limited) => limited,
+            (EventKeyType::HexUuid(one), EventKeyType::HexUuid(other) | EventKeyType::TextUpTo(other))
+            | (EventKeyType::TextUpTo(one), EventKeyType::HexUuid(other)) => {
+                EventKeyType::HexUuid(one.min(other))
+            }
+            (limited @ (EventKeyType::TextUpTo(_) | EventKeyType::HexUuid(_)), _) | (_, limited) => limited,
         };
         let (events_cast, participants_cast) = (events.cast, participants.cast);
         Ok(Self { key_type, events_cast, participants_cast, text_type })
@@ -85,9 +99,10 @@ impl EventKeys {
     fn condition(&self, column: &'static str, cast: Option<&'static str>, event_id: EventId) -> AppEvent {
         let key = match (self.key_type, event_id) {
             (EventKeyType::Number, EventId::Number(id)) => return AppEvent::Number(id),
-            (EventKeyType::Text | EventKeyType::TextUpTo(_), EventId::Number(id)) => {
-                TextKey::new(&id.to_string()).ok()
-            }
+            (
+                EventKeyType::Text | EventKeyType::TextUpTo(_) | EventKeyType::HexUuid(_),
+                EventId::Number(id),
+            ) => TextKey::new(&id.to_string()).ok(),
             // Notifications may be older than a change of the application's tables.
             (key_type, event_id) => match key_type.accept(event_id) {
                 Ok(EventId::Text(key)) => Some(key),

@@ -1,6 +1,7 @@
 //! How the application's table of users holds ids. Finding out is left to the folders of the databases, looking users up to `users`.
 
 use crate::domain::event_key_type::EventKeyType;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::store::source::event_keys::KeyColumn;
 
 /// How `users` holds ids.
@@ -14,8 +15,8 @@ pub(crate) enum UserIds {
         /// An expression for the id as text.
         text: &'static str,
     },
-    /// Each row has a kind of its own: SQLite stores any value in any column.
-    OfEachRow,
+    /// Each row has a kind of its own: SQLite stores any value in any column. This is how texts are compared.
+    OfEachRow(EventKeyType),
 }
 
 impl UserIds {
@@ -24,7 +25,7 @@ impl UserIds {
         match self {
             #[cfg(any(feature = "mysql", feature = "postgres"))]
             Self::Column { column, .. } => column.keys,
-            Self::OfEachRow => KeyColumn::TEXT.keys,
+            Self::OfEachRow(keys) => keys,
         }
     }
 

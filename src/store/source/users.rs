@@ -144,7 +144,7 @@ fn select<'a>(kind: UserIds, ids: &[&'a str]) -> Statement<'a, Columns> {
     let text = match kind {
         #[cfg(any(feature = "mysql", feature = "postgres"))]
         UserIds::Column { text, .. } => text,
-        UserIds::OfEachRow => dispatch::LOOKUP_KEY_OF_ROWS.text,
+        UserIds::OfEachRow(_) => dispatch::LOOKUP_KEY_OF_ROWS.text,
     };
     let mut statement = Statement::new("SELECT ")
         .sql(text)
@@ -170,6 +170,6 @@ fn compare<'a>(statement: Statement<'a, Columns>, kind: UserIds, id: &'a str) ->
             (_, _, Some(cast)) => statement.sql("CAST(").text(id).sql(" AS ").sql(cast).sql(")"),
             (_, _, None) => statement.text(id),
         },
-        UserIds::OfEachRow => stored_as(statement, dispatch::LOOKUP_KEY_OF_ROWS, id),
+        UserIds::OfEachRow(_) => stored_as(statement, dispatch::LOOKUP_KEY_OF_ROWS, id),
     }
 }

@@ -19,6 +19,7 @@ macro_rules! event_key_tests {
         crate::store::tests::event_keys::event_key_tests!($empty:
             texts_are_served
             numbers_may_be_stored_as_texts
+            uuids_may_be_stored_as_digits
             keys_are_compared_byte_by_byte
             a_key_in_another_form_names_the_event_that_is_meant
             the_ledger_tells_keys_apart_byte_by_byte

@@ -27,7 +27,8 @@ pub fn find_user_ids(mysql: &mut MysqlConnection) -> QueryResult<Option<UserIds>
 fn find_column(mysql: &mut MysqlConnection, table: &str, column: &str) -> QueryResult<Option<KeyColumn>> {
     let found: Option<AppColumn> = sql_query(
         "SELECT table_name AS table_name, column_name AS column_name,
-            CASE WHEN character_set_name LIKE 'utf8%' THEN character_set_name ELSE data_type END AS type_name
+            CONCAT(CASE WHEN character_set_name LIKE 'utf8%' THEN character_set_name ELSE data_type END,
+                COALESCE(CONCAT('(', character_maximum_length, ')'), '')) AS type_name
          FROM information_schema.columns
          WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?",
     )
@@ -41,12 +42,13 @@ fn find_column(mysql: &mut MysqlConnection, table: &str, column: &str) -> QueryR
 /// A text needs no cast: the server makes of it what the column holds, or fails if the column's character set lacks one of its
 /// characters.
 fn key_column(column: &AppColumn) -> QueryResult<KeyColumn> {
-    Ok(match column.kind.as_str() {
+    let of_texts = |texts: KeyColumn| texts.of_hex_uuids(column.is_of_hex_uuids());
+    Ok(match column.kind_without_length() {
         "bigint" | "int" | "mediumint" | "smallint" | "tinyint" => KeyColumn::NUMBER,
-        "utf8mb4" => KeyColumn::TEXT,
+        "utf8mb4" => of_texts(KeyColumn::TEXT),
         // Three bytes for a character.
-        "utf8mb3" | "utf8" => KeyColumn { keys: EventKeyType::TextUpTo('\u{ffff}'), cast: None },
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => KeyColumn::ASCII,
+        "utf8mb3" | "utf8" => of_texts(KeyColumn { keys: EventKeyType::TextUpTo('\u{ffff}'), cast: None }),
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => of_texts(KeyColumn::ASCII),
         "uuid" => KeyColumn { keys: EventKeyType::Uuid, cast: None },
         "decimal" | "float" | "double" | "bit" => {
             return Err(column.refuse_looked_up_key(&format!("CAST({} AS SIGNED)", column.column)));

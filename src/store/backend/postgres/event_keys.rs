@@ -26,7 +26,7 @@ pub fn find_user_ids(postgres: &mut PgConnection) -> QueryResult<Option<UserIds>
 /// A domain counts as the type below it.
 fn find_column(postgres: &mut PgConnection, table: &str, column: &str) -> QueryResult<Option<KeyColumn>> {
     let found: Option<AppColumn> = sql_query(
-        "SELECT relname::text AS table_name, attname::text AS column_name, format_type(base.oid, -1) AS type_name
+        "SELECT relname::text AS table_name, attname::text AS column_name, format_type(base.oid, greatest(atttypmod, pg_type.typtypmod)) AS type_name
          FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
             JOIN pg_type base ON base.oid = COALESCE(NULLIF(pg_type.typbasetype, 0), pg_type.oid)
          WHERE NOT attisdropped AND attrelid = to_regclass($1) AND attname = $2",
@@ -48,10 +48,11 @@ fn has_every_character(postgres: &mut PgConnection) -> QueryResult<bool> {
 
 /// A text that is compared with a `uuid` or a `character` has to be cast: else these are cast, and no index is used.
 fn key_column(column: &AppColumn, texts: KeyColumn) -> QueryResult<KeyColumn> {
-    Ok(match column.kind.as_str() {
+    let texts = texts.of_hex_uuids(column.is_of_hex_uuids());
+    Ok(match column.kind_without_length() {
         "bigint" | "integer" | "smallint" => KeyColumn::NUMBER,
         "text" | "character varying" => texts,
-        "bpchar" => KeyColumn { cast: Some("bpchar"), ..texts },
+        "bpchar" | "character" => KeyColumn { cast: Some("bpchar"), ..texts },
         "uuid" => KeyColumn { keys: EventKeyType::Uuid, cast: Some("uuid") },
         "numeric" | "real" | "double precision" => {
             return Err(column.refuse_looked_up_key(&format!("CAST({} AS BIGINT)", column.column)));

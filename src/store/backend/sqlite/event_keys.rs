@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Bool};
 use diesel::sqlite::SqliteConnection;
 use diesel::{QueryableByName, sql_query};
 
+use crate::domain::event_key_type::HEX_UUID;
 use crate::store::source::event_keys::{COLUMNS, KeyColumn};
 use crate::store::source::user_ids::UserIds;
 
@@ -39,6 +40,15 @@ struct Values {
     /// Whether the column has the affinity TEXT.
     #[diesel(sql_type = Bool)]
     declared_text: bool,
+    /// Whether the column has just room for the hexadecimal digits of a UUID, and no text is longer.
+    #[diesel(sql_type = Bool)]
+    short: bool,
+}
+
+#[derive(Debug, QueryableByName)]
+struct Short {
+    #[diesel(sql_type = Bool)]
+    is_declared: bool,
 }
 
 /// The columns `events.id` and `participants.event_id`. Keys that would find no row are refused.
@@ -49,20 +59,31 @@ pub fn find_columns(sqlite: &mut SqliteConnection) -> QueryResult<[KeyColumn; 2]
 }
 
 /// The kind of each row tells how its id is compared.
-#[expect(clippy::unnecessary_wraps, reason = "the other systems have to be asked")]
-pub fn find_user_ids(_sqlite: &mut SqliteConnection) -> QueryResult<Option<UserIds>> {
-    Ok(Some(UserIds::OfEachRow))
+pub fn find_user_ids(sqlite: &mut SqliteConnection) -> QueryResult<Option<UserIds>> {
+    let statement = format!("SELECT {} AS is_declared", is_declared_short("users", "id"));
+    let Short { is_declared } = sql_query(statement).get_result(sqlite)?;
+    Ok(Some(UserIds::OfEachRow(KeyColumn::TEXT.of_hex_uuids(is_declared).keys)))
+}
+
+/// Whether a column is declared with just room for the hexadecimal digits of a UUID, as Django declares it.
+fn is_declared_short(table: &str, column: &str) -> String {
+    format!(
+        "coalesce((SELECT replace(type, ' ', '') LIKE '%CHAR({HEX_UUID})' FROM pragma_table_info('{table}')
+            WHERE lower(name) = '{column}'), 0)"
+    )
 }
 
 fn look_at(sqlite: &mut SqliteConnection, (table, column): (&str, &str)) -> QueryResult<Values> {
+    let is_declared_short = is_declared_short(table, column);
     sql_query(format!(
         "SELECT coalesce(sum(kind <> 'blob'), 0) AS rows, coalesce(sum(kind IN ('integer', 'real')), 0) AS stored_numbers,
             coalesce(sum(kind IN ('integer', 'real') OR kind = 'text' AND is_number), 0) AS numbers,
             coalesce(sum(kind <> 'blob' AND equal_number), 0) AS equal_number,
             coalesce(sum(kind <> 'blob' AND equal_text), 0) AS equal_text, coalesce(sum(kind = 'blob'), 0) AS blobs,
             coalesce((SELECT type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%CLOB%' OR type LIKE '%TEXT%')
-                FROM pragma_table_info('{table}') WHERE lower(name) = '{column}'), 0) AS declared_text
-         FROM (SELECT typeof({column}) AS kind, {column} = +CAST({column} AS INTEGER) AS equal_number,
+                FROM pragma_table_info('{table}') WHERE lower(name) = '{column}'), 0) AS declared_text,
+            {is_declared_short} AND coalesce(max(characters) <= {HEX_UUID}, 1) AS short
+         FROM (SELECT typeof({column}) AS kind, length({column}) AS characters, {column} = +CAST({column} AS INTEGER) AS equal_number,
                 {column} = +CAST({column} AS TEXT) AS equal_text,
                 CAST(CAST({column} AS INTEGER) AS TEXT) = CAST({column} AS TEXT) AS is_number
             FROM {table} WHERE {column} IS NOT NULL LIMIT {ROWS})"
@@ -93,7 +114,7 @@ fn decide(columns: &[((&str, &str), Values); 2]) -> Result<[KeyColumn; 2], Strin
             ));
         }
     }
-    Ok([KeyColumn::TEXT; 2])
+    Ok([KeyColumn::TEXT.of_hex_uuids(all(|values| values.short)); 2])
 }
 
 /// Nobody takes part in an event if one column holds numbers, and the other texts that are none.

@@ -82,6 +82,15 @@ pub fn users_are_found_by_texts_byte_by_byte(store: &Store) {
     let capitals = OTHER_UUID.to_uppercase();
     let wanted = [(capitals.as_str(), "u1@example.com"), ("a", "u2@example.com"), (UUID, "u0@example.com")];
     assert_eq!(found(store, &asked), pairs(&wanted));
+
+    let [bare, other] = [UUID, OTHER_UUID].map(|uuid| uuid.replace('-', ""));
+    make_users(store, "CHAR(32)", &[&bare, &other, "a"]);
+    store.find_users(&["none"]).unwrap();
+    let asked = [UUID, &capitals, &bare, "a", "A"];
+    let wanted = [(capitals.as_str(), "u1@example.com"), ("a", "u2@example.com"), (UUID, "u0@example.com")];
+    let mut wanted = [&wanted[..], &[(&bare, "u0@example.com")]].concat();
+    wanted.sort_unstable();
+    assert_eq!(found(store, &asked), pairs(&wanted));
 }
 
 /// The type is called UUID on both servers.

@@ -1,9 +1,21 @@
-//! Messages with another form of a key than the event has, where a collation takes the two for one.
+//! Messages with another form of a key than the event has: of a UUID, or where a collation takes the two for one.
 
 use super::*;
 use crate::domain::outcome::Tally;
 use crate::store::backend::dispatch;
 use crate::store::ledger::row::NotificationState;
+
+/// As Django and `SQLAlchemy` declare them. The message has any form.
+pub fn uuids_may_be_stored_as_digits(store: &Store) {
+    let [digits, other] = [UUID, OTHER_UUID].map(|uuid| uuid.replace('-', ""));
+    make_tables(store, ["CHAR(32)"; 2], &digits, &other);
+    let keys = store.event_key_type().unwrap();
+    assert!(matches!(keys, EventKeyType::HexUuid(_)), "{keys:?}");
+    for form in [UUID, &UUID.to_uppercase(), &format!("urn:uuid:{UUID}"), &digits] {
+        assert_eq!(store.accept_event(key(form)).unwrap(), key(&digits), "{form}");
+    }
+    serve(store, key(&digits));
+}
 
 /// Where a collation ignores capitals.
 pub fn a_key_in_another_form_names_the_event_that_is_meant(store: &Store) {

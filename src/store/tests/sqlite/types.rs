@@ -57,6 +57,10 @@ fn what_columns_are_declared_as_tells_as_long_as_there_are_no_rows() {
         (["INT", "INT"], "ab-c", EventKeyType::Text),
         (["", ""], "ab-c", EventKeyType::Text),
         (["TEXT", "TEXT"], "7", EventKeyType::Text),
+        (["char(32)", "VARCHAR (32)"], "", EventKeyType::HexUuid(char::MAX)),
+        (["CHAR(32)", "CHAR(32)"], "ab-c", EventKeyType::HexUuid(char::MAX)),
+        (["CHAR(32)", "CHAR(36)"], "ab-c", EventKeyType::Text),
+        (["CHAR(32)", "CHAR(32)"], event_keys::UUID, EventKeyType::Text),
     ] {
         let (_dir, store) = empty_sqlite();
         event_keys::make_tables(&store, types, rows, "8");
