@@ -11,6 +11,7 @@ mod broker_faults;
 mod broker_mixed;
 mod database_faults;
 mod deferrals;
+mod lateness;
 mod ledger_losses;
 mod opening;
 mod poison;

@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::lateness::Lateness;
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
 use testkit::scenario::{EVENT, Scenario};
@@ -22,6 +23,9 @@ const REPLIES: [(Step, &str); 4] = [
 
 /// Seconds after which few mails may be refused, in the long form.
 const SETTLED: u64 = 60;
+
+/// How often the pace is measured on a machine that is late each time.
+const MEASUREMENTS: usize = 3;
 
 /// Mails and refusals of a fan-out through a relay that throttles, each with the time since the first mail.
 struct Course {
@@ -97,16 +101,25 @@ fn send_through(run: &mut Run, people: usize, policies: Vec<Policy>) -> Vec<Scen
 }
 
 /// The relay takes this number of mails in any second, and refuses the others: after the dot, at DATA, at RCPT, or at
-/// MAIL.
+/// MAIL. A pace that is too slow is measured again if the machine was late meanwhile.
 pub fn limited_rate(run: &mut Run, limit: usize) {
     let people = limit * run.size(12, 120);
-    let policies = REPLIES.map(|(step, reply)| Policy::rate(step, reply, limit));
-    for (scenario, (step, _)) in send_through(run, people, policies.into()).iter().zip(REPLIES) {
-        let course = Course::of(scenario);
+    let least = if run.is_long() { 0.9 } else { 0.8 };
+    let mut courses = Vec::new();
+    for _ in 0..MEASUREMENTS {
+        let lateness = Lateness::measure();
+        let policies = REPLIES.map(|(step, reply)| Policy::rate(step, reply, limit));
+        courses = send_through(run, people, policies.into()).iter().map(Course::of).collect();
+        let is_slow = courses.iter().any(|course| course.share_of(limit) < least);
+        match lateness.end() {
+            Some(late) if is_slow => println!("one wake-up in a hundred was {late:?} late: measured again"),
+            _ => break,
+        }
+    }
+    for (course, (step, _)) in courses.iter().zip(REPLIES) {
         let settled = if run.is_long() { Duration::from_secs(SETTLED) } else { course.took() / 2 };
         let (share, refused) = (course.share_of(limit), course.refused_after(settled));
         run.record_pace(share, refused);
-        let least = if run.is_long() { 0.9 } else { 0.8 };
         assert!(share >= least, "{share:.2} of {limit} a second at {step:?}, in {:?}", course.took());
         assert!(refused < 0.1, "{refused:.2} refusals for each mail at {step:?}");
     }
