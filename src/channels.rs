@@ -6,6 +6,7 @@ pub mod email;
 
 use std::time::Duration;
 
+use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
@@ -85,15 +86,17 @@ pub struct PreparedNotification {
 
 impl PreparedNotification {
     /// Renders what is the same for every participant.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When a route has named templates that are not there any more.
     pub fn new(
         notification: &Notification,
         event: Option<&Event>,
         details: &MessageDetails,
         templates: &Templates,
-    ) -> Self {
-        let context = templates.notification_context(notification.kind, event, details);
-        Self { id: notification.id, context }
+    ) -> Result<Self, TemplateError> {
+        let context = templates.notification_context(notification.kind, event, details)?;
+        Ok(Self { id: notification.id, context })
     }
 }
 

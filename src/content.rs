@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod dates;
 pub mod error;
 pub(crate) mod explain;
+pub(crate) mod folder;
 pub(crate) mod layout;
 pub(crate) mod loader;
 pub mod renderer;

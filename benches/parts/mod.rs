@@ -59,8 +59,9 @@ impl Mails {
             rate: None,
         };
         let templates = Templates::load(None).unwrap();
-        let notification_context =
-            templates.notification_context(Kind::Updated, Some(&event()), &MessageDetails::default());
+        let notification_context = templates
+            .notification_context(Kind::Updated, Some(&event()), &MessageDetails::default())
+            .unwrap();
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
         let composer = Composer::new(&config, &installation);
         Self { templates, notification_context, composer, participant: sample::ada() }

@@ -144,8 +144,9 @@ mod tests {
         let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
-        let context =
-            templates.notification_context(Kind::Updated, Some(&sample::full()), &MessageDetails::default());
+        let context = templates
+            .notification_context(Kind::Updated, Some(&sample::full()), &MessageDetails::default())
+            .unwrap();
         let notification = PreparedNotification { id: NotificationId(7), context };
         channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
     }

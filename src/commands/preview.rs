@@ -57,7 +57,7 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Some(event_id) => from_database(event_id, config)?,
         None => (sample::full(), sample::ada()),
     };
-    let in_common = templates.notification_context(args.kind, Some(&event), &MessageDetails::default());
+    let in_common = templates.notification_context(args.kind, Some(&event), &MessageDetails::default())?;
     let content = templates.render(&in_common, &participant)?;
     let path = write_html(args.output.as_deref(), content.text(MediaType::Html))?;
     let mut out = io::stdout().lock();

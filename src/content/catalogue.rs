@@ -1,86 +1,46 @@
 //! Which templates exist, and where their text comes from: compiled into the binary, or a file in `TEMPLATES_DIR` that
-//! replaces one. Parsing is left to `loader`.
+//! replaces one, or a folder there that is its own, for a route. Parsing is left to `loader`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::content::error::TemplateError;
-use crate::content::templates_dir::TemplatesDir;
-use crate::domain::content::MediaType;
+use crate::content::folder::Folder;
+use crate::content::templates_dir::{TemplatesDir, folders_in};
 use crate::domain::kind::Kind;
 
 /// Name and text of a template that is compiled into the binary. The name is how templates call each other.
 type Embedded = (&'static str, &'static str);
 
+macro_rules! embedded {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/", $name)))),+]
+    };
+}
+
 /// The frames of the mails. They come first, so that an error in a frame is reported there and not at a template that
 /// extends it.
-const FRAMES: [Embedded; 2] = [
-    ("base.html", include_str!("../../templates/base.html")),
-    ("base.txt", include_str!("../../templates/base.txt")),
+const FRAMES: [Embedded; 2] = embedded!["base.html", "base.txt"];
+
+/// The templates of the kinds.
+const OF_KINDS: [Embedded; 15] = embedded![
+    "created/subject.txt",
+    "created/body.txt",
+    "created/body.html",
+    "updated/subject.txt",
+    "updated/body.txt",
+    "updated/body.html",
+    "cancelled/subject.txt",
+    "cancelled/body.txt",
+    "cancelled/body.html",
+    "reminder/subject.txt",
+    "reminder/body.txt",
+    "reminder/body.html",
+    "notice/subject.txt",
+    "notice/body.txt",
+    "notice/body.html",
 ];
-
-/// The templates of one kind.
-pub(crate) struct KindTemplates {
-    subject: Embedded,
-    /// The parts, the plainest first.
-    pub parts: [PartTemplate; 2],
-}
-
-/// The template of one part.
-pub(crate) struct PartTemplate {
-    /// The format that it renders.
-    pub media_type: MediaType,
-    embedded: Embedded,
-}
-
-/// The templates in a folder of `templates/`.
-macro_rules! templates_in {
-    ($folder:literal) => {
-        KindTemplates {
-            subject: embedded!($folder, "/subject.txt"),
-            parts: [
-                PartTemplate { media_type: MediaType::Plain, embedded: embedded!($folder, "/body.txt") },
-                PartTemplate { media_type: MediaType::Html, embedded: embedded!($folder, "/body.html") },
-            ],
-        }
-    };
-}
-
-macro_rules! embedded {
-    ($folder:literal, $file:literal) => {
-        (concat!($folder, $file), include_str!(concat!("../../templates/", $folder, $file)))
-    };
-}
-
-impl KindTemplates {
-    /// The templates of `kind`.
-    pub const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Created => templates_in!("created"),
-            Kind::Updated => templates_in!("updated"),
-            Kind::Cancelled => templates_in!("cancelled"),
-            Kind::Reminder => templates_in!("reminder"),
-            Kind::Notice => templates_in!("notice"),
-        }
-    }
-
-    /// The name of the subject's template.
-    pub const fn subject(&self) -> &'static str {
-        self.subject.0
-    }
-
-    fn all(self) -> impl Iterator<Item = Embedded> {
-        [self.subject].into_iter().chain(self.parts.map(|part| part.embedded))
-    }
-}
-
-impl PartTemplate {
-    /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.embedded.0
-    }
-}
 
 /// The text of a built-in frame.
 pub(crate) fn built_in_frame(name: &str) -> Option<&'static str> {
@@ -89,37 +49,48 @@ pub(crate) fn built_in_frame(name: &str) -> Option<&'static str> {
 
 /// Every embedded template, the frames first.
 fn embedded() -> impl Iterator<Item = Embedded> {
-    FRAMES.into_iter().chain(Kind::ALL.into_iter().map(KindTemplates::of).flat_map(KindTemplates::all))
+    FRAMES.into_iter().chain(OF_KINDS)
 }
 
 /// One template before it is parsed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Source {
     /// How templates refer to it.
-    pub name: &'static str,
+    pub name: String,
     /// Its path, for users.
     pub path: String,
     /// Its text.
     pub text: String,
 }
 
-/// All templates, one for every embedded name.
+/// All templates: one for every embedded name, and those of folders of one's own.
 #[derive(Debug)]
 pub(crate) struct Sources {
     all: Vec<Source>,
+    /// The folders that have templates.
+    folders: Vec<Folder>,
     /// The folder that was looked at.
     dir: Option<TemplatesDir>,
 }
 
 impl Sources {
-    /// The built-in templates, each replaced by the file of the same name in `dir`, if there is one. Other files there
-    /// are ignored.
+    /// The built-in templates, each replaced by the file of the same name in `dir`, if there is one, and the folders of `dir` with these
+    /// names. Other files there are ignored.
     ///
     /// # Errors
-    /// When `dir` is not a directory or a file in it cannot be read.
-    pub fn read(dir: Option<&Path>) -> Result<Self, TemplateError> {
+    /// When `dir` is not a directory or a file in it cannot be read, or a folder lacks a template.
+    pub fn read(dir: Option<&Path>, own: &[String]) -> Result<Self, TemplateError> {
+        let mut folders: Vec<Folder> =
+            Kind::ALL.into_iter().filter_map(Kind::folder).map(Folder::new).collect();
+        folders.extend(own.iter().map(|name| Folder::new(name)));
         let Some(dir) = dir else {
-            return Ok(Self { all: embedded().map(Source::embedded).collect(), dir: None });
+            if let Some(missing) = own.first() {
+                return Err(TemplateError(format!(
+                    "a route of ROUTES_FILE has the templates {missing}, and TEMPLATES_DIR is not set; set it to the folder that \
+                     has {missing}/subject.txt, {missing}/body.txt and {missing}/body.html"
+                )));
+            }
+            return Ok(Self { all: embedded().map(Source::embedded).collect(), folders, dir: None });
         };
         if !dir.is_dir() {
             return Err(TemplateError(format!(
@@ -129,25 +100,55 @@ impl Sources {
             )));
         }
         let mut all = Vec::new();
-        let mut replaced = Vec::new();
+        let mut used = Vec::new();
         for (name, text) in embedded() {
-            let path = dir.join(name);
-            match fs::read_to_string(&path) {
-                Ok(text) => {
-                    replaced.push(name);
-                    all.push(Source { name, path: path.display().to_string(), text });
+            all.push(match Source::read(dir, name)? {
+                Some(source) => {
+                    used.push(name.to_owned());
+                    source
                 }
-                // A link to a file that is gone is an error.
-                Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
-                    all.push(Source::embedded((name, text)));
-                }
-                Err(error) => {
-                    return Err(TemplateError(format!("{} cannot be read: {error}", path.display())));
-                }
-            }
+                None => Source::embedded((name, text)),
+            });
         }
-        let names = embedded().map(|(name, _)| name).collect();
-        Ok(Self { all, dir: Some(TemplatesDir::new(dir, replaced, names)) })
+        for name in own.iter().flat_map(|name| Folder::new(name).names()) {
+            let missing = || {
+                let path = dir.join(&name);
+                TemplateError(format!("{} is missing; a route of ROUTES_FILE needs it", path.display()))
+            };
+            all.push(Source::read(dir, &name)?.ok_or_else(missing)?);
+            used.push(name);
+        }
+        let names = embedded().map(|(name, _)| name.to_owned()).chain(used.iter().cloned());
+        let names = names.fold(Vec::new(), |mut names, name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            names
+        });
+        Ok(Self { all, folders, dir: Some(TemplatesDir::new(dir, used, names)) })
+    }
+
+    /// The folders of `TEMPLATES_DIR` that have all templates of a mail, and that no route uses: mails that are in the ledger may need
+    /// those of a route that is not there any more.
+    pub fn spare(&self, dir: &Path) -> Vec<(Folder, Vec<Source>)> {
+        let is_known = |name: &String| self.folders.iter().any(|folder| folder.name == *name);
+        let read = |name: String| {
+            let folder = Folder::new(&name);
+            let sources = folder.names().map(|name| Source::read(dir, &name).ok().flatten());
+            Some((folder, sources.into_iter().collect::<Option<Vec<_>>>()?))
+        };
+        folders_in(dir).into_iter().filter(|name| !is_known(name)).filter_map(read).collect()
+    }
+
+    /// Adds a folder with its templates.
+    pub fn add(&mut self, folder: Folder, sources: Vec<Source>) {
+        self.folders.push(folder);
+        self.all.extend(sources);
+    }
+
+    /// The folders that have templates.
+    pub fn folders(&self) -> &[Folder] {
+        &self.folders
     }
 
     /// The folder that was looked at; `None` without `TEMPLATES_DIR`.
@@ -157,7 +158,7 @@ impl Sources {
 
     /// Name and text of each, for Tera.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.all.iter().map(|source| (source.name, source.text.as_str()))
+        self.all.iter().map(|source| (source.name.as_str(), source.text.as_str()))
     }
 
     /// All of them, the frames first.
@@ -172,7 +173,18 @@ impl Sources {
 }
 
 impl Source {
-    fn embedded((name, text): (&'static str, &str)) -> Self {
-        Self { name, path: format!("templates/{name}"), text: text.to_owned() }
+    fn embedded((name, text): Embedded) -> Self {
+        Self { name: name.to_owned(), path: format!("templates/{name}"), text: text.to_owned() }
+    }
+
+    /// The file of this name, if there is one.
+    fn read(dir: &Path, name: &str) -> Result<Option<Self>, TemplateError> {
+        let path = dir.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(Self { name: name.to_owned(), path: path.display().to_string(), text })),
+            // A link to a file that is gone is an error.
+            Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => Ok(None),
+            Err(error) => Err(TemplateError(format!("{} cannot be read: {error}", path.display()))),
+        }
     }
 }

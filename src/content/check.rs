@@ -24,7 +24,7 @@ pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), Temp
     let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
     for (source, names) in sources.all().iter().zip(&names_in) {
         let mut used: Vec<&str> = tera
-            .get_template_variables(source.name)
+            .get_template_variables(&source.name)
             .map_err(|error| explain(&error, sources))?
             .into_iter()
             .collect();
@@ -78,11 +78,11 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
             (sample::bare(), MessageDetails::default()),
             (sample::hostile(), sample::hostile_details()),
         ] {
-            render_for_all(templates, &templates.notification_context(kind, Some(&event), &details))?;
+            render_for_all(templates, &templates.notification_context(kind, Some(&event), &details)?)?;
         }
     }
     for details in [sample::notice(), sample::bare_notice(), sample::hostile_notice()] {
-        render_for_all(templates, &templates.notification_context(Kind::Notice, None, &details))?;
+        render_for_all(templates, &templates.notification_context(Kind::Notice, None, &details)?)?;
     }
     Ok(())
 }

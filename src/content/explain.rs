@@ -16,7 +16,7 @@ pub(crate) fn explain(error: &tera::Error, sources: &Sources) -> TemplateError {
         ErrorKind::MissingParent { current, parent } => format!(
             "{}: extends \"{parent}\", which does not exist (existing templates: {})",
             sources.path(current),
-            sources.all().iter().map(|source| source.name).collect::<Vec<_>>().join(", ")
+            sources.all().iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
         ),
         // For unknown templates, blocks and filters, Tera returns a printed report.
         ErrorKind::Msg(report) => from_report(report, sources).unwrap_or_else(|| report.clone()),

@@ -16,12 +16,38 @@ impl Templates {
     /// # Errors
     /// The first error, with file, line and variable.
     pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
-        let sources = Sources::read(dir)?;
+        Self::load_with(dir, &[])
+    }
+
+    /// The same, and the templates in these folders of `dir`, for routes. What they show of a message, no sample data has.
+    ///
+    /// # Errors
+    /// The first error, with file, line and variable.
+    pub fn load_with(dir: Option<&Path>, own: &[String]) -> Result<Self, TemplateError> {
+        let mut sources = Sources::read(dir, own)?;
         let mut tera = Tera::default();
         tera.add_raw_templates(sources.iter()).map_err(|error| explain(&error, &sources))?;
         check::check_variables(&tera, &sources)?;
+        if let Some(dir) = dir {
+            add_spare(&mut tera, &mut sources, dir);
+        }
         let templates = Self::new(tera, sources);
         check::render_samples(&templates)?;
         Ok(templates)
+    }
+}
+
+/// Adds the folders that no route uses, as far as Tera takes them: they may be those of another program.
+fn add_spare(tera: &mut Tera, sources: &mut Sources, dir: &Path) {
+    for (folder, of_folder) in sources.spare(dir) {
+        let mut with_folder = tera.clone();
+        let texts = of_folder.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+        match with_folder.add_raw_templates(texts) {
+            Ok(()) => {
+                *tera = with_folder;
+                sources.add(folder, of_folder);
+            }
+            Err(error) => log::debug!("the templates in {} are not loaded: {error}", folder.name),
+        }
     }
 }

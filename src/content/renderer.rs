@@ -1,13 +1,15 @@
 //! Renders the Tera templates: once for each fan-out what its mails share, and in the lanes the rest. Headers and
 //! encodings are left to the channels, loading to `loader`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tera::{Context, Tera};
 
-use crate::content::catalogue::{KindTemplates, PartTemplate, Sources};
+use crate::content::catalogue::Sources;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
+use crate::content::folder::{Folder, PartTemplate};
 use crate::content::layout;
 use crate::content::templates_dir::TemplatesDir;
 use crate::content::view;
@@ -28,12 +30,15 @@ pub struct Templates {
 struct ParsedTemplates {
     tera: Tera,
     sources: Sources,
+    /// By their names.
+    folders: HashMap<String, Arc<Folder>>,
 }
 
 /// What templates see of one notification, made once for all its mails. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct NotificationContext {
     kind: Kind,
+    folder: Arc<Folder>,
     context: Context,
     /// The subject, if it is the same for all participants.
     subject: Option<String>,
@@ -42,7 +47,9 @@ pub struct NotificationContext {
 impl Templates {
     /// Parsed templates and their sources.
     pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
-        Self { inner: Arc::new(ParsedTemplates { tera, sources }) }
+        let folders =
+            sources.folders().iter().map(|folder| (folder.name.clone(), Arc::new(folder.clone()))).collect();
+        Self { inner: Arc::new(ParsedTemplates { tera, sources, folders }) }
     }
 
     /// What was found in `TEMPLATES_DIR`; `None` if that is not set.
@@ -51,14 +58,38 @@ impl Templates {
         self.inner.sources.dir()
     }
 
+    /// Whether there are templates for the mails of this kind, whose message carries `details`.
+    ///
+    /// # Errors
+    /// When a route has named some that are not there any more.
+    pub fn check_folder(&self, kind: Kind, details: &MessageDetails) -> Result<(), TemplateError> {
+        self.folder(kind, details).map(drop)
+    }
+
+    fn folder(&self, kind: Kind, details: &MessageDetails) -> Result<&Arc<Folder>, TemplateError> {
+        let named = details.routed.as_ref().map(|routed| routed.template.as_str());
+        let name = named.or(kind.folder()).unwrap_or_default();
+        self.inner.folders.get(name).ok_or_else(|| {
+            let dir =
+                self.dir().map_or_else(|| "TEMPLATES_DIR, which is not set".to_owned(), TemplatesDir::shown);
+            TemplateError(format!(
+                "its templates {name} are not in {dir}, or have errors; it needs {}",
+                Folder::new(name).names().join(", ")
+            ))
+        })
+    }
+
     /// Prepares what all mails of a notification have in common, about this event or about none, whose message carries `details`.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When a route has named templates that are not there any more.
     pub fn notification_context(
         &self,
         kind: Kind,
         event: Option<&Event>,
         details: &MessageDetails,
-    ) -> NotificationContext {
+    ) -> Result<NotificationContext, TemplateError> {
+        let folder = Arc::clone(self.folder(kind, details)?);
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value(
@@ -68,12 +99,11 @@ impl Templates {
         for (name, value) in view::message::variables(details) {
             context.insert_value(name, value);
         }
-        let name = KindTemplates::of(kind).subject();
-        let variables = self.inner.tera.get_template_variables(name).unwrap_or_default();
+        let variables = self.inner.tera.get_template_variables(&folder.subject).unwrap_or_default();
         let is_personal = variables.contains(view::PERSONAL);
         // A subject that does not render fails again for each mail, where the error is reported.
-        let subject = if is_personal { None } else { self.subject(name, &context).ok() };
-        NotificationContext { kind, context, subject }
+        let subject = if is_personal { None } else { self.subject(&folder.subject, &context).ok() };
+        Ok(NotificationContext { kind, folder, context, subject })
     }
 
     /// Renders the content for one participant.
@@ -87,15 +117,15 @@ impl Templates {
     ) -> Result<Content, TemplateError> {
         let own = self.own_context(notification_context.kind, participant)?;
         let notification_context = own.as_ref().unwrap_or(notification_context);
-        let templates = KindTemplates::of(notification_context.kind);
+        let folder = &notification_context.folder;
         let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
         let subject = match &notification_context.subject {
             Some(subject) => subject.clone(),
-            None => self.subject(templates.subject(), &context)?,
+            None => self.subject(&folder.subject, &context)?,
         };
-        let mut parts = Vec::with_capacity(templates.parts.len());
-        for template in &templates.parts {
+        let mut parts = Vec::with_capacity(folder.parts.len());
+        for template in &folder.parts {
             parts.push(self.part(template, &context)?);
         }
         Ok(Content { subject, parts })
@@ -110,11 +140,11 @@ impl Templates {
         let Some(details) = &participant.details else { return Ok(None) };
         let details =
             MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
-        Ok(Some(self.notification_context(kind, None, &details)))
+        self.notification_context(kind, None, &details).map(Some)
     }
 
     fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {
-        let text = self.render_template(template.name(), context)?;
+        let text = self.render_template(&template.name, context)?;
         let text = match template.media_type {
             MediaType::Plain => layout::wrap_text(&text),
             MediaType::Html => text,

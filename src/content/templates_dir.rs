@@ -17,19 +17,25 @@ const ENDINGS: [&str; 7] = ["txt", "html", "htm", "tera", "j2", "jinja", "jinja2
 pub struct TemplatesDir {
     path: PathBuf,
     /// The names of the templates that were found there.
-    pub used: Vec<&'static str>,
+    pub used: Vec<String>,
     /// Files that look like templates and are not used.
     unused: Vec<String>,
-    names: Vec<&'static str>,
+    names: Vec<String>,
 }
 
 impl TemplatesDir {
     /// `names` are those of the built-in templates, `used` those that the folder has.
-    pub(super) fn new(path: &Path, used: Vec<&'static str>, names: Vec<&'static str>) -> Self {
-        let is_unused = |file: &String| !names.contains(&file.as_str());
+    pub(super) fn new(path: &Path, used: Vec<String>, names: Vec<String>) -> Self {
+        let is_unused = |file: &String| !names.contains(file);
         let unused = list_templates(path).into_iter().filter(is_unused).collect();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self { path, used, unused, names }
+    }
+
+    /// Its path, for a sentence.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// A sentence for each file whose name is right but for capital letters, and one for the others that are not used.
@@ -73,15 +79,24 @@ impl fmt::Display for TemplatesDir {
 /// The files of the folder and of the folders in it that are named like templates, sorted.
 fn list_templates(dir: &Path) -> Vec<String> {
     let mut files = files_in(dir, "");
-    let folders = fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX);
-    for folder in folders.filter(|entry| entry.path().is_dir()) {
-        let name = folder.file_name().to_string_lossy().into_owned();
-        if files.len() < FILES_MAX && !name.starts_with('.') {
-            files.extend(files_in(&folder.path(), &format!("{name}/")));
+    for name in folders_in(dir) {
+        if files.len() < FILES_MAX {
+            files.extend(files_in(&dir.join(&name), &format!("{name}/")));
         }
     }
     files.sort_unstable();
     files
+}
+
+/// The names of the folders in it, sorted.
+pub(super) fn folders_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX);
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> =
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort_unstable();
+    names
 }
 
 fn files_in(dir: &Path, before: &str) -> Vec<String> {
@@ -110,8 +125,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let names = vec!["base.html", "created/body.txt", "created/body.html"];
-        let found = TemplatesDir::new(dir.path(), vec!["base.html"], names.clone());
+        let names = ["base.html", "created/body.txt", "created/body.html"].map(str::to_owned).to_vec();
+        let found = TemplatesDir::new(dir.path(), vec!["base.html".to_owned()], names.clone());
         assert_eq!(
             found.misnamed(),
             [
@@ -124,8 +139,8 @@ mod tests {
             found.to_string(),
             format!("templates from {}: base.html; the others are built in", dir.path().display())
         );
-        let relative =
-            TemplatesDir::new(Path::new("templates"), vec!["base.html"], names.clone()).to_string();
+        let relative = TemplatesDir::new(Path::new("templates"), vec!["base.html".to_owned()], names.clone())
+            .to_string();
         let here = std::env::current_dir().unwrap();
         assert!(
             relative.starts_with(&format!("templates from {}/templates: ", here.display())),

@@ -24,8 +24,8 @@ const DESCRIPTION_MAX: usize = 50_000;
 const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 8] =
-    ["event", "participant", "kind", "note", "note_html", "reason", "metadata", "notice"];
+pub(crate) const VARIABLES: [&str; 10] =
+    ["event", "participant", "kind", "note", "note_html", "reason", "metadata", "notice", "payload", "meta"];
 
 /// The one that is not the same for all mails of a notification.
 pub(crate) const PERSONAL: &str = "participant";

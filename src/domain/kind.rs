@@ -15,11 +15,14 @@ pub enum Kind {
     Reminder,
     /// It is about no event: a text for some people.
     Notice,
+    /// A route has made it of a message of any form.
+    Routed,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder, Self::Notice];
+    pub const ALL: [Self; 6] =
+        [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder, Self::Notice, Self::Routed];
 
     /// Those that are about an event.
     pub const OF_EVENTS: [Self; 4] = [Self::Created, Self::Updated, Self::Cancelled, Self::Reminder];
@@ -33,7 +36,27 @@ impl Kind {
             Self::Cancelled => "CANCELLED",
             Self::Reminder => "REMINDER",
             Self::Notice => "NOTICE",
+            Self::Routed => "ROUTED",
         }
+    }
+
+    /// The folder of its built-in templates; a route names one of its own.
+    #[must_use]
+    pub fn folder(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Cancelled => "cancelled",
+            Self::Reminder => "reminder",
+            Self::Notice => "notice",
+            Self::Routed => return None,
+        })
+    }
+
+    /// The kind whose built-in templates are in this folder.
+    #[must_use]
+    pub fn of_folder(folder: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.folder() == Some(folder))
     }
 
     /// The words of those about events, for error texts and help.
@@ -72,6 +95,7 @@ mod tests {
             assert_eq!(Kind::from_word(kind.as_str()), Some(kind));
         }
         assert_eq!(Kind::from_word("updated"), None);
+        assert_eq!((Kind::of_folder("updated"), Kind::of_folder("routed")), (Some(Kind::Updated), None));
         assert_eq!((Kind::of_event("REMINDER"), Kind::of_event("NOTICE")), (Some(Kind::Reminder), None));
     }
 }

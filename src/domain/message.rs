@@ -129,8 +129,8 @@ impl Message {
             note: fields::optional_text("note", fields.get("note"))?,
             reason: fields::optional_text("reason", fields.get("reason"))?,
             metadata: fields::metadata(fields.get("metadata"))?,
-            notice: None,
             event,
+            ..MessageDetails::default()
         };
         Ok(Self { details: details.to_json(), ..Self::new(kind, event_id) })
     }

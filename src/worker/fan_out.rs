@@ -181,7 +181,7 @@ fn send(
     completes: bool,
     mut on_progress: impl FnMut(Counts),
 ) -> Result<(Counts, Option<Completion>), Halt> {
-    let mut fan_out = FanOut::new(context, claim, completes);
+    let mut fan_out = FanOut::new(context, claim, completes)?;
     let result = fan_out.run(&mut on_progress);
     if result.is_err() {
         fan_out.wait_for_jobs_in_flight(&mut on_progress);
@@ -224,12 +224,14 @@ struct FanOut<'a> {
 }
 
 impl<'a> FanOut<'a> {
-    fn new(context: &'a Context, claim: &Claim, completes: bool) -> Self {
+    /// # Errors
+    /// When the templates of a route are gone.
+    fn new(context: &'a Context, claim: &Claim, completes: bool) -> Result<Self, Halt> {
         let (sender, reports) = unbounded();
-        let notification = claim.prepare(&context.templates);
+        let notification = claim.prepare(&context.templates)?;
         let listed = claim.notification.audience.is_listed();
         let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender).listed(listed);
-        Self {
+        Ok(Self {
             context,
             handle: Arc::new(handle),
             reports,
@@ -246,7 +248,7 @@ impl<'a> FanOut<'a> {
             completes,
             expects_last: false,
             completion: None,
-        }
+        })
     }
 
     /// Returns once every page is read, no recipient is left, and no job is in flight.

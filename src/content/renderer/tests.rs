@@ -9,10 +9,11 @@ use crate::domain::kind::Kind;
 mod blocks;
 mod kinds;
 mod message;
+mod routed;
 
 /// What the mails of a message have in common that carries nothing.
 fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationContext {
-    templates.notification_context(kind, Some(event), &MessageDetails::default())
+    templates.notification_context(kind, Some(event), &MessageDetails::default()).unwrap()
 }
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
@@ -38,13 +39,13 @@ fn a_problem_names_file_line_and_variable() {
             "updated/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}\n{{ evnt.title }}{% endblock %}",
             ", line 3: the variable \"evnt\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata, notice)",
+             reason, metadata, notice, payload, meta)",
         ),
         (
             "updated/subject.txt",
             "x\n{% if event.url %}{% else %}{{ nme }}{% endif %}",
             ", line 2: the variable \"nme\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata, notice)",
+             reason, metadata, notice, payload, meta)",
         ),
         (
             "cancelled/body.html",
@@ -68,7 +69,7 @@ fn a_problem_names_file_line_and_variable() {
             "created/body.html",
             "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
             ", line 2: Block `intr` is not defined in any parent template; known blocks of templates/base.html: palette, \
-             preheader, badge, intro, message, details, leaf_style, when_style, more, button, footer",
+             preheader, badge, heading, intro, message, details, leaf_style, when_style, more, button, footer",
         ),
         ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
         (
@@ -92,7 +93,7 @@ fn a_problem_names_file_line_and_variable() {
 
 #[test]
 fn a_problem_in_a_built_in_template_names_the_file_in_the_repository() {
-    let sources = Sources::read(None).unwrap();
+    let sources = Sources::read(None, &[]).unwrap();
     assert_eq!(sources.path("updated/body.html"), "templates/updated/body.html");
 }
 

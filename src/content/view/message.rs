@@ -4,8 +4,11 @@ use tera::{Map, Value};
 
 use crate::content::layout;
 use crate::content::view::{EVENT, NOTICE, line, line_or_none, web_address};
-use crate::domain::message::details::{MessageDetails, Notice};
+use crate::domain::message::details::{MessageDetails, Notice, Routed};
 use crate::text::clean::{cut, one_line};
+
+/// Fields of a publisher's own.
+type Fields = serde_json::Map<String, serde_json::Value>;
 
 /// Longest note of a publisher, in characters.
 const NOTE_MAX: usize = 10_000;
@@ -20,13 +23,19 @@ const TITLE_MAX: usize = 78;
 const PREVIEW_MAX: usize = 120;
 
 /// The variables of what a message carries beyond kind and event.
-pub(crate) fn variables(details: &MessageDetails) -> [(&'static str, Value); 5] {
+pub(crate) fn variables(details: &MessageDetails) -> [(&'static str, Value); 7] {
+    let routed = details.routed.as_ref();
+    let of_routed = |fields: fn(&Routed) -> &Fields| {
+        routed.map_or_else(|| Map::new().into(), |routed| cleaned(fields(routed)))
+    };
     let note = cut(layout::paragraphs(details.note.as_deref().unwrap_or_default()), NOTE_MAX);
     [
         ("note_html", Value::safe_string(&layout::to_html(&note))),
         ("note", note.into()),
         ("reason", line_or_none(details.reason.as_deref())),
-        ("metadata", metadata(&details.metadata)),
+        ("metadata", cleaned(&details.metadata)),
+        ("payload", of_routed(|routed| &routed.payload)),
+        ("meta", of_routed(|routed| &routed.meta)),
         ("notice", details.notice.as_ref().map_or_else(|| nothing(&NOTICE), notice)),
     ]
 }
@@ -73,7 +82,7 @@ fn fields_without_values(names: &[&'static str]) -> Map {
 }
 
 /// Texts in it are cleaned, and may have several lines.
-fn metadata(fields: &serde_json::Map<String, serde_json::Value>) -> Value {
+fn cleaned(fields: &Fields) -> Value {
     let clean = |(name, value): (&String, &serde_json::Value)| (name.clone().into(), json(value));
     fields.iter().map(clean).collect::<Map>().into()
 }
@@ -82,7 +91,7 @@ fn json(value: &serde_json::Value) -> Value {
     match value {
         serde_json::Value::String(text) => layout::paragraphs(text).into(),
         serde_json::Value::Array(values) => values.iter().map(json).collect::<Vec<Value>>().into(),
-        serde_json::Value::Object(fields) => metadata(fields),
+        serde_json::Value::Object(fields) => cleaned(fields),
         other => Value::from_serializable(other),
     }
 }

@@ -11,6 +11,9 @@ use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::times;
 
+/// The field of `meta` that has the routing key.
+pub const ROUTING_KEY: &str = "routing_key";
+
 /// What a message carries beyond kind and event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +33,21 @@ pub struct MessageDetails {
     /// The event, if the message carries it. Then it is not read from the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventFacts>,
+    /// What a route has read, and with which templates it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
+}
+
+/// What a route has read of a message.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Routed {
+    /// The folder of the templates.
+    pub template: String,
+    /// The publisher's own fields.
+    pub payload: Map<String, Value>,
+    /// What is known about the message: the rest of its envelope, and `routing_key`.
+    pub meta: Map<String, Value>,
 }
 
 /// A text for some people, about no event.
@@ -90,6 +108,12 @@ impl MessageDetails {
     /// When it has something else.
     pub fn read(json: Option<&DetailsJson>) -> Result<Self, BadDetails> {
         json.map_or(Ok(Self::default()), |json| Ok(serde_json::from_str(&json.0)?))
+    }
+
+    /// The routing key of the message, if a route has read it.
+    #[must_use]
+    pub fn routing_key(&self) -> Option<&str> {
+        self.routed.as_ref()?.meta.get(ROUTING_KEY)?.as_str()
     }
 
     /// The event with this key, if the message carries it.
@@ -172,6 +196,7 @@ mod tests {
             metadata: json!({"order": 7, "price": 0.1, "tags": ["a", null]}).as_object().unwrap().clone(),
             notice: Some(Notice { message: "Hello".to_owned(), ..Notice::default() }),
             event: Some(EventFacts { title: "Concert".to_owned(), ..EventFacts::default() }),
+            routed: Some(Routed { template: "welcome".to_owned(), ..Routed::default() }),
         };
         let text = details.to_json().unwrap();
         let again = DetailsJson::from_ledger(text.as_str());

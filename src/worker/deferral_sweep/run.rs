@@ -67,6 +67,9 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
         Ok(details) => details,
         Err(error) => return postpone(&error.to_string()),
     };
+    if let Err(error) = context.templates.check_folder(notification.kind, &details) {
+        return postpone(&error.to_string());
+    }
     match find_event(context, notification, &details)? {
         Ok(event) if event.is_some() || notification.event_id.is_none() => {
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::channels::PreparedNotification;
+use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::event::Event;
 use crate::domain::lease::Lease;
@@ -95,7 +96,10 @@ pub struct Claim {
 
 impl Claim {
     /// What all of its mails have in common.
-    pub(super) fn prepare(&self, templates: &Templates) -> PreparedNotification {
+    ///
+    /// # Errors
+    /// When a route has named templates that are not there any more.
+    pub(super) fn prepare(&self, templates: &Templates) -> Result<PreparedNotification, TemplateError> {
         PreparedNotification::new(&self.notification, self.event.as_ref(), &self.details, templates)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
 use crate::observe::metrics::Metrics;
@@ -146,6 +147,13 @@ pub(super) fn read_data_and_write<T, R>(
 impl From<Stopped> for FanOutResult {
     fn from(_: Stopped) -> Self {
         Self::Interrupted
+    }
+}
+
+/// Templates that are gone may come back.
+impl From<TemplateError> for Halt {
+    fn from(error: TemplateError) -> Self {
+        Self::Unreadable(error.to_string())
     }
 }
 

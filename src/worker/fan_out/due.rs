@@ -214,7 +214,7 @@ pub(super) fn reason_to_skip(
         Kind::Created | Kind::Updated | Kind::Reminder => {
             database_retry.until_ok(|| store.is_cancelled_since(notification))?
         }
-        Kind::Cancelled | Kind::Notice => false,
+        Kind::Cancelled | Kind::Notice | Kind::Routed => false,
     };
     if cancelled {
         return Ok(Some(Verdict::CANCELLED));

@@ -41,7 +41,8 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
         Some(&event),
         &MessageDetails::default(),
         &worker.context.templates,
-    );
+    )
+    .unwrap();
     let held = HeldLease::new(lease, Instant::now(), TIMEOUT);
     (Arc::new(FanOutHandle::new(held, prepared, sender)), reports)
 }

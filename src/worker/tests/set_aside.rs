@@ -14,6 +14,7 @@ use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::{deferral_sweep, set_aside_sweep};
 
+mod gone_templates;
 mod odd_rows;
 mod postponed;
 mod text_keys;

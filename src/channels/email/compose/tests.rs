@@ -52,7 +52,10 @@ fn named(name: &str) -> Participant {
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
     let content = templates
-        .render(&templates.notification_context(kind, Some(event), &MessageDetails::default()), participant)
+        .render(
+            &templates.notification_context(kind, Some(event), &MessageDetails::default()).unwrap(),
+            participant,
+        )
         .unwrap();
     composer().compose(NotificationId(12), participant, "ada@example.com", content, christmas()).unwrap()
 }
@@ -68,7 +71,7 @@ fn the_mails_match_their_snapshots() {
         insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.as_received().replace("\r\n", "\n"));
     }
     let templates = Templates::load(None).unwrap();
-    let notice = templates.notification_context(Kind::Notice, None, &sample::notice());
+    let notice = templates.notification_context(Kind::Notice, None, &sample::notice()).unwrap();
     let content = templates.render(&notice, &sample::ada()).unwrap();
     let mail =
         composer().compose(NotificationId(12), &sample::ada(), "ada@example.com", content, christmas());
@@ -115,11 +118,9 @@ fn a_mail_client_reads_back_what_was_composed() {
     let templates = Templates::load(None).unwrap();
     let content = templates
         .render(
-            &templates.notification_context(
-                Kind::Cancelled,
-                Some(&sample::hostile()),
-                &MessageDetails::default(),
-            ),
+            &templates
+                .notification_context(Kind::Cancelled, Some(&sample::hostile()), &MessageDetails::default())
+                .unwrap(),
             &sample::hostile_name(),
         )
         .unwrap();

@@ -8,7 +8,7 @@ use super::*;
 
 fn render_details(dir: Option<&Path>, details: &MessageDetails) -> Content {
     let templates = Templates::load(dir).unwrap();
-    let context = templates.notification_context(Kind::Updated, Some(&sample::full()), details);
+    let context = templates.notification_context(Kind::Updated, Some(&sample::full()), details).unwrap();
     templates.render(&context, &sample::ada()).unwrap()
 }
 
