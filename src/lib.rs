@@ -18,6 +18,7 @@ pub mod net;
 pub mod observe;
 pub mod process_id;
 pub mod report;
+pub mod routes;
 pub mod shutdown;
 pub mod store;
 pub mod sync;

@@ -18,6 +18,7 @@ use fanmail::content::error::TemplateError;
 use fanmail::exit_code::{FAILED, HasExitCode};
 use fanmail::http::server::HttpError;
 use fanmail::observe::logging::{self, LogError};
+use fanmail::routes::error::RoutesError;
 use fanmail::store::error::StoreError;
 use fanmail::text::clean::printable;
 use signal_hook::consts::{SIGHUP, SIGPIPE};
@@ -79,6 +80,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         decided_by::<ConfigErrors>,
         decided_by::<DotenvError>,
         decided_by::<LogError>,
+        decided_by::<RoutesError>,
         decided_by::<TemplateError>,
         decided_by::<HttpError>,
         decided_by::<StoreError>,

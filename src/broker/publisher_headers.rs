@@ -1,5 +1,7 @@
 //! What a publisher says about a message in its AMQP properties and headers, beside `message_id` and `content_encoding`.
 
+use std::collections::BTreeMap;
+
 use amiquip::{AmqpProperties, AmqpValue};
 use chrono::{DateTime, Utc};
 
@@ -18,16 +20,28 @@ pub(super) fn published_at(properties: &AmqpProperties) -> Option<DateTime<Utc>>
 /// The attributes of a `CloudEvents` event in binary mode; `None` if the message is none.
 pub(super) fn cloud_event_attributes(properties: &AmqpProperties) -> Option<Attributes> {
     let headers = properties.headers().as_ref()?;
-    let attribute = |name: &str| {
-        PREFIXES.iter().find_map(|prefix| match headers.get(&format!("{prefix}{name}"))? {
-            AmqpValue::LongString(text) => Some(text.clone()),
-            // As pika writes a datetime.
-            AmqpValue::Timestamp(number) => Some(number.to_string()),
-            _ => None,
+    // The first prefix counts more.
+    let mut others: BTreeMap<String, String> = PREFIXES
+        .iter()
+        .rev()
+        .flat_map(|prefix| {
+            headers.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
         })
-    };
-    attribute("specversion")?;
-    Some(Attributes { id: attribute("id"), source: attribute("source"), time: attribute("time") })
+        .filter_map(|(name, value)| Some((name.to_owned(), attribute_text(value)?)))
+        .collect();
+    others.contains_key("specversion").then(|| {
+        let [id, source, time] = ["id", "source", "time"].map(|name| others.remove(name));
+        Attributes { id, source, time, others }
+    })
+}
+
+fn attribute_text(value: &AmqpValue) -> Option<String> {
+    match value {
+        AmqpValue::LongString(text) => Some(text.clone()),
+        // As pika writes a datetime.
+        AmqpValue::Timestamp(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

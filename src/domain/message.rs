@@ -2,6 +2,7 @@
 //! envelope around one.
 
 mod bare;
+pub mod body;
 pub mod cloud_event;
 pub mod details;
 mod envelope;
@@ -12,6 +13,7 @@ pub mod malformed;
 mod notice;
 pub mod origin;
 pub mod recipient;
+pub mod routed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +24,12 @@ use siphasher::sip128::SipHasher24;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
+use crate::domain::message::body::{Body, BodyContent};
 use crate::domain::message::details::{DetailsJson, MessageDetails};
-use crate::domain::message::malformed::{MAX_BODY, Malformed, json_type};
+use crate::domain::message::malformed::Malformed;
 use crate::domain::message::origin::Origin;
 use crate::domain::message::recipient::GivenRecipient;
+use crate::domain::message::routed::RoutedSource;
 
 /// To whom a notice is addressed: at least one, each with a number from 1 on, which is their place in the list.
 pub type Recipients = Option<Arc<[GivenRecipient]>>;
@@ -33,14 +37,16 @@ pub type Recipients = Option<Arc<[GivenRecipient]>>;
 /// A message that could be read: not yet accepted, and in no ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// What happened to the event, or [`Kind::Notice`].
+    /// What happened to the event, or [`Kind::Notice`] or [`Kind::Routed`].
     pub kind: Kind,
-    /// The event; `None` of a notice.
+    /// The event; `None` if it is about none.
     pub event_id: Option<EventId>,
-    /// To whom a notice is addressed; nobody where the participants of the event are meant.
+    /// To whom it is addressed; nobody where the participants of the event are meant.
     pub recipients: Recipients,
     /// What it carries beyond that. The ledger has it in the column `content`.
     pub details: Option<DetailsJson>,
+    /// What a route has made it of.
+    pub source: Option<RoutedSource>,
 }
 
 /// A body that could be read.
@@ -56,20 +62,26 @@ impl Message {
     /// A message that carries nothing more.
     #[must_use]
     pub const fn new(kind: Kind, event_id: EventId) -> Self {
-        Self { kind, event_id: Some(event_id), recipients: None, details: None }
+        Self { kind, event_id: Some(event_id), recipients: None, details: None, source: None }
     }
 
     /// Whether another message with the same id asks for the same notification. What it carries may be written differently when it is
     /// published again.
     #[must_use]
     pub fn asks_for_same(&self, other: &Self) -> bool {
-        (self.kind, self.event_id) == (other.kind, other.event_id)
+        match (&self.source, &other.source) {
+            (Some(source), Some(other)) => source.routing_key == other.routing_key,
+            _ => (self.kind, self.event_id) == (other.kind, other.event_id),
+        }
     }
 
-    /// What tells a notice from others, where it has no id: two of them are equal if their digests of 128 bits are. `None` of a message
-    /// about an event.
+    /// What tells a message from others that names its recipients or that a route has read, where it has no id: two of them are equal if
+    /// their digests of 128 bits are. `None` of others, which the event and the details tell.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
+        if let Some(source) = &self.source {
+            return Some(source.digest());
+        }
         let recipients = serde_json::to_string(self.recipients.as_deref()?).unwrap_or_default();
         let details = self.details.as_ref().map_or("", DetailsJson::as_str);
         let digest = SipHasher24::new().hash(format!("{details}\n{recipients}").as_bytes());
@@ -88,33 +100,29 @@ impl Message {
     /// # Errors
     /// One sentence for the person who finds the dead letter: why the body cannot be read.
     pub fn decode(body: &[u8], keys: EventKeyType) -> Result<Decoded, Malformed> {
-        if body.len() > MAX_BODY {
-            return Err(Malformed::TooLarge(body.len()));
-        }
-        let or = |reason| Malformed::of_first_bytes(body).unwrap_or(reason);
-        let text = std::str::from_utf8(body).map_err(|_| or(Malformed::NotUtf8))?;
-        let value: Value =
-            serde_json::from_str(text).map_err(|error| or(Malformed::NotJson(error.to_string())))?;
-        let fields = match value {
-            Value::Object(fields) => fields,
-            Value::Array(notices) if notices.iter().any(Value::is_object) => {
-                let message = Self::notice(notice::read_batch(&notices)?, None);
-                return Ok(Decoded { message, origin: Origin::default() });
+        Self::read(Body::parse(body)?, keys)
+    }
+
+    /// The same for a body that was taken out of its envelope.
+    ///
+    /// # Errors
+    /// Why it is no message.
+    pub fn read(body: Body, keys: EventKeyType) -> Result<Decoded, Malformed> {
+        body.check_single_envelope()?;
+        let message = match &body.content {
+            BodyContent::Batch(notices) => Self::notice(notice::read_batch(notices)?, None),
+            BodyContent::Fields(fields) if notice::is_notice(fields) => {
+                let (recipients, details) = notice::read(fields)?;
+                Self::notice(recipients, details.to_json())
             }
-            other => return Err(Malformed::NotAnObject(json_type(&other))),
+            BodyContent::Fields(fields) => Self::about_event(fields, keys)?,
         };
-        let (origin, fields) = open_envelope(fields)?;
-        let message = if notice::is_notice(&fields) {
-            let (recipients, details) = notice::read(&fields)?;
-            Self::notice(recipients, details.to_json())
-        } else {
-            Self::about_event(&fields, keys)?
-        };
-        Ok(Decoded { message, origin })
+        Ok(Decoded { message, origin: body.origin })
     }
 
     fn notice(recipients: Vec<GivenRecipient>, details: Option<DetailsJson>) -> Self {
-        Self { kind: Kind::Notice, event_id: None, recipients: Some(recipients.into()), details }
+        let recipients = Some(recipients.into());
+        Self { kind: Kind::Notice, event_id: None, recipients, details, source: None }
     }
 
     fn about_event(fields: &Map<String, Value>, keys: EventKeyType) -> Result<Self, Malformed> {
@@ -134,20 +142,6 @@ impl Message {
         };
         Ok(Self { details: details.to_json(), ..Self::new(kind, event_id) })
     }
-}
-
-/// What the envelope says, if there is one, and the fields of the message.
-fn open_envelope(fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
-    let is_enveloped = |fields: &_| cloud_event::is_cloud_event(fields) || envelope::is_envelope(fields);
-    if !is_enveloped(&fields) {
-        return Ok((Origin::default(), fields));
-    }
-    let opened = if cloud_event::is_cloud_event(&fields) {
-        cloud_event::open(fields)?
-    } else {
-        envelope::open(fields)?
-    };
-    if is_enveloped(&opened.1) { Err(Malformed::Nested) } else { Ok(opened) }
 }
 
 impl fmt::Display for Message {

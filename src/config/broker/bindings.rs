@@ -170,7 +170,11 @@ fn check_exchange(exchange: &str) -> Result<(), String> {
     check_text("the name of the exchange", exchange)
 }
 
-fn check_key(key: &str) -> Result<(), String> {
+/// Checks a routing key, or a pattern of some.
+///
+/// # Errors
+/// Why no exchange takes it, in one sentence.
+pub fn check_key(key: &str) -> Result<(), String> {
     let is_wrong = |word: &&str| word.len() > 1 && word.contains(['*', '#']);
     if let Some(word) = key.split('.').find(is_wrong) {
         return Err(format!(

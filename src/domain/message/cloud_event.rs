@@ -1,10 +1,13 @@
 //! `CloudEvents` 1.0 (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>) around a message body: in the structured
 //! JSON mode, in which the body is the whole event, and in the binary mode, in which AMQP headers hold its attributes.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
+use crate::domain::message::envelope::OpenedEnvelope;
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::domain::message::origin::{Origin, checked_id, read_time};
 use crate::text::clean::cut;
@@ -21,9 +24,18 @@ pub struct Attributes {
     pub source: Option<String>,
     /// `time`
     pub time: Option<String>,
+    /// The others, such as `type`, by their names.
+    pub others: BTreeMap<String, String>,
 }
 
 impl Attributes {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        let named = [("id", &self.id), ("source", &self.source), ("time", &self.time)];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        named.chain(self.others.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
     /// What they say about the message.
     #[must_use]
     pub fn origin(&self) -> Origin {
@@ -42,7 +54,7 @@ pub(super) fn is_cloud_event(fields: &Map<String, Value>) -> bool {
 ///
 /// # Errors
 /// When the data is no JSON object.
-pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String, Value>), Malformed> {
+pub(super) fn open(mut fields: Map<String, Value>) -> Result<OpenedEnvelope, Malformed> {
     let text = |name: &'static str| match fields.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -62,7 +74,7 @@ pub(super) fn open(mut fields: Map<String, Value>) -> Result<(Origin, Map<String
         (None, None) => return Err(Malformed::Missing("data")),
     };
     match data {
-        Value::Object(data) => Ok((origin, data)),
+        Value::Object(data) => Ok(OpenedEnvelope { origin, meta: fields, fields: data }),
         other => Err(Malformed::WrongType("data", "an object", json_type(&other))),
     }
 }

@@ -20,6 +20,12 @@ pub(super) fn carries_event(fields: &Map<String, Value>) -> bool {
     fields.contains_key("event") && !fields.contains_key("event_id")
 }
 
+/// Whether the fields name one of the kinds and an event, in this form or in the bare one.
+pub(super) fn names_kind_and_event(fields: &Map<String, Value>) -> bool {
+    let has_event = fields.contains_key("event_id") || fields.contains_key("event");
+    has_event && type_word(fields).is_ok_and(|word| kind(word).is_some())
+}
+
 /// Kind, key and facts of the event, for an application with such keys. The fields may also have the names of columns of `events`.
 ///
 /// # Errors

@@ -151,7 +151,8 @@ impl Malformed {
 }
 
 /// The JSON type of a value, with its article.
-pub(super) fn json_type(value: &Value) -> &'static str {
+#[must_use]
+pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

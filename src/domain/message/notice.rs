@@ -5,17 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::domain::message::details::{MessageDetails, Notice};
 use crate::domain::message::fields::{metadata, optional_text};
-use crate::domain::message::malformed::{MAX_RECIPIENTS, Malformed, json_type};
-use crate::domain::message::recipient::GivenRecipient;
+use crate::domain::message::malformed::{Malformed, json_type};
+use crate::domain::message::recipient::{GivenRecipient, check_number, each_once};
 
 /// The fields that name recipients.
 const RECIPIENTS: [&str; 3] = ["recipient_user_id", "recipient_user_ids", "recipients"];
-
-/// Longest user id, in characters: as long as the ledger keeps.
-const USER_ID_MAX: usize = 255;
-
-/// Longest address, name and locale that the ledger keeps, in characters. No mail could be sent to a longer address.
-const TEXT_MAX: usize = 1000;
 
 /// The words of `priority`.
 const PRIORITIES: [&str; 3] = ["high", "medium", "low"];
@@ -31,6 +25,19 @@ pub(super) fn is_notice(fields: &Map<String, Value>) -> bool {
 /// # Errors
 /// When a field is missing, or its value is none that the form allows.
 pub(super) fn read(fields: &Map<String, Value>) -> Result<(Vec<GivenRecipient>, MessageDetails), Malformed> {
+    let details = read_text(fields)?;
+    let recipients = recipients(fields)?;
+    if recipients.is_empty() {
+        return Err(Malformed::NoRecipients);
+    }
+    Ok((recipients, details))
+}
+
+/// What the notice says.
+///
+/// # Errors
+/// When a field is missing, or its value is none that the form allows.
+pub(super) fn read_text(fields: &Map<String, Value>) -> Result<MessageDetails, Malformed> {
     let message = optional_text("message", fields.get("message"))?.ok_or(Malformed::Missing("message"))?;
     let notice = Notice {
         message,
@@ -40,12 +47,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<(Vec<GivenRecipient>, 
         priority: priority(fields.get("priority"))?,
     };
     let metadata = metadata(fields.get("metadata"))?;
-    let details = MessageDetails { metadata, notice: Some(notice), ..MessageDetails::default() };
-    let recipients = recipients(fields)?;
-    if recipients.is_empty() {
-        return Err(Malformed::NoRecipients);
-    }
-    Ok((recipients, details))
+    Ok(MessageDetails { metadata, notice: Some(notice), ..MessageDetails::default() })
 }
 
 /// A batch: each recipient of each notice, with what that one says.
@@ -70,10 +72,6 @@ pub(super) fn read_batch(notices: &[Value]) -> Result<Vec<GivenRecipient>, Malfo
     if all.is_empty() { Err(Malformed::NoRecipients) } else { Ok(all) }
 }
 
-fn check_number(recipients: usize) -> Result<(), Malformed> {
-    if recipients > MAX_RECIPIENTS { Err(Malformed::TooManyRecipients(recipients)) } else { Ok(()) }
-}
-
 fn priority(value: Option<&Value>) -> Result<Option<String>, Malformed> {
     let Some(word) = optional_text("priority", value)? else { return Ok(None) };
     let lower = word.to_ascii_lowercase();
@@ -87,18 +85,15 @@ fn priority(value: Option<&Value>) -> Result<Option<String>, Malformed> {
 fn recipients(fields: &Map<String, Value>) -> Result<Vec<GivenRecipient>, Malformed> {
     let mut all = Vec::new();
     if let Some(id) = fields.get("recipient_user_id").filter(|id| !id.is_null()) {
-        all.push(user("recipient_user_id", id)?);
+        all.push(GivenRecipient::user("recipient_user_id", id)?);
     }
     for id in list("recipient_user_ids", fields)? {
-        all.push(user("recipient_user_ids", id)?);
+        all.push(GivenRecipient::user("recipient_user_ids", id)?);
     }
     for recipient in list("recipients", fields)? {
-        all.push(person(recipient)?);
+        all.push(GivenRecipient::person(recipient)?);
     }
-    check_number(all.len())?;
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|one| seen.insert(one.clone()));
-    Ok(all)
+    each_once(all)
 }
 
 fn list<'a>(field: &'static str, fields: &'a Map<String, Value>) -> Result<&'a [Value], Malformed> {
@@ -107,48 +102,4 @@ fn list<'a>(field: &'static str, fields: &'a Map<String, Value>) -> Result<&'a [
         Some(Value::Array(values)) => Ok(values),
         Some(other) => Err(Malformed::WrongType(field, "an array", json_type(other))),
     }
-}
-
-fn user(field: &'static str, value: &Value) -> Result<GivenRecipient, Malformed> {
-    let key = match value {
-        Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-        Value::String(text) if !text.trim().is_empty() => text.clone(),
-        other => return Err(Malformed::WrongType(field, "a whole number or a text", json_type(other))),
-    };
-    if key.contains('\0') {
-        return Err(Malformed::WrongType(field, "without NUL", "a text with one"));
-    }
-    match key.chars().count() {
-        ..=USER_ID_MAX => Ok(GivenRecipient { user_key: Some(key), ..GivenRecipient::default() }),
-        length => Err(Malformed::TooManyCharacters(field, length, USER_ID_MAX)),
-    }
-}
-
-/// Someone with an address. One without is skipped when the mails are sent, and the others get theirs.
-fn person(value: &Value) -> Result<GivenRecipient, Malformed> {
-    let person = match value {
-        Value::Object(person) => person,
-        Value::String(email) => {
-            return Ok(GivenRecipient { email: Some(kept(email)), ..GivenRecipient::default() });
-        }
-        other => return Err(Malformed::WrongType("recipients", "a list of objects", json_type(other))),
-    };
-    let text = |field: &'static str, name: &str| {
-        optional_text(field, person.get(name)).map(|text| text.as_deref().map(kept))
-    };
-    Ok(GivenRecipient {
-        email: text("recipients.email", "email")?,
-        name: text("recipients.name", "name")?,
-        locale: text("recipients.locale", "locale")?,
-        ..GivenRecipient::default()
-    })
-}
-
-/// As the ledger keeps it: a `PostgreSQL` database cannot hold a NUL.
-fn kept(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c })
-        .take(TEXT_MAX)
-        .collect()
 }

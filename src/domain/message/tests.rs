@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::ids::EventId;
+use crate::domain::message::malformed::MAX_BODY;
 
 mod details;
 mod envelopes;

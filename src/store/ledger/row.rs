@@ -10,7 +10,7 @@ use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
-use crate::domain::message::details::DetailsJson;
+use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::store::backend::any::AnyConnection;
@@ -124,12 +124,19 @@ impl NotificationRecord {
     #[must_use]
     pub fn message(&self) -> Message {
         let Notification { kind, event_id, .. } = self.notification;
-        Message { kind, event_id, recipients: None, details: self.details.clone() }
+        Message { kind, event_id, recipients: None, details: self.details.clone(), source: None }
     }
 
-    /// Whether the message asks for this notification. What it carries may be written differently when it is published again.
+    /// Whether the message asks for this notification. What it carries may be written differently when it is published again. What a
+    /// route makes of a message may have changed meanwhile, and its routing key has not.
     #[must_use]
     pub fn is_asked_for_by(&self, message: &Message) -> bool {
+        if let Some(source) = &message.source
+            && let Ok(details) = MessageDetails::read(self.details.as_ref())
+            && let Some(routing_key) = details.routing_key()
+        {
+            return *source.routing_key == *routing_key;
+        }
         let Notification { kind, event_id, .. } = self.notification;
         (kind, event_id) == (message.kind, message.event_id)
     }

@@ -116,7 +116,7 @@ mod tests {
         let empty = Incoming { identity, ..incoming(enveloped) };
         assert_eq!(rules(None).read(&empty, Utc::now()).unwrap().identity, Identity::new(Some("e-1"), true));
         let text = |text: &str| Some(text.to_owned());
-        let cloud_event = Some(Attributes { id: text("1"), source: text("/a"), time: None });
+        let cloud_event = Some(Attributes { id: text("1"), source: text("/a"), ..Attributes::default() });
         assert_eq!(id_of(&Incoming { cloud_event, ..incoming(BODY) }).as_deref(), Some("/a 1"));
         let without_id = Incoming { cloud_event: Some(Attributes::default()), ..incoming(BODY) };
         let reason = rules(None).read(&without_id, Utc::now()).unwrap_err();

@@ -102,6 +102,7 @@ fn the_attributes_of_a_cloud_event_in_binary_mode_are_its_headers() {
         id: Some("1".to_owned()),
         source: Some("urn:a".to_owned()),
         time: Some("2026-11-26T09:00:00Z".to_owned()),
+        ..cloud_event::Attributes::default()
     };
     let origin = attributes.origin();
     assert_eq!(origin.id.unwrap().as_deref(), Some("urn:a 1"));

@@ -23,20 +23,21 @@ use crate::store::schema::{INSERT_ROWS, notifications};
 /// Up to so many keys, SQLite looks for each with a statement that is prepared already.
 const PREPARED_KEYS: usize = 32;
 
-/// Compiles a query over the notifications that equal a message without a `message_id`, for both kinds of keys, and for notices.
+/// Compiles a query over the notifications that equal a message without a `message_id`, for both kinds of keys, and for those that a
+/// digest tells.
 macro_rules! of_equal {
     ($message:expr, $equal:ident => $query:expr) => {
-        match $message.event_id {
-            Some(EventId::Number(id)) => {
+        match ($message.digest(), $message.event_id) {
+            (None, Some(EventId::Number(id))) => {
                 let $equal = without_message_id(id, $message.kind);
                 $query
             }
-            Some(EventId::Text(key)) => {
+            (None, Some(EventId::Text(key))) => {
                 let $equal = of_text_without_message_id(key.as_str().to_owned(), $message.kind);
                 $query
             }
-            None => {
-                let $equal = of_digest($message.digest().unwrap_or_default());
+            (digest, _) => {
+                let $equal = of_digest(digest.unwrap_or_default());
                 $query
             }
         }
@@ -117,7 +118,7 @@ pub(crate) fn find_by_receipts(
 struct Sorted<'a> {
     numbers: Vec<i64>,
     texts: Vec<&'a str>,
-    /// Of notices. Those with an id are found by that.
+    /// Of those that are about no event. Those with an id are found by that.
     digests: Vec<String>,
 }
 
@@ -239,8 +240,11 @@ pub(crate) fn find_forgotten(
 }
 
 /// Keeps those that have the details of the message. If there are none, keeps those without details: versions before 0.2.0 kept
-/// none.
+/// none. What a route has read is told by its digest: its details are written differently when the routes are changed.
 fn retain_same_details<T>(found: &mut Vec<T>, message: &Message, details: impl Fn(&T) -> Option<&str>) {
+    if message.source.is_some() {
+        return;
+    }
     let wanted = message
         .details
         .as_ref()
@@ -284,7 +288,7 @@ fn of_text_without_message_id(event_key: String, kind: Kind) -> _ {
         .filter(not(notifications::message_key.is_not_null()))
 }
 
-/// The same for notices.
+/// The same for those that a digest tells.
 #[diesel::dsl::auto_type]
 fn of_digest(digest: String) -> _ {
     let channel: &'static str = ChannelName::Email.as_str();

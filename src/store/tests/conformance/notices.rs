@@ -21,7 +21,13 @@ fn address(email: &str) -> GivenRecipient {
 fn notice(text: &str, recipients: Vec<GivenRecipient>) -> Message {
     let notice = Notice { message: text.to_owned(), ..Notice::default() };
     let details = MessageDetails { notice: Some(notice), ..MessageDetails::default() }.to_json();
-    Message { kind: Kind::Notice, event_id: None, recipients: Some(Arc::from(recipients)), details }
+    Message {
+        kind: Kind::Notice,
+        event_id: None,
+        recipients: Some(Arc::from(recipients)),
+        details,
+        source: None,
+    }
 }
 
 fn open_notice(consumer: &mut Consumer<'_>, what: (Option<&str>, bool), message: Message) -> Opened {
