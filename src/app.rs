@@ -20,6 +20,7 @@ use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::domain::session::SessionNumbers;
 use crate::http::server::{self, HttpError};
+use crate::observe::events::routes::ToldKeys;
 use crate::observe::health::Monitor;
 use crate::observe::logging;
 use crate::shutdown::{self, Shutdown};
@@ -41,6 +42,7 @@ use crate::worker::threads::Threads;
 
 pub mod channels;
 pub mod database;
+pub mod routes;
 
 /// What the whole process shares. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -169,6 +171,8 @@ impl Runtime {
             metrics: Arc::clone(&self.monitor.metrics),
             set_aside: bounded(1),
             intake: Intake::new(config.worker.prefetch.into()),
+            routes: None,
+            told_keys: ToldKeys::default(),
             shutdown: self.shutdown.clone(),
         };
         Ok((threads, context))

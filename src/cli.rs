@@ -54,6 +54,8 @@ pub enum Command {
     /// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
     /// queue and a database.
     ///
+    /// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).
+    ///
     /// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
     /// transactions. With --outbox-only it takes only those, and needs no broker.
     ///

@@ -8,19 +8,37 @@ use crate::config::email::{EmailConfig, Route};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::installation::Installation;
+use crate::routes::Routes;
 
 /// The built-in templates, with those of `TEMPLATES_DIR` in their place. Logs what was found there.
 ///
 /// # Errors
 /// Names the file and the line of a template that does not render.
 pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
-    let templates = Templates::load(config.templates_dir.as_deref())?;
+    templates_for(config, None)
+}
+
+/// The same, and those that the routes name.
+///
+/// # Errors
+/// Names the file and the line of a template that does not render, or the file that is missing.
+pub fn templates_for(config: &EmailConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
+    let templates = load_templates(config, routes)?;
     if let Some(dir) = templates.dir() {
         let level = if dir.used.is_empty() { Level::Warn } else { Level::Info };
         log::log!(level, "{dir}");
         dir.misnamed().iter().for_each(|file| log::warn!("{file}"));
     }
     Ok(templates)
+}
+
+/// The same, without a log line.
+///
+/// # Errors
+/// As [`templates_for`].
+pub fn load_templates(config: &EmailConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
+    let folders = routes.map(Routes::folders).unwrap_or_default();
+    Templates::load_with(config.templates_dir.as_deref(), &folders)
 }
 
 /// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go.

@@ -64,13 +64,19 @@ pub struct Incoming {
     pub published_at: Option<DateTime<Utc>>,
     /// The attributes of a `CloudEvents` event whose data the body is.
     pub cloud_event: Option<Attributes>,
+    /// The exchange that it was published to; empty: the default exchange. Of a dead letter that was published again: as before.
+    pub exchange: String,
+    /// Its routing key there; that of the default exchange is the name of the queue.
+    pub routing_key: String,
 }
 
 impl Incoming {
     /// A message of which its publisher says no more than that.
     #[must_use]
     pub fn new(receipt: Receipt, body: Vec<u8>, identity: Identity) -> Self {
-        Self { receipt, body, identity, content_encoding: None, published_at: None, cloud_event: None }
+        let (exchange, routing_key) = (String::new(), String::new());
+        let (content_encoding, published_at, cloud_event) = (None, None, None);
+        Self { receipt, body, content_encoding, identity, published_at, cloud_event, exchange, routing_key }
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use crossbeam_channel::Sender;
 
-use crate::app::{Runtime, channels, database};
+use crate::app::{Runtime, channels, database, routes};
 use crate::broker::consumer::Subscription;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Inbox, Incoming};
@@ -20,6 +20,7 @@ use crate::observe::events;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
+use crate::worker::fan_out::context::Context as FanOutContext;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::outbox;
 use crate::worker::reminders;
@@ -73,7 +74,8 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     database::refuse_missing_default(config)?;
     let runtime = Runtime::start(config)?;
     runtime.serve_http(config)?;
-    let templates = channels::templates(&config.email)?;
+    let routes = routes::load(&config.worker)?;
+    let templates = channels::templates_for(&config.email, routes.as_deref())?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
@@ -81,7 +83,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
-    let context = Arc::new(context);
+    let context = Arc::new(FanOutContext { routes, ..context });
     let health = &runtime.monitor.health;
     let mut others = vec![
         deferral_sweep::start(&context).context("cannot start a thread")?,

@@ -1,6 +1,7 @@
 //! The section of the worker: sizes, retries, timeouts and the address of its HTTP server.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::reader::Reader;
@@ -31,6 +32,8 @@ pub struct WorkerConfig {
     pub one_mail_per_address: bool,
     /// How long before the start of an event people are reminded of it, the longest first (`REMINDERS`); empty: never.
     pub reminders: Vec<Duration>,
+    /// Which mails there are for which routing keys (`ROUTES_FILE`).
+    pub routes_file: Option<PathBuf>,
     /// Longest time from the signal to the end of the process (`SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
     /// Term of a lease: how long a worker that has stopped renewing keeps its notifications (`LEASE_TIMEOUT`).
@@ -60,6 +63,7 @@ impl WorkerConfig {
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             reminders: read_reminders(reader, "REMINDERS"),
+            routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
             http_addr: reader.parsed(

@@ -11,5 +11,6 @@ pub mod outbox;
 pub mod pace;
 pub mod relay;
 pub mod reminders;
+pub mod routes;
 pub mod set_aside;
 pub mod without_message;

@@ -106,6 +106,8 @@ pub struct Metrics {
     pub completed: Counter,
     /// Messages put into the dead-letter queue.
     pub dead_letters: Counter,
+    /// Messages that no route is for.
+    pub messages_ignored: Counter,
     /// Notifications that were opened from the outbox.
     pub outbox_taken: Counter,
     /// Rows of the outbox with a problem.
@@ -159,6 +161,7 @@ impl Metrics {
                 &self.completed,
             ),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
+            ("messages_ignored", "Messages acked without a mail: no route matches.", &self.messages_ignored),
             ("outbox_taken", "Notifications opened from the outbox.", &self.outbox_taken),
             ("outbox_problems", "Rows of the outbox that cannot be sent.", &self.outbox_problems),
             (

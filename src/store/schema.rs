@@ -123,7 +123,7 @@ diesel::table! {
         id -> BigInt,
         message_id -> Nullable<Binary>,
         body -> Binary,
-        routing_key -> Nullable<Text>,
+        routing_key -> Nullable<Binary>,
         priority -> Integer,
         not_before -> Nullable<Timestamp>,
         created_at -> Timestamp,

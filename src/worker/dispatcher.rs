@@ -46,9 +46,10 @@ use crate::broker::incoming::{Acked, Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
 use crate::domain::lease::Lease;
 use crate::domain::session::Receipt;
+use crate::observe::events;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
-use crate::worker::dispatcher::message_rules::{Accepted, MessageRules};
+use crate::worker::dispatcher::message_rules::{Accepted, MessageRules, Ruling};
 use crate::worker::dispatcher::source::{Source, SourceId, Urgency};
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
@@ -104,7 +105,7 @@ impl Dispatcher {
         let (result_sender, results) = unbounded();
         Ok(Self {
             fan_out_pool: FanOutPool::new(Arc::clone(&context), result_sender),
-            rules: MessageRules::new(config, context.store.event_key_type().map_err(io::Error::other)?),
+            rules: MessageRules::new(config, context.decoder().map_err(io::Error::other)?),
             context,
             sources,
             batch_sender,
@@ -158,7 +159,11 @@ impl Dispatcher {
             return;
         }
         let Accepted { message, identity, stale } = match self.rules.read(incoming, Utc::now()) {
-            Ok(accepted) => accepted,
+            Ok(Ruling::Accepted(accepted)) => *accepted,
+            Ok(Ruling::Ignored { routing_key }) => {
+                events::routes::ignored(&self.context.told_keys, &self.context.metrics, &routing_key);
+                return self.source(source).settle(Settlement::Ack(receipt));
+            }
             Err(reason) => return self.source(source).settle(Settlement::DeadLetter(receipt, reason)),
         };
         let is_first = !self.tasks.has_event_of(&message);

@@ -67,17 +67,21 @@ impl Outbox {
 
     /// Takes rows, and hands their notifications over. Returns how many rows there were.
     fn take(&mut self, places: Vec<Place>) -> Result<usize, Stopped> {
-        let Context { store, database_retry, leases, .. } = &*self.context;
+        let Context { store, database_retry, leases, metrics, .. } = &*self.context;
         self.looked_at = Some(Instant::now());
         let mut requested_at = Instant::now();
-        let Taken { messages, problems } = database_retry.until_ok(|| {
+        let decoder = database_retry.until_ok(|| self.context.decoder())?;
+        let Taken { messages, problems, ignored } = database_retry.until_ok(|| {
             requested_at = Instant::now();
-            store.take_from_outbox(places.len(), leases.lease_request())
+            store.take_from_outbox(places.len(), leases.lease_request(), &decoder)
         })?;
-        for (id, problem) in &problems {
-            events::outbox::not_sent(&self.context.metrics, *id, problem);
+        for routing_key in &ignored {
+            events::routes::ignored(&self.context.told_keys, metrics, routing_key);
         }
-        let rows = messages.len() + problems.len();
+        for (id, problem) in &problems {
+            events::outbox::not_sent(metrics, *id, problem);
+        }
+        let rows = messages.len() + problems.len() + ignored.len();
         if rows > 0 {
             self.rows_came_at = Some(Instant::now());
         }

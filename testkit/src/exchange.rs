@@ -1,9 +1,10 @@
 //! An exchange of another program: declaring it, and publishing to it.
 
-use amiquip::{AmqpProperties, Confirm, ExchangeDeclareOptions, ExchangeType, Publish};
+use amiquip::{AmqpProperties, Channel, Confirm, Connection, ExchangeDeclareOptions, ExchangeType, Publish};
 use std::time::Duration;
 
 use crate::broker::Broker;
+use crate::queue::properties;
 
 /// Declares a durable exchange of this type.
 pub fn declare(broker: &Broker, name: &str, exchange_type: ExchangeType) {
@@ -37,4 +38,27 @@ pub fn publish(broker: &Broker, name: &str, key: &str, body: &str, properties: A
     drop(channel);
     connection.close().unwrap();
     is_routed
+}
+
+/// A connection for publishing many messages to one exchange.
+pub struct ExchangePublisher {
+    // Declared before its connection, so that it is closed first.
+    channel: Channel,
+    _connection: Connection,
+    name: String,
+}
+
+impl ExchangePublisher {
+    /// Connects to the broker of this exchange.
+    pub fn new(broker: &Broker, name: &str) -> Self {
+        let mut connection = broker.connect();
+        let channel = connection.open_channel(None).unwrap();
+        Self { channel, _connection: connection, name: name.to_owned() }
+    }
+
+    /// Publishes a message without an AMQP `message_id`, and does not wait for a confirm.
+    pub fn publish(&self, key: &str, body: &str) {
+        let publish = Publish::with_properties(body.as_bytes(), key, properties(None));
+        self.channel.basic_publish(&self.name, publish).unwrap();
+    }
 }

@@ -44,6 +44,7 @@ mod restored;
 mod retention;
 mod retry;
 mod retry_trouble;
+mod routes;
 mod rows_gone;
 mod self_test;
 mod several_queues;

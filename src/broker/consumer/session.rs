@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
 use crate::broker::connection::BrokerConnection;
+use crate::broker::dead_letters::properties::{published_to, with_publication};
 use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
@@ -136,7 +137,11 @@ impl<'connection> ConsumerSession<'connection> {
         let receipt = Receipt { session: self.number, tag };
         // A copy, because a dead letter needs the original.
         let body = delivery.body.clone();
+        let (exchange, routing_key) = published_to(properties)
+            .unwrap_or_else(|| (delivery.exchange.clone(), delivery.routing_key.clone()));
         let message = Incoming {
+            exchange,
+            routing_key,
             content_encoding: properties.content_encoding().clone(),
             published_at: published_at(properties),
             cloud_event: cloud_event_attributes(properties),
@@ -193,7 +198,7 @@ impl<'connection> ConsumerSession<'connection> {
         let letter = DeadLetter {
             receipt,
             body: std::mem::take(&mut delivery.body),
-            properties: delivery.properties.clone(),
+            properties: with_publication(&delivery.properties, &delivery.exchange, &delivery.routing_key),
             reason,
         };
         self.unacked.insert(receipt.tag, delivery);

@@ -14,6 +14,10 @@ pub(super) const AT: &str = "x-dead-at";
 /// Header: name of its first queue.
 pub(super) const ORIGINAL_QUEUE: &str = "x-original-queue";
 
+/// Headers: to which exchange it was published, and with which routing key, unless that was the default exchange. A dead letter that is
+/// published again to its queue still has them.
+const PUBLISHED_TO: [&str; 2] = ["x-original-exchange", "x-original-routing-key"];
+
 /// Headers by which RabbitMQ routes copies to further queues, which a dead letter must not do again.
 const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
 
@@ -80,6 +84,34 @@ pub(crate) fn of_bare_dead_letter(
         Some(message_id) => kept.with_message_id(message_id),
         None => kept,
     }
+}
+
+/// These properties, which also say where the message was published to.
+pub(crate) fn with_publication(
+    original: &AmqpProperties,
+    exchange: &str,
+    routing_key: &str,
+) -> AmqpProperties {
+    if exchange.is_empty() {
+        return original.clone();
+    }
+    let mut headers = original.headers().clone().unwrap_or_default();
+    for (name, value) in PUBLISHED_TO.into_iter().zip([exchange, routing_key]) {
+        headers.insert(name.to_owned(), text(value));
+    }
+    original.clone().with_headers(headers)
+}
+
+/// Where a message was published to that was a dead letter: exchange and routing key.
+pub(crate) fn published_to(properties: &AmqpProperties) -> Option<(String, String)> {
+    let headers = properties.headers().as_ref()?;
+    let header = |name: &str| match headers.get(name)? {
+        AmqpValue::LongString(text) => Some(text.clone()),
+        _ => None,
+    };
+    headers.get(REASON)?;
+    let [exchange, routing_key] = PUBLISHED_TO.map(header);
+    Some((exchange?, routing_key?))
 }
 
 fn insert_reason(headers: &mut FieldTable, queue: &str, reason: &str, now: DateTime<Utc>) {

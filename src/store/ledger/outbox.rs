@@ -8,13 +8,14 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::domain::message::Message;
+use crate::routes::decoder::Decoder;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted, open};
-use crate::store::ledger::outbox::decoding::decode;
+use crate::store::ledger::outbox::decoding::{Decoding, decode};
 use crate::store::ledger::outbox::row::{NewOutboxRow, WaitingRow};
 use crate::store::schema::{INSERT_ROWS, outbox};
 
@@ -29,6 +30,8 @@ pub struct Taken {
     pub messages: Vec<TakenMessage>,
     /// Rows with a problem, and what it is.
     pub problems: Vec<(i64, String)>,
+    /// The routing keys of rows that no route is for.
+    pub ignored: Vec<String>,
 }
 
 /// A message of the outbox.
@@ -61,7 +64,7 @@ impl Taken {
     /// Whether no row was waiting.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.problems.is_empty()
+        self.messages.is_empty() && self.problems.is_empty() && self.ignored.is_empty()
     }
 }
 
@@ -73,39 +76,50 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then none is taken, or only the reply to the commit was lost: the sweep of
     /// notifications without a message finds those.
-    pub fn take_from_outbox(&self, most: usize, lease_request: &LeaseRequest) -> Result<Taken, StoreError> {
+    pub fn take_from_outbox(
+        &self,
+        most: usize,
+        lease_request: &LeaseRequest,
+        decoder: &Decoder,
+    ) -> Result<Taken, StoreError> {
         for (most, audiences) in [(most, Audiences::Read), (1, Audiences::Read)] {
-            match self.try_to_take(most, lease_request, audiences) {
+            match self.try_to_take(most, lease_request, decoder, audiences) {
                 Err(error) if error.is_unreadable() => {}
                 taken => return taken,
             }
         }
-        self.try_to_take(1, lease_request, Audiences::Leave)
+        self.try_to_take(1, lease_request, decoder, Audiences::Leave)
     }
 
     fn try_to_take(
         &self,
         most: usize,
         lease_request: &LeaseRequest,
+        decoder: &Decoder,
         audiences: Audiences,
     ) -> Result<Taken, StoreError> {
-        let (keys, key_type) = (self.app_keys()?, self.event_key_type()?);
+        let keys = self.app_keys()?;
         self.write("take rows of the outbox", |connection| {
             let clock = dispatch::clock(connection)?;
-            let (mut wanted, mut ids, mut taken) = (Vec::new(), Vec::new(), Taken::default());
+            let (mut wanted, mut ids, mut ignored, mut taken) =
+                (Vec::new(), Vec::new(), Vec::new(), Taken::default());
             for row in lock_rows(connection, most.min(INSERT_ROWS), clock)? {
-                match decode(&row, key_type) {
-                    Ok(one) => {
+                match decode(&row, decoder) {
+                    Ok(Decoding::Ignored { routing_key }) => {
+                        ignored.push(row.id);
+                        taken.ignored.push(routing_key);
+                    }
+                    Ok(Decoding::Wanted(one)) => {
                         ids.push(row.id);
                         let is_first = |other: &Wanted| other.message.event_id != one.message.event_id;
                         let starts_at_once = wanted.iter().all(is_first);
-                        wanted.push(Wanted { starts_at_once, ..one });
+                        wanted.push(Wanted { starts_at_once, ..*one });
                     }
                     Err(problem) => taken.problems.push((row.id, problem)),
                 }
             }
             let opened = open(connection, keys, &wanted, lease_request, audiences)?;
-            let mut done = Vec::with_capacity(ids.len());
+            let mut done = ignored;
             for ((id, Wanted { message, key, .. }), opened) in ids.into_iter().zip(wanted).zip(opened) {
                 match &opened {
                     OpenedWanted::Conflict(first) => {

@@ -7,11 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::broker::incoming::Incoming;
 use crate::config::worker::WorkerConfig;
-use crate::domain::event_key_type::EventKeyType;
-use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
 use crate::domain::message::{Decoded, Message};
+use crate::routes::decoder::{Beside, Decoder, Reading};
 use crate::text::timestamp::to_the_second;
 
 /// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
@@ -29,11 +28,22 @@ pub(super) struct Accepted {
     pub stale: Option<String>,
 }
 
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// It is opened.
+    Accepted(Box<Accepted>),
+    /// It is acked: no route is for it.
+    Ignored {
+        /// Its routing key.
+        routing_key: String,
+    },
+}
+
 /// Which messages are opened, and which are dead letters.
 #[derive(Debug, Clone)]
 pub(super) struct MessageRules {
-    /// Which keys the application's events have.
-    keys: EventKeyType,
+    decoder: Decoder,
     /// Whether a message without an id is a dead letter.
     require_message_id: bool,
     /// How old a message may be that comes for the first time.
@@ -41,16 +51,17 @@ pub(super) struct MessageRules {
 }
 
 impl MessageRules {
-    pub(super) fn new(config: &WorkerConfig, keys: EventKeyType) -> Self {
-        Self { keys, require_message_id: config.require_message_id, stale_after: config.stale_after }
+    pub(super) fn new(config: &WorkerConfig, decoder: Decoder) -> Self {
+        Self { decoder, require_message_id: config.require_message_id, stale_after: config.stale_after }
     }
 
-    /// The message, or why it is a dead letter in any case.
-    pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, String> {
-        let explain =
-            |reason: Malformed| reason.explained_by(incoming.content_encoding.as_deref()).to_string();
-        let Decoded { message, origin } = Message::decode(&incoming.body, self.keys).map_err(explain)?;
-        let origin = incoming.cloud_event.as_ref().map_or(origin, Attributes::origin);
+    /// The message, or that it is none for fanmail, or why it is a dead letter in any case.
+    pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Ruling, String> {
+        let reading = self.decoder.read(&incoming.body, &beside(incoming));
+        let Decoded { message, origin } = match reading.map_err(|reason| reason.to_string())? {
+            Reading::Message(decoded) => *decoded,
+            Reading::Ignored { routing_key } => return Ok(Ruling::Ignored { routing_key }),
+        };
         let mut identity = incoming.identity.clone();
         if identity.key().is_none() {
             identity = identity.or_id(origin.id.map_err(|reason| reason.to_string())?);
@@ -59,7 +70,7 @@ impl MessageRules {
             return Err(WITHOUT_MESSAGE_ID.to_owned());
         }
         let stale = self.find_stale(origin.published_at, incoming.published_at, now);
-        Ok(Accepted { message, identity, stale })
+        Ok(Ruling::Accepted(Box::new(Accepted { message, identity, stale })))
     }
 
     /// `of_amqp` counts where the envelope has no time that can be read.
@@ -85,10 +96,24 @@ impl MessageRules {
     }
 }
 
+fn beside(incoming: &Incoming) -> Beside<'_> {
+    let routing_key = Some(incoming.routing_key.as_str());
+    let (routing_key, queue) =
+        if incoming.exchange.is_empty() { (None, routing_key) } else { (routing_key, None) };
+    Beside {
+        routing_key,
+        queue,
+        cloud_event: incoming.cloud_event.as_ref(),
+        content_encoding: incoming.content_encoding.as_deref(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::domain::event_key_type::EventKeyType;
+    use crate::domain::message::cloud_event::Attributes;
     use crate::domain::session::Receipt;
 
     const BODY: &[u8] = br#"{"type":"UPDATED","event_id":7}"#;
@@ -99,11 +124,19 @@ mod tests {
 
     fn rules(stale_after: Option<Duration>) -> MessageRules {
         let config = Config::from_lookup(&|_| None).unwrap().worker;
-        MessageRules::new(&WorkerConfig { stale_after, ..config }, EventKeyType::Number)
+        let decoder = Decoder::new(EventKeyType::Number, None);
+        MessageRules::new(&WorkerConfig { stale_after, ..config }, decoder)
+    }
+
+    fn read(rules: &MessageRules, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, String> {
+        match rules.read(incoming, now)? {
+            Ruling::Accepted(accepted) => Ok(*accepted),
+            ignored @ Ruling::Ignored { .. } => panic!("{ignored:?}"),
+        }
     }
 
     fn id_of(incoming: &Incoming) -> Option<String> {
-        rules(None).read(incoming, Utc::now()).unwrap().identity.message_id
+        read(&rules(None), incoming, Utc::now()).unwrap().identity.message_id
     }
 
     #[test]
@@ -114,12 +147,15 @@ mod tests {
         assert_eq!(id_of(&Incoming { identity, ..incoming(enveloped) }).as_deref(), Some("m-1"));
         let identity = Identity::new(Some(""), true);
         let empty = Incoming { identity, ..incoming(enveloped) };
-        assert_eq!(rules(None).read(&empty, Utc::now()).unwrap().identity, Identity::new(Some("e-1"), true));
+        assert_eq!(
+            read(&rules(None), &empty, Utc::now()).unwrap().identity,
+            Identity::new(Some("e-1"), true)
+        );
         let text = |text: &str| Some(text.to_owned());
         let cloud_event = Some(Attributes { id: text("1"), source: text("/a"), ..Attributes::default() });
         assert_eq!(id_of(&Incoming { cloud_event, ..incoming(BODY) }).as_deref(), Some("/a 1"));
         let without_id = Incoming { cloud_event: Some(Attributes::default()), ..incoming(BODY) };
-        let reason = rules(None).read(&without_id, Utc::now()).unwrap_err();
+        let reason = read(&rules(None), &without_id, Utc::now()).unwrap_err();
         assert!(reason.contains("the attribute \"id\" is missing"), "{reason}");
     }
 
@@ -129,18 +165,18 @@ mod tests {
             br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"id":[],"timestamp":"soon"}}"#;
         let identity = Identity::new(Some("m-1"), false);
         let named = Incoming { identity, ..incoming(enveloped) };
-        let Accepted { identity, stale, .. } = rules(None).read(&named, Utc::now()).unwrap();
+        let Accepted { identity, stale, .. } = read(&rules(None), &named, Utc::now()).unwrap();
         assert_eq!((identity.key(), stale), (Some("m-1"), None));
-        let needs_id = rules(None).read(&incoming(enveloped), Utc::now()).unwrap_err();
+        let needs_id = read(&rules(None), &incoming(enveloped), Utc::now()).unwrap_err();
         assert_eq!(needs_id, "the field \"_meta.id\" must be a string, not an array");
         let with_limit = rules(Some(Duration::from_secs(3600)));
-        let stale = with_limit.read(&named, Utc::now()).unwrap().stale.unwrap();
+        let stale = read(&with_limit, &named, Utc::now()).unwrap().stale.unwrap();
         assert!(
             stale.starts_with("the field \"_meta.timestamp\" is \"soon\", which is not a time"),
             "{stale}"
         );
         let timed = Incoming { published_at: Some(Utc::now()), ..named };
-        assert_eq!(with_limit.read(&timed, Utc::now()).unwrap().stale, None, "AMQP has a time");
+        assert_eq!(read(&with_limit, &timed, Utc::now()).unwrap().stale, None, "AMQP has a time");
     }
 
     #[test]
@@ -149,7 +185,7 @@ mod tests {
         let published_before =
             |minutes| Incoming { published_at: Some(now - TimeDelta::minutes(minutes)), ..incoming(BODY) };
         let rules = rules(Some(Duration::from_secs(3600)));
-        let stale = |rules: &MessageRules, incoming: &Incoming| rules.read(incoming, now).unwrap().stale;
+        let stale = |rules: &MessageRules, incoming: &Incoming| read(rules, incoming, now).unwrap().stale;
         for minutes in [-600, 0, 60] {
             assert_eq!(stale(&rules, &published_before(minutes)), None, "{minutes}");
         }

@@ -8,7 +8,10 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::notification::Notification;
+use crate::observe::events::routes::ToldKeys;
 use crate::observe::metrics::Metrics;
+use crate::routes::Routes;
+use crate::routes::decoder::Decoder;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -63,8 +66,22 @@ pub struct Context {
     pub set_aside: (Sender<()>, Receiver<()>),
     /// The way of notifications that no message carries to the dispatcher.
     pub intake: Intake,
+    /// What is mailed for which routing keys.
+    pub routes: Option<Arc<Routes>>,
+    /// Routing keys that no route is for, which the log has named.
+    pub told_keys: ToldKeys,
     /// Requested by the first SIGTERM, SIGINT or SIGQUIT.
     pub shutdown: Shutdown,
+}
+
+impl Context {
+    /// What reads messages.
+    ///
+    /// # Errors
+    /// When the database does not tell which keys events have.
+    pub fn decoder(&self) -> Result<Decoder, StoreError> {
+        Ok(Decoder::new(self.store.event_key_type()?, self.routes.clone()))
+    }
 }
 
 /// How a fan-out has ended.

@@ -105,11 +105,27 @@ pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result
         OpenedAs::Ours { notification, held, resumed, started } => {
             let (notification, held) = (*notification, Arc::clone(held));
             let (resumed, started, scope) = (*resumed, *started, Scope::Undecided);
-            let details = opened.message.details.clone();
+            let details = find_details(context, opened, &notification, resumed)?;
             Ok(Turn::Ours(Leased { notification, details, held, resumed, started, scope }))
         }
         OpenedAs::Elsewhere(notification) => wait_for_lease(context, opened, notification, None),
     }
+}
+
+/// What the message carries. If a route has read it, and an earlier delivery of it may have opened the notification, the ledger knows:
+/// the routes may have changed since.
+fn find_details(
+    context: &Context,
+    opened: &OpenedMessage,
+    notification: &Notification,
+    resumed: bool,
+) -> Result<Option<DetailsJson>, Stopped> {
+    let OpenedMessage { message, identity, .. } = opened;
+    if message.source.is_none() || !(resumed || identity.redelivered) {
+        return Ok(message.details.clone());
+    }
+    let row = context.database_retry.until_ok(|| context.store.find_notification(notification.id))?;
+    Ok(row.map_or_else(|| message.details.clone(), |row| row.details))
 }
 
 /// The same after this worker has lost its lease.
@@ -138,8 +154,8 @@ fn wait_for_lease(
     let mut sought = Sought { opened, epoch };
     Ok(match context.leases.wait_for_lease(notification.id, |row| sought.is_it(row))? {
         EndOfWait::Leased(held) => {
-            let (notification, details, scope) =
-                (*notification, opened.message.details.clone(), Scope::Undecided);
+            let (notification, scope) = (*notification, Scope::Undecided);
+            let details = find_details(context, opened, &notification, true)?;
             Turn::Ours(Leased { notification, details, held, resumed: true, started: false, scope })
         }
         EndOfWait::Completed => completed(notification),

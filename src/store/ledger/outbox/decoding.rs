@@ -1,22 +1,38 @@
 //! Decodes a row of the outbox, as a message of the broker is.
 
-use crate::domain::event_key_type::EventKeyType;
+use crate::domain::message::Decoded;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
-use crate::domain::message::{Decoded, Message};
+use crate::routes::decoder::{Beside, Decoder, Reading};
 use crate::store::ledger::opening::without_message::Wanted;
 use crate::store::ledger::outbox::row::WaitingRow;
 
 /// Longest key, in bytes: the ledger of `MariaDB` keeps 1,020.
 const MAX_KEY: usize = 1000;
 
+/// What a row turns out to be.
+pub(super) enum Decoding {
+    /// It asks for a notification.
+    Wanted(Box<Wanted>),
+    /// It is none for fanmail: no route is for its routing key.
+    Ignored {
+        /// The routing key.
+        routing_key: String,
+    },
+}
+
 /// What the row asks for. Its notification is named by its `message_id`, else by the id in the envelope, else by its key.
 ///
 /// # Errors
 /// Why it cannot be decoded, in one sentence.
-pub(super) fn decode(row: &WaitingRow, key_type: EventKeyType) -> Result<Wanted, String> {
-    let Decoded { message, origin } =
-        Message::decode(&row.body, key_type).map_err(|reason| reason.to_string())?;
+pub(super) fn decode(row: &WaitingRow, decoder: &Decoder) -> Result<Decoding, String> {
+    let routing_key = row.routing_key.as_deref().map(String::from_utf8_lossy);
+    let routing_key = routing_key.as_deref().filter(|key| !key.is_empty());
+    let reading = decoder.read(&row.body, &Beside { routing_key, ..Beside::default() });
+    let Decoded { message, origin } = match reading.map_err(|reason| reason.to_string())? {
+        Reading::Message(read) => *read,
+        Reading::Ignored { routing_key } => return Ok(Decoding::Ignored { routing_key }),
+    };
     let message_id = row.message_id.as_deref().map(String::from_utf8_lossy);
     let mut identity = Identity::new(message_id.as_deref(), false);
     if identity.key().is_none() {
@@ -26,5 +42,5 @@ pub(super) fn decode(row: &WaitingRow, key_type: EventKeyType) -> Result<Wanted,
     if key.len() > MAX_KEY {
         return Err(Malformed::IdTooLong("message_id", key.len(), MAX_KEY).to_string());
     }
-    Ok(Wanted { message, key, starts_at_once: false })
+    Ok(Decoding::Wanted(Box::new(Wanted { message, key, starts_at_once: false })))
 }

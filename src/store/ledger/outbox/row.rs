@@ -12,6 +12,7 @@ pub(crate) struct WaitingRow {
     pub(crate) id: i64,
     pub(crate) message_id: Option<Vec<u8>>,
     pub(crate) body: Vec<u8>,
+    pub(crate) routing_key: Option<Vec<u8>>,
 }
 
 /// Up to `limit` rows that need not wait. The order is that of the index.
@@ -22,7 +23,7 @@ pub(crate) fn waiting(limit: i64) -> _ {
         .filter(outbox::not_before.is_null())
         .order((outbox::not_before, outbox::priority.desc(), outbox::id))
         .limit(limit)
-        .select((outbox::id, outbox::message_id, outbox::body))
+        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key))
 }
 
 /// Up to `limit` rows that were to wait until this time or an earlier one.
@@ -33,7 +34,7 @@ pub(crate) fn due(now: NaiveDateTime, limit: i64) -> _ {
         .filter(outbox::not_before.le(now))
         .order((outbox::not_before, outbox::priority.desc(), outbox::id))
         .limit(limit)
-        .select((outbox::id, outbox::message_id, outbox::body))
+        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key))
 }
 
 diesel::table! {

@@ -1,6 +1,7 @@
 //! The outbox: which rows are taken, when, and what becomes of them.
 
 use super::*;
+use crate::routes::decoder::Decoder;
 use crate::store::ledger::opening::without_message::OpenedWanted;
 use crate::store::ledger::outbox::{OutboxSummary, Taken};
 
@@ -11,7 +12,8 @@ fn write(store: &Store, values: &[&str]) {
 }
 
 fn take(store: &Store, most: usize) -> Taken {
-    store.take_from_outbox(most, &lease_request("me")).unwrap()
+    let decoder = Decoder::new(store.event_key_type().unwrap(), None);
+    store.take_from_outbox(most, &lease_request("me"), &decoder).unwrap()
 }
 
 fn keys(taken: &Taken) -> Vec<&str> {
