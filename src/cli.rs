@@ -169,10 +169,11 @@ Examples:
     ///
     /// Prints subject and text, and writes the HTML to a file.
     #[command(after_help = "\
-Example:
-  fanmail preview --type UPDATED --event 123 --open")]
+Examples:
+  fanmail preview --type UPDATED --event 123 --open
+  fanmail preview --route welcome --open")]
     Preview(PreviewArgs),
-    /// Test everything that the configuration names: templates, database, broker, relay
+    /// Test everything that the configuration names: templates, routes, database, broker, relay
     ///
     /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
     /// exit code is 1 if something does not work, or if a variable is misspelt.

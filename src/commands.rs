@@ -10,6 +10,7 @@ pub mod preview;
 pub mod publish;
 pub mod purge;
 pub mod retry;
+pub mod route_sample;
 pub mod seed;
 pub mod status;
 pub mod worker;

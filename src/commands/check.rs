@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use crate::app::database;
+use crate::app::{channels, database};
 use crate::broker::probe::probe;
 use crate::channels::email::smtp;
 use crate::commands::check::data::look;
@@ -16,15 +16,16 @@ use crate::commands::check::finding::{Finding, with_causes};
 use crate::config::Config;
 use crate::config::email::Route;
 use crate::config::environment::Environment;
-use crate::content::renderer::Templates;
 use crate::domain::reminder::ReminderOffset;
 use crate::report;
+use crate::routes::Routes;
 use crate::store::Store;
 
 mod data;
 mod finding;
 mod outbox;
 mod reminders;
+mod routes;
 
 /// How much of the data is looked at. With an index, that takes a few hundredths of a second.
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
@@ -38,9 +39,10 @@ struct Subject<'a> {
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
 type Check = (&'static str, fn(&Subject<'_>) -> Result<Finding, String>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("configuration", |subject| Ok(check_variables(subject.environment))),
     ("templates", check_templates),
+    ("routes", |subject| routes::check(subject.config)),
     ("database", check_database),
     ("reminders", check_reminders),
     ("broker", check_broker),
@@ -80,8 +82,9 @@ fn check_variables(environment: &Environment) -> Finding {
 }
 
 fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
-    let dir = subject.config.email.templates_dir.as_deref();
-    let templates = Templates::load(dir).map_err(with_causes)?;
+    // Of a file with errors, the next line tells.
+    let routes = subject.config.worker.routes_file.as_ref().and_then(|path| Routes::load(path).ok());
+    let templates = channels::load_templates(&subject.config.email, routes.as_ref()).map_err(with_causes)?;
     Ok(match templates.dir() {
         None => Finding::works("built-in templates are valid"),
         Some(dir) if dir.used.is_empty() => Finding::works("built-in templates are valid")

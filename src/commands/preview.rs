@@ -6,15 +6,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Error, bail};
 use clap::Args;
 use tempfile::Builder;
 
-use crate::app::{channels, database};
+use crate::app::{channels, database, routes};
 use crate::commands::arguments::parse_kind;
+use crate::commands::route_sample;
 use crate::config::Config;
 use crate::content::sample;
-use crate::domain::content::MediaType;
+use crate::domain::content::{Content, MediaType};
 use crate::domain::event::Event;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
@@ -33,9 +34,13 @@ pub struct PreviewArgs {
         long = "type",
         value_name = "TYPE",
         value_parser = parse_kind,
+        required_unless_present = "route",
         help = format!("Which mail: one of {}", Kind::words())
     )]
-    pub kind: Kind,
+    pub kind: Option<Kind>,
+    /// The mail of this route, with its sample
+    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
+    pub route: Option<String>,
     /// Event ID in the database [default: sample data]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub event: Option<EventId>,
@@ -52,13 +57,19 @@ pub struct PreviewArgs {
 /// # Errors
 /// What failed, and why.
 pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let templates = channels::templates(&config.email)?;
     let (event, participant) = match args.event {
         Some(event_id) => from_database(event_id, config)?,
         None => (sample::full(), sample::ada()),
     };
-    let in_common = templates.notification_context(args.kind, Some(&event), &MessageDetails::default())?;
-    let content = templates.render(&in_common, &participant)?;
+    let content = match (&args.route, args.kind) {
+        (Some(name), _) => of_route(name, config, &event, &participant)?,
+        (None, kind) => {
+            let templates = channels::templates(&config.email)?;
+            let kind = kind.context("give --type or --route")?;
+            let in_common = templates.notification_context(kind, Some(&event), &MessageDetails::default())?;
+            templates.render(&in_common, &participant)?
+        }
+    };
     let path = write_html(args.output.as_deref(), content.text(MediaType::Html))?;
     let mut out = io::stdout().lock();
     writeln!(
@@ -74,6 +85,26 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         writeln!(out, "Cannot open a browser here ({error}); open {} yourself.", path.display())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The mail of a route with its sample.
+fn of_route(
+    name: &str,
+    config: &Config,
+    event: &Event,
+    participant: &Participant,
+) -> anyhow::Result<Content> {
+    let routes = routes::load(&config.worker)?.context("ROUTES_FILE is not set")?;
+    let Some(route) = routes.all().iter().find(|route| route.name == name) else {
+        let names: Vec<&str> = routes.all().iter().map(|route| route.name.as_str()).collect();
+        bail!("there is no route {name}; the routes are: {}", names.join(", "))
+    };
+    let templates = channels::templates_for(&config.email, Some(&routes))?;
+    let Some(body) = route_sample::read(&routes, route).map_err(Error::msg)? else {
+        let path = route_sample::path(&routes, route);
+        bail!("route {name} has no sample; put the body of a message into {}", path.display())
+    };
+    route_sample::render(&routes, route, &body, &templates, (event, participant)).map_err(Error::msg)
 }
 
 /// The event and its first participant, or a made-up participant if it has none.
