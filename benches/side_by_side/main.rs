@@ -32,6 +32,7 @@ const SECTIONS: &[Section] = &[
     rows::peers::SECTION,
     rows::slow_relay::SECTION,
     rows::first_mail::SECTION,
+    rows::registration::SECTION,
     rows::small::SECTION,
     rows::mixed::SECTION,
     rows::memory::SECTION,

@@ -6,5 +6,6 @@ pub mod instructions;
 pub mod memory;
 pub mod mixed;
 pub mod peers;
+pub mod registration;
 pub mod slow_relay;
 pub mod small;
