@@ -16,6 +16,7 @@ pub mod missing_event;
 pub mod notification;
 pub mod outcome;
 pub mod participant;
+pub mod priority;
 pub mod reminder;
 pub mod session;
 pub mod time_zone;

@@ -68,6 +68,8 @@ pub struct Incoming {
     pub exchange: String,
     /// Its routing key there; that of the default exchange is the name of the queue.
     pub routing_key: String,
+    /// The `priority` of AMQP.
+    pub priority: Option<u8>,
 }
 
 impl Incoming {
@@ -75,8 +77,17 @@ impl Incoming {
     #[must_use]
     pub fn new(receipt: Receipt, body: Vec<u8>, identity: Identity) -> Self {
         let (exchange, routing_key) = (String::new(), String::new());
-        let (content_encoding, published_at, cloud_event) = (None, None, None);
-        Self { receipt, body, content_encoding, identity, published_at, cloud_event, exchange, routing_key }
+        Self {
+            receipt,
+            body,
+            content_encoding: None,
+            identity,
+            published_at: None,
+            cloud_event: None,
+            exchange,
+            routing_key,
+            priority: None,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::domain::message::malformed::Malformed;
 use crate::domain::message::origin::Origin;
 use crate::domain::message::recipient::GivenRecipient;
 use crate::domain::message::routed::RoutedSource;
+use crate::domain::priority::Priority;
 
 /// To whom a notice is addressed: at least one, each with a number from 1 on, which is their place in the list.
 pub type Recipients = Option<Arc<[GivenRecipient]>>;
@@ -47,6 +48,8 @@ pub struct Message {
     pub details: Option<DetailsJson>,
     /// What a route has made it of.
     pub source: Option<RoutedSource>,
+    /// How urgent it is, if its publisher says so.
+    pub priority: Option<Priority>,
 }
 
 /// A body that could be read.
@@ -62,7 +65,13 @@ impl Message {
     /// A message that carries nothing more.
     #[must_use]
     pub const fn new(kind: Kind, event_id: EventId) -> Self {
-        Self { kind, event_id: Some(event_id), recipients: None, details: None, source: None }
+        Self { kind, event_id: Some(event_id), recipients: None, details: None, source: None, priority: None }
+    }
+
+    /// The same message, as urgent as its transport says where its body says nothing.
+    #[must_use]
+    pub fn or_priority(self, priority: Priority) -> Self {
+        Self { priority: self.priority.or(Some(priority)), ..self }
     }
 
     /// Whether another message with the same id asks for the same notification. What it carries may be written differently when it is
@@ -110,19 +119,26 @@ impl Message {
     pub fn read(body: Body, keys: EventKeyType) -> Result<Decoded, Malformed> {
         body.check_single_envelope()?;
         let message = match &body.content {
-            BodyContent::Batch(notices) => Self::notice(notice::read_batch(notices)?, None),
+            BodyContent::Batch(notices) => {
+                let (recipients, priority) = notice::read_batch(notices)?;
+                Self::notice(recipients, None, priority)
+            }
             BodyContent::Fields(fields) if notice::is_notice(fields) => {
                 let (recipients, details) = notice::read(fields)?;
-                Self::notice(recipients, details.to_json())
+                Self::notice(recipients, details.to_json(), details.priority())
             }
             BodyContent::Fields(fields) => Self::about_event(fields, keys)?,
         };
         Ok(Decoded { message, origin: body.origin })
     }
 
-    fn notice(recipients: Vec<GivenRecipient>, details: Option<DetailsJson>) -> Self {
+    fn notice(
+        recipients: Vec<GivenRecipient>,
+        details: Option<DetailsJson>,
+        priority: Option<Priority>,
+    ) -> Self {
         let recipients = Some(recipients.into());
-        Self { kind: Kind::Notice, event_id: None, recipients, details, source: None }
+        Self { kind: Kind::Notice, event_id: None, recipients, details, source: None, priority }
     }
 
     fn about_event(fields: &Map<String, Value>, keys: EventKeyType) -> Result<Self, Malformed> {
@@ -140,7 +156,9 @@ impl Message {
             event,
             ..MessageDetails::default()
         };
-        Ok(Self { details: details.to_json(), ..Self::new(kind, event_id) })
+        // Publishers may have a field of this name of their own, with other values.
+        let priority = fields.get("priority").and_then(Value::as_str).and_then(Priority::from_word);
+        Ok(Self { details: details.to_json(), priority, ..Self::new(kind, event_id) })
     }
 }
 

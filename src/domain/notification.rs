@@ -5,6 +5,7 @@ use std::fmt;
 use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
+use crate::domain::priority::Priority;
 
 /// One accepted message: a row of `notifications`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Notification {
     pub event_id: Option<EventId>,
     /// Who it is for.
     pub audience: Audience,
+    /// How urgent it is.
+    pub priority: Priority,
 }
 
 impl Notification {

@@ -155,6 +155,7 @@ pub(crate) mod tests {
     use crate::domain::ids::{Epoch, ParticipantId};
     use crate::domain::kind::Kind;
     use crate::domain::notification::Notification;
+    use crate::domain::priority::Priority;
 
     /// A notification that was received at nine; if it is completed or abandoned, so it was at the same time, and acked.
     pub fn line(id: i64, state: NotificationState, tally: [u64; 5]) -> NotificationLine {
@@ -173,6 +174,7 @@ pub(crate) mod tests {
                     kind: Kind::Updated,
                     event_id: Some(EventId::Number(123)),
                     audience: Audience::Event { id: EventId::Number(123), up_to: ParticipantId(250) },
+                    priority: Priority::default(),
                 },
                 details: None,
                 channel: ChannelName::Email,

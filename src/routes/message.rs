@@ -42,7 +42,8 @@ impl MessageRoute {
         let details = routed::details(self.kind(), Routed { template: self.template.clone(), payload, meta });
         let details =
             details.map_err(|reason| format!("for the built-in template {}, {reason}", self.template))?;
-        Ok(Message { kind: self.kind(), event_id, recipients, details: details.to_json(), source })
+        let (kind, priority) = (self.kind(), details.priority());
+        Ok(Message { kind, event_id, recipients, details: details.to_json(), source, priority })
     }
 
     /// With the name and the locale of the route, where the message gives an address alone.

@@ -45,6 +45,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::broker::incoming::{Acked, Inbox, Incoming, Settlement};
 use crate::config::worker::WorkerConfig;
 use crate::domain::lease::Lease;
+use crate::domain::priority::Priority;
 use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::store::ledger::opening::Arrival;
@@ -168,6 +169,7 @@ impl Dispatcher {
         };
         let is_first = !self.tasks.has_event_of(&message);
         let urgency = self.source(source).urgency();
+        let message = if urgency == Urgency::Urgent { message.or_priority(Priority::High) } else { message };
         let alike = self.sources.iter().filter(|source| source.urgency() == urgency);
         let arrived: usize = alike.map(|source| source.arrived.len()).sum();
         let starts_at_once = is_first && self.count_running(urgency) + arrived < self.prefetch;

@@ -145,6 +145,7 @@ impl<'connection> ConsumerSession<'connection> {
             content_encoding: properties.content_encoding().clone(),
             published_at: published_at(properties),
             cloud_event: cloud_event_attributes(properties),
+            priority: *properties.priority(),
             ..Incoming::new(receipt, body, identity)
         };
         self.unacked.insert(tag, delivery);

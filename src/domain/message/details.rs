@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::priority::Priority;
 use crate::domain::times;
 
 /// The field of `meta` that has the routing key.
@@ -120,6 +121,12 @@ impl MessageDetails {
     #[must_use]
     pub fn event(&self, id: EventId) -> Option<Event> {
         self.event.as_ref().map(|facts| facts.event(id))
+    }
+
+    /// How urgent a notice is, if it says so.
+    #[must_use]
+    pub fn priority(&self) -> Option<Priority> {
+        self.notice.as_ref()?.priority.as_deref().and_then(Priority::from_word)
     }
 
     /// As a message and the ledger hold it; `None` when there is nothing.

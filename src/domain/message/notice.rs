@@ -7,12 +7,10 @@ use crate::domain::message::details::{MessageDetails, Notice};
 use crate::domain::message::fields::{metadata, optional_text};
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::domain::message::recipient::{GivenRecipient, check_number, each_once};
+use crate::domain::priority::Priority;
 
 /// The fields that name recipients.
 const RECIPIENTS: [&str; 3] = ["recipient_user_id", "recipient_user_ids", "recipients"];
-
-/// The words of `priority`.
-const PRIORITIES: [&str; 3] = ["high", "medium", "low"];
 
 /// Whether the fields are those of a notice. A bare message may have fields of these names of its own.
 pub(super) fn is_notice(fields: &Map<String, Value>) -> bool {
@@ -50,12 +48,14 @@ pub(super) fn read_text(fields: &Map<String, Value>) -> Result<MessageDetails, M
     Ok(MessageDetails { metadata, notice: Some(notice), ..MessageDetails::default() })
 }
 
-/// A batch: each recipient of each notice, with what that one says.
+/// A batch: each recipient of each notice, with what that one says. It is as urgent as the most urgent of them: they are one
+/// notification.
 ///
 /// # Errors
 /// When one of them is no notice, with its place in the array.
-pub(super) fn read_batch(notices: &[Value]) -> Result<Vec<GivenRecipient>, Malformed> {
+pub(super) fn read_batch(notices: &[Value]) -> Result<(Vec<GivenRecipient>, Option<Priority>), Malformed> {
     let mut all = Vec::with_capacity(notices.len());
+    let mut priorities = Vec::with_capacity(notices.len());
     for (index, notice) in notices.iter().enumerate() {
         let in_batch = |reason| Malformed::InBatch(index, Box::new(reason));
         let Value::Object(fields) = notice else {
@@ -65,20 +65,24 @@ pub(super) fn read_batch(notices: &[Value]) -> Result<Vec<GivenRecipient>, Malfo
             return Err(in_batch(Malformed::NoNotice));
         }
         let (recipients, details) = read(fields).map_err(in_batch)?;
+        priorities.push(details.priority());
         let details = details.to_json();
         all.extend(recipients.into_iter().map(|one| GivenRecipient { details: details.clone(), ..one }));
         check_number(all.len())?;
     }
-    if all.is_empty() { Err(Malformed::NoRecipients) } else { Ok(all) }
+    if all.is_empty() {
+        return Err(Malformed::NoRecipients);
+    }
+    let says_nothing = priorities.iter().all(Option::is_none);
+    let most_urgent = priorities.into_iter().map(Option::unwrap_or_default).max();
+    Ok((all, most_urgent.filter(|_| !says_nothing)))
 }
 
 fn priority(value: Option<&Value>) -> Result<Option<String>, Malformed> {
     let Some(word) = optional_text("priority", value)? else { return Ok(None) };
-    let lower = word.to_ascii_lowercase();
-    if PRIORITIES.contains(&lower.as_str()) {
-        Ok(Some(lower))
-    } else {
-        Err(Malformed::UnknownWord("priority", word, PRIORITIES.join(", ")))
+    match Priority::from_word(&word) {
+        Some(priority) => Ok(Some(priority.as_str().to_owned())),
+        None => Err(Malformed::UnknownWord("priority", word, Priority::words())),
     }
 }
 

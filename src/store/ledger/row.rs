@@ -13,6 +13,7 @@ use crate::domain::message::Message;
 use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
+use crate::domain::priority::Priority;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::schema::{deliveries, notifications};
@@ -26,8 +27,7 @@ pub enum NotificationState {
     Running,
     /// Every recipient had an outcome.
     Completed,
-    /// Something of the application's data cannot be read, for the reason in its row. Its message is acked, and workers try
-    /// it again.
+    /// Something of the application's data cannot be read, for the reason in its row. Its message is acked. Workers try it again.
     SetAside,
     /// It was closed without completing, for the reason in its row. Its message is a dead letter.
     Abandoned,
@@ -123,8 +123,9 @@ impl NotificationRecord {
     /// The message that asks for it. The recipients of a notice are in the ledger already.
     #[must_use]
     pub fn message(&self) -> Message {
-        let Notification { kind, event_id, .. } = self.notification;
-        Message { kind, event_id, recipients: None, details: self.details.clone(), source: None }
+        let Notification { kind, event_id, priority, .. } = self.notification;
+        let (details, priority) = (self.details.clone(), Some(priority));
+        Message { kind, event_id, recipients: None, details, source: None, priority }
     }
 
     /// Whether the message asks for this notification. What it carries may be written differently when it is published again. What a
@@ -165,6 +166,7 @@ pub(crate) struct NotificationRow {
     event_key: Option<String>,
     audience: String,
     max_participant_id: ParticipantId,
+    priority: i32,
     content: Option<String>,
     pub(crate) state: String,
     received_at: NaiveDateTime,
@@ -205,6 +207,7 @@ impl NotificationRow {
                 kind: Kind::from_word(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
                 event_id,
                 audience: row.audience(event_id).ok_or_else(|| unknown("audience", &row.audience))?,
+                priority: Priority::from_number(row.priority),
             },
             details: row.content.as_deref().map(DetailsJson::from_ledger),
             channel: ChannelName::from_word(&row.channel).ok_or_else(|| unknown("channel", &row.channel))?,

@@ -10,6 +10,7 @@ use crate::config::worker::WorkerConfig;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
 use crate::domain::message::{Decoded, Message};
+use crate::domain::priority::Priority;
 use crate::routes::decoder::{Beside, Decoder, Reading};
 use crate::text::timestamp::to_the_second;
 
@@ -69,6 +70,8 @@ impl MessageRules {
         if self.require_message_id && identity.key().is_none() {
             return Err(WITHOUT_MESSAGE_ID.to_owned());
         }
+        let priority = message.priority.or(incoming.priority.and_then(Priority::from_amqp));
+        let message = Message { priority, ..message };
         let stale = self.find_stale(origin.published_at, incoming.published_at, now);
         Ok(Ruling::Accepted(Box::new(Accepted { message, identity, stale })))
     }
@@ -177,6 +180,20 @@ mod tests {
         );
         let timed = Incoming { published_at: Some(Utc::now()), ..named };
         assert_eq!(read(&with_limit, &timed, Utc::now()).unwrap().stale, None, "AMQP has a time");
+    }
+
+    #[test]
+    fn the_priority_of_amqp_counts_where_the_message_says_nothing() {
+        let low = br#"{"type":"UPDATED","event_id":7,"priority":"low"}"#;
+        for (body, number, expected) in [
+            (BODY, None, None),
+            (BODY, Some(4), None),
+            (BODY, Some(5), Some(Priority::High)),
+            (low, Some(9), Some(Priority::Low)),
+        ] {
+            let message = Incoming { priority: number, ..incoming(body) };
+            assert_eq!(read(&rules(None), &message, Utc::now()).unwrap().message.priority, expected);
+        }
     }
 
     #[test]

@@ -34,6 +34,25 @@ fn a_bare_message_may_have_a_note_a_reason_and_metadata() {
 }
 
 #[test]
+fn a_word_says_how_urgent_a_message_about_an_event_is_and_other_values_are_the_publishers_own() {
+    for (value, expected) in [
+        (json!("high"), Some(Priority::High)),
+        (json!("LOW"), Some(Priority::Low)),
+        (json!("urgent"), None),
+        (json!(9), None),
+        (json!({"high": true}), None),
+        (json!(null), None),
+    ] {
+        let carried =
+            json!({"type": "event_updated", "event": {"event_id": 7, "event_name": "x"}, "priority": value});
+        for body in [bare("priority", value), carried] {
+            let message = message(body.to_string().as_bytes(), KEYS).unwrap();
+            assert_eq!(message.priority, expected, "{body}");
+        }
+    }
+}
+
+#[test]
 fn what_is_empty_is_nothing() {
     for body in [
         bare("note", json!(null)),

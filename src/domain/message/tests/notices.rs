@@ -83,6 +83,23 @@ fn a_batch_says_something_else_to_each_recipient() {
 }
 
 #[test]
+fn a_batch_is_as_urgent_as_the_most_urgent_of_its_notices() {
+    let priority = |body: &Value| message(body.to_string().as_bytes(), KEYS).unwrap().priority;
+    let notice = |word: Value| json!({"recipient_user_id": 1, "message": "Hello", "priority": word});
+    assert_eq!(priority(&notice(json!("Low"))), Some(Priority::Low));
+    assert_eq!([json!(null), json!(" ")].map(|none| priority(&notice(none))), [None, None]);
+    for (words, expected) in [
+        (vec![json!("low"), json!("high"), json!("medium")], Some(Priority::High)),
+        (vec![json!("low"), json!(null)], Some(Priority::Medium)),
+        (vec![json!("low"), json!("low")], Some(Priority::Low)),
+        (vec![json!(null), json!(null)], None),
+    ] {
+        let batch: Vec<Value> = words.into_iter().map(notice).collect();
+        assert_eq!(priority(&json!(batch)), expected, "{batch:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_notice_is_named() {
     let with = |field: &str, value: Value| {
         let mut body = json!({"recipient_user_id": 7, "message": "Hello"});

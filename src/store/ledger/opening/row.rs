@@ -27,6 +27,7 @@ pub(crate) struct NewNotification<'a> {
     pub event_key: Option<&'a str>,
     pub audience: &'static str,
     pub max_participant_id: ParticipantId,
+    pub priority: i32,
     pub content: Option<&'a str>,
     pub content_digest: Option<String>,
     pub state: &'static str,

@@ -280,9 +280,9 @@ fn opened_new(
     audience: Audience,
     id: NotificationId,
 ) -> OpenedWanted {
-    let (kind, event_id) = (wanted.message.kind, wanted.message.event_id);
+    let Message { kind, event_id, priority, .. } = wanted.message;
     OpenedWanted::Ours {
-        notification: Notification { id, kind, event_id, audience },
+        notification: Notification { id, kind, event_id, audience, priority: priority.unwrap_or_default() },
         lease: Lease { notification_id: id, epoch: row.epoch },
         resumed: false,
         started: wanted.starts_at_once && audience.is_frozen(),

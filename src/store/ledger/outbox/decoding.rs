@@ -3,6 +3,7 @@
 use crate::domain::message::Decoded;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
+use crate::domain::priority::Priority;
 use crate::routes::decoder::{Beside, Decoder, Reading};
 use crate::store::ledger::opening::without_message::Wanted;
 use crate::store::ledger::outbox::row::WaitingRow;
@@ -42,5 +43,6 @@ pub(super) fn decode(row: &WaitingRow, decoder: &Decoder) -> Result<Decoding, St
     if key.len() > MAX_KEY {
         return Err(Malformed::IdTooLong("message_id", key.len(), MAX_KEY).to_string());
     }
+    let message = message.or_priority(Priority::from_number(row.priority));
     Ok(Decoding::Wanted(Box::new(Wanted { message, key, starts_at_once: false })))
 }

@@ -13,6 +13,7 @@ pub(crate) struct WaitingRow {
     pub(crate) message_id: Option<Vec<u8>>,
     pub(crate) body: Vec<u8>,
     pub(crate) routing_key: Option<Vec<u8>>,
+    pub(crate) priority: i32,
 }
 
 /// Up to `limit` rows that need not wait. The order is that of the index.
@@ -23,7 +24,7 @@ pub(crate) fn waiting(limit: i64) -> _ {
         .filter(outbox::not_before.is_null())
         .order((outbox::not_before, outbox::priority.desc(), outbox::id))
         .limit(limit)
-        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key))
+        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key, outbox::priority))
 }
 
 /// Up to `limit` rows that were to wait until this time or an earlier one.
@@ -34,7 +35,7 @@ pub(crate) fn due(now: NaiveDateTime, limit: i64) -> _ {
         .filter(outbox::not_before.le(now))
         .order((outbox::not_before, outbox::priority.desc(), outbox::id))
         .limit(limit)
-        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key))
+        .select((outbox::id, outbox::message_id, outbox::body, outbox::routing_key, outbox::priority))
 }
 
 diesel::table! {

@@ -8,6 +8,7 @@ macro_rules! conformance_tests {
             a_message_id_decides_for_ever
             wanted_notifications_are_opened_once_and_need_no_ack
             rows_of_the_outbox_are_taken_once_and_those_with_priority_first
+            the_priority_of_a_row_is_that_of_its_notification
             a_row_that_cannot_be_sent_is_marked_and_holds_up_no_other
             a_row_waits_until_its_time_by_the_clock_of_the_database
             a_new_row_is_noticed_once_it_is_committed

@@ -27,6 +27,7 @@ fn notice(text: &str, recipients: Vec<GivenRecipient>) -> Message {
         recipients: Some(Arc::from(recipients)),
         details,
         source: None,
+        priority: None,
     }
 }
 

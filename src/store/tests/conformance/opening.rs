@@ -1,6 +1,7 @@
 //! Opening messages at receipt: new ones, those with a `message_id`, repeated calls, and rows that vanished.
 
 use super::*;
+use crate::domain::priority::Priority;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::tests::consumer::*;
 
@@ -12,6 +13,8 @@ pub fn what_arrives_together_is_opened_together(store: &Store) {
     arrivals[0].starts_at_once = true;
     arrivals[3].starts_at_once = true;
     arrivals[3].message.event_id = Some(OTHER_EVENT);
+    arrivals[0].message.priority = Some(Priority::High);
+    arrivals[1].message.priority = Some(Priority::Low);
     let opened = me.open(&arrivals);
     let ids: Vec<NotificationId> = opened.iter().map(id_of).collect();
     assert!(ids.is_sorted() && ids[0] != ids[1], "in the order of arrival: {ids:?}");
@@ -21,6 +24,7 @@ pub fn what_arrives_together_is_opened_together(store: &Store) {
         };
         let record = look(store, notification.id);
         assert_eq!(record.notification, *notification);
+        assert_eq!(notification.priority, arrival.message.priority.unwrap_or_default());
         assert_eq!((record.epoch, record.holder.unwrap().owner.as_str()), (lease.epoch, "me"));
         assert_eq!(record.broker_session.as_deref(), Some("me/1"));
         assert_eq!(record.message_key, arrival.identity.message_id);

@@ -1,6 +1,7 @@
 //! The outbox: which rows are taken, when, and what becomes of them.
 
 use super::*;
+use crate::domain::priority::Priority;
 use crate::routes::decoder::Decoder;
 use crate::store::ledger::opening::without_message::OpenedWanted;
 use crate::store::ledger::outbox::{OutboxSummary, Taken};
@@ -54,6 +55,38 @@ pub fn rows_of_the_outbox_are_taken_once_and_those_with_priority_first(store: &S
     assert_eq!(store.list_notifications(None).unwrap().len(), 4);
     execute(store, "DELETE FROM outbox WHERE taken_by = 'me' AND taken_at IS NOT NULL AND problem IS NULL");
     assert_eq!(store.summarize_outbox(9).unwrap(), OutboxSummary::default());
+}
+
+pub fn the_priority_of_a_row_is_that_of_its_notification(store: &Store) {
+    let low = r#"'{"type":"UPDATED","event_id":7,"priority":"low"}'"#;
+    write(
+        store,
+        &[
+            &format!("('default', {UPDATED}, 0, NULL)"),
+            &format!("('high', {UPDATED}, 5, NULL)"),
+            &format!("('low', {UPDATED}, -3, NULL)"),
+            &format!("('word', {low}, 1, NULL)"),
+        ],
+    );
+    let taken = take(store, 9);
+    let priorities: Vec<(&str, Priority)> = taken
+        .messages
+        .iter()
+        .map(|one| {
+            let OpenedWanted::Ours { notification, .. } = one.opened else { panic!("{one:?}") };
+            let record = store.find_notification(notification.id).unwrap().unwrap();
+            assert_eq!(record.notification, notification, "the ledger keeps it");
+            assert_eq!(record.message().priority, Some(notification.priority));
+            (one.key.as_str(), notification.priority)
+        })
+        .collect();
+    let expected = [
+        ("high", Priority::High),
+        ("word", Priority::Low),
+        ("default", Priority::Medium),
+        ("low", Priority::Low),
+    ];
+    assert_eq!(priorities, expected, "a word in the body comes first");
 }
 
 pub fn a_row_that_cannot_be_sent_is_marked_and_holds_up_no_other(store: &Store) {

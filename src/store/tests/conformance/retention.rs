@@ -4,6 +4,7 @@ use chrono::{Days, TimeDelta, Utc};
 
 use super::*;
 use crate::domain::ids::{Epoch, NotificationId};
+use crate::domain::priority::Priority;
 use crate::store::ledger::retention::{Purge, Purged};
 
 const AGE: TimeDelta = TimeDelta::days(90);
@@ -200,8 +201,9 @@ pub fn a_lease_on_a_purged_notification_cannot_write(store: &Store) {
     execute(store, &format!("UPDATE notifications SET lease_until = '2026-01-01 00:00:00' WHERE id = {old}"));
     assert_eq!(finish(store.purge(AGE).unwrap()), purged(1, 2));
 
+    let (audience, priority) = (participants_up_to(2), Priority::default());
     let notification =
-        Notification { id: old, kind: Kind::Updated, event_id: Some(EVENT), audience: participants_up_to(2) };
+        Notification { id: old, kind: Kind::Updated, event_id: Some(EVENT), audience, priority };
     let late = Outcome { lease, ..outcome(&notification, 1, Status::Sent) };
     assert_eq!(store.record_outcomes(&[late]).unwrap(), BTreeSet::from([lease]));
     assert_eq!(store.renew_leases(&[lease], &lease_request("me")).unwrap(), [lease]);

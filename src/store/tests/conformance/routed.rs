@@ -28,6 +28,7 @@ fn routed(routing_key: &str, said: &str, template: &str, about_event: bool) -> M
         recipients: (!about_event).then(|| Arc::from([ann])),
         details: routed::details(Kind::Routed, routed).unwrap().to_json(),
         source,
+        priority: None,
     }
 }
 

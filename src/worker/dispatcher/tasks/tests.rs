@@ -5,6 +5,7 @@ use crate::domain::audience::Audience;
 use crate::domain::ids::ParticipantId;
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
+use crate::domain::priority::Priority;
 use crate::worker::fan_out::claim::OpenedAs;
 
 fn receipt(tag: u64) -> Receipt {
@@ -26,6 +27,7 @@ fn opened(event: i64, id: i64) -> TaskState {
         kind: Kind::Updated,
         event_id: Some(event_id),
         audience,
+        priority: Priority::default(),
     }))
 }
 
