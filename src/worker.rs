@@ -36,6 +36,7 @@ pub mod recorder;
 pub mod reminders;
 pub mod set_aside_sweep;
 pub mod threads;
+pub mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use crate::domain::outcome::Counts;
+use crate::domain::priority::Priority;
 use crate::observe::events;
 use crate::store::ledger::completion::Completion;
 use crate::worker::database_retry::Stopped;
@@ -64,9 +65,8 @@ mod unreadable;
 mod unserved;
 pub mod wait_permit;
 
-/// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for
-/// some minutes stops no paging. That bounds the memory of a fan-out to about 4 MiB,
-/// and to twice that with as many who are passed over.
+/// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for some minutes
+/// stops no paging. That bounds the memory of a fan-out to about 4 MiB, and to twice that with as many who are passed over.
 pub const RETRY_QUEUE_LIMIT: usize = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
@@ -182,7 +182,7 @@ fn send(
     mut on_progress: impl FnMut(Counts),
 ) -> Result<(Counts, Option<Completion>), Halt> {
     let mut fan_out = FanOut::new(context, claim, completes)?;
-    let result = fan_out.run(&mut on_progress);
+    let result = fan_out.run(claim.notification.priority, &mut on_progress);
     if result.is_err() {
         fan_out.wait_for_jobs_in_flight(&mut on_progress);
     }
@@ -252,8 +252,8 @@ impl<'a> FanOut<'a> {
     }
 
     /// Returns once every page is read, no recipient is left, and no job is in flight.
-    fn run(&mut self, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
-        let mut jobs = self.context.jobs.fair_sender();
+    fn run(&mut self, priority: Priority, on_progress: &mut impl FnMut(Counts)) -> Result<(), Halt> {
+        let mut jobs = self.context.jobs.fair_sender(priority);
         loop {
             self.check_interrupts()?;
             self.apply_reports(on_progress);

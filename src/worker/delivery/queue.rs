@@ -1,47 +1,50 @@
-//! The queue of jobs between the fan-outs and the lanes. It is short, so that a small notification soon gets a slot
-//! beside a large one. It is refilled when one job a lane is left and not for each job that is taken: waking a fan-out
-//! for every mail costs more than the database queries of that fan-out. The jobs themselves are left to `job`.
+//! The queue of jobs between the fan-outs and the lanes, with a part for each priority. A lane takes the job of the priority whose turn
+//! it is, so that one of high priority waits for none that were sent before it. Each part is short, so that a small notification soon
+//! gets a slot beside a large one of its priority. It is refilled when one job a lane is left and not for each job that is taken: waking
+//! a fan-out for every mail costs more than the database queries of that fan-out. Whose turn it is is left to `turns`, the jobs
+//! themselves to `job`.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, select};
 
+use crate::domain::priority::Priority;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
 use crate::worker::delivery::job::Job;
+use crate::worker::delivery::queue::state::{Part, State};
 use crate::worker::lease::held::HeldLease;
+
+mod state;
 
 /// The fan-outs' end. The lanes exit when all clones are dropped.
 #[derive(Debug)]
 pub struct JobSender<J = Job> {
-    queue: Sender<J>,
-    wait_list: Arc<WaitList>,
+    queue: Arc<JobQueue<J>>,
 }
 
 /// The lanes' end.
 #[derive(Debug)]
 pub struct JobReceiver<J = Job> {
-    queue: Receiver<J>,
-    wait_list: Arc<WaitList>,
+    queue: Arc<JobQueue<J>>,
 }
 
-/// Fan-outs that wait for a slot, in order of arrival.
 #[derive(Debug)]
-struct WaitList {
-    waiting: Mutex<VecDeque<Sender<()>>>,
-    /// With so few jobs left, the next fan-out is woken.
-    low_water_mark: usize,
-    /// Lanes that wait for a job.
+struct JobQueue<J> {
+    state: Mutex<State<J>>,
+    /// Wakes a lane.
+    filled: Condvar,
+    /// Lanes that wait for a job. Changed under the lock.
     idle_lanes: AtomicUsize,
 }
 
-/// One fan-out's access to the queue: while other fan-outs wait, each of them sends one job for each slot.
+/// One fan-out's access to the queue: while others of its priority wait, each of them sends one job for each slot.
 #[derive(Debug)]
 pub struct FairSender<'a, J = Job> {
-    jobs: &'a JobSender<J>,
+    queue: &'a JobQueue<J>,
+    priority: Priority,
     /// A slot is granted and not used yet.
     has_slot: bool,
     wakeup: (Sender<()>, Receiver<()>),
@@ -50,26 +53,28 @@ pub struct FairSender<'a, J = Job> {
 /// A queue for this number of lanes.
 #[must_use]
 pub fn job_queue<J>(lanes: usize) -> (JobSender<J>, JobReceiver<J>) {
-    // About two jobs a lane: enough to keep the lanes busy while a page is read.
-    let (sender, receiver) = bounded(2 * lanes + 2);
-    let wait_list = Arc::new(WaitList {
-        waiting: Mutex::default(),
-        low_water_mark: lanes,
+    let queue = Arc::new(JobQueue {
+        state: Mutex::new(State::new(lanes)),
+        filled: Condvar::new(),
         idle_lanes: AtomicUsize::new(0),
     });
-    (
-        JobSender { queue: sender, wait_list: Arc::clone(&wait_list) },
-        JobReceiver { queue: receiver, wait_list },
-    )
+    (JobSender { queue: Arc::clone(&queue) }, JobReceiver { queue })
 }
 
 impl<J> JobSender<J> {
     /// The access of a fan-out that begins.
     #[must_use]
-    pub fn fair_sender(&self) -> FairSender<'_, J> {
+    pub fn fair_sender(&self, priority: Priority) -> FairSender<'_, J> {
         // A new fan-out queues behind those that wait, or a fan-out of a million would never be woken while small ones
         // come and go.
-        FairSender { jobs: self, has_slot: self.wait_list.waiting().is_empty(), wakeup: bounded(1) }
+        let has_slot = self.queue.state().part(priority).waiting.is_empty();
+        FairSender { queue: &self.queue, priority, has_slot, wakeup: bounded(1) }
+    }
+
+    /// How many jobs of this priority no lane has taken yet.
+    #[cfg(test)]
+    pub(in crate::worker) fn waiting_jobs(&self, priority: Priority) -> usize {
+        self.queue.state().jobs(priority)
     }
 }
 
@@ -77,25 +82,29 @@ impl<J> FairSender<'_, J> {
     /// Sends a job to the lanes. Never blocks.
     ///
     /// # Errors
-    /// Returns the job when the queue is full, or when the slot is another fan-out's.
+    /// Returns the job when its part of the queue is full, or when the slot is another fan-out's.
     pub fn try_send(&mut self, job: J) -> Result<(), J> {
-        if !self.has_slot && !self.jobs.wait_list.waiting().is_empty() {
+        let mut state = self.queue.state();
+        if !self.has_slot && !state.part(self.priority).waiting.is_empty() {
             return Err(job);
         }
-        self.jobs.queue.try_send(job).map_err(TrySendError::into_inner)?;
+        state.push(self.priority, job)?;
         self.has_slot = false;
+        if self.queue.idle_lanes.load(Ordering::Relaxed) > 0 {
+            self.queue.filled.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for a slot, or for a reason to end: a shutdown, or the loss of the lease.
     pub fn wait(&mut self, shutdown: &Shutdown, held: &HeldLease) {
         {
-            let mut waiting = self.jobs.wait_list.waiting();
-            self.has_slot = waiting.is_empty() && self.jobs.queue.len() <= self.jobs.wait_list.low_water_mark;
+            let mut state = self.queue.state();
+            self.has_slot = state.is_slot_free(self.priority);
             if self.has_slot {
                 return;
             }
-            waiting.push_back(self.wakeup.0.clone());
+            state.part(self.priority).waiting.push_back(self.wakeup.0.clone());
         }
         select! {
             recv(self.wakeup.1) -> _ => self.has_slot = true,
@@ -107,7 +116,7 @@ impl<J> FairSender<'_, J> {
     /// Leaves a slot that is granted and not used to the next fan-out: this one has nothing to send for a while.
     pub fn release_slot(&mut self) {
         if std::mem::take(&mut self.has_slot) {
-            WaitList::wake_next(self.jobs.wait_list.waiting());
+            self.queue.state().part(self.priority).wake_next();
         }
     }
 }
@@ -115,10 +124,11 @@ impl<J> FairSender<'_, J> {
 impl<J> Drop for FairSender<'_, J> {
     /// Leaves the wait list. A slot that is granted and not used goes to the next fan-out.
     fn drop(&mut self) {
-        let mut waiting = self.jobs.wait_list.waiting();
-        waiting.retain(|wakeup| !wakeup.same_channel(&self.wakeup.0));
+        let mut state = self.queue.state();
+        let part: &mut Part<J> = state.part(self.priority);
+        part.waiting.retain(|wakeup| !wakeup.same_channel(&self.wakeup.0));
         if self.has_slot || !self.wakeup.1.is_empty() {
-            WaitList::wake_next(waiting);
+            part.wake_next();
         }
     }
 }
@@ -129,7 +139,12 @@ impl<J> JobReceiver<J> {
     /// # Errors
     /// When there is none, or no sender is left.
     pub fn try_recv(&self) -> Result<J, TryRecvError> {
-        self.queue.try_recv().inspect(|_| self.taken())
+        let mut state = self.queue.state();
+        match state.take() {
+            Some(job) => Ok(job),
+            None if state.senders == 0 => Err(TryRecvError::Disconnected),
+            None => Err(TryRecvError::Empty),
+        }
     }
 
     /// The next job. Waits for it until `timeout` is over.
@@ -137,53 +152,61 @@ impl<J> JobReceiver<J> {
     /// # Errors
     /// When there was none, or no sender is left.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<J, RecvTimeoutError> {
-        self.wait_list.idle_lanes.fetch_add(1, Ordering::Relaxed);
-        let job = self.queue.recv_timeout(timeout);
-        self.wait_list.idle_lanes.fetch_sub(1, Ordering::Relaxed);
-        job.inspect(|_| self.taken())
+        let deadline = Instant::now() + timeout;
+        let mut state = self.queue.state();
+        loop {
+            if let Some(job) = state.take() {
+                return Ok(job);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match () {
+                () if state.senders == 0 => return Err(RecvTimeoutError::Disconnected),
+                () if left.is_zero() => return Err(RecvTimeoutError::Timeout),
+                () => {}
+            }
+            self.queue.idle_lanes.fetch_add(1, Ordering::Relaxed);
+            let woken = self.queue.filled.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            self.queue.idle_lanes.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Whether there is no job at the moment.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.state().is_empty()
     }
 
     /// Whether a lane is waiting for a job.
     #[must_use]
     pub fn has_idle_lanes(&self) -> bool {
-        self.wait_list.idle_lanes.load(Ordering::Relaxed) > 0
-    }
-
-    fn taken(&self) {
-        if self.queue.len() <= self.wait_list.low_water_mark {
-            WaitList::wake_next(self.wait_list.waiting());
-        }
+        self.queue.idle_lanes.load(Ordering::Relaxed) > 0
     }
 }
 
-impl WaitList {
-    fn wake_next(mut waiting: MutexGuard<'_, VecDeque<Sender<()>>>) {
-        // Hold the lock while waking: a waiter that deregisters must see either its wakeup or its entry.
-        if let Some(Err(error)) = waiting.pop_front().map(|wakeup| wakeup.try_send(())) {
-            log::error!("a fan-out was woken twice: {error} (a bug in fanmail)");
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Sender<()>>> {
-        lock(&self.waiting)
+impl<J> JobQueue<J> {
+    fn state(&self) -> MutexGuard<'_, State<J>> {
+        lock(&self.state)
     }
 }
 
 impl<J> Clone for JobSender<J> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), wait_list: Arc::clone(&self.wait_list) }
+        self.queue.state().senders += 1;
+        Self { queue: Arc::clone(&self.queue) }
+    }
+}
+
+impl<J> Drop for JobSender<J> {
+    fn drop(&mut self) {
+        self.queue.state().senders -= 1;
+        self.queue.filled.notify_all();
     }
 }
 
 impl<J> Clone for JobReceiver<J> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), wait_list: Arc::clone(&self.wait_list) }
+        Self { queue: Arc::clone(&self.queue) }
     }
 }
 
