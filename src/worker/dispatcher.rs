@@ -65,6 +65,7 @@ mod reading;
 mod redelivery;
 mod results;
 mod source;
+mod startable;
 pub mod task;
 mod tasks;
 mod without_message;

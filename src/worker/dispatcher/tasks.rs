@@ -6,8 +6,10 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::domain::priority::Priority;
 use crate::domain::session::Receipt;
 use crate::worker::dispatcher::source::{SourceId, Urgency};
+use crate::worker::dispatcher::startable::Startable;
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::intake::WithoutMessage;
@@ -19,27 +21,6 @@ enum Line {
     Event(EventId),
     /// A notice alone, which is about no event.
     Notice(TaskId),
-}
-
-/// The first tasks of their lines, if they have not begun and nothing but a free place is missing.
-#[derive(Debug, Default)]
-struct Startable {
-    urgent: BTreeSet<TaskId>,
-    usual: BTreeSet<TaskId>,
-}
-
-impl Startable {
-    fn of(&mut self, urgency: Urgency) -> &mut BTreeSet<TaskId> {
-        match urgency {
-            Urgency::Urgent => &mut self.urgent,
-            Urgency::Usual => &mut self.usual,
-        }
-    }
-
-    fn remove(&mut self, id: TaskId) {
-        self.urgent.remove(&id);
-        self.usual.remove(&id);
-    }
 }
 
 /// Every task that is not finished.
@@ -108,16 +89,15 @@ impl Tasks {
         message.event_id.is_some_and(|event_id| self.queues.contains_key(&Line::Event(event_id)))
     }
 
-    /// The task that is to start next among the urgent ones, or among the others: the one that arrived first of those that are the
-    /// first of their event.
-    #[must_use]
-    pub fn next_startable(&self, urgency: Urgency) -> Option<TaskId> {
-        let Startable { urgent, usual } = &self.startable;
-        if urgency == Urgency::Urgent { urgent } else { usual }.first().copied()
+    /// The task that is to start next among the urgent ones, or among the others: of the priority whose turn it is, the one that
+    /// arrived first of those that are the first of their event.
+    pub fn next_startable(&mut self, urgency: Urgency) -> Option<TaskId> {
+        self.startable.next(urgency)
     }
 
     /// Begins a task that was startable: its fan-out runs, or its message is opened first (`None`).
     pub fn begin(&mut self, id: TaskId) -> Option<(&Task, Option<OpenedAs>)> {
+        self.startable.begin(id);
         let opened = match self.set_state(id, TaskState::Opening)? {
             TaskState::Waiting(opened) => {
                 let notification = opened.notification();
@@ -230,15 +210,17 @@ impl Tasks {
         let can_start = is_first && matches!(state, Some(TaskState::Waiting(_) | TaskState::Reopening));
         self.startable.remove(id);
         if can_start {
-            let urgency = self.urgency_of(line);
-            self.startable.of(urgency).insert(id);
+            let (urgency, priority) = self.rank_of(line);
+            self.startable.insert(id, urgency, priority);
         }
     }
 
-    /// All tasks of a line are urgent as long as one of them is.
-    fn urgency_of(&self, line: Line) -> Urgency {
-        let tasks = self.queues.get(&line).into_iter().flatten().filter_map(|id| self.by_id.get(id));
-        tasks.map(|task| task.urgency).max().unwrap_or(Urgency::Usual)
+    /// All tasks of a line are as urgent as the most urgent of them, and have the highest of their priorities.
+    fn rank_of(&self, line: Line) -> (Urgency, Priority) {
+        let tasks = || self.queues.get(&line).into_iter().flatten().filter_map(|id| self.by_id.get(id));
+        let urgency = tasks().map(|task| task.urgency).max();
+        let priority = tasks().map(|task| task.message.priority.unwrap_or_default()).max();
+        (urgency.unwrap_or(Urgency::Usual), priority.unwrap_or_default())
     }
 }
 

@@ -19,6 +19,7 @@ mod ambiguous;
 mod decided;
 mod leasing;
 mod many;
+mod priorities;
 mod text_keys;
 mod throttled;
 mod unreadable;

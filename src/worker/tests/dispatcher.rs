@@ -22,6 +22,7 @@ use crate::worker::recorder::entry::LedgerWrite;
 mod broker;
 mod losses;
 mod opening;
+mod priorities;
 mod refused_messages;
 mod reminders;
 mod sessions;

@@ -20,9 +20,9 @@ fn wanted(key: &str, message: Message) -> Wanted {
 }
 
 /// Opens a notification for a process of this name, and returns its lease.
-fn open_for(worker: &TestWorker, owner: &str, key: &str) -> OpenedWanted {
+pub(super) fn open_for(worker: &TestWorker, owner: &str, key: &str, message: Message) -> OpenedWanted {
     let request = LeaseRequest { owner: owner.to_owned(), term: Duration::from_secs(30) };
-    worker.store.open_wanted(&[wanted(key, REQUEST)], &request).unwrap().remove(0)
+    worker.store.open_wanted(&[wanted(key, message)], &request).unwrap().remove(0)
 }
 
 /// Opens a notification and hands it to the dispatcher.
@@ -43,7 +43,7 @@ pub(super) fn hand_over(worker: &TestWorker, key: &str, message: Message) {
 }
 
 /// A process that certainly does not run any more.
-fn dead_process() -> String {
+pub(super) fn dead_process() -> String {
     // This one, before it was started.
     let name = process_id::this_process();
     let mut fields: Vec<&str> = name.split(':').collect();
@@ -154,7 +154,7 @@ fn a_message_with_the_same_id_is_the_same_notification_and_is_acked() {
 fn what_a_killed_worker_has_left_behind_is_resumed_and_what_others_have_is_not() {
     let worker = TestWorker::new(4, 1);
     let (dead, living) = (dead_process(), "elsewhere");
-    let OpenedWanted::Ours { notification, lease, .. } = open_for(&worker, &dead, "outbox:1") else {
+    let OpenedWanted::Ours { notification, lease, .. } = open_for(&worker, &dead, "outbox:1", REQUEST) else {
         panic!()
     };
     worker.execute(&format!(
@@ -162,7 +162,7 @@ fn what_a_killed_worker_has_left_behind_is_resumed_and_what_others_have_is_not()
             VALUES ({}, 2, 'sent', 1, FALSE, '2026-11-26 10:00:00')",
         notification.id
     ));
-    open_for(&worker, living, "outbox:2");
+    open_for(&worker, living, "outbox:2", REQUEST);
     let broker = Broker::start(&worker);
     let sweep = set_aside_sweep::start(&worker.context, &Health::default()).unwrap();
     wait_until("the end", || is_completed(&worker, 1));
