@@ -35,6 +35,7 @@ mod opening_trouble;
 mod outbox;
 mod outbox_snippets;
 mod poison;
+mod priorities;
 mod publishers;
 mod queues_of_others;
 mod relay_tls;
