@@ -35,6 +35,7 @@ const SECTIONS: &[Section] = &[
     rows::registration::SECTION,
     rows::small::SECTION,
     rows::mixed::SECTION,
+    rows::priority::SECTION,
     rows::memory::SECTION,
     rows::instructions::SECTION,
 ];

@@ -6,6 +6,7 @@ pub mod instructions;
 pub mod memory;
 pub mod mixed;
 pub mod peers;
+pub mod priority;
 pub mod registration;
 pub mod slow_relay;
 pub mod small;

@@ -36,7 +36,11 @@ pub struct Publisher {
 impl Publisher {
     /// Publishes one notification with a `message_id` of its own, and does not wait for a confirm.
     pub fn publish(&self, kind: &str, event: i64) {
-        let body = format!(r#"{{"type":"{kind}","event_id":{event}}}"#);
+        self.publish_body(&format!(r#"{{"type":"{kind}","event_id":{event}}}"#));
+    }
+
+    /// The same with any body.
+    pub fn publish_body(&self, body: &str) {
         let properties = properties(Some(&Uuid::now_v7().to_string()));
         let publish = Publish::with_properties(body.as_bytes(), &self.queue, properties);
         Exchange::direct(&self.channel).publish(publish).unwrap();
