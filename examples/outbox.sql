@@ -6,7 +6,7 @@
 --   message_id   a new one for every notification, such as a UUID. The same id is the same notification. Without one, each row is one
 --   body         the message, as you would publish it: {"type":"UPDATED","event_id":123}, also in an envelope
 --   routing_key  optional; kept for you
---   priority     optional; larger ones are taken first (0 by default)
+--   priority     optional; larger ones are taken first (0 by default). More than 0 is high priority, less than 0 is low
 --   not_before   optional; not sent before this time, by the clock of the database
 -- The others are fanmail's: taken_by and taken_at say which worker has opened the notification, problem says why it could not.
 
