@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::broker_cases::{CASES, Case, Done, Ids, STREAMS, Working};
+use crate::broker_cases::{CASES, Case, Ids, STREAMS};
+use crate::broker_working::{Done, Working};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
 use crate::workers::{Variables, written_after};

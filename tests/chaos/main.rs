@@ -9,6 +9,7 @@
 mod broker_cases;
 mod broker_faults;
 mod broker_mixed;
+mod broker_working;
 mod database_faults;
 mod deferrals;
 mod lateness;
