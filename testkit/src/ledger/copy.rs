@@ -6,8 +6,15 @@ use diesel::connection::SimpleConnection as _;
 use crate::ledger::Ledger;
 use crate::ledger::connection::AnyConnection;
 
-/// The tables of the ledger with rows that come and go. All but the last are as old as fanmail.
-const TABLES: [&str; 5] = ["notifications", "deliveries", "deferrals", "recipients", "broker_sessions"];
+/// The tables of the ledger with rows that come and go, and the migrations that make them.
+const TABLES: [(&str, &str); 6] = [
+    ("notifications", "0001"),
+    ("deliveries", "0001"),
+    ("deferrals", "0003"),
+    ("recipients", "0003"),
+    ("broker_sessions", "0004"),
+    ("outbox", "0006"),
+];
 
 /// A copy of the ledger, in tables of the same database.
 pub struct LedgerCopy {
@@ -19,8 +26,11 @@ pub struct LedgerCopy {
 impl Ledger {
     /// Copies the ledger as it is now.
     pub fn copy(&self) -> LedgerCopy {
-        let has_sessions = self.count("__diesel_schema_migrations WHERE version = '0004'") > 0;
-        let tables: Vec<&str> = TABLES[..TABLES.len() - usize::from(!has_sessions)].to_vec();
+        let exists = |migration: &str| {
+            self.count(&format!("__diesel_schema_migrations WHERE version = '{migration}'")) > 0
+        };
+        let tables: Vec<&str> =
+            TABLES.into_iter().filter(|(_, migration)| exists(migration)).map(|(table, _)| table).collect();
         for table in &tables {
             self.execute(&format!(
                 "DROP TABLE IF EXISTS copy_of_{table}; CREATE TABLE copy_of_{table} AS SELECT * FROM {table}"

@@ -63,6 +63,21 @@ impl Ledger {
         .unwrap()
     }
 
+    /// The recipients of all notices: the id of the notification, and theirs.
+    pub fn recipients(&self) -> Vec<(i64, i64)> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            notification_id: i64,
+            #[diesel(sql_type = BigInt)]
+            id: i64,
+        }
+        let statement = "SELECT r.notification_id, r.id FROM recipients r
+            JOIN notifications n ON n.id = r.notification_id WHERE n.kind = 'NOTICE'";
+        let rows: Vec<Row> = sql_query(statement).load(&mut self.open()).unwrap();
+        rows.into_iter().map(|row| (row.notification_id, row.id)).collect()
+    }
+
     /// The addresses of all participants.
     pub fn addresses(&self) -> Vec<String> {
         #[derive(QueryableByName)]

@@ -1,5 +1,5 @@
 //! Counting mails by recipient and published message: of `n` published notifications of a kind, each participant of the
-//! event has to get `n` mails of that kind. This count needs neither the ledger nor a Message-ID. So it also finds what
+//! event has to get `n` mails of that kind; of `n` notices with a title, each recipient has to get `n` with that subject. This count needs neither the ledger nor a Message-ID. So it also finds what
 //! these hide: one message for which there are two notifications, or two messages for which there is one.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::smtp::log::{BodyReply, ReceivedMail};
 const SUBJECTS: [(&str, &str); 3] =
     [("You are in: ", "CREATED"), ("Updated: ", "UPDATED"), ("Cancelled: ", "CANCELLED")];
 
-/// A number of mails for each address and kind. The kind of any other mail is its subject.
+/// A number of mails for each address and kind. The kind of any other mail, such as a notice, is its subject.
 pub type ByRecipient = BTreeMap<(String, String), usize>;
 
 /// The mails of a scenario.
@@ -29,7 +29,7 @@ impl Scenario {
     /// Counts the mails that are due, and those that the relay has got.
     pub fn mail_counts(&self) -> MailCounts {
         let people = self.ledger.people_by_event();
-        let mut due = ByRecipient::new();
+        let mut due = self.queue.published.notices();
         for ((event, kind), notifications) in self.queue.published.due() {
             for person in people.get(&event).into_iter().flatten() {
                 *due.entry((person.email.clone(), kind.clone())).or_default() += notifications;
