@@ -1,39 +1,24 @@
-//! What workers do when a fault strikes their broker: small notifications, large ones, equal ones of which one is acked,
-//! some run and one waits. All cases of a scenario share a broker, so that one fault strikes them all.
+//! What workers do when a fault strikes their broker: small notifications, large ones, notices, equal ones of which one is acked,
+//! some run and one waits, and notifications of several queues. All cases of a scenario share a broker, so that one fault strikes them all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiquip::AmqpProperties;
-use uuid::Uuid;
-
 use crate::run::Run;
 use testkit::broker::Broker;
-use testkit::queue::properties;
+use testkit::queue::Queue;
 use testkit::scenario::Scenario;
 use testkit::system::System;
-
-/// Whether the publisher sets `message_id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ids {
-    /// Each message has one of its own.
-    With,
-    /// No message has one.
-    Without,
-}
-
-impl Ids {
-    /// The properties of the next message.
-    pub fn properties(self) -> AmqpProperties {
-        properties((self == Self::With).then(|| Uuid::now_v7().to_string()).as_deref())
-    }
-}
 
 /// What is published before the fault.
 #[derive(Debug, Clone, Copy)]
 pub enum Work {
     /// Notifications of random kinds of one event, one after another.
     Slow,
+    /// The same, from several queues of each worker, of which some are urgent.
+    Queues,
+    /// Notices to many people, side by side.
+    Notices,
     /// Many notifications of one recipient each.
     Small,
     /// Equal notifications: one is acked before the fault, each worker runs one, and the last one waits.
@@ -76,22 +61,40 @@ pub const STREAMS: [Case; 3] = [
     Case { work: Work::Stream, prefetch: 16, workers: 2, struck: 2 },
 ];
 
+/// More cases: notices, and several queues.
+pub const NOTICES_AND_QUEUES: [Case; 4] = [
+    Case { work: Work::Notices, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Notices, prefetch: 2, workers: 2, struck: 2 },
+    Case { work: Work::Queues, prefetch: 16, workers: 1, struck: 1 },
+    Case { work: Work::Queues, prefetch: 1, workers: 2, struck: 2 },
+];
+
 impl Case {
-    /// The participants, and the queue on the broker.
-    pub fn build(self, run: &Run, broker: &Arc<Broker>) -> Scenario {
-        let people = match self.work {
-            Work::Slow => run.size(100, 1_000),
+    /// To how many people each message is sent.
+    pub fn people(self, run: &Run) -> usize {
+        match self.work {
+            Work::Slow | Work::Queues | Work::Notices => run.size(100, 1_000),
             Work::Small | Work::Stream => 1,
             Work::Equal | Work::Acked => run.size(40, 400),
-        };
+        }
+    }
+
+    /// The participants, and the queues on the broker.
+    pub fn build(self, run: &Run, broker: &Arc<Broker>) -> Scenario {
+        let people = if matches!(self.work, Work::Notices) { 0 } else { self.people(run) };
         let system = if self.workers == 1 { System::Sqlite } else { System::Postgresql };
         let setup = run.setup(system, people).env("PREFETCH", &self.prefetch.to_string());
         // Beyond a link the broker is not on loopback.
         let mut setup = setup.env("LAVINMQ_USE_TLS", "False");
-        if matches!(self.work, Work::Slow) {
+        if matches!(self.work, Work::Slow | Work::Queues | Work::Notices) {
             setup = setup.env("SMTP_RATE_PER_SECOND", &run.size(60, 300).to_string());
         }
-        let scenario = setup.broker(broker).build();
+        let mut scenario = setup.broker(broker).build();
+        if matches!(self.work, Work::Queues) {
+            let name = scenario.queue.name.clone();
+            scenario.environment.insert("LAVINMQ_QUEUE".to_owned(), format!("{name},{name}-more"));
+            scenario.environment.insert("URGENT_QUEUE".to_owned(), "True".to_owned());
+        }
         if matches!(self.work, Work::Small) {
             scenario.ledger.add_small_events(self.small(run));
         }
@@ -100,8 +103,25 @@ impl Case {
             let delay = Duration::from_millis(run.size(20, 5) as u64);
             scenario.smtp.configure(|settings| settings.reply_delay = delay);
         }
-        assert_eq!(scenario.queue.depth(), 0, "and now it is declared");
+        for queue in self.queues(&scenario) {
+            assert_eq!(queue.depth(), 0, "and now it is declared");
+        }
         scenario
+    }
+
+    /// The queues that the workers take messages from.
+    pub fn queues(self, scenario: &Scenario) -> Vec<Queue> {
+        let suffixes: &[&str] = match self.work {
+            Work::Queues => &["", "-more", ".urgent", "-more.urgent"],
+            _ => &[""],
+        };
+        let Queue { broker, name, published } = &scenario.queue;
+        let queue = |suffix: &&str| Queue {
+            broker: Arc::clone(broker),
+            name: format!("{name}{suffix}"),
+            published: Arc::clone(published),
+        };
+        suffixes.iter().map(queue).collect()
     }
 
     /// Whether the moment for a fault is soon over. The others wait at the gate of their relay, or take long.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::broker_cases::{CASES, Case, Ids, STREAMS};
+use crate::broker_cases::{CASES, Case, NOTICES_AND_QUEUES, STREAMS};
 use crate::broker_working::{Done, Working};
+use crate::messages::Ids;
 use crate::run::Run;
 use crate::turns::wait_for_turn;
 use crate::workers::{Variables, written_after};
@@ -63,7 +64,7 @@ fn strike_all(
     if faults.iter().any(|fault| fault.loses_new_queues) {
         broker.restart();
     }
-    let start = |(case, scenario): (&Case, _)| Working::start(*case, scenario, ids, struck);
+    let start = |(case, scenario): (&Case, _)| Working::start(run, *case, scenario, ids, struck);
     let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
     for fault in faults {
         strike_once(run, broker, &mut working, fault);
@@ -124,6 +125,16 @@ fn started() -> Arc<Broker> {
 
 /// SIGKILL, and a new start up to two seconds later.
 pub fn killed(run: &mut Run, ids: Ids) {
+    // The streams by themselves: which acks the broker has written depends on pauses.
+    kill_with(run, ids, &[&CASES, &STREAMS]);
+}
+
+/// The same with notices, and with workers that take messages from several queues.
+pub fn killed_with_notices(run: &mut Run) {
+    kill_with(run, Ids::With, &[&NOTICES_AND_QUEUES]);
+}
+
+fn kill_with(run: &mut Run, ids: Ids, groups: &[&[Case]]) {
     let broker = started();
     let end = |run: &mut Run| {
         thread::sleep(run.pause(Duration::from_secs(2)));
@@ -131,13 +142,22 @@ pub fn killed(run: &mut Run, ids: Ids) {
     };
     let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None, loses_new_queues: true };
     let faults = vec![fault; run.size(1, 5)];
-    strike_all(run, &broker, &CASES, ids, &Variables::new(), &faults);
-    // By themselves: which acks the broker has written depends on pauses.
-    strike_all(run, &broker, &STREAMS, ids, &Variables::new(), &faults);
+    for cases in groups {
+        strike_all(run, &broker, cases, ids, &Variables::new(), &faults);
+    }
 }
 
 /// Stopped in good order and started again.
 pub fn restarted(run: &mut Run, ids: Ids) {
+    restart_with(run, ids, &CASES);
+}
+
+/// The same with notices, and with workers that take messages from several queues.
+pub fn restarted_with_notices(run: &mut Run) {
+    restart_with(run, Ids::With, &NOTICES_AND_QUEUES);
+}
+
+fn restart_with(run: &mut Run, ids: Ids, cases: &[Case]) {
     let broker = started();
     let fault = Fault {
         strike: &|_, _| broker.stop(),
@@ -145,7 +165,7 @@ pub fn restarted(run: &mut Run, ids: Ids) {
         notice: None,
         loses_new_queues: false,
     };
-    strike_all(run, &broker, &CASES, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
+    strike_all(run, &broker, cases, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
 
 /// SIGSTOP: until the workers have noticed, and then for some seconds that they do not notice.

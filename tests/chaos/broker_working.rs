@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use amiquip::AmqpProperties;
-
-use crate::broker_cases::{Case, Ids, Work};
+use crate::broker_cases::{Case, Work};
+use crate::messages::{Ids, Message, notices, of_event};
 use crate::run::{LANES, Run};
 use crate::workers::{Variables, Workers};
+use testkit::queue::Queue;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
 
@@ -25,6 +25,7 @@ pub struct Working<'scenario> {
     pub scenario: &'scenario Scenario,
     /// Its workers. Those that are struck come first.
     pub workers: Workers<'scenario>,
+    queues: Vec<Queue>,
     ids: Ids,
     /// Number of notifications so far.
     published: usize,
@@ -33,10 +34,18 @@ pub struct Working<'scenario> {
 
 impl<'scenario> Working<'scenario> {
     /// Starts the workers. Those that the fault strikes have these variables.
-    pub fn start(case: Case, scenario: &'scenario Scenario, ids: Ids, struck: &Variables) -> Self {
+    pub fn start(run: &Run, case: Case, scenario: &'scenario Scenario, ids: Ids, struck: &Variables) -> Self {
         let variables = |n| if n < case.struck { struck.clone() } else { Variables::new() };
         let workers = Workers::start_each(scenario, (0..case.workers).map(variables).collect());
-        Self { case, scenario, workers, ids, published: 0, people: scenario.people().len() }
+        Self {
+            case,
+            scenario,
+            workers,
+            queues: case.queues(scenario),
+            ids,
+            published: 0,
+            people: case.people(run),
+        }
     }
 
     /// Publishes what is to be acked long before the fault, and waits until it is.
@@ -51,9 +60,13 @@ impl<'scenario> Working<'scenario> {
     /// pause before.
     pub fn begin(&mut self, run: &mut Run) {
         match self.case.work {
-            Work::Slow => {
+            Work::Slow | Work::Queues => {
                 let kinds = ["CREATED", "UPDATED", "CANCELLED"];
                 (0..4).for_each(|_| self.publish(run.random.choice(kinds).unwrap(), 1));
+            }
+            Work::Notices => {
+                let messages = notices(run, 4, self.people, self.ids);
+                self.publish_all(&messages);
             }
             Work::Small => self.publish_small(run),
             Work::Equal => {
@@ -81,7 +94,8 @@ impl<'scenario> Working<'scenario> {
         let due = self.scenario.mail_counts().total();
         let mails = match self.case.work {
             // What was published before is sent.
-            Work::Slow => due - self.people * run.random.usize(1..=4),
+            Work::Slow | Work::Queues => due - self.people * run.random.usize(1..=4),
+            Work::Notices => due - run.random.usize(1..=4 * self.people),
             Work::Small | Work::Stream => {
                 due - self.people * run.random.usize(self.case.small(run) / 2..=self.case.small(run))
             }
@@ -109,16 +123,19 @@ impl<'scenario> Working<'scenario> {
 
     /// Waits until all workers take messages, where the broker also counts this number of consumers that are gone.
     pub fn wait_until_back(&mut self, gone: usize) {
-        let (queue, count) = (&self.scenario.queue, self.workers.count() + gone);
-        self.workers.wait_until("all workers to take messages", |_| queue.consumers() as usize >= count);
+        let (queues, count) = (&self.queues, self.workers.count() + gone);
+        self.workers.wait_until("all workers to take messages", |_| {
+            queues.iter().all(|queue| queue.consumers() as usize >= count)
+        });
     }
 
     /// Waits until all notifications of this round are completed and no message is left, but not longer than some time
     /// after `start`: lost ones never are, and the check tells how many mails are missing.
     pub fn wait_until_done(&mut self, start: Instant) {
-        let (scenario, published) = (self.scenario, self.published);
+        let (scenario, queues, published) = (self.scenario, &self.queues, self.published);
         self.workers.wait_until("all notifications", |_| {
-            let done = scenario.ledger.completed() >= published && scenario.queue.depth() == 0;
+            let done =
+                scenario.ledger.completed() >= published && queues.iter().all(|queue| queue.depth() == 0);
             done || start.elapsed() > GIVEN_UP
         });
     }
@@ -134,25 +151,20 @@ impl<'scenario> Working<'scenario> {
     }
 
     fn publish(&mut self, kind: &str, count: usize) {
-        let body = format!(r#"{{"type":"{kind}","event_id":{EVENT}}}"#).into_bytes();
-        let messages: Vec<_> = (0..count).map(|_| (body.clone(), self.ids.properties())).collect();
+        let messages: Vec<_> = (0..count).map(|_| of_event(kind, EVENT, self.ids)).collect();
         self.publish_all(&messages);
     }
 
     fn publish_small(&mut self, run: &Run) {
         let first = EVENT + 1;
-        let messages: Vec<_> = (first..)
-            .take(self.case.small(run))
-            .map(|event| {
-                let body = format!(r#"{{"type":"UPDATED","event_id":{event}}}"#);
-                (body.into_bytes(), self.ids.properties())
-            })
-            .collect();
+        let events = (first..).take(self.case.small(run));
+        let messages: Vec<_> = events.map(|event| of_event("UPDATED", event, self.ids)).collect();
         self.publish_all(&messages);
     }
 
-    fn publish_all(&mut self, messages: &[(Vec<u8>, AmqpProperties)]) {
-        self.scenario.queue.publish_all(messages);
+    /// The queues take turns.
+    fn publish_all(&mut self, messages: &[Message]) {
+        self.queues[self.published % self.queues.len()].publish_all(messages);
         self.published += messages.len();
     }
 }

@@ -1,10 +1,11 @@
 //! The database is killed, frozen or full. Meanwhile nothing is acked or forgotten, and nobody is mailed twice: the
-//! recorder keeps the outcomes of what the relay has accepted.
+//! recorder keeps the outcomes of what the relay has accepted. And nothing that is written to the outbox after a fault is overlooked.
 
 use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
+use crate::messages::{Ids, Way, of_event};
 use crate::run::Run;
 use crate::workers::Workers;
 use testkit::database::{Database, Server};
@@ -17,32 +18,53 @@ const TROUBLE: &str = "nothing is acked or lost";
 /// The log line when the database works again.
 const OVER: &str = "the database works again";
 
-/// Sends one notification, with a fault at random moments.
-fn send_with(run: &mut Run, scenario: &Scenario, faults: usize, fault: impl Fn(&mut Run, &mut Workers)) {
+/// Sends one notification, with a fault at random moments. To the outbox, another one is written after each fault.
+fn send_with(
+    run: &mut Run,
+    scenario: &Scenario,
+    way: Way,
+    faults: usize,
+    fault: impl Fn(&mut Run, &mut Workers),
+) {
     let people = scenario.people().len();
-    scenario.queue.publish("UPDATED", EVENT, None);
-    let mut workers = Workers::start(scenario, 1);
+    let mut notifications = 0;
+    let mut send = || {
+        way.send(scenario, &[of_event("UPDATED", EVENT, Ids::Without)]);
+        notifications += 1;
+    };
+    send();
+    let mut workers = Workers::start_with(scenario, way, 1);
     for moment in run.moments(faults, people) {
         workers.reach(moment);
         fault(run, &mut workers);
+        if way == Way::Outbox {
+            send();
+        }
     }
-    let crashes = workers.finish(1);
+    let crashes = workers.finish(notifications);
     assert_eq!(crashes, 0, "no database makes a worker end");
-    run.check(scenario, 1, crashes);
+    run.check(scenario, notifications, crashes);
+}
+
+fn people(run: &Run, way: Way) -> usize {
+    match way {
+        Way::Queue => run.size(1_000, 20_000),
+        Way::Outbox => run.size(1_000, 2_000),
+    }
 }
 
 /// Sends one notification on a server of its own, with a fault of the server at random moments.
-fn send_with_server(run: &mut Run, server: Server, fault: impl Fn(&mut Run, &Database)) {
-    let (people, faults) = (run.size(1_000, 20_000), run.size(2, 20));
+fn send_with_server(run: &mut Run, server: Server, way: Way, fault: impl Fn(&mut Run, &Database)) {
+    let (people, faults) = (people(run, way), run.size(2, 20));
     let database = Database::own(server);
     database.start();
     let scenario = run.setup(System::Sqlite, people).server(&database).build();
-    send_with(run, &scenario, faults, |run, _| fault(run, &database));
+    send_with(run, &scenario, way, faults, |run, _| fault(run, &database));
 }
 
 /// SIGKILL to all its processes, and a new start up to two seconds later.
-pub fn killed(run: &mut Run, server: Server) {
-    send_with_server(run, server, |run, database| {
+pub fn killed(run: &mut Run, server: Server, way: Way) {
+    send_with_server(run, server, way, |run, database| {
         database.kill();
         thread::sleep(run.pause(Duration::from_secs(2)));
         database.start();
@@ -50,13 +72,13 @@ pub fn killed(run: &mut Run, server: Server) {
 }
 
 /// Stopped in good order and started again.
-pub fn restarted(run: &mut Run, server: Server) {
-    send_with_server(run, server, |_, database| database.restart());
+pub fn restarted(run: &mut Run, server: Server, way: Way) {
+    send_with_server(run, server, way, |_, database| database.restart());
 }
 
 /// SIGSTOP for up to five seconds.
-pub fn frozen(run: &mut Run, server: Server) {
-    send_with_server(run, server, |run, database| {
+pub fn frozen(run: &mut Run, server: Server, way: Way) {
+    send_with_server(run, server, way, |run, database| {
         let frozen = database.freeze();
         thread::sleep(run.pause(Duration::from_secs(5)));
         frozen.thaw();
@@ -65,16 +87,16 @@ pub fn frozen(run: &mut Run, server: Server) {
 
 /// The disk has no free byte, until up to two seconds after the worker has detected it. The worker may be done before:
 /// the files have some room in them.
-pub fn disk_full(run: &mut Run, disk: &SmallDisk) {
-    let (people, faults) = (run.size(1_000, 20_000), run.size(2, 10));
+pub fn disk_full(run: &mut Run, disk: &SmallDisk, way: Way) {
+    let (people, faults) = (people(run, way), run.size(2, 10));
     let file = disk.folder.join(format!("{}.db", run.random.u64(..)));
     let scenario = run.setup(System::Sqlite, people).env("DATABASE_URL", file.to_str().unwrap()).build();
     let noticed = Cell::new(false);
-    send_with(run, &scenario, faults, |run, workers| {
+    send_with(run, &scenario, way, faults, |run, workers| {
         disk.fill();
         workers.wait_until("the worker to notice, or to be done", |workers| {
             noticed.set(noticed.get() || in_trouble(workers));
-            in_trouble(workers) || scenario.smtp.accepted() == people
+            in_trouble(workers) || scenario.smtp.accepted() >= people
         });
         thread::sleep(run.pause(Duration::from_secs(2)));
         disk.free();

@@ -14,6 +14,7 @@ mod database_faults;
 mod deferrals;
 mod lateness;
 mod ledger_losses;
+mod messages;
 mod opening;
 mod poison;
 mod relay_faults;
@@ -27,7 +28,7 @@ mod turns;
 mod worker_faults;
 mod workers;
 
-use broker_cases::Ids;
+use messages::{Ids, Way};
 use run::Run;
 use testkit::database::Server;
 use testkit::full_disk::with_small_disk;
@@ -46,13 +47,21 @@ macro_rules! scenarios {
 
 scenarios! {
     killed_sqlite_id: "worker killed, SQLite, with message_id",
-        |run| worker_faults::killed(run, System::Sqlite, Some("killed"));
+        |run| worker_faults::killed(run, System::Sqlite, Ids::With);
     killed_sqlite: "worker killed, SQLite, without message_id",
-        |run| worker_faults::killed(run, System::Sqlite, None);
+        |run| worker_faults::killed(run, System::Sqlite, Ids::Without);
     killed_postgresql_id: "worker killed, PostgreSQL, with message_id",
-        |run| worker_faults::killed(run, System::Postgresql, Some("killed"));
+        |run| worker_faults::killed(run, System::Postgresql, Ids::With);
     killed_postgresql: "worker killed, PostgreSQL, without message_id",
-        |run| worker_faults::killed(run, System::Postgresql, None);
+        |run| worker_faults::killed(run, System::Postgresql, Ids::Without);
+    killed_notices_sqlite: "worker killed, notices, SQLite, without message_id",
+        |run| worker_faults::killed_with_notices(run, System::Sqlite, Ids::Without);
+    killed_notices_postgresql_id: "worker killed, notices, PostgreSQL, with message_id",
+        |run| worker_faults::killed_with_notices(run, System::Postgresql, Ids::With);
+    killed_outbox_sqlite: "worker killed, outbox only, SQLite",
+        |run| worker_faults::killed_with_outbox(run, System::Sqlite);
+    killed_outbox_postgresql: "worker killed, outbox only, PostgreSQL",
+        |run| worker_faults::killed_with_outbox(run, System::Postgresql);
     stopped: "worker stopped with SIGTERM, without message_id", worker_faults::stopped;
     two_signals: "worker stopped with two signals, without message_id", worker_faults::stopped_by_two_signals;
     two_workers_postgresql_id: "one of two workers killed, one frozen, PostgreSQL, with message_id",
@@ -72,25 +81,37 @@ scenarios! {
         |run| broker_faults::restarted(run, Ids::With);
     broker_restarted: "broker restarted, without message_id",
         |run| broker_faults::restarted(run, Ids::Without);
+    broker_killed_notices_id: "broker killed, notices and several queues, with message_id",
+        broker_faults::killed_with_notices;
+    broker_restarted_notices_id: "broker restarted, notices and several queues, with message_id",
+        broker_faults::restarted_with_notices;
     broker_frozen_id: "broker frozen, with message_id", |run| broker_faults::frozen(run, Ids::With);
     broker_frozen: "broker frozen, without message_id", |run| broker_faults::frozen(run, Ids::Without);
     half_open_id: "connection half open, with message_id", |run| broker_faults::half_open(run, Ids::With);
     half_open: "connection half open, without message_id",
         |run| broker_faults::half_open(run, Ids::Without);
     database_killed_postgresql: "database killed, PostgreSQL, without message_id",
-        |run| database_faults::killed(run, Server::Postgresql);
+        |run| database_faults::killed(run, Server::Postgresql, Way::Queue);
     database_killed_mariadb: "database killed, MariaDB, without message_id",
-        |run| database_faults::killed(run, Server::Mariadb);
+        |run| database_faults::killed(run, Server::Mariadb, Way::Queue);
     database_restarted: "database restarted, PostgreSQL, without message_id",
-        |run| database_faults::restarted(run, Server::Postgresql);
+        |run| database_faults::restarted(run, Server::Postgresql, Way::Queue);
     database_frozen: "database frozen, PostgreSQL, without message_id",
-        |run| database_faults::frozen(run, Server::Postgresql);
+        |run| database_faults::frozen(run, Server::Postgresql, Way::Queue);
+    outbox_database_frozen: "database frozen, outbox only, PostgreSQL",
+        |run| database_faults::frozen(run, Server::Postgresql, Way::Outbox);
     opening_killed: "database killed, small notifications with and without message_id, PostgreSQL",
-        |run| opening::database_killed(run, Server::Postgresql);
+        |run| opening::database_killed(run, Server::Postgresql, Way::Queue);
+    outbox_opening_killed: "database killed, small notifications of the outbox, PostgreSQL",
+        |run| opening::database_killed(run, Server::Postgresql, Way::Outbox);
+    outbox_replies_postgresql: "replies of the database lost, small notifications of the outbox, PostgreSQL",
+        |run| opening::replies_lost(run, System::Postgresql, Way::Outbox);
+    outbox_replies_mariadb: "replies of the database lost, small notifications of the outbox, MariaDB",
+        |run| opening::replies_lost(run, System::Mariadb, Way::Outbox);
     opening_replies_postgresql: "replies of the database lost, small notifications with and without message_id, PostgreSQL",
-        |run| opening::replies_lost(run, System::Postgresql);
+        |run| opening::replies_lost(run, System::Postgresql, Way::Queue);
     opening_replies_mariadb: "replies of the database lost, small notifications with and without message_id, MariaDB",
-        |run| opening::replies_lost(run, System::Mariadb);
+        |run| opening::replies_lost(run, System::Mariadb, Way::Queue);
     rows_deleted_sqlite_id: "rows of notifications deleted, SQLite, with message_id",
         |run| ledger_losses::rows_deleted(run, System::Sqlite, true);
     rows_deleted_sqlite: "rows of notifications deleted, SQLite, without message_id",
@@ -153,12 +174,21 @@ scenarios! {
         |run| poison::poison(run, System::Mariadb);
 }
 
-/// Not in the list above, because it runs in a process of its own.
+/// Not in the list above, because it runs in a process of its own. So do those below.
 #[test]
 fn disk_full() {
     with_small_disk("disk_full", 64, |disk| {
         Run::repeat("disk_full", "disk full, SQLite, without message_id", |run| {
-            database_faults::disk_full(run, disk);
+            database_faults::disk_full(run, disk, Way::Queue);
+        });
+    });
+}
+
+#[test]
+fn outbox_disk_full() {
+    with_small_disk("outbox_disk_full", 64, |disk| {
+        Run::repeat("outbox_disk_full", "disk full, outbox only, SQLite", |run| {
+            database_faults::disk_full(run, disk, Way::Outbox);
         });
     });
 }

@@ -123,6 +123,8 @@ impl Run {
         assert_eq!(scenario.ledger.outcomes("failed"), 0, "nobody may fail");
         assert_eq!(scenario.ledger.count("notifications"), notifications, "notifications in the ledger");
         check_message_ids(scenario, bound);
+        let left = scenario.ledger.count("outbox WHERE taken_at IS NULL OR problem IS NOT NULL");
+        assert_eq!(left, 0, "rows of the outbox are left");
         scenario.check_completed_except_acks();
     }
 
@@ -184,7 +186,8 @@ impl Drop for Run {
 /// The Message-IDs of all recipients of all notifications.
 fn expected_ids(scenario: &Scenario) -> BTreeSet<String> {
     let people = scenario.ledger.people_by_event();
-    let mut ids = BTreeSet::new();
+    let recipients = scenario.ledger.recipients().into_iter();
+    let mut ids: BTreeSet<String> = recipients.map(|(of, id)| scenario.ledger.message_id(of, id)).collect();
     for row in scenario.ledger.notifications() {
         let people = people.get(&row.event_id).into_iter().flatten();
         ids.extend(people.map(|person| scenario.ledger.message_id(row.id, person.id)));

@@ -1,9 +1,7 @@
 //! Several workers on one queue and one database: one is killed, and one is frozen until the others have taken over its
 //! notifications. What the frozen one writes after that has to be refused.
 
-use amiquip::AmqpProperties;
-
-use crate::broker_cases::Ids;
+use crate::messages::{Ids, Message, of_event};
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
 use testkit::scenario::Scenario;
@@ -66,11 +64,10 @@ fn hold_all_mails(workers: &mut Workers<'_>, scenario: &Scenario, held: usize, i
 }
 
 /// Messages in any order.
-fn messages(run: &mut Run, events: usize, notifications: usize, ids: Ids) -> Vec<(Vec<u8>, AmqpProperties)> {
+fn messages(run: &mut Run, events: usize, notifications: usize, ids: Ids) -> Vec<Message> {
     let mut message = |_| {
         let kind = run.random.choice(["CREATED", "UPDATED", "CANCELLED"]).unwrap();
-        let body = format!(r#"{{"type":"{kind}","event_id":{}}}"#, run.random.usize(1..=events));
-        (body.into_bytes(), ids.properties())
+        of_event(kind, i64::try_from(run.random.usize(1..=events)).unwrap(), ids)
     };
     (0..notifications).map(&mut message).collect()
 }

@@ -1,26 +1,50 @@
-//! The worker is killed or stopped, several times during one fan-out.
+//! The worker is killed or stopped, several times during one fan-out, or while it sends notices or works on the outbox.
 
 use std::time::Duration;
 
+use crate::messages::{Ids, Message, Way, notices, of_event, small_ones};
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
-use testkit::scenario::EVENT;
+use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::gate::Point;
 use testkit::system::System;
 use testkit::wait::wait_until;
 
-/// SIGKILL at random moments.
-pub fn killed(run: &mut Run, system: System, message_id: Option<&str>) {
-    let (people, kills) = (run.size(1_000, 20_000), run.size(3, 20));
-    let scenario = run.setup(system, people).build();
-    scenario.queue.publish("UPDATED", EVENT, message_id);
-    let mut workers = Workers::start(&scenario, 1);
-    for moment in run.moments(kills, people) {
+/// SIGKILL at random moments of one fan-out.
+pub fn killed(run: &mut Run, system: System, ids: Ids) {
+    let scenario = run.setup(system, run.size(1_000, 20_000)).build();
+    kill_while_sending(run, &scenario, Way::Queue, &[of_event("UPDATED", EVENT, ids)]);
+}
+
+/// The same while it sends large notices, and batches of small ones.
+pub fn killed_with_notices(run: &mut Run, system: System, ids: Ids) {
+    let scenario = run.setup(system, 0).build();
+    let (count, recipients) = (run.size(4, 40), run.size(250, 500));
+    let messages = notices(run, count, recipients, ids);
+    kill_while_sending(run, &scenario, Way::Queue, &messages);
+}
+
+/// The same with rows of the outbox, and no broker: large and small notifications and notices, with ids and without.
+pub fn killed_with_outbox(run: &mut Run, system: System) {
+    let scenario = run.setup(system, run.size(150, 3_000)).build();
+    let (small, recipients) = (run.size(200, 2_000), run.size(100, 1_000));
+    let mut messages = small_ones(run, &scenario, small);
+    messages.extend(["CREATED", "UPDATED", "CANCELLED"].map(|kind| of_event(kind, EVENT, Ids::Without)));
+    messages.extend(notices(run, 4, recipients, Ids::Without));
+    run.random.shuffle(&mut messages);
+    kill_while_sending(run, &scenario, Way::Outbox, &messages);
+}
+
+fn kill_while_sending(run: &mut Run, scenario: &Scenario, way: Way, messages: &[Message]) {
+    let kills = run.size(3, 20);
+    way.send(scenario, messages);
+    let mut workers = Workers::start_with(scenario, way, 1);
+    for moment in run.moments(kills, scenario.mail_counts().total()) {
         workers.reach(moment);
         workers.kill(0);
     }
-    let crashes = workers.finish_except_acks(1);
-    run.check_except_acks(&scenario, 1, crashes);
+    let crashes = workers.finish_except_acks(messages.len());
+    run.check_except_acks(scenario, messages.len(), crashes);
 }
 
 /// SIGTERM at random moments: the worker finishes and records the mails in flight first.

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::messages::Way;
 use crate::run::Moment;
 use testkit::broker::Broker;
 use testkit::http;
@@ -26,6 +27,7 @@ pub type Variables = Vec<(&'static str, String)>;
 /// The workers of one scenario.
 pub struct Workers<'scenario> {
     scenario: &'scenario Scenario,
+    way: Way,
     running: Vec<Worker>,
     /// How often a worker was killed, has ended by itself, or was frozen until others took over its work. The mails in
     /// flight at that time may be sent twice.
@@ -41,15 +43,24 @@ struct Worker {
 }
 
 impl<'scenario> Workers<'scenario> {
-    /// Starts this number of workers.
+    /// Starts this number of workers, which use the broker.
     pub fn start(scenario: &'scenario Scenario, count: usize) -> Self {
-        Self::start_each(scenario, vec![Variables::new(); count])
+        Self::start_with(scenario, Way::Queue, count)
+    }
+
+    /// Starts this number of workers.
+    pub fn start_with(scenario: &'scenario Scenario, way: Way, count: usize) -> Self {
+        Self::start_all(scenario, way, vec![Variables::new(); count])
     }
 
     /// Starts workers of which each has these variables besides those of the scenario.
     pub fn start_each(scenario: &'scenario Scenario, workers: Vec<Variables>) -> Self {
-        let running = workers.into_iter().map(|variables| Worker::start(scenario, variables)).collect();
-        Self { scenario, running, crashes: 0 }
+        Self::start_all(scenario, Way::Queue, workers)
+    }
+
+    fn start_all(scenario: &'scenario Scenario, way: Way, workers: Vec<Variables>) -> Self {
+        let running = workers.into_iter().map(|variables| Worker::start(scenario, way, variables)).collect();
+        Self { scenario, way, running, crashes: 0 }
     }
 
     /// Their number.
@@ -107,7 +118,7 @@ impl<'scenario> Workers<'scenario> {
     }
 
     fn replace(&mut self, n: usize) -> Process {
-        let successor = Worker::start(self.scenario, self.running[n].variables.clone());
+        let successor = Worker::start(self.scenario, self.way, self.running[n].variables.clone());
         std::mem::replace(&mut self.running[n], successor).process
     }
 
@@ -186,7 +197,7 @@ impl<'scenario> Workers<'scenario> {
             if self.scenario.queue.depth() == 0 {
                 return self.crashes;
             }
-            self.running.push(Worker::start(self.scenario, Variables::new()));
+            self.running.push(Worker::start(self.scenario, self.way, Variables::new()));
             self.wait_until("the queue to be empty", |workers| workers.scenario.queue.depth() == 0);
         }
     }
@@ -206,13 +217,13 @@ impl<'scenario> Workers<'scenario> {
 }
 
 impl Worker {
-    fn start(scenario: &Scenario, variables: Variables) -> Self {
+    fn start(scenario: &Scenario, way: Way, variables: Variables) -> Self {
         let port = free_port();
         let mut environment = scenario.environment.clone();
         environment.insert("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}"));
         let own = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         environment.extend(own);
-        let process = Process::start(scenario.dir.path(), &environment, &["worker"]);
+        let process = Process::start(scenario.dir.path(), &environment, way.arguments());
         Self { process, variables, port }
     }
 }
