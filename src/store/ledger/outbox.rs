@@ -75,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer; then none is taken, or only the reply to the commit was lost: the sweep of
-    /// notifications without a message finds those.
+    /// notifications without a message finds those within seconds.
     pub fn take_from_outbox(
         &self,
         most: usize,

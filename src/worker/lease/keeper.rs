@@ -28,6 +28,10 @@ pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Longest wait for the release of a lease: a database that is frozen must not hold up the end of a fan-out.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A lease of this process that it does not know of so long is one that it never will: the reply to the commit was lost. A reply
+/// that came is known within milliseconds.
+const UNKNOWN_FOR: Duration = Duration::from_secs(3);
+
 /// What this process does, for `fanmail status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessRole {
@@ -128,6 +132,20 @@ impl Leases {
             let silent = holder.expired && stale_for >= self.keeper.lease_request.term;
             process_id::has_exited(&holder.owner) || (silent && !self.keeper.holds(seen.notification.id))
         })
+    }
+
+    /// Whether this process has leased a notification, as it was seen for `unchanged_for`, and does not know of it.
+    #[must_use]
+    pub fn is_unknown(&self, seen: &NotificationRecord, unchanged_for: Duration) -> bool {
+        let is_ours =
+            seen.holder.as_ref().is_some_and(|holder| holder.owner == self.keeper.lease_request.owner);
+        is_ours && unchanged_for >= UNKNOWN_FOR && !self.keeper.holds(seen.notification.id)
+    }
+
+    /// The notifications whose leases this process knows.
+    #[must_use]
+    pub fn held(&self) -> Vec<NotificationId> {
+        self.keeper.held.alive().iter().map(|held| held.lease.notification_id).collect()
     }
 
     /// Releases a lease, so that another worker need not wait for its end. If the database does not answer soon, it expires.

@@ -1,5 +1,6 @@
-//! Notifications that no message of the broker carries, and that another worker has left behind: it was stopped, killed, or is
-//! silent. No broker delivers them again, so every worker looks for them. Running them is left to the dispatcher, which keeps them in
+//! Notifications that no message of the broker carries, and that nobody works on: the worker that had them was stopped, killed, or is
+//! silent; or this one has leased them, and the reply to the commit was lost. No broker delivers them again, so every worker looks
+//! for them. Running them is left to the dispatcher, which keeps them in
 //! order with everything else of their events.
 
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ use crate::worker::fan_out::context::Context;
 use crate::worker::intake::WithoutMessage;
 use crate::worker::set_aside_sweep::SetAsideSweep;
 
-/// Notifications that are read at once. Those that other workers have are among them.
+/// Notifications that are read at once. Those that other workers work on are among them.
 const LIST_LIMIT: u32 = 1_000;
 
 impl SetAsideSweep {
@@ -23,12 +24,13 @@ impl SetAsideSweep {
     pub(super) fn resume_left_behind(&mut self) -> Result<(), Stopped> {
         let Context { store, database_retry, leases, .. } = &*self.context;
         let owner = &leases.lease_request().owner;
-        let found = database_retry.until_ok(|| store.list_left_behind(owner, LIST_LIMIT))?;
+        let found = database_retry.until_ok(|| store.list_left_behind(owner, &leases.held(), LIST_LIMIT))?;
         let ids: HashSet<NotificationId> = found.iter().map(|record| record.notification.id).collect();
         self.staleness_left_behind.retain(|id| ids.contains(&id));
         for record in &found {
             let stale_for = self.staleness_left_behind.observe(record, Instant::now());
-            if self.context.leases.is_free(record, stale_for) {
+            let leases = &self.context.leases;
+            if leases.is_free(record, stale_for) || leases.is_unknown(record, stale_for) {
                 self.resume(record)?;
             }
         }

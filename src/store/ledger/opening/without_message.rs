@@ -112,12 +112,17 @@ impl Store {
         })
     }
 
-    /// Up to `limit` notifications that no message carries and that have not ended, the oldest first. Without those that `owner` has
-    /// leased, unless such a lease has expired. Reads all notifications, as [`Store::list_set_aside`] does.
+    /// Up to `limit` notifications that no message carries and that have not ended, the oldest first. Without those of `held` that
+    /// `owner` has leased. Reads all notifications, as [`Store::list_set_aside`] does.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn list_left_behind(&self, owner: &str, limit: u32) -> Result<Vec<NotificationRecord>, StoreError> {
+    pub fn list_left_behind(
+        &self,
+        owner: &str,
+        held: &[NotificationId],
+        limit: u32,
+    ) -> Result<Vec<NotificationRecord>, StoreError> {
         self.run("list the notifications that no message carries", |connection| {
             let clock = dispatch::clock(connection)?;
             let of_others = notifications::lease_owner.is_null().or(notifications::lease_owner.ne(owner));
@@ -125,7 +130,7 @@ impl Store {
                 .filter(notifications::completed_at.is_null())
                 .filter(notifications::acked_at.is_not_null())
                 .filter(notifications::state.eq_any(NotificationState::OPEN))
-                .filter(of_others.or(notifications::lease_until.le(clock)))
+                .filter(of_others.or(notifications::id.ne_all(held)))
                 .order(notifications::id)
                 .limit(limit.into())
                 .select(NotificationRow::as_select())

@@ -15,7 +15,7 @@ macro_rules! conformance_tests {
             a_purge_deletes_rows_of_the_outbox_that_were_taken_long_ago
             a_row_whose_event_cannot_be_read_is_taken_all_the_same
             an_abandoned_one_that_is_wanted_again_is_sent
-            those_that_others_have_left_behind_are_listed
+            those_that_no_worker_may_know_of_are_listed
             a_wanted_event_that_cannot_be_read_is_opened_without_an_audience
             an_empty_message_id_is_none
             message_ids_differ_in_any_character

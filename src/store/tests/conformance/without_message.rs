@@ -17,8 +17,11 @@ fn ours(opened: &OpenedWanted) -> (Notification, Lease) {
     (*notification, *lease)
 }
 
-fn left_behind(store: &Store, owner: &str) -> Vec<i64> {
-    store.list_left_behind(owner, 9).unwrap().iter().map(|record| record.notification.id.0).collect()
+/// Those that a worker without these leases may resume.
+fn left_behind(store: &Store, held: &[Lease]) -> Vec<i64> {
+    let held: Vec<NotificationId> = held.iter().map(|lease| lease.notification_id).collect();
+    let listed = store.list_left_behind("me", &held, 9).unwrap();
+    listed.iter().map(|record| record.notification.id.0).collect()
 }
 
 pub fn wanted_notifications_are_opened_once_and_need_no_ack(store: &Store) {
@@ -51,7 +54,7 @@ pub fn an_abandoned_one_that_is_wanted_again_is_sent(store: &Store) {
     let one = [wanted("a", Kind::Updated, EVENT)];
     let (notification, lease) = ours(&open_wanted(store, &one)[0]);
     assert!(store.abandon_notification(lease, "its event is gone").unwrap());
-    assert_eq!(left_behind(store, "me"), Vec::<i64>::new());
+    assert_eq!(left_behind(store, &[]), Vec::<i64>::new());
     let opened = open_wanted(store, &one);
     let (again, newer) = ours(&opened[0]);
     assert!(matches!(opened[0], OpenedWanted::Ours { resumed: true, started: false, .. }));
@@ -62,21 +65,21 @@ pub fn an_abandoned_one_that_is_wanted_again_is_sent(store: &Store) {
     assert_eq!(open_wanted(store, &one), [OpenedWanted::Known(again)]);
 }
 
-pub fn those_that_others_have_left_behind_are_listed(store: &Store) {
+pub fn those_that_no_worker_may_know_of_are_listed(store: &Store) {
     add_people(store, EVENT, 1);
     let opened = open_wanted(store, &["a", "b", "c"].map(|key| wanted(key, Kind::Updated, EVENT)));
     let [first, second, third] = [0, 1, 2].map(|index| ours(&opened[index]));
     // A message of the broker, which delivers it again.
     open(store);
-    assert_eq!(left_behind(store, "me"), Vec::<i64>::new());
-    assert_eq!(left_behind(store, "other"), [first.0.id.0, second.0.id.0, third.0.id.0]);
+    let leases = [first.1, second.1, third.1];
+    assert_eq!(left_behind(store, &leases), Vec::<i64>::new());
+    assert_eq!(left_behind(store, &leases[1..]), [first.0.id.0], "the reply to the commit was lost");
+    let of_other = "UPDATE notifications SET lease_owner = 'other'";
+    execute(store, of_other);
+    assert_eq!(left_behind(store, &[]), [first.0.id.0, second.0.id.0, third.0.id.0]);
     store.release_lease(second.1).unwrap();
     assert_eq!(complete_under(store, third.1), Completion::Completed);
-    assert_eq!(left_behind(store, "me"), [second.0.id.0]);
-    let expired =
-        format!("UPDATE notifications SET lease_until = '2020-01-01 00:00:00' WHERE id = {}", first.0.id);
-    execute(store, &expired);
-    assert_eq!(left_behind(store, "me"), [first.0.id.0, second.0.id.0], "the reply to the commit was lost");
+    assert_eq!(left_behind(store, &leases), [first.0.id.0, second.0.id.0], "of others, and of nobody");
 }
 
 pub fn a_wanted_event_that_cannot_be_read_is_opened_without_an_audience(store: &Store) {

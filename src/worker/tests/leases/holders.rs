@@ -27,6 +27,22 @@ fn a_lease_that_has_not_expired_is_free_only_if_its_process_has_exited() {
 }
 
 #[test]
+fn a_lease_of_this_process_is_unknown_if_nobody_here_has_it_and_nobody_is_about_to() {
+    let worker = TestWorker::new(1, 1);
+    let leases = &worker.context.leases;
+    let (_, opened) = open(&worker.store, leases.lease_request(), &named("m1"), REQUEST);
+    let Opened::Ours { lease, .. } = opened else { panic!("{opened:?}") };
+    let mut seen = entry(&worker);
+    assert!(leases.is_unknown(&seen, HOUR));
+    assert!(!leases.is_unknown(&seen, Duration::ZERO), "the reply to the commit is on its way");
+    let held = leases.track(lease, Instant::now());
+    assert!(!leases.is_unknown(&seen, HOUR), "it is known");
+    drop(held);
+    seen.holder.as_mut().unwrap().owner = "other".to_owned();
+    assert!(!leases.is_unknown(&seen, HOUR), "it is of another process");
+}
+
+#[test]
 fn a_gap_between_two_looks_proves_no_silence() {
     let worker = TestWorker::new(1, 1);
     opened_elsewhere(&worker, HOUR);
