@@ -11,6 +11,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 
 pub(super) mod bindings;
+mod exchanges;
 
 /// The number of messages and consumers of a queue, as the broker reports them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

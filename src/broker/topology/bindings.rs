@@ -1,16 +1,13 @@
 //! Binding a queue to exchanges: finding each exchange as it is, declaring one that is missing, and refusing one whose type
-//! does not fit. What is bound stands in the configuration.
-//!
-//! An exchange, like a queue, is first asked for with a passive declaration, which needs no permission and compares nothing. AMQP
-//! does not tell its type. The broker compares it when the exchange is declared again, which changes nothing about one that
-//! exists: RabbitMQ names the type that differs, LavinMQ only accepts the right one.
+//! does not fit. What is bound stands in the configuration, how a broker tells the type in `exchanges`.
 
-use amiquip::{Channel, ExchangeDeclareOptions, ExchangeType as AmqpType, FieldTable};
+use amiquip::FieldTable;
 use uuid::Uuid;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::error::binding::BindingError;
+use crate::broker::topology::exchanges::{declare, exists, find_type};
 use crate::config::broker::bindings::{Binding, ExchangeType};
 
 /// Binds a queue, which exists. The exchange is declared if it is missing.
@@ -59,7 +56,7 @@ pub(in crate::broker) fn look(
 fn find_or_declare(connection: &mut BrokerConnection, binding: &Binding) -> Result<(), BrokerError> {
     if !exists(connection, &binding.exchange)? {
         let declared = type_to_declare(binding)?;
-        match declare(&connection.open_channel()?, &binding.exchange, amqp_type(declared)) {
+        match declare(connection, &binding.exchange, declared) {
             Ok(()) => return Ok(()),
             // Another program may have declared it in between, in its own way.
             Err(BrokerError::Closed { code: 403 | 406, message }) => {
@@ -114,71 +111,6 @@ fn mismatch(binding: &Binding, found: &str) -> Option<BindingError> {
     Some(BindingError::WrongType { exchange, binding: binding.to_string(), found: found.to_owned(), reason })
 }
 
-fn exists(connection: &mut BrokerConnection, exchange: &str) -> Result<bool, BrokerError> {
-    match connection.open_channel()?.exchange_declare_passive(exchange) {
-        Ok(_) => Ok(true),
-        Err(amiquip::Error::ServerClosedChannel { code: 404, .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The type of an exchange that exists; `None` if the broker does not tell this user.
-fn find_type(connection: &mut BrokerConnection, exchange: &str) -> Result<Option<String>, BrokerError> {
-    let builtin = [AmqpType::Topic, AmqpType::Direct, AmqpType::Fanout, AmqpType::Headers];
-    for asked in builtin {
-        let word = asked.as_ref().to_owned();
-        match declare(&connection.open_channel()?, exchange, asked) {
-            Ok(()) => return Ok(Some(word)),
-            Err(BrokerError::Closed { code: 406, message }) => match differing_type(&message) {
-                Some(DifferingType::Is(found)) => return Ok(Some(found)),
-                // It is of this type, and differs in another way.
-                Some(DifferingType::None) => return Ok(Some(word)),
-                None => {}
-            },
-            // 403: no permission, or a name that begins with amq.
-            Err(BrokerError::Closed { code: 403, .. }) => return Ok(builtin_name(exchange)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
-}
-
-/// The types of the exchanges that every broker has (AMQP 0-9-1 section 3.1.3.4).
-fn builtin_name(exchange: &str) -> Option<String> {
-    let found = match exchange {
-        "amq.topic" | "amq.rabbitmq.trace" => "topic",
-        "amq.direct" => "direct",
-        "amq.fanout" => "fanout",
-        "amq.headers" | "amq.match" => "headers",
-        _ => return None,
-    };
-    Some(found.to_owned())
-}
-
-/// What the words of RabbitMQ say about the type of an exchange.
-#[derive(Debug, PartialEq, Eq)]
-enum DifferingType {
-    Is(String),
-    None,
-}
-
-/// RabbitMQ compares the type first: "inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is
-/// 'direct'".
-fn differing_type(message: &str) -> Option<DifferingType> {
-    let (_, argument) = message.split_once("inequivalent arg '")?;
-    if !argument.starts_with("type'") {
-        return Some(DifferingType::None);
-    }
-    let (_, found) = argument.rsplit_once("current is '")?;
-    Some(DifferingType::Is(found.trim_end_matches('\'').to_owned()))
-}
-
-/// Declares an exchange that outlives restarts of the broker, without arguments.
-fn declare(channel: &Channel, exchange: &str, exchange_type: AmqpType) -> Result<(), BrokerError> {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    Ok(channel.exchange_declare(exchange_type, exchange, durable).map(drop)?)
-}
-
 /// Tries the permissions: removing a binding that does not exist needs the same ones, and changes nothing.
 fn try_binding(connection: &mut BrokerConnection, binding: &Binding) -> Result<(), BrokerError> {
     let nowhere = format!("fanmail-check-{}", Uuid::now_v7());
@@ -194,14 +126,6 @@ fn of_binding(error: amiquip::Error, binding: &Binding) -> BrokerError {
     match BrokerError::from(error) {
         BrokerError::Closed { code: 403, message } => BindingError::refused(binding, message).into(),
         other => other,
-    }
-}
-
-fn amqp_type(exchange_type: ExchangeType) -> AmqpType {
-    match exchange_type {
-        ExchangeType::Topic => AmqpType::Topic,
-        ExchangeType::Direct => AmqpType::Direct,
-        ExchangeType::Fanout => AmqpType::Fanout,
     }
 }
 
@@ -239,19 +163,5 @@ mod tests {
         ] {
             assert!(mismatch(&binding(exchange_type, key), found).is_none(), "{key} {found}");
         }
-    }
-
-    #[test]
-    fn rabbitmq_names_the_type_that_differs() {
-        let words = |argument: &str| {
-            format!(
-                "PRECONDITION_FAILED - inequivalent arg '{argument}' for exchange 'e' in vhost '/': received 'topic' but \
-                 current is 'direct'"
-            )
-        };
-        assert_eq!(differing_type(&words("type")), Some(DifferingType::Is("direct".to_owned())));
-        assert_eq!(differing_type(&words("durable")), Some(DifferingType::None));
-        let lavinmq = "PRECONDITION_FAILED - Existing exchange 'e' declared with other arguments";
-        assert_eq!(differing_type(lavinmq), None);
     }
 }
