@@ -30,7 +30,7 @@ pub(super) fn print(store: &Store, id: NotificationId, format: Format) -> anyhow
         anyhow::bail!("there is no notification {id}; list them with: fanmail status");
     };
     let mut pages =
-        Pages { after: None, read: |after| store.read_failures(&record.notification, after, PAGE) };
+        Pages { after: None, read: |after| store.read_failures(&record.notification, None, after, PAGE) };
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match format {
         Format::Table => write_text(&mut out, &mut pages),
@@ -164,11 +164,14 @@ fn reason(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDateTime;
+
     use super::*;
 
     fn failure(id: i64, permanent: bool, code: Option<i32>, detail: &str) -> Failure {
         let participant_id = ParticipantId(id);
-        Failure { participant_id, permanent, attempts: 3, code, detail: Some(detail.to_owned()) }
+        let decided_at = NaiveDateTime::default();
+        Failure { participant_id, permanent, attempts: 3, code, detail: Some(detail.to_owned()), decided_at }
     }
 
     /// Two pages.

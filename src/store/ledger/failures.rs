@@ -2,13 +2,16 @@
 //! `commands`.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::ids::ParticipantId;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Status;
 use crate::store::Store;
+use crate::store::backend::clock::EarlierTime;
 use crate::store::error::StoreError;
 use crate::store::ledger::recipients::find_by_numbers;
 use crate::store::schema::deliveries;
@@ -26,25 +29,34 @@ pub struct Failure {
     pub code: Option<i32>,
     /// The relay's words, or ours.
     pub detail: Option<String>,
+    /// When it was recorded, UTC.
+    pub decided_at: NaiveDateTime,
 }
 
 impl Store {
-    /// Up to `limit` failures behind `after`, in the order of their numbers, each with the application's key if that is text.
+    /// Up to `limit` failures behind `after`, in the order of their numbers, each with the application's key if that is text: those that
+    /// were recorded after `since`, or all.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn read_failures(
         &self,
         notification: &Notification,
+        since: Option<Instant>,
         after: Option<ParticipantId>,
         limit: u32,
     ) -> Result<Vec<(Failure, Option<String>)>, StoreError> {
         let first = ParticipantId::first_after(after);
         self.run("read who failed", |connection| {
-            let failures: Vec<Failure> = deliveries::table
+            let mut failed = deliveries::table
                 .filter(deliveries::notification_id.eq(notification.id))
                 .filter(deliveries::participant_id.ge(first))
                 .filter(deliveries::status.eq(Status::Failed.as_str()))
+                .into_boxed();
+            if let Some(since) = since {
+                failed = failed.filter(deliveries::decided_at.ge(EarlierTime::of(since)));
+            }
+            let failures: Vec<Failure> = failed
                 .order(deliveries::participant_id)
                 .select((
                     deliveries::participant_id,
@@ -52,6 +64,7 @@ impl Store {
                     deliveries::attempts,
                     deliveries::smtp_code,
                     deliveries::detail,
+                    deliveries::decided_at,
                 ))
                 .limit(limit.into())
                 .load(connection)?;

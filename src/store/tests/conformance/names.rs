@@ -44,6 +44,7 @@ macro_rules! conformance_tests {
             addresses_that_occur_more_than_once_are_found_in_any_form
             a_notification_whose_message_is_lost_is_closed_and_may_be_purged_if_it_is_untouched
             failures_are_read_in_pages_with_the_keys_of_the_application
+            failures_are_read_since_a_time
             a_failure_of_a_listed_participant_has_the_key_that_is_text
             those_skipped_without_an_address_are_reopened_when_they_have_one
             any_number_without_an_address_is_reopened

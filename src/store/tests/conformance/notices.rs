@@ -140,6 +140,6 @@ pub fn a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one(store: &Stor
     let failed = |id| Outcome { lease, ..outcome(&notification, id, Status::Failed) };
     store.record_outcomes(&[failed(1), failed(2)]).unwrap();
     let keys: Vec<Option<String>> =
-        store.read_failures(&notification, None, 9).unwrap().into_iter().map(|(_, key)| key).collect();
+        store.read_failures(&notification, None, None, 9).unwrap().into_iter().map(|(_, key)| key).collect();
     assert_eq!(keys, [None, Some("7".to_owned())]);
 }
