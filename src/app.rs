@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::broker::consumer::{self, Subscription};
+use crate::broker::publications::publication::Publication;
 use crate::broker::watchdog::{CallWatchdog, Limits};
 use crate::channels::Channel;
 use crate::config::Config;
@@ -40,6 +41,7 @@ use crate::worker::intake::Intake;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::threads::Threads;
 
+pub mod announcing;
 pub mod channels;
 pub mod database;
 pub mod routes;
@@ -170,6 +172,7 @@ impl Runtime {
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),
             set_aside: bounded(1),
+            announcements: None,
             intake: Intake::new(config.worker.prefetch.into()),
             routes: None,
             told_keys: ToldKeys::default(),
@@ -193,23 +196,37 @@ impl Runtime {
         }
     }
 
-    /// Subscribes to the queues, and watches for calls to the broker that never return.
+    /// Watches for calls to the broker that never return.
     ///
     /// # Errors
-    /// When a thread cannot be started.
-    pub fn subscribe(&self, config: &Config) -> anyhow::Result<(Vec<Subscription>, CallWatchdog)> {
+    /// When the thread cannot be started.
+    pub fn watch_broker(&self) -> anyhow::Result<CallWatchdog> {
         let watchdog = CallWatchdog::new(Limits::default());
         let shutdown = self.shutdown.clone();
         watchdog.start(move || shutdown::request(&shutdown)).context("cannot start the watchdog")?;
+        Ok(watchdog)
+    }
+
+    /// Subscribes to the queues. `replies`: the way to answer messages that become dead letters.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn subscribe(
+        &self,
+        config: &Config,
+        watchdog: &CallWatchdog,
+        replies: Option<&Sender<Publication>>,
+    ) -> anyhow::Result<Vec<Subscription>> {
         let (numbers, prefetch) = (SessionNumbers::default(), config.worker.prefetch);
         let is_one = config.broker.queues().count() == 1;
         let subscribe = |broker: BrokerConfig| {
             let monitor = if is_one { self.monitor.clone() } else { self.monitor.of_queue(&broker.queue) };
-            consumer::subscribe(&broker, prefetch, &numbers, &monitor, &watchdog, &self.shutdown)
+            let replies = replies.cloned();
+            consumer::subscribe(&broker, prefetch, &numbers, replies, &monitor, watchdog, &self.shutdown)
         };
         let subscriptions =
             config.broker.of_each_queue().into_iter().map(subscribe).collect::<Result<_, _>>();
-        Ok((subscriptions.context("cannot start a broker thread")?, watchdog))
+        subscriptions.context("cannot start a broker thread")
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Command {
     /// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
     /// transactions. With --outbox-only it takes only those, and needs no broker.
     ///
+    /// With REPLIES=True it answers messages that have a reply_to, and with EVENTS_EXCHANGE it publishes an event for each completed
+    /// notification and each failed mail.
+    ///
     /// Stop it with SIGTERM, SIGQUIT or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
     /// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
     #[command(after_help = "\

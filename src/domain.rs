@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod participant;
 pub mod priority;
 pub mod reminder;
+pub mod reply_to;
 pub mod session;
 pub mod time_zone;
 pub mod times;

@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `opener`, `fan-out-N` (at most
-//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `leases`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
+//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `announcer`, `leases`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
+pub mod announcer;
 pub mod database_retry;
 pub mod deferral_sweep;
 pub mod delivery;

@@ -18,6 +18,8 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema");
 const FORMS: [&str; 6] =
     ["bare.json", "event.json", "notice.json", "batch.json", "envelope.json", "cloud-event.json"];
 const ALL: &str = "message.json";
+/// The schemas of what fanmail publishes. That its code writes what they describe, tests beside the code show.
+const PUBLISHED: [&str; 3] = ["reply.json", "notification-completed.json", "delivery-failed.json"];
 /// How many messages are made up.
 const MADE_UP: u64 = 3_000;
 
@@ -61,6 +63,23 @@ fn examples_are_valid_and_are_read() {
     for ((form, message), valid) in borrowed.iter().zip(validate(&borrowed)) {
         assert!(valid, "not valid by {form}: {message}");
         assert_eq!(decodes(message), Ok(()), "{message}");
+    }
+}
+
+#[test]
+fn examples_of_what_is_published_are_valid_and_less_is_not() {
+    for form in PUBLISHED {
+        for example in examples(form) {
+            let fields: Vec<String> = example.as_object().unwrap().keys().cloned().collect();
+            let without = fields.iter().map(|field| {
+                let mut less = example.clone();
+                less.as_object_mut().unwrap().remove(field);
+                less
+            });
+            let messages: Vec<Value> = std::iter::once(example.clone()).chain(without).collect();
+            let valid = validate(&messages.iter().map(|message| (form, message)).collect::<Vec<_>>());
+            assert_eq!((valid[0], valid[1..].contains(&true)), (true, false), "{form}: {example}");
+        }
     }
 }
 

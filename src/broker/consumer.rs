@@ -18,6 +18,8 @@ use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
+use crate::broker::live_session::LiveSession;
+use crate::broker::publications::publication::Publication;
 use crate::broker::reconnect::Reconnect;
 use crate::broker::watchdog::{self, CallWatchdog};
 use crate::config::broker::BrokerConfig;
@@ -44,7 +46,8 @@ pub struct Subscription {
 /// When a shutdown is requested, the broker thread closes `incoming`, returns messages that the worker has not taken to
 /// the queue, and settles the others until the worker drops its end. Then the thread ends: at once, or within about half
 /// a minute if the broker is frozen, which two missing heartbeats show. It also ends, with an error, if the queue or its
-/// dead-letter queue is unusable when the first session is to begin.
+/// dead-letter queue is unusable when the first session is to begin. `replies`: the way to answer messages that become dead
+/// letters.
 ///
 /// # Errors
 /// When a thread cannot be started.
@@ -52,6 +55,7 @@ pub fn subscribe(
     config: &BrokerConfig,
     prefetch: u16,
     numbers: &SessionNumbers,
+    replies: Option<Sender<Publication>>,
     monitor: &Monitor,
     watchdog: &CallWatchdog,
     shutdown: &Shutdown,
@@ -64,6 +68,7 @@ pub fn subscribe(
     let (acks, acked) = unbounded();
     let (begun_or_lost, sessions) = unbounded();
     let last_answer = LastAnswer::default();
+    let live_session = LiveSession::default();
     let thread = BrokerThread {
         config: config.clone(),
         prefetch,
@@ -75,7 +80,7 @@ pub fn subscribe(
         acked: acks,
         sessions: begun_or_lost,
         last_answer: last_answer.clone(),
-        dead_letters: DeadLetterWriter::start(config, prefetch, monitor, watchdog)?,
+        dead_letters: DeadLetterWriter::start(config, prefetch, &live_session, replies, monitor, watchdog)?,
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
         has_begun: false,
@@ -84,7 +89,7 @@ pub fn subscribe(
     let thread = Builder::new().name("broker".to_owned()).spawn(move || thread.run())?;
     let (queue, is_urgent) = (config.queue.clone(), config.is_urgent);
     Ok(Subscription {
-        inbox: Inbox { queue, is_urgent, incoming, settlements, acked, sessions, last_answer },
+        inbox: Inbox { queue, is_urgent, incoming, settlements, acked, sessions, last_answer, live_session },
         thread,
     })
 }

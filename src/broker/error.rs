@@ -5,9 +5,11 @@
 use std::io;
 
 use crate::broker::error::binding::BindingError;
+use crate::broker::error::events_exchange::EventsExchangeError;
 
 pub mod binding;
 mod consequences;
+pub mod events_exchange;
 
 /// A failure between fanmail and the broker.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +161,9 @@ pub enum BrokerError {
     /// The queue cannot be bound to an exchange.
     #[error(transparent)]
     Binding(#[from] BindingError),
+    /// Events cannot be published.
+    #[error(transparent)]
+    EventsExchange(#[from] EventsExchangeError),
     /// Another consumer wants to be the only one (AMQP code 403).
     #[error(
         "another consumer has the queue {queue:?} for itself: {message}; stop it (`rabbitmqctl list_consumers` shows it)"

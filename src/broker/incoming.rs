@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 
 use crate::broker::last_answer::LastAnswer;
+use crate::broker::live_session::LiveSession;
 use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::identity::Identity;
+use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::{AckWriting, Receipt};
 
 /// The worker's end of a subscription: messages in, settlements out.
@@ -27,6 +29,8 @@ pub struct Inbox {
     pub sessions: Receiver<SessionEvent>,
     /// When the broker last answered a call.
     pub last_answer: LastAnswer,
+    /// The session whose receipts are valid.
+    pub live_session: LiveSession,
 }
 
 impl Inbox {
@@ -44,6 +48,7 @@ impl Inbox {
             acked,
             sessions: never(),
             last_answer: LastAnswer::default(),
+            live_session: LiveSession::default(),
         };
         (inbox, sender)
     }
@@ -70,6 +75,8 @@ pub struct Incoming {
     pub routing_key: String,
     /// The `priority` of AMQP.
     pub priority: Option<u8>,
+    /// Where the publisher wants to be told what became of it.
+    pub reply_to: Option<ReplyTo>,
 }
 
 impl Incoming {
@@ -87,6 +94,7 @@ impl Incoming {
             exchange,
             routing_key,
             priority: None,
+            reply_to: None,
         }
     }
 }

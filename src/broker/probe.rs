@@ -10,7 +10,7 @@ use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 use crate::broker::publisher::Publisher;
-use crate::broker::topology::{self, QueueDepth, bindings, dead_letter_queue};
+use crate::broker::topology::{self, QueueDepth, bindings, dead_letter_queue, events_exchange};
 use crate::config::broker::BrokerConfig;
 
 /// Longest wait for the answer to a message that no queue gets.
@@ -55,6 +55,13 @@ fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe
         match ask_for_queue(connection, &config, &mut notes, &mut problems) {
             Ok(queue) => queues.push(queue),
             Err(error) if error.is_unusable_queue() => problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(exchange) = &config.publishing.events_exchange {
+        match events_exchange::look(connection, exchange) {
+            Ok(note) => notes.push(note),
+            Err(error @ BrokerError::EventsExchange(_)) => problems.push(error.to_string()),
             Err(error) => return Err(error),
         }
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::origin::time_of_number;
+use crate::domain::reply_to::ReplyTo;
 
 /// In front of the names of attributes in the binary mode of `CloudEvents`. The second one is for brokers and libraries that take no
 /// colon (AMQP protocol binding 1.0.2, section 3.1.3.1).
@@ -42,6 +43,11 @@ fn attribute_text(value: &AmqpValue) -> Option<String> {
         AmqpValue::Timestamp(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Where the publisher wants to be told what becomes of the message.
+pub(super) fn reply_to(properties: &AmqpProperties) -> Option<ReplyTo> {
+    ReplyTo::new(properties.reply_to().as_deref(), properties.correlation_id().as_deref())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::broker::connection::BrokerConnection;
 use crate::broker::error::BrokerError;
 
 pub(super) mod bindings;
+pub(super) mod events_exchange;
 mod exchanges;
 
 /// The number of messages and consumers of a queue, as the broker reports them.

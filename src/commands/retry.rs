@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::app::{Runtime, channels, database};
 use crate::commands::output::say;
+use crate::commands::retry::events::RetryEvents;
 use crate::commands::retry::lease::{LeaseNote, RetryLease};
 use crate::commands::retry::summary::{DRY_RUN, Sent, finish};
 use crate::config::Config;
@@ -39,6 +40,7 @@ use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::lease::keeper::ProcessRole;
 
 mod candidate;
+mod events;
 mod lease;
 mod missing_event;
 mod summary;
@@ -97,6 +99,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, worker_store, ProcessRole::Retry)?;
+    let events = RetryEvents::start(config, &runtime, &context.store, &installation)?;
     if wait_for_silent_holder(&record, config, &runtime) == Err(Halt::Stopping) {
         say("interrupted; no mail was sent");
         return Ok(ExitCode::FAILURE);
@@ -104,6 +107,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let sent = retry(&context, &runtime.monitor.health, &record, (event, details), args, &note);
     drop(context);
     threads.join();
+    events.publish(&record, sent.as_ref().ok());
     finish(&store, &sent?, dry_run)
 }
 

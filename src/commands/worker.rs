@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use crossbeam_channel::Sender;
 
+use crate::app::announcing::Announcing;
 use crate::app::{Runtime, channels, database, routes};
 use crate::broker::consumer::Subscription;
 use crate::broker::error::BrokerError;
@@ -20,7 +21,6 @@ use crate::observe::events;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
-use crate::worker::fan_out::context::Context as FanOutContext;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::outbox;
 use crate::worker::reminders;
@@ -47,12 +47,19 @@ struct Source {
 }
 
 impl Source {
-    fn new(args: &WorkerArgs, config: &Config, runtime: &Runtime) -> anyhow::Result<Self> {
-        if args.outbox_only {
+    /// Without a `watchdog` there is no broker.
+    fn new(
+        config: &Config,
+        runtime: &Runtime,
+        watchdog: Option<CallWatchdog>,
+        announcing: Option<&Announcing>,
+    ) -> anyhow::Result<Self> {
+        let Some(watchdog) = watchdog else {
             let (inbox, sender) = Inbox::without_broker();
             return Ok(Self { inboxes: vec![inbox], broker: None, stands_for_broker: Some(sender) });
-        }
-        let (subscriptions, watchdog) = runtime.subscribe(config)?;
+        };
+        let replies = announcing.and_then(|announcing| announcing.replies.as_ref());
+        let subscriptions = runtime.subscribe(config, &watchdog, replies)?;
         let (inboxes, threads) =
             subscriptions.into_iter().map(|Subscription { inbox, thread }| (inbox, thread)).unzip();
         Ok(Self { inboxes, broker: Some((threads, watchdog)), stands_for_broker: None })
@@ -81,15 +88,25 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         return Ok(ExitCode::SUCCESS);
     };
     let channels = channels::email(&config.email, &installation, &templates)?;
-    let (threads, context) =
+    let (threads, mut context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
-    let context = Arc::new(FanOutContext { routes, ..context });
+    let watchdog = if args.outbox_only { None } else { Some(runtime.watch_broker()?) };
+    let announcing = if let Some(watchdog) = &watchdog {
+        runtime.announce(config, &context.store, &installation, watchdog)?
+    } else {
+        events::publications::without_broker(&config.broker.publishing.variables());
+        None
+    };
+    context.announcements = announcing.as_ref().map(|announcing| announcing.announcements.clone());
+    context.routes = routes;
+    let context = Arc::new(context);
     let health = &runtime.monitor.health;
     let mut others = vec![
         deferral_sweep::start(&context).context("cannot start a thread")?,
         set_aside_sweep::start(&context, health).context("cannot start a thread")?,
     ];
-    let Source { inboxes, broker, stands_for_broker } = Source::new(args, config, &runtime)?;
+    let Source { inboxes, broker, stands_for_broker } =
+        Source::new(config, &runtime, watchdog, announcing.as_ref())?;
     if args.outbox_only || config.worker.outbox {
         events::outbox::begins(args.outbox_only);
         others.push(outbox::start(&context, stands_for_broker).context("cannot start a thread")?);
@@ -115,7 +132,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         }
         None => (Vec::new(), false),
     };
-    let all = others.iter().all(Result::is_ok) && broker_threads.iter().all(Result::is_ok);
+    let all = announcing.is_none_or(Announcing::finish)
+        && others.iter().all(Result::is_ok)
+        && broker_threads.iter().all(Result::is_ok);
     ensure!(all, "a thread panicked");
     if let Some(unusable_queue) = broker_threads.into_iter().flatten().find_map(Result::err) {
         return Err(unusable_queue.into());

@@ -2,6 +2,7 @@
 
 use crate::config::broker::bindings::Binding;
 use crate::config::broker::hosts::{BrokerHost, WrittenHost};
+use crate::config::broker::publishing::PublishingConfig;
 use crate::config::broker::queues::Queues;
 use crate::config::broker::url::BrokerUrl;
 use crate::config::broker::variables::{
@@ -13,6 +14,7 @@ use crate::config::secret::Secret;
 
 pub mod bindings;
 pub mod hosts;
+pub mod publishing;
 mod queues;
 mod url;
 pub mod variables;
@@ -42,6 +44,8 @@ pub struct BrokerConfig {
     pub is_urgent: bool,
     /// To which exchanges the queues are bound at start (`AMQP_BINDINGS`).
     pub bindings: Vec<Binding>,
+    /// What the worker publishes beside dead letters (`REPLIES`, `EVENTS_EXCHANGE`).
+    pub publishing: PublishingConfig,
     /// The variables that these values come from, for messages.
     pub variables: BrokerVariables,
 }
@@ -72,7 +76,8 @@ impl BrokerConfig {
             reader.problem(config.variables.use_tls, sentence.to_owned());
         }
         config.refuse_public_password(reader, from_url);
-        Self { ca_certificates, further_queues, urgent_queues, bindings, ..config }
+        let publishing = PublishingConfig::read(reader);
+        Self { ca_certificates, further_queues, urgent_queues, bindings, publishing, ..config }
     }
 
     /// The names of all queues that are consumed, the urgent ones last.
@@ -115,6 +120,7 @@ impl BrokerConfig {
             urgent_queues: Vec::new(),
             is_urgent: false,
             bindings: Vec::new(),
+            publishing: PublishingConfig::default(),
             variables: BrokerVariables::of_url(url_variable, queue_variable),
         }
     }
@@ -151,6 +157,7 @@ impl BrokerConfig {
             urgent_queues: Vec::new(),
             is_urgent: false,
             bindings: Vec::new(),
+            publishing: PublishingConfig::default(),
             variables,
         }
     }

@@ -9,6 +9,7 @@ pub mod mail;
 pub mod notification;
 pub mod outbox;
 pub mod pace;
+pub mod publications;
 pub mod relay;
 pub mod reminders;
 pub mod routes;

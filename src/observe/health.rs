@@ -17,6 +17,8 @@ pub enum Part {
     Database,
     /// The connection that writes dead letters.
     DeadLetters,
+    /// The connection that publishes replies and events.
+    Publications,
     /// The SMTP relay.
     Relay,
     /// Which events start soon.
@@ -29,6 +31,7 @@ impl Part {
             Self::Broker => "broker",
             Self::Database => "database",
             Self::DeadLetters => "dead letters",
+            Self::Publications => "replies and events",
             Self::Relay => "relay",
             Self::Reminders => "reminders",
         }

@@ -108,6 +108,16 @@ pub struct Metrics {
     pub dead_letters: Counter,
     /// Messages that no route is for.
     pub messages_ignored: Counter,
+    /// Replies that the broker has.
+    pub replies: Counter,
+    /// Replies whose queue did not exist any more.
+    pub replies_unroutable: Counter,
+    /// Replies that were given up.
+    pub replies_lost: Counter,
+    /// Events that the broker has.
+    pub events: Counter,
+    /// Events that were given up.
+    pub events_lost: Counter,
     /// Notifications that were opened from the outbox.
     pub outbox_taken: Counter,
     /// Rows of the outbox with a problem.
@@ -162,6 +172,19 @@ impl Metrics {
             ),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
             ("messages_ignored", "Messages acked without a mail: no route matches.", &self.messages_ignored),
+            ("replies", "Replies that the broker has confirmed.", &self.replies),
+            (
+                "replies_unroutable",
+                "Replies whose queue does not exist any more: the program that asked is gone.",
+                &self.replies_unroutable,
+            ),
+            ("replies_lost", "Replies that could not be published and were given up.", &self.replies_lost),
+            ("events", "Events of EVENTS_EXCHANGE that the broker has confirmed.", &self.events),
+            (
+                "events_lost",
+                "Events of EVENTS_EXCHANGE that could not be published and were given up.",
+                &self.events_lost,
+            ),
             ("outbox_taken", "Notifications opened from the outbox.", &self.outbox_taken),
             ("outbox_problems", "Rows of the outbox that cannot be sent.", &self.outbox_problems),
             (

@@ -60,6 +60,7 @@ use crate::worker::fan_out_pool::FanOutPool;
 use crate::worker::recorder::batch::BatchSender;
 use crate::worker::recorder::entry::LedgerWrite;
 
+mod answering;
 mod message_rules;
 mod reading;
 mod redelivery;
@@ -164,7 +165,7 @@ impl Dispatcher {
             Ok(Ruling::Accepted(accepted)) => *accepted,
             Ok(Ruling::Ignored { routing_key }) => {
                 events::routes::ignored(&self.context.told_keys, &self.context.metrics, &routing_key);
-                return self.source(source).settle(Settlement::Ack(receipt));
+                return self.refuse_and_ack((source, receipt), incoming.reply_to.as_ref(), &routing_key);
             }
             Err(reason) => return self.source(source).settle(Settlement::DeadLetter(receipt, reason)),
         };
@@ -174,7 +175,10 @@ impl Dispatcher {
         let alike = self.sources.iter().filter(|source| source.urgency() == urgency);
         let arrived: usize = alike.map(|source| source.arrived.len()).sum();
         let starts_at_once = is_first && self.count_running(urgency) + arrived < self.prefetch;
-        self.tasks.add(message.clone(), identity.clone(), (source, urgency), receipt);
+        let id = self.tasks.add(message.clone(), identity.clone(), (source, urgency), receipt);
+        if self.context.announcements.is_some() {
+            self.tasks.set_reply_to(id, incoming.reply_to.clone());
+        }
         let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None };
         self.source(source).arrived.push(arrival);
     }

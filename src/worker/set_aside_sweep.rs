@@ -148,6 +148,7 @@ impl SetAsideSweep {
             Ok(FanOutResult::DeadLetter { reason, .. }) => {
                 events::set_aside::abandoned(&notification, &reason);
             }
+            Ok(FanOutResult::Completed(_)) => context.announce_completed(notification.id),
             Ok(_) => {}
             Err(Halt::Unreadable(what)) => drop(leased.set_aside(context, &what)?),
             Err(Halt::TakenOver) => log::debug!("notification {}: another process tries it", notification.id),

@@ -39,6 +39,7 @@ pub mod raw_publisher;
 pub mod scenario;
 pub mod slow_relay;
 pub mod smtp;
+pub mod subscriber;
 pub mod sync;
 pub mod system;
 pub mod wait;

@@ -20,6 +20,8 @@ pub struct RawPublisher {
 pub struct RawProperties {
     headers: Vec<u8>,
     priority: Option<u8>,
+    correlation_id: Option<Vec<u8>>,
+    reply_to: Option<Vec<u8>>,
     expiration: Option<Vec<u8>>,
     message_id: Option<Vec<u8>>,
 }
@@ -34,6 +36,13 @@ impl RawProperties {
     /// `priority`.
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = Some(priority);
+        self
+    }
+
+    /// `correlation_id` and `reply_to`, of 255 bytes at most.
+    pub fn request(mut self, correlation_id: &[u8], reply_to: &[u8]) -> Self {
+        self.correlation_id = Some(short(correlation_id));
+        self.reply_to = Some(short(reply_to));
         self
     }
 
@@ -56,6 +65,8 @@ impl RawProperties {
         let properties = [
             (0x2000_u16, headers),
             (0x0800, priority),
+            (0x0400, self.correlation_id.clone()),
+            (0x0200, self.reply_to.clone()),
             (0x0100, self.expiration.clone()),
             (0x0080, self.message_id.clone()),
         ];

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::BrokerThread;
 use crate::broker::error::BrokerError;
-use crate::broker::topology::{self, bindings, dead_letter_queue};
+use crate::broker::topology::{self, bindings, dead_letter_queue, events_exchange};
 use crate::observe::events;
 
 impl BrokerThread {
@@ -17,7 +17,19 @@ impl BrokerThread {
         let socket = Arc::clone(&connection.socket);
         let find = || topology::find_or_create(connection, &self.config.queue);
         self.watchdog.guard("looking for the queue", &socket, find)?;
+        self.find_events_exchange(connection)?;
         self.bind_queue(connection)
+    }
+
+    /// Before the first session only: later, the thread that publishes events tells what is wrong.
+    fn find_events_exchange(&self, connection: &mut BrokerConnection) -> Result<(), BrokerError> {
+        let Some(exchange) = self.config.publishing.events_exchange.as_ref().filter(|_| !self.has_begun)
+        else {
+            return Ok(());
+        };
+        let socket = Arc::clone(&connection.socket);
+        let find = || events_exchange::find_or_declare(connection, exchange);
+        self.watchdog.guard("looking for the exchange of events", &socket, find)
     }
 
     /// A session may begin without a binding that cannot be made, except the first one: the queue may have messages.

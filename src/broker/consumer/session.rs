@@ -16,7 +16,7 @@ use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Acked, Incoming};
 use crate::broker::last_answer::LastAnswer;
-use crate::broker::publisher_headers::{cloud_event_attributes, published_at};
+use crate::broker::publisher_headers::{cloud_event_attributes, published_at, reply_to};
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
@@ -146,6 +146,7 @@ impl<'connection> ConsumerSession<'connection> {
             published_at: published_at(properties),
             cloud_event: cloud_event_attributes(properties),
             priority: *properties.priority(),
+            reply_to: reply_to(properties),
             ..Incoming::new(receipt, body, identity)
         };
         self.unacked.insert(tag, delivery);

@@ -2,7 +2,6 @@
 //! from the broker thread is left to `writer`, acking their originals to `consumer`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use amiquip::AmqpProperties;
@@ -14,6 +13,8 @@ use crate::broker::connect_attempts::{ConnectAttempt, ConnectAttempts};
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties;
 use crate::broker::error::BrokerError;
+use crate::broker::live_session::LiveSession;
+use crate::broker::publications::publication::Publication;
 use crate::broker::publisher::Publisher;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
@@ -52,9 +53,11 @@ pub(super) struct DeadLetterThread {
     pub(super) config: BrokerConfig,
     pub(super) queue: String,
     pub(super) shutdown: Shutdown,
-    pub(super) session: Arc<AtomicU64>,
+    pub(super) session: LiveSession,
     pub(super) letters: Receiver<DeadLetter>,
     pub(super) confirmed: Sender<Receipt>,
+    /// The way to publish replies, if they are on.
+    pub(super) replies: Option<Sender<Publication>>,
     pub(super) attempts: ConnectAttempts,
     pub(super) health: DeadLetterHealth,
     pub(super) metrics: Arc<Metrics>,
@@ -104,7 +107,7 @@ impl DeadLetterThread {
 
     /// Whether the session that the message belongs to lasts.
     fn is_current(&self, letter: &DeadLetter) -> bool {
-        self.session.load(Ordering::SeqCst) == letter.receipt.session
+        self.session.has(letter.receipt)
     }
 
     fn stored(&mut self, letter: &DeadLetter) {
@@ -112,6 +115,12 @@ impl DeadLetterThread {
         self.health.works(Instant::now());
         let message_id = shown_id(&letter.properties);
         events::dead_letters::stored(&self.metrics, &self.queue, &letter.reason, &message_id);
+        if !self.answer(letter) {
+            return debug!(
+                "dead letter {:?}: its message was not answered and will be redelivered",
+                letter.receipt
+            );
+        }
         if self.confirmed.send(letter.receipt).is_err() {
             debug!("a dead letter was stored after the broker thread had ended");
         }

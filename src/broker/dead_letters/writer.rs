@@ -8,7 +8,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
@@ -16,6 +15,8 @@ use log::{debug, error};
 
 use crate::broker::connect_attempts::ConnectAttempts;
 use crate::broker::dead_letters::storing::{DeadLetter, DeadLetterThread};
+use crate::broker::live_session::LiveSession;
+use crate::broker::publications::publication::Publication;
 use crate::broker::topology::dead_letter_queue;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
@@ -30,7 +31,7 @@ pub(crate) struct DeadLetterWriter {
     /// A second receiver of `letters`, to discard those of an earlier session.
     waiting: Receiver<DeadLetter>,
     confirmed: Receiver<Receipt>,
-    session: Arc<AtomicU64>,
+    session: LiveSession,
     health: DeadLetterHealth,
     running: Option<(ShutdownTrigger, JoinHandle<()>)>,
 }
@@ -40,6 +41,8 @@ impl DeadLetterWriter {
     pub(crate) fn start(
         config: &BrokerConfig,
         prefetch: u16,
+        session: &LiveSession,
+        replies: Option<Sender<Publication>>,
         monitor: &Monitor,
         watchdog: &CallWatchdog,
     ) -> io::Result<Self> {
@@ -47,7 +50,6 @@ impl DeadLetterWriter {
         let (letters, waiting) = bounded(usize::from(prefetch));
         // At most one receipt per dead letter.
         let (confirmed_sender, confirmed) = unbounded();
-        let session = Arc::new(AtomicU64::new(0));
         let (trigger, shutdown) = shutdown_pair();
         let queue = dead_letter_queue(&config.queue);
         let health = DeadLetterHealth::new(queue.clone(), prefetch, monitor.health.clone());
@@ -55,9 +57,10 @@ impl DeadLetterWriter {
             config: config.clone(),
             queue,
             shutdown,
-            session: Arc::clone(&session),
+            session: session.clone(),
             letters: waiting.clone(),
             confirmed: confirmed_sender,
+            replies,
             attempts: ConnectAttempts::default(),
             health: health.clone(),
             metrics: Arc::clone(&monitor.metrics),
@@ -65,6 +68,7 @@ impl DeadLetterWriter {
             publisher: None,
         };
         let thread = Builder::new().name("dead-letters".to_owned()).spawn(move || thread.run())?;
+        let session = session.clone();
         Ok(Self { letters, waiting, confirmed, session, health, running: Some((trigger, thread)) })
     }
 
@@ -75,7 +79,7 @@ impl DeadLetterWriter {
 
     /// Starts a session and discards the dead letters of the last one: the broker redelivers their messages.
     pub(crate) fn begin_session(&self, session: u64) {
-        self.session.store(session, Ordering::SeqCst);
+        self.session.begin(session);
         let discarded = self.waiting.try_iter().count();
         if discarded > 0 {
             debug!("{discarded} dead letters were not stored yet; their messages will be redelivered");
@@ -84,7 +88,7 @@ impl DeadLetterWriter {
 
     /// Ends the session: its dead letters are not published any more.
     pub(crate) fn end_session(&self) {
-        self.session.store(0, Ordering::SeqCst);
+        self.session.end();
     }
 
     /// Queues a dead letter for the thread. Never blocks.

@@ -32,7 +32,8 @@ impl BrokerError {
         matches!(self, Self::Reset(_) | Self::Silent(_) | Self::Lost(_))
     }
 
-    /// Whether a queue cannot be used, or not be bound, until a person changes it, an exchange or permissions.
+    /// Whether a queue cannot be used, or not be bound, or events not be published, until a person changes it, an exchange or
+    /// permissions.
     pub(in crate::broker) fn is_unusable_queue(&self) -> bool {
         matches!(
             self,
@@ -42,6 +43,7 @@ impl BrokerError {
                 | Self::Stream { .. }
                 | Self::Exclusive { .. }
                 | Self::Binding(_)
+                | Self::EventsExchange(_)
         )
     }
 

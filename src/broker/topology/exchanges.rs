@@ -20,7 +20,10 @@ pub(super) fn exists(connection: &mut BrokerConnection, exchange: &str) -> Resul
 }
 
 /// The type of an exchange that exists; `None` if the broker does not tell this user.
-pub(super) fn find_type(connection: &mut BrokerConnection, exchange: &str) -> Result<Option<String>, BrokerError> {
+pub(super) fn find_type(
+    connection: &mut BrokerConnection,
+    exchange: &str,
+) -> Result<Option<String>, BrokerError> {
     let builtin = [AmqpType::Topic, AmqpType::Direct, AmqpType::Fanout, AmqpType::Headers];
     for asked in builtin {
         let word = asked.as_ref().to_owned();

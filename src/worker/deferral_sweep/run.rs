@@ -2,6 +2,7 @@
 //! notification has its turn is left to the sweep, sending to `fan_out`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::domain::event::Event;
 use crate::domain::message::details::MessageDetails;
@@ -26,7 +27,14 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     let take_over = || context.leases.take_over(record, epoch);
     // Stopped: nothing was leased.
     let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
-    match try_due(context, record, &held) {
+    let begun_at = Instant::now();
+    let tried = try_due(context, record, &held);
+    // A run that was interrupted may have recorded failures, too.
+    let may_have_failures = tried.as_ref().map_or(true, |counts| counts.failed > 0);
+    if may_have_failures && let Some(announcements) = &context.announcements {
+        announcements.failed_since(notification.id, begun_at);
+    }
+    match tried {
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         // Deferred mails wait one by one for what cannot be read.
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::broker::incoming::{SessionEvent, Settlement};
+use crate::broker::incoming::SessionEvent;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
@@ -192,13 +192,13 @@ impl Dispatcher {
             return;
         };
         self.tasks.set_receipt(twin, source, receipt);
+        self.tasks.set_reply_to(twin, again.reply_to.clone());
         if again.is_nameless() {
             self.context.metrics.redelivered_decided.add(1);
         }
         if self.tasks.awaiting_redelivery().contains(&twin) {
             events::notification::already_completed(notification);
-            self.source(source).settle(Settlement::Ack(receipt));
-            self.tasks.set_state(twin, TaskState::Acking(notification.id));
+            self.answer_and_ack(twin, notification.id, (source, receipt));
         } else {
             events::notification::redelivered(&again.message);
         }

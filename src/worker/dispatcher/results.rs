@@ -85,8 +85,7 @@ impl Dispatcher {
         let is_valid = self.is_valid(receipt);
         match result {
             FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_valid => {
-                self.source(source).settle(Settlement::Ack(receipt));
-                return drop(self.tasks.set_state(id, TaskState::Acking(notification.id)));
+                return self.answer_and_ack(id, notification.id, (source, receipt));
             }
             // The ack of a receipt from an earlier session would be void.
             FanOutResult::Completed(notification) | FanOutResult::SetAside(notification) if is_nameless => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Select, TryRecvError, never, unbounded};
 
 use crate::broker::incoming::{Acked, Inbox, Settlement};
+use crate::broker::publications::publication::AckAfter;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::opening::Arrival;
 use crate::worker::fan_out::context::Context;
@@ -69,6 +70,12 @@ impl Source {
         if self.inbox.settlements.send(settlement).is_err() {
             log::debug!("the broker thread has ended; its messages go back to the queue");
         }
+    }
+
+    /// Has the message of this receipt acked later.
+    pub(super) fn ack_after(&self, receipt: Receipt) -> AckAfter {
+        let Inbox { settlements, live_session, .. } = &self.inbox;
+        AckAfter { receipt, settlements: settlements.clone(), live_session: live_session.clone() }
     }
 
     /// Has what has arrived opened.

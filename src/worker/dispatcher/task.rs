@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::domain::ids::NotificationId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
 use crate::store::ledger::acks::AckedMessage;
 use crate::worker::dispatcher::source::{SourceId, Urgency};
@@ -30,6 +31,8 @@ pub struct Task {
     pub urgency: Urgency,
     /// Its newest delivery; `None` when no message carries it.
     pub receipt: Option<Receipt>,
+    /// Where its publisher wants to be told what became of it, if that is to be told.
+    pub reply_to: Option<ReplyTo>,
     /// Its place if no message carries it, which is given back with it.
     pub place: Option<Place>,
     /// How far it is.

@@ -7,6 +7,7 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::priority::Priority;
+use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
 use crate::worker::dispatcher::source::{SourceId, Urgency};
 use crate::worker::dispatcher::startable::Startable;
@@ -44,9 +45,17 @@ impl Tasks {
         identity: Identity,
         (source, urgency): (SourceId, Urgency),
         receipt: Receipt,
-    ) {
+    ) -> TaskId {
         let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
-        self.insert(Task { message, identity, source, urgency, receipt, place: None, state });
+        let (reply_to, place) = (None, None);
+        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state })
+    }
+
+    /// Sets where the publisher of the message of a task wants to be told what became of it.
+    pub fn set_reply_to(&mut self, id: TaskId, reply_to: Option<ReplyTo>) {
+        if let Some(task) = self.by_id.get_mut(&id) {
+            task.reply_to = reply_to;
+        }
     }
 
     /// Adds a notification that no message carries, behind the others of its event.
@@ -54,10 +63,11 @@ impl Tasks {
         let WithoutMessage { message, identity, opened, place } = notification;
         let (place, state) = (Some(place), TaskState::Waiting(opened));
         let urgency = Urgency::Usual;
-        self.insert(Task { message, identity, source: None, urgency, receipt: None, place, state });
+        let (source, receipt, reply_to) = (None, None, None);
+        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state });
     }
 
-    fn insert(&mut self, task: Task) {
+    fn insert(&mut self, task: Task) -> TaskId {
         self.last += 1;
         let id = TaskId(self.last);
         let line = Line::of(id, &task);
@@ -68,6 +78,7 @@ impl Tasks {
         self.queues.entry(line).or_default().push_back(id);
         // An urgent one behind others of its event makes them urgent.
         self.update_first(line);
+        id
     }
 
     /// The task with this number.

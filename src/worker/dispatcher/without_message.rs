@@ -29,8 +29,8 @@ impl Dispatcher {
                 events::without_message::abandoned(notification, reason);
             }
             FanOutResult::Vanished(notification) => events::without_message::vanished(notification),
+            FanOutResult::Completed(notification) => self.context.announce_completed(notification.id),
             FanOutResult::DeadLetter { notification: None, .. }
-            | FanOutResult::Completed(_)
             | FanOutResult::SetAside(_)
             | FanOutResult::Interrupted => {}
         }

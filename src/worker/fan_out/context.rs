@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
+use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::metrics::Metrics;
@@ -15,6 +16,7 @@ use crate::routes::decoder::Decoder;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::worker::announcer::Announcements;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::queue::JobSender;
@@ -64,6 +66,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes the sweep of notifications that are set aside: there is one more.
     pub set_aside: (Sender<()>, Receiver<()>),
+    /// Tells other programs what became of notifications, if they are to be told.
+    pub announcements: Option<Announcements>,
     /// The way of notifications that no message carries to the dispatcher.
     pub intake: Intake,
     /// What is mailed for which routing keys.
@@ -81,6 +85,13 @@ impl Context {
     /// When the database does not tell which keys events have.
     pub fn decoder(&self) -> Result<Decoder, StoreError> {
         Ok(Decoder::new(self.store.event_key_type()?, self.routes.clone()))
+    }
+
+    /// Tells other programs that a notification is completed whose message is acked, or that no message carries.
+    pub fn announce_completed(&self, notification_id: NotificationId) {
+        if let Some(announcements) = &self.announcements {
+            announcements.completed(notification_id);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use self::broker::Broker;
 use super::support::{EVENT, TestWorker, event, named};
 use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
+use crate::broker::live_session::LiveSession;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::identity::Identity;
 use crate::domain::session::{AckWriting, Receipt};
@@ -19,6 +20,7 @@ use crate::worker::dispatcher::Dispatcher;
 use crate::worker::recorder::batch::{BatchSender, batch_queue};
 use crate::worker::recorder::entry::LedgerWrite;
 
+mod answering;
 mod broker;
 mod losses;
 mod opening;

@@ -8,6 +8,7 @@ pub(super) struct Broker {
     pub(super) settlements: Receiver<Settlement>,
     pub(super) acked: Sender<Acked>,
     pub(super) sessions: Sender<SessionEvent>,
+    pub(super) live_session: LiveSession,
     /// The session that takes messages; 0 when there is none.
     pub(super) session: Cell<u64>,
     /// `None` for all queues but the first one.
@@ -40,6 +41,7 @@ impl Broker {
         let (settling, settlements) = unbounded();
         let (acked, acks) = unbounded();
         let (sessions, begun_or_lost) = unbounded();
+        let live_session = LiveSession::default();
         let inbox = Inbox {
             queue: queue.to_owned(),
             is_urgent: queue.ends_with(".urgent"),
@@ -48,8 +50,10 @@ impl Broker {
             acked: acks,
             sessions: begun_or_lost,
             last_answer: LastAnswer::default(),
+            live_session: live_session.clone(),
         };
-        (Self { incoming, settlements, acked, sessions, session: Cell::new(0), dispatcher: None }, inbox)
+        let session = Cell::new(0);
+        (Self { incoming, settlements, acked, sessions, live_session, session, dispatcher: None }, inbox)
     }
 
     /// Delivers a message. The first message of a new session comes after the loss of the one before.

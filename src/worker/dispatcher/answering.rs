@@ -1,0 +1,48 @@
+//! The end of a message whose notification is completed or set aside: whoever wants to know is told, and then it is acked. What is
+//! told is left to `announcer`.
+
+use crate::broker::incoming::Settlement;
+use crate::domain::ids::NotificationId;
+use crate::domain::reply_to::ReplyTo;
+use crate::domain::session::Receipt;
+use crate::worker::dispatcher::Dispatcher;
+use crate::worker::dispatcher::source::SourceId;
+use crate::worker::dispatcher::task::{TaskId, TaskState};
+
+impl Dispatcher {
+    /// Has a message acked that no route is for.
+    pub(super) fn refuse_and_ack(
+        &self,
+        (source, receipt): (SourceId, Receipt),
+        reply_to: Option<&ReplyTo>,
+        routing_key: &str,
+    ) {
+        let source = &self.sources[source.0];
+        match &self.context.announcements {
+            None => source.settle(Settlement::Ack(receipt)),
+            Some(announcements) => {
+                let reason =
+                    format!("no route matches the routing key {routing_key:?}, and nobody is mailed");
+                announcements.refuse(&reason, reply_to, source.ack_after(receipt));
+            }
+        }
+    }
+
+    /// Has a message acked with its newest, valid delivery.
+    pub(super) fn answer_and_ack(
+        &mut self,
+        id: TaskId,
+        notification_id: NotificationId,
+        (source, receipt): (SourceId, Receipt),
+    ) {
+        let source = &self.sources[source.0];
+        match &self.context.announcements {
+            None => source.settle(Settlement::Ack(receipt)),
+            Some(announcements) => {
+                let reply_to = self.tasks.get(id).and_then(|task| task.reply_to.as_ref());
+                announcements.answer(notification_id, reply_to, source.ack_after(receipt));
+            }
+        }
+        self.tasks.set_state(id, TaskState::Acking(notification_id));
+    }
+}
