@@ -65,15 +65,17 @@ scenarios! {
     stopped: "worker stopped with SIGTERM, without message_id", worker_faults::stopped;
     two_signals: "worker stopped with two signals, without message_id", worker_faults::stopped_by_two_signals;
     two_workers_postgresql_id: "one of two workers killed, one frozen, PostgreSQL, with message_id",
-        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::With);
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::With, Way::Queue);
     two_workers_postgresql: "one of two workers killed, one frozen, PostgreSQL, without message_id",
-        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::Without);
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::Without, Way::Queue);
+    two_workers_outbox: "one of two workers killed, one frozen, outbox only, PostgreSQL",
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 2, Ids::With, Way::Outbox);
     four_workers_postgresql: "one of four workers killed, one frozen, PostgreSQL, with message_id",
-        |run| several_workers::killed_and_frozen(run, System::Postgresql, 4, Ids::With);
+        |run| several_workers::killed_and_frozen(run, System::Postgresql, 4, Ids::With, Way::Queue);
     two_workers_mariadb: "one of two workers killed, one frozen, MariaDB, with message_id",
-        |run| several_workers::killed_and_frozen(run, System::Mariadb, 2, Ids::With);
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 2, Ids::With, Way::Queue);
     four_workers_mariadb: "one of four workers killed, one frozen, MariaDB, without message_id",
-        |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without);
+        |run| several_workers::killed_and_frozen(run, System::Mariadb, 4, Ids::Without, Way::Queue);
     broker_killed_mixed: "broker killed, two workers, with and without message_id", broker_mixed::killed;
     broker_killed_id: "broker killed, with message_id", |run| broker_faults::killed(run, Ids::With);
     broker_killed: "broker killed, without message_id", |run| broker_faults::killed(run, Ids::Without);

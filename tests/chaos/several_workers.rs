@@ -1,7 +1,7 @@
-//! Several workers on one queue and one database: one is killed, and one is frozen until the others have taken over its
+//! Several workers on one queue, or on the outbox, and one database: one is killed, and one is frozen until the others have taken over its
 //! notifications. What the frozen one writes after that has to be refused.
 
-use crate::messages::{Ids, Message, of_event};
+use crate::messages::{Ids, Message, Way, of_event};
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
 use testkit::scenario::Scenario;
@@ -15,15 +15,15 @@ const LEASE_TIMEOUT: &str = "2";
 const REFUSED: &str = "fanmail_refused_outcomes_total";
 
 /// `count` workers, and notifications of some events in any order.
-pub fn killed_and_frozen(run: &mut Run, system: System, count: usize, ids: Ids) {
+pub fn killed_and_frozen(run: &mut Run, system: System, count: usize, ids: Ids, way: Way) {
     let (events, notifications, people) = (run.size(4, 20), run.size(20, 100), run.size(50, 200));
     let scenario = run.setup(system, 0).env("LEASE_TIMEOUT", LEASE_TIMEOUT).env("PREFETCH", "2").build();
     for event in 1..=events {
         scenario.seed(i64::try_from(event).unwrap(), people);
     }
-    let mut workers = Workers::start(&scenario, count);
+    let mut workers = Workers::start_with(&scenario, way, count);
     let messages = messages(run, events, notifications, ids);
-    scenario.queue.publish_all(&messages);
+    way.send(&scenario, &messages);
 
     // Early, because at the end some workers would have nothing to do.
     let moments = run.moments(2, notifications * people / 2);
@@ -42,7 +42,7 @@ pub fn killed_and_frozen(run: &mut Run, system: System, count: usize, ids: Ids) 
     hold_all_mails(&mut workers, &scenario, (count - 1) * LANES + 1, ids);
     workers.freeze(victim);
     scenario.smtp.gate().open();
-    if !run.is_long() && ids == Ids::With {
+    if !run.is_long() && ids == Ids::With && way == Way::Queue {
         // Otherwise the broker keeps the messages of the victim for half a minute.
         scenario.queue.publish_all(&messages);
     }
