@@ -153,7 +153,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
         message: Message::new(Kind::Updated, EVENT),
         identity: Identity::default(),
         starts_at_once: true,
-        stale: None,
+        refusal: None,
         asked_at: None,
     };
     let opened = store.open_messages(&session, &[arrival], lease_request, &mut Watermarks::new()).unwrap();

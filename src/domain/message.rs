@@ -13,6 +13,7 @@ pub mod malformed;
 mod notice;
 pub mod origin;
 pub mod recipient;
+pub mod refusal;
 pub mod routed;
 
 use std::fmt;
@@ -72,6 +73,21 @@ impl Message {
     #[must_use]
     pub fn or_priority(self, priority: Priority) -> Self {
         Self { priority: self.priority.or(Some(priority)), ..self }
+    }
+
+    /// A message that comes again and that no route reads any more. It has nothing to be sent, and only finds the notification that it may
+    /// have.
+    #[must_use]
+    pub const fn trace(source: RoutedSource) -> Self {
+        let source = Some(source);
+        let (event_id, recipients, details, priority) = (None, None, None, None);
+        Self { kind: Kind::Routed, event_id, recipients, details, source, priority }
+    }
+
+    /// Whether it only finds a notification.
+    #[must_use]
+    pub fn is_trace(&self) -> bool {
+        self.source.is_some() && self.details.is_none()
     }
 
     /// Whether another message with the same id asks for the same notification. What it carries may be written differently when it is

@@ -42,15 +42,15 @@ use std::time::Instant;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::broker::incoming::{Acked, Inbox, Incoming, Settlement};
+use crate::broker::incoming::{Acked, Inbox, Incoming};
 use crate::config::worker::WorkerConfig;
 use crate::domain::lease::Lease;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::priority::Priority;
 use crate::domain::session::Receipt;
-use crate::observe::events;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::sessions::EndOfSession;
-use crate::worker::dispatcher::message_rules::{Accepted, MessageRules, Ruling};
+use crate::worker::dispatcher::message_rules::{Accepted, MessageRules};
 use crate::worker::dispatcher::source::{Source, SourceId, Urgency};
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::dispatcher::tasks::Tasks;
@@ -70,6 +70,10 @@ mod startable;
 pub mod task;
 mod tasks;
 mod without_message;
+
+/// Why a message is a dead letter whose notification was deleted while it was sent, and that no route reads any more.
+const VANISHED: &str =
+    "its notification was deleted from the database, and no route of ROUTES_FILE reads it any more";
 
 /// Accepts messages until a shutdown is requested.
 pub struct Dispatcher {
@@ -161,13 +165,9 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let Accepted { message, identity, stale } = match self.rules.read(incoming, Utc::now()) {
-            Ok(Ruling::Accepted(accepted)) => *accepted,
-            Ok(Ruling::Ignored { routing_key }) => {
-                events::routes::ignored(&self.context.told_keys, &self.context.metrics, &routing_key);
-                return self.refuse_and_ack((source, receipt), incoming.reply_to.as_ref(), &routing_key);
-            }
-            Err(reason) => return self.source(source).settle(Settlement::DeadLetter(receipt, reason)),
+        let Accepted { message, identity, refusal } = match self.rules.read(incoming, Utc::now()) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return self.refuse((source, receipt), incoming.reply_to.as_ref(), refusal),
         };
         let is_first = !self.tasks.has_event_of(&message);
         let urgency = self.source(source).urgency();
@@ -179,7 +179,7 @@ impl Dispatcher {
         if self.context.announcements.is_some() {
             self.tasks.set_reply_to(id, incoming.reply_to.clone());
         }
-        let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at: None };
+        let arrival = Arrival { receipt, message, identity, starts_at_once, refusal, asked_at: None };
         self.source(source).arrived.push(arrival);
     }
 
@@ -211,9 +211,10 @@ impl Dispatcher {
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
         }
         if let (Some(source), Some(receipt)) = (source, receipt) {
-            // It had a notification, so it is not stale.
-            let (starts_at_once, stale, asked_at) = (true, None, None);
-            let arrival = Arrival { receipt, message, identity, starts_at_once, stale, asked_at };
+            // It had a notification, so it is not too old.
+            let refusal = message.is_trace().then(|| MessageRefusal::DeadLetter(VANISHED.to_owned()));
+            let (starts_at_once, asked_at) = (true, None);
+            let arrival = Arrival { receipt, message, identity, starts_at_once, refusal, asked_at };
             self.source(source).arrived.push(arrival);
         }
         Ok(())

@@ -24,6 +24,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::acks::AckedMessage;
@@ -65,8 +66,8 @@ pub enum Opening {
     Completed(Notification),
     /// Its `message_id` belongs to this other notification.
     Conflict(Notification),
-    /// No notification has it, and it is too old: why.
-    Stale(String),
+    /// No notification has it, and it is not opened.
+    Refused(MessageRefusal),
 }
 
 impl Opener {
@@ -220,7 +221,7 @@ impl<'a> OpenerThread<'a> {
             Opened::Held { notification, .. } => Opening::Held(notification),
             Opened::Completed(notification) => Opening::Completed(notification),
             Opened::Conflict(notification) => Opening::Conflict(notification),
-            Opened::Stale(reason) => Opening::Stale(reason),
+            Opened::Refused(refusal) => Opening::Refused(refusal),
             Opened::Undetermined { asked_at, unknown } => {
                 self.ask_again(asked, asked_at, &unknown);
                 return None;

@@ -149,7 +149,17 @@ fn domain_events_of_a_topic_exchange_are_mailed(system: System) {
 
 /// The ledger has what the mails show. The routes say what is to be done with other messages.
 fn a_worker_is_killed_in_the_middle_and_the_routes_are_changed_meanwhile(system: System) {
-    for (name, message_id) in [("routes-killed-id", Some("m")), ("routes-killed", None)] {
+    let other_mail = "[route.other]\nmatch = \"student.#\"\ntemplate = \"course-moved\"\nto = \"payload.all\"\nname = \"Other\"\n";
+    let other_field = other_mail.replace("payload.all", "payload.none");
+    let no_route = other_mail.replace("student.#", "other");
+    let ignored = format!("on_unmatched = \"ignore\"\n{no_route}");
+    for (name, message_id, changed) in [
+        ("routes-killed-id", Some("m"), other_mail),
+        ("routes-killed", None, other_mail),
+        ("routes-killed-field", Some("m"), &other_field),
+        ("routes-killed-no", None, &no_route),
+        ("routes-killed-ignored", None, &ignored),
+    ] {
         let file = "[route.welcome]\nmatch = \"student.created\"\nto = \"payload.all\"\n";
         let routed = Routed::with(Scenario::with_relay(name, 1).database(system).connections(LANES), file);
         let scenario = &routed.scenario;
@@ -162,9 +172,7 @@ fn a_worker_is_killed_in_the_middle_and_the_routes_are_changed_meanwhile(system:
         worker.kill();
         scenario.wait_until_held(0);
         scenario.smtp.gate().open();
-        routed.write(
-            "[route.other]\nmatch = \"student.#\"\ntemplate = \"course-moved\"\nto = \"payload.all\"\nname = \"Other\"\n",
-        );
+        routed.write(changed);
         let worker = routed.worker();
         scenario.wait_for_acks(1);
         assert_eq!(scenario.ledger.notifications().len(), 1, "a redelivery became another notification");

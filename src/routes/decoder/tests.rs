@@ -45,15 +45,19 @@ fn decoder_of(on_unmatched: &str) -> Decoder {
     Decoder::new(EventKeyType::Number, Some(Arc::new(routes)))
 }
 
-fn read_as(decoder: &Decoder, routing_key: &str, body: &Value) -> Result<Reading, String> {
+fn read_as(decoder: &Decoder, routing_key: &str, body: &Value) -> Result<Decoded, MessageRefusal> {
     let beside = Beside { routing_key: Some(routing_key), ..Beside::default() };
-    decoder.read(body.to_string().as_bytes(), &beside).map_err(|reason| reason.to_string())
+    decoder.read(body.to_string().as_bytes(), &beside).map_err(|refused| refused.refusal)
 }
 
 fn read(routing_key: &str, body: &Value) -> Result<Decoded, String> {
-    match read_as(&decoder_of("dead-letter"), routing_key, body)? {
-        Reading::Message(decoded) => Ok(*decoded),
-        ignored @ Reading::Ignored { .. } => panic!("{ignored:?}"),
+    read_as(&decoder_of("dead-letter"), routing_key, body).map_err(reason)
+}
+
+fn reason(refusal: MessageRefusal) -> String {
+    match refusal {
+        MessageRefusal::DeadLetter(reason) => reason,
+        ignored @ MessageRefusal::Ignored { .. } => panic!("{ignored:?}"),
     }
 }
 
@@ -190,7 +194,7 @@ fn without_a_route_the_own_forms_are_read() {
             (json!({"recipient_user_id": [], "message": "x"}), "the field \"recipient_user_id\" must be"),
             (json!([{"recipient_user_id": 7}]), "entry 1 of the array: the field \"message\" is missing"),
         ] {
-            let error = read_as(&decoder_of(on_unmatched), "other", &body).unwrap_err();
+            let error = reason(read_as(&decoder_of(on_unmatched), "other", &body).unwrap_err());
             assert!(error.starts_with(told), "{error}");
         }
     }
@@ -214,7 +218,7 @@ fn what_no_route_matches_is_a_dead_letter_or_ignored() {
             "{error}"
         );
         let ignored = read_as(&decoder_of("ignore"), "order.created", &body);
-        assert_eq!(ignored, Ok(Reading::Ignored { routing_key: "order.created".to_owned() }));
+        assert_eq!(ignored, Err(MessageRefusal::Ignored { routing_key: "order.created".to_owned() }));
     }
 }
 
@@ -222,20 +226,39 @@ fn what_no_route_matches_is_a_dead_letter_or_ignored() {
 fn the_routing_key_is_that_of_the_delivery_else_of_the_envelope_else_the_queue() {
     let decoder = decoder_of("ignore");
     let body = json!({"payload": {"event_id": 7}, "_meta": {"routing_key": "event.moved"}}).to_string();
-    let read = |beside: Beside<'_>, body: &str| {
-        decoder.read(body.as_bytes(), &beside).map_err(|why| why.to_string())
-    };
+    let read =
+        |beside: Beside<'_>, body: &str| decoder.read(body.as_bytes(), &beside).map_err(|why| why.refusal);
+    let ignored = |routing_key: &str| Err(MessageRefusal::Ignored { routing_key: routing_key.to_owned() });
     let to_queue = Beside { queue: Some("mails"), ..Beside::default() };
-    let Reading::Message(moved) = read(to_queue, &body).unwrap() else { panic!("no message") };
-    assert_eq!(details(&moved).routing_key(), Some("event.moved"));
-    let by_exchange = Beside { routing_key: Some("order.x"), ..Beside::default() };
-    assert_eq!(read(by_exchange, &body), Ok(Reading::Ignored { routing_key: "order.x".to_owned() }));
-    let named_like_the_queue = Beside { queue: Some("all.moved"), ..Beside::default() };
-    assert!(matches!(read(named_like_the_queue, "{\"event_id\": 7}"), Ok(Reading::Message(_))));
+    assert_eq!(details(&read(to_queue, &body).unwrap()).routing_key(), Some("event.moved"));
+    let over = |key| Beside { routing_key: Some(key), ..Beside::default() };
+    assert_eq!(read(over("order.x"), &body), ignored("order.x"));
+    assert_eq!(read(over(""), &body), read(to_queue, &body), "a fanout exchange");
+    assert_eq!(read(over(""), "{}"), ignored(""));
+    read(Beside { queue: Some("all.moved"), ..Beside::default() }, "{\"event_id\": 7}").unwrap();
     for beside in [to_queue, Beside::default()] {
-        let error = read(beside, "{\"event_id\": 7}").unwrap_err();
+        let error = reason(read(beside, "{\"event_id\": 7}").unwrap_err());
         assert_eq!(error, "the field \"type\" is missing", "published to the queue itself");
     }
+}
+
+#[test]
+fn what_comes_again_and_no_route_reads_any_more_leaves_a_trace_of_what_was_said() {
+    let body = json!({"event_id": 7}).to_string();
+    let refused = |key, comes_again| {
+        let beside = Beside { routing_key: Some(key), comes_again, ..Beside::default() };
+        decoder_of("ignore").read(body.as_bytes(), &beside).unwrap_err()
+    };
+    assert_eq!(refused("a.b", false).trace, None);
+    let trace = refused("a.b", true).trace.unwrap().message;
+    assert!(trace.is_trace());
+    let beside = Beside { routing_key: Some("a.b"), ..Beside::default() };
+    let file = "[route.x]\nmatch = \"a.b\"\nevent = \"payload.event_id\"";
+    let routes = Routes::parse(Path::new("routes.toml"), file).unwrap();
+    let decoder = Decoder::new(EventKeyType::Number, Some(Arc::new(routes)));
+    let before = decoder.read(body.as_bytes(), &beside).unwrap().message;
+    assert_eq!((before.digest(), before.asks_for_same(&trace)), (trace.digest(), true));
+    assert!(refused("student.created", true).trace.is_some(), "a route that does not fit");
 }
 
 #[test]
@@ -244,8 +267,7 @@ fn headers_of_a_cloud_event_are_its_meta() {
     let attributes =
         Attributes { id: Some("1".to_owned()), source: Some("/a".to_owned()), time: None, others };
     let beside = Beside { routing_key: Some("x.moved"), cloud_event: Some(&attributes), ..Beside::default() };
-    let read = decoder_of("ignore").read(b"{\"event_id\": 7}", &beside).unwrap();
-    let Reading::Message(decoded) = read else { panic!("{read:?}") };
+    let decoded = decoder_of("ignore").read(b"{\"event_id\": 7}", &beside).unwrap();
     assert_eq!(decoded.origin.id.clone().unwrap().as_deref(), Some("/a 1"));
     let meta = details(&decoded).routed.unwrap().meta;
     assert_eq!(

@@ -8,6 +8,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
 use crate::store::ledger::row::NotificationRecord;
@@ -32,9 +33,9 @@ pub struct Arrival {
     pub identity: Identity,
     /// Whether its fan-out is expected to begin at once. Else it is opened as waiting.
     pub starts_at_once: bool,
-    /// Why it is not opened unless a notification has it already: it is too old. Some people may have their mails, and the others are
-    /// to get theirs.
-    pub stale: Option<String>,
+    /// What becomes of it unless a notification has it already: it is too old, or comes again and no route reads it any more. Some people
+    /// may have their mails, and the others are to get theirs.
+    pub refusal: Option<MessageRefusal>,
     /// The database's time of the first try to open it, if there was one.
     pub asked_at: Option<NaiveDateTime>,
 }
@@ -217,8 +218,8 @@ pub enum Opened {
     Completed(Notification),
     /// Its `message_id` belongs to a notification that asks for something else.
     Conflict(Notification),
-    /// No notification has it, and it is too old to be opened: why, as [`Arrival::stale`] says.
-    Stale(String),
+    /// No notification has it, and it is not opened, as [`Arrival::refusal`] says.
+    Refused(MessageRefusal),
     /// It is not known yet. Ask again.
     Undetermined {
         /// When it was first asked, for [`Arrival::asked_at`].

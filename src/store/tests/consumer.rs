@@ -90,7 +90,7 @@ impl<'a> Consumer<'a> {
             message: message(Kind::Updated),
             identity: Identity { message_id: message_id.map(str::to_owned), redelivered },
             starts_at_once: false,
-            stale: None,
+            refusal: None,
             asked_at: None,
         }
     }
@@ -275,7 +275,7 @@ pub fn id_of(opened: &Opened) -> NotificationId {
         | Opened::Elsewhere(notification)
         | Opened::Completed(notification)
         | Opened::Conflict(notification) => notification.id,
-        Opened::Stale(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
+        Opened::Refused(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
     }
 }
 

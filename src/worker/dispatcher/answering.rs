@@ -1,23 +1,32 @@
-//! The end of a message whose notification is completed or set aside: whoever wants to know is told, and then it is acked. What is
-//! told is left to `announcer`.
+//! The end of a message that is not opened, or whose notification is completed or set aside: whoever wants to know is told, and then it
+//! is acked. What is told is left to `announcer`.
 
 use crate::broker::incoming::Settlement;
 use crate::domain::ids::NotificationId;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
+use crate::observe::events;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::dispatcher::source::SourceId;
 use crate::worker::dispatcher::task::{TaskId, TaskState};
 
 impl Dispatcher {
-    /// Has a message acked that no route is for.
-    pub(super) fn refuse_and_ack(
+    /// A message is not opened: it becomes a dead letter, or is acked if no route is for it.
+    pub(super) fn refuse(
         &self,
         (source, receipt): (SourceId, Receipt),
         reply_to: Option<&ReplyTo>,
-        routing_key: &str,
+        refusal: MessageRefusal,
     ) {
         let source = &self.sources[source.0];
+        let routing_key = match refusal {
+            MessageRefusal::DeadLetter(reason) => {
+                return source.settle(Settlement::DeadLetter(receipt, reason));
+            }
+            MessageRefusal::Ignored { routing_key } => routing_key,
+        };
+        events::routes::ignored(&self.context.told_keys, &self.context.metrics, &routing_key);
         match &self.context.announcements {
             None => source.settle(Settlement::Ack(receipt)),
             Some(announcements) => {

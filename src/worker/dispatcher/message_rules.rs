@@ -9,9 +9,10 @@ use crate::broker::incoming::Incoming;
 use crate::config::worker::WorkerConfig;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::message::{Decoded, Message};
 use crate::domain::priority::Priority;
-use crate::routes::decoder::{Beside, Decoder, Reading};
+use crate::routes::decoder::{Beside, Decoder, RefusedBody};
 use crate::text::timestamp::to_the_second;
 
 /// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
@@ -25,20 +26,8 @@ pub(super) struct Accepted {
     pub message: Message,
     /// What identifies it.
     pub identity: Identity,
-    /// Why it is a dead letter unless a notification has it already.
-    pub stale: Option<String>,
-}
-
-/// What becomes of a message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ruling {
-    /// It is opened.
-    Accepted(Box<Accepted>),
-    /// It is acked: no route is for it.
-    Ignored {
-        /// Its routing key.
-        routing_key: String,
-    },
+    /// What becomes of it unless a notification has it already.
+    pub refusal: Option<MessageRefusal>,
 }
 
 /// Which messages are opened, and which are dead letters.
@@ -56,24 +45,27 @@ impl MessageRules {
         Self { decoder, require_message_id: config.require_message_id, stale_after: config.stale_after }
     }
 
-    /// The message, or that it is none for fanmail, or why it is a dead letter in any case.
-    pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Ruling, String> {
-        let reading = self.decoder.read(&incoming.body, &beside(incoming));
-        let Decoded { message, origin } = match reading.map_err(|reason| reason.to_string())? {
-            Reading::Message(decoded) => *decoded,
-            Reading::Ignored { routing_key } => return Ok(Ruling::Ignored { routing_key }),
+    /// The message, or what becomes of it in any case.
+    pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, MessageRefusal> {
+        let (decoded, refusal) = match self.decoder.read(&incoming.body, &beside(incoming)) {
+            Ok(decoded) => (decoded, None),
+            Err(RefusedBody { refusal, trace: Some(trace) }) => (*trace, Some(refusal)),
+            Err(RefusedBody { refusal, trace: None }) => return Err(refusal),
         };
+        let Decoded { message, origin } = decoded;
+        let or = |reason| refusal.clone().unwrap_or(MessageRefusal::DeadLetter(reason));
         let mut identity = incoming.identity.clone();
         if identity.key().is_none() {
-            identity = identity.or_id(origin.id.map_err(|reason| reason.to_string())?);
+            identity = identity.or_id(origin.id.map_err(|reason| or(reason.to_string()))?);
         }
         if self.require_message_id && identity.key().is_none() {
-            return Err(WITHOUT_MESSAGE_ID.to_owned());
+            return Err(or(WITHOUT_MESSAGE_ID.to_owned()));
         }
         let priority = message.priority.or(incoming.priority.and_then(Priority::from_amqp));
         let message = Message { priority, ..message };
         let stale = self.find_stale(origin.published_at, incoming.published_at, now);
-        Ok(Ruling::Accepted(Box::new(Accepted { message, identity, stale })))
+        let refusal = refusal.or_else(|| stale.map(MessageRefusal::DeadLetter));
+        Ok(Accepted { message, identity, refusal })
     }
 
     /// `of_amqp` counts where the envelope has no time that can be read.
@@ -108,6 +100,7 @@ fn beside(incoming: &Incoming) -> Beside<'_> {
         queue,
         cloud_event: incoming.cloud_event.as_ref(),
         content_encoding: incoming.content_encoding.as_deref(),
+        comes_again: incoming.identity.redelivered,
     }
 }
 
@@ -132,9 +125,14 @@ mod tests {
     }
 
     fn read(rules: &MessageRules, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, String> {
-        match rules.read(incoming, now)? {
-            Ruling::Accepted(accepted) => Ok(*accepted),
-            ignored @ Ruling::Ignored { .. } => panic!("{ignored:?}"),
+        rules.read(incoming, now).map_err(|refusal| reason(Some(refusal)).unwrap())
+    }
+
+    /// Why it is a dead letter.
+    fn reason(refusal: Option<MessageRefusal>) -> Option<String> {
+        match refusal? {
+            MessageRefusal::DeadLetter(reason) => Some(reason),
+            ignored @ MessageRefusal::Ignored { .. } => panic!("{ignored:?}"),
         }
     }
 
@@ -168,18 +166,18 @@ mod tests {
             br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"id":[],"timestamp":"soon"}}"#;
         let identity = Identity::new(Some("m-1"), false);
         let named = Incoming { identity, ..incoming(enveloped) };
-        let Accepted { identity, stale, .. } = read(&rules(None), &named, Utc::now()).unwrap();
-        assert_eq!((identity.key(), stale), (Some("m-1"), None));
+        let Accepted { identity, refusal, .. } = read(&rules(None), &named, Utc::now()).unwrap();
+        assert_eq!((identity.key(), refusal), (Some("m-1"), None));
         let needs_id = read(&rules(None), &incoming(enveloped), Utc::now()).unwrap_err();
         assert_eq!(needs_id, "the field \"_meta.id\" must be a string, not an array");
         let with_limit = rules(Some(Duration::from_secs(3600)));
-        let stale = read(&with_limit, &named, Utc::now()).unwrap().stale.unwrap();
+        let stale = reason(read(&with_limit, &named, Utc::now()).unwrap().refusal).unwrap();
         assert!(
             stale.starts_with("the field \"_meta.timestamp\" is \"soon\", which is not a time"),
             "{stale}"
         );
         let timed = Incoming { published_at: Some(Utc::now()), ..named };
-        assert_eq!(read(&with_limit, &timed, Utc::now()).unwrap().stale, None, "AMQP has a time");
+        assert_eq!(read(&with_limit, &timed, Utc::now()).unwrap().refusal, None, "AMQP has a time");
     }
 
     #[test]
@@ -202,7 +200,8 @@ mod tests {
         let published_before =
             |minutes| Incoming { published_at: Some(now - TimeDelta::minutes(minutes)), ..incoming(BODY) };
         let rules = rules(Some(Duration::from_secs(3600)));
-        let stale = |rules: &MessageRules, incoming: &Incoming| read(rules, incoming, now).unwrap().stale;
+        let stale =
+            |rules: &MessageRules, incoming: &Incoming| reason(read(rules, incoming, now).unwrap().refusal);
         for minutes in [-600, 0, 60] {
             assert_eq!(stale(&rules, &published_before(minutes)), None, "{minutes}");
         }

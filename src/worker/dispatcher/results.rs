@@ -1,11 +1,12 @@
 //! What the results of the opener and of fan-outs mean for their tasks. This is the only place that decides it.
 
 use crate::broker::incoming::Settlement;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::Receipt;
 use crate::observe::events;
 use crate::worker::dispatcher::Dispatcher;
-use crate::worker::dispatcher::task::{TaskId, TaskState};
+use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::FanOutResult;
 use crate::worker::opener::{OpenerReport, Opening};
@@ -39,7 +40,14 @@ impl Dispatcher {
             },
             Opening::Completed(notification) => self.completed_before(id, &notification, by_flag),
             Opening::Conflict(first) => self.ended(id, FanOutResult::conflict_with(&first)),
-            Opening::Stale(reason) => self.ended(id, FanOutResult::DeadLetter { reason, notification: None }),
+            Opening::Refused(MessageRefusal::DeadLetter(reason)) => {
+                self.ended(id, FanOutResult::DeadLetter { reason, notification: None });
+            }
+            Opening::Refused(refusal) => {
+                if let Some(Task { source: Some(source), reply_to, .. }) = self.tasks.remove(id) {
+                    self.refuse((source, receipt), reply_to.as_ref(), refusal);
+                }
+            }
         }
     }
 

@@ -178,7 +178,7 @@ mod tests {
             message: Message::new(Kind::Updated, EventId::Number(1)),
             identity: Identity::default(),
             starts_at_once: true,
-            stale: None,
+            refusal: None,
             asked_at: None,
         }
     }

@@ -105,9 +105,9 @@ fn open(
             watermarks.end_wait(arrival.receipt);
         }
         opened.push(match found {
-            Match::New if arrival.stale.is_some() => {
+            Match::New if arrival.refusal.is_some() => {
                 identities.forget_new(arrival);
-                arrival.stale.clone().map(Opened::Stale)
+                arrival.refusal.clone().map(Opened::Refused)
             }
             Match::New => {
                 new.push(index);

@@ -3,8 +3,9 @@
 use crate::domain::message::Decoded;
 use crate::domain::message::identity::Identity;
 use crate::domain::message::malformed::Malformed;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::priority::Priority;
-use crate::routes::decoder::{Beside, Decoder, Reading};
+use crate::routes::decoder::{Beside, Decoder, RefusedBody};
 use crate::store::ledger::opening::without_message::Wanted;
 use crate::store::ledger::outbox::row::WaitingRow;
 
@@ -29,11 +30,14 @@ pub(super) enum Decoding {
 pub(super) fn decode(row: &WaitingRow, decoder: &Decoder) -> Result<Decoding, String> {
     let routing_key = row.routing_key.as_deref().map(String::from_utf8_lossy);
     let routing_key = routing_key.as_deref().filter(|key| !key.is_empty());
-    let reading = decoder.read(&row.body, &Beside { routing_key, ..Beside::default() });
-    let Decoded { message, origin } = match reading.map_err(|reason| reason.to_string())? {
-        Reading::Message(read) => *read,
-        Reading::Ignored { routing_key } => return Ok(Decoding::Ignored { routing_key }),
-    };
+    let Decoded { message, origin } =
+        match decoder.read(&row.body, &Beside { routing_key, ..Beside::default() }) {
+            Ok(read) => read,
+            Err(RefusedBody { refusal: MessageRefusal::DeadLetter(problem), .. }) => return Err(problem),
+            Err(RefusedBody { refusal: MessageRefusal::Ignored { routing_key }, .. }) => {
+                return Ok(Decoding::Ignored { routing_key });
+            }
+        };
     let message_id = row.message_id.as_deref().map(String::from_utf8_lossy);
     let mut identity = Identity::new(message_id.as_deref(), false);
     if identity.key().is_none() {

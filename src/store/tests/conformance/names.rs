@@ -155,6 +155,7 @@ macro_rules! conformance_tests {
             a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one
             a_routed_message_without_an_id_finds_its_notification_after_the_routes_are_changed
             the_id_of_a_routed_message_holds_for_one_routing_key
+            a_message_that_no_route_reads_any_more_only_finds_its_notification
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined

@@ -1,6 +1,7 @@
 //! Opening messages at receipt: new ones, those with a `message_id`, repeated calls, and rows that vanished.
 
 use super::*;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::priority::Priority;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::tests::consumer::*;
@@ -171,8 +172,9 @@ pub fn a_notification_that_vanished_is_opened_anew(store: &Store) {
 
 pub fn a_stale_message_is_opened_only_if_a_notification_has_it(store: &Store) {
     let mut me = Consumer::begin(store, "me", 1);
-    let stale = |arrival: Arrival| Arrival { stale: Some("old".to_owned()), ..arrival };
-    let refused = Opened::Stale("old".to_owned());
+    let stale =
+        |arrival: Arrival| Arrival { refusal: Some(MessageRefusal::DeadLetter("old".to_owned())), ..arrival };
+    let refused = Opened::Refused(MessageRefusal::DeadLetter("old".to_owned()));
     for redelivered in [false, true] {
         let arrivals = [(Some("a"), redelivered), (None, redelivered)].map(|what| stale(me.arrival(what)));
         assert_eq!(me.open(&arrivals), [refused.clone(), refused.clone()], "{redelivered}");

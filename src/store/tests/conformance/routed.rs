@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::message::details::Routed;
 use crate::domain::message::recipient::GivenRecipient;
+use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::message::routed::{self, RoutedSource};
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of, look};
@@ -52,6 +53,27 @@ pub fn a_routed_message_without_an_id_finds_its_notification_after_the_routes_ar
         assert!(kept.as_str().contains("\"template\":\"old\""), "{kept:?}");
         me.lose();
     }
+}
+
+/// Everyone else is to get the mail that was begun.
+pub fn a_message_that_no_route_reads_any_more_only_finds_its_notification(store: &Store) {
+    let mut before = Consumer::begin(store, "me", 1);
+    let read = |said| routed("a.b", said, "old", false);
+    let [nameless, named] =
+        [NEW, (Some("m"), false)].map(|what| id_of(&receive(&mut before, what, read("1"))));
+    before.lose();
+    let mut me = Consumer::begin(store, "me", 2);
+    let refusal = MessageRefusal::Ignored { routing_key: "a.b".to_owned() };
+    let mut again = |message_id, said| {
+        let message = Message::trace(read(said).source.unwrap());
+        let arrival = me.arrival((message_id, true));
+        me.open_one(&Arrival { message, refusal: Some(refusal.clone()), ..arrival })
+    };
+    assert_eq!([again(None, "1"), again(Some("m"), "1")].map(|opened| id_of(&opened)), [nameless, named]);
+    for message_id in [None, Some("n")] {
+        assert_eq!(again(message_id, "2"), Opened::Refused(refusal.clone()));
+    }
+    assert_eq!(store.list_notifications(None).unwrap().len(), 2);
 }
 
 pub fn the_id_of_a_routed_message_holds_for_one_routing_key(store: &Store) {

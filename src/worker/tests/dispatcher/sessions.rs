@@ -49,7 +49,7 @@ impl OtherWorker {
         self.tag += 1;
         let receipt = receipt(1, self.tag);
         let arrival =
-            Arrival { receipt, message, identity, starts_at_once: true, stale: None, asked_at: None };
+            Arrival { receipt, message, identity, starts_at_once: true, refusal: None, asked_at: None };
         let mut watermarks = Watermarks::default();
         let opened = self.store.open_messages(&self.session, &[arrival], &self.request, &mut watermarks);
         opened.unwrap().pop().unwrap()

@@ -25,7 +25,7 @@ pub fn open(
 ) -> (Receipt, Opened) {
     let receipt = Receipt { session: 1, tag: TAGS.fetch_add(1, Ordering::Relaxed) };
     let identity = identity.clone();
-    let arrival = Arrival { receipt, message, identity, starts_at_once: true, stale: None, asked_at: None };
+    let arrival = Arrival { receipt, message, identity, starts_at_once: true, refusal: None, asked_at: None };
     let session = first_session(request);
     let opened = store.open_messages(&session, &[arrival], request, &mut Watermarks::new()).unwrap();
     let [opened] = <[Opened; 1]>::try_from(opened).unwrap();
@@ -46,7 +46,7 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
         }
         Opened::Completed(notification) => return FanOutResult::Completed(notification),
         Opened::Conflict(first) => return FanOutResult::conflict_with(&first),
-        Opened::Stale(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
+        Opened::Refused(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
     };
     run(context, identity, message, opened)
 }
