@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use testkit::amqp_proxy::{AckAction, AmqpProxy};
+use testkit::exchange;
 use testkit::installed::installed;
 use testkit::metrics::metric;
 use testkit::queue::properties;
@@ -16,6 +17,7 @@ use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
 use testkit::subscriber::{Received, Subscriber, ask_directly};
 use testkit::wait::wait_until;
+use uuid::Uuid;
 
 fn body() -> String {
     format!(r#"{{"type":"UPDATED","event_id":{EVENT}}}"#)
@@ -143,6 +145,29 @@ fn a_dead_letter_is_answered_with_its_reason() {
     let ended = worker.stop();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(scenario.queue.dead_depth(), 5);
+}
+
+/// A message that is acked without a mail, because no route is for it.
+#[test]
+fn a_message_without_a_route_is_answered_with_an_error() {
+    let routes = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/routes");
+    let exchange = format!("events-{}", Uuid::now_v7().simple());
+    let scenario = scenario("replies-ignored", 1)
+        .env("AMQP_BINDINGS", &format!("{exchange}(topic):#"))
+        .env("ROUTES_FILE", &format!("{routes}/routes.toml"))
+        .env("TEMPLATES_DIR", &format!("{routes}/templates"))
+        .build();
+    let worker = scenario.worker();
+    wait_until("the worker to consume", || scenario.queue.consumers() == 1);
+    let broker = &scenario.queue.broker;
+    let subscriber = Subscriber::new(broker);
+    let asks = subscriber.asks("1", "request-1");
+    assert!(exchange::publish(broker, &exchange, "order.paid", r#"{"order": 4711}"#, asks));
+    let reply = subscriber.next();
+    answers(&reply, "1");
+    assert!(reply.body["error"].as_str().unwrap().contains("no route matches"), "{}", reply.body);
+    wait_until("the ack", || scenario.queue.messages() == 0);
+    scenario.stop_and_check(worker);
 }
 
 /// Off, which is the default, nothing is answered.
