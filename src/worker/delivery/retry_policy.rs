@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(allowed, [true, true, true, false, false]);
         let pauses: Vec<u64> = (1..=3).map(|attempts| policy.pause(attempts, 0.5).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20]);
-        assert_eq!(policy.pause(30, 0.5), MAX_PAUSE);
+        assert_eq!(policy.pause(30, 1.0), MAX_PAUSE);
     }
 
     #[test]

@@ -165,13 +165,13 @@ fn it_grows_by_one_at_a_time_after_a_pause() {
 fn a_refused_probe_makes_the_next_one_wait_longer_until_one_is_accepted() {
     let mut lanes = Lanes::new(8);
     lanes.limit_to(4);
-    for expected in [10, 20, 40, 80, 160, 320, 600, 600] {
+    for expected in [10, 20, 40, 80, 160, 320, 540, 540] {
         // Any lane without a permit.
         assert_eq!(lanes.seconds_until_probe(5), expected);
         assert!(lanes.refuse(5), "one refusal revokes a probing permit");
         assert_eq!(lanes.in_use(), 4);
     }
-    assert_eq!(lanes.seconds_until_probe(6), 600);
+    assert_eq!(lanes.seconds_until_probe(6), 540);
     lanes.accept(6);
     assert_eq!(lanes.seconds_until_probe(7), 10);
 }
