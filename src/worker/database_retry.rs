@@ -24,7 +24,7 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Durat
 /// returns no error. SQLite gives up by then: 5 s for a connection, and 5 s for the lock.
 const UNANSWERED: Duration = Duration::from_secs(10);
 
-/// How often a failure that lasts is logged.
+/// How often a failure that lasts is logged again.
 const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Shared by all threads that use the database, so that one log line speaks for all of them. All clones are one.
@@ -153,30 +153,39 @@ impl DatabaseRetry {
         thread::Builder::new().name("database-watch".to_owned()).spawn(move || {
             loop {
                 thread::sleep(UNANSWERED / 10);
-                database_retry.check_unanswered(UNANSWERED);
+                database_retry.check_unanswered(UNANSWERED, LOG_INTERVAL);
             }
         })?;
         Ok(())
     }
 
-    fn check_unanswered(&self, limit: Duration) {
+    /// Reports queries without an answer, and again those that were reported `log_interval` ago.
+    fn check_unanswered(&self, limit: Duration, log_interval: Duration) {
         let mut queries = lock(&self.queries);
-        let unanswered = |query: &&PendingQuery| !query.failed && query.started_at.elapsed() >= limit;
-        let ids: Vec<u64> =
-            queries.pending.iter().filter(|(_, query)| unanswered(query)).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.report_failure(&mut queries, id, &format!("database: no answer for {} s", limit.as_secs()));
+        let unanswered: Vec<u64> = queries
+            .pending
+            .iter()
+            .filter(|(_, query)| query.started_at.elapsed() >= limit)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in unanswered {
+            let Some(query) = queries.pending.get(&id) else { continue };
+            if !query.failed || !queries.were_logged_within(log_interval) {
+                let reason = format!("database: no answer for {} s", query.started_at.elapsed().as_secs());
+                self.report_failure(&mut queries, id, &reason, log_interval);
+            }
         }
     }
 
     /// Logs the first of the queries that fail at the same time, and one more now and then: the cause may have changed.
-    fn report_failure(&self, queries: &mut Queries, id: u64, reason: &str) {
-        let logged_recently =
-            queries.last_logged.is_some_and(|last_logged| last_logged.elapsed() < LOG_INTERVAL);
-        if queries.failed() && logged_recently {
-            events::database::still_failing(&self.health, reason);
+    fn report_failure(&self, queries: &mut Queries, id: u64, reason: &str, log_interval: Duration) {
+        let logged = queries.were_logged_within(log_interval);
+        if queries.failed() {
+            events::database::still_failing(&self.health, reason, logged);
         } else {
             events::database::failing(&self.health, reason);
+        }
+        if !queries.failed() || !logged {
             queries.last_logged = Some(Instant::now());
         }
         if let Some(query) = queries.pending.get_mut(&id) {
@@ -194,6 +203,11 @@ impl DatabaseRetry {
 }
 
 impl Queries {
+    /// Whether a failure was logged within this time.
+    fn were_logged_within(&self, time: Duration) -> bool {
+        self.last_logged.is_some_and(|last_logged| last_logged.elapsed() < time)
+    }
+
     fn failed(&self) -> bool {
         self.pending.values().any(|query| query.failed)
     }
@@ -232,6 +246,7 @@ impl QueryAttempt<'_> {
             &mut lock(&self.database_retry.queries),
             self.id,
             &error.to_string(),
+            LOG_INTERVAL,
         );
     }
 

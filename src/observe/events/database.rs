@@ -2,16 +2,17 @@
 
 use crate::observe::health::{Health, Part};
 
-/// A call failed, and the log has not mentioned the database for some time.
+/// A call failed, and no other one did before.
 pub fn failing(health: &Health, reason: &str) {
     set_problem(health, reason);
     log::error!("{reason}; nothing is acked or lost, and the call is repeated until it works");
 }
 
-/// A call failed, as the log has said before.
-pub fn still_failing(health: &Health, reason: &str) {
+/// A call fails as others did before. `logged`: the log has said so lately.
+pub fn still_failing(health: &Health, reason: &str, logged: bool) {
     set_problem(health, reason);
-    log::debug!("still: {reason}");
+    let level = if logged { log::Level::Debug } else { log::Level::Warn };
+    log::log!(level, "still: {reason}; nothing is acked or lost, and the call is repeated until it works");
 }
 
 /// Every call that had failed has succeeded.

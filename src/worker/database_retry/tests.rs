@@ -3,6 +3,8 @@
 use super::*;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 fn failure() -> StoreError {
     StoreError::new("test", &"out of order")
 }
@@ -53,15 +55,35 @@ fn health_is_clear_when_the_last_failed_query_has_succeeded() {
 fn a_query_without_an_answer_is_a_problem_until_it_has_one() {
     let (database_retry, _handle) = database_retry();
     let result = database_retry.until_ok(|| {
-        database_retry.check_unanswered(Duration::from_secs(3600));
+        database_retry.check_unanswered(HOUR, HOUR);
         assert_eq!(database_retry.health.problems(), "");
-        database_retry.check_unanswered(Duration::ZERO);
+        database_retry.check_unanswered(Duration::ZERO, HOUR);
         assert_eq!(database_retry.health.problems(), "database: no answer for 0 s\n");
         Ok(7)
     });
     assert_eq!((result, database_retry.health.problems().as_str()), (Ok(7), ""));
-    database_retry.check_unanswered(Duration::ZERO);
+    database_retry.check_unanswered(Duration::ZERO, HOUR);
     assert_eq!(database_retry.health.problems(), "");
+}
+
+#[test]
+fn a_query_that_stays_without_an_answer_is_told_again() {
+    let (database_retry, _handle) = database_retry();
+    let last_logged = || lock(&database_retry.queries).last_logged;
+    database_retry
+        .until_ok(|| {
+            database_retry.check_unanswered(Duration::ZERO, HOUR);
+            let first = last_logged();
+            assert!(first.is_some());
+            database_retry.check_unanswered(Duration::ZERO, HOUR);
+            assert_eq!(last_logged(), first, "told lately");
+            database_retry.check_unanswered(HOUR, Duration::ZERO);
+            assert_eq!(last_logged(), first, "it may have failed with an answer");
+            database_retry.check_unanswered(Duration::ZERO, Duration::ZERO);
+            assert!(last_logged() > first);
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]
