@@ -117,7 +117,7 @@ impl OneMailPerAddress {
         let (event_id, up_to) = match self.notification.audience {
             Audience::Event { id, up_to } => (id, Some(up_to)),
             Audience::Recipients { id } => (id, None),
-            // They are not read with one mail for each address.
+            // They are few, and with them any user may have the address of another one.
             Audience::Given { .. } => return Ok(SharedAddresses::any()),
         };
         let found = database_retry.while_readable(|| {
@@ -197,7 +197,7 @@ impl OneMailPerAddress {
                 Some(Err(reason)) => selected.unreadable.push((id, reason)),
                 None if self.notification.audience.is_listed() => {
                     let tries = deferral.map_or(0, |deferral| deferral.tries);
-                    let verdict = Verdict::skipped("has left the event");
+                    let verdict = Verdict::skipped(self.notification.reason_for_absence());
                     selected.decided.push(Decided { participant_id: id, tries, verdict });
                 }
                 // The sweep decides about a deferred one, and nothing else is known of the others.

@@ -1,5 +1,6 @@
-//! Which participants of an event have one address, and which of them has its mail. Exact for addresses as they are written to
-//! the relay; the database only says which addresses may occur more than once. What follows is left to `one_mail_per_address`.
+//! Which participants of an event have one address, and which of them has its mail; or which recipients of a notice that says the same to
+//! them. Exact for addresses as they are written to the relay; the database only says which addresses may occur more than once. What
+//! follows is left to `one_mail_per_address`.
 //!
 //! Memory grows with the addresses that occur more than once, and not with the audience: for each a hash of 8 bytes, and for each
 //! way to write it 24 bytes. Only if the database cannot say which these are, each address takes 24 bytes, in a map that is up to
@@ -23,7 +24,7 @@ pub struct SharedAddresses {
     mailed: HashMap<AddressKey, ParticipantId>,
 }
 
-/// Stands for one address.
+/// Stands for one address, and what the message says to it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressKey([u64; 2]);
 
@@ -57,7 +58,7 @@ impl SharedAddresses {
         let address = comparable(participant.email.as_deref()?)?;
         let may_be_repeated =
             |repeated: &HashSet<u64>| repeated.contains(&self.hashers[0].hash_one(address.to_lowercase()));
-        self.repeated.as_ref().is_none_or(may_be_repeated).then(|| self.hash(&address))
+        self.repeated.as_ref().is_none_or(may_be_repeated).then(|| self.hash(&address, participant))
     }
 
     /// Notes who has the mail of an address, unless that is known.
@@ -72,8 +73,9 @@ impl SharedAddresses {
         (first != participant.id).then_some(first)
     }
 
-    fn hash(&self, address: &str) -> AddressKey {
-        AddressKey([&self.hashers[0], &self.hashers[1]].map(|hasher| hasher.hash_one(address)))
+    fn hash(&self, address: &str, participant: &Participant) -> AddressKey {
+        let hash = |hasher: &RandomState| hasher.hash_one((address, &participant.details));
+        AddressKey([&self.hashers[0], &self.hashers[1]].map(hash))
     }
 }
 

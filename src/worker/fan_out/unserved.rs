@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::channels::email::address::comparable;
 use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
+use crate::domain::message::details::DetailsJson;
 use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
 use crate::store::Store;
@@ -136,8 +137,9 @@ fn have_one_address(first: &Participant, participant: &Participant) -> bool {
     address(first).is_some() && address(first) == address(participant)
 }
 
-fn address(participant: &Participant) -> Option<String> {
-    participant.email.as_deref().and_then(comparable)
+/// The address, and what the message says to it alone.
+fn address(participant: &Participant) -> Option<(String, Option<&DetailsJson>)> {
+    Some((comparable(participant.email.as_deref()?)?, participant.details.as_ref()))
 }
 
 /// The unserved with the smallest key of each address, and the others with that address. The followers come in key order. One that

@@ -14,6 +14,7 @@ use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::FanOutResult;
 
 mod deferrals;
+mod notices;
 mod unreadable;
 
 /// Adds participants with keys from 1 on, and has the worker mail each address once. With two to a page, those who share an
