@@ -8,9 +8,13 @@ use crate::domain::message::fields::{metadata, optional_text};
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::domain::message::recipient::{GivenRecipient, check_number, each_once};
 use crate::domain::priority::Priority;
+use crate::text::clean::cut;
 
 /// The fields that name recipients.
 const RECIPIENTS: [&str; 3] = ["recipient_user_id", "recipient_user_ids", "recipients"];
+
+/// How much of a word that is none of `priority` an error shows, in characters.
+const WORD_SHOWN: usize = 40;
 
 /// Whether the fields are those of a notice. A bare message may have fields of these names of its own.
 pub(super) fn is_notice(fields: &Map<String, Value>) -> bool {
@@ -82,7 +86,7 @@ fn priority(value: Option<&Value>) -> Result<Option<String>, Malformed> {
     let Some(word) = optional_text("priority", value)? else { return Ok(None) };
     match Priority::from_word(&word) {
         Some(priority) => Ok(Some(priority.as_str().to_owned())),
-        None => Err(Malformed::UnknownWord("priority", word, Priority::words())),
+        None => Err(Malformed::UnknownWord("priority", cut(word, WORD_SHOWN), Priority::words())),
     }
 }
 

@@ -190,3 +190,10 @@ fn digests_tell_notices_apart() {
     let event = json!({"type": "UPDATED", "event_id": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"});
     assert_eq!(digest(event), None);
 }
+
+#[test]
+fn a_reason_shows_the_beginning_of_a_word_only() {
+    let long =
+        refusal(&json!({"recipient_user_id": 7, "message": "Hello", "priority": "\u{200b}".repeat(20_000)}));
+    assert!(long.len() < 500, "{} bytes", long.len());
+}
