@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod dispatch;
 pub(crate) mod errors;
 pub(crate) mod grants;
+pub(crate) mod insert_parts;
 pub(crate) mod known_error;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;

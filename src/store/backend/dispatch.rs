@@ -12,6 +12,7 @@ use crate::domain::event::DateOrTime;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
+use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::sqlite;
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
@@ -103,7 +104,7 @@ pub fn insert_notifications(
     rows: &[NewNotification<'_>],
 ) -> QueryResult<Vec<NotificationId>> {
     let mut ids = Vec::with_capacity(rows.len());
-    for rows in rows.chunks(INSERT_ROWS) {
+    for rows in insert_parts(rows, NewNotification::size) {
         ids.extend(dispatch!(connection, AnyConnection(own) => dialect::insert_notifications(own, rows))?);
     }
     Ok(ids)

@@ -15,12 +15,12 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::backend::errors::is_unreadable;
+use crate::store::backend::insert_parts::insert_parts;
 use crate::store::ledger::opening::attach::Attachment;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::recipients::row::RecipientRow;
 use crate::store::ledger::row::NotificationState;
-use crate::store::schema::INSERT_ROWS;
 use crate::store::source::keys::AppKeys;
 use crate::store::source::participants::find_audiences;
 
@@ -103,7 +103,7 @@ pub(crate) fn list_given<'a>(
             recipients.zip(1..).map(move |(one, number)| RecipientRow::given(id, ParticipantId(number), one))
         })
         .collect();
-    rows.chunks(INSERT_ROWS).try_for_each(|rows| dispatch::insert_recipients(connection, rows))
+    insert_parts(&rows, RecipientRow::size).try_for_each(|rows| dispatch::insert_recipients(connection, rows))
 }
 
 fn new_row<'a>(

@@ -41,6 +41,13 @@ pub(crate) struct NewNotification<'a> {
     pub acked_at: Option<NaiveDateTime>,
 }
 
+impl NewNotification<'_> {
+    /// How many bytes of text it has, of those that differ much.
+    pub fn size(&self) -> usize {
+        self.content.map_or(0, str::len) + self.message_key.map_or(0, str::len)
+    }
+}
+
 /// Key, session, delivery tag and key of the message of a row that was inserted.
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) type InsertedKey = (NotificationId, Option<String>, Option<i64>, Option<String>);

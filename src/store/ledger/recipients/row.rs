@@ -55,6 +55,12 @@ impl<'a> RecipientRow<'a> {
         Self { notification_id, id, user_key, email: None, name: None, locale: None, data: None }
     }
 
+    /// How many bytes of text it has.
+    pub fn size(&self) -> usize {
+        let texts = [self.user_key, self.email, self.name, self.locale, self.data];
+        texts.into_iter().flatten().map(str::len).sum()
+    }
+
     /// Of someone whom the message names.
     pub fn given(notification_id: NotificationId, id: ParticipantId, one: &'a GivenRecipient) -> Self {
         Self {

@@ -159,6 +159,7 @@ macro_rules! conformance_tests {
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined
+            a_long_text_for_many_alone_is_opened
             a_redelivered_message_is_new_once_no_other_session_can_open_it
             what_a_frozen_worker_has_received_it_does_not_open_after_another_one
             a_restart_ends_the_session_of_a_frozen_worker

@@ -143,3 +143,11 @@ pub fn a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one(store: &Stor
         store.read_failures(&notification, None, None, 9).unwrap().into_iter().map(|(_, key)| key).collect();
     assert_eq!(keys, [None, Some("7".to_owned())]);
 }
+
+pub fn a_long_text_for_many_alone_is_opened(store: &Store) {
+    let mut me = Consumer::begin(store, "me", 1);
+    let own = MessageDetails { note: Some("x".repeat(60_000)), ..MessageDetails::default() }.to_json();
+    let one = |n| GivenRecipient { details: own.clone(), ..address(&format!("p{n}@example.com")) };
+    let opened = open_notice(&mut me, NEW, notice("Hello", (0..300).map(one).collect()));
+    assert!(matches!(opened, Opened::Ours { .. }), "more than a server takes in one packet");
+}
