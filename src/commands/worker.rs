@@ -109,7 +109,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         Source::new(config, &runtime, watchdog, announcing.as_ref())?;
     if args.outbox_only || config.worker.outbox {
         events::outbox::begins(args.outbox_only);
-        others.push(outbox::start(&context, stands_for_broker).context("cannot start a thread")?);
+        let stale_after = config.worker.stale_after;
+        others
+            .push(outbox::start(&context, stale_after, stands_for_broker).context("cannot start a thread")?);
     }
     let offsets = ReminderOffset::all(&config.worker.reminders);
     if !offsets.is_empty() {

@@ -3,14 +3,17 @@
 //! it can send. Opening them is left to the store, running them to `dispatcher`.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::shutdown::Shutdown;
+use crate::store::error::StoreError;
+use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted};
 use crate::sync::lock;
-use crate::worker::database_retry::Stopped;
+use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::lease::keeper::Leases;
 
@@ -28,10 +31,43 @@ pub struct WithoutMessage {
 }
 
 impl WithoutMessage {
+    /// One that a call has opened which began at `requested_at`; `None` when it is not for this worker to send.
+    fn new(
+        (message, key, opened): (Message, String, OpenedWanted),
+        place: Place,
+        requested_at: Instant,
+        leases: &Leases,
+    ) -> Option<Self> {
+        let OpenedWanted::Ours { notification, lease, resumed, started } = opened else { return None };
+        let held = leases.track(lease, requested_at);
+        let identity = Identity { message_id: Some(key), redelivered: false };
+        let opened = OpenedAs::Ours { notification, held, resumed, started };
+        Some(Self { message, identity, opened, place })
+    }
+
     /// Releases its lease: it does not begin here.
-    pub fn release(self, leases: &Leases) {
+    fn release(self, leases: &Leases) {
         if let OpenedAs::Ours { held, .. } = &self.opened {
             leases.release(held);
+        }
+    }
+}
+
+/// Opens notifications with their audiences, or without if some cannot be read: whose that is shows when each begins, and the others
+/// are not held up. A view may raise any error for a row, so that no error tells the two apart for certain; leaving out the audiences
+/// costs nothing.
+///
+/// # Errors
+/// When a shutdown is requested before the database answers.
+pub(in crate::worker) fn open_anyway<T>(
+    database_retry: &DatabaseRetry,
+    mut open: impl FnMut(Audiences) -> Result<T, StoreError>,
+) -> Result<T, Stopped> {
+    match database_retry.if_readable(|| open(Audiences::Read))? {
+        Ok(opened) => Ok(opened),
+        Err(error) => {
+            log::debug!("{error}; trying without the participants");
+            database_retry.until_ok(|| open(Audiences::Leave))
         }
     }
 }
@@ -120,18 +156,33 @@ impl Intake {
         &self.shared.freed.1
     }
 
-    /// Hands notifications over. Returns them when the dispatcher takes none any more; their leases are to be released then.
-    #[must_use]
-    pub fn hand_over(&self, notifications: Vec<WithoutMessage>) -> Vec<WithoutMessage> {
+    /// Hands over those that this worker has leased: of what a call has opened that began at `requested_at`, each with a place. The
+    /// other places are given back.
+    pub fn hand_over_opened(
+        &self,
+        opened: impl IntoIterator<Item = (Message, String, OpenedWanted)>,
+        places: Vec<Place>,
+        requested_at: Instant,
+        leases: &Leases,
+    ) {
+        let ours = opened
+            .into_iter()
+            .zip(places)
+            .filter_map(|(one, place)| WithoutMessage::new(one, place, requested_at, leases));
+        self.hand_over(ours.collect(), leases);
+    }
+
+    /// Hands notifications over. When the dispatcher takes none any more, their leases are released.
+    pub fn hand_over(&self, notifications: Vec<WithoutMessage>, leases: &Leases) {
         let mut state = lock(&self.shared.state);
         if state.closed {
-            return notifications;
+            drop(state);
+            return notifications.into_iter().for_each(|not_taken| not_taken.release(leases));
         }
         state.waiting.extend(notifications);
         drop(state);
         // If it is full, the dispatcher is about to look.
         self.shared.arrived.0.try_send(()).unwrap_or_default();
-        Vec::new()
     }
 
     /// For the dispatcher's `Select`: ready when [`Self::take`] has something.
@@ -159,7 +210,7 @@ impl Intake {
 impl Shared {
     /// A place is free.
     fn wake_next(&self) {
-        // If it is full, somebody is about to look.
+        // If it is full, another thread is about to look.
         self.freed.0.try_send(()).unwrap_or_default();
     }
 }
@@ -181,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_held_until_it_is_dropped_and_whoever_waits_is_woken() {
+    fn a_place_is_held_until_it_is_dropped_and_a_thread_that_waits_is_woken() {
         let intake = Intake::new(3);
         let two = intake.reserve(2);
         assert_eq!((two.len(), intake.freed().len()), (2, 1), "one is left");
@@ -193,12 +244,5 @@ mod tests {
         assert_eq!(intake.reserve(5).len(), 1, "given back at once");
         drop(urgent);
         assert_eq!(intake.reserve(5).len(), 3);
-    }
-
-    #[test]
-    fn a_dispatcher_that_has_ended_takes_nothing() {
-        let intake = Intake::new(1);
-        assert!(intake.close().is_empty());
-        assert!(intake.hand_over(Vec::new()).is_empty() && intake.arrived().is_empty());
     }
 }

@@ -10,15 +10,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::broker::incoming::Incoming;
-use crate::domain::message::identity::Identity;
 use crate::observe::events;
 use crate::store::ledger::opening::without_message::OpenedWanted;
 use crate::store::ledger::outbox::watch::OutboxWatch;
 use crate::store::ledger::outbox::{Taken, TakenMessage};
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::Context;
-use crate::worker::intake::{Place, WithoutMessage};
+use crate::worker::intake::{Place, open_anyway};
 
 /// How long the outbox is not looked at, although nothing tells of a new row: a row that was to wait is due, or the connection that
 /// should tell is lost.
@@ -33,9 +31,12 @@ const SHORT_PAUSES: Duration = Duration::from_millis(100);
 /// When the thread cannot be started.
 pub fn start(
     context: &Arc<Context>,
+    stale_after: Option<Duration>,
     stands_for_broker: Option<Sender<Incoming>>,
 ) -> io::Result<JoinHandle<()>> {
-    let outbox = Outbox { context: Arc::clone(context), watch: None, looked_at: None, rows_came_at: None };
+    let context = Arc::clone(context);
+    let outbox =
+        Outbox { context, stale_after, watch: None, looked_at: None, rows_came_at: None, found_rows: false };
     thread::Builder::new().name("outbox".to_owned()).spawn(move || {
         let Stopped = outbox.run();
         drop(stands_for_broker);
@@ -45,9 +46,13 @@ pub fn start(
 
 struct Outbox {
     context: Arc<Context>,
+    /// How long a row may have waited.
+    stale_after: Option<Duration>,
     watch: Option<OutboxWatch>,
     looked_at: Option<Instant>,
     rows_came_at: Option<Instant>,
+    /// Whether rows were found, and none could be taken since: another worker is taking them.
+    found_rows: bool,
 }
 
 impl Outbox {
@@ -67,13 +72,14 @@ impl Outbox {
 
     /// Takes rows, and hands their notifications over. Returns how many rows there were.
     fn take(&mut self, places: Vec<Place>) -> Result<usize, Stopped> {
-        let Context { store, database_retry, leases, metrics, .. } = &*self.context;
+        let Context { store, database_retry, leases, intake, metrics, .. } = &*self.context;
         self.looked_at = Some(Instant::now());
         let mut requested_at = Instant::now();
         let decoder = database_retry.until_ok(|| self.context.decoder())?;
-        let Taken { messages, problems, ignored } = database_retry.until_ok(|| {
+        let Taken { messages, problems, ignored } = open_anyway(database_retry, |audiences| {
             requested_at = Instant::now();
-            store.take_from_outbox(places.len(), leases.lease_request(), &decoder)
+            let (most, request) = (places.len(), leases.lease_request());
+            store.take_from_outbox(most, self.stale_after, &decoder, audiences, request)
         })?;
         for routing_key in &ignored {
             events::routes::ignored(&self.context.told_keys, metrics, routing_key);
@@ -84,57 +90,43 @@ impl Outbox {
         let rows = messages.len() + problems.len() + ignored.len();
         if rows > 0 {
             self.rows_came_at = Some(Instant::now());
+            self.found_rows = false;
         }
-        let mut places = places.into_iter();
-        let opened =
-            messages.into_iter().filter_map(|message| self.opened(message, &mut places, requested_at));
-        for not_taken in self.context.intake.hand_over(opened.collect()) {
-            not_taken.release(leases);
+        for message in &messages {
+            match &message.opened {
+                OpenedWanted::Ours { .. } => metrics.outbox_taken.add(1),
+                OpenedWanted::Known(notification) => events::outbox::known(notification),
+                // Its row has a problem.
+                OpenedWanted::Conflict(_) => {}
+            }
         }
+        let opened = messages.into_iter().map(|TakenMessage { message, key, opened }| (message, key, opened));
+        intake.hand_over_opened(opened, places, requested_at, leases);
         Ok(rows)
-    }
-
-    /// A notification that this worker is to send.
-    fn opened(
-        &self,
-        message: TakenMessage,
-        places: &mut impl Iterator<Item = Place>,
-        requested_at: Instant,
-    ) -> Option<WithoutMessage> {
-        let TakenMessage { message, key, opened } = message;
-        match opened {
-            OpenedWanted::Ours { notification, lease, resumed, started } => {
-                let held = self.context.leases.track(lease, requested_at);
-                self.context.metrics.outbox_taken.add(1);
-                Some(WithoutMessage {
-                    message,
-                    identity: Identity { message_id: Some(key), redelivered: false },
-                    opened: OpenedAs::Ours { notification, held, resumed, started },
-                    place: places.next().unwrap_or_else(|| self.context.intake.reserve_one_more()),
-                })
-            }
-            OpenedWanted::Known(notification) => {
-                events::outbox::known(&notification);
-                None
-            }
-            OpenedWanted::Conflict(_) => None,
-        }
     }
 
     /// Returns when there may be rows.
     fn wait_for_rows(&mut self) -> Result<(), Stopped> {
-        let mut pause = Duration::ZERO;
+        // Otherwise the database would be asked for rows that another worker is taking without a pause.
+        let mut pause = if self.found_rows { self.pauses()[1] } else { Duration::ZERO };
         loop {
             if self.context.shutdown.wait(pause) {
                 return Err(Stopped);
             }
             if self.has_rows()? {
+                self.found_rows = true;
                 return Ok(());
             }
-            let [shortest, longest] = self.watch.as_mut().map_or([LOOK_INTERVAL; 2], OutboxWatch::pauses);
+            self.found_rows = false;
+            let [shortest, longest] = self.pauses();
             let is_busy = self.rows_came_at.is_some_and(|came_at| came_at.elapsed() < SHORT_PAUSES);
             pause = if is_busy { shortest } else { (pause * 2).clamp(shortest, longest) };
         }
+    }
+
+    /// Shortest and longest pause between two looks.
+    fn pauses(&mut self) -> [Duration; 2] {
+        self.watch.as_mut().map_or([LOOK_INTERVAL; 2], OutboxWatch::pauses)
     }
 
     /// Whether a row is due, as far as the watching connection tells. A connection that fails is opened anew.

@@ -111,20 +111,23 @@ pub fn insert_notifications(
 }
 
 /// Up to `limit` rows of the outbox that need not wait. No other worker takes them until the transaction ends, and those that one
-/// is taking are left out. Needs a write transaction.
-pub fn lock_waiting_of_outbox(connection: &mut AnyConnection, limit: usize) -> QueryResult<Vec<WaitingRow>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    dispatch!(connection, AnyConnection(own) => outbox::lock_waiting(own, limit))
+/// is taking are left out. Needs a write transaction. `before`: for [`WaitingRow::is_older`].
+pub fn lock_waiting_of_outbox(
+    connection: &mut AnyConnection,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    dispatch!(connection, AnyConnection(own) => outbox::lock_waiting(own, before, limit))
 }
 
 /// The same of those that were to wait until `now` or an earlier time.
 pub fn lock_due_of_outbox(
     connection: &mut AnyConnection,
     now: NaiveDateTime,
-    limit: usize,
+    before: NaiveDateTime,
+    limit: i64,
 ) -> QueryResult<Vec<WaitingRow>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    dispatch!(connection, AnyConnection(own) => outbox::lock_due(own, now, limit))
+    dispatch!(connection, AnyConnection(own) => outbox::lock_due(own, now, before, limit))
 }
 
 /// Has the database tell this connection of new rows of the outbox, if it can.

@@ -1,9 +1,12 @@
 //! The outbox: messages that the application writes in its own transactions. A worker takes a row and opens its notification in one
 //! transaction, so that there is a notification if and only if the row was committed, and it is opened once. Rows that were taken stay
-//! until a purge deletes them. A row that cannot be decoded is taken with its problem, and holds up no other. When to look is left to
-//! the worker, noticing new rows to `watch`.
+//! until a purge deletes them. A row that cannot be decoded, or is too old, is taken with its problem, and holds up no other. When to
+//! look is left to the worker, noticing new rows to `watch`.
 
-use chrono::NaiveDateTime;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
@@ -14,7 +17,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted, open};
+use crate::store::ledger::opening::without_message::{
+    Audiences, OpenedWanted, Wanted, find_known_keys, open,
+};
 use crate::store::ledger::outbox::decoding::{Decoding, decode};
 use crate::store::ledger::outbox::row::{NewOutboxRow, WaitingRow};
 use crate::store::schema::{INSERT_ROWS, outbox};
@@ -70,41 +75,32 @@ impl Taken {
 
 impl Store {
     /// Takes up to `most` rows that are due, and opens and leases their notifications. Those of which another worker takes some are
-    /// left out, where the database has such a thing. If the participants of an event cannot be read, one row is taken, if
-    /// necessary without an audience, which is frozen as soon as it can be.
+    /// left out, where the database has such a thing. A row that is older than `stale_after`, and that no notification has, gets a
+    /// problem.
     ///
     /// # Errors
-    /// When the database does not answer; then none is taken, or only the reply to the commit was lost: the sweep of
-    /// notifications without a message finds those within seconds.
+    /// When the database does not answer, or the participants of an event cannot be read; then none is taken, or only the reply to
+    /// the commit was lost: the sweep of notifications without a message finds those within seconds.
     pub fn take_from_outbox(
         &self,
         most: usize,
-        lease_request: &LeaseRequest,
-        decoder: &Decoder,
-    ) -> Result<Taken, StoreError> {
-        for (most, audiences) in [(most, Audiences::Read), (1, Audiences::Read)] {
-            match self.try_to_take(most, lease_request, decoder, audiences) {
-                Err(error) if error.is_unreadable() => {}
-                taken => return taken,
-            }
-        }
-        self.try_to_take(1, lease_request, decoder, Audiences::Leave)
-    }
-
-    fn try_to_take(
-        &self,
-        most: usize,
-        lease_request: &LeaseRequest,
+        stale_after: Option<Duration>,
         decoder: &Decoder,
         audiences: Audiences,
+        lease_request: &LeaseRequest,
     ) -> Result<Taken, StoreError> {
         let keys = self.app_keys()?;
         self.write("take rows of the outbox", |connection| {
             let clock = dispatch::clock(connection)?;
             let (mut wanted, mut ids, mut ignored, mut taken) =
                 (Vec::new(), Vec::new(), Vec::new(), Taken::default());
-            for row in lock_rows(connection, most.min(INSERT_ROWS), clock)? {
-                match decode(&row, decoder) {
+            let locked = lock_rows(connection, most.min(INSERT_ROWS), clock, stale_after)?;
+            let mut rows: Vec<_> = locked.iter().map(|row| (row, decode(row, decoder))).collect();
+            if let Some(limit) = stale_after {
+                refuse_stale(connection, &mut rows, limit)?;
+            }
+            for (row, decoding) in rows {
+                match decoding {
                     Ok(Decoding::Ignored { routing_key }) => {
                         ignored.push(row.id);
                         taken.ignored.push(routing_key);
@@ -190,12 +186,46 @@ fn lock_rows(
     connection: &mut AnyConnection,
     most: usize,
     now: NaiveDateTime,
+    stale_after: Option<Duration>,
 ) -> QueryResult<Vec<WaitingRow>> {
-    let mut rows = dispatch::lock_due_of_outbox(connection, now, most)?;
+    let before = stale_after
+        .and_then(|limit| now.checked_sub_signed(TimeDelta::from_std(limit).ok()?))
+        // Nothing is older. A TIMESTAMP of MariaDB has no time before 1970.
+        .unwrap_or_else(|| NaiveDate::from_ymd_opt(1971, 1, 1).unwrap_or_default().into());
+    let limit = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let mut rows = dispatch::lock_due_of_outbox(connection, now, before, limit(most))?;
     if rows.len() < most {
-        rows.extend(dispatch::lock_waiting_of_outbox(connection, most - rows.len())?);
+        let left = limit(most - rows.len());
+        rows.extend(dispatch::lock_waiting_of_outbox(connection, before, left)?);
     }
     Ok(rows)
+}
+
+/// Gives a problem to rows that are too old, unless a notification has them already: some people may have their mails, and the others
+/// are to get theirs.
+fn refuse_stale(
+    connection: &mut AnyConnection,
+    rows: &mut [(&WaitingRow, Result<Decoding, String>)],
+    limit: Duration,
+) -> QueryResult<()> {
+    let key_of = |decoded: &Result<Decoding, String>| match decoded {
+        Ok(Decoding::Wanted(one)) => Some(one.key.clone()),
+        Ok(Decoding::Ignored { .. }) | Err(_) => None,
+    };
+    let older = rows.iter().filter(|(row, _)| row.is_older());
+    let stale: Vec<String> = older.filter_map(|(_, decoded)| key_of(decoded)).collect();
+    let known: HashSet<String> =
+        if stale.is_empty() { HashSet::new() } else { find_known_keys(connection, &stale)? };
+    for (row, decoded) in rows {
+        if row.is_older() && key_of(decoded).is_some_and(|key| !known.contains(&key)) {
+            *decoded = Err(format!(
+                "it is stale: it has waited for longer than STALE_AFTER ({} s); if its mails are still wanted, set its created_at to \
+                 now, and its not_before to NULL",
+                limit.as_secs_f64()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn mark(

@@ -14,7 +14,9 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::abandoning::abandon;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted, open};
+use crate::store::ledger::opening::without_message::{
+    Audiences, OpenedWanted, Wanted, find_known_keys, open,
+};
 use crate::store::schema::{installation, notifications};
 
 /// The kinds that say whether an event takes place.
@@ -65,19 +67,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn find_known_keys(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
-        /// Keys in one statement.
-        const AT_ONCE: usize = 500;
-        self.run("look for keys of notifications", |connection| {
-            let mut known = HashSet::new();
-            for keys in keys.chunks(AT_ONCE) {
-                let found: Vec<Option<String>> = notifications::table
-                    .filter(notifications::message_key.eq_any(keys))
-                    .select(notifications::message_key)
-                    .load(connection)?;
-                known.extend(found.into_iter().flatten());
-            }
-            Ok(known)
-        })
+        self.run("look for keys of notifications", |connection| find_known_keys(connection, keys))
     }
 
     /// Whether the event does not take place, as far as the ledger knows: the newest notification that says so or the contrary is

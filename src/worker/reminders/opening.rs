@@ -4,14 +4,12 @@ use std::time::Instant;
 
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
-use crate::domain::message::identity::Identity;
 use crate::domain::reminder::Reminder;
 use crate::observe::events;
-use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+use crate::store::ledger::opening::without_message::Wanted;
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::Context;
-use crate::worker::intake::{Place, WithoutMessage};
+use crate::worker::intake::{Place, open_anyway};
 use crate::worker::reminders::Reminders;
 
 /// Rows in one transaction.
@@ -89,25 +87,14 @@ impl Reminders {
         let Context { store, database_retry, leases, intake, .. } = &*self.context;
         let all: Vec<Wanted> = reminders.iter().map(|reminder| wanted(reminder, true)).collect();
         let mut requested_at = Instant::now();
-        let opened = database_retry.until_ok(|| {
+        let opened = open_anyway(database_retry, |audiences| {
             requested_at = Instant::now();
-            store.open_wanted(&all, leases.lease_request())
+            store.open_wanted(&all, audiences, leases.lease_request())
         })?;
-        let ours = |((opened, wanted), place): ((OpenedWanted, &Wanted), Place)| {
-            let OpenedWanted::Ours { notification, lease, resumed, started } = opened else { return None };
-            let held = leases.track(lease, requested_at);
-            Some(WithoutMessage {
-                message: wanted.message.clone(),
-                identity: Identity { message_id: Some(wanted.key.clone()), redelivered: false },
-                opened: OpenedAs::Ours { notification, held, resumed, started },
-                place,
-            })
-        };
-        let ours = opened.into_iter().zip(&all).zip(places).filter_map(ours).collect();
-        for not_taken in intake.hand_over(ours) {
-            not_taken.release(leases);
-        }
-        self.known.extend(all.into_iter().map(|wanted| wanted.key));
+        self.known.extend(all.iter().map(|wanted| wanted.key.clone()));
+        let opened =
+            all.into_iter().zip(opened).map(|(Wanted { message, key, .. }, opened)| (message, key, opened));
+        intake.hand_over_opened(opened, places, requested_at, leases);
         Ok(())
     }
 }

@@ -51,9 +51,7 @@ impl SetAsideSweep {
             opened: OpenedAs::Ours { notification, held, resumed: true, started: false },
             place: context.intake.reserve_one_more(),
         };
-        for not_taken in context.intake.hand_over(vec![resumed]) {
-            not_taken.release(&context.leases);
-        }
+        context.intake.hand_over(vec![resumed], &context.leases);
         Ok(())
     }
 }

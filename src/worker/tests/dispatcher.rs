@@ -24,6 +24,7 @@ mod answering;
 mod broker;
 mod losses;
 mod opening;
+mod outbox;
 mod priorities;
 mod refused_messages;
 mod reminders;

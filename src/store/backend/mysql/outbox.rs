@@ -1,23 +1,41 @@
-//! Rows of the outbox in `MySQL` and `MariaDB`, which tell nobody of a new row: they are asked.
+//! Rows of the outbox in `MySQL` and `MariaDB`, which do not tell of a new row: they are asked.
 
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
+use diesel::deserialize::{self, FromSql};
+use diesel::mysql::{Mysql, MysqlValue};
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
-use crate::store::ledger::outbox::row::{WaitingRow, due, waiting};
+use crate::store::ledger::outbox::row::{TextBytes, WaitingRow, due, waiting};
 
 /// Shortest and longest pause between two looks, which are a query.
 pub const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(100)];
 
+impl FromSql<Binary, Mysql> for TextBytes {
+    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+        <Vec<u8> as FromSql<Binary, Mysql>>::from_sql(value).map(Self)
+    }
+}
+
 /// Up to `limit` rows that need not wait, and that no other worker is taking.
-pub fn lock_waiting(mysql: &mut MysqlConnection, limit: i64) -> QueryResult<Vec<WaitingRow>> {
-    waiting(limit).for_update().skip_locked().load(mysql)
+pub fn lock_waiting(
+    mysql: &mut MysqlConnection,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    waiting(before, limit).for_update().skip_locked().load(mysql)
 }
 
 /// The same of rows that were to wait until this time or an earlier one.
-pub fn lock_due(mysql: &mut MysqlConnection, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<WaitingRow>> {
-    due(now, limit).for_update().skip_locked().load(mysql)
+pub fn lock_due(
+    mysql: &mut MysqlConnection,
+    now: NaiveDateTime,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    due(now, before, limit).for_update().skip_locked().load(mysql)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "another system may fail")]

@@ -5,21 +5,39 @@ use std::time::Duration;
 
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
+use diesel::deserialize::{self, FromSql};
+use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
-use crate::store::ledger::outbox::row::{WaitingRow, due, waiting};
+use crate::store::ledger::outbox::row::{TextBytes, WaitingRow, due, waiting};
 
 /// Shortest and longest pause between two calls of [`has_changed`], which only looks at the socket.
 pub const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(4)];
 
+impl FromSql<Binary, Pg> for TextBytes {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        <Vec<u8> as FromSql<Binary, Pg>>::from_sql(value).map(Self)
+    }
+}
+
 /// Up to `limit` rows that need not wait, and that no other worker is taking.
-pub fn lock_waiting(postgres: &mut PgConnection, limit: i64) -> QueryResult<Vec<WaitingRow>> {
-    waiting(limit).for_update().skip_locked().load(postgres)
+pub fn lock_waiting(
+    postgres: &mut PgConnection,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    waiting(before, limit).for_update().skip_locked().load(postgres)
 }
 
 /// The same of rows that were to wait until this time or an earlier one.
-pub fn lock_due(postgres: &mut PgConnection, now: NaiveDateTime, limit: i64) -> QueryResult<Vec<WaitingRow>> {
-    due(now, limit).for_update().skip_locked().load(postgres)
+pub fn lock_due(
+    postgres: &mut PgConnection,
+    now: NaiveDateTime,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    due(now, before, limit).for_update().skip_locked().load(postgres)
 }
 
 pub fn begin_watch(postgres: &mut PgConnection) -> QueryResult<()> {

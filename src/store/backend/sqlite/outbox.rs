@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
+use diesel::deserialize::{self, FromSql};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
-use crate::store::ledger::outbox::row::{WaitingRow, due, waiting};
+use crate::store::ledger::outbox::row::{TextBytes, WaitingRow, due, waiting};
 
 /// Shortest and longest pause between two calls of [`has_changed`], which reads a few bytes.
 pub const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(4)];
@@ -19,18 +21,37 @@ struct Version {
     data_version: i64,
 }
 
+impl FromSql<Binary, Sqlite> for TextBytes {
+    /// The bytes of a text are UTF-16 in a file whose text is, and need not be UTF-8 in another one.
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        if value.value_type() == Some(SqliteType::Binary) {
+            return Ok(Self(value.read_blob().to_vec()));
+        }
+        let text = value.read_text().to_owned();
+        let bytes = value.read_blob();
+        let is_replaced =
+            text.contains(char::REPLACEMENT_CHARACTER) && text == String::from_utf8_lossy(bytes);
+        Ok(Self(if is_replaced { bytes.to_vec() } else { text.into_bytes() }))
+    }
+}
+
 /// Up to `limit` rows that need not wait.
-pub fn lock_waiting(sqlite: &mut SqliteConnection, limit: i64) -> QueryResult<Vec<WaitingRow>> {
-    waiting(limit).load(sqlite)
+pub fn lock_waiting(
+    sqlite: &mut SqliteConnection,
+    before: NaiveDateTime,
+    limit: i64,
+) -> QueryResult<Vec<WaitingRow>> {
+    waiting(before, limit).load(sqlite)
 }
 
 /// Up to `limit` rows that were to wait until this time or an earlier one.
 pub fn lock_due(
     sqlite: &mut SqliteConnection,
     now: NaiveDateTime,
+    before: NaiveDateTime,
     limit: i64,
 ) -> QueryResult<Vec<WaitingRow>> {
-    due(now, limit).load(sqlite)
+    due(now, before, limit).load(sqlite)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "another system may fail")]

@@ -2,7 +2,7 @@
 //! first moment, and if their worker dies, the ledger alone tells that they are to be sent: `set_aside_sweep` finds them. Where they
 //! come from is left to the caller.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -59,10 +59,10 @@ pub enum OpenedWanted {
 /// What is done about the audiences of new notifications. An error over the rows of a result may leave a connection of `MariaDB`
 /// useless, so that one that cannot be read is not tried in the same transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audiences {
+pub enum Audiences {
     /// They are read and frozen.
     Read,
-    /// They cannot be read, and are frozen later.
+    /// They cannot be read, and are frozen when each notification begins.
     Leave,
 }
 
@@ -74,37 +74,16 @@ enum KeyOwner {
 
 impl Store {
     /// Opens the wanted notifications in one transaction, and leases them for the owner of `lease_request`. One result for each of
-    /// them, in their order. If the participants of an event cannot be read, each is opened in a transaction of its own, and those
-    /// of that event without an audience, which is frozen as soon as it can be.
+    /// them, in their order.
     ///
     /// # Errors
-    /// When the database does not answer; then none is opened, or only the reply to a commit was lost. May be repeated: those that
-    /// were opened are `Known` then, and the sweep finds them.
+    /// When the database does not answer, or the participants of an event cannot be read; then none is opened, or only the reply to
+    /// the commit was lost. May be repeated: those that were opened are `Known` then, and the sweep finds them.
     pub fn open_wanted(
         &self,
         wanted: &[Wanted],
-        lease_request: &LeaseRequest,
-    ) -> Result<Vec<OpenedWanted>, StoreError> {
-        match self.try_to_open(wanted, lease_request, Audiences::Read) {
-            Err(error) if error.is_unreadable() => {}
-            opened => return opened,
-        }
-        let mut opened = Vec::with_capacity(wanted.len());
-        for one in wanted {
-            let audiences = match self.check_audiences(one.message.event_id.as_slice()) {
-                Ok(()) => Audiences::Read,
-                Err(_) => Audiences::Leave,
-            };
-            opened.extend(self.try_to_open(std::slice::from_ref(one), lease_request, audiences)?);
-        }
-        Ok(opened)
-    }
-
-    fn try_to_open(
-        &self,
-        wanted: &[Wanted],
-        lease_request: &LeaseRequest,
         audiences: Audiences,
+        lease_request: &LeaseRequest,
     ) -> Result<Vec<OpenedWanted>, StoreError> {
         let keys = self.app_keys()?;
         self.write("open notifications", |connection| {
@@ -177,6 +156,24 @@ pub(crate) fn open(
             _ => opened[index].clone(),
         })
         .collect())
+}
+
+/// Those of the keys that notifications have, whatever became of them.
+pub(crate) fn find_known_keys(
+    connection: &mut AnyConnection,
+    keys: &[String],
+) -> QueryResult<HashSet<String>> {
+    /// Keys in one statement.
+    const AT_ONCE: usize = 500;
+    let mut known = HashSet::new();
+    for keys in keys.chunks(AT_ONCE) {
+        let found: Vec<Option<String>> = notifications::table
+            .filter(notifications::message_key.eq_any(keys))
+            .select(notifications::message_key)
+            .load(connection)?;
+        known.extend(found.into_iter().flatten());
+    }
+    Ok(known)
 }
 
 fn find_by_keys(

@@ -28,17 +28,17 @@ pub(super) enum Decoding {
 /// # Errors
 /// Why it cannot be decoded, in one sentence.
 pub(super) fn decode(row: &WaitingRow, decoder: &Decoder) -> Result<Decoding, String> {
-    let routing_key = row.routing_key.as_deref().map(String::from_utf8_lossy);
+    let routing_key = row.routing_key.as_ref().map(|key| String::from_utf8_lossy(&key.0));
     let routing_key = routing_key.as_deref().filter(|key| !key.is_empty());
     let Decoded { message, origin } =
-        match decoder.read(&row.body, &Beside { routing_key, ..Beside::default() }) {
+        match decoder.read(&row.body.0, &Beside { routing_key, ..Beside::default() }) {
             Ok(read) => read,
             Err(RefusedBody { refusal: MessageRefusal::DeadLetter(problem), .. }) => return Err(problem),
             Err(RefusedBody { refusal: MessageRefusal::Ignored { routing_key }, .. }) => {
                 return Ok(Decoding::Ignored { routing_key });
             }
         };
-    let message_id = row.message_id.as_deref().map(String::from_utf8_lossy);
+    let message_id = row.message_id.as_ref().map(|id| String::from_utf8_lossy(&id.0));
     let mut identity = Identity::new(message_id.as_deref(), false);
     if identity.key().is_none() {
         identity = identity.or_id(origin.id.map_err(|reason| reason.to_string())?);

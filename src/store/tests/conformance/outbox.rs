@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::priority::Priority;
 use crate::routes::decoder::Decoder;
-use crate::store::ledger::opening::without_message::OpenedWanted;
+use crate::store::error::StoreError;
+use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted};
 use crate::store::ledger::outbox::{OutboxSummary, Taken};
 
 /// Writes rows as an application does. Values are those of `message_id`, `body`, `priority` and `not_before`.
@@ -12,9 +13,18 @@ fn write(store: &Store, values: &[&str]) {
     execute(store, &format!("INSERT INTO outbox (message_id, body, priority, not_before) VALUES {rows}"));
 }
 
-fn take(store: &Store, most: usize) -> Taken {
+fn take_with(
+    store: &Store,
+    most: usize,
+    stale_after: Option<Duration>,
+    audiences: Audiences,
+) -> Result<Taken, StoreError> {
     let decoder = Decoder::new(store.event_key_type().unwrap(), None);
-    store.take_from_outbox(most, &lease_request("me"), &decoder).unwrap()
+    store.take_from_outbox(most, stale_after, &decoder, audiences, &lease_request("me"))
+}
+
+fn take(store: &Store, most: usize) -> Taken {
+    take_with(store, most, None, Audiences::Read).unwrap()
 }
 
 fn keys(taken: &Taken) -> Vec<&str> {
@@ -185,10 +195,55 @@ pub fn a_row_whose_event_cannot_be_read_is_taken_all_the_same(store: &Store) {
     add_people(store, EVENT, 2);
     break_participants(store, "id", "event_id = 7");
     write(store, &[&format!("('a', {UPDATED}, 0, NULL)"), &format!("('b', {UPDATED}, 0, NULL)")]);
-    let taken = take(store, 9);
-    assert_eq!(keys(&taken), ["a"], "one by one");
-    let OpenedWanted::Ours { notification, .. } = taken.messages[0].opened else { panic!("{taken:?}") };
+    assert!(take_with(store, 9, None, Audiences::Read).unwrap_err().is_unreadable());
+    let taken = take_with(store, 9, None, Audiences::Leave).unwrap();
+    assert_eq!(keys(&taken), ["a", "b"]);
+    let OpenedWanted::Ours { notification, started: false, .. } = taken.messages[0].opened else {
+        panic!("{taken:?}")
+    };
     assert!(!notification.audience.is_frozen());
     mend_participants(store);
-    assert_eq!(keys(&take(store, 9)), ["b"]);
+    assert!(take(store, 9).is_empty());
+}
+
+pub fn a_row_that_has_waited_for_too_long_is_not_sent(store: &Store) {
+    let opened = Wanted { message: message(Kind::Updated), key: "opened".to_owned(), starts_at_once: true };
+    store.open_wanted(&[opened], Audiences::Read, &lease_request("me")).unwrap();
+    let clock = store.run("read the clock", crate::store::backend::dispatch::clock).unwrap();
+    let ago = |minutes: i64| (clock - chrono::TimeDelta::minutes(minutes)).format("'%F %T'").to_string();
+    write(
+        store,
+        &[
+            &format!("('due long ago', {UPDATED}, 0, {})", ago(90)),
+            &format!("('due', {UPDATED}, 0, {})", ago(30)),
+            &format!("('old', {UPDATED}, 0, NULL)"),
+            &format!("('opened', {UPDATED}, 0, NULL)"),
+            "('bad', 'no JSON', 0, NULL)",
+        ],
+    );
+    execute(store, &format!("UPDATE outbox SET created_at = {}", ago(100)));
+    write(store, &[&format!("('new', {UPDATED}, 0, NULL)")]);
+    let limit = Some(Duration::from_secs(3600));
+    let taken = take_with(store, 9, limit, Audiences::Read).unwrap();
+    assert_eq!(keys(&taken), ["due", "opened", "new"]);
+    assert!(matches!(taken.messages[1].opened, OpenedWanted::Known(_)));
+    let problems: Vec<(i64, &str)> =
+        taken.problems.iter().map(|(id, problem)| (*id, problem.split(':').next().unwrap())).collect();
+    assert_eq!(problems, [(1, "it is stale"), (3, "it is stale"), (5, "the body is not JSON")]);
+    // As the problem says.
+    execute(
+        store,
+        "UPDATE outbox SET created_at = CURRENT_TIMESTAMP, not_before = NULL, taken_at = NULL, problem = NULL
+            WHERE message_id LIKE '%long ago'",
+    );
+    let taken = take_with(store, 9, limit, Audiences::Read).unwrap();
+    assert_eq!(keys(&taken), ["due long ago"]);
+}
+
+pub fn a_long_word_that_is_none_is_a_problem_of_its_row(store: &Store) {
+    let word = "\u{200b}".repeat(20_000);
+    let body = format!(r#"'{{"recipient_user_id":7,"message":"Hello","priority":"{word}"}}'"#);
+    write(store, &[&format!("('bad', {body}, 0, NULL)"), &format!("('good', {UPDATED}, 0, NULL)")]);
+    let taken = take(store, 9);
+    assert_eq!((taken.problems.len(), keys(&taken)), (1, vec!["good"]));
 }

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::*;
 use crate::domain::reminder::{Reminder, ReminderOffset};
-use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted};
 
 fn wanted(seconds: i64, starts_at: &str) -> Wanted {
     let offset = ReminderOffset::from_seconds(seconds).unwrap();
@@ -31,9 +31,12 @@ pub fn a_reminder_is_known_by_its_key_and_a_missed_one_is_not_tried_again(store:
         wanted(3_600, "2026-12-24T17:00:00Z"),
         wanted(3_600, "2026-12-24T18:00:00Z"),
     ];
-    let opened = store.open_wanted(std::slice::from_ref(&day), &lease_request("me")).unwrap();
+    let open_day = |owner| {
+        store.open_wanted(std::slice::from_ref(&day), Audiences::Read, &lease_request(owner)).unwrap()
+    };
+    let opened = open_day("me");
     assert!(matches!(opened[..], [OpenedWanted::Ours { started: true, .. }]));
-    let again = store.open_wanted(std::slice::from_ref(&day), &lease_request("other")).unwrap();
+    let again = open_day("other");
     assert!(matches!(again[..], [OpenedWanted::Known(_)]), "one for all workers");
 
     let missed = [(day.clone(), "no".to_owned()), (hour.clone(), "missed: too late".to_owned())];
@@ -61,7 +64,7 @@ pub fn a_reminder_is_known_by_its_key_and_a_missed_one_is_not_tried_again(store:
 pub fn an_event_is_cancelled_until_it_is_announced_again(store: &Store) {
     let open_kind = |kind: Kind, key: &str| {
         let wanted = Wanted { message: message(kind), key: key.to_owned(), starts_at_once: true };
-        store.open_wanted(&[wanted], &lease_request("me")).unwrap();
+        store.open_wanted(&[wanted], Audiences::Read, &lease_request("me")).unwrap();
         store.is_cancelled(EVENT).unwrap()
     };
     assert!(!store.is_cancelled(EVENT).unwrap());

@@ -1,14 +1,14 @@
 //! Opening notifications that no message of the broker carries.
 
 use super::*;
-use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted};
 
 fn wanted(key: &str, kind: Kind, event_id: EventId) -> Wanted {
     Wanted { message: Message::new(kind, event_id), key: key.to_owned(), starts_at_once: true }
 }
 
 fn open_wanted(store: &Store, wanted: &[Wanted]) -> Vec<OpenedWanted> {
-    store.open_wanted(wanted, &lease_request("me")).unwrap()
+    store.open_wanted(wanted, Audiences::Read, &lease_request("me")).unwrap()
 }
 
 /// Notification and lease of one that is new, or that was abandoned.
@@ -87,7 +87,9 @@ pub fn a_wanted_event_that_cannot_be_read_is_opened_without_an_audience(store: &
     add_people(store, OTHER_EVENT, 3);
     break_participants(store, "id", "event_id = 7");
     let all = [wanted("a", Kind::Updated, EVENT), wanted("b", Kind::Created, EVENT)];
-    let opened = open_wanted(store, &all);
+    let open_with = |audiences| store.open_wanted(&all, audiences, &lease_request("me"));
+    assert!(open_with(Audiences::Read).unwrap_err().is_unreadable());
+    let opened = open_with(Audiences::Leave).unwrap();
     assert!(matches!(opened[0], OpenedWanted::Ours { started: false, .. }));
     let [(broken, lease), (other, _)] = [0, 1].map(|index| ours(&opened[index]));
     assert!(!broken.audience.is_frozen() && !other.audience.is_frozen());

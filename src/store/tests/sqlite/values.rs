@@ -3,6 +3,9 @@
 use diesel::{Connection as _, SqliteConnection};
 
 use super::*;
+use crate::routes::decoder::Decoder;
+use crate::store::ledger::opening::without_message::Audiences;
+use crate::store::ledger::outbox::Taken;
 use crate::store::source::event_keys::{AppEvent, EventKeys, KeyColumn};
 use crate::store::source::keys::{AppKeys, ParticipantKeys};
 use crate::store::source::participants::{find_audience, read_rows};
@@ -51,6 +54,11 @@ fn text_that_is_not_utf_8_is_sanitized_and_blocks_no_mail() {
     assert_eq!(store.find_event(EVENT).unwrap().unwrap().title, "A\u{fffd}");
 }
 
+fn take(store: &Store) -> Taken {
+    let decoder = Decoder::new(store.event_key_type().unwrap(), None);
+    store.take_from_outbox(9, None, &decoder, Audiences::Read, &lease_request("me")).unwrap()
+}
+
 /// A file of which another program chose the encoding.
 #[test]
 fn a_file_in_utf_16_is_read_like_any_other() {
@@ -86,7 +94,32 @@ fn a_file_in_utf_16_is_read_like_any_other() {
         record(&store, &notification, Status::Sent, 1..=3);
         complete(&store, notification.id);
         assert_eq!(store.tally(&notification).unwrap().sent, 3);
+        execute(
+            &store,
+            r#"INSERT INTO outbox (message_id, body) VALUES ('käse', '{"type":"UPDATED","event_id":7}'),
+                (NULL, CAST('{"type":"UPDATED","event_id":7}' AS TEXT))"#,
+        );
+        let taken = take(&store);
+        let keys: Vec<&str> = taken.messages.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(
+            (keys, taken.problems.as_slice()),
+            (vec!["käse", "outbox:2"], [].as_slice()),
+            "{encoding}"
+        );
     }
+}
+
+#[test]
+fn a_row_of_the_outbox_may_be_bytes_and_need_not_be_text() {
+    let (_dir, store) = sqlite();
+    execute(
+        &store,
+        r#"INSERT INTO outbox (message_id, body) VALUES (7, CAST('{"type":"UPDATED","event_id":7}' AS BLOB)),
+            (CAST('b' AS BLOB), '{"type":"UPDATED","event_id":7,"note":"' || CAST(x'ff' AS TEXT) || '"}')"#,
+    );
+    let taken = take(&store);
+    assert_eq!((taken.messages.len(), taken.messages[0].key.as_str()), (1, "7"));
+    assert_eq!(taken.problems, [(2, "the body is not UTF-8 text".to_owned())]);
 }
 
 /// The halves of a UNION, columns without a type, and tables that accept no other type.

@@ -8,7 +8,7 @@ use crate::domain::message::Message;
 use crate::domain::reminder::{Reminder, ReminderOffset};
 use crate::observe::health::Health;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::opening::without_message::Wanted;
+use crate::store::ledger::opening::without_message::{Audiences, Wanted};
 use crate::store::ledger::row::NotificationState;
 use crate::worker::reminders::Reminders;
 use crate::worker::tests::support::wait_until;
@@ -123,7 +123,7 @@ fn a_cancelled_event_is_not_reminded_of() {
     let cancel =
         Wanted { message: Message::new(Kind::Cancelled, EVENT), key: "c".to_owned(), starts_at_once: true };
     let request = LeaseRequest { owner: "other".to_owned(), term: Duration::from_secs(30) };
-    worker.store.open_wanted(&[cancel], &request).unwrap();
+    worker.store.open_wanted(&[cancel], Audiences::Read, &request).unwrap();
     let mut reminders = reminders(&worker);
     starts_in(&worker, minutes(59));
     reminders.look().unwrap();

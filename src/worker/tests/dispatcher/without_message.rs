@@ -8,10 +8,8 @@ use crate::domain::message::Message;
 use crate::observe::health::Health;
 use crate::process_id;
 use crate::store::ledger::leases::LeaseRequest;
-use crate::store::ledger::opening::without_message::{OpenedWanted, Wanted};
+use crate::store::ledger::opening::without_message::{Audiences, OpenedWanted, Wanted};
 use crate::store::ledger::row::NotificationState;
-use crate::worker::fan_out::claim::OpenedAs;
-use crate::worker::intake::WithoutMessage;
 use crate::worker::set_aside_sweep;
 use crate::worker::tests::support::{REQUEST, wait_until};
 
@@ -22,24 +20,26 @@ fn wanted(key: &str, message: Message) -> Wanted {
 /// Opens a notification for a process of this name, and returns its lease.
 pub(super) fn open_for(worker: &TestWorker, owner: &str, key: &str, message: Message) -> OpenedWanted {
     let request = LeaseRequest { owner: owner.to_owned(), term: Duration::from_secs(30) };
-    worker.store.open_wanted(&[wanted(key, message)], &request).unwrap().remove(0)
+    worker.store.open_wanted(&[wanted(key, message)], Audiences::Read, &request).unwrap().remove(0)
 }
 
 /// Opens a notification and hands it to the dispatcher.
 pub(super) fn hand_over(worker: &TestWorker, key: &str, message: Message) {
     let (context, requested_at) = (&worker.context, Instant::now());
+    let wanted = [wanted(key, message.clone())];
     let opened = context
         .store
-        .open_wanted(&[wanted(key, message.clone())], context.leases.lease_request())
+        .open_wanted(&wanted, Audiences::Read, context.leases.lease_request())
         .unwrap()
         .remove(0);
-    let OpenedWanted::Ours { notification, lease, resumed, started } = opened else { panic!("{opened:?}") };
-    let held = context.leases.track(lease, requested_at);
-    let place = context.intake.reserve(1).remove(0);
-    let opened = OpenedAs::Ours { notification, held, resumed, started };
-    let not_taken =
-        context.intake.hand_over(vec![WithoutMessage { message, identity: named(key), opened, place }]);
-    assert!(not_taken.is_empty());
+    assert!(matches!(opened, OpenedWanted::Ours { .. }), "{opened:?}");
+    let places = context.intake.reserve(1);
+    context.intake.hand_over_opened(
+        [(message, key.to_owned(), opened)],
+        places,
+        requested_at,
+        &context.leases,
+    );
 }
 
 /// A process that certainly does not run any more.
@@ -202,5 +202,7 @@ fn a_worker_that_stops_releases_those_that_have_not_begun() {
     drop(open_gate);
     assert_eq!(closing.join().unwrap(), []);
     assert!(is_completed(&worker, 1) && record(&worker, 2).state.is_open());
+    hand_over(&worker, "outbox:3", REQUEST);
+    assert!(record(&worker, 3).holder.is_none(), "the dispatcher takes none any more");
     assert_eq!(intake.reserve(4).len(), 4);
 }
