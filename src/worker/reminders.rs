@@ -2,10 +2,10 @@
 //! them to the dispatcher. Nothing is scheduled in advance: each look reads the events as they are.
 //!
 //! A reminder has a key of its own in the ledger, so that several workers send one, and an event that was moved has another. One that
-//! was due after the last look of any worker, and is too late now, was missed. Whatever was due before that look and is not in the
-//! ledger was not there: its event was made or moved later, and nobody expects a reminder of it.
+//! was due after the last look of any worker, and is too late now, was missed. One that was due before that look and is not in the
+//! ledger was not there: its event was made or moved later, and people expect no reminder of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::Context;
 
 mod opening;
+mod reading;
 
 /// The longest pause between two looks: an event that was made or moved meanwhile is seen by then.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(1);
@@ -64,6 +65,10 @@ pub(super) struct Reminders {
     known: HashSet<String>,
     /// When starts are counted again that no look finds.
     count_at: Instant,
+    /// What is said of those.
+    odd_starts: Option<String>,
+    /// Keys of events that this look cannot read, each with the reason.
+    unreadable: BTreeMap<String, String>,
 }
 
 /// What one look has found.
@@ -95,6 +100,8 @@ impl Reminders {
             offsets,
             known: HashSet::new(),
             count_at: Instant::now(),
+            odd_starts: None,
+            unreadable: BTreeMap::new(),
         }
     }
 
@@ -116,9 +123,13 @@ impl Reminders {
 
     /// Opens what is due, and returns the time from its begin to the next look. Data that cannot be read are told; it is tried again.
     pub(super) fn look(&mut self) -> Result<Duration, Stopped> {
+        let unreadable_before = std::mem::take(&mut self.unreadable);
         match self.look_at_all() {
             Ok(pause) => {
-                events::reminders::readable(&self.health);
+                if self.unreadable != unreadable_before {
+                    events::reminders::unreadable_events(&self.unreadable);
+                }
+                events::reminders::readable(&self.health, self.odd_starts.as_deref(), &self.unreadable);
                 Ok(pause.to_std().unwrap_or_default())
             }
             Err(End::Stopping) => Err(Stopped),
@@ -137,9 +148,7 @@ impl Reminders {
         let mut in_reach = HashSet::new();
         for offset in self.offsets.clone() {
             for slice in slices(self.starts_in_reach(offset, look)) {
-                let starting = database_retry
-                    .while_readable(|| store.find_starting(&slice))?
-                    .map_err(End::Unreadable)?;
+                let starting = self.read(&slice)?;
                 let found = find(offset, look, &starting);
                 next = found.next.unwrap_or(next).min(next);
                 in_reach.extend(found.due.iter().chain(&found.missed).map(Reminder::key));
@@ -173,12 +182,16 @@ impl Reminders {
             return Ok(());
         }
         let Context { store, database_retry, .. } = &*self.context;
-        match database_retry.while_readable(|| store.count_odd_starts())? {
-            Ok(Some(odd)) => events::reminders::odd_starts(&self.health, odd.to_string()),
-            Ok(None) => events::reminders::no_odd_starts(&self.health),
-            Err(error) => events::reminders::uncounted(&self.health, &error.reason()),
+        let counted = database_retry.while_readable(|| store.count_odd_starts())?;
+        let interval = if counted.is_ok() { COUNT_INTERVAL } else { COUNT_INTERVAL / 12 };
+        self.count_at = Instant::now() + interval;
+        self.odd_starts = match counted {
+            Ok(odd) => odd.map(|odd| odd.to_string()),
+            Err(error) => Some(events::reminders::uncounted(&error.reason())),
+        };
+        if let Some(sentence) = &self.odd_starts {
+            events::reminders::odd_starts(sentence);
         }
-        self.count_at = Instant::now() + COUNT_INTERVAL;
         Ok(())
     }
 }

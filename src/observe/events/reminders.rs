@@ -1,14 +1,20 @@
 //! Reminders of events.
 
+use std::collections::BTreeMap;
+
 use crate::domain::ids::EventId;
 use crate::domain::notification::Notification;
 use crate::domain::reminder::Reminder;
 use crate::observe::health::{Health, Part};
+use crate::text::clean::{cut, one_line};
 use crate::text::count::count;
+use crate::text::mask::mask;
 use crate::text::timestamp::to_the_second;
 
 /// How many are named.
 const MAX_NAMED: usize = 5;
+/// How much of a key is shown, in characters.
+const KEY_SHOWN: usize = 80;
 
 /// What begins the reason of a reminder that was missed.
 pub const MISSED: &str = "missed: ";
@@ -55,23 +61,47 @@ pub fn unreadable(health: &Health, reason: &str) {
     health.set_problem(Part::Reminders, text);
 }
 
-/// They could be read.
-pub fn readable(health: &Health) {
+/// They could be read, but for the events with these keys, each with the reason. `odd_starts`: what is said of starts that are not found.
+pub fn readable(health: &Health, odd_starts: Option<&str>, unreadable: &BTreeMap<String, String>) {
     health.clear_problem(Part::Reminders);
+    let unreadable = (!unreadable.is_empty()).then(|| describe(unreadable));
+    let notes: Vec<&str> = odd_starts.into_iter().chain(unreadable.as_deref()).collect();
+    if notes.is_empty() {
+        health.clear_note(Part::Reminders);
+    } else {
+        health.set_note(Part::Reminders, notes.join("; "));
+    }
+}
+
+/// The events that cannot be read are others than at the last look.
+pub fn unreadable_events(unreadable: &BTreeMap<String, String>) {
+    if unreadable.is_empty() {
+        log::info!("reminders: all events that start soon can be read again");
+    } else {
+        log::warn!("reminders: {}. Correct the data or the view", describe(unreadable));
+    }
+}
+
+fn describe(unreadable: &BTreeMap<String, String>) -> String {
+    let name = |(key, reason): (&String, &String)| {
+        format!("event {} ({})", cut(key.as_str(), KEY_SHOWN), mask(&one_line(reason)))
+    };
+    let named: Vec<String> = unreadable.iter().take(MAX_NAMED).map(name).collect();
+    let others = if unreadable.len() > MAX_NAMED { ", …" } else { "" };
+    format!(
+        "no reminder is sent for {} that cannot be read: {}{others}",
+        count(unreadable.len() as u64, "event"),
+        named.join(", ")
+    )
 }
 
 /// Some starts are not found.
-pub fn odd_starts(health: &Health, sentence: String) {
+pub fn odd_starts(sentence: &str) {
     log::warn!("reminders: {sentence}");
-    health.set_note(Part::Reminders, sentence);
 }
 
 /// Whether there are such starts is not known.
-pub fn uncounted(health: &Health, reason: &str) {
-    odd_starts(health, format!("whether each event is found by its start is not known: {reason}"));
-}
-
-/// There are none any more.
-pub fn no_odd_starts(health: &Health) {
-    health.clear_note(Part::Reminders);
+#[must_use]
+pub fn uncounted(reason: &str) -> String {
+    format!("whether each event is found by its start is not known: {reason}")
 }

@@ -91,6 +91,11 @@ impl EventKeys {
         self.condition("participants.event_id", self.participants_cast, event_id)
     }
 
+    /// The type that a text has to be cast to, so that it is compared as keys of events are. `None`: as it is.
+    pub fn events_cast(&self) -> Option<&'static str> {
+        self.events_cast
+    }
+
     /// `events.id` as text.
     pub fn events_id_as_text(&self) -> EventsIdAsText {
         EventsIdAsText { text_type: self.text_type }

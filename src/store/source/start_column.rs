@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::result::Error;
 
 /// Zones are up to 14 hours away from UTC, so a date, or a time with an offset, may be written as that of the day before or after.
 const ZONES: TimeDelta = TimeDelta::days(1);
@@ -63,6 +64,19 @@ impl StartColumn {
             Self::Times(_) | Self::Dates | Self::Numbers | Self::Other(_) => None,
         }
     }
+}
+
+/// Why starts in a column of another type are not found.
+#[must_use]
+pub fn refuse(column: &StartColumn) -> Error {
+    let StartColumn::Other(kind) = column else { return Error::NotFound };
+    Error::DeserializationError(
+        format!(
+            "events.starts_at is of the type {kind}, which cannot be compared with a time, and REMINDERS is set; in a view over \
+             your own tables, give the column a type for times"
+        )
+        .into(),
+    )
 }
 
 /// Texts that begin with the date, as ISO 8601 has it, are in the order of time up to their zones.

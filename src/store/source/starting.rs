@@ -1,5 +1,5 @@
 //! Which events start in a range of time. Reads no more of them than key, start and zone. How the database compares their starts is left
-//! to `start_column`.
+//! to `start_column`, parts of all events to `parts`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,23 +8,29 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::result::Error;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Nullable, Text, Timestamp};
 
 use crate::domain::event::DateOrTime;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::time_zone::TimeZone;
 use crate::store::Store;
-use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
 use crate::store::backend::starts::start_column;
+use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::schema::events;
-use crate::store::source::columns::{AppKey, AppText, AppTime, not_blank};
-use crate::store::source::event_keys::EventKeys;
-use crate::store::source::start_column::StartColumn;
+use crate::store::source::columns::{AppText, AppTime, not_blank};
+use crate::store::source::start_column::{StartColumn, refuse};
+use crate::store::source::starting::parts::EventPart;
 use crate::text::count::count;
+
+pub mod parts;
+
+const TIMEZONE: AsText<events::timezone> = AsText(events::timezone);
+
+/// Key, start and zone of an event.
+type Columns = (Nullable<Text>, Nullable<Timestamp>, Nullable<Text>);
 
 /// An event that starts soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,18 +74,35 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or the column cannot be compared with a time.
     pub fn find_starting(&self, range: &Range<DateTime<Utc>>) -> Result<Vec<StartingEvent>, StoreError> {
+        self.find_starting_in(&EventPart::default(), range)
+    }
+
+    /// The same, of a part of the events. Rows of others are not looked at, where the database has an index on their keys or compares
+    /// what is cheap first.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn find_starting_in(
+        &self,
+        part: &EventPart,
+        range: &Range<DateTime<Utc>>,
+    ) -> Result<Vec<StartingEvent>, StoreError> {
         let keys = self.event_keys()?;
         self.run("read which events start soon", |connection| {
             let column = start_column(connection)?;
             let condition = column.is_in(range).ok_or_else(|| refuse(&column))?;
-            let rows = if keys.key_type == EventKeyType::Number {
-                load_numbers(connection, &condition)?
-            } else {
-                load_texts(connection, &keys, &condition)?
-            };
+            let key = keys.events_id_as_text();
+            let statement: Statement<'_, Columns> = Statement::new("SELECT ")
+                .fragment(&key)
+                .sql(", starts_at, ")
+                .fragment(&TIMEZONE)
+                .sql(" FROM events WHERE ");
+            let statement = part.add_to(statement, &keys).sql("(").sql(&condition).sql(")");
+            // The times are another text at each look.
+            let rows: Vec<Row> = statement.prepared_each_time().load(connection)?;
             let mut zones = Zones::default();
             let mut found: Vec<StartingEvent> =
-                rows.into_iter().filter_map(|row| row.starting(&mut zones)).collect();
+                rows.into_iter().filter_map(|row| row.starting(keys.key_type, &mut zones)).collect();
             found.retain(|event| range.contains(&event.starts_at));
             // A view may repeat an event for each of its participants.
             found.sort_unstable();
@@ -113,29 +136,23 @@ impl Store {
     }
 }
 
-fn refuse(column: &StartColumn) -> Error {
-    let StartColumn::Other(kind) = column else { return Error::NotFound };
-    Error::DeserializationError(
-        format!(
-            "events.starts_at is of the type {kind}, which cannot be compared with a time, and REMINDERS is set; in a view over \
-             your own tables, give the column a type for times"
-        )
-        .into(),
-    )
-}
-
 /// What is read of an event.
+#[derive(Queryable)]
 struct Row {
-    event_id: Option<EventId>,
+    key: Option<AppText>,
     starts_at: Option<AppTime>,
     zone: Option<AppText>,
 }
 
 impl Row {
     /// `None` without a key or a start that can be used.
-    fn starting(self, zones: &mut Zones) -> Option<StartingEvent> {
-        let (event_id, Some(AppTime::Known(starts_at))) = (self.event_id?, self.starts_at) else {
+    fn starting(self, key_type: EventKeyType, zones: &mut Zones) -> Option<StartingEvent> {
+        let (AppText(key), Some(AppTime::Known(starts_at))) = (self.key?, self.starts_at) else {
             return None;
+        };
+        let event_id = match key_type {
+            EventKeyType::Number => EventId::Number(key.parse().ok()?),
+            _ => key_type.accept(EventId::from_text(&key).ok()?).ok()?,
         };
         let starts_at = match starts_at {
             DateOrTime::Time(time) => time,
@@ -159,26 +176,4 @@ impl Zones {
             None => *self.0.entry(name.clone()).or_insert_with(|| parse(&name)),
         }
     }
-}
-
-fn load_numbers(connection: &mut AnyConnection, condition: &str) -> QueryResult<Vec<Row>> {
-    let rows: Vec<(AppKey, Option<AppTime>, Option<AppText>)> = events::table
-        .filter(sql::<Bool>(condition))
-        .select((events::id, events::starts_at, AsText(events::timezone)))
-        .load(connection)?;
-    let row = |(AppKey(id), starts_at, zone)| Row { event_id: Some(EventId::Number(id)), starts_at, zone };
-    Ok(rows.into_iter().map(row).collect())
-}
-
-fn load_texts(connection: &mut AnyConnection, keys: &EventKeys, condition: &str) -> QueryResult<Vec<Row>> {
-    let rows: Vec<(AppText, Option<AppTime>, Option<AppText>)> = events::table
-        .filter(sql::<Bool>(condition))
-        .select((keys.events_id_as_text(), events::starts_at, AsText(events::timezone)))
-        .load(connection)?;
-    let key = |AppText(key): AppText| {
-        let id = EventId::from_text(&key).ok()?;
-        keys.key_type.accept(id).ok()
-    };
-    let row = |(id, starts_at, zone)| Row { event_id: key(id), starts_at, zone };
-    Ok(rows.into_iter().map(row).collect())
 }

@@ -7,6 +7,7 @@ use crate::store::ledger::decided::DecidedPage;
 use crate::store::ledger::opening::Arrival;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::source::keyed_pages::KeyPosition;
+use crate::store::source::starting::parts::{EventPart, Halves};
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of};
 
 mod similar;
@@ -105,6 +106,10 @@ pub fn serve(store: &Store, event_id: EventId) {
     assert_eq!(store.sample_participants(event_id, 9).unwrap().readable.len(), 3);
     assert!(store.newest_events(9).unwrap().contains(&event_id));
     assert_eq!(store.count_event_rows(event_id).unwrap(), 1);
+    let Halves::Two(halves) = store.halve_events(&EventPart::default()).unwrap() else { panic!() };
+    let alone = halves.map(|half| store.halve_events(&half).unwrap());
+    let is_it = |half: &Halves| matches!(half, Halves::One(key) if self::key(key).to_string() == event_id.to_string());
+    assert!(alone.iter().any(is_it), "{alone:?}");
 
     let mut me = Consumer::begin(store, "me", 1);
     let (opened, lease) = open_new(&mut me, event_id);

@@ -36,6 +36,7 @@ macro_rules! conformance_tests {
             starts_that_are_text_are_found_by_their_day
             an_event_is_found_once_for_each_start
             numbers_are_read_as_text
+            only_events_that_cannot_be_read_are_left_out
             a_date_is_a_whole_day
             times_are_read_from_text
             times_are_read_from_numbers

@@ -169,3 +169,32 @@ fn starts_that_cannot_be_compared_are_told() {
          example event 123; store UTC in a form such as 2026-11-21 09:00:00\n"
     );
 }
+
+#[test]
+fn an_event_that_cannot_be_read_is_told_and_the_others_are_reminded_of() {
+    let worker = TestWorker::new(3, 1);
+    worker.store.add_event(&event(EventId::Number(7))).unwrap();
+    starts_in(&worker, minutes(59));
+    worker.execute(
+        "ALTER TABLE events RENAME TO meetings;
+         CREATE VIEW events AS SELECT id, title, description, location,
+            CASE id WHEN 7 THEN abs(-9223372036854775807 - 1) ELSE starts_at END AS starts_at, ends_at, timezone, url, updated_at
+            FROM meetings",
+    );
+    let broker = Broker::start(&worker);
+    let health = Health::default();
+    let offset = ReminderOffset::from_seconds(HOUR).unwrap();
+    let mut reminders = Reminders::new(&worker.context, &health, vec![offset]);
+    reminders.look().unwrap();
+    wait_until_completed(&worker, 1);
+    assert_eq!((worker.relay.accepted().len(), health.problems().as_str()), (3, ""));
+    assert_eq!(
+        health.notes(),
+        "note: reminders: whether each event is found by its start is not known: integer overflow; no reminder is sent for 1 event that \
+         cannot be read: event 7 (integer overflow)\n"
+    );
+    worker.execute("DROP VIEW events; ALTER TABLE meetings RENAME TO events");
+    reminders.look().unwrap();
+    assert_eq!((health.notes().contains("event 7"), worker.count("notifications")), (false, 2));
+    assert_eq!(broker.close(), []);
+}
