@@ -26,6 +26,9 @@ impl ReminderOffset {
         (1..=LONGEST).contains(&seconds).then(|| Self(TimeDelta::seconds(seconds)))
     }
 
+    /// The longest tolerance, of the longest time that the configuration allows: 30 days.
+    pub const LONGEST_TOLERANCE: TimeDelta = TimeDelta::days(3);
+
     /// The same of the times of the configuration, which are not too long.
     #[must_use]
     pub fn all(times: &[Duration]) -> Vec<Self> {

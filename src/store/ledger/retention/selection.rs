@@ -8,6 +8,8 @@ use diesel::dsl::{exists, min, not};
 use diesel::prelude::*;
 
 use crate::domain::ids::NotificationId;
+use crate::domain::kind::Kind;
+use crate::domain::reminder::ReminderOffset;
 use crate::store::backend::any::AnyConnection;
 use crate::store::ledger::row::NotificationState;
 use crate::store::schema::{deferrals, deliveries, notifications, recipients};
@@ -32,12 +34,16 @@ pub fn purge_eligible(before: NaiveDateTime) -> _ {
     ended.filter(notifications::acked_at.is_not_null())
 }
 
-/// The same without those that are leased at the database's time `now`, and without those whose mails will be tried again.
+/// The same without those that are leased at the database's time `now`, without those whose mails will be tried again, and without
+/// reminders that may be due still: no row would tell the next look that they were sent.
 #[diesel::dsl::auto_type]
 pub fn purgeable(before: NaiveDateTime, now: NaiveDateTime) -> _ {
     let purge_eligible: purge_eligible = purge_eligible(before);
     let will_be_swept: will_be_swept = will_be_swept();
+    let reminder: &'static str = Kind::Reminder.as_str();
+    let reminders_before: NaiveDateTime = now - ReminderOffset::LONGEST_TOLERANCE;
     purge_eligible
+        .filter(notifications::kind.ne(reminder).or(notifications::completed_at.lt(reminders_before)))
         .filter(notifications::lease_until.is_null().or(notifications::lease_until.le(now)))
         .filter(not(will_be_swept))
 }

@@ -31,6 +31,7 @@ macro_rules! conformance_tests {
             unknown_zones_are_counted
             a_look_for_reminders_never_goes_back
             a_reminder_is_known_by_its_key_and_a_missed_one_is_not_tried_again
+            a_purge_keeps_reminders_that_might_be_sent_again
             an_event_is_cancelled_until_it_is_announced_again
             events_that_start_in_a_range_are_found_in_order
             starts_that_are_text_are_found_by_their_day

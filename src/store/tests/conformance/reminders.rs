@@ -80,3 +80,24 @@ pub fn an_event_is_cancelled_until_it_is_announced_again(store: &Store) {
     }
     assert!(!store.is_cancelled(OTHER_EVENT).unwrap());
 }
+
+pub fn a_purge_keeps_reminders_that_might_be_sent_again(store: &Store) {
+    let one = wanted(86_400, "2026-12-24T17:00:00Z");
+    let missed = [(one, "missed: too late".to_owned())];
+    store.record_missed(&missed, &lease_request("me")).unwrap();
+    let clock = store.run("read the clock", crate::store::backend::dispatch::clock).unwrap();
+    for (hours, purged) in [(71, 0), (73, 1)] {
+        let ended_at = (clock - TimeDelta::hours(hours)).format("%F %T");
+        execute(
+            store,
+            &format!("UPDATE notifications SET completed_at = '{ended_at}', acked_at = '{ended_at}'"),
+        );
+        let mut purge = store.purge(TimeDelta::hours(1)).unwrap();
+        assert_eq!(purge.plan().unwrap().notifications, purged, "{hours}");
+        let mut deleted = 0;
+        while let Some(step) = purge.step().unwrap() {
+            deleted += step.notifications;
+        }
+        assert_eq!(deleted, purged, "{hours}");
+    }
+}
