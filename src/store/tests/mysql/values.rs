@@ -45,6 +45,40 @@ fn times_are_read_from_the_types_that_have_them() {
     }
 }
 
+#[test]
+fn starts_of_all_types_are_found() {
+    let ((), store) = mysql();
+    execute(&store, "INSERT INTO events (id, title, timezone) VALUES (7, 'Ball', 'America/New_York')");
+    let range = |from: &str, to: &str| from.parse().unwrap()..to.parse().unwrap();
+    let nine = range("2026-11-21T09:00:00Z", "2026-11-21T09:00:01Z");
+    let later = range("2026-11-21T09:00:01Z", "2026-11-21T15:00:00Z");
+    let midnight = range("2026-11-21T05:00:00Z", "2026-11-21T05:00:01Z");
+    for (kind, value, found_in) in [
+        ("DATETIME(6)", "2026-11-21 09:00:00.5", &nine),
+        ("DATETIME", "2026-11-21 09:00:00", &nine),
+        ("TIMESTAMP NULL", "2026-11-21 09:00:00", &nine),
+        ("DATE", "2026-11-21", &midnight),
+        ("VARCHAR(40)", "2026-11-21T10:00:00+01:00", &nine),
+        ("BIGINT UNSIGNED", "1795251600", &nine),
+        ("DECIMAL(20, 3)", "1795251600000", &nine),
+    ] {
+        execute(
+            &store,
+            &format!(
+                "UPDATE events SET starts_at = NULL; ALTER TABLE events MODIFY starts_at {kind};
+                 UPDATE events SET starts_at = '{value}'"
+            ),
+        );
+        // The connection notices with its first statement that the table is another one.
+        drop(store.find_starting(found_in));
+        let found = store.find_starting(found_in).unwrap();
+        assert_eq!(found.len(), 1, "{kind}");
+        assert!(found_in.contains(&found[0].starts_at), "{kind}: {found:?}");
+        assert_eq!(store.find_starting(&later).unwrap(), [], "{kind}");
+        assert_eq!(store.count_odd_starts().unwrap(), None, "{kind}");
+    }
+}
+
 /// A value of each type, and the text that the database prints.
 #[test]
 fn other_types_are_read_as_the_database_prints_them() {

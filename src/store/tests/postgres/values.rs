@@ -45,6 +45,41 @@ fn times_are_read_from_the_types_that_have_them() {
     }
 }
 
+#[test]
+fn starts_of_all_types_are_found() {
+    let ((), store) = postgres();
+    execute(&store, "INSERT INTO events (id, title, timezone) VALUES (7, 'Ball', 'America/New_York')");
+    execute(&store, "CREATE DOMAIN moment AS timestamptz");
+    let range = |from: &str, to: &str| from.parse().unwrap()..to.parse().unwrap();
+    let nine = range("2026-11-21T09:00:00Z", "2026-11-21T09:00:01Z");
+    let later = range("2026-11-21T09:00:01Z", "2026-11-21T15:00:00Z");
+    let midnight = range("2026-11-21T05:00:00Z", "2026-11-21T05:00:01Z");
+    for (kind, value, found_in) in [
+        ("timestamp", "2026-11-21 09:00:00.5", &nine),
+        ("timestamptz", "2026-11-21 10:00:00+01", &nine),
+        ("timestamptz(0)", "2026-11-20 19:00:00-14", &nine),
+        ("moment", "2026-11-21 10:00:00+01", &nine),
+        ("date", "2026-11-21", &midnight),
+        ("text", "2026-11-21T10:00:00+01:00", &nine),
+        ("bigint", "1795251600", &nine),
+        ("numeric", "1795251600000.000", &nine),
+    ] {
+        retype(&store, "events", "starts_at", kind, &format!("'{value}'"));
+        let found = store.find_starting(found_in).unwrap();
+        assert_eq!(found.len(), 1, "{kind}");
+        assert!(found_in.contains(&found[0].starts_at), "{kind}: {found:?}");
+        assert_eq!(store.find_starting(&later).unwrap(), [], "{kind}");
+        assert_eq!(store.count_odd_starts().unwrap(), None, "{kind}");
+    }
+    for (kind, value) in [("date", "infinity"), ("timestamp", "-infinity"), ("timestamptz", "infinity")] {
+        retype(&store, "events", "starts_at", kind, &format!("'{value}'"));
+        assert_eq!(store.find_starting(&nine).unwrap(), [], "{kind} {value}");
+    }
+    retype(&store, "events", "starts_at", "interval", "'1 day'");
+    let error = store.find_starting(&nine).unwrap_err().to_string();
+    assert!(error.contains("events.starts_at is of the type interval"), "{error}");
+}
+
 /// A value of each type, and the text that the database prints.
 #[test]
 fn other_types_are_read_as_the_database_prints_them() {
