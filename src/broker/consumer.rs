@@ -1,6 +1,6 @@
 //! The broker thread: one AMQP channel, messages in, settlements out, reconnecting for ever.
 //!
-//! A message stays unacked until the worker settles it, so the broker delivers it again whatever goes wrong here. The
+//! A message stays unacked until the worker settles it, so the broker delivers it again if anything goes wrong here. The
 //! thread never waits for the database, for a mail or for the publishing of a dead letter. When to reconnect is left to
 //! `reconnect`, one connection to `session`.
 

@@ -94,7 +94,7 @@ impl Environment {
             .collect()
     }
 
-    /// The variable that somebody who wrote `name` meant.
+    /// The variable that is meant by `name`.
     fn find_meant<'a>(&self, name: &str, known: &'a [String]) -> Option<&'a String> {
         let distance = |known: &String| strsim::damerau_levenshtein(name, known);
         let is_meant = |known: &String| match distance(known) {

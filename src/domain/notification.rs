@@ -32,7 +32,7 @@ impl Notification {
         )
     }
 
-    /// Why somebody who is listed gets no mail whom the application does not have any more.
+    /// Why a recipient on the list gets no mail whom the application does not have any more.
     #[must_use]
     pub fn reason_for_absence(&self) -> &'static str {
         match self.audience {

@@ -1,4 +1,4 @@
-//! What there is to say about the table outbox: rows that wait although nobody takes them, and rows that cannot be sent.
+//! What there is to say about the table outbox: rows that wait although no worker takes them, and rows that cannot be sent.
 
 use chrono::{NaiveDateTime, TimeDelta};
 

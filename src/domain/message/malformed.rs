@@ -71,7 +71,7 @@ pub enum Malformed {
     /// An entry of a batch is no object. Holds what it is.
     #[error("it must be an object, not {0}")]
     NoObject(&'static str),
-    /// A notice is for nobody.
+    /// A notice names no recipient.
     #[error("it has no recipient: give \"recipient_user_id\", \"recipient_user_ids\" or \"recipients\"")]
     NoRecipients,
     /// A notice is for too many. Holds their number.

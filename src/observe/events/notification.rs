@@ -95,7 +95,7 @@ pub fn repeated_addresses_unknown(notification: &Notification, reason: &str, aga
     );
 }
 
-/// Before a notification is completed: somebody up to its frozen end is neither decided nor deferred.
+/// Before a notification is completed: a participant up to its frozen end is neither decided nor deferred.
 pub fn found_late(notification: &Notification) {
     log::info!(
         "notification {} ({notification}): participants were added after their page was read, or their outcomes are gone \
@@ -104,7 +104,7 @@ pub fn found_late(notification: &Notification) {
     );
 }
 
-/// The tables contradict themselves. `passes` over the participants have found nobody.
+/// The tables contradict themselves. `passes` over the participants have found none.
 pub fn completed_unchecked(notification: &Notification, passes: u32) {
     log::error!(
         "notification {} ({notification}): the database says that a participant has no outcome yet, and has not returned \

@@ -30,7 +30,7 @@ const KEYS_PER_QUERY: usize = 100;
 /// Which rows of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubledRows {
-    /// Several, whatever they hold.
+    /// Several, with any content.
     Any,
     /// Several with different addresses.
     WithAddresses,

@@ -128,7 +128,7 @@ pub(crate) fn find_users(
     Ok(by_asked(&asked, found))
 }
 
-/// Rows that a collation holds for equal, and that nobody has asked for, are left out.
+/// Rows that a collation holds for equal, and that were not asked for, are left out.
 fn by_asked(asked: &BTreeMap<String, Vec<&str>>, found: HashMap<String, (KeyedPerson, bool)>) -> FoundUsers {
     let mut users = FoundUsers::with_capacity(found.len());
     for (stored, (person, differ)) in found {

@@ -49,7 +49,7 @@ pub struct ListedPages {
     /// How far the participants were read, in the order of their keys.
     position: KeyPosition,
     next: Next,
-    /// Whether nobody is mailed before the list is frozen. `false` from then on.
+    /// Whether no mail is sent before the list is frozen. `false` from then on.
     lists_first: bool,
     /// Who cannot be read or listed.
     unreadable: UnreadablePeople,

@@ -40,7 +40,7 @@ pub(super) fn why_not(
     Ok(reminder.is_too_late(look.clock).then(|| too_late(&reminder)))
 }
 
-/// Whether the event of a reminder has begun, which was opened for its start. Whoever gets the mail then has no use for it.
+/// Whether the event of a reminder has begun, which was opened for its start. Its recipients have no use for it then.
 ///
 /// # Errors
 /// When a shutdown is requested before the database answers.

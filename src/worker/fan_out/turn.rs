@@ -85,7 +85,7 @@ impl Leased {
 }
 
 impl Leased {
-    /// Closes a reminder that is not to be sent. Nobody is pending of one of which nothing was sent.
+    /// Closes a reminder that is not to be sent. One of which nothing was sent then has no one pending.
     ///
     /// # Errors
     /// When a shutdown is requested first, or the lease is lost.

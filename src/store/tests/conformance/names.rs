@@ -36,8 +36,8 @@ macro_rules! conformance_tests {
             events_that_start_in_a_range_are_found_in_order
             starts_that_are_text_are_found_by_their_day
             an_event_is_found_once_for_each_start
-            numbers_are_read_as_text
             only_events_that_cannot_be_read_are_left_out
+            numbers_are_read_as_text
             a_date_is_a_whole_day
             times_are_read_from_text
             times_are_read_from_numbers
@@ -156,6 +156,7 @@ macro_rules! conformance_tests {
             a_notice_without_an_id_that_comes_again_finds_its_notification
             a_notice_that_is_asked_about_again_is_not_opened_twice
             a_notice_for_ten_thousand_is_opened_at_once
+            a_long_text_for_many_alone_is_opened
             a_failure_of_a_notice_has_the_id_of_its_user_if_there_is_one
             a_routed_message_without_an_id_finds_its_notification_after_the_routes_are_changed
             the_id_of_a_routed_message_holds_for_one_routing_key
@@ -163,7 +164,6 @@ macro_rules! conformance_tests {
             unfinished_notifications_come_before_ended_ones
             a_fan_out_that_outlives_its_session_is_held
             what_another_worker_may_hold_is_undetermined
-            a_long_text_for_many_alone_is_opened
             a_redelivered_message_is_new_once_no_other_session_can_open_it
             what_a_frozen_worker_has_received_it_does_not_open_after_another_one
             a_restart_ends_the_session_of_a_frozen_worker
