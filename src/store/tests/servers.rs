@@ -35,6 +35,7 @@ macro_rules! server_tests {
             a_deadlock_is_repeated_without_an_error
             a_locked_notification_waits
             a_session_ends_after_what_it_opens
+            two_workers_take_different_rows_of_the_outbox
             the_tables_are_those_of_sqlite
             times_are_those_of_the_server
         );

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Binary;
 
 use crate::store::ledger::outbox::row::{TextBytes, WaitingRow, due, waiting};
+use crate::store::schema::outbox;
 
 /// Shortest and longest pause between two looks, which are a query.
 pub const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(100)];
@@ -25,7 +26,9 @@ pub fn lock_waiting(
     before: NaiveDateTime,
     limit: i64,
 ) -> QueryResult<Vec<WaitingRow>> {
-    waiting(before, limit).for_update().skip_locked().load(mysql)
+    // With `not_before` in it, which is NULL in all of them, MariaDB sorts all rows that wait, and locks them.
+    let order = (outbox::priority.desc(), outbox::id);
+    waiting(before, limit).order(order).for_update().skip_locked().load(mysql)
 }
 
 /// The same of rows that were to wait until this time or an earlier one.

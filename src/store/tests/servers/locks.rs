@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 
+use diesel::QueryResult;
 use diesel::connection::SimpleConnection as _;
 
 use super::*;
@@ -100,4 +101,19 @@ pub fn a_session_ends_after_what_it_opens(server: Server) {
         let locked = store.write("look", |connection| sessions::lock(connection, &session));
         assert!(!locked.unwrap().1, "{number}");
     }
+}
+
+pub fn two_workers_take_different_rows_of_the_outbox(server: Server) {
+    let store = migrated(server);
+    let rows: Vec<String> = (1..=3000).map(|id| format!("({id}, '{{}}')")).collect();
+    execute(&store, &format!("INSERT INTO outbox (id, body) VALUES {}", rows.join(", ")));
+    execute(&store, "UPDATE outbox SET taken_at = CURRENT_TIMESTAMP WHERE id <= 2000");
+    let before = "2000-01-01T00:00:00".parse().unwrap();
+    let take = |connection: &mut AnyConnection| -> QueryResult<Vec<i64>> {
+        let rows = dispatch::lock_waiting_of_outbox(connection, before, 3)?;
+        Ok(rows.iter().map(|row| row.id).collect())
+    };
+    let both = store
+        .write("take rows", |connection| Ok((take(connection)?, store.write("take others", take).unwrap())));
+    assert_eq!(both.unwrap(), (vec![2001, 2002, 2003], vec![2004, 2005, 2006]));
 }
