@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::import::ImportArgs;
 use crate::commands::preview::PreviewArgs;
-use crate::commands::publish::PublishArgs;
+use crate::commands::publish::arguments::PublishArgs;
 use crate::commands::purge::PurgeArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
@@ -112,15 +112,24 @@ Examples:
     Import(ImportArgs),
     /// Publish a notification, and wait until the broker has confirmed it
     ///
+    /// A notification of an event (--type), a notice to some people (--notice), or a message of your own of which a route makes a
+    /// mail (--payload with --routing-key). What is wrong with it is told before anything is published. With --dry-run, nothing is
+    /// published at all.
+    ///
     /// If the command fails, run it again with the same --message-id: the notification then counts once. With --outbox, it is
     /// written to the table outbox of the database, and no broker is needed.
     #[command(
         visible_alias = "send-test-message",
         after_help = "\
-Example:
-  fanmail publish --type UPDATED --event 123 --message-id order-4711"
+Examples:
+  fanmail publish --type UPDATED --event 123 --message-id order-4711
+  fanmail publish --type CANCELLED --event 123 --reason storm --dry-run
+  fanmail publish --notice 'Your car is ready.' --title Pick-up --users 7,8 --priority high
+  fanmail publish --notice 'Hello' --to 'Ada <ada@example.com>' --to zoe@example.com
+  fanmail publish --payload '{\"first_name\": \"Ada\", \"email\": \"ada@example.com\"}' --routing-key student.created
+  fanmail publish --payload @notices.json --outbox"
     )]
-    Publish(PublishArgs),
+    Publish(Box<PublishArgs>),
     /// Show workers, and for each notification: participants = sent + failed + skipped + deferred + pending
     ///
     /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.

@@ -12,7 +12,7 @@ libfuzzer_sys::fuzz_target!(|body: &[u8]| properties::decoding(
     &Decoder {
         max_body: MAX_BODY,
         decode: &|body| Message::decode(body, EventKeyType::Text).map(|decoded| decoded.message),
-        encode: &|message: &Message| message.encode(),
+        encode: &|message: &Message| message.encode().unwrap(),
         fits_ledger: &|message: &Message| Kind::from_word(message.kind.as_str()) == Some(message.kind),
     },
     body

@@ -5,6 +5,7 @@ use std::io;
 
 use crate::broker::ack_timeout;
 use crate::broker::error::BrokerError;
+use crate::broker::error::exchange::ExchangeError;
 use crate::text::clean::{cut, one_line};
 
 /// Longest text of a broker that is quoted, in characters.
@@ -46,6 +47,16 @@ impl BrokerError {
     pub(super) fn of_publishing(error: amiquip::Error, queue: &str) -> Self {
         match Self::from(error) {
             Self::Closed { code: 403, message } => Self::NotPublishable { queue: queue.to_owned(), message },
+            other => other,
+        }
+    }
+
+    /// The error of publishing to an exchange.
+    pub(super) fn of_publishing_to(error: amiquip::Error, exchange: &str) -> Self {
+        let exchange = exchange.to_owned();
+        match Self::from(error) {
+            Self::Closed { code: 404, message } => ExchangeError::Missing { exchange, message }.into(),
+            Self::Closed { code: 403, message } => ExchangeError::Refused { exchange, message }.into(),
             other => other,
         }
     }

@@ -6,10 +6,12 @@ use std::io;
 
 use crate::broker::error::binding::BindingError;
 use crate::broker::error::events_exchange::EventsExchangeError;
+use crate::broker::error::exchange::ExchangeError;
 
 pub mod binding;
 mod consequences;
 pub mod events_exchange;
+pub mod exchange;
 
 /// A failure between fanmail and the broker.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +166,9 @@ pub enum BrokerError {
     /// Events cannot be published.
     #[error(transparent)]
     EventsExchange(#[from] EventsExchangeError),
+    /// A message cannot be published to an exchange.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// Another consumer wants to be the only one (AMQP code 403).
     #[error(
         "another consumer has the queue {queue:?} for itself: {message}; stop it (`rabbitmqctl list_consumers` shows it)"

@@ -1,4 +1,5 @@
-//! `fanmail publish`: publishes a notification.
+//! `fanmail publish`: publishes a notification, a notice, or a message of the team's own. What is wrong is told before anything is
+//! published.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,67 +7,71 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::Args;
 use crossbeam_channel::bounded;
 
-use crate::app::database;
+use crate::app::{database, routes};
 use crate::broker::error::BrokerError;
-use crate::broker::publisher;
-use crate::commands::arguments::parse_kind;
+use crate::broker::publisher::{self, Target};
+use crate::commands::publish::arguments::PublishArgs;
+use crate::commands::publish::body::Prepared;
+use crate::commands::publish::destination::Destination;
 use crate::config::Config;
-use crate::domain::event_key::BadEventKey;
-use crate::domain::ids::EventId;
-use crate::domain::kind::Kind;
 use crate::domain::message::Message;
+use crate::domain::priority::Priority;
 use crate::exit_code::{HasExitCode as _, MISCONFIGURED};
 
-/// Arguments of `publish`.
-#[derive(Debug, Args)]
-pub struct PublishArgs {
-    /// What happened to the event.
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        value_parser = parse_kind,
-        help = format!("What happened to the event: one of {}", Kind::words())
-    )]
-    pub kind: Kind,
-    /// Event ID
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
-    pub event: EventId,
-    /// Identifies the notification: messages with the same id count once [default: a new UUID]
-    #[arg(long, value_name = "ID")]
-    pub message_id: Option<String>,
-    /// Write it to the table outbox of the database instead of publishing it; no broker is needed
-    #[arg(long)]
-    pub outbox: bool,
-}
+pub mod arguments;
+mod body;
+mod destination;
+mod dry_run;
+mod people;
 
 /// Publishes, waits for the broker's confirm, and prints the message id.
 ///
 /// # Errors
 /// What failed, and why.
 pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let message = Message::new(args.kind, args.event);
-    let is_checked = match check_key(args.event, config) {
-        Err(reason) => {
-            eprintln!("error: --event: no event can have the key {}: {reason}", args.event);
-            return Ok(ExitCode::from(MISCONFIGURED));
-        }
-        Ok(is_checked) => is_checked,
+    let refuse = |reason: &str| {
+        eprintln!("error: {reason}");
+        Ok(ExitCode::from(MISCONFIGURED))
     };
-    let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
-    if args.outbox {
-        let store = database::connect_existing(config)?;
-        store.add_to_outbox(&message_id, &message.encode())?;
-        let backend = &config.database.backend;
-        writeln!(
-            std::io::stdout(),
-            "wrote {message} to the outbox of {backend}, message id {message_id}; a worker with OUTBOX=True sends it"
-        )?;
-        return Ok(ExitCode::SUCCESS);
+    // Without a routing key they matter to nothing.
+    let routes = args.routing_key.as_ref().map_or(Ok(None), |_| routes::load(&config.worker));
+    let prepared = routes.map_err(|error| error.to_string()).and_then(|routes| Prepared::new(args, routes));
+    let (prepared, destination) = match (prepared, Destination::new(args, config)) {
+        (Ok(prepared), Ok(destination)) => (prepared, destination),
+        (Err(reason), _) | (_, Err(reason)) => return refuse(&reason),
+    };
+    if args.dry_run {
+        return dry_run::run(&prepared, &destination, config);
     }
-    let peer = match publisher::publish(&config.broker, &message, &message_id) {
+    let asked_about = prepared.message.as_ref().filter(|message| people::needs_database(message));
+    let found = asked_about.map_or(Some(None), |message| find_problem(message, config));
+    if let Some(Some(problem)) = &found {
+        return refuse(&format!("{problem}; nothing was published"));
+    }
+    let is_checked = found.is_some();
+    let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
+    match &destination {
+        Destination::Broker(target) => {
+            publish(&prepared, target, &destination, &message_id, is_checked, config)
+        }
+        Destination::Outbox(routing_key) => {
+            let priority = args.priority.unwrap_or_default();
+            write_to_outbox(&prepared, routing_key.as_deref(), priority, &message_id, config)
+        }
+    }
+}
+
+fn publish(
+    prepared: &Prepared,
+    target: &Target,
+    destination: &Destination,
+    message_id: &str,
+    is_checked: bool,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
+    let peer = match publisher::publish(&config.broker, target, &prepared.body, message_id) {
         Ok(peer) => peer,
         Err(error @ BrokerError::BadMessageId(_)) => {
             eprintln!("error: --message-id: {error}");
@@ -79,9 +84,27 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     writeln!(
         std::io::stdout(),
-        "published {message} to the queue {} of {peer}, message id {message_id}{}",
-        config.broker.queue,
+        "published {} to {destination} of {peer}, message id {message_id}{}",
+        prepared.what(),
         if is_checked { "" } else { "; not checked against the database" },
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_to_outbox(
+    prepared: &Prepared,
+    routing_key: Option<&str>,
+    priority: Priority,
+    message_id: &str,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
+    let store = database::connect_existing(config)?;
+    store.add_to_outbox(message_id, &prepared.body, routing_key, priority)?;
+    let backend = &config.database.backend;
+    writeln!(
+        std::io::stdout(),
+        "wrote {} to the outbox of {backend}, message id {message_id}; a worker with OUTBOX=True sends it",
+        prepared.what(),
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,46 +112,48 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
 /// Longest wait for the database. `publish` does not need one.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whether the database was asked which keys events have. One that does not answer soon is left behind with its thread: the process
-/// ends soon.
-///
-/// # Errors
-/// When no event can have this key.
-fn check_key(event: EventId, config: &Config) -> Result<bool, BadEventKey> {
+/// Why the message would be a dead letter, as far as the database tells; `None` if it does not answer soon. One that does not is left
+/// behind with its thread: the process ends soon.
+fn find_problem(message: &Message, config: &Config) -> Option<Option<String>> {
     let (sender, answer) = bounded(1);
-    let config = config.clone();
+    let (config, message) = (config.clone(), message.clone());
     let ask = move || {
-        let keys = database::connect_existing(&config).and_then(|store| store.event_key_type());
+        let found =
+            database::connect_existing(&config).and_then(|store| people::find_problem(&message, &store));
         // Nothing waits for an answer that is late.
-        drop(sender.send(keys));
+        drop(sender.send(found));
     };
     if let Err(error) = thread::Builder::new().name("database".to_owned()).spawn(ask) {
         log::debug!("cannot start a thread to ask the database: {error}");
     }
     match answer.recv_timeout(DATABASE_TIMEOUT) {
-        Ok(Ok(keys)) => keys.accept(event).map(|_| true),
+        Ok(Ok(found)) => Some(found),
         Ok(Err(error)) => {
-            log::debug!("the key is not checked: {error}");
-            Ok(false)
+            log::debug!("the message is not checked: {error}");
+            None
         }
-        Err(_) => Ok(false),
+        Err(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::EventId;
+    use crate::domain::kind::Kind;
 
     #[test]
     fn a_key_is_checked_where_the_database_answers() {
         let dir = tempfile::tempdir().unwrap();
         let url = dir.path().join("app.db").to_str().unwrap().to_owned();
         let config = Config::from_lookup(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-        let text = EventId::from_text("abc").unwrap();
-        assert_eq!(check_key(text, &config), Ok(false), "there is no database");
+        let about = |key: &str| Message::new(Kind::Updated, EventId::from_text(key).unwrap());
+        assert_eq!(find_problem(&about("abc"), &config), None, "there is no database");
         assert!(!dir.path().join("app.db").exists());
         drop(database::migrate(&config).unwrap());
-        assert_eq!(check_key(EventId::Number(123), &config), Ok(true));
-        assert_eq!(check_key(text, &config), Err(BadEventKey::NotNumber));
+        let number = Message::new(Kind::Updated, EventId::Number(123));
+        assert_eq!(find_problem(&number, &config), Some(None));
+        let problem = find_problem(&about("abc"), &config).unwrap().unwrap();
+        assert!(problem.starts_with("no event can have the key abc: "), "{problem}");
     }
 }

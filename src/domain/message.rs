@@ -5,6 +5,7 @@ mod bare;
 pub mod body;
 pub mod cloud_event;
 pub mod details;
+mod encoding;
 mod envelope;
 mod event_form;
 mod fields;
@@ -19,7 +20,7 @@ pub mod routed;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use siphasher::sip128::SipHasher24;
 
 use crate::domain::event_key_type::EventKeyType;
@@ -111,12 +112,6 @@ impl Message {
         let details = self.details.as_ref().map_or("", DetailsJson::as_str);
         let digest = SipHasher24::new().hash(format!("{details}\n{recipients}").as_bytes());
         Some(format!("{:032x}", digest.as_u128()))
-    }
-
-    /// The body of this message in the bare form, without what it carries, which [`Message::decode`] reads.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        json!({"type": self.kind.as_str(), "event_id": self.event_id}).to_string()
     }
 
     /// Reads a message body such as `{"type":"UPDATED","event_id":123}`, or in another form, perhaps in an envelope, for an

@@ -31,7 +31,10 @@ pub fn decoding<R: Debug + PartialEq, E: Debug + Display + PartialEq>(
             assert!((decoder.fits_ledger)(&message), "{message:?}");
             let encoded = (decoder.encode)(&message);
             let message = Ok(message);
-            assert_eq!((decoder.decode)(encoded.as_bytes()), message, "its encoding");
+            // It may be longer, with another way to escape a character.
+            if encoded.len() <= decoder.max_body {
+                assert_eq!((decoder.decode)(encoded.as_bytes()), message, "its encoding");
+            }
 
             // White space around a JSON value means nothing (RFC 8259 section 2).
             let spaced = [b" \r\n\t", body, b"\n"].concat();

@@ -11,6 +11,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::domain::message::Message;
+use crate::domain::priority::Priority;
 use crate::routes::decoder::Decoder;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
@@ -138,8 +139,14 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn add_to_outbox(&self, message_id: &str, body: &str) -> Result<(), StoreError> {
-        let row = NewOutboxRow { message_id, body };
+    pub fn add_to_outbox(
+        &self,
+        message_id: &str,
+        body: &str,
+        routing_key: Option<&str>,
+        priority: Priority,
+    ) -> Result<(), StoreError> {
+        let row = NewOutboxRow { message_id, body, routing_key, priority: priority.number() };
         self.write_once("write to the outbox", |connection| {
             diesel::insert_into(row::new_rows::table).values(&row).execute(connection).map(drop)
         })

@@ -85,6 +85,8 @@ diesel::table! {
         id -> BigInt,
         message_id -> Nullable<Text>,
         body -> Text,
+        routing_key -> Nullable<Text>,
+        priority -> Integer,
     }
 }
 
@@ -94,4 +96,6 @@ diesel::table! {
 pub(crate) struct NewOutboxRow<'a> {
     pub message_id: &'a str,
     pub body: &'a str,
+    pub routing_key: Option<&'a str>,
+    pub priority: i32,
 }

@@ -160,7 +160,8 @@ pub fn a_row_waits_until_its_time_by_the_clock_of_the_database(store: &Store) {
 pub fn a_new_row_is_noticed_once_it_is_committed(store: &Store) {
     let mut watch = store.watch_outbox().unwrap();
     watch.has_changed().unwrap();
-    store.add_to_outbox("a", r#"{"type":"UPDATED","event_id":7}"#).unwrap();
+    let body = r#"{"type":"UPDATED","event_id":7}"#;
+    store.add_to_outbox("a", body, Some("event.updated"), Priority::High).unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !watch.has_changed().unwrap() {
         assert!(std::time::Instant::now() < deadline, "not noticed");
