@@ -38,6 +38,7 @@ mod outbox_snippets;
 mod poison;
 mod priorities;
 mod publishers;
+mod publishing;
 mod queues_of_others;
 mod relay_tls;
 mod relay_trouble;
