@@ -37,7 +37,8 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     // Without a routing key they matter to nothing.
     let routes = args.routing_key.as_ref().map_or(Ok(None), |_| routes::load(&config.worker));
-    let prepared = routes.map_err(|error| error.to_string()).and_then(|routes| Prepared::new(args, routes));
+    let prepared =
+        routes.map_err(|error| error.to_string()).and_then(|routes| Prepared::new(args, routes.as_ref()));
     let (prepared, destination) = match (prepared, Destination::new(args, config)) {
         (Ok(prepared), Ok(destination)) => (prepared, destination),
         (Err(reason), _) | (_, Err(reason)) => return refuse(&reason),
@@ -46,11 +47,10 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return dry_run::run(&prepared, &destination, config);
     }
     let asked_about = prepared.message.as_ref().filter(|message| people::needs_database(message));
-    let found = asked_about.map_or(Some(None), |message| find_problem(message, config));
-    if let Some(Some(problem)) = &found {
-        return refuse(&format!("{problem}; nothing was published"));
-    }
-    let is_checked = found.is_some();
+    let is_checked = match asked_about.map_or(Ok(true), |message| check(message, config)) {
+        Ok(is_checked) => is_checked,
+        Err(problem) => return refuse(&format!("{problem}; nothing was published")),
+    };
     let message_id = args.message_id.clone().unwrap_or_else(publisher::new_message_id);
     match &destination {
         Destination::Broker(target) => {
@@ -112,9 +112,12 @@ fn write_to_outbox(
 /// Longest wait for the database. `publish` does not need one.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why the message would be a dead letter, as far as the database tells; `None` if it does not answer soon. One that does not is left
-/// behind with its thread: the process ends soon.
-fn find_problem(message: &Message, config: &Config) -> Option<Option<String>> {
+/// Whether the database was asked about the message. One that does not answer soon is left behind with its thread: the process ends
+/// soon.
+///
+/// # Errors
+/// Why the message would be a dead letter, or would not reach somebody.
+fn check(message: &Message, config: &Config) -> Result<bool, String> {
     let (sender, answer) = bounded(1);
     let (config, message) = (config.clone(), message.clone());
     let ask = move || {
@@ -127,12 +130,13 @@ fn find_problem(message: &Message, config: &Config) -> Option<Option<String>> {
         log::debug!("cannot start a thread to ask the database: {error}");
     }
     match answer.recv_timeout(DATABASE_TIMEOUT) {
-        Ok(Ok(found)) => Some(found),
+        Ok(Ok(None)) => Ok(true),
+        Ok(Ok(Some(problem))) => Err(problem),
         Ok(Err(error)) => {
             log::debug!("the message is not checked: {error}");
-            None
+            Ok(false)
         }
-        Err(_) => None,
+        Err(_) => Ok(false),
     }
 }
 
@@ -148,12 +152,12 @@ mod tests {
         let url = dir.path().join("app.db").to_str().unwrap().to_owned();
         let config = Config::from_lookup(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
         let about = |key: &str| Message::new(Kind::Updated, EventId::from_text(key).unwrap());
-        assert_eq!(find_problem(&about("abc"), &config), None, "there is no database");
+        assert_eq!(check(&about("abc"), &config), Ok(false), "there is no database");
         assert!(!dir.path().join("app.db").exists());
         drop(database::migrate(&config).unwrap());
         let number = Message::new(Kind::Updated, EventId::Number(123));
-        assert_eq!(find_problem(&number, &config), Some(None));
-        let problem = find_problem(&about("abc"), &config).unwrap().unwrap();
+        assert_eq!(check(&number, &config), Ok(true));
+        let problem = check(&about("abc"), &config).unwrap_err();
         assert!(problem.starts_with("no event can have the key abc: "), "{problem}");
     }
 }

@@ -15,6 +15,7 @@ const WHERE: &str = "Where to";
 
 /// Arguments of `publish`.
 #[derive(Debug, Default, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[command(
     group(ArgGroup::new("form").required(true).args(["kind", "notice", "payload"])),
     group(ArgGroup::new("people").multiple(true).args(["to", "users"])),

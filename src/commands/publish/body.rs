@@ -28,7 +28,7 @@ impl Prepared {
     ///
     /// # Errors
     /// In one sentence, what is wrong with them.
-    pub(super) fn new(args: &PublishArgs, routes: Option<Arc<Routes>>) -> Result<Self, String> {
+    pub(super) fn new(args: &PublishArgs, routes: Option<&Arc<Routes>>) -> Result<Self, String> {
         let body = match &args.payload {
             Some(payload) => read_payload(payload)?,
             None => message(args)?.encode().map_err(|error| error.to_string())?,
@@ -53,9 +53,9 @@ impl Prepared {
 }
 
 /// As a worker would. Which keys events have is checked with the database.
-fn read(body: &str, routing_key: Option<&str>, routes: Option<Arc<Routes>>) -> Result<Reading, Refused> {
+fn read(body: &str, routing_key: Option<&str>, routes: Option<&Arc<Routes>>) -> Result<Reading, Refused> {
     let beside = Beside { routing_key, ..Beside::default() };
-    let read_as = |keys| Decoder::new(keys, routes.clone()).read(body.as_bytes(), &beside);
+    let read_as = |keys| Decoder::new(keys, routes.cloned()).read(body.as_bytes(), &beside);
     read_as(EventKeyType::Number).or_else(|reason| read_as(EventKeyType::Text).map_err(|_| reason))
 }
 

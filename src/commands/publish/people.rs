@@ -109,13 +109,10 @@ pub(super) fn of_named(message: &Message, found: &FoundUsers) -> Reach {
     for one in message.recipients.iter().flat_map(|recipients| recipients.iter()) {
         match &one.user_key {
             None => reach.add(one.email.as_deref()),
-            Some(id) => match found.get(id) {
-                Some(Ok(user)) => reach.add(user.email.as_deref()),
-                _ => {
-                    reach.people += 1;
-                    *reach.without_mail.entry("no such user".to_owned()).or_default() += 1;
-                }
-            },
+            Some(id) => {
+                let user = found.get(id).and_then(|found| found.as_ref().ok());
+                reach.add(user.and_then(|user| user.email.as_deref()));
+            }
         }
     }
     reach
