@@ -1,6 +1,8 @@
 //! The properties of message bodies and mail bodies, checked with random ones. The fuzz targets search longer for a
 //! counterexample (scripts/chaos).
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
+
 use std::fs;
 use std::path::Path;
 

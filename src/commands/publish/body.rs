@@ -7,12 +7,14 @@ use std::sync::Arc;
 use crate::commands::publish::arguments::PublishArgs;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::kind::Kind;
-use crate::domain::message::Message;
+use crate::domain::message::body::Body;
 use crate::domain::message::details::{MessageDetails, Notice};
-use crate::domain::message::malformed::{MAX_RECIPIENTS, Malformed};
+use crate::domain::message::malformed::MAX_RECIPIENTS;
 use crate::domain::message::recipient::GivenRecipient;
+use crate::domain::message::refusal::MessageRefusal;
+use crate::domain::message::{Decoded, Message};
 use crate::routes::Routes;
-use crate::routes::decoder::{Beside, Decoder, Reading, Refused};
+use crate::routes::decoder::{Beside, Decoder};
 
 /// What is published.
 #[derive(Debug)]
@@ -36,13 +38,13 @@ impl Prepared {
         let routing_key = args.routing_key.as_deref();
         let is_own = routes.is_none() && routing_key.is_some() && args.payload.is_some();
         match read(&body, routing_key, routes) {
-            Ok(Reading::Message(read)) => Ok(Self { body, message: Some(read.message) }),
-            Ok(Reading::Ignored { routing_key }) => Err(format!(
+            Ok(read) => Ok(Self { body, message: Some(read.message) }),
+            // A worker may have a route for it.
+            Err(_) if is_own && Body::parse(body.as_bytes()).is_ok() => Ok(Self { body, message: None }),
+            Err(MessageRefusal::Ignored { routing_key }) => Err(format!(
                 "the workers would ignore the message: no route is for its routing key {routing_key:?}"
             )),
-            // A worker may have a route for it.
-            Err(Refused::Malformed(reason)) if is_own && is_json(&reason) => Ok(Self { body, message: None }),
-            Err(reason) => Err(refusal(args, &reason)),
+            Err(MessageRefusal::DeadLetter(reason)) => Err(refusal(args, &reason)),
         }
     }
 
@@ -53,21 +55,18 @@ impl Prepared {
 }
 
 /// As a worker would. Which keys events have is checked with the database.
-fn read(body: &str, routing_key: Option<&str>, routes: Option<&Arc<Routes>>) -> Result<Reading, Refused> {
+fn read(
+    body: &str,
+    routing_key: Option<&str>,
+    routes: Option<&Arc<Routes>>,
+) -> Result<Decoded, MessageRefusal> {
     let beside = Beside { routing_key, ..Beside::default() };
     let read_as = |keys| Decoder::new(keys, routes.cloned()).read(body.as_bytes(), &beside);
-    read_as(EventKeyType::Number).or_else(|reason| read_as(EventKeyType::Text).map_err(|_| reason))
+    let read = read_as(EventKeyType::Number).or_else(|why| read_as(EventKeyType::Text).map_err(|_| why));
+    read.map_err(|why| why.refusal)
 }
 
-/// Whether a body is refused for what a route may read otherwise.
-fn is_json(reason: &Malformed) -> bool {
-    !matches!(
-        reason,
-        Malformed::TooLarge(_) | Malformed::NotUtf8 | Malformed::NotJson(_) | Malformed::NotAnObject(_)
-    )
-}
-
-fn refusal(args: &PublishArgs, reason: &Refused) -> String {
+fn refusal(args: &PublishArgs, reason: &str) -> String {
     let hint = if args.payload.is_some() && args.routing_key.is_none() {
         ". A message of your own, of which a route makes a mail, needs --routing-key"
     } else {

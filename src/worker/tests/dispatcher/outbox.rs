@@ -1,6 +1,7 @@
 //! The outbox, from its rows to the mails.
 
 use super::*;
+use crate::domain::priority::Priority;
 use crate::domain::reminder::ReminderOffset;
 use crate::observe::health::Health;
 use crate::worker::outbox;
@@ -24,7 +25,7 @@ fn worker_with_odd_event() -> TestWorker {
 }
 
 fn write(worker: &TestWorker, message_id: &str, event_id: EventId) {
-    worker.store.add_to_outbox(message_id, &updated(event_id)).unwrap();
+    worker.store.add_to_outbox(message_id, &updated(event_id), None, Priority::default()).unwrap();
 }
 
 #[test]
