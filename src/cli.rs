@@ -126,7 +126,7 @@ Examples:
   fanmail publish --type CANCELLED --event 123 --reason storm --dry-run
   fanmail publish --notice 'Your car is ready.' --title Pick-up --users 7,8 --priority high
   fanmail publish --notice 'Hello' --to 'Ada <ada@example.com>' --to zoe@example.com
-  fanmail publish --payload '{\"first_name\": \"Ada\", \"email\": \"ada@example.com\"}' --routing-key student.created
+  fanmail publish --payload '{\"email\": \"ada@example.com\", \"first_name\": \"Ada\", \"last_name\": \"King\"}' --routing-key student.created
   fanmail publish --payload @notices.json --outbox"
     )]
     Publish(Box<PublishArgs>),
