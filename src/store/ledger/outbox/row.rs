@@ -40,12 +40,11 @@ impl fmt::Debug for TextBytes {
     }
 }
 
-/// Up to `limit` rows that need not wait. The order is that of the index. `before`: for [`WaitingRow::is_older`].
+/// Up to `limit` rows that no worker has taken, in the order of the index. `before`: for [`WaitingRow::is_older`].
 #[diesel::dsl::auto_type]
-pub(crate) fn waiting(before: NaiveDateTime, limit: i64) -> _ {
+fn untaken(before: NaiveDateTime, limit: i64) -> _ {
     outbox::table
         .filter(outbox::taken_at.is_null())
-        .filter(outbox::not_before.is_null())
         .order((outbox::not_before, outbox::priority.desc(), outbox::id))
         .limit(limit)
         .select((
@@ -59,23 +58,18 @@ pub(crate) fn waiting(before: NaiveDateTime, limit: i64) -> _ {
         ))
 }
 
-/// The same of rows that were to wait until this time or an earlier one.
+/// Those that need not wait.
+#[diesel::dsl::auto_type]
+pub(crate) fn waiting(before: NaiveDateTime, limit: i64) -> _ {
+    let untaken: untaken = untaken(before, limit);
+    untaken.filter(outbox::not_before.is_null())
+}
+
+/// Those that were to wait until this time or an earlier one.
 #[diesel::dsl::auto_type]
 pub(crate) fn due(now: NaiveDateTime, before: NaiveDateTime, limit: i64) -> _ {
-    outbox::table
-        .filter(outbox::taken_at.is_null())
-        .filter(outbox::not_before.le(now))
-        .order((outbox::not_before, outbox::priority.desc(), outbox::id))
-        .limit(limit)
-        .select((
-            outbox::id,
-            outbox::message_id,
-            outbox::body,
-            outbox::routing_key,
-            outbox::priority,
-            outbox::created_at.lt(before),
-            outbox::not_before.lt(before),
-        ))
+    let untaken: untaken = untaken(before, limit);
+    untaken.filter(outbox::not_before.le(now))
 }
 
 diesel::table! {
