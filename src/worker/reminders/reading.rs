@@ -38,7 +38,10 @@ impl Reminders {
         let (store, database_retry) = (self.context.store.clone(), self.context.database_retry.clone());
         let halves = match database_retry.if_readable(|| store.halve_events(part))? {
             Ok(Halves::Two(halves)) => halves,
-            Ok(Halves::One(key)) if self.unreadable.len() < MOST_UNREADABLE => {
+            // Each slice of each offset finds the same ones again.
+            Ok(Halves::One(key))
+                if self.unreadable.len() < MOST_UNREADABLE || self.unreadable.contains_key(&key) =>
+            {
                 self.unreadable.insert(key, error.reason());
                 return Ok(());
             }

@@ -170,17 +170,22 @@ fn starts_that_cannot_be_compared_are_told() {
     );
 }
 
+/// The starts of the events that this condition is true of cannot be read.
+fn make_unreadable(worker: &TestWorker, condition: &str) {
+    worker.execute(&format!(
+        "ALTER TABLE events RENAME TO meetings;
+         CREATE VIEW events AS SELECT id, title, description, location,
+            CASE WHEN {condition} THEN abs(-9223372036854775807 - 1) ELSE starts_at END AS starts_at, ends_at, timezone, url,
+            updated_at FROM meetings"
+    ));
+}
+
 #[test]
 fn an_event_that_cannot_be_read_is_told_and_the_others_are_reminded_of() {
     let worker = TestWorker::new(3, 1);
     worker.store.add_event(&event(EventId::Number(7))).unwrap();
     starts_in(&worker, minutes(59));
-    worker.execute(
-        "ALTER TABLE events RENAME TO meetings;
-         CREATE VIEW events AS SELECT id, title, description, location,
-            CASE id WHEN 7 THEN abs(-9223372036854775807 - 1) ELSE starts_at END AS starts_at, ends_at, timezone, url, updated_at
-            FROM meetings",
-    );
+    make_unreadable(&worker, "id = 7");
     let broker = Broker::start(&worker);
     let health = Health::default();
     let offset = ReminderOffset::from_seconds(HOUR).unwrap();
@@ -196,5 +201,20 @@ fn an_event_that_cannot_be_read_is_told_and_the_others_are_reminded_of() {
     worker.execute("DROP VIEW events; ALTER TABLE meetings RENAME TO events");
     reminders.look().unwrap();
     assert_eq!((health.notes().contains("event 7"), worker.count("notifications")), (false, 2));
+    assert_eq!(broker.close(), []);
+}
+
+#[test]
+fn as_many_events_as_are_looked_for_one_by_one_hold_up_no_further_offset() {
+    let worker = TestWorker::new(3, 1);
+    for id in 1..=20 {
+        worker.store.add_event(&event(EventId::Number(id))).unwrap();
+    }
+    starts_in(&worker, minutes(59));
+    make_unreadable(&worker, "id <= 20");
+    let broker = Broker::start(&worker);
+    reminders(&worker).look().unwrap();
+    wait_until_completed(&worker, 1);
+    assert_eq!(worker.relay.accepted().len(), 3);
     assert_eq!(broker.close(), []);
 }
