@@ -47,7 +47,7 @@ impl Dispatcher {
             return;
         };
         self.source(source).arrived.clear();
-        let leases = self.remove_unstarted(|task| task.source == Some(source) && task.needs_its_message());
+        let leases = self.remove_unstarted(|task| task.source == Some(source));
         let of_source = |is: fn(&TaskState) -> bool| {
             self.tasks.select(|task| task.source == Some(source) && is(&task.state))
         };

@@ -77,12 +77,6 @@ impl Task {
     pub fn is_nameless(&self) -> bool {
         self.identity.key().is_none()
     }
-
-    /// Whether it cannot go on once its message is the broker's again.
-    #[must_use]
-    pub fn needs_its_message(&self) -> bool {
-        self.place.is_none() || !matches!(self.state, TaskState::Waiting(_))
-    }
 }
 
 impl TaskState {
