@@ -73,18 +73,8 @@ impl AudiencePages {
     /// # Errors
     /// When a shutdown is requested before the database answers.
     pub fn next(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Stopped> {
-        match self.read(store, database_retry) {
-            Ok(mut page) => {
-                self.unreadable.add(std::mem::take(&mut page.unreadable));
-                self.unreadable.add_doubled(&page.doubled);
-                Ok(page)
-            }
-            Err(Halt::Unreadable(what)) => {
-                self.unreadable.add_rest(what);
-                Ok(Page::default())
-            }
-            Err(Halt::Stopping | Halt::TakenOver) => Err(Stopped),
-        }
+        let page = self.read(store, database_retry);
+        self.unreadable.take_from(page)
     }
 
     fn read(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {

@@ -79,17 +79,7 @@ impl GivenPages {
             Some(one) if are_all_read => one.next_postponed(store, database_retry),
             _ => self.read(store, database_retry),
         };
-        match page {
-            Ok(mut page) => {
-                self.unreadable.add(std::mem::take(&mut page.unreadable));
-                Ok(page)
-            }
-            Err(Halt::Unreadable(what)) => {
-                self.unreadable.add_rest(what);
-                Ok(Page::default())
-            }
-            Err(Halt::Stopping | Halt::TakenOver) => Err(Stopped),
-        }
+        self.unreadable.take_from(page)
     }
 
     fn read(&mut self, store: &Store, database_retry: &DatabaseRetry) -> Result<Page, Halt> {

@@ -137,18 +137,8 @@ impl ListedPages {
                 None => Ok(Page::default()),
             },
         };
-        match page {
-            Err(Halt::Unreadable(what)) => {
-                self.unreadable.add_rest(what);
-                Ok(Page::default())
-            }
-            Err(Halt::Stopping | Halt::TakenOver) => Err(Stopped),
-            Ok(page) => {
-                let mut page = self.skip_after_cancellation(page, store, database_retry)?;
-                self.unreadable.add(std::mem::take(&mut page.unreadable));
-                Ok(page)
-            }
-        }
+        let page = page.and_then(|page| Ok(self.skip_after_cancellation(page, store, database_retry)?));
+        self.unreadable.take_from(page)
     }
 
     /// Later notifications of the event do not wait for one that is set aside.

@@ -4,6 +4,9 @@
 use crate::domain::ids::ParticipantId;
 use crate::store::source::doubled::DOUBLED_MAX;
 use crate::text::count::count;
+use crate::worker::database_retry::Stopped;
+use crate::worker::fan_out::context::Halt;
+use crate::worker::fan_out::page::Page;
 
 /// After so many the fan-out reads no further page: something is wrong with all of them, and each costs some queries.
 const MAX: u64 = 1_000;
@@ -66,6 +69,25 @@ impl UnreadablePeople {
     /// So many people have keys that cannot be listed. This is why one of them cannot.
     pub fn set_unlistable(&mut self, count: u64, why: String) {
         self.unlistable = Some((count, why));
+    }
+
+    /// The page that was read, whose unreadable people are added. If it cannot be read at all, an empty one, and that is told.
+    ///
+    /// # Errors
+    /// When a shutdown is requested, or the lease is lost.
+    pub fn take_from(&mut self, page: Result<Page, Halt>) -> Result<Page, Stopped> {
+        match page {
+            Ok(mut page) => {
+                self.add(std::mem::take(&mut page.unreadable));
+                self.add_doubled(&page.doubled);
+                Ok(page)
+            }
+            Err(Halt::Unreadable(what)) => {
+                self.add_rest(what);
+                Ok(Page::default())
+            }
+            Err(Halt::Stopping | Halt::TakenOver) => Err(Stopped),
+        }
     }
 
     /// Adds people of a page, each with the reason.
