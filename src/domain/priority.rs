@@ -6,7 +6,7 @@
 pub enum Priority {
     /// After the others.
     Low,
-    /// What nobody has said anything about.
+    /// That of a notification whose publisher and queue name none.
     #[default]
     Medium,
     /// Before the others.

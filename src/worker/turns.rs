@@ -1,6 +1,6 @@
 //! Whose turn it is when notifications of several priorities wait: weighted fair queueing. While all three wait, high has 8 turns of
 //! 13, medium 4 and low 1. A priority of which none waits leaves its turns to the others, and gets none of them back later. So none
-//! is ever starved, and whoever comes with high priority is next, or next but a few.
+//! is ever starved, and a notification of high priority is next, or next but a few.
 
 use crate::domain::priority::Priority;
 

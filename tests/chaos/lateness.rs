@@ -1,5 +1,5 @@
 //! How late the machine wakes threads while something is timed. A machine that has too little CPU for what runs on it makes lanes
-//! late, and a relay that counts mails in each second then sees bursts that nobody sent.
+//! late, and a relay that counts mails in each second then sees bursts that fanmail did not mean to send.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

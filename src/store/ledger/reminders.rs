@@ -62,7 +62,7 @@ impl Store {
         })
     }
 
-    /// Those of the keys that notifications have, whatever became of them.
+    /// Those of the keys that notifications have, also ended ones.
     ///
     /// # Errors
     /// When the database does not answer.

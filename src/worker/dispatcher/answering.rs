@@ -1,5 +1,5 @@
-//! The end of a message that is not opened, or whose notification is completed or set aside: whoever wants to know is told, and then it
-//! is acked. What is told is left to `announcer`.
+//! The end of a message that is not opened, or whose notification is completed or set aside: its publisher is told, if `REPLIES` or
+//! `EVENTS_EXCHANGE` says so, and then it is acked. What is told is left to `announcer`.
 
 use crate::broker::incoming::Settlement;
 use crate::domain::ids::NotificationId;

@@ -1,4 +1,4 @@
-//! Notifications that no message of the broker carries, and that nobody works on: the worker that had them was stopped, killed, or is
+//! Notifications that no message of the broker carries, and that no worker works on: the worker that had them was stopped, killed, or is
 //! silent; or this one has leased them, and the reply to the commit was lost. No broker delivers them again, so every worker looks
 //! for them. Running them is left to the dispatcher, which keeps them in
 //! order with everything else of their events.

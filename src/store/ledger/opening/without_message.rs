@@ -158,7 +158,7 @@ pub(crate) fn open(
         .collect())
 }
 
-/// Those of the keys that notifications have, whatever became of them.
+/// Those of the keys that notifications have, also ended ones.
 pub(crate) fn find_known_keys(
     connection: &mut AnyConnection,
     keys: &[String],

@@ -76,7 +76,7 @@ fn a_fan_out_waits_only_for_those_of_its_priority() {
     });
 }
 
-/// No wake-up is lost: with whatever the threads do first, every job of every fan-out arrives, and the lanes end.
+/// No wake-up is lost: in any order of the threads, every job of every fan-out arrives, and the lanes end.
 #[test]
 fn every_job_arrives_however_fan_outs_and_lanes_come_and_go() {
     for round in 0_u64..60 {
