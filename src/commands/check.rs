@@ -82,16 +82,19 @@ fn check_variables(environment: &Environment) -> Finding {
 }
 
 fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
-    // Of a file with errors, the next line tells.
-    let routes = subject.config.worker.routes_file.as_ref().and_then(|path| Routes::load(path).ok());
-    let templates = channels::load_templates(&subject.config.email, routes.as_ref()).map_err(with_causes)?;
-    Ok(match templates.dir() {
-        None => Finding::works("built-in templates are valid"),
-        Some(dir) if dir.used.is_empty() => Finding::works("built-in templates are valid")
-            .with_notes([dir.to_string()])
-            .with_notes(dir.misnamed()),
-        Some(dir) => Finding::works(format!("{dir}; all are valid")).with_notes(dir.misnamed()),
-    })
+    let routes = subject.config.worker.routes_file.as_deref().map(Routes::load).transpose();
+    let known = routes.as_ref().ok().and_then(Option::as_ref);
+    let templates = channels::load_templates(&subject.config.email, known).map_err(with_causes)?;
+    let built_in = "built-in templates are valid".to_owned();
+    let Some(dir) = templates.dir() else { return Ok(Finding::works(built_in)) };
+    let (works, none_found) = if dir.used.is_empty() {
+        (built_in, Some(dir.to_string()))
+    } else {
+        (format!("{dir}; all are valid"), None)
+    };
+    let finding = Finding::works(works);
+    // Routes that cannot be read may use what seems to be unused. The check of the routes says what is wrong with them.
+    Ok(if routes.is_err() { finding } else { finding.with_notes(none_found).with_notes(dir.misnamed()) })
 }
 
 fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
@@ -265,6 +268,28 @@ mod tests {
             lines.contains("note     TEMPLATES_DIR: created/Body.txt is not used; the name that"),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn templates_of_routes_that_cannot_be_read_are_not_told_as_unused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("templates/welcome");
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["subject.txt", "body.txt", "body.html"] {
+            fs::write(folder.join(name), "Hello").unwrap();
+        }
+        let path = dir.path().display();
+        let set = format!("TEMPLATES_DIR={path}/templates\nROUTES_FILE={path}/routes.toml\n");
+        let write_route = |key: &str| {
+            let text = format!("[route.welcome]\n{key} = \"student.created\"\nto = \"payload.email\"\n");
+            fs::write(dir.path().join("routes.toml"), text).unwrap();
+        };
+        write_route("mach");
+        let expected = ("templates      ok       built-in templates are valid\n".to_owned(), true);
+        assert_eq!(checked(check("templates"), &set), expected);
+        assert!(checked(check("routes"), &set).0.contains("did you mean match?"));
+        write_route("match");
+        assert!(checked(check("templates"), &set).0.contains(": welcome/subject.txt, welcome/body.txt, "));
     }
 
     #[test]
