@@ -11,8 +11,10 @@ use crate::routes::reader::{Entry, RouteProblems, in_order};
 use crate::routes::text_template::TextTemplate;
 use crate::routes::{MessageRoute, OnUnmatched, RouteAudience, Routes};
 
+/// The key that says what is done with messages that no route matches.
+const ON_UNMATCHED: &str = "on_unmatched";
 /// The keys of the file.
-const KEYS: [&str; 2] = ["on_unmatched", "route"];
+const KEYS: [&str; 2] = [ON_UNMATCHED, "route"];
 /// The keys of a route.
 const ROUTE_KEYS: [&str; 7] = ["match", "template", "to", "user", "event", "name", "locale"];
 /// Those that say who gets the mails.
@@ -44,7 +46,7 @@ impl Routes {
             Self { all: Vec::new(), on_unmatched: OnUnmatched::default(), path: path.to_owned() };
         for entry in in_order(&table) {
             match entry.key {
-                "on_unmatched" => routes.on_unmatched = on_unmatched(&mut problems, entry),
+                ON_UNMATCHED => routes.on_unmatched = on_unmatched(&mut problems, entry),
                 "route" => routes.all = read_routes(&mut problems, entry),
                 _ => problems.unknown("", entry, &KEYS),
             }
@@ -95,7 +97,12 @@ fn read_route<'a>(problems: &mut RouteProblems<'a>, entry: Entry<'a>) -> Option<
     }
     let mut given = Vec::new();
     for key in in_order(table) {
-        if !ROUTE_KEYS.contains(&key.key) {
+        if key.key == ON_UNMATCHED {
+            problems.add(
+                key.at,
+                format!("{whose}{ON_UNMATCHED} is for all routes; write it above the first [route.…]"),
+            );
+        } else if !ROUTE_KEYS.contains(&key.key) {
             problems.unknown(&whose, key, &ROUTE_KEYS);
         } else if let Some(text) = problems.text(&whose, key) {
             given.push(Given { key: key.key, at: key.value_at, text });

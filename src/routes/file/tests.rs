@@ -114,6 +114,10 @@ fn each_problem_says_what_would_be_right() {
         &route("to = \"payload.email\"\nretries = \"3\""),
         ", line 4: route \"welcome\": \"retries\" is no key of fanmail; expected one of match, template, to, user, event, name, locale",
     );
+    problem(
+        &route("to = \"payload.email\"\non_unmatched = \"ignore\""),
+        ", line 4: route \"welcome\": on_unmatched is for all routes; write it above the first [route.…]",
+    );
 }
 
 #[test]
