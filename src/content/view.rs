@@ -21,7 +21,7 @@ const LINE_MAX: usize = 300;
 const DESCRIPTION_MAX: usize = 50_000;
 
 /// Longest web address of an event, in bytes. Longer ones do not work in all browsers.
-const URL_MAX: usize = 2000;
+pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
 pub(crate) const VARIABLES: [&str; 10] =
@@ -115,7 +115,7 @@ fn line_or_none(text: Option<&str>) -> Value {
 
 /// A web address that may become a link: http or https only, not `javascript:` for one. A long address is dropped and
 /// not cut: a part of it would lead elsewhere.
-fn web_address(url: &str) -> Option<String> {
+pub(crate) fn web_address(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
 }

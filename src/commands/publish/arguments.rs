@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::channels::email::address;
 use crate::commands::arguments::parse_kind;
+use crate::content::view::{URL_MAX, web_address};
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::recipient::GivenRecipient;
@@ -65,7 +66,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "TEXT", requires = "notice", conflicts_with_all = ["kind", "payload"])]
     pub title: Option<String>,
     /// Of a notice: where there is more about it on the web
-    #[arg(long, value_name = "URL", requires = "notice", conflicts_with_all = ["kind", "payload"])]
+    #[arg(long, value_name = "URL", value_parser = parse_url, requires = "notice", conflicts_with_all = ["kind", "payload"])]
     pub url: Option<String>,
     /// Of a notice: your own word for what it is about, for the templates
     #[arg(long, value_name = "WORD", requires = "notice", conflicts_with_all = ["kind", "payload"])]
@@ -118,6 +119,16 @@ fn parse_user(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("an id is empty; expected ids with commas between them, such as 7,8".to_owned()),
         id => Ok(id.to_owned()),
+    }
+}
+
+/// An address that the mails show: they leave out any other one.
+fn parse_url(text: &str) -> Result<String, String> {
+    match web_address(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!(
+            "expected an address such as https://example.com/orders/4711, of at most {URL_MAX} bytes"
+        )),
     }
 }
 

@@ -52,6 +52,8 @@ fn what_does_not_belong_together_is_told() {
         (with(NOTICE, &["--metadata", "[]"]), "it is JSON and no object; expected a JSON object"),
         (with(NOTICE, &["--metadata", "a=b"]), "it is no JSON"),
         (with(NOTICE, &["--priority", "urgent"]), "expected one of high, medium, low"),
+        (with(NOTICE, &["--url", "javascript:x"]), "expected an address such as https://"),
+        (with(NOTICE, &["--url", "example.com/orders"]), "expected an address such as https://"),
         (with(NOTICE, &["--users", "1,,2"]), "an id is empty"),
         (with(NOTICE, &["--to", "ada"]), "the address has no @; expected ada@example.com"),
         (with(NOTICE, &["--to", "Ada <a b@example.com>"]), "the address has spaces"),
