@@ -24,7 +24,7 @@
  *
  * Environment: `RABBITMQ_URL` (amqp:// or amqps://), or `RABBITMQ_HOST` (several with commas), `RABBITMQ_PORT`, `RABBITMQ_USER`,
  * `RABBITMQ_PASSWORD`, `RABBITMQ_VHOST`; `RABBITMQ_QUEUE` (event_notifications), `RABBITMQ_EXCHANGE` (none: straight to the
- * queue), `RABBITMQ_TIMEOUT` (10 seconds for one call).
+ * queue), `RABBITMQ_TIMEOUT` (10 seconds for one call; also when it is no positive number, which `log` says).
  */
 
 import { Buffer } from "node:buffer";
@@ -66,6 +66,7 @@ import amqp from "amqplib";
 
 const MAX_BODY = 64 * 1024; // fanmail reads no larger message
 const PRIORITIES = ["high", "medium", "low"];
+const DEFAULT_TIMEOUT = 10; // seconds
 const BATCH = 500; // messages that are on their way at the same time
 const [FIRST_PAUSE, LONGEST_PAUSE] = [100, 2000]; // milliseconds between two attempts
 const SHORTEST_ATTEMPT = 100; // milliseconds; in less, nothing comes of it
@@ -216,7 +217,7 @@ function outgoing(body, { messageId, routingKey }) {
  * @param {number} [timeout]
  */
 async function publishAll(messages, timeout) {
-  const deadline = Date.now() + 1000 * (timeout ?? Number(setting("TIMEOUT", "10")));
+  const deadline = Date.now() + 1000 * (timeout ?? defaultTimeout());
   const waiting = () => messages.filter((message) => message.outcome === undefined);
   let trouble = "";
   for (let pause = FIRST_PAUSE; waiting().length > 0; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
@@ -394,6 +395,15 @@ function within(until, work) {
  */
 function setting(name, otherwise) {
   return process.env[`RABBITMQ_${name}`] || otherwise;
+}
+
+/** Seconds for one call. A typing error must not leave a call without a deadline. */
+function defaultTimeout() {
+  const given = setting("TIMEOUT", String(DEFAULT_TIMEOUT));
+  const seconds = Number(given);
+  if (seconds > 0 && Number.isFinite(seconds)) return seconds;
+  log.error(`fanmail: RABBITMQ_TIMEOUT is "${given}", which is no positive number; ${DEFAULT_TIMEOUT} seconds are used`);
+  return DEFAULT_TIMEOUT;
 }
 
 /** @param {unknown} error */

@@ -22,7 +22,7 @@ lost; so does each process after a fork. Code that is not asynchronous should ta
 
 Environment: `RABBITMQ_URL` (amqp:// or amqps://), or `RABBITMQ_HOST` (several with commas), `RABBITMQ_PORT`, `RABBITMQ_USER`,
 `RABBITMQ_PASSWORD`, `RABBITMQ_VHOST`; `RABBITMQ_QUEUE` (event_notifications), `RABBITMQ_EXCHANGE` (none: straight to the queue),
-`RABBITMQ_TIMEOUT` (10 seconds for one call).
+`RABBITMQ_TIMEOUT` (10 seconds for one call; also when it is no positive number, which the log says).
 """
 
 import asyncio
@@ -53,6 +53,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024  # fanmail reads no larger message
 PRIORITIES = ("high", "medium", "low")
+DEFAULT_TIMEOUT = 10  # seconds
 BATCH = 500  # messages that are on their way at the same time
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two attempts
 SHORTEST_ATTEMPT = 0.1  # seconds; in less, nothing comes of it
@@ -167,9 +168,8 @@ class Publisher:
 
     async def publish_all(self, messages, timeout=None, routing_key=None):
         """Publishes pairs of a dict and a message id (or None). Returns for each whether it was confirmed."""
-        deadline = time.monotonic() + float(
-            next(seconds for seconds in (timeout, self._timeout, _setting("TIMEOUT", "10")) if seconds is not None)
-        )
+        seconds = self._timeout if timeout is None else timeout
+        deadline = time.monotonic() + float(_default_timeout() if seconds is None else seconds)
         routing_key = routing_key or self._queue or _setting("QUEUE", "event_notifications")
         outgoing = [_Outgoing(body, message_id, routing_key) for body, message_id in messages]
         waiting = [message for message in outgoing if message.outcome is None]
@@ -263,6 +263,19 @@ class Publisher:
 
 def _setting(name, default=None):
     return os.environ.get("RABBITMQ_" + name) or default
+
+
+def _default_timeout():
+    """Seconds for one call. A typing error must raise no exception."""
+    given = _setting("TIMEOUT", DEFAULT_TIMEOUT)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0
+    if 0 < seconds < float("inf"):
+        return seconds
+    logger.error("RABBITMQ_TIMEOUT is %r, which is no positive number; %s seconds are used", given, DEFAULT_TIMEOUT)
+    return DEFAULT_TIMEOUT
 
 
 class _Outgoing:

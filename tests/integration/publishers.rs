@@ -54,6 +54,24 @@ fn what_cannot_be_published_is_false() {
     }
 }
 
+/// A typing error leaves no call without a deadline, and is no exception.
+#[test]
+fn a_timeout_that_is_no_positive_number_is_told_and_not_used() {
+    let scenario = Scenario::with_relay("publishers-timeout", 0).build();
+    for publisher in Publisher::ALL {
+        for timeout in ["ten", "0", "-3", "Infinity"] {
+            let set = [("RABBITMQ_TIMEOUT", timeout)];
+            let mut driver =
+                Driver::start_with(publisher, &scenario.queue.broker, &scenario.queue.name, &set);
+            let answer = driver.call("publish_event", &json!({"type": "UPDATED", "event_id": EVENT}));
+            assert_eq!(answer.result, true, "{publisher:?} {timeout}: {}", driver.log());
+            let told = "which is no positive number; 10 seconds are used";
+            assert!(driver.log().contains(told), "{publisher:?} {timeout}: {}", driver.log());
+        }
+    }
+    assert_eq!(scenario.queue.depth(), 12);
+}
+
 /// A web application: several threads or tasks use one publisher, and workers are forked after the first message.
 #[test]
 fn many_calls_at_the_same_time_share_a_publisher() {

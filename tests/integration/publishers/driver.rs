@@ -105,6 +105,11 @@ pub struct Answer {
 impl Driver {
     /// Starts it with the variables of the environment that the publishers document.
     pub fn start(what: Publisher, broker: &Broker, queue: &str) -> Self {
+        Self::start_with(what, broker, queue, &[])
+    }
+
+    /// The same with more variables.
+    pub fn start_with(what: Publisher, broker: &Broker, queue: &str, more: &[(&str, &str)]) -> Self {
         let dir = service(what);
         let mut ward = ChildGuard::spawn(
             what.command()
@@ -115,6 +120,7 @@ impl Driver {
                 .env("RABBITMQ_PASSWORD", PASSWORD)
                 .env("RABBITMQ_QUEUE", queue)
                 .env_remove("RABBITMQ_URL")
+                .envs(more.iter().copied())
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(File::create(dir.path().join("log")).unwrap()),
