@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::channels::email::address;
 use crate::domain::ids::EventId;
 use crate::domain::message::Message;
+use crate::domain::message::details::MessageDetails;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::source::users::FoundUsers;
@@ -132,7 +133,8 @@ fn of_event(event_id: EventId, message: &Message, store: &Store) -> Result<Reach
     if let Some((id, why)) = sample.example {
         reach.notes.push(format!("participant {id} cannot be read: {why}"));
     }
-    let is_carried = message.details.as_ref().is_some_and(|details| details.as_str().contains("\"event\":{"));
+    let details = MessageDetails::read(message.details.as_ref());
+    let is_carried = details.is_ok_and(|details| details.event.is_some());
     if !is_carried && !store.has_event(event_id)? {
         reach.notes.push(format!(
             "event {event_id} is not in the database: if it is not there within EVENT_LOOKUP_GRACE, nobody gets a mail"
@@ -148,4 +150,27 @@ fn user_ids(message: &Message) -> Vec<&str> {
 
 fn find_users(ids: &[&str], store: &Store) -> Result<FoundUsers, StoreError> {
     if ids.is_empty() { Ok(FoundUsers::new()) } else { store.find_users(ids) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::database;
+    use crate::config::Config;
+    use crate::domain::event_key_type::EventKeyType;
+
+    #[test]
+    fn an_event_is_looked_up_unless_the_message_carries_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = dir.path().join("app.db").to_str().unwrap().to_owned();
+        let config = Config::from_lookup(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+        let (store, _) = database::migrate(&config).unwrap();
+        let notes = |body: &str| {
+            let message = Message::decode(body.as_bytes(), EventKeyType::Number).unwrap().message;
+            find_reach(&message, &store).unwrap().notes.len()
+        };
+        let carried = r#"{"type":"event_updated","event":{"event_id":7,"event_name":"Gala","start_time":"2030-01-01T10:00:00Z"}}"#;
+        assert_eq!(notes(carried), 0);
+        assert_eq!(notes(r#"{"type":"UPDATED","event_id":7,"metadata":{"event":{"a":1}}}"#), 1);
+    }
 }
