@@ -110,7 +110,9 @@ impl Sources {
                 None => Source::embedded((name, text)),
             });
         }
-        for name in own.iter().flat_map(|name| Folder::new(name).names()) {
+        let of_own: Vec<String> = own.iter().flat_map(|name| Folder::new(name).names()).collect();
+        let names = embedded().map(|(name, _)| name.to_owned()).chain(of_own.iter().cloned()).collect();
+        for name in of_own {
             let missing = || {
                 let path = dir.join(&name);
                 TemplateError(format!("{} is missing; a route of ROUTES_FILE needs it", path.display()))
@@ -118,13 +120,6 @@ impl Sources {
             all.push(Source::read(dir, &name)?.ok_or_else(missing)?);
             used.push(name);
         }
-        let names = embedded().map(|(name, _)| name.to_owned()).chain(used.iter().cloned());
-        let names = names.fold(Vec::new(), |mut names, name| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            names
-        });
         Ok(Self { all, folders, dir: Some(TemplatesDir::new(dir, used, names)) })
     }
 
